@@ -1,0 +1,53 @@
+// Runs the edge worker of wrangler.toml in workerd on this machine, with another policy, origin and keys.
+// For `countersign dev` and the tests. The worker is the one that deploys: only its configuration differs.
+
+import { fileURLToPath } from "node:url";
+import { createTestHarness, type TestHarness, unstable_readConfig } from "wrangler";
+
+// No look-up of a sample `cf` object and no usage report: a local run talks to nobody.
+process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+process.env["WRANGLER_SEND_METRICS"] = "false";
+
+const WRANGLER_TOML = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
+
+export interface LocalEdgeOptions {
+  /** Absolute path of the policy file to build in. */
+  readonly policyFile: string;
+  /** The variables of wrangler.toml that differ. */
+  readonly vars: Readonly<Record<string, string | string[]>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Requests arrive by HTTPS unless told otherwise. */
+  readonly protocol?: "https" | "http";
+}
+
+/** Starts the worker; `fetch(url, { cf })` on what it returns reaches it, and `close()` ends it. */
+export async function startLocalEdge({
+  policyFile,
+  vars,
+  secrets,
+  protocol = "https",
+}: LocalEdgeOptions): Promise<TestHarness> {
+  const { name, main, compatibility_date, compatibility_flags, alias } = unstable_readConfig({ config: WRANGLER_TOML });
+  const harness = createTestHarness({
+    workers: [
+      {
+        config: {
+          name: name ?? "countersign",
+          ...(main !== undefined && { main }),
+          ...(compatibility_date !== undefined && { compatibility_date }),
+          ...(compatibility_flags !== undefined && { compatibility_flags }),
+          alias: { ...alias, "countersign:policy": policyFile },
+          vars: { ...vars, ...secrets },
+          dev: { local_protocol: protocol, upstream_protocol: protocol },
+        },
+      },
+    ],
+  });
+  try {
+    await harness.listen();
+  } catch (error) {
+    await harness.close();
+    throw error;
+  }
+  return harness;
+}

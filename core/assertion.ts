@@ -1,0 +1,175 @@
+// Delivery to signed assertion and back (JWS compact, RFC 7515; claims in ARCHITECTURE.md).
+// A valid assertion says what the edge saw. The origin still proves and admits the certificate by itself.
+
+import { type CryptoKey, compactVerify, decodeProtectedHeader, SignJWT } from "jose";
+import * as v from "valibot";
+import type { Delivery, RequestFacts } from "./delivery.ts";
+import type { FindVerificationKey, SigningKeys } from "./keys.ts";
+import { Refusal } from "./refusal.ts";
+import {
+  ASSERTION_ALGORITHM,
+  ASSERTION_LIFETIME_SECONDS,
+  ASSERTION_TYPE,
+  CLOCK_SKEW_SECONDS,
+  MAX_ASSERTION_CHARACTERS,
+} from "./wire.ts";
+
+const text = v.pipe(v.string(), v.minLength(1));
+const seconds = v.pipe(v.number(), v.safeInteger());
+
+const ClaimsSchema = v.strictObject({
+  iss: text,
+  aud: text,
+  iat: seconds,
+  exp: seconds,
+  jti: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)),
+  sub: v.string(),
+  sender: text,
+  cnf: v.strictObject({ "x5t#S256": v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)) }),
+  crt: v.strictObject({
+    issuer: v.string(),
+    serial: text,
+    notBefore: seconds,
+    notAfter: seconds,
+    anchor: v.optional(text),
+    platform: v.optional(v.strictObject({ verified: v.string(), revoked: v.boolean() })),
+  }),
+  req: v.strictObject({ method: text, target: text, type: v.string(), digest: text }),
+  amr: v.pipe(v.array(text), v.minLength(1)),
+  pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  txn: text,
+});
+
+export type AssertionClaims = v.InferOutput<typeof ClaimsSchema>;
+
+export interface AssertionContext {
+  /** The edge's issuer URL and the origin's audience, as both sides are configured. */
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Signs one delivery. `jti` is 128 random bits in base64url, `now` in Unix seconds. */
+export function issueAssertion(
+  delivery: Delivery,
+  { signer }: SigningKeys,
+  { issuer, audience, jti, now }: AssertionContext & { readonly jti: string; readonly now: number },
+): Promise<string> {
+  const { certificate, request } = delivery;
+  const { anchor, platform } = certificate;
+  const claims = {
+    iss: issuer,
+    aud: audience,
+    iat: now,
+    exp: now + ASSERTION_LIFETIME_SECONDS,
+    jti,
+    sub: certificate.subject,
+    sender: delivery.sender,
+    cnf: { "x5t#S256": Buffer.from(certificate.sha256, "hex").toString("base64url") },
+    crt: {
+      issuer: certificate.issuer,
+      serial: certificate.serial,
+      notBefore: certificate.notBefore,
+      notAfter: certificate.notAfter,
+      ...(anchor !== undefined && { anchor }),
+      ...(platform !== undefined && { platform: { ...platform } }),
+    },
+    req: { method: request.method, target: request.target, type: request.contentType, digest: delivery.contentDigest },
+    amr: [...delivery.factors],
+    pol: delivery.policyDigest,
+    txn: delivery.id,
+  } satisfies AssertionClaims;
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: ASSERTION_ALGORITHM, kid: signer.kid, typ: ASSERTION_TYPE })
+    .sign(signer.key);
+}
+
+/**
+ * Verifies the token itself: canonical base64url, exactly `alg`, `kid` and `typ` in the header, the pinned algorithm
+ * under the key that `kid` names, issuer, audience, and time with bounded skew.
+ * Does not compare the claims with any request, body or certificate, and does not check for replay.
+ * @throws Refusal `assertion_*`
+ */
+export async function verifyAssertion(
+  token: string,
+  findKey: FindVerificationKey,
+  { issuer, audience }: AssertionContext,
+  now: number,
+): Promise<AssertionClaims> {
+  const kid = readKeyId(token);
+  const key = await findKey(kid);
+  if (key === undefined) throw new Refusal("assertion_key_unknown", { kid });
+  const payload = await verifySignature(token, key);
+  const claims = parseClaims(payload);
+  if (claims.iss !== issuer) throw new Refusal("assertion_wrong_issuer", { iss: claims.iss, expected: issuer });
+  if (claims.aud !== audience) throw new Refusal("assertion_wrong_audience", { aud: claims.aud, expected: audience });
+  if (claims.iat > now + CLOCK_SKEW_SECONDS) throw new Refusal("assertion_not_yet_valid", { iat: claims.iat, now });
+  if (claims.exp + CLOCK_SKEW_SECONDS <= now) throw new Refusal("assertion_expired", { exp: claims.exp, now });
+  return claims;
+}
+
+/**
+ * Compares the claims with the request that carried them.
+ * @throws Refusal `request_mismatch`, `body_mismatch`
+ */
+export function matchRequest({ req }: AssertionClaims, request: RequestFacts, contentDigest: string): void {
+  const { method, target, contentType } = request;
+  if (req.method !== method || req.target !== target || req.type !== contentType) {
+    throw new Refusal("request_mismatch", {
+      signed: { method: req.method, target: req.target, type: req.type },
+      received: request,
+    });
+  }
+  if (req.digest !== contentDigest) throw new Refusal("body_mismatch", { signed: req.digest, received: contentDigest });
+}
+
+/** The kid of a token in its one canonical spelling, with exactly the header that we issue. */
+function readKeyId(token: string): string {
+  const segments = token.split(".");
+  const isCanonical =
+    token.length <= MAX_ASSERTION_CHARACTERS &&
+    segments.length === 3 &&
+    segments.every((segment) => segment !== "" && Buffer.from(segment, "base64url").toString("base64url") === segment);
+  if (!isCanonical) throw new Refusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
+  const header = decodeHeader(token);
+  const members = Object.keys(header).sort().join();
+  if (members !== "alg,kid,typ" || header["alg"] !== ASSERTION_ALGORITHM || header["typ"] !== ASSERTION_TYPE) {
+    throw new Refusal("assertion_malformed", { cause: "the protected header is not alg ES256, kid and typ", members });
+  }
+  if (typeof header["kid"] !== "string") throw new Refusal("assertion_malformed", { cause: "kid is not a string" });
+  return header["kid"];
+}
+
+function decodeHeader(token: string): Record<string, unknown> {
+  try {
+    return decodeProtectedHeader(token);
+  } catch {
+    throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON object" });
+  }
+}
+
+async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Array> {
+  try {
+    const { payload } = await compactVerify(token, key, { algorithms: [ASSERTION_ALGORITHM] });
+    return payload;
+  } catch {
+    throw new Refusal("assertion_signature_invalid");
+  }
+}
+
+function parseClaims(payload: Uint8Array): AssertionClaims {
+  let document: unknown;
+  try {
+    document = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload));
+  } catch {
+    throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON" });
+  }
+  const result = v.safeParse(ClaimsSchema, document);
+  if (!result.success) {
+    throw new Refusal("assertion_claims_invalid", { claims: result.issues.map((issue) => v.getDotPath(issue)) });
+  }
+  const claims = result.output;
+  if (claims.exp <= claims.iat || claims.exp - claims.iat > ASSERTION_LIFETIME_SECONDS) {
+    throw new Refusal("assertion_claims_invalid", { claims: ["exp"], iat: claims.iat, exp: claims.exp });
+  }
+  return claims;
+}

@@ -1,0 +1,90 @@
+// The certificate extensions that decisions rest on (RFC 5280 §4.2), and the list of critical ones not understood.
+
+import { AsnParser } from "@peculiar/asn1-schema";
+import {
+  AuthorityKeyIdentifier,
+  BasicConstraints,
+  ExtendedKeyUsage,
+  type Extension,
+  KeyUsage,
+  KeyUsageFlags,
+  SubjectKeyIdentifier,
+} from "@peculiar/asn1-x509";
+import { formatHex, readDer } from "./der.ts";
+import { type GeneralName, readGeneralNames } from "./general-name.ts";
+import { type NameConstraints, readNameConstraints } from "./name-constraints.ts";
+
+export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+
+export interface CertificateExtensions {
+  readonly isCa: boolean;
+  readonly pathLength: number | undefined;
+  /** Undefined when the extension is absent: then any use is open. */
+  readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
+  /** OIDs; undefined when the extension is absent. */
+  readonly extendedKeyUsage: readonly string[] | undefined;
+  readonly subjectAltNames: readonly GeneralName[];
+  readonly nameConstraints: NameConstraints | undefined;
+  /** Lower-case hex. */
+  readonly authorityKeyId: string | undefined;
+  readonly subjectKeyId: string | undefined;
+  /** OIDs of critical extensions that are not understood: a path that holds one is refused. */
+  readonly unknownCritical: readonly string[];
+}
+
+const OID = {
+  subjectKeyIdentifier: "2.5.29.14",
+  keyUsage: "2.5.29.15",
+  subjectAltName: "2.5.29.17",
+  basicConstraints: "2.5.29.19",
+  nameConstraints: "2.5.29.30",
+  certificatePolicies: "2.5.29.32",
+  authorityKeyIdentifier: "2.5.29.35",
+  extendedKeyUsage: "2.5.29.37",
+} as const;
+
+/** certificatePolicies asks for nothing while no policy is required, so it may be critical (RFC 5280 §6.1.3 d). */
+const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
+
+/**
+ * Reads the extensions of one certificate.
+ * @throws SyntaxError when one is repeated or malformed
+ */
+export function readExtensions(extensions: readonly Extension[]): CertificateExtensions {
+  const values = new Map<string, Uint8Array>();
+  for (const { extnID, extnValue } of extensions) {
+    if (values.has(extnID)) throw new SyntaxError(`extension ${extnID} is repeated`);
+    values.set(extnID, new Uint8Array(extnValue.buffer));
+  }
+  const read = <T>(oid: string, reader: (der: Uint8Array) => T): T | undefined => {
+    const der = values.get(oid);
+    return der === undefined ? undefined : reader(der);
+  };
+  const basicConstraints = read(OID.basicConstraints, (der) => AsnParser.fromASN(readDer(der), BasicConstraints));
+  const authorityKeyId = read(OID.authorityKeyIdentifier, (der) =>
+    AsnParser.fromASN(readDer(der), AuthorityKeyIdentifier),
+  );
+  return {
+    isCa: basicConstraints?.cA ?? false,
+    pathLength: basicConstraints?.pathLenConstraint,
+    keyUsage: read(OID.keyUsage, readKeyUsage),
+    extendedKeyUsage: read(OID.extendedKeyUsage, (der) => [...AsnParser.fromASN(readDer(der), ExtendedKeyUsage)]),
+    subjectAltNames: read(OID.subjectAltName, (der) => readGeneralNames(readDer(der))) ?? [],
+    nameConstraints: read(OID.nameConstraints, (der) => readNameConstraints(readDer(der))),
+    authorityKeyId: authorityKeyId?.keyIdentifier && formatHex(new Uint8Array(authorityKeyId.keyIdentifier.buffer)),
+    subjectKeyId: read(OID.subjectKeyIdentifier, (der) =>
+      formatHex(new Uint8Array(AsnParser.fromASN(readDer(der), SubjectKeyIdentifier).buffer)),
+    ),
+    unknownCritical: extensions
+      .filter(({ extnID, critical }) => critical && !UNDERSTOOD.has(extnID))
+      .map(({ extnID }) => extnID),
+  };
+}
+
+function readKeyUsage(der: Uint8Array) {
+  const flags = AsnParser.fromASN(readDer(der), KeyUsage).toNumber();
+  return {
+    digitalSignature: (flags & KeyUsageFlags.digitalSignature) !== 0,
+    keyCertSign: (flags & KeyUsageFlags.keyCertSign) !== 0,
+  };
+}

@@ -1,0 +1,110 @@
+// One entry of a sender's `certificates`: compiled once, then compared whole and exact with a certificate.
+// Code points are compared as they are; the case folding of RFC 5280 is for chaining names, not for allowing them.
+
+import { parseAttributeType } from "./attribute-types.ts";
+import type { Certificate } from "./certificate.ts";
+import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./distinguished-name.ts";
+import { canonicalIpAddress, formatIpAddress, type GeneralName } from "./general-name.ts";
+import type { CertificateMatcherDocument } from "./policy-schema.ts";
+
+/** Names the members that do not match, for example `subject.CN`; empty means that the entry matches. */
+export type CertificateMatcher = (certificate: Certificate, now: number) => readonly string[];
+
+type Check = readonly [member: string, holds: (certificate: Certificate, now: number) => boolean];
+
+/**
+ * Compiles one entry.
+ * @throws SyntaxError with the member and what is wrong
+ */
+export function compileCertificateMatcher(entry: CertificateMatcherDocument): CertificateMatcher {
+  const checks: Check[] = [
+    ...nameChecks("subject", entry.subject, ({ subject }) => subject),
+    ...nameChecks("issuer", entry.issuer, ({ issuer }) => issuer),
+    ...sanChecks(entry.san ?? {}),
+  ];
+  if (entry.sha256 !== undefined) {
+    const digest = normalizeHex(entry.sha256);
+    checks.push(["sha256", (certificate) => certificate.sha256 === digest]);
+  }
+  if (entry.spkiSha256 !== undefined) {
+    const digest = normalizeHex(entry.spkiSha256);
+    checks.push(["spkiSha256", (certificate) => certificate.spkiSha256 === digest]);
+  }
+  const from = parseInstant("from", entry.from) ?? Number.NEGATIVE_INFINITY;
+  const until = parseInstant("until", entry.until) ?? Number.POSITIVE_INFINITY;
+  if (from >= until) throw new SyntaxError("from is not before until, so the entry can never match");
+  checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
+  return (certificate, now) => checks.filter(([, holds]) => !holds(certificate, now)).map(([member]) => member);
+}
+
+/** Lower-case hex without colons. */
+export function normalizeHex(text: string): string {
+  return text.replaceAll(":", "").toLowerCase();
+}
+
+function nameChecks(
+  member: "subject" | "issuer",
+  wanted: CertificateMatcherDocument["subject"],
+  of: (certificate: Certificate) => DistinguishedName,
+): Check[] {
+  if (wanted === undefined) return [];
+  if (typeof wanted === "string") {
+    const text = formatDistinguishedName(parseNameMember(member, wanted));
+    return [[member, (certificate) => formatDistinguishedName(of(certificate)) === text]];
+  }
+  return Object.entries(wanted).map(([attribute, value]) => {
+    const type = parseAttributeType(attribute);
+    if (type === undefined)
+      throw new SyntaxError(`${member} names no attribute type that is known: ${JSON.stringify(attribute)}`);
+    const values = typeof value === "string" ? [value] : value;
+    return [`${member}.${attribute}`, (certificate) => isSameList(valuesOf(of(certificate), type), values)];
+  });
+}
+
+function parseNameMember(member: string, text: string): DistinguishedName {
+  try {
+    return parseDistinguishedName(text);
+  } catch (error) {
+    throw new SyntaxError(`${member} is not RFC 4514 text: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** All values of one attribute type in encoding order; a value that is not text equals nothing. */
+function valuesOf(name: DistinguishedName, type: string): (string | undefined)[] {
+  return name
+    .flat()
+    .filter((attribute) => attribute.type === type)
+    .map((attribute) => ("text" in attribute ? attribute.text : undefined));
+}
+
+function isSameList(found: readonly (string | undefined)[], wanted: readonly string[]): boolean {
+  return found.length === wanted.length && wanted.every((value, index) => value === found[index]);
+}
+
+function sanChecks(san: NonNullable<CertificateMatcherDocument["san"]>): Check[] {
+  return Object.entries(san).flatMap(([kind, values]) =>
+    (values ?? []).map((value): Check => {
+      const wanted = kind === "ip" ? canonicalIpAddress(value) : value;
+      if (wanted === undefined) throw new SyntaxError(`san.ip is no IP address: ${JSON.stringify(value)}`);
+      return [
+        `san.${kind}`,
+        ({ subjectAltNames }) => subjectAltNames.some((name) => name.kind === kind && textOf(name) === wanted),
+      ];
+    }),
+  );
+}
+
+function textOf(name: GeneralName): string | undefined {
+  if (name.kind === "ip") return formatIpAddress(name.octets);
+  return "value" in name ? name.value : undefined;
+}
+
+function parseInstant(member: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const milliseconds = Date.parse(text);
+  // Date.parse rolls 2027-02-30 over into March in some engines: the text must come back as it was.
+  if (Number.isNaN(milliseconds) || !new Date(milliseconds).toISOString().startsWith(text.replace("Z", ""))) {
+    throw new SyntaxError(`${member} is no date: ${JSON.stringify(text)}`);
+  }
+  return milliseconds / 1000;
+}

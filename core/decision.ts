@@ -1,0 +1,74 @@
+// How a verdict is told: the coarse problem to the sender, the precise line to the operator.
+
+import { PROBLEMS, type Problem, REFUSALS, type Refusal } from "./refusal.ts";
+import { MAX_LOGGED_CHARACTERS, RETRY_AFTER_SECONDS } from "./wire.ts";
+
+/** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
+export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
+
+/** What is known of one request so far; the steps fill it in, the log line prints it. */
+export interface DecisionContext {
+  /** The decision id, and the event's id once it is admitted. */
+  readonly id: string;
+  certificate?: Readonly<Record<string, unknown>>;
+  [fact: string]: unknown;
+}
+
+/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`. */
+export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
+
+/** The RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */
+export function formatProblem(refusal: Refusal, id: string): Response {
+  const { problem, status } = refusal;
+  const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
+  if (status === 401) headers.set("www-authenticate", "Countersign");
+  if (status >= 502) headers.set("retry-after", String(RETRY_AFTER_SECONDS));
+  const { allow } = refusal.details;
+  if (problem === "method-not-allowed" && typeof allow === "string") headers.set("allow", allow);
+  const document = {
+    type: PROBLEM_TYPE_PREFIX + problem,
+    title: PROBLEMS[problem].title,
+    status,
+    code: problem,
+    decision: id,
+  };
+  return new Response(JSON.stringify(document), { status, headers });
+}
+
+/** The problem named by an answer of ours, or undefined for anybody else's. */
+export function parseProblemType(text: string): Problem | undefined {
+  try {
+    const { type } = JSON.parse(text) as { type?: unknown };
+    const problem =
+      typeof type === "string" && type.startsWith(PROBLEM_TYPE_PREFIX) ? type.slice(PROBLEM_TYPE_PREFIX.length) : "";
+    return Object.hasOwn(PROBLEMS, problem) ? (problem as Problem) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The operator's line for a refusal. */
+export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
+  const { code, problem, status, details } = refusal;
+  return {
+    decision: status >= 500 ? "failed" : "refused",
+    ...context,
+    code,
+    problem,
+    status,
+    why: REFUSALS[code][1],
+    ...details,
+  };
+}
+
+const TERMINAL_CONTROL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** One JSON line. Long values are cut; characters that steer a terminal or reorder text are escaped. */
+export function formatLogLine(line: LogLine): string {
+  const json = JSON.stringify(line, (_, value: unknown) =>
+    typeof value === "string" && value.length > MAX_LOGGED_CHARACTERS
+      ? `${value.slice(0, MAX_LOGGED_CHARACTERS)}…`
+      : value,
+  );
+  return json.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

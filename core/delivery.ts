@@ -1,0 +1,81 @@
+// Delivery: one event of one admitted sender, bound to its bytes. What handlers get, and what the assertion signs.
+
+import { createHash } from "node:crypto";
+import { type AdmittedSender, describeCertificate } from "./admit.ts";
+import type { PlatformVerdict } from "./presented-certificate.ts";
+
+/** The sender's certificate as it was proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
+export interface CertificateFacts {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly serial: string;
+  readonly sha256: string;
+  readonly spkiSha256: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** The anchor of the policy that proved it; undefined when the platform alone was asked. */
+  readonly anchor: string | undefined;
+  readonly platform: PlatformVerdict | undefined;
+}
+
+export interface RequestFacts {
+  readonly method: string;
+  /** Path and query as the sender sent them. */
+  readonly target: string;
+  /** Empty when the sender named none. */
+  readonly contentType: string;
+}
+
+declare const bound: unique symbol;
+
+/** An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one. */
+export interface Delivery {
+  readonly [bound]: true;
+  /** The event's id: the same on every attempt to deliver it, and the decision id in every log. */
+  readonly id: string;
+  /** The sender's name in the policy. */
+  readonly sender: string;
+  readonly certificate: CertificateFacts;
+  readonly request: RequestFacts;
+  /** The forwarded headers, lower-case names. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** RFC 9530 Content-Digest of the body: `sha-256=:…:`. */
+  readonly contentDigest: string;
+  /** Factors that passed (RFC 8176 style): `mtls`. */
+  readonly factors: readonly string[];
+  /** Digest of the policy that admitted the sender. */
+  readonly policyDigest: string;
+}
+
+/** Binds an admitted sender to the request and the bytes it sent. */
+export function bindDelivery(
+  admitted: AdmittedSender,
+  event: Pick<Delivery, "id" | "request" | "headers" | "body" | "policyDigest">,
+): Delivery {
+  const { sender, certificate, proof } = admitted;
+  const { id, request, headers, body, policyDigest } = event;
+  const delivery = {
+    id,
+    sender: sender.name,
+    certificate: {
+      ...describeCertificate(certificate),
+      notBefore: certificate.leaf.notBefore,
+      notAfter: certificate.leaf.notAfter,
+      anchor: proof.anchor,
+      platform: certificate.platform,
+    },
+    request,
+    headers,
+    body,
+    contentDigest: formatContentDigest(body),
+    factors: ["mtls"],
+    policyDigest,
+  };
+  return delivery as unknown as Delivery;
+}
+
+/** The RFC 9530 field value over exactly these bytes. */
+export function formatContentDigest(body: Uint8Array): string {
+  return `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
+}

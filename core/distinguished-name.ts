@@ -1,0 +1,191 @@
+// X.501 names: DER and RFC 4514 text to a value and back, and the RFC 5280 §7.1 comparison key.
+// Names are compared as values here; what a name permits is decided in admit.ts.
+
+import { type AsnType, ObjectIdentifier, Sequence, Set as SetOf, Utf8String } from "asn1js";
+import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
+import { childrenOf, contentOctets, formatHex, readDer } from "./der.ts";
+
+/** One attribute: `text` for the string types of RFC 5280, else the value's DER in lower-case hex. */
+export type AttributeValue =
+  | { readonly type: string; readonly text: string }
+  | { readonly type: string; readonly der: string };
+
+/** Usually one attribute; several in a multi-valued RDN, where order means nothing. */
+export type RelativeDistinguishedName = readonly AttributeValue[];
+
+/** A name in encoding order (`C` first, as in the certificate); RFC 4514 text runs the other way. */
+export type DistinguishedName = readonly RelativeDistinguishedName[];
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const UNIVERSAL = 1;
+/** UTF8String, NumericString, PrintableString, IA5String: one octet string reads the same in each. */
+const STRING_TAGS: ReadonlySet<number> = new Set([12, 18, 19, 22]);
+const ASCII_TAGS: ReadonlySet<number> = new Set([18, 19, 22]);
+// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range
+const ASCII = /^[\u0000-\u007f]*$/;
+
+/**
+ * Reads a name from its DER (RFC 5280 §4.1.2.4).
+ * BMPString, TeletexString, UniversalString and non-string values stay opaque (`der`): they never equal a text.
+ * @throws SyntaxError when the bytes are no Name, an RDN is empty, or a text holds a control character or invalid UTF-8
+ */
+export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
+  return readName(readDer(der));
+}
+
+/** The same from a value that was read already. */
+export function readName(name: AsnType): DistinguishedName {
+  if (!(name instanceof Sequence)) throw new SyntaxError("Name is not a SEQUENCE");
+  return childrenOf(name).map((rdn) => {
+    const attributes = rdn instanceof SetOf ? childrenOf(rdn) : [];
+    if (attributes.length === 0) throw new SyntaxError("RelativeDistinguishedName is not a SET with members");
+    return attributes.map(readAttribute);
+  });
+}
+
+function readAttribute(attribute: AsnType): AttributeValue {
+  const [type, value, ...rest] = attribute instanceof Sequence ? childrenOf(attribute) : [];
+  if (!(type instanceof ObjectIdentifier) || value === undefined || rest.length > 0) {
+    throw new SyntaxError("AttributeTypeAndValue is not a SEQUENCE of OID and value");
+  }
+  return readAttributeValue(type.getValue(), value);
+}
+
+function readAttributeValue(type: string, value: AsnType): AttributeValue {
+  const { tagClass, tagNumber } = value.idBlock;
+  if (tagClass !== UNIVERSAL || !STRING_TAGS.has(tagNumber) || value.idBlock.isConstructed) {
+    return { type, der: formatHex(value.valueBeforeDecodeView) };
+  }
+  const text = utf8.decode(contentOctets(value));
+  if (ASCII_TAGS.has(tagNumber) && !ASCII.test(text)) {
+    throw new SyntaxError("an ASCII string type holds other characters");
+  }
+  if (CONTROL_CHARACTER.test(text)) throw new SyntaxError("a name holds a control character");
+  return { type, text };
+}
+
+/**
+ * Reads a name from RFC 4514 text, most specific attribute first: `CN=svc,O=Acme\, Inc.,C=US`.
+ * Strict: no spaces around `,` `+` `=`, no `;`, no quotes. The OpenSSL "/C=/O=" form is not read at all.
+ * @throws SyntaxError with what is wrong and where
+ */
+export function parseDistinguishedName(text: string): DistinguishedName {
+  if (text === "") return [];
+  const rdns: AttributeValue[][] = [];
+  let rdn: AttributeValue[] = [];
+  let position = 0;
+  for (;;) {
+    const equals = text.indexOf("=", position);
+    const typeText = equals < 0 ? text.slice(position) : text.slice(position, equals);
+    const type = parseAttributeType(typeText);
+    if (equals < 0 || type === undefined) {
+      throw new SyntaxError(`expected an attribute type and "=" at ${position}, found ${quote(typeText)}`);
+    }
+    const value = readValueText(text, equals + 1);
+    rdn.push(value.text === undefined ? parseHexValue(type, value.raw) : { type, text: value.text });
+    const separator = text[value.end];
+    if (separator !== "+") {
+      rdns.push(rdn);
+      rdn = [];
+    }
+    if (separator === undefined) return rdns.reverse();
+    position = value.end + 1;
+  }
+}
+
+type ValueText = { readonly raw: string; readonly text?: string; readonly end: number };
+
+/** One value up to an unescaped `,` or `+`. `text` is absent for the `#hex` form. */
+function readValueText(source: string, start: number): ValueText {
+  const match = /^(?:\\[0-9A-Fa-f]{2}|\\[ "#+,;<=>\\]|[^"+,;<>\\])*/u.exec(source.slice(start));
+  const raw = match?.[0] ?? "";
+  const end = start + raw.length;
+  if (end < source.length && source[end] !== "," && source[end] !== "+") {
+    throw new SyntaxError(`unescaped or invalid ${quote(source.slice(end, end + 2))} at ${end}`);
+  }
+  if (raw.startsWith("#")) return { raw, end };
+  if (raw.startsWith(" ") || /(?:^|[^\\])(?:\\\\)* $/.test(raw)) {
+    throw new SyntaxError(`a space at the start or end of a value must be escaped, at ${start}`);
+  }
+  const octets: number[] = [];
+  const encoder = new TextEncoder();
+  for (const part of raw.matchAll(/\\([0-9A-Fa-f]{2})|\\(.)|([^\\]+)/gsu)) {
+    if (part[1] !== undefined) octets.push(Number.parseInt(part[1], 16));
+    else octets.push(...encoder.encode(part[2] ?? part[3]));
+  }
+  const text = decodeUtf8(new Uint8Array(octets), start);
+  if (CONTROL_CHARACTER.test(text)) throw new SyntaxError(`a control character in the value at ${start}`);
+  return { raw, text, end };
+}
+
+function decodeUtf8(octets: Uint8Array, position: number): string {
+  try {
+    return utf8.decode(octets);
+  } catch {
+    throw new SyntaxError(`escaped bytes are not UTF-8 at ${position}`);
+  }
+}
+
+function parseHexValue(type: string, raw: string): AttributeValue {
+  const digits = raw.slice(1);
+  if (!/^([0-9A-Fa-f]{2})+$/.test(digits)) throw new SyntaxError(`malformed ${quote(raw)}: expected # and hex pairs`);
+  const der = Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  return readAttributeValue(type, readDer(der));
+}
+
+/**
+ * Writes a name as canonical RFC 4514 text: equal names of equal spelling give equal text.
+ * Types without a short name are written as OID and `#hex`; non-ASCII letters stay as they are.
+ */
+export function formatDistinguishedName(name: DistinguishedName): string {
+  return name
+    .map((rdn) => rdn.map(formatAttribute).sort().join("+"))
+    .reverse()
+    .join(",");
+}
+
+function formatAttribute(attribute: AttributeValue): string {
+  const name = attributeTypeName(attribute.type);
+  if ("der" in attribute) return `${name ?? attribute.type}=#${attribute.der}`;
+  if (name !== undefined) return `${name}=${escapeValue(attribute.text)}`;
+  const der = new Utf8String({ value: attribute.text }).toBER();
+  return `${attribute.type}=#${formatHex(new Uint8Array(der))}`;
+}
+
+function escapeValue(text: string): string {
+  return text
+    .replace(/["+,;<>\\]/g, "\\$&")
+    .replace(/^[ #]/, "\\$&")
+    .replace(/ $/, (space, offset: number, whole: string) => (whole === "\\ " && offset === 1 ? space : `\\${space}`));
+}
+
+/**
+ * The key under which two names are the same name for chaining (RFC 5280 §7.1): RDNs in order, attributes of one
+ * RDN in any order, text folded for case, compatibility forms and white space. Not for deciding what a name permits.
+ */
+export function nameKey(name: DistinguishedName): string {
+  return JSON.stringify(name.map(rdnKey));
+}
+
+/** Whether `base` is the whole of, or an ancestor of, `name`: the directoryName rule of RFC 5280 §4.2.1.10. */
+export function isWithinSubtree(name: DistinguishedName, base: DistinguishedName): boolean {
+  return base.length <= name.length && nameKey(name.slice(0, base.length)) === nameKey(base);
+}
+
+function rdnKey(rdn: RelativeDistinguishedName): string[] {
+  return rdn.map(foldAttribute).sort();
+}
+
+function foldAttribute(attribute: AttributeValue): string {
+  if ("der" in attribute) return `${attribute.type}#${attribute.der}`;
+  // A type that we do not know may be case-sensitive, so its text is compared as it is.
+  if (attributeTypeName(attribute.type) === undefined) return `${attribute.type}=${attribute.text}`;
+  const folded = attribute.text.normalize("NFKC").toLowerCase().trim().replace(/\s+/gu, " ");
+  return `${attribute.type}=${folded}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+}

@@ -1,0 +1,105 @@
+// Signing and verification keys as JWK Sets (RFC 7517): ES256 on P-256 alone, each key with its own kid.
+
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import * as v from "valibot";
+import { ConfigurationError } from "./policy.ts";
+import { ASSERTION_ALGORITHM } from "./wire.ts";
+
+const coordinate = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, "32 octets in base64url"));
+const publicMembers = {
+  kty: v.literal("EC", "only EC keys sign assertions"),
+  crv: v.literal("P-256", "only P-256 keys sign assertions"),
+  x: coordinate,
+  y: coordinate,
+  kid: v.pipe(v.string(), v.minLength(1, "must not be empty"), v.maxLength(128)),
+  alg: v.optional(v.literal(ASSERTION_ALGORITHM)),
+  use: v.optional(v.literal("sig")),
+};
+/** Strict: a private member (`d`) in a set that is meant to be public is an error, not something to skip. */
+const PublicJwkSchema = v.strictObject(publicMembers);
+const PrivateJwkSchema = v.strictObject({ ...publicMembers, d: coordinate });
+
+export type PublicJwk = v.InferOutput<typeof PublicJwkSchema>;
+export type PrivateJwk = v.InferOutput<typeof PrivateJwkSchema>;
+
+export interface SigningKeys {
+  /** The first of the set signs. */
+  readonly signer: { readonly kid: string; readonly key: CryptoKey };
+  /** Every key of the set, public members only. */
+  readonly jwks: { readonly keys: readonly PublicJwk[] };
+}
+
+/** Verification keys by kid. */
+export type VerificationKeys = ReadonlyMap<string, CryptoKey>;
+
+/** Where the origin gets the key of a kid from: a pinned set, or a set that is fetched. */
+export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promise<CryptoKey | undefined>;
+
+/** @throws ConfigurationError */
+export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
+  const keys = parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
+  const [first] = keys as [PrivateJwk];
+  return {
+    signer: { kid: first.kid, key: await importKey(first) },
+    jwks: { keys: keys.map(publicJwk) },
+  };
+}
+
+/** @throws ConfigurationError, also when a key holds a private member */
+export async function importVerificationKeys(jwkSet: unknown): Promise<VerificationKeys> {
+  const keys = parseJwkSet("JWKS", PublicJwkSchema, jwkSet);
+  return new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importKey(jwk)] as const)));
+}
+
+/** A private key set as `countersign keys` keeps it. @throws ConfigurationError */
+export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
+  return parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
+}
+
+/** A new private key; its kid is the RFC 7638 thumbprint. */
+export async function generateSigningKey(): Promise<PrivateJwk> {
+  const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  const kid = await calculateJwkThumbprint(jwk);
+  return v.parse(PrivateJwkSchema, { ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig" });
+}
+
+export function publicJwk({ kty, crv, x, y, kid }: PublicJwk | PrivateJwk): PublicJwk {
+  return { kty, crv, x, y, kid, alg: ASSERTION_ALGORITHM, use: "sig" };
+}
+
+function parseJwkSet<Key extends PublicJwk>(
+  subject: string,
+  schema: v.GenericSchema<unknown, Key>,
+  jwkSet: unknown,
+): Key[] {
+  const Schema = v.object({ keys: v.pipe(v.array(schema), v.minLength(1, "must hold at least one key")) });
+  const result = v.safeParse(Schema, jwkSet);
+  if (!result.success) {
+    const problems = result.issues.map(
+      (issue) => `/${issue.path?.map(({ key }) => String(key)).join("/") ?? ""}: ${describe(issue)}`,
+    );
+    throw new ConfigurationError(subject, problems);
+  }
+  const { keys } = result.output;
+  const repeated = keys.filter(({ kid }, index) => keys.findIndex((other) => other.kid === kid) !== index);
+  if (repeated.length > 0)
+    throw new ConfigurationError(
+      subject,
+      repeated.map(({ kid }) => `kid ${kid} is used twice`),
+    );
+  return keys;
+}
+
+/** The library's own messages ("Invalid …") quote what they received, and that may be a private key. */
+function describe({ type, message }: v.BaseIssue<unknown>): string {
+  return message.startsWith("Invalid") ? `not of its form (${type})` : message;
+}
+
+async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {
+  try {
+    return (await importJWK(jwk as JWK, ASSERTION_ALGORITHM)) as CryptoKey;
+  } catch {
+    throw new ConfigurationError("keys", [`kid ${jwk.kid}: the numbers are no point of P-256`]);
+  }
+}

@@ -1,0 +1,100 @@
+// Name constraints (RFC 5280 §4.2.1.10): what an issuer lets the certificates below it be named.
+// A constraint of a kind that is not understood permits nothing.
+
+import { type AsnType, Sequence } from "asn1js";
+import { childrenOf } from "./der.ts";
+import { isWithinSubtree } from "./distinguished-name.ts";
+import { type GeneralName, readGeneralName } from "./general-name.ts";
+
+export interface NameConstraints {
+  readonly permitted: readonly GeneralName[];
+  readonly excluded: readonly GeneralName[];
+}
+
+/** Reads the extension's value. @throws SyntaxError when malformed, empty, or with minimum or maximum distances */
+export function readNameConstraints(element: AsnType): NameConstraints {
+  const parts = element instanceof Sequence ? childrenOf(element) : [];
+  const tags = parts.map(({ idBlock }) => (idBlock.tagClass === 3 ? idBlock.tagNumber : -1));
+  if (parts.length === 0 || !["0", "1", "0,1"].includes(tags.join())) {
+    throw new SyntaxError("NameConstraints is not permittedSubtrees, excludedSubtrees or both");
+  }
+  const subtrees = (tag: number): GeneralName[] => {
+    const part = parts[tags.indexOf(tag)];
+    return part === undefined ? [] : childrenOf(part).map(readSubtree);
+  };
+  return { permitted: subtrees(0), excluded: subtrees(1) };
+}
+
+function readSubtree(element: AsnType): GeneralName {
+  const [base, ...distances] = element instanceof Sequence ? childrenOf(element) : [];
+  if (base === undefined || distances.length > 0) throw new SyntaxError("GeneralSubtree is not one base name");
+  return readGeneralName(base);
+}
+
+/** Whether every name obeys: none inside an excluded subtree, and each inside a permitted one where its kind has any. */
+export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
+  const bases = [...constraints.permitted, ...constraints.excluded];
+  if (bases.some(({ kind }) => kind === "other")) return false;
+  return names.every((name) => {
+    if (!bases.some(({ kind }) => kind === name.kind)) return true;
+    const permitted = constraints.permitted.filter(({ kind }) => kind === name.kind);
+    return (
+      isJudgeable(name) &&
+      !constraints.excluded.some((base) => isWithin(name, base)) &&
+      (permitted.length === 0 || permitted.some((base) => isWithin(name, base)))
+    );
+  });
+}
+
+/** A name without the part that a constraint speaks of (the host of a URI, of a mailbox) is outside and inside nothing. */
+function isJudgeable(name: GeneralName): boolean {
+  if (name.kind === "email") return name.value.indexOf("@") > 0;
+  if (name.kind === "uri") return (URL.parse(name.value)?.hostname ?? "") !== "";
+  if (name.kind === "ip") return name.octets.byteLength === 4 || name.octets.byteLength === 16;
+  return name.kind !== "other";
+}
+
+function isWithin(name: GeneralName, base: GeneralName): boolean {
+  if (name.kind === "directory" && base.kind === "directory") return isWithinSubtree(name.name, base.name);
+  if (name.kind === "ip" && base.kind === "ip") return isWithinNetwork(name.octets, base.octets);
+  if (name.kind === "dns" && base.kind === "dns") return isWithinDomain(name.value, base.value);
+  if (name.kind === "email" && base.kind === "email") return isWithinMailbox(name.value, base.value);
+  if (name.kind === "uri" && base.kind === "uri") return isWithinUriHost(name.value, base.value);
+  return false;
+}
+
+/** `example.com` and its subdomains are within `example.com`, its subdomains alone within `.example.com`. */
+function isWithinDomain(name: string, base: string): boolean {
+  if (base === "" || base.startsWith(".")) return name.toLowerCase().endsWith(base.toLowerCase());
+  return isSameHost(name, base) || name.toLowerCase().endsWith(`.${base.toLowerCase()}`);
+}
+
+/** A base is one mailbox (`a@b`), all of one host (`b`), or all hosts below a domain (`.b`). */
+function isWithinMailbox(name: string, base: string): boolean {
+  const at = name.lastIndexOf("@");
+  const host = name.slice(at + 1);
+  if (base.includes("@")) {
+    const baseAt = base.lastIndexOf("@");
+    return name.slice(0, at) === base.slice(0, baseAt) && isSameHost(host, base.slice(baseAt + 1));
+  }
+  return base === "" || isWithinHostRule(host, base);
+}
+
+function isWithinUriHost(name: string, base: string): boolean {
+  return base === "" || isWithinHostRule(URL.parse(name)?.hostname ?? "", base);
+}
+
+function isWithinHostRule(host: string, base: string): boolean {
+  return base.startsWith(".") ? host.toLowerCase().endsWith(base.toLowerCase()) : isSameHost(host, base);
+}
+
+function isSameHost(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** A base is an address followed by its mask, both of the length of the address. */
+function isWithinNetwork(address: Uint8Array, base: Uint8Array): boolean {
+  const size = address.byteLength;
+  if (base.byteLength !== size * 2) return false;
+  return address.every((octet, i) => ((octet ^ (base[i] ?? 0)) & (base[size + i] ?? 0xff)) === 0);
+}

@@ -1,0 +1,72 @@
+// What a sender presented, in the one shape that every reader yields, and the RFC 9440 fields that carry it.
+
+import { type Certificate, parseCertificate } from "./certificate.ts";
+import { Refusal } from "./refusal.ts";
+import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_INTERMEDIATES } from "./wire.ts";
+
+/** Cloudflare's own view. `verified` is its string as it stands: only `SUCCESS` means yes. */
+export interface PlatformVerdict {
+  readonly verified: string;
+  readonly revoked: boolean;
+}
+
+/** Base64 DER as presented. The intermediates are in the sender's order and prove nothing yet. */
+export interface PresentedCertificate {
+  readonly leaf: string;
+  readonly intermediates: readonly string[];
+  /** Undefined where no platform stands in front. */
+  readonly platform: PlatformVerdict | undefined;
+}
+
+/** The same, read. Still not in date, not signed by anyone, not allowed. */
+export interface ClientCertificate {
+  readonly leaf: Certificate;
+  readonly intermediates: readonly Certificate[];
+  readonly platform: PlatformVerdict | undefined;
+}
+
+/**
+ * Reads leaf and intermediates. One malformed intermediate refuses the whole.
+ * @throws Refusal `certificate_malformed`, `too_many_intermediates`
+ */
+export function parseClientCertificate(presented: PresentedCertificate): ClientCertificate {
+  if (presented.intermediates.length > MAX_INTERMEDIATES) {
+    throw new Refusal("too_many_intermediates", { count: presented.intermediates.length });
+  }
+  return {
+    leaf: parseCertificate(presented.leaf),
+    intermediates: presented.intermediates.map(parseCertificate),
+    platform: presented.platform,
+  };
+}
+
+const BYTE_SEQUENCE = /^:([A-Za-z0-9+/]+={0,2}):$/;
+
+/**
+ * Reads a `Client-Cert` value, one Byte Sequence (RFC 9440 §2.1); parameters are not accepted.
+ * @throws Refusal `certificate_too_large`, `certificate_malformed`
+ */
+export function parseClientCertField(value: string): string {
+  if (value.length > MAX_CERTIFICATE_FIELD_CHARACTERS) throw new Refusal("certificate_too_large");
+  const base64 = BYTE_SEQUENCE.exec(value)?.[1];
+  if (base64 === undefined) throw new Refusal("certificate_malformed", { cause: "not one RFC 9440 byte sequence" });
+  return base64;
+}
+
+/**
+ * Reads a `Client-Cert-Chain` value, a list of Byte Sequences (RFC 9440 §2.2). Empty text is an empty list.
+ * @throws Refusal `certificate_too_large`, `certificate_malformed`
+ */
+export function parseClientCertChainField(value: string): string[] {
+  if (value.length > MAX_CHAIN_FIELD_CHARACTERS) throw new Refusal("certificate_too_large");
+  if (value === "") return [];
+  return value.split(",").map((member) => parseClientCertField(member.replace(/^[ \t]+|[ \t]+$/g, "")));
+}
+
+export function formatClientCertField(certificate: Certificate): string {
+  return `:${certificate.base64}:`;
+}
+
+export function formatClientCertChainField(certificates: readonly Certificate[]): string {
+  return certificates.map(formatClientCertField).join(", ");
+}

@@ -1,0 +1,41 @@
+// Reads a request body up to a limit, and no further.
+
+import { Refusal } from "./refusal.ts";
+
+/**
+ * Reads the whole body. A declared length over the limit is refused before a byte is read; without one, reading
+ * stops at the first chunk that passes the limit.
+ * @throws Refusal `body_too_large`, `body_incomplete`
+ */
+export async function readBody(request: Request, maxBodyBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = request.headers.get("content-length");
+  if (declared !== null && !(Number(declared) <= maxBodyBytes)) {
+    throw new Refusal("body_too_large", { declared, maxBodyBytes });
+  }
+  try {
+    // HTTP framing holds the body to its declared length, so it can be taken in one piece.
+    if (declared !== null || request.body === null) return new Uint8Array(await request.arrayBuffer());
+    return await readChunks(request.body, maxBodyBytes);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal("body_incomplete", { cause: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function readChunks(stream: ReadableStream<Uint8Array>, maxBodyBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // Leaving the loop by an exception cancels the stream.
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBodyBytes) throw new Refusal("body_too_large", { maxBodyBytes });
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return body;
+}

@@ -1,0 +1,165 @@
+// Every "no" that Countersign can say: one closed table from code to public problem and operator's explanation.
+// The public half is coarse on purpose (no oracle for the sender); nothing from a certificate or policy goes into it.
+
+/** What the sender learns: RFC 9457 type and title, with the HTTP status. */
+export const PROBLEMS = {
+  "https-required": { status: 403, title: "This endpoint is served over HTTPS only" },
+  "unknown-host": { status: 421, title: "This host is not served here" },
+  "not-found": { status: 404, title: "No webhook is received at this path" },
+  "method-not-allowed": { status: 405, title: "This method is not accepted here" },
+  "malformed-request": { status: 400, title: "The request is malformed" },
+  "body-too-large": { status: 413, title: "The body is larger than this endpoint accepts" },
+  "no-client-certificate": { status: 403, title: "A client certificate is required" },
+  "certificate-not-proven": { status: 403, title: "The client certificate could not be proven" },
+  "sender-not-allowed": { status: 403, title: "This sender is not allowed here" },
+  "assertion-refused": { status: 401, title: "The request does not come from our edge" },
+  replayed: { status: 409, title: "This request was already received" },
+  unavailable: { status: 503, title: "Temporarily unable to accept events" },
+  "bad-gateway": { status: 502, title: "The receiver could not take the event" },
+  "gateway-timeout": { status: 504, title: "The receiver did not answer in time" },
+  "internal-error": { status: 500, title: "The event could not be handled" },
+} as const;
+
+export type Problem = keyof typeof PROBLEMS;
+
+/** Code of the log line: the problem that it shows to the sender, and what it tells the operator. */
+export const REFUSALS = {
+  plain_http: ["https-required", "the request came over plain HTTP: make the route HTTPS only"],
+  unknown_host: [
+    "unknown-host",
+    "the host is not in HOSTS: a request by another name skips the mTLS settings of the configured one",
+  ],
+  unknown_route: ["not-found", "the path matches no route of the policy"],
+  method_not_allowed: ["method-not-allowed", "the route does not list this method"],
+  malformed_target: [
+    "malformed-request",
+    "the request target changes when it is normalised, so edge and origin could read it differently",
+  ],
+  body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
+  body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
+
+  no_client_auth: [
+    "no-client-certificate",
+    "the platform reports no client-certificate state at all: mTLS is not enabled for this hostname",
+  ],
+  no_certificate: [
+    "no-client-certificate",
+    "no client certificate: the sender's option is off, mTLS is not enabled for this hostname, or the sender found no CA of its own in our request",
+  ],
+  certificate_too_large: [
+    "certificate-not-proven",
+    "the certificate or its chain exceeds the platform's field limit (10 KiB and 16 KiB encoded)",
+  ],
+  certificate_malformed: [
+    "certificate-not-proven",
+    "a certificate is not valid DER of an X.509 v3 certificate, or breaks RFC 5280",
+  ],
+  certificate_inconsistent: [
+    "certificate-not-proven",
+    "the platform's fingerprint is not that of the certificate it gave",
+  ],
+  certificate_not_yet_valid: ["certificate-not-proven", "the certificate's validity has not begun"],
+  certificate_expired: ["certificate-not-proven", "the certificate has expired"],
+  certificate_is_ca: ["certificate-not-proven", "the client certificate is a CA certificate"],
+  wrong_key_usage: [
+    "certificate-not-proven",
+    "the key usage of a certificate does not permit its use here: digitalSignature for a client, keyCertSign for a CA",
+  ],
+  wrong_extended_key_usage: ["certificate-not-proven", "an extended key usage is present and does not hold clientAuth"],
+  unknown_critical_extension: ["certificate-not-proven", "a critical extension is not understood"],
+  algorithm_not_accepted: [
+    "certificate-not-proven",
+    "a key or signature algorithm is weak or not supported: SHA-256 or better with RSA >= 2048, ECDSA P-256/384/521 or Ed25519",
+  ],
+  platform_not_verified: [
+    "certificate-not-proven",
+    "this sender's trust asks for the platform's verdict, which is not SUCCESS",
+  ],
+  platform_disagrees: [
+    "certificate-not-proven",
+    "the platform found a fault other than an issuer that it does not know",
+  ],
+  platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
+  issuer_unknown: [
+    "certificate-not-proven",
+    "no path to an anchor of the policy: another CA, or the sender left out an intermediate",
+  ],
+  too_many_intermediates: ["certificate-not-proven", "more intermediates were sent than a path may need"],
+  chain_too_deep: ["certificate-not-proven", "the path holds more CA certificates than maxChainDepth"],
+  signature_invalid: ["certificate-not-proven", "a certificate names an issuer whose key did not sign it"],
+  issuer_not_ca: ["certificate-not-proven", "an issuer on the path is not a CA certificate"],
+  path_length_exceeded: ["certificate-not-proven", "an issuer's path length constraint is exceeded"],
+  issuer_not_in_date: ["certificate-not-proven", "an intermediate or the anchor is expired or not yet valid"],
+  name_not_permitted: [
+    "certificate-not-proven",
+    "a name constraint of an issuer excludes the certificate's name, or is of a kind that is not understood",
+  ],
+
+  certificate_denied: ["sender-not-allowed", "the deny list names this certificate or one of its issuers"],
+  sender_not_allowed: ["sender-not-allowed", "the certificate is proven, but no sender of this route matches it"],
+
+  assertion_missing: [
+    "assertion-refused",
+    "the request carries no Countersign-Assertion: it did not come through the edge",
+  ],
+  assertion_malformed: [
+    "assertion-refused",
+    "the assertion is repeated, not canonical, or not exactly alg, kid and typ",
+  ],
+  assertion_key_unknown: [
+    "assertion-refused",
+    "no published key has this kid: rotate in steps, and check the JWKS that the origin uses",
+  ],
+  assertion_signature_invalid: ["assertion-refused", "the signature does not verify under the key that kid names"],
+  assertion_claims_invalid: ["assertion-refused", "a claim is missing or not of its form"],
+  assertion_wrong_issuer: ["assertion-refused", "iss is not the edge that this origin trusts"],
+  assertion_wrong_audience: ["assertion-refused", "aud is not this origin"],
+  assertion_expired: ["assertion-refused", "the assertion has expired: a late replay, or clocks that differ"],
+  assertion_not_yet_valid: ["assertion-refused", "the assertion was issued in the future: clocks differ"],
+  request_mismatch: ["assertion-refused", "method, target or content type are not those that were signed"],
+  body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
+  certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
+  sender_mismatch: [
+    "sender-not-allowed",
+    "this origin's policy admits the certificate as another sender than the edge did",
+  ],
+  replayed: ["replayed", "this assertion was accepted before"],
+  keys_unavailable: ["unavailable", "no verification key could be loaded from the JWKS URL yet"],
+  store_unavailable: ["unavailable", "the event could not be stored"],
+
+  origin_refused: [
+    "bad-gateway",
+    "the origin refused the edge itself: compare keys, issuer, audience and policy of both",
+  ],
+  origin_unreachable: ["unavailable", "the origin could not be reached"],
+  origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
+  origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
+  misconfigured: ["internal-error", "the configuration is incomplete: see problems"],
+  internal_error: ["internal-error", "an unexpected error"],
+} as const satisfies Record<string, readonly [Problem, string]>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** Facts for the operator's log line: strings, numbers and lists of them. Never a secret, never sent to the sender. */
+export type RefusalDetails = Readonly<Record<string, unknown>>;
+
+/** A verdict of "no". Thrown at the step that decides, caught once per program. */
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  readonly details: RefusalDetails;
+
+  constructor(code: RefusalCode, details: RefusalDetails = {}) {
+    super(REFUSALS[code][1]);
+    this.name = "Refusal";
+    this.code = code;
+    this.details = details;
+  }
+
+  get problem(): Problem {
+    return REFUSALS[this.code][0];
+  }
+
+  get status(): number {
+    return PROBLEMS[this.problem].status;
+  }
+}

@@ -1,0 +1,49 @@
+// Which headers of a sender travel on: a list, so that nothing unnamed can, in any spelling.
+
+import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "./wire.ts";
+
+/** What describes the body and the sender's software. Everything else is named by the route, or dropped. */
+export const FORWARDED_HEADERS: readonly string[] = [
+  "accept",
+  "content-encoding",
+  "content-language",
+  "content-type",
+  "soapaction",
+  "user-agent",
+];
+
+const NEVER_FORWARDED: ReadonlySet<string> = new Set([
+  ASSERTION_HEADER,
+  CLIENT_CERT_HEADER,
+  CLIENT_CERT_CHAIN_HEADER,
+  CONTENT_DIGEST_HEADER,
+  "authorization",
+  "connection",
+  "content-length",
+  "cookie",
+  "expect",
+  "forwarded",
+  "host",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+const NEVER_FORWARDED_PREFIXES: readonly string[] = ["cf-", "countersign-", "mf-", "proxy-", "x-forwarded-"];
+
+/** Whether a route may name this header (lower case): not ours, not a credential, not of one hop, not a platform's. */
+export function isForwardableHeader(name: string): boolean {
+  return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/** The headers to forward, by the standard list and the route's own. */
+export function selectForwardedHeaders(
+  headers: Headers,
+  routeHeaders: readonly string[],
+): [name: string, value: string][] {
+  return [...FORWARDED_HEADERS, ...routeHeaders].flatMap((name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value] satisfies [string, string]];
+  });
+}

@@ -1,0 +1,96 @@
+// Whether a certificate is proven: RFC 5280 §6 path validation to the anchors of the policy, the platform's verdict, or both.
+// Proven says who certified the name. It never says that the sender may call: that is admit.ts.
+
+import type { Certificate } from "./certificate.ts";
+import { CLIENT_AUTH } from "./certificate-extensions.ts";
+import { findPath } from "./path.ts";
+import { hasAcceptedAlgorithms, isInDate } from "./path-checks.ts";
+import type { DenyList, Sender, Trust } from "./policy.ts";
+import type { ClientCertificate } from "./presented-certificate.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What proved a certificate for one sender. */
+export interface Proof {
+  /** Name of the anchor, and the number of CA certificates on the path; undefined when the platform alone was asked. */
+  readonly anchor: string | undefined;
+  readonly chainDepth: number;
+}
+
+declare const proven: unique symbol;
+
+/** A certificate that at least one sender's trust proves. Only verifyTrust makes one. */
+export interface ProvenCertificate {
+  readonly [proven]: true;
+  readonly certificate: ClientCertificate;
+  /** The senders whose trust is satisfied; a sender that is missing here cannot be admitted. */
+  readonly proofs: ReadonlyMap<Sender, Proof>;
+}
+
+/** Verdicts that only say "I do not know the issuer" (OpenSSL 20 and 21): our own anchors answer that question. */
+const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
+  "FAILED:unable to get local issuer certificate",
+  "FAILED:unable to verify the first certificate",
+]);
+
+/**
+ * Proves the certificate for each of the route's senders, at the time `now` (Unix seconds).
+ * Does not check revocation lists, nor whether any sender's matcher fits the certificate.
+ * @throws Refusal with the code of the first fault when no sender's trust is satisfied
+ */
+export function verifyTrust(
+  certificate: ClientCertificate,
+  senders: readonly Sender[],
+  deny: DenyList,
+  now: number,
+): ProvenCertificate {
+  checkLeaf(certificate.leaf, deny, now);
+  if (certificate.platform?.revoked) throw new Refusal("platform_revoked");
+  const proofs = new Map<Sender, Proof>();
+  const failures: Refusal[] = [];
+  for (const sender of senders) {
+    try {
+      proofs.set(sender, prove(certificate, sender.trust, deny, now));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      failures.push(error);
+    }
+  }
+  const [failure] = failures;
+  if (proofs.size === 0 && failure !== undefined) throw failure;
+  return { certificate, proofs } as unknown as ProvenCertificate;
+}
+
+/** What a client certificate must be, whoever signed it. */
+function checkLeaf(leaf: Certificate, deny: DenyList, now: number): void {
+  if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
+  if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
+  if (leaf.unknownCritical.length > 0) {
+    throw new Refusal("unknown_critical_extension", { extensions: leaf.unknownCritical });
+  }
+  if (leaf.isCa) throw new Refusal("certificate_is_ca");
+  if (leaf.extendedKeyUsage?.includes(CLIENT_AUTH) === false) {
+    throw new Refusal("wrong_extended_key_usage", { extendedKeyUsage: leaf.extendedKeyUsage });
+  }
+  if (leaf.keyUsage?.digitalSignature === false) throw new Refusal("wrong_key_usage");
+  if (!hasAcceptedAlgorithms(leaf)) {
+    throw new Refusal("algorithm_not_accepted", { signatureAlgorithm: leaf.signatureAlgorithm });
+  }
+  if (deny.holds(leaf)) throw new Refusal("certificate_denied", { serial: leaf.serial });
+}
+
+function prove(certificate: ClientCertificate, trust: Trust, deny: DenyList, now: number): Proof {
+  checkPlatform(certificate, trust);
+  if (trust.anchors.length === 0) return { anchor: undefined, chainDepth: 0 };
+  const candidates = trust.anchors.filter(({ certificate: ca }) => ca.subject.length > 0);
+  const { anchor, issuers } = findPath(certificate, candidates, { maxChainDepth: trust.maxChainDepth, deny, now });
+  return { anchor: anchor.name, chainDepth: issuers.length };
+}
+
+/** The platform's verdict must be SUCCESS where it is asked for; elsewhere it may at most not know the issuer. */
+function checkPlatform({ platform }: ClientCertificate, trust: Trust): void {
+  const verdict = platform?.verified ?? "none given";
+  if (trust.platform && verdict !== "SUCCESS") throw new Refusal("platform_not_verified", { verdict });
+  if (platform !== undefined && verdict !== "SUCCESS" && !ISSUER_NOT_KNOWN_TO_PLATFORM.has(verdict)) {
+    throw new Refusal("platform_disagrees", { verdict });
+  }
+}

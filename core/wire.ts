@@ -1,0 +1,52 @@
+// Names and numbers that edge and origin must agree on, each with its reason.
+// Constants only: nothing here decides anything.
+
+/** Carries the assertion: one JWS in compact form (RFC 7515). */
+export const ASSERTION_HEADER = "countersign-assertion";
+/** The leaf certificate and the intermediates beside it (RFC 9440). */
+export const CLIENT_CERT_HEADER = "client-cert";
+export const CLIENT_CERT_CHAIN_HEADER = "client-cert-chain";
+/** SHA-256 of the body bytes as sent (RFC 9530). */
+export const CONTENT_DIGEST_HEADER = "content-digest";
+
+/** `typ` of the assertion: explicit typing keeps other JWTs of the same key out (RFC 8725 §3.11). */
+export const ASSERTION_TYPE = "countersign+jwt";
+/** The one algorithm. It belongs to the key; a token's own `alg` never selects it (RFC 8725 §3.1). */
+export const ASSERTION_ALGORITHM = "ES256";
+export const JWKS_PATH = "/.well-known/jwks.json";
+
+/** Life of an assertion. One hop takes well under a second; a minute bounds what a leaked log line is worth. */
+export const ASSERTION_LIFETIME_SECONDS = 60;
+/** How far the clocks of edge and origin may differ. NTP keeps both within one second; a Worker's clock stands still between I/O. */
+export const CLOCK_SKEW_SECONDS = 10;
+/** A JWS with the claims below is about 1.2 KB; a long target and subject fit in 24 KiB. */
+export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
+
+/** Cloudflare fills `certRFC9440` up to 10 KiB and `certChainRFC9440` up to 16 KiB of encoded text. */
+export const MAX_CERTIFICATE_FIELD_CHARACTERS = 10 * 1024;
+export const MAX_CHAIN_FIELD_CHARACTERS = 16 * 1024;
+/** More intermediates than any public or private hierarchy in use: bounds the path search. */
+export const MAX_INTERMEDIATES = 10;
+/** CA certificates on a path, the anchor included (what Apache calls SSLVerifyDepth): leaf, two intermediates and a root fit. */
+export const DEFAULT_MAX_CHAIN_DEPTH = 4;
+/** RSA keys below 2048 bits are not accepted anywhere in the public PKI since 2014 (CA/Browser Forum BR 6.1.5). */
+export const MIN_RSA_BITS = 2048;
+/** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
+export const MAX_SERIAL_OCTETS = 20;
+
+/** Webhook bodies without attachments stay under 150 KB; a route that expects documents says so. */
+export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
+/** The body is held in memory once, and an isolate has 128 MB for all that it does at the same time. */
+export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
+
+/** Docusign asks for an answer within 5 s and others wait 10 to 30: after 20 s nobody listens any more. */
+export const ORIGIN_DEADLINE_MILLISECONDS = 20_000;
+/** What a sender is told to wait when the fault is on our side. */
+export const RETRY_AFTER_SECONDS = 30;
+/** Long enough to spare the edge, short enough that a withdrawn key is gone within minutes. */
+export const JWKS_MAX_AGE_SECONDS = 300;
+
+/** Parsed certificates kept per isolate or process: at 10 KiB each, 512 hold 5 MB at the most. */
+export const CERTIFICATE_CACHE_ENTRIES = 512;
+/** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
+export const MAX_LOGGED_CHARACTERS = 512;

@@ -1,0 +1,85 @@
+// The edge's configuration: variables and secrets of the Worker, checked as a whole and imported once per isolate.
+
+import * as v from "valibot";
+import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
+import { ConfigurationError, type Policy } from "../core/policy.ts";
+
+/** The bindings of wrangler.toml. Unchecked: a deployment may lack any of them. */
+export interface EdgeBindings {
+  readonly HOSTS?: unknown;
+  readonly ISSUER?: unknown;
+  readonly AUDIENCE?: unknown;
+  readonly ORIGIN_URL?: unknown;
+  readonly SIGNING_KEYS?: unknown;
+}
+
+export interface Edge {
+  /** Lower case, as a URL prints them; with the port where it is not 443. */
+  readonly hosts: ReadonlySet<string>;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Scheme, host and port of the origin. */
+  readonly originUrl: string;
+  readonly keys: SigningKeys;
+  readonly policy: Policy;
+}
+
+const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;
+/** Plain HTTP never leaves the machine: loopback is for an origin that runs beside a local edge. */
+const isHttpsOrLoopback = (text: string): boolean =>
+  /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$))/.test(text);
+
+const host = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text !== "" && URL.parse(`https://${text}`)?.host === text,
+    "a host name in lower case, with the port if it is not 443",
+  ),
+);
+const BindingsSchema = v.object({
+  HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1, "must not be empty")),
+  ISSUER: v.pipe(
+    v.string("an https URL"),
+    v.check((text) => isOrigin(text) && text.startsWith("https://"), "https://HOST without a path"),
+  ),
+  AUDIENCE: v.pipe(v.string("a text"), v.minLength(1, "must not be empty")),
+  ORIGIN_URL: v.pipe(
+    v.string("an https URL"),
+    v.check(
+      (text) => isOrigin(text) && isHttpsOrLoopback(text),
+      "https://HOST without a path (http:// only to loopback)",
+    ),
+  ),
+  SIGNING_KEYS: v.pipe(
+    v.string("a secret: the private JWK Set of `countersign keys new`"),
+    v.minLength(1, "must not be empty"),
+  ),
+});
+
+/**
+ * Checks the bindings and imports the keys.
+ * @throws ConfigurationError that lists every problem
+ */
+export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
+  const result = v.safeParse(BindingsSchema, bindings, { message: "is missing" });
+  const problems = result.issues?.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`) ?? [];
+  const keys = await importKeys(bindings.SIGNING_KEYS, problems);
+  if (!result.success || keys === undefined) throw new ConfigurationError("bindings", problems);
+  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL } = result.output;
+  return { hosts: new Set(HOSTS), issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, keys, policy };
+}
+
+async function importKeys(secret: unknown, problems: string[]): Promise<SigningKeys | undefined> {
+  if (typeof secret !== "string" || secret === "") return undefined;
+  try {
+    return await importSigningKeys(JSON.parse(secret));
+  } catch (error) {
+    // JSON.parse quotes what it read, and this is a secret.
+    problems.push(
+      ...(error instanceof ConfigurationError
+        ? error.problems.map((problem) => `SIGNING_KEYS: ${problem}`)
+        : ["SIGNING_KEYS: not JSON"]),
+    );
+    return undefined;
+  }
+}

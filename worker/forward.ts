@@ -1,0 +1,90 @@
+// Delivery and assertion to the origin, and the origin's answer back to the sender.
+// An answer passes unchanged; a fault between edge and origin is ours and says so with 502, 503 or 504.
+
+import { parseProblemType } from "../core/decision.ts";
+import type { Delivery } from "../core/delivery.ts";
+import {
+  type ClientCertificate,
+  formatClientCertChainField,
+  formatClientCertField,
+} from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
+import {
+  ASSERTION_HEADER,
+  CLIENT_CERT_CHAIN_HEADER,
+  CLIENT_CERT_HEADER,
+  CONTENT_DIGEST_HEADER,
+  ORIGIN_DEADLINE_MILLISECONDS,
+} from "../core/wire.ts";
+import type { Edge } from "./edge.ts";
+
+/**
+ * Forwards one delivery.
+ * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_redirected`, `origin_refused`
+ */
+export async function forward(
+  delivery: Delivery,
+  certificate: ClientCertificate,
+  assertion: string,
+  edge: Edge,
+): Promise<Response> {
+  const { method, target } = delivery.request;
+  const response = await send(`${edge.originUrl}${target}`, {
+    method,
+    headers: formatHeaders(delivery, certificate, assertion),
+    body: method === "GET" || method === "HEAD" ? null : delivery.body,
+    // A followed redirect would carry the assertion to whatever host it names.
+    redirect: "manual",
+    cache: "no-store",
+    signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
+  });
+  if (response.status >= 300 && response.status < 400) {
+    throw new Refusal("origin_redirected", { status: response.status, location: response.headers.get("location") });
+  }
+  return relay(response);
+}
+
+function formatHeaders(delivery: Delivery, certificate: ClientCertificate, assertion: string): Headers {
+  const headers = new Headers(delivery.headers.map(([name, value]) => [name, value]));
+  headers.set(ASSERTION_HEADER, assertion);
+  headers.set(CLIENT_CERT_HEADER, formatClientCertField(certificate.leaf));
+  if (certificate.intermediates.length > 0) {
+    headers.set(CLIENT_CERT_CHAIN_HEADER, formatClientCertChainField(certificate.intermediates));
+  }
+  headers.set(CONTENT_DIGEST_HEADER, delivery.contentDigest);
+  return headers;
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    throw new Refusal(name === "TimeoutError" || name === "AbortError" ? "origin_timeout" : "origin_unreachable", {
+      cause: message,
+    });
+  }
+}
+
+/** Status, body and the headers that describe it. Nothing else of the origin's reaches the sender. */
+async function relay(response: Response): Promise<Response> {
+  const type = response.headers.get("content-type");
+  let body: BodyInit | null = response.body;
+  if (type?.startsWith("application/problem+json")) {
+    const text = await response.text();
+    const problem = parseProblemType(text);
+    if (problem !== undefined)
+      throw new Refusal("origin_refused", { originProblem: problem, originDecision: decisionOf(text) });
+    body = text;
+  }
+  const headers = new Headers({ "cache-control": "no-store" });
+  for (const name of ["content-type", "retry-after"]) {
+    const value = response.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  return new Response(body, { status: response.status, headers });
+}
+
+function decisionOf(problem: string): unknown {
+  return (JSON.parse(problem) as { decision?: unknown }).decision;
+}

@@ -1,0 +1,47 @@
+// Entry of the edge worker: reads clock, randomness and bindings, catches every refusal once, logs one line per request.
+
+import policyDocument from "countersign:policy";
+import { type DecisionContext, describeRefusal, formatLogLine, formatProblem, type LogLine } from "../core/decision.ts";
+import { ConfigurationError, compilePolicy } from "../core/policy.ts";
+import { Refusal } from "../core/refusal.ts";
+import { type Edge, type EdgeBindings, loadEdge } from "./edge.ts";
+import { type Ambient, receive } from "./receive.ts";
+
+// At module scope, so that a policy with a fault cannot be deployed.
+const policy = compilePolicy(policyDocument);
+
+/** Loaded by the first request and kept: bindings and secrets do not change during the life of an isolate. */
+let loaded: Promise<Edge> | undefined;
+
+const ambient: Ambient = {
+  clock: () => Math.floor(Date.now() / 1000),
+  randomId: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url"),
+};
+
+export default {
+  async fetch(request: Request, bindings: EdgeBindings): Promise<Response> {
+    const context: DecisionContext = { id: crypto.randomUUID() };
+    try {
+      loaded ??= loadEdge(bindings, policy);
+      const response = await receive(request, await loaded, context, ambient);
+      if (context["sender"] !== undefined) log({ decision: "forwarded", ...context, status: response.status });
+      return response;
+    } catch (error) {
+      const refusal = toRefusal(error);
+      log(describeRefusal(refusal, context));
+      return formatProblem(refusal, context.id);
+    }
+  },
+};
+
+function toRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof ConfigurationError) return new Refusal("misconfigured", { problems: error.problems });
+  return new Refusal("internal_error", {
+    cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
+}
+
+function log(line: LogLine): void {
+  console.log(formatLogLine(line));
+}

@@ -1,0 +1,37 @@
+// Cloudflare's request.cf.tlsClientAuth to PresentedCertificate.
+// Of the platform's strings only its verdict is used, and the SHA-256 fingerprint for comparison; names come from the DER.
+
+import {
+  type ClientCertificate,
+  parseClientCertChainField,
+  parseClientCertField,
+  parseClientCertificate,
+} from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
+
+/**
+ * Reads what the platform says of the client certificate.
+ * Does not judge the verdict: `certVerified` may be a failure here, which verifyTrust decides upon.
+ * @throws Refusal `no_client_auth` (no such object), `no_certificate` (the placeholder), `certificate_too_large`,
+ * `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
+ */
+export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {
+  if (typeof tlsClientAuth !== "object" || tlsClientAuth === null) throw new Refusal("no_client_auth");
+  const fields = tlsClientAuth as Readonly<Record<string, unknown>>;
+  const text = (name: string): string => (typeof fields[name] === "string" ? fields[name] : "");
+  if (text("certPresented") !== "1") throw new Refusal("no_certificate", { certVerified: text("certVerified") });
+  for (const name of ["certRFC9440TooLarge", "certChainRFC9440TooLarge"]) {
+    if (fields[name] !== false) throw new Refusal("certificate_too_large", { [name]: fields[name] });
+  }
+  const certificate = parseClientCertificate({
+    leaf: parseClientCertField(text("certRFC9440")),
+    intermediates: parseClientCertChainField(text("certChainRFC9440")),
+    // Anything but a plain "0" counts as revoked.
+    platform: { verified: text("certVerified"), revoked: text("certRevoked") !== "0" },
+  });
+  const fingerprint = text("certFingerprintSHA256").toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(fingerprint) && fingerprint !== certificate.leaf.sha256) {
+    throw new Refusal("certificate_inconsistent", { platform: fingerprint, certificate: certificate.leaf.sha256 });
+  }
+  return certificate;
+}
