@@ -3,6 +3,7 @@
 
 import { fileURLToPath } from "node:url";
 import { createTestHarness, type TestHarness, unstable_readConfig } from "wrangler";
+import type { LogLine } from "../core/decision.ts";
 
 // No look-up of a sample `cf` object and no usage report: a local run talks to nobody.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
@@ -50,4 +51,33 @@ export async function startLocalEdge({
     throw error;
   }
   return harness;
+}
+
+const LOG_POLL_MILLISECONDS = 50;
+
+/** Hands on what the worker logs, as it logs it; anything that is no decision goes to stderr. Returns how to stop. */
+export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
+  const drain = () => {
+    const entries = edge.getLogs();
+    if (entries.length > 0) edge.clearLogs();
+    for (const { message } of entries) {
+      const line = parseLogLine(message);
+      if (line === undefined) console.error(message);
+      else onDecision(line);
+    }
+  };
+  const timer = setInterval(drain, LOG_POLL_MILLISECONDS);
+  return () => {
+    clearInterval(timer);
+    drain();
+  };
+}
+
+function parseLogLine(message: string): LogLine | undefined {
+  try {
+    const line = JSON.parse(message) as LogLine;
+    return typeof line.decision === "string" ? line : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -16,10 +16,16 @@ export function readDer(bytes: Uint8Array): AsnType {
 }
 
 function refuseBer(element: AsnType): void {
-  if (element.lenBlock.isIndefiniteForm || element.lenBlock.warnings.length > 0) {
+  const { isIndefiniteForm, blockLength, length } = element.lenBlock;
+  if (isIndefiniteForm || blockLength !== minimalLengthOctets(length)) {
     throw new SyntaxError("a length is in a form that DER does not allow");
   }
   for (const child of childrenOf(element)) refuseBer(child);
+}
+
+/** Octets of the shortest length field (X.690 §10.1): one up to 127, else one more than the number needs. */
+function minimalLengthOctets(length: number): number {
+  return length < 0x80 ? 1 : 1 + Math.ceil(length.toString(16).length / 2);
 }
 
 /** The members of a constructed value; none for a primitive one. */

@@ -2,7 +2,7 @@
 
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import * as v from "valibot";
-import { ConfigurationError } from "./policy.ts";
+import { ConfigurationError, describeIssues } from "./configuration-error.ts";
 import { ASSERTION_ALGORITHM } from "./wire.ts";
 
 const coordinate = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, "32 octets in base64url"));
@@ -17,7 +17,12 @@ const publicMembers = {
 };
 /** Strict: a private member (`d`) in a set that is meant to be public is an error, not something to skip. */
 const PublicJwkSchema = v.strictObject(publicMembers);
-const PrivateJwkSchema = v.strictObject({ ...publicMembers, d: coordinate });
+/** `iat` is when the key was made, in Unix seconds: a rotation needs to know which is the newest. */
+const PrivateJwkSchema = v.strictObject({
+  ...publicMembers,
+  d: coordinate,
+  iat: v.optional(v.pipe(v.number(), v.safeInteger())),
+});
 
 export type PublicJwk = v.InferOutput<typeof PublicJwkSchema>;
 export type PrivateJwk = v.InferOutput<typeof PrivateJwkSchema>;
@@ -56,12 +61,12 @@ export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
   return parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
 }
 
-/** A new private key; its kid is the RFC 7638 thumbprint. */
-export async function generateSigningKey(): Promise<PrivateJwk> {
+/** A new private key, made at `now` (Unix seconds); its kid is the RFC 7638 thumbprint. */
+export async function generateSigningKey(now: number): Promise<PrivateJwk> {
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
-  return v.parse(PrivateJwkSchema, { ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig" });
+  return v.parse(PrivateJwkSchema, { ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig", iat: now });
 }
 
 export function publicJwk({ kty, crv, x, y, kid }: PublicJwk | PrivateJwk): PublicJwk {
@@ -76,10 +81,7 @@ function parseJwkSet<Key extends PublicJwk>(
   const Schema = v.object({ keys: v.pipe(v.array(schema), v.minLength(1, "must hold at least one key")) });
   const result = v.safeParse(Schema, jwkSet);
   if (!result.success) {
-    const problems = result.issues.map(
-      (issue) => `/${issue.path?.map(({ key }) => String(key)).join("/") ?? ""}: ${describe(issue)}`,
-    );
-    throw new ConfigurationError(subject, problems);
+    throw new ConfigurationError(subject, describeIssues(result.issues));
   }
   const { keys } = result.output;
   const repeated = keys.filter(({ kid }, index) => keys.findIndex((other) => other.kid === kid) !== index);
@@ -89,11 +91,6 @@ function parseJwkSet<Key extends PublicJwk>(
       repeated.map(({ kid }) => `kid ${kid} is used twice`),
     );
   return keys;
-}
-
-/** The library's own messages ("Invalid …") quote what they received, and that may be a private key. */
-function describe({ type, message }: v.BaseIssue<unknown>): string {
-  return message.startsWith("Invalid") ? `not of its form (${type})` : message;
 }
 
 async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { type CertificateMatcher, compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
+import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
 import { formatDistinguishedName, nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import { hasAcceptedKey } from "./path-checks.ts";
 import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
@@ -54,19 +55,6 @@ export interface Policy {
   readonly digest: string;
 }
 
-/** A fault in the configuration: every problem at once, each with the JSON pointer of its place. */
-export class ConfigurationError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(subject: string, problems: readonly string[]) {
-    super(
-      `${subject}: ${problems.length} problem${problems.length === 1 ? "" : "s"}\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
-    );
-    this.name = "ConfigurationError";
-    this.problems = problems;
-  }
-}
-
 /**
  * Compiles a policy document (the value of policy.json).
  * Does not look at the time: an anchor that has expired is refused when it is used.
@@ -75,10 +63,7 @@ export class ConfigurationError extends Error {
 export function compilePolicy(document: unknown): Policy {
   const result = v.safeParse(PolicySchema, document);
   if (!result.success) {
-    throw new ConfigurationError(
-      "policy",
-      result.issues.map((issue) => `${pointer(issue.path?.map(({ key }) => key) ?? [])}: ${issue.message}`),
-    );
+    throw new ConfigurationError("policy", describeIssues(result.issues));
   }
   return new PolicyCompiler(result.output).compile();
 }
@@ -173,9 +158,10 @@ class PolicyCompiler {
       const target = targets.get(name);
       const isDefined =
         target !== undefined || Object.hasOwn(this.#document[`${kind}s` as "anchors" | "senders"], name);
-      if (!isDefined) this.#problems.push(`${pointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
+      if (!isDefined)
+        this.#problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
       if (names.indexOf(name) !== index)
-        this.#problems.push(`${pointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
+        this.#problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
       return target === undefined ? [] : [target];
     });
   }
@@ -201,7 +187,9 @@ class PolicyCompiler {
       return compileOne();
     } catch (error) {
       const details = (error as { details?: { cause?: string } }).details;
-      this.#problems.push(`${pointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`);
+      this.#problems.push(
+        `${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`,
+      );
       return undefined;
     }
   }
@@ -251,8 +239,4 @@ function canonicalJson(value: unknown): string {
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
       : member,
   );
-}
-
-function pointer(path: readonly unknown[]): string {
-  return `/${path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
 }

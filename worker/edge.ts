@@ -1,8 +1,9 @@
 // The edge's configuration: variables and secrets of the Worker, checked as a whole and imported once per isolate.
 
 import * as v from "valibot";
+import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
-import { ConfigurationError, type Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
 
 /** The bindings of wrangler.toml. Unchecked: a deployment may lack any of them. */
 export interface EdgeBindings {
@@ -61,8 +62,8 @@ const BindingsSchema = v.object({
  * @throws ConfigurationError that lists every problem
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
-  const result = v.safeParse(BindingsSchema, bindings, { message: "is missing" });
-  const problems = result.issues?.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`) ?? [];
+  const result = v.safeParse(BindingsSchema, bindings);
+  const problems = describeIssues(result.issues ?? []);
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
   if (!result.success || keys === undefined) throw new ConfigurationError("bindings", problems);
   const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL } = result.output;
@@ -77,8 +78,8 @@ async function importKeys(secret: unknown, problems: string[]): Promise<SigningK
     // JSON.parse quotes what it read, and this is a secret.
     problems.push(
       ...(error instanceof ConfigurationError
-        ? error.problems.map((problem) => `SIGNING_KEYS: ${problem}`)
-        : ["SIGNING_KEYS: not JSON"]),
+        ? error.problems.map((problem) => `/SIGNING_KEYS${problem}`)
+        : ["/SIGNING_KEYS: not JSON"]),
     );
     return undefined;
   }

@@ -1,8 +1,9 @@
 // Entry of the edge worker: reads clock, randomness and bindings, catches every refusal once, logs one line per request.
 
 import policyDocument from "countersign:policy";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import { type DecisionContext, describeRefusal, formatLogLine, formatProblem, type LogLine } from "../core/decision.ts";
-import { ConfigurationError, compilePolicy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { type Edge, type EdgeBindings, loadEdge } from "./edge.ts";
 import { type Ambient, receive } from "./receive.ts";

@@ -1,0 +1,19 @@
+// One decision as one line for people; machines get the JSON.
+
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+
+/** Time, program, verdict, code, route, subject, and why. */
+export function formatDecision(source: string, line: LogLine, now: Date): string {
+  const certificate = line["certificate"] as { subject?: string } | undefined;
+  const fields = [
+    now.toISOString().slice(11, 19),
+    source.padEnd(6),
+    line.decision.padEnd(9),
+    line["code"] ?? line["sender"] ?? "",
+    line["route"] ?? "",
+    certificate?.subject ?? "",
+    line["why"] === undefined ? "" : `(${line["why"]})`,
+  ];
+  // Everything from a certificate or request is escaped as in the log.
+  return JSON.parse(formatLogLine({ decision: fields.filter((field) => field !== "").join("  ") })).decision;
+}

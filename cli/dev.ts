@@ -1,0 +1,81 @@
+// countersign dev: the whole system locally, until it is stopped.
+
+import { resolve } from "node:path";
+import { formatLogLine } from "../core/decision.ts";
+import { type Command, parseOptions, parsePort, untilSignal } from "./command.ts";
+import { formatDecision } from "./decision-text.ts";
+import { type Development, startDevelopment } from "./development.ts";
+import { CLIENTS, DEVELOPMENT_ROUTE } from "./development-state.ts";
+
+export const command: Command = {
+  summary: "run everything locally: TLS front, edge worker in workerd, origin",
+  help: `
+countersign dev [options]
+
+  --port PORT         of the HTTPS front on localhost (default 8443; 0 takes a free one)
+  --policy FILE       default: a policy for the development client certificates
+  --client-ca FILE    a further CA to ask clients for; may be repeated
+  --origin URL        use this origin, and start none
+  --state DIR         certificates, keys, policy and inbox of the local run (default .countersign)
+  --json              one JSON line when ready, then one per decision
+
+The front asks for a client certificate and lets every handshake through: the worker decides, as on Cloudflare.
+`,
+  async run(args) {
+    const { values } = parseOptions(args, {
+      port: { type: "string", default: "8443" },
+      policy: { type: "string" },
+      "client-ca": { type: "string", multiple: true },
+      origin: { type: "string" },
+      state: { type: "string", default: ".countersign" },
+      json: { type: "boolean", default: false },
+    });
+    const development = await startDevelopment({
+      port: parsePort(values.port),
+      directory: resolve(values.state),
+      policyFile: values.policy === undefined ? undefined : resolve(values.policy),
+      clientCaFiles: values["client-ca"] ?? [],
+      originUrl: values.origin,
+      onDecision: (source, line) =>
+        console.log(values.json ? formatLogLine({ source, ...line }) : formatDecision(source, line, new Date())),
+    });
+    console.log(values.json ? readyLine(development) : `ready\n${describe(development)}`);
+    await untilSignal();
+    await development.close();
+    return 0;
+  },
+};
+
+function readyLine({ edge, origin, jwks, audience, policyFile, state }: Development): string {
+  return JSON.stringify({
+    edge,
+    origin,
+    jwks,
+    issuer: edge,
+    audience,
+    policy: policyFile,
+    serverCa: state.serverCa,
+    clientCa: state.clientCa,
+    clients: state.clients,
+  });
+}
+
+/** Where everything is, and commands to copy. */
+export function describe({ edge, origin, jwks, policyFile, state }: Development): string {
+  const curl = (client: string) => {
+    const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];
+    return `  curl --cacert ${state.serverCa} --cert ${certificate} --key ${key} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`;
+  };
+  return [
+    `  edge    ${edge}`,
+    `  origin  ${origin}`,
+    `  keys    ${jwks}`,
+    `  policy  ${policyFile}`,
+    "",
+    "accepted:",
+    curl("good"),
+    "refused:",
+    ...CLIENTS.filter((client) => client !== "good").map(curl),
+    `  curl --cacert ${state.serverCa} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`,
+  ].join("\n");
+}

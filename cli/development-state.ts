@@ -1,0 +1,148 @@
+// The files of a local run: two CAs, a server certificate, good and bad client certificates, keys, a policy.
+// All of it is worthless outside this machine; private keys are still readable by their owner alone.
+
+import { X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
+import { formatJson, writeWhole } from "./files.ts";
+import { create as createKeys } from "./keys.ts";
+
+/** A client certificate with the certificates that it is sent with, and its key, in PEM. */
+export interface ClientFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** `good` is the one that the policy admits; each of the others has exactly one fault. */
+export const CLIENTS = ["good", "self-signed", "expired", "wrong-ca", "wrong-subject", "server-auth"] as const;
+export type ClientName = (typeof CLIENTS)[number];
+
+export interface DevelopmentState {
+  readonly directory: string;
+  /** Files of the local server: curl's --cacert, and the listener's own. */
+  readonly serverCa: string;
+  readonly serverCertificate: string;
+  readonly serverKey: string;
+  readonly clientCa: string;
+  readonly clients: Readonly<Record<ClientName, ClientFiles>>;
+  readonly keys: string;
+  readonly policy: string;
+}
+
+export const DEVELOPMENT_ROUTE = "/hooks/example";
+const SENDER = [{ C: ["US"] }, { O: ["Example Sender, Inc."] }, { CN: ["webhooks.sender.test"] }];
+const DAY_MILLISECONDS = 86_400_000;
+const RENEW_BEFORE_MILLISECONDS = 7 * DAY_MILLISECONDS;
+
+/** Opens the state in `directory`, making what is missing; certificates near their end are all made anew. */
+export async function openDevelopmentState(directory: string): Promise<DevelopmentState> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const file = (name: string) => join(directory, name);
+  const state: DevelopmentState = {
+    directory,
+    serverCa: file("server-ca.pem"),
+    serverCertificate: file("server.pem"),
+    serverKey: file("server.key"),
+    clientCa: file("client-ca.pem"),
+    clients: Object.fromEntries(
+      CLIENTS.map((name) => [name, { certificate: file(`client-${name}.pem`), key: file(`client-${name}.key`) }]),
+    ) as Record<ClientName, ClientFiles>,
+    keys: file("keys.json"),
+    policy: file("policy.json"),
+  };
+  if (!isComplete(state)) await makeCertificates(state);
+  if (!existsSync(state.keys)) await createKeys(state.keys);
+  return state;
+}
+
+function isComplete(state: DevelopmentState): boolean {
+  const files = [
+    state.serverCa,
+    state.serverKey,
+    state.clientCa,
+    state.policy,
+    ...Object.values(state.clients).flatMap(({ certificate, key }) => [certificate, key]),
+  ];
+  if (!existsSync(state.serverCertificate) || !files.every(existsSync)) return false;
+  const { validTo } = new X509Certificate(readFileSync(state.serverCertificate));
+  return Date.parse(validTo) - Date.now() > RENEW_BEFORE_MILLISECONDS;
+}
+
+async function makeCertificates(state: DevelopmentState): Promise<void> {
+  const serverCa = await issueCertificate({
+    subject: [{ CN: ["Countersign development server CA"] }],
+    ca: { pathLength: 0 },
+  });
+  const server = await issueCertificate(
+    {
+      subject: [{ CN: ["localhost"] }],
+      subjectAltNames: [
+        { type: "dns", value: "localhost" },
+        { type: "ip", value: "127.0.0.1" },
+        { type: "ip", value: "::1" },
+      ],
+      extendedKeyUsage: [SERVER_AUTH],
+    },
+    serverCa,
+  );
+  writeWhole(state.serverCa, serverCa.pem);
+  writeWhole(state.serverCertificate, server.pem);
+  writeWhole(state.serverKey, server.keyPem, 0o600);
+  const root = await makeClients(state);
+  writeWhole(state.clientCa, root.pem);
+  // Last: a state without a policy counts as incomplete.
+  writeWhole(state.policy, formatJson(policyFor(root)));
+}
+
+/** Makes the clients and returns the root that proves the good one. */
+async function makeClients(state: DevelopmentState): Promise<Identity> {
+  const root = await issueCertificate({
+    subject: [{ O: ["Countersign development"] }, { CN: ["Development root CA"] }],
+    ca: {},
+  });
+  const intermediate = await issueCertificate(
+    { subject: [{ O: ["Countersign development"] }, { CN: ["Development issuing CA"] }], ca: { pathLength: 0 } },
+    root,
+  );
+  const stranger = await issueCertificate({
+    subject: [{ O: ["Somebody else"] }, { CN: ["Somebody else's root CA"] }],
+    ca: {},
+  });
+  const requests: Readonly<Record<ClientName, readonly [CertificateRequest, Identity?]>> = {
+    good: [{ subject: SENDER }, intermediate],
+    "self-signed": [{ subject: SENDER }],
+    expired: [{ subject: SENDER, notBefore: daysFromNow(-30), notAfter: daysFromNow(-1) }, intermediate],
+    "wrong-ca": [{ subject: SENDER }, stranger],
+    "wrong-subject": [
+      { subject: [{ C: ["US"] }, { O: ["Another Customer, Inc."] }, { CN: ["webhooks.customer.test"] }] },
+      intermediate,
+    ],
+    "server-auth": [{ subject: SENDER, extendedKeyUsage: [SERVER_AUTH] }, intermediate],
+  };
+  for (const name of CLIENTS) {
+    const [request, issuer] = requests[name];
+    const client = await issueCertificate({ extendedKeyUsage: [CLIENT_AUTH], ...request }, issuer);
+    const { certificate, key } = state.clients[name];
+    writeWhole(certificate, issuer === intermediate ? `${client.pem}\n${intermediate.pem}\n` : `${client.pem}\n`);
+    writeWhole(key, client.keyPem, 0o600);
+  }
+  return root;
+}
+
+function daysFromNow(days: number): Date {
+  return new Date(Date.now() + days * DAY_MILLISECONDS);
+}
+
+function policyFor(root: Identity): unknown {
+  return {
+    anchors: { development: `${root.pem}\n` },
+    senders: {
+      example: {
+        certificates: [{ subject: { CN: "webhooks.sender.test", O: "Example Sender, Inc." } }],
+        trust: { anchors: ["development"] },
+      },
+    },
+    routes: { [DEVELOPMENT_ROUTE]: { senders: ["example"], methods: ["POST"] } },
+  };
+}

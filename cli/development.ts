@@ -1,0 +1,129 @@
+// The whole system on this machine: TLS front, edge worker in workerd, origin with its inbox.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { TestHarness } from "wrangler";
+import type { LogLine } from "../core/decision.ts";
+import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
+import { compilePolicy, type Policy } from "../core/policy.ts";
+import { createOriginApp } from "../origin/app.ts";
+import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { serve } from "../origin/node/server.ts";
+import { pinnedKeys } from "../origin/verification-keys.ts";
+import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
+import { readJson, readText } from "./files.ts";
+import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
+import { startTlsFront } from "./tls-front.ts";
+
+export interface DevelopmentOptions {
+  readonly port: number;
+  readonly directory: string;
+  /** Default: the policy of the development state. */
+  readonly policyFile?: string | undefined;
+  /** Further CA certificates (PEM files) to ask for in the handshake. */
+  readonly clientCaFiles?: readonly string[];
+  /** Use this origin and start none. */
+  readonly originUrl?: string | undefined;
+  readonly onDecision: (source: "edge" | "origin", line: LogLine) => void;
+  /** Sees each request before the origin does: a demonstration replays one of them. */
+  readonly onOriginRequest?: (request: Request) => void;
+}
+
+export interface Development {
+  readonly edge: string;
+  readonly origin: string;
+  readonly audience: string;
+  readonly jwks: string;
+  readonly policyFile: string;
+  readonly state: DevelopmentState;
+  close(): Promise<void>;
+}
+
+const AUDIENCE = "https://origin.localhost";
+
+/** Starts everything; what was started is stopped again when a later part fails. */
+export async function startDevelopment(options: DevelopmentOptions): Promise<Development> {
+  const started: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const stop of started.splice(0).reverse()) await stop();
+  };
+  try {
+    return { ...(await start(options, started)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: DevelopmentOptions,
+  started: (() => void | Promise<void>)[],
+): Promise<Omit<Development, "close">> {
+  mkdirSync(options.directory, { recursive: true });
+  const state = await openDevelopmentState(options.directory);
+  const policyFile = options.policyFile ?? state.policy;
+  // The edge compiles the same file when it is built; compiling it first gives the better message.
+  const policy = compilePolicy(readJson(policyFile));
+  const keys = readText(state.keys);
+
+  const edge = Promise.withResolvers<TestHarness>();
+  // Without an edge nobody waits for one: the failure is reported by what start() throws.
+  edge.promise.catch(() => undefined);
+  const front = await startTlsFront({
+    port: options.port,
+    certificate: readText(state.serverCertificate),
+    key: readText(state.serverKey),
+    clientCas: clientCasOf(policy, state, options.clientCaFiles ?? []),
+    edge: edge.promise,
+  });
+  started.push(() => front.close());
+  const issuer = `https://localhost:${front.port}`;
+  const origin = options.originUrl ?? (await startOrigin());
+  const harness = await startLocalEdge({
+    policyFile,
+    vars: {
+      HOSTS: [`localhost:${front.port}`, `127.0.0.1:${front.port}`],
+      ISSUER: issuer,
+      AUDIENCE,
+      ORIGIN_URL: origin,
+    },
+    secrets: { SIGNING_KEYS: keys },
+  });
+  started.push(
+    () => harness.close(),
+    forwardEdgeLog(harness, (line) => options.onDecision("edge", line)),
+  );
+  edge.resolve(harness);
+  return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
+
+  async function startOrigin(): Promise<string> {
+    const inbox = openSqliteInbox(join(state.directory, "inbox.sqlite"));
+    started.push(() => inbox.close());
+    const findKey = await pinnedKeys({ keys: parsePrivateKeySet(JSON.parse(keys)).map(publicJwk) });
+    const app = createOriginApp({
+      policy,
+      findKey,
+      issuer,
+      audience: AUDIENCE,
+      accept: inbox.accept,
+      log: (line) => options.onDecision("origin", line),
+    });
+    const server = await serve(
+      (request) => {
+        options.onOriginRequest?.(request);
+        return app.fetch(request);
+      },
+      { hostname: "127.0.0.1", port: 0 },
+    );
+    started.push(() => server.close());
+    return server.url;
+  }
+}
+
+/** The CA of the development clients, the policy's anchors, and the user's own. */
+function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly string[]): string[] {
+  const anchors = policy.anchors.map(
+    ({ certificate }) => `-----BEGIN CERTIFICATE-----\n${certificate.base64}\n-----END CERTIFICATE-----\n`,
+  );
+  return [readText(state.clientCa), ...anchors, ...files.map(readText)];
+}

@@ -1,0 +1,161 @@
+// What Cloudflare would put into request.cf for a TLS connection: the local front's half of the platform.
+// Formats follow the platform's field reference; where that leaves a choice, the one that its examples print.
+
+import { X509Certificate } from "node:crypto";
+import type { TLSSocket } from "node:tls";
+import { parseCertificate } from "../core/certificate.ts";
+import { formatDistinguishedName } from "../core/distinguished-name.ts";
+import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../core/wire.ts";
+
+/** OpenSSL's words for Node's codes, in the platform's spelling. */
+const FAILURES: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "self signed certificate",
+  SELF_SIGNED_CERT_IN_CHAIN: "self signed certificate in certificate chain",
+  UNABLE_TO_GET_ISSUER_CERT: "unable to get issuer certificate",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "unable to get local issuer certificate",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "unable to verify the first certificate",
+  CERT_NOT_YET_VALID: "certificate is not yet valid",
+  CERT_HAS_EXPIRED: "certificate has expired",
+  CERT_SIGNATURE_FAILURE: "certificate signature failure",
+  CERT_CHAIN_TOO_LONG: "certificate chain too long",
+  INVALID_CA: "invalid CA certificate",
+  INVALID_PURPOSE: "unsupported certificate purpose",
+  PATH_LENGTH_EXCEEDED: "path length constraint exceeded",
+};
+
+const TEXT_FIELDS = [
+  "certIssuerDN", "certSubjectDN", "certIssuerDNRFC2253", "certSubjectDNRFC2253", "certIssuerDNLegacy", "certSubjectDNLegacy",
+  "certSerial", "certIssuerSerial", "certSKI", "certIssuerSKI", "certFingerprintSHA1", "certFingerprintSHA256", "certNotBefore",
+  "certNotAfter", "certRFC9440", "certChainRFC9440",
+] as const; // biome-ignore format: one list
+
+type TextField = (typeof TEXT_FIELDS)[number];
+
+export type TlsClientAuth = Readonly<
+  Record<TextField, string> & {
+    certPresented: "0" | "1";
+    certVerified: string;
+    certRevoked: "0" | "1";
+    certRFC9440TooLarge: boolean;
+    certChainRFC9440TooLarge: boolean;
+  }
+>;
+
+/** What the platform reports without a certificate, and on hosts that ask for none. */
+export const PLACEHOLDER: TlsClientAuth = {
+  ...(Object.fromEntries(TEXT_FIELDS.map((name) => [name, ""])) as Record<TextField, string>),
+  certPresented: "0",
+  certVerified: "NONE",
+  certRevoked: "0",
+  certRFC9440TooLarge: false,
+  certChainRFC9440TooLarge: false,
+};
+
+/** A connection's certificate, the intermediates sent with it, and Node's verdict (an empty text when it verified). */
+export interface PeerCertificate {
+  readonly leaf: X509Certificate;
+  readonly intermediates: readonly X509Certificate[];
+  readonly authorizationError: string;
+}
+
+/**
+ * Reads the peer's certificate from a socket. Node completes the chain from the trusted CAs and leaves out what does
+ * not chain, so `trusted` (SHA-256 fingerprints of those CAs) is taken out again; a stray certificate is not seen.
+ */
+export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<string>): PeerCertificate | undefined {
+  const detailed = socket.getPeerCertificate(true);
+  if (detailed.raw === undefined) return undefined;
+  const leaf = new X509Certificate(detailed.raw);
+  const intermediates: X509Certificate[] = [];
+  // The last certificate of the chain names itself as its issuer.
+  for (
+    let one = detailed;
+    one.issuerCertificate !== undefined && one.issuerCertificate !== one;
+    one = one.issuerCertificate
+  ) {
+    const issuer = new X509Certificate(one.issuerCertificate.raw);
+    if (!trusted.has(issuer.fingerprint256)) intermediates.push(issuer);
+  }
+  return { leaf, intermediates, authorizationError: socket.authorized ? "" : String(socket.authorizationError) };
+}
+
+/** The `tlsClientAuth` of a connection. */
+export function emulateTlsClientAuth(peer: PeerCertificate | undefined): TlsClientAuth {
+  if (peer === undefined) return PLACEHOLDER;
+  const { leaf, intermediates, authorizationError } = peer;
+  const [issuer] = intermediates;
+  const rfc9440 = limit(formatByteSequence(leaf), MAX_CERTIFICATE_FIELD_CHARACTERS);
+  const chain = limit(intermediates.map(formatByteSequence).join(", "), MAX_CHAIN_FIELD_CHARACTERS);
+  return {
+    certPresented: "1",
+    certVerified:
+      authorizationError === "" ? "SUCCESS" : `FAILED:${FAILURES[authorizationError] ?? authorizationError}`,
+    certRevoked: "0",
+    ...formatNames(leaf),
+    certSerial: leaf.serialNumber,
+    certIssuerSerial: issuer?.serialNumber ?? "",
+    certSKI: subjectKeyId(leaf),
+    certIssuerSKI: issuer === undefined ? "" : subjectKeyId(issuer),
+    certFingerprintSHA1: leaf.fingerprint.replaceAll(":", "").toLowerCase(),
+    certFingerprintSHA256: leaf.fingerprint256.replaceAll(":", "").toLowerCase(),
+    certNotBefore: leaf.validFrom,
+    certNotAfter: leaf.validTo,
+    certRFC9440: rfc9440.text,
+    certRFC9440TooLarge: rfc9440.tooLarge,
+    certChainRFC9440: chain.text,
+    certChainRFC9440TooLarge: chain.tooLarge,
+  };
+}
+
+function formatByteSequence(certificate: X509Certificate): string {
+  return `:${certificate.raw.toString("base64")}:`;
+}
+
+function limit(text: string, maxCharacters: number): { text: string; tooLarge: boolean } {
+  return text.length > maxCharacters ? { text: "", tooLarge: true } : { text, tooLarge: false };
+}
+
+function formatNames(leaf: X509Certificate) {
+  const subject = formatName(leaf, "subject");
+  const issuer = formatName(leaf, "issuer");
+  return {
+    certSubjectDN: subject.rfc2253,
+    certSubjectDNRFC2253: subject.rfc2253,
+    certSubjectDNLegacy: subject.legacy,
+    certIssuerDN: issuer.rfc2253,
+    certIssuerDNRFC2253: issuer.rfc2253,
+    certIssuerDNLegacy: issuer.legacy,
+  };
+}
+
+/** RFC 2253 with non-ASCII letters as escaped UTF-8 bytes, and OpenSSL's one-line form, in certificate order and unescaped. */
+function formatName(certificate: X509Certificate, which: "subject" | "issuer"): { rfc2253: string; legacy: string } {
+  try {
+    const name = parseCertificate(certificate.raw.toString("base64"))[which];
+    const rdns = name.map((rdn) => rdn.map((attribute) => formatDistinguishedName([[attribute]])));
+    const legacy = rdns
+      .map((attributes) => `/${attributes.map((text) => text.replace(/\\(.)/g, "$1")).join("+")}`)
+      .join("");
+    return { rfc2253: escapeNonAscii(formatDistinguishedName(name)), legacy };
+  } catch {
+    // A certificate that Countersign cannot read still reaches the worker, which refuses it.
+    return { rfc2253: "", legacy: "" };
+  }
+}
+
+function escapeNonAscii(text: string): string {
+  return text.replace(/[^\u0020-\u007e]/gu, (character) =>
+    Array.from(
+      new TextEncoder().encode(character),
+      (byte) => `\\${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+    ).join(""),
+  );
+}
+
+function subjectKeyId(certificate: X509Certificate): string {
+  try {
+    return parseCertificate(certificate.raw.toString("base64")).subjectKeyId?.toUpperCase() ?? "";
+  } catch {
+    return "";
+  }
+}

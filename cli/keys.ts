@@ -1,0 +1,101 @@
+// countersign keys: makes and rotates the edge's signing keys.
+
+import { existsSync } from "node:fs";
+import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/keys.ts";
+import { type Command, parseOptions, requireOption, UsageError } from "./command.ts";
+import { formatJson, readJson, writeWhole } from "./files.ts";
+
+type RotationStep = "publish" | "sign" | "retire";
+
+const NEXT: Readonly<Record<RotationStep, string>> = {
+  publish:
+    "Deploy this set. The new key is published and signs nothing yet. Where the origin pins its JWKS, give it the new one.\nWhen every origin has it (10 minutes after the deployment, where they fetch it), run: keys rotate --step sign",
+  sign: "Deploy this set. The new key signs, the old one stays published.\nWhen no old deployment runs any more and 2 minutes have passed, run: keys rotate --step retire",
+  retire: "Deploy this set. Only the new key is left. Take the old one out of a pinned JWKS too.",
+};
+
+export const command: Command = {
+  summary: "make, rotate and publish the edge's signing keys",
+  help: `
+countersign keys new --file FILE          make a private JWK Set with one ES256 key
+countersign keys rotate --file FILE --step publish|sign|retire
+                                          one step of a rotation in which no event is refused
+countersign keys jwks --file FILE         print the public JWK Set, to pin at the origin
+
+The file is the value of the Worker's secret:  npx wrangler secret put SIGNING_KEYS < FILE
+With --json only the public JWK Set is printed.
+`,
+  async run([action, ...args]) {
+    const { values } = parseOptions(args, {
+      file: { type: "string" },
+      step: { type: "string" },
+      json: { type: "boolean" },
+    });
+    const file = requireOption(values.file, "file", "where the private keys are kept");
+    if (action === "new")
+      return report(
+        await create(file),
+        file,
+        `Made ${file}. Keep it secret: who has it can speak for the edge.`,
+        values.json,
+      );
+    if (action === "rotate") {
+      const step = parseStep(values.step);
+      return report(await rotate(file, step), file, NEXT[step], values.json);
+    }
+    if (action === "jwks") return report(load(file), file, undefined, true);
+    throw new UsageError("keys new, keys rotate or keys jwks; see countersign keys --help");
+  },
+};
+
+function load(file: string): PrivateJwk[] {
+  return parsePrivateKeySet(readJson(file));
+}
+
+/** Makes a set with one key; an existing file is never overwritten. */
+export async function create(file: string): Promise<PrivateJwk[]> {
+  if (existsSync(file)) throw new UsageError(`${file} exists already: rotate it, or choose another name`);
+  return save(file, [await newKey()]);
+}
+
+/** The first key signs and all are published, so that each step keeps every live key known. */
+async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
+  const keys = load(file);
+  const newest = keys.reduce((a, b) => ((b.iat ?? 0) >= (a.iat ?? 0) ? b : a));
+  const isSigning = keys[0] === newest;
+  if (step === "publish") {
+    if (!isSigning) throw new UsageError(`${newest.kid} is published and does not sign yet: run --step sign first`);
+    return save(file, [...keys, await newKey()]);
+  }
+  if (step === "sign") {
+    if (isSigning) throw new UsageError(`${newest.kid} is the newest key and signs already: run --step publish first`);
+    return save(file, [newest, ...keys.filter((key) => key !== newest)]);
+  }
+  if (keys.length === 1) throw new UsageError(`${file} holds one key only: there is nothing to retire`);
+  if (!isSigning) throw new UsageError(`${newest.kid} does not sign yet: run --step sign first`);
+  return save(file, [newest]);
+}
+
+function newKey(): Promise<PrivateJwk> {
+  return generateSigningKey(Math.floor(Date.now() / 1000));
+}
+
+function parseStep(text: string | undefined): RotationStep {
+  if (text === "publish" || text === "sign" || text === "retire") return text;
+  throw new UsageError("--step is required: publish, then sign, then retire");
+}
+
+function save(file: string, keys: PrivateJwk[]): PrivateJwk[] {
+  writeWhole(file, formatJson({ keys }), 0o600);
+  return keys;
+}
+
+function report(keys: readonly PrivateJwk[], file: string, next: string | undefined, json = false): number {
+  if (json) {
+    process.stdout.write(formatJson({ keys: keys.map(publicJwk) }));
+    return 0;
+  }
+  const lines = keys.map(({ kid }, index) => `  ${kid}  ${index === 0 ? "signs" : "published"}`);
+  process.stdout.write(`${file}\n${lines.join("\n")}\n\n${next ?? ""}\n`);
+  return 0;
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+// countersign <command>: picks the command, prints help, turns an error into one message and an exit code.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { type Command, UsageError } from "./command.ts";
+
+/** Loaded when called: `keys` should not wait for wrangler. */
+const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  dev: () => import("./dev.ts"),
+  origin: () => import("./origin.ts"),
+  keys: () => import("./keys.ts"),
+  policy: () => import("./policy.ts"),
+  send: () => import("./send.ts"),
+};
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(await usage());
+    return name === undefined ? 2 : 0;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}; see countersign --help`);
+  const { command } = await load();
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(`${command.help.trim()}\n`);
+    return 0;
+  }
+  return command.run(args);
+}
+
+async function usage(): Promise<string> {
+  const lines = await Promise.all(
+    Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(8)} ${(await load()).command.summary}`),
+  );
+  return `countersign <command> [options]\n\n${lines.join("\n")}\n\ncountersign <command> --help says more.\n`;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
+  console.error(`countersign: ${isExpected ? error.message : error instanceof Error ? error.stack : error}`);
+  process.exitCode = isExpected ? 2 : 1;
+}

@@ -1,0 +1,112 @@
+// countersign policy: checks, shows and extends a policy file.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { formatDistinguishedName } from "../core/distinguished-name.ts";
+import { compilePolicy, type Policy } from "../core/policy.ts";
+import { type Command, parseOptions, UsageError } from "./command.ts";
+import { formatJson, readJson } from "./files.ts";
+import { extendPolicy } from "./policy-addition.ts";
+
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  anchor: { type: "string", multiple: true },
+  sender: { type: "string" },
+  certificate: { type: "string" },
+  match: { type: "string", default: "name" },
+  route: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+export const command: Command = {
+  summary: "check, show and extend the policy file",
+  help: `
+countersign policy check [--policy FILE]   name every problem, or say that there is none
+countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
+countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
+    --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
+    --sender NAME --certificate FILE [--match name|key|certificate]
+                              accept this certificate from the sender (made if it is new):
+                              by subject and issuer, by key, or this very certificate
+    --route PATH              with --sender: the sender may POST there
+
+--policy defaults to policy.json. With --json the result is one JSON document.
+`,
+  run([action, ...args]) {
+    const { values } = parseOptions(args, OPTIONS);
+    if (action === "check" || action === "show") return Promise.resolve(show(values.policy, action, values.json));
+    if (action === "add") {
+      const policy = extendPolicy(values.policy, {
+        anchors: values.anchor ?? [],
+        sender: values.sender,
+        certificate: values.certificate,
+        match: values.match,
+        route: values.route,
+      });
+      process.stdout.write(
+        values.json ? formatJson(summarize(policy)) : `${values.policy} written\n${formatSummary(summarize(policy))}`,
+      );
+      return Promise.resolve(0);
+    }
+    throw new UsageError("policy check, policy show or policy add; see countersign policy --help");
+  },
+};
+
+function show(file: string, action: "check" | "show", asJson: boolean): number {
+  try {
+    const policy = compilePolicy(readJson(file));
+    const summary = summarize(policy);
+    if (asJson) process.stdout.write(formatJson({ ok: true, problems: [], ...summary }));
+    else
+      process.stdout.write(
+        action === "check"
+          ? `${file} is sound: ${policy.routes.length} route(s), digest ${policy.digest}\n`
+          : formatSummary(summary),
+      );
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || !asJson) throw error;
+    process.stdout.write(formatJson({ ok: false, problems: error.problems }));
+    return 2;
+  }
+}
+
+function summarize({ routes, senders, anchors, digest }: Policy) {
+  return {
+    digest,
+    routes: routes.map(({ path, methods, senders: admitted, maxBodyBytes }) => ({
+      path,
+      methods,
+      senders: admitted.map(({ name }) => name),
+      maxBodyBytes,
+    })),
+    senders: senders.map(({ name, matchers, trust }) => ({
+      name,
+      certificates: matchers.length,
+      anchors: trust.anchors.map((anchor) => anchor.name),
+      platform: trust.platform,
+      maxChainDepth: trust.maxChainDepth,
+    })),
+    anchors: anchors.map(({ name, certificate }) => ({
+      name,
+      subject: formatDistinguishedName(certificate.subject),
+      sha256: certificate.sha256,
+      notAfter: new Date(certificate.notAfter * 1000).toISOString(),
+    })),
+  };
+}
+
+function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): string {
+  const lines = [
+    `policy ${digest}`,
+    ...routes.map(
+      (route) =>
+        `route   ${route.methods.join(",")} ${route.path}  senders ${route.senders.join(", ")}  body up to ${route.maxBodyBytes} bytes`,
+    ),
+    ...senders.map(
+      (sender) =>
+        `sender  ${sender.name}  ${sender.certificates} accepted certificate(s)  proven by ${[...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ")}`,
+    ),
+    ...anchors.map((anchor) => `anchor  ${anchor.name}  ${anchor.subject}  until ${anchor.notAfter}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}

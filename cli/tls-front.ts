@@ -1,0 +1,119 @@
+// The TLS front of a local run: asks for client certificates, lets every handshake through, and hands each request to
+// the edge worker with the `cf` that Cloudflare would give it. It decides nothing; the worker does.
+
+import { SSL_OP_NO_TICKET } from "node:constants";
+import { X509Certificate } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { TLSSocket } from "node:tls";
+import type { TestHarness } from "wrangler";
+import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
+
+export interface TlsFrontOptions {
+  readonly port: number;
+  /** The front's own certificate and key, in PEM. */
+  readonly certificate: string;
+  readonly key: string;
+  /** CA certificates in PEM: named in the CertificateRequest, and what the platform's verdict is about. */
+  readonly clientCas: readonly string[];
+  /** Requests that arrive earlier wait for it. */
+  readonly edge: Promise<TestHarness>;
+}
+
+export interface TlsFront {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Starts the front on the loopback address. @throws Error when the port is taken */
+export async function startTlsFront({ port, certificate, key, clientCas, edge }: TlsFrontOptions): Promise<TlsFront> {
+  const trusted = new Set(clientCas.map((pem) => new X509Certificate(pem).fingerprint256));
+  const server = createServer({
+    cert: certificate,
+    key,
+    ca: [...clientCas],
+    requestCert: true,
+    rejectUnauthorized: false,
+    // A resumed session would come without the chain that the client sent.
+    secureOptions: SSL_OP_NO_TICKET,
+  });
+  server.on("request", (request, response) => {
+    relay(request, response, edge, trusted).catch((error: unknown) => {
+      console.error(`front: ${error instanceof Error ? error.message : error}`);
+      response.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function relay(
+  request: IncomingMessage,
+  response: ServerResponse,
+  edge: Promise<TestHarness>,
+  trusted: ReadonlySet<string>,
+): Promise<void> {
+  const socket = request.socket as TLSSocket;
+  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  const aborted = new AbortController();
+  response.on("close", () => aborted.abort());
+  const answer = await (await edge).fetch(`https://${request.headers.host ?? ""}${request.url ?? "/"}`, {
+    method: request.method ?? "GET",
+    headers: forwardedHeaders(request),
+    redirect: "manual",
+    signal: aborted.signal,
+    ...(hasBody && { body: Readable.toWeb(request) as ReadableStream, duplex: "half" }),
+    cf: {
+      tlsVersion: socket.getProtocol() ?? "",
+      tlsCipher: socket.getCipher().name,
+      httpProtocol: `HTTP/${request.httpVersion}`,
+      tlsClientAuth: emulateTlsClientAuth(readPeerCertificate(socket, trusted)),
+    },
+  } as unknown as Parameters<TestHarness["fetch"]>[1]);
+  response.writeHead(answer.status, Object.fromEntries([...answer.headers].filter(([name]) => !DECODED.has(name))));
+  if (answer.body === null) response.end();
+  else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
+}
+
+/** The body arrives decoded and in chunks of its own. */
+const DECODED: ReadonlySet<string> = new Set(["content-encoding", "content-length", "transfer-encoding", "connection"]);
+/** Of one connection only, or made by fetch itself. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/**
+ * A client's headers as the platform would pass them on. `MF-…` headers steer the local runtime (`MF-CF-Blob` replaces
+ * the whole `cf`), so none is ever taken from a client.
+ */
+function forwardedHeaders({ rawHeaders, socket }: IncomingMessage): [string, string][] {
+  const headers: [string, string][] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? "").toLowerCase();
+    const isRuntimeHeader = /^mf[-_]/.test(name) || name === "cf-connecting-ip";
+    if (!HOP_BY_HOP.has(name) && !isRuntimeHeader) headers.push([name, rawHeaders[index + 1] ?? ""]);
+  }
+  headers.push(["cf-connecting-ip", socket.remoteAddress ?? ""]);
+  return headers;
+}

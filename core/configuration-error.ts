@@ -1,0 +1,31 @@
+// A fault in the configuration, told as a list: every problem at once, each with its place.
+
+import type * as v from "valibot";
+
+export class ConfigurationError extends Error {
+  /** One text a problem, beginning with the JSON pointer of its place. Holds no value of a secret. */
+  readonly problems: readonly string[];
+
+  constructor(subject: string, problems: readonly string[]) {
+    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    super(`${subject}: ${count}\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+    this.name = "ConfigurationError";
+    this.problems = problems;
+  }
+}
+
+/** The problems of a schema check. The library's own messages quote what they received, so they are replaced. */
+export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string[] {
+  return issues.map((issue) => `${formatPointer(issue.path?.map(({ key }) => key) ?? [])}: ${describe(issue)}`);
+}
+
+function describe({ message, expected, received }: v.BaseIssue<unknown>): string {
+  if (expected === "never") return "is no member that is known here";
+  if (received === "undefined") return "is missing";
+  return message.startsWith("Invalid") ? `must be ${expected}` : message;
+}
+
+/** A JSON pointer (RFC 6901). */
+export function formatPointer(path: readonly unknown[]): string {
+  return `/${path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
+}
