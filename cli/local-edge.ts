@@ -4,6 +4,7 @@
 import { fileURLToPath } from "node:url";
 import { createTestHarness, type TestHarness, unstable_readConfig } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
+import { installPlatformFetch } from "./platform-fetch.ts";
 
 // No look-up of a sample `cf` object and no usage report: a local run talks to nobody.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
@@ -44,6 +45,9 @@ export async function startLocalEdge({
       },
     ],
   });
+  const uninstall = installPlatformFetch();
+  const closeHarness = harness.close.bind(harness);
+  harness.close = () => closeHarness().finally(uninstall);
   try {
     await harness.listen();
   } catch (error) {

@@ -83,7 +83,10 @@ async function relay(
       tlsClientAuth: emulateTlsClientAuth(readPeerCertificate(socket, trusted)),
     },
   } as unknown as Parameters<TestHarness["fetch"]>[1]);
-  response.writeHead(answer.status, Object.fromEntries([...answer.headers].filter(([name]) => !DECODED.has(name))));
+  response.writeHead(
+    answer.status,
+    Object.fromEntries([...answer.headers].filter(([name]) => !DECODED.has(name) && !name.startsWith("mf-"))),
+  );
   if (answer.body === null) response.end();
   else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
 }

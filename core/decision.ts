@@ -50,15 +50,8 @@ export function parseProblemType(text: string): Problem | undefined {
 /** The operator's line for a refusal. */
 export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
   const { code, problem, status, details } = refusal;
-  return {
-    decision: status >= 500 ? "failed" : "refused",
-    ...context,
-    code,
-    problem,
-    status,
-    why: REFUSALS[code][1],
-    ...details,
-  };
+  const why = REFUSALS[code][1];
+  return { decision: status >= 500 ? "failed" : "refused", ...context, ...details, code, problem, status, why };
 }
 
 const TERMINAL_CONTROL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

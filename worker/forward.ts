@@ -38,10 +38,22 @@ export async function forward(
     cache: "no-store",
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
   });
+  refusePlatformError(response);
   if (response.status >= 300 && response.status < 400) {
-    throw new Refusal("origin_redirected", { status: response.status, location: response.headers.get("location") });
+    throw new Refusal("origin_redirected", {
+      originStatus: response.status,
+      location: response.headers.get("location"),
+    });
   }
   return relay(response);
+}
+
+/** Cloudflare answers in the origin's place, with 520 to 530, when it could not reach it; 522 and 524 are timeouts. */
+function refusePlatformError({ status }: Response): void {
+  if (status < 520 || status > 530) return;
+  throw new Refusal(status === 522 || status === 524 ? "origin_timeout" : "origin_unreachable", {
+    platformStatus: status,
+  });
 }
 
 function formatHeaders(delivery: Delivery, certificate: ClientCertificate, assertion: string): Headers {

@@ -1,0 +1,47 @@
+// A Worker's fetch() on Cloudflare answers with 520 to 530 where an origin cannot be reached; it does not throw.
+// The local harness sends a worker's requests through the process's fetch, so that is where this half of the platform stands.
+
+const CODES: Readonly<Record<string, number>> = {
+  ECONNREFUSED: 521,
+  ETIMEDOUT: 522,
+  UND_ERR_CONNECT_TIMEOUT: 522,
+  EHOSTUNREACH: 523,
+  ENETUNREACH: 523,
+  ENOTFOUND: 530,
+  DEPTH_ZERO_SELF_SIGNED_CERT: 526,
+  SELF_SIGNED_CERT_IN_CHAIN: 526,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 526,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 526,
+  CERT_HAS_EXPIRED: 526,
+  ERR_TLS_CERT_ALTNAME_INVALID: 526,
+};
+
+let users = 0;
+let original: typeof fetch | undefined;
+
+/** Makes the process's fetch answer like the platform's. Returns how to undo it; the last to leave does. */
+export function installPlatformFetch(): () => void {
+  users += 1;
+  original ??= globalThis.fetch;
+  globalThis.fetch = platformFetch(original);
+  let isInstalled = true;
+  return () => {
+    if (!isInstalled) return;
+    isInstalled = false;
+    users -= 1;
+    if (users === 0 && original !== undefined) globalThis.fetch = original;
+  };
+}
+
+function platformFetch(nodeFetch: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    try {
+      return await nodeFetch(input, init);
+    } catch (error) {
+      const { name, cause } = error as { name?: string; cause?: { code?: string } };
+      if (name === "AbortError" || name === "TimeoutError") throw error;
+      const status = CODES[cause?.code ?? ""] ?? 520;
+      return new Response(`error code: ${status}`, { status });
+    }
+  };
+}

@@ -1,0 +1,134 @@
+// The local system over real TLS, with curl and openssl as clients.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { curl, type Running, run, startCountersign } from "./running.ts";
+
+const FRESH_START_MILLISECONDS = 10_000;
+const BODY = '{"event":"hello"}';
+
+let dev: Running;
+let url: string;
+let startup: number;
+const directory = mkdtempSync(join(tmpdir(), "countersign-dev-"));
+
+beforeAll(async () => {
+  const started = performance.now();
+  dev = await startCountersign(["dev", "--port", "0", "--state", directory]);
+  startup = performance.now() - started;
+  url = `${dev.ready["edge"]}/hooks/example`;
+}, 30_000);
+
+afterAll(async () => {
+  await dev?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const asClient = (name: string): string[] => {
+  const files = dev.ready.clients[name] ?? { certificate: "", key: "" };
+  return ["--cacert", dev.ready["serverCa"] ?? "", "--cert", files.certificate, "--key", files.key];
+};
+const anonymous = (): string[] => ["--cacert", dev.ready["serverCa"] ?? ""];
+
+const storedBodies = (): string[] => {
+  const database = new DatabaseSync(join(directory, "inbox.sqlite"), { readOnly: true });
+  const rows = database.prepare("SELECT body FROM event").all();
+  database.close();
+  return rows.map((row) => Buffer.from(row["body"] as Uint8Array).toString());
+};
+
+describe("countersign dev", () => {
+  it("is ready within ten seconds of a fresh start", () => {
+    expect(startup).toBeLessThan(FRESH_START_MILLISECONDS);
+  });
+
+  it.each(["--tlsv1.3", "--tls-max 1.2"])("accepts the good client over %s and stores its bytes", async (version) => {
+    const body = `{"over":"${version}"}`;
+    const answer = await curl(`${url}?over=tls`, [...asClient("good"), ...version.split(" "), "--json", body]);
+    expect(answer.status).toBe(202);
+    const line = await dev.line({ source: "origin", edgeDecision: answer.problem["event"] });
+    expect(line).toMatchObject({ decision: "accepted", sender: "example" });
+    expect(storedBodies()).toContain(body);
+  });
+
+  it.each([
+    ["self-signed", "platform_disagrees"],
+    ["expired", "certificate_expired"],
+    ["wrong-ca", "issuer_unknown"],
+    ["wrong-subject", "sender_not_allowed"],
+    ["server-auth", "wrong_extended_key_usage"],
+  ])("refuses the %s client as %s", async (client, code) => {
+    const answer = await curl(url, [...asClient(client), "--json", BODY]);
+    expect(answer.status).toBe(403);
+    expect(await dev.line({ id: answer.problem["decision"] })).toMatchObject({
+      source: "edge",
+      decision: "refused",
+      code,
+    });
+    expect(answer.body).not.toMatch(/Sender|Customer|development|sender\.test/);
+  });
+
+  it("refuses a handshake without a certificate", async () => {
+    const answer = await curl(url, [...anonymous(), "--json", BODY]);
+    expect(answer.problem).toMatchObject({ status: 403, code: "no-client-certificate" });
+  });
+
+  it.each(["MF-CF-Blob", "mf-cf-blob", "Mf_Cf_Blob"])("takes no identity from a client's %s header", async (name) => {
+    const blob = JSON.stringify({ tlsClientAuth: { certPresented: "1", certVerified: "SUCCESS", certRevoked: "0" } });
+    const answer = await curl(url, [...anonymous(), "--header", `${name}: ${blob}`, "--json", BODY]);
+    expect(answer.problem).toMatchObject({ code: "no-client-certificate" });
+  });
+
+  it("names the CAs that it knows in the CertificateRequest", async () => {
+    const { port } = new URL(url);
+    const { stdout } = await run("openssl", [
+      "s_client",
+      "-connect",
+      `localhost:${port}`,
+      "-CAfile",
+      dev.ready["serverCa"] ?? "",
+      "-tls1_2",
+    ]);
+    expect(stdout).toMatch(/Acceptable client certificate CA names\n.*CN = Development root CA/);
+  });
+
+  it("publishes the public keys alone", async () => {
+    const answer = await curl(dev.ready["jwks"] ?? "", anonymous());
+    const { keys } = JSON.parse(answer.body) as { keys: Record<string, unknown>[] };
+    expect(keys.map((key) => Object.keys(key).sort())).toEqual([["alg", "crv", "kid", "kty", "use", "x", "y"]]);
+  });
+
+  it("refuses another host name on the same connection", async () => {
+    const answer = await curl(url, [...asClient("good"), "--header", "Host: other.test", "--json", BODY]);
+    expect(answer.problem).toMatchObject({ status: 421, code: "unknown-host" });
+  });
+
+  it("refuses an oversize body, declared or chunked", async () => {
+    const file = join(directory, "large");
+    writeFileSync(file, Buffer.alloc(1024 * 1024 + 1));
+    for (const extra of [[], ["--header", "Transfer-Encoding: chunked"]]) {
+      const answer = await curl(url, [...asClient("good"), "--request", "POST", ...extra, "--data-binary", `@${file}`]);
+      expect(answer.status).toBe(413);
+    }
+  });
+
+  it("keeps serving one connection with different verdicts", async () => {
+    const twice = await run("curl", [
+      "--silent",
+      ...asClient("good"),
+      "--json",
+      BODY,
+      url,
+      "--next",
+      ...asClient("good"),
+      "--silent",
+      "--json",
+      BODY,
+      `${url}/other`,
+    ]);
+    expect(twice.stdout).toMatch(/"event".*"not-found"/s);
+  });
+});

@@ -1,0 +1,120 @@
+// Runs the program as a user does, in a process of its own, and reads what it prints.
+
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Running {
+  /** The first JSON line, printed when ready. */
+  readonly ready: Readonly<Record<string, string>> & {
+    readonly clients: Record<string, { certificate: string; key: string }>;
+  };
+  /** Resolves with the first line, before or after the call, that has these members. */
+  line(members: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
+  readonly lines: readonly Record<string, unknown>[];
+  readonly process: ChildProcess;
+  /** Asks it to end and resolves with its exit code. */
+  stop(): Promise<number | null>;
+}
+
+const LINE_DEADLINE_MILLISECONDS = 10_000;
+
+/** Starts `countersign …args --json` and waits for its ready line. */
+export async function startCountersign(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Running> {
+  const child = spawn(process.execPath, ["cli/main.ts", ...args, "--json"], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  const lines: Record<string, unknown>[] = [];
+  const listeners = new Set<() => void>();
+  createInterface({ input: child.stdout }).on("line", (text) => {
+    lines.push(JSON.parse(text) as Record<string, unknown>);
+    for (const listener of listeners) listener();
+  });
+  const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+
+  const line = (members: Readonly<Record<string, unknown>>) =>
+    new Promise<Record<string, unknown>>((resolve, reject) => {
+      const look = () => {
+        const found = lines.find((candidate) =>
+          Object.entries(members).every(([name, value]) => candidate[name] === value),
+        );
+        if (found !== undefined) settle(() => resolve(found));
+      };
+      const settle = (end: () => void) => {
+        clearTimeout(timer);
+        listeners.delete(look);
+        end();
+      };
+      const fail = (why: string) =>
+        settle(() =>
+          reject(new Error(`no line ${JSON.stringify(members)}: ${why}\n${JSON.stringify(lines, null, 1)}\n${stderr}`)),
+        );
+      const timer = setTimeout(() => fail("too late"), LINE_DEADLINE_MILLISECONDS);
+      exited.then((code) => fail(`ended with ${code}`));
+      listeners.add(look);
+      look();
+    });
+  const stop = () => {
+    child.kill("SIGTERM");
+    return exited;
+  };
+  try {
+    return { ready: (await line({})) as Running["ready"], line, lines, process: child, stop };
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+}
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. */
+export function run(program: string, args: readonly string[], input = ""): Promise<Finished> {
+  return new Promise((resolve) => {
+    const child = execFile(program, [...args], { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : 1, stdout, stderr });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+export function runCountersign(args: readonly string[], input = ""): Promise<Finished> {
+  return run(process.execPath, ["cli/main.ts", ...args], input);
+}
+
+/** curl's status and body; `args` come before the URL. */
+export async function curl(
+  url: string,
+  args: readonly string[],
+  input = "",
+): Promise<{ status: number; body: string; problem: Record<string, unknown> }> {
+  const { stdout, stderr, code } = await run(
+    "curl",
+    ["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", ...args, url],
+    input,
+  );
+  if (code !== 0) throw new Error(`curl ended with ${code}: ${stderr}`);
+  const [, body = "", status = ""] = /^(.*)\n(\d{3})$/s.exec(stdout) ?? [];
+  let problem = {};
+  try {
+    problem = JSON.parse(body);
+  } catch {
+    // Not every answer is JSON.
+  }
+  return { status: Number(status), body, problem };
+}
