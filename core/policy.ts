@@ -11,7 +11,7 @@ import { hasAcceptedKey } from "./path-checks.ts";
 import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
 import { Refusal } from "./refusal.ts";
 import { isForwardableHeader } from "./request-headers.ts";
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "./wire.ts";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
 
 export interface Anchor {
   readonly name: string;
@@ -213,6 +213,7 @@ function checkRoutePath(path: string): void {
   const star = path.indexOf("*");
   if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1))
     throw new SyntaxError("a * may only end a path, after a /");
+  if (path === JWKS_PATH) throw new SyntaxError("the edge publishes its keys there");
   const plain = star >= 0 ? path.slice(0, -1) : path;
   if (new URL(plain, "https://host").pathname !== plain)
     throw new SyntaxError(`write it as requests have it: ${new URL(plain, "https://host").pathname}`);

@@ -4,10 +4,15 @@ import { Refusal } from "./refusal.ts";
 
 /**
  * Reads the whole body. A declared length over the limit is refused before a byte is read; without one, reading
- * stops at the first chunk that passes the limit.
+ * stops at the first chunk that passes the limit. GET and HEAD may have none, because fetch() cannot forward one.
  * @throws Refusal `body_too_large`, `body_incomplete`
  */
-export async function readBody(request: Request, maxBodyBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+export function readBody(request: Request, maxBodyBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const isBodiless = request.method === "GET" || request.method === "HEAD";
+  return readUpTo(isBodiless ? 0 : maxBodyBytes, request);
+}
+
+async function readUpTo(maxBodyBytes: number, request: Request): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (declared !== null && !(Number(declared) <= maxBodyBytes)) {
     throw new Refusal("body_too_large", { declared, maxBodyBytes });

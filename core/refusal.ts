@@ -133,6 +133,7 @@ export const REFUSALS = {
   ],
   origin_unreachable: ["unavailable", "the origin could not be reached"],
   origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
+  origin_unavailable: ["unavailable", "the origin is there, but has no verification keys yet or cannot store events"],
   origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
   misconfigured: ["internal-error", "the configuration is incomplete: see problems"],
   internal_error: ["internal-error", "an unexpected error"],

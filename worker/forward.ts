@@ -20,7 +20,7 @@ import type { Edge } from "./edge.ts";
 
 /**
  * Forwards one delivery.
- * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_redirected`, `origin_refused`
+ * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_redirected`, `origin_refused`, `origin_unavailable`
  */
 export async function forward(
   delivery: Delivery,
@@ -85,8 +85,10 @@ async function relay(response: Response): Promise<Response> {
   if (type?.startsWith("application/problem+json")) {
     const text = await response.text();
     const problem = parseProblemType(text);
-    if (problem !== undefined)
-      throw new Refusal("origin_refused", { originProblem: problem, originDecision: decisionOf(text) });
+    if (problem !== undefined) {
+      const code = problem === "unavailable" ? "origin_unavailable" : "origin_refused";
+      throw new Refusal(code, { originProblem: problem, originDecision: decisionOf(text) });
+    }
     body = text;
   }
   const headers = new Headers({ "cache-control": "no-store" });
