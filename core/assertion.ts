@@ -1,7 +1,7 @@
 // Delivery to signed assertion and back (JWS compact, RFC 7515; claims in ARCHITECTURE.md).
 // A valid assertion says what the edge saw. The origin still proves and admits the certificate by itself.
 
-import { type CryptoKey, compactVerify, decodeProtectedHeader, SignJWT } from "jose";
+import { type CryptoKey, compactVerify, SignJWT } from "jose";
 import * as v from "valibot";
 import type { Delivery, RequestFacts } from "./delivery.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
@@ -130,7 +130,9 @@ function readKeyId(token: string): string {
     segments.length === 3 &&
     segments.every((segment) => segment !== "" && Buffer.from(segment, "base64url").toString("base64url") === segment);
   if (!isCanonical) throw new Refusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
-  const header = decodeHeader(token);
+  const header = parseJson(Buffer.from(segments[0] ?? "", "base64url").toString());
+  if (header === undefined)
+    throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON of ours" });
   const members = Object.keys(header).sort().join();
   if (members !== "alg,kid,typ" || header["alg"] !== ASSERTION_ALGORITHM || header["typ"] !== ASSERTION_TYPE) {
     throw new Refusal("assertion_malformed", { cause: "the protected header is not alg ES256, kid and typ", members });
@@ -139,11 +141,14 @@ function readKeyId(token: string): string {
   return header["kid"];
 }
 
-function decodeHeader(token: string): Record<string, unknown> {
+/** JSON in the one spelling that we issue: no repeated member, no white space, no other escapes. */
+function parseJson(text: string): Record<string, unknown> | undefined {
   try {
-    return decodeProtectedHeader(token);
+    const document: unknown = JSON.parse(text);
+    const isSpelledSo = typeof document === "object" && document !== null && JSON.stringify(document) === text;
+    return isSpelledSo ? (document as Record<string, unknown>) : undefined;
   } catch {
-    throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON object" });
+    return undefined;
   }
 }
 
@@ -157,12 +162,9 @@ async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Arra
 }
 
 function parseClaims(payload: Uint8Array): AssertionClaims {
-  let document: unknown;
-  try {
-    document = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload));
-  } catch {
-    throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON" });
-  }
+  const document = parseJson(Buffer.from(payload).toString());
+  if (document === undefined)
+    throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON of ours" });
   const result = v.safeParse(ClaimsSchema, document);
   if (!result.success) {
     throw new Refusal("assertion_claims_invalid", { claims: result.issues.map((issue) => v.getDotPath(issue)) });

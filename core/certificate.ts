@@ -4,9 +4,10 @@
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { AsnParser } from "@peculiar/asn1-schema";
 import { Certificate as CertificateSchema } from "@peculiar/asn1-x509";
+import { type AsnType, GeneralizedTime, UTCTime } from "asn1js";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type CertificateExtensions, readExtensions } from "./certificate-extensions.ts";
-import { childrenOf, formatHex, readDer } from "./der.ts";
+import { childrenOf, contentOctets, formatHex, readDer } from "./der.ts";
 import { type DistinguishedName, nameKey, readName } from "./distinguished-name.ts";
 import { Refusal } from "./refusal.ts";
 import { CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
@@ -66,9 +67,9 @@ function readCertificate(base64: string): Certificate {
   const { tbsCertificate: tbs, signatureAlgorithm } = AsnParser.fromASN(tree, CertificateSchema);
   if (tbs.version !== 2) throw new SyntaxError("not an X.509 v3 certificate");
   // Of a v3 TBSCertificate: version, serial, signature, issuer, validity, subject, subjectPublicKeyInfo, ...
-  const [, serial, innerAlgorithm, issuer, , subject, spki] = childrenOf(childrenOf(tree)[0] ?? tree);
+  const [, serial, innerAlgorithm, issuer, validity, subject, spki] = childrenOf(childrenOf(tree)[0] ?? tree);
   const outerAlgorithm = childrenOf(tree)[1];
-  if (!serial || !issuer || !subject || !spki || !innerAlgorithm || !outerAlgorithm) {
+  if (!serial || !issuer || !validity || !subject || !spki || !innerAlgorithm || !outerAlgorithm) {
     throw new SyntaxError("a field of TBSCertificate is missing");
   }
   if (!isSameBytes(innerAlgorithm.valueBeforeDecodeView, outerAlgorithm.valueBeforeDecodeView)) {
@@ -87,8 +88,7 @@ function readCertificate(base64: string): Certificate {
     subjectKey: nameKey(names.subject),
     issuerKey: nameKey(names.issuer),
     serial: formatSerial(new Uint8Array(tbs.serialNumber)),
-    notBefore: unixSeconds(tbs.validity.notBefore.getTime()),
-    notAfter: unixSeconds(tbs.validity.notAfter.getTime()),
+    ...readValidity(validity),
     signatureAlgorithm: signatureAlgorithm.algorithm,
     publicKey: x509.publicKey,
     ...readExtensions(tbs.extensions ?? []),
@@ -120,10 +120,30 @@ function formatSerial(octets: Uint8Array): string {
   return formatHex(significant).replace(/^0+(?=.)/, "") || "0";
 }
 
-function unixSeconds(date: Date): number {
-  const seconds = Math.floor(date.getTime() / 1000);
-  if (!Number.isSafeInteger(seconds)) throw new SyntaxError("a validity time is malformed");
-  return seconds;
+/** UTCTime and GeneralizedTime in the only forms that RFC 5280 §4.1.2.5 allows: UTC, with seconds, without fractions. */
+function readValidity(validity: AsnType): { notBefore: number; notAfter: number } {
+  const times = childrenOf(validity);
+  const [notBefore, notAfter] = times.map(readTime);
+  if (notBefore === undefined || notAfter === undefined || times.length !== 2)
+    throw new SyntaxError("the validity is not two times");
+  return { notBefore, notAfter };
+}
+
+function readTime(time: AsnType): number {
+  const digits = time instanceof GeneralizedTime ? 14 : time instanceof UTCTime ? 12 : 0;
+  const text = Buffer.from(contentOctets(time)).toString("latin1");
+  const date = digits > 0 && new RegExp(`^\\d{${digits}}Z$`).test(text) ? (time as UTCTime).toDate() : undefined;
+  // Printed again it must be the same: a thirteenth month would have become January.
+  if (
+    date === undefined ||
+    !date
+      .toISOString()
+      .replace(/[-:T]|\.000/g, "")
+      .endsWith(text)
+  ) {
+    throw new SyntaxError("a validity time is malformed");
+  }
+  return date.getTime() / 1000;
 }
 
 function sha256Hex(bytes: Uint8Array): string {

@@ -50,18 +50,27 @@ export function parseProblemType(text: string): Problem | undefined {
 /** The operator's line for a refusal. */
 export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
   const { code, problem, status, details } = refusal;
-  const why = REFUSALS[code][1];
-  return { decision: status >= 500 ? "failed" : "refused", ...context, ...details, code, problem, status, why };
+  const verdict = {
+    decision: status >= 500 ? "failed" : "refused",
+    ...context,
+    code,
+    problem,
+    status,
+    why: REFUSALS[code][1],
+  };
+  // Twice: first for the order in which it is read, last so that no detail takes its place.
+  return { ...verdict, ...details, ...verdict };
 }
 
-const TERMINAL_CONTROL = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const TERMINAL_CONTROL = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** One JSON line. Long values are cut; characters that steer a terminal or reorder text are escaped. */
 export function formatLogLine(line: LogLine): string {
-  const json = JSON.stringify(line, (_, value: unknown) =>
-    typeof value === "string" && value.length > MAX_LOGGED_CHARACTERS
-      ? `${value.slice(0, MAX_LOGGED_CHARACTERS)}…`
-      : value,
-  );
+  const json = JSON.stringify(line, (_, value: unknown) => (typeof value === "string" ? cut(value) : value));
   return json.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+function cut(text: string): string {
+  if (text.length <= MAX_LOGGED_CHARACTERS) return text;
+  return `${text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[\ud800-\udbff]$/, "")}…`;
 }

@@ -18,6 +18,8 @@ const TEXT_KINDS = new Map([
   [2, "dns"],
   [6, "uri"],
 ] as const);
+/** otherName, x400Address, directoryName, ediPartyName. */
+const CONSTRUCTED_TAGS: ReadonlySet<number> = new Set([0, 3, 4, 5]);
 const VISIBLE_ASCII = /^[\u0021-\u007e]*$/;
 
 /**
@@ -25,10 +27,12 @@ const VISIBLE_ASCII = /^[\u0021-\u007e]*$/;
  * @throws SyntaxError when a text holds NUL, a space, a control or a non-ASCII character, or the form is wrong
  */
 export function readGeneralName(element: AsnType): GeneralName {
-  const { tagClass, tagNumber } = element.idBlock;
+  const { tagClass, tagNumber, isConstructed } = element.idBlock;
   if (tagClass !== CONTEXT_SPECIFIC || tagNumber > 8) {
     throw new SyntaxError("GeneralName has no context-specific tag");
   }
+  // Tagging is implicit, so only the directory name, a CHOICE, wraps another value (RFC 5280 Appendix A.2).
+  if (isConstructed !== CONSTRUCTED_TAGS.has(tagNumber)) throw new SyntaxError("GeneralName is in the wrong form");
   const kind = TEXT_KINDS.get(tagNumber as 1 | 2 | 6);
   if (kind !== undefined) return { kind, value: readAscii(contentOctets(element)) };
   if (tagNumber === 7) return { kind: "ip", octets: contentOctets(element) };
@@ -55,11 +59,10 @@ export function formatIpAddress(octets: Uint8Array): string | undefined {
 
 /** The canonical text of an IP address written by hand, or undefined when it is none. */
 export function canonicalIpAddress(text: string): string | undefined {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
-    const octets = text.split(".").map(Number);
-    return octets.every((octet) => octet <= 255) ? octets.join(".") : undefined;
+  if (/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) {
+    return text.split(".").every((octet) => Number(octet) <= 255) ? text : undefined;
   }
-  return /^[0-9A-Fa-f:.]+$/.test(text) ? canonicalIpv6(text) : undefined;
+  return /^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text) ? canonicalIpv6(text) : undefined;
 }
 
 function canonicalIpv6(text: string): string | undefined {

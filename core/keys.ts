@@ -43,9 +43,11 @@ export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promi
 /** @throws ConfigurationError */
 export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
   const keys = parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
-  const [first] = keys as [PrivateJwk];
+  // All of them: a key that cannot be used must not be found out when a rotation makes it the signer.
+  const imported = await Promise.all(keys.map(async (jwk) => ({ kid: jwk.kid, key: await importKey(jwk) })));
+  const [signer] = imported as [SigningKeys["signer"]];
   return {
-    signer: { kid: first.kid, key: await importKey(first) },
+    signer,
     jwks: { keys: keys.map(publicJwk) },
   };
 }

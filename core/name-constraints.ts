@@ -4,7 +4,7 @@
 import { type AsnType, Sequence } from "asn1js";
 import { childrenOf } from "./der.ts";
 import { isWithinSubtree } from "./distinguished-name.ts";
-import { type GeneralName, readGeneralName } from "./general-name.ts";
+import { canonicalIpAddress, type GeneralName, readGeneralName } from "./general-name.ts";
 
 export interface NameConstraints {
   readonly permitted: readonly GeneralName[];
@@ -20,7 +20,10 @@ export function readNameConstraints(element: AsnType): NameConstraints {
   }
   const subtrees = (tag: number): GeneralName[] => {
     const part = parts[tags.indexOf(tag)];
-    return part === undefined ? [] : childrenOf(part).map(readSubtree);
+    if (part === undefined) return [];
+    const bases = childrenOf(part).map(readSubtree);
+    if (bases.length === 0) throw new SyntaxError("GeneralSubtrees is empty");
+    return bases;
   };
   return { permitted: subtrees(0), excluded: subtrees(1) };
 }
@@ -34,7 +37,7 @@ function readSubtree(element: AsnType): GeneralName {
 /** Whether every name obeys: none inside an excluded subtree, and each inside a permitted one where its kind has any. */
 export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
   const bases = [...constraints.permitted, ...constraints.excluded];
-  if (bases.some(({ kind }) => kind === "other")) return false;
+  if (!bases.every(isUnderstood)) return false;
   return names.every((name) => {
     if (!bases.some(({ kind }) => kind === name.kind)) return true;
     const permitted = constraints.permitted.filter(({ kind }) => kind === name.kind);
@@ -46,12 +49,24 @@ export function satisfiesNameConstraints(names: readonly GeneralName[], constrai
   });
 }
 
+function isUnderstood(base: GeneralName): boolean {
+  if (base.kind === "ip") return base.octets.byteLength === 8 || base.octets.byteLength === 32;
+  return base.kind !== "other";
+}
+
 /** A name without the part that a constraint speaks of (the host of a URI, of a mailbox) is outside and inside nothing. */
 function isJudgeable(name: GeneralName): boolean {
-  if (name.kind === "email") return name.value.indexOf("@") > 0;
-  if (name.kind === "uri") return (URL.parse(name.value)?.hostname ?? "") !== "";
+  if (name.kind === "email") return name.value.indexOf("@") > 0 && !name.value.endsWith(".");
+  if (name.kind === "dns") return name.value !== "" && !name.value.endsWith(".");
+  if (name.kind === "uri") return hasHostName(name.value);
   if (name.kind === "ip") return name.octets.byteLength === 4 || name.octets.byteLength === 16;
   return name.kind !== "other";
+}
+
+/** RFC 5280 §4.2.1.10: a URI constraint is about fully qualified host names; an address or no host at all is refused. */
+function hasHostName(uri: string): boolean {
+  const host = URL.parse(uri)?.hostname ?? "";
+  return host !== "" && !host.endsWith(".") && !host.startsWith("[") && canonicalIpAddress(host) === undefined;
 }
 
 function isWithin(name: GeneralName, base: GeneralName): boolean {

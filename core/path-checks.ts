@@ -55,7 +55,7 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
  * @throws Refusal
  */
 export function checkIssuer(issuer: Certificate, below: readonly Certificate[], deny: DenyList, now: number): void {
-  const at = { certificate: formatDistinguishedName(issuer.subject), depth: below.length };
+  const at = { authority: formatDistinguishedName(issuer.subject), depth: below.length };
   if (!issuer.isCa) throw new Refusal("issuer_not_ca", at);
   if (issuer.unknownCritical.length > 0) {
     throw new Refusal("unknown_critical_extension", { ...at, extensions: issuer.unknownCritical });
@@ -97,12 +97,11 @@ function isSelfIssued(certificate: Certificate): boolean {
 function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
   const names: GeneralName[] = [...subjectAltNames];
   if (subject.length > 0) names.push({ kind: "directory", name: subject });
-  const hasDnsName = subjectAltNames.some(({ kind }) => kind === "dns");
   for (const attribute of subject.flat()) {
     if (!("text" in attribute)) continue;
     if (attribute.type === EMAIL_ADDRESS) names.push({ kind: "email", value: attribute.text });
-    // A host name in CN escapes a dNSName constraint unless it is held to it, as OpenSSL does.
-    if (attribute.type === COMMON_NAME && !hasDnsName && HOST_NAME.test(attribute.text)) {
+    // A policy may match a host name in CN, so it is held to dNSName constraints, beside a SAN too.
+    if (attribute.type === COMMON_NAME && HOST_NAME.test(attribute.text)) {
       names.push({ kind: "dns", value: attribute.text });
     }
   }

@@ -19,8 +19,10 @@ async function readUpTo(maxBodyBytes: number, request: Request): Promise<Uint8Ar
   }
   try {
     // HTTP framing holds the body to its declared length, so it can be taken in one piece.
-    if (declared !== null || request.body === null) return new Uint8Array(await request.arrayBuffer());
-    return await readChunks(request.body, maxBodyBytes);
+    if (declared === null && request.body !== null) return await readChunks(request.body, maxBodyBytes);
+    const body = new Uint8Array(await request.arrayBuffer());
+    if (body.byteLength > maxBodyBytes) throw new Refusal("body_too_large", { maxBodyBytes });
+    return body;
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal("body_incomplete", { cause: error instanceof Error ? error.message : String(error) });

@@ -42,7 +42,7 @@ export function selectForwardedHeaders(
   headers: Headers,
   routeHeaders: readonly string[],
 ): [name: string, value: string][] {
-  return [...FORWARDED_HEADERS, ...routeHeaders].flatMap((name) => {
+  return [...new Set([...FORWARDED_HEADERS, ...routeHeaders])].flatMap((name) => {
     const value = headers.get(name);
     return value === null ? [] : [[name, value] satisfies [string, string]];
   });
