@@ -19,9 +19,9 @@ async function readUpTo(maxBodyBytes: number, request: Request): Promise<Uint8Ar
   }
   try {
     // HTTP framing holds the body to its declared length, so it can be taken in one piece.
-    if (declared === null && request.body !== null) return await readChunks(request.body, maxBodyBytes);
-    const body = new Uint8Array(await request.arrayBuffer());
-    if (body.byteLength > maxBodyBytes) throw new Refusal("body_too_large", { maxBodyBytes });
+    const isStream = declared === null && request.body !== null;
+    const body = isStream ? await readStream(request.body, maxBodyBytes) : new Uint8Array(await request.arrayBuffer());
+    if (body === undefined || body.byteLength > maxBodyBytes) throw new Refusal("body_too_large", { maxBodyBytes });
     return body;
   } catch (error) {
     if (error instanceof Refusal) throw error;
@@ -29,20 +29,24 @@ async function readUpTo(maxBodyBytes: number, request: Request): Promise<Uint8Ar
   }
 }
 
-async function readChunks(stream: ReadableStream<Uint8Array>, maxBodyBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+/** Reads a stream to its end; undefined, with the stream cancelled, as soon as it holds more than `maxBytes`. */
+export async function readStream(
+  stream: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // Leaving the loop by an exception cancels the stream.
+  // Leaving the loop early cancels the stream.
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength;
-    if (size > maxBodyBytes) throw new Refusal("body_too_large", { maxBodyBytes });
+    if (size > maxBytes) return undefined;
     chunks.push(chunk);
   }
-  const body = new Uint8Array(size);
+  const bytes = new Uint8Array(size);
   let offset = 0;
   for (const chunk of chunks) {
-    body.set(chunk, offset);
+    bytes.set(chunk, offset);
     offset += chunk.byteLength;
   }
-  return body;
+  return bytes;
 }

@@ -134,6 +134,7 @@ export const REFUSALS = {
   origin_unreachable: ["unavailable", "the origin could not be reached"],
   origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
   origin_unavailable: ["unavailable", "the origin is there, but has no verification keys yet or cannot store events"],
+  origin_malformed: ["bad-gateway", "the origin's answer breaks off or has a status that cannot be passed on"],
   origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
   misconfigured: ["internal-error", "the configuration is incomplete: see problems"],
   internal_error: ["internal-error", "an unexpected error"],
@@ -163,4 +164,12 @@ export class Refusal extends Error {
   get status(): number {
     return PROBLEMS[this.problem].status;
   }
+}
+
+/** The refusal that an error is: itself, or `internal_error` with the stack for the log. */
+export function toRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  return new Refusal("internal_error", {
+    cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
 }

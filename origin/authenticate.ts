@@ -16,7 +16,7 @@ import {
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
-import { Refusal } from "../core/refusal.ts";
+import { Refusal, toRefusal } from "../core/refusal.ts";
 import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { verifyTrust } from "../core/trust.ts";
@@ -66,9 +66,9 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
       c.set("delivery", await receive(c.req.raw, options, context));
       options.log({ decision: "accepted", ...context });
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      options.log(describeRefusal(error, context));
-      return formatProblem(error, context.id);
+      const refusal = toRefusal(error);
+      options.log(describeRefusal(refusal, context));
+      return formatProblem(refusal, context.id);
     }
     return next();
   });

@@ -1,6 +1,7 @@
 // Where the origin gets the edge's public keys: pinned in its configuration, or fetched from the edge.
 
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/keys.ts";
+import { readStream } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 
 /** Keys from a JWK Set that the configuration holds: no network, no surprise; rotation is a change of configuration. */
@@ -23,7 +24,7 @@ const MAX_AGE_MILLISECONDS = 10 * 60_000;
 const COOLDOWN_MILLISECONDS = 5_000;
 const FETCH_DEADLINE_MILLISECONDS = 5_000;
 /** A set of a dozen keys is 3 KB. */
-const MAX_JWKS_CHARACTERS = 64 * 1024;
+const MAX_JWKS_BYTES = 64 * 1024;
 
 /**
  * Keys from the edge's JWKS URL: cached, fetched again when old or when a kid is unknown, at most once per cool-down.
@@ -45,9 +46,9 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
         signal: AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS),
       });
       if (!response.ok) throw new Error(`status ${response.status}`);
-      const text = await response.text();
-      if (text.length > MAX_JWKS_CHARACTERS) throw new Error("the set is too large");
-      keys = await importVerificationKeys(JSON.parse(text));
+      const bytes = response.body === null ? new Uint8Array() : await readStream(response.body, MAX_JWKS_BYTES);
+      if (bytes === undefined) throw new Error("the set is too large");
+      keys = await importVerificationKeys(JSON.parse(new TextDecoder().decode(bytes)));
       fetchedAt = clock();
     } catch (error) {
       onError(`${url}: ${error instanceof Error ? error.message : error}`);

@@ -20,7 +20,7 @@ import type { Edge } from "./edge.ts";
 
 /**
  * Forwards one delivery.
- * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_redirected`, `origin_refused`, `origin_unavailable`
+ * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_malformed`, `origin_redirected`, `origin_refused`, `origin_unavailable`
  */
 export async function forward(
   delivery: Delivery,
@@ -39,6 +39,8 @@ export async function forward(
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
   });
   refusePlatformError(response);
+  if (response.status < 200 || response.status > 599)
+    throw new Refusal("origin_malformed", { originStatus: response.status });
   if (response.status >= 300 && response.status < 400) {
     throw new Refusal("origin_redirected", {
       originStatus: response.status,
@@ -83,7 +85,7 @@ async function relay(response: Response): Promise<Response> {
   const type = response.headers.get("content-type");
   let body: BodyInit | null = response.body;
   if (type?.startsWith("application/problem+json")) {
-    const text = await response.text();
+    const text = await readText(response);
     const problem = parseProblemType(text);
     if (problem !== undefined) {
       const code = problem === "unavailable" ? "origin_unavailable" : "origin_refused";
@@ -97,6 +99,14 @@ async function relay(response: Response): Promise<Response> {
     if (value !== null) headers.set(name, value);
   }
   return new Response(body, { status: response.status, headers });
+}
+
+async function readText(response: Response): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    throw new Refusal("origin_malformed", { cause: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 function decisionOf(problem: string): unknown {

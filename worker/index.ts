@@ -4,7 +4,7 @@ import policyDocument from "countersign:policy";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type DecisionContext, describeRefusal, formatLogLine, formatProblem, type LogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy.ts";
-import { Refusal } from "../core/refusal.ts";
+import { Refusal, toRefusal } from "../core/refusal.ts";
 import { type Edge, type EdgeBindings, loadEdge } from "./edge.ts";
 import { type Ambient, receive } from "./receive.ts";
 
@@ -28,20 +28,15 @@ export default {
       if (context["sender"] !== undefined) log({ decision: "forwarded", ...context, status: response.status });
       return response;
     } catch (error) {
-      const refusal = toRefusal(error);
+      const refusal =
+        error instanceof ConfigurationError
+          ? new Refusal("misconfigured", { problems: error.problems })
+          : toRefusal(error);
       log(describeRefusal(refusal, context));
       return formatProblem(refusal, context.id);
     }
   },
 };
-
-function toRefusal(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
-  if (error instanceof ConfigurationError) return new Refusal("misconfigured", { problems: error.problems });
-  return new Refusal("internal_error", {
-    cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  });
-}
 
 function log(line: LogLine): void {
   console.log(formatLogLine(line));
