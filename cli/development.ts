@@ -113,7 +113,7 @@ async function start(
         options.onOriginRequest?.(request);
         return app.fetch(request);
       },
-      { hostname: "127.0.0.1", port: 0 },
+      { hostname: "127.0.0.1", port: 0, log: (line) => options.onDecision("origin", line) },
     );
     started.push(() => server.close());
     return server.url;

@@ -42,7 +42,7 @@ Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight a
     const inbox = openSqliteInbox(values.inbox);
     const log = (line: Parameters<typeof formatLogLine>[0]) => console.log(formatLogLine(line));
     const app = createOriginApp({ policy, findKey, issuer, audience, accept: inbox.accept, log });
-    const server = await serve(app.fetch, { hostname: values.host, port: parsePort(values.port) });
+    const server = await serve(app.fetch, { hostname: values.host, port: parsePort(values.port), log });
     console.log(
       values.json ? JSON.stringify({ origin: server.url }) : `origin ready at ${server.url}, events in ${values.inbox}`,
     );

@@ -17,14 +17,14 @@ export interface DecisionContext {
 /** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`. */
 export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
 
-/** The RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */
-export function formatProblem(refusal: Refusal, id: string): Response {
+/** An RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */
+export function describeProblem(refusal: Refusal, id: string) {
   const { problem, status } = refusal;
-  const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
-  if (status === 401) headers.set("www-authenticate", "Countersign");
-  if (status >= 502) headers.set("retry-after", String(RETRY_AFTER_SECONDS));
   const { allow } = refusal.details;
-  if (problem === "method-not-allowed" && typeof allow === "string") headers.set("allow", allow);
+  const headers: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store" };
+  if (status === 401) headers["www-authenticate"] = "Countersign";
+  if (status >= 502) headers["retry-after"] = String(RETRY_AFTER_SECONDS);
+  if (problem === "method-not-allowed" && typeof allow === "string") headers["allow"] = allow;
   const document = {
     type: PROBLEM_TYPE_PREFIX + problem,
     title: PROBLEMS[problem].title,
@@ -32,7 +32,12 @@ export function formatProblem(refusal: Refusal, id: string): Response {
     code: problem,
     decision: id,
   };
-  return new Response(JSON.stringify(document), { status, headers });
+  return { status, headers, body: JSON.stringify(document) };
+}
+
+export function formatProblem(refusal: Refusal, id: string): Response {
+  const { status, headers, body } = describeProblem(refusal, id);
+  return new Response(body, { status, headers });
 }
 
 /** The problem named by an answer of ours, or undefined for anybody else's. */

@@ -1,8 +1,11 @@
 // A Hono app on Node's HTTP server, with limits fit for one hop behind the edge.
 
-import { createServer, type Server } from "node:http";
+import { randomUUID } from "node:crypto";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
+import { Refusal } from "../../core/refusal.ts";
 
 /** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -22,6 +25,8 @@ export interface ListenOptions {
   readonly hostname: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Receives a line for what is refused before the handler sees it. */
+  readonly log: (line: LogLine) => void;
 }
 
 /** Serves a fetch handler. @throws Error when the address cannot be listened on */
@@ -29,6 +34,7 @@ export async function serve(
   fetch: (request: Request) => Response | Promise<Response>,
   options: ListenOptions,
 ): Promise<RunningServer> {
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -36,7 +42,10 @@ export async function serve(
       headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
     },
-    getRequestListener(fetch, { overrideGlobalObjects: false }),
+    (incoming, outgoing) => {
+      if (isNormalTarget(incoming.url ?? "")) void answer(incoming, outgoing);
+      else refuse(outgoing, new Refusal("malformed_target", { target: incoming.url }), options.log);
+    },
   );
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
@@ -59,4 +68,20 @@ function listen(server: Server, { hostname, port }: ListenOptions): Promise<void
       resolve();
     });
   });
+}
+
+/**
+ * The target on the wire must be what the handler will read. The Request that it gets holds a normalised URL
+ * already, so readRequestTarget cannot see there what a hop in front may have routed by.
+ */
+function isNormalTarget(target: string): boolean {
+  const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
+  return url !== null && url.pathname + url.search === target;
+}
+
+function refuse(outgoing: ServerResponse, refusal: Refusal, log: ListenOptions["log"]): void {
+  const id = randomUUID();
+  log(describeRefusal(refusal, { id }));
+  const { status, headers, body } = describeProblem(refusal, id);
+  outgoing.writeHead(status, headers).end(body);
 }

@@ -1,0 +1,119 @@
+// What may import what: the shape of the program, held by reading its import statements.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+interface Source {
+  /** From the root of the repository. */
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const IMPORT = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\brequire\s*\(\s*)(["'])([\w@./:-]+)\1/g;
+
+function readSources(folder: string): Source[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => {
+      const path = join(folder, name);
+      const text = readFileSync(join(ROOT, path), "utf8");
+      const imports = [...text.matchAll(IMPORT)].map(([, , specifier = ""]) =>
+        specifier.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier)) : specifier,
+      );
+      return { path, text, imports };
+    });
+}
+
+const core = readSources("core");
+const worker = readSources("worker");
+const origin = readSources("origin");
+const shipped = [...core, ...worker, ...origin];
+
+/** Each import that is not among those allowed, as `file: import`. */
+function strays(sources: readonly Source[], isAllowed: (specifier: string) => boolean): string[] {
+  return sources.flatMap(({ path, imports }) =>
+    imports.filter((specifier) => !isAllowed(specifier)).map((specifier) => `${path}: ${specifier}`),
+  );
+}
+
+const isIn =
+  (...folders: string[]) =>
+  (specifier: string) =>
+    folders.some((folder) => specifier.startsWith(`${folder}/`));
+const isOneOf =
+  (...names: string[]) =>
+  (specifier: string) =>
+    names.includes(specifier);
+
+const CORE_LIBRARIES = isOneOf(
+  "@peculiar/asn1-schema",
+  "@peculiar/asn1-x509",
+  "asn1js",
+  "jose",
+  "valibot",
+  "node:buffer",
+  "node:crypto",
+);
+
+test("the reader of imports finds them all", () => {
+  expect(shipped.length).toBeGreaterThan(30);
+  const index = worker.find(({ path }) => path === "worker/index.ts");
+  expect(index?.imports).toContain("countersign:policy");
+  expect(index?.imports).toContain("core/refusal.ts");
+});
+
+describe("imports", () => {
+  test("core imports itself, its libraries, node:crypto and node:buffer", () => {
+    expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
+  });
+
+  test("worker imports itself, core, valibot and the policy", () => {
+    const libraries = isOneOf("valibot", "countersign:policy");
+    expect(strays(worker, (name) => isIn("worker", "core")(name) || libraries(name))).toEqual([]);
+  });
+
+  test("origin imports itself, core and Hono, with Node's modules in inbox/ and node/ alone", () => {
+    const isWeb = (name: string) => isIn("origin", "core")(name) || /^hono(\/|$)/.test(name);
+    const isOnNode = ({ path }: Source) => /^origin\/(inbox|node)\//.test(path);
+    const onWebStandards = origin.filter((source) => !isOnNode(source));
+    expect(onWebStandards.length).toBeGreaterThan(0);
+    expect(strays(onWebStandards, isWeb)).toEqual([]);
+    const isNode = (name: string) => name.startsWith("node:") || name === "@hono/node-server";
+    expect(strays(origin.filter(isOnNode), (name) => isWeb(name) || isNode(name))).toEqual([]);
+  });
+
+  test("what runs on web standards reaches nothing in inbox/ or node/", () => {
+    const onWebStandards = origin.filter(({ path }) => !/^origin\/(inbox|node)\//.test(path));
+    expect(strays([...core, ...worker, ...onWebStandards], (name) => !/^origin\/(inbox|node)\//.test(name))).toEqual(
+      [],
+    );
+  });
+
+  test("nothing shipped imports cli, bench or test", () => {
+    expect(strays(shipped, (name) => !isIn("cli", "bench", "test")(name))).toEqual([]);
+  });
+
+  test("jose is imported by assertion.ts and keys.ts alone", () => {
+    const importers = shipped.filter(({ imports }) => imports.includes("jose")).map(({ path }) => path);
+    expect(importers.sort()).toEqual(["core/assertion.ts", "core/keys.ts"]);
+  });
+});
+
+test("nothing shipped knows the header by which local tools hand over request.cf", () => {
+  expect(shipped.filter(({ text }) => /mf-cf-blob/i.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+test("core reads no clock, no randomness, no environment and no network", () => {
+  const ambient =
+    /\bDate\.now\(|new Date\(\)|performance\.now|Math\.random|randomUUID|getRandomValues|process\.|\bfetch\(|console\./;
+  expect(core.filter(({ text }) => ambient.test(withoutComments(text))).map(({ path }) => path)).toEqual([]);
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+}

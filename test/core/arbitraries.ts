@@ -1,0 +1,36 @@
+// Random values for the properties.
+
+import fc from "fast-check";
+import { attributeTypeName } from "../../core/attribute-types.ts";
+import type { AttributeValue } from "../../core/distinguished-name.ts";
+
+/** BoringSSL refuses a certificate that holds a noncharacter in UTF8String; OpenSSL reads it. */
+const isPrintable = (text: string) => !/[\p{Cc}\p{Noncharacter_Code_Point}]/u.test(text);
+
+/** Text without control characters and noncharacters, rich in what RFC 4514 escapes. */
+export const texts = fc
+  .string({
+    unit: fc.oneof(
+      fc.constantFrom(...' #,+"\\<>;=/*aA', "é", "字", "🦊"),
+      fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+    ),
+    maxLength: 12,
+  })
+  .filter((text) => text.isWellFormed() && isPrintable(text));
+
+const knownTypes = fc.constantFrom("2.5.4.3", "2.5.4.10", "2.5.4.11", "2.5.4.6", "2.5.4.5", "1.2.840.113549.1.9.1");
+const unknownTypes = fc
+  .tuple(
+    fc.integer({ min: 0, max: 2 }),
+    fc.integer({ min: 0, max: 39 }),
+    fc.array(fc.nat(), { minLength: 1, maxLength: 6 }),
+  )
+  .map(([first, second, rest]) => [first, second, ...rest].join("."))
+  .filter((type) => attributeTypeName(type) === undefined);
+
+const attributes: fc.Arbitrary<AttributeValue> = fc.oneof(
+  fc.record({ type: fc.oneof(knownTypes, unknownTypes), text: texts }),
+  fc.record({ type: knownTypes, der: fc.constantFrom("1e020061", "1402e961", "0500", "020105") }),
+);
+
+export const distinguishedNames = fc.array(fc.array(attributes, { minLength: 1, maxLength: 3 }), { maxLength: 4 });

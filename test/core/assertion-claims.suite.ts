@@ -1,0 +1,110 @@
+// Claims that are not exactly those of the edge, signed by the right key.
+
+import { deliver, HEADER, issue, JTI, open, seal, sealToken, verify } from "./assertion-scene.ts";
+import { type Cases, type Fixtures, refusedLater } from "./scene.ts";
+
+/** Each place among the claims, with the values that may stand there beside the ones that the edge writes. */
+const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
+  iss: [],
+  aud: [],
+  iat: [],
+  exp: [],
+  jti: [],
+  sub: [""],
+  sender: [],
+  cnf: [],
+  "cnf.x5t#S256": [],
+  crt: [],
+  "crt.issuer": [""],
+  "crt.serial": [],
+  "crt.notBefore": [0, -1],
+  "crt.notAfter": [0, -1],
+  "crt.platform": [],
+  "crt.platform.verified": [""],
+  "crt.platform.revoked": [true],
+  req: [],
+  "req.method": [],
+  "req.target": [],
+  "req.type": [""],
+  "req.digest": [],
+  amr: [],
+  pol: [],
+  txn: [],
+};
+const WRONG = [null, 0, -1, 1.5, 1e300, "", true, [], {}, [""], [[]]];
+
+/** A deep copy with one member set, or removed by undefined. */
+function withMember(claims: Record<string, unknown>, path: string, value: unknown): Record<string, unknown> {
+  const copy = structuredClone(claims);
+  const keys = path.split(".");
+  const last = keys.pop() as string;
+  const parent = keys.reduce((object, key) => object[key] as Record<string, unknown>, copy);
+  if (value === undefined) delete parent[last];
+  else parent[last] = value;
+  return copy;
+}
+
+async function fullToken(fixtures: Fixtures) {
+  return open(await issue(fixtures, deliver(fixtures, {}, { verified: "SUCCESS", revoked: false })));
+}
+
+async function claimsInvalid(fixtures: Fixtures, claims: Record<string, unknown>, what: string): Promise<void> {
+  const token = await sealToken(fixtures, { header: HEADER, claims });
+  await refusedLater("assertion_claims_invalid", verify(fixtures, token)).catch((error) => {
+    throw new Error(what, { cause: error });
+  });
+}
+
+export const cases: Cases = {
+  "verifyAssertion() refuses every claim that is missing, by the right key": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    for (const path of Object.keys(CLAIMS).filter((name) => name !== "crt.platform")) {
+      await claimsInvalid(fixtures, withMember(claims, path, undefined), `without ${path}`);
+    }
+  },
+  "verifyAssertion() refuses every claim of another type, by the right key": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    for (const [path, allowed] of Object.entries(CLAIMS)) {
+      for (const value of WRONG.filter((wrong) => !allowed.includes(wrong))) {
+        await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${JSON.stringify(value)}`);
+      }
+    }
+  },
+  "verifyAssertion() refuses claims that it does not know, by the right key": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    for (const path of ["admin", "nbf", "constructor", "cnf.jwk", "crt.subject", "crt.platform.x", "req.body"]) {
+      await claimsInvalid(fixtures, withMember(claims, path, "x"), path);
+    }
+  },
+  "verifyAssertion() refuses ids and digests of another form, by the right key": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    for (const [path, value] of [
+      ["jti", JTI.slice(1)],
+      ["jti", `${JTI}A`],
+      ["jti", `${JTI.slice(1)}=`],
+      ["cnf.x5t#S256", "A".repeat(42)],
+      ["cnf.x5t#S256", "+".repeat(43)],
+      ["pol", "0".repeat(63)],
+      ["pol", "A".repeat(64)],
+      ["iat", Number.MAX_SAFE_INTEGER + 1],
+    ] as const) {
+      await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${value}`);
+    }
+  },
+  "verifyAssertion() refuses a payload that is no JSON object, by the right key": async (fixtures) => {
+    const header = JSON.stringify(HEADER);
+    const good = JSON.stringify((await fullToken(fixtures)).claims);
+    for (const payload of [
+      "{",
+      "[]",
+      "null",
+      "1",
+      `\ufeff${good}`,
+      `${good}{}`,
+      Uint8Array.of(0xff, 0x7b, 0x7d),
+      `"${"a".repeat(9)}"`,
+    ]) {
+      await refusedLater("assertion_claims_invalid", verify(fixtures, await seal(fixtures, header, payload)));
+    }
+  },
+};

@@ -1,0 +1,140 @@
+// What the edge signs, the origin reads; time, issuer, audience; and the request it belongs to.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { matchRequest } from "../../core/assertion.ts";
+import { parseCertificate } from "../../core/certificate.ts";
+import { ASSERTION_LIFETIME_SECONDS, CLOCK_SKEW_SECONDS } from "../../core/wire.ts";
+import { CONTEXT, deliver, HEADER, issue, JTI, open, sealToken, verify } from "./assertion-scene.ts";
+import { type Cases, type Fixtures, refused, refusedLater } from "./scene.ts";
+
+const EMPTY = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+
+/** A token whose claims are changed, signed by the right key. */
+async function withClaims(fixtures: Fixtures, changes: Record<string, unknown>): Promise<string> {
+  const { header, claims } = open(await issue(fixtures, deliver(fixtures)));
+  return sealToken(fixtures, { header, claims: { ...claims, ...changes } });
+}
+
+export const cases: Cases = {
+  "verifyAssertion() returns what issueAssertion() was given": async (fixtures) => {
+    const { certificates, now } = fixtures;
+    const delivery = deliver(fixtures);
+    const { sha256, serial, notBefore, notAfter } = parseCertificate(certificates.client);
+    assert.deepEqual(await verify(fixtures, await issue(fixtures, delivery)), {
+      iss: CONTEXT.issuer,
+      aud: CONTEXT.audience,
+      iat: now,
+      exp: now + ASSERTION_LIFETIME_SECONDS,
+      jti: JTI,
+      sub: "CN=client.example,O=Countersign Tests,C=US",
+      sender: "sender",
+      cnf: { "x5t#S256": Buffer.from(sha256, "hex").toString("base64url") },
+      crt: { issuer: "CN=Intermediate,O=Countersign Tests,C=US", serial, notBefore, notAfter, anchor: "root" },
+      req: {
+        method: "POST",
+        target: "/hooks?a=b%20c",
+        type: "application/json",
+        digest: `sha-256=:${createHash("sha256").update('{"a":1}').digest("base64")}:`,
+      },
+      amr: ["mtls"],
+      pol: delivery.policyDigest,
+      txn: "event-1",
+    });
+  },
+  "issueAssertion() writes exactly alg, kid and typ in the header": async (fixtures) => {
+    assert.deepEqual(open(await issue(fixtures, deliver(fixtures))).header, HEADER);
+  },
+  "issueAssertion() signs the platform's verdict where there is one": async (fixtures) => {
+    const delivery = deliver(fixtures, {}, { verified: "SUCCESS", revoked: false });
+    const { crt } = await verify(fixtures, await issue(fixtures, delivery));
+    assert.deepEqual(crt.platform, { verified: "SUCCESS", revoked: false });
+  },
+  "an assertion carries any target and content type unchanged": async (fixtures) => {
+    const text = fc.string({ unit: "binary", maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(text, text, fc.uint8Array({ maxLength: 20 }), async (path, contentType, bytes) => {
+        const request = { method: "POST", target: `/${path}`, contentType };
+        const delivery = deliver(fixtures, { request, body: Uint8Array.from(bytes) });
+        const claims = await verify(fixtures, await issue(fixtures, delivery));
+        matchRequest(claims, request, delivery.contentDigest);
+      }),
+      { numRuns: 50 },
+    );
+  },
+  "verifyAssertion() accepts a token from its first second, less the skew, to its last, plus the skew": async (
+    fixtures,
+  ) => {
+    const token = await issue(fixtures, deliver(fixtures));
+    const end = fixtures.now + ASSERTION_LIFETIME_SECONDS;
+    for (const at of [fixtures.now - CLOCK_SKEW_SECONDS, fixtures.now, end, end + CLOCK_SKEW_SECONDS - 1]) {
+      assert.equal((await verify(fixtures, token, { at })).jti, JTI);
+    }
+    const before = fixtures.now - CLOCK_SKEW_SECONDS - 1;
+    await refusedLater("assertion_not_yet_valid", verify(fixtures, token, { at: before }));
+    await refusedLater("assertion_expired", verify(fixtures, token, { at: end + CLOCK_SKEW_SECONDS }));
+  },
+  "verifyAssertion() refuses a life that is longer than a minute, or none": async (fixtures) => {
+    const { now } = fixtures;
+    for (const exp of [now + ASSERTION_LIFETIME_SECONDS + 1, now + 86_400, now, now - 1]) {
+      await refusedLater("assertion_claims_invalid", verify(fixtures, await withClaims(fixtures, { exp })));
+    }
+    assert.equal((await verify(fixtures, await withClaims(fixtures, { exp: now + 1 }))).exp, now + 1);
+  },
+  "verifyAssertion() refuses another issuer or audience": async (fixtures) => {
+    const token = await issue(fixtures, deliver(fixtures));
+    for (const other of ["https://hooks.example.com/", "https://HOOKS.example.com", "https://hooks.example.co", ""]) {
+      await refusedLater("assertion_wrong_issuer", verify(fixtures, token, { context: { ...CONTEXT, issuer: other } }));
+    }
+    for (const other of ["https://origin.example.com/", "https://other.example.com", ""]) {
+      await refusedLater(
+        "assertion_wrong_audience",
+        verify(fixtures, token, { context: { ...CONTEXT, audience: other } }),
+      );
+    }
+  },
+  "verifyAssertion() refuses an audience that is a list, though it holds ours": async (fixtures) => {
+    const token = await withClaims(fixtures, { aud: [CONTEXT.audience] });
+    await refusedLater("assertion_claims_invalid", verify(fixtures, token));
+  },
+  "verifyAssertion() refuses a key that is not published": async (fixtures) => {
+    const { header, claims } = open(await issue(fixtures, deliver(fixtures)));
+    for (const kid of ["third", "First", "first ", "", "__proto__"]) {
+      const token = await sealToken(fixtures, { header: { ...header, kid }, claims });
+      await refusedLater("assertion_key_unknown", verify(fixtures, token));
+    }
+  },
+  "verifyAssertion() refuses a token under the kid of another published key": async (fixtures) => {
+    const { header, claims } = open(await issue(fixtures, deliver(fixtures)));
+    const token = await sealToken(fixtures, { header: { ...header, kid: "second" }, claims });
+    await refusedLater("assertion_signature_invalid", verify(fixtures, token));
+  },
+  "verifyAssertion() refuses the same kid of another edge": async (fixtures) => {
+    const keys = { signing: fixtures.keys.foreign, foreign: fixtures.keys.signing };
+    const token = await issue({ ...fixtures, keys } as unknown as Fixtures, deliver(fixtures));
+    await refusedLater("assertion_signature_invalid", verify(fixtures, token));
+  },
+  "matchRequest() refuses another method, target, content type or body": async (fixtures) => {
+    const delivery = deliver(fixtures);
+    const claims = await verify(fixtures, await issue(fixtures, delivery));
+    const { request, contentDigest } = delivery;
+    matchRequest(claims, request, contentDigest);
+    const others = [
+      { method: "PUT" },
+      { method: "post" },
+      { target: "/hooks" },
+      { target: "/hooks?a=b+c" },
+      { target: "/hooks?a=b%20c&" },
+      { target: "/Hooks?a=b%20c" },
+      { contentType: "" },
+      { contentType: "application/json; charset=utf-8" },
+      { contentType: "Application/json" },
+    ];
+    for (const other of others)
+      refused("request_mismatch", () => matchRequest(claims, { ...request, ...other }, contentDigest));
+    for (const digest of [EMPTY, "", contentDigest.replace("sha-256", "sha-512"), `${contentDigest} `]) {
+      refused("body_mismatch", () => matchRequest(claims, request, digest));
+    }
+  },
+};

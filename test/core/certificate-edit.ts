@@ -1,0 +1,82 @@
+// Changes one part of a certificate. The signature is left as it was, so the result can be parsed but not proven.
+
+import {
+  concat,
+  decode,
+  encode,
+  fromBase64,
+  members,
+  oid,
+  sequence,
+  set,
+  TAG,
+  type Tlv,
+  tlv,
+  toBase64,
+} from "./der-edit.ts";
+
+/** The parts of a v3 certificate that can be set: the members of TBSCertificate, and the whole. */
+export interface CertificateParts {
+  readonly certificate: Tlv[];
+  readonly tbs: Tlv[];
+  readonly extensions: Tlv[];
+}
+
+/** Where each field stands in the members of a v3 TBSCertificate. */
+export const FIELD = { version: 0, serial: 1, algorithm: 2, issuer: 3, validity: 4, subject: 5, key: 6, extensions: 7 };
+
+export function readParts(base64: string): CertificateParts & { readonly root: Tlv } {
+  const root = decode(fromBase64(base64));
+  const certificate = members(root);
+  const tbs = members(certificate[0]);
+  return { root, certificate, tbs, extensions: members(members(tbs[FIELD.extensions])[0]) };
+}
+
+/** The certificate with one thing changed. */
+export function edit(base64: string, change: (parts: CertificateParts) => void): string {
+  const { root, ...parts } = readParts(base64);
+  change(parts);
+  return toBase64(encode(root));
+}
+
+/** Puts an extension in the place of the one with the same OID, or at the end. */
+export function setExtension({ extensions }: CertificateParts, id: string, value: Tlv | Uint8Array, critical = false) {
+  const octets = value instanceof Uint8Array ? value : encode(value);
+  const extension = sequence(oid(id), ...(critical ? [tlv(TAG.boolean, [0xff])] : []), tlv(TAG.octetString, octets));
+  const index = findExtension(extensions, id);
+  if (index < 0) extensions.push(extension);
+  else extensions[index] = extension;
+}
+
+export function dropExtension({ extensions }: CertificateParts, id: string): void {
+  const index = findExtension(extensions, id);
+  if (index >= 0) extensions.splice(index, 1);
+}
+
+function findExtension(extensions: readonly Tlv[], id: string): number {
+  const wanted = toBase64(encode(oid(id)));
+  return extensions.findIndex((extension) => toBase64(encode(members(extension)[0] as Tlv)) === wanted);
+}
+
+/** An attribute as encoded: OID, string tag, and its text or octets. */
+export type EncodedAttribute = readonly [type: string, tag: number, value: string | Uint8Array];
+
+/** A Name of RDNs in encoding order. */
+export function encodeName(...rdns: readonly (readonly EncodedAttribute[])[]): Tlv {
+  return sequence(...rdns.map((rdn) => set(...rdn.map(([type, tag, value]) => sequence(oid(type), tlv(tag, value))))));
+}
+
+export const withSubject = (base64: string, name: Tlv): string =>
+  edit(base64, ({ tbs }) => {
+    tbs[FIELD.subject] = name;
+  });
+
+export const SUBJECT_ALT_NAME = "2.5.29.17";
+
+export const withSubjectAltNames = (base64: string, ...names: Tlv[]): string =>
+  edit(base64, (parts) => setExtension(parts, SUBJECT_ALT_NAME, sequence(...names)));
+
+/** UTF-16BE, the form of a BMPString. */
+export function utf16(text: string): Uint8Array {
+  return concat(...Array.from(text, (_, i) => Uint8Array.of(text.charCodeAt(i) >> 8, text.charCodeAt(i) & 0xff)));
+}

@@ -1,0 +1,165 @@
+// The facts of a certificate, against node:crypto as the oracle, and whose key signed it.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { attributeTypeName } from "../../core/attribute-types.ts";
+import { type Certificate, parseCertificate } from "../../core/certificate.ts";
+import { type DistinguishedName, formatDistinguishedName } from "../../core/distinguished-name.ts";
+import { formatIpAddress } from "../../core/general-name.ts";
+import { edit, FIELD } from "./certificate-edit.ts";
+import { fromBase64, TAG, tlv } from "./der-edit.ts";
+import type { OracleFacts } from "./fixtures.ts";
+import type { Cases } from "./scene.ts";
+
+const COMPARED = new Set(["CN", "O", "OU", "C", "L", "ST"]);
+
+/** Text values by short name, one as text and several as a list: how node:crypto shows a name. */
+function legacyName(name: DistinguishedName): Record<string, string | string[]> {
+  const found: Record<string, string | string[]> = {};
+  for (const attribute of name.flat()) {
+    const short = attributeTypeName(attribute.type) ?? "";
+    if (!COMPARED.has(short) || !("text" in attribute)) continue;
+    const before = found[short];
+    found[short] = before === undefined ? attribute.text : [before, attribute.text].flat();
+  }
+  return found;
+}
+
+/** What the oracle says of the attributes that we hold as text. */
+function oracleName(name: OracleFacts["subject"], ours: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(name).filter(([type]) => Object.hasOwn(ours, type)));
+}
+
+function agrees(certificate: Certificate, facts: OracleFacts): void {
+  assert.equal(certificate.sha256, facts.sha256);
+  assert.equal(certificate.serial, facts.serial.replace(/^0+(?=.)/, ""));
+  assert.equal(certificate.notBefore, facts.notBefore);
+  assert.equal(certificate.notAfter, facts.notAfter);
+  // node:crypto means by a CA one that may also sign certificates.
+  assert.equal(certificate.isCa && certificate.keyUsage?.keyCertSign !== false, facts.isCa);
+  assert.deepEqual(certificate.extendedKeyUsage ?? [], facts.extendedKeyUsage);
+  assert.equal(certificate.spkiSha256, createHash("sha256").update(fromBase64(facts.spki)).digest("hex"));
+  assert.equal(certificate.isSignedBy(certificate), facts.isSelfSigned);
+  for (const member of ["subject", "issuer"] as const) {
+    const ours = legacyName(certificate[member]);
+    if (Object.keys(facts[member]).length > 0) assert.deepEqual(ours, { ...oracleName(facts[member], ours) });
+  }
+}
+
+export const cases: Cases = {
+  "parseCertificate() agrees with node:crypto on every certificate of ours": ({ certificates, oracle }) => {
+    // Some runtimes cannot hold these two keys, which are refused in any case.
+    const { secp256k1Client, exponentOneClient, ...others } = certificates;
+    for (const [name, base64] of Object.entries(others)) {
+      try {
+        agrees(parseCertificate(base64), oracle[base64] as OracleFacts);
+      } catch (error) {
+        throw new Error(name, { cause: error });
+      }
+    }
+  },
+  "parseCertificate() agrees with node:crypto on every public root": ({ publicRoots }) => {
+    assert.ok(publicRoots.length > 100);
+    for (const { base64, facts } of publicRoots) {
+      const certificate = parseCertificate(base64);
+      agrees(certificate, facts);
+      assert.equal(certificate.isCa, true);
+      assert.equal(certificate.subjectKey, certificate.issuerKey);
+    }
+  },
+  "parseCertificate() reads names, in canonical text": ({ certificates }) => {
+    const { subject, issuer } = parseCertificate(certificates.client);
+    assert.equal(formatDistinguishedName(subject), "CN=client.example,O=Countersign Tests,C=US");
+    assert.equal(formatDistinguishedName(issuer), "CN=Intermediate,O=Countersign Tests,C=US");
+    const injected = parseCertificate(certificates.injected);
+    assert.equal(
+      formatDistinguishedName(injected.subject),
+      "CN=evil.example,O=Countersign Tests\\,CN=client.example,C=US",
+    );
+    assert.deepEqual(parseCertificate(certificates.sanOnly).subject, []);
+  },
+  "parseCertificate() reads subject alternative names by type": ({ certificates }) => {
+    const names = parseCertificate(certificates.client).subjectAltNames.map((name) =>
+      name.kind === "ip" ? { kind: "ip", value: formatIpAddress(name.octets) } : name,
+    );
+    assert.deepEqual(names, [
+      { kind: "dns", value: "client.example" },
+      { kind: "email", value: "ops@client.example" },
+      { kind: "uri", value: "spiffe://client.example/webhook" },
+      { kind: "ip", value: "192.0.2.7" },
+      { kind: "ip", value: "2001:db8::7" },
+    ]);
+  },
+  "parseCertificate() reads a serial without leading zeros, and zero as 0": ({ certificates }) => {
+    const serialOf = (...octets: number[]) =>
+      parseCertificate(
+        edit(certificates.direct, ({ tbs }) => {
+          tbs[FIELD.serial] = tlv(TAG.integer, octets);
+        }),
+      ).serial;
+    assert.equal(serialOf(0), "0");
+    assert.equal(serialOf(1), "1");
+    assert.equal(serialOf(0x0a, 0xbc), "abc");
+    assert.equal(serialOf(0, 0xff), "ff");
+    assert.equal(serialOf(0, ...Array(20).fill(0xab)), "ab".repeat(20));
+  },
+  "parseCertificate() reads UTCTime of both centuries, and GeneralizedTime": ({ certificates }) => {
+    const validityOf = (from: string, to: string) => {
+      const time = (text: string) => tlv(text.length === 13 ? TAG.utcTime : TAG.generalizedTime, text);
+      const { notBefore, notAfter } = parseCertificate(
+        edit(certificates.direct, ({ tbs }) => {
+          tbs[FIELD.validity] = { tag: TAG.sequence, content: [time(from), time(to)] };
+        }),
+      );
+      return [notBefore, notAfter].map((seconds) => new Date(seconds * 1000).toISOString());
+    };
+    assert.deepEqual(validityOf("500101000000Z", "491231235959Z"), [
+      "1950-01-01T00:00:00.000Z",
+      "2049-12-31T23:59:59.000Z",
+    ]);
+    assert.deepEqual(validityOf("240229120000Z", "20500101000000Z"), [
+      "2024-02-29T12:00:00.000Z",
+      "2050-01-01T00:00:00.000Z",
+    ]);
+    assert.equal(validityOf("240229120000Z", "99991231235959Z")[1], "9999-12-31T23:59:59.000Z");
+  },
+  "parseCertificate() returns the value that it read before": ({ certificates }) => {
+    assert.equal(parseCertificate(certificates.direct), parseCertificate(certificates.direct));
+  },
+  "isSignedBy() holds for the key that signed, and for no other": ({ certificates }) => {
+    const [root, twin, intermediate, client] = (["root", "rootTwin", "intermediate", "client"] as const).map((name) =>
+      parseCertificate(certificates[name]),
+    ) as [Certificate, Certificate, Certificate, Certificate];
+    // Each question twice: the answer is kept.
+    for (const _ of [1, 2]) {
+      assert.equal(intermediate.isSignedBy(root), true);
+      assert.equal(intermediate.isSignedBy(twin), false);
+      assert.equal(client.isSignedBy(intermediate), true);
+      assert.equal(client.isSignedBy(root), false);
+    }
+  },
+  "isSignedBy() is false, and never throws, for a key of another kind": ({ certificates }) => {
+    const kinds = ["root", "rsaRoot", "p384Root", "ed25519Root", "secp256k1Client"] as const;
+    for (const signer of kinds.slice(0, 4)) {
+      for (const subject of ["direct", "rsaClient", "p384Client", "ed25519Client"] as const) {
+        const isOwn = kinds.indexOf(signer) === ["direct", "rsaClient", "p384Client", "ed25519Client"].indexOf(subject);
+        assert.equal(
+          parseCertificate(certificates[subject]).isSignedBy(parseCertificate(certificates[signer])),
+          isOwn,
+          `${subject} by ${signer}`,
+        );
+      }
+    }
+  },
+  "isSignedBy() is false when any part of what was signed has changed": ({ certificates }) => {
+    const root = parseCertificate(certificates.root);
+    const changed = edit(certificates.direct, ({ tbs }) => {
+      tbs[FIELD.serial] = tlv(TAG.integer, [1]);
+    });
+    const resealed = edit(certificates.direct, ({ certificate }) => {
+      const content = certificate[2]?.content as Uint8Array;
+      content[content.length - 1] = (content[content.length - 1] ?? 0) ^ 1;
+    });
+    for (const base64 of [changed, resealed]) assert.equal(parseCertificate(base64).isSignedBy(root), false);
+  },
+};

@@ -1,0 +1,173 @@
+// How a verdict is told: coarse to the sender, precise and safe to print to the operator; and the table of codes.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  describeRefusal,
+  formatLogLine,
+  formatProblem,
+  PROBLEM_TYPE_PREFIX,
+  parseProblemType,
+} from "../../core/decision.ts";
+import { PROBLEMS, type Problem, REFUSALS, Refusal, type RefusalCode } from "../../core/refusal.ts";
+import { MAX_LOGGED_CHARACTERS } from "../../core/wire.ts";
+import { type Cases, prove, refused } from "./scene.ts";
+
+const CODES = Object.keys(REFUSALS) as RefusalCode[];
+const SECRET = "s3cr3t-detail";
+
+export const cases: Cases = {
+  "every refusal has a known problem, a 4xx or 5xx status and an explanation": () => {
+    for (const code of CODES) {
+      const [problem, why] = REFUSALS[code];
+      assert.ok(Object.hasOwn(PROBLEMS, problem), code);
+      const refusal = new Refusal(code);
+      assert.equal(refusal.problem, problem);
+      assert.equal(refusal.status, PROBLEMS[problem].status);
+      assert.ok(refusal.status >= 400 && refusal.status < 600, code);
+      assert.ok(why.length > 10 && refusal.message === why, code);
+    }
+  },
+  "every problem is the face of some refusal": () => {
+    const used = new Set<string>(CODES.map((code) => REFUSALS[code][0]));
+    assert.deepEqual(
+      Object.keys(PROBLEMS).filter((problem) => !used.has(problem)),
+      [],
+    );
+  },
+  "every explanation is another": () => {
+    assert.equal(new Set(CODES.map((code) => REFUSALS[code][1])).size, CODES.length);
+  },
+  "formatProblem() tells type, title, status, code and decision, and nothing else": async () => {
+    for (const code of CODES) {
+      const refusal = new Refusal(code, {
+        cause: SECRET,
+        subject: SECRET,
+        title: SECRET,
+        nested: { detail: [SECRET] },
+      });
+      const response = formatProblem(refusal, "decision-1");
+      const { problem, status } = refusal;
+      assert.equal(response.status, status);
+      assert.equal(response.headers.get("content-type"), "application/problem+json");
+      assert.equal(response.headers.get("cache-control"), "no-store");
+      const text = await response.text();
+      assert.deepEqual(JSON.parse(text), {
+        type: `urn:countersign:problem:${problem}`,
+        title: PROBLEMS[problem].title,
+        status,
+        code: problem,
+        decision: "decision-1",
+      });
+      const told = `${text} ${[...response.headers].join()}`;
+      assert.ok(!told.includes(SECRET) && !told.includes(REFUSALS[code][1]), code);
+    }
+  },
+  "formatProblem() tells the same for every fault of a certificate": async () => {
+    const told = await Promise.all(
+      CODES.filter((code) => REFUSALS[code][0] === "certificate-not-proven").map((code) =>
+        formatProblem(new Refusal(code), "x").text(),
+      ),
+    );
+    assert.ok(told.length > 15);
+    assert.equal(new Set(told).size, 1);
+  },
+  "formatProblem() names the allowed methods for a refused method alone": () => {
+    const allow = (code: RefusalCode) => formatProblem(new Refusal(code, { allow: "POST" }), "x").headers.get("allow");
+    assert.equal(allow("method_not_allowed"), "POST");
+    for (const code of CODES.filter((other) => other !== "method_not_allowed")) assert.equal(allow(code), null, code);
+  },
+  "formatProblem() asks for a retry where the fault is ours, and for credentials with 401": () => {
+    for (const code of CODES) {
+      const { status, headers } = formatProblem(new Refusal(code), "x");
+      assert.equal(headers.has("retry-after"), status >= 502, code);
+      assert.equal(headers.has("www-authenticate"), status === 401, code);
+    }
+  },
+  "parseProblemType() reads our own problems and nobody else's": async () => {
+    for (const code of CODES) {
+      assert.equal(parseProblemType(await formatProblem(new Refusal(code), "x").text()), REFUSALS[code][0]);
+    }
+    const others = [
+      "",
+      "{",
+      "null",
+      "[]",
+      "{}",
+      '{"type":1}',
+      '{"type":"about:blank"}',
+      '{"type":"replayed"}',
+      ...["", "unknown", "toString", "__proto__", "Replayed"].map((name) =>
+        JSON.stringify({ type: PROBLEM_TYPE_PREFIX + name }),
+      ),
+    ];
+    for (const text of others) assert.equal(parseProblemType(text), undefined, text);
+  },
+  "describeRefusal() tells code, problem, status and why, with what is known of the request": () => {
+    const context = { id: "1", route: "/hooks" };
+    const line = describeRefusal(new Refusal("certificate_expired", { notAfter: 5 }), context);
+    assert.deepEqual(line, {
+      decision: "refused",
+      id: "1",
+      route: "/hooks",
+      code: "certificate_expired",
+      problem: "certificate-not-proven",
+      status: 403,
+      why: REFUSALS.certificate_expired[1],
+      notAfter: 5,
+    });
+    assert.equal(describeRefusal(new Refusal("origin_timeout"), context).decision, "failed");
+  },
+  "describeRefusal() lets no detail take the place of the verdict": () => {
+    const details = { code: "x", problem: "x", status: 200, why: "x", decision: "forwarded", id: "x" };
+    const line = describeRefusal(new Refusal("replayed", details), { id: "1" });
+    const { code, problem, status, decision, id } = line;
+    assert.deepEqual(
+      { code, problem, status, decision, id },
+      { code: "replayed", problem: "replayed" satisfies Problem, status: 409, decision: "refused", id: "1" },
+    );
+  },
+  "describeRefusal() keeps the facts of the client certificate when an issuer is at fault": (fixtures) => {
+    const refusal = refused("path_length_exceeded", () =>
+      prove(fixtures, { leaf: "limitedSubClient", intermediates: ["limitedSub", "limited"] }),
+    );
+    const certificate = { subject: "CN=client.example", sha256: "00" };
+    const line = describeRefusal(refusal, { id: "1", certificate });
+    assert.deepEqual(line["certificate"], certificate);
+    assert.ok(JSON.stringify(line).includes("CN=Limited,"), "the issuer at fault is named as well");
+  },
+  "formatLogLine() writes one line of JSON that reads back": () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (value) => {
+        const text = formatLogLine({ decision: "refused", value, list: [value], nested: { value } });
+        assert.deepEqual(JSON.parse(text), { decision: "refused", value, list: [value], nested: { value } });
+        assert.doesNotMatch(text, /[\p{Cc}\u2028\u2029]/u);
+      }),
+      { numRuns: 300 },
+    );
+  },
+  "formatLogLine() escapes what steers a terminal or ends a line": () => {
+    const text = formatLogLine({ decision: "refused", subject: "a\u001b[2Jb\u009bc\r\nd\u0007\u007f\u0085\u2028e" });
+    assert.match(text, /^[\u0020-\u007e]*$/);
+    assert.ok(text.includes("\\u001b[2Jb\\u009bc\\r\\nd\\u0007\\u007f\\u0085\\u2028e"), text);
+  },
+  "formatLogLine() escapes every character that reorders text": () => {
+    for (const character of "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") {
+      assert.match(character, /\p{Bidi_Control}/u);
+      const code = character.charCodeAt(0).toString(16).padStart(4, "0");
+      assert.ok(formatLogLine({ decision: "refused", subject: `a${character}b` }).includes(`a\\u${code}b`), code);
+    }
+  },
+  "formatLogLine() cuts long values, wherever they stand": () => {
+    const long = "a".repeat(MAX_LOGGED_CHARACTERS + 1);
+    const cut = `${"a".repeat(MAX_LOGGED_CHARACTERS)}…`;
+    const line = JSON.parse(formatLogLine({ decision: "refused", long, list: [long], nested: { deep: { long } } }));
+    assert.deepEqual(line, { decision: "refused", long: cut, list: [cut], nested: { deep: { long: cut } } });
+    const kept = "a".repeat(MAX_LOGGED_CHARACTERS);
+    assert.equal(JSON.parse(formatLogLine({ decision: "refused", kept })).kept, kept);
+  },
+  "formatLogLine() cuts between characters, never within one": () => {
+    const text = formatLogLine({ decision: "refused", value: `${"a".repeat(MAX_LOGGED_CHARACTERS - 1)}🦊🦊` });
+    assert.ok((JSON.parse(text).value as string).isWellFormed());
+  },
+};

@@ -1,0 +1,70 @@
+// Deliveries: an admitted sender bound to its bytes; and the cache of facts.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { BoundedCache } from "../../core/bounded-cache.ts";
+import { parseCertificate } from "../../core/certificate.ts";
+import { formatContentDigest } from "../../core/delivery.ts";
+import { deliver } from "./assertion-scene.ts";
+import type { Cases } from "./scene.ts";
+
+export const cases: Cases = {
+  "formatContentDigest() writes the RFC 9530 value": () => {
+    const digest = (text: string) => formatContentDigest(new TextEncoder().encode(text));
+    assert.equal(digest('{"hello": "world"}\n'), "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:");
+    assert.equal(digest(""), "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+  },
+  "formatContentDigest() differs for different bytes": () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.uint8Array(), (a, b) => {
+        assert.equal(formatContentDigest(a) === formatContentDigest(b), Buffer.compare(a, b) === 0);
+      }),
+      { numRuns: 100 },
+    );
+  },
+  "bindDelivery() tells the facts of the certificate, the request and the bytes": (fixtures) => {
+    const body = new TextEncoder().encode("body");
+    const delivery = deliver(fixtures, { body });
+    const { sha256, spkiSha256, serial, notBefore, notAfter } = parseCertificate(fixtures.certificates.client);
+    assert.deepEqual(delivery.certificate, {
+      subject: "CN=client.example,O=Countersign Tests,C=US",
+      issuer: "CN=Intermediate,O=Countersign Tests,C=US",
+      serial,
+      sha256,
+      spkiSha256,
+      notBefore,
+      notAfter,
+      anchor: "root",
+      platform: undefined,
+    });
+    assert.equal(delivery.body, body);
+    assert.equal(delivery.contentDigest, formatContentDigest(body));
+    assert.deepEqual([delivery.id, delivery.sender, delivery.factors], ["event-1", "sender", ["mtls"]]);
+    assert.match(delivery.policyDigest, /^[0-9a-f]{64}$/);
+  },
+  "BoundedCache drops the entry that was unused for longest": () => {
+    const cache = new BoundedCache<string, number>(2);
+    cache.set("a", 1);
+    cache.set("b", 2);
+    assert.equal(cache.get("a"), 1);
+    cache.set("c", 3);
+    assert.deepEqual([cache.get("a"), cache.get("b"), cache.get("c"), cache.size], [1, undefined, 3, 2]);
+  },
+  "BoundedCache holds the newest of what was set, and never more than its capacity": () => {
+    const steps = fc.array(fc.tuple(fc.nat(9), fc.nat()), { maxLength: 60 });
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 5 }), (list, capacity) => {
+        const cache = new BoundedCache<number, number>(capacity);
+        for (const [key, value] of list) {
+          cache.set(key, value);
+          assert.equal(cache.get(key), value);
+        }
+        const recent = [...new Set(list.toReversed().map(([key]) => key))].slice(0, capacity);
+        assert.equal(cache.size, recent.length);
+        const last = new Map(list);
+        for (const key of recent) assert.equal(cache.get(key), last.get(key));
+      }),
+      { numRuns: 100 },
+    );
+  },
+};

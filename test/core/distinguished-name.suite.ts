@@ -1,0 +1,191 @@
+// RFC 4514 text to a name and back.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type DistinguishedName,
+  formatDistinguishedName,
+  parseDistinguishedName,
+  parseDistinguishedNameDer,
+} from "../../core/distinguished-name.ts";
+import { distinguishedNames, texts } from "./arbitraries.ts";
+import { encodeName, utf16 } from "./certificate-edit.ts";
+import { encode, set, TAG, tlv, toHex } from "./der-edit.ts";
+import type { Cases } from "./scene.ts";
+
+const CN = "2.5.4.3";
+const firstOf = (text: string) => parseDistinguishedName(text)[0]?.[0];
+const formatOne = (text: string) => formatDistinguishedName([[{ type: CN, text }]]);
+
+function refusesText(...texts: readonly string[]): void {
+  for (const text of texts) assert.throws(() => parseDistinguishedName(text), SyntaxError, text);
+}
+
+/** The attributes of one RDN have no order of their own. */
+function inOneOrder(name: DistinguishedName): unknown {
+  return name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
+}
+
+export const cases: Cases = {
+  "parseDistinguishedName() reads the most specific attribute first": () => {
+    assert.deepEqual(parseDistinguishedName("CN=svc,O=Acme\\, Inc.,C=US"), [
+      [{ type: "2.5.4.6", text: "US" }],
+      [{ type: "2.5.4.10", text: "Acme, Inc." }],
+      [{ type: CN, text: "svc" }],
+    ]);
+    assert.deepEqual(parseDistinguishedName(""), []);
+  },
+  "parseDistinguishedName() reads back what formatDistinguishedName() wrote": () => {
+    fc.assert(
+      fc.property(distinguishedNames, (name) => {
+        assert.deepEqual(inOneOrder(parseDistinguishedName(formatDistinguishedName(name))), inOneOrder(name));
+      }),
+      { numRuns: 500 },
+    );
+  },
+  "formatDistinguishedName() writes one text for every text that it reads": () => {
+    fc.assert(
+      fc.property(distinguishedNames, (name) => {
+        const text = formatDistinguishedName(name);
+        assert.equal(formatDistinguishedName(parseDistinguishedName(text)), text);
+      }),
+      { numRuns: 300 },
+    );
+  },
+  "formatDistinguishedName() gives different names different texts": () => {
+    fc.assert(
+      fc.property(distinguishedNames, distinguishedNames, (a, b) => {
+        const isSame = JSON.stringify(inOneOrder(a)) === JSON.stringify(inOneOrder(b));
+        assert.equal(formatDistinguishedName(a) === formatDistinguishedName(b), isSame);
+      }),
+      { numRuns: 300 },
+    );
+  },
+  "formatDistinguishedName() escapes what would end or open a value": () => {
+    assert.equal(formatOne('a,b+c"d\\e<f>g;h'), 'CN=a\\,b\\+c\\"d\\\\e\\<f\\>g\\;h');
+    assert.equal(formatOne("a,CN=b"), "CN=a\\,CN=b");
+    assert.equal(formatOne("a=b"), "CN=a=b");
+  },
+  "formatDistinguishedName() escapes a space at either end and a leading #": () => {
+    assert.equal(formatOne(" a "), "CN=\\ a\\ ");
+    assert.equal(formatOne(" "), "CN=\\ ");
+    assert.equal(formatOne("  "), "CN=\\ \\ ");
+    assert.equal(formatOne("#a"), "CN=\\#a");
+    assert.equal(formatOne("a#"), "CN=a#");
+    assert.equal(formatOne("\\ "), "CN=\\\\\\ ");
+  },
+  "formatDistinguishedName() writes an unknown type as OID and hex, whatever string type it had": () => {
+    const name = (tag: number) => encode(encodeName([["1.2.3.4", tag, "x"]]));
+    for (const tag of [TAG.utf8, TAG.printable, TAG.ia5]) {
+      assert.equal(formatDistinguishedName(parseDistinguishedNameDer(name(tag))), "1.2.3.4=#0c0178");
+    }
+  },
+  "formatDistinguishedName() writes the attributes of one RDN in one order": () => {
+    const text = "CN=a+OU=b+UID=c,C=US";
+    for (const other of ["OU=b+CN=a+UID=c,C=US", "UID=c+OU=b+CN=a,C=US"]) {
+      assert.equal(formatDistinguishedName(parseDistinguishedName(other)), text);
+    }
+  },
+  "parseDistinguishedName() reads escaped characters and escaped octets": () => {
+    assert.deepEqual(firstOf("CN=a\\2Cb\\,c\\+d"), { type: CN, text: "a,b,c+d" });
+    assert.deepEqual(firstOf("CN=Lu\\C4\\8Di\\C4\\87"), { type: CN, text: "Lučić" });
+    assert.deepEqual(firstOf("CN=Lučić 字 🦊"), { type: CN, text: "Lučić 字 🦊" });
+    assert.deepEqual(firstOf("CN=\\ a\\20"), { type: CN, text: " a " });
+    assert.deepEqual(firstOf("CN=a\\\\\\ "), { type: CN, text: "a\\ " });
+    assert.deepEqual(firstOf("CN="), { type: CN, text: "" });
+  },
+  "parseDistinguishedName() reads a multi-valued RDN": () => {
+    assert.deepEqual(parseDistinguishedName("OU=Sales+CN=J. Smith,DC=example"), [
+      [{ type: "0.9.2342.19200300.100.1.25", text: "example" }],
+      [
+        { type: "2.5.4.11", text: "Sales" },
+        { type: CN, text: "J. Smith" },
+      ],
+    ]);
+  },
+  "parseDistinguishedName() reads type names in any case, and dotted OIDs": () => {
+    assert.deepEqual(parseDistinguishedName("cn=a,2.5.4.10=b"), parseDistinguishedName("CN=a,O=b"));
+    assert.deepEqual(firstOf("1.2.840.113549.1.9.1=a@b"), { type: "1.2.840.113549.1.9.1", text: "a@b" });
+  },
+  "parseDistinguishedName() reads #hex as the DER of the value": () => {
+    assert.deepEqual(firstOf("CN=#0c0161"), { type: CN, text: "a" });
+    assert.deepEqual(firstOf("CN=#1e020061"), { type: CN, der: "1e020061" });
+    assert.deepEqual(firstOf("1.2.3.4=#0500"), { type: "1.2.3.4", der: "0500" });
+  },
+  "parseDistinguishedName() refuses #hex that is no DER value": () => {
+    refusesText("CN=#", "CN=#0", "CN=#0c", "CN=#0c0261", "CN=#0c016100", "CN=#0c810161", "CN=#zz", "CN=#0c0100");
+  },
+  "parseDistinguishedName() refuses the slash form of OpenSSL": () => {
+    refusesText("/C=US/O=Acme/CN=svc", "/CN=svc", "CN=svc,/O=Acme");
+  },
+  "parseDistinguishedName() refuses spaces that are not escaped": () => {
+    refusesText("CN=a, O=b", "CN = a", "CN= a", "CN=a ", " CN=a", "CN=a ,O=b", "CN=\\\\ ", "CN=a\\5C ");
+  },
+  "parseDistinguishedName() refuses what must be escaped, and escapes of nothing": () => {
+    refusesText('CN="a"', "CN=a;O=b", "CN=<a", "CN=a>", "CN=\\", "CN=\\x", "CN=\\4", "CN=a\\é");
+  },
+  "parseDistinguishedName() refuses a missing or unknown type": () => {
+    refusesText("svc", "=svc", "CN=a,", ",CN=a", "CN=a+", "CN=a,,O=b", "XX=a", "1.2.=a", "01.2=a", "3.1=a", "CN");
+  },
+  "parseDistinguishedName() refuses control characters and octets that are not UTF-8": () => {
+    refusesText("CN=a\u0000", "CN=a\\00", "CN=a\\0Ab", "CN=\n", "CN=\\7f", "CN=\\C4", "CN=\\C0\\80", "CN=\\ED\\A0\\80");
+  },
+  "parseDistinguishedName() either reads a name or throws a SyntaxError, for any text": () => {
+    const alphabet = fc.constantFrom(..."CN=O,+ \\#\"'<>;2A0./é\u0000🦊".split(""));
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: alphabet })), (text) => {
+        try {
+          assert.ok(formatDistinguishedName(parseDistinguishedName(text)).length > 0 || text === "");
+        } catch (error) {
+          assert.ok(error instanceof SyntaxError, String(error));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  },
+  "parseDistinguishedNameDer() reads the four string types of one octet string alike": () => {
+    for (const tag of [TAG.utf8, TAG.printable, TAG.ia5, TAG.numeric]) {
+      assert.deepEqual(parseDistinguishedNameDer(encode(encodeName([[CN, tag, "12 3"]]))), [
+        [{ type: CN, text: "12 3" }],
+      ]);
+    }
+  },
+  "parseDistinguishedNameDer() reads any text of UTF8String": () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        assert.deepEqual(parseDistinguishedNameDer(encode(encodeName([[CN, TAG.utf8, text]]))), [[{ type: CN, text }]]);
+      }),
+      { numRuns: 200 },
+    );
+  },
+  "parseDistinguishedNameDer() keeps BMPString, TeletexString and UniversalString opaque": () => {
+    for (const [tag, octets] of [
+      [TAG.bmp, utf16("a")],
+      [TAG.teletex, Uint8Array.of(0x61)],
+      [TAG.universal, Uint8Array.of(0, 0, 0, 0x61)],
+    ] as const) {
+      const der = toHex(encode(tlv(tag, octets)));
+      assert.deepEqual(parseDistinguishedNameDer(encode(encodeName([[CN, tag, octets]]))), [[{ type: CN, der }]]);
+    }
+  },
+  "parseDistinguishedNameDer() refuses control characters, bad UTF-8 and non-ASCII in ASCII types": () => {
+    const bad: (readonly [number, string | Uint8Array])[] = [
+      [TAG.utf8, "good\u0000.evil"],
+      [TAG.printable, "a\u0000"],
+      [TAG.ia5, "a\u001f"],
+      [TAG.utf8, "a\u007f"],
+      [TAG.utf8, Uint8Array.of(0xc0, 0x80)],
+      [TAG.utf8, Uint8Array.of(0xff)],
+      [TAG.printable, "é"],
+      [TAG.ia5, Uint8Array.of(0xe9)],
+    ];
+    for (const [tag, value] of bad) {
+      assert.throws(() => parseDistinguishedNameDer(encode(encodeName([[CN, tag, value]]))), `tag ${tag}: ${value}`);
+    }
+  },
+  "parseDistinguishedNameDer() refuses an empty RDN and what is no Name": () => {
+    assert.throws(() => parseDistinguishedNameDer(encode(encodeName([]))), SyntaxError);
+    assert.throws(() => parseDistinguishedNameDer(encode(set())), SyntaxError);
+    assert.throws(() => parseDistinguishedNameDer(encode(tlv(TAG.utf8, "CN=a"))), SyntaxError);
+  },
+};

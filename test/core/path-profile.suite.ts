@@ -1,0 +1,77 @@
+// What a certificate on a path must be: key usages, critical extensions, keys and signatures.
+
+import assert from "node:assert/strict";
+import { type Cases, type CertificateName, type Fixtures, problemsOf, prove, refused } from "./scene.ts";
+
+const chain = (fixtures: Fixtures, leaf: CertificateName, ...intermediates: CertificateName[]) =>
+  prove(fixtures, { leaf, intermediates });
+const under = (fixtures: Fixtures, anchor: CertificateName, leaf: CertificateName) =>
+  prove(fixtures, { leaf }, { anchors: [anchor] });
+
+export const cases: Cases = {
+  "verifyTrust() asks of a leaf for clientAuth, or for no extended key usage at all": (fixtures) => {
+    assert.equal(chain(fixtures, "noUsages").chainDepth, 1);
+    assert.equal(chain(fixtures, "serverAndClient").chainDepth, 1);
+    refused("wrong_extended_key_usage", () => chain(fixtures, "serverOnly"));
+    refused("wrong_extended_key_usage", () => chain(fixtures, "anyPurpose"));
+  },
+  "verifyTrust() asks the same of an intermediate": (fixtures) => {
+    assert.equal(chain(fixtures, "clientOnlyCaClient", "clientOnlyCa").chainDepth, 2);
+    refused("wrong_extended_key_usage", () => chain(fixtures, "serverOnlyCaClient", "serverOnlyCa"));
+  },
+  "verifyTrust() asks the same of an anchor": (fixtures) => {
+    refused("wrong_extended_key_usage", () => under(fixtures, "serverOnlyCa", "serverOnlyCaClient"));
+  },
+  "verifyTrust() asks of a leaf for digitalSignature, where it has a key usage": (fixtures) => {
+    refused("wrong_key_usage", () => chain(fixtures, "encipherOnly"));
+  },
+  "verifyTrust() asks of an issuer for keyCertSign, where it has a key usage": (fixtures) => {
+    assert.equal(chain(fixtures, "noKeyUsageCaClient", "noKeyUsageCa").chainDepth, 2);
+    refused("wrong_key_usage", () => chain(fixtures, "noCertSignCaClient", "noCertSignCa"));
+    assert.match(problemsOf(() => under(fixtures, "noCertSignCa", "noCertSignCaClient")).join(), /may not sign/);
+  },
+  "verifyTrust() refuses a critical extension that it does not understand, anywhere on the path": (fixtures) => {
+    assert.equal(chain(fixtures, "uncriticalClient").chainDepth, 1);
+    const leaf = refused("unknown_critical_extension", () => chain(fixtures, "criticalClient"));
+    assert.deepEqual([...(leaf.details["extensions"] as string[])], ["1.3.6.1.4.1.99999.1"]);
+    refused("unknown_critical_extension", () => chain(fixtures, "criticalCaClient", "criticalCa"));
+    refused("unknown_critical_extension", () => under(fixtures, "criticalRoot", "criticalRootClient"));
+  },
+  "verifyTrust() accepts critical certificate policies": (fixtures) => {
+    assert.equal(chain(fixtures, "policiesClient", "policiesCa").chainDepth, 2);
+  },
+  "verifyTrust() accepts P-256, P-384, P-521, RSA 2048 and Ed25519": (fixtures) => {
+    assert.equal(chain(fixtures, "p521Client").chainDepth, 1);
+    assert.equal(under(fixtures, "p384Root", "p384Client").chainDepth, 1);
+    assert.equal(under(fixtures, "rsaRoot", "rsaClient").chainDepth, 1);
+    assert.equal(under(fixtures, "ed25519Root", "ed25519Client").chainDepth, 1);
+  },
+  "verifyTrust() refuses RSA of 1024 bits in a leaf and in an intermediate": (fixtures) => {
+    refused("algorithm_not_accepted", () => chain(fixtures, "weakClient"));
+    refused("algorithm_not_accepted", () => chain(fixtures, "weakCaClient", "weakCa"));
+  },
+  "compilePolicy() refuses an anchor with RSA of 1024 bits": (fixtures) => {
+    assert.match(problemsOf(() => under(fixtures, "weakRoot", "direct")).join(), /^\/anchors\/weakRoot: .*weak/);
+  },
+  "verifyTrust() refuses a SHA-1 signature on a leaf and on an intermediate": (fixtures) => {
+    refused("algorithm_not_accepted", () => under(fixtures, "rsaRoot", "sha1Client"));
+    refused("algorithm_not_accepted", () => chain(fixtures, "sha1EcClient"));
+    refused("algorithm_not_accepted", () => chain(fixtures, "sha1CaClient", "sha1Ca"));
+  },
+  "verifyTrust() refuses RSA-PSS, whose hash is a parameter": (fixtures) => {
+    refused("algorithm_not_accepted", () => under(fixtures, "pssRoot", "pssClient"));
+  },
+  "verifyTrust() refuses a key on another curve": (fixtures) => {
+    // Where the runtime does not know the curve, the certificate cannot be read at all.
+    assert.throws(
+      () => chain(fixtures, "secp256k1Client"),
+      ({ code }: { code: string }) => ["algorithm_not_accepted", "certificate_malformed"].includes(code),
+    );
+  },
+  "verifyTrust() refuses an RSA key whose exponent is 1": (fixtures) => {
+    assert.throws(
+      () => under(fixtures, "rsaRoot", "exponentOneClient"),
+      ({ code }: { code: string }) => ["algorithm_not_accepted", "certificate_malformed"].includes(code),
+    );
+  },
+};

@@ -1,0 +1,213 @@
+// The request target, the headers that travel on, and the body up to its limit.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { compilePolicy } from "../../core/policy.ts";
+import { readBody } from "../../core/read-body.ts";
+import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
+import { readRequestTarget } from "../../core/request-target.ts";
+import { type Cases, policyDocument, problemsOf, refused, refusedLater } from "./scene.ts";
+
+const URL_OF_EDGE = "https://hooks.example.com";
+
+/** A request with this body; a list is sent chunk by chunk, without a declared length. */
+function post(
+  body: BodyInit | readonly number[] | null,
+  headers: Record<string, string> = {},
+  seen = { pulled: 0, cancelled: false },
+) {
+  if (!Array.isArray(body))
+    return new Request(`${URL_OF_EDGE}/hooks`, { method: "POST", body: body as BodyInit | null, headers });
+  const sizes = [...(body as number[])];
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        const size = sizes.shift();
+        if (size === undefined) return controller.close();
+        seen.pulled += 1;
+        if (size < 0) return controller.error(new Error("connection lost"));
+        controller.enqueue(new Uint8Array(size).fill(seen.pulled));
+      },
+      cancel() {
+        seen.cancelled = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Request(`${URL_OF_EDGE}/hooks`, { method: "POST", body: stream, headers, duplex: "half" } as RequestInit);
+}
+
+const readSize = async (request: Request, limit: number) => (await readBody(request, limit)).byteLength;
+
+export const cases: Cases = {
+  "readRequestTarget() keeps path and query as they were sent": () => {
+    for (const target of [
+      "/",
+      "/hooks",
+      "/hooks?a=b&c",
+      "/a%2Fb%20c?x=%26&y=a/b?c",
+      "/a//b",
+      "/~a;b=c,d@e:f!$&()*+",
+      "/?a=/b//c",
+      "/%C3%A4",
+    ]) {
+      assert.equal(readRequestTarget(URL_OF_EDGE + target).target, target);
+    }
+    assert.equal(readRequestTarget("https://hooks.example.com:8443/a?b").url.pathname, "/a");
+  },
+  "readRequestTarget() refuses a target that changes when it is normalised": () => {
+    const bad = [
+      "/a/../b",
+      "/a/./b",
+      "/..",
+      "/a/%2e%2e/b",
+      "/a/.%2E/b",
+      "/a\\b",
+      "/a b",
+      "/a?b'c",
+      "/ä",
+      '/"',
+      "/a\tb",
+      "/a#b",
+      "/a?",
+      "/a?b#",
+      "",
+      "?a=/b",
+      "#/a",
+      "//evil.example/a",
+      "///a",
+      "/a\n",
+      "/<a>",
+      '/a?"b',
+    ];
+    for (const target of bad) refused("malformed_target", () => readRequestTarget(URL_OF_EDGE + target));
+  },
+  "readRequestTarget() refuses what is no absolute URL": () => {
+    for (const text of ["", "/hooks", "hooks.example.com/a", "https://", "https:///a", "http://[/a"]) {
+      refused("malformed_target", () => readRequestTarget(text));
+    }
+  },
+  "readRequestTarget() reads the same at edge and origin, for any target": () => {
+    const unit = fc.constantFrom(..."abc/.%2eE?&=+'\"\\ #;:@~é\t");
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 12 }), (text) => {
+        let target: string;
+        try {
+          target = readRequestTarget(`${URL_OF_EDGE}/${text}`).target;
+        } catch {
+          return;
+        }
+        assert.equal(target, `/${text}`);
+        const again = readRequestTarget(`https://origin.example.com:8443${target}`);
+        assert.equal(again.target, target);
+        assert.equal(again.url.pathname, target.split("?")[0]);
+      }),
+      { numRuns: 1000 },
+    );
+  },
+  "selectForwardedHeaders() takes the standard list and the route's own, and nothing else": () => {
+    const headers = new Headers({
+      "Content-Type": "application/json",
+      "User-Agent": "sender/1",
+      "X-Signature": "abc",
+      "X-Other": "no",
+      Cookie: "no",
+      "Countersign-Assertion": "no",
+      X_Signature: "no",
+    });
+    assert.deepEqual(selectForwardedHeaders(headers, ["x-signature", "x-absent"]), [
+      ["content-type", "application/json"],
+      ["user-agent", "sender/1"],
+      ["x-signature", "abc"],
+    ]);
+    assert.deepEqual(selectForwardedHeaders(new Headers(), []), []);
+  },
+  "selectForwardedHeaders() takes each header once, though the route repeats it": (fixtures) => {
+    const { senders, anchors } = policyDocument(fixtures);
+    const route = { senders: ["sender"], methods: ["POST"], headers: ["Content-Type", "X-Signature", "x-signature"] };
+    let headers: readonly string[];
+    try {
+      headers = compilePolicy({ senders, anchors, routes: { "/hooks": route } }).routes[0]?.headers ?? [];
+    } catch {
+      return; // Refusing such a route is as good.
+    }
+    const received = new Headers({ "content-type": "application/json", "x-signature": "abc" });
+    const names = selectForwardedHeaders(received, headers).map(([name]) => name);
+    assert.deepEqual(names, [...new Set(names)]);
+  },
+  "isForwardableHeader() refuses our own headers, credentials, and those of one hop or platform": (fixtures) => {
+    const never = [
+      "countersign-assertion",
+      "countersign-anything",
+      "client-cert",
+      "client-cert-chain",
+      "content-digest",
+      "authorization",
+      "proxy-authorization",
+      "cookie",
+      "connection",
+      "keep-alive",
+      "te",
+      "trailer",
+      "transfer-encoding",
+      "upgrade",
+      "host",
+      "content-length",
+      "expect",
+      "forwarded",
+      "x-forwarded-for",
+      "x-forwarded-host",
+      "x-forwarded-tls-client-cert",
+      "cf-connecting-ip",
+      "cf-worker",
+    ];
+    const document = policyDocument(fixtures);
+    for (const name of never) {
+      assert.equal(isForwardableHeader(name), false, name);
+      const headers = [name.toUpperCase()];
+      const routes = { "/hooks": { senders: ["sender"], methods: ["POST"], headers } };
+      assert.equal(problemsOf(() => compilePolicy({ ...document, routes })).length, 1, name);
+    }
+    for (const name of [...FORWARDED_HEADERS, "x-signature", "x-hub-signature-256", "webhook-id"]) {
+      assert.equal(isForwardableHeader(name), true, name);
+    }
+  },
+  "readBody() reads the bytes as they were sent": async () => {
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+    assert.deepEqual(await readBody(post(bytes), 256), bytes);
+    assert.deepEqual([...(await readBody(post([2, 0, 1]), 10))], [1, 1, 3]);
+    assert.equal(await readSize(post(null), 0), 0);
+    assert.equal(await readSize(post([]), 0), 0);
+  },
+  "readBody() takes a body of exactly the limit, and not one byte more": async () => {
+    assert.equal(await readSize(post([5, 5]), 10), 10);
+    await refusedLater("body_too_large", readBody(post([5, 6]), 10));
+    const declared = (size: number) => post(new Uint8Array(size), { "content-length": String(size) });
+    assert.equal(await readSize(declared(10), 10), 10);
+    await refusedLater("body_too_large", readBody(declared(11), 10));
+    await refusedLater("body_too_large", readBody(post([1]), 0));
+  },
+  "readBody() refuses a declared length over the limit before it reads anything": async () => {
+    const seen = { pulled: 0, cancelled: false };
+    await refusedLater("body_too_large", readBody(post([1], { "content-length": "11" }, seen), 10));
+    assert.equal(seen.pulled, 0);
+  },
+  "readBody() stops reading, and cancels, at the chunk that passes the limit": async () => {
+    const seen = { pulled: 0, cancelled: false };
+    await refusedLater("body_too_large", readBody(post([6, 6, 6, 6], {}, seen), 10));
+    assert.deepEqual(seen, { pulled: 2, cancelled: true });
+  },
+  "readBody() refuses a body that breaks off": async () => {
+    await refusedLater("body_incomplete", readBody(post([4, -1]), 10));
+    await refusedLater("body_incomplete", readBody(post([-1]), 10));
+  },
+  "readBody() never returns more than the limit, whatever length is declared": async () => {
+    for (const length of ["5", "0", "-1", "", "1e1", "0xa", "10, 10", "NaN", "+5", "5.5"]) {
+      const size = await readSize(post(new Uint8Array(100), { "content-length": length }), 10).catch((error) => {
+        assert.match(error.code, /^body_/);
+        return 0;
+      });
+      assert.ok(size <= 10, `content-length: ${length} gave ${size} bytes`);
+    }
+  },
+};

@@ -1,0 +1,54 @@
+// Every suite by the name of its file. Node and workerd take their list of cases from here.
+
+import { cases as admit } from "./admit.suite.ts";
+import { cases as assertion } from "./assertion.suite.ts";
+import { cases as assertionClaims } from "./assertion-claims.suite.ts";
+import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
+import { cases as certificate } from "./certificate.suite.ts";
+import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
+import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
+import { cases as certificateMalformed } from "./certificate-malformed.suite.ts";
+import { cases as decision } from "./decision.suite.ts";
+import { cases as delivery } from "./delivery.suite.ts";
+import { cases as distinguishedName } from "./distinguished-name.suite.ts";
+import { cases as generalName } from "./general-name.suite.ts";
+import { cases as keys } from "./keys.suite.ts";
+import { cases as matcher } from "./matcher.suite.ts";
+import { cases as nameConstraints } from "./name-constraints.suite.ts";
+import { cases as nameKey } from "./name-key.suite.ts";
+import { cases as path } from "./path.suite.ts";
+import { cases as pathProfile } from "./path-profile.suite.ts";
+import { cases as policy } from "./policy.suite.ts";
+import { cases as policyDigest } from "./policy-digest.suite.ts";
+import { cases as policyRoutes } from "./policy-routes.suite.ts";
+import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
+import { cases as request } from "./request.suite.ts";
+import type { Cases } from "./scene.ts";
+import { cases as trust } from "./trust.suite.ts";
+
+export const suites: Readonly<Record<string, Cases>> = {
+  admit,
+  assertion,
+  "assertion-claims": assertionClaims,
+  "assertion-forgery": assertionForgery,
+  certificate,
+  "certificate-bytes": certificateBytes,
+  "certificate-extensions": certificateExtensions,
+  "certificate-malformed": certificateMalformed,
+  decision,
+  delivery,
+  "distinguished-name": distinguishedName,
+  "general-name": generalName,
+  keys,
+  matcher,
+  "name-constraints": nameConstraints,
+  "name-key": nameKey,
+  path,
+  "path-profile": pathProfile,
+  policy,
+  "policy-digest": policyDigest,
+  "policy-routes": policyRoutes,
+  "presented-certificate": presentedCertificate,
+  request,
+  trust,
+};

@@ -1,0 +1,153 @@
+// The platform's verdict, our own anchors, both together; and what the deny list takes out.
+
+import assert from "node:assert/strict";
+import { parseCertificate } from "../../core/certificate.ts";
+import { formatDistinguishedName } from "../../core/distinguished-name.ts";
+import { compilePolicy } from "../../core/policy.ts";
+import type { RefusalCode } from "../../core/refusal.ts";
+import { type Cases, type CertificateName, type Fixtures, policyDocument, present, prove, refused } from "./scene.ts";
+
+const TRUST = {
+  anchors: { anchors: ["root"] },
+  platform: { anchors: [], trust: { platform: true } },
+  both: { anchors: ["root"], trust: { platform: true } },
+} as const;
+const NOT_KNOWN = ["FAILED:unable to get local issuer certificate", "FAILED:unable to verify the first certificate"];
+const FAULTS = [
+  "FAILED:certificate has expired",
+  "FAILED:self signed certificate",
+  "FAILED:certificate signature failure",
+  "FAILED",
+  "FAILED:",
+  "NONE",
+  "",
+  "success",
+  "SUCCESS ",
+  "FAILED:unable to get local issuer certificate ",
+];
+
+/** Proves `direct` under one kind of trust, with the platform's verdict; returns the anchor, or "platform". */
+function verdict(fixtures: Fixtures, trust: keyof typeof TRUST, verified: string | undefined, revoked = false): string {
+  const platform = verified === undefined ? {} : { platform: { verified, revoked } };
+  return prove(fixtures, { leaf: "direct", ...platform }, TRUST[trust]).anchor ?? "platform";
+}
+
+function refusedAs(
+  code: RefusalCode,
+  fixtures: Fixtures,
+  trust: keyof typeof TRUST,
+  ...verdicts: (string | undefined)[]
+) {
+  for (const verified of verdicts) refused(code, () => verdict(fixtures, trust, verified));
+}
+
+/** Proves the client below the intermediate under a deny list. */
+const denied = (fixtures: Fixtures, ...deny: unknown[]) =>
+  prove(fixtures, { leaf: "client", intermediates: ["intermediate"] }, { deny });
+
+function entriesFor({ certificates }: Fixtures, name: CertificateName) {
+  const { sha256, spkiSha256, serial, issuer } = parseCertificate(certificates[name]);
+  return [{ sha256 }, { spkiSha256 }, { serial, issuer: formatDistinguishedName(issuer) }];
+}
+
+export const cases: Cases = {
+  "verifyTrust() proves by anchors when the platform says SUCCESS, nothing, or that it does not know the issuer": (
+    f,
+  ) => {
+    for (const verified of ["SUCCESS", undefined, ...NOT_KNOWN]) assert.equal(verdict(f, "anchors", verified), "root");
+  },
+  "verifyTrust() refuses by anchors when the platform found any other fault": (fixtures) => {
+    refusedAs("platform_disagrees", fixtures, "anchors", ...FAULTS);
+  },
+  "verifyTrust() proves by the platform on exactly SUCCESS": (fixtures) => {
+    assert.equal(verdict(fixtures, "platform", "SUCCESS"), "platform");
+    refusedAs("platform_not_verified", fixtures, "platform", undefined, ...NOT_KNOWN, ...FAULTS);
+  },
+  "verifyTrust() asks for the platform and the anchors when trust names both": (fixtures) => {
+    assert.equal(verdict(fixtures, "both", "SUCCESS"), "root");
+    refusedAs("platform_not_verified", fixtures, "both", undefined, ...NOT_KNOWN, ...FAULTS);
+    const stranger = { leaf: "strangersClient", platform: { verified: "SUCCESS", revoked: false } } as const;
+    refused("issuer_unknown", () => prove(fixtures, stranger, TRUST.both));
+    refused("issuer_unknown", () => prove(fixtures, stranger, TRUST.anchors));
+    assert.equal(prove(fixtures, stranger, TRUST.platform).anchor, undefined);
+  },
+  "verifyTrust() refuses a certificate that the platform calls revoked, whatever else it says": (fixtures) => {
+    for (const trust of ["anchors", "platform", "both"] as const) {
+      for (const verified of ["SUCCESS", ...NOT_KNOWN, ...FAULTS]) {
+        refused("platform_revoked", () => verdict(fixtures, trust, verified, true));
+      }
+    }
+  },
+  "verifyTrust() judges dates and uses itself, also where the platform says SUCCESS": (fixtures) => {
+    const platform = { verified: "SUCCESS", revoked: false };
+    const judge = (leaf: CertificateName, now = fixtures.now) =>
+      prove(fixtures, { leaf, platform, now }, TRUST.platform);
+    refused("certificate_expired", () => judge("direct", fixtures.now * 2));
+    refused("certificate_not_yet_valid", () => judge("direct", 0));
+    refused("wrong_extended_key_usage", () => judge("serverOnly"));
+    refused("wrong_key_usage", () => judge("encipherOnly"));
+    refused("certificate_is_ca", () => judge("intermediate"));
+    refused("unknown_critical_extension", () => judge("criticalClient"));
+    refused("algorithm_not_accepted", () => judge("weakClient"));
+  },
+  "verifyTrust() proves for the senders whose trust holds, and for no others": (fixtures) => {
+    const document = policyDocument(fixtures, { anchors: ["root", "stranger"] });
+    const { certificates } = document.senders.sender;
+    const policy = compilePolicy({
+      ...document,
+      senders: {
+        a: { certificates, trust: { anchors: ["stranger"] } },
+        b: { certificates, trust: { anchors: ["root"] } },
+        c: { certificates, trust: { anchors: ["root"], platform: true } },
+      },
+      routes: { "/hooks": { senders: ["a", "b", "c"], methods: ["POST"] } },
+    });
+    assert.deepEqual(
+      [...present(fixtures, { leaf: "direct" }, policy).proofs.keys()].map(({ name }) => name),
+      ["b"],
+    );
+    refused("issuer_unknown", () => present(fixtures, { leaf: "rootTwinClient" }, policy));
+  },
+  "verifyTrust() refuses a leaf that the deny list names by digest, key or serial": (fixtures) => {
+    for (const entry of entriesFor(fixtures, "client")) refused("certificate_denied", () => denied(fixtures, entry));
+  },
+  "verifyTrust() refuses a leaf whose intermediate the deny list names": (fixtures) => {
+    for (const entry of entriesFor(fixtures, "intermediate")) {
+      refused("certificate_denied", () => denied(fixtures, entry));
+    }
+  },
+  "verifyTrust() refuses a leaf whose anchor the deny list names": (fixtures) => {
+    for (const entry of entriesFor(fixtures, "root")) refused("certificate_denied", () => denied(fixtures, entry));
+  },
+  "verifyTrust() denies under platform trust as well": (fixtures) => {
+    const platform = { verified: "SUCCESS", revoked: false };
+    for (const entry of entriesFor(fixtures, "direct")) {
+      refused("certificate_denied", () =>
+        prove(fixtures, { leaf: "direct", platform }, { ...TRUST.platform, deny: [entry] }),
+      );
+    }
+  },
+  "verifyTrust() is not moved by a deny list that names others": (fixtures) => {
+    const { serial } = parseCertificate(fixtures.certificates.client);
+    const others = [
+      ...entriesFor(fixtures, "direct"),
+      { serial, issuer: "CN=Root,O=Countersign Tests,C=US" },
+      { serial: `${serial}00`, issuer: "CN=Intermediate,O=Countersign Tests,C=US" },
+    ];
+    assert.equal(denied(fixtures, ...others).chainDepth, 2);
+  },
+  "verifyTrust() reads serials and digests of the deny list in any usual spelling": (fixtures) => {
+    const { sha256, serial } = parseCertificate(fixtures.certificates.client);
+    const padded = serial.padStart(40, "0");
+    const colons = (hex: string) => (hex.match(/../g) ?? []).join(":").toUpperCase();
+    const issuer = "CN=intermediate,O=COUNTERSIGN tests,C=us";
+    const entries = [{ sha256: colons(sha256) }, { serial: padded, issuer }, { serial: colons(padded), issuer }];
+    for (const entry of entries) refused("certificate_denied", () => denied(fixtures, entry));
+  },
+  "verifyTrust() goes around a denied intermediate where another path holds": (fixtures) => {
+    const [entry] = entriesFor(fixtures, "loopBByRoot");
+    const anchors = ["root", "loopBByA"] as const;
+    const presented = { leaf: "loopClient", intermediates: ["loopBByRoot", "loopAByB"] } as const;
+    assert.equal(prove(fixtures, presented, { anchors, deny: [entry] }).anchor, "loopBByA");
+  },
+};

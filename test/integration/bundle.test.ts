@@ -1,0 +1,76 @@
+// The worker as it deploys: how large it is, of what, and what must not be in it.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildBundle } from "../support/workerd.ts";
+
+/** A tenth of a second to load on a slow line, and far below every limit of the platform. */
+const MAX_GZIP_BYTES = 64 * 1024;
+
+interface Metafile {
+  readonly outputs: Readonly<
+    Record<
+      string,
+      { readonly imports: readonly { path: string }[]; readonly inputs: Record<string, { bytesInOutput: number }> }
+    >
+  >;
+}
+
+const stack = new AsyncDisposableStack();
+let code: string;
+let inputs: [path: string, bytes: number][];
+let imports: string[];
+
+beforeAll(async () => {
+  const directory = await buildBundle(stack);
+  code = readFileSync(join(directory, "index.js"), "utf8");
+  const metafile = JSON.parse(readFileSync(join(directory, "bundle-meta.json"), "utf8")) as Metafile;
+  const output = Object.entries(metafile.outputs).find(([path]) => path.endsWith("index.js"))?.[1];
+  inputs = Object.entries(output?.inputs ?? {}).map(([path, { bytesInOutput }]) => [path, bytesInOutput]);
+  imports = (output?.imports ?? []).map(({ path }) => path);
+});
+afterAll(() => stack.disposeAsync());
+
+/** The package of a dependency, the folder of our own. */
+function partOf(path: string): string {
+  const dependency = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
+  return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/[^/]+$/.exec(path)?.[1] ?? path;
+}
+
+test("bundle stays within 64 KiB compressed", () => {
+  const gzipBytes = gzipSync(code).byteLength;
+  const parts = new Map<string, number>();
+  for (const [path, bytes] of inputs) parts.set(partOf(path), (parts.get(partOf(path)) ?? 0) + bytes);
+  const rows = [...parts].sort(([, a], [, b]) => b - a).map(([part, bytes]) => `${String(bytes).padStart(8)}  ${part}`);
+  console.log(`bundle: ${code.length} bytes, ${gzipBytes} compressed; bytes by part:\n${rows.join("\n")}`);
+  expect(rows.length).toBeGreaterThan(5);
+  expect(gzipBytes).toBeLessThanOrEqual(MAX_GZIP_BYTES);
+});
+
+test("bundle is made of core, worker and their libraries", () => {
+  const parts = new Set(inputs.map(([path]) => partOf(path)));
+  expect([...parts]).toEqual(expect.arrayContaining(["core", "worker", "jose", "valibot"]));
+  for (const stranger of [
+    "cli",
+    "origin",
+    "test",
+    "bench",
+    "hono",
+    "@hono/node-server",
+    "wrangler",
+    "reflect-metadata",
+  ]) {
+    expect([...parts]).not.toContain(stranger);
+  }
+});
+
+test("bundle asks the runtime for crypto and buffers alone", () => {
+  expect([...new Set(imports)].filter((path) => !/^(node:)?(crypto|buffer)$/.test(path))).toEqual([]);
+  for (const name of ["cli/", "node:http", "node:fs", "node:sqlite", "child_process"]) expect(code).not.toContain(name);
+});
+
+test("bundle holds no key and no header of local tools", () => {
+  expect(code).not.toMatch(/PRIVATE KEY|mf-cf-blob/i);
+});

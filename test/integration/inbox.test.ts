@@ -1,0 +1,188 @@
+// The SQLite inbox: what is accepted is on disk, once, and stays there.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { compilePolicy } from "../../core/policy.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { readEvents } from "../support/origin.ts";
+import { ACME, AUDIENCE, createSenders, ISSUER, MARKER, type Senders } from "../support/senders.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+let stack: AsyncDisposableStack;
+let file: string;
+let senders: Senders;
+let key: PrivateJwk;
+let event: ForwardedEvent;
+
+beforeEach(async () => {
+  stack = new AsyncDisposableStack();
+  file = join(temporaryDirectory(stack), "inbox.sqlite");
+  senders = await createSenders();
+  key = await newSigningKey();
+  event = { key, identity: senders.acme, policyDigest: compilePolicy(senders.policy).digest };
+});
+afterEach(() => stack.disposeAsync());
+
+function open(): Inbox {
+  const inbox = openSqliteInbox(file);
+  stack.defer(() => {
+    try {
+      inbox.close();
+    } catch {}
+  });
+  return inbox;
+}
+
+/** An origin on this inbox that is asked without a socket between. */
+async function originOn(inbox: Inbox) {
+  const app = createOriginApp({
+    policy: compilePolicy(senders.policy),
+    findKey: await pinnedKeys({ keys: [publicJwk(key)] }),
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    accept: inbox.accept,
+    log: () => {},
+  });
+  return async (request = forwardedRequest(event)): Promise<number> => {
+    const { target, headers, body } = request;
+    const init = { method: "POST", headers: headers as [string, string][], body: body as string };
+    return (await app.request(`http://origin.example.com${target}`, init)).status;
+  };
+}
+
+test("inbox runs in WAL mode with synchronous FULL, on the connection that writes", () => {
+  const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+  open();
+  const connection = exec.mock.contexts[0] as DatabaseSync;
+  exec.mockRestore();
+  expect(connection.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  expect(connection.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+});
+
+test("inbox keeps every fact of an event", async () => {
+  const send = await originOn(open());
+  expect(await send(forwardedRequest({ ...event, body: "\u0000übung", target: "/hooks/acme/1?x" }))).toBe(202);
+  const [stored] = readEvents(file);
+  expect(stored).toMatchObject({
+    sequence: 1,
+    sender: ACME,
+    method: "POST",
+    target: "/hooks/acme/1?x",
+    policy_digest: event.policyDigest,
+  });
+  expect(Buffer.from(stored?.["body"] as Uint8Array).toString()).toBe("\u0000übung");
+  expect(JSON.parse(String(stored?.["certificate"]))).toMatchObject({ subject: `CN=${ACME},O=${MARKER} Inc` });
+  expect(JSON.parse(String(stored?.["factors"]))).toEqual(["mtls"]);
+  expect(Number(stored?.["accepted_at"])).toBeGreaterThan(1_700_000_000);
+});
+
+test("inbox keeps its events when it is closed and opened again, and knows them", async () => {
+  const first = open();
+  const request = forwardedRequest(event);
+  expect(await (await originOn(first))(request)).toBe(202);
+  first.close();
+  const second = open();
+  expect(second.count()).toBe(1);
+  expect(await (await originOn(second))(request)).toBe(409);
+  expect(await (await originOn(second))()).toBe(202);
+  expect(second.count()).toBe(2);
+});
+
+test("inbox has an event for other readers as soon as its sender is told", async () => {
+  const send = await originOn(open());
+  expect(await send()).toBe(202);
+  expect(readEvents(file)).toHaveLength(1);
+});
+
+test("two inboxes on one file store an assertion once", async () => {
+  const senders = [await originOn(open()), await originOn(open())];
+  const request = forwardedRequest(event);
+  const statuses = await Promise.all(Array.from({ length: 20 }, (_, i) => senders[i % 2]?.(request)));
+  expect(statuses.sort()).toEqual([202, ...Array(19).fill(409)]);
+  expect(readEvents(file)).toHaveLength(1);
+});
+
+test("inbox takes one jti of two issuers for two assertions", async () => {
+  const send = await originOn(open());
+  expect(await send()).toBe(202);
+  const database = new DatabaseSync(file);
+  database.exec("UPDATE event SET issuer = 'https://other.example.com'");
+  const jti = String(database.prepare("SELECT jti FROM event").get()?.["jti"]);
+  database.close();
+  expect(await send(forwardedRequest({ ...event, claims: { jti } }))).toBe(202);
+});
+
+test.each([
+  ["closed", (inbox: Inbox) => inbox.close()],
+  ["without its table", () => withDatabase((database) => database.exec("DROP TABLE event"))],
+  ["full", (_: Inbox, connection: DatabaseSync) => connection.exec("PRAGMA max_page_count = 1")],
+])("inbox that is %s makes the origin unavailable", async (_, harm) => {
+  const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+  const inbox = open();
+  const connection = exec.mock.contexts[0] as DatabaseSync;
+  exec.mockRestore();
+  const send = await originOn(inbox);
+  harm(inbox, connection);
+  expect(await send(forwardedRequest({ ...event, body: "a".repeat(60_000) }))).toBe(503);
+});
+
+const VERSION = /is no inbox of version 1/;
+
+const foreign: [string, () => void, RegExp][] = [
+  [
+    "of a newer version with the same tables",
+    () => {
+      openSqliteInbox(file).close();
+      withDatabase((database) => database.exec("PRAGMA user_version = 2"));
+    },
+    VERSION,
+  ],
+  [
+    "of a newer version without tables",
+    () => withDatabase((database) => database.exec("PRAGMA user_version = 2")),
+    VERSION,
+  ],
+  ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), VERSION],
+  [
+    "that is no database",
+    () => writeFileSync(file, "a text longer than a database's header ".repeat(40)),
+    /not a database/,
+  ],
+  ["that is a directory", () => mkdirSync(file), /unable to open/],
+];
+
+test.each(foreign)("inbox refuses a file %s, and does not change it", (_, prepare, reason) => {
+  prepare();
+  const before = tablesOf();
+  expect(() => openSqliteInbox(file)).toThrow(reason);
+  expect(tablesOf()).toEqual(before);
+});
+
+test("inbox refuses a directory that does not exist", () => {
+  expect(() => openSqliteInbox(join(file, "missing", "inbox.sqlite"))).toThrow();
+});
+
+function withDatabase(use: (database: DatabaseSync) => void): void {
+  const database = new DatabaseSync(file);
+  use(database);
+  database.close();
+}
+
+function tablesOf(): unknown {
+  try {
+    const database = new DatabaseSync(file, { readOnly: true });
+    const tables = database.prepare("SELECT name, sql FROM sqlite_schema").all();
+    database.close();
+    return tables;
+  } catch (error) {
+    return String(error);
+  }
+}

@@ -1,0 +1,81 @@
+// A rotation with overlap, edge and origin running: publish the new key, sign with it, drop the old one.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { fetchedKeys } from "../../origin/verification-keys.ts";
+import { listen } from "../support/http.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
+import { createSenders, type Senders } from "../support/senders.ts";
+import { tlsClientAuth } from "../support/tls-client-auth.ts";
+import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
+
+type Step = "before" | "published" | "signing" | "dropped";
+
+const stack = new AsyncDisposableStack();
+let senders: Senders;
+let keys: Record<"old" | "new", PrivateJwk>;
+let origin: TestOrigin;
+let pinned: TestOrigin;
+let edges: Record<Step | "pinnedOld" | "pinnedNew", DeployedEdge>;
+/** The deployment that the edge's host leads to. */
+let current: Step = "before";
+let milliseconds = 0;
+let jwksUrl: string;
+
+beforeAll(async () => {
+  senders = await createSenders();
+  const { policy } = senders;
+  keys = { old: await newSigningKey(), new: await newSigningKey() };
+  jwksUrl = await listen(stack, async (incoming, outgoing) => {
+    const published = await edges[current].send({ method: "GET", target: "/.well-known/jwks.json", body: "" });
+    outgoing.writeHead(published.status).end(published.body);
+    incoming.resume();
+  });
+  const onError = (reason: string) => expect.unreachable(reason);
+  origin = await startTestOrigin(stack, { policy, keys: fetchedKeys(jwksUrl, { onError, clock: () => milliseconds }) });
+  pinned = await startTestOrigin(stack, { policy, keys: [publicJwk(keys.old), publicJwk(keys.new)] });
+  const signingKeys = (...set: PrivateJwk[]) => JSON.stringify({ keys: set });
+  const at = ({ url: ORIGIN_URL }: TestOrigin, ...set: PrivateJwk[]) => ({
+    ORIGIN_URL,
+    SIGNING_KEYS: signingKeys(...set),
+  });
+  edges = await startWorkerd(stack, policy, {
+    before: at(origin, keys.old),
+    published: at(origin, keys.old, keys.new),
+    signing: at(origin, keys.new, keys.old),
+    dropped: at(origin, keys.new),
+    pinnedOld: at(pinned, keys.old),
+    pinnedNew: at(pinned, keys.new),
+  });
+});
+afterAll(() => stack.disposeAsync());
+
+async function send(edge: keyof typeof edges): Promise<number> {
+  return (await edges[edge].send({ tls: tlsClientAuth(senders.acme), body: "{}" })).status;
+}
+
+test("origin with fetched keys refuses no event at any step of a rotation", async () => {
+  expect(await send("before")).toBe(202);
+  const steps: [from: Step, to: Step][] = [
+    ["before", "published"],
+    ["published", "signing"],
+    ["signing", "dropped"],
+  ];
+  for (const [from, to] of steps) {
+    current = to;
+    // An hour between steps would do as well; this is the least that lets an unknown kid through to the edge.
+    milliseconds += 5_001;
+    // A deployment reaches some places later than others: both versions sign for a while.
+    expect([await send(from), await send(to), await send(from), await send(to)], to).toEqual([202, 202, 202, 202]);
+  }
+  expect(origin.inbox.count()).toBe(13);
+  milliseconds += 10 * 60_000 + 1;
+  expect(await send("dropped")).toBe(202);
+  expect(await send("before")).toBe(502);
+  expect(origin.lines.all.at(-1)).toMatchObject({ code: "assertion_key_unknown" });
+});
+
+test("origin with pinned keys takes old and new side by side", async () => {
+  expect([await send("pinnedOld"), await send("pinnedNew")]).toEqual([202, 202]);
+});

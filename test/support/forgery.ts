@@ -1,0 +1,109 @@
+// Requests to the origin as the edge makes them, each part open to change. Written without the code under test:
+// the token is put together from bytes and signed by node:crypto.
+
+import { createHash, createPrivateKey, randomBytes, sign } from "node:crypto";
+import type { Identity } from "../../cli/authority.ts";
+import type { PrivateJwk } from "../../core/keys.ts";
+import type { HeaderList, RawRequest } from "./http.ts";
+import { ACME, AUDIENCE, ISSUER } from "./senders.ts";
+
+export type Claims = Record<string, unknown>;
+
+export interface ForwardedEvent {
+  readonly key: PrivateJwk;
+  readonly identity: Identity;
+  /** SHA-256 of the policy in hex. */
+  readonly policyDigest: string;
+  readonly method?: string;
+  readonly target?: string;
+  readonly contentType?: string;
+  readonly body?: string;
+  readonly sender?: string;
+  /** Unix seconds. */
+  readonly now?: number;
+  /** What the token says instead: undefined removes a claim. */
+  readonly claims?: Claims;
+  readonly header?: Record<string, unknown>;
+}
+
+export type ForwardedRequest = Omit<RawRequest, "url"> & { readonly token: string; readonly headers: HeaderList };
+
+export function base64url(value: unknown): string {
+  return Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+}
+
+export function signEs256(header: unknown, payload: unknown, jwk: PrivateJwk): string {
+  const input = `${base64url(header)}.${base64url(payload)}`;
+  const { kty, crv, x, y, d } = jwk;
+  const key = createPrivateKey({ key: { kty, crv, x, y, d }, format: "jwk" });
+  return `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+}
+
+export function contentDigest(body: string | Uint8Array): string {
+  return `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
+}
+
+export function claimsOf(event: ForwardedEvent): Claims {
+  const { identity, method = "POST", target = "/hooks/acme", contentType = "application/json", body = "{}" } = event;
+  const now = event.now ?? Math.floor(Date.now() / 1000);
+  const { certificate } = identity;
+  return {
+    iss: ISSUER,
+    aud: AUDIENCE,
+    iat: now,
+    exp: now + 60,
+    jti: randomBytes(16).toString("base64url"),
+    sub: certificate.subject,
+    sender: event.sender ?? ACME,
+    cnf: { "x5t#S256": createHash("sha256").update(Buffer.from(certificate.rawData)).digest("base64url") },
+    crt: {
+      issuer: certificate.issuer,
+      serial: certificate.serialNumber,
+      notBefore: Math.floor(certificate.notBefore.getTime() / 1000),
+      notAfter: Math.floor(certificate.notAfter.getTime() / 1000),
+    },
+    req: { method, target, type: contentType, digest: contentDigest(body) },
+    amr: ["mtls"],
+    pol: event.policyDigest,
+    txn: crypto.randomUUID(),
+    ...event.claims,
+  };
+}
+
+/** The request that carries this event, honest unless told otherwise. */
+export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
+  const {
+    identity,
+    key,
+    method = "POST",
+    target = "/hooks/acme",
+    contentType = "application/json",
+    body = "{}",
+  } = event;
+  const token = signEs256(
+    { alg: "ES256", kid: key.kid, typ: "countersign+jwt", ...event.header },
+    claimsOf(event),
+    key,
+  );
+  return { method, target, body, token, headers: headersOf({ token, identity, contentType, body }) };
+}
+
+export function headersOf(parts: {
+  token: string;
+  identity: Identity;
+  contentType: string;
+  body: string | Uint8Array;
+}): HeaderList {
+  return [
+    ["Countersign-Assertion", parts.token],
+    ["Client-Cert", `:${parts.identity.base64}:`],
+    ["Content-Digest", contentDigest(parts.body)],
+    ["Content-Type", parts.contentType],
+  ];
+}
+
+/** The headers with one of them replaced, or removed when there is no value. */
+export function withHeader(headers: HeaderList, name: string, value?: string): HeaderList {
+  const others = headers.filter(([other]) => other.toLowerCase() !== name.toLowerCase());
+  return value === undefined ? others : [...others, [name, value]];
+}

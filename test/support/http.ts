@@ -1,0 +1,121 @@
+// Requests and servers on raw HTTP: headers as written, bodies as bytes, nothing added, decoded or followed.
+
+import { once } from "node:events";
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type RequestOptions,
+  request,
+} from "node:http";
+import { request as requestTls } from "node:https";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+export interface RawRequest {
+  readonly url: string;
+  /** The request target exactly as written on the wire. Default: that of `url`. */
+  readonly target?: string;
+  readonly method?: string;
+  readonly headers?: HeaderList;
+  /** Bytes are sent with Content-Length, an iterable in chunks. */
+  readonly body?: string | Uint8Array | Chunks;
+  readonly host?: string;
+  /** Called when the first part of the answer's body is there. */
+  readonly onFirstChunk?: () => void;
+  /** CA of the server's certificate, and the name that it must hold. */
+  readonly server?: { readonly ca: string; readonly name: string };
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+}
+
+/** Sends one request on its own connection; an answer counts even when the server stops reading the request. */
+export async function exchange(raw: RawRequest): Promise<RawAnswer> {
+  const url = new URL(raw.url);
+  const { host = url.host, body = "" } = raw;
+  const bytes = typeof body === "string" || body instanceof Uint8Array ? Buffer.from(body) : undefined;
+  const framing: HeaderList =
+    bytes === undefined ? [["Transfer-Encoding", "chunked"]] : [["Content-Length", String(bytes.byteLength)]];
+  const hasFraming = raw.headers?.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name)) ?? false;
+  const options: RequestOptions & { ca?: string; servername?: string } = {
+    hostname: url.hostname,
+    port: url.port,
+    path: raw.target ?? url.pathname + url.search,
+    method: raw.method ?? "POST",
+    headers: [["Host", host], ...(raw.headers ?? []), ...(hasFraming ? [] : framing)].flat(),
+    agent: false,
+    ...(raw.server !== undefined && { ca: raw.server.ca, servername: raw.server.name }),
+  };
+  const outgoing = (url.protocol === "https:" ? requestTls : request)(options);
+  const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+  outgoing.on("error", () => {});
+  if (bytes !== undefined) outgoing.end(bytes);
+  else void writeChunks(outgoing, body as Chunks);
+  const [response] = await answered;
+  if (raw.onFirstChunk !== undefined) response.once("readable", raw.onFirstChunk);
+  const answer = { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
+  outgoing.destroy();
+  return answer;
+}
+
+/** The head goes out at once, and each chunk when it is there. */
+async function writeChunks(outgoing: ClientRequest, chunks: Chunks): Promise<void> {
+  const closed = new Promise((resolve) => outgoing.once("close", resolve));
+  outgoing.flushHeaders();
+  for await (const chunk of chunks) {
+    if (outgoing.destroyed) return;
+    if (!outgoing.write(chunk)) {
+      await Promise.race([closed, new Promise((resolve) => outgoing.once("drain", resolve))]);
+    }
+  }
+  outgoing.end();
+}
+
+export interface RecordedRequest {
+  readonly method: string;
+  readonly target: string;
+  /** As received, with the spelling and order of the wire. */
+  readonly headers: HeaderList;
+  readonly body: Buffer;
+}
+
+/** A server on a free port of loopback, closed with the stack. */
+export async function listen(stack: AsyncDisposableStack, handler: RequestListener): Promise<string> {
+  const server = createServer({ maxHeaderSize: 64 * 1024 }, handler);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  stack.defer(async () => {
+    server.close();
+    server.closeAllConnections();
+    await once(server, "close");
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A port that nothing listens on: it was free a moment ago. */
+export async function refusingUrl(): Promise<string> {
+  await using stack = new AsyncDisposableStack();
+  return await listen(stack, () => {});
+}
+
+/** Reads a request whole. */
+export async function record(incoming: IncomingMessage): Promise<RecordedRequest> {
+  const { method = "", url: target = "", rawHeaders } = incoming;
+  const headers: [string, string][] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) headers.push([rawHeaders[i] ?? "", rawHeaders[i + 1] ?? ""]);
+  return { method, target, headers, body: await buffer(incoming) };
+}
+
+/** The values of a header, in any case of its name. */
+export function valuesOf(headers: HeaderList, name: string): string[] {
+  return headers.flatMap(([other, value]) => (other.toLowerCase() === name.toLowerCase() ? [value] : []));
+}

@@ -1,0 +1,59 @@
+// The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness.
+// Its way to the origin leads through Node's fetch, so what is on the wire there is tested with workerd.ts instead.
+
+import { forwardEdgeLog, startLocalEdge } from "../../cli/local-edge.ts";
+import { generateSigningKey, type PrivateJwk } from "../../core/keys.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { LogLines } from "./log-lines.ts";
+import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
+import { temporaryJson } from "./temporary.ts";
+import type { TlsClientAuth } from "./tls-client-auth.ts";
+
+export interface LocalEdgeSetUp {
+  readonly policy: PolicyDocument;
+  readonly originUrl: string;
+  readonly keys?: readonly PrivateJwk[];
+  readonly protocol?: "https" | "http";
+}
+
+export interface EdgeRequest {
+  /** Path and query, or a whole URL. */
+  readonly target?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** `null` is a platform that says nothing of client certificates. */
+  readonly tls?: TlsClientAuth | null;
+}
+
+export interface LocalEdge {
+  readonly lines: LogLines;
+  send(request: EdgeRequest): Promise<Response>;
+}
+
+export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdgeSetUp): Promise<LocalEdge> {
+  const { policy, originUrl, keys = [await newSigningKey()], protocol = "https" } = setUp;
+  const harness = await startLocalEdge({
+    policyFile: temporaryJson(stack, policy),
+    vars: { HOSTS: [HOST], ISSUER, AUDIENCE, ORIGIN_URL: originUrl },
+    secrets: { SIGNING_KEYS: JSON.stringify({ keys }) },
+    protocol,
+  });
+  stack.defer(() => harness.close());
+  const lines = new LogLines();
+  stack.defer(forwardEdgeLog(harness, lines.push));
+  return {
+    lines,
+    async send({ target = "/hooks/acme", method = "POST", headers = {}, body, tls }) {
+      const url = target.startsWith("/") ? `${protocol}://${HOST}${target}` : target;
+      // The harness's types know no platform that says nothing.
+      const cf = tls === undefined ? {} : ({ tlsClientAuth: tls } as object);
+      const sent = method === "GET" || method === "HEAD" ? {} : { body: body ?? "{}" };
+      return (await harness.fetch(url, { method, headers, cf, ...sent })) as unknown as Response;
+    },
+  };
+}
+
+export function newSigningKey(): Promise<PrivateJwk> {
+  return generateSigningKey(Math.floor(Date.now() / 1000));
+}

@@ -1,0 +1,74 @@
+// The stand-alone origin on Node, with an inbox in a directory of its own.
+
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { FindVerificationKey, PublicJwk } from "../../core/keys.ts";
+import { compilePolicy } from "../../core/policy.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import type { AcceptDelivery } from "../../origin/authenticate.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { serve } from "../../origin/node/server.ts";
+import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { LogLines } from "./log-lines.ts";
+import { AUDIENCE, ISSUER } from "./senders.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+export interface OriginSetUp {
+  readonly policy: PolicyDocument;
+  /** Pinned keys, or where they come from. */
+  readonly keys: readonly PublicJwk[] | FindVerificationKey;
+  readonly clock?: () => number;
+  /** Instead of the inbox. */
+  readonly accept?: AcceptDelivery;
+}
+
+export interface TestOrigin {
+  readonly url: string;
+  readonly lines: LogLines;
+  readonly inbox: Inbox;
+  readonly inboxFile: string;
+}
+
+export async function startTestOrigin(stack: AsyncDisposableStack, setUp: OriginSetUp): Promise<TestOrigin> {
+  const { policy, keys, accept, clock } = setUp;
+  const lines = new LogLines();
+  const { inbox, inboxFile } = openTestInbox(stack);
+  const app = createOriginApp({
+    policy: compilePolicy(policy),
+    findKey: typeof keys === "function" ? keys : await pinnedKeys({ keys }),
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    accept: accept ?? inbox.accept,
+    log: lines.push,
+    ...(clock !== undefined && { clock }),
+  });
+  const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
+  stack.defer(() => server.close());
+  return { url: server.url, lines, inbox, inboxFile };
+}
+
+export function openTestInbox(stack: AsyncDisposableStack) {
+  const inboxFile = join(temporaryDirectory(stack), "inbox.sqlite");
+  const inbox = openSqliteInbox(inboxFile);
+  stack.defer(() => closeOnce(inbox));
+  return { inbox, inboxFile };
+}
+
+/** A test may have closed it already. */
+function closeOnce(inbox: Inbox): void {
+  try {
+    inbox.close();
+  } catch {}
+}
+
+/** The stored events, read by a connection of its own. */
+export function readEvents(inboxFile: string): Record<string, unknown>[] {
+  const database = new DatabaseSync(inboxFile, { readOnly: true });
+  try {
+    return database.prepare("SELECT * FROM event ORDER BY sequence").all();
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,60 @@
+// request.cf.tlsClientAuth with every documented field, as the platform fills it for a certificate.
+
+import { X509Certificate } from "node:crypto";
+import type { Identity } from "../../cli/authority.ts";
+
+export type TlsClientAuth = Readonly<Record<string, string | boolean>>;
+
+/** The placeholder of a connection without a client certificate. */
+export const NO_CERTIFICATE: TlsClientAuth = {
+  certPresented: "0",
+  certVerified: "NONE",
+  certRevoked: "0",
+  certIssuerDN: "",
+  certSubjectDN: "",
+  certIssuerDNRFC2253: "",
+  certSubjectDNRFC2253: "",
+  certIssuerDNLegacy: "",
+  certSubjectDNLegacy: "",
+  certSerial: "",
+  certIssuerSerial: "",
+  certSKI: "",
+  certIssuerSKI: "",
+  certFingerprintSHA256: "",
+  certFingerprintSHA1: "",
+  certNotBefore: "",
+  certNotAfter: "",
+  certRFC9440: "",
+  certRFC9440TooLarge: false,
+  certChainRFC9440: "",
+  certChainRFC9440TooLarge: false,
+};
+
+/** A certificate and the intermediates sent with it, of a CA that the platform does not know. */
+export function tlsClientAuth(
+  { base64, certificate }: Identity,
+  intermediates: readonly Identity[] = [],
+  overrides: TlsClientAuth = {},
+): TlsClientAuth {
+  const x509 = new X509Certificate(Buffer.from(base64, "base64"));
+  const hex = (fingerprint: string) => fingerprint.replaceAll(":", "").toLowerCase();
+  return {
+    ...NO_CERTIFICATE,
+    certPresented: "1",
+    certVerified: "FAILED:unable to get local issuer certificate",
+    certIssuerDN: certificate.issuer,
+    certSubjectDN: certificate.subject,
+    certIssuerDNRFC2253: certificate.issuer,
+    certSubjectDNRFC2253: certificate.subject,
+    certIssuerDNLegacy: `/${x509.issuer.replaceAll("\n", "/")}`,
+    certSubjectDNLegacy: `/${x509.subject.replaceAll("\n", "/")}`,
+    certSerial: x509.serialNumber,
+    certFingerprintSHA256: hex(x509.fingerprint256),
+    certFingerprintSHA1: hex(x509.fingerprint),
+    certNotBefore: x509.validFrom,
+    certNotAfter: x509.validTo,
+    certRFC9440: `:${base64}:`,
+    certChainRFC9440: intermediates.map((intermediate) => `:${intermediate.base64}:`).join(", "),
+    ...overrides,
+  };
+}

@@ -1,0 +1,162 @@
+// The edge as it deploys: the bundle of `wrangler deploy` served by the workerd binary, with real sockets on both sides.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { unstable_readConfig } from "wrangler";
+import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import type { LogLine } from "../../core/decision.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { exchange, type HeaderList, type RawAnswer, type RawRequest } from "./http.ts";
+import { LogLines } from "./log-lines.ts";
+import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
+import { temporaryDirectory, temporaryJson } from "./temporary.ts";
+import type { TlsClientAuth } from "./tls-client-auth.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const MODULES = join(ROOT, "node_modules");
+/** Any name but the one that wrangler's harness uses, which is a header like others to a deployed worker. */
+export const CF_HEADER = "Test-Cf";
+
+/** A binding that is undefined is missing. */
+export type Bindings = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface EdgeRequest extends Omit<RawRequest, "url" | "server"> {
+  readonly tls?: TlsClientAuth | null;
+  readonly isPlainHttp?: boolean;
+}
+
+export interface DeployedEdge {
+  readonly lines: LogLines;
+  /** Of the TLS socket, and the CA of its certificate, for connections that `send` cannot make. */
+  readonly port: number;
+  readonly ca: string;
+  send(request: EdgeRequest): Promise<RawAnswer>;
+}
+
+/** Bundles the worker exactly as a deployment does, with another policy; returns the directory of index.js. */
+export async function buildBundle(stack: AsyncDisposableStack, policy?: PolicyDocument): Promise<string> {
+  const directory = temporaryDirectory(stack);
+  const text = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+  const policyFile = policy === undefined ? join(ROOT, "policy.json") : temporaryJson(stack, policy);
+  const moved = text
+    .replace('main = "worker/', `main = "${ROOT}worker/`)
+    .replace('"countersign:policy" = "./policy.json"', `"countersign:policy" = "${policyFile}"`);
+  const config = join(directory, "wrangler.toml");
+  writeFileSync(config, moved);
+  const wrangler = join(MODULES, "wrangler/bin/wrangler.js");
+  const args = ["deploy", "--dry-run", "--config", config, "--outdir", join(directory, "out"), "--metafile"];
+  await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT });
+  return join(directory, "out");
+}
+
+/** Starts one workerd with an edge for each set of bindings; those of `defaults` fill what a set leaves out. */
+export async function startWorkerd<Name extends string>(
+  stack: AsyncDisposableStack,
+  policy: PolicyDocument,
+  edges: Readonly<Record<Name, Bindings>>,
+): Promise<Record<Name, DeployedEdge>> {
+  const directory = await buildBundle(stack, policy);
+  const server = await issueCertificate({
+    subject: [{ CN: [HOST] }],
+    extendedKeyUsage: [SERVER_AUTH],
+    subjectAltNames: [{ type: "dns", value: HOST }],
+  });
+  const names = Object.keys(edges) as Name[];
+  const config = join(directory, "config.capnp");
+  writeFileSync(
+    config,
+    formatConfig(
+      names.map((name) => [name, { HOSTS: [HOST], ISSUER, AUDIENCE, ...(edges[name] as Bindings) }]),
+      server,
+    ),
+  );
+  const lines = new LogLines();
+  const ports = await runWorkerd(stack, config, names.length * 2, lines);
+  const port = (socket: string) => ports.get(socket) ?? 0;
+  return Object.fromEntries(
+    names.map((name): [string, DeployedEdge] => [
+      name,
+      {
+        lines,
+        port: port(`${name}-https`),
+        ca: server.pem,
+        send({ tls, isPlainHttp = false, headers = [], ...request }) {
+          const cf: HeaderList = tls === undefined ? [] : [[CF_HEADER, JSON.stringify({ tlsClientAuth: tls })]];
+          const url = isPlainHttp
+            ? `http://127.0.0.1:${port(`${name}-http`)}`
+            : `https://127.0.0.1:${port(`${name}-https`)}`;
+          const target = request.target ?? "/hooks/acme";
+          return exchange({
+            host: HOST,
+            ...request,
+            url,
+            target,
+            server: { ca: server.pem, name: HOST },
+            headers: [...cf, ...headers],
+          });
+        },
+      },
+    ]),
+  ) as Record<Name, DeployedEdge>;
+}
+
+async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: number, lines: LogLines) {
+  const binary = createRequire(import.meta.url)(join(MODULES, "workerd")) as { default: string };
+  const child = spawn(binary.default, ["serve", config, "--control-fd=3"], {
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  const exited = once(child, "exit");
+  stack.defer(async () => {
+    child.kill("SIGKILL");
+    await exited;
+  });
+  let errors = "";
+  child.stderr?.on("data", (chunk) => {
+    errors += chunk;
+  });
+  createInterface(child.stdout as Readable).on("line", (line) => lines.push(JSON.parse(line) as LogLine));
+  const ports = new Map<string, number>();
+  for await (const line of createInterface(child.stdio[3] as Readable)) {
+    const { socket, port } = JSON.parse(line) as { socket: string; port: number };
+    ports.set(socket, port);
+    if (ports.size === sockets) return ports;
+  }
+  throw new Error(`workerd ended: ${errors}`);
+}
+
+/** Cap'n Proto text; its strings are written as JSON's. */
+function formatConfig(edges: readonly (readonly [string, Bindings])[], tls: { keyPem: string; pem: string }): string {
+  const { compatibility_date, compatibility_flags } = unstable_readConfig({ config: join(ROOT, "wrangler.toml") });
+  const quote = (value: unknown) => JSON.stringify(value);
+  const binding = ([name, value]: [string, Bindings[string]]) =>
+    typeof value === "string"
+      ? `(name = ${quote(name)}, text = ${quote(value)})`
+      : `(name = ${quote(name)}, json = ${quote(quote(value))})`;
+  const bindings = (set: Bindings) =>
+    Object.entries(set)
+      .filter(([, value]) => value !== undefined)
+      .map(binding);
+  const services = edges.map(
+    ([name, set]) => `(name = ${quote(name)}, worker = (
+      modules = [(name = "index.js", esModule = embed "index.js")],
+      compatibilityDate = ${quote(compatibility_date)}, compatibilityFlags = ${quote(compatibility_flags)},
+      bindings = [${bindings(set).join(", ")}]))`,
+  );
+  const keypair = `(privateKey = ${quote(tls.keyPem)}, certificateChain = ${quote(tls.pem)})`;
+  const sockets = edges.flatMap(([name]) => [
+    `(name = "${name}-https", address = "127.0.0.1:0", service = "${name}",
+      https = (options = (cfBlobHeader = "${CF_HEADER}"), tlsOptions = (keypair = ${keypair})))`,
+    `(name = "${name}-http", address = "127.0.0.1:0", service = "${name}", http = (cfBlobHeader = "${CF_HEADER}"))`,
+  ]);
+  const network = `(name = "internet", network = (allow = ["public", "private"]))`;
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [${[...services, network].join(",\n")}], sockets = [${sockets.join(",\n")}]);
+`;
+}
