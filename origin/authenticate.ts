@@ -3,12 +3,12 @@
 
 import type { MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
-import { admit, describeCertificate } from "../core/admit.ts";
+import { type AdmittedSender, admit, describeCertificate } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
 import { type DecisionContext, describeRefusal, formatProblem, type LogLine } from "../core/decision.ts";
-import { bindDelivery, type Delivery, formatContentDigest } from "../core/delivery.ts";
+import { bindDelivery, type Delivery, formatContentDigest, type RequestFacts } from "../core/delivery.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import { type Policy, selectRoute } from "../core/policy.ts";
+import { type Policy, type Route, selectRoute } from "../core/policy.ts";
 import {
   type ClientCertificate,
   parseClientCertChainField,
@@ -35,14 +35,9 @@ export interface AssertionId {
  */
 export type AcceptDelivery = (delivery: Delivery, assertion: AssertionId) => void | Promise<void>;
 
-export interface AuthenticateOptions {
+interface OriginOptions {
   /** This origin's own copy of the policy. */
   readonly policy: Policy;
-  /** Verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
-  readonly findKey: FindVerificationKey;
-  /** The `ISSUER` and `AUDIENCE` of the edge's configuration. */
-  readonly issuer: string;
-  readonly audience: string;
   /** The replay check. There is none by default, because one that forgets would be none. */
   readonly accept: AcceptDelivery;
   /** Receives one line per request. */
@@ -51,11 +46,28 @@ export interface AuthenticateOptions {
   readonly clock?: () => number;
 }
 
+/** Behind the edge: the request carries its assertion. */
+export interface AssertionOptions extends OriginOptions {
+  /** Verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
+  readonly findKey: FindVerificationKey;
+  /** The `ISSUER` and `AUDIENCE` of the edge's configuration. */
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Without the edge: this origin's listener, or a proxy that it trusts, saw the handshake. */
+export interface CertificateOptions extends OriginOptions {
+  /** Reads the certificate of the connection; `environment` is the runtime's, on Node it holds the socket. */
+  readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
+}
+
+export type AuthenticateOptions = AssertionOptions | CertificateOptions;
+
 /** What a guarded handler finds in `c.var`. */
 export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
 
 /**
- * Middleware that lets a request pass only with an assertion of our edge, and calls `accept` before the handler.
+ * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler.
  * The handler reads `c.var.delivery`: body bytes, sender, certificate. The request's own body has been read.
  * Does not check certificate revocation lists or webhook signatures.
  */
@@ -63,7 +75,11 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
     const context: DecisionContext = { id: crypto.randomUUID() };
     try {
-      c.set("delivery", await receive(c.req.raw, options, context));
+      const delivery =
+        "findKey" in options
+          ? receiveAsserted(c.req.raw, options, context)
+          : receiveDirect(c.req.raw, options, context, c.env);
+      c.set("delivery", await delivery);
       options.log({ decision: "accepted", ...context });
     } catch (error) {
       const refusal = toRefusal(error);
@@ -74,8 +90,12 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   });
 }
 
-/** Each step takes what the step before returned; the first that fails ends the request. */
-async function receive(request: Request, options: AuthenticateOptions, context: DecisionContext): Promise<Delivery> {
+/** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
+async function receiveAsserted(
+  request: Request,
+  options: AssertionOptions,
+  context: DecisionContext,
+): Promise<Delivery> {
   const { policy, clock = systemClock } = options;
   const { url, target } = readRequestTarget(request.url);
   const route = selectRoute(policy, url.pathname, request.method);
@@ -85,29 +105,73 @@ async function receive(request: Request, options: AuthenticateOptions, context: 
   if (claims.pol !== policy.digest) context["policyDrift"] = { edge: claims.pol, origin: policy.digest };
 
   const body = await readBody(request, route.maxBodyBytes);
-  const facts = { method: request.method, target, contentType: request.headers.get("content-type") ?? "" };
+  const facts = readRequestFacts(request, target);
   matchRequest(claims, facts, digestOf(body, request.headers));
 
   const certificate = readAssertedCertificate(request.headers, claims);
-  context.certificate = describeCertificate(certificate);
-
-  const now = clock();
-  const proven = verifyTrust(certificate, route.senders, policy.deny, now);
-  const admitted = admit(proven, route, now);
-  context["sender"] = admitted.sender.name;
+  const admitted = judge(certificate, route, policy, clock(), context);
   if (admitted.sender.name !== claims.sender) {
     throw new Refusal("sender_mismatch", { edge: claims.sender, origin: admitted.sender.name });
   }
 
+  const headers = selectForwardedHeaders(request.headers, route.headers);
   const delivery = bindDelivery(admitted, {
     id: claims.txn,
     request: facts,
-    headers: selectForwardedHeaders(request.headers, route.headers),
+    headers,
     body,
     policyDigest: policy.digest,
   });
   await options.accept(delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp });
   return delivery;
+}
+
+/** Without the edge: the certificate is judged before a byte of the body is read. */
+async function receiveDirect(
+  request: Request,
+  options: CertificateOptions,
+  context: DecisionContext,
+  environment: unknown,
+): Promise<Delivery> {
+  const { policy, clock = systemClock } = options;
+  const { url, target } = readRequestTarget(request.url);
+  const route = selectRoute(policy, url.pathname, request.method);
+
+  const certificate = options.readCertificate(request, environment);
+  const admitted = judge(certificate, route, policy, clock(), context);
+
+  const body = await readBody(request, route.maxBodyBytes);
+  const headers = selectForwardedHeaders(request.headers, route.headers);
+  const facts = readRequestFacts(request, target);
+  const delivery = bindDelivery(admitted, {
+    id: context.id,
+    request: facts,
+    headers,
+    body,
+    policyDigest: policy.digest,
+  });
+  // The sender's connection cannot be replayed by others; the event's own id is unique already.
+  await options.accept(delivery, { issuer: "direct", jti: context.id, expires: clock() });
+  return delivery;
+}
+
+/** The verdict over one certificate, the same for every way in: proven, then admitted. */
+function judge(
+  certificate: ClientCertificate,
+  route: Route,
+  policy: Policy,
+  now: number,
+  context: DecisionContext,
+): AdmittedSender {
+  context.certificate = describeCertificate(certificate);
+  const proven = verifyTrust(certificate, route.senders, policy.deny, now);
+  const admitted = admit(proven, route, now);
+  context["sender"] = admitted.sender.name;
+  return admitted;
+}
+
+function readRequestFacts({ method, headers }: Request, target: string): RequestFacts {
+  return { method, target, contentType: headers.get("content-type") ?? "" };
 }
 
 function readAssertion(headers: Headers): string {
