@@ -36,6 +36,7 @@ export async function forward(
     // A followed redirect would carry the assertion to whatever host it names.
     redirect: "manual",
     cache: "no-store",
+    // Over the whole answer: a sender that waits longer than this has gone.
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
   });
   refusePlatformError(response);
