@@ -1,94 +1,85 @@
-// countersign origin: the stand-alone origin behind the edge.
+// countersign origin: behind the edge, or terminating mutual TLS itself.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine } from "../core/decision.ts";
-import type { FindVerificationKey } from "../core/keys.ts";
-import { compilePolicy, type Policy } from "../core/policy.ts";
-import { createOriginApp } from "../origin/app.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
-import { serve } from "../origin/node/server.ts";
-import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
-import { type Command, parseOptions, parsePort, requireOption, untilSignal } from "./command.ts";
-import { readJson } from "./files.ts";
+import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
+import { runEdgeOrigin } from "./origin-behind-edge.ts";
+import { runTlsOrigin } from "./origin-tls.ts";
+
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  inbox: { type: "string", default: "inbox.sqlite" },
+  host: { type: "string", default: "127.0.0.1" },
+  port: { type: "string" },
+  json: { type: "boolean", default: false },
+  issuer: { type: "string" },
+  audience: { type: "string" },
+  jwks: { type: "string" },
+  tls: { type: "boolean", default: false },
+  certificate: { type: "string", multiple: true },
+  key: { type: "string", multiple: true },
+  "client-certificates": { type: "string" },
+  workers: { type: "string" },
+} as const;
 
 export const command: Command = {
-  summary: "run the origin: verify what the edge forwards, store it, answer 202",
+  summary: "run the origin: verify, store, answer 202; behind the edge or with --tls on its own",
   help: `
-countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]
+countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     behind the edge
+countersign origin --tls --certificate FILE --key FILE [options]              on its own
 
-  --issuer URL      the edge's ISSUER
-  --audience TEXT   the edge's AUDIENCE
-  --jwks FILE|URL   the edge's public keys: pinned in a file (keys jwks), or ISSUER/.well-known/jwks.json
   --policy FILE     this origin's copy of the policy (default policy.json)
   --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)
   --host ADDRESS    default 127.0.0.1
-  --port PORT       default 8080; 0 takes a free one
+  --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON
+
+behind the edge:
+  --issuer URL      the edge's ISSUER
+  --audience TEXT   the edge's AUDIENCE
+  --jwks FILE|URL   the edge's public keys: pinned in a file (keys jwks), or ISSUER/.well-known/jwks.json
+
+on its own:
+  --tls                            terminate mutual TLS
+  --certificate FILE, --key FILE   of the server, in PEM; repeat the pair for further hostnames
+  --client-certificates request|require
+                                   request: refuse by an HTTP answer; require: no answer without a verified certificate
+  --workers N                      processes on the one port (default 1)
+  SIGHUP, or a change of policy, certificate or key file, reloads them; a broken file keeps the old ones.
 
 Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight and ends.
 `,
   async run(args) {
-    const { values } = parseOptions(args, {
-      issuer: { type: "string" },
-      audience: { type: "string" },
-      jwks: { type: "string" },
-      policy: { type: "string", default: "policy.json" },
-      inbox: { type: "string", default: "inbox.sqlite" },
-      host: { type: "string", default: "127.0.0.1" },
-      port: { type: "string", default: "8080" },
-      json: { type: "boolean", default: false },
+    const { values } = parseOptions(args, OPTIONS);
+    const common = { policy: values.policy, inbox: values.inbox, host: values.host, json: values.json };
+    if (!values.tls) {
+      refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
+      const { issuer, audience, jwks } = values;
+      return await runEdgeOrigin({ ...common, port: parsePort(values.port ?? "8080"), issuer, audience, jwks });
+    }
+    refuseOptions(values, ["issuer", "audience", "jwks"], "are for an origin behind the edge, not for --tls");
+    return await runTlsOrigin({
+      ...common,
+      port: parsePort(values.port ?? "8443"),
+      certificates: values.certificate ?? [],
+      keys: values.key ?? [],
+      clientCertificates: parseClientCertificates(values["client-certificates"]),
+      workers: parseWorkers(values.workers),
     });
-    const { policy, findKey, issuer, audience } = await loadAll(values);
-    const inbox = openSqliteInbox(values.inbox);
-    const log = (line: Parameters<typeof formatLogLine>[0]) => console.log(formatLogLine(line));
-    const app = createOriginApp({ policy, findKey, issuer, audience, accept: inbox.accept, log });
-    const server = await serve(app.fetch, { hostname: values.host, port: parsePort(values.port), log });
-    console.log(
-      values.json ? JSON.stringify({ origin: server.url }) : `origin ready at ${server.url}, events in ${values.inbox}`,
-    );
-    await untilSignal();
-    await server.close();
-    inbox.close();
-    return 0;
   },
 };
 
-type Settings = Readonly<Record<"policy", string> & Partial<Record<"issuer" | "audience" | "jwks", string>>>;
-
-/** Reads everything that can be wrong before the first port opens, and reports all of it together. */
-async function loadAll(settings: Settings) {
-  const problems: string[] = [];
-  const attempt = async <T>(load: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await load();
-    } catch (error) {
-      problems.push(
-        ...(error instanceof ConfigurationError
-          ? error.message.split("\n")
-          : [error instanceof Error ? error.message : String(error)]),
-      );
-      return undefined;
-    }
-  };
-  const issuer = await attempt(() => requireOption(settings.issuer, "issuer", "the edge's ISSUER"));
-  const audience = await attempt(() => requireOption(settings.audience, "audience", "the edge's AUDIENCE"));
-  const policy = await attempt((): Policy => compilePolicy(readJson(settings.policy)));
-  const findKey = await attempt(() =>
-    loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),
-  );
-  if (issuer === undefined || audience === undefined || policy === undefined || findKey === undefined) {
-    throw new ConfigurationError("origin", problems);
-  }
-  return { issuer, audience, policy, findKey };
+function refuseOptions(values: Readonly<Record<string, unknown>>, options: readonly string[], why: string): void {
+  const given = options.filter((option) => values[option] !== undefined);
+  if (given.length > 0) throw new UsageError(`${given.map((option) => `--${option}`).join(", ")} ${why}`);
 }
 
-function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
-  if (!/^https?:\/\//.test(jwks)) return pinnedKeys(readJson(jwks));
-  const { protocol, hostname } = new URL(jwks);
-  if (protocol === "http:" && !["127.0.0.1", "localhost", "[::1]"].includes(hostname)) {
-    throw new ConfigurationError("jwks", ["keys that come over plain HTTP prove nothing: use https"]);
-  }
-  return fetchedKeys(jwks, {
-    onError: (reason) => console.error(formatLogLine({ decision: "failed", code: "keys_unavailable", reason })),
-  });
+function parseClientCertificates(text: string | undefined): "request" | "require" {
+  if (text === "request" || text === "require") return text;
+  throw new UsageError("--client-certificates is required: request or require");
+}
+
+function parseWorkers(text = "1"): number {
+  const workers = Number(text);
+  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
+    throw new UsageError(`--workers ${text} is not 1 to 64`);
+  return workers;
 }

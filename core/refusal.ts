@@ -80,6 +80,10 @@ export const REFUSALS = {
     "the platform found a fault other than an issuer that it does not know",
   ],
   platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
+  listener_disagrees: [
+    "certificate-not-proven",
+    "OpenSSL did not verify in the handshake what our own path validation accepts, for example under anchors of before a reload",
+  ],
   issuer_unknown: [
     "certificate-not-proven",
     "no path to an anchor of the policy: another CA, or the sender left out an intermediate",

@@ -59,6 +59,8 @@ export interface AssertionOptions extends OriginOptions {
 export interface CertificateOptions extends OriginOptions {
   /** Reads the certificate of the connection; `environment` is the runtime's, on Node it holds the socket. */
   readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
+  /** Objects, by a Refusal, to a certificate that was admitted. It can turn a yes into a no, never a no into a yes. */
+  readonly crossCheck?: (environment: unknown) => void;
 }
 
 export type AuthenticateOptions = AssertionOptions | CertificateOptions;
@@ -139,6 +141,7 @@ async function receiveDirect(
 
   const certificate = options.readCertificate(request, environment);
   const admitted = judge(certificate, route, policy, clock(), context);
+  options.crossCheck?.(environment);
 
   const body = await readBody(request, route.maxBodyBytes);
   const headers = selectForwardedHeaders(request.headers, route.headers);

@@ -1,11 +1,11 @@
 // A Hono app on Node's HTTP server, with limits fit for one hop behind the edge.
 
 import { randomUUID } from "node:crypto";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
-import { Refusal } from "../../core/refusal.ts";
+import { Refusal, toRefusal } from "../../core/refusal.ts";
 
 /** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -29,12 +29,10 @@ export interface ListenOptions {
   readonly log: (line: LogLine) => void;
 }
 
+export type FetchHandler = (request: Request, environment?: object) => Response | Promise<Response>;
+
 /** Serves a fetch handler. @throws Error when the address cannot be listened on */
-export async function serve(
-  fetch: (request: Request) => Response | Promise<Response>,
-  options: ListenOptions,
-): Promise<RunningServer> {
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+export async function serve(fetch: FetchHandler, options: ListenOptions): Promise<RunningServer> {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -42,25 +40,42 @@ export async function serve(
       headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
     },
-    (incoming, outgoing) => {
-      if (isNormalTarget(incoming.url ?? "")) void answer(incoming, outgoing);
-      else refuse(outgoing, new Refusal("malformed_target", { target: incoming.url }), options.log);
-    },
+    requestHandler(fetch, options.log),
   );
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname;
-  return {
-    url: `http://${host}:${port}`,
-    close: () =>
-      new Promise((resolve, reject) => {
-        server.close((error) => (error === undefined ? resolve() : reject(error)));
-        server.closeIdleConnections();
-      }),
+  return { url: `http://${host}:${port}`, close: () => closeGracefully(server) };
+}
+
+/** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. */
+export function requestHandler(
+  fetch: FetchHandler,
+  log: (line: LogLine) => void,
+  check: (incoming: IncomingMessage) => void = () => undefined,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+  return (incoming, outgoing) => {
+    try {
+      requireNormalTarget(incoming);
+      check(incoming);
+    } catch (error) {
+      refuse(outgoing, toRefusal(error), log);
+      return;
+    }
+    void answer(incoming, outgoing);
   };
 }
 
-function listen(server: Server, { hostname, port }: ListenOptions): Promise<void> {
+/** Stops listening, answers what is in flight, then resolves. */
+export function closeGracefully(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)));
+    server.closeIdleConnections();
+  });
+}
+
+export function listen(server: Server, { hostname, port }: Pick<ListenOptions, "hostname" | "port">): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, hostname, () => {
@@ -74,14 +89,15 @@ function listen(server: Server, { hostname, port }: ListenOptions): Promise<void
  * The target on the wire must be what the handler will read. The Request that it gets holds a normalised URL
  * already, so readRequestTarget cannot see there what a hop in front may have routed by.
  */
-function isNormalTarget(target: string): boolean {
+function requireNormalTarget({ url: target = "" }: IncomingMessage): void {
   const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
-  return url !== null && url.pathname + url.search === target;
+  if (url === null || url.pathname + url.search !== target) throw new Refusal("malformed_target", { target });
 }
 
+/** Answers without the handler. The connection ends with it: a body may still be on its way. */
 function refuse(outgoing: ServerResponse, refusal: Refusal, log: ListenOptions["log"]): void {
   const id = randomUUID();
   log(describeRefusal(refusal, { id }));
   const { status, headers, body } = describeProblem(refusal, id);
-  outgoing.writeHead(status, headers).end(body);
+  outgoing.writeHead(status, { ...headers, connection: "close" }).end(body);
 }

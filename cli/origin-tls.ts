@@ -1,0 +1,129 @@
+// countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
+// run as several processes on one port.
+
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatDistinguishedName } from "../core/distinguished-name.ts";
+import { type Anchor, compilePolicy, type Policy } from "../core/policy.ts";
+import { createOriginApp } from "../origin/app.ts";
+import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { createTlsHosts } from "../origin/node/tls-hosts.ts";
+import { listenTls, type TlsState } from "../origin/node/tls-listener.ts";
+import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
+import { UsageError, untilSignal } from "./command.ts";
+import { readJson, readText } from "./files.ts";
+import { Problems, problemsOf } from "./problems.ts";
+import { watchFiles } from "./watch-files.ts";
+import { announceReady, runWorkers } from "./workers.ts";
+
+export interface TlsOriginSettings {
+  readonly policy: string;
+  readonly inbox: string;
+  readonly host: string;
+  readonly port: number;
+  /** PEM files in pairs: the first certificate goes with the first key. */
+  readonly certificates: readonly string[];
+  readonly keys: readonly string[];
+  readonly clientCertificates: "request" | "require";
+  readonly workers: number;
+  readonly json: boolean;
+}
+
+interface Loaded {
+  readonly policy: Policy;
+  readonly tls: TlsState;
+}
+
+/** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
+export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number> {
+  const loaded = await load(settings);
+  if (settings.workers > 1)
+    return runWorkers(
+      settings.workers,
+      (url) => ready(settings, url),
+      () => serveTls(settings, loaded),
+    );
+  return serveTls(settings, loaded);
+}
+
+async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<number> {
+  let current = first;
+  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const inbox = openSqliteInbox(settings.inbox);
+  const app = createOriginApp({
+    get policy() {
+      return current.policy;
+    },
+    accept: inbox.accept,
+    readCertificate: (_, environment) => readTlsPeer(environment),
+    crossCheck: crossCheckTlsPeer,
+    log,
+  });
+  const { host: hostname, port, clientCertificates } = settings;
+  const server = await listenTls(app.fetch, { hostname, port, clientCertificates, state: () => current.tls, log });
+  const stopWatching = watchFiles([settings.policy, ...settings.certificates, ...settings.keys], async () => {
+    current = await reload(settings, current, log);
+  });
+  announceReady(server.url, (url) => ready(settings, url));
+  await untilSignal();
+  stopWatching();
+  await server.close();
+  inbox.close();
+  return 0;
+}
+
+/** A broken new file keeps the old state and says so. */
+async function reload(settings: TlsOriginSettings, current: Loaded, log: (line: LogLine) => void): Promise<Loaded> {
+  try {
+    const loaded = await load(settings);
+    log({
+      decision: "reloaded",
+      policy: loaded.policy.digest,
+      hosts: [...loaded.tls.hosts.keys()],
+      anchors: loaded.tls.anchors,
+    });
+    return loaded;
+  } catch (error) {
+    log({
+      decision: "failed",
+      code: "reload_refused",
+      why: "the files in force stay in force",
+      policy: current.policy.digest,
+      problems: problemsOf(error),
+    });
+    return current;
+  }
+}
+
+/** @throws ConfigurationError that lists every problem of policy, certificates and keys */
+async function load({ policy: file, certificates, keys }: TlsOriginSettings): Promise<Loaded> {
+  const problems = new Problems();
+  const policy = await problems.attempt(() => compilePolicy(readJson(file)));
+  const files = await problems.attempt(() => {
+    if (certificates.length !== keys.length)
+      throw new UsageError("each --certificate needs its --key, in the same order");
+    return certificates.map((certificate, index) => ({
+      certificate: readText(certificate),
+      key: readText(keys[index] ?? ""),
+    }));
+  });
+  const anchors = policy === undefined ? [] : anchorsInUse(policy);
+  const hosts = files && policy && (await problems.attempt(() => createTlsHosts(files, anchors.map(formatPem))));
+  if (policy === undefined || hosts === undefined) throw problems.toError("origin");
+  return {
+    policy,
+    tls: { hosts, anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)) },
+  };
+}
+
+/** Only the anchors of senders that some route admits: no others are asked for. */
+function anchorsInUse({ routes }: Policy): Anchor[] {
+  return [...new Set(routes.flatMap(({ senders }) => senders.flatMap(({ trust }) => trust.anchors)))];
+}
+
+function formatPem({ certificate }: Anchor): string {
+  return `-----BEGIN CERTIFICATE-----\n${certificate.base64}\n-----END CERTIFICATE-----\n`;
+}
+
+function ready({ json, inbox }: TlsOriginSettings, url: string): void {
+  console.log(json ? JSON.stringify({ origin: url }) : `origin ready at ${url}, events in ${inbox}`);
+}

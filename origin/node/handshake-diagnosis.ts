@@ -1,0 +1,113 @@
+// One line for a handshake that fails or proves nothing: a named cause, and what to do about it.
+// Text from the peer is data: it is escaped and cut by formatLogLine like everything else.
+
+import type { TLSSocket } from "node:tls";
+import type { LogLine } from "../../core/decision.ts";
+
+export type HandshakeCause =
+  | "no certificate sent"
+  | "untrusted"
+  | "intermediate missing"
+  | "expired"
+  | "not yet valid"
+  | "chain too long"
+  | "wrong purpose"
+  | "protocol or cipher"
+  | "unknown host name"
+  | "client aborted"
+  | "timeout"
+  | "other";
+
+const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
+  "no certificate sent":
+    "one of three: the sender's option for mutual TLS is off; the root of its chain is not among the names that we ask for; no hash and signature pair of ours suits its key",
+  untrusted: "the chain ends in a CA that is no anchor of the policy: add it if it is the sender's",
+  "intermediate missing":
+    "no issuer of the certificate was sent and none is an anchor: the sender must send its chain, or its CA be added to the policy",
+  expired: "the sender's certificate or one of its issuers has expired: the sender must renew it",
+  "not yet valid": "the validity begins later: compare the clocks",
+  "chain too long": "the chain is longer than any that is accepted: compare maxChainDepth",
+  "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
+  "protocol or cipher": "no common TLS version or cipher: TLS 1.2 and 1.3 are spoken here",
+  "unknown host name":
+    "the client named no host of this listener (SNI): senders must use a configured name, exactly as it is configured",
+  "client aborted":
+    "the client ended the handshake: often it does not trust our server certificate, or found no certificate to send",
+  timeout: "the client did not finish the handshake in time",
+  other: "see reason",
+};
+
+/** By Node's verification codes. */
+const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "untrusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "untrusted",
+  UNABLE_TO_GET_ISSUER_CERT: "untrusted",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "intermediate missing",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "intermediate missing",
+  CERT_HAS_EXPIRED: "expired",
+  CERT_NOT_YET_VALID: "not yet valid",
+  CERT_CHAIN_TOO_LONG: "chain too long",
+  PATH_LENGTH_EXCEEDED: "chain too long",
+  INVALID_PURPOSE: "wrong purpose",
+};
+
+/** By fragments of OpenSSL's error codes, as Node spells them. */
+const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
+  [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no certificate sent"],
+  [/UNKNOWN_HOST_NAME|NO_CERTIFICATE_SET|NO_SUITABLE_SIGNATURE_ALGORITHM/, "unknown host name"],
+  [
+    /UNSUPPORTED_PROTOCOL|NO_SHARED_CIPHER|WRONG_VERSION|VERSION_TOO_LOW|HTTP_REQUEST|NO_SHARED_SIGNATURE/,
+    "protocol or cipher",
+  ],
+  [/HANDSHAKE_TIMEOUT/, "timeout"],
+  [/ALERT|ECONNRESET|EPIPE|SOCKET_CLOSED|UNEXPECTED_EOF/, "client aborted"],
+];
+
+/** The line for a handshake that failed. */
+export function diagnoseFailure(error: NodeJS.ErrnoException, socket: TLSSocket): LogLine {
+  const reason = `${error.code ?? ""} ${error.message}`;
+  const cause = ERROR_CAUSES.find(([pattern]) => pattern.test(reason))?.[1] ?? "other";
+  return line(cause, socket, { reason: error.code ?? error.message });
+}
+
+/** The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate. */
+export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
+  const certificate = socket.getPeerCertificate(true);
+  if (certificate.raw === undefined) return line("no certificate sent", socket, { asked: anchors });
+  if (socket.authorized) return undefined;
+  const reason = String(socket.authorizationError);
+  const found = VERIFICATION_CAUSES[reason] ?? "other";
+  const hasIssuer = certificate.issuerCertificate !== undefined;
+  const cause = found === "intermediate missing" && hasIssuer ? "untrusted" : found;
+  return line(cause, socket, { reason, ...describeChain(certificate) });
+}
+
+function describeChain(leaf: ReturnType<TLSSocket["getPeerCertificate"]>) {
+  let depth = 0;
+  let top = leaf as import("node:tls").DetailedPeerCertificate;
+  while (top.issuerCertificate !== undefined && top.issuerCertificate !== top) {
+    top = top.issuerCertificate;
+    depth += 1;
+  }
+  return { depth, subject: nameText(leaf.subject), top: nameText(top.subject), topIssuer: nameText(top.issuer) };
+}
+
+/** Node's object of attributes, for reading only: identity is never taken from it. */
+function nameText(name: object | undefined): string {
+  return Object.entries(name ?? {})
+    .map(([type, value]) => `${type}=${value}`)
+    .join(", ");
+}
+
+function line(cause: HandshakeCause, socket: TLSSocket, details: Readonly<Record<string, unknown>>): LogLine {
+  return {
+    decision: "handshake",
+    cause,
+    remedy: REMEDIES[cause],
+    peer: socket.remoteAddress,
+    serverName: socket.servername,
+    tls: socket.getProtocol(),
+    cipher: socket.getCipher()?.name,
+    ...details,
+  };
+}
