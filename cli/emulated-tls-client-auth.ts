@@ -1,11 +1,12 @@
 // What Cloudflare would put into request.cf for a TLS connection: the local front's half of the platform.
 // Formats follow the platform's field reference; where that leaves a choice, the one that its examples print.
 
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { parseCertificate } from "../core/certificate.ts";
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../core/wire.ts";
+import { presentedBy } from "../origin/node/tls-peer.ts";
 
 /** OpenSSL's words for Node's codes, in the platform's spelling. */
 const FAILURES: Readonly<Record<string, string>> = {
@@ -63,19 +64,9 @@ export interface PeerCertificate {
  * not chain, so `trusted` (SHA-256 fingerprints of those CAs) is taken out again; a stray certificate is not seen.
  */
 export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<string>): PeerCertificate | undefined {
-  const detailed = socket.getPeerCertificate(true);
-  if (detailed.raw === undefined) return undefined;
-  const leaf = new X509Certificate(detailed.raw);
-  const intermediates: X509Certificate[] = [];
-  // The last certificate of the chain names itself as its issuer.
-  for (
-    let one = detailed;
-    one.issuerCertificate !== undefined && one.issuerCertificate !== one;
-    one = one.issuerCertificate
-  ) {
-    const issuer = new X509Certificate(one.issuerCertificate.raw);
-    if (!trusted.has(issuer.fingerprint256)) intermediates.push(issuer);
-  }
+  const [leaf, ...issuers] = presentedBy(socket);
+  if (leaf === undefined) return undefined;
+  const intermediates = issuers.filter(({ fingerprint256 }) => !trusted.has(fingerprint256));
   return { leaf, intermediates, authorizationError: socket.authorized ? "" : String(socket.authorizationError) };
 }
 

@@ -130,7 +130,7 @@ function readKeyId(token: string): string {
     segments.length === 3 &&
     segments.every((segment) => segment !== "" && Buffer.from(segment, "base64url").toString("base64url") === segment);
   if (!isCanonical) throw new Refusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
-  const header = parseJson(Buffer.from(segments[0] ?? "", "base64url").toString());
+  const header = parseJson(Buffer.from(segments[0] ?? "", "base64url"));
   if (header === undefined)
     throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON of ours" });
   const members = Object.keys(header).sort().join();
@@ -141,9 +141,12 @@ function readKeyId(token: string): string {
   return header["kid"];
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** JSON in the one spelling that we issue: no repeated member, no white space, no other escapes. */
-function parseJson(text: string): Record<string, unknown> | undefined {
+function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
+    const text = utf8.decode(bytes);
     const document: unknown = JSON.parse(text);
     const isSpelledSo = typeof document === "object" && document !== null && JSON.stringify(document) === text;
     return isSpelledSo ? (document as Record<string, unknown>) : undefined;
@@ -162,7 +165,7 @@ async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Arra
 }
 
 function parseClaims(payload: Uint8Array): AssertionClaims {
-  const document = parseJson(Buffer.from(payload).toString());
+  const document = parseJson(payload);
   if (document === undefined)
     throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON of ours" });
   const result = v.safeParse(ClaimsSchema, document);

@@ -75,7 +75,7 @@ export function readExtensions(extensions: readonly Extension[]): CertificateExt
     subjectKeyId: read(OID.subjectKeyIdentifier, (der) =>
       formatHex(new Uint8Array(AsnParser.fromASN(readDer(der), SubjectKeyIdentifier).buffer)),
     ),
-    unknownCritical: extensions
+    unknownCritical: Array.from(extensions)
       .filter(({ extnID, critical }) => critical && !UNDERSTOOD.has(extnID))
       .map(({ extnID }) => extnID),
   };

@@ -3,6 +3,7 @@
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
+import { presentedBy } from "./tls-peer.ts";
 
 export type HandshakeCause =
   | "no certificate sent"
@@ -72,31 +73,25 @@ export function diagnoseFailure(error: NodeJS.ErrnoException, socket: TLSSocket)
 
 /** The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate. */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
-  const certificate = socket.getPeerCertificate(true);
-  if (certificate.raw === undefined) return line("no certificate sent", socket, { asked: anchors });
+  const [leaf, ...issuers] = presentedBy(socket);
+  if (leaf === undefined) return line("no certificate sent", socket, { asked: anchors });
   if (socket.authorized) return undefined;
   const reason = String(socket.authorizationError);
   const found = VERIFICATION_CAUSES[reason] ?? "other";
-  const hasIssuer = certificate.issuerCertificate !== undefined;
-  const cause = found === "intermediate missing" && hasIssuer ? "untrusted" : found;
-  return line(cause, socket, { reason, ...describeChain(certificate) });
+  const cause = found === "intermediate missing" && issuers.length > 0 ? "untrusted" : found;
+  const top = issuers.at(-1) ?? leaf;
+  return line(cause, socket, {
+    reason,
+    depth: issuers.length,
+    subject: oneLine(leaf.subject),
+    top: oneLine(top.subject),
+    topIssuer: oneLine(top.issuer),
+  });
 }
 
-function describeChain(leaf: ReturnType<TLSSocket["getPeerCertificate"]>) {
-  let depth = 0;
-  let top = leaf as import("node:tls").DetailedPeerCertificate;
-  while (top.issuerCertificate !== undefined && top.issuerCertificate !== top) {
-    top = top.issuerCertificate;
-    depth += 1;
-  }
-  return { depth, subject: nameText(leaf.subject), top: nameText(top.subject), topIssuer: nameText(top.issuer) };
-}
-
-/** Node's object of attributes, for reading only: identity is never taken from it. */
-function nameText(name: object | undefined): string {
-  return Object.entries(name ?? {})
-    .map(([type, value]) => `${type}=${value}`)
-    .join(", ");
+/** Node's printed name, for reading only: identity is never taken from it. */
+function oneLine(name: string | undefined): string {
+  return (name ?? "").replaceAll("\n", ", ");
 }
 
 function line(cause: HandshakeCause, socket: TLSSocket, details: Readonly<Record<string, unknown>>): LogLine {

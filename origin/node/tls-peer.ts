@@ -1,14 +1,16 @@
 // A TLS socket of Node's to ClientCertificate: what the origin sees when it terminates mutual TLS itself.
 // The verdict is ours (core/trust.ts), on each request; OpenSSL's, made once in the handshake, may only object.
 
+import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { type DetailedPeerCertificate, TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import { type ClientCertificate, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 
 /**
  * Reads the certificate of the connection that carries a request; `environment` is what @hono/node-server hands on.
- * Does not look at OpenSSL's verdict. Intermediates that do not chain are not seen: Node leaves them out.
+ * Does not look at OpenSSL's verdict.
  * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_malformed`, `too_many_intermediates`
  */
 export function readTlsPeer(environment: unknown): ClientCertificate {
@@ -17,8 +19,7 @@ export function readTlsPeer(environment: unknown): ClientCertificate {
 
 /** The same from a socket. */
 export function readPeerCertificate(socket: TLSSocket): ClientCertificate {
-  const certificates = presentedBy(socket);
-  const [leaf, ...intermediates] = certificates.map(({ raw }) => raw.toString("base64"));
+  const [leaf, ...intermediates] = presentedBy(socket).map(({ raw }) => raw.toString("base64"));
   if (leaf === undefined) throw new Refusal("no_certificate");
   return parseClientCertificate({ leaf, intermediates, platform: undefined });
 }
@@ -38,11 +39,19 @@ function tlsSocketOf(environment: unknown): TLSSocket {
   return socket;
 }
 
-/** The leaf and its issuers; a self-issued certificate names itself as its issuer and ends the chain. */
-function presentedBy(socket: TLSSocket): DetailedPeerCertificate[] {
-  const chain: DetailedPeerCertificate[] = [];
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (next?.raw !== undefined && !chain.includes(next)) {
+/**
+ * The leaf and what was sent with it. Node's older getPeerCertificate() is not used at all: it makes objects of the
+ * keys, and a chain with a secp256k1 key crashes the process.
+ */
+export function presentedBy(socket: TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let next = socket.getPeerX509Certificate();
+  // One more than is accepted, so that a longer chain is refused and not cut; a self-issued certificate ends the walk.
+  while (
+    next !== undefined &&
+    chain.length <= MAX_INTERMEDIATES + 1 &&
+    chain.at(-1)?.fingerprint256 !== next.fingerprint256
+  ) {
     chain.push(next);
     next = next.issuerCertificate;
   }
