@@ -1,6 +1,5 @@
 // Which sender of the route a proven certificate is. The one place where a certificate turns into permission.
 
-import { formatDistinguishedName } from "./distinguished-name.ts";
 import type { Route, Sender } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
@@ -39,8 +38,8 @@ export function admit({ certificate, proofs }: ProvenCertificate, route: Route, 
 /** The facts of a certificate that a log line or a record may carry. */
 export function describeCertificate({ leaf }: ClientCertificate) {
   return {
-    subject: formatDistinguishedName(leaf.subject),
-    issuer: formatDistinguishedName(leaf.issuer),
+    subject: leaf.subjectText,
+    issuer: leaf.issuerText,
     serial: leaf.serial,
     sha256: leaf.sha256,
     spkiSha256: leaf.spkiSha256,

@@ -1,7 +1,7 @@
 // Delivery to signed assertion and back (JWS compact, RFC 7515; claims in ARCHITECTURE.md).
 // A valid assertion says what the edge saw. The origin still proves and admits the certificate by itself.
 
-import { type CryptoKey, compactVerify, SignJWT } from "jose";
+import { CompactSign, type CryptoKey, compactVerify } from "jose";
 import * as v from "valibot";
 import type { Delivery, RequestFacts } from "./delivery.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
@@ -78,7 +78,8 @@ export function issueAssertion(
     pol: delivery.policyDigest,
     txn: delivery.id,
   } satisfies AssertionClaims;
-  return new SignJWT(claims)
+  // Not SignJWT: it copies the claims and would set none of them.
+  return new CompactSign(encoder.encode(JSON.stringify(claims)))
     .setProtectedHeader({ alg: ASSERTION_ALGORITHM, kid: signer.kid, typ: ASSERTION_TYPE })
     .sign(signer.key);
 }
@@ -141,6 +142,7 @@ function readKeyId(token: string): string {
   return header["kid"];
 }
 
+const encoder = new TextEncoder();
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** JSON in the one spelling that we issue: no repeated member, no white space, no other escapes. */

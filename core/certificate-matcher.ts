@@ -18,8 +18,18 @@ type Check = readonly [member: string, holds: (certificate: Certificate, now: nu
  */
 export function compileCertificateMatcher(entry: CertificateMatcherDocument): CertificateMatcher {
   const checks: Check[] = [
-    ...nameChecks("subject", entry.subject, ({ subject }) => subject),
-    ...nameChecks("issuer", entry.issuer, ({ issuer }) => issuer),
+    ...nameChecks(
+      "subject",
+      entry.subject,
+      ({ subject }) => subject,
+      ({ subjectText }) => subjectText,
+    ),
+    ...nameChecks(
+      "issuer",
+      entry.issuer,
+      ({ issuer }) => issuer,
+      ({ issuerText }) => issuerText,
+    ),
     ...sanChecks(entry.san ?? {}),
   ];
   if (entry.sha256 !== undefined) {
@@ -46,11 +56,12 @@ function nameChecks(
   member: "subject" | "issuer",
   wanted: CertificateMatcherDocument["subject"],
   of: (certificate: Certificate) => DistinguishedName,
+  textOf: (certificate: Certificate) => string,
 ): Check[] {
   if (wanted === undefined) return [];
   if (typeof wanted === "string") {
     const text = formatDistinguishedName(parseNameMember(member, wanted));
-    return [[member, (certificate) => formatDistinguishedName(of(certificate)) === text]];
+    return [[member, (certificate) => textOf(certificate) === text]];
   }
   return Object.entries(wanted).map(([attribute, value]) => {
     const type = parseAttributeType(attribute);
@@ -88,13 +99,13 @@ function sanChecks(san: NonNullable<CertificateMatcherDocument["san"]>): Check[]
       if (wanted === undefined) throw new SyntaxError(`san.ip is no IP address: ${JSON.stringify(value)}`);
       return [
         `san.${kind}`,
-        ({ subjectAltNames }) => subjectAltNames.some((name) => name.kind === kind && textOf(name) === wanted),
+        ({ subjectAltNames }) => subjectAltNames.some((name) => name.kind === kind && sanText(name) === wanted),
       ];
     }),
   );
 }
 
-function textOf(name: GeneralName): string | undefined {
+function sanText(name: GeneralName): string | undefined {
   if (name.kind === "ip") return formatIpAddress(name.octets);
   return "value" in name ? name.value : undefined;
 }

@@ -5,10 +5,11 @@ import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { AsnParser } from "@peculiar/asn1-schema";
 import { Certificate as CertificateSchema } from "@peculiar/asn1-x509";
 import { type AsnType, GeneralizedTime, UTCTime } from "asn1js";
+import { isAcceptedKey } from "./algorithms.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type CertificateExtensions, readExtensions } from "./certificate-extensions.ts";
 import { childrenOf, contentOctets, formatHex, readDer } from "./der.ts";
-import { type DistinguishedName, nameKey, readName } from "./distinguished-name.ts";
+import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
 import { Refusal } from "./refusal.ts";
 import { CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
 
@@ -21,6 +22,9 @@ export interface Certificate extends CertificateExtensions {
   readonly spkiSha256: string;
   readonly subject: DistinguishedName;
   readonly issuer: DistinguishedName;
+  /** The two names in canonical RFC 4514. */
+  readonly subjectText: string;
+  readonly issuerText: string;
   /** The two names as keys for chaining (RFC 5280 §7.1). */
   readonly subjectKey: string;
   readonly issuerKey: string;
@@ -31,6 +35,8 @@ export interface Certificate extends CertificateExtensions {
   /** OID of the algorithm that signed this certificate. */
   readonly signatureAlgorithm: string;
   readonly publicKey: KeyObject;
+  /** Whether the key is of a kind and size that is accepted. */
+  readonly hasAcceptedKey: boolean;
   /** Whether `issuer`'s key signed this certificate. Nothing else about the issuer is looked at. */
   isSignedBy(issuer: Certificate): boolean;
 }
@@ -85,12 +91,15 @@ function readCertificate(base64: string): Certificate {
     sha256: sha256Hex(der),
     spkiSha256: sha256Hex(spki.valueBeforeDecodeView),
     ...names,
+    subjectText: formatDistinguishedName(names.subject),
+    issuerText: formatDistinguishedName(names.issuer),
     subjectKey: nameKey(names.subject),
     issuerKey: nameKey(names.issuer),
     serial: formatSerial(new Uint8Array(tbs.serialNumber)),
     ...readValidity(validity),
     signatureAlgorithm: signatureAlgorithm.algorithm,
     publicKey: x509.publicKey,
+    hasAcceptedKey: isAcceptedKey(x509.publicKey),
     ...readExtensions(tbs.extensions ?? []),
     isSignedBy({ publicKey }) {
       let verdict = signedBy.get(publicKey);

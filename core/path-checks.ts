@@ -1,42 +1,20 @@
 // The single checks of a certification path (RFC 5280 §6.1.3 and §6.1.4), each a small yes or a Refusal.
 
+import { isAcceptedSignature } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
-import { formatDistinguishedName } from "./distinguished-name.ts";
 import type { GeneralName } from "./general-name.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { DenyList } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
-import { MIN_RSA_BITS } from "./wire.ts";
-
-/** RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. PSS is left out: its hash sits in parameters that default to SHA-1. */
-const ACCEPTED_SIGNATURES: ReadonlySet<string> = new Set([
-  "1.2.840.113549.1.1.11",
-  "1.2.840.113549.1.1.12",
-  "1.2.840.113549.1.1.13",
-  "1.2.840.10045.4.3.2",
-  "1.2.840.10045.4.3.3",
-  "1.2.840.10045.4.3.4",
-  "1.3.101.112",
-]);
-const ACCEPTED_CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
 
 /** Both ends of the validity are included (RFC 5280 §4.1.2.5). */
 export function isInDate(certificate: Certificate, now: number): boolean {
   return certificate.notBefore <= now && now <= certificate.notAfter;
 }
 
-export function hasAcceptedAlgorithms(certificate: Certificate): boolean {
-  return ACCEPTED_SIGNATURES.has(certificate.signatureAlgorithm) && hasAcceptedKey(certificate);
-}
-
-export function hasAcceptedKey({ publicKey }: Certificate): boolean {
-  const details = publicKey.asymmetricKeyDetails;
-  if (publicKey.asymmetricKeyType === "rsa") {
-    return (details?.modulusLength ?? 0) >= MIN_RSA_BITS && (details?.publicExponent ?? 0n) >= 3n;
-  }
-  if (publicKey.asymmetricKeyType === "ec") return ACCEPTED_CURVES.has(details?.namedCurve ?? "");
-  return publicKey.asymmetricKeyType === "ed25519";
+export function hasAcceptedAlgorithms({ signatureAlgorithm, hasAcceptedKey }: Certificate): boolean {
+  return isAcceptedSignature(signatureAlgorithm) && hasAcceptedKey;
 }
 
 /** Whether the names chain; key identifiers, where both certificates have them, must not contradict (RFC 5280 §4.2.1.1). */
@@ -55,7 +33,7 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
  * @throws Refusal
  */
 export function checkIssuer(issuer: Certificate, below: readonly Certificate[], deny: DenyList, now: number): void {
-  const at = { authority: formatDistinguishedName(issuer.subject), depth: below.length };
+  const at = { authority: issuer.subjectText, depth: below.length };
   if (!issuer.isCa) throw new Refusal("issuer_not_ca", at);
   if (issuer.unknownCritical.length > 0) {
     throw new Refusal("unknown_critical_extension", { ...at, extensions: issuer.unknownCritical });
@@ -63,7 +41,7 @@ export function checkIssuer(issuer: Certificate, below: readonly Certificate[], 
   if (issuer.keyUsage?.keyCertSign === false) throw new Refusal("wrong_key_usage", at);
   if (issuer.extendedKeyUsage?.includes(CLIENT_AUTH) === false) throw new Refusal("wrong_extended_key_usage", at);
   if (!isInDate(issuer, now)) throw new Refusal("issuer_not_in_date", { ...at, notAfter: issuer.notAfter });
-  if (!hasAcceptedKey(issuer)) throw new Refusal("algorithm_not_accepted", at);
+  if (!issuer.hasAcceptedKey) throw new Refusal("algorithm_not_accepted", at);
   if (deny.holds(issuer)) throw new Refusal("certificate_denied", at);
   const intermediates = below.slice(1).filter((certificate) => !isSelfIssued(certificate));
   if (intermediates.length > (issuer.pathLength ?? Number.POSITIVE_INFINITY)) {

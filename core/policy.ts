@@ -6,8 +6,7 @@ import * as v from "valibot";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { type CertificateMatcher, compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
 import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
-import { formatDistinguishedName, nameKey, parseDistinguishedName } from "./distinguished-name.ts";
-import { hasAcceptedKey } from "./path-checks.ts";
+import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
 import { Refusal } from "./refusal.ts";
 import { isForwardableHeader } from "./request-headers.ts";
@@ -201,11 +200,11 @@ function compileAnchor(name: string, pem: string): Anchor {
   const base64 = PEM.exec(pem)?.[1]?.replace(/\s+/g, "");
   if (base64 === undefined) throw new SyntaxError("not exactly one certificate in PEM");
   const certificate = parseCertificate(base64);
-  const subject = formatDistinguishedName(certificate.subject);
+  const subject = certificate.subjectText;
   if (!certificate.isCa) throw new SyntaxError(`${subject} is not a CA certificate`);
   if (certificate.keyUsage?.keyCertSign === false) throw new SyntaxError(`${subject} may not sign certificates`);
   if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
-  if (!hasAcceptedKey(certificate)) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
+  if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
   return { name, certificate };
 }
 

@@ -1,0 +1,29 @@
+// Which keys and signature algorithms are accepted, for client certificates, CAs and revocation lists alike.
+
+import type { KeyObject } from "node:crypto";
+import { MIN_RSA_BITS } from "./wire.ts";
+
+/** RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. PSS is left out: its hash sits in parameters that default to SHA-1. */
+const ACCEPTED_SIGNATURES: ReadonlySet<string> = new Set([
+  "1.2.840.113549.1.1.11",
+  "1.2.840.113549.1.1.12",
+  "1.2.840.113549.1.1.13",
+  "1.2.840.10045.4.3.2",
+  "1.2.840.10045.4.3.3",
+  "1.2.840.10045.4.3.4",
+  "1.3.101.112",
+]);
+const ACCEPTED_CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
+/** By the algorithm's OID. */
+export function isAcceptedSignature(oid: string): boolean {
+  return ACCEPTED_SIGNATURES.has(oid);
+}
+
+export function isAcceptedKey({ asymmetricKeyType, asymmetricKeyDetails: details }: KeyObject): boolean {
+  if (asymmetricKeyType === "rsa") {
+    return (details?.modulusLength ?? 0) >= MIN_RSA_BITS && (details?.publicExponent ?? 0n) >= 3n;
+  }
+  if (asymmetricKeyType === "ec") return ACCEPTED_CURVES.has(details?.namedCurve ?? "");
+  return asymmetricKeyType === "ed25519";
+}
