@@ -1,6 +1,6 @@
 // Delivery: one event of one admitted sender, bound to its bytes. What handlers get, and what the assertion signs.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type AdmittedSender, describeCertificate } from "./admit.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
 
@@ -77,5 +77,5 @@ export function bindDelivery(
 
 /** The RFC 9530 field value over exactly these bytes. */
 export function formatContentDigest(body: Uint8Array): string {
-  return `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
+  return `sha-256=:${hash("sha256", body, "base64")}:`;
 }

@@ -42,8 +42,12 @@ export function selectForwardedHeaders(
   headers: Headers,
   routeHeaders: readonly string[],
 ): [name: string, value: string][] {
-  return [...new Set([...FORWARDED_HEADERS, ...routeHeaders])].flatMap((name) => {
-    const value = headers.get(name);
-    return value === null ? [] : [[name, value] satisfies [string, string]];
-  });
+  const selected = new Map<string, string>();
+  for (const names of [FORWARDED_HEADERS, routeHeaders]) {
+    for (const name of names) {
+      const value = headers.get(name);
+      if (value !== null) selected.set(name, value);
+    }
+  }
+  return [...selected];
 }

@@ -59,14 +59,15 @@ function refusePlatformError({ status }: Response): void {
   });
 }
 
-function formatHeaders(delivery: Delivery, certificate: ClientCertificate, assertion: string): Headers {
-  const headers = new Headers(delivery.headers.map(([name, value]) => [name, value]));
-  headers.set(ASSERTION_HEADER, assertion);
-  headers.set(CLIENT_CERT_HEADER, formatClientCertField(certificate.leaf));
+/** The selected names are lower case and none of ours, so no name is there twice. */
+function formatHeaders(delivery: Delivery, certificate: ClientCertificate, assertion: string): Record<string, string> {
+  const headers: Record<string, string> = Object.fromEntries(delivery.headers);
+  headers[ASSERTION_HEADER] = assertion;
+  headers[CLIENT_CERT_HEADER] = formatClientCertField(certificate.leaf);
   if (certificate.intermediates.length > 0) {
-    headers.set(CLIENT_CERT_CHAIN_HEADER, formatClientCertChainField(certificate.intermediates));
+    headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(certificate.intermediates);
   }
-  headers.set(CONTENT_DIGEST_HEADER, delivery.contentDigest);
+  headers[CONTENT_DIGEST_HEADER] = delivery.contentDigest;
   return headers;
 }
 
@@ -94,11 +95,10 @@ async function relay(response: Response): Promise<Response> {
     }
     body = text;
   }
-  const headers = new Headers({ "cache-control": "no-store" });
-  for (const name of ["content-type", "retry-after"]) {
-    const value = response.headers.get(name);
-    if (value !== null) headers.set(name, value);
-  }
+  const headers: Record<string, string> = { "cache-control": "no-store" };
+  if (type !== null) headers["content-type"] = type;
+  const retryAfter = response.headers.get("retry-after");
+  if (retryAfter !== null) headers["retry-after"] = retryAfter;
   return new Response(body, { status: response.status, headers });
 }
 

@@ -1,0 +1,50 @@
+// Requests as the edge forwards them, each with an assertion of its own, signed ahead of the round that sends it.
+
+import { randomBytes, randomUUID } from "node:crypto";
+import { admit } from "../core/admit.ts";
+import { issueAssertion } from "../core/assertion.ts";
+import { bindDelivery } from "../core/delivery.ts";
+import { importSigningKeys } from "../core/keys.ts";
+import { compilePolicy, selectRoute } from "../core/policy.ts";
+import {
+  formatClientCertChainField,
+  formatClientCertField,
+  parseClientCertificate,
+} from "../core/presented-certificate.ts";
+import { verifyTrust } from "../core/trust.ts";
+import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
+import type { LoadedEvent } from "./load.ts";
+
+/** Returns what makes so many events, good for a minute. */
+export async function prepareAssertedEvents({ policy, signingKey, leaf, intermediate, headers, body }: Fixture) {
+  const compiled = compilePolicy(policy);
+  const route = selectRoute(compiled, PATH, "POST");
+  const keys = await importSigningKeys({ keys: [signingKey] });
+  const certificate = parseClientCertificate({ leaf, intermediates: [intermediate], platform: undefined });
+
+  const makeEvent = async (): Promise<LoadedEvent> => {
+    const now = Math.floor(Date.now() / 1000);
+    const admitted = admit(verifyTrust(certificate, route.senders, compiled.deny, now), route, now);
+    const delivery = bindDelivery(admitted, {
+      id: randomUUID(),
+      request: { method: "POST", target: PATH, contentType: headers["content-type"] ?? "" },
+      headers: Object.entries(headers),
+      body: new Uint8Array(body),
+      policyDigest: compiled.digest,
+    });
+    const jti = randomBytes(16).toString("base64url");
+    return {
+      path: PATH,
+      headers: {
+        ...headers,
+        [ASSERTION_HEADER]: await issueAssertion(delivery, keys, { issuer: ISSUER, audience: AUDIENCE, jti, now }),
+        [CLIENT_CERT_HEADER]: formatClientCertField(certificate.leaf),
+        [CLIENT_CERT_CHAIN_HEADER]: formatClientCertChainField(certificate.intermediates),
+        [CONTENT_DIGEST_HEADER]: delivery.contentDigest,
+      },
+      body,
+    };
+  };
+  return (count: number): Promise<LoadedEvent[]> => Promise.all(Array.from({ length: count }, makeEvent));
+}

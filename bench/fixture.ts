@@ -1,0 +1,108 @@
+// What both benches send: a 2 KiB event of a sender with an RSA certificate, one intermediate, and a policy that admits it.
+
+import { X509Certificate } from "node:crypto";
+import { type Identity, issueCertificate } from "../cli/authority.ts";
+import { emulateTlsClientAuth, type TlsClientAuth } from "../cli/emulated-tls-client-auth.ts";
+import { generateSigningKey, type PrivateJwk } from "../core/keys.ts";
+
+export const HOST = "hooks.example.com";
+export const ISSUER = `https://${HOST}`;
+export const AUDIENCE = "https://origin.example.com";
+export const PATH = "/hooks/orders";
+
+/** Public CAs give webhook senders RSA certificates with 2048 bits. */
+const RSA = {
+  name: "RSASSA-PKCS1-v1_5",
+  hash: "SHA-256",
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+};
+
+export interface Fixture {
+  readonly policy: object;
+  readonly signingKey: PrivateJwk;
+  /** As base64 DER. */
+  readonly leaf: string;
+  readonly intermediate: string;
+  readonly tlsClientAuth: TlsClientAuth;
+  readonly body: Buffer;
+  /** The sender's own headers. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export async function makeFixture(): Promise<Fixture> {
+  const [root, intermediate, leaf] = await issueChain();
+  const body = makeBody(2048);
+  return {
+    policy: makePolicy(root.pem),
+    signingKey: await generateSigningKey(Math.floor(Date.now() / 1000)),
+    leaf: leaf.base64,
+    intermediate: intermediate.base64,
+    tlsClientAuth: emulateTlsClientAuth({
+      leaf: new X509Certificate(leaf.pem),
+      intermediates: [new X509Certificate(intermediate.pem)],
+      authorizationError: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+    }),
+    body,
+    headers: {
+      host: HOST,
+      accept: "*/*",
+      "content-type": "application/json",
+      "user-agent": "Example-Webhooks/1.0",
+      "x-example-signature": `v1=${"5c".repeat(32)}`,
+    },
+  };
+}
+
+async function issueChain(): Promise<[root: Identity, intermediate: Identity, leaf: Identity]> {
+  const root = await issueCertificate({
+    subject: [{ C: ["US"] }, { O: ["Example Trust Inc"] }, { CN: ["Example Global Root"] }],
+    ca: {},
+    keyAlgorithm: RSA,
+  });
+  const intermediate = await issueCertificate(
+    {
+      subject: [{ C: ["US"] }, { O: ["Example Trust Inc"] }, { CN: ["Example TLS RSA SHA256 2026 CA1"] }],
+      ca: { pathLength: 0 },
+      keyAlgorithm: RSA,
+    },
+    root,
+  );
+  const leaf = await issueCertificate(
+    {
+      subject: [
+        { C: ["US"] }, { ST: ["California"] }, { L: ["San Francisco"] }, { O: ["Example, Inc."] }, { CN: ["webhooks.example.net"] },
+      ], // biome-ignore format: one name
+      subjectAltNames: [{ type: "dns", value: "webhooks.example.net" }],
+      keyAlgorithm: RSA,
+    },
+    intermediate,
+  );
+  return [root, intermediate, leaf];
+}
+
+function makePolicy(anchor: string): object {
+  const subject = { CN: "webhooks.example.net", O: "Example, Inc." };
+  return {
+    anchors: { "example-global-root": anchor },
+    senders: {
+      example: {
+        certificates: [{ subject, issuer: { O: "Example Trust Inc" } }],
+        trust: { anchors: ["example-global-root"] },
+      },
+    },
+    routes: { [PATH]: { senders: ["example"], methods: ["POST"], headers: ["X-Example-Signature"] } },
+  };
+}
+
+/** A JSON object of exactly so many bytes. */
+function makeBody(bytes: number): Buffer {
+  const event = {
+    id: "evt_0001",
+    type: "order.paid",
+    lines: Array.from({ length: 30 }, (_, sku) => ({ sku, quantity: 2 })),
+    note: "",
+  };
+  const missing = bytes - JSON.stringify(event).length;
+  return Buffer.from(JSON.stringify({ ...event, note: "x".repeat(missing) }));
+}

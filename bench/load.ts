@@ -1,0 +1,52 @@
+// The load generator: a fixed number of keep-alive connections, each with one request at a time.
+
+import { Agent, type IncomingMessage, request } from "node:http";
+
+/** One request. `headers` are sent as they are, with the content length. */
+export interface LoadedEvent {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+const CONNECTIONS = 16;
+const ACCEPTED = 202;
+
+/** Sends every event once. @throws Error at the first answer that is not 202 */
+export async function sendAll(url: string, events: readonly LoadedEvent[]): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  const { hostname, port } = new URL(url);
+  let next = 0;
+  const sendInTurn = async () => {
+    for (let event = events[next++]; event !== undefined; event = events[next++]) {
+      await send(agent, hostname, port, event);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: CONNECTIONS }, sendInTurn));
+  } finally {
+    agent.destroy();
+  }
+}
+
+function send(agent: Agent, hostname: string, port: string, { path, headers, body }: LoadedEvent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onResponse = (response: IncomingMessage) => {
+      if (response.statusCode === ACCEPTED) {
+        response.resume().once("end", resolve).once("error", reject);
+        return;
+      }
+      readText(response).then((text) => reject(new Error(`${path}: ${response.statusCode} ${text}`)), reject);
+    };
+    request(
+      { agent, hostname, port, path, method: "POST", headers: { ...headers, "content-length": body.byteLength } },
+      onResponse,
+    )
+      .once("error", reject)
+      .end(body);
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  return Buffer.concat(await response.toArray()).toString();
+}

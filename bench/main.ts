@@ -1,0 +1,35 @@
+// npm run bench -- [edge|origin] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+
+import { parseArgs } from "node:util";
+import { benchEdge } from "./edge.ts";
+import { benchOrigin } from "./origin.ts";
+import { formatReport, type Report, type Volume } from "./report.ts";
+
+const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report>>> = { edge: benchEdge, origin: benchOrigin };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "20" },
+    events: { type: "string", default: "2500" },
+    json: { type: "boolean", default: false },
+  },
+});
+const volume: Volume = { rounds: Number(values.rounds), eventsPerRound: Number(values.events) };
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0 || !(volume.rounds >= 1) || !(volume.eventsPerRound >= 1)) {
+  console.error(`usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--rounds N] [--events N] [--json]`);
+  process.exit(2);
+}
+
+const reports: Report[] = [];
+for (const name of names) {
+  const report = await BENCHES[name]?.(volume);
+  if (report === undefined) continue;
+  reports.push(report);
+  if (!values.json) console.log(formatReport(report));
+}
+if (values.json) console.log(JSON.stringify({ node: process.version, reports }, null, 2));
+// The servers under test end with this process.
+process.exit(0);

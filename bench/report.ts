@@ -1,0 +1,125 @@
+// Rounds of one bench to figures: medians, ratios taken round by round, and the table that shows them.
+
+/** How much to measure. */
+export interface Volume {
+  readonly rounds: number;
+  readonly eventsPerRound: number;
+}
+
+/** One round of one subject. */
+export interface Sample {
+  readonly cpuMicroseconds: number;
+  readonly eventsPerSecond: number;
+}
+
+export interface Target {
+  /** The subject that the first subject is held against. */
+  readonly against: string;
+  readonly ratio: number;
+}
+
+export interface Figures {
+  readonly subject: string;
+  /** CPU time of the server process per event, user and system, all threads: the median over the rounds. */
+  readonly cpuMicroseconds: number;
+  /** The middle half of the rounds (interquartile range), as a share of the median. */
+  readonly spread: number;
+  /** Wall clock, with the load generator and the origin on the same cores: for information. */
+  readonly eventsPerSecond: number;
+  /** CPU per event over that of each subject compared with, the median of the ratios within one round. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+export interface Report {
+  readonly bench: string;
+  readonly rounds: number;
+  readonly eventsPerRound: number;
+  readonly figures: readonly Figures[];
+  readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
+}
+
+/** Makes the report; targets are those of the first subject. */
+export function summarize(
+  bench: string,
+  volume: Volume,
+  samples: ReadonlyMap<string, readonly Sample[]>,
+  targets: readonly Target[],
+): Report {
+  const figures = [...samples].map(([subject, own]) => ({
+    subject,
+    ...figuresOf(own),
+    ratios: Object.fromEntries(targets.map(({ against }) => [against, medianRatio(own, samples.get(against) ?? [])])),
+  }));
+  const ratios = figures[0]?.ratios ?? {};
+  return {
+    bench,
+    ...volume,
+    figures,
+    targets: targets.map((target) => {
+      const measured = ratios[target.against] ?? Number.NaN;
+      return { ...target, measured, met: measured <= target.ratio };
+    }),
+  };
+}
+
+function figuresOf(samples: readonly Sample[]) {
+  const cpu = samples.map(({ cpuMicroseconds }) => cpuMicroseconds);
+  const middle = median(cpu);
+  return {
+    cpuMicroseconds: middle,
+    spread: (quantile(cpu, 0.75) - quantile(cpu, 0.25)) / middle,
+    eventsPerSecond: median(samples.map(({ eventsPerSecond }) => eventsPerSecond)),
+  };
+}
+
+/** Rounds are compared with their own neighbours, so that a slow minute of the machine falls on both. */
+function medianRatio(own: readonly Sample[], others: readonly Sample[]): number {
+  return median(
+    own.map(({ cpuMicroseconds }, round) => cpuMicroseconds / (others[round]?.cpuMicroseconds ?? Number.NaN)),
+  );
+}
+
+function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Between two values where it falls between two. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const position = (sorted.length - 1) * share;
+  const lower = sorted[Math.floor(position)] ?? Number.NaN;
+  const upper = sorted[Math.ceil(position)] ?? Number.NaN;
+  return lower + (upper - lower) * (position % 1);
+}
+
+/** The report as a table, with the targets below it. */
+export function formatReport({ bench, rounds, eventsPerRound, figures, targets }: Report): string {
+  const against = targets.map((target) => target.against);
+  const header = ["", "CPU µs/event", "spread", ...against.map((name) => `÷ ${name}`), "events/s"];
+  const rows = figures.map(({ subject, cpuMicroseconds, spread, ratios, eventsPerSecond }) => [
+    subject,
+    cpuMicroseconds.toFixed(1),
+    `${(spread * 100).toFixed(0)} %`,
+    ...against.map((name) => ratios[name]?.toFixed(2) ?? ""),
+    eventsPerSecond.toFixed(0),
+  ]);
+  const verdicts = targets.map(
+    ({ against, ratio, measured, met }) =>
+      `target: at most ${ratio.toFixed(2)} × ${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
+  );
+  return [
+    `${bench}: ${rounds} rounds of ${eventsPerRound} events`,
+    ...alignColumns([header, ...rows]),
+    ...verdicts,
+    "",
+  ].join("\n");
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  "),
+  );
+}

@@ -1,0 +1,53 @@
+// Runs the subjects in turn, round after round, and reads what each server's process spent.
+
+import { type LoadedEvent, sendAll } from "./load.ts";
+import { readCpuMicroseconds } from "./processes.ts";
+import type { Sample, Volume } from "./report.ts";
+
+/** One server under test. */
+export interface Subject {
+  readonly name: string;
+  readonly pid: number;
+  readonly url: string;
+  /** The share of a round's events that it gets: less than 1 for a slow one. Default 1. */
+  readonly share?: number;
+}
+
+/** Enough events for the optimising compilers to be through with the code. */
+const WARM_UP_ROUNDS = 4;
+const SETTLE_MILLISECONDS = 50;
+
+/**
+ * Measures every subject in every round, each round starting with another one.
+ * `makeEvents` is called once a round; each subject gets the same events, each once.
+ */
+export async function measureRounds(
+  subjects: readonly Subject[],
+  { rounds, eventsPerRound }: Volume,
+  makeEvents: (count: number) => readonly LoadedEvent[] | Promise<readonly LoadedEvent[]>,
+): Promise<Map<string, Sample[]>> {
+  const samples = new Map<string, Sample[]>(subjects.map(({ name }) => [name, []]));
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    const events = await makeEvents(eventsPerRound);
+    for (const index of subjects.keys()) {
+      const subject = subjects[(index + round + WARM_UP_ROUNDS) % subjects.length] as Subject;
+      const sample = await measure(subject, events.slice(0, Math.ceil(events.length * (subject.share ?? 1))));
+      if (round >= 0) samples.get(subject.name)?.push(sample);
+      process.stderr.write(round < 0 ? "" : ".");
+    }
+  }
+  process.stderr.write("\n");
+  return samples;
+}
+
+async function measure({ pid, url }: Subject, events: readonly LoadedEvent[]): Promise<Sample> {
+  const cpu = readCpuMicroseconds(pid);
+  const start = performance.now();
+  await sendAll(url, events);
+  const seconds = (performance.now() - start) / 1000;
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
+  return {
+    cpuMicroseconds: (readCpuMicroseconds(pid) - cpu) / events.length,
+    eventsPerSecond: events.length / seconds,
+  };
+}

@@ -1,0 +1,36 @@
+// Our middleware on our Node server. `log` prints every line; `inbox` stores events in SQLite instead of remembering ids.
+
+import { Hono } from "hono";
+import { formatLogLine } from "../../core/decision.ts";
+import { compilePolicy } from "../../core/policy.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { type AcceptDelivery, authenticate } from "../../origin/authenticate.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { serve } from "../../origin/node/server.ts";
+import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { announce } from "./announce.ts";
+import type { OriginSettings } from "./settings.ts";
+
+const { policy, jwks, issuer, audience, log, inbox } = JSON.parse(process.argv[2] ?? "") as OriginSettings;
+
+const app = new Hono();
+const guard = authenticate({
+  policy: compilePolicy(policy),
+  findKey: await pinnedKeys(jwks),
+  issuer,
+  audience,
+  accept: inbox === undefined ? acceptInMemory() : openSqliteInbox(inbox).accept,
+  log: log ? (line) => console.log(formatLogLine(line)) : () => {},
+});
+app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
+const { url } = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: () => undefined });
+announce(url);
+
+/** The least that a replay check is. */
+function acceptInMemory(): AcceptDelivery {
+  const seen = new Set<string>();
+  return (_, { jti }) => {
+    if (seen.has(jti)) throw new Refusal("replayed", { jti });
+    seen.add(jti);
+  };
+}
