@@ -29,15 +29,16 @@ export async function forward(
   edge: Edge,
 ): Promise<Response> {
   const { method, target } = delivery.request;
+  const isBodiless = method === "GET" || method === "HEAD";
   const response = await send(`${edge.originUrl}${target}`, {
     method,
     headers: formatHeaders(delivery, certificate, assertion),
-    body: method === "GET" || method === "HEAD" ? null : delivery.body,
     // A followed redirect would carry the assertion to whatever host it names.
     redirect: "manual",
-    cache: "no-store",
     // Over the whole answer: a sender that waits longer than this has gone.
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
+    // The platform's cache keeps answers to GET alone; an answer here belongs to one event.
+    ...(isBodiless ? { cache: "no-store" } : { body: delivery.body }),
   });
   refusePlatformError(response);
   if (response.status < 200 || response.status > 599)
