@@ -25,6 +25,10 @@ export interface Fixture {
   readonly leaf: string;
   readonly intermediate: string;
   readonly tlsClientAuth: TlsClientAuth;
+  /** The sender's certificate with its intermediate, its key, and the root, in PEM. */
+  readonly clientPem: string;
+  readonly clientKeyPem: string;
+  readonly rootPem: string;
   readonly body: Buffer;
   /** The sender's own headers. */
   readonly headers: Readonly<Record<string, string>>;
@@ -43,6 +47,9 @@ export async function makeFixture(): Promise<Fixture> {
       intermediates: [new X509Certificate(intermediate.pem)],
       authorizationError: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
     }),
+    clientPem: `${leaf.pem}\n${intermediate.pem}\n`,
+    clientKeyPem: leaf.keyPem,
+    rootPem: root.pem,
     body,
     headers: {
       host: HOST,

@@ -1,6 +1,16 @@
 // The load generator: a fixed number of keep-alive connections, each with one request at a time.
 
 import { Agent, type IncomingMessage, request } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+
+/** A client with a certificate; all in PEM. */
+export interface TlsClient {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+  /** Otherwise every event makes a connection and a full handshake. */
+  readonly isKeptAlive: boolean;
+}
 
 /** One request. `headers` are sent as they are, with the content length. */
 export interface LoadedEvent {
@@ -13,8 +23,11 @@ const CONNECTIONS = 16;
 const ACCEPTED = 202;
 
 /** Sends every event once. @throws Error at the first answer that is not 202 */
-export async function sendAll(url: string, events: readonly LoadedEvent[]): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+export async function sendAll(url: string, events: readonly LoadedEvent[], tls?: TlsClient): Promise<void> {
+  const agent =
+    tls === undefined
+      ? new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+      : new TlsAgent({ ...tls, keepAlive: tls.isKeptAlive, maxSockets: CONNECTIONS, maxCachedSessions: 0 });
   const { hostname, port } = new URL(url);
   let next = 0;
   const sendInTurn = async () => {
@@ -29,7 +42,12 @@ export async function sendAll(url: string, events: readonly LoadedEvent[]): Prom
   }
 }
 
-function send(agent: Agent, hostname: string, port: string, { path, headers, body }: LoadedEvent): Promise<void> {
+function send(
+  agent: Agent | TlsAgent,
+  hostname: string,
+  port: string,
+  { path, headers, body }: LoadedEvent,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       if (response.statusCode === ACCEPTED) {
@@ -38,7 +56,8 @@ function send(agent: Agent, hostname: string, port: string, { path, headers, bod
       }
       readText(response).then((text) => reject(new Error(`${path}: ${response.statusCode} ${text}`)), reject);
     };
-    request(
+    const start = agent instanceof TlsAgent ? tlsRequest : request;
+    start(
       { agent, hostname, port, path, method: "POST", headers: { ...headers, "content-length": body.byteLength } },
       onResponse,
     )

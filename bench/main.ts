@@ -1,11 +1,16 @@
-// npm run bench -- [edge|origin] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|listener] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
 import { benchEdge } from "./edge.ts";
+import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
 
-const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report>>> = { edge: benchEdge, origin: benchOrigin };
+const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Report[]>>> = {
+  edge: benchEdge,
+  origin: benchOrigin,
+  listener: benchListener,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,10 +30,10 @@ if (unknown.length > 0 || !(volume.rounds >= 1) || !(volume.eventsPerRound >= 1)
 
 const reports: Report[] = [];
 for (const name of names) {
-  const report = await BENCHES[name]?.(volume);
-  if (report === undefined) continue;
-  reports.push(report);
-  if (!values.json) console.log(formatReport(report));
+  for (const report of [(await BENCHES[name]?.(volume)) ?? []].flat()) {
+    reports.push(report);
+    if (!values.json) console.log(formatReport(report));
+  }
 }
 if (values.json) console.log(JSON.stringify({ node: process.version, reports }, null, 2));
 // The servers under test end with this process.

@@ -1,7 +1,8 @@
 // Processes and folders of one run. Whatever way the run ends, they end with it.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -68,10 +69,61 @@ function untilReady(
 /** Linux counts in hundredths of a second for every architecture (USER_HZ). */
 const MICROSECONDS_PER_TICK = 10_000;
 
-/** User and system time of a process so far, all its threads. */
-export function readCpuMicroseconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The second field is the command in parentheses and may hold spaces; utime and stime are the 14th and 15th.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK;
+/** User and system time so far of processes and all that they started, all threads. */
+export function readCpuMicroseconds(pids: readonly number[]): number {
+  const stats = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap(readStat);
+  const members = new Set(pids);
+  // A parent may be listed after its child: add until nobody is new.
+  for (let size = 0; size < members.size; ) {
+    size = members.size;
+    for (const { pid, parent } of stats) if (members.has(parent)) members.add(pid);
+  }
+  return stats.filter(({ pid }) => members.has(pid)).reduce((sum, { ticks }) => sum + ticks * MICROSECONDS_PER_TICK, 0);
+}
+
+function readStat(name: string): { pid: number; parent: number; ticks: number }[] {
+  try {
+    const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+    // The second field is the command in parentheses and may hold spaces; ppid is the 4th, utime and stime the 14th and 15th.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
+  } catch {
+    // It ended meanwhile.
+    return [];
+  }
+}
+
+/** Starts a program that listens on a port given to it, and waits until it does. */
+export async function startProgram(program: string, args: readonly string[], port: number): Promise<number> {
+  const child = watch(spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] }));
+  const ended = new Promise<never>((_, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`${program} ended with ${code} before it listened`)));
+  });
+  ended.catch(() => undefined);
+  await Promise.race([ended, untilListening(port)]);
+  return child.pid as number;
+}
+
+async function untilListening(port: number): Promise<void> {
+  for (;;) {
+    const isListening = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => resolve(true)).on("error", () => resolve(false));
+      socket.unref().once("connect", () => socket.destroy());
+    });
+    if (isListening) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A port that is free now, for programs that cannot choose one themselves. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }

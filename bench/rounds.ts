@@ -1,6 +1,6 @@
 // Runs the subjects in turn, round after round, and reads what each server's process spent.
 
-import { type LoadedEvent, sendAll } from "./load.ts";
+import { type LoadedEvent, sendAll, type TlsClient } from "./load.ts";
 import { readCpuMicroseconds } from "./processes.ts";
 import type { Sample, Volume } from "./report.ts";
 
@@ -8,7 +8,11 @@ import type { Sample, Volume } from "./report.ts";
 export interface Subject {
   readonly name: string;
   readonly pid: number;
+  /** Another process that works for it: the app behind a proxy. */
+  readonly helperPid?: number;
   readonly url: string;
+  /** For an https URL: how to connect. */
+  readonly tls?: TlsClient;
   /** The share of a round's events that it gets: less than 1 for a slow one. Default 1. */
   readonly share?: number;
 }
@@ -40,14 +44,15 @@ export async function measureRounds(
   return samples;
 }
 
-async function measure({ pid, url }: Subject, events: readonly LoadedEvent[]): Promise<Sample> {
-  const cpu = readCpuMicroseconds(pid);
+async function measure({ pid, helperPid, url, tls }: Subject, events: readonly LoadedEvent[]): Promise<Sample> {
+  const pids = helperPid === undefined ? [pid] : [pid, helperPid];
+  const cpu = readCpuMicroseconds(pids);
   const start = performance.now();
-  await sendAll(url, events);
+  await sendAll(url, events, tls);
   const seconds = (performance.now() - start) / 1000;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
   return {
-    cpuMicroseconds: (readCpuMicroseconds(pid) - cpu) / events.length,
+    cpuMicroseconds: (readCpuMicroseconds(pids) - cpu) / events.length,
     eventsPerSecond: events.length / seconds,
   };
 }

@@ -17,11 +17,18 @@ export function readTlsPeer(environment: unknown): ClientCertificate {
   return readPeerCertificate(tlsSocketOf(environment));
 }
 
+/** Of a connection, the certificate cannot change: renegotiation is off. What is decided about it is decided anew each time. */
+const certificates = new WeakMap<TLSSocket, ClientCertificate>();
+
 /** The same from a socket. */
 export function readPeerCertificate(socket: TLSSocket): ClientCertificate {
+  const known = certificates.get(socket);
+  if (known !== undefined) return known;
   const [leaf, ...intermediates] = presentedBy(socket).map(({ raw }) => raw.toString("base64"));
   if (leaf === undefined) throw new Refusal("no_certificate");
-  return parseClientCertificate({ leaf, intermediates, platform: undefined });
+  const certificate = parseClientCertificate({ leaf, intermediates, platform: undefined });
+  certificates.set(socket, certificate);
+  return certificate;
 }
 
 /**

@@ -1,0 +1,176 @@
+// Origin-only mode next to nginx and Apache in front of the same app: TLS, client certificate, one allowed name, proxy.
+// The proxies do what their guides show: verify to a CA, compare the CN. Ours validates the path itself on each request.
+
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { issueCertificate, SERVER_AUTH } from "../cli/authority.ts";
+import { type Fixture, makeFixture, PATH } from "./fixture.ts";
+import type { LoadedEvent, TlsClient } from "./load.ts";
+import { freePort, makeFolder, startProgram, startServer } from "./processes.ts";
+import { type Report, summarize, type Target, type Volume } from "./report.ts";
+import { measureRounds, type Subject } from "./rounds.ts";
+import type { ListenerSettings } from "./servers/tls-listener.ts";
+
+const NGINX = "/usr/sbin/nginx";
+const APACHE = "/usr/sbin/apache2";
+const KEPT_ALIVE: readonly Target[] = [
+  { against: "nginx + hono", ratio: 0.85 },
+  { against: "apache + hono", ratio: 0.45 },
+];
+const NEW_HANDSHAKES: readonly Target[] = [{ against: "nginx + hono", ratio: 1 }];
+/** A handshake costs several times an event. */
+const HANDSHAKE_SHARE = 0.4;
+
+interface Files {
+  readonly folder: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly root: string;
+}
+
+export async function benchListener(volume: Volume): Promise<Report[]> {
+  const fixture = await makeFixture();
+  const serverCa = await issueCertificate({ subject: [{ CN: ["Bench server CA"] }], ca: {} });
+  const server = await issueCertificate(
+    {
+      subject: [{ CN: ["localhost"] }],
+      subjectAltNames: [{ type: "dns", value: "localhost" }],
+      extendedKeyUsage: [SERVER_AUTH],
+    },
+    serverCa,
+  );
+  const subjects = await startAll(fixture, server.pem, server.keyPem);
+  const client = { cert: fixture.clientPem, key: fixture.clientKeyPem, ca: serverCa.pem };
+  return [
+    await run("listener, kept-alive", volume, subjects, { ...client, isKeptAlive: true }, fixture, KEPT_ALIVE),
+    await run(
+      "listener, a handshake per event",
+      volume,
+      subjects,
+      { ...client, isKeptAlive: false },
+      fixture,
+      NEW_HANDSHAKES,
+    ),
+  ];
+}
+
+async function run(
+  name: string,
+  volume: Volume,
+  subjects: readonly Subject[],
+  tls: TlsClient,
+  fixture: Fixture,
+  targets: readonly Target[],
+): Promise<Report> {
+  const share = tls.isKeptAlive ? 1 : HANDSHAKE_SHARE;
+  const { headers, body } = fixture;
+  // Each server is asked for by its own name; the Host of the event must be that name.
+  const event: LoadedEvent = { path: PATH, headers: { ...headers, host: "localhost" }, body };
+  const measured = subjects.map((subject) => ({ ...subject, tls, share }));
+  const samples = await measureRounds(measured, volume, (count) => Array<LoadedEvent>(count).fill(event));
+  const running = new Set(subjects.map((subject) => subject.name));
+  return summarize(
+    name,
+    volume,
+    samples,
+    targets.filter(({ against }) => running.has(against)),
+  );
+}
+
+async function startAll({ policy, rootPem }: Fixture, certificate: string, key: string): Promise<Subject[]> {
+  const settings: ListenerSettings = { policy, certificate, key };
+  const own = await startServer("tls-listener", settings);
+  const subjects: Subject[] = [{ name: "countersign", pid: own.pid, url: own.url.replace("127.0.0.1", "localhost") }];
+  const folder = makeFolder();
+  const files: Files = {
+    folder,
+    certificate: join(folder, "server.pem"),
+    key: join(folder, "server.key"),
+    root: join(folder, "root.pem"),
+  };
+  writeFileSync(files.certificate, certificate);
+  writeFileSync(files.key, key, { mode: 0o600 });
+  writeFileSync(files.root, rootPem);
+  if (existsSync(NGINX))
+    subjects.push(
+      await startProxy("nginx + hono", NGINX, files, nginxConfiguration, (file) => ["-c", file, "-p", folder]),
+    );
+  if (existsSync(APACHE))
+    subjects.push(
+      await startProxy("apache + hono", APACHE, files, apacheConfiguration, (file) => ["-f", file, "-DFOREGROUND"]),
+    );
+  for (const missing of [NGINX, APACHE].filter((program) => !existsSync(program)))
+    console.error(`${missing} is not installed: left out`);
+  return subjects;
+}
+
+async function startProxy(
+  name: string,
+  program: string,
+  files: Files,
+  configure: (files: Files, port: number, app: string) => string,
+  argumentsFor: (file: string) => string[],
+): Promise<Subject> {
+  const app = await startServer("hono", {});
+  const port = await freePort();
+  const file = join(files.folder, `${name.split(" ")[0]}.conf`);
+  writeFileSync(file, configure(files, port, app.url));
+  const pid = await startProgram(program, argumentsFor(file), port);
+  return { name, pid, helperPid: app.pid, url: `https://localhost:${port}` };
+}
+
+function nginxConfiguration({ folder, certificate, key, root }: Files, port: number, app: string): string {
+  return `
+daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log /dev/null crit;
+events { worker_connections 512; }
+http {
+  access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  keepalive_requests 1000000;
+  map $ssl_client_s_dn $allowed { default 0; "~(^|,)CN=webhooks\\.example\\.net(,|$)" 1; }
+  upstream app { server ${new URL(app).host}; keepalive 32; keepalive_requests 1000000; }
+  server {
+    listen 127.0.0.1:${port} ssl; server_name localhost;
+    ssl_certificate ${certificate}; ssl_certificate_key ${key};
+    ssl_client_certificate ${root}; ssl_verify_client on; ssl_verify_depth 4;
+    ssl_session_tickets off; ssl_session_cache off; ssl_protocols TLSv1.2 TLSv1.3;
+    location / {
+      if ($allowed = 0) { return 403; }
+      client_max_body_size 1m; client_body_buffer_size 64k;
+      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Client-Cert $ssl_client_escaped_cert;
+      proxy_pass http://app;
+    }
+  }
+}
+`;
+}
+
+function apacheConfiguration({ folder, certificate, key, root }: Files, port: number, app: string): string {
+  const modules = ["mpm_event", "authz_core", "ssl", "proxy", "proxy_http", "headers"];
+  return `
+${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join("\n")}
+ServerName localhost
+Listen 127.0.0.1:${port}
+PidFile ${folder}/apache.pid
+DefaultRuntimeDir ${folder}
+ErrorLog /dev/null
+StartServers 1
+ThreadsPerChild 32
+MaxRequestWorkers 32
+KeepAlive On
+MaxKeepAliveRequests 0
+SSLEngine On
+SSLCertificateFile ${certificate}
+SSLCertificateKeyFile ${key}
+SSLCACertificateFile ${root}
+SSLVerifyClient require
+SSLVerifyDepth 10
+SSLSessionTickets Off
+SSLSessionCache none
+<Location />
+  Require expr "%{SSL_CLIENT_S_DN_CN} == 'webhooks.example.net'"
+</Location>
+RequestHeader set Client-Cert "expr=%{SSL_CLIENT_S_DN}"
+ProxyPass / ${app}/
+`;
+}

@@ -1,0 +1,39 @@
+// The origin on its own: our listener, our engine, no inbox.
+
+import { Hono } from "hono";
+import { compilePolicy } from "../../core/policy.ts";
+import { authenticate } from "../../origin/authenticate.ts";
+import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
+import { listenTls } from "../../origin/node/tls-listener.ts";
+import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { announce } from "./announce.ts";
+
+export interface ListenerSettings {
+  readonly policy: object;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const { policy, certificate, key } = JSON.parse(process.argv[2] ?? "") as ListenerSettings;
+const compiled = compilePolicy(policy);
+const log = () => undefined;
+const seen = new Set<string>();
+
+const app = new Hono();
+const guard = authenticate({
+  policy: compiled,
+  readCertificate: (_, environment) => readTlsPeer(environment),
+  crossCheck: crossCheckTlsPeer,
+  accept: (_, { jti }) => void seen.add(jti),
+  log,
+});
+app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
+const state = createTlsState([{ certificate, key }], anchorsInUse(compiled));
+const { url } = await listenTls(app.fetch, {
+  hostname: "127.0.0.1",
+  port: 0,
+  clientCertificates: "require",
+  state: () => state,
+  log,
+});
+announce(url);
