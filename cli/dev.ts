@@ -30,6 +30,7 @@ The front asks for a client certificate and lets every handshake through: the wo
       state: { type: "string", default: ".countersign" },
       json: { type: "boolean", default: false },
     });
+    const stopped = untilSignal();
     const development = await startDevelopment({
       port: parsePort(values.port),
       directory: resolve(values.state),
@@ -40,7 +41,7 @@ The front asks for a client certificate and lets every handshake through: the wo
         console.log(values.json ? formatLogLine({ source, ...line }) : formatDecision(source, line, new Date())),
     });
     console.log(values.json ? readyLine(development) : `ready\n${describe(development)}`);
-    await untilSignal();
+    await stopped;
     await development.close();
     return 0;
   },

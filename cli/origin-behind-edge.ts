@@ -24,6 +24,8 @@ export interface EdgeOriginSettings {
 }
 
 export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<number> {
+  // Before the ready line: whoever reads it may send a signal at once.
+  const stopped = untilSignal();
   const loaded = await load(settings);
   const inbox = openSqliteInbox(settings.inbox);
   const log = (line: LogLine) => console.log(formatLogLine(line));
@@ -34,7 +36,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
       ? JSON.stringify({ origin: server.url })
       : `origin ready at ${server.url}, events in ${settings.inbox}`,
   );
-  await untilSignal();
+  await stopped;
   await server.close();
   inbox.close();
   return 0;

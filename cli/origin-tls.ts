@@ -2,12 +2,11 @@
 // run as several processes on one port.
 
 import { formatLogLine, type LogLine } from "../core/decision.ts";
-import { formatDistinguishedName } from "../core/distinguished-name.ts";
-import { type Anchor, compilePolicy, type Policy } from "../core/policy.ts";
+import { compilePolicy, type Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
-import { createTlsHosts } from "../origin/node/tls-hosts.ts";
-import { listenTls, type TlsState } from "../origin/node/tls-listener.ts";
+import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
+import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError, untilSignal } from "./command.ts";
 import { readJson, readText } from "./files.ts";
@@ -35,6 +34,8 @@ interface Loaded {
 
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number> {
+  if (settings.certificates.length !== settings.keys.length)
+    throw new UsageError("each --certificate needs its --key, in the same order");
   const loaded = await load(settings);
   if (settings.workers > 1)
     return runWorkers(
@@ -46,6 +47,8 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
 }
 
 async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<number> {
+  // Before the ready line: whoever reads it may send a signal at once.
+  const stopped = untilSignal();
   let current = first;
   const log = (line: LogLine) => console.log(formatLogLine(line));
   const inbox = openSqliteInbox(settings.inbox);
@@ -64,7 +67,7 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
     current = await reload(settings, current, log);
   });
   announceReady(server.url, (url) => ready(settings, url));
-  await untilSignal();
+  await stopped;
   stopWatching();
   await server.close();
   inbox.close();
@@ -95,33 +98,28 @@ async function reload(settings: TlsOriginSettings, current: Loaded, log: (line: 
 }
 
 /** @throws ConfigurationError that lists every problem of policy, certificates and keys */
-async function load({ policy: file, certificates, keys }: TlsOriginSettings): Promise<Loaded> {
+async function load(settings: TlsOriginSettings): Promise<Loaded> {
   const problems = new Problems();
-  const policy = await problems.attempt(() => compilePolicy(readJson(file)));
-  const files = await problems.attempt(() => {
-    if (certificates.length !== keys.length)
-      throw new UsageError("each --certificate needs its --key, in the same order");
-    return certificates.map((certificate, index) => ({
-      certificate: readText(certificate),
-      key: readText(keys[index] ?? ""),
-    }));
-  });
-  const anchors = policy === undefined ? [] : anchorsInUse(policy);
-  const hosts = files && policy && (await problems.attempt(() => createTlsHosts(files, anchors.map(formatPem))));
-  if (policy === undefined || hosts === undefined) throw problems.toError("origin");
-  return {
-    policy,
-    tls: { hosts, anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)) },
-  };
+  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
+  const files = await readHosts(settings, problems);
+  // Also without anchors: what is wrong with the files is told in the same message.
+  const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
+  if (policy === undefined || anchors === undefined || tls === undefined) throw problems.toError("origin");
+  return { policy, tls };
 }
 
-/** Only the anchors of senders that some route admits: no others are asked for. */
-function anchorsInUse({ routes }: Policy): Anchor[] {
-  return [...new Set(routes.flatMap(({ senders }) => senders.flatMap(({ trust }) => trust.anchors)))];
-}
-
-function formatPem({ certificate }: Anchor): string {
-  return `-----BEGIN CERTIFICATE-----\n${certificate.base64}\n-----END CERTIFICATE-----\n`;
+async function readHosts(
+  { certificates, keys }: TlsOriginSettings,
+  problems: Problems,
+): Promise<TlsHostFiles[] | undefined> {
+  const hosts: TlsHostFiles[] = [];
+  for (const [index, file] of certificates.entries()) {
+    const certificate = await problems.attempt(() => readText(file));
+    const key = await problems.attempt(() => readText(keys[index] ?? ""));
+    if (certificate !== undefined && key !== undefined) hosts.push({ certificate, key });
+  }
+  return hosts.length === certificates.length ? hosts : undefined;
 }
 
 function ready({ json, inbox }: TlsOriginSettings, url: string): void {

@@ -1,7 +1,8 @@
-// countersign origin: behind the edge, or terminating mutual TLS itself.
+// countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
 import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
+import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
 
 const OPTIONS = {
@@ -21,10 +22,11 @@ const OPTIONS = {
 } as const;
 
 export const command: Command = {
-  summary: "run the origin: verify, store, answer 202; behind the edge or with --tls on its own",
+  summary: "run the origin: verify, store, answer 202; behind the edge, behind your proxy, or on its own",
   help: `
 countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     behind the edge
 countersign origin --tls --certificate FILE --key FILE [options]              on its own
+${PROXY_USAGE}
 
   --policy FILE     this origin's copy of the policy (default policy.json)
   --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)
@@ -44,10 +46,11 @@ on its own:
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
   --workers N                      processes on the one port (default 1)
   SIGHUP, or a change of policy, certificate or key file, reloads them; a broken file keeps the old ones.
-
+${PROXY_HELP}
 Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight and ends.
 `,
   async run(args) {
+    if (isBehindProxy(args)) return await runProxyOrigin(args);
     const { values } = parseOptions(args, OPTIONS);
     const common = { policy: values.policy, inbox: values.inbox, host: values.host, json: values.json };
     if (!values.tls) {

@@ -15,6 +15,10 @@ export class Problems {
     }
   }
 
+  get count(): number {
+    return this.#problems.length;
+  }
+
   toError(subject: string): ConfigurationError {
     return new ConfigurationError(subject, this.#problems);
   }

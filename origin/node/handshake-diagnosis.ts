@@ -55,27 +55,42 @@ const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
 /** By fragments of OpenSSL's error codes, as Node spells them. */
 const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no certificate sent"],
-  [/UNKNOWN_HOST_NAME|NO_CERTIFICATE_SET|NO_SUITABLE_SIGNATURE_ALGORITHM/, "unknown host name"],
   [
-    /UNSUPPORTED_PROTOCOL|NO_SHARED_CIPHER|WRONG_VERSION|VERSION_TOO_LOW|HTTP_REQUEST|NO_SHARED_SIGNATURE/,
+    /UNSUPPORTED_PROTOCOL|WRONG_VERSION|VERSION_TOO_LOW|HTTP_REQUEST|NO_SHARED_|NO_SUITABLE_|NO_CERTIFICATE_SET/,
     "protocol or cipher",
   ],
   [/HANDSHAKE_TIMEOUT/, "timeout"],
   [/ALERT|ECONNRESET|EPIPE|SOCKET_CLOSED|UNEXPECTED_EOF/, "client aborted"],
 ];
 
+/** Without a host of ours there is no certificate to agree on, which OpenSSL reports like a lack of common algorithms. */
+const NOTHING_IN_COMMON = /NO_SHARED_CIPHER|NO_SUITABLE_SIGNATURE_ALGORITHM|NO_CERTIFICATE_SET/;
+
+/** What the listener knows of a connection whose handshake did not complete. */
+export interface Attempt {
+  readonly peer: string | undefined;
+  /** What the client asked for, if it came that far, and whether it is a host of ours. */
+  readonly serverName: string | undefined;
+  readonly isHost: boolean;
+}
+
 /** The line for a handshake that failed. */
-export function diagnoseFailure(error: NodeJS.ErrnoException, socket: TLSSocket): LogLine {
+export function diagnoseFailure(
+  error: NodeJS.ErrnoException,
+  socket: TLSSocket,
+  { peer, serverName, isHost }: Attempt,
+): LogLine {
   const reason = `${error.code ?? ""} ${error.message}`;
-  const cause = ERROR_CAUSES.find(([pattern]) => pattern.test(reason))?.[1] ?? "other";
-  return line(cause, socket, { reason: error.code ?? error.message });
+  const found = ERROR_CAUSES.find(([pattern]) => pattern.test(reason))?.[1] ?? "other";
+  const cause = !isHost && NOTHING_IN_COMMON.test(reason) ? "unknown host name" : found;
+  return line(cause, socket, { peer, serverName, reason: error.code ?? error.message });
 }
 
 /** The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate. */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
+  if (socket.authorized) return undefined;
   const [leaf, ...issuers] = presentedBy(socket);
   if (leaf === undefined) return line("no certificate sent", socket, { asked: anchors });
-  if (socket.authorized) return undefined;
   const reason = String(socket.authorizationError);
   const found = VERIFICATION_CAUSES[reason] ?? "other";
   const cause = found === "intermediate missing" && issuers.length > 0 ? "untrusted" : found;

@@ -3,6 +3,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { formatDistinguishedName } from "../../core/distinguished-name.ts";
+import type { Anchor, Policy } from "../../core/policy.ts";
 
 /** PEM of one server certificate (its intermediates after it) and its key. */
 export interface TlsHostFiles {
@@ -10,40 +12,42 @@ export interface TlsHostFiles {
   readonly key: string;
 }
 
-/** SHA-256 and better, for our own signatures and for those that clients are asked for. */
-const SIGNATURE_ALGORITHMS = [
-  "ECDSA+SHA256",
-  "ECDSA+SHA384",
-  "ECDSA+SHA512",
-  "ed25519",
-  "RSA-PSS+SHA256",
-  "RSA-PSS+SHA384",
-  "RSA-PSS+SHA512",
-  "RSA+SHA256",
-  "RSA+SHA384",
-  "RSA+SHA512",
-].join(":");
+/** What a reload replaces as a whole. */
+export interface TlsState {
+  /** By exact hostname, lower case. */
+  readonly hosts: ReadonlyMap<string, SecureContext>;
+  /** Names of the CAs that clients are asked for: for the log. */
+  readonly anchors: readonly string[];
+}
+
+/**
+ * The anchors that clients are asked for: those of senders that some route admits, and no others.
+ * @throws ConfigurationError when there are none
+ */
+export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
+  const anchors = new Set(routes.flatMap(({ senders }) => senders.flatMap(({ trust }) => trust.anchors)));
+  if (anchors.size === 0) {
+    throw new ConfigurationError("listener", [
+      "/anchors: no route uses any, so no client certificate can be asked for",
+    ]);
+  }
+  return [...anchors];
+}
 
 /**
  * Makes one TLS context a hostname: the exact DNS names that each certificate holds. A wildcard names no host here.
- * Every context asks for exactly `anchors` (PEM): without its root's name in the request, Docusign sends no certificate.
+ * Every context asks for exactly `anchors`: without its root's name in the request, Docusign sends no certificate.
  * @throws ConfigurationError that lists every problem
  */
-export function createTlsHosts(
-  files: readonly TlsHostFiles[],
-  anchors: readonly string[],
-): ReadonlyMap<string, SecureContext> {
+export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
   const problems: string[] = [];
   const hosts = new Map<string, SecureContext>();
-  if (anchors.length === 0) problems.push("/anchors: the policy holds none, so no client certificate can be asked for");
   for (const [index, { certificate, key }] of files.entries()) {
     try {
       const context = createSecureContext({
         cert: certificate,
         key,
-        ca: [...anchors],
-        minVersion: "TLSv1.2",
-        sigalgs: SIGNATURE_ALGORITHMS,
+        ca: anchors.map(formatPem),
         // An anchor may be an intermediate of its hierarchy: the policy says where trust ends.
         allowPartialTrustChain: true,
       });
@@ -57,7 +61,11 @@ export function createTlsHosts(
   }
   if (files.length === 0) problems.push("/certificates: none given");
   if (problems.length > 0) throw new ConfigurationError("listener", problems);
-  return hosts;
+  return { hosts, anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)) };
+}
+
+function formatPem({ certificate }: Anchor): string {
+  return `-----BEGIN CERTIFICATE-----\n${certificate.base64}\n-----END CERTIFICATE-----\n`;
 }
 
 function hostNamesOf(certificate: string, key: string): string[] {

@@ -1,23 +1,17 @@
 // The origin's own mutual-TLS listener: no edge, no proxy, the same verdicts.
 // It completes handshakes and judges nothing; in `require` mode it ends connections that prove nothing.
 
-import { SSL_OP_NO_TICKET } from "node:constants";
+import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import type { SecureContext, TLSSocket } from "node:tls";
+import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { closesGracefully } from "./graceful-close.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
-import { closeGracefully, type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
-
-/** What a reload replaces as a whole. */
-export interface TlsState {
-  /** By exact hostname, lower case. */
-  readonly hosts: ReadonlyMap<string, SecureContext>;
-  /** Names of the CAs that clients are asked for: for the log. */
-  readonly anchors: readonly string[];
-}
+import { type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
+import type { TlsState } from "./tls-hosts.ts";
 
 export interface TlsListenerOptions {
   readonly hostname: string;
@@ -40,22 +34,41 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** Of one process. A webhook listener serves a handful of senders. */
 const MAX_CONNECTIONS = 1_000;
 
+/** SHA-256 and better, for our own signatures and for those that clients are asked for. */
+const SIGNATURE_ALGORITHMS = [
+  "ECDSA+SHA256",
+  "ECDSA+SHA384",
+  "ECDSA+SHA512",
+  "ed25519",
+  "RSA-PSS+SHA256",
+  "RSA-PSS+SHA384",
+  "RSA-PSS+SHA512",
+  "RSA+SHA256",
+  "RSA+SHA384",
+  "RSA+SHA512",
+].join(":");
+
 /** Starts the listener. @throws Error when the address cannot be listened on */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
   const { state, log, clientCertificates } = options;
+  // Node forgets the peer of a socket that ended and tells a name only when the handshake has completed: the line of one
+  // that failed needs both.
+  const peers = new WeakMap<Socket, string | undefined>();
+  const names = new WeakMap<Socket, string>();
   const server = createServer(
     {
       // There is no default certificate: a client that names no host of ours gets no handshake.
-      SNICallback: (name, done) => {
-        const context = state().hosts.get(name);
-        if (context === undefined) done(Object.assign(new Error("unknown host name"), { code: "UNKNOWN_HOST_NAME" }));
-        else done(null, context);
+      SNICallback(this: TLSSocket, name, done) {
+        names.set(this, name);
+        done(null, state().hosts.get(name));
       },
       requestCert: true,
       rejectUnauthorized: false,
+      // Versions and algorithms are the server's: of a host's context, Node takes certificate, key and CAs alone.
       minVersion: "TLSv1.2",
-      // No resumption: every connection proves possession of the key, to the anchors of now.
-      secureOptions: SSL_OP_NO_TICKET,
+      sigalgs: SIGNATURE_ALGORITHMS,
+      // No resumption: every connection proves possession of the key, to the anchors of now. And it does so once.
+      secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
       headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
@@ -66,7 +79,13 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
     requestHandler(fetch, log, requireServerName),
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.on("tlsClientError", (error, socket) => log(diagnoseFailure(error, socket)));
+  const close = closesGracefully(server);
+  server.on("connection", (socket) => peers.set(socket, socket.remoteAddress));
+  server.on("tlsClientError", (error, socket) => {
+    const serverName = names.get(socket);
+    const isHost = serverName !== undefined && state().hosts.has(serverName);
+    log(diagnoseFailure(error, socket, { peer: peers.get(socketBelow(socket)), serverName, isHost }));
+  });
   // Before the HTTP server's own listener, so that nothing is parsed on a connection that is to end.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
     const line = diagnoseHandshake(socket, state().anchors);
@@ -76,7 +95,12 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
   });
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
-  return { url: `https://${options.hostname}:${port}`, close: () => closeGracefully(server) };
+  return { url: `https://${options.hostname}:${port}`, close };
+}
+
+/** The TCP socket, which Node has no public name for; without one, a log line lacks the address of a peer that left. */
+function socketBelow(socket: TLSSocket): Socket {
+  return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
 }
 
 /**

@@ -1,0 +1,161 @@
+// countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
+
+import { createSecureContext } from "node:tls";
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { compilePolicy } from "../core/policy.ts";
+import { createOriginApp } from "../origin/app.ts";
+import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
+import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
+import {
+  readProxiedCertificate,
+  type SocketListener,
+  serveProxy,
+  type TlsListener,
+} from "../origin/node/proxy-server.ts";
+import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
+import { readJson, readText } from "./files.ts";
+import { Problems } from "./problems.ts";
+
+/** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  inbox: { type: "string", default: "inbox.sqlite" },
+  json: { type: "boolean", default: false },
+  "behind-proxy": { type: "string" },
+  "certificate-header": { type: "string" },
+  socket: { type: "string" },
+  "socket-mode": { type: "string" },
+  host: { type: "string" },
+  port: { type: "string" },
+  "proxy-ca": { type: "string" },
+  "proxy-subject": { type: "string" },
+  certificate: { type: "string" },
+  key: { type: "string" },
+  tls: { type: "boolean" },
+  issuer: { type: "string" },
+  audience: { type: "string" },
+  jwks: { type: "string" },
+  "client-certificates": { type: "string" },
+  workers: { type: "string" },
+} as const;
+
+const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates", "workers"] as const;
+const OF_SOCKET = ["socket-mode"] as const;
+const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key"] as const;
+
+type Values = ReturnType<typeof parse>;
+
+export const PROXY_USAGE =
+  "countersign origin --behind-proxy FORMAT --socket PATH [options]              behind your own proxy";
+
+export const PROXY_HELP = `
+behind your own proxy, which terminates mutual TLS and sets the certificate's header on every request:
+  --behind-proxy FORMAT       ${FORWARDED_FORMATS.join(", ")}
+  --certificate-header NAME   for nginx, apache and haproxy (default ssl-client-cert; the chain in NAME-chain)
+  --socket PATH               listen on a Unix socket: whoever may open it is the proxy
+  --socket-mode 0600|0660     owner alone (default), or owner and group
+  or, instead of the socket, listen on --host and --port (default 8443) with TLS:
+  --certificate FILE, --key FILE   of this origin, in PEM
+  --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
+  --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
+`;
+
+export function isBehindProxy(args: readonly string[]): boolean {
+  return args.some((argument) => argument === "--behind-proxy" || argument.startsWith("--behind-proxy="));
+}
+
+/** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
+export async function runProxyOrigin(args: string[]): Promise<number> {
+  const values = parse(args);
+  const { policy, format, listener } = await load(values);
+  const inbox = openSqliteInbox(values.inbox);
+  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const app = createOriginApp({ policy, accept: inbox.accept, readCertificate: readProxiedCertificate(format), log });
+  // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
+  const ended = untilSignal();
+  try {
+    const server = await serveProxy(app.fetch, { listener, log });
+    console.log(
+      values.json
+        ? JSON.stringify({ origin: server.url })
+        : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
+    );
+    await ended;
+    await server.close();
+  } finally {
+    inbox.close();
+  }
+  return 0;
+}
+
+function parse(args: string[]) {
+  return parseOptions(args, OPTIONS).values;
+}
+
+async function load(values: Values) {
+  const problems = new Problems();
+  await problems.attempt(() => refuse(values, OF_OTHER_WAYS_IN, "belongs to another way in than --behind-proxy"));
+  const policy = await problems.attempt(() => compilePolicy(readJson(values.policy)));
+  const format = await problems.attempt(() =>
+    forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
+  );
+  const listener =
+    values.socket === undefined
+      ? await loadTlsListener(values, problems)
+      : await loadSocketListener(values.socket, values, problems);
+  if (problems.count > 0 || policy === undefined || format === undefined || listener === undefined) {
+    throw problems.toError("origin");
+  }
+  return { policy, format, listener };
+}
+
+async function loadSocketListener(
+  socket: string,
+  values: Values,
+  problems: Problems,
+): Promise<SocketListener | undefined> {
+  await problems.attempt(() => refuse(values, OF_TLS, "belongs to a TLS listener, not to --socket"));
+  const mode = await problems.attempt(() => parseSocketMode(values["socket-mode"]));
+  return mode && { socket, mode };
+}
+
+async function loadTlsListener(values: Values, problems: Problems): Promise<TlsListener | undefined> {
+  const file = (option: "certificate" | "key" | "proxy-ca", meaning: string) =>
+    problems.attempt(() => readText(requireOption(values[option], option, meaning)));
+  await problems.attempt(() => refuse(values, OF_SOCKET, "goes with --socket"));
+  const certificate = await file("certificate", "this origin's own, unless --socket is given");
+  const key = await file("key", "of --certificate");
+  const ca = await file("proxy-ca", "who certifies the proxy");
+  const subject = await problems.attempt(() =>
+    requireOption(values["proxy-subject"], "proxy-subject", "the proxy's whole subject"),
+  );
+  const port = await problems.attempt(() => parsePort(values.port ?? "8443"));
+  if (certificate !== undefined && key !== undefined) {
+    await problems.attempt(() => checkPair(certificate, key));
+  }
+  if (ca === undefined || subject === undefined || certificate === undefined || key === undefined) return undefined;
+  await problems.attempt(() => compileProxyIdentity({ ca, subject }));
+  return port === undefined
+    ? undefined
+    : { hostname: values.host ?? "127.0.0.1", port, certificate, key, proxy: { ca, subject } };
+}
+
+function checkPair(cert: string, key: string): void {
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new UsageError(`--certificate and --key: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function refuse(values: Values, options: readonly (keyof Values)[], why: string): void {
+  const given = options.filter((option) => values[option] !== undefined);
+  if (given.length > 0) throw new UsageError(`${given.map((option) => `--${option}`).join(", ")} ${why}`);
+}
+
+function parseSocketMode(text = "0600"): SocketListener["mode"] {
+  if (text === "0600") return 0o600;
+  if (text === "0660") return 0o660;
+  throw new UsageError(`--socket-mode ${text} is none of 0600, 0660: nobody else may connect`);
+}

@@ -1,0 +1,138 @@
+// The header fields in which proxies hand on a client certificate, to ClientCertificate. Web standards only.
+// Nothing here says that the fields came from a proxy: who reads them must have proven that (node/proxy-server.ts).
+// A proxy's verdict (X-SSL-Verify: SUCCESS) and its printed names are not read: the bytes are judged like any others.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import {
+  type ClientCertificate,
+  parseClientCertChainField,
+  parseClientCertField,
+  parseClientCertificate,
+} from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
+import {
+  CLIENT_CERT_CHAIN_HEADER,
+  CLIENT_CERT_HEADER,
+  MAX_CERTIFICATE_FIELD_CHARACTERS,
+  MAX_CHAIN_FIELD_CHARACTERS,
+} from "../core/wire.ts";
+import { malformed, readBase64, readConcatenatedDer, readEscapedPem, readPemCertificates } from "./pem.ts";
+import { readForwardedClientCert } from "./xfcc.ts";
+
+/** One proxy's way to hand on a certificate. */
+export interface ForwardedFormat {
+  readonly name: ForwardedFormatName;
+  /** Every field that is read, in lower case: the proxy must set or remove each of them on every request. */
+  readonly headers: readonly string[];
+  readonly read: (fields: Fields) => readonly string[];
+}
+
+/** The values of `headers`, in that order: a field that is missing is undefined. */
+type Fields = readonly (string | undefined)[];
+
+interface Adapter {
+  /** Field names; `*` stands for a name that the operator may choose. */
+  readonly headers: readonly string[];
+  /** The base64 of each certificate, leaf first; none when the proxy says that it saw none. */
+  readonly read: (fields: Fields) => readonly string[];
+}
+
+const DEFAULT_HEADER = "ssl-client-cert";
+
+const ADAPTERS = {
+  /** RFC 9440, which has the chain apart from the leaf. */
+  rfc9440: {
+    headers: [CLIENT_CERT_HEADER, CLIENT_CERT_CHAIN_HEADER],
+    read: ([leaf, chain = ""]) => (leaf ? [parseClientCertField(leaf), ...parseClientCertChainField(chain)] : []),
+  },
+  /** `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
+  nginx: { headers: ["*"], read: ([leaf]) => (leaf ? one(readEscapedPem(leaf)) : []) },
+  /** `%{SSL_CLIENT_CERT}s`, in which mod_headers writes a space for a line feed, and "(null)" for nothing. */
+  apache: {
+    headers: ["*", "*-chain"],
+    read: ([leaf, chain = "(null)"]) =>
+      leaf && leaf !== "(null)" ? [...one(readPemCertificates(leaf, "space")), ...readApacheChain(chain)] : [],
+  },
+  /** `ssl_c_der,base64` and `ssl_c_chain_der,base64`, with or without the quotes of `%{+Q}`. */
+  haproxy: {
+    headers: ["*", "*-chain"],
+    read: ([leaf, chain]) =>
+      leaf && leaf !== '""'
+        ? [readBase64(unquote(leaf)), ...(chain === undefined ? [] : readConcatenatedDer(unquote(chain)))]
+        : [],
+  },
+  envoy: { headers: ["x-forwarded-client-cert"], read: ([xfcc]) => (xfcc ? readForwardedClientCert(xfcc) : []) },
+  /** The chain in passthrough mode, the leaf alone in verify mode: a listener is in one of them. */
+  alb: {
+    headers: ["x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-leaf"],
+    read: ([chain, leaf]) => {
+      if (chain !== undefined && leaf !== undefined) throw malformed("the fields of both ALB modes are there");
+      if (leaf) return one(readEscapedPem(leaf));
+      return chain ? readEscapedPem(chain) : [];
+    },
+  },
+} as const satisfies Record<string, Adapter>;
+
+export type ForwardedFormatName = keyof typeof ADAPTERS;
+
+export const FORWARDED_FORMATS = Object.keys(ADAPTERS) as readonly ForwardedFormatName[];
+
+/** No underscore: many programs read it as a hyphen, and then two names are one. */
+const HEADER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+
+/**
+ * The format of that name. `header` is the field of the leaf, where the format leaves it to the operator
+ * (default `ssl-client-cert`); its chain is in the same name with `-chain`.
+ * @throws ConfigurationError
+ */
+export function forwardedFormat(name: string, header?: string): ForwardedFormat {
+  if (!isFormatName(name)) {
+    throw new ConfigurationError("format", [`${JSON.stringify(name)} is none of ${FORWARDED_FORMATS.join(", ")}`]);
+  }
+  const { headers, read }: Adapter = ADAPTERS[name];
+  const field = (header ?? DEFAULT_HEADER).toLowerCase();
+  if (header !== undefined && headers[0] !== "*") {
+    throw new ConfigurationError("format", [`${name} always uses ${headers.join(", ")}`]);
+  }
+  if (!HEADER_NAME.test(field))
+    throw new ConfigurationError("format", [`${JSON.stringify(header)}: letters, digits, -`]);
+  return { name, read, headers: headers.map((pattern) => pattern.replace("*", field)) };
+}
+
+function isFormatName(name: string): name is ForwardedFormatName {
+  return Object.hasOwn(ADAPTERS, name);
+}
+
+/** Before decoding: percent-encoding makes at most three characters of one, PEM adds line ends. */
+const MAX_ENCODED_CHARACTERS = 4 * (MAX_CERTIFICATE_FIELD_CHARACTERS + MAX_CHAIN_FIELD_CHARACTERS);
+
+/**
+ * Reads the certificate that a proxy forwards. A field that was sent twice arrives here joined by a comma, which no
+ * format has in a leaf. Does not prove that a proxy set the fields, nor anything about the certificate.
+ * @throws Refusal `no_certificate`, `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
+ */
+export function readForwardedCertificate(headers: Headers, format: ForwardedFormat): ClientCertificate {
+  const fields = format.headers.map((name) => headers.get(name) ?? undefined);
+  if (fields.some((field = "") => field.length > MAX_ENCODED_CHARACTERS)) throw new Refusal("certificate_too_large");
+  const [leaf, ...intermediates] = format.read(fields);
+  if (leaf === undefined) throw new Refusal("no_certificate");
+  const chainCharacters = intermediates.reduce((sum, { length }) => sum + length, 0);
+  if (leaf.length > MAX_CERTIFICATE_FIELD_CHARACTERS || chainCharacters > MAX_CHAIN_FIELD_CHARACTERS) {
+    throw new Refusal("certificate_too_large");
+  }
+  return parseClientCertificate({ leaf, intermediates, platform: undefined });
+}
+
+function one(certificates: readonly string[]): readonly string[] {
+  if (certificates.length !== 1) throw malformed("more than one certificate where the leaf belongs");
+  return certificates;
+}
+
+/** `%{SSL_CLIENT_CERT_CHAIN_0}s%{SSL_CLIENT_CERT_CHAIN_1}s…`: certificates, then "(null)" for each that was not sent. */
+function readApacheChain(text: string): string[] {
+  return readPemCertificates(text.replace(/(?:\(null\))+$/, ""), "space");
+}
+
+function unquote(text: string): string {
+  return /^"(.*)"$/.exec(text)?.[1] ?? text;
+}

@@ -1,0 +1,167 @@
+// The origin behind a proxy that terminates mutual TLS. A forwarded certificate is worth what its connection is worth, so
+// there are two listeners, both of which prove the proxy, and no third: a Unix socket, and TLS with the proxy's certificate.
+
+import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
+import { createServer, type IncomingMessage } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { LogLine } from "../../core/decision.ts";
+import { Refusal, toRefusal } from "../../core/refusal.ts";
+import type { CertificateOptions } from "../authenticate.ts";
+import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
+import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
+import { closeGracefully, type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
+import { listenOnSocket, type SocketMode } from "./socket-file.ts";
+import { readPeerCertificate } from "./tls-peer.ts";
+
+/** Whoever may connect to the file is the proxy. */
+export interface SocketListener {
+  readonly socket: string;
+  readonly mode: SocketMode;
+}
+
+/** Whoever holds the key of the proxy's certificate is the proxy. */
+export interface TlsListener {
+  readonly hostname: string;
+  readonly port: number;
+  /** The origin's own certificate and key, in PEM. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly proxy: ProxyIdentity;
+  /** Unix seconds. */
+  readonly clock?: () => number;
+}
+
+export interface ProxyServerOptions {
+  readonly listener: SocketListener | TlsListener;
+  /** Receives a line for what is refused before the handler sees it. */
+  readonly log: (line: LogLine) => void;
+}
+
+/** Leaf and chain take up to 26 KiB of base64, and percent-encoding adds to it. */
+const MAX_HEADER_BYTES = 64 * 1024;
+const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
+const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
+/** A proxy that does not buffer passes on a slow sender's pace. */
+const REQUEST_TIMEOUT_MILLISECONDS = 60_000;
+/** Longer than the idle connections of nginx and HAProxy (60 s) live, so that they never write into one that we are closing. */
+const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
+
+const HTTP_OPTIONS = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+  requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
+} as const;
+
+/** Requests that came over a connection whose peer was proven. Nothing else adds to it. */
+const fromProxy = new WeakSet<IncomingMessage>();
+
+/**
+ * Reads the forwarded certificate of a request that a listener of this file took. On any other server there is none.
+ * @throws Refusal `no_client_auth` on another server, and those of readForwardedCertificate
+ */
+export function readProxiedCertificate(format: ForwardedFormat): CertificateOptions["readCertificate"] {
+  return (request, environment) => {
+    const incoming = (environment as { incoming?: IncomingMessage } | undefined)?.incoming;
+    if (incoming === undefined || !fromProxy.has(incoming)) throw new Refusal("no_client_auth");
+    requireSingleFields(incoming, format);
+    return readForwardedCertificate(request.headers, format);
+  };
+}
+
+/** A list field may come in several lines, but a proxy that sets a field sends one: the other is the client's. */
+function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: ForwardedFormat): void {
+  const repeated = headers.filter((name) => (headersDistinct[name]?.length ?? 0) > 1);
+  if (repeated.length > 0) {
+    throw new Refusal("certificate_malformed", { cause: `sent more than once: ${repeated.join(", ")}` });
+  }
+}
+
+/** Serves a fetch handler to the proxy alone. @throws ConfigurationError, Error when it cannot listen */
+export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<RunningServer> {
+  return "socket" in listener ? await serveSocket(fetch, listener, log) : await serveTls(fetch, listener, log);
+}
+
+async function serveSocket(
+  fetch: FetchHandler,
+  { socket, mode }: SocketListener,
+  log: ProxyServerOptions["log"],
+): Promise<RunningServer> {
+  const server = createServer(
+    HTTP_OPTIONS,
+    requestHandler(fetch, log, (incoming) => fromProxy.add(incoming)),
+  );
+  await listenOnSocket(server, socket, mode);
+  return { url: `unix:${socket}`, close: () => closeGracefully(server) };
+}
+
+async function serveTls(
+  fetch: FetchHandler,
+  options: TlsListener,
+  log: ProxyServerOptions["log"],
+): Promise<RunningServer> {
+  const { hostname, certificate, key, proxy, clock = systemClock } = options;
+  const proveProxy = compileProxyIdentity(proxy);
+  const server = createTlsServer(
+    {
+      ...HTTP_OPTIONS,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
+      cert: certificate,
+      key,
+      // Named in the request for a certificate. OpenSSL's verdict is not asked for: it is made once a connection.
+      ca: proxy.ca,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: "TLSv1.2",
+      // Every connection proves possession of the key, and keeps the certificate that it began with.
+      secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
+    },
+    // Judged anew: a connection may outlive the certificate.
+    requestHandler(fetch, log, (incoming) => {
+      provePeer(incoming.socket, proveProxy, clock());
+      fromProxy.add(incoming);
+    }),
+  );
+  server.on("tlsClientError", (error) => log(describeStranger(error)));
+  // Before the HTTP server's own listener: on a stranger's connection nothing is parsed.
+  server.prependListener("secureConnection", (socket: TLSSocket) => {
+    try {
+      provePeer(socket, proveProxy, clock());
+    } catch (error) {
+      log(describeStranger(error));
+      socket.destroy();
+    }
+  });
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return { url: `https://${host}:${port}`, close: () => closeGracefully(server) };
+}
+
+/** @throws Refusal when the peer is not the proxy now; its code speaks of the proxy's certificate, and `peer` says so */
+function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
+  try {
+    if (!(socket instanceof TLSSocket) || socket.isSessionReused()) throw new Refusal("no_client_auth");
+    proveProxy(readPeerCertificate(socket), now);
+  } catch (error) {
+    const { code, details } = toRefusal(error);
+    throw new Refusal(code, { ...details, peer: "proxy" });
+  }
+}
+
+/** The line for a connection that is not the proxy's: it has no request, and so no decision id. */
+function describeStranger(error: unknown): LogLine {
+  const cause = error instanceof Refusal ? { cause: error.code, ...error.details } : { reason: String(error) };
+  return {
+    ...cause,
+    decision: "refused",
+    code: "proxy_not_proven",
+    why: "a connection whose peer did not prove to be the proxy: compare its certificate with --proxy-ca and --proxy-subject",
+  };
+}
+
+function systemClock(): number {
+  return Math.floor(Date.now() / 1000);
+}

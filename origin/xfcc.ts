@@ -1,0 +1,53 @@
+// Envoy's X-Forwarded-Client-Cert: the one element of a header that a sanitising Envoy sets.
+
+import { malformed, readEscapedPem } from "./pem.ts";
+
+/**
+ * The keys in the order in which Envoy writes them; By, URI and DNS may repeat. The order matters: Envoy neither quotes
+ * nor escapes URI and DNS, so a certificate with `;Cert="…"` in a URI could otherwise add a Cert of its choice.
+ */
+const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
+const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
+
+/** A key, its value quoted (with `\` before a quote) or bare, and what follows: the next pair, the next element, or the end. */
+const PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))([;,]|$)/y;
+
+/**
+ * Reads the certificates, leaf first, from `Cert`, `Chain` (which holds the leaf too) or both.
+ * A second element is refused: which of them is the client's own depends on who was in front.
+ * @throws Refusal `certificate_malformed`
+ */
+export function readForwardedClientCert(header: string): string[] {
+  const values = readPairs(header);
+  const cert = values.get("Cert");
+  const chain = values.get("Chain");
+  const leaf = cert === undefined ? [] : readEscapedPem(cert);
+  const certificates = chain === undefined ? leaf : readEscapedPem(chain);
+  if (certificates.length === 0) throw malformed("XFCC holds neither Cert nor Chain");
+  if (cert !== undefined && (leaf.length !== 1 || leaf[0] !== certificates[0])) {
+    throw malformed("XFCC's Cert is not one certificate, or not the first of Chain");
+  }
+  return certificates;
+}
+
+/** `Cert` and `Chain`, unquoted; every other pair is read and left. */
+function readPairs(header: string): Map<string, string> {
+  const pair = new RegExp(PAIR);
+  const values = new Map<string, string>();
+  let previous = -1;
+  for (let separator: string | undefined = ";"; separator === ";"; ) {
+    const [, key = "", quoted, , end] = pair.exec(header) ?? [];
+    const position = KEYS.indexOf(key);
+    if (position < previous || position < 0 || (position === previous && !REPEATABLE.has(key))) {
+      throw malformed("XFCC holds a pair that is malformed, unknown, repeated or out of Envoy's order");
+    }
+    if (key === "Cert" || key === "Chain") {
+      if (quoted === undefined) throw malformed("XFCC's Cert and Chain are quoted");
+      values.set(key, quoted);
+    }
+    previous = position;
+    separator = end;
+    if (separator === ",") throw malformed("XFCC holds more than one element");
+  }
+  return values;
+}

@@ -1,0 +1,104 @@
+// countersign origin --behind-proxy, as a program of its own.
+
+import { existsSync, lstatSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { issueCertificate } from "../../cli/authority.ts";
+import { runCountersign, startCountersign } from "../e2e/running.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { createWorld, type World, writeServerFiles } from "./world.ts";
+
+const stack = new AsyncDisposableStack();
+let world: World;
+let directory: string;
+let file: (name: string) => string;
+beforeAll(async () => {
+  world = await createWorld();
+  directory = temporaryDirectory(stack);
+  file = (name) => join(directory, name);
+  writeFileSync(file("policy.json"), JSON.stringify(world.senders.policy));
+});
+afterAll(() => stack.disposeAsync());
+
+const common = () => ["--policy", file("policy.json"), "--inbox", file("inbox.sqlite")];
+
+function statusOf(socketPath: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method: "POST", path: "/hooks/acme", headers: { host: "x", ...headers } });
+    outgoing.once("error", reject);
+    outgoing.once("response", (incoming) => {
+      incoming.resume();
+      resolve(incoming.statusCode ?? 0);
+    });
+    outgoing.end("{}");
+  });
+}
+
+describe("countersign origin --behind-proxy", () => {
+  it("serves a socket with its mode, logs its decisions, and removes the socket at its end", async () => {
+    const socket = file("origin.sock");
+    const origin = await startCountersign([
+      ...["origin", "--behind-proxy", "haproxy", "--certificate-header", "X-Client-DER"],
+      ...["--socket", socket, "--socket-mode", "0660", ...common()],
+    ]);
+    stack.defer(() => void origin.process.kill("SIGKILL"));
+    expect(origin.ready).toEqual({ origin: `unix:${socket}` });
+    expect(lstatSync(socket).mode & 0o777).toBe(0o660);
+    expect(await statusOf(socket, { "x-client-der": world.clients.good.base64 })).toBe(202);
+    expect(await statusOf(socket, { "ssl-client-cert": world.clients.good.base64 })).toBe(403);
+    await origin.line({ decision: "accepted" });
+    await origin.line({ decision: "refused", code: "no_certificate" });
+    expect(await origin.stop()).toBe(0);
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it("listens with TLS", async () => {
+    const { certificate, key, ca } = writeServerFiles(directory, world);
+    const origin = await startCountersign([
+      ...["origin", "--behind-proxy=nginx", "--port", "0", "--certificate", certificate, "--key", key],
+      ...["--proxy-ca", ca, "--proxy-subject", "CN=proxy.example.com", ...common()],
+    ]);
+    expect(origin.ready["origin"]).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+    expect(await origin.stop()).toBe(0);
+  });
+
+  it("says everything that is wrong at once", async () => {
+    const other = await issueCertificate({ subject: [{ CN: ["other"] }] });
+    writeFileSync(file("other.key"), other.keyPem);
+    writeFileSync(file("no-ca.pem"), `${other.pem}\n`);
+    writeFileSync(file("bad-policy.json"), "{}");
+    const { certificate } = writeServerFiles(directory, world);
+    const { code, stderr } = await runCountersign([
+      ...["origin", "--behind-proxy", "traefik", "--policy", file("bad-policy.json"), "--jwks", "x", "--issuer", "y"],
+      ...["--certificate", certificate, "--key", file("other.key"), "--port", "x", "--socket-mode", "0600"],
+      ...["--proxy-ca", file("no-ca.pem"), "--proxy-subject", "/CN=x"],
+    ]);
+    expect(code).toBe(2);
+    const expected = [
+      /--issuer, --jwks belongs/,
+      /\/anchors/,
+      /"traefik" is none of rfc9440, nginx/,
+      /--socket-mode goes with --socket/,
+    ];
+    for (const problem of [...expected, /--port x is no port/, /--certificate and --key: /, /the proxy's subject: /]) {
+      expect(stderr).toMatch(problem);
+    }
+  });
+
+  it.each<readonly [string, readonly string[], RegExp]>([
+    ["neither a socket nor a proxy's certificate", [], /--proxy-ca is required[\s\S]*--proxy-subject is required/],
+    [
+      "both",
+      ["--socket", "/run/x/x.sock", "--proxy-ca", "x", "--port", "1"],
+      /--port, --proxy-ca belongs to a TLS listener/,
+    ],
+    ["a socket that others may open", ["--socket", "/run/x/x.sock", "--socket-mode", "0666"], /none of 0600, 0660/],
+    ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls belongs to another way in/],
+    ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
+  ])("does not start with %s", async (_, args, message) => {
+    const { code, stderr } = await runCountersign(["origin", "--behind-proxy", "nginx", ...common(), ...args]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(message);
+  });
+});

@@ -1,0 +1,179 @@
+// nginx, Apache and HAProxy as programs of their own, with the configurations that docs/behind-a-proxy.md prints.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, chmodSync, chownSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import { ROOT } from "../e2e/running.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const FOLDERS = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
+const START_DEADLINE_MILLISECONDS = 15_000;
+const IS_ROOT = process.getuid?.() === 0;
+
+export type Program = "nginx" | "apache2" | "haproxy";
+
+/**
+ * Why the tests of a program cannot run here, or undefined. On the build machine there is no such reason: the first
+ * test that needs the program fails then.
+ */
+export function reasonToSkip(program: Program): string | undefined {
+  if (find(program) !== undefined || process.env["CI"] === "true") return undefined;
+  const reason = `${program} is not installed: its tests are skipped (apt-get install ${program})`;
+  console.warn(reason);
+  return reason;
+}
+
+function find(program: Program): string | undefined {
+  return FOLDERS.map((folder) => join(folder, program)).find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A directory that the programs may enter, and in it one for the socket, which Apache's group may enter. */
+export function proxyDirectory(stack: AsyncDisposableStack) {
+  const directory = temporaryDirectory(stack);
+  chmodSync(directory, 0o755);
+  const run = join(directory, "run");
+  mkdirSync(run);
+  // A new file takes the group of a directory with this bit: that is how the socket gets the proxy's group.
+  if (IS_ROOT) chownSync(run, 0, groupId("www-data"));
+  chmodSync(run, 0o2750);
+  return { directory, socket: join(run, "origin.sock") };
+}
+
+function groupId(name: string): number {
+  const id = new RegExp(`^${name}:[^:]*:(\\d+):`, "m").exec(readFileSync("/etc/group", "utf8"))?.[1];
+  if (id === undefined) throw new Error(`there is no group ${name}`);
+  return Number(id);
+}
+
+export interface ProxySetUp {
+  readonly program: Program;
+  /** A file of docs/proxies. */
+  readonly snippet: string;
+  /** What the snippet's paths and addresses are here. Each must occur in it. */
+  readonly replacements: Readonly<Record<string, string>>;
+  readonly directory: string;
+}
+
+/** Starts the program on the snippet and resolves with its port when it takes handshakes. It ends with the stack. */
+export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp): Promise<number> {
+  const { program, directory } = setUp;
+  const file = find(program);
+  if (file === undefined) throw new Error(`${program} is not installed`);
+  const port = await freePort();
+  const snippet = fill(readFileSync(join(ROOT, "docs/proxies", setUp.snippet), "utf8"), setUp.replacements, port);
+  const configuration = join(directory, `${program}.conf`);
+  writeFileSync(configuration, SURROUNDINGS[program](snippet, directory, port));
+  const child = spawn(file, ARGUMENTS[program](configuration), { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk));
+  stack.defer(() => end(child));
+  await untilHandshake(port, child, () => `${program} did not start:\n${output}\n${readLog(directory)}`);
+  return port;
+}
+
+/** Replaces placeholders; the port's are the same in all snippets. A placeholder that is not there is a mistake here. */
+function fill(snippet: string, replacements: Readonly<Record<string, string>>, port: number): string {
+  let text = snippet.replace(/(listen |\*:|bind :)443\b/g, (_, before: string) =>
+    before === "*:" ? `127.0.0.1:${port}` : `${before === "bind :" ? "bind " : before}127.0.0.1:${port}`,
+  );
+  for (const [placeholder, value] of Object.entries(replacements)) {
+    if (!text.includes(placeholder)) throw new Error(`the snippet does not hold ${placeholder}`);
+    text = text.replaceAll(placeholder, value);
+  }
+  return text;
+}
+
+const ARGUMENTS: Readonly<Record<Program, (configuration: string) => string[]>> = {
+  nginx: (configuration) => ["-c", configuration, "-g", "daemon off;"],
+  apache2: (configuration) => ["-DFOREGROUND", "-f", configuration],
+  haproxy: (configuration) => ["-db", "-f", configuration],
+};
+
+/** What a distribution's main configuration has around the snippet. */
+const SURROUNDINGS: Readonly<Record<Program, (snippet: string, directory: string, port: number) => string>> = {
+  nginx: (snippet, directory) => `
+${IS_ROOT ? "user root;" : ""}
+worker_processes 1;
+pid ${directory}/nginx.pid;
+error_log ${directory}/error.log;
+events {}
+http {
+  access_log off;
+  ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${directory}/nginx-${kind};`).join(" ")}
+  ${snippet}
+}
+`,
+  apache2: (snippet, directory, port) => `
+ServerRoot ${directory}
+ServerName hooks.example.com
+PidFile ${directory}/apache.pid
+ErrorLog ${directory}/error.log
+Listen 127.0.0.1:${port}
+${IS_ROOT ? "User www-data\nGroup www-data" : ""}
+Mutex file:${directory} default
+SSLSessionCache none
+${["mpm_event", "authz_core", "ssl", "headers", "proxy", "proxy_http"]
+  .map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`)
+  .join("\n")}
+${snippet}
+`,
+  haproxy: (snippet) => snippet,
+};
+
+async function untilHandshake(port: number, child: ChildProcess, describe: () => string): Promise<void> {
+  const deadline = Date.now() + START_DEADLINE_MILLISECONDS;
+  while (Date.now() < deadline && child.exitCode === null) {
+    if (await handshakes(port)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(describe());
+}
+
+function handshakes(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1", servername: "hooks.example.com", rejectUnauthorized: false });
+    socket.once("secureConnect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.once("secureConnect", () => socket.destroy());
+  });
+}
+
+/** By its process id. Workers end with their master. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  await ended;
+  clearTimeout(timer);
+}
+
+function readLog(directory: string): string {
+  try {
+    return readFileSync(join(directory, "error.log"), "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** A port of loopback that was free a moment ago: none of the three tells which one it took. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
