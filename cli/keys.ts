@@ -65,7 +65,7 @@ async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   const isSigning = keys[0] === newest;
   if (step === "publish") {
     if (!isSigning) throw new UsageError(`${newest.kid} is published and does not sign yet: run --step sign first`);
-    return save(file, [...keys, await newKey()]);
+    return save(file, [...keys, await newKey(newest.iat)]);
   }
   if (step === "sign") {
     if (isSigning) throw new UsageError(`${newest.kid} is the newest key and signs already: run --step publish first`);
@@ -76,8 +76,9 @@ async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   return save(file, [newest]);
 }
 
-function newKey(): Promise<PrivateJwk> {
-  return generateSigningKey(Math.floor(Date.now() / 1000));
+/** Later than the newest so far, also within one second or after the clock was set back. */
+function newKey(newest = 0): Promise<PrivateJwk> {
+  return generateSigningKey(Math.max(Math.floor(Date.now() / 1000), newest + 1));
 }
 
 function parseStep(text: string | undefined): RotationStep {

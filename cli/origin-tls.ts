@@ -10,6 +10,7 @@ import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError, untilSignal } from "./command.ts";
 import { readJson, readText } from "./files.ts";
+import { openCrls } from "./origin-crls.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
 import { announceReady, runWorkers } from "./workers.ts";
@@ -17,6 +18,7 @@ import { announceReady, runWorkers } from "./workers.ts";
 export interface TlsOriginSettings {
   readonly policy: string;
   readonly inbox: string;
+  readonly crls: string | undefined;
   readonly host: string;
   readonly port: number;
   /** PEM files in pairs: the first certificate goes with the first key. */
@@ -47,16 +49,18 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
 }
 
 async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<number> {
-  // Before the ready line: whoever reads it may send a signal at once.
+  // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   let current = first;
   const log = (line: LogLine) => console.log(formatLogLine(line));
   const inbox = openSqliteInbox(settings.inbox);
+  let crls = await openCrls(first.policy, settings, log);
   const app = createOriginApp({
     get policy() {
       return current.policy;
     },
     accept: inbox.accept,
+    lists: () => crls.lists(),
     readCertificate: (_, environment) => readTlsPeer(environment),
     crossCheck: crossCheckTlsPeer,
     log,
@@ -64,12 +68,19 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   const { host: hostname, port, clientCertificates } = settings;
   const server = await listenTls(app.fetch, { hostname, port, clientCertificates, state: () => current.tls, log });
   const stopWatching = watchFiles([settings.policy, ...settings.certificates, ...settings.keys], async () => {
-    current = await reload(settings, current, log);
+    const next = await reload(settings, current, log);
+    if (next === current) return;
+    // Before the policy that needs them.
+    const opened = await openCrls(next.policy, settings, log);
+    crls.close();
+    [current, crls] = [next, opened];
   });
   announceReady(server.url, (url) => ready(settings, url));
   await stopped;
-  stopWatching();
   await server.close();
+  // Last: without it a SIGHUP during the stop would end the process before its answers.
+  stopWatching();
+  crls.close();
   inbox.close();
   return 0;
 }

@@ -6,6 +6,9 @@ import { basename, dirname, resolve } from "node:path";
 /** Editors and deployments write a file in several steps: wait until they are done. */
 const SETTLE_MILLISECONDS = 200;
 
+/** Kubernetes replaces all files of a mounted volume by renaming this link to their directory. */
+const VOLUME_LINK = "..data";
+
 /** Watches the files' directories, because a replaced file is another one. Returns how to stop. */
 export function watchFiles(files: readonly string[], onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
@@ -20,7 +23,7 @@ export function watchFiles(files: readonly string[], onChange: () => void): () =
   }
   const watchers = [...namesByDirectory].map(([directory, names]) =>
     watch(directory, (_, name) => {
-      if (name === null || names.has(name)) settle();
+      if (name === null || name === VOLUME_LINK || names.has(name)) settle();
     }),
   );
   process.on("SIGHUP", onChange);

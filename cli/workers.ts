@@ -13,7 +13,18 @@ export function runWorkers(
   onReady: (url: string) => void,
   serve: () => Promise<number>,
 ): Promise<number> {
-  return cluster.isPrimary ? runPrimary(count, onReady) : serve();
+  return cluster.isPrimary ? runPrimary(count, onReady) : runWorker(serve);
+}
+
+async function runWorker(serve: () => Promise<number>): Promise<number> {
+  // A terminal or systemd signals the whole group, and the primary passes the signal on: the second one must not kill.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  try {
+    return await serve();
+  } finally {
+    // The channel to the primary would keep the process alive.
+    cluster.worker?.disconnect();
+  }
 }
 
 /** Says that this process listens: to the primary, or by `onReady` when there is none. */

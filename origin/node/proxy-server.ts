@@ -10,8 +10,9 @@ import type { LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import type { CertificateOptions } from "../authenticate.ts";
 import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
+import { closesGracefully } from "./graceful-close.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
-import { closeGracefully, type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
+import { type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
 
@@ -93,8 +94,9 @@ async function serveSocket(
     HTTP_OPTIONS,
     requestHandler(fetch, log, (incoming) => fromProxy.add(incoming)),
   );
+  const close = closesGracefully(server);
   await listenOnSocket(server, socket, mode);
-  return { url: `unix:${socket}`, close: () => closeGracefully(server) };
+  return { url: `unix:${socket}`, close };
 }
 
 async function serveTls(
@@ -134,10 +136,11 @@ async function serveTls(
       socket.destroy();
     }
   });
+  const close = closesGracefully(server);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return { url: `https://${host}:${port}`, close: () => closeGracefully(server) };
+  return { url: `https://${host}:${port}`, close };
 }
 
 /** @throws Refusal when the peer is not the proxy now; its code speaks of the proxy's certificate, and `peer` says so */

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
+import { closesGracefully } from "./graceful-close.ts";
 
 /** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -42,10 +43,11 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
     },
     requestHandler(fetch, options.log),
   );
+  const close = closesGracefully(server);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname;
-  return { url: `http://${host}:${port}`, close: () => closeGracefully(server) };
+  return { url: `http://${host}:${port}`, close };
 }
 
 /** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. */
@@ -65,14 +67,6 @@ export function requestHandler(
     }
     void answer(incoming, outgoing);
   };
-}
-
-/** Stops listening, answers what is in flight, then resolves. */
-export function closeGracefully(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.close((error) => (error === undefined ? resolve() : reject(error)));
-    server.closeIdleConnections();
-  });
 }
 
 export function listen(server: Server, { hostname, port }: Pick<ListenOptions, "hostname" | "port">): Promise<void> {

@@ -44,6 +44,8 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
   const hosts = new Map<string, SecureContext>();
   for (const [index, { certificate, key }] of files.entries()) {
     try {
+      // First: it says what is wrong in words of ours.
+      const names = hostNamesOf(certificate, key);
       const context = createSecureContext({
         cert: certificate,
         key,
@@ -51,7 +53,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
         // An anchor may be an intermediate of its hierarchy: the policy says where trust ends.
         allowPartialTrustChain: true,
       });
-      for (const name of hostNamesOf(certificate, key)) {
+      for (const name of names) {
         if (hosts.has(name)) throw new Error(`${name} has a certificate already`);
         hosts.set(name, context);
       }

@@ -11,8 +11,8 @@ export interface Running {
   readonly ready: Readonly<Record<string, string>> & {
     readonly clients: Record<string, { certificate: string; key: string }>;
   };
-  /** Resolves with the first line, before or after the call, that has these members. */
-  line(members: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
+  /** Resolves with the first line from `start` on, before or after the call, that has these members. */
+  line(members: Readonly<Record<string, unknown>>, start?: number): Promise<Record<string, unknown>>;
   readonly lines: readonly Record<string, unknown>[];
   readonly process: ChildProcess;
   /** Asks it to end and resolves with its exit code. */
@@ -43,12 +43,12 @@ export async function startCountersign(
   });
   const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
 
-  const line = (members: Readonly<Record<string, unknown>>) =>
+  const line = (members: Readonly<Record<string, unknown>>, start = 0) =>
     new Promise<Record<string, unknown>>((resolve, reject) => {
       const look = () => {
-        const found = lines.find((candidate) =>
-          Object.entries(members).every(([name, value]) => candidate[name] === value),
-        );
+        const found = lines
+          .slice(start)
+          .find((candidate) => Object.entries(members).every(([name, value]) => candidate[name] === value));
         if (found !== undefined) settle(() => resolve(found));
       };
       const settle = (end: () => void) => {

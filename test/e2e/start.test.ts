@@ -1,7 +1,7 @@
 // npm start -- --once, and the commands on their own, as the README has them.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -109,6 +109,20 @@ describe("countersign origin", () => {
     const { code, stderr } = await runCountersign(["origin", "--policy", file("absent.json")]);
     expect(code).toBe(2);
     for (const option of ["--issuer", "--audience", "--jwks", "absent.json"]) expect(stderr).toContain(option);
+  });
+
+  it("ends at a signal though a client has sent half a request", async () => {
+    await runCountersign(["keys", "new", "--file", file("half.json")]);
+    writeFileSync(file("half-jwks.json"), (await runCountersign(["keys", "jwks", "--file", file("half.json")])).stdout);
+    const settings = ["--issuer", "https://edge.test", "--audience", "here", "--jwks", file("half-jwks.json")];
+    const origin = await startCountersign(["origin", ...settings, "--inbox", file("half.sqlite"), "--port", "0"]);
+    const { port } = new URL(origin.ready["origin"] ?? "");
+    const client = connect(Number(port), "127.0.0.1", () => client.write("POST /hooks/pagerduty HTTP/1.1\r\nHost:"));
+    await new Promise((resolve) => client.once("connect", resolve));
+    const closed = new Promise((resolve) => client.once("close", resolve));
+    client.on("error", () => undefined);
+    expect(await origin.stop()).toBe(0);
+    await closed;
   });
 
   it("serves an edge of its own, taking the keys from the edge's URL, across a stop and start", async () => {

@@ -5,6 +5,7 @@ import { PROBLEMS, REFUSALS } from "../../core/refusal.ts";
 import { MARKER } from "../support/senders.ts";
 import { CERTIFICATE_CASES } from "./refusals/certificate-cases.ts";
 import { EDGE_CASES } from "./refusals/edge-cases.ts";
+import { LISTENER_CASES } from "./refusals/listener-cases.ts";
 import { ORIGIN_CASES } from "./refusals/origin-cases.ts";
 import { createWorld, type Provoked, type RefusalCase, type World } from "./refusals/world.ts";
 
@@ -72,10 +73,15 @@ describe.concurrent("edge", () => {
   refuses(CERTIFICATE_CASES);
 });
 
-describe.concurrent("origin", () => refuses(ORIGIN_CASES));
+describe.concurrent("origin", () => {
+  refuses(ORIGIN_CASES);
+  refuses(LISTENER_CASES);
+});
 
 test("every code of REFUSALS is provoked", () => {
-  const provoked = new Set([...EDGE_CASES, ...CERTIFICATE_CASES, ...ORIGIN_CASES].map(({ code }) => code));
+  const provoked = new Set(
+    [...EDGE_CASES, ...CERTIFICATE_CASES, ...ORIGIN_CASES, ...LISTENER_CASES].map(({ code }) => code),
+  );
   expect([...provoked].sort()).toEqual(Object.keys(REFUSALS).sort());
 });
 

@@ -1,20 +1,35 @@
-// The decisions that a program logged, to be awaited by decision id.
+// The decisions that a program logged, to be awaited by decision id or by what they say.
 
+import { isDeepStrictEqual } from "node:util";
 import type { LogLine } from "../../core/decision.ts";
 
 export class LogLines {
   readonly all: LogLine[] = [];
-  readonly #waiting = new Map<unknown, (line: LogLine) => void>();
+  readonly #waiting = new Set<(line: LogLine) => void>();
 
   readonly push = (line: LogLine): void => {
     this.all.push(line);
-    this.#waiting.get(line["id"])?.(line);
+    for (const look of this.#waiting) look(line);
   };
 
   /** The line of this decision, as soon as it is logged. */
   of(decision: unknown): Promise<LogLine> {
-    const logged = this.all.find(({ id }) => id === decision);
+    return this.with({ id: decision });
+  }
+
+  /** The first line from `start` on that has these members, as soon as it is logged. */
+  with(members: Readonly<Record<string, unknown>>, start = 0): Promise<LogLine> {
+    const matches = (line: LogLine) =>
+      Object.entries(members).every(([name, value]) => isDeepStrictEqual(line[name], value));
+    const logged = this.all.slice(start).find(matches);
     if (logged !== undefined) return Promise.resolve(logged);
-    return new Promise((resolve) => this.#waiting.set(decision, resolve));
+    return new Promise((resolve) => {
+      const look = (line: LogLine) => {
+        if (!matches(line)) return;
+        this.#waiting.delete(look);
+        resolve(line);
+      };
+      this.#waiting.add(look);
+    });
   }
 }

@@ -1,0 +1,51 @@
+// Certificates of the corpus by their names: the one that the policy allows, and ones that resemble it.
+
+import type { Identity } from "../../cli/authority.ts";
+import { dropExtension, type EncodedAttribute, encodeName, FIELD, utf16 } from "../core/certificate-edit.ts";
+import { TAG } from "../core/der-edit.ts";
+import { resign } from "../core/fixtures-issue.ts";
+import { CLIENT, type Corpus, type CorpusEntry, entry, issueLeaf } from "./corpus.ts";
+
+const C: EncodedAttribute = ["2.5.4.6", TAG.printable, "US"];
+const O: EncodedAttribute = ["2.5.4.10", TAG.utf8, "Corpus"];
+const cn = (text: string, tag: number = TAG.utf8): EncodedAttribute => ["2.5.4.3", tag, text];
+
+export async function makeNamed(root: Identity): Promise<Corpus> {
+  const plain = await issueLeaf(root);
+  const named = (expected: CorpusEntry["expected"], ...rdns: (readonly EncodedAttribute[])[]) =>
+    entry(expected, {
+      ...plain,
+      base64: resign(plain, root, ({ tbs }) => {
+        tbs[FIELD.subject] = encodeName(...rdns);
+      }),
+    });
+  const san = [{ type: "dns", value: CLIENT } as const];
+  return {
+    "named as allowed": named("accepted", [C], [O], [cn(CLIENT)]),
+    "named in another order": named("accepted", [O], [C], [cn(CLIENT)]),
+    "named in PrintableString": named("accepted", [C], [O], [cn(CLIENT, TAG.printable)]),
+    "named in BMPString": named("sender_not_allowed", [C], [O], [["2.5.4.3", TAG.bmp, utf16(CLIENT)]]),
+    "named in capitals": named("sender_not_allowed", [C], [O], [cn(CLIENT.toUpperCase())]),
+    "named in Cyrillic": named("sender_not_allowed", [C], [O], [cn("сlient.example")]),
+    "named longer": named("sender_not_allowed", [C], [O], [cn(`${CLIENT}.evil`)]),
+    "named below": named("sender_not_allowed", [C], [O], [cn(`evil.${CLIENT}`)]),
+    "named twice": named("sender_not_allowed", [C], [O], [cn("evil.example")], [cn(CLIENT)]),
+    "named within another attribute": named(
+      "sender_not_allowed",
+      [["2.5.4.10", TAG.utf8, `x,CN=${CLIENT}`]],
+      [cn("x")],
+    ),
+    "named behind a plus": named("sender_not_allowed", [C], [O], [cn(`x+CN=${CLIENT}`)]),
+    "named in one RDN": named("accepted", [C], [O, cn(CLIENT)]),
+    "named with a NUL": named("certificate_malformed", [C], [O], [cn(`${CLIENT}\u0000.evil`)]),
+    "named with an escape sequence": named("certificate_malformed", [C], [O], [cn(`${CLIENT}\u001b[2J`)]),
+    "named by SAN alone": entry("sender_not_allowed", await issueLeaf(root, { subject: [], subjectAltNames: san })),
+    "without key identifiers": entry("accepted", {
+      ...plain,
+      base64: resign(plain, root, (parts) => {
+        dropExtension(parts, "2.5.29.14");
+        dropExtension(parts, "2.5.29.35");
+      }),
+    }),
+  };
+}

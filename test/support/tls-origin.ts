@@ -1,0 +1,100 @@
+// The origin with a TLS listener of its own, in this process, with everything that a reload replaces open to change.
+
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { compilePolicy } from "../../core/policy.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { anchorsInUse, createTlsState, type TlsHostFiles } from "../../origin/node/tls-hosts.ts";
+import { listenTls } from "../../origin/node/tls-listener.ts";
+import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { LogLines } from "./log-lines.ts";
+import { openTestInbox } from "./origin.ts";
+import type { TlsServer } from "./tls-client.ts";
+
+export const A = "a.example.com";
+export const B = "b.example.com";
+
+export interface ServerCertificates {
+  /** Of the CA. */
+  readonly ca: string;
+  readonly hosts: readonly TlsHostFiles[];
+}
+
+/** A CA for servers, and one certificate and key for each name. */
+export async function issueServers(...names: readonly string[]): Promise<ServerCertificates> {
+  const ca = await issueCertificate({ subject: [{ CN: ["Test Server CA"] }], ca: {} });
+  const hosts = await Promise.all(names.map((name) => issueServer(ca, name)));
+  return { ca: ca.pem, hosts };
+}
+
+export async function issueServer(ca: Identity, name: string): Promise<TlsHostFiles> {
+  const { pem, keyPem } = await issueCertificate(
+    {
+      subject: [{ CN: [name] }],
+      extendedKeyUsage: [SERVER_AUTH],
+      subjectAltNames: [{ type: "dns", value: name }],
+    },
+    ca,
+  );
+  return { certificate: pem, key: keyPem };
+}
+
+export interface TlsOriginSetUp {
+  readonly policy: PolicyDocument;
+  readonly servers?: ServerCertificates;
+  readonly clientCertificates?: "request" | "require";
+  /** Unix seconds; of our verdict, not of OpenSSL's. */
+  readonly clock?: () => number;
+}
+
+export interface TestTlsOrigin {
+  readonly lines: LogLines;
+  readonly inbox: Inbox;
+  readonly inboxFile: string;
+  readonly port: number;
+  /** Where a sender connects to, by one of the names. */
+  at(name: string): TlsServer;
+  /** Another policy from now on, as after a reload. */
+  reload(policy: PolicyDocument): void;
+}
+
+export async function startTlsOrigin(stack: AsyncDisposableStack, setUp: TlsOriginSetUp): Promise<TestTlsOrigin> {
+  const { clientCertificates = "request", clock, servers = await issueServers(A, B) } = setUp;
+  const lines = new LogLines();
+  const { inbox, inboxFile } = openTestInbox(stack);
+  const load = (document: PolicyDocument) => {
+    const policy = compilePolicy(document);
+    return { policy, tls: createTlsState(servers.hosts, anchorsInUse(policy)) };
+  };
+  let current = load(setUp.policy);
+  const app = createOriginApp({
+    get policy() {
+      return current.policy;
+    },
+    accept: inbox.accept,
+    readCertificate: (_, environment) => readTlsPeer(environment),
+    crossCheck: crossCheckTlsPeer,
+    log: lines.push,
+    ...(clock !== undefined && { clock }),
+  });
+  const server = await listenTls(app.fetch, {
+    hostname: "127.0.0.1",
+    port: 0,
+    clientCertificates,
+    state: () => current.tls,
+    log: lines.push,
+  });
+  stack.defer(() => server.close());
+  const port = Number(new URL(server.url).port);
+  return {
+    lines,
+    inbox,
+    inboxFile,
+    port,
+    at: (name) => ({ port, ca: servers.ca, name }),
+    reload(document) {
+      current = load(document);
+    },
+  };
+}
