@@ -11,6 +11,7 @@ import {
   formatClientCertField,
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
+import { NO_LISTS } from "../core/revocation.ts";
 import { verifyTrust } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
@@ -25,7 +26,8 @@ export async function prepareAssertedEvents({ policy, signingKey, leaf, intermed
 
   const makeEvent = async (): Promise<LoadedEvent> => {
     const now = Math.floor(Date.now() / 1000);
-    const admitted = admit(verifyTrust(certificate, route.senders, compiled.deny, now), route, now);
+    const facts = { deny: compiled.deny, lists: NO_LISTS, now };
+    const admitted = admit(verifyTrust(certificate, route.senders, facts), route, now);
     const delivery = bindDelivery(admitted, {
       id: randomUUID(),
       request: { method: "POST", target: PATH, contentType: headers["content-type"] ?? "" },

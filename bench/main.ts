@@ -1,15 +1,17 @@
-// npm run bench -- [edge|origin|listener] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|listener|trust] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
 import { benchEdge } from "./edge.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
+import { benchTrust } from "./trust.ts";
 
 const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Report[]>>> = {
   edge: benchEdge,
   origin: benchOrigin,
   listener: benchListener,
+  trust: benchTrust,
 };
 
 const { values, positionals } = parseArgs({

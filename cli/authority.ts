@@ -1,4 +1,4 @@
-// Makes CA and client certificates for local runs and tests. Never used by edge or origin.
+// Makes CA and client certificates and revocation lists for local runs and tests. Never used by edge or origin.
 
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
@@ -6,7 +6,7 @@ import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
-  type Extension,
+  Extension,
   type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
@@ -16,6 +16,8 @@ import {
   SubjectKeyIdentifierExtension,
   type X509Certificate,
   X509CertificateGenerator,
+  type X509CrlEntryParams,
+  X509CrlGenerator,
 } from "@peculiar/x509";
 
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
@@ -78,6 +80,38 @@ export async function issueCertificate(request: CertificateRequest, issuer?: Ide
     base64: Buffer.from(certificate.rawData).toString("base64"),
     keyPem: PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY"),
   };
+}
+
+export interface CrlRequest {
+  /** Serial numbers in hex, or entries with reasons. */
+  readonly revoked?: readonly (string | X509CrlEntryParams)[];
+  /** Default: an hour ago. */
+  readonly thisUpdate?: Date;
+  /** Default: in a week. */
+  readonly nextUpdate?: Date;
+  /** cRLNumber, at most 127. Default 1. */
+  readonly number?: number;
+  readonly extensions?: readonly Extension[];
+}
+
+const CRL_NUMBER = "2.5.29.20";
+
+/** Issues a revocation list, as DER. */
+export async function issueCrl(request: CrlRequest, issuer: Identity): Promise<Uint8Array> {
+  const crl = await X509CrlGenerator.create({
+    issuer: issuer.certificate.subjectName,
+    thisUpdate: request.thisUpdate ?? new Date(Date.now() - DAY_MILLISECONDS / 24),
+    nextUpdate: request.nextUpdate ?? new Date(Date.now() + 7 * DAY_MILLISECONDS),
+    entries: (request.revoked ?? []).map((entry) => (typeof entry === "string" ? { serialNumber: entry } : entry)),
+    extensions: [
+      await AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
+      new Extension(CRL_NUMBER, false, Uint8Array.of(2, 1, request.number ?? 1)),
+      ...(request.extensions ?? []),
+    ],
+    signingKey: issuer.keys.privateKey,
+    signingAlgorithm: signingAlgorithmOf(issuer.keys) as EcdsaParams,
+  });
+  return new Uint8Array(crl.rawData);
 }
 
 function signingAlgorithmOf({ privateKey }: CryptoKeyPair): Algorithm {

@@ -13,6 +13,7 @@ import { pinnedKeys } from "../origin/verification-keys.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
 import { readJson, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
+import { openCrls } from "./origin-crls.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface DevelopmentOptions {
@@ -93,12 +94,18 @@ async function start(
     () => harness.close(),
     forwardEdgeLog(harness, (line) => options.onDecision("edge", line)),
   );
+  if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
   edge.resolve(harness);
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
 
   async function startOrigin(): Promise<string> {
     const inbox = openSqliteInbox(join(state.directory, "inbox.sqlite"));
-    started.push(() => inbox.close());
+    const log = (line: LogLine) => options.onDecision("origin", line);
+    const crls = await openCrls(policy, { policy: policyFile, inbox: join(state.directory, "inbox.sqlite") }, log);
+    started.push(
+      () => crls.close(),
+      () => inbox.close(),
+    );
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(JSON.parse(keys)).map(publicJwk) });
     const app = createOriginApp({
       policy,
@@ -106,18 +113,29 @@ async function start(
       issuer,
       audience: AUDIENCE,
       accept: inbox.accept,
-      log: (line) => options.onDecision("origin", line),
+      lists: crls.lists,
+      log,
     });
     const server = await serve(
       (request) => {
         options.onOriginRequest?.(request);
         return app.fetch(request);
       },
-      { hostname: "127.0.0.1", port: 0, log: (line) => options.onDecision("origin", line) },
+      { hostname: "127.0.0.1", port: 0, log },
     );
     started.push(() => server.close());
     return server.url;
   }
+}
+
+const CRON_MILLISECONDS = 60_000;
+
+/** Fetches the revocation lists now and every minute, as a cron trigger does. Returns how to stop. */
+async function runCronTrigger(harness: TestHarness): Promise<() => void> {
+  const trigger = () => harness.getWorker().scheduled({ cron: "* * * * *" });
+  await trigger();
+  const timer = setInterval(() => void trigger().catch(() => undefined), CRON_MILLISECONDS);
+  return () => clearInterval(timer);
 }
 
 /** The CA of the development clients, the policy's anchors, and the user's own. */

@@ -40,6 +40,7 @@ export async function startLocalEdge({
           ...(compatibility_flags !== undefined && { compatibility_flags }),
           alias: { ...alias, "countersign:policy": policyFile },
           vars: { ...vars, ...secrets },
+          kv_namespaces: [{ binding: "CRLS", id: "crls" }],
           dev: { local_protocol: protocol, upstream_protocol: protocol },
         },
       },

@@ -10,11 +10,13 @@ import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
 import { readJson } from "./files.ts";
+import { openCrls } from "./origin-crls.ts";
 import { Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings {
   readonly policy: string;
   readonly inbox: string;
+  readonly crls: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly issuer: string | undefined;
@@ -29,7 +31,8 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   const loaded = await load(settings);
   const inbox = openSqliteInbox(settings.inbox);
   const log = (line: LogLine) => console.log(formatLogLine(line));
-  const app = createOriginApp({ ...loaded, accept: inbox.accept, log });
+  const crls = await openCrls(loaded.policy, settings);
+  const app = createOriginApp({ ...loaded, accept: inbox.accept, lists: crls.lists, log });
   const server = await serve(app.fetch, { hostname: settings.host, port: settings.port, log });
   console.log(
     settings.json
@@ -38,6 +41,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   );
   await stopped;
   await server.close();
+  crls.close();
   inbox.close();
   return 0;
 }

@@ -15,12 +15,14 @@ import {
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
 import { readJson, readText } from "./files.ts";
+import { openCrls } from "./origin-crls.ts";
 import { Problems } from "./problems.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   inbox: { type: "string", default: "inbox.sqlite" },
+  crls: { type: "string" },
   json: { type: "boolean", default: false },
   "behind-proxy": { type: "string" },
   "certificate-header": { type: "string" },
@@ -71,9 +73,11 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   const { policy, format, listener } = await load(values);
   const inbox = openSqliteInbox(values.inbox);
   const log = (line: LogLine) => console.log(formatLogLine(line));
-  const app = createOriginApp({ policy, accept: inbox.accept, readCertificate: readProxiedCertificate(format), log });
   // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
   const ended = untilSignal();
+  const crls = await openCrls(policy, values);
+  const readCertificate = readProxiedCertificate(format);
+  const app = createOriginApp({ policy, accept: inbox.accept, lists: crls.lists, readCertificate, log });
   try {
     const server = await serveProxy(app.fetch, { listener, log });
     console.log(
@@ -84,6 +88,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
     await ended;
     await server.close();
   } finally {
+    crls.close();
     inbox.close();
   }
   return 0;

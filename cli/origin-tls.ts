@@ -54,7 +54,7 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   let current = first;
   const log = (line: LogLine) => console.log(formatLogLine(line));
   const inbox = openSqliteInbox(settings.inbox);
-  let crls = await openCrls(first.policy, settings, log);
+  let crls = await openCrls(first.policy, settings);
   const app = createOriginApp({
     get policy() {
       return current.policy;
@@ -71,7 +71,7 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
     const next = await reload(settings, current, log);
     if (next === current) return;
     // Before the policy that needs them.
-    const opened = await openCrls(next.policy, settings, log);
+    const opened = await openCrls(next.policy, settings);
     crls.close();
     [current, crls] = [next, opened];
   });

@@ -2,12 +2,14 @@
 
 import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
+import { CRLS_HELP } from "./origin-crls.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   inbox: { type: "string", default: "inbox.sqlite" },
+  crls: { type: "string" },
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string" },
   json: { type: "boolean", default: false },
@@ -29,7 +31,7 @@ countersign origin --tls --certificate FILE --key FILE [options]              on
 ${PROXY_USAGE}
 
   --policy FILE     this origin's copy of the policy (default policy.json)
-  --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)
+  --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)${CRLS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON
@@ -52,7 +54,8 @@ Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight a
   async run(args) {
     if (isBehindProxy(args)) return await runProxyOrigin(args);
     const { values } = parseOptions(args, OPTIONS);
-    const common = { policy: values.policy, inbox: values.inbox, host: values.host, json: values.json };
+    const { policy, inbox, crls, host, json } = values;
+    const common = { policy, inbox, crls, host, json };
     if (!values.tls) {
       refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;

@@ -20,7 +20,7 @@ export interface PolicyAddition {
 
 type MatcherDocument = Record<string, unknown>;
 type Document = {
-  anchors: Record<string, string>;
+  anchors: Record<string, string | { certificate: string }>;
   senders: Record<string, { certificates: MatcherDocument[]; trust: { anchors?: string[] } }>;
   routes: Record<string, { senders: string[]; methods: string[] }>;
 };
@@ -73,8 +73,10 @@ function addAnchors(document: Document, options: readonly string[]): string[] {
     const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
     if (name === undefined || file === undefined) throw new UsageError(`--anchor ${option} is not NAME=FILE`);
     const { base64 } = readCertificate(file);
-    document.anchors[name] =
-      `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
+    const pem = `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
+    const known = document.anchors[name];
+    // Revocation lists of an anchor stay, whatever certificate takes its place.
+    document.anchors[name] = typeof known === "object" ? { ...known, certificate: pem } : pem;
     return name;
   });
 }

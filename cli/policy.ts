@@ -79,18 +79,19 @@ function summarize({ routes, senders, anchors, digest }: Policy) {
       senders: admitted.map(({ name }) => name),
       maxBodyBytes,
     })),
-    senders: senders.map(({ name, matchers, trust }) => ({
+    senders: senders.map(({ name, allowlist, trust }) => ({
       name,
-      certificates: matchers.length,
+      certificates: allowlist.matchers.length,
       anchors: trust.anchors.map((anchor) => anchor.name),
       platform: trust.platform,
       maxChainDepth: trust.maxChainDepth,
     })),
-    anchors: anchors.map(({ name, certificate }) => ({
+    anchors: anchors.map(({ name, certificate, revocation }) => ({
       name,
       subject: formatDistinguishedName(certificate.subject),
       sha256: certificate.sha256,
       notAfter: new Date(certificate.notAfter * 1000).toISOString(),
+      ...(revocation !== undefined && { crls: revocation }),
     })),
   };
 }
@@ -106,7 +107,10 @@ function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof s
       (sender) =>
         `sender  ${sender.name}  ${sender.certificates} accepted certificate(s)  proven by ${[...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ")}`,
     ),
-    ...anchors.map((anchor) => `anchor  ${anchor.name}  ${anchor.subject}  until ${anchor.notAfter}`),
+    ...anchors.map(
+      (anchor) =>
+        `anchor  ${anchor.name}  ${anchor.subject}  until ${anchor.notAfter}${anchor.crls === undefined ? "" : `  ${anchor.crls.freshness} lists of ${anchor.crls.sources.join(", ")}`}`,
+    ),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
 // Which sender of the route a proven certificate is. The one place where a certificate turns into permission.
 
+import type { Certificate } from "./certificate.ts";
 import type { Route, Sender } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
@@ -20,19 +21,25 @@ export interface AdmittedSender {
  * @throws Refusal `sender_not_allowed`, naming the entry that came nearest and the members in which it failed
  */
 export function admit({ certificate, proofs }: ProvenCertificate, route: Route, now: number): AdmittedSender {
-  let nearMiss: { sender: string; entry: number; failed: readonly string[] } | undefined;
-  for (const sender of route.senders) {
-    const proof = proofs.get(sender);
-    if (proof === undefined) continue;
-    for (const [entry, matcher] of sender.matchers.entries()) {
-      const failed = matcher(certificate.leaf, now);
-      if (failed.length === 0) return { sender, certificate, proof } as unknown as AdmittedSender;
-      if (nearMiss === undefined || failed.length < nearMiss.failed.length) {
-        nearMiss = { sender: sender.name, entry, failed };
-      }
+  const { leaf } = certificate;
+  const proven = route.senders.filter((sender) => proofs.has(sender));
+  for (const sender of proven) {
+    const isMatch = sender.allowlist.candidates(leaf).some(([, matcher]) => matcher.failures(leaf, now).length === 0);
+    if (isMatch) return { sender, certificate, proof: proofs.get(sender) } as unknown as AdmittedSender;
+  }
+  const nearMiss = findNearMiss(proven, leaf, now);
+  throw new Refusal("sender_not_allowed", { nearMiss, anchors: [...proofs.values()].map(({ anchor }) => anchor) });
+}
+
+function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number) {
+  let nearest: { sender: string; entry: number; failed: readonly string[] } | undefined;
+  for (const { name, allowlist } of senders) {
+    for (const [entry, matcher] of allowlist.nearMisses(leaf)) {
+      const failed = matcher.failures(leaf, now);
+      if (nearest === undefined || failed.length < nearest.failed.length) nearest = { sender: name, entry, failed };
     }
   }
-  throw new Refusal("sender_not_allowed", { nearMiss, anchors: [...proofs.values()].map(({ anchor }) => anchor) });
+  return nearest;
 }
 
 /** The facts of a certificate that a log line or a record may carry. */

@@ -4,6 +4,8 @@ import { AsnParser } from "@peculiar/asn1-schema";
 import {
   AuthorityKeyIdentifier,
   BasicConstraints,
+  CRLDistributionPoints,
+  type DistributionPointName,
   ExtendedKeyUsage,
   type Extension,
   KeyUsage,
@@ -20,11 +22,15 @@ export interface CertificateExtensions {
   readonly isCa: boolean;
   readonly pathLength: number | undefined;
   /** Undefined when the extension is absent: then any use is open. */
-  readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
+  readonly keyUsage:
+    | { readonly digitalSignature: boolean; readonly keyCertSign: boolean; readonly cRLSign: boolean }
+    | undefined;
   /** OIDs; undefined when the extension is absent. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly subjectAltNames: readonly GeneralName[];
   readonly nameConstraints: NameConstraints | undefined;
+  /** URIs of the full names in cRLDistributionPoints: compared with the scope of a list, never fetched. */
+  readonly distributionPoints: readonly string[];
   /** Lower-case hex. */
   readonly authorityKeyId: string | undefined;
   readonly subjectKeyId: string | undefined;
@@ -42,6 +48,9 @@ const OID = {
   authorityKeyIdentifier: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
 } as const;
+
+/** Not among the above: a critical one would have to be followed, also where no list is asked for. */
+const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
 /** certificatePolicies asks for nothing while no policy is required, so it may be critical (RFC 5280 §6.1.3 d). */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
@@ -71,6 +80,7 @@ export function readExtensions(extensions: readonly Extension[]): CertificateExt
     extendedKeyUsage: read(OID.extendedKeyUsage, (der) => [...AsnParser.fromASN(readDer(der), ExtendedKeyUsage)]),
     subjectAltNames: read(OID.subjectAltName, (der) => readGeneralNames(readDer(der))) ?? [],
     nameConstraints: read(OID.nameConstraints, (der) => readNameConstraints(readDer(der))),
+    distributionPoints: read(CRL_DISTRIBUTION_POINTS, readDistributionPoints) ?? [],
     authorityKeyId: authorityKeyId?.keyIdentifier && formatHex(new Uint8Array(authorityKeyId.keyIdentifier.buffer)),
     subjectKeyId: read(OID.subjectKeyIdentifier, (der) =>
       formatHex(new Uint8Array(AsnParser.fromASN(readDer(der), SubjectKeyIdentifier).buffer)),
@@ -86,5 +96,18 @@ function readKeyUsage(der: Uint8Array) {
   return {
     digitalSignature: (flags & KeyUsageFlags.digitalSignature) !== 0,
     keyCertSign: (flags & KeyUsageFlags.keyCertSign) !== 0,
+    cRLSign: (flags & KeyUsageFlags.cRLSign) !== 0,
   };
+}
+
+/** Points that are only some reasons, or another authority's list, are left out. */
+function readDistributionPoints(der: Uint8Array): string[] {
+  return Array.from(AsnParser.fromASN(readDer(der), CRLDistributionPoints)).flatMap((point) =>
+    point.reasons === undefined && point.cRLIssuer === undefined ? urisOf(point.distributionPoint) : [],
+  );
+}
+
+/** The URIs among the full names of a distribution point. */
+export function urisOf(point: DistributionPointName | undefined): string[] {
+  return (point?.fullName ?? []).flatMap(({ uniformResourceIdentifier: uri }) => (uri === undefined ? [] : [uri]));
 }

@@ -7,10 +7,18 @@ import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName
 import { canonicalIpAddress, formatIpAddress, type GeneralName } from "./general-name.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
 
-/** Names the members that do not match, for example `subject.CN`; empty means that the entry matches. */
-export type CertificateMatcher = (certificate: Certificate, now: number) => readonly string[];
+export interface CertificateMatcher {
+  /** Keys under which the entry can be found: lookupKeysOf a certificate that matches holds every one of them. */
+  readonly keys: readonly string[];
+  /** Names the members that do not match, for example `subject.CN`; empty means that the entry matches. */
+  failures(certificate: Certificate, now: number): readonly string[];
+}
 
-type Check = readonly [member: string, holds: (certificate: Certificate, now: number) => boolean];
+type Check = readonly [
+  member: string,
+  holds: (certificate: Certificate, now: number) => boolean,
+  key?: string | undefined,
+];
 
 /**
  * Compiles one entry.
@@ -23,6 +31,7 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
       entry.subject,
       ({ subject }) => subject,
       ({ subjectText }) => subjectText,
+      lookupKey,
     ),
     ...nameChecks(
       "issuer",
@@ -34,17 +43,45 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   ];
   if (entry.sha256 !== undefined) {
     const digest = normalizeHex(entry.sha256);
-    checks.push(["sha256", (certificate) => certificate.sha256 === digest]);
+    checks.push(["sha256", (certificate) => certificate.sha256 === digest, lookupKey("sha256", digest)]);
   }
   if (entry.spkiSha256 !== undefined) {
     const digest = normalizeHex(entry.spkiSha256);
-    checks.push(["spkiSha256", (certificate) => certificate.spkiSha256 === digest]);
+    checks.push(["spkiSha256", (certificate) => certificate.spkiSha256 === digest, lookupKey("spkiSha256", digest)]);
   }
   const from = parseInstant("from", entry.from) ?? Number.NEGATIVE_INFINITY;
   const until = parseInstant("until", entry.until) ?? Number.POSITIVE_INFINITY;
   if (from >= until) throw new SyntaxError("from is not before until, so the entry can never match");
   checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
-  return (certificate, now) => checks.filter(([, holds]) => !holds(certificate, now)).map(([member]) => member);
+  return {
+    keys: checks.flatMap(([, , key]) => key ?? []),
+    failures: (certificate, now) => checks.filter(([, holds]) => !holds(certificate, now)).map(([member]) => member),
+  };
+}
+
+const keysByCertificate = new WeakMap<Certificate, readonly string[]>();
+
+/** What a certificate holds, in the keys that entries are found by: digests, the subject and its attributes, typed SANs. */
+export function lookupKeysOf(certificate: Certificate): readonly string[] {
+  const keys = keysByCertificate.get(certificate) ?? listKeys(certificate);
+  keysByCertificate.set(certificate, keys);
+  return keys;
+}
+
+function listKeys({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): string[] {
+  const types = new Set(subject.flat().map(({ type }) => type));
+  const keys = [
+    lookupKey("sha256", sha256),
+    lookupKey("spkiSha256", spkiSha256),
+    lookupKey("subject", subjectText),
+    ...Array.from(types, (type) => lookupKey(`subject.${type}`, valuesOf(subject, type))),
+    ...subjectAltNames.map((name) => lookupKey(`san.${name.kind}`, sanText(name))),
+  ];
+  return [...new Set(keys)];
+}
+
+function lookupKey(member: string, value: unknown): string {
+  return `${member}=${JSON.stringify(value)}`;
 }
 
 /** Lower-case hex without colons. */
@@ -57,18 +94,23 @@ function nameChecks(
   wanted: CertificateMatcherDocument["subject"],
   of: (certificate: Certificate) => DistinguishedName,
   textOf: (certificate: Certificate) => string,
+  keyOf: (member: string, value: unknown) => string | undefined = () => undefined,
 ): Check[] {
   if (wanted === undefined) return [];
   if (typeof wanted === "string") {
     const text = formatDistinguishedName(parseNameMember(member, wanted));
-    return [[member, (certificate) => textOf(certificate) === text]];
+    return [[member, (certificate) => textOf(certificate) === text, keyOf(member, text)]];
   }
   return Object.entries(wanted).map(([attribute, value]) => {
     const type = parseAttributeType(attribute);
     if (type === undefined)
       throw new SyntaxError(`${member} names no attribute type that is known: ${JSON.stringify(attribute)}`);
     const values = typeof value === "string" ? [value] : value;
-    return [`${member}.${attribute}`, (certificate) => isSameList(valuesOf(of(certificate), type), values)];
+    return [
+      `${member}.${attribute}`,
+      (certificate) => isSameList(valuesOf(of(certificate), type), values),
+      keyOf(`${member}.${type}`, values),
+    ];
   });
 }
 
@@ -100,6 +142,7 @@ function sanChecks(san: NonNullable<CertificateMatcherDocument["san"]>): Check[]
       return [
         `san.${kind}`,
         ({ subjectAltNames }) => subjectAltNames.some((name) => name.kind === kind && sanText(name) === wanted),
+        lookupKey(`san.${kind}`, wanted),
       ];
     }),
   );

@@ -4,11 +4,11 @@
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { AsnParser } from "@peculiar/asn1-schema";
 import { Certificate as CertificateSchema } from "@peculiar/asn1-x509";
-import { type AsnType, GeneralizedTime, UTCTime } from "asn1js";
+import type { AsnType } from "asn1js";
 import { isAcceptedKey } from "./algorithms.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type CertificateExtensions, readExtensions } from "./certificate-extensions.ts";
-import { childrenOf, contentOctets, formatHex, readDer } from "./der.ts";
+import { childrenOf, formatHex, readDer, readTime } from "./der.ts";
 import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
 import { Refusal } from "./refusal.ts";
 import { CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
@@ -129,30 +129,12 @@ function formatSerial(octets: Uint8Array): string {
   return formatHex(significant).replace(/^0+(?=.)/, "") || "0";
 }
 
-/** UTCTime and GeneralizedTime in the only forms that RFC 5280 §4.1.2.5 allows: UTC, with seconds, without fractions. */
 function readValidity(validity: AsnType): { notBefore: number; notAfter: number } {
   const times = childrenOf(validity);
   const [notBefore, notAfter] = times.map(readTime);
   if (notBefore === undefined || notAfter === undefined || times.length !== 2)
     throw new SyntaxError("the validity is not two times");
   return { notBefore, notAfter };
-}
-
-function readTime(time: AsnType): number {
-  const digits = time instanceof GeneralizedTime ? 14 : time instanceof UTCTime ? 12 : 0;
-  const text = Buffer.from(contentOctets(time)).toString("latin1");
-  const date = digits > 0 && new RegExp(`^\\d{${digits}}Z$`).test(text) ? (time as UTCTime).toDate() : undefined;
-  // Printed again it must be the same: a thirteenth month would have become January.
-  if (
-    date === undefined ||
-    !date
-      .toISOString()
-      .replace(/[-:T]|\.000/g, "")
-      .endsWith(text)
-  ) {
-    throw new SyntaxError("a validity time is malformed");
-  }
-  return date.getTime() / 1000;
 }
 
 function sha256Hex(bytes: Uint8Array): string {

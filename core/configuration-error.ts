@@ -16,7 +16,16 @@ export class ConfigurationError extends Error {
 
 /** The problems of a schema check. The library's own messages quote what they received, so they are replaced. */
 export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string[] {
-  return issues.map((issue) => `${formatPointer(issue.path?.map(({ key }) => key) ?? [])}: ${describe(issue)}`);
+  return issues.flatMap((issue) => describeIssue(issue, []));
+}
+
+/** Of a value that may have several forms, the problems of the one form that it has the shape of, where there is one. */
+function describeIssue(issue: v.BaseIssue<unknown>, parent: readonly unknown[]): string[] {
+  const path = [...parent, ...(issue.path?.map(({ key }) => key) ?? [])];
+  const forms = issue.issues ?? [];
+  const inside = forms.filter((form) => form.path !== undefined);
+  if (inside.length > 0 && inside.length < forms.length) return inside.flatMap((form) => describeIssue(form, path));
+  return [`${formatPointer(path)}: ${describe(issue)}`];
 }
 
 function describe({ message, expected, received }: v.BaseIssue<unknown>): string {

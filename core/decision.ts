@@ -14,7 +14,7 @@ export interface DecisionContext {
   [fact: string]: unknown;
 }
 
-/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`. */
+/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`; without a request also what happened. */
 export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
 
 /** An RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */

@@ -5,17 +5,22 @@ import { checkIssuer, namesIssuer } from "./path-checks.ts";
 import type { Anchor, DenyList } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
+import { checkRevocation, type RevocationLists } from "./revocation.ts";
 
 export interface Path {
   readonly anchor: Anchor;
   /** CA certificates from the leaf's issuer up to the anchor. */
   readonly issuers: readonly Certificate[];
+  /** Which revocation list was missing or not current, where the anchor's rule lets that pass. */
+  readonly revocation: string | undefined;
 }
 
 export interface PathLimits {
   /** CA certificates on the path, the anchor included. */
   readonly maxChainDepth: number;
   readonly deny: DenyList;
+  /** Revocation lists as they are loaded now. */
+  readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
 }
@@ -30,31 +35,38 @@ const MAX_ISSUERS_TRIED = 50;
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path {
   let tried = 0;
   let failure: Refusal | undefined;
+  /** Of a path that reached an anchor: it tells more than the faults of candidates on the way. */
+  let revocationFailure: Refusal | undefined;
 
   /** `below` starts with the leaf; its last member is the one whose issuer is looked for. */
-  const extend = (below: readonly Certificate[]): Path | undefined => {
+  const isUsable = (issuer: Certificate, below: readonly Certificate[]): boolean => {
     const top = below[below.length - 1] as Certificate;
-    const isUsable = (issuer: Certificate): boolean => {
-      if (!namesIssuer(top, issuer) || below.some(({ spkiSha256 }) => spkiSha256 === issuer.spkiSha256)) return false;
-      tried += 1;
-      if (tried > MAX_ISSUERS_TRIED) return false;
-      const fault = faultOf(issuer, below, limits);
-      failure ??= fault;
-      return fault === undefined;
-    };
-    for (const anchor of anchors) {
-      if (isUsable(anchor.certificate)) return { anchor, issuers: [...below.slice(1), anchor.certificate] };
-    }
-    for (const intermediate of client.intermediates) {
-      const path = isUsable(intermediate) ? extend([...below, intermediate]) : undefined;
-      if (path !== undefined) return path;
-    }
-    return undefined;
+    if (!namesIssuer(top, issuer) || below.some(({ spkiSha256 }) => spkiSha256 === issuer.spkiSha256)) return false;
+    tried += 1;
+    if (tried > MAX_ISSUERS_TRIED) return false;
+    const fault = refusalOf(() => checkCandidate(issuer, below, limits));
+    failure ??= fault;
+    return fault === undefined;
   };
+
+  const complete = (anchor: Anchor, below: readonly Certificate[]): Path | undefined => {
+    const path = [...below, anchor.certificate];
+    let revocation: string | undefined;
+    const fault = refusalOf(() => {
+      revocation = anchor.revocation && checkRevocation(path, anchor.revocation, limits.lists, limits.now);
+    });
+    revocationFailure ??= fault;
+    return fault === undefined ? { anchor, issuers: path.slice(1), revocation } : undefined;
+  };
+
+  const extend = (below: readonly Certificate[]): Path | undefined =>
+    firstOf(anchors, (anchor) => (isUsable(anchor.certificate, below) ? complete(anchor, below) : undefined)) ??
+    firstOf(client.intermediates, (issuer) => (isUsable(issuer, below) ? extend([...below, issuer]) : undefined));
 
   const path = extend([client.leaf]);
   if (path !== undefined) return path;
   throw (
+    revocationFailure ??
     failure ??
     new Refusal("issuer_unknown", {
       intermediates: client.intermediates.length,
@@ -63,12 +75,25 @@ export function findPath(client: ClientCertificate, anchors: readonly Anchor[], 
   );
 }
 
-function faultOf(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): Refusal | undefined {
+/** The first result, in order; what comes after it is not tried. */
+function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | undefined): Path | undefined {
+  for (const candidate of candidates) {
+    const path = attempt(candidate);
+    if (path !== undefined) return path;
+  }
+  return undefined;
+}
+
+function checkCandidate(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
+  if (below.length > limits.maxChainDepth) {
+    throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });
+  }
+  checkIssuer(issuer, below, limits.deny, limits.now);
+}
+
+function refusalOf(check: () => void): Refusal | undefined {
   try {
-    if (below.length > limits.maxChainDepth) {
-      throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });
-    }
-    checkIssuer(issuer, below, limits.deny, limits.now);
+    check();
     return undefined;
   } catch (error) {
     if (error instanceof Refusal) return error;

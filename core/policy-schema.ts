@@ -2,7 +2,13 @@
 // Meaning that spans several members (an anchor that is not defined) is checked in policy.ts.
 
 import * as v from "valibot";
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, LARGEST_MAX_BODY_BYTES, MAX_INTERMEDIATES } from "./wire.ts";
+import {
+  DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MAX_CHAIN_DEPTH,
+  LARGEST_MAX_BODY_BYTES,
+  MAX_CRL_SOURCE_CHARACTERS,
+  MAX_INTERMEDIATES,
+} from "./wire.ts";
 
 const name = v.pipe(
   v.string(),
@@ -68,6 +74,42 @@ export const CertificateMatcherSchema = v.pipe(
   ),
   v.description("One accepted certificate. Every member must match."),
 );
+
+const CrlSource = v.pipe(
+  v.string(),
+  v.minLength(1, "must not be empty"),
+  v.maxLength(MAX_CRL_SOURCE_CHARACTERS, `at most ${MAX_CRL_SOURCE_CHARACTERS} characters`),
+  v.check(isCrlSource, "an http:// or https:// URL without user, password and fragment, or the path of a file"),
+);
+
+/** A path is what does not look like a URL of any kind. */
+function isCrlSource(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
+  if (/[\u0000-\u001f\u007f]/.test(text)) return false;
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text)) return true;
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username + url.password + url.hash === "";
+}
+
+const AnchorSchema = v.strictObject({
+  certificate: v.pipe(text, v.description("The CA certificate, in PEM.")),
+  crls: v.pipe(
+    v.strictObject({
+      sources: v.pipe(
+        v.array(CrlSource),
+        v.minLength(1, "must not be empty"),
+        v.description("URLs of the revocation lists of this CA and of every CA below it; at an origin also files."),
+      ),
+      freshness: v.pipe(
+        v.picklist(["require", "prefer"]),
+        v.description(
+          "require: without a current list nothing is proven. prefer: a list that is missing or outdated is only logged.",
+        ),
+      ),
+    }),
+    v.description("Looks up every certificate below this anchor."),
+  ),
+});
 
 const TrustSchema = v.pipe(
   v.strictObject({
@@ -153,7 +195,7 @@ const path = v.pipe(v.string(), v.regex(/^\/[^?#\s\\]*$/, "an absolute path, exa
 
 export const PolicySchema = v.strictObject({
   $schema: v.optional(v.string()),
-  anchors: v.pipe(v.record(name, text), v.description("CA certificates by name, in PEM.")),
+  anchors: v.pipe(v.record(name, v.union([text, AnchorSchema])), v.description("CA certificates by name, in PEM.")),
   senders: v.pipe(v.record(name, SenderSchema), v.minEntries(1, "must hold at least one sender")),
   routes: v.pipe(
     v.record(path, RouteSchema),

@@ -3,8 +3,9 @@
 
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { Allowlist } from "./allowlist.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
-import { type CertificateMatcher, compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
+import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
 import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
@@ -15,6 +16,16 @@ import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wi
 export interface Anchor {
   readonly name: string;
   readonly certificate: Certificate;
+  /** Undefined where no revocation list is asked. */
+  readonly revocation: RevocationRule | undefined;
+}
+
+/** How certificates below an anchor are looked up in revocation lists. */
+export interface RevocationRule {
+  /** URLs and file paths, as in the policy. */
+  readonly sources: readonly string[];
+  /** Whether a certificate is refused when the list that could hold it is missing or not current. */
+  readonly freshness: "require" | "prefer";
 }
 
 export interface Trust {
@@ -26,7 +37,7 @@ export interface Trust {
 
 export interface Sender {
   readonly name: string;
-  readonly matchers: readonly CertificateMatcher[];
+  readonly allowlist: Allowlist;
   readonly trust: Trust;
 }
 
@@ -50,6 +61,8 @@ export interface Policy {
   readonly senders: readonly Sender[];
   readonly anchors: readonly Anchor[];
   readonly deny: DenyList;
+  /** The sources of revocation lists of all anchors, each once. */
+  readonly crlSources: readonly string[];
   /** SHA-256 in hex of the document without `$schema`, members sorted: the same for every layout of one policy. */
   readonly digest: string;
 }
@@ -102,8 +115,10 @@ class PolicyCompiler {
     const anchorByName = this.#compileAll("anchors", anchors, compileAnchor);
     const senderByName = this.#compileAll("senders", senders, (name, sender, at) => ({
       name,
-      matchers: sender.certificates.flatMap(
-        (entry, index) => this.#attempt([...at, "certificates", index], () => compileCertificateMatcher(entry)) ?? [],
+      allowlist: new Allowlist(
+        sender.certificates.flatMap(
+          (entry, index) => this.#attempt([...at, "certificates", index], () => compileCertificateMatcher(entry)) ?? [],
+        ),
       ),
       trust: {
         anchors: this.#resolve([...at, "trust", "anchors"], sender.trust.anchors ?? [], anchorByName, "anchor"),
@@ -130,6 +145,7 @@ class PolicyCompiler {
       senders: [...senderByName.values()],
       routes: [...routeByPath.values()],
       deny: denyList,
+      crlSources: [...new Set([...anchorByName.values()].flatMap(({ revocation }) => revocation?.sources ?? []))],
       digest: digestOf({ ...this.#document, $schema: undefined }),
     };
   }
@@ -196,7 +212,8 @@ class PolicyCompiler {
 
 const PEM = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/;
 
-function compileAnchor(name: string, pem: string): Anchor {
+function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]): Anchor {
+  const { certificate: pem, crls: revocation } = typeof anchor === "string" ? { certificate: anchor } : anchor;
   const base64 = PEM.exec(pem)?.[1]?.replace(/\s+/g, "");
   if (base64 === undefined) throw new SyntaxError("not exactly one certificate in PEM");
   const certificate = parseCertificate(base64);
@@ -205,7 +222,7 @@ function compileAnchor(name: string, pem: string): Anchor {
   if (certificate.keyUsage?.keyCertSign === false) throw new SyntaxError(`${subject} may not sign certificates`);
   if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
   if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
-  return { name, certificate };
+  return { name, certificate, revocation };
 }
 
 function checkRoutePath(path: string): void {

@@ -80,6 +80,14 @@ export const REFUSALS = {
     "the platform found a fault other than an issuer that it does not know",
   ],
   platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
+  certificate_revoked: [
+    "certificate-not-proven",
+    "a revocation list of its issuer holds the certificate, or that of a CA on its path",
+  ],
+  revocation_unknown: [
+    "unavailable",
+    "the policy requires a current revocation list of an issuer on the path, and there is none: see list",
+  ],
   listener_disagrees: [
     "certificate-not-proven",
     "OpenSSL did not verify in the handshake what our own path validation accepts, for example under anchors of before a reload",

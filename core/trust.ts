@@ -3,9 +3,9 @@
 
 import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
-import { findPath } from "./path.ts";
+import { findPath, type PathLimits } from "./path.ts";
 import { hasAcceptedAlgorithms, isInDate } from "./path-checks.ts";
-import type { DenyList, Sender, Trust } from "./policy.ts";
+import type { Sender, Trust } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -14,7 +14,12 @@ export interface Proof {
   /** Name of the anchor, and the number of CA certificates on the path; undefined when the platform alone was asked. */
   readonly anchor: string | undefined;
   readonly chainDepth: number;
+  /** Which revocation list was missing or not current, where the policy prefers one without requiring it. */
+  readonly revocation?: string;
 }
+
+/** What may change from one request to the next. */
+export type TrustFacts = Omit<PathLimits, "maxChainDepth">;
 
 declare const proven: unique symbol;
 
@@ -33,23 +38,22 @@ const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Proves the certificate for each of the route's senders, at the time `now` (Unix seconds).
- * Does not check revocation lists, nor whether any sender's matcher fits the certificate.
+ * Proves the certificate for each of the route's senders, by the lists and the time that are passed.
+ * Does not check whether any sender's matcher fits the certificate.
  * @throws Refusal with the code of the first fault when no sender's trust is satisfied
  */
 export function verifyTrust(
   certificate: ClientCertificate,
   senders: readonly Sender[],
-  deny: DenyList,
-  now: number,
+  facts: TrustFacts,
 ): ProvenCertificate {
-  checkLeaf(certificate.leaf, deny, now);
+  checkLeaf(certificate.leaf, facts);
   if (certificate.platform?.revoked) throw new Refusal("platform_revoked");
   const proofs = new Map<Sender, Proof>();
   const failures: Refusal[] = [];
   for (const sender of senders) {
     try {
-      proofs.set(sender, prove(certificate, sender.trust, deny, now));
+      proofs.set(sender, prove(certificate, sender.trust, facts));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       failures.push(error);
@@ -61,7 +65,7 @@ export function verifyTrust(
 }
 
 /** What a client certificate must be, whoever signed it. */
-function checkLeaf(leaf: Certificate, deny: DenyList, now: number): void {
+function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
   if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
   if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
   if (leaf.unknownCritical.length > 0) {
@@ -78,12 +82,13 @@ function checkLeaf(leaf: Certificate, deny: DenyList, now: number): void {
   if (deny.holds(leaf)) throw new Refusal("certificate_denied", { serial: leaf.serial });
 }
 
-function prove(certificate: ClientCertificate, trust: Trust, deny: DenyList, now: number): Proof {
+function prove(certificate: ClientCertificate, trust: Trust, facts: TrustFacts): Proof {
   checkPlatform(certificate, trust);
   if (trust.anchors.length === 0) return { anchor: undefined, chainDepth: 0 };
   const candidates = trust.anchors.filter(({ certificate: ca }) => ca.subject.length > 0);
-  const { anchor, issuers } = findPath(certificate, candidates, { maxChainDepth: trust.maxChainDepth, deny, now });
-  return { anchor: anchor.name, chainDepth: issuers.length };
+  const { maxChainDepth } = trust;
+  const { anchor, issuers, revocation } = findPath(certificate, candidates, { ...facts, maxChainDepth });
+  return { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
 }
 
 /** The platform's verdict must be SUCCESS where it is asked for; elsewhere it may at most not know the issuer. */

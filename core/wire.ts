@@ -34,6 +34,11 @@ export const MIN_RSA_BITS = 2048;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
 
+/** A million entries of 16-octet serial numbers take 35 MB; the largest public lists hold a tenth of that. */
+export const MAX_CRL_BYTES = 64 * 1024 * 1024;
+/** On the edge a source is the key of its list, which Workers KV limits to 512 bytes. */
+export const MAX_CRL_SOURCE_CHARACTERS = 500;
+
 /** Webhook bodies without attachments stay under 150 KB; a route that expects documents says so. */
 export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 /** The body is held in memory once, and an isolate has 128 MB for all that it does at the same time. */
@@ -48,5 +53,7 @@ export const JWKS_MAX_AGE_SECONDS = 300;
 
 /** Parsed certificates kept per isolate or process: at 10 KiB each, 512 hold 5 MB at the most. */
 export const CERTIFICATE_CACHE_ENTRIES = 512;
+/** Entries of a policy compared with a certificate that none admits, to say which came nearest: bounds what a stranger costs. */
+export const DIAGNOSED_ENTRIES = 100;
 /** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;

@@ -5,6 +5,7 @@ import type { MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { type AdmittedSender, admit, describeCertificate } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import { type DecisionContext, describeRefusal, formatProblem, type LogLine } from "../core/decision.ts";
 import { bindDelivery, type Delivery, formatContentDigest, type RequestFacts } from "../core/delivery.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
@@ -19,7 +20,8 @@ import { readBody } from "../core/read-body.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
-import { verifyTrust } from "../core/trust.ts";
+import { NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import { type TrustFacts, verifyTrust } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 
 /** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
@@ -44,6 +46,8 @@ interface OriginOptions {
   readonly log: (line: LogLine) => void;
   /** Unix seconds. */
   readonly clock?: () => number;
+  /** The revocation lists as they are loaded now, for a policy that names sources of them: `openCrlStore`. */
+  readonly lists?: () => RevocationLists;
 }
 
 /** Behind the edge: the request carries its assertion. */
@@ -71,9 +75,13 @@ export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
 /**
  * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler.
  * The handler reads `c.var.delivery`: body bytes, sender, certificate. The request's own body has been read.
- * Does not check certificate revocation lists or webhook signatures.
+ * Does not check webhook signatures.
+ * @throws ConfigurationError when the policy names revocation lists and there are no `lists`
  */
 export function authenticate(options: AuthenticateOptions): MiddlewareHandler<AuthenticatedEnv> {
+  if (options.policy.crlSources.length > 0 && options.lists === undefined) {
+    throw new ConfigurationError("origin", ["the policy names sources of revocation lists: pass `lists`"]);
+  }
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
     const context: DecisionContext = { id: crypto.randomUUID() };
     try {
@@ -111,7 +119,7 @@ async function receiveAsserted(
   matchRequest(claims, facts, digestOf(body, request.headers));
 
   const certificate = readAssertedCertificate(request.headers, claims);
-  const admitted = judge(certificate, route, policy, clock(), context);
+  const admitted = judge(certificate, route, trustFacts(policy, options), context);
   if (admitted.sender.name !== claims.sender) {
     throw new Refusal("sender_mismatch", { edge: claims.sender, origin: admitted.sender.name });
   }
@@ -140,7 +148,7 @@ async function receiveDirect(
   const route = selectRoute(policy, url.pathname, request.method);
 
   const certificate = options.readCertificate(request, environment);
-  const admitted = judge(certificate, route, policy, clock(), context);
+  const admitted = judge(certificate, route, trustFacts(policy, options), context);
   options.crossCheck?.(environment);
 
   const body = await readBody(request, route.maxBodyBytes);
@@ -162,15 +170,20 @@ async function receiveDirect(
 function judge(
   certificate: ClientCertificate,
   route: Route,
-  policy: Policy,
-  now: number,
+  facts: TrustFacts,
   context: DecisionContext,
 ): AdmittedSender {
   context.certificate = describeCertificate(certificate);
-  const proven = verifyTrust(certificate, route.senders, policy.deny, now);
-  const admitted = admit(proven, route, now);
+  const proven = verifyTrust(certificate, route.senders, facts);
+  const admitted = admit(proven, route, facts.now);
+  if (admitted.proof.revocation !== undefined) context["revocation"] = admitted.proof.revocation;
   context["sender"] = admitted.sender.name;
   return admitted;
+}
+
+/** The policy is that which the route was selected from: a reload may have replaced it since. */
+function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustFacts {
+  return { deny, lists: lists(), now: clock() };
 }
 
 function readRequestFacts({ method, headers }: Request, target: string): RequestFacts {

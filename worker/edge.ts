@@ -1,9 +1,12 @@
 // The edge's configuration: variables and secrets of the Worker, checked as a whole and imported once per isolate.
 
 import * as v from "valibot";
-import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
+import { ConfigurationError, describeIssues, formatPointer } from "../core/configuration-error.ts";
+import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
-import type { Policy } from "../core/policy.ts";
+import { compilePolicy, type Policy } from "../core/policy.ts";
+import { CrlCache } from "./crl-cache.ts";
+import type { CrlNamespace } from "./crl-refresh.ts";
 
 /** The bindings of wrangler.toml. Unchecked: a deployment may lack any of them. */
 export interface EdgeBindings {
@@ -12,6 +15,8 @@ export interface EdgeBindings {
   readonly AUDIENCE?: unknown;
   readonly ORIGIN_URL?: unknown;
   readonly SIGNING_KEYS?: unknown;
+  /** The KV namespace of the revocation lists, for a policy that names sources of them. */
+  readonly CRLS?: unknown;
 }
 
 export interface Edge {
@@ -23,6 +28,25 @@ export interface Edge {
   readonly originUrl: string;
   readonly keys: SigningKeys;
   readonly policy: Policy;
+  /** Undefined when the policy names no revocation lists. */
+  readonly crls: CrlCache | undefined;
+}
+
+/**
+ * Compiles the policy that the edge is built with.
+ * @throws ConfigurationError also for what only an origin could do
+ */
+export function compileEdgePolicy(document: unknown): Policy {
+  const policy = compilePolicy(document);
+  const problems = policy.anchors.flatMap(({ name, revocation }) =>
+    (revocation?.sources ?? []).flatMap((source, index) =>
+      isUrl(source)
+        ? []
+        : [`${formatPointer(["anchors", name, "crls", "sources", index])}: there are no files on the edge`],
+    ),
+  );
+  if (problems.length > 0) throw new ConfigurationError("policy", problems);
+  return policy;
 }
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;
@@ -65,9 +89,19 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
   const result = v.safeParse(BindingsSchema, bindings);
   const problems = describeIssues(result.issues ?? []);
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
-  if (!result.success || keys === undefined) throw new ConfigurationError("bindings", problems);
+  const kv = findCrlStore(bindings, policy, problems);
+  if (!result.success || keys === undefined || problems.length > 0) throw new ConfigurationError("bindings", problems);
   const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL } = result.output;
-  return { hosts: new Set(HOSTS), issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, keys, policy };
+  const crls = kv && new CrlCache(kv, policy);
+  return { hosts: new Set(HOSTS), issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, keys, policy, crls };
+}
+
+/** The KV namespace of the lists; undefined when none is needed, or when it is missing, which is a problem then. */
+export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: string[]): CrlNamespace | undefined {
+  if (policy.crlSources.length === 0) return undefined;
+  const isNamespace = typeof CRLS === "object" && CRLS !== null && "getWithMetadata" in CRLS && "put" in CRLS;
+  if (!isNamespace) problems.push("/CRLS: a KV namespace, because the policy names revocation lists");
+  return isNamespace ? (CRLS as CrlNamespace) : undefined;
 }
 
 async function importKeys(secret: unknown, problems: string[]): Promise<SigningKeys | undefined> {

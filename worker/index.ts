@@ -1,30 +1,36 @@
 // Entry of the edge worker: reads clock, randomness and bindings, catches every refusal once, logs one line per request.
+// Its cron trigger, where the policy names revocation lists, fetches them.
 
 import policyDocument from "countersign:policy";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type DecisionContext, describeRefusal, formatLogLine, formatProblem, type LogLine } from "../core/decision.ts";
-import { compilePolicy } from "../core/policy.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import { type Edge, type EdgeBindings, loadEdge } from "./edge.ts";
+import { refreshCrls } from "./crl-refresh.ts";
+import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, loadEdge } from "./edge.ts";
 import { type Ambient, receive } from "./receive.ts";
 
 // At module scope, so that a policy with a fault cannot be deployed.
-const policy = compilePolicy(policyDocument);
+const policy = compileEdgePolicy(policyDocument);
 
 /** Loaded by the first request and kept: bindings and secrets do not change during the life of an isolate. */
 let loaded: Promise<Edge> | undefined;
 
-const ambient: Ambient = {
-  clock: () => Math.floor(Date.now() / 1000),
+const clock = () => Math.floor(Date.now() / 1000);
+const ambient: Omit<Ambient, "waitUntil"> = {
+  clock,
+  log,
   randomId: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url"),
 };
 
 export default {
-  async fetch(request: Request, bindings: EdgeBindings): Promise<Response> {
+  async fetch(request: Request, bindings: EdgeBindings, execution: ExecutionContext): Promise<Response> {
     const context: DecisionContext = { id: crypto.randomUUID() };
     try {
       loaded ??= loadEdge(bindings, policy);
-      const response = await receive(request, await loaded, context, ambient);
+      const response = await receive(request, await loaded, context, {
+        ...ambient,
+        waitUntil: (promise) => execution.waitUntil(promise),
+      });
       if (context["sender"] !== undefined) log({ decision: "forwarded", ...context, status: response.status });
       return response;
     } catch (error) {
@@ -35,6 +41,13 @@ export default {
       log(describeRefusal(refusal, context));
       return formatProblem(refusal, context.id);
     }
+  },
+
+  async scheduled(_: ScheduledController, bindings: EdgeBindings): Promise<void> {
+    const problems: string[] = [];
+    const kv = findCrlStore(bindings, policy, problems);
+    if (problems.length > 0) log({ decision: "failed", code: "misconfigured", problems });
+    if (kv !== undefined) await refreshCrls(kv, policy, clock, log);
   },
 };
 

@@ -2,23 +2,27 @@
 
 import { admit, describeCertificate } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
-import type { DecisionContext } from "../core/decision.ts";
+import type { DecisionContext, LogLine } from "../core/decision.ts";
 import { bindDelivery } from "../core/delivery.ts";
 import { selectRoute } from "../core/policy.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
+import { NO_LISTS } from "../core/revocation.ts";
 import { verifyTrust } from "../core/trust.ts";
 import { JWKS_MAX_AGE_SECONDS, JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 import { forward } from "./forward.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
-/** What the entry point alone may read: the clock (Unix seconds) and randomness (128 bits in base64url). */
+/** What the entry point alone may read and do: the clock (Unix seconds), randomness (128 bits in base64url), the log. */
 export interface Ambient {
   readonly clock: () => number;
   readonly randomId: () => string;
+  readonly log: (line: LogLine) => void;
+  /** Lets work go on after the answer. */
+  readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
 /**
@@ -42,8 +46,10 @@ export async function receive(
   context.certificate = describeCertificate(certificate);
 
   const now = ambient.clock();
-  const proven = verifyTrust(certificate, route.senders, edge.policy.deny, now);
+  const lists = edge.crls === undefined ? NO_LISTS : await edge.crls.lists({ ...ambient, now });
+  const proven = verifyTrust(certificate, route.senders, { deny: edge.policy.deny, lists, now });
   const admitted = admit(proven, route, now);
+  if (admitted.proof.revocation !== undefined) context["revocation"] = admitted.proof.revocation;
   context["sender"] = admitted.sender.name;
 
   const delivery = bindDelivery(admitted, {

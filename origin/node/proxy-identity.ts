@@ -6,6 +6,7 @@ import { parseDistinguishedName } from "../../core/distinguished-name.ts";
 import { compilePolicy } from "../../core/policy.ts";
 import type { ClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
 import { readPemCertificates } from "../pem.ts";
 
@@ -51,7 +52,8 @@ export function compileProxyIdentity({ ca, subject }: ProxyIdentity): ProveProxy
     routes: { "/*": { senders: ["proxy"], methods: ["GET"] } },
   });
   return (certificate, now) => {
-    for (const route of policy.routes) admit(verifyTrust(certificate, route.senders, policy.deny, now), route, now);
+    const facts = { deny: policy.deny, lists: NO_LISTS, now };
+    for (const route of policy.routes) admit(verifyTrust(certificate, route.senders, facts), route, now);
   };
 }
 

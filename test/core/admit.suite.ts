@@ -91,6 +91,12 @@ export const cases: Cases = {
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 1, failed: ["subject.O"] });
     assert.deepEqual(details["anchors"], ["root"]);
   },
+  "admit() names the first of entries that came equally near": (fixtures) => {
+    const { details } = refused("sender_not_allowed", () =>
+      admitWith(fixtures, "client", [{ subject: { CN: "a.example" } }, { subject: { O: "Other" } }]),
+    );
+    assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 0, failed: ["subject.CN"] });
+  },
   "admit() names a window that is over": (fixtures) => {
     const entry = { subject: SUBJECT, until: "2027-01-01" };
     admitWith(fixtures, "client", [entry], fixtures.now - 1);

@@ -91,9 +91,12 @@ export const cases: Cases = {
       await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${value}`);
     }
   },
-  "verifyAssertion() refuses a payload that is no JSON object, by the right key": async (fixtures) => {
+  "verifyAssertion() refuses a payload that is not the JSON of the edge, by the right key": async (fixtures) => {
     const header = JSON.stringify(HEADER);
-    const good = JSON.stringify((await fullToken(fixtures)).claims);
+    const { claims } = await fullToken(fixtures);
+    const good = JSON.stringify(claims);
+    // "ÿ" in Latin-1 within a text, where all else is right.
+    const latin1 = Buffer.from(JSON.stringify({ ...claims, txn: "\u00ff" }), "latin1");
     for (const payload of [
       "{",
       "[]",
@@ -101,7 +104,11 @@ export const cases: Cases = {
       "1",
       `\ufeff${good}`,
       `${good}{}`,
+      `${good} `,
+      good.replace("{", '{"sender":"other",'),
+      good.replace("sender", "\\u0073ender"),
       Uint8Array.of(0xff, 0x7b, 0x7d),
+      latin1,
       `"${"a".repeat(9)}"`,
     ]) {
       await refusedLater("assertion_claims_invalid", verify(fixtures, await seal(fixtures, header, payload)));

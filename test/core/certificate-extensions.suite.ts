@@ -29,6 +29,7 @@ export const cases: Cases = {
         assert.deepEqual(withExtension(fixtures, KEY_USAGE, keyUsage(bits)).keyUsage, {
           digitalSignature: bits.includes(0),
           keyCertSign: bits.includes(5),
+          cRLSign: bits.includes(6),
         });
       }),
       { numRuns: 200 },
@@ -37,7 +38,7 @@ export const cases: Cases = {
   "parseCertificate() reads a key usage without any bit as permitting nothing": (fixtures) => {
     for (const octets of [[0], [7, 0]]) {
       const { keyUsage: usage } = withExtension(fixtures, KEY_USAGE, tlv(TAG.bitString, octets));
-      assert.deepEqual(usage, { digitalSignature: false, keyCertSign: false });
+      assert.deepEqual(usage, { digitalSignature: false, keyCertSign: false, cRLSign: false });
     }
   },
   "parseCertificate() reads basic constraints and their path length": (fixtures) => {

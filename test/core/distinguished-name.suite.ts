@@ -10,7 +10,7 @@ import {
 } from "../../core/distinguished-name.ts";
 import { distinguishedNames, texts } from "./arbitraries.ts";
 import { encodeName, utf16 } from "./certificate-edit.ts";
-import { encode, set, TAG, tlv, toHex } from "./der-edit.ts";
+import { encode, oid, sequence, set, TAG, tlv, toHex } from "./der-edit.ts";
 import type { Cases } from "./scene.ts";
 
 const CN = "2.5.4.3";
@@ -181,6 +181,12 @@ export const cases: Cases = {
     ];
     for (const [tag, value] of bad) {
       assert.throws(() => parseDistinguishedNameDer(encode(encodeName([[CN, tag, value]]))), `tag ${tag}: ${value}`);
+    }
+  },
+  "parseDistinguishedNameDer() refuses an attribute that is not one type and one value": () => {
+    const value = tlv(TAG.utf8, "a");
+    for (const attribute of [sequence(oid(CN)), sequence(oid(CN), value, value), sequence(value, value), value]) {
+      assert.throws(() => parseDistinguishedNameDer(encode(sequence(set(attribute)))), SyntaxError);
     }
   },
   "parseDistinguishedNameDer() refuses an empty RDN and what is no Name": () => {

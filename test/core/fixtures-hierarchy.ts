@@ -19,6 +19,7 @@ export async function makeHierarchy() {
     ...(await makeRollover(identities)),
     ...(await makeLoops(identities)),
     ...(await makeSameNamed()),
+    ...(await makeNameless(identities)),
   };
   return { identities, certificates };
 }
@@ -123,6 +124,14 @@ async function makeLoops({ root }: Hierarchy) {
     loopBByRoot: await issueCa("Loop B", root, again),
     loopClient: await issueClient(loopA),
   });
+}
+
+/** Authorities without a name: whom would they be told from? */
+async function makeNameless({ root }: Hierarchy) {
+  const namelessRoot = await issueCa("", undefined, { subject: [] });
+  const namelessCa = await issueCa("", root, { subject: [] });
+  const namelessCaClient = await issueClient(namelessCa);
+  return base64Of({ namelessRoot, namelessCa, namelessCaClient });
 }
 
 /** Ten authorities of one name, each signed by the next, the last by the first; no key identifiers to tell them apart. */

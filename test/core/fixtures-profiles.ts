@@ -80,6 +80,9 @@ async function makeConstrained(root: Hierarchy["root"]) {
   const nameCa = await issueCa("Name CA", root, { extensions: constraints([ofTests]) });
   const oddCa = await issueCa("Odd CA", root, { extensions: constraints([tlv(0x88, [0x2a])]) });
   const dnsSub = await issueCa("evil.example", dnsCa);
+  // Its own name is outside of what it permits, which only a CA that it issued to itself may be.
+  const selfCa = await issueCa("ca.example", root, { extensions: constraints([tlv(dns, "client.example")]) });
+  const selfCaNew = await issueCa("ca.example", selfCa);
   const mail = (address: string) => [...nameOf("Client"), { E: [address] }];
   const san = (value: string) => [{ type: "dns", value } as const];
   return base64Of({
@@ -94,6 +97,9 @@ async function makeConstrained(root: Hierarchy["root"]) {
     dnsCaPlainCommonName: await issueClient(dnsCa, { subject: nameOf("Evil Example") }),
     dnsSub,
     dnsSubClient: await issueClient(dnsSub),
+    selfCa,
+    selfCaNew,
+    selfCaNewClient: await issueClient(selfCaNew),
     evilCa,
     evilCaGood: await issueClient(evilCa, { subjectAltNames: san("client.example") }),
     evilCaBad: await issueClient(evilCa, { subjectAltNames: san("hooks.EVIL.example") }),

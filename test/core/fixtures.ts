@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { exportJWK, generateKeyPair } from "jose";
 import { makeAlgorithms } from "./fixtures-algorithms.ts";
+import { makeCrls } from "./fixtures-crls.ts";
 import { makeHierarchy } from "./fixtures-hierarchy.ts";
 import { NOW } from "./fixtures-issue.ts";
 import { makeProfiles } from "./fixtures-profiles.ts";
@@ -12,21 +13,28 @@ import { makeSubjects } from "./fixtures-subjects.ts";
 export type Fixtures = Awaited<ReturnType<typeof makeFixtures>>;
 /** The name of a certificate of ours. */
 export type CertificateName = keyof Fixtures["certificates"];
+/** The name of a revocation list of ours. */
+export type CrlName = keyof Fixtures["crls"];
 /** What node:crypto says of a certificate: the oracle for our own reading. */
 export type OracleFacts = ReturnType<typeof readOracleFacts>;
 
 export async function makeFixtures() {
   const hierarchy = await makeHierarchy();
+  const revocation = await makeCrls(hierarchy.identities);
   const certificates = {
     ...hierarchy.certificates,
     ...(await makeProfiles(hierarchy.identities)),
     ...(await makeAlgorithms(hierarchy.identities)),
     ...(await makeSubjects(hierarchy.identities)),
+    ...revocation.certificates,
   };
   return {
     /** Unix seconds at which every certificate is in date, unless its name says otherwise. */
     now: NOW,
     certificates,
+    /** Revocation lists as base64 DER, and one of each kind of key with its authority. */
+    crls: revocation.crls,
+    signedCrls: revocation.signed,
     oracle: Object.fromEntries(Object.values(certificates).map((base64) => [base64, readOracleFacts(base64)])),
     /** The CA certificates that Node ships. */
     publicRoots: rootCertificates.map((pem) => {
@@ -65,7 +73,7 @@ function readOracleFacts(base64: string) {
   };
 }
 
-/** Node 24 ends with a segmentation fault when it makes the legacy object of a key on a curve that is not NIST's. */
+/** Node ends with a segmentation fault when it makes the legacy object of a key on a curve that is not NIST's. */
 function readOracleNames(x509: X509Certificate): Record<string, Record<string, string | string[]>> {
   if (x509.publicKey.asymmetricKeyDetails?.namedCurve === "secp256k1") return {};
   return x509.toLegacyObject() as unknown as Record<string, Record<string, string | string[]>>;

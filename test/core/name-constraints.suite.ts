@@ -190,6 +190,10 @@ export const cases: Cases = {
   "verifyTrust() holds the CAs below an issuer to its name constraints": (fixtures) => {
     refused("name_not_permitted", () => prove(fixtures, { leaf: "dnsSubClient", intermediates: ["dnsSub", "dnsCa"] }));
   },
+  "verifyTrust() exempts a CA that an issuer certified for itself, and nothing below it": (fixtures) => {
+    const intermediates = ["selfCaNew", "selfCa"] as const;
+    assert.equal(prove(fixtures, { leaf: "selfCaNewClient", intermediates }).chainDepth, 3);
+  },
   "verifyTrust() refuses a constraint of a kind that is not understood": (fixtures) => {
     refused("name_not_permitted", () => prove(fixtures, { leaf: "oddCaClient", intermediates: ["oddCa"] }));
   },

@@ -5,6 +5,7 @@ import { type Certificate, parseCertificate } from "../../core/certificate.ts";
 import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { NO_LISTS } from "../../core/revocation.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, prove, refused } from "./scene.ts";
 
@@ -59,6 +60,9 @@ export const cases: Cases = {
     const proof = prove(fixtures, { leaf: "plainClient" }, { anchors: ["plainTwin", "plainRoot"] });
     assert.equal(proof.anchor, "plainRoot");
     assert.equal(chain(fixtures, "clientWithoutKeyIds").anchor, "root");
+  },
+  "verifyTrust() takes an issuer without a name for nobody's issuer": (fixtures) => {
+    refused("issuer_unknown", () => chain(fixtures, "namelessCaClient", "namelessCa"));
   },
   "verifyTrust() refuses a client that a client signed": (fixtures) => {
     refused("issuer_not_ca", () => chain(fixtures, "underLeaf", "direct"));
@@ -132,8 +136,8 @@ export const cases: Cases = {
       };
     };
     const client = { leaf: counted("sameClient"), intermediates: SAME.map(counted), platform: undefined };
-    const anchors = [{ name: "anchor", certificate: counted("sameAnchor") }];
-    const limits = { maxChainDepth: MAX_INTERMEDIATES, deny: { holds: () => false }, now };
+    const anchors = [{ name: "anchor", certificate: counted("sameAnchor"), revocation: undefined }];
+    const limits = { maxChainDepth: MAX_INTERMEDIATES, deny: { holds: () => false }, lists: NO_LISTS, now };
     assert.throws(() => findPath(client, anchors, limits), Refusal);
     assert.ok(tried > 10 && tried <= 50, `${tried} signatures`);
   },

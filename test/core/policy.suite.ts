@@ -169,6 +169,8 @@ export const cases: Cases = {
       "",
       certificates.root,
       pemOf(certificates.direct),
+      pemOf(certificates.noUsages),
+      pemOf(certificates.namelessRoot),
       pemOf(certificates.root) + pemOf(certificates.stranger),
       pemOf(certificates.root).replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
       pemOf(certificates.root.slice(0, -8)),

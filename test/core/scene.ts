@@ -7,10 +7,11 @@ import { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy, type Policy } from "../../core/policy.ts";
 import { type PlatformVerdict, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal, type RefusalCode } from "../../core/refusal.ts";
+import { NO_LISTS, type RevocationLists } from "../../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../../core/trust.ts";
-import type { CertificateName, Fixtures } from "./fixtures.ts";
+import type { CertificateName, CrlName, Fixtures } from "./fixtures.ts";
 
-export type { CertificateName, Fixtures };
+export type { CertificateName, CrlName, Fixtures };
 /** Cases by name. Each runs in Node and in workerd. */
 export type Cases = Readonly<Record<string, (fixtures: Fixtures) => void | Promise<void>>>;
 
@@ -74,7 +75,7 @@ export type MatcherDocument = Parameters<typeof compileCertificateMatcher>[0];
 /** The members in which one entry of a policy fails for a certificate. */
 export function failuresOf(base64: string, entry: MatcherDocument, now = 0): readonly string[] {
   const matcher: CertificateMatcher = compileCertificateMatcher(entry);
-  return matcher(parseCertificate(base64), now);
+  return matcher.failures(parseCertificate(base64), now);
 }
 
 export interface PolicyParts {
@@ -107,6 +108,7 @@ export interface Presented {
   readonly intermediates?: readonly CertificateName[];
   readonly platform?: PlatformVerdict;
   readonly now?: number;
+  readonly lists?: RevocationLists;
 }
 
 /** Presents certificates to a policy: everything up to and including verifyTrust. */
@@ -117,7 +119,11 @@ export function present(fixtures: Fixtures, presented: Presented, policy: Policy
     intermediates: (presented.intermediates ?? []).map((name) => certificates[name]),
     platform: presented.platform,
   });
-  return verifyTrust(client, policy.senders, policy.deny, presented.now ?? now);
+  return verifyTrust(client, policy.senders, {
+    deny: policy.deny,
+    lists: presented.lists ?? NO_LISTS,
+    now: presented.now ?? now,
+  });
 }
 
 /** Proves under a policy made for it, and returns the one proof. */

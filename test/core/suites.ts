@@ -1,6 +1,7 @@
 // Every suite by the name of its file. Node and workerd take their list of cases from here.
 
 import { cases as admit } from "./admit.suite.ts";
+import { cases as allowlist } from "./allowlist.suite.ts";
 import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
 import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
@@ -8,6 +9,9 @@ import { cases as certificate } from "./certificate.suite.ts";
 import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
 import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
 import { cases as certificateMalformed } from "./certificate-malformed.suite.ts";
+import { cases as crl } from "./crl.suite.ts";
+import { cases as crlMalformed } from "./crl-malformed.suite.ts";
+import { cases as crlSource } from "./crl-source.suite.ts";
 import { cases as decision } from "./decision.suite.ts";
 import { cases as delivery } from "./delivery.suite.ts";
 import { cases as distinguishedName } from "./distinguished-name.suite.ts";
@@ -19,15 +23,18 @@ import { cases as nameKey } from "./name-key.suite.ts";
 import { cases as path } from "./path.suite.ts";
 import { cases as pathProfile } from "./path-profile.suite.ts";
 import { cases as policy } from "./policy.suite.ts";
+import { cases as policyCrls } from "./policy-crls.suite.ts";
 import { cases as policyDigest } from "./policy-digest.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as request } from "./request.suite.ts";
+import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
 import { cases as trust } from "./trust.suite.ts";
 
 export const suites: Readonly<Record<string, Cases>> = {
   admit,
+  allowlist,
   assertion,
   "assertion-claims": assertionClaims,
   "assertion-forgery": assertionForgery,
@@ -35,6 +42,9 @@ export const suites: Readonly<Record<string, Cases>> = {
   "certificate-bytes": certificateBytes,
   "certificate-extensions": certificateExtensions,
   "certificate-malformed": certificateMalformed,
+  crl,
+  "crl-malformed": crlMalformed,
+  "crl-source": crlSource,
   decision,
   delivery,
   "distinguished-name": distinguishedName,
@@ -49,6 +59,8 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-digest": policyDigest,
   "policy-routes": policyRoutes,
   "presented-certificate": presentedCertificate,
+  "policy-crls": policyCrls,
   request,
+  revocation,
   trust,
 };

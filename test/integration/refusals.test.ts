@@ -7,6 +7,7 @@ import { CERTIFICATE_CASES } from "./refusals/certificate-cases.ts";
 import { EDGE_CASES } from "./refusals/edge-cases.ts";
 import { LISTENER_CASES } from "./refusals/listener-cases.ts";
 import { ORIGIN_CASES } from "./refusals/origin-cases.ts";
+import { REVOCATION_CASES } from "./refusals/revocation-cases.ts";
 import { createWorld, type Provoked, type RefusalCase, type World } from "./refusals/world.ts";
 
 const stack = new AsyncDisposableStack();
@@ -71,6 +72,7 @@ function refuses(cases: readonly RefusalCase[]) {
 describe.concurrent("edge", () => {
   refuses(EDGE_CASES);
   refuses(CERTIFICATE_CASES);
+  refuses(REVOCATION_CASES);
 });
 
 describe.concurrent("origin", () => {
@@ -80,7 +82,9 @@ describe.concurrent("origin", () => {
 
 test("every code of REFUSALS is provoked", () => {
   const provoked = new Set(
-    [...EDGE_CASES, ...CERTIFICATE_CASES, ...ORIGIN_CASES, ...LISTENER_CASES].map(({ code }) => code),
+    [...EDGE_CASES, ...CERTIFICATE_CASES, ...REVOCATION_CASES, ...ORIGIN_CASES, ...LISTENER_CASES].map(
+      ({ code }) => code,
+    ),
   );
   expect([...provoked].sort()).toEqual(Object.keys(REFUSALS).sort());
 });

@@ -28,6 +28,8 @@ export interface EdgeRequest {
 
 export interface LocalEdge {
   readonly lines: LogLines;
+  /** Runs the worker's cron trigger to its end. */
+  runCronTrigger(): Promise<void>;
   send(request: EdgeRequest): Promise<Response>;
 }
 
@@ -44,6 +46,9 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
   stack.defer(forwardEdgeLog(harness, lines.push));
   return {
     lines,
+    async runCronTrigger() {
+      await harness.getWorker().scheduled({ cron: "* * * * *" });
+    },
     async send({ target = "/hooks/acme", method = "POST", headers = {}, body, tls }) {
       const url = target.startsWith("/") ? `${protocol}://${HOST}${target}` : target;
       // The harness's types know no platform that says nothing.

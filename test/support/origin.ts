@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { FindVerificationKey, PublicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { RevocationLists } from "../../core/revocation.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { AcceptDelivery } from "../../origin/authenticate.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
@@ -22,6 +23,7 @@ export interface OriginSetUp {
   readonly clock?: () => number;
   /** Instead of the inbox. */
   readonly accept?: AcceptDelivery;
+  readonly lists?: () => RevocationLists;
 }
 
 export interface TestOrigin {
@@ -32,7 +34,7 @@ export interface TestOrigin {
 }
 
 export async function startTestOrigin(stack: AsyncDisposableStack, setUp: OriginSetUp): Promise<TestOrigin> {
-  const { policy, keys, accept, clock } = setUp;
+  const { policy, keys, accept, clock, lists } = setUp;
   const lines = new LogLines();
   const { inbox, inboxFile } = openTestInbox(stack);
   const app = createOriginApp({
@@ -43,6 +45,7 @@ export async function startTestOrigin(stack: AsyncDisposableStack, setUp: Origin
     accept: accept ?? inbox.accept,
     log: lines.push,
     ...(clock !== undefined && { clock }),
+    ...(lists !== undefined && { lists }),
   });
   const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
   stack.defer(() => server.close());

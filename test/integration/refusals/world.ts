@@ -1,11 +1,12 @@
 // What the refusals are provoked on: edges with good and bad origins, and origins with good and bad surroundings.
 
-import { type Identity, issueCertificate } from "../../../cli/authority.ts";
+import { type Identity, issueCertificate, issueCrl } from "../../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../../core/keys.ts";
 import { compilePolicy } from "../../../core/policy.ts";
 import type { PolicyDocument } from "../../../core/policy-schema.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { fetchedKeys } from "../../../origin/verification-keys.ts";
+import { startCrlServer } from "../../support/crl-server.ts";
 import { listen, type RawAnswer, refusingUrl } from "../../support/http.ts";
 import { type LocalEdge, newSigningKey, startTestEdge } from "../../support/local-edge.ts";
 import type { LogLines } from "../../support/log-lines.ts";
@@ -43,9 +44,12 @@ export interface World extends Senders {
   /** Of a CA whose path length constraint is 0, which the policy trusts for /hooks/acme too. */
   readonly tightRoot: Identity;
   readonly denied: Identity;
+  /** On the revocation list that `listed` requires. */
+  readonly revoked: Identity;
   readonly key: PrivateJwk;
   readonly policyDigest: string;
   readonly local: LocalEdge;
+  readonly listed: LocalEdge;
   readonly edges: Record<EdgeName, DeployedEdge>;
   readonly origins: Record<OriginName, TestOrigin>;
 }
@@ -60,7 +64,26 @@ export async function createWorld(stack: AsyncDisposableStack): Promise<World> {
   const edges = await startEdges(stack, policy, key, origins);
   const local = await startTestEdge(stack, { policy, originUrl: origins.good.url, keys: [key] });
   const policyDigest = compilePolicy(policy).digest;
-  return { ...senders, policy, tightRoot, denied, key, policyDigest, origins, edges, local };
+  const revoked = await issueCertificate({ subject: subjectOf(ACME) }, senders.root);
+  const listed = await startListed(stack, senders, revoked, origins.good.url);
+  return { ...senders, policy, tightRoot, denied, revoked, key, policyDigest, origins, edges, local, listed };
+}
+
+/** An edge that requires the root's revocation list, and has it. */
+async function startListed(
+  stack: AsyncDisposableStack,
+  { policy, root }: Senders,
+  revoked: Identity,
+  originUrl: string,
+): Promise<LocalEdge> {
+  const server = await startCrlServer(stack);
+  server.lists.set("root", await issueCrl({ revoked: [revoked.certificate.serialNumber] }, root));
+  const [name] = Object.keys(policy.anchors) as [string];
+  const crls = { sources: [server.url("root")], freshness: "require" as const };
+  const listed = { ...policy, anchors: { [name]: { certificate: root.pem, crls } } };
+  const edge = await startTestEdge(stack, { policy: listed, originUrl });
+  await edge.runCronTrigger();
+  return edge;
 }
 
 function extendPolicy(policy: PolicyDocument, tightRoot: Identity, denied: Identity): PolicyDocument {

@@ -1,0 +1,147 @@
+// What trust costs by itself, in this process: path validation, revocation lists of a thousand and of a million
+// serial numbers, allowlists of ten and of a hundred thousand certificates.
+
+import { randomBytes } from "node:crypto";
+import { type Identity, issueCertificate } from "../cli/authority.ts";
+import { admit } from "../core/admit.ts";
+import { parseCrl } from "../core/crl.ts";
+import { compilePolicy, type Policy, selectRoute } from "../core/policy.ts";
+import { parseClientCertificate } from "../core/presented-certificate.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import { type ProvenCertificate, verifyTrust } from "../core/trust.ts";
+import { CERTIFICATE_CACHE_ENTRIES } from "../core/wire.ts";
+import { issueLargeCrl } from "./large-crl.ts";
+import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
+
+const PATH = "/hooks/orders";
+const COMMON_NAME = "webhooks.example.net";
+const TWICE = 2;
+const WARM_UP_ROUNDS = 4;
+
+/** Does one event's work; `index` counts from zero in each round. */
+type Subjects = Readonly<Record<string, (index: number) => void>>;
+
+export async function benchTrust(volume: Volume): Promise<Report[]> {
+  const now = Math.floor(Date.now() / 1000);
+  const root = await issueCertificate({ subject: nameOf("Example Global Root"), ca: {} });
+  const chain = await issueChain(root);
+  return [
+    measure("trust: path", volume, await pathSubjects(root, chain, now), []),
+    ...listReports(volume, root, chain, now),
+    measure("trust: allowlist", volume, allowlistSubjects(root, chain, now), [{ against: "10 entries", ratio: TWICE }]),
+  ];
+}
+
+interface Chain {
+  readonly leaf: string;
+  readonly intermediates: readonly string[];
+}
+
+async function issueChain(root: Identity): Promise<Chain> {
+  const ca = await issueCertificate({ subject: nameOf("Example CA"), ca: { pathLength: 0 } }, root);
+  const leaf = await issueCertificate({ subject: nameOf(COMMON_NAME) }, ca);
+  return { leaf: leaf.base64, intermediates: [ca.base64] };
+}
+
+function nameOf(commonName: string) {
+  return [{ C: ["US"] }, { O: ["Example, Inc."] }, { CN: [commonName] }];
+}
+
+function makePolicy(root: Identity, certificates: readonly object[], crls?: object): Policy {
+  return compilePolicy({
+    anchors: { root: crls === undefined ? root.pem : { certificate: root.pem, crls } },
+    senders: { example: { certificates, trust: { anchors: ["root"] } } },
+    routes: { [PATH]: { senders: ["example"], methods: ["POST"] } },
+  });
+}
+
+function prove(policy: Policy, { leaf, intermediates }: Chain, lists: RevocationLists, now: number): ProvenCertificate {
+  const certificate = parseClientCertificate({ leaf, intermediates, platform: undefined });
+  return verifyTrust(certificate, policy.senders, { deny: policy.deny, lists, now });
+}
+
+/** More chains than the cache of certificates holds, so that each is parsed and verified anew. */
+async function pathSubjects(root: Identity, chain: Chain, now: number): Promise<Subjects> {
+  const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }]);
+  const chains = await Promise.all(Array.from({ length: CERTIFICATE_CACHE_ENTRIES }, () => issueChain(root)));
+  return {
+    "parsed before": () => prove(policy, chain, NO_LISTS, now),
+    cold: (index) => prove(policy, chains[index % chains.length] as Chain, NO_LISTS, now),
+  };
+}
+
+const SMALL = 1_000;
+const LARGE = 1_000_000;
+
+function listReports(volume: Volume, root: Identity, chain: Chain, now: number): Report[] {
+  const parse = (size: number) => {
+    const der = issueLargeCrl(root, size, now);
+    const start = performance.now();
+    const list = parseCrl(der);
+    const milliseconds = Math.round(performance.now() - start);
+    process.stderr.write(`list of ${size} serials, ${der.byteLength} bytes: parsed in ${milliseconds} ms\n`);
+    return list;
+  };
+  const [small, large] = [parse(SMALL), parse(LARGE)];
+  const serials = Array.from({ length: volume.eventsPerRound }, () => randomBytes(16).toString("hex"));
+  const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }], {
+    sources: ["http://crl.example/"],
+    freshness: "prefer",
+  });
+  const [smallLists, largeLists] = [indexLists([small]), indexLists([large])];
+  return [
+    measure(
+      "trust: path with a list",
+      volume,
+      {
+        "1,000,000 serials": () => prove(policy, chain, largeLists, now),
+        "1,000 serials": () => prove(policy, chain, smallLists, now),
+      },
+      [{ against: "1,000 serials", ratio: TWICE }],
+    ),
+    measure(
+      "trust: look-up of a random serial",
+      volume,
+      {
+        "1,000,000 serials": (index) => large.lists(serials[index] as string),
+        "1,000 serials": (index) => small.lists(serials[index] as string),
+      },
+      [{ against: "1,000 serials", ratio: TWICE }],
+    ),
+  ];
+}
+
+function allowlistSubjects(root: Identity, chain: Chain, now: number): Subjects {
+  const entry = (index: number) => ({ subject: { CN: `client-${index}.example`, O: "Example, Inc." } });
+  const make = (size: number) => {
+    const others = Array.from({ length: size - 1 }, (_, index) => entry(index));
+    // The one that matches is the last.
+    const policy = makePolicy(root, [...others, { subject: { CN: COMMON_NAME, O: "Example, Inc." } }]);
+    const proven = prove(policy, chain, NO_LISTS, now);
+    const route = selectRoute(policy, PATH, "POST");
+    return () => admit(proven, route, now);
+  };
+  return { "100,000 entries": make(100_000), "10 entries": make(10) };
+}
+
+function measure(bench: string, volume: Volume, subjects: Subjects, targets: readonly Target[]): Report {
+  const entries = Object.entries(subjects);
+  const samples = new Map<string, Sample[]>(entries.map(([name]) => [name, []]));
+  for (let round = -WARM_UP_ROUNDS; round < volume.rounds; round++) {
+    for (const index of entries.keys()) {
+      const [name, work] = entries[(index + round + WARM_UP_ROUNDS) % entries.length] as (typeof entries)[number];
+      const sample = measureOnce(work, volume.eventsPerRound);
+      if (round >= 0) samples.get(name)?.push(sample);
+    }
+  }
+  return summarize(bench, volume, samples, targets);
+}
+
+function measureOnce(work: (index: number) => void, count: number): Sample {
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  for (let index = 0; index < count; index++) work(index);
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
+}

@@ -1,0 +1,33 @@
+// The revocation lists of `countersign origin`: where they are kept, and where the policy's relative paths start.
+
+import { dirname, join } from "node:path";
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { NO_LISTS } from "../core/revocation.ts";
+import { type CrlStore, openCrlStore } from "../origin/crl-store.ts";
+import { openCrlDirectory } from "../origin/node/crl-directory.ts";
+
+export interface CrlSettings {
+  /** The policy file: paths in it are relative to its directory. */
+  readonly policy: string;
+  readonly inbox: string;
+  /** Default: `crls` next to the inbox. */
+  readonly crls?: string | undefined;
+}
+
+export const CRLS_HELP = `
+  --crls DIR        keeps the revocation lists that the policy names (default crls, next to the inbox)`;
+
+/**
+ * Resolves once every source was asked, or is too slow. Makes no directory for a policy that names no lists.
+ * Its lines go to stderr unless told otherwise: they are no decisions, and the first come before the ready line.
+ */
+export async function openCrls(
+  policy: Policy,
+  settings: CrlSettings,
+  log: (line: LogLine) => void = (line) => console.error(formatLogLine(line)),
+): Promise<CrlStore> {
+  if (policy.crlSources.length === 0) return { lists: () => NO_LISTS, refresh: async () => {}, close: () => {} };
+  const directory = settings.crls ?? join(dirname(settings.inbox), "crls");
+  return await openCrlStore({ policy, storage: openCrlDirectory(directory, dirname(settings.policy)), log });
+}

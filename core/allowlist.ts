@@ -1,0 +1,37 @@
+// The accepted certificates of one sender, found by what they must hold: a hundred thousand entries cost what ten do.
+
+import type { Certificate } from "./certificate.ts";
+import { type CertificateMatcher, lookupKeysOf } from "./certificate-matcher.ts";
+import { DIAGNOSED_ENTRIES } from "./wire.ts";
+
+/** An entry by its place in the policy. */
+export type AllowlistEntry = readonly [index: number, matcher: CertificateMatcher];
+
+export class Allowlist {
+  readonly matchers: readonly CertificateMatcher[];
+  readonly #byKey = new Map<string, AllowlistEntry[]>();
+
+  /** Files each entry under the one of its keys that the fewest others have. */
+  constructor(matchers: readonly CertificateMatcher[]) {
+    this.matchers = matchers;
+    const uses = new Map<string, number>();
+    for (const key of matchers.flatMap(({ keys }) => keys)) uses.set(key, (uses.get(key) ?? 0) + 1);
+    for (const [index, matcher] of matchers.entries()) {
+      const [rarest = ""] = matcher.keys.toSorted((a, b) => (uses.get(a) ?? 0) - (uses.get(b) ?? 0));
+      const entries = this.#byKey.get(rarest);
+      if (entries === undefined) this.#byKey.set(rarest, [[index, matcher]]);
+      else entries.push([index, matcher]);
+    }
+  }
+
+  /** Every entry that could match. Each that is left out lacks something that the certificate would have to hold. */
+  candidates(certificate: Certificate): AllowlistEntry[] {
+    return lookupKeysOf(certificate).flatMap((key) => this.#byKey.get(key) ?? []);
+  }
+
+  /** The entries to look through for the one that came nearest, when none matched: a bounded number. */
+  *nearMisses(certificate: Certificate): Generator<AllowlistEntry> {
+    yield* this.candidates(certificate).slice(0, DIAGNOSED_ENTRIES);
+    yield* this.matchers.slice(0, DIAGNOSED_ENTRIES).entries();
+  }
+}

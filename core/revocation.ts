@@ -1,0 +1,88 @@
+// Whether the certificates of a path are revoked, by the lists that are loaded now (RFC 5280 §6.3, complete lists only).
+// A verdict is made for each request and kept nowhere.
+
+import type { Certificate } from "./certificate.ts";
+import { type Crl, formatTime } from "./crl.ts";
+import type { RevocationRule } from "./policy.ts";
+import { Refusal } from "./refusal.ts";
+
+/** The loaded lists by the key of their issuer's name, the newest first. */
+export type RevocationLists = ReadonlyMap<string, readonly Crl[]>;
+
+export const NO_LISTS: RevocationLists = new Map();
+
+export function indexLists(lists: Iterable<Crl>): RevocationLists {
+  const index = new Map<string, Crl[]>();
+  for (const list of lists) index.set(list.issuerKey, [...(index.get(list.issuerKey) ?? []), list]);
+  for (const ofIssuer of index.values()) ofIssuer.sort((a, b) => (isNewer(a, b) ? -1 : 1));
+  return index;
+}
+
+/** Whether `a` was issued after `b`: by thisUpdate, and by cRLNumber where two lists are of one second. */
+export function isNewer(a: Crl, b: Crl): boolean {
+  return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
+}
+
+/**
+ * Looks up every certificate of a validated path, leaf first and anchor last, in the newest list that the key of the
+ * certificate above it signed. The anchor itself is not looked up.
+ * Under `prefer`, a list that is missing or not current is no refusal: what is in doubt is returned for the log.
+ * A list in an issuer's name that the issuer may not or did not sign is refused under either: somebody replaced it.
+ * @throws Refusal `certificate_revoked`, `revocation_unknown`
+ */
+export function checkRevocation(
+  path: readonly Certificate[],
+  { freshness }: RevocationRule,
+  lists: RevocationLists,
+  now: number,
+): string | undefined {
+  let first: Fault | undefined;
+  for (const [depth, certificate] of path.slice(0, -1).entries()) {
+    const issuer = path[depth + 1] as Certificate;
+    const list = findList(certificate, issuer, lists);
+    if (list !== undefined && "lists" in list && list.lists(certificate.serial)) {
+      const revoked = { subject: certificate.subjectText, serial: certificate.serial, depth };
+      throw new Refusal("certificate_revoked", { revoked, authority: issuer.subjectText, thisUpdate: list.thisUpdate });
+    }
+    const fault = faultOf(list, now);
+    if (fault !== undefined && (first === undefined || fault.isForged)) {
+      first = { ...fault, what: `${fault.what} of ${issuer.subjectText}` };
+    }
+  }
+  if (first?.isForged || (first && freshness === "require"))
+    throw new Refusal("revocation_unknown", { list: first.what });
+  return first?.what;
+}
+
+/** Why a list cannot answer. */
+interface Fault {
+  readonly what: string;
+  /** Not a matter of time: it is not the issuer's list at all. */
+  readonly isForged: boolean;
+}
+
+/** The newest list about this certificate that its issuer's key signed. */
+function findList(certificate: Certificate, issuer: Certificate, lists: RevocationLists): Crl | Fault | undefined {
+  const named = lists.get(issuer.subjectKey) ?? [];
+  if (named.length === 0) return undefined;
+  if (issuer.keyUsage?.cRLSign === false) return { what: "no cRLSign in the key usage", isForged: true };
+  const signed = named.filter((list) => list.isSignedBy(issuer));
+  if (signed.length === 0) return { what: "list without the signature", isForged: true };
+  return signed.find(({ distributionPoints }) => isCovered(certificate, distributionPoints));
+}
+
+/** A list with an issuing distribution point speaks of the certificates that name it, and of no others. */
+function isCovered(certificate: Certificate, distributionPoints: readonly string[] | undefined): boolean {
+  return (
+    distributionPoints === undefined || distributionPoints.some((uri) => certificate.distributionPoints.includes(uri))
+  );
+}
+
+function faultOf(list: Crl | Fault | undefined, now: number): Fault | undefined {
+  const late = (what: string): Fault => ({ what, isForged: false });
+  if (list === undefined) return late("missing list");
+  if ("isForged" in list) return list;
+  if (now > list.nextUpdate) return late(`stale list (nextUpdate ${formatTime(list.nextUpdate)})`);
+  if (now < list.thisUpdate) return late(`not yet valid list (thisUpdate ${formatTime(list.thisUpdate)})`);
+  return undefined;
+}

@@ -1,0 +1,192 @@
+// The revocation lists of an origin: loaded before the first request, fetched again ahead of time, never worse than before.
+
+import type { Crl } from "../core/crl.ts";
+import { acceptCrl, type Condition, conditionAfter, describeCrl, isUrl } from "../core/crl-source.ts";
+import type { LogLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { readStream } from "../core/read-body.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import { MAX_CRL_BYTES } from "../core/wire.ts";
+
+/** What a source gave: its bytes, and what to pass the next time to hear only of a change. */
+export interface CrlAnswer {
+  readonly bytes: Uint8Array;
+  readonly condition: Condition;
+}
+
+/** Keeps the last good list of each source over restarts, and reads the sources that are files. */
+export interface CrlStorage {
+  /** The list that was kept, as DER; undefined when there is none. */
+  read(source: string): Promise<Uint8Array | undefined>;
+  write(source: string, der: Uint8Array): Promise<void>;
+  /** Undefined when the file is the one that `condition` is of. @throws Error when it cannot be read */
+  readFile(source: string, condition: Condition): Promise<CrlAnswer | undefined>;
+}
+
+export interface CrlStoreOptions {
+  readonly policy: Policy;
+  readonly storage: CrlStorage;
+  /** Receives a line for each list that is new, and for each source that failed. */
+  readonly log: (line: LogLine) => void;
+  readonly fetch?: typeof fetch;
+  /** Unix seconds. */
+  readonly clock?: () => number;
+  /** From 0 to 1: spreads the fetches of many origins. */
+  readonly random?: () => number;
+}
+
+export interface CrlStore {
+  /** The lists as they are now, for `authenticate`. */
+  readonly lists: () => RevocationLists;
+  /** Asks every source now. */
+  refresh(): Promise<void>;
+  close(): void;
+}
+
+const FETCH_DEADLINE_MILLISECONDS = 30_000;
+/** How long the start waits for sources: what they say later counts from then on. */
+const START_DEADLINE_MILLISECONDS = 10_000;
+/** Authorities publish a revocation within hours or a day: an hour of ours adds little to that. */
+const FETCH_INTERVAL_SECONDS = 3_600;
+/** A file is local, and asking whether it changed costs nothing. */
+const FILE_INTERVAL_SECONDS = 10;
+/** After a failure: doubled each time, up to the interval. */
+const FIRST_RETRY_SECONDS = 30;
+const JITTER = 0.2;
+
+/**
+ * Loads what was kept, then asks every source once, and goes on asking until it is closed.
+ * A source that fails is no failure here: what its absence means is the policy's `freshness`.
+ */
+export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> {
+  let lists = NO_LISTS;
+  const publish = () => {
+    lists = indexLists(sources.flatMap(({ list }) => list ?? []));
+  };
+  const sources = options.policy.crlSources.map((source) => new CrlSource(source, options, publish));
+  for (const source of sources) await source.restore();
+  const refresh = async () => {
+    await Promise.all(sources.map((source) => source.refresh()));
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, START_DEADLINE_MILLISECONDS);
+  });
+  await Promise.race([refresh(), deadline]);
+  clearTimeout(timer);
+  for (const source of sources) source.refreshOnTime();
+  return {
+    lists: () => lists,
+    refresh,
+    close() {
+      for (const source of sources) source.close();
+    },
+  };
+}
+
+class CrlSource {
+  /** The last good list. */
+  list: Crl | undefined;
+  readonly #source: string;
+  readonly #options: Required<CrlStoreOptions>;
+  readonly #onChange: () => void;
+  readonly #closing = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #condition: Condition = {};
+  #failures = 0;
+
+  constructor(source: string, options: CrlStoreOptions, onChange: () => void) {
+    this.#source = source;
+    this.#onChange = onChange;
+    this.#options = {
+      fetch,
+      clock: () => Math.floor(Date.now() / 1000),
+      random: Math.random,
+      ...options,
+    };
+  }
+
+  /** What was kept is judged like what is fetched: the policy may have changed meanwhile. */
+  async restore(): Promise<void> {
+    const { storage, policy, clock } = this.#options;
+    try {
+      const der = await storage.read(this.#source);
+      if (der !== undefined) this.#replace(acceptCrl(der, undefined, policy, clock()));
+    } catch (error) {
+      this.#logFailure(error);
+    }
+  }
+
+  /** Never throws: a failure is logged, and the last good list stays. */
+  async refresh(): Promise<void> {
+    const { storage, policy, clock, log } = this.#options;
+    try {
+      const answer = isUrl(this.#source) ? await this.#fetch() : await storage.readFile(this.#source, this.#condition);
+      if (answer !== undefined) {
+        const list = acceptCrl(answer.bytes, this.list, policy, clock());
+        this.#condition = answer.condition;
+        if (list !== this.list) {
+          this.#replace(list);
+          log({ decision: "updated", source: this.#source, ...describeCrl(list) });
+          await storage.write(this.#source, list.der);
+        }
+      }
+      this.#failures = 0;
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#failures += 1;
+      this.#logFailure(error);
+    }
+  }
+
+  #replace(list: Crl): void {
+    this.list = list;
+    this.#onChange();
+  }
+
+  refreshOnTime(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      void this.refresh().then(() => this.refreshOnTime());
+    }, this.#secondsToWait() * 1000);
+    // Where a process would stay alive for its timers, this one is no reason.
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  /** Asks nothing more, and gives up what is under way. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#closing.abort();
+  }
+
+  /** Half of what is left until nextUpdate, if that is sooner than the interval; after failures, sooner still. */
+  #secondsToWait(): number {
+    const { clock, random } = this.#options;
+    const interval = isUrl(this.#source) ? FETCH_INTERVAL_SECONDS : FILE_INTERVAL_SECONDS;
+    const left = this.list === undefined ? interval : (this.list.nextUpdate - clock()) / 2;
+    const ahead = Math.min(interval, Math.max(left, FIRST_RETRY_SECONDS));
+    const retry = FIRST_RETRY_SECONDS * 2 ** (this.#failures - 1);
+    const seconds = this.#failures === 0 ? ahead : Math.min(interval, retry);
+    return seconds * (1 - JITTER * random());
+  }
+
+  /** Undefined when nothing changed since the last answer. */
+  async #fetch(): Promise<CrlAnswer | undefined> {
+    const response = await this.#options.fetch(this.#source, {
+      headers: { accept: "application/pkix-crl", ...this.#condition },
+      // A list is where the policy says that it is: an address that moved is changed there.
+      redirect: "manual",
+      signal: AbortSignal.any([AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS), this.#closing.signal]),
+    });
+    if (response.status === 304) return undefined;
+    if (response.status !== 200) throw new Error(`the source answered with ${response.status}`);
+    const bytes = response.body === null ? undefined : await readStream(response.body, MAX_CRL_BYTES);
+    if (bytes === undefined) throw new Error(`the list is empty or over ${MAX_CRL_BYTES} bytes`);
+    return { bytes, condition: conditionAfter(response.headers) };
+  }
+
+  #logFailure(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#options.log({ decision: "failed", code: "revocation_list_kept", source: this.#source, why });
+  }
+}

@@ -1,0 +1,177 @@
+// The certificates of a path against the lists that are loaded now.
+
+import assert from "node:assert/strict";
+import { parseCrl } from "../../core/crl.ts";
+import { compilePolicy } from "../../core/policy.ts";
+import { indexLists } from "../../core/revocation.ts";
+import { fromBase64 } from "./der-edit.ts";
+import {
+  type Cases,
+  type CertificateName,
+  type CrlName,
+  type Fixtures,
+  type Presented,
+  pemOf,
+  policyDocument,
+  present,
+  refused,
+} from "./scene.ts";
+
+type Freshness = "require" | "prefer";
+
+/** Proves under `root` with this rule and these lists; returns what is in doubt. */
+function check(
+  fixtures: Fixtures,
+  freshness: Freshness,
+  lists: readonly CrlName[],
+  presented: Partial<Presented> = {},
+): string | undefined {
+  const { certificates, crls } = fixtures;
+  const policy = compilePolicy({
+    ...policyDocument(fixtures),
+    anchors: { root: { certificate: pemOf(certificates.root), crls: { sources: ["http://crl.example/"], freshness } } },
+  });
+  const loaded = indexLists(lists.map((name) => parseCrl(fromBase64(crls[name]))));
+  const { proofs } = present(fixtures, { leaf: "direct", lists: loaded, ...presented }, policy);
+  const [proof] = proofs.values();
+  assert.equal(proof?.anchor, "root");
+  return proof?.revocation;
+}
+
+const CLIENT = { leaf: "client", intermediates: ["intermediate"] } as const;
+const BOTH: readonly Freshness[] = ["require", "prefer"];
+
+function revoked(
+  fixtures: Fixtures,
+  lists: readonly CrlName[],
+  presented: Partial<Presented> = {},
+  certificate?: CertificateName,
+): void {
+  for (const freshness of BOTH) {
+    const { details } = refused("certificate_revoked", () => check(fixtures, freshness, lists, presented));
+    if (certificate !== undefined) {
+      const { subject } = details["revoked"] as { subject: string };
+      assert.equal(subject, `CN=${certificate},O=Countersign Tests,C=US`);
+    }
+  }
+}
+
+/** Refused where a list is required, told where it is preferred. */
+function inDoubt(fixtures: Fixtures, doubt: RegExp, lists: readonly CrlName[], presented: Partial<Presented> = {}) {
+  const { details } = refused("revocation_unknown", () => check(fixtures, "require", lists, presented));
+  assert.match(String(details["list"]), doubt);
+  assert.match(String(check(fixtures, "prefer", lists, presented)), doubt);
+}
+
+export const cases: Cases = {
+  "verifyTrust() proves what current lists do not hold": (fixtures) => {
+    for (const freshness of BOTH) {
+      assert.equal(check(fixtures, freshness, ["root"]), undefined);
+      assert.equal(check(fixtures, freshness, ["root", "intermediate"], CLIENT), undefined);
+      assert.equal(check(fixtures, freshness, ["openssl"], { leaf: "clientWithoutKeyIds" }), undefined);
+    }
+  },
+  "verifyTrust() refuses a leaf that its issuer's list holds": (fixtures) => {
+    revoked(fixtures, ["rootRevokesDirect"]);
+    revoked(fixtures, ["openssl"]);
+    revoked(fixtures, ["root", "intermediateRevokesClient"], CLIENT);
+  },
+  "verifyTrust() refuses a path over a revoked intermediate": (fixtures) => {
+    revoked(fixtures, ["rootRevokesIntermediate", "intermediate"], CLIENT, "Intermediate" as CertificateName);
+    revoked(fixtures, ["rootRevokesIntermediate"], CLIENT);
+  },
+  "verifyTrust() finds the path over another certificate of a revoked intermediate's key": (fixtures) => {
+    const intermediates = ["intermediate", "intermediateAgain"] as const;
+    const lists = ["rootRevokesIntermediate", "intermediate"] as const;
+    for (const freshness of BOTH) check(fixtures, freshness, lists, { leaf: "client", intermediates });
+  },
+  "verifyTrust() takes a serial number for what its own issuer numbered": (fixtures) => {
+    for (const freshness of BOTH) {
+      check(fixtures, freshness, ["rootRevokesClientsSerial", "intermediate"], CLIENT);
+      check(fixtures, freshness, ["root", "stranger"]);
+    }
+  },
+  "verifyTrust() does not look up the anchor": (fixtures) => {
+    for (const freshness of BOTH) check(fixtures, freshness, ["rootRevokesItself"]);
+  },
+  "verifyTrust() tells a missing list, of whichever issuer": (fixtures) => {
+    inDoubt(fixtures, /^missing list of CN=Root,/, []);
+    inDoubt(fixtures, /^missing list of CN=Root,/, ["stranger"]);
+    inDoubt(fixtures, /^missing list of CN=Intermediate,/, ["root"], CLIENT);
+    inDoubt(fixtures, /^missing list of CN=Root,/, ["intermediate"], CLIENT);
+  },
+  "verifyTrust() tells a list that is out of date, or of the future, to the second": (fixtures) => {
+    const { nextUpdate, thisUpdate } = parseCrl(fromBase64(fixtures.crls.root));
+    for (const now of [thisUpdate, nextUpdate]) {
+      assert.equal(check(fixtures, "require", ["root"], { now }), undefined);
+    }
+    inDoubt(fixtures, /^stale list \(nextUpdate 2027-01-08T00:00:00Z\) of CN=Root,/, ["root"], { now: nextUpdate + 1 });
+    inDoubt(fixtures, /^not yet valid list \(thisUpdate .*\) of CN=Root,/, ["root"], { now: thisUpdate - 1 });
+    inDoubt(fixtures, /^stale list/, ["rootStale"]);
+    inDoubt(fixtures, /^not yet valid list/, ["rootFuture"]);
+  },
+  "verifyTrust() refuses what a stale list holds": (fixtures) => {
+    revoked(fixtures, ["rootStaleRevokesDirect"]);
+  },
+  "verifyTrust() tells a revoked certificate before any list that is missing": (fixtures) => {
+    revoked(fixtures, ["intermediateRevokesClient"], CLIENT);
+  },
+  "verifyTrust() refuses under a list that its issuer did not sign, also where lists are only preferred": (
+    fixtures,
+  ) => {
+    for (const freshness of BOTH) {
+      const { details } = refused("revocation_unknown", () => check(fixtures, freshness, ["rootForged"]));
+      assert.match(String(details["list"]), /without the signature of CN=Root,/);
+    }
+  },
+  "verifyTrust() goes by the good list beside one that its issuer did not sign": (fixtures) => {
+    assert.equal(check(fixtures, "require", ["rootForged", "root"]), undefined);
+    revoked(fixtures, ["rootForged", "rootRevokesDirect"]);
+  },
+  "verifyTrust() refuses under a list of an issuer whose key usage lacks cRLSign": (fixtures) => {
+    const presented = { leaf: "noCrlSignCaClient", intermediates: ["noCrlSignCa"] } as const;
+    for (const freshness of BOTH) {
+      const { details } = refused("revocation_unknown", () =>
+        check(fixtures, freshness, ["root", "noCrlSign"], presented),
+      );
+      assert.match(String(details["list"]), /no cRLSign .*CN=No CRL Sign,/);
+    }
+    const open = { leaf: "noKeyUsageCaClient", intermediates: ["noKeyUsageCa"] } as const;
+    inDoubt(fixtures, /^missing list of CN=No Key Usage,/, ["root"], open);
+  },
+  "verifyTrust() goes by the newest list, by thisUpdate and then by number": (fixtures) => {
+    for (const lists of [
+      ["rootRevokesDirect", "rootNewer"],
+      ["rootNewer", "rootRevokesDirect"],
+      ["rootStaleRevokesDirect", "root"],
+    ] as const) {
+      assert.equal(check(fixtures, "require", lists), undefined, lists.join());
+    }
+    revoked(fixtures, ["root", "rootSameTime"]);
+    revoked(fixtures, ["rootSameTime", "root"]);
+  },
+  "verifyTrust() takes a list of one distribution point for the certificates that name it": (fixtures) => {
+    const pointed = { leaf: "pointed" } as const;
+    for (const freshness of BOTH) assert.equal(check(fixtures, freshness, ["rootPointA"], pointed), undefined);
+    revoked(fixtures, ["rootPointARevokesPointed"], pointed);
+    revoked(fixtures, ["rootPointARevokesPointed", "rootPointB"], pointed);
+    inDoubt(fixtures, /^missing list/, ["rootPointB"], pointed);
+    inDoubt(fixtures, /^missing list/, ["rootPointA"]);
+    inDoubt(fixtures, /^missing list/, ["rootPointA", "rootPointB"], { leaf: "direct" });
+  },
+  "verifyTrust() judges each request by the lists of now": (fixtures) => {
+    const verdicts = (["root", "rootRevokesDirect", "root", "rootForged", "root"] as const).map((name) => {
+      try {
+        return check(fixtures, "require", [name]) ?? "proven";
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    });
+    assert.deepEqual(verdicts, ["proven", "certificate_revoked", "proven", "revocation_unknown", "proven"]);
+  },
+  "verifyTrust() looks nothing up under an anchor without lists": (fixtures) => {
+    const lists = indexLists([parseCrl(fromBase64(fixtures.crls.rootRevokesDirect))]);
+    const { proofs } = present(fixtures, { leaf: "direct", lists }, compilePolicy(policyDocument(fixtures)));
+    assert.equal(proofs.size, 1);
+  },
+};

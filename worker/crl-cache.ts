@@ -1,0 +1,89 @@
+// The revocation lists of one isolate: read from Workers KV, parsed once, read again every minute beside the requests.
+
+import type { Crl } from "../core/crl.ts";
+import { acceptCrl } from "../core/crl-source.ts";
+import type { LogLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { readStream } from "../core/read-body.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import { type CrlNamespace, describeCrlFailure, MAX_EDGE_CRL_BYTES } from "./crl-refresh.ts";
+
+/** Lists older than this are read again while requests go on with them. */
+const REREAD_SECONDS = 60;
+/** Lists older than this are read again first: an isolate may have slept for hours between two requests. */
+const MAX_AGE_SECONDS = 300;
+/** How long a request waits for that. */
+const READ_DEADLINE_MILLISECONDS = 10_000;
+
+/** What a request lends: its clock (Unix seconds), a life after its answer, and the log. */
+export interface RequestScope {
+  readonly now: number;
+  readonly waitUntil: (promise: Promise<unknown>) => void;
+  readonly log: (line: LogLine) => void;
+}
+
+export class CrlCache {
+  readonly #kv: CrlNamespace;
+  readonly #policy: Policy;
+  readonly #kept = new Map<string, { readonly sha256: string; readonly list: Crl }>();
+  #lists: RevocationLists = NO_LISTS;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
+
+  constructor(kv: CrlNamespace, policy: Policy) {
+    this.#kv = kv;
+    this.#policy = policy;
+  }
+
+  /** The lists as they were in KV at most MAX_AGE_SECONDS ago, or, while KV does not answer, as they were last read. */
+  async lists(scope: RequestScope): Promise<RevocationLists> {
+    const age = scope.now - this.#readAt;
+    if (age <= REREAD_SECONDS) return this.#lists;
+    const reading = this.#read(scope);
+    if (age > MAX_AGE_SECONDS) await Promise.race([reading, sleep(READ_DEADLINE_MILLISECONDS)]);
+    return this.#lists;
+  }
+
+  /** One reading at a time. One whose request was cut off never ends, so it is given up. */
+  #read(scope: RequestScope): Promise<void> {
+    const { now, waitUntil } = scope;
+    if (this.#underway !== undefined && now - this.#underway.since < REREAD_SECONDS) return this.#underway.reading;
+    const reading = this.#readAll(scope).finally(() => {
+      this.#underway = undefined;
+    });
+    this.#underway = { since: now, reading };
+    waitUntil(reading);
+    return reading;
+  }
+
+  async #readAll(scope: RequestScope): Promise<void> {
+    let isComplete = true;
+    for (const source of this.#policy.crlSources) {
+      try {
+        await this.#readOne(source, scope.now);
+      } catch (error) {
+        isComplete = false;
+        scope.log(describeCrlFailure(source, error));
+      }
+    }
+    this.#lists = indexLists(Array.from(this.#kept.values(), ({ list }) => list));
+    // After a failure the next request tries again, beside its work as soon as there is anything to work with.
+    if (isComplete) this.#readAt = scope.now;
+    else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
+  }
+
+  async #readOne(source: string, now: number): Promise<void> {
+    const { value, metadata } = await this.#kv.getWithMetadata(source, "stream");
+    const kept = this.#kept.get(source);
+    if (value === null) return;
+    if (metadata !== null && metadata.sha256 === kept?.sha256) return await value.cancel();
+    const bytes = await readStream(value, MAX_EDGE_CRL_BYTES);
+    if (bytes === undefined) throw new Error("the stored list is too large");
+    const list = acceptCrl(bytes, kept?.list, this.#policy, now);
+    this.#kept.set(source, { sha256: metadata?.sha256 ?? "", list });
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
