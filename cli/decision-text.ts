@@ -9,7 +9,7 @@ export function formatDecision(source: string, line: LogLine, now: Date): string
     now.toISOString().slice(11, 19),
     source.padEnd(6),
     line.decision.padEnd(9),
-    line["code"] ?? line["sender"] ?? "",
+    line["code"] ?? line["sender"] ?? line["crl"] ?? "",
     line["route"] ?? "",
     certificate?.subject ?? "",
     line["why"] === undefined ? "" : `(${line["why"]})`,

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import type { TestHarness } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
 import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
-import { compilePolicy, type Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
+import { compileEdgePolicy } from "../worker/edge.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
 import { readJson, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
@@ -64,7 +65,7 @@ async function start(
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
-  const policy = compilePolicy(readJson(policyFile));
+  const policy = compileEdgePolicy(readJson(policyFile));
   const keys = readText(state.keys);
 
   const edge = Promise.withResolvers<TestHarness>();
@@ -90,18 +91,16 @@ async function start(
     },
     secrets: { SIGNING_KEYS: keys },
   });
-  started.push(
-    () => harness.close(),
-    forwardEdgeLog(harness, (line) => options.onDecision("edge", line)),
-  );
+  started.push(() => harness.close());
   if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
+  started.push(forwardEdgeLog(harness, (line) => options.onDecision("edge", line)));
   edge.resolve(harness);
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
 
   async function startOrigin(): Promise<string> {
     const inbox = openSqliteInbox(join(state.directory, "inbox.sqlite"));
     const log = (line: LogLine) => options.onDecision("origin", line);
-    const crls = await openCrls(policy, { policy: policyFile, inbox: join(state.directory, "inbox.sqlite") }, log);
+    const crls = await openCrls(policy, { policy: policyFile, inbox: join(state.directory, "inbox.sqlite") });
     started.push(
       () => crls.close(),
       () => inbox.close(),

@@ -4,6 +4,7 @@
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { compilePolicy, type Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
+import type { CrlStore } from "../origin/crl-store.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
@@ -34,6 +35,9 @@ interface Loaded {
   readonly tls: TlsState;
 }
 
+/** What requests are judged by, replaced as a whole. */
+type InForce = Loaded & { readonly crls: CrlStore };
+
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number> {
   if (settings.certificates.length !== settings.keys.length)
@@ -51,16 +55,15 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
 async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
-  let current = first;
   const log = (line: LogLine) => console.log(formatLogLine(line));
   const inbox = openSqliteInbox(settings.inbox);
-  let crls = await openCrls(first.policy, settings);
+  let current: InForce = { ...first, crls: await openCrls(first.policy, settings) };
   const app = createOriginApp({
     get policy() {
       return current.policy;
     },
     accept: inbox.accept,
-    lists: () => crls.lists(),
+    lists: () => current.crls.lists(),
     readCertificate: (_, environment) => readTlsPeer(environment),
     crossCheck: crossCheckTlsPeer,
     log,
@@ -68,34 +71,31 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   const { host: hostname, port, clientCertificates } = settings;
   const server = await listenTls(app.fetch, { hostname, port, clientCertificates, state: () => current.tls, log });
   const stopWatching = watchFiles([settings.policy, ...settings.certificates, ...settings.keys], async () => {
-    const next = await reload(settings, current, log);
-    if (next === current) return;
-    // Before the policy that needs them.
-    const opened = await openCrls(next.policy, settings);
-    crls.close();
-    [current, crls] = [next, opened];
+    current = await reload(settings, current, log);
   });
   announceReady(server.url, (url) => ready(settings, url));
   await stopped;
   await server.close();
   // Last: without it a SIGHUP during the stop would end the process before its answers.
   stopWatching();
-  crls.close();
+  current.crls.close();
   inbox.close();
   return 0;
 }
 
 /** A broken new file keeps the old state and says so. */
-async function reload(settings: TlsOriginSettings, current: Loaded, log: (line: LogLine) => void): Promise<Loaded> {
+async function reload(settings: TlsOriginSettings, current: InForce, log: (line: LogLine) => void): Promise<InForce> {
   try {
     const loaded = await load(settings);
+    const crls = await openCrls(loaded.policy, settings);
+    current.crls.close();
     log({
       decision: "reloaded",
       policy: loaded.policy.digest,
       hosts: [...loaded.tls.hosts.keys()],
       anchors: loaded.tls.anchors,
     });
-    return loaded;
+    return { ...loaded, crls };
   } catch (error) {
     log({
       decision: "failed",

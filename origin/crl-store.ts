@@ -127,7 +127,7 @@ class CrlSource {
         this.#condition = answer.condition;
         if (list !== this.list) {
           this.#replace(list);
-          log({ decision: "updated", source: this.#source, ...describeCrl(list) });
+          log({ decision: "updated", crl: this.#source, ...describeCrl(list) });
           await storage.write(this.#source, list.der);
         }
       }
@@ -187,6 +187,6 @@ class CrlSource {
 
   #logFailure(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
-    this.#options.log({ decision: "failed", code: "revocation_list_kept", source: this.#source, why });
+    this.#options.log({ decision: "failed", code: "revocation_list_kept", crl: this.#source, why });
   }
 }

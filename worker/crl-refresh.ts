@@ -39,7 +39,7 @@ export async function refreshCrls(
   for (const source of policy.crlSources) {
     try {
       const list = await refresh(source, kv, policy, clock);
-      if (list !== undefined) log({ decision: "updated", source, ...describeCrl(list) });
+      if (list !== undefined) log({ decision: "updated", crl: source, ...describeCrl(list) });
     } catch (error) {
       log(describeCrlFailure(source, error));
     }
@@ -48,7 +48,7 @@ export async function refreshCrls(
 
 export function describeCrlFailure(source: string, error: unknown): LogLine {
   const why = error instanceof Error ? error.message : String(error);
-  return { decision: "failed", code: "revocation_list_kept", source, why };
+  return { decision: "failed", code: "revocation_list_kept", crl: source, why };
 }
 
 /** The new list, or undefined when the one that is there is still the one to use. */

@@ -78,8 +78,8 @@ describe("an edge that requires lists", () => {
     expect(await decide(edge)).toEqual({ status: 503, told: "revocation_unknown" });
     const lines = await linesOf(edge, () => edge.runCronTrigger());
     expect(lines).toMatchObject([
-      { decision: "failed", source: server.url("root"), why: "the source answered with 404" },
-      { decision: "failed", source: server.url("issuing"), why: "the source answered with 404" },
+      { decision: "failed", crl: server.url("root"), why: "the source answered with 404" },
+      { decision: "failed", crl: server.url("issuing"), why: "the source answered with 404" },
     ]);
   });
 });
@@ -100,8 +100,8 @@ describe("an edge whose lists are in KV", () => {
     server.lists.set("issuing", await issueCrl({}, issuing));
     const lines = await linesOf(edge, () => edge.runCronTrigger());
     expect(lines).toMatchObject([
-      { decision: "updated", source: server.url("root"), entries: 1 },
-      { decision: "updated", source: server.url("issuing"), entries: 0 },
+      { decision: "updated", crl: server.url("root"), entries: 1 },
+      { decision: "updated", crl: server.url("issuing"), entries: 0 },
     ]);
     expect(await decide(edge)).toEqual({ status: 202, told: "forwarded" });
     expect(await decide(edge, below, [issuing])).toEqual({ status: 202, told: "forwarded" });
@@ -148,9 +148,7 @@ describe("an edge whose lists are in KV", () => {
       expect(line).toMatchObject({ decision: "failed", code: "revocation_list_kept", why: expect.stringMatching(why) });
     }
     server.lists.set("root", good);
-    expect((await linesOf(edge, () => edge.runCronTrigger())).map(({ source }) => source)).toEqual([
-      server.url("issuing"),
-    ]);
+    expect((await linesOf(edge, () => edge.runCronTrigger())).map(({ crl }) => crl)).toEqual([server.url("issuing")]);
     expect(server.answers.at(-2)).toEqual({ name: "root", status: 304 });
     server.lists.set("root", await issueCrl({ number: 6, thisUpdate: minutes(-1) }, senders.root));
     const [line] = await linesOf(edge, () => edge.runCronTrigger());

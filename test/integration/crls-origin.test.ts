@@ -117,7 +117,7 @@ describe("an origin whose lists come from a URL", () => {
     server.lists.set("root", 503);
     const origin = await startOrigin(policy, await openStore(policy));
     expect(await decide(origin, policy)).toEqual(REVOKED);
-    expect(lines.at(-1)).toMatchObject({ decision: "failed", source: server.url("root"), why: /503/ });
+    expect(lines.at(-1)).toMatchObject({ decision: "failed", crl: server.url("root"), why: /503/ });
   });
 
   test("survives a restart while nobody listens at the source", async () => {
@@ -213,7 +213,7 @@ describe("an origin whose lists come from a file", () => {
     for (const broken of ["", "no list", readFileSync(file).subarray(0, 100)]) {
       writeFileSync(file, broken);
       await store.refresh();
-      expect(lines.at(-1)).toMatchObject({ decision: "failed", code: "revocation_list_kept", source: "root.crl" });
+      expect(lines.at(-1)).toMatchObject({ decision: "failed", code: "revocation_list_kept", crl: "root.crl" });
     }
     const origin = await startOrigin(policy, store);
     expect(await decide(origin, policy)).toEqual(ACCEPTED);
@@ -221,7 +221,7 @@ describe("an origin whose lists come from a file", () => {
 
   test("tells a file that is not there", async () => {
     await openStore(policyWith("absent.crl"));
-    expect(lines).toMatchObject([{ decision: "failed", source: "absent.crl", why: expect.stringMatching(/ENOENT/) }]);
+    expect(lines).toMatchObject([{ decision: "failed", crl: "absent.crl", why: expect.stringMatching(/ENOENT/) }]);
   });
 });
 
