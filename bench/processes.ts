@@ -9,10 +9,13 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const children = new Set<ChildProcess>();
+/** Programs that start processes of their own: each leads a group, and the group ends as a whole. */
+const groups = new Set<number>();
 const folders = new Set<string>();
 
 process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
+  for (const group of groups) process.kill(-group, "SIGKILL");
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
@@ -97,7 +100,9 @@ function readStat(name: string): { pid: number; parent: number; ticks: number }[
 
 /** Starts a program that listens on a port given to it, and waits until it does. */
 export async function startProgram(program: string, args: readonly string[], port: number): Promise<number> {
-  const child = watch(spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] }));
+  const child = watch(spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], detached: true }));
+  if (child.pid !== undefined) groups.add(child.pid);
+  child.once("exit", () => groups.delete(child.pid as number));
   const ended = new Promise<never>((_, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`${program} ended with ${code} before it listened`)));
