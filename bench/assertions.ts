@@ -3,7 +3,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { admit } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
-import { bindDelivery } from "../core/delivery.ts";
+import { bindDelivery, digestBody } from "../core/delivery.ts";
 import { importSigningKeys } from "../core/keys.ts";
 import { compilePolicy, selectRoute } from "../core/policy.ts";
 import {
@@ -32,7 +32,7 @@ export async function prepareAssertedEvents({ policy, signingKey, leaf, intermed
       id: randomUUID(),
       request: { method: "POST", target: PATH, contentType: headers["content-type"] ?? "" },
       headers: Object.entries(headers),
-      body: new Uint8Array(body),
+      body: digestBody(new Uint8Array(body)),
       policyDigest: compiled.digest,
     });
     const jti = randomBytes(16).toString("base64url");

@@ -1,8 +1,8 @@
 // The whole system on this machine: TLS front, edge worker in workerd, origin with its inbox.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestHarness } from "wrangler";
+import { formatPem } from "../core/certificate.ts";
 import type { LogLine } from "../core/decision.ts";
 import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
@@ -61,7 +61,6 @@ async function start(
   options: DevelopmentOptions,
   started: (() => void | Promise<void>)[],
 ): Promise<Omit<Development, "close">> {
-  mkdirSync(options.directory, { recursive: true });
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
@@ -139,8 +138,6 @@ async function runCronTrigger(harness: TestHarness): Promise<() => void> {
 
 /** The CA of the development clients, the policy's anchors, and the user's own. */
 function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly string[]): string[] {
-  const anchors = policy.anchors.map(
-    ({ certificate }) => `-----BEGIN CERTIFICATE-----\n${certificate.base64}\n-----END CERTIFICATE-----\n`,
-  );
+  const anchors = policy.anchors.map(({ certificate }) => formatPem(certificate.base64));
   return [readText(state.clientCa), ...anchors, ...files.map(readText)];
 }

@@ -1,7 +1,7 @@
 // What `countersign policy add` does to a policy document. The result is compiled before it is written.
 
 import { existsSync } from "node:fs";
-import { type Certificate, parseCertificate } from "../core/certificate.ts";
+import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import { compilePolicy, type Policy } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -73,7 +73,7 @@ function addAnchors(document: Document, options: readonly string[]): string[] {
     const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
     if (name === undefined || file === undefined) throw new UsageError(`--anchor ${option} is not NAME=FILE`);
     const { base64 } = readCertificate(file);
-    const pem = `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
+    const pem = formatPem(base64);
     const known = document.anchors[name];
     // Revocation lists of an anchor stay, whatever certificate takes its place.
     document.anchors[name] = typeof known === "object" ? { ...known, certificate: pem } : pem;

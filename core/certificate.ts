@@ -144,3 +144,8 @@ function sha256Hex(bytes: Uint8Array): string {
 function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
+
+/** A certificate in PEM (RFC 7468), from the base64 of its DER. */
+export function formatPem(base64: string): string {
+  return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
+}

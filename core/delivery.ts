@@ -48,10 +48,24 @@ export interface Delivery {
   readonly policyDigest: string;
 }
 
+declare const digested: unique symbol;
+
+/** Bytes and their digest: hashed once, however often they are compared. Only digestBody makes one. */
+export interface DigestedBody {
+  readonly [digested]: true;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** RFC 9530 Content-Digest. */
+  readonly contentDigest: string;
+}
+
+export function digestBody(bytes: Uint8Array<ArrayBuffer>): DigestedBody {
+  return { bytes, contentDigest: formatContentDigest(bytes) } as unknown as DigestedBody;
+}
+
 /** Binds an admitted sender to the request and the bytes it sent. */
 export function bindDelivery(
   admitted: AdmittedSender,
-  event: Pick<Delivery, "id" | "request" | "headers" | "body" | "policyDigest">,
+  event: Pick<Delivery, "id" | "request" | "headers" | "policyDigest"> & { readonly body: DigestedBody },
 ): Delivery {
   const { sender, certificate, proof } = admitted;
   const { id, request, headers, body, policyDigest } = event;
@@ -67,8 +81,8 @@ export function bindDelivery(
     },
     request,
     headers,
-    body,
-    contentDigest: formatContentDigest(body),
+    body: body.bytes,
+    contentDigest: body.contentDigest,
     factors: ["mtls"],
     policyDigest,
   };

@@ -7,7 +7,7 @@ import { type AdmittedSender, admit, describeCertificate } from "../core/admit.t
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type DecisionContext, describeRefusal, formatProblem, type LogLine } from "../core/decision.ts";
-import { bindDelivery, type Delivery, formatContentDigest, type RequestFacts } from "../core/delivery.ts";
+import { bindDelivery, type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { type Policy, type Route, selectRoute } from "../core/policy.ts";
 import {
@@ -23,6 +23,7 @@ import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { type TrustFacts, verifyTrust } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+import { systemClock } from "./clock.ts";
 
 /** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
 export interface AssertionId {
@@ -114,9 +115,10 @@ async function receiveAsserted(
   context["edgeDecision"] = claims.txn;
   if (claims.pol !== policy.digest) context["policyDrift"] = { edge: claims.pol, origin: policy.digest };
 
-  const body = await readBody(request, route.maxBodyBytes);
+  const body = digestBody(await readBody(request, route.maxBodyBytes));
   const facts = readRequestFacts(request, target);
-  matchRequest(claims, facts, digestOf(body, request.headers));
+  requireDeclaredDigest(body, request.headers);
+  matchRequest(claims, facts, body.contentDigest);
 
   const certificate = readAssertedCertificate(request.headers, claims);
   const admitted = judge(certificate, route, trustFacts(policy, options), context);
@@ -151,7 +153,7 @@ async function receiveDirect(
   const admitted = judge(certificate, route, trustFacts(policy, options), context);
   options.crossCheck?.(environment);
 
-  const body = await readBody(request, route.maxBodyBytes);
+  const body = digestBody(await readBody(request, route.maxBodyBytes));
   const headers = selectForwardedHeaders(request.headers, route.headers);
   const facts = readRequestFacts(request, target);
   const delivery = bindDelivery(admitted, {
@@ -196,12 +198,10 @@ function readAssertion(headers: Headers): string {
   return assertion;
 }
 
-/** The digest of the bytes received; a Content-Digest beside them that says otherwise is refused, not ignored. */
-function digestOf(body: Uint8Array, headers: Headers): string {
-  const digest = formatContentDigest(body);
+/** A Content-Digest beside the bytes that says otherwise is refused, not ignored. */
+function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers): void {
   const declared = headers.get(CONTENT_DIGEST_HEADER);
-  if (declared !== digest) throw new Refusal("body_mismatch", { declared, received: digest });
-  return digest;
+  if (declared !== contentDigest) throw new Refusal("body_mismatch", { declared, received: contentDigest });
 }
 
 /** The certificate beside the assertion, which must be the one that the assertion is bound to (RFC 8705 §3.1). */
@@ -217,8 +217,4 @@ function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims
   if (thumbprint !== cnf["x5t#S256"])
     throw new Refusal("certificate_mismatch", { signed: cnf["x5t#S256"], received: thumbprint });
   return certificate;
-}
-
-function systemClock(): number {
-  return Math.floor(Date.now() / 1000);
 }

@@ -7,6 +7,7 @@ import type { Policy } from "../core/policy.ts";
 import { readStream } from "../core/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
+import { systemClock } from "./clock.ts";
 
 /** What a source gave: its bytes, and what to pass the next time to hear only of a change. */
 export interface CrlAnswer {
@@ -100,7 +101,7 @@ class CrlSource {
     this.#onChange = onChange;
     this.#options = {
       fetch,
-      clock: () => Math.floor(Date.now() / 1000),
+      clock: systemClock,
       random: Math.random,
       ...options,
     };

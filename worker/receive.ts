@@ -3,7 +3,7 @@
 import { admit, describeCertificate } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
 import type { DecisionContext, LogLine } from "../core/decision.ts";
-import { bindDelivery } from "../core/delivery.ts";
+import { bindDelivery, digestBody } from "../core/delivery.ts";
 import { selectRoute } from "../core/policy.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -56,7 +56,7 @@ export async function receive(
     id: context.id,
     request: { method: request.method, target, contentType: request.headers.get("content-type") ?? "" },
     headers: selectForwardedHeaders(request.headers, route.headers),
-    body: await readBody(request, route.maxBodyBytes),
+    body: digestBody(await readBody(request, route.maxBodyBytes)),
     policyDigest: edge.policy.digest,
   });
 

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate.ts";
+import { systemClock } from "../clock.ts";
 import type { Inbox } from "../inbox.ts";
 
 const SCHEMA_VERSION = 1;
@@ -40,7 +41,7 @@ const INSERT = `
  * Opens or creates the inbox file.
  * @throws Error when the file is no inbox of this version or cannot be opened
  */
-export function openSqliteInbox(file: string, clock: () => number = () => Math.floor(Date.now() / 1000)): Inbox {
+export function openSqliteInbox(file: string, clock: () => number = systemClock): Inbox {
   const database = new DatabaseSync(file, { timeout: 5_000 });
   try {
     prepareSchema(database, file);

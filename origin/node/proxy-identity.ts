@@ -1,6 +1,7 @@
 // Who the proxy is, when it comes over TLS: one CA file and one exact subject, judged by the engine that judges senders.
 
 import { admit } from "../../core/admit.ts";
+import { formatPem } from "../../core/certificate.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { parseDistinguishedName } from "../../core/distinguished-name.ts";
 import { compilePolicy } from "../../core/policy.ts";
@@ -55,8 +56,4 @@ export function compileProxyIdentity({ ca, subject }: ProxyIdentity): ProveProxy
     const facts = { deny: policy.deny, lists: NO_LISTS, now };
     for (const route of policy.routes) admit(verifyTrust(certificate, route.senders, facts), route, now);
   };
-}
-
-function formatPem(base64: string): string {
-  return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----`;
 }

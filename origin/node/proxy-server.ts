@@ -9,6 +9,7 @@ import { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import type { CertificateOptions } from "../authenticate.ts";
+import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
@@ -163,8 +164,4 @@ function describeStranger(error: unknown): LogLine {
     code: "proxy_not_proven",
     why: "a connection whose peer did not prove to be the proxy: compare its certificate with --proxy-ca and --proxy-subject",
   };
-}
-
-function systemClock(): number {
-  return Math.floor(Date.now() / 1000);
 }

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
+import { formatPem } from "../../core/certificate.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import type { Anchor, Policy } from "../../core/policy.ts";
@@ -49,7 +50,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
       const context = createSecureContext({
         cert: certificate,
         key,
-        ca: anchors.map(formatPem),
+        ca: anchors.map(({ certificate: ca }) => formatPem(ca.base64)),
         // An anchor may be an intermediate of its hierarchy: the policy says where trust ends.
         allowPartialTrustChain: true,
       });
@@ -64,10 +65,6 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
   if (files.length === 0) problems.push("/certificates: none given");
   if (problems.length > 0) throw new ConfigurationError("listener", problems);
   return { hosts, anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)) };
-}
-
-function formatPem({ certificate }: Anchor): string {
-  return `-----BEGIN CERTIFICATE-----\n${certificate.base64}\n-----END CERTIFICATE-----\n`;
 }
 
 function hostNamesOf(certificate: string, key: string): string[] {

@@ -2,7 +2,7 @@
 
 import { admit } from "../../core/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
-import { bindDelivery, type Delivery } from "../../core/delivery.ts";
+import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
 import { compilePolicy, selectRoute } from "../../core/policy.ts";
 import type { PlatformVerdict } from "../../core/presented-certificate.ts";
@@ -26,13 +26,13 @@ export function deliver(
     ...(platform && { platform }),
   } as const;
   const admitted = admit(present(fixtures, presented, policy), selectRoute(policy, "/hooks", "POST"), fixtures.now);
+  const { request = REQUEST, body = new TextEncoder().encode('{"a":1}') } = event;
   return bindDelivery(admitted, {
     id: "event-1",
-    request: REQUEST,
+    request,
     headers: [["content-type", "application/json"]],
-    body: new TextEncoder().encode('{"a":1}'),
+    body: digestBody(body),
     policyDigest: policy.digest,
-    ...event,
   });
 }
 
