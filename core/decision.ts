@@ -6,6 +6,9 @@ import { MAX_LOGGED_CHARACTERS, RETRY_AFTER_SECONDS } from "./wire.ts";
 /** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
 
+/** RFC 7617 §2.1. Other refusals with 401 name a scheme of ours, for which no client asks its user. */
+const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
+
 /** What is known of one request so far; the steps fill it in, the log line prints it. */
 export interface DecisionContext {
   /** The decision id, and the event's id once it is admitted. */
@@ -22,7 +25,8 @@ export function describeProblem(refusal: Refusal, id: string) {
   const { problem, status } = refusal;
   const { allow } = refusal.details;
   const headers: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store" };
-  if (status === 401) headers["www-authenticate"] = "Countersign";
+  if (status === 401)
+    headers["www-authenticate"] = problem === "credentials-required" ? BASIC_CHALLENGE : "Countersign";
   if (status >= 502) headers["retry-after"] = String(RETRY_AFTER_SECONDS);
   if (problem === "method-not-allowed" && typeof allow === "string") headers["allow"] = allow;
   const document = {

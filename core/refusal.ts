@@ -12,6 +12,8 @@ export const PROBLEMS = {
   "no-client-certificate": { status: 403, title: "A client certificate is required" },
   "certificate-not-proven": { status: 403, title: "The client certificate could not be proven" },
   "sender-not-allowed": { status: 403, title: "This sender is not allowed here" },
+  "signature-not-verified": { status: 401, title: "The signature of the event could not be verified" },
+  "credentials-required": { status: 401, title: "Credentials are required" },
   "assertion-refused": { status: 401, title: "The request does not come from our edge" },
   replayed: { status: 409, title: "This request was already received" },
   unavailable: { status: 503, title: "Temporarily unable to accept events" },
@@ -109,6 +111,33 @@ export const REFUSALS = {
 
   certificate_denied: ["sender-not-allowed", "the deny list names this certificate or one of its issuers"],
   sender_not_allowed: ["sender-not-allowed", "the certificate is proven, but no sender of this route matches it"],
+
+  signature_missing: [
+    "signature-not-verified",
+    "a header of the sender's signature is missing, see header: signing is off at the sender, or something on the way dropped it",
+  ],
+  signature_malformed: [
+    "signature-not-verified",
+    "a header of the signature is repeated, cut, not canonical or otherwise not of the scheme's form: see cause",
+  ],
+  signature_stale: [
+    "signature-not-verified",
+    "the time that the sender signed is over five minutes from ours: a late replay, or clocks that differ",
+  ],
+  signature_key_unknown: [
+    "signature-not-verified",
+    "no key is configured for this account, or for this kind of signature",
+  ],
+  signature_mismatch: [
+    "signature-not-verified",
+    "no configured key made a signature over this body: another key, or bytes that changed on the way; see wouldMatch",
+  ],
+  basic_missing: ["credentials-required", "no Authorization: the sender has no user name and password for this URL"],
+  basic_malformed: [
+    "credentials-required",
+    "Authorization is not exactly one Basic credential: canonical base64 of UTF-8 with a colon",
+  ],
+  basic_mismatch: ["credentials-required", "user name and password are none of those configured"],
 
   assertion_missing: [
     "assertion-refused",

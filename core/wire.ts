@@ -44,6 +44,30 @@ export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 /** The body is held in memory once, and an isolate has 128 MB for all that it does at the same time. */
 export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
 
+/** Slack, Stripe and Standard Webhooks all name five minutes; a retry is signed anew. */
+export const SIGNATURE_TOLERANCE_SECONDS = 300;
+/** Docusign signs with every active key of an account, in a header of its own each, and an account may have a hundred. */
+export const MAX_NUMBERED_SIGNATURES = 100;
+/** Other senders sign with the old and the new key while they rotate; twice that in two kinds, and room for later versions. */
+export const MAX_LISTED_SIGNATURES = 16;
+/** Standard Webhooks sets no limit to `webhook-id`; those of Svix have 31 characters. */
+export const MAX_EVENT_ID_CHARACTERS = 256;
+/**
+ * Who has one signed event can try secrets on it for as long as he likes: twelve random characters of base64 hold 72
+ * bits. What senders generate has 32 or more.
+ */
+export const MIN_SIGNATURE_SECRET_CHARACTERS = 12;
+/** Standard Webhooks: at least 24 octets. */
+export const MIN_STANDARD_SECRET_OCTETS = 24;
+/**
+ * After a mismatch other spellings of key and body are tried, about six times the work for each key. These two limits
+ * hold that to two milliseconds, for anybody can send a signature that does not match.
+ */
+export const DIAGNOSED_BODY_BYTES = 64 * 1024;
+export const DIAGNOSED_KEYS = 4;
+/** A user name and a password of 255 octets each take 684 characters of base64. */
+export const MAX_BASIC_CHARACTERS = 1024;
+
 /** Docusign asks for an answer within 5 s and others wait 10 to 30: after 20 s nobody listens any more. */
 export const ORIGIN_DEADLINE_MILLISECONDS = 20_000;
 /** What a sender is told to wait when the fault is on our side. */

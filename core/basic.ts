@@ -1,0 +1,75 @@
+// HTTP Basic (RFC 7617): one user name and password out of those configured. Keeps digests alone, and quotes nothing.
+
+import { hash, timingSafeEqual } from "node:crypto";
+import { Refusal } from "./refusal.ts";
+import { MAX_BASIC_CHARACTERS } from "./wire.ts";
+
+declare const imported: unique symbol;
+
+/** Opaque; prints as nothing. Only importBasicCredential makes one. */
+export interface BasicCredential {
+  readonly [imported]: true;
+  readonly matches: (digest: Uint8Array) => boolean;
+}
+
+/**
+ * In NFC, as RFC 7617 §2.1 has clients send them. The user name may be empty (some senders have a password alone).
+ * Does not check that the password is hard to guess.
+ * @throws SyntaxError that says what is wrong and quotes nothing
+ */
+export function importBasicCredential(username: string, password: string): BasicCredential {
+  if (username.includes(":")) throw new SyntaxError("a user name cannot hold a colon");
+  if (password === "") throw new SyntaxError("the password is empty");
+  const text = `${username}:${password}`.normalize("NFC");
+  if (CONTROL.test(text) || !text.isWellFormed()) throw new SyntaxError("a control character is in it");
+  const octets = Buffer.from(text);
+  if (octets.toString("base64").length > MAX_BASIC_CHARACTERS) throw new SyntaxError("it is too long");
+  const expected = digestOf(octets);
+  return { matches: (digest: Uint8Array) => timingSafeEqual(digest, expected) } as unknown as BasicCredential;
+}
+
+const CONTROL = /\p{Cc}/u;
+const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Verifies that `Authorization` holds one of the credentials: digests of one length are compared, all of them, each in
+ * constant time. Does not limit attempts.
+ * @throws Refusal `basic_missing`, `basic_malformed`, `basic_mismatch`
+ */
+export function verifyBasic(credentials: readonly BasicCredential[], authorization: string | null): void {
+  if (authorization === null) throw new Refusal("basic_missing");
+  const digest = digestOf(parseBasic(authorization));
+  let isFound = false;
+  for (const credential of credentials) isFound = credential.matches(digest) || isFound;
+  if (!isFound) throw new Refusal("basic_mismatch", { credentials: credentials.length });
+}
+
+/** The octets of `user-id ":" password`. A repeated field reaches us joined by a comma, which no base64 holds. */
+function parseBasic(authorization: string): Buffer {
+  const isShort = authorization.length <= "Basic ".length + MAX_BASIC_CHARACTERS;
+  const base64 = isShort ? BASIC.exec(authorization)?.[1] : undefined;
+  if (base64 === undefined) throw malformed("not one Basic credential of bounded length");
+  const octets = Buffer.from(base64, "base64");
+  if (octets.toString("base64") !== base64) throw malformed("not canonical base64");
+  const text = decode(octets);
+  if (!text.includes(":")) throw malformed("no colon");
+  if (CONTROL.test(text)) throw malformed("a control character");
+  return octets;
+}
+
+function decode(octets: Buffer): string {
+  try {
+    return UTF_8.decode(octets);
+  } catch {
+    throw malformed("not UTF-8");
+  }
+}
+
+function digestOf(octets: Buffer): Buffer {
+  return hash("sha256", octets, "buffer");
+}
+
+function malformed(cause: string): Refusal {
+  return new Refusal("basic_malformed", { cause });
+}

@@ -1,0 +1,109 @@
+// How each sender signs: which headers, in which spelling, over which bytes. One table; nothing here verifies.
+
+import { MAX_NUMBERED_SIGNATURES } from "./wire.ts";
+
+export const SIGNATURE_SCHEME_NAMES = [
+  "docusign",
+  "meta",
+  "github",
+  "pagerduty",
+  "slack",
+  "stripe",
+  "standard-webhooks",
+  "svix",
+] as const;
+
+export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
+
+/** Every scheme has HMAC-SHA256; header names are in lower case. */
+export interface SignatureScheme {
+  /** Holds the signatures; of numbered headers, the name without its number. */
+  readonly header: string;
+  readonly isNumbered?: true;
+  readonly encoding: "hex" | "base64";
+  /** What stands before each thing in the header. */
+  readonly tags: readonly (readonly [tag: string, kind: "hmac" | "ed25519" | "timestamp"])[];
+  /** Between the signatures of one header, where it may hold several. What has another tag is skipped. */
+  readonly separator?: "," | " ";
+  /** The header of the signed time, where that is not in the list. */
+  readonly timestamp?: string;
+  readonly id?: string;
+  /** What is signed before the raw body. */
+  readonly prefix?: (timestamp: string, id: string) => string;
+  /** A header that selects keys: unsigned, so it says nothing else. */
+  readonly account?: string;
+  /** A header that, where present, must have this value. */
+  readonly algorithm?: readonly [header: string, value: string];
+  /** Keys are written in base64 (`whsec_…`), not used as the text that they are. */
+  readonly hasEncodedKeys?: true;
+}
+
+const HUB: SignatureScheme = { header: "x-hub-signature-256", encoding: "hex", tags: [["sha256=", "hmac"]] };
+
+/** Standard Webhooks 1.0.0; Svix is the same under names of its own. */
+const standard = (name: string): SignatureScheme => ({
+  header: `${name}-signature`,
+  encoding: "base64",
+  tags: [
+    ["v1,", "hmac"],
+    ["v1a,", "ed25519"],
+  ],
+  separator: " ",
+  timestamp: `${name}-timestamp`,
+  id: `${name}-id`,
+  prefix: (timestamp, id) => `${id}.${timestamp}.`,
+  hasEncodedKeys: true,
+});
+
+export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureScheme>> = {
+  docusign: {
+    header: "x-docusign-signature-",
+    isNumbered: true,
+    encoding: "base64",
+    tags: [["", "hmac"]],
+    account: "x-docusign-accountid",
+    algorithm: ["x-authorization-digest", "HMACSHA256"],
+  },
+  meta: HUB,
+  github: HUB,
+  pagerduty: { header: "x-pagerduty-signature", encoding: "hex", tags: [["v1=", "hmac"]], separator: "," },
+  slack: {
+    header: "x-slack-signature",
+    encoding: "hex",
+    tags: [["v0=", "hmac"]],
+    timestamp: "x-slack-request-timestamp",
+    prefix: (timestamp) => `v0:${timestamp}:`,
+  },
+  stripe: {
+    header: "stripe-signature",
+    encoding: "hex",
+    tags: [
+      ["v1=", "hmac"],
+      ["t=", "timestamp"],
+    ],
+    separator: ",",
+    prefix: (timestamp) => `${timestamp}.`,
+  },
+  "standard-webhooks": standard("webhook"),
+  svix: standard("svix"),
+};
+
+/**
+ * The headers of this request that verification reads. One signature over the limit is among them, so that whoever
+ * verifies behind the edge refuses it too.
+ */
+export function signatureHeaderNames(name: SignatureSchemeName, headers: Headers): string[] {
+  const { header, isNumbered, timestamp, id, account, algorithm } = SIGNATURE_SCHEMES[name];
+  const names = isNumbered ? numberedHeaderNames(header, headers) : [header];
+  for (const other of [timestamp, id, account, algorithm?.[0]]) if (other !== undefined) names.push(other);
+  return names.filter((one) => headers.has(one));
+}
+
+/** -1, -2 and so on until one is missing, and one more than there may be. */
+export function numberedHeaderNames(header: string, headers: Headers): string[] {
+  const names: string[] = [];
+  while (names.length <= MAX_NUMBERED_SIGNATURES && headers.has(`${header}${names.length + 1}`)) {
+    names.push(`${header}${names.length + 1}`);
+  }
+  return names;
+}
