@@ -1,18 +1,18 @@
 // Requests as the edge forwards them, each with an assertion of its own, signed ahead of the round that sends it.
 
 import { randomBytes, randomUUID } from "node:crypto";
-import { admit } from "../core/admit.ts";
+import { admitBySignature, findCandidates } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
 import { bindDelivery, digestBody } from "../core/delivery.ts";
 import { importSigningKeys } from "../core/keys.ts";
-import { compilePolicy, selectRoute } from "../core/policy.ts";
+import { selectRoute } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
 import {
   formatClientCertChainField,
   formatClientCertField,
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
 import { NO_LISTS } from "../core/revocation.ts";
-import { verifyTrust } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
@@ -27,7 +27,8 @@ export async function prepareAssertedEvents({ policy, signingKey, leaf, intermed
   const makeEvent = async (): Promise<LoadedEvent> => {
     const now = Math.floor(Date.now() / 1000);
     const facts = { deny: compiled.deny, lists: NO_LISTS, now };
-    const admitted = admit(verifyTrust(certificate, route.senders, facts), route, now);
+    const evidence = { certificate, headers: new Headers(headers), facts, secrets: new Map(), receivedAt: now };
+    const admitted = await admitBySignature(findCandidates(route.senders, evidence), new Uint8Array(body), evidence);
     const delivery = bindDelivery(admitted, {
       id: randomUUID(),
       request: { method: "POST", target: PATH, contentType: headers["content-type"] ?? "" },

@@ -3,9 +3,10 @@
 
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
-import { admit } from "../core/admit.ts";
+import { admitByCertificate } from "../core/admit.ts";
 import { parseCrl } from "../core/crl.ts";
-import { compilePolicy, type Policy, selectRoute } from "../core/policy.ts";
+import { type Policy, selectRoute } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
 import { parseClientCertificate } from "../core/presented-certificate.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../core/trust.ts";
@@ -135,7 +136,7 @@ function allowlistSubjects(root: Identity, chain: Chain, now: number): Subjects 
     const policy = makePolicy(root, [...others, { subject: { CN: COMMON_NAME, O: "Example, Inc." } }]);
     const proven = prove(policy, chain, NO_LISTS, now);
     const route = selectRoute(policy, PATH, "POST");
-    return () => admit(proven, route, now);
+    return () => admitByCertificate(proven, route.senders, now);
   };
   return { "100,000 entries": make(100_000), "10 entries": make(10) };
 }

@@ -6,13 +6,14 @@ import { formatPem } from "../core/certificate.ts";
 import type { LogLine } from "../core/decision.ts";
 import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
+import { loadSecrets, secretNames } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { readJson, readText } from "./files.ts";
+import { readEnvironment, readJson, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openCrls } from "./origin-crls.ts";
 import { startTlsFront } from "./tls-front.ts";
@@ -65,6 +66,7 @@ async function start(
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
   const policy = compileEdgePolicy(readJson(policyFile));
+  const secrets = loadSecrets(policy, readEnvironment);
   const keys = readText(state.keys);
 
   const edge = Promise.withResolvers<TestHarness>();
@@ -88,7 +90,7 @@ async function start(
       AUDIENCE,
       ORIGIN_URL: origin,
     },
-    secrets: { SIGNING_KEYS: keys },
+    secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
   });
   started.push(() => harness.close());
   if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
@@ -107,6 +109,7 @@ async function start(
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(JSON.parse(keys)).map(publicJwk) });
     const app = createOriginApp({
       policy,
+      secrets,
       findKey,
       issuer,
       audience: AUDIENCE,
@@ -124,6 +127,11 @@ async function start(
     started.push(() => server.close());
     return server.url;
   }
+}
+
+/** The secrets that the policy names, as bindings of the worker. They have been loaded once, so they are all there. */
+function readSecretTexts(policy: Policy): Record<string, string> {
+  return Object.fromEntries(secretNames(policy).map((name) => [name, readEnvironment(name) ?? ""]));
 }
 
 const CRON_MILLISECONDS = 60_000;

@@ -32,3 +32,8 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
 export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
+
+/** The text of a secret that the policy names: environment variables hold them at an origin and in `dev`. */
+export function readEnvironment(name: string): string | undefined {
+  return process.env[name];
+}

@@ -3,13 +3,14 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import { compilePolicy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import { loadHeldSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
-import { readJson } from "./files.ts";
+import { readEnvironment, readJson } from "./files.ts";
 import { openCrls } from "./origin-crls.ts";
 import { Problems } from "./problems.ts";
 
@@ -55,10 +56,17 @@ async function load(settings: EdgeOriginSettings) {
   const findKey = await problems.attempt(() =>
     loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),
   );
-  if (issuer === undefined || audience === undefined || policy === undefined || findKey === undefined) {
+  const secrets = policy && (await problems.attempt(() => loadHeldSecrets(policy, readEnvironment)));
+  if (
+    issuer === undefined ||
+    audience === undefined ||
+    policy === undefined ||
+    findKey === undefined ||
+    secrets === undefined
+  ) {
     throw problems.toError("origin");
   }
-  return { issuer, audience, policy, findKey };
+  return { issuer, audience, policy, findKey, secrets };
 }
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {

@@ -2,7 +2,8 @@
 
 import { createSecureContext } from "node:tls";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
-import { compilePolicy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
@@ -14,7 +15,7 @@ import {
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
-import { readJson, readText } from "./files.ts";
+import { readEnvironment, readJson, readText } from "./files.ts";
 import { openCrls } from "./origin-crls.ts";
 import { Problems } from "./problems.ts";
 
@@ -70,14 +71,14 @@ export function isBehindProxy(args: readonly string[]): boolean {
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
-  const { policy, format, listener } = await load(values);
+  const { policy, secrets, format, listener } = await load(values);
   const inbox = openSqliteInbox(values.inbox);
   const log = (line: LogLine) => console.log(formatLogLine(line));
   // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
   const ended = untilSignal();
   const crls = await openCrls(policy, values);
   const readCertificate = readProxiedCertificate(format);
-  const app = createOriginApp({ policy, accept: inbox.accept, lists: crls.lists, readCertificate, log });
+  const app = createOriginApp({ policy, secrets, accept: inbox.accept, lists: crls.lists, readCertificate, log });
   try {
     const server = await serveProxy(app.fetch, { listener, log });
     console.log(
@@ -102,6 +103,7 @@ async function load(values: Values) {
   const problems = new Problems();
   await problems.attempt(() => refuse(values, OF_OTHER_WAYS_IN, "belongs to another way in than --behind-proxy"));
   const policy = await problems.attempt(() => compilePolicy(readJson(values.policy)));
+  const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
@@ -109,10 +111,9 @@ async function load(values: Values) {
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
-  if (problems.count > 0 || policy === undefined || format === undefined || listener === undefined) {
-    throw problems.toError("origin");
-  }
-  return { policy, format, listener };
+  const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
+  if (problems.count > 0 || !isComplete) throw problems.toError("origin");
+  return { policy, secrets, format, listener };
 }
 
 async function loadSocketListener(

@@ -1,8 +1,11 @@
 // countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
 // run as several processes on one port.
 
+import type { Secrets } from "../core/candidate.ts";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
-import { compilePolicy, type Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
@@ -10,7 +13,7 @@ import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError, untilSignal } from "./command.ts";
-import { readJson, readText } from "./files.ts";
+import { readEnvironment, readJson, readText } from "./files.ts";
 import { openCrls } from "./origin-crls.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
@@ -32,6 +35,7 @@ export interface TlsOriginSettings {
 
 interface Loaded {
   readonly policy: Policy;
+  readonly secrets: Secrets;
   readonly tls: TlsState;
 }
 
@@ -61,6 +65,9 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   const app = createOriginApp({
     get policy() {
       return current.policy;
+    },
+    get secrets() {
+      return current.secrets;
     },
     accept: inbox.accept,
     lists: () => current.crls.lists(),
@@ -112,12 +119,14 @@ async function reload(settings: TlsOriginSettings, current: InForce, log: (line:
 async function load(settings: TlsOriginSettings): Promise<Loaded> {
   const problems = new Problems();
   const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);
   // Also without anchors: what is wrong with the files is told in the same message.
   const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
-  if (policy === undefined || anchors === undefined || tls === undefined) throw problems.toError("origin");
-  return { policy, tls };
+  if (policy === undefined || secrets === undefined || anchors === undefined || tls === undefined)
+    throw problems.toError("origin");
+  return { policy, secrets, tls };
 }
 
 async function readHosts(

@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
-import { compilePolicy, type Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
 import { Refusal } from "../core/refusal.ts";
 import { UsageError } from "./command.ts";
 import { formatJson, readJson, readText, writeWhole } from "./files.ts";

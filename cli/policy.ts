@@ -2,7 +2,8 @@
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
-import { compilePolicy, type Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
 import { extendPolicy } from "./policy-addition.ts";
@@ -73,18 +74,26 @@ function show(file: string, action: "check" | "show", asJson: boolean): number {
 function summarize({ routes, senders, anchors, digest }: Policy) {
   return {
     digest,
-    routes: routes.map(({ path, methods, senders: admitted, maxBodyBytes }) => ({
+    routes: routes.map(({ path, methods, senders: admitted, shadow, isObserved, maxBodyBytes }) => ({
       path,
       methods,
       senders: admitted.map(({ name }) => name),
+      ...(shadow.length > 0 && { shadow: shadow.map(({ name }) => name) }),
+      mode: isObserved ? "observe" : "enforce",
       maxBodyBytes,
     })),
-    senders: senders.map(({ name, allowlist, trust }) => ({
+    senders: senders.map(({ name, certificate, signature, basic }) => ({
       name,
-      certificates: allowlist.matchers.length,
-      anchors: trust.anchors.map((anchor) => anchor.name),
-      platform: trust.platform,
-      maxChainDepth: trust.maxChainDepth,
+      factors: [
+        ...(certificate === undefined ? [] : ["certificate"]),
+        ...(signature === undefined ? [] : ["signature"]),
+        ...(basic.length === 0 ? [] : ["basic"]),
+      ],
+      certificates: certificate?.allowlist.matchers.length ?? 0,
+      anchors: certificate?.trust.anchors.map((anchor) => anchor.name) ?? [],
+      platform: certificate?.trust.platform ?? false,
+      ...(certificate !== undefined && { maxChainDepth: certificate.trust.maxChainDepth }),
+      ...(signature !== undefined && { scheme: signature.scheme, secrets: signature.secrets }),
     })),
     anchors: anchors.map(({ name, certificate, revocation }) => ({
       name,
@@ -101,11 +110,11 @@ function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof s
     `policy ${digest}`,
     ...routes.map(
       (route) =>
-        `route   ${route.methods.join(",")} ${route.path}  senders ${route.senders.join(", ")}  body up to ${route.maxBodyBytes} bytes`,
+        `route   ${route.methods.join(",")} ${route.path}  senders ${route.senders.join(", ")}  ${route.mode}  body up to ${route.maxBodyBytes} bytes`,
     ),
     ...senders.map(
       (sender) =>
-        `sender  ${sender.name}  ${sender.certificates} accepted certificate(s)  proven by ${[...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ")}`,
+        `sender  ${sender.name}  requires ${sender.factors.map((factor) => describeFactor(factor, sender)).join(" and ")}`,
     ),
     ...anchors.map(
       (anchor) =>
@@ -113,4 +122,11 @@ function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof s
     ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function describeFactor(factor: string, sender: ReturnType<typeof summarize>["senders"][number]): string {
+  if (factor === "signature") return `a signature (${sender.scheme})`;
+  if (factor === "basic") return "Basic credentials";
+  const proof = [...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ");
+  return `one of ${sender.certificates} accepted certificate(s) proven by ${proof}`;
 }

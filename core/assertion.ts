@@ -3,7 +3,7 @@
 
 import { CompactSign, type CryptoKey, compactVerify } from "jose";
 import * as v from "valibot";
-import type { Delivery, RequestFacts } from "./delivery.ts";
+import type { CertificateFacts, Delivery, RequestFacts } from "./delivery.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
 import {
@@ -17,14 +17,9 @@ import {
 const text = v.pipe(v.string(), v.minLength(1));
 const seconds = v.pipe(v.number(), v.safeInteger());
 
-const ClaimsSchema = v.strictObject({
-  iss: text,
-  aud: text,
-  iat: seconds,
-  exp: seconds,
-  jti: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)),
+/** What binds the token to a client certificate: all of it, or nothing where the sender's policy requires none. */
+const CertificateClaims = {
   sub: v.string(),
-  sender: text,
   cnf: v.strictObject({ "x5t#S256": v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)) }),
   crt: v.strictObject({
     issuer: v.string(),
@@ -34,11 +29,27 @@ const ClaimsSchema = v.strictObject({
     anchor: v.optional(text),
     platform: v.optional(v.strictObject({ verified: v.string(), revoked: v.boolean() })),
   }),
-  req: v.strictObject({ method: text, target: text, type: v.string(), digest: text }),
-  amr: v.pipe(v.array(text), v.minLength(1)),
-  pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-  txn: text,
-});
+};
+
+const ClaimsSchema = v.pipe(
+  v.strictObject({
+    iss: text,
+    aud: text,
+    iat: seconds,
+    exp: seconds,
+    jti: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)),
+    sender: text,
+    ...v.partial(v.object(CertificateClaims)).entries,
+    req: v.strictObject({ method: text, target: text, type: v.string(), digest: text }),
+    amr: v.pipe(v.array(text), v.minLength(1)),
+    pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+    txn: text,
+  }),
+  v.check(
+    ({ sub, cnf, crt, amr }) => [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
+    "sub, cnf and crt stand for mtls in amr",
+  ),
+);
 
 export type AssertionClaims = v.InferOutput<typeof ClaimsSchema>;
 
@@ -55,24 +66,14 @@ export function issueAssertion(
   { issuer, audience, jti, now }: AssertionContext & { readonly jti: string; readonly now: number },
 ): Promise<string> {
   const { certificate, request } = delivery;
-  const { anchor, platform } = certificate;
   const claims = {
     iss: issuer,
     aud: audience,
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
     jti,
-    sub: certificate.subject,
     sender: delivery.sender,
-    cnf: { "x5t#S256": Buffer.from(certificate.sha256, "hex").toString("base64url") },
-    crt: {
-      issuer: certificate.issuer,
-      serial: certificate.serial,
-      notBefore: certificate.notBefore,
-      notAfter: certificate.notAfter,
-      ...(anchor !== undefined && { anchor }),
-      ...(platform !== undefined && { platform: { ...platform } }),
-    },
+    ...(certificate !== undefined && certificateClaims(certificate)),
     req: { method: request.method, target: request.target, type: request.contentType, digest: delivery.contentDigest },
     amr: [...delivery.factors],
     pol: delivery.policyDigest,
@@ -82,6 +83,21 @@ export function issueAssertion(
   return new CompactSign(encoder.encode(JSON.stringify(claims)))
     .setProtectedHeader({ alg: ASSERTION_ALGORITHM, kid: signer.kid, typ: ASSERTION_TYPE })
     .sign(signer.key);
+}
+
+function certificateClaims({ anchor, platform, ...certificate }: CertificateFacts) {
+  return {
+    sub: certificate.subject,
+    cnf: { "x5t#S256": Buffer.from(certificate.sha256, "hex").toString("base64url") },
+    crt: {
+      issuer: certificate.issuer,
+      serial: certificate.serial,
+      notBefore: certificate.notBefore,
+      notAfter: certificate.notAfter,
+      ...(anchor !== undefined && { anchor }),
+      ...(platform !== undefined && { platform: { ...platform } }),
+    },
+  };
 }
 
 /**

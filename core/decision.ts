@@ -1,6 +1,9 @@
 // How a verdict is told: the coarse problem to the sender, the precise line to the operator.
 
-import { PROBLEMS, type Problem, REFUSALS, type Refusal } from "./refusal.ts";
+import { describeCertificate } from "./admit.ts";
+import type { AdmittedSender, Evidence } from "./candidate.ts";
+import type { Route } from "./policy.ts";
+import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
 import { MAX_LOGGED_CHARACTERS, RETRY_AFTER_SECONDS } from "./wire.ts";
 
 /** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
@@ -17,7 +20,34 @@ export interface DecisionContext {
   [fact: string]: unknown;
 }
 
-/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`; without a request also what happened. */
+/** What the steps of one request leave behind, for whoever tells of the verdict or compares it. */
+export interface Trace {
+  readonly context: DecisionContext;
+  route?: Route;
+  evidence?: Evidence;
+  body?: Uint8Array<ArrayBuffer>;
+  admitted?: AdmittedSender;
+}
+
+/** Notes which certificate was presented, where one was. */
+export function noteCertificate(context: DecisionContext, { certificate }: Evidence): void {
+  if (certificate !== undefined && !(certificate instanceof Refusal)) {
+    context.certificate = describeCertificate(certificate);
+  }
+}
+
+/** Notes the admitted sender: its log line tells who it is and which factors passed. */
+export function noteAdmitted(trace: Trace, admitted: AdmittedSender): AdmittedSender {
+  const { sender, certified, factors, reliedOnEdge } = admitted;
+  trace.admitted = admitted;
+  trace.context["sender"] = sender.name;
+  trace.context["factors"] = factors;
+  if (reliedOnEdge.length > 0) trace.context["reliedOnEdge"] = reliedOnEdge;
+  if (certified?.proof.revocation !== undefined) trace.context["revocation"] = certified.proof.revocation;
+  return admitted;
+}
+
+/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`; beside them `observed`, `shadow`, and what happened without a request. */
 export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
 
 /** An RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */
@@ -73,9 +103,14 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext): Log
 
 const TERMINAL_CONTROL = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
+/** RFC 9440 fields: bounded where they are read, and worthless in part. */
+const WHOLE: ReadonlySet<string> = new Set(["clientCert", "clientCertChain"]);
+
 /** One JSON line. Long values are cut; characters that steer a terminal or reorder text are escaped. */
 export function formatLogLine(line: LogLine): string {
-  const json = JSON.stringify(line, (_, value: unknown) => (typeof value === "string" ? cut(value) : value));
+  const json = JSON.stringify(line, (name, value: unknown) =>
+    typeof value === "string" && !WHOLE.has(name) ? cut(value) : value,
+  );
   return json.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 

@@ -1,7 +1,9 @@
 // Delivery: one event of one admitted sender, bound to its bytes. What handlers get, and what the assertion signs.
 
 import { hash } from "node:crypto";
-import { type AdmittedSender, describeCertificate } from "./admit.ts";
+import { describeCertificate } from "./admit.ts";
+import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
+import { readEventKey } from "./event-key.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
 
 /** The sender's certificate as it was proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
@@ -16,6 +18,9 @@ export interface CertificateFacts {
   /** The anchor of the policy that proved it; undefined when the platform alone was asked. */
   readonly anchor: string | undefined;
   readonly platform: PlatformVerdict | undefined;
+  /** As presented, in base64 DER: the certificate, and the intermediates in the sender's order. */
+  readonly der: string;
+  readonly intermediates: readonly string[];
 }
 
 export interface RequestFacts {
@@ -35,15 +40,20 @@ export interface Delivery {
   readonly id: string;
   /** The sender's name in the policy. */
   readonly sender: string;
-  readonly certificate: CertificateFacts;
+  /** Undefined for a sender whose policy requires no certificate. */
+  readonly certificate: CertificateFacts | undefined;
   readonly request: RequestFacts;
   /** The forwarded headers, lower-case names. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array<ArrayBuffer>;
   /** RFC 9530 Content-Digest of the body: `sha-256=:…:`. */
   readonly contentDigest: string;
-  /** Factors that passed (RFC 8176 style): `mtls`. */
-  readonly factors: readonly string[];
+  /** What the policy's `eventKey` reads: the same on the sender's own retries. Undefined where there is none. */
+  readonly eventKey: string | undefined;
+  /** The factors that the sender's policy requires; all of them passed. */
+  readonly factors: readonly Factor[];
+  /** Of the factors, those that the edge checked and this program did not: without their secrets it takes the edge's word. */
+  readonly reliedOnEdge: readonly Factor[];
   /** Digest of the policy that admitted the sender. */
   readonly policyDigest: string;
 }
@@ -67,26 +77,40 @@ export function bindDelivery(
   admitted: AdmittedSender,
   event: Pick<Delivery, "id" | "request" | "headers" | "policyDigest"> & { readonly body: DigestedBody },
 ): Delivery {
-  const { sender, certificate, proof } = admitted;
+  const { sender, certified, factors, reliedOnEdge } = admitted;
   const { id, request, headers, body, policyDigest } = event;
+  let eventKey: { readonly text: string | undefined } | undefined;
   const delivery = {
     id,
     sender: sender.name,
-    certificate: {
-      ...describeCertificate(certificate),
-      notBefore: certificate.leaf.notBefore,
-      notAfter: certificate.leaf.notAfter,
-      anchor: proof.anchor,
-      platform: certificate.platform,
-    },
+    certificate: certified && factsOf(certified),
     request,
     headers,
     body: body.bytes,
     contentDigest: body.contentDigest,
-    factors: ["mtls"],
+    factors,
+    reliedOnEdge,
     policyDigest,
+    // Read when asked for: the edge never does.
+    get eventKey() {
+      eventKey ??= { text: sender.eventKey && readEventKey(sender.eventKey, headers, body.bytes) };
+      return eventKey.text;
+    },
   };
   return delivery as unknown as Delivery;
+}
+
+function factsOf({ certificate, proof }: Certified): CertificateFacts {
+  const { leaf, intermediates, platform } = certificate;
+  return {
+    ...describeCertificate(certificate),
+    notBefore: leaf.notBefore,
+    notAfter: leaf.notAfter,
+    anchor: proof.anchor,
+    platform,
+    der: leaf.base64,
+    intermediates: intermediates.map(({ base64 }) => base64),
+  };
 }
 
 /** The RFC 9530 field value over exactly these bytes. */

@@ -2,12 +2,15 @@
 // Meaning that spans several members (an anchor that is not defined) is checked in policy.ts.
 
 import * as v from "valibot";
+import { SIGNATURE_SCHEME_NAMES } from "./signature-schemes.ts";
 import {
   DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_CHAIN_DEPTH,
   LARGEST_MAX_BODY_BYTES,
   MAX_CRL_SOURCE_CHARACTERS,
   MAX_INTERMEDIATES,
+  MAX_SIGNATURE_SECRETS,
+  RESERVED_BINDINGS,
 } from "./wire.ts";
 
 const name = v.pipe(
@@ -141,14 +144,124 @@ const TrustSchema = v.pipe(
   ),
 );
 
-const SenderSchema = v.strictObject({
-  certificates: v.pipe(
-    v.array(CertificateMatcherSchema),
-    v.minLength(1, "must hold at least one matcher: a CA also certifies others than this sender"),
-    v.description("Accepted certificates; one matching entry is enough."),
-  ),
-  trust: v.pipe(TrustSchema, v.description("What proves this sender's certificate.")),
+/** What an operator should know of an entry. Nothing is decided by it. */
+const AboutSchema = v.strictObject({
+  preset: v.optional(text),
+  sources: v.optional(v.array(text)),
+  checked: v.optional(instant),
+  note: v.optional(text),
 });
+
+const secretName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Z][A-Z0-9_]{0,63}$/, "the name of a secret: capital letters, digits and '_', at most 64"),
+  v.check((name) => !RESERVED_BINDINGS.has(name), "is a binding of the edge's own: choose another name"),
+);
+const secretNames = v.pipe(
+  v.array(secretName),
+  v.minLength(1, "must name at least one secret"),
+  v.maxLength(MAX_SIGNATURE_SECRETS, `at most ${MAX_SIGNATURE_SECRETS} secrets`),
+  v.check((names) => new Set(names).size === names.length, "names a secret twice"),
+);
+
+const SignatureSchema = v.pipe(
+  v.strictObject({
+    scheme: v.picklist(SIGNATURE_SCHEME_NAMES),
+    secrets: v.optional(
+      v.pipe(
+        secretNames,
+        v.description("Names of the secrets, one of which must have signed: several during rotation."),
+      ),
+    ),
+    accounts: v.optional(
+      v.pipe(
+        v.record(text, secretNames),
+        v.minEntries(1, "must hold at least one account"),
+        v.description(
+          "Secrets by Docusign account id (X-DocuSign-AccountId); an account that is not listed uses `secrets`.",
+        ),
+      ),
+    ),
+    retired: v.optional(
+      v.pipe(
+        secretNames,
+        v.description("Secrets that are no longer accepted: a signature by one is named in the log."),
+      ),
+    ),
+  }),
+  v.check(({ secrets, accounts }) => secrets !== undefined || accounts !== undefined, "must hold secrets, or accounts"),
+  v.check(({ scheme, accounts }) => accounts === undefined || scheme === "docusign", "only docusign names accounts"),
+  v.check(
+    ({ secrets = [], accounts = {}, retired = [] }) =>
+      !retired.some((name) => [...secrets, ...Object.values(accounts).flat()].includes(name)),
+    "a secret is retired and accepted at once",
+  ),
+  v.description("The signature that every request of this sender must carry. Present means required."),
+);
+
+const BasicSchema = v.strictObject({
+  username: v.pipe(
+    text,
+    v.check((name) => !/[:\p{Cc}]/u.test(name), "a user name holds no colon and no control character (RFC 7617)"),
+  ),
+  secret: v.pipe(secretName, v.description("Name of the secret that is the password.")),
+});
+
+const EventKeySchema = v.pipe(
+  v.union([
+    v.strictObject({
+      header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, digits and '-', at most 64")),
+    }),
+    v.strictObject({
+      pointers: v.pipe(
+        v.array(v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)+$/, "a JSON pointer (RFC 6901)"))),
+        v.minLength(1, "must name at least one member"),
+      ),
+    }),
+  ]),
+  v.description("What identifies an event across the sender's retries: a header, or members of a JSON body together."),
+);
+
+const SenderSchema = v.pipe(
+  v.strictObject({
+    about: v.optional(AboutSchema),
+    certificates: v.optional(
+      v.pipe(
+        v.array(CertificateMatcherSchema),
+        v.description("Accepted certificates; one matching entry is enough. Empty only while every route observes."),
+      ),
+    ),
+    trust: v.optional(v.pipe(TrustSchema, v.description("What proves this sender's certificate."))),
+    signature: v.optional(SignatureSchema),
+    basic: v.optional(
+      v.pipe(
+        v.union([BasicSchema, v.pipe(v.array(BasicSchema), v.minLength(1, "must hold at least one credential"))]),
+        v.description("HTTP Basic credentials, one of which every request must carry. Present means required."),
+      ),
+    ),
+    eventKey: v.optional(EventKeySchema),
+  }),
+  v.forward(
+    v.partialCheck(
+      [["certificates"], ["trust"]],
+      ({ certificates, trust }) => certificates === undefined || trust !== undefined,
+      "is missing: it says what proves the certificates",
+    ),
+    ["trust"],
+  ),
+  v.forward(
+    v.partialCheck(
+      [["certificates"], ["trust"]],
+      ({ certificates, trust }) => trust === undefined || certificates !== undefined,
+      "is missing: a CA also certifies others than this sender",
+    ),
+    ["certificates"],
+  ),
+  v.check(
+    ({ certificates, trust, signature }) => [certificates, trust, signature].some((factor) => factor !== undefined),
+    "must require a certificate (certificates and trust) or a signature: Basic alone proves nothing of the body",
+  ),
+);
 
 const method = v.pipe(v.string(), v.regex(/^[A-Z]{3,10}$/, "an upper-case HTTP method"));
 const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, digits and '-', at most 64"));
@@ -171,7 +284,21 @@ const RouteSchema = v.strictObject({
       v.description("Further request headers to forward, for example a sender's signature. All others are dropped."),
     ),
   ),
-  mode: v.optional(v.picklist(["enforce"])),
+  mode: v.optional(
+    v.pipe(
+      v.picklist(["enforce", "observe"]),
+      v.description("observe: the same verdicts, and each distinct certificate is recorded. Default enforce."),
+    ),
+  ),
+  shadow: v.optional(
+    v.pipe(
+      v.array(name),
+      v.minLength(1, "must name at least one sender"),
+      v.description(
+        "Senders that would take the place of `senders`: only a different verdict is logged, nothing changes.",
+      ),
+    ),
+  ),
 });
 
 const DenySchema = v.pipe(
@@ -206,4 +333,5 @@ export const PolicySchema = v.strictObject({
 });
 
 export type PolicyDocument = v.InferOutput<typeof PolicySchema>;
+export type SenderDocument = v.InferOutput<typeof SenderSchema>;
 export type CertificateMatcherDocument = v.InferOutput<typeof CertificateMatcherSchema>;

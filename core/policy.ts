@@ -1,17 +1,9 @@
-// policy.json to Policy: anchors, senders, routes and the deny list, compiled once and then only read.
-// A policy that is not understood in every member is an error that lists all problems; there is no partial policy.
+// Policy: anchors, senders, routes and the deny list, compiled once (policy-compiler.ts) and then only read.
 
-import { createHash } from "node:crypto";
-import * as v from "valibot";
-import { Allowlist } from "./allowlist.ts";
-import { type Certificate, parseCertificate } from "./certificate.ts";
-import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
-import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
-import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
-import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
+import type { Allowlist } from "./allowlist.ts";
+import type { Certificate } from "./certificate.ts";
 import { Refusal } from "./refusal.ts";
-import { isForwardableHeader } from "./request-headers.ts";
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
+import type { SignatureSchemeName } from "./signature-schemes.ts";
 
 export interface Anchor {
   readonly name: string;
@@ -35,11 +27,39 @@ export interface Trust {
   readonly maxChainDepth: number;
 }
 
+/** A sender: every factor that is there is required of each of its requests. At least one of certificate and signature is. */
 export interface Sender {
   readonly name: string;
+  readonly certificate: CertificateRule | undefined;
+  readonly signature: SignatureRule | undefined;
+  /** Empty where no credentials are required; else one of them must be sent. */
+  readonly basic: readonly BasicRule[];
+  readonly eventKey: EventKeyRule | undefined;
+}
+
+/** Which certificates are this sender's, and what proves them. */
+export interface CertificateRule {
   readonly allowlist: Allowlist;
   readonly trust: Trust;
 }
+
+/** Secrets are named here; their texts are loaded by secrets.ts. */
+export interface SignatureRule {
+  readonly scheme: SignatureSchemeName;
+  readonly secrets: readonly string[];
+  /** By Docusign account id in lower case. */
+  readonly accounts: ReadonlyMap<string, readonly string[]>;
+  /** Not accepted: named in the log when one of them signed. */
+  readonly retired: readonly string[];
+}
+
+export interface BasicRule {
+  readonly username: string;
+  readonly secret: string;
+}
+
+/** Where an event's own key is: a header (lower case), or JSON pointers into the body. */
+export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
 export interface Route {
   /** As in the policy: exact, or ending in `/*`. */
@@ -47,8 +67,12 @@ export interface Route {
   readonly senders: readonly Sender[];
   readonly methods: readonly string[];
   readonly maxBodyBytes: number;
-  /** Lower-case names forwarded beside the standard list. */
+  /** Lower-case names forwarded beside the standard list and those of the senders' signatures. */
   readonly headers: readonly string[];
+  /** Whether each distinct certificate is recorded. The verdict is the same. */
+  readonly isObserved: boolean;
+  /** Senders that would take the place of `senders`; empty for none. */
+  readonly shadow: readonly Sender[];
 }
 
 export interface DenyList {
@@ -65,19 +89,6 @@ export interface Policy {
   readonly crlSources: readonly string[];
   /** SHA-256 in hex of the document without `$schema`, members sorted: the same for every layout of one policy. */
   readonly digest: string;
-}
-
-/**
- * Compiles a policy document (the value of policy.json).
- * Does not look at the time: an anchor that has expired is refused when it is used.
- * @throws ConfigurationError
- */
-export function compilePolicy(document: unknown): Policy {
-  const result = v.safeParse(PolicySchema, document);
-  if (!result.success) {
-    throw new ConfigurationError("policy", describeIssues(result.issues));
-  }
-  return new PolicyCompiler(result.output).compile();
 }
 
 /**
@@ -100,160 +111,4 @@ function findRoute(policy: Policy, path: string): Route | undefined {
     if (isPrefix && route.path.length > (found?.path.length ?? 0)) found = route;
   }
   return found;
-}
-
-class PolicyCompiler {
-  readonly #document: PolicyDocument;
-  readonly #problems: string[] = [];
-
-  constructor(document: PolicyDocument) {
-    this.#document = document;
-  }
-
-  compile(): Policy {
-    const { anchors, senders, routes, deny } = this.#document;
-    const anchorByName = this.#compileAll("anchors", anchors, compileAnchor);
-    const senderByName = this.#compileAll("senders", senders, (name, sender, at) => ({
-      name,
-      allowlist: new Allowlist(
-        sender.certificates.flatMap(
-          (entry, index) => this.#attempt([...at, "certificates", index], () => compileCertificateMatcher(entry)) ?? [],
-        ),
-      ),
-      trust: {
-        anchors: this.#resolve([...at, "trust", "anchors"], sender.trust.anchors ?? [], anchorByName, "anchor"),
-        platform: sender.trust.platform ?? false,
-        maxChainDepth: sender.trust.maxChainDepth ?? DEFAULT_MAX_CHAIN_DEPTH,
-      },
-    }));
-    const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
-      checkRoutePath(path);
-      return {
-        path,
-        senders: this.#resolve([...at, "senders"], route.senders, senderByName, "sender"),
-        methods: route.methods,
-        maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
-        headers: (route.headers ?? []).map(
-          (header, index) => this.#attempt([...at, "headers", index], () => compileHeader(header)) ?? "",
-        ),
-      };
-    });
-    const denyList = this.#compileDenyList(deny ?? []);
-    if (this.#problems.length > 0) throw new ConfigurationError("policy", this.#problems);
-    return {
-      anchors: [...anchorByName.values()],
-      senders: [...senderByName.values()],
-      routes: [...routeByPath.values()],
-      deny: denyList,
-      crlSources: [...new Set([...anchorByName.values()].flatMap(({ revocation }) => revocation?.sources ?? []))],
-      digest: digestOf({ ...this.#document, $schema: undefined }),
-    };
-  }
-
-  #compileAll<Source, Target>(
-    member: string,
-    sources: Readonly<Record<string, Source>>,
-    compileOne: (name: string, source: Source, at: readonly (string | number)[]) => Target,
-  ): Map<string, Target> {
-    const targets = new Map<string, Target>();
-    for (const [name, source] of Object.entries(sources)) {
-      const target = this.#attempt([member, name], () => compileOne(name, source, [member, name]));
-      if (target !== undefined) targets.set(name, target);
-    }
-    return targets;
-  }
-
-  #resolve<Target>(
-    at: readonly (string | number)[],
-    names: readonly string[],
-    targets: ReadonlyMap<string, Target>,
-    kind: string,
-  ): Target[] {
-    return names.flatMap((name, index) => {
-      const target = targets.get(name);
-      const isDefined =
-        target !== undefined || Object.hasOwn(this.#document[`${kind}s` as "anchors" | "senders"], name);
-      if (!isDefined)
-        this.#problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
-      if (names.indexOf(name) !== index)
-        this.#problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
-      return target === undefined ? [] : [target];
-    });
-  }
-
-  #compileDenyList(entries: NonNullable<PolicyDocument["deny"]>): DenyList {
-    const denied = new Set<string>();
-    for (const [index, entry] of entries.entries()) {
-      this.#attempt(["deny", index], () => {
-        if ("sha256" in entry) denied.add(normalizeHex(entry.sha256));
-        else if ("spkiSha256" in entry) denied.add(`key ${normalizeHex(entry.spkiSha256)}`);
-        else denied.add(serialKey(normalizeHex(entry.serial), nameKey(parseDistinguishedName(entry.issuer))));
-      });
-    }
-    return {
-      holds: ({ sha256, spkiSha256, serial, issuerKey }) =>
-        denied.size > 0 &&
-        (denied.has(sha256) || denied.has(`key ${spkiSha256}`) || denied.has(serialKey(serial, issuerKey))),
-    };
-  }
-
-  #attempt<T>(at: readonly (string | number)[], compileOne: () => T): T | undefined {
-    try {
-      return compileOne();
-    } catch (error) {
-      const details = (error as { details?: { cause?: string } }).details;
-      this.#problems.push(
-        `${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`,
-      );
-      return undefined;
-    }
-  }
-}
-
-const PEM = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/;
-
-function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]): Anchor {
-  const { certificate: pem, crls: revocation } = typeof anchor === "string" ? { certificate: anchor } : anchor;
-  const base64 = PEM.exec(pem)?.[1]?.replace(/\s+/g, "");
-  if (base64 === undefined) throw new SyntaxError("not exactly one certificate in PEM");
-  const certificate = parseCertificate(base64);
-  const subject = certificate.subjectText;
-  if (!certificate.isCa) throw new SyntaxError(`${subject} is not a CA certificate`);
-  if (certificate.keyUsage?.keyCertSign === false) throw new SyntaxError(`${subject} may not sign certificates`);
-  if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
-  if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
-  return { name, certificate, revocation };
-}
-
-function checkRoutePath(path: string): void {
-  const star = path.indexOf("*");
-  if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1))
-    throw new SyntaxError("a * may only end a path, after a /");
-  if (path === JWKS_PATH) throw new SyntaxError("the edge publishes its keys there");
-  const plain = star >= 0 ? path.slice(0, -1) : path;
-  if (new URL(plain, "https://host").pathname !== plain)
-    throw new SyntaxError(`write it as requests have it: ${new URL(plain, "https://host").pathname}`);
-}
-
-function compileHeader(header: string): string {
-  const name = header.toLowerCase();
-  if (!isForwardableHeader(name)) throw new SyntaxError(`${header} is never forwarded`);
-  return name;
-}
-
-function serialKey(serial: string, issuerKey: string): string {
-  return `serial ${serial.replace(/^0+(?=.)/, "")} ${issuerKey}`;
-}
-
-function digestOf(document: unknown): string {
-  return createHash("sha256").update(canonicalJson(document)).digest("hex");
-}
-
-/** JSON with sorted members and no spaces (RFC 8785 for the strings, integers and booleans of a policy). */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) =>
-    typeof member === "object" && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
 }

@@ -164,6 +164,10 @@ export const REFUSALS = {
     "sender-not-allowed",
     "this origin's policy admits the certificate as another sender than the edge did",
   ],
+  factor_missing: [
+    "assertion-refused",
+    "the edge did not check a factor that this origin's policy requires of the sender: compare both policies",
+  ],
   replayed: ["replayed", "this assertion was accepted before"],
   keys_unavailable: ["unavailable", "no verification key could be loaded from the JWKS URL yet"],
   store_unavailable: ["unavailable", "the event could not be stored"],

@@ -1,5 +1,7 @@
 // Which headers of a sender travel on: a list, so that nothing unnamed can, in any spelling.
 
+import type { Route, Sender } from "./policy.ts";
+import { signatureHeaderNames } from "./signature-schemes.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "./wire.ts";
 
 /** What describes the body and the sender's software. Everything else is named by the route, or dropped. */
@@ -37,13 +39,18 @@ export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** The headers to forward, by the standard list and the route's own. */
+/** The headers to forward: by the standard list, by the route, and what the sender's signature and event key are read from. */
 export function selectForwardedHeaders(
   headers: Headers,
-  routeHeaders: readonly string[],
+  route: Route,
+  sender: Sender,
 ): [name: string, value: string][] {
+  const { signature, eventKey } = sender;
+  const lists = [FORWARDED_HEADERS, route.headers];
+  if (signature !== undefined) lists.push(signatureHeaderNames(signature.scheme, headers));
+  if (eventKey !== undefined && "header" in eventKey) lists.push([eventKey.header]);
   const selected = new Map<string, string>();
-  for (const names of [FORWARDED_HEADERS, routeHeaders]) {
+  for (const names of lists) {
     for (const name of names) {
       const value = headers.get(name);
       if (value !== null) selected.set(name, value);

@@ -41,7 +41,7 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
     return makeHmacKey(Buffer.from(secret));
   }
   const [, prefix, base64 = ""] = /^(wh(?:sec|pk|sk)_)?(.*)$/.exec(secret) ?? [];
-  if (prefix === "whsk_") throw new SyntaxError("whsk_ is the sender's private key: the receiver's is whpk_");
+  if (prefix === "whsk_") throw new SyntaxError("whsk_ is what the sender signs with: the receiver's key is whpk_");
   if (!BASE64.test(base64)) throw new SyntaxError("the key is not standard base64 with its padding");
   const octets = Buffer.from(base64, "base64");
   if (prefix === "whpk_") {

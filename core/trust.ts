@@ -38,7 +38,7 @@ const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Proves the certificate for each of the route's senders, by the lists and the time that are passed.
+ * Proves the certificate for each of the senders that need one, by the lists and the time that are passed.
  * Does not check whether any sender's matcher fits the certificate.
  * @throws Refusal with the code of the first fault when no sender's trust is satisfied
  */
@@ -52,8 +52,9 @@ export function verifyTrust(
   const proofs = new Map<Sender, Proof>();
   const failures: Refusal[] = [];
   for (const sender of senders) {
+    if (sender.certificate === undefined) continue;
     try {
-      proofs.set(sender, prove(certificate, sender.trust, facts));
+      proofs.set(sender, prove(certificate, sender.certificate.trust, facts));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       failures.push(error);

@@ -68,6 +68,18 @@ export const DIAGNOSED_KEYS = 4;
 /** A user name and a password of 255 octets each take 684 characters of base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
 
+/** Secrets that one sender may sign with at a time: each costs one HMAC of the body. Docusign has at most 100 keys an account. */
+export const MAX_SIGNATURE_SECRETS = 20;
+/** Bindings of the worker that a policy's secrets must not be called. */
+export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
+  "HOSTS",
+  "ISSUER",
+  "AUDIENCE",
+  "ORIGIN_URL",
+  "SIGNING_KEYS",
+  "CRLS",
+]);
+
 /** Docusign asks for an answer within 5 s and others wait 10 to 30: after 20 s nobody listens any more. */
 export const ORIGIN_DEADLINE_MILLISECONDS = 20_000;
 /** What a sender is told to wait when the fault is on our side. */
@@ -79,5 +91,9 @@ export const JWKS_MAX_AGE_SECONDS = 300;
 export const CERTIFICATE_CACHE_ENTRIES = 512;
 /** Entries of a policy compared with a certificate that none admits, to say which came nearest: bounds what a stranger costs. */
 export const DIAGNOSED_ENTRIES = 100;
+/** Distinct certificates that a process tells of on observed routes: a sender has a handful. */
+export const MAX_OBSERVED_PROVEN = 100;
+/** The same for certificates that no anchor proves. */
+export const MAX_OBSERVED_UNPROVEN = 20;
 /** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;

@@ -3,13 +3,12 @@
 
 import type { MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
-import { type AdmittedSender, admit, describeCertificate } from "../core/admit.ts";
+import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { type DecisionContext, describeRefusal, formatProblem, type LogLine } from "../core/decision.ts";
+import type { Candidate, Evidence } from "../core/candidate.ts";
+import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { bindDelivery, type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
-import type { FindVerificationKey } from "../core/keys.ts";
-import { type Policy, type Route, selectRoute } from "../core/policy.ts";
+import { type Policy, selectRoute } from "../core/policy.ts";
 import {
   type ClientCertificate,
   parseClientCertChainField,
@@ -20,55 +19,19 @@ import { readBody } from "../core/read-body.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
-import { NO_LISTS, type RevocationLists } from "../core/revocation.ts";
-import { type TrustFacts, verifyTrust } from "../core/trust.ts";
+import { NO_LISTS } from "../core/revocation.ts";
+import { tellMore } from "../core/tell-more.ts";
+import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+import {
+  type AssertionOptions,
+  type AuthenticateOptions,
+  type CertificateOptions,
+  NO_SECRETS,
+  type OriginOptions,
+  requireOptions,
+} from "./authenticate-options.ts";
 import { systemClock } from "./clock.ts";
-
-/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
-export interface AssertionId {
-  readonly issuer: string;
-  readonly jti: string;
-  readonly expires: number;
-}
-
-/**
- * Takes responsibility for a delivery: records the assertion's id, with the event if it keeps events, in one atomic step.
- * @throws Refusal `replayed` when the id is there already, `store_unavailable` when nothing could be recorded
- */
-export type AcceptDelivery = (delivery: Delivery, assertion: AssertionId) => void | Promise<void>;
-
-interface OriginOptions {
-  /** This origin's own copy of the policy. */
-  readonly policy: Policy;
-  /** The replay check. There is none by default, because one that forgets would be none. */
-  readonly accept: AcceptDelivery;
-  /** Receives one line per request. */
-  readonly log: (line: LogLine) => void;
-  /** Unix seconds. */
-  readonly clock?: () => number;
-  /** The revocation lists as they are loaded now, for a policy that names sources of them: `openCrlStore`. */
-  readonly lists?: () => RevocationLists;
-}
-
-/** Behind the edge: the request carries its assertion. */
-export interface AssertionOptions extends OriginOptions {
-  /** Verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
-  readonly findKey: FindVerificationKey;
-  /** The `ISSUER` and `AUDIENCE` of the edge's configuration. */
-  readonly issuer: string;
-  readonly audience: string;
-}
-
-/** Without the edge: this origin's listener, or a proxy that it trusts, saw the handshake. */
-export interface CertificateOptions extends OriginOptions {
-  /** Reads the certificate of the connection; `environment` is the runtime's, on Node it holds the socket. */
-  readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
-  /** Objects, by a Refusal, to a certificate that was admitted. It can turn a yes into a no, never a no into a yes. */
-  readonly crossCheck?: (environment: unknown) => void;
-}
-
-export type AuthenticateOptions = AssertionOptions | CertificateOptions;
 
 /** What a guarded handler finds in `c.var`. */
 export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
@@ -76,38 +39,37 @@ export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
 /**
  * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler.
  * The handler reads `c.var.delivery`: body bytes, sender, certificate. The request's own body has been read.
- * Does not check webhook signatures.
- * @throws ConfigurationError when the policy names revocation lists and there are no `lists`
+ * @throws ConfigurationError when the policy names revocation lists and there are no `lists`, or, without the edge, secrets
+ * and there are none
  */
 export function authenticate(options: AuthenticateOptions): MiddlewareHandler<AuthenticatedEnv> {
-  if (options.policy.crlSources.length > 0 && options.lists === undefined) {
-    throw new ConfigurationError("origin", ["the policy names sources of revocation lists: pass `lists`"]);
-  }
+  requireOptions(options);
+  const logMore = tellMore((line) => options.log(line));
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
-    const context: DecisionContext = { id: crypto.randomUUID() };
+    const trace: Trace = { context: { id: crypto.randomUUID() } };
     try {
       const delivery =
         "findKey" in options
-          ? receiveAsserted(c.req.raw, options, context)
-          : receiveDirect(c.req.raw, options, context, c.env);
+          ? receiveAsserted(c.req.raw, options, trace)
+          : receiveDirect(c.req.raw, options, trace, c.env);
       c.set("delivery", await delivery);
-      options.log({ decision: "accepted", ...context });
+      options.log({ decision: "accepted", ...trace.context });
+      void logMore(trace);
     } catch (error) {
       const refusal = toRefusal(error);
-      options.log(describeRefusal(refusal, context));
-      return formatProblem(refusal, context.id);
+      options.log(describeRefusal(refusal, trace.context));
+      void logMore(trace, refusal);
+      return formatProblem(refusal, trace.context.id);
     }
     return next();
   });
 }
 
 /** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
-async function receiveAsserted(
-  request: Request,
-  options: AssertionOptions,
-  context: DecisionContext,
-): Promise<Delivery> {
-  const { policy, clock = systemClock } = options;
+async function receiveAsserted(request: Request, options: AssertionOptions, trace: Trace): Promise<Delivery> {
+  // Both of one moment: a reload may replace them during the request.
+  const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
+  const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
   const route = selectRoute(policy, url.pathname, request.method);
 
@@ -120,17 +82,22 @@ async function receiveAsserted(
   requireDeclaredDigest(body, request.headers);
   matchRequest(claims, facts, body.contentDigest);
 
-  const certificate = readAssertedCertificate(request.headers, claims);
-  const admitted = judge(certificate, route, trustFacts(policy, options), context);
-  if (admitted.sender.name !== claims.sender) {
-    throw new Refusal("sender_mismatch", { edge: claims.sender, origin: admitted.sender.name });
-  }
+  const evidence: Evidence = {
+    certificate: readAssertedCertificate(request.headers, claims),
+    headers: request.headers,
+    facts: trustFacts(policy, options),
+    secrets,
+    // The edge's time: a signature's timestamp may be too old by now.
+    receivedAt: claims.iat,
+  };
+  noteCertificate(context, evidence);
+  const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);
+  const admitted = noteAdmitted(trace, await admitBySignature([candidate], body.bytes, evidence));
 
-  const headers = selectForwardedHeaders(request.headers, route.headers);
   const delivery = bindDelivery(admitted, {
     id: claims.txn,
     request: facts,
-    headers,
+    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
     body,
     policyDigest: policy.digest,
   });
@@ -138,28 +105,39 @@ async function receiveAsserted(
   return delivery;
 }
 
-/** Without the edge: the certificate is judged before a byte of the body is read. */
+/** Without the edge: the certificate and the credentials are judged before a byte of the body is read. */
 async function receiveDirect(
   request: Request,
   options: CertificateOptions,
-  context: DecisionContext,
+  trace: Trace,
   environment: unknown,
 ): Promise<Delivery> {
-  const { policy, clock = systemClock } = options;
+  // Both of one moment: a reload may replace them during the request.
+  const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
+  const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
   const route = selectRoute(policy, url.pathname, request.method);
+  trace.route = route;
+  context["route"] = route.path;
 
-  const certificate = options.readCertificate(request, environment);
-  const admitted = judge(certificate, route, trustFacts(policy, options), context);
-  options.crossCheck?.(environment);
+  const certificate = readCertificateFor([...route.senders, ...route.shadow], () =>
+    options.readCertificate(request, environment),
+  );
+  const facts = trustFacts(policy, options);
+  const evidence: Evidence = { certificate, headers: request.headers, facts, secrets, receivedAt: facts.now };
+  trace.evidence = evidence;
+  noteCertificate(context, evidence);
 
+  const proven = crossCheck(findCandidates(route.senders, evidence), () => options.crossCheck?.(environment));
+  const candidates = admitByBasic(proven, evidence);
   const body = digestBody(await readBody(request, route.maxBodyBytes));
-  const headers = selectForwardedHeaders(request.headers, route.headers);
-  const facts = readRequestFacts(request, target);
+  trace.body = body.bytes;
+  const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));
+
   const delivery = bindDelivery(admitted, {
     id: context.id,
-    request: facts,
-    headers,
+    request: readRequestFacts(request, target),
+    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
     body,
     policyDigest: policy.digest,
   });
@@ -168,22 +146,19 @@ async function receiveDirect(
   return delivery;
 }
 
-/** The verdict over one certificate, the same for every way in: proven, then admitted. */
-function judge(
-  certificate: ClientCertificate,
-  route: Route,
-  facts: TrustFacts,
-  context: DecisionContext,
-): AdmittedSender {
-  context.certificate = describeCertificate(certificate);
-  const proven = verifyTrust(certificate, route.senders, facts);
-  const admitted = admit(proven, route, facts.now);
-  if (admitted.proof.revocation !== undefined) context["revocation"] = admitted.proof.revocation;
-  context["sender"] = admitted.sender.name;
-  return admitted;
+/** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */
+function crossCheck(candidates: readonly Candidate[], check: () => void): readonly Candidate[] {
+  if (!candidates.some(({ certified }) => certified !== undefined)) return candidates;
+  try {
+    check();
+    return candidates;
+  } catch (error) {
+    const others = candidates.filter(({ certified }) => certified === undefined);
+    if (others.length === 0 || !(error instanceof Refusal)) throw error;
+    return others;
+  }
 }
 
-/** The policy is that which the route was selected from: a reload may have replaced it since. */
 function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustFacts {
   return { deny, lists: lists(), now: clock() };
 }
@@ -204,14 +179,21 @@ function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers
   if (declared !== contentDigest) throw new Refusal("body_mismatch", { declared, received: contentDigest });
 }
 
-/** The certificate beside the assertion, which must be the one that the assertion is bound to (RFC 8705 §3.1). */
-function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate {
+/**
+ * The certificate beside the assertion, which must be the one that the assertion is bound to (RFC 8705 §3.1). An assertion
+ * without one is for a sender that needs none: it counts as no certificate, and comes with none.
+ */
+function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate | Refusal {
   const field = headers.get(CLIENT_CERT_HEADER);
+  if (cnf === undefined) {
+    if (field !== null) throw new Refusal("certificate_mismatch", { cause: "Client-Cert without cnf" });
+    return new Refusal("no_certificate", { cause: "the assertion names none" });
+  }
   if (field === null) throw new Refusal("certificate_mismatch", { cause: "no Client-Cert" });
   const certificate = parseClientCertificate({
     leaf: parseClientCertField(field),
     intermediates: parseClientCertChainField(headers.get(CLIENT_CERT_CHAIN_HEADER) ?? ""),
-    platform: crt.platform,
+    platform: crt?.platform,
   });
   const thumbprint = Buffer.from(certificate.leaf.sha256, "hex").toString("base64url");
   if (thumbprint !== cnf["x5t#S256"])

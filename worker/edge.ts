@@ -1,10 +1,13 @@
 // The edge's configuration: variables and secrets of the Worker, checked as a whole and imported once per isolate.
 
 import * as v from "valibot";
+import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError, describeIssues, formatPointer } from "../core/configuration-error.ts";
 import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
-import { compilePolicy, type Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import { loadSecrets } from "../core/secrets.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
 
@@ -17,6 +20,8 @@ export interface EdgeBindings {
   readonly SIGNING_KEYS?: unknown;
   /** The KV namespace of the revocation lists, for a policy that names sources of them. */
   readonly CRLS?: unknown;
+  /** The secrets that the policy names. */
+  readonly [secret: string]: unknown;
 }
 
 export interface Edge {
@@ -28,6 +33,7 @@ export interface Edge {
   readonly originUrl: string;
   readonly keys: SigningKeys;
   readonly policy: Policy;
+  readonly secrets: Secrets;
   /** Undefined when the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;
 }
@@ -89,11 +95,24 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
   const result = v.safeParse(BindingsSchema, bindings);
   const problems = describeIssues(result.issues ?? []);
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
+  const secrets = readSecrets(bindings, policy, problems);
   const kv = findCrlStore(bindings, policy, problems);
-  if (!result.success || keys === undefined || problems.length > 0) throw new ConfigurationError("bindings", problems);
+  if (!result.success || keys === undefined || secrets === undefined || problems.length > 0)
+    throw new ConfigurationError("bindings", problems);
   const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL } = result.output;
   const crls = kv && new CrlCache(kv, policy);
-  return { hosts: new Set(HOSTS), issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, keys, policy, crls };
+  const hosts = new Set(HOSTS);
+  return { hosts, issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, keys, policy, secrets, crls };
+}
+
+function readSecrets(bindings: EdgeBindings, policy: Policy, problems: string[]): Secrets | undefined {
+  try {
+    return loadSecrets(policy, (name) => bindings[name]);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    problems.push(...error.problems.map((problem) => `${problem}: npx wrangler secret put`));
+    return undefined;
+  }
 }
 
 /** The KV namespace of the lists; undefined when none is needed, or when it is missing, which is a problem then. */

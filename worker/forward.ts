@@ -24,7 +24,7 @@ import type { Edge } from "./edge.ts";
  */
 export async function forward(
   delivery: Delivery,
-  certificate: ClientCertificate,
+  certificate: ClientCertificate | undefined,
   assertion: string,
   edge: Edge,
 ): Promise<Response> {
@@ -61,11 +61,15 @@ function refusePlatformError({ status }: Response): void {
 }
 
 /** The selected names are lower case and none of ours, so no name is there twice. */
-function formatHeaders(delivery: Delivery, certificate: ClientCertificate, assertion: string): Record<string, string> {
+function formatHeaders(
+  delivery: Delivery,
+  certificate: ClientCertificate | undefined,
+  assertion: string,
+): Record<string, string> {
   const headers: Record<string, string> = Object.fromEntries(delivery.headers);
   headers[ASSERTION_HEADER] = assertion;
-  headers[CLIENT_CERT_HEADER] = formatClientCertField(certificate.leaf);
-  if (certificate.intermediates.length > 0) {
+  if (certificate !== undefined) headers[CLIENT_CERT_HEADER] = formatClientCertField(certificate.leaf);
+  if (certificate !== undefined && certificate.intermediates.length > 0) {
     headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(certificate.intermediates);
   }
   headers[CONTENT_DIGEST_HEADER] = delivery.contentDigest;

@@ -3,8 +3,9 @@
 
 import policyDocument from "countersign:policy";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { type DecisionContext, describeRefusal, formatLogLine, formatProblem, type LogLine } from "../core/decision.ts";
+import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
+import { tellMore } from "../core/tell-more.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, loadEdge } from "./edge.ts";
 import { type Ambient, receive } from "./receive.ts";
@@ -16,6 +17,7 @@ const policy = compileEdgePolicy(policyDocument);
 let loaded: Promise<Edge> | undefined;
 
 const clock = () => Math.floor(Date.now() / 1000);
+const logMore = tellMore(log);
 const ambient: Omit<Ambient, "waitUntil"> = {
   clock,
   log,
@@ -24,22 +26,23 @@ const ambient: Omit<Ambient, "waitUntil"> = {
 
 export default {
   async fetch(request: Request, bindings: EdgeBindings, execution: ExecutionContext): Promise<Response> {
-    const context: DecisionContext = { id: crypto.randomUUID() };
+    const trace: Trace = { context: { id: crypto.randomUUID() } };
+    const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
+    const alsoLog = (lines: Promise<void> | undefined) => lines && waitUntil(lines);
     try {
       loaded ??= loadEdge(bindings, policy);
-      const response = await receive(request, await loaded, context, {
-        ...ambient,
-        waitUntil: (promise) => execution.waitUntil(promise),
-      });
-      if (context["sender"] !== undefined) log({ decision: "forwarded", ...context, status: response.status });
+      const response = await receive(request, await loaded, trace, { ...ambient, waitUntil });
+      if (trace.admitted !== undefined) log({ decision: "forwarded", ...trace.context, status: response.status });
+      alsoLog(logMore(trace));
       return response;
     } catch (error) {
       const refusal =
         error instanceof ConfigurationError
           ? new Refusal("misconfigured", { problems: error.problems })
           : toRefusal(error);
-      log(describeRefusal(refusal, context));
-      return formatProblem(refusal, context.id);
+      log(describeRefusal(refusal, trace.context));
+      alsoLog(logMore(trace, refusal));
+      return formatProblem(refusal, trace.context.id);
     }
   },
 

@@ -1,16 +1,16 @@
 // The way of one event through the edge. Read this first: each step takes what the step before returned.
 
-import { admit, describeCertificate } from "../core/admit.ts";
+import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
-import type { DecisionContext, LogLine } from "../core/decision.ts";
+import type { Evidence } from "../core/candidate.ts";
+import { type LogLine, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { bindDelivery, digestBody } from "../core/delivery.ts";
-import { selectRoute } from "../core/policy.ts";
+import { type Route, selectRoute } from "../core/policy.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
-import { verifyTrust } from "../core/trust.ts";
 import { JWKS_MAX_AGE_SECONDS, JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 import { forward } from "./forward.ts";
@@ -29,34 +29,29 @@ export interface Ambient {
  * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's answer.
  * @throws Refusal for every other outcome
  */
-export async function receive(
-  request: Request,
-  edge: Edge,
-  context: DecisionContext,
-  ambient: Ambient,
-): Promise<Response> {
+export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
   const { url, target } = readRequestTarget(request.url);
   requireConfiguredHost(url, edge);
   if (url.pathname === JWKS_PATH) return publishJwks(request, edge);
 
   const route = selectRoute(edge.policy, url.pathname, request.method);
-  context["route"] = route.path;
+  trace.route = route;
+  trace.context["route"] = route.path;
 
-  const certificate = readTlsClientAuth(request.cf?.["tlsClientAuth"]);
-  context.certificate = describeCertificate(certificate);
+  const evidence = await readEvidence(request, route, edge, ambient);
+  trace.evidence = evidence;
+  noteCertificate(trace.context, evidence);
 
-  const now = ambient.clock();
-  const lists = edge.crls === undefined ? NO_LISTS : await edge.crls.lists({ ...ambient, now });
-  const proven = verifyTrust(certificate, route.senders, { deny: edge.policy.deny, lists, now });
-  const admitted = admit(proven, route, now);
-  if (admitted.proof.revocation !== undefined) context["revocation"] = admitted.proof.revocation;
-  context["sender"] = admitted.sender.name;
+  const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+  const body = digestBody(await readBody(request, route.maxBodyBytes));
+  trace.body = body.bytes;
+  const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));
 
   const delivery = bindDelivery(admitted, {
-    id: context.id,
+    id: trace.context.id,
     request: { method: request.method, target, contentType: request.headers.get("content-type") ?? "" },
-    headers: selectForwardedHeaders(request.headers, route.headers),
-    body: digestBody(await readBody(request, route.maxBodyBytes)),
+    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
+    body,
     policyDigest: edge.policy.digest,
   });
 
@@ -66,7 +61,22 @@ export async function receive(
     jti: ambient.randomId(),
     now: ambient.clock(),
   });
-  return forward(delivery, certificate, assertion, edge);
+  return forward(delivery, admitted.certified?.certificate, assertion, edge);
+}
+
+async function readEvidence(request: Request, route: Route, edge: Edge, ambient: Ambient): Promise<Evidence> {
+  const certificate = readCertificateFor([...route.senders, ...route.shadow], () =>
+    readTlsClientAuth(request.cf?.["tlsClientAuth"]),
+  );
+  const now = ambient.clock();
+  const lists = edge.crls === undefined ? NO_LISTS : await edge.crls.lists({ ...ambient, now });
+  return {
+    certificate,
+    headers: request.headers,
+    facts: { deny: edge.policy.deny, lists, now },
+    secrets: edge.secrets,
+    receivedAt: now,
+  };
 }
 
 function requireConfiguredHost(url: URL, edge: Edge): void {

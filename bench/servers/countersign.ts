@@ -2,9 +2,10 @@
 
 import { Hono } from "hono";
 import { formatLogLine } from "../../core/decision.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { type AcceptDelivery, authenticate } from "../../origin/authenticate.ts";
+import { authenticate } from "../../origin/authenticate.ts";
+import type { AcceptDelivery } from "../../origin/authenticate-options.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

@@ -1,7 +1,7 @@
 // The origin on its own: our listener, our engine, no inbox.
 
 import { Hono } from "hono";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";

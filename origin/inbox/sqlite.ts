@@ -3,7 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
-import type { AssertionId } from "../authenticate.ts";
+import type { AssertionId } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
 import type { Inbox } from "../inbox.ts";
 

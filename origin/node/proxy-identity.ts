@@ -1,10 +1,10 @@
 // Who the proxy is, when it comes over TLS: one CA file and one exact subject, judged by the engine that judges senders.
 
-import { admit } from "../../core/admit.ts";
+import { admitByCertificate } from "../../core/admit.ts";
 import { formatPem } from "../../core/certificate.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { parseDistinguishedName } from "../../core/distinguished-name.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { ClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
@@ -54,6 +54,6 @@ export function compileProxyIdentity({ ca, subject }: ProxyIdentity): ProveProxy
   });
   return (certificate, now) => {
     const facts = { deny: policy.deny, lists: NO_LISTS, now };
-    for (const route of policy.routes) admit(verifyTrust(certificate, route.senders, facts), route, now);
+    admitByCertificate(verifyTrust(certificate, policy.senders, facts), policy.senders, now);
   };
 }

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
-import type { CertificateOptions } from "../authenticate.ts";
+import type { CertificateOptions } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
 import { closesGracefully } from "./graceful-close.ts";

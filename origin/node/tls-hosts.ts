@@ -26,7 +26,9 @@ export interface TlsState {
  * @throws ConfigurationError when there are none
  */
 export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
-  const anchors = new Set(routes.flatMap(({ senders }) => senders.flatMap(({ trust }) => trust.anchors)));
+  const anchors = new Set(
+    routes.flatMap(({ senders }) => senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? [])),
+  );
   if (anchors.size === 0) {
     throw new ConfigurationError("listener", [
       "/anchors: no route uses any, so no client certificate can be asked for",

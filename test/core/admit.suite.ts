@@ -1,10 +1,12 @@
 // From a proven certificate to a sender of the route.
 
 import assert from "node:assert/strict";
-import { admit, describeCertificate } from "../../core/admit.ts";
+import { describeCertificate } from "../../core/admit.ts";
 import { parseCertificate } from "../../core/certificate.ts";
-import { compilePolicy, selectRoute } from "../../core/policy.ts";
+import { selectRoute } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import {
+  admit,
   type Cases,
   type CertificateName,
   type Fixtures,

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { admit } from "../../core/admit.ts";
 import { Allowlist } from "../../core/allowlist.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import { compileCertificateMatcher, lookupKeysOf } from "../../core/certificate-matcher.ts";
-import { compilePolicy, selectRoute } from "../../core/policy.ts";
-import { type Cases, type Fixtures, type MatcherDocument, policyDocument, present, refused } from "./scene.ts";
+import { selectRoute } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { admit, type Cases, type Fixtures, type MatcherDocument, policyDocument, present, refused } from "./scene.ts";
 
 /** Entries of every kind, made from the certificates themselves. */
 function entriesOf({ certificates }: Fixtures): MatcherDocument[] {

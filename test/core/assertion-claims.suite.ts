@@ -45,7 +45,7 @@ function withMember(claims: Record<string, unknown>, path: string, value: unknow
 }
 
 async function fullToken(fixtures: Fixtures) {
-  return open(await issue(fixtures, deliver(fixtures, {}, { verified: "SUCCESS", revoked: false })));
+  return open(await issue(fixtures, await deliver(fixtures, {}, { verified: "SUCCESS", revoked: false })));
 }
 
 async function claimsInvalid(fixtures: Fixtures, claims: Record<string, unknown>, what: string): Promise<void> {

@@ -9,7 +9,7 @@ import { type Cases, type Fixtures, refusedLater } from "./scene.ts";
 
 /** A token with this header, over the claims of a good one, signed by the right key. */
 async function withHeader(fixtures: Fixtures, header: unknown): Promise<string> {
-  const { claims } = open(await issue(fixtures, deliver(fixtures)));
+  const { claims } = open(await issue(fixtures, await deliver(fixtures)));
   return seal(fixtures, typeof header === "string" ? header : JSON.stringify(header), JSON.stringify(claims));
 }
 
@@ -46,7 +46,7 @@ function respellings(token: string): string[] {
 
 export const cases: Cases = {
   "verifyAssertion() refuses a token with any byte changed": async (fixtures) => {
-    const segments = (await issue(fixtures, deliver(fixtures)))
+    const segments = (await issue(fixtures, await deliver(fixtures)))
       .split(".")
       .map((segment) => Buffer.from(segment, "base64url"));
     const sizes = segments.map(({ byteLength }) => byteLength);
@@ -66,7 +66,7 @@ export const cases: Cases = {
     );
   },
   "verifyAssertion() refuses every other spelling of a token": async (fixtures) => {
-    const token = await issue(fixtures, deliver(fixtures));
+    const token = await issue(fixtures, await deliver(fixtures));
     await verify(fixtures, token);
     for (const text of respellings(token)) {
       assert.notEqual(text, token);
@@ -76,12 +76,12 @@ export const cases: Cases = {
   "verifyAssertion() refuses standard base64": async (fixtures) => {
     // Signed until the signature has a character in which the two alphabets differ.
     let token = "";
-    while (!/\.[^.]*[-_][^.]*$/.test(token)) token = await issue(fixtures, deliver(fixtures));
+    while (!/\.[^.]*[-_][^.]*$/.test(token)) token = await issue(fixtures, await deliver(fixtures));
     const standard = token.replaceAll("-", "+").replaceAll("_", "/");
     await refusedLater("assertion_malformed", verify(fixtures, standard));
   },
   "verifyAssertion() refuses what is not three segments, or too long": async (fixtures) => {
-    const token = await issue(fixtures, deliver(fixtures));
+    const token = await issue(fixtures, await deliver(fixtures));
     const [header, payload, signature] = token.split(".");
     const bad = [
       "",
@@ -99,7 +99,7 @@ export const cases: Cases = {
     for (const text of bad) await refusedLater("assertion_malformed", verify(fixtures, text));
   },
   "verifyAssertion() reads one jti from both signatures that ECDSA allows, so a replay is seen": async (fixtures) => {
-    const token = await issue(fixtures, deliver(fixtures));
+    const token = await issue(fixtures, await deliver(fixtures));
     const [header, payload, signature = ""] = token.split(".");
     const bytes = Buffer.from(signature, "base64url");
     const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -109,7 +109,7 @@ export const cases: Cases = {
     assert.equal((await verify(fixtures, `${header}.${payload}.${other}`)).jti, JTI);
   },
   "verifyAssertion() refuses alg none": async (fixtures) => {
-    const { claims } = open(await issue(fixtures, deliver(fixtures)));
+    const { claims } = open(await issue(fixtures, await deliver(fixtures)));
     for (const alg of ["none", "None", "NONE", ""]) {
       await malformed(fixtures, { ...HEADER, alg });
       const unsigned = `${toBase64Url(JSON.stringify({ ...HEADER, alg }))}.${toBase64Url(JSON.stringify(claims))}.`;
@@ -120,7 +120,7 @@ export const cases: Cases = {
     const { x, y } = fixtures.keys.signing.keys[0] as Fixtures["keys"]["signing"]["keys"][number];
     const jwk = { kty: "EC", crv: "P-256", x, y };
     const spki = createPublicKey({ key: jwk, format: "jwk" }).export({ type: "spki", format: "pem" });
-    const { claims } = open(await issue(fixtures, deliver(fixtures)));
+    const { claims } = open(await issue(fixtures, await deliver(fixtures)));
     for (const secret of [spki, JSON.stringify(jwk), Buffer.from(x + y, "base64url"), x]) {
       for (const alg of ["HS256", "ES256"]) {
         const input = `${toBase64Url(JSON.stringify({ ...HEADER, alg }))}.${toBase64Url(JSON.stringify(claims))}`;

@@ -1,11 +1,12 @@
 // Deliveries to sign, and tokens made by hand: signed with the right key over whatever they say.
 
-import { admit } from "../../core/admit.ts";
+import { admitByCertificate, admitBySignature } from "../../core/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
-import { compilePolicy, selectRoute } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PlatformVerdict } from "../../core/presented-certificate.ts";
+import { NO_LISTS } from "../../core/revocation.ts";
 import { type Fixtures, policyDocument, present } from "./scene.ts";
 
 export const CONTEXT = { issuer: "https://hooks.example.com", audience: "https://origin.example.com" };
@@ -14,7 +15,7 @@ export const HEADER = { alg: "ES256", kid: "first", typ: "countersign+jwt" };
 const REQUEST = { method: "POST", target: "/hooks?a=b%20c", contentType: "application/json" };
 
 /** A delivery of `client`, admitted for real. */
-export function deliver(
+export async function deliver(
   fixtures: Fixtures,
   event: Partial<Pick<Delivery, "request" | "body">> = {},
   platform?: PlatformVerdict,
@@ -25,8 +26,12 @@ export function deliver(
     intermediates: ["intermediate"] as const,
     ...(platform && { platform }),
   } as const;
-  const admitted = admit(present(fixtures, presented, policy), selectRoute(policy, "/hooks", "POST"), fixtures.now);
+  const { now } = fixtures;
+  const candidates = admitByCertificate(present(fixtures, presented, policy), policy.senders, now);
+  const facts = { deny: policy.deny, lists: NO_LISTS, now };
+  const evidence = { certificate: undefined, headers: new Headers(), facts, secrets: new Map(), receivedAt: now };
   const { request = REQUEST, body = new TextEncoder().encode('{"a":1}') } = event;
+  const admitted = await admitBySignature(candidates, body, evidence);
   return bindDelivery(admitted, {
     id: "event-1",
     request,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type Crl, parseCrl } from "../../core/crl.ts";
 import { acceptCrl, conditionAfter, describeCrl, isUrl } from "../../core/crl-source.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { fromBase64 } from "./der-edit.ts";
 import { type Cases, type CrlName, type Fixtures, policyDocument } from "./scene.ts";
 

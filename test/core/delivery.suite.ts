@@ -22,9 +22,9 @@ export const cases: Cases = {
       { numRuns: 100 },
     );
   },
-  "bindDelivery() tells the facts of the certificate, the request and the bytes": (fixtures) => {
+  "bindDelivery() tells the facts of the certificate, the request and the bytes": async (fixtures) => {
     const body = new TextEncoder().encode("body");
-    const delivery = deliver(fixtures, { body });
+    const delivery = await deliver(fixtures, { body });
     const { sha256, spkiSha256, serial, notBefore, notAfter } = parseCertificate(fixtures.certificates.client);
     assert.deepEqual(delivery.certificate, {
       subject: "CN=client.example,O=Countersign Tests,C=US",
@@ -36,10 +36,13 @@ export const cases: Cases = {
       notAfter,
       anchor: "root",
       platform: undefined,
+      der: fixtures.certificates.client,
+      intermediates: [fixtures.certificates.intermediate],
     });
     assert.equal(delivery.body, body);
     assert.equal(delivery.contentDigest, formatContentDigest(body));
-    assert.deepEqual([delivery.id, delivery.sender, delivery.factors], ["event-1", "sender", ["mtls"]]);
+    assert.deepEqual([delivery.id, delivery.sender], ["event-1", "sender"]);
+    assert.deepEqual([delivery.factors, delivery.reliedOnEdge], [["mtls"], []]);
     assert.match(delivery.policyDigest, /^[0-9a-f]{64}$/);
   },
   "BoundedCache drops the entry that was unused for longest": () => {

@@ -88,7 +88,7 @@ export const cases: Cases = {
   },
   "a rotation overlaps: an origin that knows both keys takes tokens of either": async (fixtures) => {
     const rotated = { keys: fixtures.keys.signing.keys.toReversed() };
-    const token = await issue({ ...fixtures, keys: { ...fixtures.keys, signing: rotated } }, deliver(fixtures));
+    const token = await issue({ ...fixtures, keys: { ...fixtures.keys, signing: rotated } }, await deliver(fixtures));
     assert.equal((await verify(fixtures, token)).sender, "sender");
   },
   "generateSigningKey() makes a key that signs, named by its thumbprint": async (fixtures) => {
@@ -102,7 +102,7 @@ export const cases: Cases = {
       ...fixtures,
       keys: { signing: { keys: keys.signing }, foreign: { keys: keys.foreign } },
     } as unknown as Fixtures;
-    assert.equal((await verify(own, await issue(own, deliver(fixtures)))).txn, "event-1");
+    assert.equal((await verify(own, await issue(own, await deliver(fixtures)))).txn, "event-1");
   },
   "publicJwk() keeps no private member": (fixtures) => {
     assert.deepEqual(Object.keys(publicJwk(first(fixtures))).sort(), ["alg", "crv", "kid", "kty", "use", "x", "y"]);

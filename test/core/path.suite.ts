@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type Certificate, parseCertificate } from "../../core/certificate.ts";
 import { findPath } from "../../core/path.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";

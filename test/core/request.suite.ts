@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compilePolicy } from "../../core/policy.ts";
+import type { Route, Sender } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { readBody } from "../../core/read-body.ts";
 import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
 import { readRequestTarget } from "../../core/request-target.ts";
@@ -38,6 +39,17 @@ function post(
 }
 
 const readSize = async (request: Request, limit: number) => (await readBody(request, limit)).byteLength;
+
+const SENDER: Sender = { name: "sender", certificate: undefined, signature: undefined, basic: [], eventKey: undefined };
+const routeOf = (...headers: string[]): Route => ({
+  path: "/hooks",
+  senders: [SENDER],
+  shadow: [],
+  isObserved: false,
+  methods: ["POST"],
+  maxBodyBytes: 0,
+  headers,
+});
 
 export const cases: Cases = {
   "readRequestTarget() keeps path and query as they were sent": () => {
@@ -115,12 +127,12 @@ export const cases: Cases = {
       "Countersign-Assertion": "no",
       X_Signature: "no",
     });
-    assert.deepEqual(selectForwardedHeaders(headers, ["x-signature", "x-absent"]), [
+    assert.deepEqual(selectForwardedHeaders(headers, routeOf("x-signature", "x-absent"), SENDER), [
       ["content-type", "application/json"],
       ["user-agent", "sender/1"],
       ["x-signature", "abc"],
     ]);
-    assert.deepEqual(selectForwardedHeaders(new Headers(), []), []);
+    assert.deepEqual(selectForwardedHeaders(new Headers(), routeOf(), SENDER), []);
   },
   "selectForwardedHeaders() takes each header once, though the route repeats it": (fixtures) => {
     const { senders, anchors } = policyDocument(fixtures);
@@ -132,7 +144,7 @@ export const cases: Cases = {
       return; // Refusing such a route is as good.
     }
     const received = new Headers({ "content-type": "application/json", "x-signature": "abc" });
-    const names = selectForwardedHeaders(received, headers).map(([name]) => name);
+    const names = selectForwardedHeaders(received, routeOf(...headers), SENDER).map(([name]) => name);
     assert.deepEqual(names, [...new Set(names)]);
   },
   "isForwardableHeader() refuses our own headers, credentials, and those of one hop or platform": (fixtures) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parseCrl } from "../../core/crl.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { indexLists } from "../../core/revocation.ts";
 import { fromBase64 } from "./der-edit.ts";
 import {

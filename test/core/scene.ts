@@ -1,10 +1,12 @@
 // What the cases share: expecting a refusal, and policies built around one certificate.
 
 import assert from "node:assert/strict";
+import { admitByCertificate } from "../../core/admit.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import { type CertificateMatcher, compileCertificateMatcher } from "../../core/certificate-matcher.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { compilePolicy, type Policy } from "../../core/policy.ts";
+import type { Policy, Route } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { type PlatformVerdict, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal, type RefusalCode } from "../../core/refusal.ts";
 import { NO_LISTS, type RevocationLists } from "../../core/revocation.ts";
@@ -124,6 +126,13 @@ export function present(fixtures: Fixtures, presented: Presented, policy: Policy
     lists: presented.lists ?? NO_LISTS,
     now: presented.now ?? now,
   });
+}
+
+/** The first sender of the route that the certificate leaves, as the only factor. */
+export function admit(proven: ProvenCertificate, route: Route, now: number) {
+  const [candidate] = admitByCertificate(proven, route.senders, now);
+  assert.ok(candidate?.certified !== undefined, "no certificate");
+  return { sender: candidate.sender, ...candidate.certified };
 }
 
 /** Proves under a policy made for it, and returns the one proof. */

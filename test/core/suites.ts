@@ -25,6 +25,7 @@ import { cases as pathProfile } from "./path-profile.suite.ts";
 import { cases as policy } from "./policy.suite.ts";
 import { cases as policyCrls } from "./policy-crls.suite.ts";
 import { cases as policyDigest } from "./policy-digest.suite.ts";
+import { cases as policyFactors } from "./policy-factors.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as request } from "./request.suite.ts";
@@ -60,6 +61,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-routes": policyRoutes,
   "presented-certificate": presentedCertificate,
   "policy-crls": policyCrls,
+  "policy-factors": policyFactors,
   request,
   revocation,
   trust,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../core/certificate.ts";
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, present, prove, refused } from "./scene.ts";
 

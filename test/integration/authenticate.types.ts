@@ -2,7 +2,8 @@
 
 import { Hono } from "hono";
 import type { Delivery } from "../../core/delivery.ts";
-import { type AuthenticateOptions, authenticate } from "../../origin/authenticate.ts";
+import { authenticate } from "../../origin/authenticate.ts";
+import type { AuthenticateOptions } from "../../origin/authenticate-options.ts";
 
 declare const options: AuthenticateOptions;
 const app = new Hono();

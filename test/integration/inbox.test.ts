@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import type { Inbox } from "../../origin/inbox.ts";

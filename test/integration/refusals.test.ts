@@ -5,6 +5,7 @@ import { PROBLEMS, REFUSALS } from "../../core/refusal.ts";
 import { MARKER } from "../support/senders.ts";
 import { CERTIFICATE_CASES } from "./refusals/certificate-cases.ts";
 import { EDGE_CASES } from "./refusals/edge-cases.ts";
+import { FACTOR_CASES, FACTOR_ORIGIN_CASES } from "./refusals/factor-cases.ts";
 import { LISTENER_CASES } from "./refusals/listener-cases.ts";
 import { ORIGIN_CASES } from "./refusals/origin-cases.ts";
 import { REVOCATION_CASES } from "./refusals/revocation-cases.ts";
@@ -73,18 +74,20 @@ describe.concurrent("edge", () => {
   refuses(EDGE_CASES);
   refuses(CERTIFICATE_CASES);
   refuses(REVOCATION_CASES);
+  refuses(FACTOR_CASES);
 });
 
 describe.concurrent("origin", () => {
   refuses(ORIGIN_CASES);
   refuses(LISTENER_CASES);
+  refuses(FACTOR_ORIGIN_CASES);
 });
 
 test("every code of REFUSALS is provoked", () => {
   const provoked = new Set(
-    [...EDGE_CASES, ...CERTIFICATE_CASES, ...REVOCATION_CASES, ...ORIGIN_CASES, ...LISTENER_CASES].map(
-      ({ code }) => code,
-    ),
+    [EDGE_CASES, CERTIFICATE_CASES, REVOCATION_CASES, FACTOR_CASES, ORIGIN_CASES, LISTENER_CASES, FACTOR_ORIGIN_CASES]
+      .flat()
+      .map(({ code }) => code),
   );
   expect([...provoked].sort()).toEqual(Object.keys(REFUSALS).sort());
 });

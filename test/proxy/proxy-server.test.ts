@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
 import { compileProxyIdentity } from "../../origin/node/proxy-identity.ts";

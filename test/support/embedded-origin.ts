@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { formatLogLine } from "../../core/decision.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
@@ -38,7 +38,7 @@ export default {
       const { sender, certificate, body, request: facts } = c.var.delivery;
       return c.json({
         sender,
-        subject: certificate.subject,
+        subject: certificate?.subject,
         body: new TextDecoder().decode(body),
         target: facts.target,
       });

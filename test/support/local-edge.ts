@@ -14,6 +14,8 @@ export interface LocalEdgeSetUp {
   readonly originUrl: string;
   readonly keys?: readonly PrivateJwk[];
   readonly protocol?: "https" | "http";
+  /** The secrets that the policy names. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 export interface EdgeRequest {
@@ -34,11 +36,11 @@ export interface LocalEdge {
 }
 
 export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdgeSetUp): Promise<LocalEdge> {
-  const { policy, originUrl, keys = [await newSigningKey()], protocol = "https" } = setUp;
+  const { policy, originUrl, keys = [await newSigningKey()], protocol = "https", secrets = {} } = setUp;
   const harness = await startLocalEdge({
     policyFile: temporaryJson(stack, policy),
     vars: { HOSTS: [HOST], ISSUER, AUDIENCE, ORIGIN_URL: originUrl },
-    secrets: { SIGNING_KEYS: JSON.stringify({ keys }) },
+    secrets: { ...secrets, SIGNING_KEYS: JSON.stringify({ keys }) },
     protocol,
   });
   stack.defer(() => harness.close());

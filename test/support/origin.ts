@@ -3,11 +3,12 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FindVerificationKey, PublicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import type { RevocationLists } from "../../core/revocation.ts";
+import { loadHeldSecrets } from "../../core/secrets.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import type { AcceptDelivery } from "../../origin/authenticate.ts";
+import type { AcceptDelivery } from "../../origin/authenticate-options.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
@@ -24,6 +25,8 @@ export interface OriginSetUp {
   /** Instead of the inbox. */
   readonly accept?: AcceptDelivery;
   readonly lists?: () => RevocationLists;
+  /** The texts of secrets that this origin holds. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 export interface TestOrigin {
@@ -34,11 +37,13 @@ export interface TestOrigin {
 }
 
 export async function startTestOrigin(stack: AsyncDisposableStack, setUp: OriginSetUp): Promise<TestOrigin> {
-  const { policy, keys, accept, clock, lists } = setUp;
+  const { policy, keys, accept, clock, lists, secrets = {} } = setUp;
   const lines = new LogLines();
   const { inbox, inboxFile } = openTestInbox(stack);
+  const compiled = compilePolicy(policy);
   const app = createOriginApp({
-    policy: compilePolicy(policy),
+    policy: compiled,
+    secrets: loadHeldSecrets(compiled, (name) => secrets[name]),
     findKey: typeof keys === "function" ? keys : await pinnedKeys({ keys }),
     issuer: ISSUER,
     audience: AUDIENCE,

@@ -1,7 +1,7 @@
 // The origin with a TLS listener of its own, in this process, with everything that a reload replaces open to change.
 
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { compilePolicy } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox.ts";

@@ -2,7 +2,7 @@
 
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../../core/keys.ts";
-import { compilePolicy } from "../../../core/policy.ts";
+import { compilePolicy } from "../../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../../core/policy-schema.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { fetchedKeys } from "../../../origin/verification-keys.ts";
@@ -13,6 +13,7 @@ import type { LogLines } from "../../support/log-lines.ts";
 import { startTestOrigin, type TestOrigin } from "../../support/origin.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../../support/senders.ts";
 import { type DeployedEdge, startWorkerd } from "../../support/workerd.ts";
+import { FACTOR_SECRETS, factorPolicy } from "./factor-cases.ts";
 
 export interface Provoked {
   readonly answer: RawAnswer;
@@ -50,6 +51,8 @@ export interface World extends Senders {
   readonly policyDigest: string;
   readonly local: LocalEdge;
   readonly listed: LocalEdge;
+  /** An edge and an origin whose senders sign, or have credentials. */
+  readonly factors: { readonly policy: PolicyDocument; readonly edge: LocalEdge; readonly origin: TestOrigin };
   readonly edges: Record<EdgeName, DeployedEdge>;
   readonly origins: Record<OriginName, TestOrigin>;
 }
@@ -66,7 +69,15 @@ export async function createWorld(stack: AsyncDisposableStack): Promise<World> {
   const policyDigest = compilePolicy(policy).digest;
   const revoked = await issueCertificate({ subject: subjectOf(ACME) }, senders.root);
   const listed = await startListed(stack, senders, revoked, origins.good.url);
-  return { ...senders, policy, tightRoot, denied, revoked, key, policyDigest, origins, edges, local, listed };
+  const factors = await startFactors(stack, senders, key);
+  return { ...senders, policy, tightRoot, denied, revoked, key, policyDigest, origins, edges, local, listed, factors };
+}
+
+async function startFactors(stack: AsyncDisposableStack, senders: Senders, key: PrivateJwk): Promise<World["factors"]> {
+  const policy = factorPolicy(senders.policy);
+  const origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
+  const setUp = { policy, originUrl: origin.url, keys: [key], secrets: FACTOR_SECRETS };
+  return { policy, edge: await startTestEdge(stack, setUp), origin };
 }
 
 /** An edge that requires the root's revocation list, and has it. */

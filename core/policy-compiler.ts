@@ -1,0 +1,222 @@
+// policy.json to Policy. A policy that is not understood in every member is an error that lists all problems; there is no
+// partial policy. Does not look at the time: what has expired is refused when it is used.
+
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import { Allowlist } from "./allowlist.ts";
+import { parseCertificate } from "./certificate.ts";
+import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
+import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
+import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
+import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
+import { type PolicyDocument, PolicySchema, type SenderDocument } from "./policy-schema.ts";
+import { isForwardableHeader } from "./request-headers.ts";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
+
+/** A place in the document, as the members of a JSON pointer. */
+type Place = readonly (string | number)[];
+
+/**
+ * Compiles a policy document (the value of policy.json).
+ * @throws ConfigurationError
+ */
+export function compilePolicy(document: unknown): Policy {
+  const result = v.safeParse(PolicySchema, document);
+  if (!result.success) {
+    throw new ConfigurationError("policy", describeIssues(result.issues));
+  }
+  return new PolicyCompiler(result.output).compile();
+}
+
+type SignatureDocument = NonNullable<SenderDocument["signature"]>;
+
+class PolicyCompiler {
+  readonly #document: PolicyDocument;
+  readonly #problems: string[] = [];
+
+  constructor(document: PolicyDocument) {
+    this.#document = document;
+  }
+
+  compile(): Policy {
+    const { anchors, senders, routes, deny } = this.#document;
+    const anchorByName = this.#compileAll("anchors", anchors, compileAnchor);
+    const senderByName = this.#compileAll("senders", senders, (name, sender, at) => ({
+      name,
+      certificate: this.#compileCertificate(sender, at, anchorByName),
+      signature: sender.signature && compileSignature(sender.signature),
+      basic: [sender.basic ?? []].flat(),
+      eventKey:
+        sender.eventKey && this.#attempt([...at, "eventKey"], () => compileEventKey(sender.eventKey as EventKeyRule)),
+    }));
+    const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
+      checkRoutePath(path);
+      return {
+        path,
+        senders: this.#resolve([...at, "senders"], route.senders, senderByName, "sender"),
+        shadow: this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender"),
+        isObserved: route.mode === "observe",
+        methods: route.methods,
+        maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+        headers: (route.headers ?? []).map(
+          (header, index) => this.#attempt([...at, "headers", index], () => compileHeader(header)) ?? "",
+        ),
+      };
+    });
+    this.#checkRecognition();
+    const denyList = this.#compileDenyList(deny ?? []);
+    if (this.#problems.length > 0) throw new ConfigurationError("policy", this.#problems);
+    return {
+      anchors: [...anchorByName.values()],
+      senders: [...senderByName.values()],
+      routes: [...routeByPath.values()],
+      deny: denyList,
+      crlSources: [...new Set([...anchorByName.values()].flatMap(({ revocation }) => revocation?.sources ?? []))],
+      digest: digestOf({ ...this.#document, $schema: undefined }),
+    };
+  }
+
+  #compileCertificate(
+    { certificates, trust }: SenderDocument,
+    at: Place,
+    anchorByName: ReadonlyMap<string, Anchor>,
+  ): CertificateRule | undefined {
+    if (certificates === undefined || trust === undefined) return undefined;
+    const matchers = certificates.flatMap(
+      (entry, index) => this.#attempt([...at, "certificates", index], () => compileCertificateMatcher(entry)) ?? [],
+    );
+    return {
+      allowlist: new Allowlist(matchers),
+      trust: {
+        anchors: this.#resolve([...at, "trust", "anchors"], trust.anchors ?? [], anchorByName, "anchor"),
+        platform: trust.platform ?? false,
+        maxChainDepth: trust.maxChainDepth ?? DEFAULT_MAX_CHAIN_DEPTH,
+      },
+    };
+  }
+
+  /** A sender without an accepted certificate admits nobody: an oversight, unless its certificate is still to be observed. */
+  #checkRecognition(): void {
+    const { senders, routes } = this.#document;
+    for (const [path, route] of Object.entries(routes)) {
+      if (route.mode === "observe") continue;
+      for (const name of route.senders) {
+        if (senders[name]?.certificates?.length !== 0) continue;
+        this.#problems.push(
+          `${formatPointer(["senders", name, "certificates"])}: must hold at least one matcher, or ${path} must have "mode": "observe" to learn it: a CA also certifies others than this sender`,
+        );
+      }
+    }
+  }
+
+  #compileAll<Source, Target>(
+    member: string,
+    sources: Readonly<Record<string, Source>>,
+    compileOne: (name: string, source: Source, at: Place) => Target,
+  ): Map<string, Target> {
+    const targets = new Map<string, Target>();
+    for (const [name, source] of Object.entries(sources)) {
+      const target = this.#attempt([member, name], () => compileOne(name, source, [member, name]));
+      if (target !== undefined) targets.set(name, target);
+    }
+    return targets;
+  }
+
+  #resolve<Target>(at: Place, names: readonly string[], targets: ReadonlyMap<string, Target>, kind: string): Target[] {
+    return names.flatMap((name, index) => {
+      const target = targets.get(name);
+      const isDefined =
+        target !== undefined || Object.hasOwn(this.#document[`${kind}s` as "anchors" | "senders"], name);
+      if (!isDefined)
+        this.#problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
+      if (names.indexOf(name) !== index)
+        this.#problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
+      return target === undefined ? [] : [target];
+    });
+  }
+
+  #compileDenyList(entries: NonNullable<PolicyDocument["deny"]>): DenyList {
+    const denied = new Set<string>();
+    for (const [index, entry] of entries.entries()) {
+      this.#attempt(["deny", index], () => {
+        if ("sha256" in entry) denied.add(normalizeHex(entry.sha256));
+        else if ("spkiSha256" in entry) denied.add(`key ${normalizeHex(entry.spkiSha256)}`);
+        else denied.add(serialKey(normalizeHex(entry.serial), nameKey(parseDistinguishedName(entry.issuer))));
+      });
+    }
+    return {
+      holds: ({ sha256, spkiSha256, serial, issuerKey }) =>
+        denied.size > 0 &&
+        (denied.has(sha256) || denied.has(`key ${spkiSha256}`) || denied.has(serialKey(serial, issuerKey))),
+    };
+  }
+
+  #attempt<T>(at: Place, compileOne: () => T): T | undefined {
+    try {
+      return compileOne();
+    } catch (error) {
+      const details = (error as { details?: { cause?: string } }).details;
+      this.#problems.push(
+        `${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`,
+      );
+      return undefined;
+    }
+  }
+}
+
+const PEM = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/;
+
+function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]): Anchor {
+  const { certificate: pem, crls: revocation } = typeof anchor === "string" ? { certificate: anchor } : anchor;
+  const base64 = PEM.exec(pem)?.[1]?.replace(/\s+/g, "");
+  if (base64 === undefined) throw new SyntaxError("not exactly one certificate in PEM");
+  const certificate = parseCertificate(base64);
+  const subject = certificate.subjectText;
+  if (!certificate.isCa) throw new SyntaxError(`${subject} is not a CA certificate`);
+  if (certificate.keyUsage?.keyCertSign === false) throw new SyntaxError(`${subject} may not sign certificates`);
+  if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
+  if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
+  return { name, certificate, revocation };
+}
+
+function checkRoutePath(path: string): void {
+  const star = path.indexOf("*");
+  if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1))
+    throw new SyntaxError("a * may only end a path, after a /");
+  if (path === JWKS_PATH) throw new SyntaxError("the edge publishes its keys there");
+  const plain = star >= 0 ? path.slice(0, -1) : path;
+  if (new URL(plain, "https://host").pathname !== plain)
+    throw new SyntaxError(`write it as requests have it: ${new URL(plain, "https://host").pathname}`);
+}
+
+function compileSignature({ scheme, secrets = [], accounts = {}, retired = [] }: SignatureDocument): SignatureRule {
+  const byAccount = Object.entries(accounts).map(([id, names]) => [id.toLowerCase(), names] as const);
+  return { scheme, secrets, accounts: new Map(byAccount), retired };
+}
+
+function compileEventKey(rule: EventKeyRule): EventKeyRule {
+  return "header" in rule ? { header: compileHeader(rule.header) } : rule;
+}
+
+function compileHeader(header: string): string {
+  const name = header.toLowerCase();
+  if (!isForwardableHeader(name)) throw new SyntaxError(`${header} is never forwarded`);
+  return name;
+}
+
+function serialKey(serial: string, issuerKey: string): string {
+  return `serial ${serial.replace(/^0+(?=.)/, "")} ${issuerKey}`;
+}
+
+function digestOf(document: unknown): string {
+  return createHash("sha256").update(canonicalJson(document)).digest("hex");
+}
+
+/** JSON with sorted members and no spaces (RFC 8785 for the strings, integers and booleans of a policy). */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === "object" && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}

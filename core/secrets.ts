@@ -1,0 +1,103 @@
+// The secrets that a policy names, read once: keys of signatures and Basic credentials.
+// No message quotes a secret, and a policy whose secrets are missing or malformed does not start.
+
+import { importBasicCredential } from "./basic.ts";
+import type { Secrets, SenderSecrets } from "./candidate.ts";
+import { ConfigurationError, formatPointer } from "./configuration-error.ts";
+import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
+import { importSignatureKey, type SignatureKeys } from "./signature.ts";
+
+/** The text of a secret by its name in the policy: of the environment, or a binding of the Worker. */
+export type ReadSecret = (name: string) => unknown;
+
+/**
+ * Reads every secret of the policy.
+ * @throws ConfigurationError that lists each one that is missing or malformed
+ */
+export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
+  return load(policy, read, ({ signature, basic }, reader) => ({
+    signature: signature && reader.signatureKeys(signature),
+    basic: basic.length === 0 ? undefined : basic.map((rule) => reader.credential(rule)),
+  }));
+}
+
+/**
+ * Reads the secrets that an origin behind an edge may hold: those of signatures, which it then verifies again by itself.
+ * A sender of whose secrets not one is there is left to the edge; some of them alone are an oversight.
+ * @throws ConfigurationError that lists each one that is malformed, or missing beside others
+ */
+export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
+  return load(policy, read, ({ signature }, reader) => {
+    const isHeld = signature !== undefined && namesOf(signature).some((name) => read(name) !== undefined);
+    return { signature: isHeld ? reader.signatureKeys(signature) : undefined, basic: undefined };
+  });
+}
+
+function load(
+  policy: Policy,
+  read: ReadSecret,
+  readSender: (sender: Sender, reader: SecretReader) => SenderSecrets,
+): Secrets {
+  const problems: string[] = [];
+  const secrets = new Map(
+    policy.senders.map((sender) => [sender, readSender(sender, new SecretReader(sender.name, read, problems))]),
+  );
+  if (problems.length > 0) throw new ConfigurationError("secrets", problems);
+  return secrets;
+}
+
+/** The names of the secrets of a signature, each once. */
+export function namesOf({ secrets, accounts, retired }: SignatureRule): string[] {
+  return [...new Set([...secrets, ...[...accounts.values()].flat(), ...retired])];
+}
+
+/** The names of all secrets that a policy needs. */
+export function secretNames({ senders }: Policy): string[] {
+  const names = senders.flatMap(({ signature, basic }) => [
+    ...(signature === undefined ? [] : namesOf(signature)),
+    ...basic.map(({ secret }) => secret),
+  ]);
+  return [...new Set(names)];
+}
+
+class SecretReader {
+  readonly #sender: string;
+  readonly #read: ReadSecret;
+  readonly #problems: string[];
+
+  constructor(sender: string, read: ReadSecret, problems: string[]) {
+    this.#sender = sender;
+    this.#read = read;
+    this.#problems = problems;
+  }
+
+  signatureKeys({ scheme, secrets, accounts, retired }: SignatureRule): SignatureKeys {
+    const keysOf = (names: readonly string[]) =>
+      names.flatMap((name) => this.#import("signature", name, (text) => importSignatureKey(scheme, text)) ?? []);
+    return {
+      scheme,
+      keys: keysOf(secrets),
+      accounts: new Map(Array.from(accounts, ([id, names]) => [id, keysOf(names)])),
+      retired: keysOf(retired),
+    };
+  }
+
+  credential({ username, secret }: BasicRule) {
+    // A credential that could not be read is a problem already, and nothing starts with it.
+    return this.#import("basic", secret, (text) => importBasicCredential(username, text)) as ReturnType<
+      typeof importBasicCredential
+    >;
+  }
+
+  #import<T>(factor: string, name: string, importText: (text: string) => T): T | undefined {
+    const place = formatPointer(["senders", this.#sender, factor]);
+    const text = this.#read(name);
+    try {
+      if (typeof text === "string" && text !== "") return importText(text);
+      this.#problems.push(`${place}: the secret ${name} is ${text === "" ? "empty" : "not set"}`);
+    } catch (error) {
+      this.#problems.push(`${place}: the secret ${name}: ${error instanceof Error ? error.message : error}`);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,74 @@
+// What authenticate() is given: the policy, its secrets, where events go, and how the certificate comes to this origin.
+
+import type { Secrets } from "../core/candidate.ts";
+import { ConfigurationError } from "../core/configuration-error.ts";
+import type { LogLine } from "../core/decision.ts";
+import type { Delivery } from "../core/delivery.ts";
+import type { FindVerificationKey } from "../core/keys.ts";
+import type { Policy } from "../core/policy.ts";
+import type { ClientCertificate } from "../core/presented-certificate.ts";
+import type { RevocationLists } from "../core/revocation.ts";
+import { secretNames } from "../core/secrets.ts";
+
+/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
+export interface AssertionId {
+  readonly issuer: string;
+  readonly jti: string;
+  readonly expires: number;
+}
+
+/**
+ * Takes responsibility for a delivery: records the assertion's id, with the event if it keeps events, in one atomic step.
+ * @throws Refusal `replayed` when the id is there already, `store_unavailable` when nothing could be recorded
+ */
+export type AcceptDelivery = (delivery: Delivery, assertion: AssertionId) => void | Promise<void>;
+
+export interface OriginOptions {
+  /** This origin's own copy of the policy. */
+  readonly policy: Policy;
+  /**
+   * The secrets of the policy: `loadSecrets`. Behind the edge those of signatures are optional (`loadHeldSecrets`): an origin
+   * that holds them verifies signatures again by itself, another takes the edge's word and says so in `delivery.reliedOnEdge`.
+   */
+  readonly secrets?: Secrets;
+  /** The replay check. There is none by default, because one that forgets would be none. */
+  readonly accept: AcceptDelivery;
+  /** Receives one line per request. */
+  readonly log: (line: LogLine) => void;
+  /** Unix seconds. */
+  readonly clock?: () => number;
+  /** The revocation lists as they are loaded now, for a policy that names sources of them: `openCrlStore`. */
+  readonly lists?: () => RevocationLists;
+}
+
+/** Behind the edge: the request carries its assertion. */
+export interface AssertionOptions extends OriginOptions {
+  /** Verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
+  readonly findKey: FindVerificationKey;
+  /** The `ISSUER` and `AUDIENCE` of the edge's configuration. */
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Without the edge: this origin's listener, or a proxy that it trusts, saw the handshake. */
+export interface CertificateOptions extends OriginOptions {
+  /** Reads the certificate of the connection; `environment` is the runtime's, on Node it holds the socket. */
+  readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
+  /** Objects, by a Refusal, to a certificate that was admitted. It can turn a yes into a no, never a no into a yes. */
+  readonly crossCheck?: (environment: unknown) => void;
+}
+
+export type AuthenticateOptions = AssertionOptions | CertificateOptions;
+
+export const NO_SECRETS: Secrets = new Map();
+
+/** @throws ConfigurationError that lists what the policy needs and is not there */
+export function requireOptions(options: AuthenticateOptions): void {
+  const { policy, lists, secrets } = options;
+  const problems: string[] = [];
+  if (policy.crlSources.length > 0 && lists === undefined)
+    problems.push("the policy names sources of revocation lists: pass `lists`");
+  const needsSecrets = !("findKey" in options) && secretNames(policy).length > 0;
+  if (needsSecrets && secrets === undefined) problems.push("the policy names secrets: pass `secrets`");
+  if (problems.length > 0) throw new ConfigurationError("origin", problems);
+}

@@ -1,0 +1,111 @@
+// Refusals for signatures and Basic credentials: at the edge by a request, at the origin by what the edge did not check.
+
+import { createHmac } from "node:crypto";
+import { compilePolicy } from "../../../core/policy-compiler.ts";
+import type { PolicyDocument } from "../../../core/policy-schema.ts";
+import type { Problem, RefusalCode } from "../../../core/refusal.ts";
+import { forwardedRequest } from "../../support/forgery.ts";
+import { exchange } from "../../support/http.ts";
+import { ACME, MARKER } from "../../support/senders.ts";
+import { tlsClientAuth } from "../../support/tls-client-auth.ts";
+import type { RefusalCase } from "./world.ts";
+
+/** Of the policy below. */
+export const FACTOR_SECRETS = {
+  QUILLON_KEY: `${MARKER}-0123456789abcdef`,
+  QUILLON_PASSWORD: `${MARKER}-password`,
+} as const;
+
+export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocument {
+  const methods = ["POST"];
+  const secrets = ["QUILLON_KEY"];
+  return {
+    anchors,
+    senders: {
+      [`${MARKER}-github`]: { signature: { scheme: "github", secrets } },
+      [`${MARKER}-slack`]: { signature: { scheme: "slack", secrets } },
+      [`${MARKER}-docusign`]: { signature: { scheme: "docusign", accounts: { "known-account": secrets } } },
+      [`${MARKER}-basic`]: { ...senders[ACME], basic: { username: "acme", secret: "QUILLON_PASSWORD" } },
+    },
+    routes: {
+      "/hooks/github": { senders: [`${MARKER}-github`], methods },
+      "/hooks/slack": { senders: [`${MARKER}-slack`], methods },
+      "/hooks/docusign": { senders: [`${MARKER}-docusign`], methods },
+      "/hooks/basic": { senders: [`${MARKER}-basic`], methods },
+    },
+  };
+}
+
+const BODY = '{"event":"x"}';
+const sign = (text: string, encoding: "hex" | "base64" = "hex", key: string = FACTOR_SECRETS.QUILLON_KEY) =>
+  createHmac("sha256", key).update(text).digest(encoding);
+
+function atEdge(
+  code: RefusalCode,
+  name: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  problem: Problem = "signature-not-verified",
+): RefusalCase {
+  return {
+    code,
+    name,
+    status: 401,
+    problem,
+    async provoke({ factors, acme }) {
+      const response = await factors.edge.send({ target: path, headers, body: BODY, tls: tlsClientAuth(acme) });
+      const body = Buffer.from(await response.arrayBuffer());
+      const answer = { status: response.status, headers: Object.fromEntries(response.headers), body };
+      return { answer, lines: factors.edge.lines };
+    },
+  };
+}
+
+const basic = (code: RefusalCode, name: string, headers: Readonly<Record<string, string>>) =>
+  atEdge(code, name, "/hooks/basic", headers, "credentials-required");
+const credentials = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
+const hub = (signature: string) => ({ "x-hub-signature-256": `sha256=${signature}` });
+
+export const FACTOR_CASES: readonly RefusalCase[] = [
+  atEdge("signature_missing", "a request without its signature", "/hooks/github", {}),
+  atEdge("signature_malformed", "a signature that is cut", "/hooks/github", hub(sign(BODY).slice(0, 63))),
+  atEdge(
+    "signature_mismatch",
+    "a signature by another key",
+    "/hooks/github",
+    hub(sign(BODY, "hex", "another key 01234")),
+  ),
+  atEdge("signature_mismatch", "a signature over another body", "/hooks/github", hub(sign(`${BODY} `))),
+  atEdge("signature_stale", "a signature of ten minutes ago", "/hooks/slack", {
+    "x-slack-request-timestamp": String(Math.floor(Date.now() / 1000) - 600),
+    "x-slack-signature": `v0=${sign(BODY)}`,
+  }),
+  atEdge("signature_key_unknown", "an account that has no key", "/hooks/docusign", {
+    "x-docusign-accountid": "another-account",
+    "x-docusign-signature-1": sign(BODY, "base64"),
+  }),
+  basic("basic_missing", "a request without credentials", {}),
+  basic("basic_malformed", "credentials of another scheme", { authorization: "Bearer abc" }),
+  basic("basic_mismatch", "another password", credentials("acme:guess")),
+];
+
+/** The edge signed for the certificate alone, where this origin's policy asks for Basic as well. */
+export const FACTOR_ORIGIN_CASES: readonly RefusalCase[] = [
+  {
+    code: "factor_missing",
+    name: "an edge that did not check Basic credentials",
+    status: 401,
+    problem: "assertion-refused",
+    async provoke({ factors: { origin, policy }, acme, key }) {
+      const policyDigest = compilePolicy(policy).digest;
+      const request = forwardedRequest({
+        key,
+        identity: acme,
+        policyDigest,
+        target: "/hooks/basic",
+        sender: `${MARKER}-basic`,
+      });
+      return { answer: await exchange({ url: origin.url, ...request }), lines: origin.lines };
+    },
+  },
+];
