@@ -6,8 +6,27 @@ import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { Refusal } from "../core/refusal.ts";
-import { UsageError } from "./command.ts";
+import { parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson, readText, writeWhole } from "./files.ts";
+import { formatSummary, summarize } from "./policy-summary.ts";
+
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  anchor: { type: "string", multiple: true },
+  sender: { type: "string" },
+  certificate: { type: "string" },
+  match: { type: "string", default: "name" },
+  route: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+/** countersign policy add. */
+export function addToPolicy(args: string[]): number {
+  const { policy: file, json, anchor: anchors = [], sender, certificate, match, route } = parseOptions(args, OPTIONS).values;
+  const summary = summarize(extendPolicy(file, { anchors, sender, certificate, match, route }));
+  process.stdout.write(json ? formatJson(summary) : `${file} written\n${formatSummary(summary)}`);
+  return 0;
+}
 
 export interface PolicyAddition {
   /** NAME=FILE of CA certificates. */
