@@ -64,7 +64,7 @@ export function openSqliteInbox(file: string, clock: () => number = systemClock)
     try {
       const { changes } = insert.run(
         id, issuer, jti, clock(), sender, request.method, request.target, request.contentType, JSON.stringify(headers), body,
-        contentDigest, JSON.stringify(certificate), JSON.stringify(factors), policyDigest,
+        contentDigest, JSON.stringify(certificate ?? null), JSON.stringify(factors), policyDigest,
       ); // biome-ignore format: one value a column
       return Number(changes);
     } catch (error) {
