@@ -7,12 +7,14 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
 import { extendPolicy } from "./policy-addition.ts";
+import { formatPresets } from "./preset-text.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
+  preset: { type: "string" },
   anchor: { type: "string", multiple: true },
   sender: { type: "string" },
-  certificate: { type: "string" },
+  certificate: { type: "string", multiple: true },
   match: { type: "string", default: "name" },
   route: { type: "string" },
   json: { type: "boolean", default: false },
@@ -24,33 +26,50 @@ export const command: Command = {
 countersign policy check [--policy FILE]   name every problem, or say that there is none
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
+    --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
+                              --sender and --route name it otherwise, --anchor and --certificate complete it
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
                               by subject and issuer, by key, or this very certificate
     --route PATH              with --sender: the sender may POST there
+countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,
   run([action, ...args]) {
-    const { values } = parseOptions(args, OPTIONS);
+    const { values, positionals } = parseOptions(args, OPTIONS, action === "presets");
+    if (action === "presets") return Promise.resolve(presets(positionals, values.json));
     if (action === "check" || action === "show") return Promise.resolve(show(values.policy, action, values.json));
     if (action === "add") {
-      const policy = extendPolicy(values.policy, {
+      const { policy, next } = extendPolicy(values.policy, {
+        preset: values.preset,
         anchors: values.anchor ?? [],
         sender: values.sender,
-        certificate: values.certificate,
+        certificates: values.certificate ?? [],
         match: values.match,
         route: values.route,
       });
       process.stdout.write(
-        values.json ? formatJson(summarize(policy)) : `${values.policy} written\n${formatSummary(summarize(policy))}`,
+        values.json
+          ? formatJson({ ...summarize(policy), next })
+          : `${values.policy} written\n${formatSummary(summarize(policy))}${formatSteps(next)}`,
       );
       return Promise.resolve(0);
     }
-    throw new UsageError("policy check, policy show or policy add; see countersign policy --help");
+    throw new UsageError("policy check, show, add or presets; see countersign policy --help");
   },
 };
+
+function presets(names: readonly string[], asJson: boolean): number {
+  if (names.length > 1) throw new UsageError("policy presets takes one name at most");
+  process.stdout.write(formatPresets(names[0], asJson));
+  return 0;
+}
+
+function formatSteps(steps: readonly string[]): string {
+  return steps.length === 0 ? "" : `\nnext steps\n${steps.map((step) => `  - ${step}`).join("\n")}\n`;
+}
 
 function show(file: string, action: "check" | "show", asJson: boolean): number {
   try {
