@@ -3,11 +3,39 @@
 import { formatPem } from "../core/certificate.ts";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
-import { UsageError } from "./command.ts";
+import { parseOptions, UsageError } from "./command.ts";
 import { formatJson, writeWhole } from "./files.ts";
 import { matcherFor, openPolicy, type PolicyDraft, readAnchorOption, readCertificate } from "./policy-document.ts";
+import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
 import { nextSteps } from "./preset-steps.ts";
+
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  preset: { type: "string" },
+  anchor: { type: "string", multiple: true },
+  sender: { type: "string" },
+  certificate: { type: "string", multiple: true },
+  match: { type: "string", default: "name" },
+  route: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+/** countersign policy add. */
+export function addToPolicy(args: string[]): number {
+  const { policy: file, json, ...values } = parseOptions(args, OPTIONS).values;
+  const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route } = values;
+  const { policy, next } = extendPolicy(file, { preset, anchors, sender, certificates, match, route });
+  const summary = summarize(policy);
+  process.stdout.write(
+    json ? formatJson({ ...summary, next }) : `${file} written\n${formatSummary(summary)}${formatSteps(next)}`,
+  );
+  return 0;
+}
+
+function formatSteps(steps: readonly string[]): string {
+  return steps.length === 0 ? "" : `\nnext steps\n${steps.map((step) => `  - ${step}`).join("\n")}\n`;
+}
 
 export interface PolicyAddition {
   readonly preset: string | undefined;

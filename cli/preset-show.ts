@@ -1,5 +1,6 @@
 // countersign policy presets: all of them, or one in full, for people and for machines.
 
+import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { describeSource } from "./preset-anchors.ts";
 import { findPreset } from "./preset-addition.ts";
@@ -8,16 +9,25 @@ import type { AnchorSource, Preset } from "./presets/preset.ts";
 import { PRESETS } from "./presets/presets.ts";
 import { findPublicRoot } from "./root-store.ts";
 
-/** @throws UsageError for a name that there is not */
-export function formatPresets(name: string | undefined, asJson: boolean): string {
-  if (name !== undefined) {
-    const preset = findPreset(name);
-    return asJson ? formatJson(describePreset(name, preset)) : formatPreset(name, preset);
-  }
-  const presets = Object.entries(PRESETS).map(([key, { title, checked }]) => ({ name: key, title, checked }));
+/** countersign policy presets. */
+export function showPresets(args: string[]): number {
+  const { values, positionals } = parseOptions(args, { json: { type: "boolean", default: false } }, true);
+  const [name, ...others] = positionals;
+  if (others.length > 0) throw new UsageError("policy presets takes one name at most");
+  process.stdout.write(name === undefined ? formatList(values.json) : formatOne(name, values.json));
+  return 0;
+}
+
+function formatList(asJson: boolean): string {
+  const presets = Object.entries(PRESETS).map(([name, { title, checked }]) => ({ name, title, checked }));
   if (asJson) return formatJson({ presets });
-  const lines = presets.map((preset) => `${preset.name.padEnd(14)} ${preset.title}`);
+  const lines = presets.map(({ name, title }) => `${name.padEnd(14)} ${title}`);
   return `${lines.join("\n")}\n\ncountersign policy presets NAME says all of one; countersign policy add --preset NAME writes it.\n`;
+}
+
+function formatOne(name: string, asJson: boolean): string {
+  const preset = findPreset(name);
+  return asJson ? formatJson(describePreset(name, preset)) : formatPreset(name, preset);
 }
 
 function describePreset(name: string, preset: Preset) {

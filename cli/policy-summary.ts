@@ -1,0 +1,65 @@
+// A policy in a few lines: routes, senders with what they require, anchors with their dates.
+
+import { formatDistinguishedName } from "../core/distinguished-name.ts";
+import type { Policy } from "../core/policy.ts";
+
+/** What a policy says, for machines and for formatSummary. */
+export function summarize({ routes, senders, anchors, digest }: Policy) {
+  return {
+    digest,
+    routes: routes.map(({ path, methods, senders: admitted, shadow, isObserved, maxBodyBytes }) => ({
+      path,
+      methods,
+      senders: admitted.map(({ name }) => name),
+      ...(shadow.length > 0 && { shadow: shadow.map(({ name }) => name) }),
+      mode: isObserved ? "observe" : "enforce",
+      maxBodyBytes,
+    })),
+    senders: senders.map(({ name, certificate, signature, basic }) => ({
+      name,
+      factors: [
+        ...(certificate === undefined ? [] : ["certificate"]),
+        ...(signature === undefined ? [] : ["signature"]),
+        ...(basic.length === 0 ? [] : ["basic"]),
+      ],
+      certificates: certificate?.allowlist.matchers.length ?? 0,
+      anchors: certificate?.trust.anchors.map((anchor) => anchor.name) ?? [],
+      platform: certificate?.trust.platform ?? false,
+      ...(certificate !== undefined && { maxChainDepth: certificate.trust.maxChainDepth }),
+      ...(signature !== undefined && { scheme: signature.scheme, secrets: signature.secrets }),
+    })),
+    anchors: anchors.map(({ name, certificate, revocation }) => ({
+      name,
+      subject: formatDistinguishedName(certificate.subject),
+      sha256: certificate.sha256,
+      notAfter: new Date(certificate.notAfter * 1000).toISOString(),
+      ...(revocation !== undefined && { crls: revocation }),
+    })),
+  };
+}
+
+export function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): string {
+  const lines = [
+    `policy ${digest}`,
+    ...routes.map(
+      (route) =>
+        `route   ${route.methods.join(",")} ${route.path}  senders ${route.senders.join(", ")}  ${route.mode}  body up to ${route.maxBodyBytes} bytes`,
+    ),
+    ...senders.map(
+      (sender) =>
+        `sender  ${sender.name}  requires ${sender.factors.map((factor) => describeFactor(factor, sender)).join(" and ")}`,
+    ),
+    ...anchors.map(
+      (anchor) =>
+        `anchor  ${anchor.name}  ${anchor.subject}  until ${anchor.notAfter}${anchor.crls === undefined ? "" : `  ${anchor.crls.freshness} lists of ${anchor.crls.sources.join(", ")}`}`,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function describeFactor(factor: string, sender: ReturnType<typeof summarize>["senders"][number]): string {
+  if (factor === "signature") return `a signature (${sender.scheme})`;
+  if (factor === "basic") return "Basic credentials";
+  const proof = [...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ");
+  return `one of ${sender.certificates} accepted certificate(s) proven by ${proof}`;
+}
