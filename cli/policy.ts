@@ -3,6 +3,7 @@
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
 import { checkPolicy, showPolicy } from "./policy-show.ts";
+import { showPresets } from "./preset-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
@@ -10,6 +11,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   check: checkPolicy,
   show: showPolicy,
   add: addToPolicy,
+  presets: showPresets,
 };
 
 export const command: Command = {
@@ -18,11 +20,14 @@ export const command: Command = {
 countersign policy check [--policy FILE]   name every problem, or say that there is none
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
+    --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
+                              --sender and --route name it otherwise, --anchor and --certificate complete it
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
                               by subject and issuer, by key, or this very certificate
     --route PATH              with --sender: the sender may POST there
+countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,
