@@ -2,8 +2,8 @@
 
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
-import { describeSource } from "./preset-anchors.ts";
 import { findPreset } from "./preset-addition.ts";
+import { describeSource } from "./preset-anchors.ts";
 import { secretSteps } from "./preset-steps.ts";
 import type { AnchorSource, Preset } from "./presets/preset.ts";
 import { PRESETS } from "./presets/presets.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Identity } from "../../cli/authority.ts";
 import type { Policy } from "../../core/policy.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { anchorOption, type Authority, judge, makeAuthority, policyBelow, presetDocument } from "./world.ts";
+import { type Authority, anchorOption, judge, makeAuthority, policyBelow, presetDocument } from "./world.ts";
 
 type Subject = Record<string, string>;
 
