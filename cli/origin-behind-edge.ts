@@ -1,7 +1,7 @@
 // countersign origin behind the edge: verifies what the edge forwards.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
@@ -11,6 +11,7 @@ import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
+import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { Problems } from "./problems.ts";
 
@@ -31,7 +32,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   const stopped = untilSignal();
   const loaded = await load(settings);
   const inbox = openSqliteInbox(settings.inbox);
-  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
   const crls = await openCrls(loaded.policy, settings);
   const app = createOriginApp({ ...loaded, accept: inbox.accept, lists: crls.lists, log });
   const server = await serve(app.fetch, { hostname: settings.host, port: settings.port, log });

@@ -1,7 +1,7 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
 import { createSecureContext } from "node:tls";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatLogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
@@ -16,6 +16,7 @@ import {
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
+import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { Problems } from "./problems.ts";
 
@@ -73,7 +74,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
   const { policy, secrets, format, listener } = await load(values);
   const inbox = openSqliteInbox(values.inbox);
-  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const log = openLog(values.inbox, (line) => console.log(formatLogLine(line)));
   // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
   const ended = untilSignal();
   const crls = await openCrls(policy, values);

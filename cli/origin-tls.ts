@@ -14,6 +14,7 @@ import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError, untilSignal } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
+import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
@@ -59,7 +60,7 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
 async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
-  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
   const inbox = openSqliteInbox(settings.inbox);
   let current: InForce = { ...first, crls: await openCrls(first.policy, settings) };
   const app = createOriginApp({

@@ -18,14 +18,15 @@ const OPTIONS = {
   certificate: { type: "string", multiple: true },
   match: { type: "string", default: "name" },
   route: { type: "string" },
+  mode: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
 
 /** countersign policy add. */
 export function addToPolicy(args: string[]): number {
   const { policy: file, json, ...values } = parseOptions(args, OPTIONS).values;
-  const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route } = values;
-  const { policy, next } = extendPolicy(file, { preset, anchors, sender, certificates, match, route });
+  const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route, mode } = values;
+  const { policy, next } = extendPolicy(file, { preset, anchors, sender, certificates, match, route, mode });
   const summary = summarize(policy);
   process.stdout.write(
     json ? formatJson({ ...summary, next }) : `${file} written\n${formatSummary(summary)}${formatSteps(next)}`,
@@ -46,6 +47,8 @@ export interface PolicyAddition {
   readonly certificates: readonly string[];
   readonly match: string;
   readonly route: string | undefined;
+  /** observe or enforce; undefined leaves it. */
+  readonly mode: string | undefined;
 }
 
 /**
@@ -69,9 +72,10 @@ function addParts(document: PolicyDraft, addition: PolicyAddition): string | und
     throw new UsageError("nothing to add: --preset, --anchor or --sender");
   if (sender === undefined && (route ?? addition.certificates[0]) !== undefined)
     throw new UsageError("--route and --certificate need --sender");
+  if (addition.mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
   const anchors = addAnchors(document, addition.anchors);
   if (sender !== undefined) addSender(document, sender, anchors, addition);
-  if (sender !== undefined && route !== undefined) addRoute(document, route, sender);
+  if (sender !== undefined && route !== undefined) addRoute(document, route, sender, addition.mode);
   return sender;
 }
 
@@ -90,10 +94,11 @@ function addSender(
     sender.trust = { ...sender.trust, anchors: [...new Set([...(sender.trust?.anchors ?? []), ...anchors])] };
 }
 
-function addRoute(document: PolicyDraft, path: string, sender: string): void {
+function addRoute(document: PolicyDraft, path: string, sender: string, mode: string | undefined): void {
   document.routes[path] ??= { senders: [], methods: ["POST"] };
-  const { senders } = document.routes[path];
-  if (!senders.includes(sender)) senders.push(sender);
+  const route = document.routes[path];
+  if (!route.senders.includes(sender)) route.senders.push(sender);
+  if (mode !== undefined) route.mode = mode;
 }
 
 function addAnchors(document: PolicyDraft, options: readonly string[]): string[] {

@@ -2,6 +2,7 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
+import { showObserved } from "./policy-observed.ts";
 import { checkPolicy, showPolicy } from "./policy-show.ts";
 import { showPresets } from "./preset-show.ts";
 
@@ -12,6 +13,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   show: showPolicy,
   add: addToPolicy,
   presets: showPresets,
+  observed: showObserved,
 };
 
 export const command: Command = {
@@ -26,8 +28,14 @@ countersign policy add   [--policy FILE]   add, all at once or one by one, and k
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
                               by subject and issuer, by key, or this very certificate
-    --route PATH              with --sender: the sender may POST there
+    --route PATH [--mode observe|enforce]
+                              with --sender: the sender may POST there; observe also records every certificate
 countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
+countersign policy observed [FILE|- ...]   the certificates that observed routes saw, with matchers to paste:
+    --route PATH              of this route alone
+    --pem SHA256              print the certificate that begins so, in PEM, with its intermediates
+                              FILE: observed.jsonl beside the inbox (default), or any log of ours, also that of
+                              npx wrangler tail --format json
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,

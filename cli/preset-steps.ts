@@ -26,9 +26,10 @@ export function secretSteps({ secrets }: Preset): string[] {
 }
 
 function observedStep(path: string, sender: string, isKnown: boolean): string {
+  const enforce = `countersign policy add --sender ${sender} --route ${path} --mode enforce`;
   return isKnown
-    ? `${path} observes: when its events are admitted as they should be, write "mode": "enforce" into the route.`
-    : `No certificate of ${sender} is accepted yet, so ${path} observes and refuses every event. Save the clientCert of the log line "observed" as FILE, or the certificate that the sender publishes, and accept it: countersign policy add --sender ${sender} --certificate FILE; then write "mode": "enforce" into the route.`;
+    ? `${path} observes: when its events are admitted as they should be, ${enforce}`
+    : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows what it was presented with; accept what is the sender's: ${enforce} --certificate FILE`;
 }
 
 /** A route that was there before keeps its settings, which may be too tight for the preset. */

@@ -22,6 +22,6 @@ export const slack: Preset = {
     "Every app at Slack is served by the same certificate: the signature says that the request is for yours.",
     "No size of body and no event id is documented in the source: maxBodyBytes is our default.",
   ],
-  sources: ["Slack's documentation on verifying requests, section on mutual TLS"],
+  sources: ["https://api.slack.com/docs/verifying-requests-from-slack#mutual_tls"],
   checked: "2026-11-23",
 };

@@ -84,17 +84,27 @@ export interface Finished {
 }
 
 /** Runs a program to its end. */
-export function run(program: string, args: readonly string[], input = ""): Promise<Finished> {
+export function run(
+  program: string,
+  args: readonly string[],
+  input = "",
+  environment: Record<string, string> = {},
+): Promise<Finished> {
+  const options = { cwd: ROOT, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...environment } };
   return new Promise((resolve) => {
-    const child = execFile(program, [...args], { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(program, [...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : 1, stdout, stderr });
     });
     child.stdin?.end(input);
   });
 }
 
-export function runCountersign(args: readonly string[], input = ""): Promise<Finished> {
-  return run(process.execPath, ["cli/main.ts", ...args], input);
+export function runCountersign(
+  args: readonly string[],
+  input = "",
+  environment: Record<string, string> = {},
+): Promise<Finished> {
+  return run(process.execPath, ["cli/main.ts", ...args], input, environment);
 }
 
 /** curl's status and body; `args` come before the URL. */
