@@ -6,7 +6,7 @@ import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { describeInbox, openInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
@@ -31,7 +31,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   // Before the ready line: whoever reads it may send a signal at once.
   const stopped = untilSignal();
   const loaded = await load(settings);
-  const inbox = openSqliteInbox(settings.inbox);
+  const inbox = await openInbox(settings.inbox);
   const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
   const crls = await openCrls(loaded.policy, settings);
   const app = createOriginApp({ ...loaded, accept: inbox.accept, lists: crls.lists, log });
@@ -39,12 +39,12 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   console.log(
     settings.json
       ? JSON.stringify({ origin: server.url })
-      : `origin ready at ${server.url}, events in ${settings.inbox}`,
+      : `origin ready at ${server.url}, events in ${describeInbox(settings.inbox)}`,
   );
   await stopped;
   await server.close();
   crls.close();
-  inbox.close();
+  await inbox.close();
   return 0;
 }
 

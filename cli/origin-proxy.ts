@@ -6,7 +6,7 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { describeInbox, openInbox } from "../origin/inbox/open.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
@@ -73,7 +73,7 @@ export function isBehindProxy(args: readonly string[]): boolean {
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
   const { policy, secrets, format, listener } = await load(values);
-  const inbox = openSqliteInbox(values.inbox);
+  const inbox = await openInbox(values.inbox);
   const log = openLog(values.inbox, (line) => console.log(formatLogLine(line)));
   // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
   const ended = untilSignal();
@@ -85,13 +85,13 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
     console.log(
       values.json
         ? JSON.stringify({ origin: server.url })
-        : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
+        : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${describeInbox(values.inbox)}`,
     );
     await ended;
     await server.close();
   } finally {
     crls.close();
-    inbox.close();
+    await inbox.close();
   }
   return 0;
 }

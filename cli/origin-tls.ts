@@ -8,7 +8,7 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { describeInbox, openInbox } from "../origin/inbox/open.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
@@ -61,7 +61,7 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
-  const inbox = openSqliteInbox(settings.inbox);
+  const inbox = await openInbox(settings.inbox);
   let current: InForce = { ...first, crls: await openCrls(first.policy, settings) };
   const app = createOriginApp({
     get policy() {
@@ -87,7 +87,7 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   // Last: without it a SIGHUP during the stop would end the process before its answers.
   stopWatching();
   current.crls.close();
-  inbox.close();
+  await inbox.close();
   return 0;
 }
 
@@ -144,5 +144,5 @@ async function readHosts(
 }
 
 function ready({ json, inbox }: TlsOriginSettings, url: string): void {
-  console.log(json ? JSON.stringify({ origin: url }) : `origin ready at ${url}, events in ${inbox}`);
+  console.log(json ? JSON.stringify({ origin: url }) : `origin ready at ${url}, events in ${describeInbox(inbox)}`);
 }
