@@ -10,13 +10,22 @@ import { openSqliteReader } from "./sqlite-reader.ts";
  * Opens or creates the inbox; one of an older version is brought up to this one.
  * @throws Error when it is no inbox, is a newer one, or cannot be opened; its message holds no password
  */
-export function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
-  return new Promise((resolve) => resolve(openSqliteInbox(location, options)));
+export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
+  if (!isPostgresUrl(location)) return openSqliteInbox(location, options);
+  const { openPostgresInbox } = await importPostgres();
+  return await openPostgresInbox(location, describeInbox(location), options);
 }
 
 /** Opens an inbox to read from, while others write to it. @throws Error when it is no inbox of this version */
-export function openInboxReader(location: string): Promise<InboxReader> {
-  return new Promise((resolve) => resolve(openSqliteReader(location)));
+export async function openInboxReader(location: string): Promise<InboxReader> {
+  if (!isPostgresUrl(location)) return openSqliteReader(location);
+  const { openPostgresReader } = await importPostgres();
+  return await openPostgresReader(location, describeInbox(location));
+}
+
+/** An origin with a file does without the driver. */
+function importPostgres() {
+  return import("./postgres.ts");
 }
 
 export function isPostgresUrl(location: string): boolean {

@@ -5,9 +5,11 @@ import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
 import type { Acceptance, FirstSight, Inbox, Lease, Retention } from "../inbox.ts";
+import { type Presented, type Sight, WrittenCertificates } from "./first-sights.ts";
 import { type InboxOptions, tellFirstSights, toUnavailable, weigh } from "./inbox-options.ts";
-import { type Presented, SeenCertificates } from "./sqlite-certificates.ts";
-import { type Insertion, SqliteEvents } from "./sqlite-events.ts";
+import { SqliteCertificates } from "./sqlite-certificates.ts";
+import { SqliteEvents } from "./sqlite-events.ts";
+import type { Insertion } from "./stored-columns.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
 import { prepareSchema } from "./sqlite-schema.ts";
@@ -20,7 +22,7 @@ interface Stored {
   readonly lease?: Lease | undefined;
   /** The certificate's row, when it was written. */
   readonly certificateId?: number;
-  readonly firstSights?: readonly Omit<FirstSight, "id" | "sender">[];
+  readonly firstSights?: readonly Sight[];
 }
 
 /**
@@ -49,7 +51,8 @@ class SqliteInbox implements Inbox {
   readonly #close: Inbox["close"];
   readonly #writer: SqliteWriter;
   readonly #events: SqliteEvents;
-  readonly #seen: SeenCertificates;
+  readonly #certificates: SqliteCertificates;
+  readonly #written = new WrittenCertificates();
   readonly #retention: SqliteRetention;
   readonly #clock: () => number;
   readonly #onFirstSight: (sight: FirstSight) => void;
@@ -64,7 +67,7 @@ class SqliteInbox implements Inbox {
     const count = database.prepare("SELECT count(*) AS events FROM event");
     this.count = promising(() => Number(count.get()?.["events"]));
     this.#events = new SqliteEvents(database);
-    this.#seen = new SeenCertificates(database);
+    this.#certificates = new SqliteCertificates(database);
     this.#retention = new SqliteRetention(database);
     this.#clock = clock;
     this.#onFirstSight = onFirstSight;
@@ -103,7 +106,7 @@ class SqliteInbox implements Inbox {
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
     const { sender, certificate, id } = delivery;
     if (certificateId !== undefined && certificate !== undefined) {
-      this.#seen.remember({ sender, certificate }, certificateId, now);
+      this.#written.remember({ sender, certificate }, certificateId, now);
       tellFirstSights(this.#onFirstSight, firstSights, { sender, id });
     }
     const { sequence, ...acceptance } = insertion;
@@ -114,11 +117,11 @@ class SqliteInbox implements Inbox {
   #store(delivery: Delivery, assertion: AssertionId, now: number, leaseMilliseconds: number | undefined): Stored {
     const { sender, certificate } = delivery;
     const presented: Presented | undefined = certificate && { sender, certificate };
-    const known = presented && this.#seen.find(presented, now);
+    const known = presented && this.#written.find(presented, now);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
     // A replay or a duplicate shows nothing of its sender: only now is what it presented written.
-    const written = presented && known === undefined ? this.#seen.write(presented, now) : undefined;
+    const written = presented && known === undefined ? this.#certificates.write(presented, now) : undefined;
     if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
     const lease =
       leaseMilliseconds === undefined ? undefined : this.work.leaseStored(insertion.sequence, leaseMilliseconds);

@@ -10,11 +10,16 @@ export interface DeliveryParts {
   readonly sender: string;
   readonly identity?: Pick<Identity, "base64"> | undefined;
   readonly intermediates?: readonly Pick<Identity, "base64">[];
+  /** Default: of this event alone. */
+  readonly eventKey?: string | undefined;
+  readonly orderKey?: string;
+  readonly body?: string;
 }
 
 /** A delivery as bindDelivery makes it, without the checks before. */
-export function deliveryOf({ id, sender, identity, intermediates = [] }: DeliveryParts): Delivery {
-  const body = Uint8Array.from(Buffer.from(`{"event":${JSON.stringify(id)}}`));
+export function deliveryOf(parts: DeliveryParts): Delivery {
+  const { id, sender, identity, intermediates = [], orderKey } = parts;
+  const body = Uint8Array.from(Buffer.from(parts.body ?? `{"event":${JSON.stringify(id)}}`));
   return {
     id,
     sender,
@@ -23,7 +28,8 @@ export function deliveryOf({ id, sender, identity, intermediates = [] }: Deliver
     headers: [["content-type", "application/json"]],
     body,
     contentDigest: `sha-256=:${hash("sha256", body, "base64")}:`,
-    eventKey: JSON.stringify([id]),
+    eventKey: "eventKey" in parts ? parts.eventKey : JSON.stringify([id]),
+    orderKey,
     factors: identity === undefined ? ["hmac"] : ["mtls", "basic"],
     reliedOnEdge: identity === undefined ? [] : ["basic"],
     policyDigest: "0".repeat(64),
