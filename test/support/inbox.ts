@@ -76,3 +76,33 @@ export const VERSION_1 = {
   ON CONFLICT (issuer, jti) DO NOTHING
 `,
 };
+
+/** What the second version added to the first. */
+export const VERSION_2 = {
+  schema: `
+  ALTER TABLE event ADD COLUMN event_key TEXT;
+  ALTER TABLE event ADD COLUMN relied_on_edge TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE event ADD COLUMN certificate_id INTEGER;
+  CREATE TABLE certificate (
+    id            INTEGER PRIMARY KEY,
+    sender        TEXT NOT NULL,
+    sha256        TEXT NOT NULL,
+    spki_sha256   TEXT NOT NULL,
+    issuer        TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    not_after     INTEGER NOT NULL,
+    der           TEXT NOT NULL,
+    intermediates TEXT NOT NULL,
+    first_seen    INTEGER NOT NULL,
+    last_seen     INTEGER NOT NULL,
+    UNIQUE (sender, sha256, intermediates)
+  ) STRICT;
+  PRAGMA user_version = 2;
+`,
+  insert: `
+  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
+                     event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (issuer, jti) DO NOTHING
+`,
+};
