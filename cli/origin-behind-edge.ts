@@ -6,18 +6,21 @@ import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
-import { describeInbox, openInbox } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
+import type { Retention } from "../origin/inbox.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { openOriginInbox } from "./origin-inbox.ts";
 import { Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings {
   readonly policy: string;
   readonly inbox: string;
+  readonly retention: Retention;
   readonly crls: string | undefined;
   readonly host: string;
   readonly port: number;
@@ -31,8 +34,8 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   // Before the ready line: whoever reads it may send a signal at once.
   const stopped = untilSignal();
   const loaded = await load(settings);
-  const inbox = await openInbox(settings.inbox);
   const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
+  const inbox = await openOriginInbox(settings.inbox, settings.retention, log);
   const crls = await openCrls(loaded.policy, settings);
   const app = createOriginApp({ ...loaded, accept: inbox.accept, lists: crls.lists, log });
   const server = await serve(app.fetch, { hostname: settings.host, port: settings.port, log });

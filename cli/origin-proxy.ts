@@ -6,7 +6,7 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
-import { describeInbox, openInbox } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
@@ -18,12 +18,13 @@ import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from 
 import { readEnvironment, readJson, readText } from "./files.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { INBOX_OPTIONS, openOriginInbox, parseRetention } from "./origin-inbox.ts";
 import { Problems } from "./problems.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
-  inbox: { type: "string", default: "inbox.sqlite" },
+  ...INBOX_OPTIONS,
   crls: { type: "string" },
   json: { type: "boolean", default: false },
   "behind-proxy": { type: "string" },
@@ -72,9 +73,9 @@ export function isBehindProxy(args: readonly string[]): boolean {
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
-  const { policy, secrets, format, listener } = await load(values);
-  const inbox = await openInbox(values.inbox);
+  const { policy, secrets, format, listener, retention } = await load(values);
   const log = openLog(values.inbox, (line) => console.log(formatLogLine(line)));
+  const inbox = await openOriginInbox(values.inbox, retention, log);
   // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
   const ended = untilSignal();
   const crls = await openCrls(policy, values);
@@ -112,9 +113,10 @@ async function load(values: Values) {
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
+  const retention = await problems.attempt(() => parseRetention(values));
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
-  if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener };
+  if (problems.count > 0 || !isComplete || retention === undefined) throw problems.toError("origin");
+  return { policy, secrets, format, listener, retention };
 }
 
 async function loadSocketListener(

@@ -8,7 +8,8 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
-import { describeInbox, openInbox } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
+import type { Retention } from "../origin/inbox.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
@@ -16,6 +17,7 @@ import { UsageError, untilSignal } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { openOriginInbox } from "./origin-inbox.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
 import { announceReady, runWorkers } from "./workers.ts";
@@ -23,6 +25,7 @@ import { announceReady, runWorkers } from "./workers.ts";
 export interface TlsOriginSettings {
   readonly policy: string;
   readonly inbox: string;
+  readonly retention: Retention;
   readonly crls: string | undefined;
   readonly host: string;
   readonly port: number;
@@ -61,7 +64,7 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
-  const inbox = await openInbox(settings.inbox);
+  const inbox = await openOriginInbox(settings.inbox, settings.retention, log);
   let current: InForce = { ...first, crls: await openCrls(first.policy, settings) };
   const app = createOriginApp({
     get policy() {

@@ -3,12 +3,13 @@
 import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
+import { INBOX_HELP, INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
-  inbox: { type: "string", default: "inbox.sqlite" },
+  ...INBOX_OPTIONS,
   crls: { type: "string" },
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string" },
@@ -30,9 +31,7 @@ countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     be
 countersign origin --tls --certificate FILE --key FILE [options]              on its own
 ${PROXY_USAGE}
 
-  --policy FILE     this origin's copy of the policy (default policy.json)
-  --inbox FILE      what keeps every accepted event: a SQLite file (default inbox.sqlite),
-                    or the postgres:// URL of a database that several origins share${CRLS_HELP}
+  --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON
@@ -56,7 +55,7 @@ Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight a
     if (isBehindProxy(args)) return await runProxyOrigin(args);
     const { values } = parseOptions(args, OPTIONS);
     const { policy, inbox, crls, host, json } = values;
-    const common = { policy, inbox, crls, host, json };
+    const common = { policy, inbox, retention: parseRetention(values), crls, host, json };
     if (!values.tls) {
       refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;

@@ -12,6 +12,7 @@ import { openSqliteReader } from "./sqlite-reader.ts";
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   if (!isPostgresUrl(location)) return openSqliteInbox(location, options);
+  requireWellFormed(location);
   const { openPostgresInbox } = await importPostgres();
   return await openPostgresInbox(location, describeInbox(location), options);
 }
@@ -19,6 +20,7 @@ export async function openInbox(location: string, options: InboxOptions = {}): P
 /** Opens an inbox to read from, while others write to it. @throws Error when it is no inbox of this version */
 export async function openInboxReader(location: string): Promise<InboxReader> {
   if (!isPostgresUrl(location)) return openSqliteReader(location);
+  requireWellFormed(location);
   const { openPostgresReader } = await importPostgres();
   return await openPostgresReader(location, describeInbox(location));
 }
@@ -32,11 +34,24 @@ export function isPostgresUrl(location: string): boolean {
   return /^postgres(ql)?:\/\//i.test(location);
 }
 
+/** Scheme, user and password, host and port, database, options. Nothing after the host may look like a password that was not encoded. */
+const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?.*)?$/i;
+
 /** The location without its password, for people. */
 export function describeInbox(location: string): string {
   if (!isPostgresUrl(location)) return location;
-  const url = URL.parse(location);
-  return url === null ? "postgres" : `${url.protocol}//${url.host}${url.pathname}`;
+  const [, scheme = "postgres://", host = "…", database = ""] = POSTGRES_URL.exec(location) ?? [];
+  return scheme + host + database;
+}
+
+/** @throws Error for a URL of which nobody can tell where its password ends; the message holds nothing of it */
+function requireWellFormed(location: string): void {
+  try {
+    if (POSTGRES_URL.test(location) && decodeURIComponent(new URL(location).password) !== undefined) return;
+  } catch {}
+  throw new Error(
+    "the inbox's URL is not postgres://USER:PASSWORD@HOST:PORT/DATABASE: percent-encode / ? # @ : % in the password",
+  );
 }
 
 /** Where other files of the same origin are kept unless told otherwise: beside the file, or here. */

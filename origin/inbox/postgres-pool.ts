@@ -103,7 +103,7 @@ export function lockNumber(...texts: readonly string[]): string {
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
   const text = message || code || String(error);
-  const password = URL.parse(url)?.password;
-  if (password === undefined || password === "") return text;
-  return text.replaceAll(password, "…").replaceAll(decodeURIComponent(password), "…");
+  const { password = "", searchParams } = URL.parse(url) ?? {};
+  const secrets = [password, decodeURIComponent(password), searchParams?.get("password") ?? ""];
+  return secrets.filter((secret) => secret !== "").reduce((told, secret) => told.replaceAll(secret, "…"), text);
 }

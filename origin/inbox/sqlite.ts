@@ -1,4 +1,5 @@
-// The inbox in one SQLite file. WAL with synchronous FULL: a commit that returned survives power loss.
+// The inbox in one SQLite file. WAL with synchronous FULL: a commit that returned survives power loss. What is erased is
+// overwritten.
 
 import { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";

@@ -93,6 +93,19 @@ test("a full disk refuses new events, keeps the old ones, and takes new ones whe
   expect(await inbox.count()).toBe(2);
 });
 
+test("what is erased is overwritten in the file", async () => {
+  const [inbox, connection] = await openWithConnection();
+  const secret = "a body that nobody shall find ".repeat(400);
+  await accept(inbox, "a", secret);
+  connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  expect(readFileSync(file).includes("nobody shall find")).toBe(true);
+  await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
+  await inbox.prune({ bodySeconds: -1, eventSeconds: 1000 });
+  connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  expect((await inbox.event("a"))?.body).toBeUndefined();
+  expect(readFileSync(file).includes("nobody shall find")).toBe(false);
+});
+
 test("a file that another program holds refuses new events, and takes them when it lets go", async () => {
   const [inbox, connection] = await openWithConnection();
   connection.exec("PRAGMA busy_timeout = 50");
