@@ -19,15 +19,20 @@ export interface LoadedEvent {
   readonly body: Buffer;
 }
 
-const CONNECTIONS = 16;
+export const CONNECTIONS = 16;
 const ACCEPTED = 202;
 
 /** Sends every event once. @throws Error at the first answer that is not 202 */
-export async function sendAll(url: string, events: readonly LoadedEvent[], tls?: TlsClient): Promise<void> {
+export async function sendAll(
+  url: string,
+  events: readonly LoadedEvent[],
+  tls?: TlsClient,
+  connections = CONNECTIONS,
+): Promise<void> {
   const agent =
     tls === undefined
-      ? new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
-      : new TlsAgent({ ...tls, keepAlive: tls.isKeptAlive, maxSockets: CONNECTIONS, maxCachedSessions: 0 });
+      ? new Agent({ keepAlive: true, maxSockets: connections })
+      : new TlsAgent({ ...tls, keepAlive: tls.isKeptAlive, maxSockets: connections, maxCachedSessions: 0 });
   const { hostname, port } = new URL(url);
   let next = 0;
   const sendInTurn = async () => {
@@ -36,7 +41,7 @@ export async function sendAll(url: string, events: readonly LoadedEvent[], tls?:
     }
   };
   try {
-    await Promise.all(Array.from({ length: CONNECTIONS }, sendInTurn));
+    await Promise.all(Array.from({ length: connections }, sendInTurn));
   } finally {
     agent.destroy();
   }

@@ -1,7 +1,8 @@
-// npm run bench -- [edge|origin|listener|trust] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|inbox|listener|trust] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
 import { benchEdge } from "./edge.ts";
+import { benchInbox } from "./inbox.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
@@ -10,6 +11,7 @@ import { benchTrust } from "./trust.ts";
 const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Report[]>>> = {
   edge: benchEdge,
   origin: benchOrigin,
+  inbox: benchInbox,
   listener: benchListener,
   trust: benchTrust,
 };

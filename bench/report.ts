@@ -15,8 +15,13 @@ export interface Sample {
 export interface Target {
   /** The subject that the first subject is held against. */
   readonly against: string;
+  /** At most so many times its CPU per event; of a rate at least so many times its events per second. */
   readonly ratio: number;
+  readonly isRate?: boolean;
 }
+
+/** Without a ratio it is shown and has no verdict. */
+export type Comparison = Omit<Target, "ratio"> & Partial<Target>;
 
 export interface Figures {
   readonly subject: string;
@@ -26,7 +31,7 @@ export interface Figures {
   readonly spread: number;
   /** Wall clock, with the load generator and the origin on the same cores: for information. */
   readonly eventsPerSecond: number;
-  /** CPU per event over that of each subject compared with, the median of the ratios within one round. */
+  /** CPU per event (or events per second) over that of each subject compared with, the median of the ratios within one round. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
@@ -38,26 +43,28 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report; targets are those of the first subject. */
+/** Makes the report; comparisons are those of the first subject. */
 export function summarize(
   bench: string,
   volume: Volume,
   samples: ReadonlyMap<string, readonly Sample[]>,
-  targets: readonly Target[],
+  comparisons: readonly Comparison[],
 ): Report {
   const figures = [...samples].map(([subject, own]) => ({
     subject,
     ...figuresOf(own),
-    ratios: Object.fromEntries(targets.map(({ against }) => [against, medianRatio(own, samples.get(against) ?? [])])),
+    ratios: Object.fromEntries(
+      comparisons.map((one) => [nameOf(one), medianRatio(own, samples.get(one.against) ?? [], one)]),
+    ),
   }));
   const ratios = figures[0]?.ratios ?? {};
   return {
     bench,
     ...volume,
     figures,
-    targets: targets.map((target) => {
-      const measured = ratios[target.against] ?? Number.NaN;
-      return { ...target, measured, met: measured <= target.ratio };
+    targets: comparisons.filter(isTarget).map((target) => {
+      const measured = ratios[nameOf(target)] ?? Number.NaN;
+      return { ...target, measured, met: target.isRate ? measured >= target.ratio : measured <= target.ratio };
     }),
   };
 }
@@ -72,11 +79,18 @@ function figuresOf(samples: readonly Sample[]) {
   };
 }
 
+function isTarget(comparison: Comparison): comparison is Target {
+  return comparison.ratio !== undefined;
+}
+
+function nameOf({ against, isRate = false }: Comparison): string {
+  return isRate ? `rate ÷ ${against}` : `÷ ${against}`;
+}
+
 /** Rounds are compared with their own neighbours, so that a slow minute of the machine falls on both. */
-function medianRatio(own: readonly Sample[], others: readonly Sample[]): number {
-  return median(
-    own.map(({ cpuMicroseconds }, round) => cpuMicroseconds / (others[round]?.cpuMicroseconds ?? Number.NaN)),
-  );
+function medianRatio(own: readonly Sample[], others: readonly Sample[], { isRate = false }: Comparison): number {
+  const measure = isRate ? "eventsPerSecond" : "cpuMicroseconds";
+  return median(own.map((sample, round) => sample[measure] / (others[round]?.[measure] ?? Number.NaN)));
 }
 
 function median(values: readonly number[]): number {
@@ -94,8 +108,8 @@ function quantile(values: readonly number[], share: number): number {
 
 /** The report as a table, with the targets below it. */
 export function formatReport({ bench, rounds, eventsPerRound, figures, targets }: Report): string {
-  const against = targets.map((target) => target.against);
-  const header = ["", "CPU µs/event", "spread", ...against.map((name) => `÷ ${name}`), "events/s"];
+  const against = Object.keys(figures[0]?.ratios ?? {});
+  const header = ["", "CPU µs/event", "spread", ...against, "events/s"];
   const rows = figures.map(({ subject, cpuMicroseconds, spread, ratios, eventsPerSecond }) => [
     subject,
     cpuMicroseconds.toFixed(1),
@@ -104,8 +118,8 @@ export function formatReport({ bench, rounds, eventsPerRound, figures, targets }
     eventsPerSecond.toFixed(0),
   ]);
   const verdicts = targets.map(
-    ({ against, ratio, measured, met }) =>
-      `target: at most ${ratio.toFixed(2)} × ${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
+    ({ against, ratio, isRate = false, measured, met }) =>
+      `target: at ${isRate ? "least" : "most"} ${ratio.toFixed(2)} × ${isRate ? "the events/s of " : ""}${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
   );
   return [
     `${bench}: ${rounds} rounds of ${eventsPerRound} events`,

@@ -13,6 +13,10 @@ export interface Subject {
   readonly url: string;
   /** For an https URL: how to connect. */
   readonly tls?: TlsClient;
+  /** Instead of being sent events: does as many of its own. */
+  readonly run?: (count: number) => void;
+  /** How many it is sent at a time; default as many as every bench. */
+  readonly connections?: number;
   /** The share of a round's events that it gets: less than 1 for a slow one. Default 1. */
   readonly share?: number;
 }
@@ -44,11 +48,15 @@ export async function measureRounds(
   return samples;
 }
 
-async function measure({ pid, helperPid, url, tls }: Subject, events: readonly LoadedEvent[]): Promise<Sample> {
+async function measure(
+  { pid, helperPid, url, tls, connections, run }: Subject,
+  events: readonly LoadedEvent[],
+): Promise<Sample> {
   const pids = helperPid === undefined ? [pid] : [pid, helperPid];
   const cpu = readCpuMicroseconds(pids);
   const start = performance.now();
-  await sendAll(url, events, tls);
+  if (run === undefined) await sendAll(url, events, tls, connections);
+  else run(events.length);
   const seconds = (performance.now() - start) / 1000;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
   return {

@@ -6,13 +6,14 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import type { AcceptDelivery } from "../../origin/authenticate-options.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openInbox } from "../../origin/inbox/open.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { openPlainInbox } from "../plain-inbox.ts";
 import { announce } from "./announce.ts";
 import type { OriginSettings } from "./settings.ts";
 
-const { policy, jwks, issuer, audience, log, inbox } = JSON.parse(process.argv[2] ?? "") as OriginSettings;
+const { policy, jwks, issuer, audience, log, inbox, plainFile } = JSON.parse(process.argv[2] ?? "") as OriginSettings;
 
 const app = new Hono();
 const guard = authenticate({
@@ -20,12 +21,17 @@ const guard = authenticate({
   findKey: await pinnedKeys(jwks),
   issuer,
   audience,
-  accept: inbox === undefined ? acceptInMemory() : openSqliteInbox(inbox).accept,
+  accept: await openAccept(),
   log: log ? (line) => console.log(formatLogLine(line)) : () => {},
 });
 app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
 const { url } = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: () => undefined });
 announce(url);
+
+async function openAccept(): Promise<AcceptDelivery> {
+  if (inbox !== undefined) return (await openInbox(inbox)).accept;
+  return plainFile === undefined ? acceptInMemory() : openPlainInbox(plainFile);
+}
 
 /** The least that a replay check is. */
 function acceptInMemory(): AcceptDelivery {

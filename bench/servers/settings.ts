@@ -8,6 +8,8 @@ export interface OriginSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly log?: boolean;
-  /** The SQLite file. */
+  /** Where events are stored; otherwise ids are remembered. */
   readonly inbox?: string;
+  /** A SQLite file into which each event is inserted and committed for itself, with nothing around it. */
+  readonly plainFile?: string;
 }

@@ -20,6 +20,9 @@ const MAX_BATCH: Limits = { events: 256, bytes: 16 * 1024 * 1024 };
 /** What waits is held in memory: beyond it senders are told to come again. One larger event may always wait alone. */
 const MAX_WAITING: Limits = { events: 4096, bytes: 128 * 1024 * 1024 };
 
+/** Requests that came together are verified one after the other: so many turns bring nearly all of them, and one alone waits for none. */
+const MAX_TURNS = 16;
+
 interface Waiting<Item, Result> {
   readonly item: Item;
   readonly bytes: number;
@@ -65,14 +68,24 @@ export class GroupCommit<Item, Result> {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** At the end of this turn of the event loop, so that whatever else arrives in it comes along. */
+  /** At the end of a turn of the event loop that brought nothing more: until then what arrives comes along. */
   #schedule(): void {
     if (this.#isScheduled || this.#waiting.length === 0 || this.#running >= this.#parallel) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    let known = this.#waiting.length;
+    let turns = 0;
+    const look = () => {
+      turns += 1;
+      const isGrowing = this.#waiting.length > known && this.#waiting.length < MAX_BATCH.events;
+      known = this.#waiting.length;
+      if (isGrowing && turns < MAX_TURNS) {
+        setImmediate(look);
+        return;
+      }
       this.#isScheduled = false;
       void this.#run(this.#takeBatch());
-    });
+    };
+    setImmediate(look);
   }
 
   #takeBatch(): readonly Waiting<Item, Result>[] {

@@ -144,6 +144,14 @@ const STEPS: readonly string[] = [
   `,
 ];
 
+/**
+ * Of each connection that writes. The log is brought into the file every 16 MiB and pages of the indexes are kept in memory:
+ * ids are random, so that of many events each touches other pages, and often the same ones again.
+ */
+const CONNECTION = `
+  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+  PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384`;
+
 export const SCHEMA_VERSION = STEPS.length;
 
 /**
@@ -151,7 +159,7 @@ export const SCHEMA_VERSION = STEPS.length;
  * @throws Error when the file is no inbox, or one of a newer version; it is left as it is
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
+  database.exec(CONNECTION);
   database.exec("BEGIN IMMEDIATE");
   const version = readVersion(database, file);
   for (const step of STEPS.slice(version)) database.exec(step);

@@ -18,6 +18,8 @@ export interface PostgresServer {
   crash(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Of the process that started all others. */
+  pid(): number;
 }
 
 /** The folder of initdb and postgres; undefined where there is none. */
@@ -36,7 +38,7 @@ export async function startPostgres(
   const bin = findPostgres();
   if (bin === undefined) throw new Error(`no PostgreSQL below ${DEBIAN}: apt-get install postgresql`);
   const directory = mkdtempSync(join(tmpdir(), "countersign-postgres-"));
-  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   stack.defer(remove);
   process.once("exit", remove);
   const port = await freePort();
@@ -53,6 +55,7 @@ class Server implements PostgresServer {
   readonly #port: number;
   #stop: (signal: NodeJS.Signals) => Promise<void> = () => Promise.resolve();
   #databases = 0;
+  #pid = 0;
 
   constructor(program: string, directory: string, port: number) {
     this.#program = program;
@@ -63,6 +66,7 @@ class Server implements PostgresServer {
   async start(): Promise<void> {
     const [command, ...args] = asUnprivileged([this.#program, "-D", join(this.#directory, "data")]);
     const child = spawn(command as string, args, { stdio: "ignore" });
+    this.#pid = child.pid ?? 0;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     const kill = () => void child.kill("SIGQUIT");
     process.once("exit", kill);
@@ -75,6 +79,10 @@ class Server implements PostgresServer {
       if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  pid(): number {
+    return this.#pid;
   }
 
   crash(): Promise<void> {

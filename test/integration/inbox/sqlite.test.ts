@@ -1,5 +1,6 @@
 // What only a file can meet: a power cut, a full disk, another writer that holds it, and older versions of itself.
 
+import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -91,6 +92,25 @@ test("a full disk refuses new events, keeps the old ones, and takes new ones whe
   connection.exec("PRAGMA max_page_count = 1000000");
   expect(await accept(inbox, "full 1", big)).toEqual({ outcome: "stored" });
   expect(await inbox.count()).toBe(2);
+});
+
+test("a full file system refuses new events until there is room again", async ({ skip }) => {
+  const disk = temporaryDirectory(stack);
+  // Only root may mount, and not in every container.
+  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
+  if (status !== 0) return skip("a file system of 1 MiB cannot be mounted here");
+  stack.defer(() => void spawnSync("umount", [disk]));
+  const inbox = await openTestInbox(stack, join(disk, "inbox.sqlite"));
+  const outcome = (id: string, body?: string) => accept(inbox, id, body).then(({ outcome }) => outcome, codeOf);
+  const told: string[] = [];
+  for (let n = 0; (await outcome(`e${n}`, "x".repeat(50_000))) === "stored"; n += 1) told.push(`e${n}`);
+  expect(told.length).toBeGreaterThan(1);
+  expect(await Promise.all([1, 2].map((n) => outcome(`full ${n}`, "x".repeat(50_000))))).toEqual(
+    Array(2).fill("store_unavailable"),
+  );
+  expect((await inbox.events({ limit: 99 })).map(({ id }) => id).reverse()).toEqual(told);
+  spawnSync("mount", ["-o", "remount,size=8m", disk]);
+  expect(await outcome("after", "x".repeat(50_000))).toBe("stored");
 });
 
 test("what is erased is overwritten in the file", async () => {

@@ -1,0 +1,94 @@
+// Storing events: our inbox next to the same server without storage, and to one insert and one commit for each event; and
+// acceptance into an inbox that holds a million.
+
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { publicJwk } from "../core/keys.ts";
+import { findPostgres, startPostgres } from "../test/support/postgres.ts";
+import { prepareAssertedEvents } from "./assertions.ts";
+import { AUDIENCE, type Fixture, ISSUER, makeFixture } from "./fixture.ts";
+import { benchFullInbox } from "./inbox-full.ts";
+import { startPlainLoop } from "./inbox-loop.ts";
+import type { LoadedEvent } from "./load.ts";
+import { makeFolder, type RunningProcess, startServer } from "./processes.ts";
+import { type Report, summarize, type Target, type Volume } from "./report.ts";
+import { measureRounds, type Subject } from "./rounds.ts";
+import type { OriginSettings } from "./servers/settings.ts";
+
+/** The sender's own id of an event: as costly to keep as it gets, for no two are near each other in the index. */
+const EVENT_ID_HEADER = "x-example-event";
+const STORED = "SQLite";
+const WITHOUT = "without storage";
+const LOOP = "plain loop";
+const PLAIN = "a commit each";
+/** At 64 connections; beside them the others show where it comes from. */
+const TARGETS: readonly Target[] = [
+  { against: WITHOUT, ratio: 0.5, isRate: true },
+  { against: LOOP, ratio: 5, isRate: true },
+];
+/** A waiting disk is as exact with fewer events. */
+const SHARES = { alone: 0.1, plain: 0.15 };
+
+export async function benchInbox(volume: Volume): Promise<Report[]> {
+  const fixture = await makeFixture();
+  const servers = await startAll(fixture);
+  const prepare = await prepareAssertedEvents(fixture);
+  const makeEvents = async (count: number): Promise<LoadedEvent[]> =>
+    (await prepare(count)).map((event) => ({
+      ...event,
+      headers: { ...event.headers, [EVENT_ID_HEADER]: randomUUID() },
+    }));
+  const reports: Report[] = [];
+  for (const connections of [1, 16, 64]) {
+    const subjects = servers.map(
+      (server): Subject => ({
+        ...server,
+        connections,
+        share: (server.share ?? 1) * (connections === 1 ? SHARES.alone : 1),
+      }),
+    );
+    const samples = await measureRounds(subjects, volume, makeEvents);
+    const shown = connections === 64 ? TARGETS : TARGETS.map(({ ratio: _, ...comparison }) => comparison);
+    reports.push(summarize(`inbox, ${connections} connections`, volume, samples, shown));
+  }
+  return [...reports, ...(await benchFullInbox(volume))];
+}
+
+type Server = RunningProcess & Pick<Subject, "name" | "share" | "helperPid" | "run">;
+
+async function startAll({ policy, signingKey }: Fixture): Promise<Server[]> {
+  const settings: OriginSettings = {
+    policy: withEventKey(policy),
+    jwks: { keys: [publicJwk(signingKey)] },
+    issuer: ISSUER,
+    audience: AUDIENCE,
+  };
+  const folder = makeFolder();
+  const start = async (name: string, extra: Partial<OriginSettings>, share = 1): Promise<Server> => ({
+    name,
+    share,
+    ...(await startServer("countersign", { ...settings, ...extra })),
+  });
+  const servers = [
+    await start(STORED, { inbox: join(folder, "inbox.sqlite") }),
+    await start(WITHOUT, {}),
+    { ...startPlainLoop(join(folder, "loop.sqlite")), name: LOOP, share: SHARES.plain },
+    await start(PLAIN, { plainFile: join(folder, "plain.sqlite") }, SHARES.plain),
+  ];
+  if (findPostgres() === undefined) {
+    process.stderr.write("PostgreSQL is not installed: left out\n");
+    return servers;
+  }
+  const postgres = await startPostgres(new AsyncDisposableStack());
+  const server = await start("PostgreSQL", { inbox: await postgres.createDatabase() });
+  return [...servers, { ...server, helperPid: postgres.pid() }];
+}
+
+function withEventKey(policy: object): object {
+  const { senders } = policy as { senders: Record<string, object> };
+  const eventKey = { header: EVENT_ID_HEADER };
+  return {
+    ...policy,
+    senders: Object.fromEntries(Object.entries(senders).map(([name, sender]) => [name, { ...sender, eventKey }])),
+  };
+}

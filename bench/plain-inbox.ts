@@ -1,0 +1,23 @@
+// The pair of the inbox: one insert, one commit, and no more than a replay check needs.
+
+import { DatabaseSync } from "node:sqlite";
+import { Refusal } from "../core/refusal.ts";
+import type { AcceptDelivery } from "../origin/authenticate-options.ts";
+import { columnsOf } from "../origin/inbox/stored-columns.ts";
+
+/** As durable as ours: WAL with synchronous FULL. */
+export function openPlainInbox(file: string): AcceptDelivery {
+  const database = new DatabaseSync(file);
+  database.exec(`
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    CREATE TABLE event (
+      id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest, event_key,
+      certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key, UNIQUE (issuer, jti)
+    )`);
+  const places = Array(18).fill("?").join(", ");
+  const insert = database.prepare(`INSERT INTO event VALUES (${places}) ON CONFLICT DO NOTHING`);
+  return (delivery, assertion) => {
+    const { changes } = insert.run(...columnsOf(delivery, assertion, Math.floor(Date.now() / 1000), null));
+    if (Number(changes) === 0) throw new Refusal("replayed", { jti: assertion.jti });
+  };
+}
