@@ -1,5 +1,6 @@
 // Origin-only mode next to nginx and Apache in front of the same app: TLS, client certificate, one allowed name, proxy.
 // The proxies do what their guides show: verify to a CA, compare the CN. Ours validates the path itself on each request.
+// All of them agree on the same TLS version, cipher and keys, log nothing, and forward or keep nothing but the event.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import type { LoadedEvent, TlsClient } from "./load.ts";
 import { freePort, makeFolder, startProgram, startServer } from "./processes.ts";
 import { type Report, summarize, type Target, type Volume } from "./report.ts";
 import { measureRounds, type Subject } from "./rounds.ts";
+import type { BareSettings } from "./servers/node-https.ts";
 import type { ListenerSettings } from "./servers/tls-listener.ts";
 
 const NGINX = "/usr/sbin/nginx";
@@ -77,10 +79,11 @@ async function run(
   );
 }
 
-async function startAll({ policy, rootPem }: Fixture, certificate: string, key: string): Promise<Subject[]> {
-  const settings: ListenerSettings = { policy, certificate, key };
-  const own = await startServer("tls-listener", settings);
-  const subjects: Subject[] = [{ name: "countersign", pid: own.pid, url: own.url.replace("127.0.0.1", "localhost") }];
+async function startAll({ policy, rootPem: root }: Fixture, certificate: string, key: string): Promise<Subject[]> {
+  const subjects = [
+    await startOwn("countersign", "tls-listener", { policy, certificate, key } satisfies ListenerSettings),
+    await startOwn("node https, bare", "node-https", { certificate, key, root } satisfies BareSettings),
+  ];
   const folder = makeFolder();
   const files: Files = {
     folder,
@@ -90,7 +93,7 @@ async function startAll({ policy, rootPem }: Fixture, certificate: string, key: 
   };
   writeFileSync(files.certificate, certificate);
   writeFileSync(files.key, key, { mode: 0o600 });
-  writeFileSync(files.root, rootPem);
+  writeFileSync(files.root, root);
   if (existsSync(NGINX))
     subjects.push(
       await startProxy("nginx + hono", NGINX, files, nginxConfiguration, (file) => ["-c", file, "-p", folder]),
@@ -102,6 +105,11 @@ async function startAll({ policy, rootPem }: Fixture, certificate: string, key: 
   for (const missing of [NGINX, APACHE].filter((program) => !existsSync(program)))
     console.error(`${missing} is not installed: left out`);
   return subjects;
+}
+
+async function startOwn(name: string, module: string, settings: object): Promise<Subject> {
+  const { pid, url } = await startServer(module, settings);
+  return { name, pid, url: url.replace("127.0.0.1", "localhost") };
 }
 
 async function startProxy(
@@ -137,7 +145,7 @@ http {
     location / {
       if ($allowed = 0) { return 403; }
       client_max_body_size 1m; client_body_buffer_size 64k;
-      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Client-Cert $ssl_client_escaped_cert;
+      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Client-Cert $ssl_client_s_dn;
       proxy_pass http://app;
     }
   }
