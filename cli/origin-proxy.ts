@@ -1,12 +1,10 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { formatLogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
-import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
@@ -14,10 +12,9 @@ import {
   serveProxy,
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
-import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
+import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
-import { openLog } from "./observations.ts";
-import { openCrls } from "./origin-crls.ts";
+import { serveOrigin } from "./origin-service.ts";
 import { Problems } from "./problems.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
@@ -72,28 +69,21 @@ export function isBehindProxy(args: readonly string[]): boolean {
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
-  const { policy, secrets, format, listener } = await load(values);
-  const inbox = openSqliteInbox(values.inbox);
-  const log = openLog(values.inbox, (line) => console.log(formatLogLine(line)));
-  // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
-  const ended = untilSignal();
-  const crls = await openCrls(policy, values);
-  const readCertificate = readProxiedCertificate(format);
-  const app = createOriginApp({ policy, secrets, accept: inbox.accept, lists: crls.lists, readCertificate, log });
-  try {
-    const server = await serveProxy(app.fetch, { listener, log });
-    console.log(
-      values.json
-        ? JSON.stringify({ origin: server.url })
-        : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
-    );
-    await ended;
-    await server.close();
-  } finally {
-    crls.close();
-    inbox.close();
-  }
-  return 0;
+  const first = await load(values);
+  return await serveOrigin(
+    {
+      settings: values,
+      files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
+      load: () => load(values),
+      async listen({ createApp, log }) {
+        const app = createApp({ readCertificate: readProxiedCertificate(first.format) });
+        const server = await serveProxy(app.fetch, { listener: first.listener, log });
+        return { ...server, apply: ({ listener }) => server.replace(listener) };
+      },
+      greet: (url) => `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
+    },
+    first,
+  );
 }
 
 function parse(args: string[]) {
@@ -150,6 +140,10 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
 
 function checkPair(cert: string, key: string): void {
   try {
+    // Before OpenSSL, which takes an empty key for none.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error("the key is not that of the certificate");
+    }
     createSecureContext({ cert, key });
   } catch (error) {
     throw new UsageError(`--certificate and --key: ${error instanceof Error ? error.message : error}`);

@@ -47,8 +47,8 @@ on its own:
   --client-certificates request|require
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
   --workers N                      processes on the one port (default 1)
-  SIGHUP, or a change of policy, certificate or key file, reloads them; a broken file keeps the old ones.
 ${PROXY_HELP}
+SIGHUP, or a change of a file with the policy, keys, certificates or CAs, reloads them; a broken file keeps the old ones.
 Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight and ends.
 `,
   async run(args) {
