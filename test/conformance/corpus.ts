@@ -1,9 +1,9 @@
 // Certificates with their keys, each with what a sender sends beside it: good ones, and ones with one thing wrong.
 
-import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
-import { edit, FIELD } from "../core/certificate-edit.ts";
+import { edit, FIELD, setExtension } from "../core/certificate-edit.ts";
 import { oid, sequence, TAG, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";
 
@@ -190,6 +190,9 @@ async function makeMalformed(root: Identity): Promise<Corpus> {
     ),
     "with an empty basicConstraints": changed(({ extensions }) => {
       extensions.push(sequence(oid("2.5.29.19"), tlv(TAG.octetString, [])));
+    }),
+    "with key usages of another type": changed((parts) => {
+      setExtension(parts, "2.5.29.37", { ...sequence(oid(CLIENT_AUTH)), tag: 0xa0 });
     }),
     "with a time without seconds": changed(({ tbs }) => {
       tbs[FIELD.validity] = sequence(utc("2601010000Z"), utc("300101000000Z"));
