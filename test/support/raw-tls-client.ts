@@ -15,6 +15,8 @@ export interface RawPresentation {
   /** Sent when the handshake has completed. */
   readonly request: string;
   readonly deadlineMilliseconds?: number;
+  /** Puts the ClientHello into records of this size. */
+  readonly helloFragmentBytes?: number;
 }
 
 export interface RawOutcome {
@@ -115,7 +117,7 @@ class Handshake {
       Buffer.of(1, 0),
       sized(2, Buffer.concat(extensions.flatMap(([type, value]) => [u16(type), sized(2, value)]))),
     ];
-    this.#send(CLIENT_HELLO, Buffer.concat(body));
+    this.#send(CLIENT_HELLO, Buffer.concat(body), this.#presentation.helloFragmentBytes);
   }
 
   read(bytes: Uint8Array): void {
@@ -162,14 +164,14 @@ class Handshake {
     this.#send(FINISHED, prf(master, "client finished", digest, 12));
   }
 
-  #send(type: number, body: Uint8Array): void {
+  #send(type: number, body: Uint8Array, fragmentBytes?: number): void {
     const message = Buffer.concat([Buffer.of(type), sized(3, body)]);
     this.#transcript = Buffer.concat([this.#transcript, message]);
-    this.#write(HANDSHAKE, message);
+    this.#write(HANDSHAKE, message, fragmentBytes);
   }
 
-  #write(type: number, content: Buffer): void {
-    this.#socket.write(this.#records.write(type, content));
+  #write(type: number, content: Buffer, fragmentBytes?: number): void {
+    this.#socket.write(this.#records.write(type, content, fragmentBytes));
   }
 }
 

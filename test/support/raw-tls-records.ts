@@ -59,10 +59,10 @@ export class Records {
     this.#server = { key: block.subarray(16, 32), salt: block.subarray(36, 40), sequence: 0n };
   }
 
-  write(type: number, content: Buffer): Buffer {
+  write(type: number, content: Buffer, fragmentBytes = MAX_FRAGMENT_BYTES): Buffer {
     const records: Buffer[] = [];
-    for (let at = 0; at < content.length; at += MAX_FRAGMENT_BYTES) {
-      const fragment = content.subarray(at, at + MAX_FRAGMENT_BYTES);
+    for (let at = 0; at < content.length; at += fragmentBytes) {
+      const fragment = content.subarray(at, at + fragmentBytes);
       const body = this.#client === undefined ? fragment : seal(this.#client, type, fragment);
       records.push(Buffer.of(type), u16(VERSION), sized(2, body));
     }

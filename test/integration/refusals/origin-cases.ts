@@ -40,7 +40,7 @@ const assertion = (code: RefusalCode): Expected => [code, 401, "assertion-refuse
 const now = () => Math.floor(Date.now() / 1000);
 
 export const ORIGIN_CASES: readonly RefusalCase[] = [
-  forwarded(assertion("assertion_missing"), "a request without an assertion", (event) => {
+  forwarded(assertion("assertion_missing"), "a request without an assertion (Docusign receivers in the wild)", (event) => {
     const request = forwardedRequest(event);
     return { ...request, headers: withHeader(request.headers, "countersign-assertion") };
   }),
