@@ -1,12 +1,12 @@
 // Certificates damaged at random, given to the deployed bundle as the platform would: every one is refused with a code, in
 // time, and never as an error of ours.
 
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { type RefusalCode, REFUSALS } from "../../core/refusal.ts";
-import { damageSigned, damages, damageUnsigned } from "../support/certificate-mutations.ts";
+import { commonNamesOf, damageSigned, damages, damageUnsigned, isMarkedCa } from "../support/certificate-mutations.ts";
 import { listen, type RawAnswer } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
@@ -93,16 +93,15 @@ describe("is refused, whatever is damaged of", () => {
   });
 });
 
-describe("is refused, or is the sender's as OpenSSL reads it too, where an issuer signed the damage to", () => {
+describe("is refused, or still names the sender or a CA, where an issuer signed the damage to", () => {
   test.each(["leaf", "intermediate"] as const)("the %s", async (which) => {
     const [base64, signer] = which === "leaf" ? [leaf.base64, issuing] : [issuing.base64, senders.root];
     await holds(damages, async (damage) => {
       const der = damageSigned(base64, signer, damage);
       const answer = await send(which === "leaf" ? asLeaf(der) : asChain(der));
       if (answer.status !== 202) return void (await codeOf(answer));
-      const read = new X509Certificate(der);
-      if (which === "leaf") expect(read.subject.split("\n")).toContain(`CN=${ACME}`);
-      else expect(read.ca).toBe(true);
+      if (which === "leaf") expect(commonNamesOf(der)).toEqual([ACME]);
+      else expect(isMarkedCa(der)).toBe(true);
     });
   });
 });

@@ -2,8 +2,20 @@
 
 import { sign } from "node:crypto";
 import fc from "fast-check";
-import { readParts } from "../core/certificate-edit.ts";
-import { concat, decode, encode, fromBase64, members, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
+import { FIELD, readParts } from "../core/certificate-edit.ts";
+import {
+  concat,
+  decode,
+  encode,
+  fromBase64,
+  members,
+  oid,
+  sequence,
+  TAG,
+  type Tlv,
+  tlv,
+  toBase64,
+} from "../core/der-edit.ts";
 import { ECDSA_SHA256 } from "../core/fixtures-issue.ts";
 
 /** Octets to other octets; the same for the same input. */
@@ -68,6 +80,30 @@ export function damageSigned(base64: string, signer: { readonly keyPem: string }
 }
 
 export const damageUnsigned = (base64: string, damage: Damage): Uint8Array => damage(fromBase64(base64));
+
+const COMMON_NAME = encode(oid("2.5.4.3"));
+const BASIC_CONSTRAINTS = encode(oid("2.5.29.19"));
+const isEncoded = (node: Tlv | undefined, expected: Uint8Array) =>
+  node !== undefined && Buffer.compare(encode(node), expected) === 0;
+
+/** The texts of every commonName in the subject, read by nothing but these tests: no library loads every damaged certificate. */
+export function commonNamesOf(der: Uint8Array): string[] {
+  const tbs = members(members(decode(der))[0]);
+  const attributes = members(tbs[FIELD.subject]).flatMap(members).map(members);
+  return attributes
+    .filter(([type]) => isEncoded(type, COMMON_NAME))
+    .map(([, value]) => Buffer.from((value as Tlv).content as Uint8Array).toString());
+}
+
+/** Whether its basicConstraints say that it is a CA. */
+export function isMarkedCa(der: Uint8Array): boolean {
+  const extension = readParts(toBase64(der))
+    .extensions.map(members)
+    .find(([type]) => isEncoded(type, BASIC_CONSTRAINTS));
+  const [cA] = members(decode(extension?.at(-1)?.content as Uint8Array));
+  // Of BER's many ways to say TRUE, DER knows one: OpenSSL takes them all, and so do we.
+  return cA?.tag === TAG.boolean && (cA.content as Uint8Array)[0] !== 0;
+}
 
 type Place = readonly [siblings: Tlv[], at: number];
 

@@ -1,13 +1,12 @@
 // Certificates damaged at random, in real handshakes with the program: every one is refused with a code or ends its
 // handshake, in time, and the program goes on. The client writes octets that no TLS library would load.
 
-import { X509Certificate } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { REFUSALS } from "../../core/refusal.ts";
 import { fromBase64 } from "../core/der-edit.ts";
-import { damageSigned, damages, damageUnsigned } from "../support/certificate-mutations.ts";
+import { commonNamesOf, damageSigned, damages, damageUnsigned, isMarkedCa } from "../support/certificate-mutations.ts";
 import { presentRaw, type RawOutcome } from "../support/raw-tls-client.ts";
 import { ACME, MARKER, subjectOf } from "../support/senders.ts";
 import { sendOnce } from "../support/tls-client.ts";
@@ -94,14 +93,14 @@ describe("is refused, whatever is damaged of", () => {
   });
 });
 
-describe("is refused, or is the sender's as OpenSSL reads it too, where an issuer signed the damage to", () => {
+describe("is refused, or still names the sender or a CA, where an issuer signed the damage to", () => {
   test("a leaf", async () => {
     await holds(
       fc.asyncProperty(damages, async (damage) => {
         const damaged = damageSigned(leaf.base64, issuing, damage);
         const outcome = await present(damaged, fromBase64(issuing.base64));
         if (outcome.status !== 202) return await expectRefused(outcome);
-        expect(new X509Certificate(damaged).subject.split("\n")).toContain(`CN=${ACME}`);
+        expect(commonNamesOf(damaged)).toEqual([ACME]);
       }),
     );
   });
@@ -112,7 +111,7 @@ describe("is refused, or is the sender's as OpenSSL reads it too, where an issue
         const damaged = damageSigned(issuing.base64, files.senders.root, damage);
         const outcome = await present(fromBase64(leaf.base64), damaged);
         if (outcome.status !== 202) return await expectRefused(outcome);
-        expect(new X509Certificate(damaged).ca).toBe(true);
+        expect(isMarkedCa(damaged)).toBe(true);
       }),
     );
   });
