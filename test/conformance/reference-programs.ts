@@ -4,8 +4,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { freePort, proxyDirectory, startProgram } from "../proxy/programs.ts";
 import type { TlsHostFiles } from "../../origin/node/tls-hosts.ts";
+import { freePort, proxyDirectory, startProgram } from "../proxy/programs.ts";
 import { CLIENT } from "./corpus.ts";
 
 export type ReferenceProgram = "nginx" | "apache2";

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
-import { type RefusalCode, REFUSALS } from "../../core/refusal.ts";
+import { REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import { commonNamesOf, damageSigned, damages, damageUnsigned, isMarkedCa } from "../support/certificate-mutations.ts";
 import { listen, type RawAnswer } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";

@@ -3,7 +3,7 @@
 
 import { createECDH, createHash, createPrivateKey, type KeyObject, randomBytes, sign } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Records, prf, sized, u16 } from "./raw-tls-records.ts";
+import { ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, prf, Records, sized, u16 } from "./raw-tls-records.ts";
 
 export interface RawPresentation {
   readonly port: number;
