@@ -2,6 +2,7 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
+import { tellExpiring } from "./policy-expiring.ts";
 import { checkPolicy, showPolicy } from "./policy-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
@@ -10,6 +11,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   check: checkPolicy,
   show: showPolicy,
   add: addToPolicy,
+  expiring: tellExpiring,
 };
 
 export const command: Command = {
@@ -23,6 +25,11 @@ countersign policy add   [--policy FILE]   add, all at once or one by one, and k
                               accept this certificate from the sender (made if it is new):
                               by subject and issuer, by key, or this very certificate
     --route PATH              with --sender: the sender may POST there
+countersign policy expiring [--policy FILE]   everything that ends soon, soonest first, and what to do
+    --inbox FILE              what senders present: their certificates, and what the policy will still admit of them
+    --certificate FILE        a certificate of a listener, in PEM; may be repeated
+    --within DAYS             default 90
+    Ends with 0, or with 1 when something in the list refuses events: what something else replaces is harmless.
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,
