@@ -1,23 +1,25 @@
 // countersign origin behind the edge: verifies what the edge forwards.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
+import type { MetricsAddress } from "./metrics.ts";
 import { openCrls } from "./origin-crls.ts";
+import { openWatch } from "./origin-watch.ts";
 import { Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings {
   readonly policy: string;
   readonly inbox: string;
   readonly crls: string | undefined;
+  readonly metrics: MetricsAddress | undefined;
   readonly host: string;
   readonly port: number;
   readonly issuer: string | undefined;
@@ -30,20 +32,21 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   // Before the ready line: whoever reads it may send a signal at once.
   const stopped = untilSignal();
   const loaded = await load(settings);
-  const inbox = openSqliteInbox(settings.inbox);
-  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const watch = await openWatch(settings, () => ({ policy: loaded.policy, certificates: [] }));
+  const { inbox, log } = watch;
   const crls = await openCrls(loaded.policy, settings);
   const app = createOriginApp({ ...loaded, accept: inbox.accept, lists: crls.lists, log });
   const server = await serve(app.fetch, { hostname: settings.host, port: settings.port, log });
   console.log(
     settings.json
-      ? JSON.stringify({ origin: server.url })
+      ? JSON.stringify({ origin: server.url, metrics: watch.url })
       : `origin ready at ${server.url}, events in ${settings.inbox}`,
   );
+  watch.start();
   await stopped;
   await server.close();
   crls.close();
-  inbox.close();
+  watch.close();
   return 0;
 }
 

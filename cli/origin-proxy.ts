@@ -1,12 +1,10 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
 import { createSecureContext } from "node:tls";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
@@ -16,7 +14,9 @@ import {
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
+import { parseMetricsAddress } from "./metrics.ts";
 import { openCrls } from "./origin-crls.ts";
+import { openWatch } from "./origin-watch.ts";
 import { Problems } from "./problems.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
@@ -24,6 +24,7 @@ const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   inbox: { type: "string", default: "inbox.sqlite" },
   crls: { type: "string" },
+  metrics: { type: "string" },
   json: { type: "boolean", default: false },
   "behind-proxy": { type: "string" },
   "certificate-header": { type: "string" },
@@ -71,9 +72,10 @@ export function isBehindProxy(args: readonly string[]): boolean {
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
-  const { policy, secrets, format, listener } = await load(values);
-  const inbox = openSqliteInbox(values.inbox);
-  const log = (line: LogLine) => console.log(formatLogLine(line));
+  const { policy, secrets, format, listener, metrics } = await load(values);
+  const certificates = "certificate" in listener ? [listener.certificate] : [];
+  const watch = await openWatch({ inbox: values.inbox, metrics }, () => ({ policy, certificates }));
+  const { inbox, log } = watch;
   // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
   const ended = untilSignal();
   const crls = await openCrls(policy, values);
@@ -83,14 +85,15 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
     const server = await serveProxy(app.fetch, { listener, log });
     console.log(
       values.json
-        ? JSON.stringify({ origin: server.url })
+        ? JSON.stringify({ origin: server.url, metrics: watch.url })
         : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
     );
+    watch.start();
     await ended;
     await server.close();
   } finally {
     crls.close();
-    inbox.close();
+    watch.close();
   }
   return 0;
 }
@@ -107,13 +110,14 @@ async function load(values: Values) {
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
+  const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener };
+  return { policy, secrets, format, listener, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(

@@ -2,27 +2,30 @@
 // run as several processes on one port.
 
 import type { Secrets } from "../core/candidate.ts";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError, untilSignal } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
+import type { MetricsAddress } from "./metrics.ts";
 import { openCrls } from "./origin-crls.ts";
+import { openWatch } from "./origin-watch.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
-import { announceReady, runWorkers } from "./workers.ts";
+import { openOutlet, openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
+import { announceReady } from "./workers.ts";
 
 export interface TlsOriginSettings {
   readonly policy: string;
   readonly inbox: string;
   readonly crls: string | undefined;
+  readonly metrics: MetricsAddress | undefined;
   readonly host: string;
   readonly port: number;
   /** PEM files in pairs: the first certificate goes with the first key. */
@@ -47,20 +50,18 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
   if (settings.certificates.length !== settings.keys.length)
     throw new UsageError("each --certificate needs its --key, in the same order");
   const loaded = await load(settings);
-  if (settings.workers > 1)
-    return runWorkers(
-      settings.workers,
-      (url) => ready(settings, url),
-      () => serveTls(settings, loaded),
-    );
-  return serveTls(settings, loaded);
+  const { workers, metrics } = settings;
+  if (workers === 1) return serveTls(settings, loaded, await openOutlet(metrics));
+  const onReady = (url: string, metricsUrl: string | undefined) => ready(settings, url, metricsUrl);
+  return runWatchedWorkers(workers, metrics, onReady, () => serveTls(settings, loaded, openWorkerOutlet()));
 }
 
-async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<number> {
+async function serveTls(settings: TlsOriginSettings, first: Loaded, outlet: WatchOutlet): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
-  const log = (line: LogLine) => console.log(formatLogLine(line));
-  const inbox = openSqliteInbox(settings.inbox);
+  const watched = () => ({ policy: current.policy, certificates: current.tls.certificates });
+  const watch = await openWatch(settings, watched, outlet);
+  const { inbox, log } = watch;
   let current: InForce = { ...first, crls: await openCrls(first.policy, settings) };
   const app = createOriginApp({
     get policy() {
@@ -80,13 +81,14 @@ async function serveTls(settings: TlsOriginSettings, first: Loaded): Promise<num
   const stopWatching = watchFiles([settings.policy, ...settings.certificates, ...settings.keys], async () => {
     current = await reload(settings, current, log);
   });
-  announceReady(server.url, (url) => ready(settings, url));
+  announceReady(server.url, (url) => ready(settings, url, watch.url));
+  watch.start();
   await stopped;
   await server.close();
   // Last: without it a SIGHUP during the stop would end the process before its answers.
   stopWatching();
   current.crls.close();
-  inbox.close();
+  watch.close();
   return 0;
 }
 
@@ -142,6 +144,6 @@ async function readHosts(
   return hosts.length === certificates.length ? hosts : undefined;
 }
 
-function ready({ json, inbox }: TlsOriginSettings, url: string): void {
-  console.log(json ? JSON.stringify({ origin: url }) : `origin ready at ${url}, events in ${inbox}`);
+function ready({ json, inbox }: TlsOriginSettings, url: string, metrics: string | undefined): void {
+  console.log(json ? JSON.stringify({ origin: url, metrics }) : `origin ready at ${url}, events in ${inbox}`);
 }
