@@ -85,6 +85,7 @@ function anchorsOf({ certificate }: Sender): readonly Anchor[] {
 function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
   const { matchers } = (sender.certificate as CertificateRule).allowlist;
   const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
+  const begins = matchers.flatMap(({ from }) => (from > now ? from : [])).sort((a, b) => a - b);
   const windows = [...matchers.entries()]
     .filter(([, { until }]) => until !== Number.POSITIVE_INFINITY)
     .sort(([, a], [, b]) => a.until - b.until);
@@ -94,13 +95,7 @@ function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
     const after = Math.max(until, now);
     const isCovered = (at: number) => (until > now ? outlook(sender, until - 1, at) : undefined) ?? isAnyOpen(at);
     const refuses = !isCovered(after);
-    const findNext = () =>
-      matchers
-        .map((other) => other.from)
-        .filter((begin) => begin > after)
-        .sort((a, b) => a - b)
-        .slice(0, MAX_WATCHED_WINDOWS)
-        .find(isCovered);
+    const next = refuses ? begins.filter((begin) => begin > after).slice(0, MAX_WATCHED_WINDOWS) : [];
     return {
       kind: "policy-window",
       name: sender.name,
@@ -109,7 +104,9 @@ function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
       lifetimeSeconds: undefined,
       notAfter: until,
       refuses,
-      remedy: refuses ? closeGap(after, findNext()) : "another entry goes on: remove this one when it has ended",
+      remedy: refuses
+        ? closeGap(after, next.find(isCovered))
+        : "another entry goes on: remove this one when it has ended",
     };
   });
 }
