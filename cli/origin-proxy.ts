@@ -14,6 +14,7 @@ import {
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
+import { parseMetricsAddress } from "./metrics.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { Problems } from "./problems.ts";
 
@@ -22,6 +23,7 @@ const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   inbox: { type: "string", default: "inbox.sqlite" },
   crls: { type: "string" },
+  metrics: { type: "string" },
   json: { type: "boolean", default: false },
   "behind-proxy": { type: "string" },
   "certificate-header": { type: "string" },
@@ -72,7 +74,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   const first = await load(values);
   return await serveOrigin(
     {
-      settings: values,
+      settings: { ...values, metrics: first.metrics },
       files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
       load: () => load(values),
       async listen({ createApp, log }) {
@@ -80,6 +82,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
         const server = await serveProxy(app.fetch, { listener: first.listener, log });
         return { ...server, apply: ({ listener }) => server.replace(listener) };
       },
+      certificates: ({ listener }) => ("certificate" in listener ? [listener.certificate] : []),
       greet: (url) => `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
     },
     first,
@@ -98,13 +101,14 @@ async function load(values: Values) {
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
+  const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener };
+  return { policy, secrets, format, listener, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(

@@ -2,18 +2,20 @@
 // files that are loaded before the start and again when they change. They are replaced as a whole, or not at all.
 
 import type { Secrets } from "../core/candidate.ts";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { AssertionOptions, CertificateOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import type { RunningServer } from "../origin/node/server.ts";
 import { untilSignal } from "./command.ts";
+import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { openWatch } from "./origin-watch.ts";
 import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
+import type { WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
 
 export interface OriginSettings {
@@ -21,6 +23,7 @@ export interface OriginSettings {
   readonly policy: string;
   readonly inbox: string;
   readonly crls?: string | undefined;
+  readonly metrics: MetricsAddress | undefined;
   readonly json: boolean;
 }
 
@@ -60,21 +63,29 @@ export interface WayIn<T extends Loaded> {
   readonly listen: (runtime: Runtime<T>) => Promise<Listening<T>>;
   /** Facts of the line that tells of a reload. */
   readonly describe?: (loaded: T) => Readonly<Record<string, unknown>>;
+  /** The certificates of its listener, in PEM, whose end is watched. */
+  readonly certificates?: (loaded: T) => readonly string[];
   /** The ready line for people. */
   readonly greet: (url: string) => string;
 }
 
-/** Runs until a signal, beginning with what has been loaded: a fault in it has stopped the start before. */
-export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T): Promise<number> {
+/**
+ * Runs until a signal, beginning with what has been loaded: a fault in it has stopped the start before. `outlet` is given to
+ * one of several workers, which share one.
+ */
+export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const { settings } = way;
-  const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
-  const inbox = openSqliteInbox(settings.inbox);
+  let inForce = () => first;
+  const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
+  const watch = await openWatch(settings, watched, outlet);
+  const log = openLog(settings.inbox, watch.log);
   const files = await InForce.open(way, first, log);
   try {
     const { loaded, lists } = files;
-    const { accept } = inbox;
+    inForce = loaded;
+    const { accept } = watch.inbox;
     const createApp: Runtime<T>["createApp"] = (proof) =>
       createOriginApp({
         get policy() {
@@ -90,20 +101,21 @@ export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T): Pr
       });
     const server = await way.listen({ createApp, loaded, log });
     files.watch(server.apply);
-    announceReady(server.url, (url) => sayReady(way, url));
+    announceReady(server.url, (url) => sayReady(way, url, watch.url));
+    watch.start();
     await stopped;
     await server.close();
   } finally {
     // Last: without it a SIGHUP during the stop would end the process before its answers.
     await files.close();
-    inbox.close();
+    watch.close();
   }
   return 0;
 }
 
 /** Prints the line that tells that, and where, it listens. */
-export function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string): void {
-  console.log(settings.json ? JSON.stringify({ origin: url }) : greet(url));
+export function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics?: string): void {
+  console.log(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
 }
 
 /** What requests are judged by, replaced as a whole. */

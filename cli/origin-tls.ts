@@ -10,7 +10,7 @@ import { UsageError } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
 import { type Loaded, type OriginSettings, sayReady, serveOrigin, type WayIn } from "./origin-service.ts";
 import { Problems } from "./problems.ts";
-import { runWorkers } from "./workers.ts";
+import { openWorkerOutlet, runWatchedWorkers } from "./watch-outlet.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
@@ -30,8 +30,10 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
     throw new UsageError("each --certificate needs its --key, in the same order");
   const way = throughTls(settings);
   const loaded = await way.load();
-  const serve = () => serveOrigin(way, loaded);
-  return settings.workers > 1 ? runWorkers(settings.workers, (url) => sayReady(way, url), serve) : serve();
+  const { workers, metrics } = settings;
+  if (workers === 1) return await serveOrigin(way, loaded);
+  const onReady = (url: string, metricsUrl: string | undefined) => sayReady(way, url, metricsUrl);
+  return await runWatchedWorkers(workers, metrics, onReady, () => serveOrigin(way, loaded, openWorkerOutlet()));
 }
 
 function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
@@ -47,6 +49,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
       });
       return listenTls(app.fetch, { hostname, port, clientCertificates, state: () => loaded().tls, log });
     },
+    certificates: ({ tls }) => tls.certificates,
     describe: ({ tls }) => ({ hosts: [...tls.hosts.keys()], anchors: tls.anchors }),
     greet: (url) => `origin ready at ${url}, events in ${inbox}`,
   };

@@ -2,6 +2,7 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
+import { tellExpiring } from "./policy-expiring.ts";
 import { showObserved } from "./policy-observed.ts";
 import { checkPolicy, showPolicy } from "./policy-show.ts";
 import { showPresets } from "./preset-show.ts";
@@ -14,6 +15,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   add: addToPolicy,
   presets: showPresets,
   observed: showObserved,
+  expiring: tellExpiring,
 };
 
 export const command: Command = {
@@ -36,6 +38,11 @@ countersign policy observed [FILE|- ...]   the certificates that observed routes
     --pem SHA256              print the certificate that begins so, in PEM, with its intermediates
                               FILE: observed.jsonl beside the inbox (default), or any log of ours, also that of
                               npx wrangler tail --format json
+countersign policy expiring [--policy FILE]   everything that ends soon, soonest first, and what to do
+    --inbox FILE              what senders present: their certificates, and what the policy will still admit of them
+    --certificate FILE        a certificate of a listener, in PEM; may be repeated
+    --within DAYS             default 90
+    Ends with 0, or with 1 when something in the list refuses events: what something else replaces is harmless.
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,

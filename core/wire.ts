@@ -101,5 +101,9 @@ export const DIAGNOSED_ENTRIES = 100;
 export const MAX_OBSERVED_PROVEN = 100;
 /** The same for certificates that no anchor proves. */
 export const MAX_OBSERVED_UNPROVEN = 20;
+/** Certificates of one sender, the last presented, whose end is looked at: a sender has a handful, one a host at the most. */
+export const MAX_WATCHED_CERTIFICATES = 100;
+/** Windows of one sender, the next to end, that are looked at: each is compared with all entries. */
+export const MAX_WATCHED_WINDOWS = 100;
 /** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;
