@@ -43,6 +43,8 @@ export function noteAdmitted(trace: Trace, admitted: AdmittedSender): AdmittedSe
   trace.context["sender"] = sender.name;
   trace.context["factors"] = factors;
   if (reliedOnEdge.length > 0) trace.context["reliedOnEdge"] = reliedOnEdge;
+  // One that came along without being asked for proves nothing, and must not look as if it did.
+  if (certified === undefined) delete trace.context.certificate;
   if (certified?.proof.revocation !== undefined) trace.context["revocation"] = certified.proof.revocation;
   return admitted;
 }
