@@ -3,7 +3,6 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
@@ -12,6 +11,7 @@ import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, untilSignal } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
 import { openCrls } from "./origin-crls.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings {
@@ -52,7 +52,7 @@ async function load(settings: EdgeOriginSettings) {
   const problems = new Problems();
   const issuer = await problems.attempt(() => requireOption(settings.issuer, "issuer", "the edge's ISSUER"));
   const audience = await problems.attempt(() => requireOption(settings.audience, "audience", "the edge's AUDIENCE"));
-  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const findKey = await problems.attempt(() =>
     loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),
   );

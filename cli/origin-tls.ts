@@ -4,7 +4,6 @@
 import type { Secrets } from "../core/candidate.ts";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
@@ -13,8 +12,9 @@ import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError, untilSignal } from "./command.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { openCrls } from "./origin-crls.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
 import { announceReady, runWorkers } from "./workers.ts";
@@ -118,7 +118,7 @@ async function reload(settings: TlsOriginSettings, current: InForce, log: (line:
 /** @throws ConfigurationError that lists every problem of policy, certificates and keys */
 async function load(settings: TlsOriginSettings): Promise<Loaded> {
   const problems = new Problems();
-  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);

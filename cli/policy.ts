@@ -2,7 +2,8 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
-import { checkPolicy, showPolicy } from "./policy-show.ts";
+import { checkPolicy } from "./policy-check.ts";
+import { showPolicy } from "./policy-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
@@ -15,7 +16,9 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 export const command: Command = {
   summary: "check, show and extend the policy file",
   help: `
-countersign policy check [--policy FILE]   name every problem, or say that there is none
+countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none
+    --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
+    --strict                  warnings fail as well
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
