@@ -2,9 +2,11 @@
 
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
 import { formatPointer } from "./configuration-error.ts";
+import { formatTime } from "./crl.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
+import { isInDate } from "./path-checks.ts";
 import type { Anchor, Policy } from "./policy.ts";
-import { errorAt, type Finding, formatInstant, overdueAt, warningAt } from "./policy-finding.ts";
+import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
 
 const place = ({ name }: Anchor) => ["anchors", name];
 
@@ -43,24 +45,25 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
 }
 
 /**
- * An expired anchor that a sender names is an error, also beside others: certificates below it are refused now. One that
- * is not valid yet is put there ahead of its time, and wrong only where nothing else proves the sender.
+ * An anchor out of its dates is an error where it leaves a sender without any. Beside one that is in date it is what is left
+ * of the CA's last certificate, or put there ahead of its next: a build must not fail for either.
  */
 function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
-  const { notBefore, notAfter } = anchor.certificate;
-  const users = policy.senders.filter(({ certificate }) => certificate?.trust.anchors.includes(anchor));
-  if (now > notAfter) {
-    const problem = `expired on ${formatInstant(notAfter)}: it proves nothing any more`;
-    const remedy = "put the certificate that the CA uses now in its place, or remove it";
-    return [overdueAt(place(anchor), problem, remedy, users.length > 0 ? "error" : "warning")];
+  const { certificate } = anchor;
+  if (isInDate(certificate, now)) return [];
+  const isMissed = policy.senders
+    .flatMap((sender) => sender.certificate ?? [])
+    .some(
+      ({ trust: { anchors } }) => anchors.includes(anchor) && !anchors.some((one) => isInDate(one.certificate, now)),
+    );
+  const severity = isMissed ? "error" : "warning";
+  if (now > certificate.notAfter) {
+    const problem = `expired on ${formatTime(certificate.notAfter)}: it proves nothing any more`;
+    const remedy = isMissed ? "put the certificate that the CA uses now in its place" : "remove it";
+    return [overdueAt(place(anchor), problem, remedy, severity)];
   }
-  if (now >= notBefore) return [];
-  const isAlone = users.some(({ certificate }) =>
-    certificate?.trust.anchors.every((other) => now < other.certificate.notBefore || now > other.certificate.notAfter),
-  );
-  const problem = `is not valid before ${formatInstant(notBefore)}`;
-  const remedy = isAlone ? "add the CA certificate that is valid now beside it" : "nothing has to be done until then";
-  return [overdueAt(place(anchor), problem, remedy, isAlone ? "error" : "warning")];
+  const remedy = isMissed ? "add the certificate that the CA uses now beside it" : "leave it until then";
+  return [overdueAt(place(anchor), `is not valid before ${formatTime(certificate.notBefore)}`, remedy, severity)];
 }
 
 /** No error: a certificate that no sender names may be there for its revocation lists. */

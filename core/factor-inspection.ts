@@ -21,7 +21,7 @@ export function inspectNeighbours(routes: readonly Route[], senders: readonly In
   const byName = new Map(senders.map((sender) => [sender.name, sender]));
   const judged = new Set<string>();
   return routes.flatMap(({ path, senders: listed }) => {
-    const here = listed.flatMap(({ name }) => byName.get(name) ?? []);
+    const here = [...new Set(listed)].flatMap(({ name }) => byName.get(name) ?? []);
     return here.flatMap((one, index) =>
       here.slice(index + 1).flatMap((other) => {
         const names = JSON.stringify([one.name, other.name]);

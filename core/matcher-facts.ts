@@ -20,18 +20,18 @@ export interface MatcherFacts {
   readonly until: number;
 }
 
-/** The facts of an entry; undefined for one that does not compile. */
-export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): MatcherFacts | undefined {
+export function compiles(entry: CertificateMatcherDocument): boolean {
   try {
     compileCertificateMatcher(entry);
-    return readFacts(entry, at);
+    return true;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return false;
     throw error;
   }
 }
 
-function readFacts(entry: CertificateMatcherDocument, at: Place): MatcherFacts {
+/** The facts of an entry that compiles. */
+export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): MatcherFacts {
   const subject = readName("subject", entry.subject);
   const issuer = readName("issuer", entry.issuer);
   const conditions = [...subject.conditions, ...issuer.conditions, ...sanConditions(entry.san ?? {})];
@@ -47,6 +47,11 @@ function readFacts(entry: CertificateMatcherDocument, at: Place): MatcherFacts {
     from: instantOf(entry.from) ?? Number.NEGATIVE_INFINITY,
     until: instantOf(entry.until) ?? Number.POSITIVE_INFINITY,
   };
+}
+
+/** The same for entries that say the same, whatever their spelling. */
+export function keyOf({ conditions, from, until }: MatcherFacts): string {
+  return JSON.stringify([conditions.toSorted(), String(from), String(until)]);
 }
 
 export function isSameWindow(a: MatcherFacts, b: MatcherFacts): boolean {

@@ -6,12 +6,12 @@ import { formatPointer } from "./configuration-error.ts";
 import { parseDistinguishedName } from "./distinguished-name.ts";
 import { canonicalIpAddress } from "./general-name.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
-import { isSameWindow, isWindowWithin, type MatcherFacts, MatcherIndex } from "./matcher-facts.ts";
+import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./matcher-facts.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
 
-export function inspectMatchers({ facts }: InspectedSender): Finding[] {
-  return [...facts.flatMap(({ entry, at }) => inspectValues(entry, at)), ...inspectRepetitions(facts)];
+export function inspectMatchers(sender: InspectedSender): Finding[] {
+  return [...sender.facts.flatMap(({ entry, at }) => inspectValues(entry, at)), ...inspectRepetitions(sender)];
 }
 
 function inspectValues({ subject, issuer, san = {} }: CertificateMatcherDocument, at: Place): Finding[] {
@@ -121,25 +121,21 @@ const misspelling: Readonly<Record<SanKind, (value: string) => string | undefine
 };
 
 /** Entries that say what another one says: in the same words, or as a special case of it. */
-function inspectRepetitions(facts: readonly MatcherFacts[]): Finding[] {
-  const findings: Finding[] = [];
-  const distinct = new Map<string, MatcherFacts>();
-  for (const entry of facts) {
-    const key = JSON.stringify([entry.conditions.toSorted(), String(entry.from), String(entry.until)]);
-    const original = distinct.get(key);
-    if (original === undefined) distinct.set(key, entry);
-    else findings.push(errorAt(entry.at, `repeats ${formatPointer(original.at)}`, "remove one of them"));
-  }
-  const index = new MatcherIndex([...distinct.values()]);
-  for (const entry of distinct.values()) {
+function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
+  const known = new Map<string, MatcherFacts>();
+  return facts.flatMap((entry) => {
+    const key = keyOf(entry);
+    const original = known.get(key);
+    if (original !== undefined)
+      return [errorAt(entry.at, `repeats ${formatPointer(original.at)}`, "remove one of them")];
+    known.set(key, entry);
     const wider = index
       .impliedBy(entry)
       .find((other) => other !== entry && isWindowWithin(entry, other) && !isToldThere(entry, other));
-    if (wider === undefined) continue;
+    if (wider === undefined) return [];
     const problem = `accepts nothing that ${formatPointer(wider.at)} does not accept`;
-    findings.push(warningAt(entry.at, problem, "remove it, or the other one if that accepts too much"));
-  }
-  return findings;
+    return [warningAt(entry.at, problem, "remove it, or the other one if that accepts too much")];
+  });
 }
 
 /** Two that imply one another are told once, at the later one. */

@@ -37,8 +37,3 @@ export function isFatal({ severity, cause }: Finding): boolean {
 export function formatFinding({ pointer, problem, remedy }: Finding): string {
   return `${pointer}: ${problem} → ${remedy}`;
 }
-
-/** Unix seconds as an operator writes an instant into the policy. */
-export function formatInstant(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-}

@@ -2,13 +2,14 @@
 
 import { parseAttributeType } from "./attribute-types.ts";
 import { normalizeHex } from "./certificate-matcher.ts";
+import { formatTime } from "./crl.ts";
 import { type DistinguishedName, nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import type { GeneralName } from "./general-name.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import type { MatcherFacts } from "./matcher-facts.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { Anchor, Policy, Trust } from "./policy.ts";
-import { errorAt, type Finding, formatInstant, warningAt } from "./policy-finding.ts";
+import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
 
 export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, { anchors }: Policy): Finding[] {
@@ -63,7 +64,7 @@ function inspectValidity({ from, until, at }: MatcherFacts, { anchors }: Trust):
   if (anchors.some(({ certificate: { notBefore, notAfter } }) => from <= notAfter && notBefore < until)) return [];
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
   const first = Math.min(...anchors.map(({ certificate }) => certificate.notBefore));
-  const problem = `its window lies outside the validity of every anchor (${formatInstant(first)} to ${formatInstant(last)})`;
+  const problem = `its window lies outside the validity of every anchor (${formatTime(first)} to ${formatTime(last)})`;
   return [errorAt(at, problem, "correct from and until, or add the anchor that is valid then")];
 }
 

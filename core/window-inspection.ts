@@ -1,9 +1,10 @@
 // What dates do to senders: windows that ended, and times at which nobody would be accepted.
 
 import { formatPointer } from "./configuration-error.ts";
+import { formatTime } from "./crl.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import type { MatcherFacts } from "./matcher-facts.ts";
-import { type Finding, formatInstant, overdueAt } from "./policy-finding.ts";
+import { type Finding, overdueAt } from "./policy-finding.ts";
 
 interface Gap {
   /** The entry that ends, and the one with which it goes on. */
@@ -17,7 +18,7 @@ export function inspectWindows({ at, facts }: InspectedSender, now: number): Fin
   const last = Math.max(...facts.map(({ until }) => until));
   if (last <= now) {
     const remedy = "add an entry for the certificate that the sender uses now, or remove the sender";
-    const problem = `every window has ended, the last on ${formatInstant(last)}: nobody is accepted`;
+    const problem = `every window has ended, the last on ${formatTime(last)}: nobody is accepted`;
     return [overdueAt([...at, "certificates"], problem, remedy, "error")];
   }
   const whole = gapsOf(facts, now);
@@ -58,7 +59,7 @@ function groupByName(facts: readonly MatcherFacts[]): MatcherFacts[][] {
 function describeEnded({ at, until }: MatcherFacts): Finding {
   return overdueAt(
     [...at, "until"],
-    `ended on ${formatInstant(until)}: the entry matches nothing any more`,
+    `ended on ${formatTime(until)}: the entry matches nothing any more`,
     "remove the entry",
     "warning",
   );
@@ -67,12 +68,12 @@ function describeEnded({ at, until }: MatcherFacts): Finding {
 function describeStart(facts: readonly MatcherFacts[], now: number): Finding[] {
   const [first] = facts.toSorted((a, b) => a.from - b.from);
   if (first === undefined || first.from <= now) return [];
-  const problem = `nobody is accepted from this sender before ${formatInstant(first.from)}`;
+  const problem = `nobody is accepted from this sender before ${formatTime(first.from)}`;
   return [overdueAt([...first.at, "from"], problem, "let it begin earlier if the sender calls already", "warning")];
 }
 
 function describeGap({ before, after }: Gap, what: string, severity: Finding["severity"]): Finding {
-  const [end, begin] = [formatInstant(before.until), formatInstant(after.from)];
+  const [end, begin] = [formatTime(before.until), formatTime(after.from)];
   return overdueAt(
     [...after.at, "from"],
     `${what} from ${end} (the end of ${formatPointer(before.at)}) until ${begin}`,
