@@ -59,13 +59,12 @@ function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcher
   });
 }
 
-function inspectValidity({ from, until, at }: MatcherFacts, { anchors }: Trust): Finding[] {
-  if (anchors.length === 0) return [];
-  if (anchors.some(({ certificate: { notBefore, notAfter } }) => from <= notAfter && notBefore < until)) return [];
+/** No error: there is time to renew the anchors until then. */
+function inspectValidity({ from, at }: MatcherFacts, { anchors }: Trust): Finding[] {
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
-  const first = Math.min(...anchors.map(({ certificate }) => certificate.notBefore));
-  const problem = `its window lies outside the validity of every anchor (${formatTime(first)} to ${formatTime(last)})`;
-  return [errorAt(at, problem, "correct from and until, or add the anchor that is valid then")];
+  if (anchors.length === 0 || from <= last) return [];
+  const problem = `begins when every anchor of the sender has expired, the last on ${formatTime(last)}`;
+  return [warningAt([...at, "from"], problem, "add the CA certificate that is valid then, or let it begin earlier")];
 }
 
 /** Only names that the entry gives whole are held against the anchors' constraints. */

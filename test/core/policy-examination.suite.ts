@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import { parseProblem } from "../../core/policy-remedies.ts";
-import { anchorOf, type Change, ENTRY, findingsOf, ONE, placesIn, ROUTE, spoiled } from "./inspection-scene.ts";
+import { anchorOf, type Change, ENTRY, findingsOf, ONE, placesIn, ROUTE, spoiled, TWO } from "./inspection-scene.ts";
 import { type Cases, pemOf, problemsOf } from "./scene.ts";
 
 const DIGEST = "0".repeat(64);
@@ -134,6 +134,13 @@ export const cases: Cases = {
         [...ROUTE, "methods"],
         ["POST", "POST"],
       ],
+      [
+        [...TWO, "certificates"],
+        [
+          { subject: { CN: "b" }, until: "2027-07-01" },
+          { subject: { CN: "b" }, from: "2027-08-01" },
+        ],
+      ],
       [["extra"], 1],
     ];
     const later = Date.parse("2027-06-15") / 1000;
@@ -149,7 +156,8 @@ export const cases: Cases = {
         "error /senders/one/certificates/0",
         "error /senders/one/certificates/2",
         "error /senders/one/certificates/3/san/dns/0",
-        "error /senders/one/certificates/4",
+        "warning /senders/one/certificates/4/from",
+        "warning /senders/two/certificates/1/from (time)",
         "error /senders/one/trust/ancors",
       ].sort(),
     );
