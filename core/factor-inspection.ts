@@ -34,31 +34,22 @@ export function inspectNeighbours(routes: readonly Route[], senders: readonly In
 }
 
 function inspectPair({ one, other, path }: Pair): Finding[] {
-  const downgrades = [
-    ...inspectDowngrade({ strong: one, weak: other, path }),
-    ...inspectDowngrade({ strong: other, weak: one, path }),
-  ];
+  const downgrades = [...inspectDowngrade(one, other, path), ...inspectDowngrade(other, one, path)];
   return downgrades.length > 0 ? downgrades : inspectNeverChosen({ one, other, path });
 }
 
 /**
  * In either order: what fails the factor that `weak` lacks is admitted as `weak`. An error where that is so for all that an
  * entry of `strong` accepts. Where `weak` names some certificates out of those, somebody meant an exception: a warning.
+ * Entries that speak of different members may meet in one certificate too; that cannot be told from the policy.
  */
-function inspectDowngrade({
-  strong,
-  weak,
-  path,
-}: {
-  readonly strong: InspectedSender;
-  readonly weak: InspectedSender;
-  readonly path: string;
-}): Finding[] {
-  const void_ = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
-  if (void_.length === 0 || !weak.hasWholeTrust || !canPassBoth(weak, strong)) return [];
+function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
+  const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
+  const isKnown = weak.hasWholeTrust && strong.hasWholeTrust;
+  if (lacking.length === 0 || !isKnown || !canPassBoth(weak, strong)) return [];
   const remedy = `require it of ${weak.name} as well, let the two accept different certificates, or take one of them off ${path}`;
   const tell = (severityAt: typeof errorAt, what: string) =>
-    void_.map((factor) => severityAt([...strong.at, factor], `on ${path} ${weak.name} accepts ${what}`, remedy));
+    lacking.map((factor) => severityAt([...strong.at, factor], `on ${path} ${weak.name} accepts ${what}`, remedy));
   if (weak.sender.certificate === undefined) return tell(errorAt, "the same requests without it");
   const covered = firstImplied(strong, weak, haveCommonTime);
   if (covered !== undefined) {

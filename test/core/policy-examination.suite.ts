@@ -6,8 +6,10 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import { parseProblem } from "../../core/policy-remedies.ts";
 import { anchorOf, type Change, ENTRY, findingsOf, ONE, placesIn, ROUTE, spoiled, TWO } from "./inspection-scene.ts";
+import type { Json } from "./policy-scene.ts";
 import { type Cases, pemOf, problemsOf } from "./scene.ts";
 
+const TRUST = [...ONE, "trust"];
 const DIGEST = "0".repeat(64);
 
 /** One of each problem of form, and of each that the compiler finds. */
@@ -161,6 +163,21 @@ export const cases: Cases = {
         "error /senders/one/trust/ancors",
       ].sort(),
     );
+  },
+  "examinePolicy() takes any document, and finds an error in each that does not compile": (fixtures) => {
+    const places: Change[0][] = [["anchors"], ["senders"], ONE, TRUST, ENTRY, ["routes"], ROUTE];
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, null, {}, [], [{}], ["one"], { one: {} }));
+    fc.assert(
+      fc.property(fc.constantFrom(...places), fc.string(), fc.boolean(), value, (place, member, isDeeper, json) => {
+        const document = spoiled(fixtures, [[isDeeper ? [...place, member] : place, json as Json | undefined]]);
+        const { policy, findings } = examinePolicy(document, fixtures.now);
+        assert.ok(policy !== undefined || findings.some(({ severity }) => severity === "error"));
+      }),
+      { numRuns: 300 },
+    );
+    for (const document of [undefined, null, 1, "", [], [[]], {}]) {
+      assert.ok(examinePolicy(document, fixtures.now).findings.length > 0);
+    }
   },
   "examinePolicy() finds no error in what is made of sound parts": (fixtures) => {
     const word = fc.stringMatching(/^[a-z]{1,8}$/);
