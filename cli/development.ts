@@ -13,10 +13,11 @@ import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface DevelopmentOptions {
@@ -66,7 +67,7 @@ async function start(
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
-  const policy = compileEdgePolicy(readJson(policyFile));
+  const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readEnvironment);
   const keys = readText(state.keys);
 

@@ -2,7 +2,6 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
@@ -13,9 +12,10 @@ import {
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { serveOrigin } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
@@ -96,7 +96,7 @@ function parse(args: string[]) {
 async function load(values: Values) {
   const problems = new Problems();
   await problems.attempt(() => refuse(values, OF_OTHER_WAYS_IN, "belongs to another way in than --behind-proxy"));
-  const policy = await problems.attempt(() => compilePolicy(readJson(values.policy)));
+  const policy = await problems.attempt(() => loadPolicy(values.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),

@@ -1,14 +1,14 @@
 // countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
 // run as several processes on one port.
 
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { type Loaded, type OriginSettings, sayReady, serveOrigin, type WayIn } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 import { openWorkerOutlet, runWatchedWorkers } from "./watch-outlet.ts";
 
@@ -58,7 +58,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
 /** @throws ConfigurationError that lists every problem of policy, certificates and keys */
 async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const problems = new Problems();
-  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);

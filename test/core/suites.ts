@@ -27,7 +27,10 @@ import { cases as pathProfile } from "./path-profile.suite.ts";
 import { cases as policy } from "./policy.suite.ts";
 import { cases as policyCrls } from "./policy-crls.suite.ts";
 import { cases as policyDigest } from "./policy-digest.suite.ts";
+import { cases as policyExamination } from "./policy-examination.suite.ts";
 import { cases as policyFactors } from "./policy-factors.suite.ts";
+import { cases as policyInspection } from "./policy-inspection.suite.ts";
+import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as request } from "./request.suite.ts";
@@ -62,6 +65,9 @@ export const suites: Readonly<Record<string, Cases>> = {
   "path-profile": pathProfile,
   policy,
   "policy-digest": policyDigest,
+  "policy-examination": policyExamination,
+  "policy-inspection": policyInspection,
+  "policy-neighbours": policyNeighbours,
   "policy-routes": policyRoutes,
   "presented-certificate": presentedCertificate,
   "policy-crls": policyCrls,
