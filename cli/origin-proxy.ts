@@ -15,6 +15,7 @@ import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts
 import { readJson, readText } from "./files.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { Problems } from "./problems.ts";
+import { parseWorkers } from "./workers.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
@@ -40,9 +41,9 @@ const OPTIONS = {
   workers: { type: "string" },
 } as const;
 
-const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates", "workers"] as const;
+const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates"] as const;
 const OF_SOCKET = ["socket-mode"] as const;
-const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key"] as const;
+const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key", "workers"] as const;
 
 type Values = ReturnType<typeof parse>;
 
@@ -59,6 +60,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --certificate FILE, --key FILE   of this origin, in PEM
   --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
+  --workers N                      processes on the one port (default 1)
 `;
 
 export function isBehindProxy(args: readonly string[]): boolean {
@@ -82,6 +84,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
       greet: (url) => `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
     },
     first,
+    first.workers,
   );
 }
 
@@ -96,6 +99,7 @@ async function load(values: Values) {
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
+  const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
@@ -103,7 +107,7 @@ async function load(values: Values) {
   if (problems.count > 0 || policy === undefined || format === undefined || listener === undefined) {
     throw problems.toError("origin");
   }
-  return { policy, format, listener };
+  return { policy, format, listener, workers };
 }
 
 async function loadSocketListener(

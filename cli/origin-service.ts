@@ -12,7 +12,7 @@ import { untilSignal } from "./command.ts";
 import { openCrls } from "./origin-crls.ts";
 import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
-import { announceReady } from "./workers.ts";
+import { announceReady, runWorkers } from "./workers.ts";
 
 export interface OriginSettings {
   /** The policy file. */
@@ -60,8 +60,16 @@ export interface WayIn<T extends Loaded> {
   readonly greet: (url: string) => string;
 }
 
-/** Runs until a signal, beginning with what has been loaded: a fault in it has stopped the start before. */
-export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T): Promise<number> {
+/**
+ * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
+ * before. Several processes need a port that they can share.
+ */
+export function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+  const serve = () => serveHere(way, first);
+  return workers > 1 ? runWorkers(workers, (url) => sayReady(way, url), serve) : serve();
+}
+
+async function serveHere<T extends Loaded>(way: WayIn<T>, first: T): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const { settings } = way;
@@ -95,7 +103,7 @@ export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T): Pr
 }
 
 /** Prints the line that tells that, and where, it listens. */
-export function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string): void {
+function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string): void {
   console.log(settings.json ? JSON.stringify({ origin: url }) : greet(url));
 }
 

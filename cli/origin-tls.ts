@@ -7,9 +7,8 @@ import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
 import { readJson, readText } from "./files.ts";
-import { type Loaded, type OriginSettings, sayReady, serveOrigin, type WayIn } from "./origin-service.ts";
+import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { Problems } from "./problems.ts";
-import { runWorkers } from "./workers.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
@@ -28,9 +27,7 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
   if (settings.certificates.length !== settings.keys.length)
     throw new UsageError("each --certificate needs its --key, in the same order");
   const way = throughTls(settings);
-  const loaded = await way.load();
-  const serve = () => serveOrigin(way, loaded);
-  return settings.workers > 1 ? runWorkers(settings.workers, (url) => sayReady(way, url), serve) : serve();
+  return await serveOrigin(way, await way.load(), settings.workers);
 }
 
 function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
