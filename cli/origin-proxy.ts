@@ -17,6 +17,7 @@ import { parseMetricsAddress } from "./metrics.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
+import { parseWorkers } from "./workers.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
@@ -43,9 +44,9 @@ const OPTIONS = {
   workers: { type: "string" },
 } as const;
 
-const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates", "workers"] as const;
+const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates"] as const;
 const OF_SOCKET = ["socket-mode"] as const;
-const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key"] as const;
+const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key", "workers"] as const;
 
 type Values = ReturnType<typeof parse>;
 
@@ -62,6 +63,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --certificate FILE, --key FILE   of this origin, in PEM
   --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
+  --workers N                      processes on the one port (default 1)
 `;
 
 export function isBehindProxy(args: readonly string[]): boolean {
@@ -86,6 +88,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
       greet: (url) => `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
     },
     first,
+    first.workers,
   );
 }
 
@@ -102,13 +105,14 @@ async function load(values: Values) {
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
   const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
+  const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener, metrics: metrics || undefined };
+  return { policy, secrets, format, listener, workers, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(

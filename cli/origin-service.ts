@@ -15,7 +15,7 @@ import { openCrls } from "./origin-crls.ts";
 import { openWatch } from "./origin-watch.ts";
 import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
-import type { WatchOutlet } from "./watch-outlet.ts";
+import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
 
 export interface OriginSettings {
@@ -70,10 +70,16 @@ export interface WayIn<T extends Loaded> {
 }
 
 /**
- * Runs until a signal, beginning with what has been loaded: a fault in it has stopped the start before. `outlet` is given to
- * one of several workers, which share one.
+ * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
+ * before. Several processes need a port that they can share.
  */
-export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
+export function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+  if (workers === 1) return serveHere(way, first);
+  const onReady = (url: string, metrics: string | undefined) => sayReady(way, url, metrics);
+  return runWatchedWorkers(workers, way.settings.metrics, onReady, () => serveHere(way, first, openWorkerOutlet()));
+}
+
+async function serveHere<T extends Loaded>(way: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const { settings } = way;
@@ -114,7 +120,7 @@ export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, out
 }
 
 /** Prints the line that tells that, and where, it listens. */
-export function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics?: string): void {
+function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics: string | undefined): void {
   console.log(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
 }
 

@@ -7,10 +7,9 @@ import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
 import { readEnvironment, readText } from "./files.ts";
-import { type Loaded, type OriginSettings, sayReady, serveOrigin, type WayIn } from "./origin-service.ts";
+import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
-import { openWorkerOutlet, runWatchedWorkers } from "./watch-outlet.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
@@ -29,11 +28,7 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
   if (settings.certificates.length !== settings.keys.length)
     throw new UsageError("each --certificate needs its --key, in the same order");
   const way = throughTls(settings);
-  const loaded = await way.load();
-  const { workers, metrics } = settings;
-  if (workers === 1) return await serveOrigin(way, loaded);
-  const onReady = (url: string, metricsUrl: string | undefined) => sayReady(way, url, metricsUrl);
-  return await runWatchedWorkers(workers, metrics, onReady, () => serveOrigin(way, loaded, openWorkerOutlet()));
+  return await serveOrigin(way, await way.load(), settings.workers);
 }
 
 function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {

@@ -7,6 +7,7 @@ import { CRLS_HELP } from "./origin-crls.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
 import { METRICS_HELP } from "./origin-watch.ts";
+import { parseWorkers } from "./workers.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -86,11 +87,4 @@ function refuseOptions(values: Readonly<Record<string, unknown>>, options: reado
 function parseClientCertificates(text: string | undefined): "request" | "require" {
   if (text === "request" || text === "require") return text;
   throw new UsageError("--client-certificates is required: request or require");
-}
-
-function parseWorkers(text = "1"): number {
-  const workers = Number(text);
-  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
-    throw new UsageError(`--workers ${text} is not 1 to 64`);
-  return workers;
 }
