@@ -22,7 +22,15 @@ const OPTIONS = {
 
 /** countersign policy add. */
 export function addToPolicy(args: string[]): number {
-  const { policy: file, json, anchor: anchors = [], sender, certificate, match, route } = parseOptions(args, OPTIONS).values;
+  const {
+    policy: file,
+    json,
+    anchor: anchors = [],
+    sender,
+    certificate,
+    match,
+    route,
+  } = parseOptions(args, OPTIONS).values;
   const summary = summarize(extendPolicy(file, { anchors, sender, certificate, match, route }));
   process.stdout.write(json ? formatJson(summary) : `${file} written\n${formatSummary(summary)}`);
   return 0;

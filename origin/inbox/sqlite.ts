@@ -5,81 +5,121 @@ import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
-import type { Inbox } from "../inbox.ts";
-
-const SCHEMA_VERSION = 1;
-const SCHEMA = `
-  CREATE TABLE event (
-    sequence       INTEGER PRIMARY KEY,
-    id             TEXT NOT NULL,
-    issuer         TEXT NOT NULL,
-    jti            TEXT NOT NULL,
-    accepted_at    INTEGER NOT NULL,
-    sender         TEXT NOT NULL,
-    method         TEXT NOT NULL,
-    target         TEXT NOT NULL,
-    content_type   TEXT NOT NULL,
-    headers        TEXT NOT NULL,
-    body           BLOB NOT NULL,
-    content_digest TEXT NOT NULL,
-    certificate    TEXT NOT NULL,
-    factors        TEXT NOT NULL,
-    policy_digest  TEXT NOT NULL,
-    UNIQUE (issuer, jti)
-  ) STRICT;
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
+import type { FirstSight, Inbox } from "../inbox.ts";
+import { type Presented, SeenCertificates } from "./sqlite-certificates.ts";
+import { readerOf } from "./sqlite-reader.ts";
+import { prepareSchema } from "./sqlite-schema.ts";
 
 const INSERT = `
-  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
-                     content_digest, certificate, factors, policy_digest)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
+                     event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (issuer, jti) DO NOTHING
 `;
 
+export interface SqliteInboxOptions {
+  /** Unix seconds. */
+  readonly clock?: () => number;
+  /** Told after the commit, by the one process that wrote it. */
+  readonly onFirstSight?: (sight: FirstSight) => void;
+}
+
 /**
- * Opens or creates the inbox file.
- * @throws Error when the file is no inbox of this version or cannot be opened
+ * Opens or creates the inbox file; one of an older version is brought up to this one.
+ * @throws Error when the file is no inbox, is a newer one, or cannot be opened
  */
-export function openSqliteInbox(file: string, clock: () => number = systemClock): Inbox {
+export function openSqliteInbox(file: string, options: SqliteInboxOptions = {}): Inbox {
   const database = new DatabaseSync(file, { timeout: 5_000 });
   try {
     prepareSchema(database, file);
+    return new SqliteInbox(database, options);
   } catch (error) {
     database.close();
     throw error;
   }
-  const insert = database.prepare(INSERT);
-  const count = database.prepare("SELECT count(*) AS events FROM event");
-  return {
-    accept(delivery, assertion) {
-      if (store(delivery, assertion) === 0) throw new Refusal("replayed", { jti: assertion.jti });
-    },
-    count: () => Number(count.get()?.["events"]),
-    close: () => database.close(),
-  };
+}
 
-  function store(delivery: Delivery, { issuer, jti }: AssertionId): number {
-    const { id, sender, request, headers, body, contentDigest, certificate, factors, policyDigest } = delivery;
+class SqliteInbox implements Inbox {
+  readonly certificates: Inbox["certificates"];
+  readonly event: Inbox["event"];
+  readonly close: Inbox["close"];
+  readonly #database: DatabaseSync;
+  readonly #insert: ReturnType<DatabaseSync["prepare"]>;
+  readonly #count: ReturnType<DatabaseSync["prepare"]>;
+  readonly #seen: SeenCertificates;
+  readonly #clock: () => number;
+  readonly #onFirstSight: (sight: FirstSight) => void;
+
+  constructor(database: DatabaseSync, { clock = systemClock, onFirstSight = () => {} }: SqliteInboxOptions) {
+    ({ certificates: this.certificates, event: this.event, close: this.close } = readerOf(database));
+    this.#database = database;
+    this.#insert = database.prepare(INSERT);
+    this.#count = database.prepare("SELECT count(*) AS events FROM event");
+    this.#seen = new SeenCertificates(database);
+    this.#clock = clock;
+    this.#onFirstSight = onFirstSight;
+  }
+
+  /** Passed on as a function. */
+  readonly accept = (delivery: Delivery, assertion: AssertionId): void => {
+    let isStored: boolean;
     try {
-      const { changes } = insert.run(
-        id, issuer, jti, clock(), sender, request.method, request.target, request.contentType, JSON.stringify(headers), body,
-        contentDigest, JSON.stringify(certificate), JSON.stringify(factors), policyDigest,
-      ); // biome-ignore format: one value a column
-      return Number(changes);
+      isStored = this.#store(delivery, assertion, this.#clock());
     } catch (error) {
       throw new Refusal("store_unavailable", { cause: error instanceof Error ? error.message : String(error) });
     }
-  }
-}
+    if (!isStored) throw new Refusal("replayed", { jti: assertion.jti });
+  };
 
-function prepareSchema(database: DatabaseSync, file: string): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  database.exec("BEGIN IMMEDIATE");
-  const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
-  const tables = Number(database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"]);
-  if (version === 0 && tables === 0) database.exec(SCHEMA);
-  else if (version !== SCHEMA_VERSION)
-    throw new Error(`${file} is no inbox of version ${SCHEMA_VERSION} (its version is ${version})`);
-  database.exec("COMMIT");
+  count(): number {
+    return Number(this.#count.get()?.["events"]);
+  }
+
+  /** Of nearly every event the certificate is written already: then the one insert is the whole transaction. */
+  #store(delivery: Delivery, assertion: AssertionId, now: number): boolean {
+    const { sender, certificate } = delivery;
+    if (certificate === undefined) return this.#insertEvent(delivery, assertion, now, null);
+    const presented: Presented = { sender, certificate };
+    const known = this.#seen.find(presented, now);
+    return known === undefined
+      ? this.#storeWithCertificate(delivery, assertion, now, presented)
+      : this.#insertEvent(delivery, assertion, now, known);
+  }
+
+  #storeWithCertificate(delivery: Delivery, assertion: AssertionId, now: number, presented: Presented): boolean {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const { id, firstSights } = this.#seen.write(presented, now);
+      const isStored = this.#insertEvent(delivery, assertion, now, id);
+      // A replay shows nothing of its sender.
+      this.#database.exec(isStored ? "COMMIT" : "ROLLBACK");
+      if (!isStored) return false;
+      this.#seen.remember(presented, id, now);
+      for (const sight of firstSights) this.#tell({ ...sight, sender: delivery.sender, id: delivery.id });
+      return true;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** The event is stored: a listener that fails must not make its sender send it again. */
+  #tell(sight: FirstSight): void {
+    try {
+      this.#onFirstSight(sight);
+    } catch {}
+  }
+
+  #insertEvent(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): boolean {
+    const { id, sender, request, headers, body, contentDigest, eventKey, policyDigest } = delivery;
+    // The bytes are in the certificate's own row.
+    const { der, intermediates, ...certificate } = delivery.certificate ?? {};
+    const { changes } = this.#insert.run(
+      id, assertion.issuer, assertion.jti, now, sender, request.method, request.target, request.contentType,
+      JSON.stringify(headers), body, contentDigest, eventKey ?? null,
+      JSON.stringify(delivery.certificate && certificate) ?? "null", certificateId,
+      JSON.stringify(delivery.factors), JSON.stringify(delivery.reliedOnEdge), policyDigest,
+    ); // biome-ignore format: one value a column
+    return Number(changes) === 1;
+  }
 }

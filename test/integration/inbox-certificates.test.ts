@@ -1,0 +1,337 @@
+// What the inbox keeps of the certificates that senders were accepted with: once, beside the event, and first sights of it.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import type { CertificateFacts, Delivery } from "../../core/delivery.ts";
+import { parseClientCertificate } from "../../core/presented-certificate.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { readCertificates, readEvent } from "../../origin/inbox/sqlite-reader.ts";
+import type { FirstSight, Inbox } from "../../origin/inbox.ts";
+import { deliveryOf, VERSION_1 } from "../support/inbox.ts";
+import { readEvents } from "../support/origin.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const HOUR = 3600;
+
+let stack: AsyncDisposableStack;
+let file: string;
+let now: number;
+let sights: FirstSight[];
+
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+  file = join(temporaryDirectory(stack), "inbox.sqlite");
+  now = 1_800_000_000;
+  sights = [];
+});
+afterEach(() => stack.disposeAsync());
+
+function open(): Inbox {
+  const inbox = openSqliteInbox(file, { clock: () => now, onFirstSight: (sight) => sights.push(sight) });
+  stack.defer(() => {
+    try {
+      inbox.close();
+    } catch {}
+  });
+  return inbox;
+}
+
+let deliveries = 0;
+
+function accept(inbox: Inbox, sender: string, identity?: Identity, ...intermediates: readonly Identity[]): Delivery {
+  deliveries += 1;
+  const id = `event-${deliveries}`;
+  const delivery = deliveryOf({ id, sender, identity, intermediates });
+  inbox.accept(delivery, { issuer: "direct", jti: id, expires: now });
+  return delivery;
+}
+
+const root = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
+const otherRoot = await issueCertificate({ subject: [{ CN: ["Other Root"] }], ca: {} });
+const middle = await issueCertificate({ subject: [{ CN: ["Middle"] }], ca: {} }, root);
+const first = await issueCertificate({ subject: [{ CN: ["acme"] }] }, root);
+const renewed = await issueCertificate({ subject: [{ CN: ["acme"] }], keys: first.keys }, root);
+const rekeyed = await issueCertificate({ subject: [{ CN: ["acme"] }] }, root);
+const moved = await issueCertificate({ subject: [{ CN: ["acme"] }], keys: first.keys }, otherRoot);
+
+const factsOf = ({ base64 }: Identity) =>
+  parseClientCertificate({ leaf: base64, intermediates: [], platform: undefined }).leaf;
+
+describe("the certificate of an event", () => {
+  test("is one row however many events come with it, and its bytes are in no event", () => {
+    const inbox = open();
+    for (let sent = 0; sent < 3; sent += 1) accept(inbox, "acme", first, middle);
+    const { sha256, spkiSha256, issuerText: issuer, subjectText: subject, notAfter } = factsOf(first);
+    expect(inbox.certificates()).toEqual([
+      {
+        ...{ sender: "acme", sha256, spkiSha256, issuer, subject, notAfter },
+        ...{ der: first.base64, intermediates: [middle.base64], firstSeen: now, lastSeen: now },
+      },
+    ]);
+    for (const { certificate } of readEvents(file)) expect(String(certificate)).not.toMatch(/der|intermediates|MII/);
+  });
+
+  test("is another row for another sender, and with other intermediates", () => {
+    const inbox = open();
+    accept(inbox, "acme", first);
+    accept(inbox, "beta", first);
+    accept(inbox, "acme", first, middle);
+    accept(inbox, "acme", first);
+    const rows = inbox.certificates().map(({ sender, intermediates }) => [sender, intermediates.length]);
+    expect(rows).toEqual([
+      ["acme", 0],
+      ["beta", 0],
+      ["acme", 1],
+    ]);
+    expect(inbox.certificates(factsOf(first).sha256)).toHaveLength(3);
+    expect(inbox.certificates(factsOf(renewed).sha256)).toEqual([]);
+  });
+
+  test("is read back with its event, exactly as it was presented then", () => {
+    const inbox = open();
+    const events = [accept(inbox, "acme", first), accept(inbox, "acme", first, middle), accept(inbox, "acme", renewed)];
+    for (const { id, certificate, eventKey, factors, reliedOnEdge, body } of events) {
+      expect(inbox.event(id)).toMatchObject({ id, certificate, eventKey, factors, reliedOnEdge, acceptedAt: now });
+      expect(Buffer.from(readEvent(file, id)?.body ?? [])).toEqual(Buffer.from(body));
+    }
+    expect(inbox.event("no such event")).toBeUndefined();
+  });
+
+  test("may be none: the event of a sender that needs no certificate", () => {
+    const inbox = open();
+    const { id } = accept(inbox, "signed");
+    expect(inbox.event(id)).toMatchObject({ certificate: undefined, sender: "signed" });
+    expect(readEvents(file)[0]).toMatchObject({ certificate: "null", certificate_id: null });
+    expect(inbox.certificates()).toEqual([]);
+  });
+
+  test("has a last_seen of this hour, and costs nothing in between", () => {
+    const inbox = open();
+    accept(inbox, "acme", first);
+    const lastSeen = () => inbox.certificates()[0]?.lastSeen;
+    const start = now;
+    now += HOUR - 1;
+    accept(inbox, "acme", first);
+    expect(lastSeen()).toBe(start);
+    now += 1;
+    accept(inbox, "acme", first);
+    expect(lastSeen()).toBe(start + HOUR);
+    // Another process may have the older clock.
+    now = start;
+    accept(open(), "acme", first);
+    expect(lastSeen()).toBe(start + HOUR);
+  });
+
+  test("is not written for a replay", () => {
+    const inbox = open();
+    accept(inbox, "acme", first);
+    const replay = deliveryOf({ id: "again", sender: "acme", identity: rekeyed });
+    expect(() => inbox.accept(replay, { issuer: "direct", jti: `event-${deliveries}`, expires: now })).toThrow();
+    expect(inbox.certificates()).toHaveLength(1);
+    expect(sights).toEqual([]);
+    accept(inbox, "acme", rekeyed);
+    expect(sights).toHaveLength(1);
+  });
+
+  test("is written again when somebody deleted it", () => {
+    const inbox = open();
+    accept(inbox, "acme", first);
+    const database = new DatabaseSync(file);
+    database.exec("DELETE FROM certificate");
+    database.close();
+    const { id, certificate } = accept(inbox, "acme", first);
+    const { der, intermediates, ...facts } = certificate as CertificateFacts;
+    expect(inbox.event(id)?.certificate).toEqual(facts);
+    now += HOUR;
+    accept(inbox, "acme", first);
+    expect(inbox.certificates()).toHaveLength(1);
+  });
+});
+
+describe("a first sight", () => {
+  test("is told for a new key, a new issuer and a new intermediate, with what was before and since when", () => {
+    const inbox = open();
+    accept(inbox, "acme", first);
+    const start = now;
+    now += HOUR;
+    accept(inbox, "acme", renewed);
+    expect(sights).toEqual([]);
+    const [before, after] = [factsOf(first), factsOf(rekeyed)];
+    const key = accept(inbox, "acme", rekeyed);
+    expect(sights.splice(0)).toEqual([
+      { what: "new key", sender: "acme", id: key.id, old: before.spkiSha256, since: start, new: after.spkiSha256 },
+    ]);
+    const since = now;
+    now += HOUR;
+    const issuer = accept(inbox, "acme", moved, otherRoot);
+    const old = `CN=Root`;
+    expect(sights.splice(0)).toEqual([
+      { what: "new issuer", sender: "acme", id: issuer.id, old, since: start, new: "CN=Other Root" },
+      {
+        ...{ what: "new intermediate", sender: "acme", id: issuer.id, old: "none", since },
+        new: `CN=Other Root (sha256 ${factsOf(otherRoot).sha256})`,
+      },
+    ]);
+    accept(inbox, "acme", rekeyed, otherRoot);
+    accept(inbox, "acme", first);
+    expect(sights).toEqual([]);
+  });
+
+  test("is none for a sender that is new itself", () => {
+    const inbox = open();
+    accept(inbox, "acme", first);
+    accept(inbox, "beta", rekeyed, middle);
+    expect(sights).toEqual([]);
+  });
+
+  test("is told once, also after a restart and by two processes' connections", () => {
+    const inboxes = [open(), open()] as const;
+    accept(inboxes[0], "acme", first);
+    for (const inbox of inboxes) accept(inbox, "acme", rekeyed);
+    expect(sights).toHaveLength(1);
+    for (const inbox of inboxes) inbox.close();
+    accept(open(), "acme", rekeyed);
+    expect(sights).toHaveLength(1);
+  });
+
+  test("leaves the event accepted when its listener fails", () => {
+    const inbox = openSqliteInbox(file, {
+      onFirstSight: () => {
+        throw new Error("full");
+      },
+    });
+    stack.defer(() => inbox.close());
+    accept(inbox, "acme", first);
+    accept(inbox, "acme", rekeyed);
+    expect(inbox.count()).toBe(2);
+  });
+});
+
+describe("a file of version 1", () => {
+  /** As the program of that version made it. */
+  function makeVersion1(events: readonly { readonly delivery: Delivery; readonly at: number }[], certificate = true) {
+    const database = new DatabaseSync(file);
+    database.exec(`PRAGMA journal_mode = WAL; ${VERSION_1.schema}`);
+    const insert = database.prepare(VERSION_1.insert);
+    for (const { delivery, at } of events) {
+      const { der, intermediates, ...facts } = delivery.certificate as CertificateFacts;
+      insert.run(
+        ...[delivery.id, "direct", delivery.id, at, delivery.sender, "POST", "/hooks/acme", "", "[]", delivery.body],
+        ...[delivery.contentDigest, JSON.stringify(certificate ? delivery.certificate : facts), '["mtls"]', "digest"],
+      );
+    }
+    database.close();
+  }
+
+  test("is brought up to this one, its events with their certificates", () => {
+    const events = [
+      { delivery: deliveryOf({ id: "a", sender: "acme", identity: first, intermediates: [middle] }), at: 100 },
+      { delivery: deliveryOf({ id: "b", sender: "acme", identity: first, intermediates: [middle] }), at: 200 },
+      { delivery: deliveryOf({ id: "c", sender: "beta", identity: first }), at: 300 },
+    ];
+    makeVersion1(events);
+    expect(() => readCertificates(file)).toThrow(/version 1, this program reads version 2: start an origin/);
+    const inbox = open();
+    expect(inbox.count()).toBe(3);
+    expect(inbox.certificates()).toMatchObject([
+      { sender: "acme", der: first.base64, intermediates: [middle.base64], firstSeen: 100, lastSeen: 200 },
+      { sender: "beta", der: first.base64, intermediates: [], firstSeen: 300, lastSeen: 300 },
+    ]);
+    for (const { delivery } of events) {
+      const { id, certificate } = delivery;
+      expect(inbox.event(id)).toMatchObject({ id, certificate, eventKey: undefined, reliedOnEdge: [] });
+    }
+    for (const { certificate } of readEvents(file)) expect(String(certificate)).not.toContain("der");
+    accept(inbox, "acme", first, middle);
+    expect(inbox.certificates()).toHaveLength(2);
+    accept(inbox, "acme", rekeyed, middle);
+    expect(sights).toMatchObject([{ what: "new key", since: 100 }]);
+    inbox.close();
+    expect(open().count()).toBe(5);
+  });
+
+  test("whose events hold no bytes of certificates keeps them as they are", () => {
+    makeVersion1([{ delivery: deliveryOf({ id: "a", sender: "acme", identity: first }), at: 100 }], false);
+    const inbox = open();
+    expect(inbox.certificates()).toEqual([]);
+    const { der, intermediates, ...facts } = deliveryOf({ id: "a", sender: "acme", identity: first })
+      .certificate as CertificateFacts;
+    expect(inbox.event("a")?.certificate).toEqual(facts);
+  });
+
+  test("is left as it is when a step fails", () => {
+    makeVersion1([]);
+    const database = new DatabaseSync(file);
+    database.exec("CREATE TABLE certificate (mine)");
+    database.close();
+    expect(() => open()).toThrow(/already exists/);
+    const after = new DatabaseSync(file);
+    stack.defer(() => after.close());
+    expect(after.prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
+    expect(after.prepare("SELECT count(*) AS n FROM pragma_table_info('event')").get()).toEqual({ n: 15 });
+  });
+
+  test("takes the inserts of a process of that version that still runs", () => {
+    makeVersion1([]);
+    const old = new DatabaseSync(file);
+    stack.defer(() => old.close());
+    const insert = old.prepare(VERSION_1.insert);
+    const inbox = open();
+    const { certificate, body, contentDigest } = deliveryOf({ id: "late", sender: "acme", identity: first });
+    insert.run(
+      ...["late", "direct", "late", now, "acme", "POST", "/", "", "[]", body],
+      ...[contentDigest, JSON.stringify(certificate), '["mtls"]', "digest"],
+    );
+    expect(inbox.event("late")?.certificate).toEqual(certificate);
+  });
+});
+
+test("after kill -9 in the middle of writing, every event has its certificate, and every certificate its event", async () => {
+  for (let round = 0; round < 4; round += 1) {
+    const child = spawn(process.execPath, ["test/support/inbox-writer.ts", file, String(round)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    await new Promise((resolve) => setTimeout(resolve, 40 + round * 37));
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const inbox = open();
+    const database = new DatabaseSync(file, { readOnly: true });
+    const counts = database.prepare(`
+      SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM certificate) AS certificates,
+             (SELECT count(*) FROM event JOIN certificate AS seen ON seen.id = event.certificate_id
+              WHERE seen.sha256 = event.certificate ->> 'sha256') AS pairs
+    `);
+    const { events, certificates, pairs } = counts.get() as Record<string, number>;
+    database.close();
+    inbox.close();
+    expect(events).toBeGreaterThan(round);
+    expect([certificates, pairs]).toEqual([events, events]);
+  }
+});
+
+test("two processes that are shown one new key at the same time tell of it once", async () => {
+  accept(open(), "acme", first);
+  const writers = Array.from({ length: 2 }, () =>
+    spawn(process.execPath, ["test/support/inbox-writer.ts", file, "same"], { stdio: ["pipe", "pipe", "inherit"] }),
+  );
+  const outputs = writers.map((writer) => {
+    const chunks: string[] = [];
+    writer.stdout.on("data", (chunk: Buffer) => chunks.push(String(chunk)));
+    return chunks;
+  });
+  await Promise.all(writers.map(({ stdout }) => once(stdout, "data")));
+  for (const { stdin } of writers) stdin.end(rekeyed.base64);
+  await Promise.all(writers.map((writer) => once(writer, "exit")));
+  expect(
+    outputs
+      .flat()
+      .join("")
+      .match(/new key/g),
+  ).toHaveLength(1);
+  expect(open().count()).toBe(3);
+});

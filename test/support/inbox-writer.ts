@@ -1,0 +1,24 @@
+// A process that writes to an inbox: every event with a certificate never seen before until it is killed, or,
+// for "same", one event with the certificate that it is told of by standard input.
+
+import { text } from "node:stream/consumers";
+import { issueCertificate } from "../../cli/authority.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { deliveryOf } from "./inbox.ts";
+
+const [, , file = "", round = ""] = process.argv;
+const inbox = openSqliteInbox(file, { onFirstSight: ({ what }) => console.log(what) });
+
+function accept(id: string, base64: string): void {
+  inbox.accept(deliveryOf({ id, sender: "acme", identity: { base64 } }), { issuer: "direct", jti: id, expires: 0 });
+}
+
+if (round === "same") {
+  console.log("ready");
+  accept(`event-of-${process.pid}`, await text(process.stdin));
+} else {
+  for (let sent = 0; ; sent += 1) {
+    accept(`${round} ${sent}`, (await issueCertificate({ subject: [{ CN: [`acme ${sent}`] }] })).base64);
+    if (sent === 0) console.log("writing");
+  }
+}
