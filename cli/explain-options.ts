@@ -1,16 +1,14 @@
-// The options of countersign explain, read into a question: from files, from a stored event, or from a decision in a log.
+// The options of countersign explain, read into a question. They take precedence over what an inbox or a log holds.
 
-import type { Policy, Sender } from "../core/policy.ts";
+import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
-import { readEvent } from "../origin/inbox/sqlite-reader.ts";
-import type { StoredEvent } from "../origin/inbox.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { toRequest } from "./explain-ask.ts";
 import { loadCrls } from "./explain-crls.ts";
-import { findDecision, type RecordedDecision } from "./explain-log.ts";
-import type { AskedRequest, Chain, Question } from "./explain-question.ts";
+import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { readAvailableSecrets } from "./explain-secrets.ts";
+import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
 import { parseHeaders, readBytes } from "./send.ts";
@@ -25,7 +23,7 @@ const OPTIONS = {
   body: { type: "string" },
   at: { type: "string" },
   platform: { type: "string" },
-  crls: { type: "string", default: "crls" },
+  crls: { type: "string" },
   "fetch-crls": { type: "boolean", default: false },
   event: { type: "string" },
   inbox: { type: "string" },
@@ -47,43 +45,6 @@ export function parse(args: string[]) {
   return values;
 }
 
-/** What an inbox or a log says of the request. Options take precedence over it. */
-export interface Source {
-  readonly event?: StoredEvent;
-  readonly decision?: RecordedDecision;
-}
-
-/** @throws UsageError */
-export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
-  if (decision !== undefined && log !== undefined) return { decision: await findDecision(decision, log) };
-  if (id === undefined || inbox === undefined) return {};
-  try {
-    const event = readEvent(inbox, id);
-    if (event !== undefined) return { event };
-  } catch (error) {
-    throw new UsageError(`${inbox}: ${error instanceof Error ? error.message : error}`);
-  }
-  throw new UsageError(`${inbox} holds no event ${JSON.stringify(id)}`);
-}
-
-/** What a source lacks for the question to be asked, as the options that would say it. Without a source they are required. */
-export function lackingOptions(values: Values, { event, decision }: Source): string[] {
-  if (event === undefined && decision === undefined) return [];
-  const isRouteKnown = (values.route ?? values.url ?? event ?? targetOf(decision)) !== undefined;
-  const isCertificateKnown =
-    (values.certificate ?? decision?.chain ?? event?.certificate?.der) !== undefined ||
-    !needsCertificate(event, decision);
-  return [...(isRouteKnown ? [] : ["--route"]), ...(isCertificateKnown ? [] : ["--certificate"])];
-}
-
-/** A decision that names no certificate had none, unless it is about one that could not be read. */
-function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
-  if (event !== undefined) return event.certificate !== undefined;
-  if (decision === undefined) return false;
-  const isUnreadable = decision.lines.some(({ code }) => /^(certificate_|too_many_intermediates)/.test(`${code}`));
-  return decision.sha256 !== undefined || isUnreadable;
-}
-
 /** @throws UsageError, ConfigurationError */
 export async function readQuestion(values: Values, source: Source): Promise<Question> {
   const document = readJson(values.policy) as PolicyDocument;
@@ -100,21 +61,16 @@ export async function readQuestion(values: Values, source: Source): Promise<Ques
     at,
     unknown: unknownOf(source, values),
     passedBefore,
-    platform: values.platform,
+    platform: values.platform ?? platformOf(source),
     lists: await loadCrls(policy, {
       policyFile: values.policy,
-      directory: values.crls,
+      directory: values.crls ?? join(dirname(values.inbox ?? "inbox.sqlite"), "crls"),
       isFetching: values["fetch-crls"],
       at,
     }),
     available: readAvailableSecrets(policy, readEnvironment),
     askOpenssl,
   };
-}
-
-function chainOf({ event, decision }: Source): Chain | undefined {
-  const { der: leaf, intermediates = [] } = event?.certificate ?? {};
-  return leaf === undefined ? decision?.chain : { leaf, intermediates };
 }
 
 /** The certificates of a PEM file, leaf first. A private key in the same file is not looked at. */
@@ -124,8 +80,6 @@ function readChain(file: string): Chain {
   if (leaf === undefined) throw new UsageError(`${file} holds no certificate in PEM`);
   return { leaf, intermediates };
 }
-
-const ANY_HOST = "https://host.invalid";
 
 function readRequest(values: Values, source: Source): AskedRequest {
   const { event, decision } = source;
@@ -151,43 +105,6 @@ function readRequest(values: Values, source: Source): AskedRequest {
 function toUrl(target: string | undefined): string | undefined {
   if (target !== undefined && !target.startsWith("/")) throw new UsageError(`--route ${target} does not begin with /`);
   return target === undefined ? undefined : ANY_HOST + target;
-}
-
-/** Of a decision, the URL of the platform's event, else the path or the route that a line names. */
-function targetOf(decision: RecordedDecision | undefined): string | undefined {
-  const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");
-  return decision?.request?.url ?? (typeof path === "string" ? ANY_HOST + path : undefined);
-}
-
-function unknownOf({ event, decision }: Source, values: Values): Question["unknown"] {
-  if (event !== undefined) return { credentials: "credentials are not stored, give them with --header" };
-  if (decision === undefined) return {};
-  return {
-    ...(values.header === undefined && {
-      headers: "the log holds no headers, give them with --header",
-      credentials: "the log holds no credentials, give them with --header",
-    }),
-    body: "the log holds no body, give it with --body",
-  };
-}
-
-/** A stored event has its Basic credentials behind it: who checked them kept that they passed, and not what they were. */
-function withoutCheckedCredentials(policy: Policy, { headers }: AskedRequest, event: StoredEvent | undefined) {
-  const sender = policy.senders.find(({ name }) => name === event?.sender);
-  if (!event?.factors.includes("basic") || sender === undefined || headers.has("authorization")) {
-    return { policy, passedBefore: undefined };
-  }
-  const others = (senders: readonly Sender[]) => senders.map((one) => (one === sender ? changed : one));
-  const changed: Sender = { ...sender, basic: [] };
-  const routes = policy.routes.map((route) => ({
-    ...route,
-    senders: others(route.senders),
-    shadow: others(route.shadow),
-  }));
-  return {
-    policy: { ...policy, senders: others(policy.senders), routes },
-    passedBefore: { sender: sender.name, usernames: sender.basic.map(({ username }) => username) },
-  };
 }
 
 const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;

@@ -9,6 +9,9 @@ import type { LoadedLists } from "./explain-crls.ts";
 import type { AvailableSecrets } from "./explain-secrets.ts";
 import type { AskOpenssl } from "./openssl-verify.ts";
 
+/** Stands before a target of which no host is known: none is judged. */
+export const ANY_HOST = "https://host.invalid";
+
 /** Base64 DER, as a sender presents it. */
 export interface Chain {
   readonly leaf: string;

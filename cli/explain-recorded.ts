@@ -4,7 +4,7 @@ import { formatTime } from "../core/crl.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { StoredEvent } from "../origin/inbox.ts";
 import type { RecordedDecision } from "./explain-log.ts";
-import type { Source } from "./explain-options.ts";
+import type { Source } from "./explain-source.ts";
 import type { Explanation } from "./explanation.ts";
 
 export interface Recorded {

@@ -2,8 +2,9 @@
 
 import { escapeControls } from "../core/decision.ts";
 import type { Command } from "./command.ts";
-import { lackingOptions, parse, readQuestion, readSource } from "./explain-options.ts";
+import { parse, readQuestion } from "./explain-options.ts";
 import { describeRecorded, formatRecorded } from "./explain-recorded.ts";
+import { lackingOptions, readSource } from "./explain-source.ts";
 import { formatExplanation } from "./explain-text.ts";
 import { type Explanation, explain } from "./explanation.ts";
 import { formatJson } from "./files.ts";
@@ -25,7 +26,8 @@ countersign explain --decision ID --log FILE|- [options]  a decision of a log: o
                        when it was)
   --platform TEXT      Cloudflare's verdict (certVerified), as the log has it; default: what OpenSSL says with the
                        policy's anchors
-  --crls DIR           where an origin keeps revocation lists (default crls); files that the policy names are read too
+  --crls DIR           where an origin keeps revocation lists (default crls, next to the inbox); files that the
+                       policy names are read too
   --fetch-crls         also fetch the lists that the policy names, and keep none
   --json               one JSON document
 

@@ -8,6 +8,7 @@ import { type Identity, issueCertificate, issueCrl } from "../../cli/authority.t
 import type { Recorded } from "../../cli/explain-recorded.ts";
 import type { Explanation } from "../../cli/explanation.ts";
 import { ROOT, run } from "../e2e/running.ts";
+import { listen } from "../support/http.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
@@ -244,6 +245,38 @@ describe("revocation lists", () => {
     expect(missing.json.revocationLists[1]).toMatchObject({ source: "issuing.crl", from: null, list: null });
     expect(missing.json.revocationLists[1]?.why).not.toBeNull();
   });
+});
+
+test("a list of a URL is fetched only when that is asked for", async () => {
+  const list = await issueCrl({}, root);
+  const url = await listen(stack, (_, answer) => answer.end(list));
+  const policy = {
+    anchors: { root: { certificate: root.pem, crls: { sources: [`${url}/root.crl`], freshness: "require" } } },
+    senders: { direct: { certificates: [{ subject: { CN: "direct" } }], trust: { anchors: ["root"] } } },
+    routes: { "/hooks": { senders: ["direct"], methods: ["POST"] } },
+  };
+  write("direct.pem", (await issueCertificate({ subject: [{ CN: ["direct"] }] }, root)).pem);
+  const args = [
+    "--policy",
+    write("fetching.json", JSON.stringify(policy)),
+    "--certificate",
+    file("direct.pem"),
+    "--route",
+    "/hooks",
+  ];
+  const without = await explain(args);
+  expect(without.json).toMatchObject({ code: "revocation_unknown" });
+  expect(without.json.revocationLists[0]?.why).toContain("--fetch-crls");
+  const fetched = await explain([...args, "--fetch-crls"]);
+  expect(fetched.json).toMatchObject({ verdict: "accepted", revocationLists: [{ from: "fetched" }] });
+  expect(fetched.json.ways.map(({ verdict }) => verdict)).toEqual(Array(4).fill("accepted"));
+});
+
+test("without the program openssl, its cross-check and Cloudflare's verdict are said not to be asked", async () => {
+  const { json, code } = await explain(certified("/hooks/acme"), { PATH: directory });
+  expect(code).toBe(0);
+  expect(json.platform).toMatchObject({ from: "assumed" });
+  expect(json.ways[2]?.notes.join()).toContain("was not asked: there is no program openssl here");
 });
 
 describe("signatures and credentials", () => {

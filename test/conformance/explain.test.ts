@@ -190,4 +190,19 @@ describe("signatures and credentials", async () => {
       );
     },
   );
+
+  test("an origin behind the edge takes its word for credentials, and for a signature only without its secret", async () => {
+    const chain = { leaf: senders.acme.base64, intermediates: [] };
+    const headers = { ...basic("acme:a-password"), ...hub(sign(BODY)) };
+    const asked = { policy, chain, route: "/all", headers, body: BODY, platform: PLATFORM, secrets: SECRETS };
+    const { factors, ways } = await explainHere(asked);
+    expect(factors).toEqual(["mtls", "basic", "hmac"]);
+    expect(ways[1]).toMatchObject({
+      verdict: "accepted",
+      sender: "all",
+      notes: [expect.stringContaining("for basic:")],
+    });
+    const without = await explainHere({ ...asked, secrets: { WORD: SECRETS.WORD } });
+    expect([without.verdict, without.ways[0]?.verdict, without.ways[1]?.verdict]).toEqual(Array(3).fill("undecided"));
+  });
 });
