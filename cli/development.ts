@@ -15,6 +15,7 @@ import { compileEdgePolicy } from "../worker/edge.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
+import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { startTlsFront } from "./tls-front.ts";
 
@@ -82,6 +83,7 @@ async function start(
   started.push(() => front.close());
   const issuer = `https://localhost:${front.port}`;
   const origin = options.originUrl ?? (await startOrigin());
+  const logEdge = openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line));
   const harness = await startLocalEdge({
     policyFile,
     vars: {
@@ -94,7 +96,7 @@ async function start(
   });
   started.push(() => harness.close());
   if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
-  started.push(forwardEdgeLog(harness, (line) => options.onDecision("edge", line)));
+  started.push(forwardEdgeLog(harness, logEdge));
   edge.resolve(harness);
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
 

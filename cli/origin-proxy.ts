@@ -1,12 +1,10 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
-import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
@@ -14,9 +12,10 @@ import {
   serveProxy,
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
-import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
+import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
 import { readEnvironment, readJson, readText } from "./files.ts";
-import { openCrls } from "./origin-crls.ts";
+import { parseMetricsAddress } from "./metrics.ts";
+import { serveOrigin } from "./origin-service.ts";
 import { Problems } from "./problems.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
@@ -24,6 +23,7 @@ const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   inbox: { type: "string", default: "inbox.sqlite" },
   crls: { type: "string" },
+  metrics: { type: "string" },
   json: { type: "boolean", default: false },
   "behind-proxy": { type: "string" },
   "certificate-header": { type: "string" },
@@ -71,28 +71,22 @@ export function isBehindProxy(args: readonly string[]): boolean {
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
-  const { policy, secrets, format, listener } = await load(values);
-  const inbox = openSqliteInbox(values.inbox);
-  const log = (line: LogLine) => console.log(formatLogLine(line));
-  // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
-  const ended = untilSignal();
-  const crls = await openCrls(policy, values);
-  const readCertificate = readProxiedCertificate(format);
-  const app = createOriginApp({ policy, secrets, accept: inbox.accept, lists: crls.lists, readCertificate, log });
-  try {
-    const server = await serveProxy(app.fetch, { listener, log });
-    console.log(
-      values.json
-        ? JSON.stringify({ origin: server.url })
-        : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
-    );
-    await ended;
-    await server.close();
-  } finally {
-    crls.close();
-    inbox.close();
-  }
-  return 0;
+  const first = await load(values);
+  return await serveOrigin(
+    {
+      settings: { ...values, metrics: first.metrics },
+      files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
+      load: () => load(values),
+      async listen({ createApp, log }) {
+        const app = createApp({ readCertificate: readProxiedCertificate(first.format) });
+        const server = await serveProxy(app.fetch, { listener: first.listener, log });
+        return { ...server, apply: ({ listener }) => server.replace(listener) };
+      },
+      certificates: ({ listener }) => ("certificate" in listener ? [listener.certificate] : []),
+      greet: (url) => `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
+    },
+    first,
+  );
 }
 
 function parse(args: string[]) {
@@ -107,13 +101,14 @@ async function load(values: Values) {
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
+  const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener };
+  return { policy, secrets, format, listener, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(
@@ -149,6 +144,10 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
 
 function checkPair(cert: string, key: string): void {
   try {
+    // Before OpenSSL, which takes an empty key for none.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error("the key is not that of the certificate");
+    }
     createSecureContext({ cert, key });
   } catch (error) {
     throw new UsageError(`--certificate and --key: ${error instanceof Error ? error.message : error}`);

@@ -1,15 +1,18 @@
 // countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
 import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
+import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
+import { METRICS_HELP } from "./origin-watch.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   inbox: { type: "string", default: "inbox.sqlite" },
   crls: { type: "string" },
+  metrics: { type: "string" },
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string" },
   json: { type: "boolean", default: false },
@@ -31,7 +34,7 @@ countersign origin --tls --certificate FILE --key FILE [options]              on
 ${PROXY_USAGE}
 
   --policy FILE     this origin's copy of the policy (default policy.json)
-  --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)${CRLS_HELP}
+  --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)${CRLS_HELP}${METRICS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON
@@ -47,15 +50,17 @@ on its own:
   --client-certificates request|require
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
   --workers N                      processes on the one port (default 1)
-  SIGHUP, or a change of policy, certificate or key file, reloads them; a broken file keeps the old ones.
 ${PROXY_HELP}
-Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight and ends.
+SIGHUP, or a change of a file with the policy, keys, certificates or CAs, reloads them; a broken file keeps the old ones.
+Prints one JSON line per decision, one when a sender presents a new key, issuer or intermediate, and one when something
+ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign policy expiring. SIGINT or SIGTERM answers what is in flight and ends.
 `,
   async run(args) {
     if (isBehindProxy(args)) return await runProxyOrigin(args);
     const { values } = parseOptions(args, OPTIONS);
     const { policy, inbox, crls, host, json } = values;
-    const common = { policy, inbox, crls, host, json };
+    const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
+    const common = { policy, inbox, crls, host, json, metrics };
     if (!values.tls) {
       refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;

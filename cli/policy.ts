@@ -2,7 +2,10 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
+import { tellExpiring } from "./policy-expiring.ts";
+import { showObserved } from "./policy-observed.ts";
 import { checkPolicy, showPolicy } from "./policy-show.ts";
+import { showPresets } from "./preset-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
@@ -10,6 +13,9 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   check: checkPolicy,
   show: showPolicy,
   add: addToPolicy,
+  presets: showPresets,
+  observed: showObserved,
+  expiring: tellExpiring,
 };
 
 export const command: Command = {
@@ -18,11 +24,25 @@ export const command: Command = {
 countersign policy check [--policy FILE]   name every problem, or say that there is none
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
+    --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
+                              --sender and --route name it otherwise, --anchor and --certificate complete it
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
                               by subject and issuer, by key, or this very certificate
-    --route PATH              with --sender: the sender may POST there
+    --route PATH [--mode observe|enforce]
+                              with --sender: the sender may POST there; observe also records every certificate
+countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
+countersign policy observed [FILE|- ...]   the certificates that observed routes saw, with matchers to paste:
+    --route PATH              of this route alone
+    --pem SHA256              print the certificate that begins so, in PEM, with its intermediates
+                              FILE: observed.jsonl beside the inbox (default), or any log of ours, also that of
+                              npx wrangler tail --format json
+countersign policy expiring [--policy FILE]   everything that ends soon, soonest first, and what to do
+    --inbox FILE              what senders present: their certificates, and what the policy will still admit of them
+    --certificate FILE        a certificate of a listener, in PEM; may be repeated
+    --within DAYS             default 90
+    Ends with 0, or with 1 when something in the list refuses events: what something else replaces is harmless.
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,

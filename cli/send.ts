@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readText } from "./files.ts";
 import { sendEvent } from "./http-client.ts";
+import { signBody } from "./sign.ts";
 
 export const command: Command = {
   summary: "send an event to any URL with a client certificate",
@@ -16,6 +17,7 @@ countersign send URL [options]
   --method METHOD      default POST
   --header "N: V"      may be repeated
   --body FILE|-        the body's bytes (default: a small JSON event)
+  --sign SCHEME:NAME   sign the body by this scheme with the secret in the environment variable NAME
   --json               print status, headers and body as JSON
 
 Exits with 0 for an answer of 200 to 299, with 1 for any other.
@@ -30,6 +32,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
         method: { type: "string", default: "POST" },
         header: { type: "string", multiple: true, default: [] },
         body: { type: "string" },
+        sign: { type: "string" },
         json: { type: "boolean", default: false },
       },
       true,
@@ -39,10 +42,12 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       throw new UsageError("one http(s) URL is required");
     if ((values.certificate === undefined) !== (values.key === undefined))
       throw new UsageError("--certificate and --key go together");
+    const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body);
+    const signature = values.sign === undefined ? {} : signBody(values.sign, body, Math.floor(Date.now() / 1000));
     const answer = await sendEvent(url, {
       method: values.method,
-      headers: { "content-type": "application/json", ...parseHeaders(values.header) },
-      body: values.body === undefined ? SAMPLE_EVENT : readBytes(values.body),
+      headers: { "content-type": "application/json", ...signature, ...parseHeaders(values.header) },
+      body,
       certificate: values.certificate && readText(values.certificate),
       key: values.key && readText(values.key),
       serverCa: values.ca && readText(values.ca),

@@ -10,6 +10,9 @@ import type { CertificateMatcherDocument } from "./policy-schema.ts";
 export interface CertificateMatcher {
   /** Keys under which the entry can be found: lookupKeysOf a certificate that matches holds every one of them. */
   readonly keys: readonly string[];
+  /** Unix seconds; infinite where the policy sets no end. */
+  readonly from: number;
+  readonly until: number;
   /** Names the members that do not match, for example `subject.CN`; empty means that the entry matches. */
   failures(certificate: Certificate, now: number): readonly string[];
 }
@@ -55,6 +58,8 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
   return {
     keys: checks.flatMap(([, , key]) => key ?? []),
+    from,
+    until,
     failures: (certificate, now) => checks.filter(([, holds]) => !holds(certificate, now)).map(([member]) => member),
   };
 }

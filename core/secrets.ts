@@ -73,7 +73,7 @@ class SecretReader {
 
   signatureKeys({ scheme, secrets, accounts, retired }: SignatureRule): SignatureKeys {
     const keysOf = (names: readonly string[]) =>
-      names.flatMap((name) => this.#import("signature", name, (text) => importSignatureKey(scheme, text)) ?? []);
+      names.flatMap((name) => this.#importText("signature", name, (text) => importSignatureKey(scheme, text)) ?? []);
     return {
       scheme,
       keys: keysOf(secrets),
@@ -84,12 +84,12 @@ class SecretReader {
 
   credential({ username, secret }: BasicRule) {
     // A credential that could not be read is a problem already, and nothing starts with it.
-    return this.#import("basic", secret, (text) => importBasicCredential(username, text)) as ReturnType<
+    return this.#importText("basic", secret, (text) => importBasicCredential(username, text)) as ReturnType<
       typeof importBasicCredential
     >;
   }
 
-  #import<T>(factor: string, name: string, importText: (text: string) => T): T | undefined {
+  #importText<T>(factor: string, name: string, importText: (text: string) => T): T | undefined {
     const place = formatPointer(["senders", this.#sender, factor]);
     const text = this.#read(name);
     try {

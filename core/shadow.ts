@@ -16,8 +16,8 @@ export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<Lo
   if (route === undefined || route.shadow.length === 0 || evidence === undefined) return undefined;
   if (admitted === undefined && (refusal === undefined || OF_THE_REQUEST.has(refusal.problem))) return undefined;
   const shadow = await judgeShadow(trace);
-  const isSame = (admitted !== undefined) === (shadow.verdict === "accepted");
-  if (isSame) return undefined;
+  const isSame = (admitted !== undefined) === (shadow["verdict"] === "accepted");
+  if (isSame && shadow["verdict"] !== "undecided") return undefined;
   const inForce = admitted === undefined ? refusal?.code : "accepted";
   return { decision: "shadow", id: context.id, route: route.path, inForce, sender: context["sender"], shadow };
 }

@@ -34,6 +34,12 @@ export const MIN_RSA_BITS = 2048;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
 
+/**
+ * Names of a certificate times constraints of an issuer. A stranger chooses both, and the search for a path repeats it: forty
+ * names under two hundred constraints are more than any client has, and take 6 ms at worst.
+ */
+export const MAX_NAME_COMPARISONS = 8_192;
+
 /** A million entries of 16-octet serial numbers take 35 MB; the largest public lists hold a tenth of that. */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
 /** On the edge a source is the key of its list, which Workers KV limits to 512 bytes. */
@@ -95,5 +101,9 @@ export const DIAGNOSED_ENTRIES = 100;
 export const MAX_OBSERVED_PROVEN = 100;
 /** The same for certificates that no anchor proves. */
 export const MAX_OBSERVED_UNPROVEN = 20;
+/** Certificates of one sender, the last presented, whose end is looked at: a sender has a handful, one a host at the most. */
+export const MAX_WATCHED_CERTIFICATES = 100;
+/** Windows of one sender, the next to end, that are looked at: each is compared with all entries. */
+export const MAX_WATCHED_WINDOWS = 100;
 /** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;

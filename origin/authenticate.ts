@@ -72,6 +72,7 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
   const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
   const route = selectRoute(policy, url.pathname, request.method);
+  context["route"] = route.path;
 
   const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
   context["edgeDecision"] = claims.txn;

@@ -1,9 +1,10 @@
 // Entry of the edge worker: reads clock, randomness and bindings, catches every refusal once, logs one line per request.
-// Its cron trigger, where the policy names revocation lists, fetches them.
+// Its cron trigger tells what of the policy ends soon and, where the policy names revocation lists, fetches them.
 
 import policyDocument from "countersign:policy";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
+import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { refreshCrls } from "./crl-refresh.ts";
@@ -18,6 +19,8 @@ let loaded: Promise<Edge> | undefined;
 
 const clock = () => Math.floor(Date.now() / 1000);
 const logMore = tellMore(log);
+/** What this isolate told of. */
+const warned = new Set<string>();
 const ambient: Omit<Ambient, "waitUntil"> = {
   clock,
   log,
@@ -47,6 +50,8 @@ export default {
   },
 
   async scheduled(_: ScheduledController, bindings: EdgeBindings): Promise<void> {
+    const now = clock();
+    for (const line of warnOfEndings(listPolicyEndings(policy, now), now, warned)) log(line);
     const problems: string[] = [];
     const kv = findCrlStore(bindings, policy, problems);
     if (problems.length > 0) log({ decision: "failed", code: "misconfigured", problems });

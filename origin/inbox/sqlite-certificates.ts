@@ -21,6 +21,7 @@ type Sight = Omit<FirstSight, "id" | "sender">;
 
 export interface WrittenCertificate {
   readonly id: number;
+  readonly isNew: boolean;
   /** Of a sender that was known. */
   readonly firstSights: readonly Sight[];
 }
@@ -48,11 +49,11 @@ export class SeenCertificates {
     if (known !== undefined) {
       const id = Number(known["id"]);
       this.#statements.refresh.run(now, id);
-      return { id, firstSights: [] };
+      return { id, isNew: false, firstSights: [] };
     }
     const firstSights = this.#compare(presented);
     const row = [sender, sha256, spkiSha256, issuer, subject, notAfter, der, intermediates, now, now];
-    return { id: Number(this.#statements.insert.run(...row).lastInsertRowid), firstSights };
+    return { id: Number(this.#statements.insert.run(...row).lastInsertRowid), isNew: true, firstSights };
   }
 
   /** After the commit. */
@@ -65,14 +66,13 @@ export class SeenCertificates {
     const latest = last.get(sender);
     if (latest === undefined) return [];
     const sights: Sight[] = [];
-    for (const [what, column, value] of [
-      ["new key", "spki_sha256", certificate.spkiSha256],
-      ["new issuer", "issuer", certificate.issuer],
-    ] as const) {
-      const old = String(latest[column]);
+    const compare = (what: Sight["what"], column: "spki_sha256" | "issuer", value: string) => {
       const since = (text: string) => firstWith[column].get(sender, text)?.["since"] ?? undefined;
+      const old = String(latest[column]);
       if (since(value) === undefined) sights.push({ what, old, since: Number(since(old)), new: value });
-    }
+    };
+    compare("new key", "spki_sha256", certificate.spkiSha256);
+    compare("new issuer", "issuer", certificate.issuer);
     for (const base64 of new Set(certificate.intermediates)) {
       if (this.#statements.hasIntermediate.get(sender, base64) !== undefined) continue;
       const old = (JSON.parse(String(latest["intermediates"])) as string[]).map(describeIntermediate).join("; ");

@@ -20,8 +20,11 @@ const INSERT = `
 export interface SqliteInboxOptions {
   /** Unix seconds. */
   readonly clock?: () => number;
-  /** Told after the commit, by the one process that wrote it. */
-  readonly onFirstSight?: (sight: FirstSight) => void;
+  /**
+   * Called when a sender was accepted with what it was not seen with before, after the commit, in the one process that
+   * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.
+   */
+  readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
 }
 
 /**
@@ -48,16 +51,16 @@ class SqliteInbox implements Inbox {
   readonly #count: ReturnType<DatabaseSync["prepare"]>;
   readonly #seen: SeenCertificates;
   readonly #clock: () => number;
-  readonly #onFirstSight: (sight: FirstSight) => void;
+  readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
 
-  constructor(database: DatabaseSync, { clock = systemClock, onFirstSight = () => {} }: SqliteInboxOptions) {
+  constructor(database: DatabaseSync, { clock = systemClock, onNewCertificate = () => {} }: SqliteInboxOptions) {
     ({ certificates: this.certificates, event: this.event, close: this.close } = readerOf(database));
     this.#database = database;
     this.#insert = database.prepare(INSERT);
     this.#count = database.prepare("SELECT count(*) AS events FROM event");
     this.#seen = new SeenCertificates(database);
     this.#clock = clock;
-    this.#onFirstSight = onFirstSight;
+    this.#onNewCertificate = onNewCertificate;
   }
 
   /** Passed on as a function. */
@@ -89,13 +92,13 @@ class SqliteInbox implements Inbox {
   #storeWithCertificate(delivery: Delivery, assertion: AssertionId, now: number, presented: Presented): boolean {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
-      const { id, firstSights } = this.#seen.write(presented, now);
+      const { id, isNew, firstSights } = this.#seen.write(presented, now);
       const isStored = this.#insertEvent(delivery, assertion, now, id);
       // A replay shows nothing of its sender.
       this.#database.exec(isStored ? "COMMIT" : "ROLLBACK");
       if (!isStored) return false;
       this.#seen.remember(presented, id, now);
-      for (const sight of firstSights) this.#tell({ ...sight, sender: delivery.sender, id: delivery.id });
+      if (isNew) this.#tell(firstSights.map((sight) => ({ ...sight, sender: delivery.sender, id: delivery.id })));
       return true;
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
@@ -104,9 +107,9 @@ class SqliteInbox implements Inbox {
   }
 
   /** The event is stored: a listener that fails must not make its sender send it again. */
-  #tell(sight: FirstSight): void {
+  #tell(firstSights: readonly FirstSight[]): void {
     try {
-      this.#onFirstSight(sight);
+      this.#onNewCertificate(firstSights);
     } catch {}
   }
 

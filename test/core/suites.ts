@@ -1,6 +1,7 @@
 // Every suite by the name of its file. Node and workerd take their list of cases from here.
 
 import { cases as admit } from "./admit.suite.ts";
+import { cases as admitFactors } from "./admit-factors.suite.ts";
 import { cases as allowlist } from "./allowlist.suite.ts";
 import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
@@ -20,6 +21,7 @@ import { cases as keys } from "./keys.suite.ts";
 import { cases as matcher } from "./matcher.suite.ts";
 import { cases as nameConstraints } from "./name-constraints.suite.ts";
 import { cases as nameKey } from "./name-key.suite.ts";
+import { cases as observation } from "./observation.suite.ts";
 import { cases as path } from "./path.suite.ts";
 import { cases as pathProfile } from "./path-profile.suite.ts";
 import { cases as policy } from "./policy.suite.ts";
@@ -35,6 +37,7 @@ import { cases as trust } from "./trust.suite.ts";
 
 export const suites: Readonly<Record<string, Cases>> = {
   admit,
+  "admit-factors": admitFactors,
   allowlist,
   assertion,
   "assertion-claims": assertionClaims,
@@ -54,6 +57,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   matcher,
   "name-constraints": nameConstraints,
   "name-key": nameKey,
+  observation,
   path,
   "path-profile": pathProfile,
   policy,

@@ -56,10 +56,13 @@ export async function startCountersign(
         listeners.delete(look);
         end();
       };
-      const fail = (why: string) =>
+      // After the end of the program every look-up comes here once more, found or not.
+      const fail = (why: string) => {
+        if (!listeners.has(look)) return;
         settle(() =>
           reject(new Error(`no line ${JSON.stringify(members)}: ${why}\n${JSON.stringify(lines, null, 1)}\n${stderr}`)),
         );
+      };
       const timer = setTimeout(() => fail("too late"), LINE_DEADLINE_MILLISECONDS);
       exited.then((code) => fail(`ended with ${code}`));
       listeners.add(look);
@@ -84,17 +87,27 @@ export interface Finished {
 }
 
 /** Runs a program to its end. */
-export function run(program: string, args: readonly string[], input = ""): Promise<Finished> {
+export function run(
+  program: string,
+  args: readonly string[],
+  input = "",
+  environment: Record<string, string> = {},
+): Promise<Finished> {
+  const options = { cwd: ROOT, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...environment } };
   return new Promise((resolve) => {
-    const child = execFile(program, [...args], { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(program, [...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : 1, stdout, stderr });
     });
     child.stdin?.end(input);
   });
 }
 
-export function runCountersign(args: readonly string[], input = ""): Promise<Finished> {
-  return run(process.execPath, ["cli/main.ts", ...args], input);
+export function runCountersign(
+  args: readonly string[],
+  input = "",
+  environment: Record<string, string> = {},
+): Promise<Finished> {
+  return run(process.execPath, ["cli/main.ts", ...args], input, environment);
 }
 
 /** curl's status and body; `args` come before the URL. */

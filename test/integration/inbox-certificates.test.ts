@@ -31,7 +31,10 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 function open(): Inbox {
-  const inbox = openSqliteInbox(file, { clock: () => now, onFirstSight: (sight) => sights.push(sight) });
+  const inbox = openSqliteInbox(file, {
+    clock: () => now,
+    onNewCertificate: (firstSights) => sights.push(...firstSights),
+  });
   stack.defer(() => {
     try {
       inbox.close();
@@ -200,7 +203,7 @@ describe("a first sight", () => {
 
   test("leaves the event accepted when its listener fails", () => {
     const inbox = openSqliteInbox(file, {
-      onFirstSight: () => {
+      onNewCertificate: () => {
         throw new Error("full");
       },
     });

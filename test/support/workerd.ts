@@ -37,6 +37,8 @@ export interface DeployedEdge {
   /** Of the TLS socket, and the CA of its certificate, for connections that `send` cannot make. */
   readonly port: number;
   readonly ca: string;
+  /** Of the runtime that serves all edges of one start. */
+  readonly pid: number;
   send(request: EdgeRequest): Promise<RawAnswer>;
 }
 
@@ -78,7 +80,7 @@ export async function startWorkerd<Name extends string>(
     ),
   );
   const lines = new LogLines();
-  const ports = await runWorkerd(stack, config, names.length * 2, lines);
+  const { ports, pid } = await runWorkerd(stack, config, names.length * 2, lines);
   const port = (socket: string) => ports.get(socket) ?? 0;
   return Object.fromEntries(
     names.map((name): [string, DeployedEdge] => [
@@ -87,6 +89,7 @@ export async function startWorkerd<Name extends string>(
         lines,
         port: port(`${name}-https`),
         ca: server.pem,
+        pid,
         send({ tls, isPlainHttp = false, headers = [], ...request }) {
           const cf: HeaderList = tls === undefined ? [] : [[CF_HEADER, JSON.stringify({ tlsClientAuth: tls })]];
           const url = isPlainHttp
@@ -126,7 +129,7 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
   for await (const line of createInterface(child.stdio[3] as Readable)) {
     const { socket, port } = JSON.parse(line) as { socket: string; port: number };
     ports.set(socket, port);
-    if (ports.size === sockets) return ports;
+    if (ports.size === sockets) return { ports, pid: child.pid ?? 0 };
   }
   throw new Error(`workerd ended: ${errors}`);
 }

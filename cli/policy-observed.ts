@@ -1,0 +1,167 @@
+// countersign policy observed: what observed routes were presented with, as entries to paste, with what to think of first.
+
+import { rootCertificates } from "node:tls";
+import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
+import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
+import { nameKey } from "../core/distinguished-name.ts";
+import { parseOptions, UsageError } from "./command.ts";
+import { formatJson } from "./files.ts";
+import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
+import { matcherFor } from "./policy-document.ts";
+
+const OPTIONS = {
+  route: { type: "string" },
+  pem: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+const EXPIRES_SOON_DAYS = 45;
+const DAY_SECONDS = 86_400;
+
+interface Row {
+  readonly route: string;
+  readonly at: string | undefined;
+  readonly verdict: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly names: readonly string[];
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly sha256: string;
+  readonly spkiSha256: string;
+  readonly matcher: Readonly<Record<string, unknown>>;
+  readonly warnings: readonly string[];
+}
+
+export function showObserved(args: string[]): number {
+  const { values, positionals } = parseOptions(args, OPTIONS, true);
+  const files = positionals.length > 0 ? positionals : [OBSERVATIONS];
+  const observations = files
+    .flatMap(readObservations)
+    .filter(({ route }) => values.route === undefined || route === values.route);
+  if (values.pem !== undefined) {
+    process.stdout.write(pemOf(observations, values.pem.replaceAll(":", "").toLowerCase()));
+    return 0;
+  }
+  const now = Math.floor(Date.now() / 1000);
+  const rows = observations.map((observation, index) => describe(observation, observations.slice(0, index), now));
+  process.stdout.write(values.json ? formatJson({ observed: rows }) : formatRows(rows));
+  return 0;
+}
+
+/** Leaf and intermediates of the one certificate whose SHA-256 begins so. */
+function pemOf(observations: readonly Observation[], prefix: string): string {
+  const found = new Map(
+    observations
+      .filter(({ certificate }) => certificate.leaf.sha256.startsWith(prefix))
+      .map(({ certificate }) => [certificate.leaf.sha256, certificate]),
+  );
+  const [certificate] = found.values();
+  if (certificate === undefined || found.size > 1)
+    throw new UsageError(`--pem ${prefix}: ${found.size} certificates begin so`);
+  return [certificate.leaf, ...certificate.intermediates].map(({ base64 }) => formatPem(base64)).join("");
+}
+
+function describe(observation: Observation, earlier: readonly Observation[], now: number): Row {
+  const { route, at, verdict, certificate } = observation;
+  const { leaf } = certificate;
+  return {
+    route,
+    at,
+    verdict,
+    subject: leaf.subjectText,
+    issuer: leaf.issuerText,
+    names: namesOf(leaf),
+    notBefore: formatDay(leaf.notBefore),
+    notAfter: formatDay(leaf.notAfter),
+    sha256: leaf.sha256,
+    spkiSha256: leaf.spkiSha256,
+    matcher: leaf.subject.length > 0 ? matcherFor(leaf, "name") : { san: sanOf(leaf), issuer: leaf.issuerText },
+    warnings: [...warningsOf(observation, now), ...comparisons(leaf, earlier)],
+  };
+}
+
+function* warningsOf({ certificate, isProven }: Observation, now: number): Generator<string> {
+  const { leaf, intermediates } = certificate;
+  if (!isProven)
+    yield "not proven: no anchor of the route's senders certifies it, so anybody may have made it. Add the CA that you know to be the sender's";
+  if (isPublic(leaf, intermediates))
+    yield "public CA: it certifies others too, so never accept less than the whole subject, and compare it with what the sender publishes";
+  if ([leaf.subjectText, ...namesOf(leaf)].some((name) => name.includes("*")))
+    yield "a * in its name: it is compared as a literal, and stands for no other name";
+  if (leaf.extendedKeyUsage?.includes(CLIENT_AUTH) !== true)
+    yield leaf.extendedKeyUsage === undefined
+      ? "no extended key usage: it may be a certificate for any use"
+      : "its extended key usage lacks clientAuth: it is refused, ask the sender for one that has it";
+  const days = Math.floor((leaf.notAfter - now) / DAY_SECONDS);
+  if (days < 0) yield `expired on ${formatDay(leaf.notAfter)}: it is refused`;
+  else if (days <= EXPIRES_SOON_DAYS) yield `expires in ${days} days: ask the sender for the next one, and accept both`;
+}
+
+function* comparisons(leaf: Certificate, earlier: readonly Observation[]): Generator<string> {
+  const others = earlier.map(({ certificate }) => certificate.leaf).filter(({ sha256 }) => sha256 !== leaf.sha256);
+  const sameKey = others.findLast(({ spkiSha256 }) => spkiSha256 === leaf.spkiSha256);
+  if (sameKey !== undefined) yield `key unchanged since ${sameKey.sha256.slice(0, 16)}: a renewal of the same sender`;
+  const sameName = others.findLast(({ subjectText }) => subjectText === leaf.subjectText);
+  if (sameName !== undefined && sameKey === undefined)
+    yield `the subject of ${sameName.sha256.slice(0, 16)} with another key: a renewal, or somebody else`;
+}
+
+const publicNames = new Set<string>();
+
+/** Whether a CA that it names, itself or through what was sent with it, is in Node's store of public roots. */
+function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boolean {
+  if (publicNames.size === 0) {
+    for (const pem of rootCertificates) {
+      const root = parseRoot(pem);
+      if (root !== undefined) publicNames.add(nameKey(root.subject));
+    }
+  }
+  return [leaf, ...intermediates].some(({ issuerKey }) => publicNames.has(issuerKey));
+}
+
+/** Some public roots have what we accept of no certificate. */
+function parseRoot(pem: string): Certificate | undefined {
+  try {
+    return parseCertificate(pem.replace(/-----[A-Z ]+-----|\s+/g, ""));
+  } catch {
+    return undefined;
+  }
+}
+
+function namesOf({ subjectAltNames }: Certificate): string[] {
+  return subjectAltNames.flatMap((name) => ("value" in name ? [`${name.kind}:${name.value}`] : []));
+}
+
+function sanOf({ subjectAltNames }: Certificate): Record<string, string[]> {
+  const san: Record<string, string[]> = {};
+  for (const name of subjectAltNames) {
+    if ("value" in name) san[name.kind] = [...(san[name.kind] ?? []), name.value];
+  }
+  return san;
+}
+
+function formatDay(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 10);
+}
+
+function formatRows(rows: readonly Row[]): string {
+  if (rows.length === 0) return "no certificate was observed yet\n";
+  return `${rows.map(formatRow).join("\n\n")}\n`;
+}
+
+function formatRow(row: Row): string {
+  const short = row.sha256.slice(0, 16);
+  return [
+    `${row.route}  ${row.verdict}${row.at === undefined ? "" : `  first seen ${row.at}`}`,
+    `  subject  ${row.subject}`,
+    `  issuer   ${row.issuer}`,
+    ...(row.names.length > 0 ? [`  names    ${row.names.join(", ")}`] : []),
+    `  valid    ${row.notBefore} to ${row.notAfter}`,
+    `  sha256   ${row.sha256}`,
+    `  key      ${row.spkiSha256}`,
+    ...row.warnings.map((warning) => `  note     ${warning}`),
+    `  matcher  ${JSON.stringify(row.matcher)}`,
+    `  accept   countersign policy observed --pem ${short} > ${short}.pem && countersign policy add --sender NAME --certificate ${short}.pem`,
+  ].join("\n");
+}

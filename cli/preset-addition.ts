@@ -1,0 +1,101 @@
+// Writes a preset into a policy document, in full: afterwards the policy says everything and the preset is not asked again.
+// What stands in the policy already is never replaced: it is the same, or it is an error.
+
+import { isDeepStrictEqual } from "node:util";
+import { formatPem } from "../core/certificate.ts";
+import { UsageError } from "./command.ts";
+import {
+  type MatcherDocument,
+  matcherFor,
+  type PolicyDraft,
+  type RouteDraft,
+  readCertificate,
+} from "./policy-document.ts";
+import { resolveAnchors } from "./preset-anchors.ts";
+import type { Preset } from "./presets/preset.ts";
+import { PRESETS } from "./presets/presets.ts";
+
+export interface PresetAddition {
+  readonly preset: string;
+  /** Default: the preset's name. */
+  readonly sender: string | undefined;
+  /** Default: /hooks/ and the sender's name. */
+  readonly route: string | undefined;
+  /** NAME=FILE of anchors that no public store holds, or that the preset does not know. */
+  readonly anchors: readonly string[];
+  /** PEM files of certificates to accept beside the preset's, and what of them: name, key or certificate. */
+  readonly certificates: readonly string[];
+  readonly match: string;
+}
+
+/** @throws UsageError that names those there are */
+export function findPreset(name: string): Preset {
+  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+  if (preset === undefined)
+    throw new UsageError(`there is no preset ${JSON.stringify(name)}; there are ${Object.keys(PRESETS).join(", ")}`);
+  return preset;
+}
+
+/**
+ * Adds the preset's anchors, its sender and its route.
+ * @returns the sender's name
+ * @throws UsageError
+ */
+export function addPreset(document: PolicyDraft, addition: PresetAddition): string {
+  const preset = findPreset(addition.preset);
+  const name = addition.sender ?? addition.preset;
+  const anchors = resolveAnchors(document, preset, addition.anchors);
+  if (anchors.size === 0)
+    throw new UsageError(
+      `the preset ${addition.preset} brings no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
+    );
+  for (const [anchor, { base64 }] of anchors) {
+    // One that is there stays, with its revocation lists: it is the same certificate.
+    if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
+  }
+  const given = addition.certificates.map((file) => matcherFor(readCertificate(file), addition.match));
+  addSender(document, name, senderOf(addition.preset, preset, [...anchors.keys()], given));
+  addRoute(document, addition.route ?? `/hooks/${name}`, name, routeOf(preset, given.length > 0));
+  return name;
+}
+
+function senderOf(presetName: string, preset: Preset, anchors: string[], given: MatcherDocument[]) {
+  const { sources, checked, notes, sender } = preset;
+  return {
+    about: { preset: presetName, sources: [...sources], checked, note: notes.join(" ") },
+    ...sender,
+    certificates: [...(sender.certificates ?? []), ...given],
+    trust: { ...sender.trust, anchors },
+  };
+}
+
+/** A preset that observes because it knows no certificate has no reason to once one is given. */
+function routeOf({ sender, route }: Preset, isGiven: boolean): Omit<RouteDraft, "senders"> {
+  const isRecognized = isGiven && sender.certificates?.length === 0;
+  return { ...route, mode: isRecognized ? "enforce" : (route.mode ?? "enforce") };
+}
+
+function addSender(document: PolicyDraft, name: string, sender: PolicyDraft["senders"][string]): void {
+  const known = Object.hasOwn(document.senders, name) ? document.senders[name] : undefined;
+  const different = known === undefined ? [] : differences(known, sender);
+  if (different.length > 0)
+    throw new UsageError(
+      `the policy has a sender ${name} already, with another ${different.join(", ")}; nothing was changed. ` +
+        "Give this one a name of its own with --sender NAME, or take the old one out of the file. " +
+        `To accept one more certificate of it: countersign policy add --sender ${name} --certificate FILE`,
+    );
+  document.senders[name] = sender;
+}
+
+function differences(known: object, wanted: object): string[] {
+  const [before, after] = [known, wanted].map((members) => new Map(Object.entries(members)));
+  const names = new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])]);
+  return [...names].filter((name) => !isDeepStrictEqual(before?.get(name), after?.get(name)));
+}
+
+/** A route that is there keeps its settings: other senders rely on them. */
+function addRoute(document: PolicyDraft, path: string, sender: string, route: Omit<RouteDraft, "senders">): void {
+  const known = Object.hasOwn(document.routes, path) ? document.routes[path] : undefined;
+  if (known === undefined) document.routes[path] = { senders: [sender], ...route };
+  else if (!known.senders.includes(sender)) known.senders.push(sender);
+}

@@ -1,0 +1,58 @@
+// The certificate of each anchor of a preset: from a file, from the policy, or from the roots that Node ships.
+// An anchor with a known fingerprint is that certificate and no other, wherever it comes from.
+
+import type { Certificate } from "../core/certificate.ts";
+import { UsageError } from "./command.ts";
+import { type PolicyDraft, parseFirstCertificate, readAnchorOption } from "./policy-document.ts";
+import type { AnchorSource, Preset } from "./presets/preset.ts";
+import { findPublicRoot } from "./root-store.ts";
+
+/**
+ * The anchors of the preset and further ones that files bring, by name.
+ * @param options NAME=FILE
+ * @throws UsageError
+ */
+export function resolveAnchors(
+  document: PolicyDraft,
+  { anchors: sources }: Preset,
+  options: readonly string[],
+): Map<string, Certificate> {
+  const given = new Map(options.map(readAnchorOption).map(({ name, certificate }) => [name, certificate]));
+  const anchors = new Map<string, Certificate>();
+  for (const [name, source] of Object.entries(sources))
+    anchors.set(name, given.get(name) ?? knownAnchor(document, name) ?? obtain(name, source));
+  for (const [name, certificate] of given) anchors.set(name, certificate);
+  for (const [name, certificate] of anchors) {
+    const wanted = Object.hasOwn(sources, name) ? sources[name] : undefined;
+    if (wanted?.sha256 !== undefined && certificate.sha256 !== wanted.sha256)
+      throw new UsageError(`the anchor ${name} must be ${describeSource(wanted)}, not ${describe(certificate)}`);
+    const known = knownAnchor(document, name);
+    if (known !== undefined && known.sha256 !== certificate.sha256)
+      throw new UsageError(`the policy has another anchor called ${name} already: ${describe(known)}`);
+  }
+  return anchors;
+}
+
+function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | undefined {
+  const known = Object.hasOwn(anchors, name) ? anchors[name] : undefined;
+  if (known === undefined) return undefined;
+  return parseFirstCertificate(typeof known === "string" ? known : known.certificate, `the policy's anchor ${name}`);
+}
+
+/** @throws UsageError that says how to get the file, where Node does not ship the certificate */
+function obtain(name: string, source: AnchorSource): Certificate {
+  const root = "subject" in source ? findPublicRoot(source.sha256) : undefined;
+  if (root !== undefined) return root;
+  const why = "subject" in source ? `this Node (${process.version}) does not ship it` : source.where;
+  throw new UsageError(`the anchor ${name} is needed as --anchor ${name}=FILE: ${describeSource(source)}; ${why}`);
+}
+
+/** What the anchor is, and its fingerprint or that none is published. */
+export function describeSource(source: AnchorSource): string {
+  const what = "subject" in source ? source.subject : source.what;
+  return `${what} (${source.sha256 === undefined ? "no fingerprint is published" : `SHA-256 ${source.sha256}`})`;
+}
+
+function describe({ subjectText, sha256 }: Certificate): string {
+  return `${subjectText} (SHA-256 ${sha256})`;
+}

@@ -1,0 +1,68 @@
+// countersign policy presets: all of them, or one in full, for people and for machines.
+
+import { parseOptions, UsageError } from "./command.ts";
+import { formatJson } from "./files.ts";
+import { findPreset } from "./preset-addition.ts";
+import { describeSource } from "./preset-anchors.ts";
+import { secretSteps } from "./preset-steps.ts";
+import type { AnchorSource, Preset } from "./presets/preset.ts";
+import { PRESETS } from "./presets/presets.ts";
+import { findPublicRoot } from "./root-store.ts";
+
+/** countersign policy presets. */
+export function showPresets(args: string[]): number {
+  const { values, positionals } = parseOptions(args, { json: { type: "boolean", default: false } }, true);
+  const [name, ...others] = positionals;
+  if (others.length > 0) throw new UsageError("policy presets takes one name at most");
+  process.stdout.write(name === undefined ? formatList(values.json) : formatOne(name, values.json));
+  return 0;
+}
+
+function formatList(asJson: boolean): string {
+  const presets = Object.entries(PRESETS).map(([name, { title, checked }]) => ({ name, title, checked }));
+  if (asJson) return formatJson({ presets });
+  const lines = presets.map(({ name, title }) => `${name.padEnd(14)} ${title}`);
+  return `${lines.join("\n")}\n\ncountersign policy presets NAME says all of one; countersign policy add --preset NAME writes it.\n`;
+}
+
+function formatOne(name: string, asJson: boolean): string {
+  const preset = findPreset(name);
+  return asJson ? formatJson(describePreset(name, preset)) : formatPreset(name, preset);
+}
+
+function describePreset(name: string, preset: Preset) {
+  const anchors = Object.entries(preset.anchors).map(([key, source]) => ({
+    name: key,
+    ...source,
+    from: originOf(source),
+  }));
+  return { name, ...preset, anchors };
+}
+
+/** Where `policy add` gets the certificate: `node`, the root store of this Node; or `file`, an option. */
+function originOf(source: AnchorSource): "node" | "file" {
+  return "subject" in source && findPublicRoot(source.sha256) !== undefined ? "node" : "file";
+}
+
+function formatPreset(name: string, preset: Preset): string {
+  const { sender, route } = preset;
+  const certificates = (sender.certificates ?? []).map((entry) => JSON.stringify(entry));
+  const anchors = Object.entries(preset.anchors).map(([key, source]) => {
+    const from = originOf(source) === "node" ? "in Node's root store" : `--anchor ${key}=FILE`;
+    const where = "where" in source ? `, ${source.where}` : "";
+    return `${key}: ${describeSource(source)}, ${from}${where}`;
+  });
+  const { signature, eventKey } = sender;
+  const sections: [string, readonly string[]][] = [
+    ["accepted certificates", certificates.length > 0 ? certificates : ["none is known: see the notes"]],
+    ["anchors", anchors.length > 0 ? anchors : ["none: --anchor NAME=FILE"]],
+    ["signature", signature === undefined ? ["none"] : [`${signature.scheme}, required`]],
+    ["event key", eventKey === undefined ? ["none"] : [JSON.stringify(eventKey)]],
+    ["route", [JSON.stringify(route)]],
+    ["next steps", [...secretSteps(preset), ...preset.steps]],
+    ["notes", preset.notes],
+    [`sources, read ${preset.checked}`, preset.sources],
+  ];
+  const text = sections.map(([title, lines]) => `${title}\n${lines.map((line) => `  - ${line}`).join("\n")}`);
+  return `${name}: ${preset.title}\n\n${text.join("\n\n")}\n`;
+}

@@ -1,0 +1,34 @@
+// Meta, which signs its webhook client with a CA of its own since its DigiCert certificate ran out on 2026-04-15.
+
+import type { Preset } from "./preset.ts";
+
+export const meta: Preset = {
+  title: "Meta webhooks (WhatsApp Business and others)",
+  sender: {
+    certificates: [{ subject: { CN: "client.webhooks.fbclientcerts.com" } }],
+    trust: { anchors: ["meta-outbound-api-ca-2025-12"] },
+    signature: { scheme: "meta", secrets: ["META_APP_SECRET"] },
+  },
+  route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
+  anchors: {
+    "meta-outbound-api-ca-2025-12": {
+      what: "Meta's own CA, the file meta-outbound-api-ca-2025-12.pem",
+      where: "linked from https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks",
+    },
+  },
+  secrets: { META_APP_SECRET: "the app secret of the Meta app" },
+  steps: [
+    "Enable mutual TLS for the app at Meta; without it no client certificate is presented.",
+    "Meta checks a new endpoint with a GET that carries hub.challenge, and no signature is documented for it: answer it elsewhere, or at a route of your own, while you set the callback URL. Here only POST is admitted.",
+  ],
+  notes: [
+    "Meta's CA is in no public store and its fingerprint is not published here: fetch the file over HTTPS from Meta alone. The old DigiCert-signed certificate expired on 2026-04-15 and is not accepted.",
+    "Every app at Meta is served by the same certificate: the signature says that the event is of yours.",
+    "Meta documents up to 1000 changes in one request and no size: maxBodyBytes is our default. No event id is documented in the source; Meta retries for up to 36 hours.",
+  ],
+  sources: [
+    "https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks",
+    "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint",
+  ],
+  checked: "2026-11-23",
+};

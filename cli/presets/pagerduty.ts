@@ -1,0 +1,35 @@
+// PagerDuty's V3 webhooks, in the US and the EU service region.
+
+import type { Preset } from "./preset.ts";
+import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";
+
+export const pagerduty: Preset = {
+  title: "PagerDuty webhooks (US and EU service regions)",
+  sender: {
+    certificates: [
+      { subject: { CN: "webhooks.pagerduty.com", O: "PagerDuty, Inc." } },
+      { subject: { CN: "webhooks.eu.pagerduty.com", O: "PagerDuty, Inc." } },
+    ],
+    trust: { anchors: ["digicert-global-root-g2"] },
+    signature: { scheme: "pagerduty", secrets: ["PAGERDUTY_WEBHOOK_SECRET"] },
+  },
+  route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
+  anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
+  secrets: { PAGERDUTY_WEBHOOK_SECRET: "the secret of the webhook subscription" },
+  steps: [
+    "Keep the certificate of your own service region (US: webhooks.pagerduty.com, EU: webhooks.eu.pagerduty.com) and delete the other entry.",
+    "Allow TLS 1.2 on the hostname and serve the certificate chain in order: PagerDuty delivers over TLS 1.2 only.",
+  ],
+  notes: [
+    "The subjects are those of the files that PagerDuty publishes. It renews them every year, and the present ones end in December 2026; the documentation's dates have differed from the files'.",
+    "DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01: a renewal after that needs another root, which PagerDuty has not announced.",
+    "Every account at PagerDuty is served by the same certificate: the signature says that the event is of your subscription.",
+    "No size of body and no event id is documented in the sources: maxBodyBytes is our default.",
+  ],
+  sources: [
+    "https://github.com/PagerDuty/developer-docs/tree/HEAD/docs/webhooks",
+    "https://github.com/PagerDuty/developer-docs/tree/bd23a5b/assets/certificates",
+    "https://knowledge.digicert.com/alerts/sunsetting-client-authentication-eku-from-digicert-public-tls-certificates",
+  ],
+  checked: "2026-11-23",
+};

@@ -1,0 +1,35 @@
+// Adobe Workfront's event subscriptions. Its certificates carry wildcards as literal text, and other names than its page says:
+// the page has O=Workfront\, Inc. and DigiCert Global Root CA, the files beside it have O=Adobe Inc. and Global Root G2.
+
+import type { Preset } from "./preset.ts";
+import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";
+
+export const workfront: Preset = {
+  title: "Adobe Workfront event subscriptions (production, preview, sandbox)",
+  sender: {
+    certificates: [
+      { subject: { CN: "*.prod.eventsubscriptions.workfront.com", O: "Adobe Inc." } },
+      { subject: { CN: "*.preview.eventsubscriptions.workfront.com", O: "Adobe Inc." } },
+      { subject: { CN: "*.sandbox.eventsubscriptions.workfront.com", O: "Adobe Inc." } },
+    ],
+    trust: { anchors: ["digicert-global-root-g2"] },
+  },
+  route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
+  anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
+  secrets: {},
+  steps: [
+    "Keep the environments that you receive from and delete the other entries: each is a certificate of its own.",
+  ],
+  notes: [
+    "The subjects are those of the certificate files that Adobe publishes; the text of the same page names another organization and another root, which no present certificate has.",
+    "Every customer of Workfront is served by the same certificates and the page documents no signature: the certificate proves Workfront, not whose events they are.",
+    "The files last read ended on 2026-11-07: their renewal is accepted if it keeps the subject and the root. DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01.",
+    "No size of body and no event id is documented in the source: maxBodyBytes is our default.",
+  ],
+  sources: [
+    "https://github.com/AdobeDocs/workfront.en/blob/HEAD/help/quicksilver/wf-api/api/event-sub-certs.md",
+    "https://github.com/AdobeDocs/workfront.en/tree/HEAD/help/quicksilver/wf-api/api/assets",
+    "https://knowledge.digicert.com/alerts/sunsetting-client-authentication-eku-from-digicert-public-tls-certificates",
+  ],
+  checked: "2026-11-23",
+};

@@ -1,0 +1,16 @@
+// The public roots that Node brings along, found by fingerprint: anyone may give a certificate any name.
+
+import { createHash } from "node:crypto";
+import { rootCertificates } from "node:tls";
+import { type Certificate, parseCertificate } from "../core/certificate.ts";
+
+const ARMOUR = /-----(?:BEGIN|END) CERTIFICATE-----|\s+/g;
+
+/** The root with this SHA-256 (lower-case hex), or undefined where this Node does not ship it. */
+export function findPublicRoot(sha256: string): Certificate | undefined {
+  for (const pem of rootCertificates) {
+    const base64 = pem.replace(ARMOUR, "");
+    if (createHash("sha256").update(base64, "base64").digest("hex") === sha256) return parseCertificate(base64);
+  }
+  return undefined;
+}

@@ -1,0 +1,48 @@
+// Signs a body the way a sender does, for `countersign send`. Verification is core/signature.ts, which shares no step with this.
+
+import { createHmac, randomUUID } from "node:crypto";
+import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
+import { UsageError } from "./command.ts";
+import { readEnvironment } from "./files.ts";
+
+/**
+ * The headers of one HMAC signature over these bytes. `option` is SCHEME:NAME, the scheme and the environment variable of
+ * its secret. @throws UsageError
+ */
+export function signBody(option: string, body: Uint8Array, now: number): Record<string, string> {
+  const [, name = "", variable = ""] = /^([a-z-]+):([A-Z][A-Z0-9_]*)$/.exec(option) ?? [];
+  const scheme = SIGNATURE_SCHEME_NAMES.find((known) => known === name);
+  if (scheme === undefined)
+    throw new UsageError(
+      `--sign ${option} is not SCHEME:SECRET_NAME, a scheme of ${SIGNATURE_SCHEME_NAMES.join(", ")}`,
+    );
+  const secret = readEnvironment(variable);
+  if (secret === undefined || secret === "")
+    throw new UsageError(`--sign: the environment variable ${variable} is not set`);
+  return headersOf(scheme, secret, body, String(now));
+}
+
+function headersOf(
+  name: SignatureSchemeName,
+  secret: string,
+  body: Uint8Array,
+  timestamp: string,
+): Record<string, string> {
+  const scheme = SIGNATURE_SCHEMES[name];
+  const { header, isNumbered, encoding, tags, id: idHeader, prefix, hasEncodedKeys, algorithm } = scheme;
+  const id = `msg_${randomUUID()}`;
+  const key = hasEncodedKeys ? Buffer.from(secret.replace(/^whsec_/, ""), "base64") : secret;
+  const signature = createHmac("sha256", key)
+    .update(prefix === undefined ? "" : prefix(timestamp, id))
+    .update(body)
+    .digest(encoding);
+  const tagOf = (kind: string) => tags.find(([, of]) => of === kind)?.[0];
+  const time = tagOf("timestamp");
+  const value = `${time === undefined ? "" : `${time}${timestamp},`}${tagOf("hmac")}${signature}`;
+  return {
+    [`${header}${isNumbered ? "1" : ""}`]: value,
+    ...(scheme.timestamp !== undefined && { [scheme.timestamp]: timestamp }),
+    ...(idHeader !== undefined && { [idHeader]: id }),
+    ...(algorithm !== undefined && { [algorithm[0]]: algorithm[1] }),
+  };
+}

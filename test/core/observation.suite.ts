@@ -1,0 +1,140 @@
+// What is told beside the verdict: certificates that observed routes see, and shadow senders that differ.
+
+import assert from "node:assert/strict";
+import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
+import { formatLogLine, type LogLine, noteAdmitted, noteCertificate, type Trace } from "../../core/decision.ts";
+import { Observer } from "../../core/observation.ts";
+import { parseClientCertField } from "../../core/presented-certificate.ts";
+import { Refusal, toRefusal } from "../../core/refusal.ts";
+import { compareShadow } from "../../core/shadow.ts";
+import { MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
+import {
+  type Attempt,
+  BODY,
+  basic,
+  certificate,
+  compileSenders,
+  credentials,
+  evidenceOf,
+  github,
+  type SenderParts,
+  signedBy,
+} from "./factor-scene.ts";
+import type { Cases, CertificateName, Fixtures } from "./scene.ts";
+
+/** One request as an entry point leaves it behind: the trace, and the refusal if it was refused. */
+async function trace(
+  fixtures: Fixtures,
+  senders: Readonly<Record<string, SenderParts>>,
+  attempt: Attempt & { readonly isObserved?: boolean } = {},
+): Promise<[Trace, Refusal | undefined]> {
+  const policy = compileSenders(fixtures, senders, attempt.shadow);
+  const [route] = policy.routes;
+  assert.ok(route !== undefined);
+  const evidence = evidenceOf(fixtures, policy, attempt);
+  const left: Trace = {
+    context: { id: "decision-1" },
+    route: { ...route, isObserved: attempt.isObserved ?? false },
+    evidence,
+  };
+  noteCertificate(left.context, evidence);
+  try {
+    const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+    left.body = BODY;
+    noteAdmitted(left, await admitBySignature(candidates, BODY, evidence));
+    return [left, undefined];
+  } catch (error) {
+    return [left, toRefusal(error)];
+  }
+}
+
+const observed = (fixtures: Fixtures, leaf: CertificateName | null) =>
+  trace(fixtures, { sender: certificate() }, { leaf, isObserved: true });
+
+const differ = async (...args: Parameters<typeof trace>) => compareShadow(...(await trace(...args)));
+
+const shadowOf = (line: LogLine | undefined) => (line?.["shadow"] ?? {}) as { readonly verdict?: string };
+
+export const cases: Cases = {
+  "Observer tells of each distinct certificate once, with the certificate": async (fixtures) => {
+    const observer = new Observer();
+    const line = observer.observe(...(await observed(fixtures, "client")));
+    assert.equal(line?.decision, "observed");
+    assert.deepEqual([line["verdict"], line["isProven"], line["sender"]], ["issuer_unknown", false, undefined]);
+    assert.equal(parseClientCertField(String(line["clientCert"])), fixtures.certificates.client);
+    assert.equal(observer.observe(...(await observed(fixtures, "client"))), undefined);
+    const accepted = observer.observe(...(await observed(fixtures, "direct")));
+    assert.deepEqual(
+      [accepted?.["verdict"], accepted?.["isProven"], accepted?.["sender"]],
+      ["accepted", true, "sender"],
+    );
+  },
+  "Observer tells nothing of other routes, and nothing where no certificate was": async (fixtures) => {
+    const observer = new Observer();
+    assert.equal(observer.observe(...(await trace(fixtures, { sender: certificate() }))), undefined);
+    assert.equal(observer.observe(...(await observed(fixtures, null))), undefined);
+    assert.equal(observer.observe({ context: { id: "x" } }), undefined);
+  },
+  "Observer keeps a bounded number, and strangers do not use up the share of proven certificates": async (fixtures) => {
+    const observer = new Observer();
+    const [left, refusal] = await observed(fixtures, "strangersClient");
+    const at = (path: string): Trace => ({ ...left, route: { ...(left.route as NonNullable<Trace["route"]>), path } });
+    const told = Array.from({ length: MAX_OBSERVED_UNPROVEN + 5 }, (_, index) =>
+      observer.observe(at(`/${index}`), refusal),
+    );
+    const lines = told.filter((line) => line !== undefined);
+    assert.equal(lines.filter(({ decision }) => decision === "observed").length, MAX_OBSERVED_UNPROVEN);
+    assert.equal(lines.at(-1)?.["code"], "observation_full");
+    assert.equal(lines.length, MAX_OBSERVED_UNPROVEN + 1);
+    assert.equal(observer.observe(...(await observed(fixtures, "direct")))?.decision, "observed");
+  },
+  "a certificate is logged whole, other values are cut": async (fixtures) => {
+    const line = new Observer().observe(...(await observed(fixtures, "direct")));
+    assert.ok(line !== undefined);
+    const read = JSON.parse(formatLogLine({ ...line, other: "x".repeat(5000) })) as Record<string, string>;
+    assert.equal(read["clientCert"], line["clientCert"]);
+    assert.ok((read["other"]?.length ?? 0) < 1000);
+  },
+  "compareShadow() tells where the shadow senders differ, and only there": async (fixtures) => {
+    const senders = { sender: certificate(), next: certificate("next.example") };
+    const shadow = ["next"];
+    const line = await differ(fixtures, senders, { shadow });
+    assert.deepEqual([line?.decision, line?.["inForce"], line?.["sender"]], ["shadow", "accepted", "sender"]);
+    assert.equal(shadowOf(line).verdict, "sender_not_allowed");
+    assert.equal(await differ(fixtures, { sender: certificate(), next: certificate() }, { shadow }), undefined);
+    assert.equal(await differ(fixtures, senders, { shadow, leaf: "strangersClient" }), undefined);
+    assert.equal(await differ(fixtures, senders), undefined);
+  },
+  "compareShadow() tells whom the shadow senders would have admitted": async (fixtures) => {
+    const line = await differ(
+      fixtures,
+      { sender: certificate("other.example"), next: certificate() },
+      { shadow: ["next"] },
+    );
+    assert.deepEqual(
+      [line?.["inForce"], line?.["shadow"]],
+      ["sender_not_allowed", { verdict: "accepted", sender: "next" }],
+    );
+  },
+  "compareShadow() judges signatures and credentials too": async (fixtures) => {
+    const next = { ...certificate(), ...github("ONE"), ...basic };
+    const verdict = async (headers: Record<string, string>) => {
+      const line = await differ(fixtures, { sender: certificate(), next }, { shadow: ["next"], headers });
+      return shadowOf(line).verdict;
+    };
+    assert.equal(await verdict({ ...signedBy("ONE"), ...credentials }), undefined);
+    assert.equal(await verdict({ ...signedBy("TWO"), ...credentials }), "signature_mismatch");
+    assert.equal(await verdict(signedBy("ONE")), "basic_missing");
+  },
+  "compareShadow() says so when the body was not read for a signature": async (fixtures) => {
+    const senders = { sender: certificate("other.example"), next: { ...certificate(), ...github("ONE") } };
+    const [left, refusal] = await trace(fixtures, senders, { shadow: ["next"], headers: signedBy("ONE") });
+    const { body: _, ...unread } = left;
+    assert.equal(shadowOf(await compareShadow(unread, refusal)).verdict, "undecided");
+  },
+  "compareShadow() compares no request that failed for reasons of its own": async (fixtures) => {
+    const senders = { sender: certificate("other.example"), next: certificate() };
+    const [left] = await trace(fixtures, senders, { shadow: ["next"] });
+    assert.equal(await compareShadow(left, new Refusal("body_too_large")), undefined);
+  },
+};

@@ -1,0 +1,177 @@
+// Signatures and Basic credentials from the sender to the inbox, through the deployed bundle.
+
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type HeaderList, listen } from "../support/http.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { readEvents, startTestOrigin, type TestOrigin } from "../support/origin.ts";
+import { createSenders, type Senders } from "../support/senders.ts";
+import { BASIC_HEADER, SECRETS, SIGNED_SENDERS, signedPolicy } from "../support/signed-senders.ts";
+import { tlsClientAuth } from "../support/tls-client-auth.ts";
+import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
+
+const stack = new AsyncDisposableStack();
+let senders: Senders;
+let key: PrivateJwk;
+const origins = {} as Record<"holding" | "relying", TestOrigin>;
+let edges: Record<"holding" | "relying" | "tampering" | "secretless", DeployedEdge>;
+/** What the edge sent on, as it was on the wire. */
+const wire: (readonly [name: string, value: string])[][] = [];
+
+beforeAll(async () => {
+  senders = await createSenders();
+  const policy = signedPolicy(senders.policy);
+  key = await newSigningKey();
+  const keys = [publicJwk(key)];
+  origins.holding = await startTestOrigin(stack, { policy, keys, secrets: SECRETS });
+  origins.relying = await startTestOrigin(stack, { policy, keys });
+  // Stands between edge and origin and changes a header that the assertion does not bind.
+  const tampering = await listen(stack, async (incoming, outgoing) => {
+    const headers: [string, string][] = [];
+    for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
+      headers.push([String(incoming.rawHeaders[index]), String(incoming.rawHeaders[index + 1])]);
+    }
+    wire.push(headers);
+    const body = Buffer.concat(await incoming.toArray());
+    const changed = headers
+      .filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/i.test(name))
+      .map(([name, value]): [string, string] => [name, /signature/i.test(name) ? value.replace(/[0-8]/g, "9") : value]);
+    const answer = await fetch(`${origins.holding.url}${incoming.url}`, { method: "POST", headers: changed, body });
+    outgoing.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+    outgoing.end(Buffer.from(await answer.arrayBuffer()));
+  });
+  const SIGNING_KEYS = JSON.stringify({ keys: [key] });
+  const { DOCUSIGN_BASIC_PASSWORD: _, ...incomplete } = SECRETS;
+  edges = await startWorkerd(stack, policy, {
+    holding: { ...SECRETS, SIGNING_KEYS, ORIGIN_URL: origins.holding.url },
+    relying: { ...SECRETS, SIGNING_KEYS, ORIGIN_URL: origins.relying.url },
+    tampering: { ...SECRETS, SIGNING_KEYS, ORIGIN_URL: tampering },
+    secretless: { ...incomplete, HUB_SECRET: "", SIGNING_KEYS, ORIGIN_URL: origins.holding.url },
+  });
+});
+afterAll(() => stack.disposeAsync());
+
+const send = (edge: keyof typeof edges, target: string, body: string, headers: HeaderList) =>
+  edges[edge].send({
+    target,
+    body,
+    headers: [["Content-Type", "application/json"], ...headers],
+    tls: target === "/hooks/all" ? tlsClientAuth(senders.acme) : null,
+  });
+
+const factorsOf = (origin: TestOrigin, id: string) => {
+  const event = readEvents(origin.inboxFile).find((stored) => stored["id"] === id);
+  return JSON.parse(String(event?.["factors"]));
+};
+
+describe.each(Object.entries(SIGNED_SENDERS))("a sender of the scheme %s", (name, { method, sign }) => {
+  const target = `/hooks/signed/${name}`;
+  const body = JSON.stringify({ event: "completed", through: name, text: "grüße 🦀" });
+
+  test("is admitted by its signature alone, at the edge and again at the origin", async () => {
+    const answer = await send("holding", target, body, sign(Buffer.from(body)));
+    expect(answer.status).toBe(202);
+    const { event: id } = JSON.parse(answer.body.toString());
+    expect(factorsOf(origins.holding, id)).toEqual([method]);
+    const forwarded = await edges.holding.lines.of(id);
+    expect(forwarded).toMatchObject({ decision: "forwarded", sender: name, factors: [method] });
+    expect(forwarded).not.toHaveProperty("certificate");
+    const accepted = origins.holding.lines.all.find(({ edgeDecision }) => edgeDecision === id);
+    expect(accepted).toMatchObject({ decision: "accepted", sender: name, factors: [method] });
+    expect(accepted).not.toHaveProperty("reliedOnEdge");
+  });
+
+  test("stands on the edge's word at an origin without the secret, which says so", async () => {
+    const answer = await send("relying", target, body, sign(Buffer.from(body)));
+    expect(answer.status).toBe(202);
+    const { event: id } = JSON.parse(answer.body.toString());
+    const accepted = origins.relying.lines.all.find(({ edgeDecision }) => edgeDecision === id);
+    expect(accepted).toMatchObject({ decision: "accepted", factors: [method], reliedOnEdge: [method] });
+  });
+
+  test("is refused for another body, and without its signature", async () => {
+    for (const headers of [sign(Buffer.from(`${body} `)), []]) {
+      const answer = await send("holding", target, body, headers);
+      expect(answer.status).toBe(401);
+      expect(answer.headers["www-authenticate"]).toBe("Countersign");
+      expect(JSON.parse(answer.body.toString())).toMatchObject({ code: "signature-not-verified" });
+    }
+  });
+
+  test("is refused by an origin that holds the secret, when the signature changed behind the edge", async () => {
+    const answer = await send("tampering", target, body, sign(Buffer.from(body)));
+    expect(answer.status).toBe(502);
+    const line = origins.holding.lines.all.findLast(({ decision }) => decision === "refused");
+    expect(String(line?.["code"])).toMatch(/^signature_(mismatch|malformed|stale)$/);
+  });
+});
+
+describe("a sender with certificate, signature and Basic credentials", () => {
+  const body = '{"event":"envelope-completed"}';
+  const signature = () => SIGNED_SENDERS["docusign"]?.sign(Buffer.from(body)) ?? [];
+
+  test("is admitted by all of them; the origin takes the edge's word for Basic alone", async () => {
+    const answer = await send("holding", "/hooks/all", body, [...signature(), BASIC_HEADER]);
+    expect(answer.status).toBe(202);
+    const { event: id } = JSON.parse(answer.body.toString());
+    const accepted = origins.holding.lines.all.find(({ edgeDecision }) => edgeDecision === id);
+    expect(accepted).toMatchObject({ factors: ["mtls", "basic", "hmac"], reliedOnEdge: ["basic"] });
+  });
+
+  test("is refused without Basic credentials before its body is read, and asked for them", async () => {
+    const answer = await send("holding", "/hooks/all", body, signature());
+    expect(answer.status).toBe(401);
+    expect(answer.headers["www-authenticate"]).toBe('Basic realm="webhooks", charset="UTF-8"');
+    const unfinished = edges.holding.send({
+      target: "/hooks/all",
+      tls: tlsClientAuth(senders.acme),
+      headers: signature(),
+      body: (async function* () {
+        yield Buffer.from("{");
+        await new Promise(() => {});
+      })(),
+    });
+    expect((await unfinished).status).toBe(401);
+  });
+
+  test("never has its credentials forwarded", async () => {
+    wire.length = 0;
+    await send("tampering", "/hooks/all", body, [...signature(), BASIC_HEADER]);
+    const [headers = []] = wire;
+    expect(headers.map(([name]) => name.toLowerCase())).toEqual(expect.arrayContaining(["countersign-assertion"]));
+    expect(headers.map(([name]) => name.toLowerCase())).not.toContain("authorization");
+    expect(JSON.stringify(headers)).not.toContain(BASIC_HEADER[1].slice(6));
+  });
+
+  test("has a failed signature explained to the operator, and not to the sender", async () => {
+    const by = (secret: string): HeaderList => [
+      ["X-DocuSign-Signature-1", createHmac("sha256", secret).update(body).digest("base64")],
+      BASIC_HEADER,
+    ];
+    const hints: [string, RegExp][] = [
+      [SECRETS.DOCUSIGN_OLD_KEY, /retired/],
+      [SECRETS.DOCUSIGN_HMAC_KEY.slice(0, -1), /=/],
+    ];
+    for (const [secret, hint] of hints) {
+      const answer = await send("holding", "/hooks/all", body, by(secret));
+      expect(answer.status).toBe(401);
+      const line = await edges.holding.lines.of(JSON.parse(answer.body.toString()).decision);
+      expect(line["wouldMatch"]).toMatch(hint);
+      const told = JSON.stringify(line) + answer.body.toString();
+      for (const text of Object.values(SECRETS)) expect(told).not.toContain(text);
+      expect(told).not.toContain(createHmac("sha256", SECRETS.DOCUSIGN_HMAC_KEY).update(body).digest("base64"));
+    }
+  });
+});
+
+test("an edge whose secrets are missing or empty refuses everything, and lists them all", async () => {
+  const answer = await send("secretless", "/hooks/signed/slack", "{}", []);
+  expect(answer.status).toBe(500);
+  const { problems } = await edges.secretless.lines.of(JSON.parse(answer.body.toString()).decision);
+  expect(problems).toEqual([
+    expect.stringMatching(/^\/senders\/meta\/signature: the secret HUB_SECRET is empty/),
+    expect.stringMatching(/^\/senders\/github\/signature: the secret HUB_SECRET is empty/),
+    expect.stringMatching(/^\/senders\/all\/basic: the secret DOCUSIGN_BASIC_PASSWORD is not set/),
+  ]);
+});
