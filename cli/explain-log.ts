@@ -1,57 +1,40 @@
-// A decision in a log: our own JSON lines, as they are or with something before them, and those within the events of
-// `wrangler tail --format json`. The log says what was decided; only a line of an observed route holds the certificate.
+// A decision in a log. The log says what was decided; the certificate itself is only in the line of an observed route, in
+// what an origin keeps of those, or in an inbox that took an event with it.
 
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
-import { parseClientCertChainField, parseClientCertField } from "../core/presented-certificate.ts";
+import { readCertificates } from "../origin/inbox/sqlite-reader.ts";
 import { UsageError } from "./command.ts";
 import type { Chain } from "./explain-question.ts";
+import { type LogEntry, readLogEntries } from "./log-file.ts";
+import { OBSERVATIONS, observationOf } from "./observations.ts";
 
-export interface RecordedDecision {
+export interface RecordedDecision extends Omit<LogEntry, "line"> {
   /** Everything that was logged of it, by edge and origin, in the order of the log. */
   readonly lines: readonly LogLine[];
   /** SHA-256 of the certificate that it was about, where there was one. */
   readonly sha256: string | undefined;
-  /** The certificate itself, from the line of a route in observe mode. */
   readonly chain: Chain | undefined;
-  /** What the platform's event says of the request, around the line. */
-  readonly request: { readonly method: string; readonly url: string } | undefined;
-  /** Unix seconds, where the log says when. */
-  readonly at: number | undefined;
-}
-
-interface Entry {
-  readonly line: LogLine;
-  readonly request?: RecordedDecision["request"];
-  readonly at?: number;
 }
 
 /**
  * Finds a decision by its id, or by the id that the edge gave it.
  * @throws UsageError when the log cannot be read or holds no such decision
  */
-export async function findDecision(id: string, file: string): Promise<RecordedDecision> {
-  const found: Entry[] = [];
-  const chains = new Map<unknown, LogLine>();
-  try {
-    for await (const entry of readEntries(file)) {
-      const { line } = entry;
-      if (line["id"] === id || line["edgeDecision"] === id) found.push(entry);
-      if (typeof line["clientCert"] === "string") chains.set(sha256Of(line), line);
-    }
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
-  }
-  if (found.length === 0) throw new UsageError(`${file} holds no decision ${JSON.stringify(id)}`);
+export function findDecision(id: string, log: string, inbox: string | undefined): RecordedDecision {
+  const entries = readLogEntries(log);
+  const found = entries.filter(({ line }) => line["id"] === id || line["edgeDecision"] === id);
+  if (found.length === 0) throw new UsageError(`${log} holds no decision ${JSON.stringify(id)}`);
   const sha256 = found.map(({ line }) => sha256Of(line)).find((digest) => digest !== undefined);
-  const observed = sha256 === undefined ? undefined : chains.get(sha256);
+  const { request } = found.find((entry) => entry.request !== undefined) ?? {};
+  const { at } = found.find((entry) => entry.at !== undefined) ?? {};
   return {
     lines: found.map(({ line }) => line),
     sha256,
-    chain: observed && readChain(observed),
-    request: found.find(({ request }) => request !== undefined)?.request,
-    at: found.find(({ at }) => at !== undefined)?.at,
+    chain: sha256 === undefined ? undefined : findChain(sha256, entries, inbox),
+    ...(request !== undefined && { request }),
+    ...(at !== undefined && { at }),
   };
 }
 
@@ -60,70 +43,17 @@ function sha256Of({ certificate }: LogLine): string | undefined {
   return typeof digest === "string" ? digest : undefined;
 }
 
-function readChain({ clientCert, clientCertChain }: LogLine): Chain {
-  return {
-    leaf: parseClientCertField(String(clientCert)),
-    intermediates: parseClientCertChainField(typeof clientCertChain === "string" ? clientCertChain : ""),
-  };
-}
-
-async function* readEntries(file: string): AsyncGenerator<Entry> {
-  const input = file === "-" ? process.stdin : createReadStream(file);
-  // Without this a file that is not there ends the process, and not the loop.
-  const failed = new Promise<never>((_, reject) => input.once("error", reject));
-  failed.catch(() => undefined);
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  const values = readValues(lines);
-  for (;;) {
-    const next = await Promise.race([values.next(), failed]);
-    if (next.done) return;
-    yield* entriesOf(next.value);
+function findChain(sha256: string, entries: readonly LogEntry[], inbox: string | undefined): Chain | undefined {
+  const kept = join(dirname(inbox ?? "inbox.sqlite"), OBSERVATIONS);
+  const more = existsSync(kept) ? readLogEntries(kept) : [];
+  const observed = [...entries, ...more].find(
+    ({ line }) => line.decision === "observed" && sha256Of(line) === sha256 && typeof line["clientCert"] === "string",
+  );
+  if (observed !== undefined) {
+    const { leaf, intermediates } = observationOf(observed.line).certificate;
+    return { leaf: leaf.base64, intermediates: intermediates.map(({ base64 }) => base64) };
   }
-}
-
-/** The JSON objects of a log: one a line, or printed over several lines that end with a lone brace. */
-async function* readValues(lines: AsyncIterable<string>): AsyncGenerator<Record<string, unknown>> {
-  let open: string[] | undefined;
-  for await (const line of lines) {
-    if (open === undefined && line === "{") open = [];
-    open?.push(line);
-    const isWhole = open === undefined || line === "}";
-    const text = open === undefined ? line.slice(Math.max(0, line.indexOf("{"))) : open.join("\n");
-    const value = isWhole ? parseObject(text) : undefined;
-    if (isWhole) open = undefined;
-    if (value !== undefined) yield value;
-  }
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function entriesOf(value: Readonly<Record<string, unknown>>): Entry[] {
-  if (isLogLine(value)) return [{ line: value }];
-  const { logs, eventTimestamp, event } = value as {
-    logs?: unknown;
-    eventTimestamp?: unknown;
-    event?: { request?: { method?: unknown; url?: unknown } } | null;
-  };
-  if (!Array.isArray(logs)) return [];
-  const { method, url } = event?.request ?? {};
-  return logs
-    .flatMap((log: { message?: unknown } | null) => [log?.message].flat())
-    .map((message): Readonly<Record<string, unknown>> => (typeof message === "string" && parseObject(message)) || {})
-    .filter(isLogLine)
-    .map((line) => ({
-      line,
-      ...(typeof method === "string" && typeof url === "string" && { request: { method, url } }),
-      ...(typeof eventTimestamp === "number" && { at: Math.floor(eventTimestamp / 1000) }),
-    }));
-}
-
-function isLogLine(value: Readonly<Record<string, unknown>>): value is LogLine {
-  return typeof value["decision"] === "string";
+  if (inbox === undefined) return undefined;
+  const [seen] = readCertificates(inbox, sha256);
+  return seen && { leaf: seen.der, intermediates: seen.intermediates };
 }

@@ -38,7 +38,9 @@ export function parse(args: string[]) {
   const { values } = parseOptions(args, OPTIONS);
   const { event, inbox, decision, log, url, route, body } = values;
   if (event !== undefined && decision !== undefined) throw new UsageError("--event or --decision, not both");
-  if ((event === undefined) !== (inbox === undefined)) throw new UsageError("--event and --inbox go together");
+  if (event !== undefined && inbox === undefined) throw new UsageError("--event needs --inbox");
+  if (inbox !== undefined && (event ?? decision) === undefined)
+    throw new UsageError("--inbox goes with --event or --decision");
   if ((decision === undefined) !== (log === undefined)) throw new UsageError("--decision and --log go together");
   if (url !== undefined && route !== undefined) throw new UsageError("--route or --url, not both");
   if (body === "-" && log === "-") throw new UsageError("--body and --log cannot both be standard input");

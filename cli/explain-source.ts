@@ -16,14 +16,15 @@ export interface Source {
 }
 
 /** @throws UsageError */
-export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
-  if (decision !== undefined && log !== undefined) return { decision: await findDecision(decision, log) };
-  if (id === undefined || inbox === undefined) return {};
+export function readSource({ event: id, inbox, decision, log }: Values): Source {
   try {
+    if (decision !== undefined && log !== undefined) return { decision: findDecision(decision, log, inbox) };
+    if (id === undefined || inbox === undefined) return {};
     const event = readEvent(inbox, id);
     if (event !== undefined) return { event };
   } catch (error) {
-    throw new UsageError(`${inbox}: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${inbox ?? log}: ${error instanceof Error ? error.message : error}`);
   }
   throw new UsageError(`${inbox} holds no event ${JSON.stringify(id)}`);
 }

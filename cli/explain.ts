@@ -14,7 +14,9 @@ export const command: Command = {
   help: `
 countersign explain --route PATH [--certificate FILE] [options]
 countersign explain --event ID --inbox FILE [options]     a stored event, by the policy of now
-countersign explain --decision ID --log FILE|- [options]  a decision of a log: our lines, or wrangler tail --format json
+countersign explain --decision ID --log FILE|- [options]  a decision of a log: our lines, or wrangler tail --format json;
+                                                          its certificate is looked for there, in observed.jsonl, and
+                                                          in --inbox FILE
 
   --policy FILE        default policy.json; secrets that it names are environment variables, as at an origin
   --certificate FILE   what the sender presents, in PEM: the certificate, intermediates after it
@@ -36,7 +38,7 @@ it cannot be decided here (a secret that is not set, a body that is not known) a
 `,
   async run(args) {
     const values = parse(args);
-    const source = await readSource(values);
+    const source = readSource(values);
     const lacking = lackingOptions(values, source);
     const explanation = lacking.length > 0 ? undefined : await explain(await readQuestion(values, source));
     const recorded = describeRecorded(source, explanation, lacking);

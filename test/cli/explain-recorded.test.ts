@@ -215,6 +215,21 @@ describe("a decision in a log", () => {
     });
   });
 
+  test("finds its certificate in the inbox, if an event came with it", async () => {
+    const line = lines.find(({ decision, id }) => decision === "accepted" && id === stored) as LogLine;
+    writeFileSync(file("accepted.log"), `${formatLogLine(line)}\n`);
+    const { json } = await explain(
+      "--decision",
+      stored,
+      "--log",
+      file("accepted.log"),
+      "--inbox",
+      file("inbox.sqlite"),
+    );
+    expect(json.recorded.lacking).toEqual([]);
+    expect(json.certificate?.leaf?.subject).toBe("CN=acme");
+  });
+
   test("that is not there, or in a file that is not, is a fault of the user", async () => {
     const missing = await explain("--decision", "none", "--log", file("origin.log"));
     expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('holds no decision "none"')]);
