@@ -94,7 +94,8 @@ async function askBehindEdge(scene: Scene, { row, answer, certificate }: EdgeAns
   const way = "origin behind the edge";
   if (answer?.verdict !== "accepted" || row.verdict === "undecided") {
     const isUndecided = row.verdict === "undecided";
-    const why = isUndecided ? "it depends on the edge" : "the edge refuses before it";
+    const before = answer === undefined ? "no edge can run with this policy" : "the edge refuses before it";
+    const why = isUndecided ? "it depends on the edge" : before;
     return { way, ...NOTHING, verdict: isUndecided ? "undecided" : "not reached", why, notes: [] };
   }
   const { question, senders } = scene;
