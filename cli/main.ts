@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   origin: () => import("./origin.ts"),
   keys: () => import("./keys.ts"),
   policy: () => import("./policy.ts"),
+  explain: () => import("./explain.ts"),
   send: () => import("./send.ts"),
 };
 

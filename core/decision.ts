@@ -103,20 +103,28 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext): Log
   return { ...verdict, ...details, ...verdict };
 }
 
-const TERMINAL_CONTROL = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escaping them is the point
+const TERMINAL_CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** RFC 9440 fields: bounded where they are read, and worthless in part. */
 const WHOLE: ReadonlySet<string> = new Set(["clientCert", "clientCertChain"]);
 
 /** One JSON line. Long values are cut; characters that steer a terminal or reorder text are escaped. */
 export function formatLogLine(line: LogLine): string {
-  const json = JSON.stringify(line, (name, value: unknown) =>
-    typeof value === "string" && !WHOLE.has(name) ? cut(value) : value,
+  return escapeControls(
+    JSON.stringify(line, (name, value: unknown) =>
+      typeof value === "string" && !WHOLE.has(name) ? cut(value) : value,
+    ),
   );
-  return json.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-function cut(text: string): string {
+/** What steers a terminal or reorders text, as `\uXXXX`: in JSON it reads as before. */
+export function escapeControls(text: string): string {
+  return text.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Cuts a text where the log cuts it. */
+export function cut(text: string): string {
   if (text.length <= MAX_LOGGED_CHARACTERS) return text;
   return `${text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[\ud800-\udbff]$/, "")}…`;
 }

@@ -60,8 +60,8 @@ function refusePlatformError({ status }: Response): void {
   });
 }
 
-/** The selected names are lower case and none of ours, so no name is there twice. */
-function formatHeaders(
+/** Of the request to the origin. The selected names are lower case and none of ours, so no name is there twice. */
+export function formatHeaders(
   delivery: Delivery,
   certificate: ClientCertificate | undefined,
   assertion: string,
