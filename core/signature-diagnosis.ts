@@ -66,7 +66,7 @@ function* respellOctets(secret: Buffer): Generator<Spelling> {
 }
 
 /** Output of indentation grows with the depth of nesting, by which a small body could be made a large one. */
-const MAX_DEPTH = 16;
+const MAX_DEPTH = 12;
 
 function* respellJson(body: Uint8Array): Generator<Spelling> {
   let value: unknown;
