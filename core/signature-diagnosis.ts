@@ -39,7 +39,7 @@ function* suspects({ keys, retired, body }: Mismatch, hasEncodedKeys: boolean): 
     const secret = key.secret();
     if (secret === undefined) continue;
     for (const [how, other] of hasEncodedKeys ? respellOctets(secret) : respellText(secret.toString())) {
-      if (other.length > 0) yield { what: `key ${index} ${how}`, key: makeHmacKey(Buffer.from(other)), body };
+      yield { what: `key ${index} ${how}`, key: makeHmacKey(Buffer.from(other)), body };
     }
   }
   for (const [how, other] of respellJson(body)) {

@@ -106,6 +106,16 @@ export const cases: Cases = {
     const headers = { "svix-signature": `v1a,${ED25519.signature}` };
     assert.equal(await hintFor("svix", { keys: [ED25519.key], headers, body }), undefined, "12.50 became 12.5");
   },
+  "a body that is part of a larger buffer": async () => {
+    const pretty = new TextEncoder().encode('{"a": 1}');
+    const body = new Uint8Array([...pretty, ...pretty]).subarray(pretty.length);
+    const hint = await hintFor("docusign", { headers: signedBy("docusign", KEY, '{"a":1}'), body });
+    assert.equal(hint, "key 0 over the body as JSON without spaces");
+  },
+  "a key that is empty once it is decoded": async () => {
+    const headers = signedBy("docusign", "");
+    assert.equal(await hintFor("docusign", { keys: ["!".repeat(12)], headers }), "key 0 decoded from base64");
+  },
   "a key that was retired": async () => {
     for (const scheme of TEXT_SCHEMES) {
       const attempted = { keys: [OTHER_KEY], retired: ["some-older-key", KEY] };
