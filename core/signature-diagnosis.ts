@@ -15,8 +15,7 @@ export interface Mismatch {
 
 /** What would have matched, in a few words; undefined when nothing that is tried does. Bounded by wire.ts. */
 export function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): string | undefined {
-  const { hmac, ed25519, prefix } = mismatch.presented;
-  const presented = { hmac, ed25519: ed25519.slice(0, DIAGNOSED_KEYS), prefix };
+  const presented = { ...mismatch.presented, ed25519: mismatch.presented.ed25519.slice(0, DIAGNOSED_KEYS) };
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;
   for (const { what, key, body } of suspects(mismatch, SIGNATURE_SCHEMES[scheme].hasEncodedKeys ?? false)) {
     if (key.madeOneOf(presented, body)) return what;

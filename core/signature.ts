@@ -78,23 +78,21 @@ function verifyPresented(
 ): SignatureMethod {
   const account = readAccount(keys, headers);
   const own = keys.accounts.get(account) ?? keys.keys;
-  const usable = own.filter(({ method }) => presented[method].length > 0);
-  const context = { scheme: keys.scheme, ...(account !== "" && { account }) };
-  if (usable.length === 0) throw new Refusal("signature_key_unknown", context);
   let verified: SignatureMethod | undefined;
+  let tried = 0;
   // Every secret is tried, whichever matches.
-  for (const key of usable) {
+  for (const key of own) {
+    if (presented[key.method].length === 0) continue;
+    tried += 1;
     const isNeeded = key.method === "hmac" || verified === undefined;
     if (isNeeded && key.madeOneOf(presented, body)) verified ??= key.method;
   }
   if (verified !== undefined) return verified;
+  const details = { scheme: keys.scheme, ...(account !== "" && { account }) };
+  if (tried === 0) throw new Refusal("signature_key_unknown", details);
   const wouldMatch = diagnoseMismatch({ keys: own, retired: keys.retired, presented, body }, keys.scheme);
-  throw new Refusal("signature_mismatch", {
-    ...context,
-    keys: usable.length,
-    signatures: presented.hmac.length + presented.ed25519.length,
-    ...(wouldMatch !== undefined && { wouldMatch }),
-  });
+  const signatures = presented.hmac.length + presented.ed25519.length;
+  throw new Refusal("signature_mismatch", { ...details, keys: tried, signatures, ...(wouldMatch && { wouldMatch }) });
 }
 
 /** The account that selects the keys, in lower case; empty where none does. */
