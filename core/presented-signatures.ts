@@ -39,7 +39,7 @@ const EVENT_ID = /^[!-\-/-~]+$/;
  */
 export function readPresentedSignatures(name: SignatureSchemeName, headers: Headers, now: number): PresentedSignatures {
   const scheme = SIGNATURE_SCHEMES[name];
-  const { encoding, separator, prefix } = scheme;
+  const { encoding, prefix } = scheme;
   const presented = { hmac: [] as string[], ed25519: [] as string[], encoding, prefix: "" };
   const timestamps = scheme.timestamp === undefined ? [] : [readHeader(headers, scheme.timestamp)];
   for (const element of readElements(scheme, headers)) {
@@ -48,7 +48,7 @@ export function readPresentedSignatures(name: SignatureSchemeName, headers: Head
     if (kind === "hmac") presented.hmac.push(check(text, CANONICAL[encoding]));
     else if (kind === "ed25519") presented.ed25519.push(check(text, CANONICAL.ed25519));
     else if (kind === "timestamp") timestamps.push(text);
-    else if (separator === undefined || !OTHER_VERSION.test(text)) throw malformed("an element is not of its form");
+    else if (!OTHER_VERSION.test(text)) throw malformed("an element is not of its form");
   }
   if (presented.hmac.length + presented.ed25519.length === 0) throw malformed("no signature of a known version");
   if (prefix !== undefined) presented.prefix = prefix(readTime(timestamps, now), readId(scheme, headers));

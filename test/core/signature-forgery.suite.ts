@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Refusal } from "../../core/refusal.ts";
+import { makeHmacKey } from "../../core/signature-key.ts";
 import type { SignatureSchemeName } from "../../core/signature-schemes.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, BODY, ED25519, EVENTS, NOW, SCHEMES } from "./signature-scene.ts";
@@ -57,6 +58,14 @@ export const cases: Cases = {
       await refusedLater("signature_key_unknown", attempt(scheme, { keys: [] }));
       await refusedLater("signature_key_unknown", attempt(scheme, { keys: [], retired: [otherKey] }));
     }
+  },
+  "a signature that is cut gets nothing from the one compared before it": () => {
+    const key = makeHmacKey(Buffer.from(EVENTS.github.key));
+    const body = new TextEncoder().encode(BODY);
+    const [signature] = EVENTS.github.signatures;
+    const compare = (...hmac: string[]) => key.madeOneOf({ hmac, ed25519: [], encoding: "hex", prefix: "" }, body);
+    assert.equal(compare(signature), true);
+    for (const cut of ["", signature.slice(0, 1), signature.slice(0, -1)]) assert.equal(compare(cut), false);
   },
   "verifySignature() refuses a time that was not signed": async () => {
     for (const now of [NOW + 1, NOW - 1]) {
