@@ -110,7 +110,7 @@ export const cases: Cases = {
       `whsec_whsec_${whole}`,
       `v1,whsec_${whole}`,
     );
-    refusedAs(/private key/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
+    refusedAs(/what the sender signs with/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
   },
   "importSignatureKey() refuses or takes anything, and never quotes it": () => {
     const text = fc.oneof(fc.string({ unit: "binary", maxLength: 60 }), fc.base64String({ maxLength: 100 }));
