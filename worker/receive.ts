@@ -65,9 +65,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
 }
 
 async function readEvidence(request: Request, route: Route, edge: Edge, ambient: Ambient): Promise<Evidence> {
-  const certificate = readCertificateFor([...route.senders, ...route.shadow], () =>
-    readTlsClientAuth(request.cf?.["tlsClientAuth"]),
-  );
+  const certificate = readCertificateFor(route, () => readTlsClientAuth(request.cf?.["tlsClientAuth"]));
   const now = ambient.clock();
   const lists = edge.crls === undefined ? NO_LISTS : await edge.crls.lists({ ...ambient, now });
   return {
