@@ -2,9 +2,9 @@
 // what an origin keeps of those, or in an inbox that took an event with it.
 
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
-import { readCertificates } from "../origin/inbox/sqlite-reader.ts";
+import { folderOfInbox, readInbox } from "../origin/inbox/open.ts";
 import { UsageError } from "./command.ts";
 import type { Chain } from "./explain-question.ts";
 import { type LogEntry, readLogEntries } from "./log-file.ts";
@@ -22,7 +22,7 @@ export interface RecordedDecision extends Omit<LogEntry, "line"> {
  * Finds a decision by its id, or by the id that the edge gave it.
  * @throws UsageError when the log cannot be read or holds no such decision
  */
-export function findDecision(id: string, log: string, inbox: string | undefined): RecordedDecision {
+export async function findDecision(id: string, log: string, inbox: string | undefined): Promise<RecordedDecision> {
   const entries = readLogEntries(log);
   const found = entries.filter(({ line }) => line["id"] === id || line["edgeDecision"] === id);
   if (found.length === 0) throw new UsageError(`${log} holds no decision ${JSON.stringify(id)}`);
@@ -32,7 +32,7 @@ export function findDecision(id: string, log: string, inbox: string | undefined)
   return {
     lines: found.map(({ line }) => line),
     sha256,
-    chain: sha256 === undefined ? undefined : findChain(sha256, entries, inbox),
+    chain: sha256 === undefined ? undefined : await findChain(sha256, entries, inbox),
     ...(request !== undefined && { request }),
     ...(at !== undefined && { at }),
   };
@@ -43,8 +43,12 @@ function sha256Of({ certificate }: LogLine): string | undefined {
   return typeof digest === "string" ? digest : undefined;
 }
 
-function findChain(sha256: string, entries: readonly LogEntry[], inbox: string | undefined): Chain | undefined {
-  const kept = join(dirname(inbox ?? "inbox.sqlite"), OBSERVATIONS);
+async function findChain(
+  sha256: string,
+  entries: readonly LogEntry[],
+  inbox: string | undefined,
+): Promise<Chain | undefined> {
+  const kept = join(folderOfInbox(inbox ?? "inbox.sqlite"), OBSERVATIONS);
   const more = existsSync(kept) ? readLogEntries(kept) : [];
   const observed = [...entries, ...more].find(
     ({ line }) => line.decision === "observed" && sha256Of(line) === sha256 && typeof line["clientCert"] === "string",
@@ -54,6 +58,6 @@ function findChain(sha256: string, entries: readonly LogEntry[], inbox: string |
     return { leaf: leaf.base64, intermediates: intermediates.map(({ base64 }) => base64) };
   }
   if (inbox === undefined) return undefined;
-  const [seen] = readCertificates(inbox, sha256);
+  const [seen] = await readInbox(inbox, (reader) => reader.certificates(sha256));
   return seen && { leaf: seen.der, intermediates: seen.intermediates };
 }

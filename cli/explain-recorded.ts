@@ -43,7 +43,7 @@ function recordedEvent(event: StoredEvent, explanation: Explanation | undefined)
       factors,
       reliedOnEdge,
       policyDigest,
-      bodyBytes: body.byteLength,
+      bodyBytes: body?.byteLength ?? null,
       certificate: certificate === undefined ? null : { subject: certificate.subject, sha256: certificate.sha256 },
     },
     lines: [],

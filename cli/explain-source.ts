@@ -2,7 +2,7 @@
 // of them does not keep is known here, so that its absence proves nothing.
 
 import type { Policy, Sender } from "../core/policy.ts";
-import { readEvent } from "../origin/inbox/sqlite-reader.ts";
+import { readInbox } from "../origin/inbox/open.ts";
 import type { StoredEvent } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { findDecision, type RecordedDecision } from "./explain-log.ts";
@@ -16,11 +16,11 @@ export interface Source {
 }
 
 /** @throws UsageError */
-export function readSource({ event: id, inbox, decision, log }: Values): Source {
+export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
   try {
-    if (decision !== undefined && log !== undefined) return { decision: findDecision(decision, log, inbox) };
+    if (decision !== undefined && log !== undefined) return { decision: await findDecision(decision, log, inbox) };
     if (id === undefined || inbox === undefined) return {};
-    const event = readEvent(inbox, id);
+    const event = await readInbox(inbox, (reader) => reader.event(id));
     if (event !== undefined) return { event };
   } catch (error) {
     if (error instanceof UsageError) throw error;

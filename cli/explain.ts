@@ -38,7 +38,7 @@ it cannot be decided here (a secret that is not set, a body that is not known) a
 `,
   async run(args) {
     const values = parse(args);
-    const source = readSource(values);
+    const source = await readSource(values);
     const lacking = lackingOptions(values, source);
     const explanation = lacking.length > 0 ? undefined : await explain(await readQuestion(values, source));
     const recorded = describeRecorded(source, explanation, lacking);

@@ -114,7 +114,7 @@ async function serveHere<T extends Loaded>(way: WayIn<T>, first: T, outlet?: Wat
   } finally {
     // Last: without it a SIGHUP during the stop would end the process before its answers.
     await files.close();
-    watch.close();
+    await watch.close();
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 // run as several processes on one port.
 
 import { loadSecrets } from "../core/secrets.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
@@ -46,7 +47,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
     },
     certificates: ({ tls }) => tls.certificates,
     describe: ({ tls }) => ({ hosts: [...tls.hosts.keys()], anchors: tls.anchors }),
-    greet: (url) => `origin ready at ${url}, events in ${inbox}`,
+    greet: (url) => `origin ready at ${url}, events in ${describeInbox(inbox)}`,
   };
 }
 

@@ -35,13 +35,13 @@ function writePolicy(entry: object = {}): string {
   return file("policy.json");
 }
 
-function writeInbox(...identities: readonly Identity[]): string {
+async function writeInbox(...identities: readonly Identity[]): Promise<string> {
   const inbox = openSqliteInbox(file("inbox.sqlite"));
   for (const [index, identity] of identities.entries()) {
     const delivery = deliveryOf({ id: `event-${index}`, sender: "acme", identity });
-    inbox.accept(delivery, { issuer: "direct", jti: `event-${index}`, expires: 0 });
+    await inbox.accept(delivery, { issuer: "direct", jti: `event-${index}`, expires: 0 });
   }
-  inbox.close();
+  await inbox.close();
   return file("inbox.sqlite");
 }
 
@@ -72,7 +72,7 @@ test("lists sender, listener and window, soonest first, with pointer and remedy,
     notAfter: inDays(20),
   });
   writeFileSync(file("server.pem"), `our listener\n${listener.pem}\n${root.pem}`);
-  const args = ["--policy", policy, "--inbox", writeInbox(leaf), "--certificate", file("server.pem")];
+  const args = ["--policy", policy, "--inbox", await writeInbox(leaf), "--certificate", file("server.pem")];
   const { code, json } = await expiring(...args, "--json");
   expect(code).toBe(1);
   expect(json().endings).toMatchObject([
@@ -94,15 +94,15 @@ test("ends with 0 when what ends is replaced already", async () => {
     [40, 400].map((days) => issueCertificate({ subject: [{ CN: ["acme"] }], notAfter: inDays(days) }, root)),
   );
   let now = Math.floor(Date.now() / 1000) - 3 * 86_400;
-  const inbox = openSqliteInbox(file("inbox.sqlite"), { clock: () => now });
+  const inbox = openSqliteInbox(file("inbox.sqlite"), { clock: () => now * 1000 });
   for (const [id, identity] of [
     ["a", old],
     ["b", next],
   ] as const) {
-    inbox.accept(deliveryOf({ id, sender: "acme", identity }), { issuer: "direct", jti: id, expires: 0 });
+    await inbox.accept(deliveryOf({ id, sender: "acme", identity }), { issuer: "direct", jti: id, expires: 0 });
     now += 2 * 86_400;
   }
-  inbox.close();
+  await inbox.close();
   const { code, json } = await expiring("--policy", policy, "--inbox", file("inbox.sqlite"), "--json");
   expect([code, json().endings]).toMatchObject([0, [{ days: 40, refuses: false }]]);
 });
