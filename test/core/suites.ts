@@ -33,6 +33,7 @@ import { cases as presentedCertificate } from "./presented-certificate.suite.ts"
 import { cases as request } from "./request.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
+import { cases as sealedText } from "./sealed-text.suite.ts";
 import { cases as trust } from "./trust.suite.ts";
 
 export const suites: Readonly<Record<string, Cases>> = {
@@ -68,5 +69,6 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-factors": policyFactors,
   request,
   revocation,
+  "sealed-text": sealedText,
   trust,
 };
