@@ -96,7 +96,8 @@ async function start(
     secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
   });
   started.push(() => harness.close());
-  if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
+  const needsCron = policy.crlSources.length > 0 || policy.routes.some(({ isQueued }) => isQueued);
+  if (needsCron) started.push(await runCronTrigger(harness));
   started.push(forwardEdgeLog(harness, logEdge));
   edge.resolve(harness);
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
@@ -139,7 +140,7 @@ function readSecretTexts(policy: Policy): Record<string, string> {
 
 const CRON_MILLISECONDS = 60_000;
 
-/** Fetches the revocation lists now and every minute, as a cron trigger does. Returns how to stop. */
+/** Runs the worker's cron trigger now and every minute. Returns how to stop. */
 async function runCronTrigger(harness: TestHarness): Promise<() => void> {
   const trigger = () => harness.getWorker().scheduled({ cron: "* * * * *" });
   await trigger();

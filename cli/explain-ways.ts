@@ -46,7 +46,7 @@ export async function explainWays(scene: Scene): Promise<WayFacts[]> {
   return [edge.row, await askBehindEdge(scene, edge), await askListener(scene), await askBehindProxy(scene)];
 }
 
-type EdgeAnswer = { readonly row: WayFacts; readonly answer?: Answer; readonly certificate?: ClientCertificate };
+type EdgeAnswer = { readonly row: WayFacts; readonly answer?: Answer };
 
 const NOTHING = { code: null, sender: null, why: null };
 
@@ -54,15 +54,10 @@ async function askEdge({ question, senders, platform }: Scene): Promise<EdgeAnsw
   const way = "edge";
   const fault = faultOf(() => compileEdgePolicy(question.document));
   if (fault !== undefined) return { row: { way, ...NOTHING, verdict: "cannot start", why: fault, notes: [] } };
-  let certificate: ClientCertificate | undefined;
-  const readCertificate = () => {
-    certificate = readAsEdge(question.chain, question, platform);
-    return certificate;
-  };
-  const answer = await ask({ readCertificate }, question);
+  const answer = await ask({ readCertificate: () => readAsEdge(question.chain, question, platform) }, question);
   const notes = question.chain === undefined ? [] : [platform.note];
   const row: WayFacts = { way, ...settle(answer, senders), notes };
-  return { row, answer, ...(certificate !== undefined && { certificate }) };
+  return { row, answer };
 }
 
 /** @throws Refusal as readTlsClientAuth */
@@ -90,7 +85,7 @@ const ISSUER = "https://edge.invalid";
 const AUDIENCE = "https://origin.invalid";
 
 /** Gets what the edge would send it, under a signing key of the moment. */
-async function askBehindEdge(scene: Scene, { row, answer, certificate }: EdgeAnswer): Promise<WayFacts> {
+async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise<WayFacts> {
   const way = "origin behind the edge";
   if (answer?.verdict !== "accepted" || row.verdict === "undecided") {
     const isUndecided = row.verdict === "undecided";
@@ -104,7 +99,7 @@ async function askBehindEdge(scene: Scene, { row, answer, certificate }: EdgeAns
   const jti = Buffer.alloc(16).toString("base64url");
   const context = { issuer: ISSUER, audience: AUDIENCE };
   const assertion = await issueAssertion(delivery, keys, { ...context, jti, now: question.at });
-  const headers = new Headers(formatHeaders(delivery, delivery.certificate && certificate, assertion));
+  const headers = new Headers(formatHeaders(delivery, assertion));
   const own = await ask({ findKey: await pinnedKeys(keys.jwks), ...context }, question, {
     request: { ...question.request, headers },
     secrets: heldSecrets(question.available),

@@ -27,6 +27,8 @@ export interface Trace {
   evidence?: Evidence;
   body?: Uint8Array<ArrayBuffer>;
   admitted?: AdmittedSender;
+  /** Whether the event went into the queue instead of to the origin. */
+  isQueued?: boolean;
 }
 
 /** Notes which certificate was presented, where one was. */
@@ -49,7 +51,7 @@ export function noteAdmitted(trace: Trace, admitted: AdmittedSender): AdmittedSe
   return admitted;
 }
 
-/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`; beside them `observed`, `shadow`, and what happened without a request. */
+/** One line of the log. `decision` is `refused`, `forwarded`, `queued`, `accepted`, `failed` or `dead-letter`; beside them `observed`, `shadow`, and what happened without a request. */
 export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
 
 /** An RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */

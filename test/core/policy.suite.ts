@@ -53,6 +53,7 @@ export const cases: Cases = {
         senders,
         shadow: [],
         isObserved: false,
+        isQueued: false,
         methods: ["POST"],
         maxBodyBytes: 1000,
         headers: ["x-signature"],

@@ -37,6 +37,7 @@ import { cases as presentedCertificate } from "./presented-certificate.suite.ts"
 import { cases as request } from "./request.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
+import { cases as sealedText } from "./sealed-text.suite.ts";
 import { cases as signature } from "./signature.suite.ts";
 import { cases as signatureDiagnosis } from "./signature-diagnosis.suite.ts";
 import { cases as signatureForgery } from "./signature-forgery.suite.ts";
@@ -88,5 +89,6 @@ export const suites: Readonly<Record<string, Cases>> = {
   "signature-keys": signatureKeys,
   "signature-malformed": signatureMalformed,
   "signature-vectors": signatureVectors,
+  "sealed-text": sealedText,
   trust,
 };
