@@ -56,6 +56,7 @@ class PolicyCompiler {
         senders: this.#resolve([...at, "senders"], route.senders, senderByName, "sender"),
         shadow: this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender"),
         isObserved: route.mode === "observe",
+        isQueued: route.delivery === "queue",
         methods: route.methods,
         maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
         headers: (route.headers ?? []).map(

@@ -71,6 +71,8 @@ export interface Route {
   readonly headers: readonly string[];
   /** Whether each distinct certificate is recorded. The verdict is the same. */
   readonly isObserved: boolean;
+  /** Whether the edge answers once an event is in its queue, and brings it to the origin afterwards. */
+  readonly isQueued: boolean;
   /** Senders that would take the place of `senders`; empty for none. */
   readonly shadow: readonly Sender[];
 }

@@ -19,6 +19,11 @@ export const JWKS_PATH = "/.well-known/jwks.json";
 export const ASSERTION_LIFETIME_SECONDS = 60;
 /** How far the clocks of edge and origin may differ. NTP keeps both within one second; a Worker's clock stands still between I/O. */
 export const CLOCK_SKEW_SECONDS = 10;
+/**
+ * How long after its receipt an event may still be delivered. The edge's queue tries for three days; the rest is time to
+ * notice a dead letter and to send it again. What an event of last year would mean to a handler, nobody can say.
+ */
+export const MAX_DELIVERY_AGE_SECONDS = 30 * 86_400;
 /** A JWS with the claims below is about 1.2 KB; a long target and subject fit in 24 KiB. */
 export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
 
@@ -84,6 +89,9 @@ export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
   "ORIGIN_URL",
   "SIGNING_KEYS",
   "CRLS",
+  "EVENTS",
+  "BODIES",
+  "RETRY_SECONDS",
 ]);
 
 /** Docusign asks for an answer within 5 s and others wait 10 to 30: after 20 s nobody listens any more. */

@@ -88,8 +88,8 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
     headers: request.headers,
     facts: trustFacts(policy, options),
     secrets,
-    // The edge's time: a signature's timestamp may be too old by now.
-    receivedAt: claims.iat,
+    // The edge's time: a signature's timestamp may be too old by now, and the edge may have kept the event in its queue.
+    receivedAt: claims.rcv ?? claims.iat,
   };
   noteCertificate(context, evidence);
   const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);

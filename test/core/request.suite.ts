@@ -46,6 +46,7 @@ const routeOf = (...headers: string[]): Route => ({
   senders: [SENDER],
   shadow: [],
   isObserved: false,
+  isQueued: false,
   methods: ["POST"],
   maxBodyBytes: 0,
   headers,
