@@ -8,7 +8,7 @@ import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import { loadSecrets, secretNames } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { openInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
@@ -101,7 +101,7 @@ async function start(
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
 
   async function startOrigin(): Promise<string> {
-    const inbox = openSqliteInbox(join(state.directory, "inbox.sqlite"));
+    const inbox = await openInbox(join(state.directory, "inbox.sqlite"));
     const log = (line: LogLine) => options.onDecision("origin", line);
     const crls = await openCrls(policy, { policy: policyFile, inbox: join(state.directory, "inbox.sqlite") });
     started.push(

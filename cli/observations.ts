@@ -1,7 +1,7 @@
 // The certificates that observed routes were presented with, kept in a file: one line of the log each, as it was logged.
 
 import { appendFileSync, existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import {
@@ -9,6 +9,7 @@ import {
   parseClientCertField,
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
+import { folderOfInbox } from "../origin/inbox/open.ts";
 import { readLogFile } from "./log-file.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
@@ -17,7 +18,7 @@ const MAX_OBSERVATIONS = 1_000;
 
 /** Prints every line, and keeps those of observed certificates beside the inbox, each certificate of a route once. */
 export function openLog(inbox: string, print: (line: LogLine) => void): (line: LogLine) => void {
-  const file = join(dirname(inbox), OBSERVATIONS);
+  const file = join(folderOfInbox(inbox), OBSERVATIONS);
   let kept: Set<string> | undefined;
   return (line) => {
     print(line);

@@ -5,6 +5,7 @@ import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption } from "./command.ts";
@@ -36,7 +37,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
         const app = createApp({ issuer, audience, findKey: (kid) => loaded().findKey(kid) });
         return serve(app.fetch, { hostname, port, log });
       },
-      greet: (url) => `origin ready at ${url}, events in ${inbox}`,
+      greet: (url) => `origin ready at ${url}, events in ${describeInbox(inbox)}`,
     },
     first,
   );

@@ -5,6 +5,7 @@ import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { type CrlStore, openCrlStore } from "../origin/crl-store.ts";
+import { folderOfInbox } from "../origin/inbox/open.ts";
 import { openCrlDirectory } from "../origin/node/crl-directory.ts";
 
 export interface CrlSettings {
@@ -28,6 +29,6 @@ export async function openCrls(
   log: (line: LogLine) => void = (line) => console.error(formatLogLine(line)),
 ): Promise<CrlStore> {
   if (policy.crlSources.length === 0) return { lists: () => NO_LISTS, refresh: async () => {}, close: () => {} };
-  const directory = settings.crls ?? join(dirname(settings.inbox), "crls");
+  const directory = settings.crls ?? join(folderOfInbox(settings.inbox), "crls");
   return await openCrlStore({ policy, storage: openCrlDirectory(directory, dirname(settings.policy)), log });
 }

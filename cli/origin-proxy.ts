@@ -5,6 +5,7 @@ import { createSecureContext } from "node:tls";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
@@ -83,7 +84,8 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
         return { ...server, apply: ({ listener }) => server.replace(listener) };
       },
       certificates: ({ listener }) => ("certificate" in listener ? [listener.certificate] : []),
-      greet: (url) => `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${values.inbox}`,
+      greet: (url) =>
+        `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${describeInbox(values.inbox)}`,
     },
     first,
   );

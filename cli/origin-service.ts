@@ -108,7 +108,7 @@ export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, out
   } finally {
     // Last: without it a SIGHUP during the stop would end the process before its answers.
     await files.close();
-    watch.close();
+    await watch.close();
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
+import { describeInbox } from "../origin/inbox/open.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
@@ -51,7 +52,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
     },
     certificates: ({ tls }) => tls.certificates,
     describe: ({ tls }) => ({ hosts: [...tls.hosts.keys()], anchors: tls.anchors }),
-    greet: (url) => `origin ready at ${url}, events in ${inbox}`,
+    greet: (url) => `origin ready at ${url}, events in ${describeInbox(inbox)}`,
   };
 }
 

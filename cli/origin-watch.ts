@@ -6,7 +6,7 @@ import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
-import { openSqliteInbox } from "../origin/inbox/sqlite.ts";
+import { openInbox } from "../origin/inbox/open.ts";
 import type { FirstSight, Inbox } from "../origin/inbox.ts";
 import { endListener } from "./listener-certificate.ts";
 import { type MetricsAddress, toCount } from "./metrics.ts";
@@ -34,7 +34,7 @@ export interface Watch {
   /** After the ready line: tells what ends soon, now and from then on. */
   start(): void;
   /** The inbox with it. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export const METRICS_HELP = `
@@ -48,7 +48,7 @@ const SOON_MILLISECONDS = 250;
 /** @throws Error when the inbox or the port of the metrics cannot be had */
 export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
   const outlet = given ?? (await openOutlet(settings.metrics));
-  const inbox = openSqliteInbox(settings.inbox, { onNewCertificate });
+  const inbox = await openInbox(settings.inbox, { onNewCertificate });
   let interval: NodeJS.Timeout | undefined;
   let soon: NodeJS.Timeout | undefined;
 
@@ -64,16 +64,16 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
   }
 
   function lookSoon(): void {
-    soon ??= setTimeout(look, SOON_MILLISECONDS).unref();
+    soon ??= setTimeout(() => void look(), SOON_MILLISECONDS).unref();
   }
 
-  function look(): void {
+  async function look(): Promise<void> {
     soon = undefined;
     try {
       const { policy, certificates } = watched();
       const now = systemClock();
       const listeners = certificates.map((pem) => endListener(pem));
-      outlet.tell(listEndings(policy, now, inbox.certificates(), listeners), now);
+      outlet.tell(listEndings(policy, now, await inbox.certificates(), listeners), now);
     } catch (error) {
       log({ decision: "failed", code: "watch_failed", why: error instanceof Error ? error.message : String(error) });
     }
@@ -85,14 +85,14 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
     log,
     start() {
       outlet.start();
-      look();
-      interval = setInterval(look, LOOK_MILLISECONDS).unref();
+      void look();
+      interval = setInterval(() => void look(), LOOK_MILLISECONDS).unref();
     },
-    close() {
+    async close() {
       clearInterval(interval);
       clearTimeout(soon);
       outlet.close();
-      inbox.close();
+      await inbox.close();
     },
   };
 }

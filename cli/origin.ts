@@ -34,7 +34,8 @@ countersign origin --tls --certificate FILE --key FILE [options]              on
 ${PROXY_USAGE}
 
   --policy FILE     this origin's copy of the policy (default policy.json)
-  --inbox FILE      the SQLite file that keeps every accepted event (default inbox.sqlite)${CRLS_HELP}${METRICS_HELP}
+  --inbox FILE      what keeps every accepted event: a SQLite file (default inbox.sqlite),
+                    or the postgres:// URL of a database that several origins share${CRLS_HELP}${METRICS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON

@@ -4,7 +4,7 @@ import { describeEnding } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { systemClock } from "../origin/clock.ts";
-import { readCertificates } from "../origin/inbox/sqlite-reader.ts";
+import { describeInbox, openInboxReader } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson, readText } from "./files.ts";
@@ -21,12 +21,12 @@ const OPTIONS = {
 const DAY_SECONDS = 86_400;
 
 /** 1 when something will refuse events within the time, or does so already. */
-export function tellExpiring(args: string[]): number {
+export async function tellExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseDays(within);
   const now = systemClock();
   const listeners = certificate.map((name) => endListener(readText(name), name));
-  const seen = inbox === undefined ? [] : readSeen(inbox);
+  const seen = inbox === undefined ? [] : await readSeen(inbox);
   const endings = listEndings(compilePolicy(readJson(file)), now, seen, listeners)
     .filter(({ notAfter }) => notAfter <= now + days * DAY_SECONDS)
     .map((ending) => describeEnding(ending, now));
@@ -40,11 +40,12 @@ function parseDays(text: string): number {
   return Number(text);
 }
 
-function readSeen(file: string): SeenCertificate[] {
+async function readSeen(location: string): Promise<SeenCertificate[]> {
   try {
-    return readCertificates(file);
+    const reader = await openInboxReader(location);
+    return await reader.certificates().finally(() => reader.close());
   } catch (error) {
-    throw new UsageError(`--inbox ${file}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`--inbox ${describeInbox(location)}: ${error instanceof Error ? error.message : error}`);
   }
 }
 

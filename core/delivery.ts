@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import { describeCertificate } from "./admit.ts";
 import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
 import { readEventKey } from "./event-key.ts";
+import type { EventKeyRule } from "./policy.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -51,6 +52,8 @@ export interface Delivery {
   readonly contentDigest: string;
   /** What the policy's `eventKey` reads: the same on the sender's own retries. Undefined where there is none. */
   readonly eventKey: string | undefined;
+  /** What the policy's `orderKey` reads: the sender's events with the same one are handled in order, one at a time. */
+  readonly orderKey: string | undefined;
   /** The factors that the sender's policy requires; all of them passed. */
   readonly factors: readonly Factor[];
   /** Of the factors, those that the edge checked and this program did not: without their secrets it takes the edge's word. */
@@ -80,7 +83,9 @@ export function bindDelivery(
 ): Delivery {
   const { sender, certified, factors, reliedOnEdge } = admitted;
   const { id, request, headers, body, policyDigest } = event;
+  const readKey = (rule: EventKeyRule | undefined) => rule && readEventKey(rule, headers, body.bytes);
   let eventKey: { readonly text: string | undefined } | undefined;
+  let orderKey: { readonly text: string | undefined } | undefined;
   const delivery = {
     id,
     sender: sender.name,
@@ -94,15 +99,19 @@ export function bindDelivery(
     policyDigest,
     // Read when asked for: the edge never does.
     get eventKey() {
-      eventKey ??= { text: sender.eventKey && readEventKey(sender.eventKey, headers, body.bytes) };
+      eventKey ??= { text: readKey(sender.eventKey) };
       return eventKey.text;
+    },
+    get orderKey() {
+      orderKey ??= { text: readKey(sender.orderKey) };
+      return orderKey.text;
     },
   };
   return delivery as unknown as Delivery;
 }
 
 /** What a program keeps of a delivery beside its bytes: plain values, the same after JSON. */
-export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | "eventKey">;
+export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | "eventKey" | "orderKey">;
 
 export function recordDelivery(delivery: Delivery): DeliveryRecord {
   const { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest } = delivery;
@@ -118,7 +127,7 @@ export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, even
   if (body.contentDigest !== record.contentDigest) {
     throw new Refusal("body_mismatch", { recorded: record.contentDigest, stored: body.contentDigest });
   }
-  return { ...record, body: body.bytes, eventKey } as unknown as Delivery;
+  return { ...record, body: body.bytes, eventKey, orderKey: undefined } as unknown as Delivery;
 }
 
 function factsOf({ certificate, proof }: Certified): CertificateFacts {

@@ -1,12 +1,15 @@
 // What identifies an event across its sender's retries, read from a header or from members of a JSON body.
 // The sender chose it: it is as trustworthy as the sender, and two senders may use the same.
 
+import { hash } from "node:crypto";
 import type { EventKeyRule } from "./policy.ts";
+import { MAX_EVENT_KEY_CHARACTERS } from "./wire.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /**
- * The key of one event, as a JSON list of texts: one for each pointer, null where the body has no such member.
+ * The key of one event, as a JSON list of texts: one for each pointer, null where the body has no such member. Of a long
+ * list the digest, as a JSON text.
  * Undefined when nothing that the rule names is there, or the body is no JSON: such an event has no key.
  */
 export function readEventKey(
@@ -17,7 +20,8 @@ export function readEventKey(
   const parts =
     "header" in rule ? [headers.find(([name]) => name === rule.header)?.[1]] : readMembers(rule.pointers, body);
   if (parts.every((part) => part === undefined || part === "")) return undefined;
-  return JSON.stringify(parts.map((part) => part ?? null));
+  const key = JSON.stringify(parts.map((part) => part ?? null));
+  return key.length <= MAX_EVENT_KEY_CHARACTERS ? key : JSON.stringify(`sha-256 ${hash("sha256", key)}`);
 }
 
 function readMembers(pointers: readonly string[], body: Uint8Array): (string | undefined)[] {

@@ -46,8 +46,8 @@ class PolicyCompiler {
       certificate: this.#compileCertificate(sender, at, anchorByName),
       signature: sender.signature && compileSignature(sender.signature),
       basic: [sender.basic ?? []].flat(),
-      eventKey:
-        sender.eventKey && this.#attempt([...at, "eventKey"], () => compileEventKey(sender.eventKey as EventKeyRule)),
+      eventKey: this.#compileKey([...at, "eventKey"], sender.eventKey),
+      orderKey: this.#compileKey([...at, "orderKey"], sender.orderKey),
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
       checkRoutePath(path);
@@ -94,6 +94,10 @@ class PolicyCompiler {
         maxChainDepth: trust.maxChainDepth ?? DEFAULT_MAX_CHAIN_DEPTH,
       },
     };
+  }
+
+  #compileKey(at: Place, rule: EventKeyRule | undefined): EventKeyRule | undefined {
+    return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
   /** A sender without an accepted certificate admits nobody: an oversight, unless its certificate is still to be observed. */

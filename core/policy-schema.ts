@@ -207,19 +207,26 @@ const BasicSchema = v.strictObject({
   secret: v.pipe(secretName, v.description("Name of the secret that is the password.")),
 });
 
+const KeySchema = v.union([
+  v.strictObject({
+    header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, digits and '-', at most 64")),
+  }),
+  v.strictObject({
+    pointers: v.pipe(
+      v.array(v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)+$/, "a JSON pointer (RFC 6901)"))),
+      v.minLength(1, "must name at least one member"),
+    ),
+  }),
+]);
 const EventKeySchema = v.pipe(
-  v.union([
-    v.strictObject({
-      header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, digits and '-', at most 64")),
-    }),
-    v.strictObject({
-      pointers: v.pipe(
-        v.array(v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)+$/, "a JSON pointer (RFC 6901)"))),
-        v.minLength(1, "must name at least one member"),
-      ),
-    }),
-  ]),
+  KeySchema,
   v.description("What identifies an event across the sender's retries: a header, or members of a JSON body together."),
+);
+const OrderKeySchema = v.pipe(
+  KeySchema,
+  v.description(
+    "What events that must be handled one after the other have in common: a header, or members of a JSON body together. Without one there is no order.",
+  ),
 );
 
 const SenderSchema = v.pipe(
@@ -240,6 +247,7 @@ const SenderSchema = v.pipe(
       ),
     ),
     eventKey: v.optional(EventKeySchema),
+    orderKey: v.optional(OrderKeySchema),
   }),
   v.forward(
     v.partialCheck(

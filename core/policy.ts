@@ -35,6 +35,8 @@ export interface Sender {
   /** Empty where no credentials are required; else one of them must be sent. */
   readonly basic: readonly BasicRule[];
   readonly eventKey: EventKeyRule | undefined;
+  /** What the events that keep their order have in common. */
+  readonly orderKey: EventKeyRule | undefined;
 }
 
 /** Which certificates are this sender's, and what proves them. */

@@ -63,6 +63,8 @@ export const MAX_NUMBERED_SIGNATURES = 100;
 export const MAX_LISTED_SIGNATURES = 16;
 /** Standard Webhooks sets no limit to `webhook-id`; those of Svix have 31 characters. */
 export const MAX_EVENT_ID_CHARACTERS = 256;
+/** A longer key is kept as its digest. Keys are indexed, and PostgreSQL takes up to 2,704 octets in an index. */
+export const MAX_EVENT_KEY_CHARACTERS = 512;
 /**
  * Who has one signed event can try secrets on it for as long as he likes: twelve random characters of base64 hold 72
  * bits. What senders generate has 32 or more.

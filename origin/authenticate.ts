@@ -24,6 +24,7 @@ import { tellMore } from "../core/tell-more.ts";
 import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import {
+  type AssertionId,
   type AssertionOptions,
   type AuthenticateOptions,
   type CertificateOptions,
@@ -32,6 +33,7 @@ import {
   requireOptions,
 } from "./authenticate-options.ts";
 import { systemClock } from "./clock.ts";
+import type { Acceptance } from "./inbox.ts";
 
 /** What a guarded handler finds in `c.var`. */
 export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
@@ -48,13 +50,16 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
     const trace: Trace = { context: { id: crypto.randomUUID() } };
     try {
-      const delivery =
+      const [delivery, assertion] =
         "findKey" in options
-          ? receiveAsserted(c.req.raw, options, trace)
-          : receiveDirect(c.req.raw, options, trace, c.env);
-      c.set("delivery", await delivery);
+          ? await receiveAsserted(c.req.raw, options, trace)
+          : await receiveDirect(c.req.raw, options, trace, c.env);
+      const acceptance = noteAcceptance(trace, await options.accept(delivery, assertion));
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
+      // Handled already, or about to be: its sender need not send it again.
+      if (acceptance.outcome === "duplicate") return c.json({ event: acceptance.of, duplicate: true }, 200);
+      c.set("delivery", delivery);
     } catch (error) {
       const refusal = toRefusal(error);
       options.log(describeRefusal(refusal, trace.context));
@@ -65,8 +70,11 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   });
 }
 
+/** What `accept` takes. */
+type Received = readonly [Delivery, AssertionId];
+
 /** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
-async function receiveAsserted(request: Request, options: AssertionOptions, trace: Trace): Promise<Delivery> {
+async function receiveAsserted(request: Request, options: AssertionOptions, trace: Trace): Promise<Received> {
   // Both of one moment: a reload may replace them during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
@@ -102,8 +110,7 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
     body,
     policyDigest: policy.digest,
   });
-  await options.accept(delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp });
-  return delivery;
+  return [delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp }];
 }
 
 /** Without the edge: the certificate and the credentials are judged before a byte of the body is read. */
@@ -112,7 +119,7 @@ async function receiveDirect(
   options: CertificateOptions,
   trace: Trace,
   environment: unknown,
-): Promise<Delivery> {
+): Promise<Received> {
   // Both of one moment: a reload may replace them during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
@@ -143,8 +150,15 @@ async function receiveDirect(
     policyDigest: policy.digest,
   });
   // The sender's connection cannot be replayed by others; the event's own id is unique already.
-  await options.accept(delivery, { issuer: "direct", jti: context.id, expires: clock() });
-  return delivery;
+  return [delivery, { issuer: "direct", jti: context.id, expires: clock() }];
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: what a user's own function may return
+function noteAcceptance({ context }: Trace, acceptance: Acceptance | void): Acceptance {
+  if (acceptance?.outcome === "duplicate") context["duplicateOf"] = acceptance.of;
+  if (acceptance?.outcome === "stored" && acceptance.conflictsWith !== undefined)
+    context["conflictsWith"] = acceptance.conflictsWith;
+  return acceptance ?? { outcome: "stored" };
 }
 
 /** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */

@@ -166,4 +166,3 @@ export class Dispatcher {
     return { outcome, reason, answer: end.answer };
   }
 }
-

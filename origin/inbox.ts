@@ -1,8 +1,8 @@
 // The durable inbox: where an event is before its sender is told that it arrived, and what its sender presented.
 
 import type { Factor } from "../core/candidate.ts";
-import type { CertificateFacts, RequestFacts } from "../core/delivery.ts";
-import type { AcceptDelivery } from "./authenticate-options.ts";
+import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
+import type { AcceptDelivery, AssertionId } from "./authenticate-options.ts";
 
 /** A certificate that a sender was accepted with, and what came with it. Names as in CertificateFacts, times in Unix seconds. */
 export interface SeenCertificate {
@@ -35,7 +35,8 @@ export interface StoredEvent {
   readonly sender: string;
   readonly request: RequestFacts;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body: Uint8Array;
+  /** Undefined once it is erased. */
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
   readonly contentDigest: string;
   readonly eventKey: string | undefined;
   /** Undefined for a sender whose policy required none. */
@@ -57,17 +58,106 @@ export interface FirstSight {
   readonly new: string;
 }
 
+/** What became of an event that was handed over. */
+export type Acceptance =
+  | {
+      readonly outcome: "stored";
+      /** An event that has the same key and other bytes. Both are kept, and flagged. */
+      readonly conflictsWith?: string;
+    }
+  /** It is there already, from the sender's own retry (same key, same bytes) or from an edge that delivered it again. */
+  | { readonly outcome: "duplicate"; readonly of: string };
+
+/** How far an event is. `waiting` for its first or next attempt, `leased` to a process that attempts it, and the two ends. */
+export type EventState = "waiting" | "leased" | "done" | "dead";
+
+/** The work on an event: beside what was stored when it was accepted. */
+export interface EventWork {
+  readonly state: EventState;
+  /** Attempts begun. */
+  readonly attempts: number;
+  /** Unix milliseconds: when the next attempt may begin. */
+  readonly dueAt: number;
+  /** Why the last attempt failed, or why it is dead. */
+  readonly reason: string | undefined;
+  /** Unix seconds; undefined while it is neither done nor dead. */
+  readonly finishedAt: number | undefined;
+  /** Another event of the sender has the same key and other bytes. */
+  readonly hasConflict: boolean;
+  /** How often the same event came again. */
+  readonly duplicates: number;
+}
+
+/** One attempt that this process may make, alone, until the lease runs out. */
+export interface Lease {
+  readonly event: StoredEvent;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Unix milliseconds: from then on another process may take it. */
+  readonly until: number;
+  readonly token: string;
+}
+
+/** What dispatch asks of an inbox. Every answer is committed. `false`: the lease was lost meanwhile, and nothing was changed. */
+export interface WorkQueue {
+  /**
+   * Leases events that are due, the oldest first. Of one sender and order key never two at once, and none before an earlier
+   * one is done or dead. Leases that ran out are due again.
+   */
+  claim(limit: number, leaseMilliseconds: number): Promise<Lease[]>;
+  extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
+  complete(lease: Lease): Promise<boolean>;
+  /** Waits until `dueAt` (Unix milliseconds). */
+  retry(lease: Lease, dueAt: number, reason: string): Promise<boolean>;
+  /** The dead-letter state. */
+  bury(lease: Lease, reason: string): Promise<boolean>;
+  /** Gives leases back unused: their attempts do not count. */
+  release(leases: readonly Lease[]): Promise<void>;
+  /** Unix milliseconds of the earliest moment at which claim may find something; undefined when nothing waits. */
+  nextDueAt(): Promise<number | undefined>;
+}
+
+/** How long what is finished is kept. Facts outlive bodies. */
+export interface Retention {
+  readonly bodySeconds: number;
+  readonly eventSeconds: number;
+}
+
+export interface EventFilter {
+  readonly state?: EventState | undefined;
+  readonly sender?: string | undefined;
+  /** The newest first; at most so many. */
+  readonly limit: number;
+}
+
 export interface InboxReader {
   /** Everything that senders were accepted with, in the order in which it was first seen; of one fingerprint when it is given. */
-  certificates(sha256?: string): SeenCertificate[];
-  /** The event of this id; the first of them, if an edge was answered too late and delivered it again. */
-  event(id: string): StoredEvent | undefined;
-  close(): void;
+  certificates(sha256?: string): Promise<SeenCertificate[]>;
+  /** The event of this id. */
+  event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
+  events(filter: EventFilter): Promise<(Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number })[]>;
+  close(): Promise<void>;
 }
 
 export interface Inbox extends InboxReader {
-  /** One transaction, committed to disk when it returns: acceptance and replay check at once. */
+  /** Replay check, duplicate check and storage in one commit, which acceptances of the same moment share. */
   readonly accept: AcceptDelivery;
+  /**
+   * The same, leased to this process at once: for an answer that waits for the handler. It is `stored` alone when an earlier
+   * event of its order key is still to be handled.
+   */
+  acceptLeased(
+    delivery: Delivery,
+    assertion: AssertionId,
+    leaseMilliseconds: number,
+  ): Promise<{ readonly lease: Lease } | Acceptance>;
+  readonly work: WorkQueue;
+  /** Puts a dead or waiting event first in line; false when there is none such. */
+  retryNow(id: string): Promise<boolean>;
+  /** Makes a waiting or dead event done without handling it; false when there is none such. */
+  drop(id: string, reason: string): Promise<boolean>;
+  /** Erases what is older than the rule allows, a bounded number at a time; returns how many rows changed. */
+  prune(retention: Retention): Promise<number>;
   /** Events stored. */
-  count(): number;
+  count(): Promise<number>;
 }

@@ -37,7 +37,7 @@ function parseRetryAfter(value: string | null, now: number): number | undefined 
 
 /** One bounded line that every store takes: PostgreSQL's texts hold no U+0000. */
 export function formatReason(text: string): string {
-  const line = text.slice(0, MAX_REASON_CHARACTERS * 2).replaceAll(/[\u0000-\u0020]+/g, " ");
+  const line = text.slice(0, MAX_REASON_CHARACTERS * 2).replaceAll(/[\p{Cc}\s]+/gu, " ");
   return (line.length <= MAX_REASON_CHARACTERS ? line : `${line.slice(0, MAX_REASON_CHARACTERS)}…`).toWellFormed();
 }
 
@@ -56,4 +56,3 @@ export function scheduleRetry(
   const named = Math.min(notBefore, now + maxNamedRetryMilliseconds) + random() * firstRetryMilliseconds;
   return Math.round(Math.max(named, now));
 }
-

@@ -1,29 +1,9 @@
 // What an inbox file holds, as values. Reading changes nothing in it.
 
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
-import type { InboxReader, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
+import { DatabaseSync } from "node:sqlite";
+import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
+import { EVENT_COLUMNS, EVENT_TABLES, toCertificate, toEvent, toFacts, toWork } from "./rows.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
-
-type Row = Record<string, SQLOutputValue>;
-
-/** The event of this id in an inbox file. @throws Error as openSqliteReader */
-export function readEvent(file: string, id: string): StoredEvent | undefined {
-  return readFile(file, (reader) => reader.event(id));
-}
-
-/** What senders were accepted with, by an inbox file. @throws Error as openSqliteReader */
-export function readCertificates(file: string, sha256?: string): SeenCertificate[] {
-  return readFile(file, (reader) => reader.certificates(sha256));
-}
-
-function readFile<T>(file: string, read: (reader: InboxReader) => T): T {
-  const reader = openSqliteReader(file);
-  try {
-    return read(reader);
-  } finally {
-    reader.close();
-  }
-}
 
 /**
  * Opens an inbox to read from, while others write to it.
@@ -49,62 +29,45 @@ export function readerOf(database: DatabaseSync): InboxReader {
   const all = database.prepare("SELECT * FROM certificate ORDER BY id");
   const bySha256 = database.prepare("SELECT * FROM certificate WHERE sha256 = ? ORDER BY id");
   const event = database.prepare(`
-    SELECT event.*, seen.der, seen.intermediates
-    FROM event LEFT JOIN certificate AS seen ON seen.id = event.certificate_id
-    WHERE event.id = ? ORDER BY sequence LIMIT 1
+    SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.id = ? ORDER BY event.sequence LIMIT 1
   `);
   return {
-    certificates: (sha256) => (sha256 === undefined ? all.all() : bySha256.all(sha256)).map(toCertificate),
-    event(id) {
+    certificates: promising((sha256?: string) =>
+      (sha256 === undefined ? all.all() : bySha256.all(sha256)).map(toCertificate),
+    ),
+    event: promising((id: string) => {
       const row = event.get(id);
-      return row && toEvent(row);
-    },
-    close: () => database.close(),
+      return row && { ...toEvent(row), ...toWork(row) };
+    }),
+    events: promising((filter: EventFilter) =>
+      database
+        .prepare(selectEvents(filter))
+        .all({ ...(filter.sender !== undefined && { sender: filter.sender }), limit: filter.limit })
+        .map((row) => ({ ...toFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) })),
+    ),
+    close: promising(() => database.close()),
   };
 }
 
-function toCertificate(row: Row): SeenCertificate {
-  const { sender, subject, issuer, sha256, der } = row as Record<string, string>;
-  return {
-    sender: sender ?? "",
-    subject: subject ?? "",
-    issuer: issuer ?? "",
-    sha256: sha256 ?? "",
-    spkiSha256: String(row["spki_sha256"]),
-    notAfter: Number(row["not_after"]),
-    der: der ?? "",
-    intermediates: parseText(row["intermediates"]) as string[],
-    firstSeen: Number(row["first_seen"]),
-    lastSeen: Number(row["last_seen"]),
-  };
+/** The state is one of four words of ours, and stands in the text so that its index is used. */
+function selectEvents({ state, sender }: EventFilter): string {
+  const conditions = [
+    ...(state === undefined ? [] : [`work.state = '${state}'`]),
+    ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
+    ...(sender === undefined ? [] : ["event.sender = :sender"]),
+  ];
+  return `
+    SELECT ${EVENT_COLUMNS}, coalesce(length(event.body), 0) AS body_bytes FROM ${EVENT_TABLES}
+    WHERE ${conditions.join(" AND ") || "true"} ORDER BY work.sequence DESC LIMIT :limit`;
 }
 
-function toEvent(row: Row): StoredEvent {
-  const text = (column: string) => String(row[column]);
-  const facts = parseText(row["certificate"]) as StoredCertificate | null;
-  const bytes = typeof row["der"] === "string" && {
-    der: row["der"],
-    intermediates: parseText(row["intermediates"]) as string[],
-  };
-  return {
-    sequence: Number(row["sequence"]),
-    id: text("id"),
-    issuer: text("issuer"),
-    jti: text("jti"),
-    acceptedAt: Number(row["accepted_at"]),
-    sender: text("sender"),
-    request: { method: text("method"), target: text("target"), contentType: text("content_type") },
-    headers: parseText(row["headers"]) as StoredEvent["headers"],
-    body: row["body"] as Uint8Array,
-    contentDigest: text("content_digest"),
-    eventKey: row["event_key"] === null ? undefined : text("event_key"),
-    certificate: facts === null ? undefined : { ...facts, ...bytes },
-    factors: parseText(row["factors"]) as StoredEvent["factors"],
-    reliedOnEdge: parseText(row["relied_on_edge"]) as StoredEvent["reliedOnEdge"],
-    policyDigest: text("policy_digest"),
-  };
+/** The event of a lease, by its sequence. */
+export function leasedEventOf(database: DatabaseSync): (sequence: number) => Lease["event"] {
+  const select = database.prepare(`SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.sequence = ?`);
+  return (sequence) => toEvent(select.get(sequence) ?? {});
 }
 
-function parseText(json: SQLOutputValue | undefined): unknown {
-  return JSON.parse(String(json));
+/** What a driver without promises answers at once, in the shape of one with them. */
+export function promising<Arguments extends unknown[], T>(read: (...given: Arguments) => T) {
+  return (...given: Arguments): Promise<T> => new Promise((resolve) => resolve(read(...given)));
 }

@@ -59,6 +59,89 @@ const STEPS: readonly string[] = [
                         AND seen.intermediates = event.certificate -> 'intermediates')
     WHERE certificate ->> 'der' IS NOT NULL;
   `,
+  // What is to be done with an event has a row of its own: it changes often, the event with its body never. The table is made
+  // anew, because a body may now be erased. Of events that are there twice the first stays, and the work of older
+  // ones is dead: whoever read them from the table has handled them, and nothing here knows how far.
+  `
+  CREATE TABLE event_3 (
+    sequence       INTEGER PRIMARY KEY,
+    id             TEXT NOT NULL,
+    issuer         TEXT NOT NULL,
+    jti            TEXT NOT NULL,
+    accepted_at    INTEGER NOT NULL,
+    sender         TEXT NOT NULL,
+    method         TEXT NOT NULL,
+    target         TEXT NOT NULL,
+    content_type   TEXT NOT NULL,
+    headers        TEXT NOT NULL,
+    body           BLOB,
+    content_digest TEXT NOT NULL,
+    certificate    TEXT NOT NULL,
+    factors        TEXT NOT NULL,
+    policy_digest  TEXT NOT NULL,
+    event_key      TEXT,
+    relied_on_edge TEXT NOT NULL DEFAULT '[]',
+    certificate_id INTEGER,
+    order_key      TEXT,
+    UNIQUE (issuer, jti)
+  ) STRICT;
+  CREATE UNIQUE INDEX event_by_id ON event_3 (id, issuer);
+  CREATE UNIQUE INDEX event_by_key ON event_3 (sender, event_key, content_digest) WHERE event_key IS NOT NULL;
+  INSERT INTO event_3
+    SELECT sequence, id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
+           certificate, factors, policy_digest, event_key, relied_on_edge, certificate_id, NULL
+    FROM event WHERE true ORDER BY sequence ON CONFLICT DO NOTHING;
+  CREATE TABLE work (
+    sequence     INTEGER PRIMARY KEY,
+    sender       TEXT NOT NULL,
+    order_key    TEXT,
+    state        TEXT NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    due_at       INTEGER,
+    changed_at   INTEGER NOT NULL,
+    token        TEXT,
+    reason       TEXT,
+    has_body     INTEGER NOT NULL DEFAULT 1,
+    has_conflict INTEGER NOT NULL DEFAULT 0,
+    duplicates   INTEGER NOT NULL DEFAULT 0,
+    CHECK ((due_at IS NULL) = (state IN ('done', 'dead')))
+  ) STRICT;
+  CREATE INDEX work_due ON work (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX work_order ON work (sender, order_key, sequence) WHERE order_key IS NOT NULL AND due_at IS NOT NULL;
+  CREATE INDEX work_dead ON work (sequence) WHERE state = 'dead';
+  CREATE INDEX work_finished ON work (changed_at) WHERE due_at IS NULL;
+  CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body = 1;
+  INSERT INTO work (sequence, sender, state, changed_at, reason)
+    SELECT sequence, sender, 'dead', unixepoch() * 1000, 'accepted before this inbox kept work' FROM event_3;
+  CREATE TABLE repeated (
+    issuer  TEXT NOT NULL,
+    jti     TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (issuer, jti)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE copy_3 AS
+    SELECT id, issuer, jti, accepted_at, sender, event_key, content_digest FROM event
+    WHERE sequence NOT IN (SELECT sequence FROM event_3);
+  INSERT INTO repeated SELECT issuer, jti, accepted_at FROM copy_3;
+  UPDATE work SET duplicates = copies.number FROM (
+    SELECT first.sequence, count(*) AS number FROM copy_3 AS copy JOIN event_3 AS first
+      ON (first.id = copy.id AND first.issuer = copy.issuer)
+      OR (first.sender = copy.sender AND first.event_key = copy.event_key AND first.content_digest = copy.content_digest)
+    GROUP BY first.sequence
+  ) AS copies WHERE copies.sequence = work.sequence;
+  UPDATE work SET has_conflict = 1 WHERE sequence IN (
+    SELECT sequence FROM event_3 JOIN (
+      SELECT sender, event_key FROM event_3 WHERE event_key IS NOT NULL GROUP BY sender, event_key HAVING count(*) > 1
+    ) USING (sender, event_key)
+  );
+  DROP TABLE copy_3;
+  DROP TABLE event;
+  ALTER TABLE event_3 RENAME TO event;
+  CREATE TRIGGER event_is_work AFTER INSERT ON event BEGIN
+    INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)
+    VALUES (NEW.sequence, NEW.sender, NEW.order_key, 'waiting', NEW.accepted_at * 1000, NEW.accepted_at * 1000);
+  END;
+  `,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

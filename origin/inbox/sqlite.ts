@@ -4,34 +4,31 @@ import { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
-import { systemClock } from "../clock.ts";
-import type { FirstSight, Inbox } from "../inbox.ts";
+import type { Acceptance, FirstSight, Inbox, Lease, Retention } from "../inbox.ts";
+import { type InboxOptions, tellNewCertificate, toUnavailable, weigh } from "./inbox-options.ts";
 import { type Presented, SeenCertificates } from "./sqlite-certificates.ts";
-import { readerOf } from "./sqlite-reader.ts";
+import { type Insertion, SqliteEvents } from "./sqlite-events.ts";
+import { promising, readerOf } from "./sqlite-reader.ts";
+import { SqliteRetention } from "./sqlite-retention.ts";
 import { prepareSchema } from "./sqlite-schema.ts";
+import { SqliteWork } from "./sqlite-work.ts";
+import { SqliteWriter } from "./sqlite-writer.ts";
 
-const INSERT = `
-  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
-                     event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (issuer, jti) DO NOTHING
-`;
-
-export interface SqliteInboxOptions {
-  /** Unix seconds. */
-  readonly clock?: () => number;
-  /**
-   * Called when a sender was accepted with what it was not seen with before, after the commit, in the one process that
-   * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.
-   */
-  readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
+/** What a transaction did for one event; the rest is done when it is committed. */
+interface Stored {
+  readonly insertion: Insertion;
+  readonly lease?: Lease | undefined;
+  /** The certificate's row, when it was written. */
+  readonly certificateId?: number;
+  readonly isNew?: boolean;
+  readonly firstSights?: readonly Omit<FirstSight, "id" | "sender">[];
 }
 
 /**
  * Opens or creates the inbox file; one of an older version is brought up to this one.
  * @throws Error when the file is no inbox, is a newer one, or cannot be opened
  */
-export function openSqliteInbox(file: string, options: SqliteInboxOptions = {}): Inbox {
+export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
   const database = new DatabaseSync(file, { timeout: 5_000 });
   try {
     prepareSchema(database, file);
@@ -45,84 +42,96 @@ export function openSqliteInbox(file: string, options: SqliteInboxOptions = {}):
 class SqliteInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
   readonly event: Inbox["event"];
-  readonly close: Inbox["close"];
-  readonly #database: DatabaseSync;
-  readonly #insert: ReturnType<DatabaseSync["prepare"]>;
-  readonly #count: ReturnType<DatabaseSync["prepare"]>;
+  readonly events: Inbox["events"];
+  readonly work: SqliteWork;
+  readonly count: Inbox["count"];
+  readonly retryNow: Inbox["retryNow"];
+  readonly drop: Inbox["drop"];
+  readonly #close: Inbox["close"];
+  readonly #writer: SqliteWriter;
+  readonly #events: SqliteEvents;
   readonly #seen: SeenCertificates;
+  readonly #retention: SqliteRetention;
   readonly #clock: () => number;
   readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
 
-  constructor(database: DatabaseSync, { clock = systemClock, onNewCertificate = () => {} }: SqliteInboxOptions) {
-    ({ certificates: this.certificates, event: this.event, close: this.close } = readerOf(database));
-    this.#database = database;
-    this.#insert = database.prepare(INSERT);
-    this.#count = database.prepare("SELECT count(*) AS events FROM event");
+  constructor(database: DatabaseSync, { clock = Date.now, onNewCertificate = () => {} }: InboxOptions) {
+    const reader = readerOf(database);
+    ({ certificates: this.certificates, event: this.event, events: this.events, close: this.#close } = reader);
+    this.#writer = new SqliteWriter(database);
+    this.work = new SqliteWork(database, this.#writer, clock);
+    this.retryNow = (id) => this.work.retryNow(id);
+    this.drop = (id, reason) => this.work.drop(id, reason);
+    const count = database.prepare("SELECT count(*) AS events FROM event");
+    this.count = promising(() => Number(count.get()?.["events"]));
+    this.#events = new SqliteEvents(database);
     this.#seen = new SeenCertificates(database);
+    this.#retention = new SqliteRetention(database);
     this.#clock = clock;
     this.#onNewCertificate = onNewCertificate;
   }
 
   /** Passed on as a function. */
-  readonly accept = (delivery: Delivery, assertion: AssertionId): void => {
-    let isStored: boolean;
-    try {
-      isStored = this.#store(delivery, assertion, this.#clock());
-    } catch (error) {
-      throw new Refusal("store_unavailable", { cause: error instanceof Error ? error.message : String(error) });
-    }
-    if (!isStored) throw new Refusal("replayed", { jti: assertion.jti });
+  readonly accept = async (delivery: Delivery, assertion: AssertionId): Promise<Acceptance> => {
+    const { acceptance } = await this.#accept(delivery, assertion, undefined);
+    return acceptance;
   };
 
-  count(): number {
-    return Number(this.#count.get()?.["events"]);
+  async acceptLeased(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number) {
+    const { acceptance, lease } = await this.#accept(delivery, assertion, leaseMilliseconds);
+    return lease === undefined ? acceptance : { lease };
   }
 
-  /** Of nearly every event the certificate is written already: then the one insert is the whole transaction. */
-  #store(delivery: Delivery, assertion: AssertionId, now: number): boolean {
-    const { sender, certificate } = delivery;
-    if (certificate === undefined) return this.#insertEvent(delivery, assertion, now, null);
-    const presented: Presented = { sender, certificate };
-    const known = this.#seen.find(presented, now);
-    return known === undefined
-      ? this.#storeWithCertificate(delivery, assertion, now, presented)
-      : this.#insertEvent(delivery, assertion, now, known);
+  prune(retention: Retention): Promise<number> {
+    return this.#writer.write(() => this.#retention.prune(retention, this.#clock()));
   }
 
-  #storeWithCertificate(delivery: Delivery, assertion: AssertionId, now: number, presented: Presented): boolean {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      const { id, isNew, firstSights } = this.#seen.write(presented, now);
-      const isStored = this.#insertEvent(delivery, assertion, now, id);
-      // A replay shows nothing of its sender.
-      this.#database.exec(isStored ? "COMMIT" : "ROLLBACK");
-      if (!isStored) return false;
-      this.#seen.remember(presented, id, now);
-      if (isNew) this.#tell(firstSights.map((sight) => ({ ...sight, sender: delivery.sender, id: delivery.id })));
-      return true;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
+  async close(): Promise<void> {
+    await this.#writer.idle();
+    await this.#close();
+  }
+
+  async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number | undefined) {
+    const now = Math.floor(this.#clock() / 1000);
+    const store = () => this.#store(delivery, assertion, now, leaseMilliseconds);
+    const {
+      insertion,
+      lease,
+      certificateId,
+      isNew = false,
+      firstSights = [],
+    } = await this.#writer.write(store, weigh(delivery)).catch(toUnavailable);
+    if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
+    if (insertion.outcome === "duplicate") return { acceptance: insertion };
+    const { sender, certificate, id } = delivery;
+    if (certificateId !== undefined && certificate !== undefined) {
+      this.#seen.remember({ sender, certificate }, certificateId, now);
+      if (isNew) tellNewCertificate(this.#onNewCertificate, firstSights, { sender, id });
     }
+    const { sequence, ...acceptance } = insertion;
+    return { acceptance, lease };
   }
 
-  /** The event is stored: a listener that fails must not make its sender send it again. */
-  #tell(firstSights: readonly FirstSight[]): void {
-    try {
-      this.#onNewCertificate(firstSights);
-    } catch {}
-  }
-
-  #insertEvent(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): boolean {
-    const { id, sender, request, headers, body, contentDigest, eventKey, policyDigest } = delivery;
-    // The bytes are in the certificate's own row.
-    const { der, intermediates, ...certificate } = delivery.certificate ?? {};
-    const { changes } = this.#insert.run(
-      id, assertion.issuer, assertion.jti, now, sender, request.method, request.target, request.contentType,
-      JSON.stringify(headers), body, contentDigest, eventKey ?? null,
-      JSON.stringify(delivery.certificate && certificate) ?? "null", certificateId,
-      JSON.stringify(delivery.factors), JSON.stringify(delivery.reliedOnEdge), policyDigest,
-    ); // biome-ignore format: one value a column
-    return Number(changes) === 1;
+  /** Of nearly every event the certificate is written already: then the event is all that is. */
+  #store(delivery: Delivery, assertion: AssertionId, now: number, leaseMilliseconds: number | undefined): Stored {
+    const { sender, certificate } = delivery;
+    const presented: Presented | undefined = certificate && { sender, certificate };
+    const known = presented && this.#seen.find(presented, now);
+    const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
+    if (insertion.outcome !== "stored") return { insertion };
+    // A replay or a duplicate shows nothing of its sender: only now is what it presented written.
+    const written = presented && known === undefined ? this.#seen.write(presented, now) : undefined;
+    if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
+    const lease =
+      leaseMilliseconds === undefined ? undefined : this.work.leaseStored(insertion.sequence, leaseMilliseconds);
+    return {
+      insertion,
+      lease,
+      ...(written !== undefined && {
+        certificateId: written.id,
+        isNew: written.isNew,
+        firstSights: written.firstSights,
+      }),
+    };
   }
 }

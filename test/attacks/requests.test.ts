@@ -85,19 +85,19 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-const events = () => origin.inbox.count() + listener.inbox.count();
+const events = async () => (await origin.inbox.count()) + (await listener.inbox.count());
 
 describe.each(WAYS)("CVE-2023-25725: a header without a name hides nothing from $name", ({ proof, send }) => {
   test("which accepts the same request without it", async () => {
-    const before = events();
+    const before = await events();
     expect(await send(proof())).toBe(202);
-    expect(events()).toBe(before + 1);
+    expect(await events()).toBe(before + 1);
   });
 
   test.each([": x", ":", " : x", "\t: x", "\0: x", "x"])(
     "%j, before the others, between them and after them",
     async (nameless) => {
-      const before = events();
+      const before = await events();
       const last = (lines: readonly string[]) => lines.length - 1;
       for (const place of [0, 1, last(proof())]) {
         const lines = proof();
@@ -105,7 +105,7 @@ describe.each(WAYS)("CVE-2023-25725: a header without a name hides nothing from 
         const status = await send(lines);
         expect(status === undefined || (status >= 400 && status < 500), `${place}: ${status}`).toBe(true);
       }
-      expect(events()).toBe(before);
+      expect(await events()).toBe(before);
     },
   );
 
@@ -116,10 +116,10 @@ describe.each(WAYS)("CVE-2023-25725: a header without a name hides nothing from 
     ["a folded header", ["X-A: b", " Content-Length: 3"]],
     ["a space before the colon", ["X-A : b"]],
   ])("nor does a body of doubtful length: %s", async (_, more) => {
-    const before = events();
+    const before = await events();
     const status = await send([...proof().filter((line) => line !== LENGTH || more[0] === "X-A: b"), ...more]);
     expect(status === undefined || (status >= 400 && status < 500), `${status}`).toBe(true);
-    expect(events()).toBe(before);
+    expect(await events()).toBe(before);
   });
 });
 
@@ -135,10 +135,10 @@ describe("CVE-2024-45806: no address makes a request trusted,", () => {
 
   test("neither loopback nor what a header says it is", async () => {
     const socket = connect(Number(new URL(origin.url).port), "127.0.0.1");
-    const before = events();
+    const before = await events();
     expect(await exchangeRaw(socket, "origin", [...toLines(claims), LENGTH])).toBe(401);
     expect(origin.lines.all.at(-1)).toMatchObject({ code: "assertion_missing" });
-    expect(events()).toBe(before);
+    expect(await events()).toBe(before);
   });
 
   test("at the listener", async () => {

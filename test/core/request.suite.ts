@@ -40,7 +40,14 @@ function post(
 
 const readSize = async (request: Request, limit: number) => (await readBody(request, limit)).byteLength;
 
-const SENDER: Sender = { name: "sender", certificate: undefined, signature: undefined, basic: [], eventKey: undefined };
+const SENDER: Sender = {
+  name: "sender",
+  certificate: undefined,
+  signature: undefined,
+  basic: [],
+  eventKey: undefined,
+  orderKey: undefined,
+};
 const routeOf = (...headers: string[]): Route => ({
   path: "/hooks",
   senders: [SENDER],

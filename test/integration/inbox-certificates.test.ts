@@ -9,7 +9,7 @@ import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { CertificateFacts, Delivery } from "../../core/delivery.ts";
 import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
-import { readCertificates, readEvent } from "../../origin/inbox/sqlite-reader.ts";
+import { openSqliteReader } from "../../origin/inbox/sqlite-reader.ts";
 import type { FirstSight, Inbox } from "../../origin/inbox.ts";
 import { deliveryOf, VERSION_1 } from "../support/inbox.ts";
 import { readEvents } from "../support/origin.ts";
@@ -32,24 +32,25 @@ afterEach(() => stack.disposeAsync());
 
 function open(): Inbox {
   const inbox = openSqliteInbox(file, {
-    clock: () => now,
+    clock: () => now * 1000,
     onNewCertificate: (firstSights) => sights.push(...firstSights),
   });
-  stack.defer(() => {
-    try {
-      inbox.close();
-    } catch {}
-  });
+  stack.defer(() => inbox.close().catch(() => {}));
   return inbox;
 }
 
 let deliveries = 0;
 
-function accept(inbox: Inbox, sender: string, identity?: Identity, ...intermediates: readonly Identity[]): Delivery {
+async function accept(
+  inbox: Inbox,
+  sender: string,
+  identity?: Identity,
+  ...intermediates: readonly Identity[]
+): Promise<Delivery> {
   deliveries += 1;
   const id = `event-${deliveries}`;
   const delivery = deliveryOf({ id, sender, identity, intermediates });
-  inbox.accept(delivery, { issuer: "direct", jti: id, expires: now });
+  await inbox.accept(delivery, { issuer: "direct", jti: id, expires: now });
   return delivery;
 }
 
@@ -65,11 +66,11 @@ const factsOf = ({ base64 }: Identity) =>
   parseClientCertificate({ leaf: base64, intermediates: [], platform: undefined }).leaf;
 
 describe("the certificate of an event", () => {
-  test("is one row however many events come with it, and its bytes are in no event", () => {
+  test("is one row however many events come with it, and its bytes are in no event", async () => {
     const inbox = open();
-    for (let sent = 0; sent < 3; sent += 1) accept(inbox, "acme", first, middle);
+    for (let sent = 0; sent < 3; sent += 1) await accept(inbox, "acme", first, middle);
     const { sha256, spkiSha256, issuerText: issuer, subjectText: subject, notAfter } = factsOf(first);
-    expect(inbox.certificates()).toEqual([
+    expect(await inbox.certificates()).toEqual([
       {
         ...{ sender: "acme", sha256, spkiSha256, issuer, subject, notAfter },
         ...{ der: first.base64, intermediates: [middle.base64], firstSeen: now, lastSeen: now },
@@ -78,99 +79,113 @@ describe("the certificate of an event", () => {
     for (const { certificate } of readEvents(file)) expect(String(certificate)).not.toMatch(/der|intermediates|MII/);
   });
 
-  test("is another row for another sender, and with other intermediates", () => {
+  test("is another row for another sender, and with other intermediates", async () => {
     const inbox = open();
-    accept(inbox, "acme", first);
-    accept(inbox, "beta", first);
-    accept(inbox, "acme", first, middle);
-    accept(inbox, "acme", first);
-    const rows = inbox.certificates().map(({ sender, intermediates }) => [sender, intermediates.length]);
+    await accept(inbox, "acme", first);
+    await accept(inbox, "beta", first);
+    await accept(inbox, "acme", first, middle);
+    await accept(inbox, "acme", first);
+    const rows = (await inbox.certificates()).map(({ sender, intermediates }) => [sender, intermediates.length]);
     expect(rows).toEqual([
       ["acme", 0],
       ["beta", 0],
       ["acme", 1],
     ]);
-    expect(inbox.certificates(factsOf(first).sha256)).toHaveLength(3);
-    expect(inbox.certificates(factsOf(renewed).sha256)).toEqual([]);
+    expect(await inbox.certificates(factsOf(first).sha256)).toHaveLength(3);
+    expect(await inbox.certificates(factsOf(renewed).sha256)).toEqual([]);
   });
 
-  test("is read back with its event, exactly as it was presented then", () => {
+  test("is read back with its event, exactly as it was presented then", async () => {
     const inbox = open();
-    const events = [accept(inbox, "acme", first), accept(inbox, "acme", first, middle), accept(inbox, "acme", renewed)];
+    const events = [
+      await accept(inbox, "acme", first),
+      await accept(inbox, "acme", first, middle),
+      await accept(inbox, "acme", renewed),
+    ];
+    const reader = openSqliteReader(file);
+    stack.defer(() => reader.close());
     for (const { id, certificate, eventKey, factors, reliedOnEdge, body } of events) {
-      expect(inbox.event(id)).toMatchObject({ id, certificate, eventKey, factors, reliedOnEdge, acceptedAt: now });
-      expect(Buffer.from(readEvent(file, id)?.body ?? [])).toEqual(Buffer.from(body));
+      expect(await inbox.event(id)).toMatchObject({
+        id,
+        certificate,
+        eventKey,
+        factors,
+        reliedOnEdge,
+        acceptedAt: now,
+      });
+      expect(Buffer.from((await reader.event(id))?.body ?? [])).toEqual(Buffer.from(body));
     }
-    expect(inbox.event("no such event")).toBeUndefined();
+    expect(await inbox.event("no such event")).toBeUndefined();
   });
 
-  test("may be none: the event of a sender that needs no certificate", () => {
+  test("may be none: the event of a sender that needs no certificate", async () => {
     const inbox = open();
-    const { id } = accept(inbox, "signed");
-    expect(inbox.event(id)).toMatchObject({ certificate: undefined, sender: "signed" });
+    const { id } = await accept(inbox, "signed");
+    expect(await inbox.event(id)).toMatchObject({ certificate: undefined, sender: "signed" });
     expect(readEvents(file)[0]).toMatchObject({ certificate: "null", certificate_id: null });
-    expect(inbox.certificates()).toEqual([]);
+    expect(await inbox.certificates()).toEqual([]);
   });
 
-  test("has a last_seen of this hour, and costs nothing in between", () => {
+  test("has a last_seen of this hour, and costs nothing in between", async () => {
     const inbox = open();
-    accept(inbox, "acme", first);
-    const lastSeen = () => inbox.certificates()[0]?.lastSeen;
+    await accept(inbox, "acme", first);
+    const lastSeen = async () => (await inbox.certificates())[0]?.lastSeen;
     const start = now;
     now += HOUR - 1;
-    accept(inbox, "acme", first);
-    expect(lastSeen()).toBe(start);
+    await accept(inbox, "acme", first);
+    expect(await lastSeen()).toBe(start);
     now += 1;
-    accept(inbox, "acme", first);
-    expect(lastSeen()).toBe(start + HOUR);
+    await accept(inbox, "acme", first);
+    expect(await lastSeen()).toBe(start + HOUR);
     // Another process may have the older clock.
     now = start;
-    accept(open(), "acme", first);
-    expect(lastSeen()).toBe(start + HOUR);
+    await accept(open(), "acme", first);
+    expect(await lastSeen()).toBe(start + HOUR);
   });
 
-  test("is not written for a replay", () => {
+  test("is not written for a replay", async () => {
     const inbox = open();
-    accept(inbox, "acme", first);
+    await accept(inbox, "acme", first);
     const replay = deliveryOf({ id: "again", sender: "acme", identity: rekeyed });
-    expect(() => inbox.accept(replay, { issuer: "direct", jti: `event-${deliveries}`, expires: now })).toThrow();
-    expect(inbox.certificates()).toHaveLength(1);
+    const assertion = { issuer: "direct", jti: `event-${deliveries}`, expires: now };
+    await expect(inbox.accept(replay, assertion)).rejects.toThrow();
+    expect(await inbox.certificates()).toHaveLength(1);
     expect(sights).toEqual([]);
-    accept(inbox, "acme", rekeyed);
+    await accept(inbox, "acme", rekeyed);
     expect(sights).toHaveLength(1);
   });
 
-  test("is written again when somebody deleted it", () => {
+  test("is written again when somebody deleted it", async () => {
     const inbox = open();
-    accept(inbox, "acme", first);
+    await accept(inbox, "acme", first);
     const database = new DatabaseSync(file);
     database.exec("DELETE FROM certificate");
     database.close();
-    const { id, certificate } = accept(inbox, "acme", first);
+    const { id, certificate } = await accept(inbox, "acme", first);
     const { der, intermediates, ...facts } = certificate as CertificateFacts;
-    expect(inbox.event(id)?.certificate).toEqual(facts);
+    expect((await inbox.event(id))?.certificate).toEqual(facts);
     now += HOUR;
-    accept(inbox, "acme", first);
-    expect(inbox.certificates()).toHaveLength(1);
+    await accept(inbox, "acme", first);
+    expect(await inbox.certificates()).toHaveLength(1);
   });
 });
 
 describe("a first sight", () => {
-  test("is told for a new key, a new issuer and a new intermediate, with what was before and since when", () => {
+  test("is told for a new key, a new issuer and a new intermediate, with what was before and since when", async () => {
     const inbox = open();
-    accept(inbox, "acme", first);
+    await accept(inbox, "acme", first);
     const start = now;
     now += HOUR;
-    accept(inbox, "acme", renewed);
+    await accept(inbox, "acme", renewed);
     expect(sights).toEqual([]);
     const [before, after] = [factsOf(first), factsOf(rekeyed)];
-    const key = accept(inbox, "acme", rekeyed);
+    const key = await accept(inbox, "acme", rekeyed);
     expect(sights.splice(0)).toEqual([
       { what: "new key", sender: "acme", id: key.id, old: before.spkiSha256, since: start, new: after.spkiSha256 },
     ]);
     const since = now;
     now += HOUR;
-    const issuer = accept(inbox, "acme", moved, otherRoot);
+    const issuer = await accept(inbox, "acme", moved, otherRoot);
     const old = `CN=Root`;
     expect(sights.splice(0)).toEqual([
       { what: "new issuer", sender: "acme", id: issuer.id, old, since: start, new: "CN=Other Root" },
@@ -179,38 +194,38 @@ describe("a first sight", () => {
         new: `CN=Other Root (sha256 ${factsOf(otherRoot).sha256})`,
       },
     ]);
-    accept(inbox, "acme", rekeyed, otherRoot);
-    accept(inbox, "acme", first);
+    await accept(inbox, "acme", rekeyed, otherRoot);
+    await accept(inbox, "acme", first);
     expect(sights).toEqual([]);
   });
 
-  test("is none for a sender that is new itself", () => {
+  test("is none for a sender that is new itself", async () => {
     const inbox = open();
-    accept(inbox, "acme", first);
-    accept(inbox, "beta", rekeyed, middle);
+    await accept(inbox, "acme", first);
+    await accept(inbox, "beta", rekeyed, middle);
     expect(sights).toEqual([]);
   });
 
-  test("is told once, also after a restart and by two processes' connections", () => {
+  test("is told once, also after a restart and by two processes' connections", async () => {
     const inboxes = [open(), open()] as const;
-    accept(inboxes[0], "acme", first);
-    for (const inbox of inboxes) accept(inbox, "acme", rekeyed);
+    await accept(inboxes[0], "acme", first);
+    for (const inbox of inboxes) await accept(inbox, "acme", rekeyed);
     expect(sights).toHaveLength(1);
-    for (const inbox of inboxes) inbox.close();
-    accept(open(), "acme", rekeyed);
+    for (const inbox of inboxes) await inbox.close();
+    await accept(open(), "acme", rekeyed);
     expect(sights).toHaveLength(1);
   });
 
-  test("leaves the event accepted when its listener fails", () => {
+  test("leaves the event accepted when its listener fails", async () => {
     const inbox = openSqliteInbox(file, {
       onNewCertificate: () => {
         throw new Error("full");
       },
     });
     stack.defer(() => inbox.close());
-    accept(inbox, "acme", first);
-    accept(inbox, "acme", rekeyed);
-    expect(inbox.count()).toBe(2);
+    await accept(inbox, "acme", first);
+    await accept(inbox, "acme", rekeyed);
+    expect(await inbox.count()).toBe(2);
   });
 });
 
@@ -230,40 +245,40 @@ describe("a file of version 1", () => {
     database.close();
   }
 
-  test("is brought up to this one, its events with their certificates", () => {
+  test("is brought up to this one, its events with their certificates", async () => {
     const events = [
       { delivery: deliveryOf({ id: "a", sender: "acme", identity: first, intermediates: [middle] }), at: 100 },
       { delivery: deliveryOf({ id: "b", sender: "acme", identity: first, intermediates: [middle] }), at: 200 },
       { delivery: deliveryOf({ id: "c", sender: "beta", identity: first }), at: 300 },
     ];
     makeVersion1(events);
-    expect(() => readCertificates(file)).toThrow(/version 1, this program reads version 2: start an origin/);
+    expect(() => openSqliteReader(file)).toThrow(/version 1, this program reads version 3: start an origin/);
     const inbox = open();
-    expect(inbox.count()).toBe(3);
-    expect(inbox.certificates()).toMatchObject([
+    expect(await inbox.count()).toBe(3);
+    expect(await inbox.certificates()).toMatchObject([
       { sender: "acme", der: first.base64, intermediates: [middle.base64], firstSeen: 100, lastSeen: 200 },
       { sender: "beta", der: first.base64, intermediates: [], firstSeen: 300, lastSeen: 300 },
     ]);
     for (const { delivery } of events) {
       const { id, certificate } = delivery;
-      expect(inbox.event(id)).toMatchObject({ id, certificate, eventKey: undefined, reliedOnEdge: [] });
+      expect(await inbox.event(id)).toMatchObject({ id, certificate, eventKey: undefined, reliedOnEdge: [] });
     }
     for (const { certificate } of readEvents(file)) expect(String(certificate)).not.toContain("der");
-    accept(inbox, "acme", first, middle);
-    expect(inbox.certificates()).toHaveLength(2);
-    accept(inbox, "acme", rekeyed, middle);
+    await accept(inbox, "acme", first, middle);
+    expect(await inbox.certificates()).toHaveLength(2);
+    await accept(inbox, "acme", rekeyed, middle);
     expect(sights).toMatchObject([{ what: "new key", since: 100 }]);
-    inbox.close();
-    expect(open().count()).toBe(5);
+    await inbox.close();
+    expect(await open().count()).toBe(5);
   });
 
-  test("whose events hold no bytes of certificates keeps them as they are", () => {
+  test("whose events hold no bytes of certificates keeps them as they are", async () => {
     makeVersion1([{ delivery: deliveryOf({ id: "a", sender: "acme", identity: first }), at: 100 }], false);
     const inbox = open();
-    expect(inbox.certificates()).toEqual([]);
+    expect(await inbox.certificates()).toEqual([]);
     const { der, intermediates, ...facts } = deliveryOf({ id: "a", sender: "acme", identity: first })
       .certificate as CertificateFacts;
-    expect(inbox.event("a")?.certificate).toEqual(facts);
+    expect((await inbox.event("a"))?.certificate).toEqual(facts);
   });
 
   test("is left as it is when a step fails", () => {
@@ -278,7 +293,7 @@ describe("a file of version 1", () => {
     expect(after.prepare("SELECT count(*) AS n FROM pragma_table_info('event')").get()).toEqual({ n: 15 });
   });
 
-  test("takes the inserts of a process of that version that still runs", () => {
+  test("takes the inserts of a process of that version that still runs", async () => {
     makeVersion1([]);
     const old = new DatabaseSync(file);
     stack.defer(() => old.close());
@@ -289,7 +304,7 @@ describe("a file of version 1", () => {
       ...["late", "direct", "late", now, "acme", "POST", "/", "", "[]", body],
       ...[contentDigest, JSON.stringify(certificate), '["mtls"]', "digest"],
     );
-    expect(inbox.event("late")?.certificate).toEqual(certificate);
+    expect((await inbox.event("late"))?.certificate).toEqual(certificate);
   });
 });
 
@@ -311,14 +326,14 @@ test("after kill -9 in the middle of writing, every event has its certificate, a
     `);
     const { events, certificates, pairs } = counts.get() as Record<string, number>;
     database.close();
-    inbox.close();
+    await inbox.close();
     expect(events).toBeGreaterThan(round);
     expect([certificates, pairs]).toEqual([events, events]);
   }
 });
 
 test("two processes that are shown one new key at the same time tell of it once", async () => {
-  accept(open(), "acme", first);
+  await accept(open(), "acme", first);
   const writers = Array.from({ length: 2 }, () =>
     spawn(process.execPath, ["test/support/inbox-writer.ts", file, "same"], { stdio: ["pipe", "pipe", "inherit"] }),
   );
@@ -336,5 +351,5 @@ test("two processes that are shown one new key at the same time tell of it once"
       .join("")
       .match(/new key/g),
   ).toHaveLength(1);
-  expect(open().count()).toBe(3);
+  expect(await open().count()).toBe(3);
 });

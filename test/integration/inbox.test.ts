@@ -33,11 +33,7 @@ afterEach(() => stack.disposeAsync());
 
 function open(): Inbox {
   const inbox = openSqliteInbox(file);
-  stack.defer(() => {
-    try {
-      inbox.close();
-    } catch {}
-  });
+  stack.defer(() => inbox.close().catch(() => {}));
   return inbox;
 }
 
@@ -88,12 +84,12 @@ test("inbox keeps its events when it is closed and opened again, and knows them"
   const first = open();
   const request = forwardedRequest(event);
   expect(await (await originOn(first))(request)).toBe(202);
-  first.close();
+  await first.close();
   const second = open();
-  expect(second.count()).toBe(1);
+  expect(await second.count()).toBe(1);
   expect(await (await originOn(second))(request)).toBe(409);
   expect(await (await originOn(second))()).toBe(202);
-  expect(second.count()).toBe(2);
+  expect(await second.count()).toBe(2);
 });
 
 test("inbox has an event for other readers as soon as its sender is told", async () => {
@@ -130,24 +126,24 @@ test.each([
   const connection = exec.mock.contexts[0] as DatabaseSync;
   exec.mockRestore();
   const send = await originOn(inbox);
-  harm(inbox, connection);
+  await harm(inbox, connection);
   expect(await send(forwardedRequest({ ...event, body: "a".repeat(60_000) }))).toBe(503);
 });
 
-const NEWER = /is an inbox of version 3; this program knows versions up to 2, use a newer one/;
+const NEWER = /is an inbox of version 4; this program knows versions up to 3, use a newer one/;
 
-const foreign: [string, () => void, RegExp][] = [
+const foreign: [string, () => void | Promise<void>, RegExp][] = [
   [
     "of a newer version with the same tables",
-    () => {
-      openSqliteInbox(file).close();
-      withDatabase((database) => database.exec("PRAGMA user_version = 3"));
+    async () => {
+      await openSqliteInbox(file).close();
+      withDatabase((database) => database.exec("PRAGMA user_version = 4"));
     },
     NEWER,
   ],
   [
     "of a newer version without tables",
-    () => withDatabase((database) => database.exec("PRAGMA user_version = 3")),
+    () => withDatabase((database) => database.exec("PRAGMA user_version = 4")),
     NEWER,
   ],
   ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is no inbox/],
@@ -159,8 +155,8 @@ const foreign: [string, () => void, RegExp][] = [
   ["that is a directory", () => mkdirSync(file), /unable to open/],
 ];
 
-test.each(foreign)("inbox refuses a file %s, and does not change it", (_, prepare, reason) => {
-  prepare();
+test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, prepare, reason) => {
+  await prepare();
   const before = tablesOf();
   expect(() => openSqliteInbox(file)).toThrow(reason);
   expect(tablesOf()).toEqual(before);

@@ -69,7 +69,7 @@ test("origin with fetched keys refuses no event at any step of a rotation", asyn
     // A deployment reaches some places later than others: both versions sign for a while.
     expect([await send(from), await send(to), await send(from), await send(to)], to).toEqual([202, 202, 202, 202]);
   }
-  expect(origin.inbox.count()).toBe(13);
+  expect(await origin.inbox.count()).toBe(13);
   milliseconds += 10 * 60_000 + 1;
   expect(await send("dropped")).toBe(202);
   expect(await send("before")).toBe(502);

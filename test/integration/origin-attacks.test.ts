@@ -36,11 +36,11 @@ type Sent = Omit<ForwardedRequest, "token">;
 
 /** Sends, and says what the origin decided and how many events it stored. */
 async function send(request: Sent): Promise<{ answer: RawAnswer; code: unknown; stored: number }> {
-  const before = origin.inbox.count();
+  const before = await origin.inbox.count();
   const lines = origin.lines.all.length;
   const answer = await exchange({ url: origin.url, ...request });
   expect(origin.lines.all).toHaveLength(lines + 1);
-  return { answer, code: origin.lines.all.at(-1)?.["code"], stored: origin.inbox.count() - before };
+  return { answer, code: origin.lines.all.at(-1)?.["code"], stored: (await origin.inbox.count()) - before };
 }
 
 async function expectRefused(request: Sent, code: string): Promise<void> {
@@ -109,10 +109,10 @@ describe("origin refuses another request under the assertion:", () => {
     "/hooks/acme#fragment",
     "*",
   ])("target %s on the wire", async (target) => {
-    const before = origin.inbox.count();
+    const before = await origin.inbox.count();
     const answer = await exchange({ url: origin.url, ...forwardedRequest(event), target });
     expect(answer.status).toBe(400);
-    expect(origin.inbox.count()).toBe(before);
+    expect(await origin.inbox.count()).toBe(before);
   });
 
   test("no content type", () => expectRefused(change(forwardedRequest(event), "content-type"), "request_mismatch"));

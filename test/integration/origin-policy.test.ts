@@ -30,7 +30,7 @@ function startOrigin(own: AsyncDisposableStack, policy = senders.policy, clock?:
 async function decide(origin: TestOrigin, forged: ForwardedEvent, edit = (headers: HeaderList) => headers) {
   const request = forwardedRequest(forged);
   const { status } = await exchange({ url: origin.url, ...request, headers: edit(request.headers) });
-  return { status, code: origin.lines.all.at(-1)?.["code"], stored: origin.inbox.count() };
+  return { status, code: origin.lines.all.at(-1)?.["code"], stored: await origin.inbox.count() };
 }
 
 const refused = (code: string, status = 403) => ({ status, code, stored: 0 });
@@ -165,7 +165,7 @@ describe("origin accepts", () => {
       headers: [...request.headers, ...headers],
     });
     expect(answer.status).toBe(202);
-    expect(origin.inbox.count()).toBe(1);
+    expect(await origin.inbox.count()).toBe(1);
   });
 
   test("nothing because Host or X-Forwarded-* say so", async () => {
@@ -185,6 +185,6 @@ describe("origin accepts", () => {
       headers: withHeader(edit(request.headers), "host"),
     });
     expect(answer.status).toBe(401);
-    expect(origin.inbox.count()).toBe(0);
+    expect(await origin.inbox.count()).toBe(0);
   });
 });

@@ -23,9 +23,9 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 async function send(headers: HeaderList, request: { method?: string; target?: string; body?: string } = {}) {
-  const before = origin.inbox.count();
+  const before = await origin.inbox.count();
   const answer = await exchange({ url: `${origin.url}/hooks/acme`, body: "{}", ...request, headers });
-  return { status: answer.status, code: codeOf(answer), stored: origin.inbox.count() - before };
+  return { status: answer.status, code: codeOf(answer), stored: (await origin.inbox.count()) - before };
 }
 
 function codeOf({ body }: RawAnswer): unknown {
@@ -60,23 +60,23 @@ test("origin stores one of two equal requests", async () => {
 });
 
 test("origin stores one of twenty equal requests at once", async () => {
-  const before = origin.inbox.count();
+  const before = await origin.inbox.count();
   const { headers } = forwardedRequest(event);
   const url = `${origin.url}/hooks/acme`;
   const answers = await Promise.all(Array.from({ length: 20 }, () => exchange({ url, body: "{}", headers })));
   const statuses = answers.map(({ status }) => status).sort();
   expect(statuses).toEqual([202, ...Array(19).fill(409)]);
-  expect(origin.inbox.count()).toBe(before + 1);
+  expect(await origin.inbox.count()).toBe(before + 1);
 });
 
 test("origin stores every one of twenty different requests at once", async () => {
-  const before = origin.inbox.count();
+  const before = await origin.inbox.count();
   const url = `${origin.url}/hooks/acme`;
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => exchange({ url, body: "{}", headers: forwardedRequest(event).headers })),
   );
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(202));
-  expect(origin.inbox.count()).toBe(before + 20);
+  expect(await origin.inbox.count()).toBe(before + 20);
 });
 
 test("origin knows an assertion again for another request that it was signed for", async () => {

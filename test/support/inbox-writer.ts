@@ -9,16 +9,20 @@ import { deliveryOf } from "./inbox.ts";
 const [, , file = "", round = ""] = process.argv;
 const inbox = openSqliteInbox(file, { onNewCertificate: (sights) => console.log(...sights.map(({ what }) => what)) });
 
-function accept(id: string, base64: string): void {
-  inbox.accept(deliveryOf({ id, sender: "acme", identity: { base64 } }), { issuer: "direct", jti: id, expires: 0 });
+async function accept(id: string, base64: string): Promise<void> {
+  await inbox.accept(deliveryOf({ id, sender: "acme", identity: { base64 } }), {
+    issuer: "direct",
+    jti: id,
+    expires: 0,
+  });
 }
 
 if (round === "same") {
   console.log("ready");
-  accept(`event-of-${process.pid}`, await text(process.stdin));
+  await accept(`event-of-${process.pid}`, await text(process.stdin));
 } else {
   for (let sent = 0; ; sent += 1) {
-    accept(`${round} ${sent}`, (await issueCertificate({ subject: [{ CN: [`acme ${sent}`] }] })).base64);
+    await accept(`${round} ${sent}`, (await issueCertificate({ subject: [{ CN: [`acme ${sent}`] }] })).base64);
     if (sent === 0) console.log("writing");
   }
 }

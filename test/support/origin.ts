@@ -65,9 +65,9 @@ export function openTestInbox(stack: AsyncDisposableStack) {
 }
 
 /** A test may have closed it already. */
-function closeOnce(inbox: Inbox): void {
+async function closeOnce(inbox: Inbox): Promise<void> {
   try {
-    inbox.close();
+    await inbox.close();
   } catch {}
 }
 

@@ -122,7 +122,7 @@ function extendPolicy(policy: PolicyDocument, tightRoot: Identity, denied: Ident
 async function startOrigins(stack: AsyncDisposableStack, policy: PolicyDocument, key: PrivateJwk) {
   const keys = [publicJwk(key)];
   const closedInbox = await startTestOrigin(stack, { policy, keys });
-  closedInbox.inbox.close();
+  await closedInbox.inbox.close();
   return {
     good: await startTestOrigin(stack, { policy, keys }),
     closedInbox,

@@ -1,0 +1,78 @@
+// Rows of an inbox as values. Both stores name their columns alike, and keep lists and facts as JSON texts.
+
+import type { EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** An event with its certificate's bytes and its work, without the body. */
+export const EVENT_COLUMNS = `
+  event.sequence, event.id, event.issuer, event.jti, event.accepted_at, event.sender, event.method, event.target,
+  event.content_type, event.headers, event.content_digest, event.event_key, event.certificate, event.factors,
+  event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
+  work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates`;
+export const EVENT_TABLES = `
+  event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
+
+export function toCertificate(row: Row): SeenCertificate {
+  const text = (column: string) => String(row[column]);
+  return {
+    sender: text("sender"),
+    subject: text("subject"),
+    issuer: text("issuer"),
+    sha256: text("sha256"),
+    spkiSha256: text("spki_sha256"),
+    notAfter: Number(row["not_after"]),
+    der: text("der"),
+    intermediates: parseText(row["intermediates"]) as string[],
+    firstSeen: Number(row["first_seen"]),
+    lastSeen: Number(row["last_seen"]),
+  };
+}
+
+/** The facts of an event without its body. */
+export function toFacts(row: Row): Omit<StoredEvent, "body"> {
+  const text = (column: string) => String(row[column]);
+  const facts = parseText(row["certificate"]) as StoredCertificate | null;
+  const bytes = typeof row["der"] === "string" && {
+    der: row["der"],
+    intermediates: parseText(row["intermediates"]) as string[],
+  };
+  return {
+    sequence: Number(row["sequence"]),
+    id: text("id"),
+    issuer: text("issuer"),
+    jti: text("jti"),
+    acceptedAt: Number(row["accepted_at"]),
+    sender: text("sender"),
+    request: { method: text("method"), target: text("target"), contentType: text("content_type") },
+    headers: parseText(row["headers"]) as StoredEvent["headers"],
+    contentDigest: text("content_digest"),
+    eventKey: row["event_key"] === null ? undefined : text("event_key"),
+    certificate: facts === null ? undefined : { ...facts, ...bytes },
+    factors: parseText(row["factors"]) as StoredEvent["factors"],
+    reliedOnEdge: parseText(row["relied_on_edge"]) as StoredEvent["reliedOnEdge"],
+    policyDigest: text("policy_digest"),
+  };
+}
+
+export function toEvent(row: Row): StoredEvent {
+  return { ...toFacts(row), body: (row["body"] ?? undefined) as StoredEvent["body"] };
+}
+
+export function toWork(row: Row): EventWork {
+  const changedAt = Number(row["changed_at"]);
+  const isFinished = row["due_at"] === null;
+  return {
+    state: row["state"] as EventState,
+    attempts: Number(row["attempts"]),
+    dueAt: isFinished ? changedAt : Number(row["due_at"]),
+    reason: row["reason"] === null ? undefined : String(row["reason"]),
+    finishedAt: isFinished ? Math.floor(changedAt / 1000) : undefined,
+    hasConflict: Boolean(row["has_conflict"]),
+    duplicates: Number(row["duplicates"]),
+  };
+}
+
+function parseText(json: unknown): unknown {
+  return JSON.parse(String(json));
+}

@@ -1,0 +1,87 @@
+// Storing one event within a transaction: is its assertion a replay, is the event there already, has it a conflict.
+
+import type { DatabaseSync } from "node:sqlite";
+import type { Delivery } from "../../core/delivery.ts";
+import type { AssertionId } from "../authenticate-options.ts";
+import type { Acceptance } from "../inbox.ts";
+
+const INSERT = `
+  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
+                     event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO NOTHING
+`;
+
+export type Insertion = { readonly outcome: "replayed" } | Exclude<Acceptance, { outcome: "stored" }> | StoredRow;
+
+type StoredRow = Extract<Acceptance, { outcome: "stored" }> & { readonly sequence: number };
+
+export class SqliteEvents {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepare(database);
+  }
+
+  /** `now` in Unix seconds. The unique indexes decide; the rest is finding out which of them it was. */
+  insert(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): Insertion {
+    const { sender, eventKey } = delivery;
+    const { insert, sameKey } = this.#statements;
+    const { changes, lastInsertRowid } = insert.run(...columnsOf(delivery, assertion, now, certificateId));
+    if (Number(changes) === 0) return this.#explain(delivery, assertion);
+    const sequence = Number(lastInsertRowid);
+    const other = eventKey === undefined ? undefined : sameKey.get(sender, eventKey, sequence);
+    if (other === undefined) return { outcome: "stored", sequence };
+    // Of more than one other all are flagged already.
+    for (const flagged of [sequence, Number(other["sequence"])]) this.#statements.flag.run(flagged);
+    return { outcome: "stored", sequence, conflictsWith: String(other["id"]) };
+  }
+
+  setCertificate(sequence: number, certificateId: number): void {
+    this.#statements.setCertificate.run(certificateId, sequence);
+  }
+
+  #explain(delivery: Delivery, { issuer, jti, expires }: AssertionId): Insertion {
+    const { sameAssertion, sameId, sameBytes, repeat, count } = this.#statements;
+    if (sameAssertion.get(issuer, jti) !== undefined) return { outcome: "replayed" };
+    const first =
+      sameId.get(delivery.id, issuer) ??
+      sameBytes.get(delivery.sender, delivery.eventKey ?? null, delivery.contentDigest);
+    if (first === undefined) throw new Error("the event was refused by an index and is not there");
+    // This assertion is used up too, though it stored nothing.
+    if (Number(repeat.run(issuer, jti, expires).changes) === 0) return { outcome: "replayed" };
+    count.run(Number(first["sequence"]));
+    return { outcome: "duplicate", of: String(first["id"]) };
+  }
+}
+
+function prepare(database: DatabaseSync) {
+  return {
+    insert: database.prepare(INSERT),
+    sameAssertion: database.prepare("SELECT 1 FROM event WHERE issuer = ? AND jti = ?"),
+    sameId: database.prepare("SELECT sequence, id FROM event WHERE id = ? AND issuer = ?"),
+    sameBytes: database.prepare(
+      "SELECT sequence, id FROM event WHERE sender = ? AND event_key = ? AND content_digest = ?",
+    ),
+    sameKey: database.prepare(
+      "SELECT sequence, id FROM event WHERE sender = ? AND event_key = ? AND sequence <> ? LIMIT 1",
+    ),
+    repeat: database.prepare("INSERT INTO repeated (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
+    count: database.prepare("UPDATE work SET duplicates = duplicates + 1 WHERE sequence = ?"),
+    setCertificate: database.prepare("UPDATE event SET certificate_id = ? WHERE sequence = ?"),
+    flag: database.prepare("UPDATE work SET has_conflict = 1 WHERE sequence = ?"),
+  };
+}
+
+/** One value a column of the event's row, in the order of both stores' INSERT. `now` in Unix seconds. */
+export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
+  const { id, sender, request, headers, body, contentDigest, eventKey, orderKey, policyDigest } = delivery;
+  // The bytes are in the certificate's own row.
+  const { der, intermediates, ...certificate } = delivery.certificate ?? {};
+  return [
+    id, assertion.issuer, assertion.jti, now, sender, request.method, request.target, request.contentType,
+    JSON.stringify(headers), body, contentDigest, eventKey ?? null,
+    JSON.stringify(delivery.certificate && certificate) ?? "null", certificateId,
+    JSON.stringify(delivery.factors), JSON.stringify(delivery.reliedOnEdge), policyDigest, orderKey ?? null,
+  ] as const; // biome-ignore format: one value a column
+}

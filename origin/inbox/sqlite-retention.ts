@@ -1,0 +1,71 @@
+// Erasing what is older than the rule allows, in steps that are short enough to stand between two acceptances.
+
+import type { DatabaseSync } from "node:sqlite";
+import type { Retention } from "../inbox.ts";
+import { MAX_ERASED_BYTES, MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
+
+export class SqliteRetention {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepare(database);
+  }
+
+  /** One step, within a transaction; `now` in Unix milliseconds. Returns how many rows changed. */
+  prune({ bodySeconds, eventSeconds }: Retention, now: number): number {
+    return (
+      this.#eraseBodies(now - bodySeconds * 1000) +
+      this.#deleteEvents(now - eventSeconds * 1000) +
+      Number(this.#statements.forget.run(Math.floor(now / 1000) - REPEATED_SECONDS, MAX_ERASED_EVENTS).changes)
+    );
+  }
+
+  #eraseBodies(before: number): number {
+    const { withBody, erase, erased } = this.#statements;
+    return this.#each(withBody.all(before, MAX_ERASED_EVENTS), (sequence) => {
+      erase.run(sequence);
+      erased.run(sequence);
+    });
+  }
+
+  #deleteEvents(before: number): number {
+    const { finished, deleteEvent, deleteWork } = this.#statements;
+    return this.#each(finished.all(before, MAX_ERASED_EVENTS), (sequence) => {
+      deleteEvent.run(sequence);
+      deleteWork.run(sequence);
+    });
+  }
+
+  /** Overwriting takes as long as the bytes are many. */
+  #each(rows: readonly Record<string, unknown>[], change: (sequence: number) => void): number {
+    let bytes = 0;
+    let changed = 0;
+    for (const row of rows) {
+      bytes += Number(row["bytes"]);
+      if (changed > 0 && bytes > MAX_ERASED_BYTES) break;
+      change(Number(row["sequence"]));
+      changed += 1;
+    }
+    return changed;
+  }
+}
+
+function prepare(database: DatabaseSync) {
+  const oldest = (condition: string) =>
+    database.prepare(`
+      SELECT work.sequence, coalesce(length(event.body), 0) AS bytes
+      FROM work JOIN event ON event.sequence = work.sequence
+      WHERE ${condition} AND changed_at < ? ORDER BY changed_at LIMIT ?
+    `);
+  return {
+    withBody: oldest("state = 'done' AND has_body = 1"),
+    finished: oldest("due_at IS NULL"),
+    erase: database.prepare("UPDATE event SET body = NULL WHERE sequence = ?"),
+    erased: database.prepare("UPDATE work SET has_body = 0 WHERE sequence = ?"),
+    deleteEvent: database.prepare("DELETE FROM event WHERE sequence = ?"),
+    deleteWork: database.prepare("DELETE FROM work WHERE sequence = ?"),
+    forget: database.prepare(`
+      DELETE FROM repeated WHERE (issuer, jti) IN (SELECT issuer, jti FROM repeated WHERE expires < ? LIMIT ?)
+    `),
+  };
+}

@@ -1,0 +1,60 @@
+// The one connection that writes to the file: whatever is written in the same turn of the event loop shares a transaction.
+
+import type { DatabaseSync } from "node:sqlite";
+import { GroupCommit, type Settled } from "./group-commit.ts";
+
+/** What is done within the transaction. It may be done twice: what a rolled back attempt did is undone by then. */
+type Job = () => unknown;
+
+/** SQLITE_ERROR codes that say nothing of one write: every other would meet the same. */
+const OF_THE_DATABASE: ReadonlySet<number> = new Set([
+  5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 11 /* CORRUPT */, 13 /* FULL */,
+  14 /* CANTOPEN */, 26 /* NOTADB */,
+]); // biome-ignore format: codes beside their names
+
+export class SqliteWriter {
+  readonly #database: DatabaseSync;
+  readonly #group = new GroupCommit<Job, unknown>((jobs) => this.#commit(jobs));
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** Resolves with what the job returned once that is on disk. `bytes`: about what the job holds in memory. */
+  write<T>(job: () => T, bytes = 0): Promise<T> {
+    return this.#group.add(job, bytes) as Promise<T>;
+  }
+
+  idle(): Promise<void> {
+    return this.#group.idle();
+  }
+
+  /** One write at fault must not fail those beside it: they are done again one by one. */
+  #commit(jobs: readonly Job[]): readonly Settled<unknown>[] {
+    try {
+      return this.#transact(jobs);
+    } catch (error) {
+      if (jobs.length === 1 || isOfTheDatabase(error)) return jobs.map(() => ({ error }));
+      return jobs.flatMap((job) => this.#commit([job]));
+    }
+  }
+
+  #transact(jobs: readonly Job[]): readonly Settled<unknown>[] {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const settled = jobs.map((job) => ({ value: job() }));
+      this.#database.exec("COMMIT");
+      return settled;
+    } catch (error) {
+      // A full disk ends the transaction by itself.
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+/** The low octet of an extended code is the code. */
+function isOfTheDatabase(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+  return code === "ERR_INVALID_STATE" || (typeof errcode === "number" && OF_THE_DATABASE.has(errcode & 0xff));
+}
