@@ -2,7 +2,7 @@
 // An event is leased, attempted, and then done, due again, or dead. What is not stored in the inbox did not happen.
 
 import type { LogLine } from "../core/decision.ts";
-import { type Answer, type AttemptEnd, attemptOnce } from "./dispatch/attempt.ts";
+import { type Answer, attemptOnce } from "./dispatch/attempt.ts";
 import { HeldLease } from "./dispatch/held-lease.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "./dispatch/limits.ts";
 import { Outcomes } from "./dispatch/outcomes.ts";
@@ -23,8 +23,9 @@ export interface DispatchOptions {
 
 /** What became of an attempt whose answer the sender waits for. */
 export interface AnsweredAttempt {
+  /** As it is stored; `unknown` when nothing is, and the event will be attempted again. */
   readonly outcome: "done" | "retry" | "dead" | "unknown";
-  readonly reason: string | undefined;
+  readonly isLate: boolean;
   readonly answer: Answer | undefined;
 }
 
@@ -64,7 +65,8 @@ export class Dispatcher {
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;
-    this.#looking ??= this.#look();
+    // Without a free place the end of an attempt looks.
+    if (this.#free > 0) this.#looking ??= this.#look();
   }
 
   /**
@@ -82,10 +84,13 @@ export class Dispatcher {
   }
 
   /** Attempts an event that was leased when it was accepted, beside the others, and tells what came of it once that is stored. */
-  async answer(lease: Lease): Promise<AnsweredAttempt> {
-    const attempt = this.#begin(lease, performance.now(), true);
-    const { outcome, reason, answer } = await attempt;
-    return { outcome, reason, answer };
+  answer(lease: Lease): Promise<AnsweredAttempt> {
+    return this.#begin(lease, performance.now(), true);
+  }
+
+  /** How long an event is to be leased. */
+  get leaseMilliseconds(): number {
+    return this.#limits.leaseMilliseconds;
   }
 
   async #look(): Promise<void> {
@@ -136,9 +141,16 @@ export class Dispatcher {
   #begin(lease: Lease, since: number, isAnswerWanted: boolean): Promise<AnsweredAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#limits.leaseMilliseconds, since);
+    // Of this process itself, whose lease ran out: it must be over before the next begins.
     const earlier = this.#attempts.get(id);
     earlier?.held.lose();
-    const end = Promise.resolve(earlier?.end).then(() => this.#run(held, isAnswerWanted));
+    const run = () => this.#run(held, isAnswerWanted);
+    const end = Promise.resolve(earlier?.end)
+      .then(run)
+      .catch((error): AnsweredAttempt => {
+        this.#options.log({ decision: "failed", code: "internal_error", id, why: String(error) });
+        return { outcome: "unknown", isLate: false, answer: undefined };
+      });
     const entry = { held, end };
     this.#attempts.set(id, entry);
     this.#underWay.add(end);
@@ -151,9 +163,10 @@ export class Dispatcher {
   }
 
   async #run(held: HeldLease, isAnswerWanted: boolean): Promise<AnsweredAttempt> {
-    const { deadlineMilliseconds, answerDeadlineMilliseconds } = this.#limits;
+    const { deadlineMilliseconds, answerDeadlineMilliseconds, maxAttempts } = this.#limits;
     const started = performance.now();
-    const end: AttemptEnd = await attemptOnce(held.lease, {
+    const end = await attemptOnce(held.lease, {
+      maxAttempts,
       handler: this.#options.handler,
       deadlineMilliseconds: isAnswerWanted ? answerDeadlineMilliseconds : deadlineMilliseconds,
       interrupt: AbortSignal.any([held.lost, this.#stop.signal]),
@@ -162,7 +175,6 @@ export class Dispatcher {
     });
     const milliseconds = Math.round(performance.now() - started);
     const outcome = await this.#outcomes.store(held, end, milliseconds);
-    const reason = "reason" in end.verdict ? end.verdict.reason : undefined;
-    return { outcome, reason, answer: end.answer };
+    return { outcome, isLate: end.ending === "deadline", answer: end.answer };
   }
 }

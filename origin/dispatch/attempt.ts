@@ -20,13 +20,14 @@ export interface AttemptEnd {
   readonly verdict: Verdict;
   /** Where the handler gave one, and it was asked for. */
   readonly answer: Answer | undefined;
-  /** Whether the attempt ended because it was told to, and not by itself. */
-  readonly isInterrupted: boolean;
+  /** By itself, at its deadline, or because it was told to. */
+  readonly ending: "finished" | "deadline" | "interrupted";
 }
 
 export interface AttemptOptions {
   readonly handler: Handler;
   readonly deadlineMilliseconds: number;
+  readonly maxAttempts: number;
   /** Ends the attempt: the origin stops, or the lease is lost. */
   readonly interrupt: AbortSignal;
   /** Whether the answer's body is wanted. */
@@ -37,10 +38,14 @@ export interface AttemptOptions {
 
 /** Never throws: every fault is a verdict. */
 export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
-  const { handler, deadlineMilliseconds, interrupt, clock } = options;
+  const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
+  // Only attempts that left no outcome can be more: the event may be what ends its process.
+  if (attempt > maxAttempts)
+    return endWith({ outcome: "dead", reason: `${maxAttempts} attempts ended without outcome` });
   const delivery = restore(event);
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 
+  if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new DOMException("deadline", "TimeoutError")), deadlineMilliseconds);
   const signal = AbortSignal.any([deadline.signal, interrupt]);
@@ -49,27 +54,24 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
     const result = await handler(delivery, { id, attempt, acceptedAt, signal });
     if (!(result instanceof Response)) return endWith({ outcome: "done" });
     const verdict = judgeResponse(result, clock());
-    if (options.isAnswerWanted) return endWith(verdict, await readAnswer(result));
+    if (options.isAnswerWanted) return endWith(verdict, "finished", await readAnswer(result));
     if (!(await discardBody(result))) deadline.abort();
     return endWith(verdict);
   };
   try {
     return await Promise.race([work(), afterAbort(signal)]);
   } catch (error) {
-    if (interrupt.aborted) return { ...endWith(judgeError(interrupt.reason)), isInterrupted: true };
+    if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
     if (!deadline.signal.aborted) return endWith(judgeError(error));
-    return endWith({
-      outcome: "retry",
-      reason: `no answer within ${deadlineMilliseconds / 1000} s`,
-      notBefore: undefined,
-    });
+    const reason = `no answer within ${deadlineMilliseconds / 1000} s`;
+    return endWith({ outcome: "retry", reason, notBefore: undefined }, "deadline");
   } finally {
     clearTimeout(timer);
   }
 }
 
-function endWith(verdict: Verdict, answer?: Answer): AttemptEnd {
-  return { verdict, answer, isInterrupted: false };
+function endWith(verdict: Verdict, ending: AttemptEnd["ending"] = "finished", answer?: Answer): AttemptEnd {
+  return { verdict, answer, ending };
 }
 
 /** The delivery, or why there is none any more. */
@@ -82,8 +84,9 @@ function restore(event: StoredEvent): Delivery | string {
   try {
     return restoreDelivery(record, digestBody(body), eventKey);
   } catch (error) {
-    if (error instanceof Refusal) return "its stored body does not have its digest: the store is damaged";
-    throw error;
+    return error instanceof Refusal
+      ? "its stored body does not have its digest: the store is damaged"
+      : "it cannot be restored";
   }
 }
 

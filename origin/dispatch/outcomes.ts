@@ -31,7 +31,7 @@ export class Outcomes {
   async store(held: HeldLease, end: AttemptEnd, milliseconds: number): Promise<"done" | "retry" | "dead" | "unknown"> {
     const { lease, lost } = held;
     const facts = { id: lease.event.id, sender: lease.event.sender, attempt: lease.attempt };
-    if (!lost.aborted && end.isInterrupted) {
+    if (!lost.aborted && end.ending === "interrupted") {
       await this.#try(held, () => this.#options.work.release([lease]).then(() => true));
       this.#options.log({ decision: "released", ...facts });
       return "unknown";

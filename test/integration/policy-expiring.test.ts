@@ -94,15 +94,15 @@ test("ends with 0 when what ends is replaced already", async () => {
     [40, 400].map((days) => issueCertificate({ subject: [{ CN: ["acme"] }], notAfter: inDays(days) }, root)),
   );
   let now = Math.floor(Date.now() / 1000) - 3 * 86_400;
-  const inbox = openSqliteInbox(file("inbox.sqlite"), { clock: () => now });
+  const inbox = openSqliteInbox(file("inbox.sqlite"), { clock: () => now * 1000 });
   for (const [id, identity] of [
     ["a", old],
     ["b", next],
   ] as const) {
-    inbox.accept(deliveryOf({ id, sender: "acme", identity }), { issuer: "direct", jti: id, expires: 0 });
+    await inbox.accept(deliveryOf({ id, sender: "acme", identity }), { issuer: "direct", jti: id, expires: 0 });
     now += 2 * 86_400;
   }
-  inbox.close();
+  await inbox.close();
   const { code, json } = await expiring("--policy", policy, "--inbox", file("inbox.sqlite"), "--json");
   expect([code, json().endings]).toMatchObject([0, [{ days: 40, refuses: false }]]);
 });
