@@ -17,6 +17,7 @@ import { readEnvironment, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { startTlsFront } from "./tls-front.ts";
 
@@ -29,6 +30,8 @@ export interface DevelopmentOptions {
   readonly clientCaFiles?: readonly string[];
   /** Use this origin and start none. */
   readonly originUrl?: string | undefined;
+  /** A module that handles the events of the origin that is started. */
+  readonly handlerFile?: string | undefined;
   readonly onDecision: (source: "edge" | "origin", line: LogLine) => void;
   /** Sees each request before the origin does: a demonstration replays one of them. */
   readonly onOriginRequest?: (request: Request) => void;
@@ -70,6 +73,8 @@ async function start(
   const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readEnvironment);
   const keys = readText(state.keys);
+  const target = await loadTarget({ handler: options.handlerFile });
+  if (options.originUrl === undefined) requireTarget(policy, target);
 
   const edge = Promise.withResolvers<TestHarness>();
   // Without an edge nobody waits for one: the failure is reported by what start() throws.
@@ -111,16 +116,11 @@ async function start(
       () => inbox.close(),
     );
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(JSON.parse(keys)).map(publicJwk) });
-    const app = createOriginApp({
-      policy,
-      secrets,
-      findKey,
-      issuer,
-      audience: AUDIENCE,
-      accept: inbox.accept,
-      lists: crls.lists,
-      log,
-    });
+    const { accept, answers, ...dispatch } = openDispatch(target, { inbox, policy: () => policy, log });
+    const app = createOriginApp(
+      { policy, secrets, findKey, issuer, audience: AUDIENCE, accept, lists: crls.lists, log },
+      { answers },
+    );
     const server = await serve(
       (request) => {
         options.onOriginRequest?.(request);
@@ -128,7 +128,8 @@ async function start(
       },
       { hostname: "127.0.0.1", port: 0, log },
     );
-    started.push(() => server.close());
+    started.push(async () => void (await Promise.all([server.close(), dispatch.stop()])));
+    dispatch.start();
     return server.url;
   }
 }

@@ -15,6 +15,7 @@ import {
 import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
 import { readEnvironment, readText } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
+import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
@@ -43,6 +44,7 @@ const OPTIONS = {
   jwks: { type: "string" },
   "client-certificates": { type: "string" },
   workers: { type: "string" },
+  ...DISPATCH_OPTIONS,
 } as const;
 
 const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates"] as const;
@@ -77,7 +79,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   const first = await load(values);
   return await serveOrigin(
     {
-      settings: { ...values, metrics: first.metrics },
+      settings: { ...values, metrics: first.metrics, dispatch: values },
       files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
       load: () => load(values),
       async listen({ createApp, log }) {

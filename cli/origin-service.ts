@@ -12,11 +12,20 @@ import { untilSignal } from "./command.ts";
 import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import {
+  type DispatchSettings,
+  type DispatchTarget,
+  loadTarget,
+  openDispatch,
+  requireTarget,
+} from "./origin-dispatch.ts";
 import { openWatch } from "./origin-watch.ts";
 import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
 import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
+
+const END_MILLISECONDS = 1_000;
 
 export interface OriginSettings {
   /** The policy file. */
@@ -24,6 +33,7 @@ export interface OriginSettings {
   readonly inbox: string;
   readonly crls?: string | undefined;
   readonly metrics: MetricsAddress | undefined;
+  readonly dispatch: DispatchSettings;
   readonly json: boolean;
 }
 
@@ -79,10 +89,13 @@ export function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers =
   return runWatchedWorkers(workers, way.settings.metrics, onReady, () => serveHere(way, first, openWorkerOutlet()));
 }
 
-async function serveHere<T extends Loaded>(way: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
+async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
-  const { settings } = way;
+  const { settings } = given;
+  const target = await loadTarget(settings.dispatch);
+  requireTarget(first.policy, target);
+  const way = withTarget(given, target);
   let inForce = () => first;
   const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
   const watch = await openWatch(settings, watched, outlet);
@@ -91,9 +104,9 @@ async function serveHere<T extends Loaded>(way: WayIn<T>, first: T, outlet?: Wat
   try {
     const { loaded, lists } = files;
     inForce = loaded;
-    const { accept } = watch.inbox;
-    const createApp: Runtime<T>["createApp"] = (proof) =>
-      createOriginApp({
+    const dispatch = openDispatch(target, { inbox: watch.inbox, policy: () => loaded().policy, log });
+    const createApp: Runtime<T>["createApp"] = (proof) => {
+      const options = {
         get policy() {
           return loaded().policy;
         },
@@ -101,22 +114,46 @@ async function serveHere<T extends Loaded>(way: WayIn<T>, first: T, outlet?: Wat
           return loaded().secrets;
         },
         lists,
-        accept,
+        accept: dispatch.accept,
         log,
         ...proof,
-      });
+      };
+      return createOriginApp(options, { answers: dispatch.answers, keys: target?.keys });
+    };
     const server = await way.listen({ createApp, loaded, log });
     files.watch(server.apply);
     announceReady(server.url, (url) => sayReady(way, url, watch.url));
     watch.start();
+    dispatch.start();
     await stopped;
-    await server.close();
+    // Together: answers that are owed may wait for handlers.
+    await Promise.all([server.close(), dispatch.stop()]);
   } finally {
     // Last: without it a SIGHUP during the stop would end the process before its answers.
     await files.close();
     await watch.close();
   }
+  if (target !== undefined) endSoon();
   return 0;
+}
+
+/** What the user's module left open must not hold a process that has nothing more to do. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), END_MILLISECONDS).unref();
+}
+
+/** A reload also takes new keys for the upstream, and refuses a policy that needs a handler where there is none. */
+function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | undefined): WayIn<T> {
+  return {
+    ...way,
+    files: [...way.files, ...(target?.files ?? [])],
+    async load() {
+      const loaded = await way.load();
+      requireTarget(loaded.policy, target);
+      await target?.reload();
+      return loaded;
+    },
+  };
 }
 
 /** Prints the line that tells that, and where, it listens. */

@@ -65,7 +65,7 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
   }
 
   function lookSoon(): void {
-    soon ??= setTimeout(look, SOON_MILLISECONDS).unref();
+    soon ??= setTimeout(() => void look(), SOON_MILLISECONDS).unref();
   }
 
   async function look(): Promise<void> {

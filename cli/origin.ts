@@ -4,6 +4,7 @@ import { type Command, parseOptions, parsePort, UsageError } from "./command.ts"
 import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
+import { DISPATCH_HELP, DISPATCH_OPTIONS } from "./origin-dispatch.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
 import { METRICS_HELP } from "./origin-watch.ts";
@@ -25,10 +26,12 @@ const OPTIONS = {
   key: { type: "string", multiple: true },
   "client-certificates": { type: "string" },
   workers: { type: "string" },
+  ...DISPATCH_OPTIONS,
 } as const;
 
 export const command: Command = {
-  summary: "run the origin: verify, store, answer 202; behind the edge, behind your proxy, or on its own",
+  summary:
+    "run the origin: verify, store, answer 202, hand on to your code; behind the edge, behind your proxy, or on its own",
   help: `
 countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     behind the edge
 countersign origin --tls --certificate FILE --key FILE [options]              on its own
@@ -52,17 +55,18 @@ on its own:
   --client-certificates request|require
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
   --workers N                      processes on the one port (default 1)
-${PROXY_HELP}
+${PROXY_HELP}${DISPATCH_HELP}
 SIGHUP, or a change of a file with the policy, keys, certificates or CAs, reloads them; a broken file keeps the old ones.
 Prints one JSON line per decision, one when a sender presents a new key, issuer or intermediate, and one when something
-ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign policy expiring. SIGINT or SIGTERM answers what is in flight and ends.
+ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign policy expiring. SIGINT or SIGTERM answers what is in flight,
+gives back what was begun and not handled, and ends.
 `,
   async run(args) {
     if (isBehindProxy(args)) return await runProxyOrigin(args);
     const { values } = parseOptions(args, OPTIONS);
     const { policy, inbox, crls, host, json } = values;
     const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
-    const common = { policy, inbox, crls, host, json, metrics };
+    const common = { policy, inbox, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
       refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;

@@ -4,7 +4,7 @@ import { describeEnding } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { systemClock } from "../origin/clock.ts";
-import { readInbox } from "../origin/inbox/open.ts";
+import { describeInbox, readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson, readText } from "./files.ts";
@@ -40,11 +40,11 @@ function parseDays(text: string): number {
   return Number(text);
 }
 
-async function readSeen(file: string): Promise<SeenCertificate[]> {
+async function readSeen(location: string): Promise<SeenCertificate[]> {
   try {
-    return await readInbox(file, (reader) => reader.certificates());
+    return await readInbox(location, (reader) => reader.certificates());
   } catch (error) {
-    throw new UsageError(`--inbox ${file}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`--inbox ${describeInbox(location)}: ${error instanceof Error ? error.message : error}`);
   }
 }
 

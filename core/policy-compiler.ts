@@ -59,12 +59,15 @@ class PolicyCompiler {
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
       checkRoutePath(path);
+      if (route.answer === "handler" && route.delivery === "queue")
+        throw new SyntaxError("a handler cannot answer a sender that the edge answers from its queue");
       return {
         path,
         senders: this.#resolve([...at, "senders"], route.senders, senderByName, "sender"),
         shadow: this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender"),
         isObserved: route.mode === "observe",
         isQueued: route.delivery === "queue",
+        isAnsweredByHandler: route.answer === "handler",
         methods: route.methods,
         maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
         headers: (route.headers ?? []).map(

@@ -306,6 +306,14 @@ const RouteSchema = v.strictObject({
       ),
     ),
   ),
+  answer: v.optional(
+    v.pipe(
+      v.picklist(["accepted", "handler"]),
+      v.description(
+        "accepted: 202 once the event is stored. handler: what the origin's handler or upstream answers, once its outcome is stored. Default accepted.",
+      ),
+    ),
+  ),
   shadow: v.optional(
     v.pipe(
       v.array(name),

@@ -75,6 +75,8 @@ export interface Route {
   readonly isObserved: boolean;
   /** Whether the edge answers once an event is in its queue, and brings it to the origin afterwards. */
   readonly isQueued: boolean;
+  /** Whether the sender gets the handler's own answer. */
+  readonly isAnsweredByHandler: boolean;
   /** Senders that would take the place of `senders`; empty for none. */
   readonly shadow: readonly Sender[];
 }

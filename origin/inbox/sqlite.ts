@@ -6,7 +6,9 @@ import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
 import type { Acceptance, FirstSight, Inbox, Lease, Retention } from "../inbox.ts";
 import { type InboxOptions, tellNewCertificate, toUnavailable, weigh } from "./inbox-options.ts";
+
 import { type Presented, SeenCertificates, type WrittenCertificate } from "./sqlite-certificates.ts";
+
 import { type Insertion, SqliteEvents } from "./sqlite-events.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";

@@ -54,6 +54,7 @@ export const cases: Cases = {
         shadow: [],
         isObserved: false,
         isQueued: false,
+        isAnsweredByHandler: false,
         methods: ["POST"],
         maxBodyBytes: 1000,
         headers: ["x-signature"],

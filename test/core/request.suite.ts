@@ -54,6 +54,7 @@ const routeOf = (...headers: string[]): Route => ({
   shadow: [],
   isObserved: false,
   isQueued: false,
+  isAnsweredByHandler: false,
   methods: ["POST"],
   maxBodyBytes: 0,
   headers,

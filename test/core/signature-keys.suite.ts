@@ -21,7 +21,7 @@ function faults(
       importSignatureKey(scheme, secret);
     } catch (error) {
       assert.ok(error instanceof SyntaxError, `${scheme}: ${error}`);
-      const told = `${error.message} ${JSON.stringify(error)} ${error.cause}`;
+      const told = `${error.message} ${JSON.stringify(error)} ${error.cause ?? ""}`;
       for (let at = 0; at + 6 <= secret.length; at++) assert.ok(!told.includes(secret.slice(at, at + 6)), told);
       return error.message;
     }
