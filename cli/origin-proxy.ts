@@ -16,6 +16,7 @@ import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts
 import { readEnvironment, readText } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
+import { INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
@@ -24,7 +25,7 @@ import { parseWorkers } from "./workers.ts";
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
-  inbox: { type: "string", default: "inbox.sqlite" },
+  ...INBOX_OPTIONS,
   crls: { type: "string" },
   metrics: { type: "string" },
   json: { type: "boolean", default: false },
@@ -79,7 +80,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   const first = await load(values);
   return await serveOrigin(
     {
-      settings: { ...values, metrics: first.metrics, dispatch: values },
+      settings: { ...values, metrics: first.metrics, retention: first.retention, dispatch: values },
       files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
       load: () => load(values),
       async listen({ createApp, log }) {
@@ -109,14 +110,15 @@ async function load(values: Values) {
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
   const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
+  const retention = await problems.attempt(() => parseRetention(values));
   const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
-  if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener, workers, metrics: metrics || undefined };
+  if (problems.count > 0 || !isComplete || retention === undefined) throw problems.toError("origin");
+  return { policy, secrets, format, listener, workers, retention, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(

@@ -7,6 +7,7 @@ import type { Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { AssertionOptions, CertificateOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
+import type { Retention } from "../origin/inbox.ts";
 import type { RunningServer } from "../origin/node/server.ts";
 import { untilSignal } from "./command.ts";
 import type { MetricsAddress } from "./metrics.ts";
@@ -31,6 +32,7 @@ export interface OriginSettings {
   /** The policy file. */
   readonly policy: string;
   readonly inbox: string;
+  readonly retention: Retention;
   readonly crls?: string | undefined;
   readonly metrics: MetricsAddress | undefined;
   readonly dispatch: DispatchSettings;
