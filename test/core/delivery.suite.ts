@@ -62,10 +62,12 @@ export const cases: Cases = {
       const restored = restoreDelivery(record, digestBody(delivery.body));
       assert.deepEqual(throughJson(restored), throughJson(delivery));
       assert.equal(await issue(fixtures, restored).then(claimsOf), await issue(fixtures, delivery).then(claimsOf));
-      assert.equal(restoreDelivery(record, digestBody(delivery.body), "key").eventKey, "key");
+      const keys = { eventKey: "event", orderKey: "order" };
+      const { eventKey, orderKey } = restoreDelivery(record, digestBody(delivery.body), keys);
+      assert.deepEqual({ eventKey, orderKey }, keys);
     }
   },
-  "recordDelivery() keeps everything but the bytes and the keys read from them": async (fixtures) => {
+  "recordDelivery() keeps everything but the bytes and the event's keys": async (fixtures) => {
     const delivery = await deliver(fixtures);
     const missing = Object.keys(delivery).filter((name) => !Object.hasOwn(recordDelivery(delivery), name));
     assert.deepEqual(missing, ["body", "eventKey", "orderKey"]);

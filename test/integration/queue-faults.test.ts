@@ -1,5 +1,5 @@
 // The queue among faults: origins that are down, slow or broken, consumers that crash, queues and buckets that refuse.
-// At least once is the promise, so what is counted is ids, and that no event is missing.
+// At least once is the promise of the edge; the inbox, which knows the event by its txn, makes it once.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -81,7 +81,7 @@ describe("an event in the queue", () => {
     const id = await accept("twice", "late");
     await delivered(world, id);
     expect(new Set(world.attemptsOf(id).map(({ claims }) => claims["jti"])).size).toBe(2);
-    expect(new Set(world.stored(id).map(String))).toEqual(new Set(["twice"]));
+    expect(world.stored(id).map(String)).toEqual(["twice"]);
   });
 });
 
@@ -93,7 +93,7 @@ test("a consumer that dies in the middle of a batch loses nothing", async () => 
   const ids = await Promise.all(bodies.map((body) => world.accept({ body: new Uint8Array(body) })));
   await expect.poll(() => ids.filter((id) => world.stored(id).length === 0), { timeout: 20_000 }).toEqual([]);
   for (const [index, id] of ids.entries()) {
-    for (const stored of world.stored(id)) expect(Buffer.compare(stored, bodies[index] as Buffer)).toBe(0);
+    expect(world.stored(id).map((stored) => Buffer.compare(stored, bodies[index] as Buffer))).toEqual([0]);
   }
   // What was delivered and not acknowledged comes again as the same event, by another token.
   const repeated = ids.map((id) => world.attemptsOf(id)).filter((attempts) => attempts.length > 1);
