@@ -1,7 +1,8 @@
-// npm run bench -- [edge|origin|listener|trust] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|listener|trust|factors] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
 import { benchEdge } from "./edge.ts";
+import { benchFactors } from "./factors.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
@@ -12,6 +13,7 @@ const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Repo
   origin: benchOrigin,
   listener: benchListener,
   trust: benchTrust,
+  factors: benchFactors,
 };
 
 const { values, positionals } = parseArgs({

@@ -13,7 +13,8 @@ export interface Sample {
 }
 
 export interface Target {
-  /** The subject that the first subject is held against. */
+  /** The subject that is held against another: the first when left out. */
+  readonly subject?: string;
   readonly against: string;
   readonly ratio: number;
 }
@@ -38,7 +39,6 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report; targets are those of the first subject. */
 export function summarize(
   bench: string,
   volume: Volume,
@@ -50,13 +50,13 @@ export function summarize(
     ...figuresOf(own),
     ratios: Object.fromEntries(targets.map(({ against }) => [against, medianRatio(own, samples.get(against) ?? [])])),
   }));
-  const ratios = figures[0]?.ratios ?? {};
   return {
     bench,
     ...volume,
     figures,
     targets: targets.map((target) => {
-      const measured = ratios[target.against] ?? Number.NaN;
+      const held = figures.find(({ subject }) => subject === target.subject) ?? figures[0];
+      const measured = held?.ratios[target.against] ?? Number.NaN;
       return { ...target, measured, met: measured <= target.ratio };
     }),
   };
@@ -94,7 +94,7 @@ function quantile(values: readonly number[], share: number): number {
 
 /** The report as a table, with the targets below it. */
 export function formatReport({ bench, rounds, eventsPerRound, figures, targets }: Report): string {
-  const against = targets.map((target) => target.against);
+  const against = [...new Set(targets.map((target) => target.against))];
   const header = ["", "CPU µs/event", "spread", ...against.map((name) => `÷ ${name}`), "events/s"];
   const rows = figures.map(({ subject, cpuMicroseconds, spread, ratios, eventsPerSecond }) => [
     subject,
@@ -104,8 +104,8 @@ export function formatReport({ bench, rounds, eventsPerRound, figures, targets }
     eventsPerSecond.toFixed(0),
   ]);
   const verdicts = targets.map(
-    ({ against, ratio, measured, met }) =>
-      `target: at most ${ratio.toFixed(2)} × ${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
+    ({ subject, against, ratio, measured, met }) =>
+      `target${subject === undefined ? "" : ` of ${subject}`}: at most ${ratio.toFixed(2)} × ${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
   );
   return [
     `${bench}: ${rounds} rounds of ${eventsPerRound} events`,

@@ -1,6 +1,6 @@
 // One decision as one line for people; machines get the JSON.
 
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { cut, escapeControls, type LogLine } from "../core/decision.ts";
 
 /** Time, program, verdict, code, route, subject, and why. */
 export function formatDecision(source: string, line: LogLine, now: Date): string {
@@ -16,5 +16,10 @@ export function formatDecision(source: string, line: LogLine, now: Date): string
     why === undefined ? "" : `(${why})`,
   ];
   // Everything from a certificate or request is escaped as in the log.
-  return JSON.parse(formatLogLine({ decision: fields.filter((field) => field !== "").join("  ") })).decision;
+  return escapeControls(
+    fields
+      .filter((field) => field !== "")
+      .map((field) => cut(String(field)))
+      .join("  "),
+  );
 }

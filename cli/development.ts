@@ -13,11 +13,12 @@ import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface DevelopmentOptions {
@@ -69,7 +70,7 @@ async function start(
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
-  const policy = compileEdgePolicy(readJson(policyFile));
+  const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readEnvironment);
   const keys = readText(state.keys);
   const target = await loadTarget({ handler: options.handlerFile });
@@ -100,7 +101,8 @@ async function start(
     secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
   });
   started.push(() => harness.close());
-  if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
+  const needsCron = policy.crlSources.length > 0 || policy.routes.some(({ isQueued }) => isQueued);
+  if (needsCron) started.push(await runCronTrigger(harness));
   started.push(forwardEdgeLog(harness, logEdge));
   edge.resolve(harness);
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
@@ -139,7 +141,7 @@ function readSecretTexts(policy: Policy): Record<string, string> {
 
 const CRON_MILLISECONDS = 60_000;
 
-/** Fetches the revocation lists now and every minute, as a cron trigger does. Returns how to stop. */
+/** Runs the worker's cron trigger now and every minute. Returns how to stop. */
 async function runCronTrigger(harness: TestHarness): Promise<() => void> {
   const trigger = () => harness.getWorker().scheduled({ cron: "* * * * *" });
   await trigger();

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   inbox: () => import("./inbox.ts"),
   keys: () => import("./keys.ts"),
   policy: () => import("./policy.ts"),
+  explain: () => import("./explain.ts"),
   send: () => import("./send.ts"),
 };
 

@@ -3,7 +3,6 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
@@ -11,6 +10,7 @@ import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings extends OriginSettings {
@@ -48,7 +48,7 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
   const problems = new Problems();
   const issuer = await problems.attempt(() => requireOption(settings.issuer, "issuer", "the edge's ISSUER"));
   const audience = await problems.attempt(() => requireOption(settings.audience, "audience", "the edge's AUDIENCE"));
-  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const findKey = await problems.attempt(
     () =>
       fetched ?? loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),

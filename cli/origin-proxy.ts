@@ -2,7 +2,6 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
@@ -14,16 +13,19 @@ import {
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
 import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
+import { INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
 import { serveOrigin } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
+import { parseWorkers } from "./workers.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
-  inbox: { type: "string", default: "inbox.sqlite" },
+  ...INBOX_OPTIONS,
   crls: { type: "string" },
   metrics: { type: "string" },
   json: { type: "boolean", default: false },
@@ -46,9 +48,9 @@ const OPTIONS = {
   ...DISPATCH_OPTIONS,
 } as const;
 
-const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates", "workers"] as const;
+const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates"] as const;
 const OF_SOCKET = ["socket-mode"] as const;
-const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key"] as const;
+const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key", "workers"] as const;
 
 type Values = ReturnType<typeof parse>;
 
@@ -65,6 +67,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --certificate FILE, --key FILE   of this origin, in PEM
   --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
+  --workers N                      processes on the one port (default 1)
 `;
 
 export function isBehindProxy(args: readonly string[]): boolean {
@@ -77,7 +80,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   const first = await load(values);
   return await serveOrigin(
     {
-      settings: { ...values, metrics: first.metrics, dispatch: values },
+      settings: { ...values, metrics: first.metrics, retention: first.retention, dispatch: values },
       files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
       load: () => load(values),
       async listen({ createApp, log }) {
@@ -90,6 +93,7 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
         `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${describeInbox(values.inbox)}`,
     },
     first,
+    first.workers,
   );
 }
 
@@ -100,19 +104,21 @@ function parse(args: string[]) {
 async function load(values: Values) {
   const problems = new Problems();
   await problems.attempt(() => refuse(values, OF_OTHER_WAYS_IN, "belongs to another way in than --behind-proxy"));
-  const policy = await problems.attempt(() => compilePolicy(readJson(values.policy)));
+  const policy = await problems.attempt(() => loadPolicy(values.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
   const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
+  const retention = await problems.attempt(() => parseRetention(values));
+  const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
-  if (problems.count > 0 || !isComplete) throw problems.toError("origin");
-  return { policy, secrets, format, listener, metrics: metrics || undefined };
+  if (problems.count > 0 || !isComplete || retention === undefined) throw problems.toError("origin");
+  return { policy, secrets, format, listener, workers, retention, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(

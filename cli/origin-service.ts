@@ -7,6 +7,7 @@ import type { Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { AssertionOptions, CertificateOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
+import type { Retention } from "../origin/inbox.ts";
 import type { RunningServer } from "../origin/node/server.ts";
 import { untilSignal } from "./command.ts";
 import type { MetricsAddress } from "./metrics.ts";
@@ -22,7 +23,7 @@ import {
 import { openWatch } from "./origin-watch.ts";
 import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
-import type { WatchOutlet } from "./watch-outlet.ts";
+import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
 
 const END_MILLISECONDS = 1_000;
@@ -31,6 +32,7 @@ export interface OriginSettings {
   /** The policy file. */
   readonly policy: string;
   readonly inbox: string;
+  readonly retention: Retention;
   readonly crls?: string | undefined;
   readonly metrics: MetricsAddress | undefined;
   readonly dispatch: DispatchSettings;
@@ -80,10 +82,16 @@ export interface WayIn<T extends Loaded> {
 }
 
 /**
- * Runs until a signal, beginning with what has been loaded: a fault in it has stopped the start before. `outlet` is given to
- * one of several workers, which share one.
+ * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
+ * before. Several processes need a port that they can share.
  */
-export async function serveOrigin<T extends Loaded>(given: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
+export function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+  if (workers === 1) return serveHere(way, first);
+  const onReady = (url: string, metrics: string | undefined) => sayReady(way, url, metrics);
+  return runWatchedWorkers(workers, way.settings.metrics, onReady, () => serveHere(way, first, openWorkerOutlet()));
+}
+
+async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const { settings } = given;
@@ -151,7 +159,7 @@ function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | un
 }
 
 /** Prints the line that tells that, and where, it listens. */
-export function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics?: string): void {
+function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics: string | undefined): void {
   console.log(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
 }
 

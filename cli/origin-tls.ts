@@ -1,17 +1,16 @@
 // countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
 // run as several processes on one port.
 
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
-import { type Loaded, type OriginSettings, sayReady, serveOrigin, type WayIn } from "./origin-service.ts";
+import { readEnvironment, readText } from "./files.ts";
+import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
-import { openWorkerOutlet, runWatchedWorkers } from "./watch-outlet.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
@@ -30,11 +29,7 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
   if (settings.certificates.length !== settings.keys.length)
     throw new UsageError("each --certificate needs its --key, in the same order");
   const way = throughTls(settings);
-  const loaded = await way.load();
-  const { workers, metrics } = settings;
-  if (workers === 1) return await serveOrigin(way, loaded);
-  const onReady = (url: string, metricsUrl: string | undefined) => sayReady(way, url, metricsUrl);
-  return await runWatchedWorkers(workers, metrics, onReady, () => serveOrigin(way, loaded, openWorkerOutlet()));
+  return await serveOrigin(way, await way.load(), settings.workers);
 }
 
 function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
@@ -59,7 +54,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
 /** @throws ConfigurationError that lists every problem of policy, certificates and keys */
 async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const problems = new Problems();
-  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
+  const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);

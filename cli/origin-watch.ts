@@ -6,14 +6,15 @@ import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
-import { openInbox } from "../origin/inbox/open.ts";
-import type { FirstSight, Inbox } from "../origin/inbox.ts";
+import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
 import { endListener } from "./listener-certificate.ts";
 import { type MetricsAddress, toCount } from "./metrics.ts";
+import { openOriginInbox } from "./origin-inbox.ts";
 import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
 
 export interface WatchSettings {
   readonly inbox: string;
+  readonly retention: Retention;
   /** Undefined where no metrics are asked for. */
   readonly metrics: MetricsAddress | undefined;
 }
@@ -48,9 +49,10 @@ const SOON_MILLISECONDS = 250;
 /** @throws Error when the inbox or the port of the metrics cannot be had */
 export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
   const outlet = given ?? (await openOutlet(settings.metrics));
-  const inbox = await openInbox(settings.inbox, { onNewCertificate });
+  const inbox = await openOriginInbox(settings.inbox, settings.retention, log, { onNewCertificate });
   let interval: NodeJS.Timeout | undefined;
   let soon: NodeJS.Timeout | undefined;
+  let isClosed = false;
 
   function log(line: LogLine): void {
     console.log(formatLogLine(line));
@@ -69,6 +71,7 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
 
   async function look(): Promise<void> {
     soon = undefined;
+    if (isClosed) return;
     try {
       const { policy, certificates } = watched();
       const now = systemClock();
@@ -86,9 +89,10 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
     start() {
       outlet.start();
       void look();
-      interval = setInterval(() => void look(), LOOK_MILLISECONDS).unref();
+      interval = setInterval(look, LOOK_MILLISECONDS).unref();
     },
     async close() {
+      isClosed = true;
       clearInterval(interval);
       clearTimeout(soon);
       outlet.close();

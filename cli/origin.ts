@@ -4,14 +4,16 @@ import { type Command, parseOptions, parsePort, UsageError } from "./command.ts"
 import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
+import { DISPATCH_HELP, DISPATCH_OPTIONS } from "./origin-dispatch.ts";
+import { INBOX_HELP, INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
-import { DISPATCH_HELP, DISPATCH_OPTIONS } from "./origin-dispatch.ts";
 import { METRICS_HELP } from "./origin-watch.ts";
+import { parseWorkers } from "./workers.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
-  inbox: { type: "string", default: "inbox.sqlite" },
+  ...INBOX_OPTIONS,
   crls: { type: "string" },
   metrics: { type: "string" },
   host: { type: "string", default: "127.0.0.1" },
@@ -36,9 +38,7 @@ countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     be
 countersign origin --tls --certificate FILE --key FILE [options]              on its own
 ${PROXY_USAGE}
 
-  --policy FILE     this origin's copy of the policy (default policy.json)
-  --inbox FILE      what keeps every accepted event: a SQLite file (default inbox.sqlite),
-                    or the postgres:// URL of a database that several origins share${CRLS_HELP}${METRICS_HELP}
+  --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}${METRICS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON
@@ -65,7 +65,8 @@ gives back what was begun and not handled, and ends.
     const { values } = parseOptions(args, OPTIONS);
     const { policy, inbox, crls, host, json } = values;
     const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
-    const common = { policy, inbox, crls, host, json, metrics, dispatch: values };
+    const retention = parseRetention(values);
+    const common = { policy, inbox, retention, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
       refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;
@@ -91,11 +92,4 @@ function refuseOptions(values: Readonly<Record<string, unknown>>, options: reado
 function parseClientCertificates(text: string | undefined): "request" | "require" {
   if (text === "request" || text === "require") return text;
   throw new UsageError("--client-certificates is required: request or require");
-}
-
-function parseWorkers(text = "1"): number {
-  const workers = Number(text);
-  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
-    throw new UsageError(`--workers ${text} is not 1 to 64`);
-  return workers;
 }

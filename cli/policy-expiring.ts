@@ -4,7 +4,7 @@ import { describeEnding } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { systemClock } from "../origin/clock.ts";
-import { describeInbox, openInboxReader } from "../origin/inbox/open.ts";
+import { describeInbox, readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson, readText } from "./files.ts";
@@ -42,8 +42,7 @@ function parseDays(text: string): number {
 
 async function readSeen(location: string): Promise<SeenCertificate[]> {
   try {
-    const reader = await openInboxReader(location);
-    return await reader.certificates().finally(() => reader.close());
+    return await readInbox(location, (reader) => reader.certificates());
   } catch (error) {
     throw new UsageError(`--inbox ${describeInbox(location)}: ${error instanceof Error ? error.message : error}`);
   }

@@ -2,9 +2,10 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
+import { checkPolicy } from "./policy-check.ts";
 import { tellExpiring } from "./policy-expiring.ts";
 import { showObserved } from "./policy-observed.ts";
-import { checkPolicy, showPolicy } from "./policy-show.ts";
+import { showPolicy } from "./policy-show.ts";
 import { showPresets } from "./preset-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
@@ -21,7 +22,9 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 export const command: Command = {
   summary: "check, show and extend the policy file",
   help: `
-countersign policy check [--policy FILE]   name every problem, or say that there is none
+countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none
+    --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
+    --strict                  warnings fail as well
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;

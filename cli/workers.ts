@@ -1,8 +1,17 @@
 // Several processes on one port: a primary that starts them, passes signals on and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
+import { UsageError } from "./command.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
+
+/** The number of processes. @throws UsageError */
+export function parseWorkers(text = "1"): number {
+  const workers = Number(text);
+  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
+    throw new UsageError(`--workers ${text} is not 1 to 64`);
+  return workers;
+}
 
 /**
  * In the primary: starts `count` workers, reports the address once all listen, and ends when all have ended; `onMessage`

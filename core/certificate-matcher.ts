@@ -129,10 +129,14 @@ function parseNameMember(member: string, text: string): DistinguishedName {
 
 /** All values of one attribute type in encoding order; a value that is not text equals nothing. */
 function valuesOf(name: DistinguishedName, type: string): (string | undefined)[] {
-  return name
-    .flat()
-    .filter((attribute) => attribute.type === type)
-    .map((attribute) => ("text" in attribute ? attribute.text : undefined));
+  // Loops: this runs for each request.
+  const values: (string | undefined)[] = [];
+  for (const rdn of name) {
+    for (const attribute of rdn) {
+      if (attribute.type === type) values.push("text" in attribute ? attribute.text : undefined);
+    }
+  }
+  return values;
 }
 
 function isSameList(found: readonly (string | undefined)[], wanted: readonly string[]): boolean {

@@ -111,7 +111,12 @@ export function bindDelivery(
 }
 
 /** What a program keeps of a delivery beside its bytes: plain values, the same after JSON. */
-export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | "eventKey" | "orderKey">;
+export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | keyof EventKeys>;
+
+/** Read from headers and body, and kept beside the record by who needs them: an edge does not. */
+export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
+
+const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
 
 export function recordDelivery(delivery: Delivery): DeliveryRecord {
   const { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest } = delivery;
@@ -123,11 +128,11 @@ export function recordDelivery(delivery: Delivery): DeliveryRecord {
  * program wrote itself and nobody else can write.
  * @throws Refusal `body_mismatch` for other bytes
  */
-export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, eventKey?: string): Delivery {
+export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys: EventKeys = NO_KEYS): Delivery {
   if (body.contentDigest !== record.contentDigest) {
     throw new Refusal("body_mismatch", { recorded: record.contentDigest, stored: body.contentDigest });
   }
-  return { ...record, body: body.bytes, eventKey, orderKey: undefined } as unknown as Delivery;
+  return { ...record, ...keys, body: body.bytes } as unknown as Delivery;
 }
 
 function factsOf({ certificate, proof }: Certified): CertificateFacts {

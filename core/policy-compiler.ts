@@ -25,14 +25,22 @@ export function compilePolicy(document: unknown): Policy {
   if (!result.success) {
     throw new ConfigurationError("policy", describeIssues(result.issues));
   }
-  return new PolicyCompiler(result.output).compile();
+  const { policy, problems } = compileSoundParts(result.output);
+  if (problems.length > 0) throw new ConfigurationError("policy", problems);
+  return policy;
+}
+
+/** The policy without the parts that have problems, and those: for inspecting it further. It must not be put in force. */
+export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly string[] } {
+  const compiler = new PolicyCompiler(document);
+  return { policy: compiler.compile(), problems: compiler.problems };
 }
 
 type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
 class PolicyCompiler {
   readonly #document: PolicyDocument;
-  readonly #problems: string[] = [];
+  readonly problems: string[] = [];
 
   constructor(document: PolicyDocument) {
     this.#document = document;
@@ -69,7 +77,6 @@ class PolicyCompiler {
     });
     this.#checkRecognition();
     const denyList = this.#compileDenyList(deny ?? []);
-    if (this.#problems.length > 0) throw new ConfigurationError("policy", this.#problems);
     return {
       anchors: [...anchorByName.values()],
       senders: [...senderByName.values()],
@@ -110,7 +117,7 @@ class PolicyCompiler {
       if (route.mode === "observe") continue;
       for (const name of route.senders) {
         if (senders[name]?.certificates?.length !== 0) continue;
-        this.#problems.push(
+        this.problems.push(
           `${formatPointer(["senders", name, "certificates"])}: must hold at least one matcher, or ${path} must have "mode": "observe" to learn it: a CA also certifies others than this sender`,
         );
       }
@@ -136,9 +143,9 @@ class PolicyCompiler {
       const isDefined =
         target !== undefined || Object.hasOwn(this.#document[`${kind}s` as "anchors" | "senders"], name);
       if (!isDefined)
-        this.#problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
+        this.problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
       if (names.indexOf(name) !== index)
-        this.#problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
+        this.problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
       return target === undefined ? [] : [target];
     });
   }
@@ -164,9 +171,7 @@ class PolicyCompiler {
       return compileOne();
     } catch (error) {
       const details = (error as { details?: { cause?: string } }).details;
-      this.#problems.push(
-        `${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`,
-      );
+      this.problems.push(`${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`);
       return undefined;
     }
   }

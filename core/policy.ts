@@ -109,7 +109,8 @@ export function selectRoute(policy: Policy, path: string, method: string): Route
   return route;
 }
 
-function findRoute(policy: Policy, path: string): Route | undefined {
+/** The route of a path, for any method. */
+export function findRoute(policy: Policy, path: string): Route | undefined {
   let found: Route | undefined;
   for (const route of policy.routes) {
     if (route.path === path) return route;

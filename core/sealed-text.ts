@@ -13,7 +13,7 @@ export interface TextType {
 
 export async function sealText(text: string, { type, version }: TextType, { signer }: SigningKeys): Promise<string> {
   const signature = await crypto.subtle.sign(ECDSA, signer.key, bytesToSign(text, { type, version }));
-  const seal = { type, version, kid: signer.kid, signature: Buffer.from(signature).toString("base64") };
+  const seal = { type, version, kid: signer.kid, signature: Buffer.from(signature).toString("base64url") };
   return `${JSON.stringify(seal)}\n${text}`;
 }
 
@@ -29,9 +29,11 @@ export async function openSealedText(sealed: string, expected: TextType, { jwks 
   const key = (await importVerificationKeys(jwks)).get(String(kid));
   if (key === undefined) throw new Error(`sealed with the key ${kid}, which SIGNING_KEYS no longer holds`);
   const text = sealed.slice(end + 1);
-  const bytes = Buffer.from(String(signature), "base64");
-  if (!(await crypto.subtle.verify(ECDSA, key, bytes, bytesToSign(text, expected))))
-    throw new Error("the seal is broken");
+  const bytes = Buffer.from(String(signature), "base64url");
+  const isIntact =
+    bytes.toString("base64url") === signature &&
+    (await crypto.subtle.verify(ECDSA, key, bytes, bytesToSign(text, expected)));
+  if (!isIntact) throw new Error("the seal is broken");
   return text;
 }
 

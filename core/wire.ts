@@ -73,10 +73,10 @@ export const MIN_SIGNATURE_SECRET_CHARACTERS = 12;
 /** Standard Webhooks: at least 24 octets. */
 export const MIN_STANDARD_SECRET_OCTETS = 24;
 /**
- * After a mismatch other spellings of key and body are tried, about six times the work for each key. These two limits
- * hold that to two milliseconds, for anybody can send a signature that does not match.
+ * After a mismatch other spellings of key and body are tried, six times the work or so for each key. With these two
+ * limits that takes four milliseconds at the most, for anybody can send a signature that does not match.
  */
-export const DIAGNOSED_BODY_BYTES = 64 * 1024;
+export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
 /** A user name and a password of 255 octets each take 684 characters of base64. */
 export const MAX_BASIC_CHARACTERS = 1024;

@@ -128,9 +128,7 @@ async function receiveDirect(
   trace.route = route;
   context["route"] = route.path;
 
-  const certificate = readCertificateFor([...route.senders, ...route.shadow], () =>
-    options.readCertificate(request, environment),
-  );
+  const certificate = readCertificateFor(route, () => options.readCertificate(request, environment));
   const facts = trustFacts(policy, options);
   const evidence: Evidence = { certificate, headers: request.headers, facts, secrets, receivedAt: facts.now };
   trace.evidence = evidence;

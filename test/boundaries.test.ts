@@ -84,7 +84,20 @@ describe("imports", () => {
     expect(onWebStandards.length).toBeGreaterThan(0);
     expect(strays(onWebStandards, isWeb)).toEqual([]);
     const isNode = (name: string) => name.startsWith("node:") || name === "@hono/node-server";
-    expect(strays(origin.filter(isOnNode), (name) => isWeb(name) || isNode(name))).toEqual([]);
+    const isOnPostgres = ({ path }: Source) => path.startsWith("origin/inbox/postgres");
+    const [onPostgres, others] = [
+      origin.filter(isOnPostgres),
+      origin.filter((file) => isOnNode(file) && !isOnPostgres(file)),
+    ];
+    expect(strays(others, (name) => isWeb(name) || isNode(name))).toEqual([]);
+    expect(strays(onPostgres, (name) => isWeb(name) || isNode(name) || name === "pg")).toEqual([]);
+  });
+
+  test("the driver of PostgreSQL is loaded when an inbox is in PostgreSQL, not before", () => {
+    const importers = origin.filter(({ imports }) => imports.some((name) => name.startsWith("origin/inbox/postgres")));
+    const outside = importers.filter(({ path }) => !path.startsWith("origin/inbox/postgres"));
+    expect(outside.map(({ path }) => path)).toEqual(["origin/inbox/open.ts"]);
+    expect(outside[0]?.text).not.toMatch(/from "\.\/postgres/);
   });
 
   test("what runs on web standards reaches nothing in inbox/ or node/", () => {

@@ -89,7 +89,8 @@ function restore(event: StoredEvent): Delivery | string {
   const certificate = event.certificate && { der: "", intermediates: [], ...event.certificate };
   const record = { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
   try {
-    return restoreDelivery(record, digestBody(body), eventKey);
+    // Order is over once an attempt begins.
+    return restoreDelivery(record, digestBody(body), { eventKey, orderKey: undefined });
   } catch (error) {
     return error instanceof Refusal
       ? "its stored body does not have its digest: the store is damaged"

@@ -31,9 +31,9 @@ export function toUnavailable(error: unknown): never {
 export function tellNewCertificate(
   tell: (firstSights: readonly FirstSight[]) => void,
   sights: readonly Omit<FirstSight, "id" | "sender">[],
-  event: Pick<FirstSight, "id" | "sender">,
+  { id, sender }: Pick<FirstSight, "id" | "sender">,
 ): void {
   try {
-    tell(sights.map((sight) => ({ ...sight, ...event })));
+    tell(sights.map((sight) => ({ ...sight, sender, id })));
   } catch {}
 }

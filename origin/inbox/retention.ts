@@ -1,7 +1,45 @@
 // How long an inbox keeps what is finished, and the timer that erases it.
 
+import type { Inbox, Retention } from "../inbox.ts";
+
 /** Rows and bytes of one step: it stands between two acceptances. */
 export const MAX_ERASED_EVENTS = 100;
 export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
 /** Assertions that brought what was there already are refused by their own end long before. */
 export const REPEATED_SECONDS = 86_400;
+
+const DAY_SECONDS = 86_400;
+/** A month to look at what was handled; a year to know what comes again, and to answer who sent what. */
+export const DEFAULT_RETENTION: Retention = { bodySeconds: 30 * DAY_SECONDS, eventSeconds: 365 * DAY_SECONDS };
+
+/** Steps of a backlog leave most of the time to others. */
+const BETWEEN_STEPS_MILLISECONDS = 50;
+const BETWEEN_ROUNDS_MILLISECONDS = 60_000;
+
+/**
+ * Erases until nothing is older than the rule allows, and looks again every minute. It keeps no process alive.
+ * Returns what ends it.
+ */
+export function startRetention(
+  inbox: Pick<Inbox, "prune">,
+  retention: Retention,
+  onError: (error: unknown) => void,
+): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  const step = async () => {
+    let changed = 0;
+    try {
+      changed = await inbox.prune(retention);
+    } catch (error) {
+      if (!isStopped) onError(error);
+    }
+    if (!isStopped)
+      timer = setTimeout(step, changed > 0 ? BETWEEN_STEPS_MILLISECONDS : BETWEEN_ROUNDS_MILLISECONDS).unref();
+  };
+  timer = setTimeout(step, BETWEEN_STEPS_MILLISECONDS).unref();
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+  };
+}

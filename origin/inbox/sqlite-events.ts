@@ -3,7 +3,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
 import type { AssertionId } from "../authenticate-options.ts";
-import type { Acceptance } from "../inbox.ts";
+import { columnsOf, type Insertion } from "./stored-columns.ts";
 
 const INSERT = `
   INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
@@ -11,10 +11,6 @@ const INSERT = `
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO NOTHING
 `;
-
-export type Insertion = { readonly outcome: "replayed" } | Exclude<Acceptance, { outcome: "stored" }> | StoredRow;
-
-type StoredRow = Extract<Acceptance, { outcome: "stored" }> & { readonly sequence: number };
 
 export class SqliteEvents {
   readonly #statements: ReturnType<typeof prepare>;
@@ -71,17 +67,4 @@ function prepare(database: DatabaseSync) {
     setCertificate: database.prepare("UPDATE event SET certificate_id = ? WHERE sequence = ?"),
     flag: database.prepare("UPDATE work SET has_conflict = 1 WHERE sequence = ?"),
   };
-}
-
-/** One value a column of the event's row, in the order of both stores' INSERT. `now` in Unix seconds. */
-export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
-  const { id, sender, request, headers, body, contentDigest, eventKey, orderKey, policyDigest } = delivery;
-  // The bytes are in the certificate's own row.
-  const { der, intermediates, ...certificate } = delivery.certificate ?? {};
-  return [
-    id, assertion.issuer, assertion.jti, now, sender, request.method, request.target, request.contentType,
-    JSON.stringify(headers), body, contentDigest, eventKey ?? null,
-    JSON.stringify(delivery.certificate && certificate) ?? "null", certificateId,
-    JSON.stringify(delivery.factors), JSON.stringify(delivery.reliedOnEdge), policyDigest, orderKey ?? null,
-  ] as const; // biome-ignore format: one value a column
 }

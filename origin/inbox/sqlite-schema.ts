@@ -151,7 +151,7 @@ export const SCHEMA_VERSION = STEPS.length;
  * @throws Error when the file is no inbox, or one of a newer version; it is left as it is
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
   database.exec("BEGIN IMMEDIATE");
   const version = readVersion(database, file);
   for (const step of STEPS.slice(version)) database.exec(step);

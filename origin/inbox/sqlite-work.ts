@@ -64,7 +64,7 @@ export class SqliteWork implements WorkQueue {
   }
 
   retry({ event, token }: Lease, dueAt: number, reason: string): Promise<boolean> {
-    return this.#change((now) => this.#statements.retry.run(dueAt, now, reason, event.sequence, token));
+    return this.#change((now) => this.#statements.retry.run(Math.floor(dueAt), now, reason, event.sequence, token));
   }
 
   release(leases: readonly Lease[]): Promise<void> {

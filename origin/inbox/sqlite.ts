@@ -1,27 +1,28 @@
-// The inbox in one SQLite file. WAL with synchronous FULL: a commit that returned survives power loss.
+// The inbox in one SQLite file. WAL with synchronous FULL: a commit that returned survives power loss. What is erased is
+// overwritten.
 
 import { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
 import type { Acceptance, FirstSight, Inbox, Lease, Retention } from "../inbox.ts";
+import { type Presented, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
 import { type InboxOptions, tellNewCertificate, toUnavailable, weigh } from "./inbox-options.ts";
-import { type Presented, SeenCertificates } from "./sqlite-certificates.ts";
-import { type Insertion, SqliteEvents } from "./sqlite-events.ts";
+import { SqliteCertificates } from "./sqlite-certificates.ts";
+import { SqliteEvents } from "./sqlite-events.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
 import { prepareSchema } from "./sqlite-schema.ts";
 import { SqliteWork } from "./sqlite-work.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
+import type { Insertion } from "./stored-columns.ts";
 
 /** What a transaction did for one event; the rest is done when it is committed. */
 interface Stored {
   readonly insertion: Insertion;
   readonly lease?: Lease | undefined;
   /** The certificate's row, when it was written. */
-  readonly certificateId?: number;
-  readonly isNew?: boolean;
-  readonly firstSights?: readonly Omit<FirstSight, "id" | "sender">[];
+  readonly certificate?: WrittenCertificate | undefined;
 }
 
 /**
@@ -50,7 +51,8 @@ class SqliteInbox implements Inbox {
   readonly #close: Inbox["close"];
   readonly #writer: SqliteWriter;
   readonly #events: SqliteEvents;
-  readonly #seen: SeenCertificates;
+  readonly #certificates: SqliteCertificates;
+  readonly #written = new WrittenCertificates();
   readonly #retention: SqliteRetention;
   readonly #clock: () => number;
   readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
@@ -65,7 +67,7 @@ class SqliteInbox implements Inbox {
     const count = database.prepare("SELECT count(*) AS events FROM event");
     this.count = promising(() => Number(count.get()?.["events"]));
     this.#events = new SqliteEvents(database);
-    this.#seen = new SeenCertificates(database);
+    this.#certificates = new SqliteCertificates(database);
     this.#retention = new SqliteRetention(database);
     this.#clock = clock;
     this.#onNewCertificate = onNewCertificate;
@@ -94,19 +96,14 @@ class SqliteInbox implements Inbox {
   async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number | undefined) {
     const now = Math.floor(this.#clock() / 1000);
     const store = () => this.#store(delivery, assertion, now, leaseMilliseconds);
-    const {
-      insertion,
-      lease,
-      certificateId,
-      isNew = false,
-      firstSights = [],
-    } = await this.#writer.write(store, weigh(delivery)).catch(toUnavailable);
+    const stored = await this.#writer.write(store, weigh(delivery)).catch(toUnavailable);
+    const { insertion, lease, certificate: written } = stored;
     if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
     const { sender, certificate, id } = delivery;
-    if (certificateId !== undefined && certificate !== undefined) {
-      this.#seen.remember({ sender, certificate }, certificateId, now);
-      if (isNew) tellNewCertificate(this.#onNewCertificate, firstSights, { sender, id });
+    if (written !== undefined && certificate !== undefined) {
+      this.#written.remember({ sender, certificate }, written.id, now);
+      if (written.isNew) tellNewCertificate(this.#onNewCertificate, written.firstSights, { sender, id });
     }
     const { sequence, ...acceptance } = insertion;
     return { acceptance, lease };
@@ -116,22 +113,14 @@ class SqliteInbox implements Inbox {
   #store(delivery: Delivery, assertion: AssertionId, now: number, leaseMilliseconds: number | undefined): Stored {
     const { sender, certificate } = delivery;
     const presented: Presented | undefined = certificate && { sender, certificate };
-    const known = presented && this.#seen.find(presented, now);
+    const known = presented && this.#written.find(presented, now);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
     // A replay or a duplicate shows nothing of its sender: only now is what it presented written.
-    const written = presented && known === undefined ? this.#seen.write(presented, now) : undefined;
+    const written = presented && known === undefined ? this.#certificates.write(presented, now) : undefined;
     if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
     const lease =
       leaseMilliseconds === undefined ? undefined : this.work.leaseStored(insertion.sequence, leaseMilliseconds);
-    return {
-      insertion,
-      lease,
-      ...(written !== undefined && {
-        certificateId: written.id,
-        isNew: written.isNew,
-        firstSights: written.firstSights,
-      }),
-    };
+    return { insertion, lease, certificate: written };
   }
 }

@@ -3,9 +3,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { LogLine } from "../../core/decision.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import type { Inbox } from "../../origin/inbox.ts";
@@ -38,21 +40,99 @@ function open(): Inbox {
 }
 
 /** An origin on this inbox that is asked without a socket between. */
-async function originOn(inbox: Inbox) {
+async function originOn(inbox: Pick<Inbox, "accept">, policy: PolicyDocument = senders.policy) {
+  const compiled = compilePolicy(policy);
+  const lines: LogLine[] = [];
   const app = createOriginApp({
-    policy: compilePolicy(senders.policy),
+    policy: compiled,
     findKey: await pinnedKeys({ keys: [publicJwk(key)] }),
     issuer: ISSUER,
     audience: AUDIENCE,
     accept: inbox.accept,
-    log: () => {},
+    log: (line) => void lines.push(line),
   });
-  return async (request = forwardedRequest(event)): Promise<number> => {
+  const ask = (request = forwardedRequest(event)): Promise<Response> => {
     const { target, headers, body } = request;
     const init = { method: "POST", headers: headers as [string, string][], body: body as string };
-    return (await app.request(`http://origin.example.com${target}`, init)).status;
+    return Promise.resolve(app.request(`http://origin.example.com${target}`, init));
   };
+  return Object.assign(async (request?: ReturnType<typeof forwardedRequest>) => (await ask(request)).status, {
+    ask,
+    lines,
+  });
 }
+
+/** The policy, with a key for the events of its first sender. */
+function withKeys(keys: Pick<PolicyDocument["senders"][string], "eventKey" | "orderKey">): PolicyDocument {
+  const { [ACME]: acme, ...others } = senders.policy.senders;
+  return { ...senders.policy, senders: { ...others, [ACME]: { ...(acme as NonNullable<typeof acme>), ...keys } } };
+}
+
+describe("an event that comes again", () => {
+  const eventKey = { pointers: ["/id"] };
+
+  test("from its sender is answered with 200 and the id of the first, and logged as a duplicate", async () => {
+    const { ask, lines } = await originOn(open(), withKeys({ eventKey }));
+    const first = await ask(forwardedRequest({ ...event, body: '{"id":1}' }));
+    expect(first.status).toBe(202);
+    const { event: id } = (await first.json()) as { event: string };
+    const again = await ask(forwardedRequest({ ...event, body: '{"id":1}' }));
+    expect(again.status).toBe(200);
+    expect(await again.json()).toEqual({ event: id, duplicate: true });
+    expect(lines.at(-1)).toMatchObject({ decision: "accepted", duplicateOf: id, sender: ACME });
+    expect(readEvents(file)).toHaveLength(1);
+  });
+
+  test("with other bytes under the same key is stored, and logged as a conflict", async () => {
+    const { ask, lines } = await originOn(open(), withKeys({ eventKey }));
+    const { event: id } = (await (await ask(forwardedRequest({ ...event, body: '{"id":1}' }))).json()) as {
+      event: string;
+    };
+    expect((await ask(forwardedRequest({ ...event, body: '{"id":1,"retryCount":1}' }))).status).toBe(202);
+    expect(lines.at(-1)).toMatchObject({ decision: "accepted", conflictsWith: id });
+    expect(readEvents(file)).toHaveLength(2);
+  });
+
+  test("from its edge under a fresh assertion is answered with 200", async () => {
+    const { ask } = await originOn(open());
+    const txn = "11111111-1111-4111-8111-111111111111";
+    const sent = () => ask(forwardedRequest({ ...event, claims: { txn } }));
+    expect((await sent()).status).toBe(202);
+    const again = await sent();
+    expect([again.status, await again.json()]).toEqual([200, { event: txn, duplicate: true }]);
+  });
+
+  test("does not reach a user's handler when the user's own accept says so", async () => {
+    const send = await originOn({ accept: () => ({ outcome: "duplicate", of: "mine" }) });
+    const answer = await send.ask();
+    expect([answer.status, await answer.json()]).toEqual([200, { event: "mine", duplicate: true }]);
+    expect(await (await originOn({ accept: () => undefined }))()).toBe(202);
+    expect(await (await originOn({ accept: async () => await Promise.resolve({ outcome: "stored" }) }))()).toBe(202);
+  });
+});
+
+test("the order key of the policy goes with the event", async () => {
+  const inbox = open();
+  const send = await originOn(inbox, withKeys({ orderKey: { pointers: ["/envelope"] } }));
+  for (const body of ['{"envelope":1,"n":1}', '{"envelope":1,"n":2}', '{"envelope":2}', "{}"]) {
+    expect(await send(forwardedRequest({ ...event, body }))).toBe(202);
+  }
+  expect(readEvents(file).map(({ order_key: orderKey }) => orderKey)).toEqual(['["1"]', '["1"]', '["2"]', null]);
+  expect(await inbox.work.claim(9, 1000)).toHaveLength(3);
+});
+
+test("a full disk is a 503 with Retry-After, and the same origin accepts again when there is room", async () => {
+  const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+  const inbox = open();
+  const connection = exec.mock.contexts[0] as DatabaseSync;
+  exec.mockRestore();
+  const { ask } = await originOn(inbox);
+  connection.exec("PRAGMA max_page_count = 1");
+  const refused = await ask(forwardedRequest({ ...event, body: "a".repeat(60_000) }));
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "30"]);
+  connection.exec("PRAGMA max_page_count = 100000");
+  expect((await ask(forwardedRequest({ ...event, body: "a".repeat(60_000) }))).status).toBe(202);
+});
 
 test("inbox runs in WAL mode with synchronous FULL, on the connection that writes", () => {
   const exec = vi.spyOn(DatabaseSync.prototype, "exec");

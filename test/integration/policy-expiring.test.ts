@@ -35,13 +35,13 @@ function writePolicy(entry: object = {}): string {
   return file("policy.json");
 }
 
-function writeInbox(...identities: readonly Identity[]): string {
+async function writeInbox(...identities: readonly Identity[]): Promise<string> {
   const inbox = openSqliteInbox(file("inbox.sqlite"));
   for (const [index, identity] of identities.entries()) {
     const delivery = deliveryOf({ id: `event-${index}`, sender: "acme", identity });
-    inbox.accept(delivery, { issuer: "direct", jti: `event-${index}`, expires: 0 });
+    await inbox.accept(delivery, { issuer: "direct", jti: `event-${index}`, expires: 0 });
   }
-  inbox.close();
+  await inbox.close();
   return file("inbox.sqlite");
 }
 
@@ -72,7 +72,7 @@ test("lists sender, listener and window, soonest first, with pointer and remedy,
     notAfter: inDays(20),
   });
   writeFileSync(file("server.pem"), `our listener\n${listener.pem}\n${root.pem}`);
-  const args = ["--policy", policy, "--inbox", writeInbox(leaf), "--certificate", file("server.pem")];
+  const args = ["--policy", policy, "--inbox", await writeInbox(leaf), "--certificate", file("server.pem")];
   const { code, json } = await expiring(...args, "--json");
   expect(code).toBe(1);
   expect(json().endings).toMatchObject([

@@ -106,16 +106,20 @@ describe("over TLS", () => {
   let server: TlsServer;
   let files: ReturnType<typeof writeServerFiles> & { readonly policy: string };
   beforeAll(async () => {
-    const directory = temporaryDirectory(stack);
     [ca, proxy] = await issueProxy();
-    files = { ...writeServerFiles(directory, world), policy: join(directory, "policy.json") };
-    writeFileSync(files.ca, ca.pem);
-    const tls = ["--certificate", files.certificate, "--key", files.key, "--port", "0"];
-    const who = ["--proxy-ca", files.ca, "--proxy-subject", SUBJECT];
-    origin = await start([...tls, ...who], files.policy, directory);
-    const port = Number(new URL(origin.ready["origin"] ?? "").port);
-    server = { port, ca: world.senders.root.pem, name: SERVER_NAME };
+    ({ origin, server, files } = await startWithTls());
   });
+
+  async function startWithTls(...more: readonly string[]) {
+    const directory = temporaryDirectory(stack);
+    const own = { ...writeServerFiles(directory, world), policy: join(directory, "policy.json") };
+    writeFileSync(own.ca, ca.pem);
+    const tls = ["--certificate", own.certificate, "--key", own.key, "--port", "0"];
+    const who = ["--proxy-ca", own.ca, "--proxy-subject", SUBJECT];
+    const running = await start([...tls, ...who, ...more], own.policy, directory);
+    const port = Number(new URL(running.ready["origin"] ?? "").port);
+    return { origin: running, server: { port, ca: world.senders.root.pem, name: SERVER_NAME }, files: own };
+  }
 
   async function issueProxy(): Promise<[ca: Identity, proxy: Identity]> {
     const authority = await issueCertificate({ subject: [{ CN: ["proxy CA"] }], ca: {} });
@@ -220,5 +224,26 @@ describe("over TLS", () => {
     socket.write(" }");
     await ended;
     expect(received).toContain("HTTP/1.1 202");
+  });
+
+  test("two processes on one port take a new policy both, and end together", async () => {
+    const both = await startWithTls("--workers", "2");
+    const headers = [["Client-Cert", `:${world.clients.good.base64}:`]] as const;
+    const proxies = Array.from({ length: 4 }, () => new TlsSender(both.server, proxy));
+    onTestFinished(() => {
+      for (const sender of proxies) sender.close();
+    });
+    const statuses = async () => {
+      const answers: number[] = [];
+      for (const sender of proxies) answers.push((await sender.send({ headers })).status);
+      return answers;
+    };
+    expect(await statuses()).toEqual([202, 202, 202, 202]);
+    const start = both.origin.lines.length;
+    replaceFile(both.files.policy, withBeta());
+    const reloads = () => both.origin.lines.slice(start).filter(({ decision }) => decision === "reloaded").length;
+    await expect.poll(reloads, { timeout: 10_000 }).toBe(2);
+    expect(await statuses()).toEqual([403, 403, 403, 403]);
+    expect(await both.origin.stop()).toBe(0);
   });
 });

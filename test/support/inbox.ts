@@ -10,11 +10,16 @@ export interface DeliveryParts {
   readonly sender: string;
   readonly identity?: Pick<Identity, "base64"> | undefined;
   readonly intermediates?: readonly Pick<Identity, "base64">[];
+  /** Default: of this event alone. */
+  readonly eventKey?: string | undefined;
+  readonly orderKey?: string;
+  readonly body?: string;
 }
 
 /** A delivery as bindDelivery makes it, without the checks before. */
-export function deliveryOf({ id, sender, identity, intermediates = [] }: DeliveryParts): Delivery {
-  const body = Uint8Array.from(Buffer.from(`{"event":${JSON.stringify(id)}}`));
+export function deliveryOf(parts: DeliveryParts): Delivery {
+  const { id, sender, identity, intermediates = [], orderKey } = parts;
+  const body = Uint8Array.from(Buffer.from(parts.body ?? `{"event":${JSON.stringify(id)}}`));
   return {
     id,
     sender,
@@ -23,7 +28,8 @@ export function deliveryOf({ id, sender, identity, intermediates = [] }: Deliver
     headers: [["content-type", "application/json"]],
     body,
     contentDigest: `sha-256=:${hash("sha256", body, "base64")}:`,
-    eventKey: JSON.stringify([id]),
+    eventKey: "eventKey" in parts ? parts.eventKey : JSON.stringify([id]),
+    orderKey,
     factors: identity === undefined ? ["hmac"] : ["mtls", "basic"],
     reliedOnEdge: identity === undefined ? [] : ["basic"],
     policyDigest: "0".repeat(64),
@@ -67,6 +73,36 @@ export const VERSION_1 = {
   INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
                      content_digest, certificate, factors, policy_digest)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (issuer, jti) DO NOTHING
+`,
+};
+
+/** What the second version added to the first. */
+export const VERSION_2 = {
+  schema: `
+  ALTER TABLE event ADD COLUMN event_key TEXT;
+  ALTER TABLE event ADD COLUMN relied_on_edge TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE event ADD COLUMN certificate_id INTEGER;
+  CREATE TABLE certificate (
+    id            INTEGER PRIMARY KEY,
+    sender        TEXT NOT NULL,
+    sha256        TEXT NOT NULL,
+    spki_sha256   TEXT NOT NULL,
+    issuer        TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    not_after     INTEGER NOT NULL,
+    der           TEXT NOT NULL,
+    intermediates TEXT NOT NULL,
+    first_seen    INTEGER NOT NULL,
+    last_seen     INTEGER NOT NULL,
+    UNIQUE (sender, sha256, intermediates)
+  ) STRICT;
+  PRAGMA user_version = 2;
+`,
+  insert: `
+  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
+                     event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (issuer, jti) DO NOTHING
 `,
 };

@@ -1,0 +1,57 @@
+// The inbox of `countersign origin`: where it is, and how long it keeps what is finished.
+
+import type { LogLine } from "../core/decision.ts";
+import type { InboxOptions } from "../origin/inbox/inbox-options.ts";
+import { openInbox } from "../origin/inbox/open.ts";
+import { startRetention } from "../origin/inbox/retention.ts";
+import type { Inbox, Retention } from "../origin/inbox.ts";
+import { UsageError } from "./command.ts";
+import { parseDuration } from "./durations.ts";
+
+export const INBOX_OPTIONS = {
+  inbox: { type: "string", default: "inbox.sqlite" },
+  "keep-bodies": { type: "string", default: "30d" },
+  "keep-events": { type: "string", default: "365d" },
+} as const;
+
+export const INBOX_HELP = `
+  --inbox FILE|URL  what keeps every accepted event: a SQLite file (default inbox.sqlite), or the postgres:// URL of a
+                    database that several origins share
+  --keep-bodies DURATION   how long after success the body of an event is kept (default 30d)
+  --keep-events DURATION   how long after its end an event is kept and known again (default 365d)`;
+
+interface Values {
+  readonly "keep-bodies": string;
+  readonly "keep-events": string;
+}
+
+/** @throws UsageError */
+export function parseRetention(values: Values): Retention {
+  const bodySeconds = parseDuration(values["keep-bodies"], "keep-bodies");
+  const eventSeconds = parseDuration(values["keep-events"], "keep-events");
+  if (eventSeconds < bodySeconds) throw new UsageError("--keep-events is shorter than --keep-bodies");
+  return { bodySeconds, eventSeconds };
+}
+
+/** Opens the inbox, and erases what is old until it is closed. */
+export async function openOriginInbox(
+  location: string,
+  retention: Retention,
+  log: (line: LogLine) => void,
+  options: InboxOptions,
+): Promise<Inbox> {
+  const inbox = await openInbox(location, options);
+  const stop = startRetention(inbox, retention, (error) =>
+    log({
+      decision: "failed",
+      code: "retention_failed",
+      cause: error instanceof Error ? error.message : String(error),
+    }),
+  );
+  const close = inbox.close.bind(inbox);
+  inbox.close = () => {
+    stop();
+    return close();
+  };
+  return inbox;
+}

@@ -1,0 +1,79 @@
+// What a sender presented for the first time, by what it presented before, and which certificates this process wrote already.
+// It decides nothing about a request.
+
+import { BoundedCache } from "../../core/bounded-cache.ts";
+import { parseCertificate } from "../../core/certificate.ts";
+import type { CertificateFacts } from "../../core/delivery.ts";
+import { CERTIFICATE_CACHE_ENTRIES } from "../../core/wire.ts";
+import type { FirstSight } from "../inbox.ts";
+import type { Row } from "./rows.ts";
+
+/** last_seen may be this late: exact, it would cost every event a second write. */
+const LAST_SEEN_SECONDS = 3600;
+
+/** The sender's name, and what it presented. */
+export interface Presented {
+  readonly sender: string;
+  readonly certificate: CertificateFacts;
+}
+
+export type Sight = Omit<FirstSight, "id" | "sender">;
+
+export interface WrittenCertificate {
+  readonly id: number;
+  readonly isNew: boolean;
+  /** Of a sender that was known. */
+  readonly firstSights: readonly Sight[];
+}
+
+/** The rows of certificates that this process wrote within the hour: of those there is nothing to write. */
+export class WrittenCertificates {
+  readonly #written = new BoundedCache<string, { readonly id: number; readonly at: number }>(CERTIFICATE_CACHE_ENTRIES);
+
+  find(presented: Presented, now: number): number | undefined {
+    const written = this.#written.get(keyOf(presented));
+    return written !== undefined && now - written.at < LAST_SEEN_SECONDS ? written.id : undefined;
+  }
+
+  /** After the commit. */
+  remember(presented: Presented, id: number, now: number): void {
+    this.#written.set(keyOf(presented), { id, at: now });
+  }
+}
+
+/** What is new about a certificate, by every other one of its sender, the one seen last first. */
+export function findFirstSights({ certificate }: Presented, known: readonly Row[]): Sight[] {
+  const latest = known[0];
+  if (latest === undefined) return [];
+  const sights: Sight[] = [];
+  for (const [what, column, value] of [
+    ["new key", "spki_sha256", certificate.spkiSha256],
+    ["new issuer", "issuer", certificate.issuer],
+  ] as const) {
+    if (known.some((row) => row[column] === value)) continue;
+    const old = String(latest[column]);
+    const since = Math.min(...known.filter((row) => row[column] === old).map((row) => Number(row["first_seen"])));
+    sights.push({ what, old, since, new: value });
+  }
+  const seen = new Set(known.flatMap(intermediatesOf));
+  for (const base64 of new Set(certificate.intermediates)) {
+    if (seen.has(base64)) continue;
+    const old = intermediatesOf(latest).map(describeIntermediate).join("; ");
+    const since = Number(latest["first_seen"]);
+    sights.push({ what: "new intermediate", old: old || "none", since, new: describeIntermediate(base64) });
+  }
+  return sights;
+}
+
+function intermediatesOf(row: Row): string[] {
+  return JSON.parse(String(row["intermediates"])) as string[];
+}
+
+function keyOf({ sender, certificate: { sha256, intermediates } }: Presented): string {
+  return [sender, sha256, ...intermediates].join(" ");
+}
+
+function describeIntermediate(base64: string): string {
+  const { subjectText, sha256 } = parseCertificate(base64);
+  return `${subjectText} (sha256 ${sha256})`;
+}

@@ -1,0 +1,29 @@
+// Which certificates senders were accepted with: one row for each, written beside the event that brought it.
+
+import { findFirstSights, type Presented, type WrittenCertificate } from "./first-sights.ts";
+import { type Client, lockNumber } from "./postgres-pool.ts";
+
+/** Writes the row or its last_seen. Of several origins that are shown one certificate at once, one is first. */
+export async function writeCertificate(client: Client, presented: Presented, now: number): Promise<WrittenCertificate> {
+  const { sender, certificate } = presented;
+  const { sha256, spkiSha256, issuer, subject, notAfter, der } = certificate;
+  const intermediates = JSON.stringify(certificate.intermediates);
+  await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("certificates", sender)]);
+  const { rows } = await client.query(
+    `UPDATE certificate SET last_seen = greatest(last_seen, $4)
+     WHERE sender = $1 AND sha256 = $2 AND intermediates = $3 RETURNING id`,
+    [sender, sha256, intermediates, now],
+  );
+  if (rows.length > 0) return { id: Number(rows[0]["id"]), isNew: false, firstSights: [] };
+  const known = await client.query(
+    `SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate WHERE sender = $1
+     ORDER BY last_seen DESC, id DESC`,
+    [sender],
+  );
+  const inserted = await client.query(
+    `INSERT INTO certificate (sender, sha256, spki_sha256, issuer, subject, not_after, der, intermediates, first_seen, last_seen)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id`,
+    [sender, sha256, spkiSha256, issuer, subject, notAfter, der, intermediates, now],
+  );
+  return { id: Number(inserted.rows[0]["id"]), isNew: true, firstSights: findFirstSights(presented, known.rows) };
+}

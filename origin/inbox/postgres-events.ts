@@ -1,0 +1,141 @@
+// Storing a batch of events within one transaction of PostgreSQL.
+
+import type { Delivery } from "../../core/delivery.ts";
+import type { AssertionId } from "../authenticate-options.ts";
+import { type Client, lockNumber } from "./postgres-pool.ts";
+import { columnsOf, type Insertion } from "./stored-columns.ts";
+
+export interface Arrival {
+  readonly delivery: Delivery;
+  readonly assertion: AssertionId;
+  /** Unix seconds. */
+  readonly now: number;
+  readonly certificateId: number | undefined;
+}
+
+interface Other {
+  readonly id: string;
+  readonly sequence: number;
+}
+
+const COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
+  event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key`;
+
+/** An outcome for each, in order. The unique indexes decide; the rest is finding out which of them it was. */
+export async function insertEvents(client: Client, arrivals: readonly Arrival[]): Promise<Insertion[]> {
+  await lockKeys(client, arrivals);
+  const others = await findSameKeys(client, arrivals);
+  const stored = await insertAll(client, arrivals);
+  const flagged = new Set<number>();
+  const insertions: Insertion[] = [];
+  for (const arrival of arrivals) {
+    const sequence = takeStored(stored, arrival);
+    if (sequence === undefined) {
+      insertions.push(await explain(client, arrival));
+      continue;
+    }
+    const key = keyOf(arrival);
+    const other = key === undefined ? undefined : others.get(key);
+    insertions.push({ outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) });
+    // Of more than one other all are flagged already.
+    if (other !== undefined) flagged.add(sequence).add(other.sequence);
+    if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
+  }
+  if (flagged.size > 0)
+    await client.query("UPDATE work SET has_conflict = true WHERE sequence = ANY($1)", [[...flagged]]);
+  return insertions;
+}
+
+/**
+ * What shares an event key or an order key is accepted one after the other, also by other origins: a conflict must be seen,
+ * and an order be kept, by whoever comes second. Sorted, so that no two wait for each other.
+ */
+async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<void> {
+  const locks = new Set<string>();
+  for (const { delivery } of arrivals) {
+    const { sender, eventKey, orderKey } = delivery;
+    if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
+    if (orderKey !== undefined) locks.add(orderLock(sender, orderKey));
+  }
+  if (locks.size > 0)
+    await client.query("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", [[...locks].sort()]);
+}
+
+export function orderLock(sender: string, orderKey: string): string {
+  return lockNumber("order", sender, orderKey);
+}
+
+async function findSameKeys(client: Client, arrivals: readonly Arrival[]): Promise<Map<string, Other>> {
+  const keyed = arrivals.map(({ delivery }) => delivery).filter(({ eventKey }) => eventKey !== undefined);
+  if (keyed.length === 0) return new Map();
+  const { rows } = await client.query(
+    `SELECT asked.sender, asked.event_key, other.id, other.sequence
+     FROM unnest($1::text[], $2::text[]) AS asked (sender, event_key), LATERAL (
+       SELECT id, sequence FROM event WHERE event.sender = asked.sender AND event.event_key = asked.event_key LIMIT 1
+     ) AS other`,
+    [keyed.map(({ sender }) => sender), keyed.map(({ eventKey }) => eventKey)],
+  );
+  return new Map(
+    rows.map((row) => [
+      JSON.stringify([row["sender"], row["event_key"]]),
+      { id: String(row["id"]), sequence: Number(row["sequence"]) },
+    ]),
+  );
+}
+
+function keyOf({ delivery: { sender, eventKey } }: Arrival): string | undefined {
+  return eventKey === undefined ? undefined : JSON.stringify([sender, eventKey]);
+}
+
+/** The rows that were stored, by what makes them unique. Bodies go as parameters of their own, which are binary. */
+async function insertAll(client: Client, arrivals: readonly Arrival[]): Promise<Map<string, number>> {
+  const values: unknown[] = [];
+  const rows = arrivals.map(({ delivery, assertion, now, certificateId }) => {
+    const columns = columnsOf(delivery, assertion, now, certificateId ?? null);
+    const first = values.push(...columns) - columns.length;
+    return `(${columns.map((_, index) => `$${first + index + 1}`).join(", ")})`;
+  });
+  const { rows: stored } = await client.query(
+    `WITH stored AS (
+       INSERT INTO event (${COLUMNS}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING
+       RETURNING sequence, id, issuer, jti, sender, order_key, accepted_at
+     ), queued AS (
+       INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)
+       SELECT sequence, sender, order_key, 'waiting', accepted_at * 1000, accepted_at * 1000 FROM stored
+     ) SELECT sequence, id, issuer, jti FROM stored`,
+    values,
+  );
+  return new Map(
+    stored.map((row) => [JSON.stringify([row["id"], row["issuer"], row["jti"]]), Number(row["sequence"])]),
+  );
+}
+
+/** Of two in one batch that are the same, the first was stored. */
+function takeStored(stored: Map<string, number>, { delivery, assertion }: Arrival): number | undefined {
+  const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
+  const sequence = stored.get(key);
+  stored.delete(key);
+  return sequence;
+}
+
+async function explain(client: Client, { delivery, assertion }: Arrival): Promise<Insertion> {
+  const { issuer, jti, expires } = assertion;
+  const { rows } = await client.query(
+    `SELECT sequence, id, issuer = $1 AND jti = $2 AS is_replay FROM event
+     WHERE (issuer = $1 AND jti = $2) OR (id = $3 AND issuer = $1)
+        OR (sender = $4 AND event_key = $5 AND content_digest = $6)
+     ORDER BY is_replay DESC, (id = $3 AND issuer = $1) DESC LIMIT 1`,
+    [issuer, jti, delivery.id, delivery.sender, delivery.eventKey ?? null, delivery.contentDigest],
+  );
+  const [first] = rows;
+  if (first === undefined) throw new Error("the event was refused by an index and is not there");
+  if (first["is_replay"]) return { outcome: "replayed" };
+  // This assertion is used up too, though it stored nothing.
+  const { rowCount } = await client.query(
+    "INSERT INTO repeated (issuer, jti, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    [issuer, jti, expires],
+  );
+  if (rowCount === 0) return { outcome: "replayed" };
+  await client.query("UPDATE work SET duplicates = duplicates + 1 WHERE sequence = $1", [first["sequence"]]);
+  return { outcome: "duplicate", of: String(first["id"]) };
+}

@@ -1,0 +1,63 @@
+// Events that keep their order, while several origins lease them: whoever decides about an order key holds its lock.
+
+import { orderLock } from "./postgres-events.ts";
+import type { Client } from "./postgres-pool.ts";
+import { BLOCKED_MILLISECONDS } from "./work-rules.ts";
+
+/** A row of work; the driver gives a bigint as text. */
+export interface Candidate {
+  readonly sequence: string;
+  readonly sender: string;
+  readonly order_key: string | null;
+}
+
+/** Locks the order keys until the transaction ends; not patient, only those that nobody holds. Returns whose key is locked. */
+export async function lockOrders(
+  client: Client,
+  candidates: readonly Candidate[],
+  { isPatient = true } = {},
+): Promise<Set<Candidate>> {
+  const locks = new Map<Candidate, string>();
+  for (const candidate of candidates) {
+    if (candidate.order_key !== null) locks.set(candidate, orderLock(candidate.sender, candidate.order_key));
+  }
+  if (locks.size === 0) return new Set();
+  const numbers = [...new Set(locks.values())].sort();
+  const { rows } = isPatient
+    ? await client.query("SELECT n, pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", [numbers])
+    : await client.query("SELECT n FROM unnest($1::bigint[]) AS n WHERE pg_try_advisory_xact_lock(n)", [numbers]);
+  const held = new Set(rows.map((row) => String(row["n"])));
+  return new Set([...locks].filter(([, number]) => held.has(number)).map(([candidate]) => candidate));
+}
+
+/**
+ * Puts off those that wait for another one of their order key, and returns them. In a statement of its own, so that it sees
+ * what was committed before the locks were held.
+ */
+export async function postponeBlocked(
+  client: Client,
+  sequences: readonly string[],
+  now: number,
+  until = now + BLOCKED_MILLISECONDS,
+): Promise<string[]> {
+  const { rows } = await client.query(
+    `UPDATE work SET due_at = $3 WHERE sequence = ANY($1) AND EXISTS (
+       SELECT 1 FROM work AS other
+       WHERE other.sender = work.sender AND other.order_key = work.order_key AND other.due_at IS NOT NULL
+         AND (other.sequence < work.sequence
+              OR (other.sequence > work.sequence AND other.state = 'leased' AND other.due_at > $2))
+     ) RETURNING sequence`,
+    [sequences, now, until],
+  );
+  return rows.map((row) => String(row["sequence"]));
+}
+
+/** After the end of one: the next in order may have been put off meanwhile. */
+export async function wakeNext(client: Client, { sender, order_key: orderKey }: Candidate, now: number): Promise<void> {
+  if (orderKey === null) return;
+  await client.query(
+    `UPDATE work SET due_at = least(due_at, $3) WHERE state = 'waiting' AND sequence = (
+       SELECT min(sequence) FROM work WHERE sender = $1 AND order_key = $2 AND due_at IS NOT NULL)`,
+    [sender, orderKey, now],
+  );
+}

@@ -1,0 +1,117 @@
+// The tables of the inbox in PostgreSQL, and how those of an older version become this one's.
+
+import { lockNumber, type PostgresPool, SCHEMA } from "./postgres-pool.ts";
+
+/** As for the file: version n has taken the first n steps, and a step that was released stays as it is. */
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE certificate (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sender        text NOT NULL,
+    sha256        text NOT NULL,
+    spki_sha256   text NOT NULL,
+    issuer        text NOT NULL,
+    subject       text NOT NULL,
+    not_after     bigint NOT NULL,
+    der           text NOT NULL,
+    intermediates text NOT NULL,
+    first_seen    bigint NOT NULL,
+    last_seen     bigint NOT NULL
+  );
+  CREATE INDEX certificate_by_sender ON certificate (sender, sha256);
+  CREATE TABLE event (
+    sequence       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id             text NOT NULL,
+    issuer         text NOT NULL,
+    jti            text NOT NULL,
+    accepted_at    bigint NOT NULL,
+    sender         text NOT NULL,
+    method         text NOT NULL,
+    target         text NOT NULL,
+    content_type   text NOT NULL,
+    headers        text NOT NULL,
+    body           bytea,
+    content_digest text NOT NULL,
+    event_key      text,
+    certificate    text NOT NULL,
+    certificate_id bigint,
+    factors        text NOT NULL,
+    relied_on_edge text NOT NULL,
+    policy_digest  text NOT NULL,
+    order_key      text
+  );
+  CREATE UNIQUE INDEX event_by_assertion ON event (issuer, jti);
+  CREATE UNIQUE INDEX event_by_id ON event (id, issuer);
+  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, content_digest) WHERE event_key IS NOT NULL;
+  CREATE TABLE work (
+    sequence     bigint PRIMARY KEY,
+    sender       text NOT NULL,
+    order_key    text,
+    state        text NOT NULL,
+    attempts     integer NOT NULL DEFAULT 0,
+    due_at       bigint,
+    changed_at   bigint NOT NULL,
+    token        text,
+    reason       text,
+    has_body     boolean NOT NULL DEFAULT true,
+    has_conflict boolean NOT NULL DEFAULT false,
+    duplicates   bigint NOT NULL DEFAULT 0,
+    CHECK ((due_at IS NULL) = (state IN ('done', 'dead')))
+  ) WITH (autovacuum_vacuum_scale_factor = 0.02);
+  CREATE INDEX work_due ON work (due_at, sequence) WHERE due_at IS NOT NULL;
+  CREATE INDEX work_order ON work (sender, order_key, sequence) WHERE order_key IS NOT NULL AND due_at IS NOT NULL;
+  CREATE INDEX work_dead ON work (sequence) WHERE state = 'dead';
+  CREATE INDEX work_finished ON work (changed_at) WHERE due_at IS NULL;
+  CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body;
+  CREATE TABLE repeated (
+    issuer  text NOT NULL,
+    jti     text NOT NULL,
+    expires bigint NOT NULL,
+    PRIMARY KEY (issuer, jti)
+  );
+  `,
+];
+
+const POSTGRES_VERSION = STEPS.length;
+
+/**
+ * Makes the tables, or takes the steps that are missing: all of them, or none. Of several origins that start at once one
+ * does it and the others wait.
+ * @throws Error when the tables are of a newer version
+ */
+export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
+  return pool.transact(async (client) => {
+    await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
+    const { rowCount } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [SCHEMA]);
+    // Asked first: who may not make a schema may still use the one that is there.
+    if (rowCount === 0) await client.query(`CREATE SCHEMA ${SCHEMA}`);
+    await client.query(`CREATE TABLE IF NOT EXISTS ${SCHEMA}.version (version integer NOT NULL)`);
+    const { rows } = await client.query(`SELECT version FROM ${SCHEMA}.version`);
+    const version = Number(rows[0]?.["version"] ?? 0);
+    refuseNewer(version, name);
+    for (const step of STEPS.slice(version)) await client.query(step);
+    if (version === 0) await client.query("INSERT INTO version VALUES ($1)", [POSTGRES_VERSION]);
+    else if (version < POSTGRES_VERSION) await client.query("UPDATE version SET version = $1", [POSTGRES_VERSION]);
+  });
+}
+
+/** @throws Error when there is no inbox of this version */
+export async function requirePostgresVersion(pool: PostgresPool, name: string): Promise<void> {
+  const { rows: tables } = await pool.query(`SELECT to_regclass('${SCHEMA}.version') AS found`);
+  if (tables[0]?.["found"] === null) throw new Error(`${name} holds no inbox: start an origin on it once`);
+  const { rows } = await pool.query(`SELECT version FROM ${SCHEMA}.version`);
+  const version = Number(rows[0]?.["version"] ?? 0);
+  refuseNewer(version, name);
+  if (version < POSTGRES_VERSION) {
+    throw new Error(
+      `${name} is an inbox of version ${version}, this program reads version ${POSTGRES_VERSION}: start an origin on it once, which brings it up to date`,
+    );
+  }
+}
+
+function refuseNewer(version: number, name: string): void {
+  if (version <= POSTGRES_VERSION) return;
+  throw new Error(
+    `${name} is an inbox of version ${version}; this program knows versions up to ${POSTGRES_VERSION}, use a newer one`,
+  );
+}

@@ -1,0 +1,23 @@
+// One event as the values of its row, and what became of storing it, for both stores.
+
+import type { Delivery } from "../../core/delivery.ts";
+import type { AssertionId } from "../authenticate-options.ts";
+import type { Acceptance } from "../inbox.ts";
+
+export type Insertion =
+  | { readonly outcome: "replayed" }
+  | Extract<Acceptance, { outcome: "duplicate" }>
+  | (Extract<Acceptance, { outcome: "stored" }> & { readonly sequence: number });
+
+/** One value a column, in the order of both stores' INSERT. `now` in Unix seconds. */
+export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
+  const { id, sender, request, headers, body, contentDigest, eventKey, orderKey, policyDigest } = delivery;
+  // The bytes are in the certificate's own row.
+  const { der, intermediates, ...certificate } = delivery.certificate ?? {};
+  return [
+    id, assertion.issuer, assertion.jti, now, sender, request.method, request.target, request.contentType,
+    JSON.stringify(headers), body, contentDigest, eventKey ?? null,
+    JSON.stringify(delivery.certificate && certificate) ?? "null", certificateId,
+    JSON.stringify(delivery.factors), JSON.stringify(delivery.reliedOnEdge), policyDigest, orderKey ?? null,
+  ] as const; // biome-ignore format: one value a column
+}

@@ -1,0 +1,147 @@
+// What only a server can meet: it goes away and comes back, others hold its locks, and its URL holds a password.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Refusal } from "../../../core/refusal.ts";
+import { describeInbox, openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
+import type { Acceptance, Inbox } from "../../../origin/inbox.ts";
+import { deliveryOf } from "../../support/inbox.ts";
+import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";
+import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../support/postgres.ts";
+
+describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
+  const servers = new AsyncDisposableStack();
+  let server: PostgresServer;
+  let stack: AsyncDisposableStack;
+  let url: string;
+
+  beforeAll(async () => {
+    server = await startPostgres(servers);
+  });
+  afterAll(() => servers.disposeAsync());
+  beforeEach(async () => {
+    stack = new AsyncDisposableStack();
+    url = await server.createDatabase();
+  });
+  afterEach(() => stack.disposeAsync());
+
+  const accept = async (inbox: Inbox, id: string): Promise<Acceptance> =>
+    (await inbox.accept(deliveryOf({ id, sender: "acme" }), { issuer: "direct", jti: id, expires: 0 })) as Acceptance;
+  const outcomeOf = (inbox: Inbox, id: string) =>
+    accept(inbox, id).then(
+      ({ outcome }) => outcome as string,
+      (error: unknown) => (error instanceof Refusal ? error.code : String(error)),
+    );
+  const query = (text: string) => withClient(url, async (client) => (await client.query(text)).rows);
+
+  test("keeps what it told of when the server is killed, refuses meanwhile, and recovers by itself", async () => {
+    const inbox = await openTestInbox(stack, url);
+    const before = await Promise.all(Array.from({ length: 50 }, (_, n) => outcomeOf(inbox, `before ${n}`)));
+    expect(before).toEqual(Array(50).fill("stored"));
+    const during = Promise.all(Array.from({ length: 200 }, (_, n) => outcomeOf(inbox, `during ${n}`)));
+    await server.crash();
+    expect(await outcomeOf(inbox, "down")).toBe("store_unavailable");
+    await expect(inbox.work.claim(1, 1000)).rejects.toThrow();
+    await server.start();
+    expect(await outcomeOf(inbox, "after")).toBe("stored");
+    const ids = new Set((await inbox.events({ limit: 1000 })).map(({ id }) => id));
+    const told = (await during).flatMap((outcome, n) => (outcome === "stored" ? [`during ${n}`] : []));
+    expect([...told, "before 0", "before 49", "after"].filter((id) => !ids.has(id))).toEqual([]);
+    expect(ids.has("down")).toBe(false);
+  });
+
+  test("recovers when its connections are ended", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await accept(inbox, "a");
+    await query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+    );
+    await expect.poll(() => outcomeOf(inbox, "b")).toBe("stored");
+    expect(await inbox.count()).toBe(2);
+  });
+
+  test("stores one by one what shares a batch with a victim of a deadlock or a bad row", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await query("ALTER TABLE countersign.event ADD CHECK (id <> 'bad')");
+    const outcomes = await Promise.all(["a", "bad", "b"].map((id) => outcomeOf(inbox, id)));
+    expect(outcomes).toEqual(["stored", "store_unavailable", "stored"]);
+  });
+
+  test("writes with synchronous_commit on, whatever the database's default is", async () => {
+    await query(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$",
+    );
+    const inbox = await openTestInbox(stack, url);
+    await query(`
+      CREATE TABLE countersign.seen (setting text);
+      CREATE FUNCTION countersign.note() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO countersign.seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$;
+      CREATE TRIGGER note AFTER INSERT ON countersign.event FOR EACH ROW EXECUTE FUNCTION countersign.note()`);
+    await accept(inbox, "a");
+    expect(await query("SELECT setting FROM countersign.seen")).toEqual([{ setting: "on" }]);
+  });
+
+  test("is made once by origins that start at the same time", async () => {
+    const inboxes = await Promise.all(Array.from({ length: 6 }, () => openTestInbox(stack, url)));
+    expect(await Promise.all(inboxes.map((inbox) => inbox.count()))).toEqual(Array(6).fill(0));
+    expect(await query("SELECT version FROM countersign.version")).toEqual([{ version: 1 }]);
+  });
+
+  test("of a newer version is refused and left as it is; a reader refuses what is none", async () => {
+    await expect(openInboxReader(url)).rejects.toThrow(/holds no inbox: start an origin on it once/);
+    await (await openInbox(url)).close();
+    await query("UPDATE countersign.version SET version = 2");
+    await expect(openInbox(url)).rejects.toThrow(/is an inbox of version 2; this program knows versions up to 1/);
+    await expect(openInboxReader(url)).rejects.toThrow(/version 2/);
+    expect(await query("SELECT version FROM countersign.version")).toEqual([{ version: 2 }]);
+  });
+
+  test("leaves other tables of the database alone", async () => {
+    await query("CREATE TABLE event (mine text)");
+    const inbox = await openTestInbox(stack, url);
+    await accept(inbox, "a");
+    expect(await query("SELECT * FROM public.event")).toEqual([]);
+  });
+
+  test("is read by connections that cannot write", async () => {
+    await accept(await openTestInbox(stack, url), "a");
+    const reader = await openInboxReader(url);
+    stack.defer(() => reader.close());
+    expect(await reader.event("a")).toMatchObject({ id: "a", state: "waiting" });
+    expect(await reader.events({ limit: 1, sender: "acme", state: "waiting" })).toHaveLength(1);
+  });
+
+  test("names no password in any error", async () => {
+    const encoded = encodeURIComponent(PASSWORD);
+    const bad = [
+      url.replace(/inbox_\d+$/, "missing"),
+      url.replace("//postgres:", "//nobody:"),
+      `postgres://${url.slice("postgres:".length)}`,
+      url.replace(encodeURIComponent(PASSWORD), PASSWORD),
+      url.replace(/\/\/postgres:[^@]*@/, "//").concat(`?user=postgres&password=${encodeURIComponent(`${PASSWORD}x`)}`),
+      url.replace(/:\d+\//, ":1/"),
+      url.replace(encodeURIComponent(PASSWORD), "%zz"),
+      `postgres://postgres:${PASSWORD}@[not a host/inbox`,
+      `${url}?sslmode=verify-full`,
+      `${url}?sslmode=nonsense&sslrootcert=/no/such/file`,
+    ];
+    for (const location of bad) {
+      const error: unknown = await openInbox(location).then(
+        async (inbox) => await inbox.close(),
+        (reason: unknown) => reason,
+      );
+      expect(error, location).toBeInstanceOf(Error);
+      const { message, stack: trace, cause } = error as Error;
+      const text = [message, trace, JSON.stringify(error), String(cause)].join("\n");
+      for (const secret of [PASSWORD, encoded, decodeURIComponent(PASSWORD)]) expect(text).not.toContain(secret);
+      expect(describeInbox(location)).not.toMatch(/p%|ss\/w/);
+    }
+  });
+
+  test("names no password in the refusal of an event", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await query("DO $$ BEGIN EXECUTE format('ALTER TABLE countersign.event RENAME TO %I', 'gone'); END $$");
+    const error: unknown = await accept(inbox, "a").catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "store_unavailable", details: { cause: expect.stringContaining("event") } });
+    expect(JSON.stringify(error)).not.toContain(encodeURIComponent(PASSWORD));
+  });
+});

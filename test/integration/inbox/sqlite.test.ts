@@ -1,0 +1,176 @@
+// What only a file can meet: a power cut, a full disk, another writer that holds it, and older versions of itself.
+
+import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Refusal } from "../../../core/refusal.ts";
+import { openSqliteInbox } from "../../../origin/inbox/sqlite.ts";
+import { openSqliteReader } from "../../../origin/inbox/sqlite-reader.ts";
+import type { Acceptance, Inbox, Lease } from "../../../origin/inbox.ts";
+import { deliveryOf, VERSION_1, VERSION_2 } from "../../support/inbox.ts";
+import { openTestInbox } from "../../support/inbox-stores.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+let stack: AsyncDisposableStack;
+let directory: string;
+let file: string;
+
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+  directory = temporaryDirectory(stack);
+  file = join(directory, "inbox.sqlite");
+});
+afterEach(() => stack.disposeAsync());
+
+const accept = async (inbox: Inbox, id: string, body = "{}"): Promise<Acceptance> =>
+  (await inbox.accept(deliveryOf({ id, sender: "acme", body }), {
+    issuer: "direct",
+    jti: id,
+    expires: 0,
+  })) as Acceptance;
+const codeOf = (error: unknown) => (error instanceof Refusal ? error.code : error);
+
+/** With the connection that writes, to set it limits. */
+async function openWithConnection(): Promise<[Inbox, DatabaseSync]> {
+  const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+  const inbox = await openTestInbox(stack, file);
+  const connection = exec.mock.contexts[0] as DatabaseSync;
+  exec.mockRestore();
+  return [inbox, connection];
+}
+
+test("acceptances of one moment share a transaction", async () => {
+  const [inbox, connection] = await openWithConnection();
+  const exec = vi.spyOn(connection, "exec");
+  await Promise.all(Array.from({ length: 64 }, (_, n) => accept(inbox, `e${n}`)));
+  const commits = exec.mock.calls.filter(([sql]) => sql === "COMMIT").length;
+  exec.mockRestore();
+  expect(commits).toBe(1);
+});
+
+test("a power cut leaves what was committed, wherever it cuts the log", async () => {
+  const inbox = await openTestInbox(stack, file);
+  const log = `${file}-wal`;
+  // Each commit ends where the log ended then: the disk may lose what is behind it, never what is before.
+  const ends: number[] = [];
+  for (let n = 0; n < 6; n += 1) {
+    await Promise.all([accept(inbox, `${n} a`), accept(inbox, `${n} b`)]);
+    ends.push(readFileSync(log).byteLength);
+  }
+  const copy = join(directory, "copy.sqlite");
+  const whole = ends.at(-1) as number;
+  const cuts = new Set([...ends, ...ends.map((end) => end - 1), ...ends.map((end) => end + 1)]);
+  for (let cut = 0; cut < whole; cut += 1009) cuts.add(cut);
+  for (const cut of [...cuts].filter((at) => at >= 0 && at <= whole)) {
+    cpSync(file, copy);
+    cpSync(log, `${copy}-wal`);
+    truncateSync(`${copy}-wal`, cut);
+    writeFileSync(`${copy}-shm`, "");
+    const committed = ends.filter((end) => end <= cut).length;
+    const after = openSqliteInbox(copy);
+    const events = await after.events({ limit: 99 });
+    // Both of a shared commit, or neither.
+    expect(events.length, `cut at ${cut} of ${whole}`).toBe(2 * committed);
+    expect(await accept(after, "next")).toEqual({ outcome: "stored" });
+    await after.close();
+  }
+});
+
+test("a full disk refuses new events, keeps the old ones, and takes new ones when there is room", async () => {
+  const [inbox, connection] = await openWithConnection();
+  expect(await accept(inbox, "first")).toEqual({ outcome: "stored" });
+  const [lease] = (await inbox.work.claim(1, 60_000)) as [Lease];
+  const pages = Number(connection.prepare("PRAGMA page_count").get()?.["page_count"]);
+  connection.exec(`PRAGMA max_page_count = ${pages}`);
+  const big = "x".repeat(100_000);
+  const refused = await Promise.all([1, 2, 3].map((n) => accept(inbox, `full ${n}`, big).catch(codeOf)));
+  expect(refused).toEqual(Array(3).fill("store_unavailable"));
+  expect(await inbox.count()).toBe(1);
+  expect(await inbox.work.complete(lease)).toBe(true);
+  connection.exec("PRAGMA max_page_count = 1000000");
+  expect(await accept(inbox, "full 1", big)).toEqual({ outcome: "stored" });
+  expect(await inbox.count()).toBe(2);
+});
+
+test("what is erased is overwritten in the file", async () => {
+  const [inbox, connection] = await openWithConnection();
+  const secret = "a body that nobody shall find ".repeat(400);
+  await accept(inbox, "a", secret);
+  connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  expect(readFileSync(file).includes("nobody shall find")).toBe(true);
+  await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
+  await inbox.prune({ bodySeconds: -1, eventSeconds: 1000 });
+  connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  expect((await inbox.event("a"))?.body).toBeUndefined();
+  expect(readFileSync(file).includes("nobody shall find")).toBe(false);
+});
+
+test("a file that another program holds refuses new events, and takes them when it lets go", async () => {
+  const [inbox, connection] = await openWithConnection();
+  connection.exec("PRAGMA busy_timeout = 50");
+  const other = new DatabaseSync(file);
+  other.exec("BEGIN IMMEDIATE");
+  expect(await accept(inbox, "a").catch(codeOf)).toBe("store_unavailable");
+  other.exec("ROLLBACK");
+  other.close();
+  expect(await accept(inbox, "a")).toEqual({ outcome: "stored" });
+});
+
+describe("a file of version 2", () => {
+  function makeVersion2(events: readonly (readonly [id: string, jti: string, key: string | null, digest: string])[]) {
+    const database = new DatabaseSync(file);
+    database.exec(`PRAGMA journal_mode = WAL; ${VERSION_1.schema} ${VERSION_2.schema}`);
+    for (const [id, jti, key, digest] of events) {
+      database
+        .prepare(VERSION_2.insert)
+        .run(
+          ...[id, "edge", jti, 1_700_000_000, "acme", "POST", "/hooks/acme", "", "[]", Buffer.from(id)],
+          ...[digest, key, "null", null, '["hmac"]', "[]", "digest"],
+        );
+    }
+    return database;
+  }
+
+  test("is brought up to this one: its events are kept, once, and dispatched when somebody asks for it", async () => {
+    makeVersion2([
+      ["a", "1", "k1", "d1"],
+      ["a", "2", "k1", "d1"],
+      ["b", "3", "k1", "d1"],
+      ["c", "4", "k1", "d2"],
+      ["d", "5", null, "d1"],
+    ]).close();
+    expect(() => openSqliteReader(file)).toThrow(/version 2, this program reads version 3/);
+    const inbox = await openTestInbox(stack, file);
+    const events = (await inbox.events({ limit: 9 })).reverse();
+    expect(events.map(({ id, duplicates, hasConflict, state }) => [id, duplicates, hasConflict, state])).toEqual([
+      ["a", 2, true, "dead"],
+      ["c", 0, true, "dead"],
+      ["d", 0, false, "dead"],
+    ]);
+    expect(await inbox.work.claim(9, 1000)).toEqual([]);
+    expect(Buffer.from((await inbox.event("c"))?.body ?? []).toString()).toBe("c");
+    // What was known stays known.
+    const again = (id: string, jti: string) =>
+      inbox.accept(deliveryOf({ id, sender: "acme" }), { issuer: "edge", jti, expires: 0 });
+    for (const jti of ["1", "2", "3"]) {
+      await expect((async () => again("a", jti))()).rejects.toThrow(/accepted before/);
+    }
+    expect(await again("a", "new")).toEqual({ outcome: "duplicate", of: "a" });
+    expect(await inbox.retryNow("d")).toBe(true);
+    expect((await inbox.work.claim(9, 1000)).map(({ event }) => event.id)).toEqual(["d"]);
+  });
+
+  test("takes the events of a process of that version that still runs, as work", async () => {
+    const old = makeVersion2([]);
+    const inbox = await openTestInbox(stack, file);
+    old
+      .prepare(VERSION_2.insert)
+      .run(
+        ...["late", "edge", "1", 1_700_000_000, "acme", "POST", "/hooks/acme", "", "[]", Buffer.from("{}")],
+        ...["d", "k", "null", null, '["hmac"]', "[]", "digest"],
+      );
+    old.close();
+    expect((await inbox.work.claim(9, 1000)).map(({ event }) => event.id)).toEqual(["late"]);
+  });
+});

@@ -1,0 +1,71 @@
+// The stores that an inbox may be in, for tests that run on each of them.
+
+import { join } from "node:path";
+import type { InboxOptions } from "../../origin/inbox/inbox-options.ts";
+import { openInbox } from "../../origin/inbox/open.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { findPostgres, type PostgresServer, startPostgres } from "./postgres.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+export interface Store {
+  readonly name: string;
+  /** Undefined: it can be tested here. */
+  readonly missing: string | undefined;
+  /** Before the tests of a file. */
+  start(stack: AsyncDisposableStack): Promise<void>;
+  /** Where a new inbox may be. */
+  newLocation(stack: AsyncDisposableStack): Promise<string>;
+}
+
+function sqliteStore(): Store {
+  return {
+    name: "SQLite",
+    missing: undefined,
+    start: () => Promise.resolve(),
+    newLocation: (stack) => Promise.resolve(join(temporaryDirectory(stack), "inbox.sqlite")),
+  };
+}
+
+function postgresStore(): Store {
+  let server: PostgresServer | undefined;
+  return {
+    name: "PostgreSQL",
+    missing: missingPostgres(),
+    async start(stack) {
+      server = await startPostgres(stack);
+    },
+    newLocation: () => (server as PostgresServer).createDatabase(),
+  };
+}
+
+/** Why tests on PostgreSQL are skipped. In CI a missing server is a failure, told by the tests that cannot start it. */
+export function missingPostgres(): string | undefined {
+  if (findPostgres() !== undefined || process.env["CI"] !== undefined) return undefined;
+  console.warn("SKIPPED: the tests on PostgreSQL, because it is not installed: apt-get install postgresql");
+  return "PostgreSQL is not installed";
+}
+
+export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
+
+/** Closed with the stack; the test may close it before. */
+export async function openTestInbox(
+  stack: AsyncDisposableStack,
+  location: string,
+  options: InboxOptions = {},
+): Promise<Inbox> {
+  const inbox = await openInbox(location, options);
+  let isClosed = false;
+  const close = () => {
+    if (isClosed) return Promise.resolve();
+    isClosed = true;
+    return inbox.close();
+  };
+  stack.defer(close);
+  return new Proxy(inbox, {
+    get(target, name) {
+      if (name === "close") return close;
+      const member = Reflect.get(target, name, target) as unknown;
+      return typeof member === "function" ? (member as (...given: unknown[]) => unknown).bind(target) : member;
+    },
+  });
+}

@@ -1,0 +1,160 @@
+// A real PostgreSQL server for one test file or one bench: a cluster in a directory of its own, on a free port of 127.0.0.1.
+
+import { execFileSync, spawn } from "node:child_process";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+
+export const PASSWORD = "p%40ss/w:rd";
+const DEBIAN = "/usr/lib/postgresql";
+const SETPRIV = "/usr/bin/setpriv";
+
+export interface PostgresServer {
+  /** A new database, by a URL with the password. */
+  createDatabase(): Promise<string>;
+  /** As a power cut would: the server writes nothing more. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The folder of initdb and postgres; undefined where there is none. */
+export function findPostgres(): string | undefined {
+  if (!existsSync(DEBIAN)) return undefined;
+  const versions = readdirSync(DEBIAN).filter((version) => existsSync(join(DEBIAN, version, "bin", "initdb")));
+  const newest = versions.sort((a, b) => Number(b) - Number(a))[0];
+  return newest === undefined ? undefined : join(DEBIAN, newest, "bin");
+}
+
+/** It ends with the stack, or with this process. `settings`: of postgresql.conf. */
+export async function startPostgres(
+  stack: AsyncDisposableStack,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
+  const bin = findPostgres();
+  if (bin === undefined) throw new Error(`no PostgreSQL below ${DEBIAN}: apt-get install postgresql`);
+  const directory = mkdtempSync(join(tmpdir(), "countersign-postgres-"));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  stack.defer(remove);
+  process.once("exit", remove);
+  const port = await freePort();
+  initialize(bin, directory, port, settings);
+  const server = new Server(join(bin, "postgres"), directory, port);
+  await server.start();
+  stack.defer(() => server.stop());
+  return server;
+}
+
+class Server implements PostgresServer {
+  readonly #program: string;
+  readonly #directory: string;
+  readonly #port: number;
+  #stop: (signal: NodeJS.Signals) => Promise<void> = () => Promise.resolve();
+  #databases = 0;
+
+  constructor(program: string, directory: string, port: number) {
+    this.#program = program;
+    this.#directory = directory;
+    this.#port = port;
+  }
+
+  async start(): Promise<void> {
+    const [command, ...args] = asUnprivileged([this.#program, "-D", join(this.#directory, "data")]);
+    const child = spawn(command as string, args, { stdio: "ignore" });
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const kill = () => void child.kill("SIGQUIT");
+    process.once("exit", kill);
+    this.#stop = async (signal) => {
+      process.removeListener("exit", kill);
+      child.kill(signal);
+      await ended;
+    };
+    while (!(await this.#isReady())) {
+      if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  crash(): Promise<void> {
+    return this.#stop("SIGQUIT");
+  }
+
+  stop(): Promise<void> {
+    return this.#stop("SIGINT");
+  }
+
+  async createDatabase(): Promise<string> {
+    this.#databases += 1;
+    const name = `inbox_${this.#databases}`;
+    await withClient(this.#url("postgres"), (client) => client.query(`CREATE DATABASE ${name}`));
+    return this.#url(name);
+  }
+
+  #url(database: string): string {
+    return `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${this.#port}/${database}`;
+  }
+
+  async #isReady(): Promise<boolean> {
+    try {
+      await withClient(this.#url("postgres"), (client) => client.query("SELECT 1"));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** A connection beside the inbox's own. */
+export async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function initialize(bin: string, directory: string, port: number, settings: Readonly<Record<string, string>>): void {
+  const passwordFile = join(directory, "password");
+  const data = join(directory, "data");
+  writeFileSync(passwordFile, PASSWORD);
+  const owner = unprivilegedUser();
+  if (owner !== undefined) for (const path of [directory, passwordFile]) chownSync(path, owner.uid, owner.gid);
+  const args = ["-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", passwordFile, "-E", "UTF8"];
+  const [command, ...rest] = asUnprivileged([join(bin, "initdb"), ...args, "--locale=C", "--no-sync"]);
+  execFileSync(command as string, rest, { stdio: "ignore" });
+  const lines = { listen_addresses: "127.0.0.1", port: String(port), unix_socket_directories: "", ...settings };
+  writeFileSync(
+    join(data, "postgresql.auto.conf"),
+    Object.entries(lines)
+      .map(([name, value]) => `${name} = '${value}'\n`)
+      .join(""),
+  );
+}
+
+/** PostgreSQL refuses to run as root. It dies with this process also when that is killed. */
+function asUnprivileged(command: readonly string[]): readonly string[] {
+  if (!existsSync(SETPRIV)) return command;
+  const owner = unprivilegedUser();
+  const identity = owner === undefined ? [] : [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups"];
+  return [SETPRIV, ...identity, "--pdeathsig=QUIT", "--", ...command];
+}
+
+function unprivilegedUser(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = (option: string) => Number(execFileSync("id", [option, "postgres"], { encoding: "utf8" }));
+  return { uid: id("-u"), gid: id("-g") };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
