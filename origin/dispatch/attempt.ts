@@ -36,12 +36,19 @@ export interface AttemptOptions {
   readonly clock: () => number;
 }
 
+/**
+ * Attempts that left no outcome, because their process ended, are counted as well, but nobody was there to bury the event. An
+ * operator's own retries of a dead event come after `maxAttempts`, and must have their place.
+ */
+const MAX_BEGUN = 2;
+
 /** Never throws: every fault is a verdict. */
 export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
   const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
-  // Only attempts that left no outcome can be more: the event may be what ends its process.
-  if (attempt > maxAttempts)
-    return endWith({ outcome: "dead", reason: `${maxAttempts} attempts ended without outcome` });
+  if (attempt > MAX_BEGUN * maxAttempts) {
+    const reason = `${attempt - 1} attempts were begun, the last without outcome: it may be what ends its process`;
+    return endWith({ outcome: "dead", reason });
+  }
   const delivery = restore(event);
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 

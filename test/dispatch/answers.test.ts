@@ -198,7 +198,7 @@ describe("on the origin's own listener", () => {
         if (request.target === "/hooks/acme" && attempt === 1) throw new Error("once more");
         return new Response(${JSON.stringify(SOAP_ANSWER)} + body.byteLength, { headers: { "content-type": ${JSON.stringify(SOAP)} } });
       };`);
-    const origin = await startTlsProcess(stack, files, "--handler", module, "--workers", "2");
+    const origin = await startTlsProcess(stack, files, "--handler", module, "--workers", "2", "--metrics", "0");
     for (let index = 1; index <= 6; index += 1) {
       const answer = await sendOnce(origin.server, files.senders.acme, {
         target: "/hooks/soap",
@@ -212,6 +212,10 @@ describe("on the origin's own listener", () => {
     expect(await origin.line({ decision: "retrying", id })).toMatchObject({ attempt: 1, reason: "Error: once more" });
     const { stdout } = await runCountersign(["inbox", "list", "--inbox", files.inbox, "--state", "done", "--json"]);
     expect(stdout.trim().split("\n")).toHaveLength(6);
+    const counted = `countersign_decisions_total{decision="dispatched",code="",route="",sender="${ACME}"} 7`;
+    const metrics = async () => await (await fetch(origin.ready["metrics"] ?? "")).text();
+    await origin.line({ decision: "dispatched", id });
+    await expect.poll(metrics, { timeout: 5_000 }).toContain(counted);
     expect(await origin.stop()).toBe(0);
   });
 
@@ -263,9 +267,13 @@ describe("on the origin's own listener", () => {
     const module = writeModule(`
       setInterval(() => {}, 1_000);
       export default (_: unknown, { signal }: { signal: AbortSignal }) =>
-        new Promise<void>((resolve) => setTimeout(resolve, 700));`);
+        new Promise<void>((resolve) => {
+          console.log(JSON.stringify({ isBegun: true }));
+          setTimeout(resolve, 700);
+        });`);
     const origin = await startTlsProcess(stack, files, "--handler", module);
     await sendOnce(origin.server, files.senders.acme);
+    await origin.line({ isBegun: true });
     expect(await origin.stop()).toBe(0);
     expect(origin.lines.at(-1)).toMatchObject({ decision: "dispatched" });
   });

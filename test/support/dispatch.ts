@@ -40,7 +40,17 @@ export function dispatch(
   limits: Partial<DispatchLimits> = {},
   clock: () => number = Date.now,
 ): Dispatching {
-  const inbox = openSqliteInbox(file, { clock });
+  return dispatchFrom(stack, openSqliteInbox(file, { clock }), handler, limits, clock);
+}
+
+/** The same, of an inbox that is closed with it. */
+export function dispatchFrom(
+  stack: AsyncDisposableStack,
+  inbox: Inbox,
+  handler: Handler,
+  limits: Partial<DispatchLimits> = {},
+  clock: () => number = Date.now,
+): Dispatching {
   const lines = new LogLines();
   const log = (line: LogLine) => lines.push(line);
   const dispatcher = new Dispatcher({ work: inbox.work, handler, log, limits: { ...QUICK, ...limits }, clock });
