@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // By themselves: npm run test:faults.
+    exclude: ["test/faults/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Integration tests start workerd beside each worker, and a build machine has two cores.

@@ -1,7 +1,8 @@
-// npm run bench -- [edge|origin|inbox|listener|trust] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|inbox|listener|trust|factors] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
 import { benchEdge } from "./edge.ts";
+import { benchFactors } from "./factors.ts";
 import { benchInbox } from "./inbox.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Repo
   inbox: benchInbox,
   listener: benchListener,
   trust: benchTrust,
+  factors: benchFactors,
 };
 
 const { values, positionals } = parseArgs({

@@ -13,7 +13,8 @@ export interface Sample {
 }
 
 export interface Target {
-  /** The subject that the first subject is held against. */
+  /** The subject that is held against another: the first when left out. */
+  readonly subject?: string;
   readonly against: string;
   /** At most so many times its CPU per event; of a rate at least so many times its events per second. */
   readonly ratio: number;
@@ -43,7 +44,7 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report; comparisons are those of the first subject. */
+/** Makes the report; comparisons are those of the first subject, unless they name another. */
 export function summarize(
   bench: string,
   volume: Volume,
@@ -57,13 +58,13 @@ export function summarize(
       comparisons.map((one) => [nameOf(one), medianRatio(own, samples.get(one.against) ?? [], one)]),
     ),
   }));
-  const ratios = figures[0]?.ratios ?? {};
   return {
     bench,
     ...volume,
     figures,
     targets: comparisons.filter(isTarget).map((target) => {
-      const measured = ratios[nameOf(target)] ?? Number.NaN;
+      const held = figures.find(({ subject }) => subject === target.subject) ?? figures[0];
+      const measured = held?.ratios[nameOf(target)] ?? Number.NaN;
       return { ...target, measured, met: target.isRate ? measured >= target.ratio : measured <= target.ratio };
     }),
   };
@@ -118,8 +119,8 @@ export function formatReport({ bench, rounds, eventsPerRound, figures, targets }
     eventsPerSecond.toFixed(0),
   ]);
   const verdicts = targets.map(
-    ({ against, ratio, isRate = false, measured, met }) =>
-      `target: at ${isRate ? "least" : "most"} ${ratio.toFixed(2)} × ${isRate ? "the events/s of " : ""}${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
+    ({ subject, against, ratio, isRate = false, measured, met }) =>
+      `target${subject === undefined ? "" : ` of ${subject}`}: at ${isRate ? "least" : "most"} ${ratio.toFixed(2)} × ${isRate ? "the events/s of " : ""}${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
   );
   return [
     `${bench}: ${rounds} rounds of ${eventsPerRound} events`,

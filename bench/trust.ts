@@ -11,18 +11,14 @@ import { parseClientCertificate } from "../core/presented-certificate.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../core/trust.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../core/wire.ts";
+import { measureInProcess as measure, type Subjects, times } from "./in-process.ts";
 import { issueLargeCrl } from "./large-crl.ts";
-import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
+import type { Report, Volume } from "./report.ts";
 
 const PATH = "/hooks/orders";
 const COMMON_NAME = "webhooks.example.net";
 const TWICE = 2;
-const WARM_UP_ROUNDS = 4;
 
-/** Does one event's work; `index` counts from zero in each round. */
-type Subjects = Readonly<Record<string, (index: number) => void>>;
-
-/** Times a round's events: what takes a microsecond is repeated until a clock can tell, what takes a thousand is not. */
 const MANY = 20;
 const FEW = 0.1;
 
@@ -32,8 +28,8 @@ export async function benchTrust(volume: Volume): Promise<Report[]> {
   const chain = await issueChain(root);
   return [
     ...(await pathReports(volume, root, chain, now)),
-    ...listReports(times(volume, MANY), root, chain, now),
-    measure("trust: allowlist", times(volume, MANY), allowlistSubjects(root, chain, now), [
+    ...(await listReports(times(volume, MANY), root, chain, now)),
+    await measure("trust: allowlist", times(volume, MANY), allowlistSubjects(root, chain, now), [
       { against: "10 entries", ratio: TWICE },
     ]),
   ];
@@ -67,10 +63,6 @@ function prove(policy: Policy, { leaf, intermediates }: Chain, lists: Revocation
   return verifyTrust(certificate, policy.senders, { deny: policy.deny, lists, now });
 }
 
-function times({ rounds, eventsPerRound }: Volume, factor: number): Volume {
-  return { rounds, eventsPerRound: Math.ceil(eventsPerRound * factor) };
-}
-
 /** Cold: as many chains as the cache holds certificates, so that each is parsed and verified anew. */
 async function pathReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {
   const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }]);
@@ -82,15 +74,15 @@ async function pathReports(volume: Volume, root: Identity, chain: Chain, now: nu
     next += 1;
   };
   return [
-    measure("trust: path", times(volume, MANY), { "parsed before": cached }, []),
-    measure("trust: path", times(volume, FEW), { cold }, []),
+    await measure("trust: path", times(volume, MANY), { "parsed before": cached }, []),
+    await measure("trust: path", times(volume, FEW), { cold }, []),
   ];
 }
 
 const SMALL = 1_000;
 const LARGE = 1_000_000;
 
-function listReports(volume: Volume, root: Identity, chain: Chain, now: number): Report[] {
+async function listReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {
   const parse = (size: number) => {
     const der = issueLargeCrl(root, size, now);
     const start = performance.now();
@@ -107,7 +99,7 @@ function listReports(volume: Volume, root: Identity, chain: Chain, now: number):
   });
   const [smallLists, largeLists] = [indexLists([small]), indexLists([large])];
   return [
-    measure(
+    await measure(
       "trust: path with a list",
       volume,
       {
@@ -116,7 +108,7 @@ function listReports(volume: Volume, root: Identity, chain: Chain, now: number):
       },
       [{ against: "1,000 serials", ratio: TWICE }],
     ),
-    measure(
+    await measure(
       "trust: look-up of a random serial",
       volume,
       {
@@ -139,26 +131,4 @@ function allowlistSubjects(root: Identity, chain: Chain, now: number): Subjects 
     return () => admitByCertificate(proven, route.senders, now);
   };
   return { "100,000 entries": make(100_000), "10 entries": make(10) };
-}
-
-function measure(bench: string, volume: Volume, subjects: Subjects, targets: readonly Target[]): Report {
-  const entries = Object.entries(subjects);
-  const samples = new Map<string, Sample[]>(entries.map(([name]) => [name, []]));
-  for (let round = -WARM_UP_ROUNDS; round < volume.rounds; round++) {
-    for (const index of entries.keys()) {
-      const [name, work] = entries[(index + round + WARM_UP_ROUNDS) % entries.length] as (typeof entries)[number];
-      const sample = measureOnce(work, volume.eventsPerRound);
-      if (round >= 0) samples.get(name)?.push(sample);
-    }
-  }
-  return summarize(bench, volume, samples, targets);
-}
-
-function measureOnce(work: (index: number) => void, count: number): Sample {
-  const cpu = process.cpuUsage();
-  const start = performance.now();
-  for (let index = 0; index < count; index++) work(index);
-  const seconds = (performance.now() - start) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
 }

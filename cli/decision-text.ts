@@ -1,9 +1,10 @@
 // One decision as one line for people; machines get the JSON.
 
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { cut, escapeControls, type LogLine } from "../core/decision.ts";
 
 /** Time, program, verdict, code, route, subject, and why. */
 export function formatDecision(source: string, line: LogLine, now: Date): string {
+  const why = line["why"] ?? line["reason"];
   const certificate = line["certificate"] as { subject?: string } | undefined;
   const fields = [
     now.toISOString().slice(11, 19),
@@ -12,8 +13,13 @@ export function formatDecision(source: string, line: LogLine, now: Date): string
     line["code"] ?? line["sender"] ?? line["crl"] ?? "",
     line["route"] ?? "",
     certificate?.subject ?? "",
-    line["why"] === undefined ? "" : `(${line["why"]})`,
+    why === undefined ? "" : `(${why})`,
   ];
   // Everything from a certificate or request is escaped as in the log.
-  return JSON.parse(formatLogLine({ decision: fields.filter((field) => field !== "").join("  ") })).decision;
+  return escapeControls(
+    fields
+      .filter((field) => field !== "")
+      .map((field) => cut(String(field)))
+      .join("  "),
+  );
 }

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { formatLogLine } from "../core/decision.ts";
-import { type Command, parseOptions, parsePort, untilSignal } from "./command.ts";
+import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import { type Development, startDevelopment } from "./development.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE } from "./development-state.ts";
@@ -16,6 +16,7 @@ countersign dev [options]
   --policy FILE       default: a policy for the development client certificates
   --client-ca FILE    a further CA to ask clients for; may be repeated
   --origin URL        use this origin, and start none
+  --handler MODULE    bring the events that the origin stores to this module: see countersign origin --help
   --state DIR         certificates, keys, policy and inbox of the local run (default .countersign)
   --json              one JSON line when ready, then one per decision
 
@@ -27,9 +28,12 @@ The front asks for a client certificate and lets every handshake through: the wo
       policy: { type: "string" },
       "client-ca": { type: "string", multiple: true },
       origin: { type: "string" },
+      handler: { type: "string" },
       state: { type: "string", default: ".countersign" },
       json: { type: "boolean", default: false },
     });
+    if (values.handler !== undefined && values.origin !== undefined)
+      throw new UsageError("--handler belongs to the origin that is started, and --origin starts none");
     const stopped = untilSignal();
     const development = await startDevelopment({
       port: parsePort(values.port),
@@ -37,6 +41,7 @@ The front asks for a client certificate and lets every handshake through: the wo
       policyFile: values.policy === undefined ? undefined : resolve(values.policy),
       clientCaFiles: values["client-ca"] ?? [],
       originUrl: values.origin,
+      handlerFile: values.handler,
       onDecision: (source, line) =>
         console.log(values.json ? formatLogLine({ source, ...line }) : formatDecision(source, line, new Date())),
     });

@@ -13,10 +13,12 @@ import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readEnvironment, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
+import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface DevelopmentOptions {
@@ -28,6 +30,8 @@ export interface DevelopmentOptions {
   readonly clientCaFiles?: readonly string[];
   /** Use this origin and start none. */
   readonly originUrl?: string | undefined;
+  /** A module that handles the events of the origin that is started. */
+  readonly handlerFile?: string | undefined;
   readonly onDecision: (source: "edge" | "origin", line: LogLine) => void;
   /** Sees each request before the origin does: a demonstration replays one of them. */
   readonly onOriginRequest?: (request: Request) => void;
@@ -66,9 +70,11 @@ async function start(
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
-  const policy = compileEdgePolicy(readJson(policyFile));
+  const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readEnvironment);
   const keys = readText(state.keys);
+  const target = await loadTarget({ handler: options.handlerFile });
+  if (options.originUrl === undefined) requireTarget(policy, target);
 
   const edge = Promise.withResolvers<TestHarness>();
   // Without an edge nobody waits for one: the failure is reported by what start() throws.
@@ -95,7 +101,8 @@ async function start(
     secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
   });
   started.push(() => harness.close());
-  if (policy.crlSources.length > 0) started.push(await runCronTrigger(harness));
+  const needsCron = policy.crlSources.length > 0 || policy.routes.some(({ isQueued }) => isQueued);
+  if (needsCron) started.push(await runCronTrigger(harness));
   started.push(forwardEdgeLog(harness, logEdge));
   edge.resolve(harness);
   return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
@@ -109,16 +116,11 @@ async function start(
       () => inbox.close(),
     );
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(JSON.parse(keys)).map(publicJwk) });
-    const app = createOriginApp({
-      policy,
-      secrets,
-      findKey,
-      issuer,
-      audience: AUDIENCE,
-      accept: inbox.accept,
-      lists: crls.lists,
-      log,
-    });
+    const { accept, answers, ...dispatch } = openDispatch(target, { inbox, policy: () => policy, log });
+    const app = createOriginApp(
+      { policy, secrets, findKey, issuer, audience: AUDIENCE, accept, lists: crls.lists, log },
+      { answers },
+    );
     const server = await serve(
       (request) => {
         options.onOriginRequest?.(request);
@@ -126,7 +128,8 @@ async function start(
       },
       { hostname: "127.0.0.1", port: 0, log },
     );
-    started.push(() => server.close());
+    started.push(async () => void (await Promise.all([server.close(), dispatch.stop()])));
+    dispatch.start();
     return server.url;
   }
 }
@@ -138,7 +141,7 @@ function readSecretTexts(policy: Policy): Record<string, string> {
 
 const CRON_MILLISECONDS = 60_000;
 
-/** Fetches the revocation lists now and every minute, as a cron trigger does. Returns how to stop. */
+/** Runs the worker's cron trigger now and every minute. Returns how to stop. */
 async function runCronTrigger(harness: TestHarness): Promise<() => void> {
   const trigger = () => harness.getWorker().scheduled({ cron: "* * * * *" });
   await trigger();

@@ -1,7 +1,9 @@
 // Files that the commands read and write: JSON, PEM, and secrets that nobody else may read.
 
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import { UsageError } from "./command.ts";
+import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 
 /** @throws UsageError that names the file */
 export function readText(file: string): string {
@@ -12,14 +14,34 @@ export function readText(file: string): string {
   }
 }
 
-/** @throws UsageError that names the file; the content is not quoted, it may be a secret */
+/**
+ * Reads strict JSON in which no member is written twice. The content is not quoted, it may be a secret.
+ * @throws UsageError that names the file, ConfigurationError that lists the repeated members
+ */
 export function readJson(file: string): unknown {
   const text = readText(file);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UsageError(`${file} is not JSON`);
+  const value = parseFile(file, text);
+  const repeated = findRepeatedMembers(text);
+  if (repeated.length > 0) {
+    const problems = repeated.map((member) => `${member.pointer}: ${file}: ${describeRepeated(member)}`);
+    throw new ConfigurationError(file, problems);
   }
+  return value;
+}
+
+/** @throws UsageError that names the file */
+export function parseFile(file: string, text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) throw new UsageError(`${file} is not JSON: ${error.message}`);
+    throw error;
+  }
+}
+
+/** JSON.parse takes the last one without a word, and so would the edge. */
+export function describeRepeated(member: RepeatedMember): string {
+  return `is written a second time at ${formatPosition(member)}: remove one of them`;
 }
 
 /** Replaces the file in one step, readable by its owner alone when it holds a secret. */

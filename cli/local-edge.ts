@@ -2,13 +2,15 @@
 // For `countersign dev` and the tests. The worker is the one that deploys: only its configuration differs.
 
 import { fileURLToPath } from "node:url";
-import { createTestHarness, type TestHarness, unstable_readConfig } from "wrangler";
+import { createTestHarness, type TestHarness, type Unstable_RawConfig, unstable_readConfig } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
 import { installPlatformFetch } from "./platform-fetch.ts";
 
 // No look-up of a sample `cf` object and no usage report: a local run talks to nobody.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 process.env["WRANGLER_SEND_METRICS"] = "false";
+// Nor lines of wrangler's about every batch of a queue, on a standard output that may be JSON.
+process.env["WRANGLER_LOG"] ??= "error";
 
 const WRANGLER_TOML = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
 
@@ -16,11 +18,40 @@ export interface LocalEdgeOptions {
   /** Absolute path of the policy file to build in. */
   readonly policyFile: string;
   /** The variables of wrangler.toml that differ. */
-  readonly vars: Readonly<Record<string, string | string[]>>;
+  readonly vars: Readonly<Record<string, string | string[] | number[]>>;
   readonly secrets: Readonly<Record<string, string>>;
   /** Requests arrive by HTTPS unless told otherwise. */
   readonly protocol?: "https" | "http";
+  /** Members of wrangler.toml that differ. */
+  readonly config?: Pick<Unstable_RawConfig, "main" | "queues">;
 }
+
+/** What wrangler.toml holds as comments, as it stands there. */
+export const QUEUE_CONFIG = {
+  queues: {
+    producers: [{ binding: "EVENTS", queue: "countersign-events" }],
+    consumers: [
+      {
+        queue: "countersign-events",
+        max_batch_size: 10,
+        max_batch_timeout: 1,
+        max_concurrency: 10,
+        max_retries: 72,
+        retry_delay: 60,
+        dead_letter_queue: "countersign-dead-letters",
+      },
+      {
+        queue: "countersign-dead-letters",
+        max_batch_size: 10,
+        max_batch_timeout: 5,
+        max_concurrency: 1,
+        max_retries: 100,
+        retry_delay: 600,
+      },
+    ],
+  },
+  r2_buckets: [{ binding: "BODIES", bucket_name: "countersign-bodies" }],
+} satisfies Unstable_RawConfig;
 
 /** Starts the worker; `fetch(url, { cf })` on what it returns reaches it, and `close()` ends it. */
 export async function startLocalEdge({
@@ -28,6 +59,7 @@ export async function startLocalEdge({
   vars,
   secrets,
   protocol = "https",
+  config = {},
 }: LocalEdgeOptions): Promise<TestHarness> {
   const { name, main, compatibility_date, compatibility_flags, alias } = unstable_readConfig({ config: WRANGLER_TOML });
   const harness = createTestHarness({
@@ -41,6 +73,8 @@ export async function startLocalEdge({
           alias: { ...alias, "countersign:policy": policyFile },
           vars: { ...vars, ...secrets },
           kv_namespaces: [{ binding: "CRLS", id: "crls" }],
+          ...QUEUE_CONFIG,
+          ...config,
           dev: { local_protocol: protocol, upstream_protocol: protocol },
         },
       },

@@ -3,12 +3,25 @@
 import type { LogLine } from "../core/decision.ts";
 import { readText } from "./files.ts";
 
+/** A line of ours, with what stands around it. */
+export interface LogEntry {
+  readonly line: LogLine;
+  /** The request that the platform's event is about. */
+  readonly request?: { readonly method: string; readonly url: string };
+  /** When, in Unix seconds, where the log says so. */
+  readonly at?: number;
+}
+
 /** Every line of ours in the file (`-` is stdin), in order; anything else in it is passed over. @throws UsageError */
 export function readLogFile(file: string): LogLine[] {
-  return documentsOf(readText(file)).flatMap((document) => [
-    ...(isLogLine(document) ? [document] : []),
-    ...tailedLines(document),
-  ]);
+  return readLogEntries(file).map(({ line }) => line);
+}
+
+/** The same with what is known of each line. @throws UsageError */
+export function readLogEntries(file: string): LogEntry[] {
+  return documentsOf(readText(file)).flatMap((document) =>
+    isLogLine(document) ? [entryOf(document)] : tailedEntries(document),
+  );
 }
 
 /** The JSON objects of a text: each on one line, or, as wrangler prints them, from a `{` to a `}` that stand alone. */
@@ -27,24 +40,41 @@ function documentsOf(text: string): unknown[] {
   return documents;
 }
 
+/** Before the object there may be what a log keeper puts in front of a line. */
 function parse(text: string): unknown[] {
-  if (!text.startsWith("{")) return [];
+  const start = text.indexOf("{");
+  if (start < 0) return [];
   try {
-    return [JSON.parse(text)];
+    return [JSON.parse(text.slice(start))];
   } catch {
     return [];
   }
 }
 
+function entryOf(line: LogLine): LogEntry {
+  const milliseconds = Date.parse(typeof line["at"] === "string" ? line["at"] : "");
+  return { line, ...(!Number.isNaN(milliseconds) && { at: Math.floor(milliseconds / 1000) }) };
+}
+
+interface TailEvent {
+  readonly logs?: readonly ({ readonly message?: unknown } | null)[];
+  readonly eventTimestamp?: unknown;
+  readonly event?: { readonly request?: { readonly method?: unknown; readonly url?: unknown } | null } | null;
+}
+
 /** What a Worker printed, inside an event of `wrangler tail`. */
-function tailedLines(document: unknown): LogLine[] {
-  const { logs } = document as { logs?: unknown };
+function tailedEntries(document: unknown): LogEntry[] {
+  const { logs, eventTimestamp, event } = document as TailEvent;
   if (!Array.isArray(logs)) return [];
-  return logs.flatMap(({ message }: { message?: unknown }) =>
-    (Array.isArray(message) ? message : []).flatMap((text) =>
-      typeof text === "string" ? parse(text).filter(isLogLine) : [],
-    ),
-  );
+  const { method, url } = event?.request ?? {};
+  const around = {
+    ...(typeof method === "string" && typeof url === "string" && { request: { method, url } }),
+    ...(typeof eventTimestamp === "number" && { at: Math.floor(eventTimestamp / 1000) }),
+  };
+  return logs
+    .flatMap((log) => (Array.isArray(log?.message) ? (log.message as unknown[]) : []))
+    .flatMap((text) => (typeof text === "string" ? parse(text).filter(isLogLine) : []))
+    .map((line) => ({ line, ...around }));
 }
 
 function isLogLine(document: unknown): document is LogLine {

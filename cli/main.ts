@@ -8,8 +8,10 @@ import { type Command, UsageError } from "./command.ts";
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
   dev: () => import("./dev.ts"),
   origin: () => import("./origin.ts"),
+  inbox: () => import("./inbox.ts"),
   keys: () => import("./keys.ts"),
   policy: () => import("./policy.ts"),
+  explain: () => import("./explain.ts"),
   send: () => import("./send.ts"),
 };
 

@@ -51,7 +51,12 @@ export function readObservations(file: string): Observation[] {
   for (const line of readLogFile(file)) {
     if (line.decision === "observed" && !byKey.has(keyOf(line))) byKey.set(keyOf(line), line);
   }
-  return [...byKey.values()].map((line) => ({
+  return [...byKey.values()].map(observationOf);
+}
+
+/** What one line says. @throws Refusal when its certificate cannot be read */
+export function observationOf(line: LogLine): Observation {
+  return {
     route: String(line["route"]),
     at: typeof line["at"] === "string" ? line["at"] : undefined,
     verdict: String(line["verdict"]),
@@ -61,7 +66,7 @@ export function readObservations(file: string): Observation[] {
       intermediates: parseClientCertChainField(String(line["clientCertChain"] ?? "")),
       platform: undefined,
     }),
-  }));
+  };
 }
 
 function keyOf(line: LogLine): string {

@@ -3,78 +3,64 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
-import { createOriginApp } from "../origin/app.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
-import type { Retention } from "../origin/inbox.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
-import { requireOption, untilSignal } from "./command.ts";
+import { requireOption } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
-import { openLog } from "./observations.ts";
-import { openCrls } from "./origin-crls.ts";
-import { openOriginInbox } from "./origin-inbox.ts";
+import { type OriginSettings, serveOrigin } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 
-export interface EdgeOriginSettings {
-  readonly policy: string;
-  readonly inbox: string;
-  readonly retention: Retention;
-  readonly crls: string | undefined;
+export interface EdgeOriginSettings extends OriginSettings {
   readonly host: string;
   readonly port: number;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
   readonly jwks: string | undefined;
-  readonly json: boolean;
 }
 
+/** Runs until a signal. A change of the policy, or of the file of the edge's keys, reloads both. */
 export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<number> {
-  // Before the ready line: whoever reads it may send a signal at once.
-  const stopped = untilSignal();
-  const loaded = await load(settings);
-  const log = openLog(settings.inbox, (line) => console.log(formatLogLine(line)));
-  const inbox = await openOriginInbox(settings.inbox, settings.retention, log);
-  const crls = await openCrls(loaded.policy, settings);
-  const app = createOriginApp({ ...loaded, accept: inbox.accept, lists: crls.lists, log });
-  const server = await serve(app.fetch, { hostname: settings.host, port: settings.port, log });
-  console.log(
-    settings.json
-      ? JSON.stringify({ origin: server.url })
-      : `origin ready at ${server.url}, events in ${describeInbox(settings.inbox)}`,
+  const { host: hostname, port, inbox, policy, jwks = "" } = settings;
+  const first = await load(settings);
+  const { issuer, audience } = first;
+  // Keys that are fetched are kept: the last good set must outlive a reload while the edge cannot be reached.
+  const fetched = isUrl(jwks) ? first.findKey : undefined;
+  return await serveOrigin(
+    {
+      settings,
+      files: fetched === undefined ? [policy, jwks] : [policy],
+      load: () => load(settings, fetched),
+      listen({ createApp, loaded, log }) {
+        const app = createApp({ issuer, audience, findKey: (kid) => loaded().findKey(kid) });
+        return serve(app.fetch, { hostname, port, log });
+      },
+      greet: (url) => `origin ready at ${url}, events in ${describeInbox(inbox)}`,
+    },
+    first,
   );
-  await stopped;
-  await server.close();
-  crls.close();
-  await inbox.close();
-  return 0;
 }
 
-/** Reads everything that can be wrong before the first port opens. */
-async function load(settings: EdgeOriginSettings) {
+/** Reads everything that can be wrong. @throws ConfigurationError that lists every problem */
+async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey) {
   const problems = new Problems();
   const issuer = await problems.attempt(() => requireOption(settings.issuer, "issuer", "the edge's ISSUER"));
   const audience = await problems.attempt(() => requireOption(settings.audience, "audience", "the edge's AUDIENCE"));
-  const policy = await problems.attempt(() => compilePolicy(readJson(settings.policy)));
-  const findKey = await problems.attempt(() =>
-    loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),
+  const policy = await problems.attempt(() => loadPolicy(settings.policy));
+  const findKey = await problems.attempt(
+    () =>
+      fetched ?? loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),
   );
   const secrets = policy && (await problems.attempt(() => loadHeldSecrets(policy, readEnvironment)));
-  if (
-    issuer === undefined ||
-    audience === undefined ||
-    policy === undefined ||
-    findKey === undefined ||
-    secrets === undefined
-  ) {
-    throw problems.toError("origin");
-  }
-  return { issuer, audience, policy, findKey, secrets };
+  const isIdentified = issuer !== undefined && audience !== undefined && findKey !== undefined;
+  if (!isIdentified || policy === undefined || secrets === undefined) throw problems.toError("origin");
+  return { issuer, audience, policy, secrets, findKey };
 }
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
-  if (!/^https?:\/\//.test(jwks)) return pinnedKeys(readJson(jwks));
+  if (!isUrl(jwks)) return pinnedKeys(readJson(jwks));
   const { protocol, hostname } = new URL(jwks);
   if (protocol === "http:" && !["127.0.0.1", "localhost", "[::1]"].includes(hostname)) {
     throw new ConfigurationError("jwks", ["--jwks: keys that come over plain HTTP prove nothing, use https"]);
@@ -82,4 +68,8 @@ function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationK
   return fetchedKeys(jwks, {
     onError: (reason) => console.error(formatLogLine({ decision: "failed", code: "keys_unavailable", reason })),
   });
+}
+
+function isUrl(jwks: string): boolean {
+  return /^https?:\/\//.test(jwks);
 }

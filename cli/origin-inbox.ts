@@ -1,6 +1,7 @@
 // The inbox of `countersign origin`: where it is, and how long it keeps what is finished.
 
 import type { LogLine } from "../core/decision.ts";
+import type { InboxOptions } from "../origin/inbox/inbox-options.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { startRetention } from "../origin/inbox/retention.ts";
 import type { Inbox, Retention } from "../origin/inbox.ts";
@@ -37,8 +38,9 @@ export async function openOriginInbox(
   location: string,
   retention: Retention,
   log: (line: LogLine) => void,
+  options: InboxOptions,
 ): Promise<Inbox> {
-  const inbox = await openInbox(location);
+  const inbox = await openInbox(location, options);
   const stop = startRetention(inbox, retention, (error) =>
     log({
       decision: "failed",

@@ -1,10 +1,8 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { formatLogLine } from "../core/decision.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
-import { createOriginApp } from "../origin/app.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
@@ -14,18 +12,22 @@ import {
   serveProxy,
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
-import { parseOptions, parsePort, requireOption, UsageError, untilSignal } from "./command.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
-import { openLog } from "./observations.ts";
-import { openCrls } from "./origin-crls.ts";
-import { INBOX_OPTIONS, openOriginInbox, parseRetention } from "./origin-inbox.ts";
+import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
+import { readEnvironment, readText } from "./files.ts";
+import { parseMetricsAddress } from "./metrics.ts";
+import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
+import { INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
+import { serveOrigin } from "./origin-service.ts";
+import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
+import { parseWorkers } from "./workers.ts";
 
 /** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   ...INBOX_OPTIONS,
   crls: { type: "string" },
+  metrics: { type: "string" },
   json: { type: "boolean", default: false },
   "behind-proxy": { type: "string" },
   "certificate-header": { type: "string" },
@@ -43,11 +45,12 @@ const OPTIONS = {
   jwks: { type: "string" },
   "client-certificates": { type: "string" },
   workers: { type: "string" },
+  ...DISPATCH_OPTIONS,
 } as const;
 
-const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates", "workers"] as const;
+const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates"] as const;
 const OF_SOCKET = ["socket-mode"] as const;
-const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key"] as const;
+const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key", "workers"] as const;
 
 type Values = ReturnType<typeof parse>;
 
@@ -64,6 +67,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --certificate FILE, --key FILE   of this origin, in PEM
   --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
+  --workers N                      processes on the one port (default 1)
 `;
 
 export function isBehindProxy(args: readonly string[]): boolean {
@@ -73,28 +77,24 @@ export function isBehindProxy(args: readonly string[]): boolean {
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
 export async function runProxyOrigin(args: string[]): Promise<number> {
   const values = parse(args);
-  const { policy, secrets, format, listener, retention } = await load(values);
-  const log = openLog(values.inbox, (line) => console.log(formatLogLine(line)));
-  const inbox = await openOriginInbox(values.inbox, retention, log);
-  // From here on a signal ends it in order, also one that answers the ready line: a socket file must not stay behind.
-  const ended = untilSignal();
-  const crls = await openCrls(policy, values);
-  const readCertificate = readProxiedCertificate(format);
-  const app = createOriginApp({ policy, secrets, accept: inbox.accept, lists: crls.lists, readCertificate, log });
-  try {
-    const server = await serveProxy(app.fetch, { listener, log });
-    console.log(
-      values.json
-        ? JSON.stringify({ origin: server.url })
-        : `origin ready at ${server.url} for ${values["behind-proxy"]} alone, events in ${describeInbox(values.inbox)}`,
-    );
-    await ended;
-    await server.close();
-  } finally {
-    crls.close();
-    await inbox.close();
-  }
-  return 0;
+  const first = await load(values);
+  return await serveOrigin(
+    {
+      settings: { ...values, metrics: first.metrics, retention: first.retention, dispatch: values },
+      files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
+      load: () => load(values),
+      async listen({ createApp, log }) {
+        const app = createApp({ readCertificate: readProxiedCertificate(first.format) });
+        const server = await serveProxy(app.fetch, { listener: first.listener, log });
+        return { ...server, apply: ({ listener }) => server.replace(listener) };
+      },
+      certificates: ({ listener }) => ("certificate" in listener ? [listener.certificate] : []),
+      greet: (url) =>
+        `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${describeInbox(values.inbox)}`,
+    },
+    first,
+    first.workers,
+  );
 }
 
 function parse(args: string[]) {
@@ -104,19 +104,21 @@ function parse(args: string[]) {
 async function load(values: Values) {
   const problems = new Problems();
   await problems.attempt(() => refuse(values, OF_OTHER_WAYS_IN, "belongs to another way in than --behind-proxy"));
-  const policy = await problems.attempt(() => compilePolicy(readJson(values.policy)));
+  const policy = await problems.attempt(() => loadPolicy(values.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );
+  const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
+  const retention = await problems.attempt(() => parseRetention(values));
+  const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
-  const retention = await problems.attempt(() => parseRetention(values));
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete || retention === undefined) throw problems.toError("origin");
-  return { policy, secrets, format, listener, retention };
+  return { policy, secrets, format, listener, workers, retention, metrics: metrics || undefined };
 }
 
 async function loadSocketListener(
@@ -152,6 +154,10 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
 
 function checkPair(cert: string, key: string): void {
   try {
+    // Before OpenSSL, which takes an empty key for none.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error("the key is not that of the certificate");
+    }
     createSecureContext({ cert, key });
   } catch (error) {
     throw new UsageError(`--certificate and --key: ${error instanceof Error ? error.message : error}`);

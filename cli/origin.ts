@@ -1,16 +1,21 @@
 // countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
 import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
+import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
+import { DISPATCH_HELP, DISPATCH_OPTIONS } from "./origin-dispatch.ts";
 import { INBOX_HELP, INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
 import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
+import { METRICS_HELP } from "./origin-watch.ts";
+import { parseWorkers } from "./workers.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   ...INBOX_OPTIONS,
   crls: { type: "string" },
+  metrics: { type: "string" },
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string" },
   json: { type: "boolean", default: false },
@@ -22,16 +27,18 @@ const OPTIONS = {
   key: { type: "string", multiple: true },
   "client-certificates": { type: "string" },
   workers: { type: "string" },
+  ...DISPATCH_OPTIONS,
 } as const;
 
 export const command: Command = {
-  summary: "run the origin: verify, store, answer 202; behind the edge, behind your proxy, or on its own",
+  summary:
+    "run the origin: verify, store, answer 202, hand on to your code; behind the edge, behind your proxy, or on its own",
   help: `
 countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     behind the edge
 countersign origin --tls --certificate FILE --key FILE [options]              on its own
 ${PROXY_USAGE}
 
-  --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}
+  --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}${METRICS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --json            print the ready line as JSON
@@ -47,15 +54,19 @@ on its own:
   --client-certificates request|require
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
   --workers N                      processes on the one port (default 1)
-  SIGHUP, or a change of policy, certificate or key file, reloads them; a broken file keeps the old ones.
-${PROXY_HELP}
-Prints one JSON line per decision. SIGINT or SIGTERM answers what is in flight and ends.
+${PROXY_HELP}${DISPATCH_HELP}
+SIGHUP, or a change of a file with the policy, keys, certificates or CAs, reloads them; a broken file keeps the old ones.
+Prints one JSON line per decision, one when a sender presents a new key, issuer or intermediate, and one when something
+ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign policy expiring. SIGINT or SIGTERM answers what is in flight,
+gives back what was begun and not handled, and ends.
 `,
   async run(args) {
     if (isBehindProxy(args)) return await runProxyOrigin(args);
     const { values } = parseOptions(args, OPTIONS);
     const { policy, inbox, crls, host, json } = values;
-    const common = { policy, inbox, retention: parseRetention(values), crls, host, json };
+    const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
+    const retention = parseRetention(values);
+    const common = { policy, inbox, retention, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
       refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;
@@ -81,11 +92,4 @@ function refuseOptions(values: Readonly<Record<string, unknown>>, options: reado
 function parseClientCertificates(text: string | undefined): "request" | "require" {
   if (text === "request" || text === "require") return text;
   throw new UsageError("--client-certificates is required: request or require");
-}
-
-function parseWorkers(text = "1"): number {
-  const workers = Number(text);
-  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
-    throw new UsageError(`--workers ${text} is not 1 to 64`);
-  return workers;
 }

@@ -1,8 +1,11 @@
 // What `countersign policy add` does to a policy document. The result is compiled before it is written.
 
 import { formatPem } from "../core/certificate.ts";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
+import { examinePolicy } from "../core/policy-examination.ts";
+import { formatFinding, isFatal } from "../core/policy-finding.ts";
+import { systemClock } from "../origin/clock.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson, writeWhole } from "./files.ts";
 import { matcherFor, openPolicy, type PolicyDraft, readAnchorOption, readCertificate } from "./policy-document.ts";
@@ -60,7 +63,9 @@ export function extendPolicy(file: string, addition: PolicyAddition): { policy: 
   const document = openPolicy(file);
   const { preset } = addition;
   const sender = preset === undefined ? addParts(document, addition) : addPreset(document, { ...addition, preset });
-  const policy = compilePolicy(document);
+  const { policy, findings } = examinePolicy(document, systemClock());
+  const fatal = findings.filter(isFatal);
+  if (policy === undefined || fatal.length > 0) throw new ConfigurationError("policy", fatal.map(formatFinding));
   writeWhole(file, formatJson(document));
   return { policy, next: sender === undefined ? [] : nextSteps(document, sender, preset) };
 }

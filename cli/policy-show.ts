@@ -1,4 +1,4 @@
-// countersign policy check and show: whether a policy compiles, and what it says.
+// countersign policy show: what a policy says.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
@@ -11,24 +11,14 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
-/** Names every problem, or says that there is none. */
-export function checkPolicy(args: string[]): number {
-  const { policy: file, json } = parseOptions(args, OPTIONS).values;
-  return tell(file, json, (policy) => `${file} is sound: ${policy.routes.length} route(s), digest ${policy.digest}\n`);
-}
-
 export function showPolicy(args: string[]): number {
   const { policy: file, json } = parseOptions(args, OPTIONS).values;
-  return tell(file, json, formatSummary);
-}
-
-function tell(file: string, asJson: boolean, format: (summary: ReturnType<typeof summarize>) => string): number {
   try {
     const summary = summarize(compilePolicy(readJson(file)));
-    process.stdout.write(asJson ? formatJson({ ok: true, problems: [], ...summary }) : format(summary));
+    process.stdout.write(json ? formatJson({ ok: true, problems: [], ...summary }) : formatSummary(summary));
     return 0;
   } catch (error) {
-    if (!(error instanceof ConfigurationError) || !asJson) throw error;
+    if (!(error instanceof ConfigurationError) || !json) throw error;
     process.stdout.write(formatJson({ ok: false, problems: error.problems }));
     return 2;
   }

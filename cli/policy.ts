@@ -2,8 +2,10 @@
 
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
+import { checkPolicy } from "./policy-check.ts";
+import { tellExpiring } from "./policy-expiring.ts";
 import { showObserved } from "./policy-observed.ts";
-import { checkPolicy, showPolicy } from "./policy-show.ts";
+import { showPolicy } from "./policy-show.ts";
 import { showPresets } from "./preset-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
@@ -14,12 +16,15 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   add: addToPolicy,
   presets: showPresets,
   observed: showObserved,
+  expiring: tellExpiring,
 };
 
 export const command: Command = {
   summary: "check, show and extend the policy file",
   help: `
-countersign policy check [--policy FILE]   name every problem, or say that there is none
+countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none
+    --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
+    --strict                  warnings fail as well
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
@@ -36,6 +41,11 @@ countersign policy observed [FILE|- ...]   the certificates that observed routes
     --pem SHA256              print the certificate that begins so, in PEM, with its intermediates
                               FILE: observed.jsonl beside the inbox (default), or any log of ours, also that of
                               npx wrangler tail --format json
+countersign policy expiring [--policy FILE]   everything that ends soon, soonest first, and what to do
+    --inbox FILE              what senders present: their certificates, and what the policy will still admit of them
+    --certificate FILE        a certificate of a listener, in PEM; may be repeated
+    --within DAYS             default 90
+    Ends with 0, or with 1 when something in the list refuses events: what something else replaces is harmless.
 
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,

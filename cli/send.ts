@@ -66,8 +66,8 @@ export const SAMPLE_EVENT = JSON.stringify({
   data: { id: "11111111-2222-3333-4444-555555555555" },
 });
 
-/** `Name: value` lines; a name that is repeated keeps all its values. */
-function parseHeaders(lines: readonly string[]): Record<string, string[]> {
+/** `Name: value` lines; a name that is repeated keeps all its values. @throws UsageError */
+export function parseHeaders(lines: readonly string[]): Record<string, string[]> {
   const headers: Record<string, string[]> = {};
   for (const line of lines) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/.exec(line) ?? [];
@@ -78,7 +78,8 @@ function parseHeaders(lines: readonly string[]): Record<string, string[]> {
   return headers;
 }
 
-function readBytes(file: string): Uint8Array {
+/** @throws UsageError that names the file */
+export function readBytes(file: string): Uint8Array {
   try {
     return readFileSync(file === "-" ? 0 : file);
   } catch (error) {

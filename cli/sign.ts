@@ -29,7 +29,7 @@ function headersOf(
   timestamp: string,
 ): Record<string, string> {
   const scheme = SIGNATURE_SCHEMES[name];
-  const { header, isNumbered, encoding, tags, id: idHeader, prefix, hasEncodedKeys, algorithm } = scheme;
+  const { headers, encoding, tags, id: idHeader, prefix, hasEncodedKeys, algorithm } = scheme;
   const id = `msg_${randomUUID()}`;
   const key = hasEncodedKeys ? Buffer.from(secret.replace(/^whsec_/, ""), "base64") : secret;
   const signature = createHmac("sha256", key)
@@ -40,7 +40,7 @@ function headersOf(
   const time = tagOf("timestamp");
   const value = `${time === undefined ? "" : `${time}${timestamp},`}${tagOf("hmac")}${signature}`;
   return {
-    [`${header}${isNumbered ? "1" : ""}`]: value,
+    [headers[0]]: value,
     ...(scheme.timestamp !== undefined && { [scheme.timestamp]: timestamp }),
     ...(idHeader !== undefined && { [idHeader]: id }),
     ...(algorithm !== undefined && { [algorithm[0]]: algorithm[1] }),

@@ -1,19 +1,29 @@
 // Several processes on one port: a primary that starts them, passes signals on and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
+import { UsageError } from "./command.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 
+/** The number of processes. @throws UsageError */
+export function parseWorkers(text = "1"): number {
+  const workers = Number(text);
+  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
+    throw new UsageError(`--workers ${text} is not 1 to 64`);
+  return workers;
+}
+
 /**
- * In the primary: starts `count` workers, reports the address once all listen, and ends when all have ended.
- * In a worker: runs `serve`. The workers run the same command line.
+ * In the primary: starts `count` workers, reports the address once all listen, and ends when all have ended; `onMessage`
+ * gets whatever else they send. In a worker: runs `serve`. The workers run the same command line.
  */
 export function runWorkers(
   count: number,
   onReady: (url: string) => void,
   serve: () => Promise<number>,
+  onMessage: (message: object) => void = () => {},
 ): Promise<number> {
-  return cluster.isPrimary ? runPrimary(count, onReady) : runWorker(serve);
+  return cluster.isPrimary ? runPrimary(count, onReady, onMessage) : runWorker(serve);
 }
 
 async function runWorker(serve: () => Promise<number>): Promise<number> {
@@ -33,9 +43,13 @@ export function announceReady(url: string, onReady: (url: string) => void): void
   else process.send({ ready: url });
 }
 
-function runPrimary(count: number, onReady: (url: string) => void): Promise<number> {
+function runPrimary(
+  count: number,
+  onReady: (url: string) => void,
+  onMessage: (message: object) => void,
+): Promise<number> {
   return new Promise((resolve) => {
-    const primary = new Primary(count, onReady, resolve);
+    const primary = new Primary(count, onReady, onMessage, resolve);
     process.on("SIGHUP", () => primary.pass("SIGHUP"));
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => primary.stop(signal));
     for (let started = 0; started < count; started += 1) primary.start();
@@ -47,14 +61,21 @@ class Primary {
   readonly #ready = new Set<Worker>();
   readonly #count: number;
   readonly #onReady: (url: string) => void;
+  readonly #onMessage: (message: object) => void;
   readonly #onEnd: (code: number) => void;
   #isAnnounced = false;
   #isStopping = false;
   #exitCode = 0;
 
-  constructor(count: number, onReady: (url: string) => void, onEnd: (code: number) => void) {
+  constructor(
+    count: number,
+    onReady: (url: string) => void,
+    onMessage: (message: object) => void,
+    onEnd: (code: number) => void,
+  ) {
     this.#count = count;
     this.#onReady = onReady;
+    this.#onMessage = onMessage;
     this.#onEnd = onEnd;
   }
 
@@ -62,9 +83,11 @@ class Primary {
     if (this.#isStopping) return;
     const worker = cluster.fork();
     this.#workers.add(worker);
-    worker.on("message", ({ ready }: { ready?: string }) => {
+    worker.on("message", (message: { ready?: string }) => {
+      const { ready } = message;
+      if (ready === undefined) return this.#onMessage(message);
       this.#ready.add(worker);
-      if (ready === undefined || this.#isAnnounced || this.#ready.size < this.#count) return;
+      if (this.#isAnnounced || this.#ready.size < this.#count) return;
       this.#isAnnounced = true;
       this.#onReady(ready);
     });

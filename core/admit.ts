@@ -5,18 +5,20 @@
 import { verifyBasic } from "./basic.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
 import type { Certificate } from "./certificate.ts";
-import type { Sender } from "./policy.ts";
+import type { Route, Sender } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 import { verifySignature } from "./signature.ts";
 import { type ProvenCertificate, verifyTrust } from "./trust.ts";
 
-/** The certificate of a request, or why there is none; not read at all where none of the senders needs one. */
+const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
+
+/** The certificate of a request, or why there is none; not read at all where no sender of the route needs one. */
 export function readCertificateFor(
-  senders: readonly Sender[],
+  { senders, shadow }: Route,
   read: () => ClientCertificate,
 ): ClientCertificate | Refusal | undefined {
-  if (!senders.some(({ certificate }) => certificate !== undefined)) return undefined;
+  if (!senders.some(needsCertificate) && !shadow.some(needsCertificate)) return undefined;
   try {
     return read();
   } catch (error) {
@@ -75,7 +77,8 @@ function withoutCertificate(sender: Sender): Candidate[] {
  * Keeps the candidates that need no Basic credentials, or whose own the request carries. Costs no body.
  * @throws Refusal `basic_*` of the first candidate when none is left
  */
-export function admitByBasic(candidates: readonly Candidate[], { headers, secrets }: Evidence): Candidate[] {
+export function admitByBasic(candidates: readonly Candidate[], { headers, secrets }: Evidence): readonly Candidate[] {
+  if (candidates.every(({ sender }) => sender.basic.length === 0)) return candidates;
   let failure: Refusal | undefined;
   const passing = candidates.flatMap((candidate) => {
     const { sender, factors } = candidate;
@@ -102,8 +105,8 @@ export async function admitBySignature(
   body: Uint8Array<ArrayBuffer>,
   { headers, secrets, receivedAt: now }: Evidence,
 ): Promise<AdmittedSender> {
-  let failure = new Refusal("sender_not_allowed");
-  for (const [index, candidate] of candidates.entries()) {
+  let failure: Refusal | undefined;
+  for (const candidate of candidates) {
     const { sender, factors } = candidate;
     const isSigned = factors.includes("hmac") || factors.includes("ed25519");
     if (sender.signature === undefined || isSigned) return candidate as AdmittedSender;
@@ -112,10 +115,10 @@ export async function admitBySignature(
       return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (index === 0) failure = error;
+      failure ??= error;
     }
   }
-  throw failure;
+  throw failure ?? new Refusal("sender_not_allowed");
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   ASSERTION_TYPE,
   CLOCK_SKEW_SECONDS,
   MAX_ASSERTION_CHARACTERS,
+  MAX_DELIVERY_AGE_SECONDS,
 } from "./wire.ts";
 
 const text = v.pipe(v.string(), v.minLength(1));
@@ -37,6 +38,7 @@ const ClaimsSchema = v.pipe(
     aud: text,
     iat: seconds,
     exp: seconds,
+    rcv: v.optional(seconds),
     jti: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)),
     sender: text,
     ...v.partial(v.object(CertificateClaims)).entries,
@@ -59,11 +61,20 @@ export interface AssertionContext {
   readonly audience: string;
 }
 
-/** Signs one delivery. `jti` is 128 random bits in base64url, `now` in Unix seconds. */
+/** What is of one token alone. Times in Unix seconds. */
+export interface Issuance extends AssertionContext {
+  /** 128 random bits in base64url. */
+  readonly jti: string;
+  readonly now: number;
+  /** When the edge had the request, for a delivery that was kept meanwhile. */
+  readonly receivedAt?: number;
+}
+
+/** Signs one delivery. */
 export function issueAssertion(
   delivery: Delivery,
   { signer }: SigningKeys,
-  { issuer, audience, jti, now }: AssertionContext & { readonly jti: string; readonly now: number },
+  { issuer, audience, jti, now, receivedAt = now }: Issuance,
 ): Promise<string> {
   const { certificate, request } = delivery;
   const claims = {
@@ -71,6 +82,8 @@ export function issueAssertion(
     aud: audience,
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
+    // The clocks of two machines may differ, and who does not know the claim refuses it.
+    ...(receivedAt < now && { rcv: receivedAt }),
     jti,
     sender: delivery.sender,
     ...(certificate !== undefined && certificateClaims(certificate)),
@@ -193,6 +206,10 @@ function parseClaims(payload: Uint8Array): AssertionClaims {
   const claims = result.output;
   if (claims.exp <= claims.iat || claims.exp - claims.iat > ASSERTION_LIFETIME_SECONDS) {
     throw new Refusal("assertion_claims_invalid", { claims: ["exp"], iat: claims.iat, exp: claims.exp });
+  }
+  const { rcv = claims.iat - 1 } = claims;
+  if (rcv >= claims.iat || claims.iat - rcv > MAX_DELIVERY_AGE_SECONDS) {
+    throw new Refusal("assertion_claims_invalid", { claims: ["rcv"], iat: claims.iat, rcv });
   }
   return claims;
 }

@@ -12,7 +12,8 @@ import {
   KeyUsageFlags,
   SubjectKeyIdentifier,
 } from "@peculiar/asn1-x509";
-import { formatHex, readDer } from "./der.ts";
+import { ObjectIdentifier } from "asn1js";
+import { childrenOf, formatHex, readDer } from "./der.ts";
 import { type GeneralName, readGeneralNames } from "./general-name.ts";
 import { type NameConstraints, readNameConstraints } from "./name-constraints.ts";
 
@@ -52,6 +53,10 @@ const OID = {
 /** Not among the above: a critical one would have to be followed, also where no list is asked for. */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
+/** Identifier octets of the values that are no SEQUENCE. The schemas take any constructed value for a SEQUENCE. */
+const FORMS: Readonly<Record<string, number>> = { [OID.keyUsage]: 0x03, [OID.subjectKeyIdentifier]: 0x04 };
+const SEQUENCE = 0x30;
+
 /** certificatePolicies asks for nothing while no policy is required, so it may be critical (RFC 5280 §6.1.3 d). */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
@@ -67,7 +72,9 @@ export function readExtensions(extensions: readonly Extension[]): CertificateExt
   }
   const read = <T>(oid: string, reader: (der: Uint8Array) => T): T | undefined => {
     const der = values.get(oid);
-    return der === undefined ? undefined : reader(der);
+    if (der === undefined) return undefined;
+    if (der[0] !== (FORMS[oid] ?? SEQUENCE)) throw new SyntaxError(`extension ${oid} is of another type`);
+    return reader(der);
   };
   const basicConstraints = read(OID.basicConstraints, (der) => AsnParser.fromASN(readDer(der), BasicConstraints));
   const authorityKeyId = read(OID.authorityKeyIdentifier, (der) =>
@@ -77,7 +84,7 @@ export function readExtensions(extensions: readonly Extension[]): CertificateExt
     isCa: basicConstraints?.cA ?? false,
     pathLength: basicConstraints?.pathLenConstraint,
     keyUsage: read(OID.keyUsage, readKeyUsage),
-    extendedKeyUsage: read(OID.extendedKeyUsage, (der) => [...AsnParser.fromASN(readDer(der), ExtendedKeyUsage)]),
+    extendedKeyUsage: read(OID.extendedKeyUsage, readExtendedKeyUsage),
     subjectAltNames: read(OID.subjectAltName, (der) => readGeneralNames(readDer(der))) ?? [],
     nameConstraints: read(OID.nameConstraints, (der) => readNameConstraints(readDer(der))),
     distributionPoints: read(CRL_DISTRIBUTION_POINTS, readDistributionPoints) ?? [],
@@ -98,6 +105,15 @@ function readKeyUsage(der: Uint8Array) {
     keyCertSign: (flags & KeyUsageFlags.keyCertSign) !== 0,
     cRLSign: (flags & KeyUsageFlags.cRLSign) !== 0,
   };
+}
+
+/** The schema takes any primitive value for an OID. */
+function readExtendedKeyUsage(der: Uint8Array): string[] {
+  const usages = readDer(der);
+  if (!childrenOf(usages).every((usage) => usage instanceof ObjectIdentifier)) {
+    throw new SyntaxError("an extended key usage is no OID");
+  }
+  return [...AsnParser.fromASN(usages, ExtendedKeyUsage)];
 }
 
 /** Points that are only some reasons, or another authority's list, are left out. */

@@ -10,6 +10,9 @@ import type { CertificateMatcherDocument } from "./policy-schema.ts";
 export interface CertificateMatcher {
   /** Keys under which the entry can be found: lookupKeysOf a certificate that matches holds every one of them. */
   readonly keys: readonly string[];
+  /** Unix seconds; infinite where the policy sets no end. */
+  readonly from: number;
+  readonly until: number;
   /** Names the members that do not match, for example `subject.CN`; empty means that the entry matches. */
   failures(certificate: Certificate, now: number): readonly string[];
 }
@@ -55,6 +58,8 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
   return {
     keys: checks.flatMap(([, , key]) => key ?? []),
+    from,
+    until,
     failures: (certificate, now) => checks.filter(([, holds]) => !holds(certificate, now)).map(([member]) => member),
   };
 }
@@ -124,10 +129,14 @@ function parseNameMember(member: string, text: string): DistinguishedName {
 
 /** All values of one attribute type in encoding order; a value that is not text equals nothing. */
 function valuesOf(name: DistinguishedName, type: string): (string | undefined)[] {
-  return name
-    .flat()
-    .filter((attribute) => attribute.type === type)
-    .map((attribute) => ("text" in attribute ? attribute.text : undefined));
+  // Loops: this runs for each request.
+  const values: (string | undefined)[] = [];
+  for (const rdn of name) {
+    for (const attribute of rdn) {
+      if (attribute.type === type) values.push("text" in attribute ? attribute.text : undefined);
+    }
+  }
+  return values;
 }
 
 function isSameList(found: readonly (string | undefined)[], wanted: readonly string[]): boolean {

@@ -27,6 +27,8 @@ export interface Trace {
   evidence?: Evidence;
   body?: Uint8Array<ArrayBuffer>;
   admitted?: AdmittedSender;
+  /** Whether the event went into the queue instead of to the origin. */
+  isQueued?: boolean;
 }
 
 /** Notes which certificate was presented, where one was. */
@@ -43,11 +45,13 @@ export function noteAdmitted(trace: Trace, admitted: AdmittedSender): AdmittedSe
   trace.context["sender"] = sender.name;
   trace.context["factors"] = factors;
   if (reliedOnEdge.length > 0) trace.context["reliedOnEdge"] = reliedOnEdge;
+  // One that came along without being asked for proves nothing, and must not look as if it did.
+  if (certified === undefined) delete trace.context.certificate;
   if (certified?.proof.revocation !== undefined) trace.context["revocation"] = certified.proof.revocation;
   return admitted;
 }
 
-/** One line of the log. `decision` is `refused`, `forwarded`, `accepted` or `failed`; beside them `observed`, `shadow`, and what happened without a request. */
+/** One line of the log. `decision` is `refused`, `forwarded`, `queued`, `accepted`, `failed` or `dead-letter`; beside them `observed`, `shadow`, and what happened without a request. */
 export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
 
 /** An RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */
@@ -101,20 +105,28 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext): Log
   return { ...verdict, ...details, ...verdict };
 }
 
-const TERMINAL_CONTROL = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escaping them is the point
+const TERMINAL_CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** RFC 9440 fields: bounded where they are read, and worthless in part. */
 const WHOLE: ReadonlySet<string> = new Set(["clientCert", "clientCertChain"]);
 
 /** One JSON line. Long values are cut; characters that steer a terminal or reorder text are escaped. */
 export function formatLogLine(line: LogLine): string {
-  const json = JSON.stringify(line, (name, value: unknown) =>
-    typeof value === "string" && !WHOLE.has(name) ? cut(value) : value,
+  return escapeControls(
+    JSON.stringify(line, (name, value: unknown) =>
+      typeof value === "string" && !WHOLE.has(name) ? cut(value) : value,
+    ),
   );
-  return json.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-function cut(text: string): string {
+/** What steers a terminal or reorders text, as `\uXXXX`: in JSON it reads as before. */
+export function escapeControls(text: string): string {
+  return text.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Cuts a text where the log cuts it. */
+export function cut(text: string): string {
   if (text.length <= MAX_LOGGED_CHARACTERS) return text;
   return `${text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[\ud800-\udbff]$/, "")}…`;
 }

@@ -6,6 +6,7 @@ import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
 import { readEventKey } from "./event-key.ts";
 import type { EventKeyRule } from "./policy.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
+import { Refusal } from "./refusal.ts";
 
 /** The sender's certificate as it was proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
 export interface CertificateFacts {
@@ -34,7 +35,7 @@ export interface RequestFacts {
 
 declare const bound: unique symbol;
 
-/** An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one. */
+/** An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one; restoreDelivery repeats it. */
 export interface Delivery {
   readonly [bound]: true;
   /** The event's id: the same on every attempt to deliver it, and the decision id in every log. */
@@ -107,6 +108,31 @@ export function bindDelivery(
     },
   };
   return delivery as unknown as Delivery;
+}
+
+/** What a program keeps of a delivery beside its bytes: plain values, the same after JSON. */
+export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | keyof EventKeys>;
+
+/** Read from headers and body, and kept beside the record by who needs them: an edge does not. */
+export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
+
+const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
+
+export function recordDelivery(delivery: Delivery): DeliveryRecord {
+  const { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest } = delivery;
+  return { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
+}
+
+/**
+ * The delivery that this program recorded, with its bytes again. Takes the record's word for who sent it: only for what the
+ * program wrote itself and nobody else can write.
+ * @throws Refusal `body_mismatch` for other bytes
+ */
+export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys: EventKeys = NO_KEYS): Delivery {
+  if (body.contentDigest !== record.contentDigest) {
+    throw new Refusal("body_mismatch", { recorded: record.contentDigest, stored: body.contentDigest });
+  }
+  return { ...record, ...keys, body: body.bytes } as unknown as Delivery;
 }
 
 function factsOf({ certificate, proof }: Certified): CertificateFacts {

@@ -5,6 +5,7 @@ import { type AsnType, Sequence } from "asn1js";
 import { childrenOf } from "./der.ts";
 import { isWithinSubtree } from "./distinguished-name.ts";
 import { canonicalIpAddress, type GeneralName, readGeneralName } from "./general-name.ts";
+import { MAX_NAME_COMPARISONS } from "./wire.ts";
 
 export interface NameConstraints {
   readonly permitted: readonly GeneralName[];
@@ -34,9 +35,13 @@ function readSubtree(element: AsnType): GeneralName {
   return readGeneralName(base);
 }
 
-/** Whether every name obeys: none inside an excluded subtree, and each inside a permitted one where its kind has any. */
+/**
+ * Whether every name obeys: none inside an excluded subtree, and each inside a permitted one where its kind has any.
+ * More names and constraints than can be compared in a moment obey nothing.
+ */
 export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
   const bases = [...constraints.permitted, ...constraints.excluded];
+  if (names.length * bases.length > MAX_NAME_COMPARISONS) return false;
   if (!bases.every(isUnderstood)) return false;
   return names.every((name) => {
     if (!bases.some(({ kind }) => kind === name.kind)) return true;

@@ -84,7 +84,8 @@ function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | 
   return undefined;
 }
 
-function checkCandidate(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
+/** What makes a certificate an issuer on a path: the depth, and checkIssuer. @throws Refusal */
+export function checkCandidate(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });
   }

@@ -25,14 +25,22 @@ export function compilePolicy(document: unknown): Policy {
   if (!result.success) {
     throw new ConfigurationError("policy", describeIssues(result.issues));
   }
-  return new PolicyCompiler(result.output).compile();
+  const { policy, problems } = compileSoundParts(result.output);
+  if (problems.length > 0) throw new ConfigurationError("policy", problems);
+  return policy;
+}
+
+/** The policy without the parts that have problems, and those: for inspecting it further. It must not be put in force. */
+export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly string[] } {
+  const compiler = new PolicyCompiler(document);
+  return { policy: compiler.compile(), problems: compiler.problems };
 }
 
 type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
 class PolicyCompiler {
   readonly #document: PolicyDocument;
-  readonly #problems: string[] = [];
+  readonly problems: string[] = [];
 
   constructor(document: PolicyDocument) {
     this.#document = document;
@@ -51,11 +59,15 @@ class PolicyCompiler {
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
       checkRoutePath(path);
+      if (route.answer === "handler" && route.delivery === "queue")
+        throw new SyntaxError("a handler cannot answer a sender that the edge answers from its queue");
       return {
         path,
         senders: this.#resolve([...at, "senders"], route.senders, senderByName, "sender"),
         shadow: this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender"),
         isObserved: route.mode === "observe",
+        isQueued: route.delivery === "queue",
+        isAnsweredByHandler: route.answer === "handler",
         methods: route.methods,
         maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
         headers: (route.headers ?? []).map(
@@ -65,7 +77,6 @@ class PolicyCompiler {
     });
     this.#checkRecognition();
     const denyList = this.#compileDenyList(deny ?? []);
-    if (this.#problems.length > 0) throw new ConfigurationError("policy", this.#problems);
     return {
       anchors: [...anchorByName.values()],
       senders: [...senderByName.values()],
@@ -106,7 +117,7 @@ class PolicyCompiler {
       if (route.mode === "observe") continue;
       for (const name of route.senders) {
         if (senders[name]?.certificates?.length !== 0) continue;
-        this.#problems.push(
+        this.problems.push(
           `${formatPointer(["senders", name, "certificates"])}: must hold at least one matcher, or ${path} must have "mode": "observe" to learn it: a CA also certifies others than this sender`,
         );
       }
@@ -132,9 +143,9 @@ class PolicyCompiler {
       const isDefined =
         target !== undefined || Object.hasOwn(this.#document[`${kind}s` as "anchors" | "senders"], name);
       if (!isDefined)
-        this.#problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
+        this.problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
       if (names.indexOf(name) !== index)
-        this.#problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
+        this.problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
       return target === undefined ? [] : [target];
     });
   }
@@ -160,9 +171,7 @@ class PolicyCompiler {
       return compileOne();
     } catch (error) {
       const details = (error as { details?: { cause?: string } }).details;
-      this.#problems.push(
-        `${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`,
-      );
+      this.problems.push(`${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`);
       return undefined;
     }
   }

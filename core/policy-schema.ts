@@ -298,6 +298,22 @@ const RouteSchema = v.strictObject({
       v.description("observe: the same verdicts, and each distinct certificate is recorded. Default enforce."),
     ),
   ),
+  delivery: v.optional(
+    v.pipe(
+      v.picklist(["direct", "queue"]),
+      v.description(
+        "queue: the edge answers 202 once the event is in its queue, and delivers it until the origin takes it. GET and HEAD ask for an answer and stay direct. Default direct.",
+      ),
+    ),
+  ),
+  answer: v.optional(
+    v.pipe(
+      v.picklist(["accepted", "handler"]),
+      v.description(
+        "accepted: 202 once the event is stored. handler: what the origin's handler or upstream answers, once its outcome is stored. Default accepted.",
+      ),
+    ),
+  ),
   shadow: v.optional(
     v.pipe(
       v.array(name),

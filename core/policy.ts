@@ -73,6 +73,10 @@ export interface Route {
   readonly headers: readonly string[];
   /** Whether each distinct certificate is recorded. The verdict is the same. */
   readonly isObserved: boolean;
+  /** Whether the edge answers once an event is in its queue, and brings it to the origin afterwards. */
+  readonly isQueued: boolean;
+  /** Whether the sender gets the handler's own answer. */
+  readonly isAnsweredByHandler: boolean;
   /** Senders that would take the place of `senders`; empty for none. */
   readonly shadow: readonly Sender[];
 }
@@ -105,7 +109,8 @@ export function selectRoute(policy: Policy, path: string, method: string): Route
   return route;
 }
 
-function findRoute(policy: Policy, path: string): Route | undefined {
+/** The route of a path, for any method. */
+export function findRoute(policy: Policy, path: string): Route | undefined {
   let found: Route | undefined;
   for (const route of policy.routes) {
     if (route.path === path) return route;

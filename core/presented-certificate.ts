@@ -63,10 +63,10 @@ export function parseClientCertChainField(value: string): string[] {
   return value.split(",").map((member) => parseClientCertField(member.replace(/^[ \t]+|[ \t]+$/g, "")));
 }
 
-export function formatClientCertField(certificate: Certificate): string {
-  return `:${certificate.base64}:`;
+export function formatClientCertField({ base64 }: Pick<Certificate, "base64">): string {
+  return `:${base64}:`;
 }
 
-export function formatClientCertChainField(certificates: readonly Certificate[]): string {
+export function formatClientCertChainField(certificates: readonly Pick<Certificate, "base64">[]): string {
   return certificates.map(formatClientCertField).join(", ");
 }

@@ -1,12 +1,7 @@
 // The signatures that a request presents: its headers, read strictly by the scheme's form. Nothing is verified here.
 
 import { Refusal } from "./refusal.ts";
-import {
-  numberedHeaderNames,
-  SIGNATURE_SCHEMES,
-  type SignatureScheme,
-  type SignatureSchemeName,
-} from "./signature-schemes.ts";
+import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
 import {
   MAX_EVENT_ID_CHARACTERS,
   MAX_LISTED_SIGNATURES,
@@ -17,10 +12,12 @@ import {
 /** What signed the body: a shared secret, or a private key that the sender alone has. */
 export type SignatureMethod = "hmac" | "ed25519";
 
-/** Of full length each, none twice; at least one. */
+/** At least one, none twice; each the canonical text of its full length. */
 export interface PresentedSignatures {
-  readonly hmac: readonly Buffer[];
-  readonly ed25519: readonly Buffer[];
+  readonly hmac: readonly string[];
+  readonly ed25519: readonly string[];
+  /** Of `hmac`; Ed25519 signatures are in base64. */
+  readonly encoding: "hex" | "base64";
   /** What is signed before the body: ASCII. */
   readonly prefix: string;
 }
@@ -42,47 +39,45 @@ const EVENT_ID = /^[!-\-/-~]+$/;
  */
 export function readPresentedSignatures(name: SignatureSchemeName, headers: Headers, now: number): PresentedSignatures {
   const scheme = SIGNATURE_SCHEMES[name];
-  const { header, encoding, prefix } = scheme;
-  const texts = sortElements(scheme, readElements(scheme, headers));
-  const signatures = [...texts.hmac, ...texts.ed25519];
-  if (signatures.length === 0) throw malformed(`no signature of a known version in ${header}`);
-  if (new Set(signatures).size < signatures.length) throw malformed("a signature is repeated");
-  if (scheme.timestamp !== undefined) texts.timestamp.push(readHeader(headers, scheme.timestamp));
-  return {
-    hmac: texts.hmac.map((text) => decode(text, encoding, CANONICAL[encoding])),
-    ed25519: texts.ed25519.map((text) => decode(text, "base64", CANONICAL.ed25519)),
-    prefix: prefix === undefined ? "" : prefix(readTime(texts.timestamp, now), readId(scheme, headers)),
-  };
-}
-
-/** What the elements hold, by its kind, without the tags. */
-function sortElements({ header, tags, separator }: SignatureScheme, elements: readonly string[]) {
-  const texts = { hmac: [] as string[], ed25519: [] as string[], timestamp: [] as string[] };
-  for (const element of elements) {
-    const [tag, kind] = tags.find(([start]) => element.startsWith(start)) ?? [];
-    if (kind !== undefined) texts[kind].push(element.slice(tag?.length));
-    else if (separator === undefined || !OTHER_VERSION.test(element)) throw malformed(`${header} is not of its form`);
+  const { encoding, prefix } = scheme;
+  const presented = { hmac: [] as string[], ed25519: [] as string[], encoding, prefix: "" };
+  const timestamps = scheme.timestamp === undefined ? [] : [readHeader(headers, scheme.timestamp)];
+  for (const element of readElements(scheme, headers)) {
+    const [tag, kind] = findTag(scheme, element);
+    const text = element.slice(tag.length);
+    if (kind === "hmac") presented.hmac.push(check(text, CANONICAL[encoding]));
+    else if (kind === "ed25519") presented.ed25519.push(check(text, CANONICAL.ed25519));
+    else if (kind === "timestamp") timestamps.push(text);
+    else if (!OTHER_VERSION.test(text)) throw malformed("an element is not of its form");
   }
-  return texts;
+  if (presented.hmac.length + presented.ed25519.length === 0) throw malformed("no signature of a known version");
+  if (prefix !== undefined) presented.prefix = prefix(readTime(timestamps, now), readId(scheme, headers));
+  return presented;
 }
 
-function decode(text: string, encoding: SignatureScheme["encoding"], canonical: RegExp): Buffer {
-  if (!canonical.test(text)) throw malformed(`a signature is cut, too long or not canonical ${encoding}`);
-  return Buffer.from(text, encoding);
+function findTag({ tags }: SignatureScheme, element: string): SignatureScheme["tags"][number] | readonly ["", "other"] {
+  for (const tag of tags) if (element.startsWith(tag[0])) return tag;
+  return ["", "other"];
 }
 
-function readElements({ header, isNumbered, separator, algorithm }: SignatureScheme, headers: Headers): string[] {
-  if (!isNumbered) {
-    const value = readHeader(headers, header);
-    const elements = separator === undefined ? [value] : value.split(separator, MAX_LISTED_SIGNATURES + 1);
-    if (elements.length > MAX_LISTED_SIGNATURES) throw malformed(`over ${MAX_LISTED_SIGNATURES} signatures`);
-    return elements;
-  }
+function check(signature: string, canonical: RegExp): string {
+  if (!canonical.test(signature)) throw malformed("a signature is cut, too long or not canonical");
+  return signature;
+}
+
+function readElements({ headers: names, separator, algorithm }: SignatureScheme, headers: Headers): string[] {
   const stated = algorithm && headers.get(algorithm[0]);
   if (typeof stated === "string" && stated !== algorithm?.[1]) throw malformed(`not ${algorithm?.join(": ")}`);
-  const names = numberedHeaderNames(header, headers);
-  if (names.length > MAX_NUMBERED_SIGNATURES) throw malformed(`over ${MAX_NUMBERED_SIGNATURES} signatures`);
-  return (names.length > 0 ? names : [`${header}1`]).map((name) => readHeader(headers, name));
+  const first = readHeader(headers, names[0]);
+  const elements = separator === undefined ? [first] : first.split(separator, MAX_LISTED_SIGNATURES + 1);
+  for (let value: string | null; elements.length < names.length; elements.push(value)) {
+    value = headers.get(names[elements.length] as string);
+    if (value === null) break;
+  }
+  const limit = separator === undefined ? MAX_NUMBERED_SIGNATURES : MAX_LISTED_SIGNATURES;
+  if (elements.length > limit) throw malformed(`over ${limit} signatures`);
+  if (elements.some((element, at) => elements.indexOf(element) < at)) throw malformed("a signature is repeated");
+  return elements;
 }
 
 function readTime([timestamp = "", ...more]: readonly string[], now: number): string {

@@ -172,6 +172,7 @@ export const REFUSALS = {
   keys_unavailable: ["unavailable", "no verification key could be loaded from the JWKS URL yet"],
   store_unavailable: ["unavailable", "the event could not be stored"],
 
+  queue_unavailable: ["unavailable", "the event could not be put into the edge's queue, or its body into the bucket"],
   origin_refused: [
     "bad-gateway",
     "the origin refused the edge itself: compare keys, issuer, audience and policy of both",

@@ -39,16 +39,16 @@ export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** The headers to forward: by the standard list, by the route, and what the sender's signature and event key are read from. */
+/** The headers to forward: by the standard list, by the route, and what the sender's signature and keys are read from. */
 export function selectForwardedHeaders(
   headers: Headers,
   route: Route,
   sender: Sender,
 ): [name: string, value: string][] {
-  const { signature, eventKey } = sender;
+  const { signature, eventKey, orderKey } = sender;
   const lists = [FORWARDED_HEADERS, route.headers];
   if (signature !== undefined) lists.push(signatureHeaderNames(signature.scheme, headers));
-  if (eventKey !== undefined && "header" in eventKey) lists.push([eventKey.header]);
+  for (const key of [eventKey, orderKey]) if (key !== undefined && "header" in key) lists.push([key.header]);
   const selected = new Map<string, string>();
   for (const names of lists) {
     for (const name of names) {

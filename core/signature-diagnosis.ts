@@ -15,8 +15,7 @@ export interface Mismatch {
 
 /** What would have matched, in a few words; undefined when nothing that is tried does. Bounded by wire.ts. */
 export function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): string | undefined {
-  const { hmac, ed25519, prefix } = mismatch.presented;
-  const presented = { hmac, ed25519: ed25519.slice(0, DIAGNOSED_KEYS), prefix };
+  const presented = { ...mismatch.presented, ed25519: mismatch.presented.ed25519.slice(0, DIAGNOSED_KEYS) };
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;
   for (const { what, key, body } of suspects(mismatch, SIGNATURE_SCHEMES[scheme].hasEncodedKeys ?? false)) {
     if (key.madeOneOf(presented, body)) return what;
@@ -39,7 +38,7 @@ function* suspects({ keys, retired, body }: Mismatch, hasEncodedKeys: boolean): 
     const secret = key.secret();
     if (secret === undefined) continue;
     for (const [how, other] of hasEncodedKeys ? respellOctets(secret) : respellText(secret.toString())) {
-      if (other.length > 0) yield { what: `key ${index} ${how}`, key: makeHmacKey(Buffer.from(other)), body };
+      yield { what: `key ${index} ${how}`, key: makeHmacKey(Buffer.from(other)), body };
     }
   }
   for (const [how, other] of respellJson(body)) {
@@ -66,7 +65,7 @@ function* respellOctets(secret: Buffer): Generator<Spelling> {
 }
 
 /** Output of indentation grows with the depth of nesting, by which a small body could be made a large one. */
-const MAX_DEPTH = 16;
+const MAX_DEPTH = 12;
 
 function* respellJson(body: Uint8Array): Generator<Spelling> {
   let value: unknown;

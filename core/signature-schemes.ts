@@ -17,9 +17,8 @@ export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
 
 /** Every scheme has HMAC-SHA256; header names are in lower case. */
 export interface SignatureScheme {
-  /** Holds the signatures; of numbered headers, the name without its number. */
-  readonly header: string;
-  readonly isNumbered?: true;
+  /** Hold the signatures, from the first until one is missing. */
+  readonly headers: readonly [string, ...string[]];
   readonly encoding: "hex" | "base64";
   /** What stands before each thing in the header. */
   readonly tags: readonly (readonly [tag: string, kind: "hmac" | "ed25519" | "timestamp"])[];
@@ -38,11 +37,17 @@ export interface SignatureScheme {
   readonly hasEncodedKeys?: true;
 }
 
-const HUB: SignatureScheme = { header: "x-hub-signature-256", encoding: "hex", tags: [["sha256=", "hmac"]] };
+/** One more than there may be, so that whoever verifies behind the edge sees that there are too many. */
+const DOCUSIGN_HEADERS = Array.from(
+  { length: MAX_NUMBERED_SIGNATURES + 1 },
+  (_, index) => `x-docusign-signature-${index + 1}`,
+) as [string, ...string[]];
+
+const HUB: SignatureScheme = { headers: ["x-hub-signature-256"], encoding: "hex", tags: [["sha256=", "hmac"]] };
 
 /** Standard Webhooks 1.0.0; Svix is the same under names of its own. */
 const standard = (name: string): SignatureScheme => ({
-  header: `${name}-signature`,
+  headers: [`${name}-signature`],
   encoding: "base64",
   tags: [
     ["v1,", "hmac"],
@@ -57,8 +62,7 @@ const standard = (name: string): SignatureScheme => ({
 
 export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureScheme>> = {
   docusign: {
-    header: "x-docusign-signature-",
-    isNumbered: true,
+    headers: DOCUSIGN_HEADERS,
     encoding: "base64",
     tags: [["", "hmac"]],
     account: "x-docusign-accountid",
@@ -66,16 +70,16 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureSc
   },
   meta: HUB,
   github: HUB,
-  pagerduty: { header: "x-pagerduty-signature", encoding: "hex", tags: [["v1=", "hmac"]], separator: "," },
+  pagerduty: { headers: ["x-pagerduty-signature"], encoding: "hex", tags: [["v1=", "hmac"]], separator: "," },
   slack: {
-    header: "x-slack-signature",
+    headers: ["x-slack-signature"],
     encoding: "hex",
     tags: [["v0=", "hmac"]],
     timestamp: "x-slack-request-timestamp",
     prefix: (timestamp) => `v0:${timestamp}:`,
   },
   stripe: {
-    header: "stripe-signature",
+    headers: ["stripe-signature"],
     encoding: "hex",
     tags: [
       ["v1=", "hmac"],
@@ -88,22 +92,13 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureSc
   svix: standard("svix"),
 };
 
-/**
- * The headers of this request that verification reads. One signature over the limit is among them, so that whoever
- * verifies behind the edge refuses it too.
- */
+/** The headers of this request that verification reads. */
 export function signatureHeaderNames(name: SignatureSchemeName, headers: Headers): string[] {
-  const { header, isNumbered, timestamp, id, account, algorithm } = SIGNATURE_SCHEMES[name];
-  const names = isNumbered ? numberedHeaderNames(header, headers) : [header];
-  for (const other of [timestamp, id, account, algorithm?.[0]]) if (other !== undefined) names.push(other);
-  return names.filter((one) => headers.has(one));
-}
-
-/** -1, -2 and so on until one is missing, and one more than there may be. */
-export function numberedHeaderNames(header: string, headers: Headers): string[] {
-  const names: string[] = [];
-  while (names.length <= MAX_NUMBERED_SIGNATURES && headers.has(`${header}${names.length + 1}`)) {
-    names.push(`${header}${names.length + 1}`);
-  }
-  return names;
+  const { headers: signatures, timestamp, id, account, algorithm } = SIGNATURE_SCHEMES[name];
+  const missing = signatures.findIndex((header) => !headers.has(header));
+  const others = [timestamp, id, account, algorithm?.[0]];
+  return [
+    ...signatures.slice(0, missing < 0 ? undefined : missing),
+    ...others.filter((other) => other !== undefined && headers.has(other)),
+  ] as string[];
 }

@@ -19,6 +19,11 @@ export const JWKS_PATH = "/.well-known/jwks.json";
 export const ASSERTION_LIFETIME_SECONDS = 60;
 /** How far the clocks of edge and origin may differ. NTP keeps both within one second; a Worker's clock stands still between I/O. */
 export const CLOCK_SKEW_SECONDS = 10;
+/**
+ * How long after its receipt an event may still be delivered. The edge's queue tries for three days; the rest is time to
+ * notice a dead letter and to send it again. What an event of last year would mean to a handler, nobody can say.
+ */
+export const MAX_DELIVERY_AGE_SECONDS = 30 * 86_400;
 /** A JWS with the claims below is about 1.2 KB; a long target and subject fit in 24 KiB. */
 export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
 
@@ -33,6 +38,12 @@ export const DEFAULT_MAX_CHAIN_DEPTH = 4;
 export const MIN_RSA_BITS = 2048;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
+
+/**
+ * Names of a certificate times constraints of an issuer. A stranger chooses both, and the search for a path repeats it: forty
+ * names under two hundred constraints are more than any client has, and take 6 ms at worst.
+ */
+export const MAX_NAME_COMPARISONS = 8_192;
 
 /** A million entries of 16-octet serial numbers take 35 MB; the largest public lists hold a tenth of that. */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
@@ -62,10 +73,10 @@ export const MIN_SIGNATURE_SECRET_CHARACTERS = 12;
 /** Standard Webhooks: at least 24 octets. */
 export const MIN_STANDARD_SECRET_OCTETS = 24;
 /**
- * After a mismatch other spellings of key and body are tried, about six times the work for each key. These two limits
- * hold that to two milliseconds, for anybody can send a signature that does not match.
+ * After a mismatch other spellings of key and body are tried, six times the work or so for each key. With these two
+ * limits that takes four milliseconds at the most, for anybody can send a signature that does not match.
  */
-export const DIAGNOSED_BODY_BYTES = 64 * 1024;
+export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
 /** A user name and a password of 255 octets each take 684 characters of base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
@@ -80,6 +91,9 @@ export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
   "ORIGIN_URL",
   "SIGNING_KEYS",
   "CRLS",
+  "EVENTS",
+  "BODIES",
+  "RETRY_SECONDS",
 ]);
 
 /** Docusign asks for an answer within 5 s and others wait 10 to 30: after 20 s nobody listens any more. */
@@ -97,5 +111,9 @@ export const DIAGNOSED_ENTRIES = 100;
 export const MAX_OBSERVED_PROVEN = 100;
 /** The same for certificates that no anchor proves. */
 export const MAX_OBSERVED_UNPROVEN = 20;
+/** Certificates of one sender, the last presented, whose end is looked at: a sender has a handful, one a host at the most. */
+export const MAX_WATCHED_CERTIFICATES = 100;
+/** Windows of one sender, the next to end, that are looked at: each is compared with all entries. */
+export const MAX_WATCHED_WINDOWS = 100;
 /** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;

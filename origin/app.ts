@@ -1,12 +1,32 @@
-// The stand-alone origin: every route of the policy, authenticated, stored, answered with 202.
+// The stand-alone origin: every route of the policy, authenticated, stored, answered with 202 or by the handler.
 
-import { Hono } from "hono";
-import { authenticate } from "./authenticate.ts";
+import { type Context, Hono } from "hono";
+import type { SigningKeys } from "../core/keys.ts";
+import { JWKS_MAX_AGE_SECONDS, JWKS_PATH } from "../core/wire.ts";
+import type { Answers } from "./answers.ts";
+import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
 
-/** An app that answers 202 once `accept` has returned, and a problem for everything else. */
-export function createOriginApp(options: AuthenticateOptions): Hono {
+export interface OriginAppParts {
+  /** How senders are answered, where events are dispatched: its `accept` must be that of the options. */
+  readonly answers?: Answers | undefined;
+  /** This origin's own keys of now, where it signs for an upstream: published for it. */
+  readonly keys?: (() => SigningKeys) | undefined;
+}
+
+/** An app that answers 202, or as `answers` says, once `accept` has returned, and a problem for everything else. */
+export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();
-  app.all("*", authenticate(options), (c) => c.json({ event: c.var.delivery.id }, 202));
+  if (keys !== undefined) {
+    app.get(JWKS_PATH, (c) =>
+      c.body(JSON.stringify(keys().jwks), 200, {
+        "content-type": "application/jwk-set+json",
+        "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
+      }),
+    );
+  }
+  const answer = async (c: Context<AuthenticatedEnv>) =>
+    answers === undefined ? c.json({ event: c.var.delivery.id }, 202) : await answers.answer(c.var.delivery);
+  app.all("*", authenticate(options), answer);
   return app;
 }

@@ -80,6 +80,7 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
   const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
   const route = selectRoute(policy, url.pathname, request.method);
+  context["route"] = route.path;
 
   const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
   context["edgeDecision"] = claims.txn;
@@ -95,8 +96,8 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
     headers: request.headers,
     facts: trustFacts(policy, options),
     secrets,
-    // The edge's time: a signature's timestamp may be too old by now.
-    receivedAt: claims.iat,
+    // The edge's time: a signature's timestamp may be too old by now, and the edge may have kept the event in its queue.
+    receivedAt: claims.rcv ?? claims.iat,
   };
   noteCertificate(context, evidence);
   const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);
@@ -127,9 +128,7 @@ async function receiveDirect(
   trace.route = route;
   context["route"] = route.path;
 
-  const certificate = readCertificateFor([...route.senders, ...route.shadow], () =>
-    options.readCertificate(request, environment),
-  );
+  const certificate = readCertificateFor(route, () => options.readCertificate(request, environment));
   const facts = trustFacts(policy, options);
   const evidence: Evidence = { certificate, headers: request.headers, facts, secrets, receivedAt: facts.now };
   trace.evidence = evidence;

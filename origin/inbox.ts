@@ -152,7 +152,7 @@ export interface Inbox extends InboxReader {
     leaseMilliseconds: number,
   ): Promise<{ readonly lease: Lease } | Acceptance>;
   readonly work: WorkQueue;
-  /** Puts a dead or waiting event first in line; false when there is none such. */
+  /** Puts a dead or waiting event first in line, a dead one with its attempts before it; false when there is none such. */
   retryNow(id: string): Promise<boolean>;
   /** Makes a waiting or dead event done without handling it; false when there is none such. */
   drop(id: string, reason: string): Promise<boolean>;

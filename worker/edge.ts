@@ -10,6 +10,7 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
+import type { EventQueue } from "./event-queue.ts";
 
 /** The bindings of wrangler.toml. Unchecked: a deployment may lack any of them. */
 export interface EdgeBindings {
@@ -20,9 +21,19 @@ export interface EdgeBindings {
   readonly SIGNING_KEYS?: unknown;
   /** The KV namespace of the revocation lists, for a policy that names sources of them. */
   readonly CRLS?: unknown;
+  /** The queue, and the R2 bucket of what is too large for it and of dead letters, for a policy whose routes queue. */
+  readonly EVENTS?: unknown;
+  readonly BODIES?: unknown;
+  readonly RETRY_SECONDS?: unknown;
   /** The secrets that the policy names. */
   readonly [secret: string]: unknown;
 }
+
+/** The delay after the first failed attempt, which doubles, and the longest. */
+export type RetrySeconds = readonly [first: number, longest: number];
+
+/** In three days 72 retries: nine within an hour and a half, then one an hour. */
+const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
 
 export interface Edge {
   /** Lower case, as a URL prints them; with the port where it is not 443. */
@@ -36,6 +47,9 @@ export interface Edge {
   readonly secrets: Secrets;
   /** Undefined when the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;
+  /** Undefined when no queue is bound. There is one when a route queues. */
+  readonly queue: EventQueue | undefined;
+  readonly retrySeconds: RetrySeconds;
 }
 
 /**
@@ -67,6 +81,7 @@ const host = v.pipe(
     "a host name in lower case, with the port if it is not 443",
   ),
 );
+const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(43_200));
 const BindingsSchema = v.object({
   HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1, "must not be empty")),
   ISSUER: v.pipe(
@@ -85,6 +100,10 @@ const BindingsSchema = v.object({
     v.string("a secret: the private JWK Set of `countersign keys new`"),
     v.minLength(1, "must not be empty"),
   ),
+  RETRY_SECONDS: v.optional(
+    v.strictTuple([delaySeconds, delaySeconds], "the first delay and the longest, in seconds"),
+    DEFAULT_RETRY_SECONDS,
+  ),
 });
 
 /**
@@ -97,12 +116,14 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
   const secrets = readSecrets(bindings, policy, problems);
   const kv = findCrlStore(bindings, policy, problems);
+  const queue = findEventQueue(bindings, policy, problems);
   if (!result.success || keys === undefined || secrets === undefined || problems.length > 0)
     throw new ConfigurationError("bindings", problems);
-  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL } = result.output;
+  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS } = result.output;
   const crls = kv && new CrlCache(kv, policy);
   const hosts = new Set(HOSTS);
-  return { hosts, issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, keys, policy, secrets, crls };
+  const shared = { issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, retrySeconds: RETRY_SECONDS };
+  return { ...shared, hosts, keys, policy, secrets, crls, queue };
 }
 
 function readSecrets(bindings: EdgeBindings, policy: Policy, problems: string[]): Secrets | undefined {
@@ -118,9 +139,27 @@ function readSecrets(bindings: EdgeBindings, policy: Policy, problems: string[])
 /** The KV namespace of the lists; undefined when none is needed, or when it is missing, which is a problem then. */
 export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: string[]): CrlNamespace | undefined {
   if (policy.crlSources.length === 0) return undefined;
-  const isNamespace = typeof CRLS === "object" && CRLS !== null && "getWithMetadata" in CRLS && "put" in CRLS;
+  const isNamespace = hasMembers(CRLS, "getWithMetadata", "put");
   if (!isNamespace) problems.push("/CRLS: a KV namespace, because the policy names revocation lists");
   return isNamespace ? (CRLS as CrlNamespace) : undefined;
+}
+
+/**
+ * The queue, when it is bound: what waits in it is delivered also when no route queues any more. A binding that is missing
+ * is a problem when one does.
+ */
+export function findEventQueue({ EVENTS, BODIES }: EdgeBindings, policy: Policy, problems: string[]) {
+  const hasQueue = hasMembers(EVENTS, "send");
+  const hasBucket = hasMembers(BODIES, "get", "put", "delete", "list");
+  if (policy.routes.some(({ isQueued }) => isQueued)) {
+    if (!hasQueue) problems.push("/EVENTS: a queue, because a route has delivery: queue");
+    if (!hasBucket) problems.push("/BODIES: an R2 bucket, because a route has delivery: queue");
+  }
+  return hasQueue && hasBucket ? ({ events: EVENTS, bodies: BODIES } as EventQueue) : undefined;
+}
+
+function hasMembers(binding: unknown, ...names: readonly string[]): boolean {
+  return typeof binding === "object" && binding !== null && names.every((name) => name in binding);
 }
 
 async function importKeys(secret: unknown, problems: string[]): Promise<SigningKeys | undefined> {

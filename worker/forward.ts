@@ -3,11 +3,7 @@
 
 import { parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
-import {
-  type ClientCertificate,
-  formatClientCertChainField,
-  formatClientCertField,
-} from "../core/presented-certificate.ts";
+import { formatClientCertChainField, formatClientCertField } from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
 import {
   ASSERTION_HEADER,
@@ -22,17 +18,12 @@ import type { Edge } from "./edge.ts";
  * Forwards one delivery.
  * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_malformed`, `origin_redirected`, `origin_refused`, `origin_unavailable`
  */
-export async function forward(
-  delivery: Delivery,
-  certificate: ClientCertificate | undefined,
-  assertion: string,
-  edge: Edge,
-): Promise<Response> {
+export async function forward(delivery: Delivery, assertion: string, edge: Edge): Promise<Response> {
   const { method, target } = delivery.request;
   const isBodiless = method === "GET" || method === "HEAD";
   const response = await send(`${edge.originUrl}${target}`, {
     method,
-    headers: formatHeaders(delivery, certificate, assertion),
+    headers: formatHeaders(delivery, assertion),
     // A followed redirect would carry the assertion to whatever host it names.
     redirect: "manual",
     // Over the whole answer: a sender that waits longer than this has gone.
@@ -60,17 +51,16 @@ function refusePlatformError({ status }: Response): void {
   });
 }
 
-/** The selected names are lower case and none of ours, so no name is there twice. */
-function formatHeaders(
-  delivery: Delivery,
-  certificate: ClientCertificate | undefined,
-  assertion: string,
-): Record<string, string> {
+/** Of the request to the origin. The selected names are lower case and none of ours, so no name is there twice. */
+export function formatHeaders(delivery: Delivery, assertion: string): Record<string, string> {
+  const { certificate } = delivery;
   const headers: Record<string, string> = Object.fromEntries(delivery.headers);
   headers[ASSERTION_HEADER] = assertion;
-  if (certificate !== undefined) headers[CLIENT_CERT_HEADER] = formatClientCertField(certificate.leaf);
+  if (certificate !== undefined) headers[CLIENT_CERT_HEADER] = formatClientCertField({ base64: certificate.der });
   if (certificate !== undefined && certificate.intermediates.length > 0) {
-    headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(certificate.intermediates);
+    headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(
+      certificate.intermediates.map((base64) => ({ base64 })),
+    );
   }
   headers[CONTENT_DIGEST_HEADER] = delivery.contentDigest;
   return headers;

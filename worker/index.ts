@@ -1,13 +1,17 @@
 // Entry of the edge worker: reads clock, randomness and bindings, catches every refusal once, logs one line per request.
-// Its cron trigger, where the policy names revocation lists, fetches them.
+// Its cron trigger tells what of the policy ends soon, fetches revocation lists and looks after the queue, where the policy
+// asks for them.
 
 import policyDocument from "countersign:policy";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
+import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { refreshCrls } from "./crl-refresh.ts";
-import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, loadEdge } from "./edge.ts";
+import { maintainQueue } from "./dead-letters.ts";
+import { deliverBatch } from "./deliver.ts";
+import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
 import { type Ambient, receive } from "./receive.ts";
 
 // At module scope, so that a policy with a fault cannot be deployed.
@@ -18,6 +22,8 @@ let loaded: Promise<Edge> | undefined;
 
 const clock = () => Math.floor(Date.now() / 1000);
 const logMore = tellMore(log);
+/** What this isolate told of. */
+const warned = new Set<string>();
 const ambient: Omit<Ambient, "waitUntil"> = {
   clock,
   log,
@@ -32,14 +38,12 @@ export default {
     try {
       loaded ??= loadEdge(bindings, policy);
       const response = await receive(request, await loaded, trace, { ...ambient, waitUntil });
-      if (trace.admitted !== undefined) log({ decision: "forwarded", ...trace.context, status: response.status });
+      const decision = trace.isQueued ? "queued" : "forwarded";
+      if (trace.admitted !== undefined) log({ decision, ...trace.context, status: response.status });
       alsoLog(logMore(trace));
       return response;
     } catch (error) {
-      const refusal =
-        error instanceof ConfigurationError
-          ? new Refusal("misconfigured", { problems: error.problems })
-          : toRefusal(error);
+      const refusal = refusalOf(error);
       log(describeRefusal(refusal, trace.context));
       alsoLog(logMore(trace, refusal));
       return formatProblem(refusal, trace.context.id);
@@ -47,12 +51,34 @@ export default {
   },
 
   async scheduled(_: ScheduledController, bindings: EdgeBindings): Promise<void> {
+    const now = clock();
+    for (const line of warnOfEndings(listPolicyEndings(policy, now), now, warned)) log(line);
     const problems: string[] = [];
     const kv = findCrlStore(bindings, policy, problems);
+    const queue = findEventQueue(bindings, policy, problems);
     if (problems.length > 0) log({ decision: "failed", code: "misconfigured", problems });
     if (kv !== undefined) await refreshCrls(kv, policy, clock, log);
+    if (queue !== undefined) await maintainQueue(queue, clock(), log);
+  },
+
+  async queue(batch: MessageBatch, bindings: EdgeBindings): Promise<void> {
+    try {
+      loaded ??= loadEdge(bindings, policy);
+      const edge = await loaded;
+      if (edge.queue === undefined) throw new ConfigurationError("bindings", ["/EVENTS and /BODIES: messages arrive"]);
+      await deliverBatch(batch, edge, edge.queue, { ...ambient, random: Math.random });
+    } catch (error) {
+      log(describeRefusal(refusalOf(error), { id: batch.queue }));
+      batch.retryAll();
+    }
   },
 };
+
+function refusalOf(error: unknown): Refusal {
+  return error instanceof ConfigurationError
+    ? new Refusal("misconfigured", { problems: error.problems })
+    : toRefusal(error);
+}
 
 function log(line: LogLine): void {
   console.log(formatLogLine(line));

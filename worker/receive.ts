@@ -13,6 +13,7 @@ import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { JWKS_MAX_AGE_SECONDS, JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
+import { enqueue } from "./event-queue.ts";
 import { forward } from "./forward.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
@@ -26,7 +27,8 @@ export interface Ambient {
 }
 
 /**
- * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's answer.
+ * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's answer; or puts
+ * the event into the queue, from which deliver.ts takes it, and returns 202.
  * @throws Refusal for every other outcome
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
@@ -55,19 +57,26 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
     policyDigest: edge.policy.digest,
   });
 
+  if (mayWait(request, route)) {
+    trace.isQueued = true;
+    return enqueue(delivery, evidence.receivedAt, edge);
+  }
   const assertion = await issueAssertion(delivery, edge.keys, {
     issuer: edge.issuer,
     audience: edge.audience,
     jti: ambient.randomId(),
     now: ambient.clock(),
   });
-  return forward(delivery, admitted.certified?.certificate, assertion, edge);
+  return forward(delivery, assertion, edge);
+}
+
+/** GET and HEAD ask for the origin's answer: senders prove with them that they know who receives. */
+function mayWait({ method }: Request, { isQueued }: Route): boolean {
+  return isQueued && method !== "GET" && method !== "HEAD";
 }
 
 async function readEvidence(request: Request, route: Route, edge: Edge, ambient: Ambient): Promise<Evidence> {
-  const certificate = readCertificateFor([...route.senders, ...route.shadow], () =>
-    readTlsClientAuth(request.cf?.["tlsClientAuth"]),
-  );
+  const certificate = readCertificateFor(route, () => readTlsClientAuth(request.cf?.["tlsClientAuth"]));
   const now = ambient.clock();
   const lists = edge.crls === undefined ? NO_LISTS : await edge.crls.lists({ ...ambient, now });
   return {

@@ -21,6 +21,7 @@ export type Sight = Omit<FirstSight, "id" | "sender">;
 
 export interface WrittenCertificate {
   readonly id: number;
+  readonly isNew: boolean;
   /** Of a sender that was known. */
   readonly firstSights: readonly Sight[];
 }

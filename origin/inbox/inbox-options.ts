@@ -7,8 +7,11 @@ import type { FirstSight } from "../inbox.ts";
 export interface InboxOptions {
   /** Unix milliseconds. */
   readonly clock?: () => number;
-  /** Told after the commit, by the one process that wrote it. */
-  readonly onFirstSight?: (sight: FirstSight) => void;
+  /**
+   * Called when a sender was accepted with what it was not seen with before, after the commit, in the one process that
+   * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.
+   */
+  readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
 }
 
 /** About what an event holds in memory beside its body. */
@@ -25,14 +28,12 @@ export function toUnavailable(error: unknown): never {
 }
 
 /** The event is stored: a listener that fails must not make its sender send it again. */
-export function tellFirstSights(
-  tell: (sight: FirstSight) => void,
+export function tellNewCertificate(
+  tell: (firstSights: readonly FirstSight[]) => void,
   sights: readonly Omit<FirstSight, "id" | "sender">[],
-  event: Pick<FirstSight, "id" | "sender">,
+  { id, sender }: Pick<FirstSight, "id" | "sender">,
 ): void {
-  for (const sight of sights) {
-    try {
-      tell({ ...sight, ...event });
-    } catch {}
-  }
+  try {
+    tell(sights.map((sight) => ({ ...sight, sender, id })));
+  } catch {}
 }

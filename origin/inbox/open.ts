@@ -30,6 +30,16 @@ function importPostgres() {
   return import("./postgres.ts");
 }
 
+/** Reads from an inbox and closes it again. @throws Error of openInboxReader */
+export async function readInbox<T>(location: string, read: (reader: InboxReader) => Promise<T>): Promise<T> {
+  const reader = await openInboxReader(location);
+  try {
+    return await read(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
 export function isPostgresUrl(location: string): boolean {
   return /^postgres(ql)?:\/\//i.test(location);
 }

@@ -14,7 +14,7 @@ export async function writeCertificate(client: Client, presented: Presented, now
      WHERE sender = $1 AND sha256 = $2 AND intermediates = $3 RETURNING id`,
     [sender, sha256, intermediates, now],
   );
-  if (rows.length > 0) return { id: Number(rows[0]["id"]), firstSights: [] };
+  if (rows.length > 0) return { id: Number(rows[0]["id"]), isNew: false, firstSights: [] };
   const known = await client.query(
     `SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate WHERE sender = $1
      ORDER BY last_seen DESC, id DESC`,
@@ -25,5 +25,5 @@ export async function writeCertificate(client: Client, presented: Presented, now
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id`,
     [sender, sha256, spkiSha256, issuer, subject, notAfter, der, intermediates, now],
   );
-  return { id: Number(inserted.rows[0]["id"]), firstSights: findFirstSights(presented, known.rows) };
+  return { id: Number(inserted.rows[0]["id"]), isNew: true, firstSights: findFirstSights(presented, known.rows) };
 }

@@ -91,7 +91,7 @@ export class PostgresWork implements WorkQueue {
       // Until it is committed nobody leases a later one of its order key.
       await lockOrders(client, rows);
       const { rowCount } = await client.query(
-        `UPDATE work SET state = 'waiting', changed_at = $1,
+        `UPDATE work SET state = 'waiting', changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
            due_at = least($1, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), $1))
          WHERE state IN ('waiting', 'dead') AND sequence = ANY($2)`,
         [this.#clock(), rows.map(({ sequence }) => sequence)],

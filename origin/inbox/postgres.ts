@@ -4,9 +4,9 @@ import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
 import type { Acceptance, FirstSight, Inbox, InboxReader, Lease, Retention } from "../inbox.ts";
-import { type Presented, type Sight, WrittenCertificates } from "./first-sights.ts";
+import { type Presented, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
 import { GroupCommit, type Settled } from "./group-commit.ts";
-import { type InboxOptions, tellFirstSights, weigh } from "./inbox-options.ts";
+import { type InboxOptions, tellNewCertificate, weigh } from "./inbox-options.ts";
 import { writeCertificate } from "./postgres-certificates.ts";
 import { type Arrival, insertEvents } from "./postgres-events.ts";
 import { type Client, describeError, isOfTheDatabase, openPool, type PostgresPool } from "./postgres-pool.ts";
@@ -24,8 +24,8 @@ type Item = Omit<Arrival, "certificateId"> & { readonly leaseMilliseconds: numbe
 interface Stored {
   readonly insertion: Insertion;
   readonly lease?: Lease | undefined;
-  readonly certificateId?: number;
-  readonly firstSights?: readonly Sight[];
+  /** The certificate's row, when it was written. */
+  readonly certificate?: WrittenCertificate | undefined;
 }
 
 /** As openInbox. `name` is the location without its password. */
@@ -74,9 +74,9 @@ class PostgresInbox implements Inbox {
   readonly #group = new GroupCommit<Item, Stored>((items) => this.#commit(items), BATCHES);
   readonly #written = new WrittenCertificates();
   readonly #clock: () => number;
-  readonly #onFirstSight: (sight: FirstSight) => void;
+  readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
 
-  constructor(pool: PostgresPool, url: string, { clock = Date.now, onFirstSight = () => {} }: InboxOptions) {
+  constructor(pool: PostgresPool, url: string, { clock = Date.now, onNewCertificate = () => {} }: InboxOptions) {
     ({ certificates: this.certificates, event: this.event, events: this.events } = postgresReaderOf(pool));
     this.work = new PostgresWork(pool, clock);
     this.retryNow = (id) => this.work.retryNow(id);
@@ -84,7 +84,7 @@ class PostgresInbox implements Inbox {
     this.#pool = pool;
     this.#url = url;
     this.#clock = clock;
-    this.#onFirstSight = onFirstSight;
+    this.#onNewCertificate = onNewCertificate;
   }
 
   /** Passed on as a function. */
@@ -119,13 +119,13 @@ class PostgresInbox implements Inbox {
       if (error instanceof Refusal) throw error;
       throw new Refusal("store_unavailable", { cause: describeError(error, this.#url) });
     });
-    const { insertion, lease, certificateId, firstSights = [] } = stored;
+    const { insertion, lease, certificate: written } = stored;
     if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
     const presented = presentedOf(delivery);
-    if (certificateId !== undefined && presented !== undefined) {
-      this.#written.remember(presented, certificateId, now);
-      tellFirstSights(this.#onFirstSight, firstSights, { sender: delivery.sender, id: delivery.id });
+    if (written !== undefined && presented !== undefined) {
+      this.#written.remember(presented, written.id, now);
+      if (written.isNew) tellNewCertificate(this.#onNewCertificate, written.firstSights, delivery);
     }
     const { sequence, ...acceptance } = insertion;
     return { acceptance, lease };
@@ -171,11 +171,7 @@ class PostgresInbox implements Inbox {
     const work = { sequence: String(sequence), sender: delivery.sender, order_key: delivery.orderKey ?? null };
     const lease =
       leaseMilliseconds === undefined ? undefined : await this.work.leaseStored(client, work, leaseMilliseconds);
-    return {
-      insertion,
-      lease,
-      ...(written !== undefined && { certificateId: written.id, firstSights: written.firstSights }),
-    };
+    return { insertion, lease, certificate: written };
   }
 }
 

@@ -19,11 +19,11 @@ export class SqliteCertificates {
     if (known !== undefined) {
       const id = Number(known["id"]);
       this.#statements.refresh.run(now, id);
-      return { id, firstSights: [] };
+      return { id, isNew: false, firstSights: [] };
     }
     const firstSights = findFirstSights(presented, this.#statements.ofSender.all(sender));
     const row = [sender, sha256, spkiSha256, issuer, subject, notAfter, der, intermediates, now, now];
-    return { id: Number(this.#statements.insert.run(...row).lastInsertRowid), firstSights };
+    return { id: Number(this.#statements.insert.run(...row).lastInsertRowid), isNew: true, firstSights };
   }
 }
 

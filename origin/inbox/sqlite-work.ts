@@ -164,7 +164,7 @@ function prepare(database: DatabaseSync) {
     nextDue: database.prepare("SELECT min(due_at) AS due_at FROM work WHERE due_at IS NOT NULL"),
     // Before whatever is due.
     retryNow: database.prepare(`
-      UPDATE work SET state = 'waiting', changed_at = ?,
+      UPDATE work SET state = 'waiting', changed_at = ?, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
         due_at = min(?, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), ?))
       WHERE state IN ('waiting', 'dead') AND sequence IN (SELECT sequence FROM event WHERE id = ?)
     `),

@@ -6,24 +6,23 @@ import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../authenticate-options.ts";
 import type { Acceptance, FirstSight, Inbox, Lease, Retention } from "../inbox.ts";
-import { type Presented, type Sight, WrittenCertificates } from "./first-sights.ts";
-import { type InboxOptions, tellFirstSights, toUnavailable, weigh } from "./inbox-options.ts";
+import { type Presented, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
+import { type InboxOptions, tellNewCertificate, toUnavailable, weigh } from "./inbox-options.ts";
 import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
-import type { Insertion } from "./stored-columns.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
 import { prepareSchema } from "./sqlite-schema.ts";
 import { SqliteWork } from "./sqlite-work.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
+import type { Insertion } from "./stored-columns.ts";
 
 /** What a transaction did for one event; the rest is done when it is committed. */
 interface Stored {
   readonly insertion: Insertion;
   readonly lease?: Lease | undefined;
   /** The certificate's row, when it was written. */
-  readonly certificateId?: number;
-  readonly firstSights?: readonly Sight[];
+  readonly certificate?: WrittenCertificate | undefined;
 }
 
 /**
@@ -56,9 +55,9 @@ class SqliteInbox implements Inbox {
   readonly #written = new WrittenCertificates();
   readonly #retention: SqliteRetention;
   readonly #clock: () => number;
-  readonly #onFirstSight: (sight: FirstSight) => void;
+  readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
 
-  constructor(database: DatabaseSync, { clock = Date.now, onFirstSight = () => {} }: InboxOptions) {
+  constructor(database: DatabaseSync, { clock = Date.now, onNewCertificate = () => {} }: InboxOptions) {
     const reader = readerOf(database);
     ({ certificates: this.certificates, event: this.event, events: this.events, close: this.#close } = reader);
     this.#writer = new SqliteWriter(database);
@@ -71,7 +70,7 @@ class SqliteInbox implements Inbox {
     this.#certificates = new SqliteCertificates(database);
     this.#retention = new SqliteRetention(database);
     this.#clock = clock;
-    this.#onFirstSight = onFirstSight;
+    this.#onNewCertificate = onNewCertificate;
   }
 
   /** Passed on as a function. */
@@ -97,18 +96,14 @@ class SqliteInbox implements Inbox {
   async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number | undefined) {
     const now = Math.floor(this.#clock() / 1000);
     const store = () => this.#store(delivery, assertion, now, leaseMilliseconds);
-    const {
-      insertion,
-      lease,
-      certificateId,
-      firstSights = [],
-    } = await this.#writer.write(store, weigh(delivery)).catch(toUnavailable);
+    const stored = await this.#writer.write(store, weigh(delivery)).catch(toUnavailable);
+    const { insertion, lease, certificate: written } = stored;
     if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
     const { sender, certificate, id } = delivery;
-    if (certificateId !== undefined && certificate !== undefined) {
-      this.#written.remember({ sender, certificate }, certificateId, now);
-      tellFirstSights(this.#onFirstSight, firstSights, { sender, id });
+    if (written !== undefined && certificate !== undefined) {
+      this.#written.remember({ sender, certificate }, written.id, now);
+      if (written.isNew) tellNewCertificate(this.#onNewCertificate, written.firstSights, { sender, id });
     }
     const { sequence, ...acceptance } = insertion;
     return { acceptance, lease };
@@ -126,10 +121,6 @@ class SqliteInbox implements Inbox {
     if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
     const lease =
       leaseMilliseconds === undefined ? undefined : this.work.leaseStored(insertion.sequence, leaseMilliseconds);
-    return {
-      insertion,
-      lease,
-      ...(written !== undefined && { certificateId: written.id, firstSights: written.firstSights }),
-    };
+    return { insertion, lease, certificate: written };
   }
 }

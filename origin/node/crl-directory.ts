@@ -15,20 +15,12 @@ const SEQUENCE = 0x30;
  */
 export function openCrlDirectory(directory: string, base: string): CrlStorage {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  // A URL is no file name, and file systems differ in what they allow.
-  const fileOf = (source: string) =>
-    join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);
   return {
-    async read(source) {
-      return await readFile(fileOf(source)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined;
-        throw error;
-      });
-    },
+    ...readCrlDirectory(directory, base),
 
     /** In one step: several processes may share the directory, and a crash must leave the old list. */
     async write(source, der) {
-      const file = fileOf(source);
+      const file = fileOf(directory, source);
       const draft = `${file}.${randomUUID()}.tmp`;
       try {
         await writeFile(draft, der, { flush: true });
@@ -37,6 +29,18 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
         await rm(draft, { force: true });
         throw error;
       }
+    },
+  };
+}
+
+/** The same to read from alone: makes no directory, and a missing one holds no list. */
+export function readCrlDirectory(directory: string, base: string): Omit<CrlStorage, "write"> {
+  return {
+    async read(source) {
+      return await readFile(fileOf(directory, source)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      });
     },
 
     async readFile(source, condition) {
@@ -48,6 +52,11 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
       return { bytes: derOf(await readFile(file)), condition: { version } };
     },
   };
+}
+
+/** A URL is no file name, and file systems differ in what they allow. */
+function fileOf(directory: string, source: string): string {
+  return join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);
 }
 
 const PEM = /^\s*-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----\s*$/;

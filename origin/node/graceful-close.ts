@@ -13,22 +13,23 @@ const DEADLINE_MILLISECONDS = 20_000;
  * flight, says `Connection: close` with each answer, then resolves.
  */
 export function closesGracefully(server: Server): () => Promise<void> {
-  const sockets = new Set<Socket>();
-  const answers = new Set<ServerResponse>();
+  /** Open connections with the last answer that is owed on each: answers go out in order, so it is the last to wait for. */
+  const connections = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;
 
   // Of a TLS connection the socket below is not ours to end; a handshake under way has its own time limit.
   server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
     if (isClosing) socket.destroy();
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    connections.set(socket, undefined);
+    socket.once("close", () => connections.delete(socket));
   });
-  server.prependListener("request", (request, answer) => {
-    answers.add(answer);
+  server.prependListener("request", ({ socket }, answer) => {
+    connections.set(socket, answer);
     if (isClosing) answer.setHeader("connection", "close");
-    answer.once("close", () => {
-      answers.delete(answer);
-      if (isClosing) request.socket.end();
+    answer.on("close", () => {
+      if (connections.get(socket) !== answer) return;
+      connections.set(socket, undefined);
+      if (isClosing) socket.end();
     });
   });
 
@@ -41,8 +42,9 @@ export function closesGracefully(server: Server): () => Promise<void> {
         if (error === undefined) resolve();
         else reject(error);
       });
-      const busy = new Set([...answers].map(({ req }) => req.socket));
-      for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
-      for (const answer of answers) if (!answer.headersSent) answer.setHeader("connection", "close");
+      for (const [socket, answer] of connections) {
+        if (answer === undefined) socket.destroy();
+        else if (!answer.headersSent) answer.setHeader("connection", "close");
+      }
     });
 }

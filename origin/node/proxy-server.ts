@@ -5,7 +5,7 @@ import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { TLSSocket } from "node:tls";
+import { type SecureContextOptions, TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import type { CertificateOptions } from "../authenticate-options.ts";
@@ -23,16 +23,29 @@ export interface SocketListener {
   readonly mode: SocketMode;
 }
 
-/** Whoever holds the key of the proxy's certificate is the proxy. */
-export interface TlsListener {
-  readonly hostname: string;
-  readonly port: number;
+/** What a TLS listener may be given anew. */
+export interface ProxyTls {
   /** The origin's own certificate and key, in PEM. */
   readonly certificate: string;
   readonly key: string;
   readonly proxy: ProxyIdentity;
+}
+
+/** Whoever holds the key of the proxy's certificate is the proxy. */
+export interface TlsListener extends ProxyTls {
+  readonly hostname: string;
+  readonly port: number;
   /** Unix seconds. */
   readonly clock?: () => number;
+}
+
+export interface ProxyServer extends RunningServer {
+  /**
+   * Handshakes from now on use the new certificate and key, and every request, on open connections too, is judged by the
+   * new identity of the proxy. Of a socket there is nothing to replace.
+   * @throws Error when they are of no use; the old ones stay
+   */
+  replace(tls: ProxyTls | SocketListener): void;
 }
 
 export interface ProxyServerOptions {
@@ -82,7 +95,7 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
 }
 
 /** Serves a fetch handler to the proxy alone. @throws ConfigurationError, Error when it cannot listen */
-export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<RunningServer> {
+export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<ProxyServer> {
   return "socket" in listener ? await serveSocket(fetch, listener, log) : await serveTls(fetch, listener, log);
 }
 
@@ -90,36 +103,30 @@ async function serveSocket(
   fetch: FetchHandler,
   { socket, mode }: SocketListener,
   log: ProxyServerOptions["log"],
-): Promise<RunningServer> {
+): Promise<ProxyServer> {
   const server = createServer(
     HTTP_OPTIONS,
     requestHandler(fetch, log, (incoming) => fromProxy.add(incoming)),
   );
   const close = closesGracefully(server);
   await listenOnSocket(server, socket, mode);
-  return { url: `unix:${socket}`, close };
+  return { url: `unix:${socket}`, close, replace() {} };
 }
 
 async function serveTls(
   fetch: FetchHandler,
   options: TlsListener,
   log: ProxyServerOptions["log"],
-): Promise<RunningServer> {
-  const { hostname, certificate, key, proxy, clock = systemClock } = options;
-  const proveProxy = compileProxyIdentity(proxy);
+): Promise<ProxyServer> {
+  const { hostname, clock = systemClock } = options;
+  let proveProxy = compileProxyIdentity(options.proxy);
   const server = createTlsServer(
     {
       ...HTTP_OPTIONS,
+      ...contextOptions(options),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
-      cert: certificate,
-      key,
-      // Named in the request for a certificate. OpenSSL's verdict is not asked for: it is made once a connection.
-      ca: proxy.ca,
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: "TLSv1.2",
-      // Every connection proves possession of the key, and keeps the certificate that it began with.
-      secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
     },
     // Judged anew: a connection may outlive the certificate.
     requestHandler(fetch, log, (incoming) => {
@@ -141,7 +148,29 @@ async function serveTls(
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return { url: `https://${host}:${port}`, close };
+  return {
+    url: `https://${host}:${port}`,
+    close,
+    replace(tls) {
+      if ("socket" in tls) return;
+      const proveNext = compileProxyIdentity(tls.proxy);
+      server.setSecureContext(contextOptions(tls));
+      proveProxy = proveNext;
+    },
+  };
+}
+
+/** All that makes a context: what is left out of a new one would fall back to a default. */
+function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOptions {
+  return {
+    cert: certificate,
+    key,
+    // Named in the request for a certificate. OpenSSL's verdict is not asked for: it is made once a connection.
+    ca: proxy.ca,
+    minVersion: "TLSv1.2",
+    // Every connection proves possession of the key, and keeps the certificate that it began with.
+    secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
+  };
 }
 
 /** @throws Refusal when the peer is not the proxy now; its code speaks of the proxy's certificate, and `peer` says so */

@@ -56,7 +56,9 @@ export function requestHandler(
   log: (line: LogLine) => void,
   check: (incoming: IncomingMessage) => void = () => undefined,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+  // The adapter puts its own Response in the place of the global one, as it does by default: an answer that is a string
+  // is then written as it is, where Node's would make a web stream of it that is read back. A fifth of an event's cost.
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: true });
   return (incoming, outgoing) => {
     try {
       requireNormalTarget(incoming);

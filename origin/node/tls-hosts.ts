@@ -19,6 +19,8 @@ export interface TlsState {
   readonly hosts: ReadonlyMap<string, SecureContext>;
   /** Names of the CAs that clients are asked for: for the log. */
   readonly anchors: readonly string[];
+  /** The hosts' certificates in PEM, as they were read: whose end is watched. */
+  readonly certificates: readonly string[];
 }
 
 /**
@@ -66,7 +68,11 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
   }
   if (files.length === 0) problems.push("/certificates: none given");
   if (problems.length > 0) throw new ConfigurationError("listener", problems);
-  return { hosts, anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)) };
+  return {
+    hosts,
+    anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)),
+    certificates: files.map(({ certificate }) => certificate),
+  };
 }
 
 function hostNamesOf(certificate: string, key: string): string[] {

@@ -21,15 +21,29 @@ export interface TlsListenerOptions {
   /** The state of now; asked for at every handshake. */
   readonly state: () => TlsState;
   readonly log: (line: LogLine) => void;
+  /** Default: TLS_DEADLINES. */
+  readonly deadlines?: TlsDeadlines;
 }
 
-const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
-const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** 50 MB at 1 MB/s, which a slow sender may need. */
-const REQUEST_TIMEOUT_MILLISECONDS = 60_000;
-const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 15_000;
-/** How often the timeouts above are looked at. */
-const CHECK_INTERVAL_MILLISECONDS = 1_000;
+/** How long a client may take, in milliseconds. */
+export interface TlsDeadlines {
+  readonly handshake: number;
+  readonly headers: number;
+  /** From the first octet of a request to the last of its body. */
+  readonly request: number;
+  readonly keepAlive: number;
+  /** How often the others are looked at. */
+  readonly checkInterval: number;
+}
+
+export const TLS_DEADLINES: TlsDeadlines = {
+  handshake: 10_000,
+  headers: 10_000,
+  // 50 MB at 1 MB/s, which a slow sender may need.
+  request: 60_000,
+  keepAlive: 15_000,
+  checkInterval: 1_000,
+};
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Of one process. A webhook listener serves a handful of senders. */
 const MAX_CONNECTIONS = 1_000;
@@ -50,7 +64,7 @@ const SIGNATURE_ALGORITHMS = [
 
 /** Starts the listener. @throws Error when the address cannot be listened on */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
-  const { state, log, clientCertificates } = options;
+  const { state, log, clientCertificates, deadlines = TLS_DEADLINES } = options;
   // Node forgets the peer of a socket that ended and tells a name only when the handshake has completed: the line of one
   // that failed needs both.
   const peers = new WeakMap<Socket, string | undefined>();
@@ -69,11 +83,11 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
       sigalgs: SIGNATURE_ALGORITHMS,
       // No resumption: every connection proves possession of the key, to the anchors of now. And it does so once.
       secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
-      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
-      requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MILLISECONDS,
+      handshakeTimeout: deadlines.handshake,
+      headersTimeout: deadlines.headers,
+      requestTimeout: deadlines.request,
+      keepAliveTimeout: deadlines.keepAlive,
+      connectionsCheckingInterval: deadlines.checkInterval,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
     requestHandler(fetch, log, requireServerName),

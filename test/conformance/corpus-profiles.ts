@@ -12,7 +12,7 @@ import {
 import { CertificatePolicyExtension, Extension, KeyUsageFlags } from "@peculiar/x509";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, SERVER_AUTH } from "../../cli/authority.ts";
 import { FIELD } from "../core/certificate-edit.ts";
-import { decode, oid, sequence } from "../core/der-edit.ts";
+import { decode, oid, sequence, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";
 import { type Corpus, type CorpusEntry, entry, issueCa, issueLeaf, subject } from "./corpus.ts";
 
@@ -36,6 +36,13 @@ export async function makeProfiled(root: Identity): Promise<Corpus> {
   const san = (value: string) => ({ subjectAltNames: [{ type: "dns", value } as const] });
   const plain = await issueLeaf(root);
   const sha1 = resign(plain, root, undefined, { hash: "sha1", identifier: sequence(oid("1.2.840.10045.4.1")) });
+  const rsaCa = await issueCa("RSA CA", root, { keyAlgorithm: rsa(2048) });
+  const belowRsa = await issueLeaf(rsaCa);
+  const signedByRsa = (hash: string, arc: number) => {
+    const identifier = sequence(oid(`1.2.840.113549.1.1.${arc}`), tlv(5, []));
+    const base64 = resign(belowRsa, rsaCa, undefined, { hash, identifier });
+    return entry("algorithm_not_accepted", { ...belowRsa, base64 }, rsaCa);
+  };
   const oddCa = await issueCa("Odd CA", root);
   return {
     "for servers": await leaf("wrong_extended_key_usage", { extendedKeyUsage: [SERVER_AUTH] }),
@@ -76,6 +83,9 @@ export async function makeProfiled(root: Identity): Promise<Corpus> {
     "below RSA of 1024 bits": await below("algorithm_not_accepted", { keyAlgorithm: rsa(1024) }),
     "with a key on secp256k1": entry("certificate_malformed", onSecp256k1(plain, root)),
     "beside a CA on secp256k1": entry("certificate_malformed", await issueLeaf(oddCa), onSecp256k1(oddCa, root)),
+    "below RSA of 2048 bits": entry("accepted", belowRsa, rsaCa),
+    "signed with RSA over MD5": signedByRsa("md5", 4),
+    "signed with RSA over SHA-1": signedByRsa("sha1", 5),
     "signed over SHA-1": entry("algorithm_not_accepted", { ...plain, base64: sha1 }),
   };
 }

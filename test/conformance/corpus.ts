@@ -1,9 +1,9 @@
 // Certificates with their keys, each with what a sender sends beside it: good ones, and ones with one thing wrong.
 
-import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
-import { edit, FIELD } from "../core/certificate-edit.ts";
+import { edit, FIELD, setExtension } from "../core/certificate-edit.ts";
 import { oid, sequence, TAG, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";
 
@@ -117,6 +117,12 @@ async function makeChains(root: Identity, issuing: Identity, stranger: Identity)
   const rootNewByOld = await issueCa("Root", root, { keys: rootNew.keys });
   const expiredCa = await issueCa("Expired", root, past);
   const direct = await issueLeaf(root);
+  const [loopA, loopB] = [await issueCa("Loop A"), await issueCa("Loop B")];
+  const loop = [
+    await issueCa("Loop A", loopB, { keys: loopA.keys }),
+    await issueCa("Loop B", loopA, { keys: loopB.keys }),
+  ];
+  const many = await Promise.all(Array.from({ length: 10 }, (_, index) => issueCa(`Unasked ${index}`, root)));
   return {
     direct: entry("accepted", direct),
     "below an intermediate": entry("accepted", below, issuing),
@@ -131,6 +137,8 @@ async function makeChains(root: Identity, issuing: Identity, stranger: Identity)
     "over a path length": entry("path_length_exceeded", await issueLeaf(limitedSub), limitedSub, limited),
     "under the root's next key": entry("accepted", await issueLeaf(rootNew), rootNewByOld),
     "under an expired intermediate": entry("issuer_not_in_date", await issueLeaf(expiredCa), expiredCa),
+    "under CAs that certify each other": entry("issuer_unknown", await issueLeaf(loopA), ...loop),
+    "with more intermediates than a path may need": entry("too_many_intermediates", below, issuing, ...many),
     "under another client": entry("issuer_not_ca", await issueLeaf(direct), direct),
   };
 }
@@ -173,12 +181,18 @@ async function makeMalformed(root: Identity): Promise<Corpus> {
     "with a negative serial": changed(({ tbs }) => {
       tbs[FIELD.serial] = tlv(TAG.integer, [0x80]);
     }),
+    "with a serial of 21 octets": changed(({ tbs }) => {
+      tbs[FIELD.serial] = tlv(TAG.integer, Array<number>(21).fill(1));
+    }),
     "of version 1": changed(({ tbs }) => void tbs.splice(0, tbs.length, ...tbs.slice(1, -1))),
     "with an extension twice": changed(
       ({ extensions }) => void extensions.push(extensions[0] as (typeof extensions)[0]),
     ),
     "with an empty basicConstraints": changed(({ extensions }) => {
       extensions.push(sequence(oid("2.5.29.19"), tlv(TAG.octetString, [])));
+    }),
+    "with key usages of another type": changed((parts) => {
+      setExtension(parts, "2.5.29.37", { ...sequence(oid(CLIENT_AUTH)), tag: 0xa0 });
     }),
     "with a time without seconds": changed(({ tbs }) => {
       tbs[FIELD.validity] = sequence(utc("2601010000Z"), utc("300101000000Z"));

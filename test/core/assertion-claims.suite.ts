@@ -1,5 +1,7 @@
 // Claims that are not exactly those of the edge, signed by the right key.
 
+import assert from "node:assert/strict";
+import { MAX_DELIVERY_AGE_SECONDS } from "../../core/wire.ts";
 import { deliver, HEADER, issue, JTI, open, seal, sealToken, verify } from "./assertion-scene.ts";
 import { type Cases, type Fixtures, refusedLater } from "./scene.ts";
 
@@ -68,6 +70,24 @@ export const cases: Cases = {
       for (const value of WRONG.filter((wrong) => !allowed.includes(wrong))) {
         await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${JSON.stringify(value)}`);
       }
+    }
+  },
+  "issueAssertion() writes rcv where the edge had the request earlier, and nowhere else": async (fixtures) => {
+    const delivery = await deliver(fixtures);
+    const { now } = fixtures;
+    for (const receivedAt of [now - 1, now - 3 * 86_400, now - MAX_DELIVERY_AGE_SECONDS]) {
+      const { rcv, iat } = await verify(fixtures, await issue(fixtures, delivery, receivedAt));
+      assert.deepEqual([rcv, iat], [receivedAt, now]);
+    }
+    for (const receivedAt of [now, now + 1]) {
+      assert.ok(!Object.hasOwn(open(await issue(fixtures, delivery, receivedAt)).claims, "rcv"));
+    }
+  },
+  "verifyAssertion() refuses a receipt that is no earlier than the token, or too long ago": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    const iat = Number(claims["iat"]);
+    for (const rcv of [iat, iat + 1, iat + 60, iat - MAX_DELIVERY_AGE_SECONDS - 1, 0, -1, 1.5, String(iat - 1), null]) {
+      await claimsInvalid(fixtures, { ...claims, rcv }, `rcv: ${rcv}`);
     }
   },
   "verifyAssertion() refuses claims that it does not know, by the right key": async (fixtures) => {

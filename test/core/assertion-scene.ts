@@ -42,8 +42,8 @@ export async function deliver(
 }
 
 /** A token for the delivery, as the edge issues it. */
-export async function issue({ keys, now }: Fixtures, delivery: Delivery): Promise<string> {
-  return issueAssertion(delivery, await importSigningKeys(keys.signing), { ...CONTEXT, jti: JTI, now });
+export async function issue({ keys, now }: Fixtures, delivery: Delivery, receivedAt = now): Promise<string> {
+  return issueAssertion(delivery, await importSigningKeys(keys.signing), { ...CONTEXT, jti: JTI, now, receivedAt });
 }
 
 /** Verifies with the published keys of the edge. */

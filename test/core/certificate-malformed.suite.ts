@@ -81,6 +81,29 @@ export const cases: Cases = {
       }
     }
   },
+  "parseCertificate() refuses extensions whose value is of another type, though its members fit": (fixtures) => {
+    const clientAuth = [0x2b, 6, 1, 5, 5, 7, 3, 2];
+    const values: Readonly<Record<string, Tlv>> = {
+      "2.5.29.14": tlv(TAG.octetString, [1]),
+      "2.5.29.15": tlv(TAG.bitString, [7, 0x80]),
+      "2.5.29.17": sequence(tlv(0x82, "a.example")),
+      "2.5.29.19": sequence(tlv(TAG.boolean, [0xff])),
+      "2.5.29.30": sequence(tlv(0xa0, [sequence(tlv(0x82, "a.example"))])),
+      "2.5.29.31": sequence(sequence(tlv(0xa0, [tlv(0xa0, [tlv(0x86, "http://a.example/")])]))),
+      "2.5.29.35": sequence(tlv(0x80, [1])),
+      "2.5.29.37": sequence(tlv(TAG.oid, clientAuth)),
+    };
+    for (const [id, value] of Object.entries(values)) {
+      parseCertificate(edit(fixtures.certificates.direct, (parts) => setExtension(parts, id, value)));
+      for (const tag of [TAG.set, 0xa0, 0xa3, 0x80, 0x61]) {
+        malformedWhen(fixtures, { [`${id} ${tag}`]: (parts) => setExtension(parts, id, { ...value, tag }) });
+      }
+    }
+    for (const tag of [TAG.octetString, TAG.utf8, 0x82]) {
+      const usages = sequence(tlv(TAG.oid, clientAuth), tlv(tag, clientAuth));
+      malformedWhen(fixtures, { [`a usage ${tag}`]: (parts) => setExtension(parts, "2.5.29.37", usages) });
+    }
+  },
   "parseCertificate() refuses trailing bytes in an extension": (fixtures) => {
     const trailing = (value: Tlv) => concat(encode(value), Uint8Array.of(0));
     malformedWhen(fixtures, {

@@ -4,9 +4,19 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import { parseCertificate } from "../../core/certificate.ts";
-import { formatContentDigest } from "../../core/delivery.ts";
-import { deliver } from "./assertion-scene.ts";
-import type { Cases } from "./scene.ts";
+import {
+  type DeliveryRecord,
+  digestBody,
+  formatContentDigest,
+  recordDelivery,
+  restoreDelivery,
+} from "../../core/delivery.ts";
+import { deliver, issue } from "./assertion-scene.ts";
+import { type Cases, refused } from "./scene.ts";
+
+/** The claims of a token; its signature is another each time. */
+const claimsOf = (token: string) => token.split(".")[1];
+const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 export const cases: Cases = {
   "formatContentDigest() writes the RFC 9530 value": () => {
@@ -44,6 +54,30 @@ export const cases: Cases = {
     assert.deepEqual([delivery.id, delivery.sender], ["event-1", "sender"]);
     assert.deepEqual([delivery.factors, delivery.reliedOnEdge], [["mtls"], []]);
     assert.match(delivery.policyDigest, /^[0-9a-f]{64}$/);
+  },
+  "restoreDelivery() gives back what recordDelivery() kept, through JSON": async (fixtures) => {
+    for (const platform of [undefined, { verified: "SUCCESS", revoked: false }]) {
+      const delivery = await deliver(fixtures, {}, platform);
+      const record = throughJson(recordDelivery(delivery)) as DeliveryRecord;
+      const restored = restoreDelivery(record, digestBody(delivery.body));
+      assert.deepEqual(throughJson(restored), throughJson(delivery));
+      assert.equal(await issue(fixtures, restored).then(claimsOf), await issue(fixtures, delivery).then(claimsOf));
+      const keys = { eventKey: "event", orderKey: "order" };
+      const { eventKey, orderKey } = restoreDelivery(record, digestBody(delivery.body), keys);
+      assert.deepEqual({ eventKey, orderKey }, keys);
+    }
+  },
+  "recordDelivery() keeps everything but the bytes and the event's keys": async (fixtures) => {
+    const delivery = await deliver(fixtures);
+    const missing = Object.keys(delivery).filter((name) => !Object.hasOwn(recordDelivery(delivery), name));
+    assert.deepEqual(missing, ["body", "eventKey", "orderKey"]);
+  },
+  "restoreDelivery() refuses other bytes": async (fixtures) => {
+    const delivery = await deliver(fixtures);
+    const { body } = delivery;
+    for (const other of [new Uint8Array(), body.slice(1), Uint8Array.of(...body, 0)]) {
+      refused("body_mismatch", () => restoreDelivery(recordDelivery(delivery), digestBody(other)));
+    }
   },
   "BoundedCache drops the entry that was unused for longest": () => {
     const cache = new BoundedCache<string, number>(2);

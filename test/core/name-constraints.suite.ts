@@ -132,6 +132,14 @@ export const cases: Cases = {
     assert.ok(excludes(other, dns("client.example")));
     assert.ok(excludes(other));
   },
+  "satisfiesNameConstraints() compares no more than a bounded number of names": () => {
+    const many = (count: number, value: string) => Array.from({ length: count }, () => dns(value));
+    const excluded = { permitted: [], excluded: many(128, "evil.example") };
+    assert.ok(satisfiesNameConstraints(many(64, "client.example"), excluded));
+    assert.ok(!satisfiesNameConstraints(many(65, "client.example"), excluded));
+    const permitted = { permitted: many(128, "client.example"), excluded: [] };
+    assert.ok(!satisfiesNameConstraints(many(65, "client.example"), permitted));
+  },
   "readNameConstraints() reads permitted and excluded subtrees": () => {
     const base = (text: string) => sequence(tlv(0x82, text));
     assert.deepEqual(read(sequence(tlv(0xa0, [base("a")]), tlv(0xa1, [base("b"), base("c")]))), {

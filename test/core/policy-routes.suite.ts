@@ -109,6 +109,20 @@ export const cases: Cases = {
     for (const path of bad) assert.ok(problemsOf(() => withRoutes(fixtures, path)).length > 0, path);
     withRoutes(fixtures, "/", "/a", "/a/", "/*", "/%C3%A4", "/a%2Fb", "/a.b-c_d~e");
   },
+  "compilePolicy() takes a handler's answer for routes that the edge does not answer itself": (fixtures) => {
+    const withMembers = (members: object) =>
+      compilePolicy({
+        ...policyDocument(fixtures),
+        routes: { "/hooks": { senders: ["sender"], methods: ["POST"], ...members } },
+      });
+    const isAnswered = (members: object) => withMembers(members).routes[0]?.isAnsweredByHandler;
+    assert.equal(isAnswered({}), false);
+    assert.equal(isAnswered({ answer: "accepted", delivery: "queue" }), false);
+    assert.equal(isAnswered({ answer: "handler", delivery: "direct" }), true);
+    const [problem] = problemsOf(() => withMembers({ answer: "handler", delivery: "queue" }));
+    assert.match(problem ?? "", /^\/routes\/~1hooks: a handler cannot answer/);
+    assert.ok(problemsOf(() => withMembers({ answer: "later" })).length > 0);
+  },
   "compilePolicy() refuses names that could be taken for something else": (fixtures) => {
     const { sender } = policyDocument(fixtures).senders;
     for (const name of ["", "a b", "a/b", "-a", ".", "é", "a".repeat(65), "a\n"]) {

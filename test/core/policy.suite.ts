@@ -53,6 +53,8 @@ export const cases: Cases = {
         senders,
         shadow: [],
         isObserved: false,
+        isQueued: false,
+        isAnsweredByHandler: false,
         methods: ["POST"],
         maxBodyBytes: 1000,
         headers: ["x-signature"],

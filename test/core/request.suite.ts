@@ -53,6 +53,8 @@ const routeOf = (...headers: string[]): Route => ({
   senders: [SENDER],
   shadow: [],
   isObserved: false,
+  isQueued: false,
+  isAnsweredByHandler: false,
   methods: ["POST"],
   maxBodyBytes: 0,
   headers,

@@ -6,6 +6,7 @@ import { cases as allowlist } from "./allowlist.suite.ts";
 import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
 import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
+import { cases as basic } from "./basic.suite.ts";
 import { cases as certificate } from "./certificate.suite.ts";
 import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
 import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
@@ -27,12 +28,22 @@ import { cases as pathProfile } from "./path-profile.suite.ts";
 import { cases as policy } from "./policy.suite.ts";
 import { cases as policyCrls } from "./policy-crls.suite.ts";
 import { cases as policyDigest } from "./policy-digest.suite.ts";
+import { cases as policyExamination } from "./policy-examination.suite.ts";
 import { cases as policyFactors } from "./policy-factors.suite.ts";
+import { cases as policyInspection } from "./policy-inspection.suite.ts";
+import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as request } from "./request.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
+import { cases as sealedText } from "./sealed-text.suite.ts";
+import { cases as signature } from "./signature.suite.ts";
+import { cases as signatureDiagnosis } from "./signature-diagnosis.suite.ts";
+import { cases as signatureForgery } from "./signature-forgery.suite.ts";
+import { cases as signatureKeys } from "./signature-keys.suite.ts";
+import { cases as signatureMalformed } from "./signature-malformed.suite.ts";
+import { cases as signatureVectors } from "./signature-vectors.suite.ts";
 import { cases as trust } from "./trust.suite.ts";
 
 export const suites: Readonly<Record<string, Cases>> = {
@@ -42,6 +53,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   assertion,
   "assertion-claims": assertionClaims,
   "assertion-forgery": assertionForgery,
+  basic,
   certificate,
   "certificate-bytes": certificateBytes,
   "certificate-extensions": certificateExtensions,
@@ -62,11 +74,21 @@ export const suites: Readonly<Record<string, Cases>> = {
   "path-profile": pathProfile,
   policy,
   "policy-digest": policyDigest,
+  "policy-examination": policyExamination,
+  "policy-inspection": policyInspection,
+  "policy-neighbours": policyNeighbours,
   "policy-routes": policyRoutes,
   "presented-certificate": presentedCertificate,
   "policy-crls": policyCrls,
   "policy-factors": policyFactors,
   request,
   revocation,
+  signature,
+  "signature-diagnosis": signatureDiagnosis,
+  "signature-forgery": signatureForgery,
+  "signature-keys": signatureKeys,
+  "signature-malformed": signatureMalformed,
+  "signature-vectors": signatureVectors,
+  "sealed-text": sealedText,
   trust,
 };

@@ -56,10 +56,13 @@ export async function startCountersign(
         listeners.delete(look);
         end();
       };
-      const fail = (why: string) =>
+      // After the end of the program every look-up comes here once more, found or not.
+      const fail = (why: string) => {
+        if (!listeners.has(look)) return;
         settle(() =>
           reject(new Error(`no line ${JSON.stringify(members)}: ${why}\n${JSON.stringify(lines, null, 1)}\n${stderr}`)),
         );
+      };
       const timer = setTimeout(() => fail("too late"), LINE_DEADLINE_MILLISECONDS);
       exited.then((code) => fail(`ended with ${code}`));
       listeners.add(look);

@@ -105,7 +105,7 @@ describe("countersign policy", () => {
 });
 
 describe("countersign origin", () => {
-  it("names everything that is missing, and starts nothing", async () => {
+  it("names everything that is missing, and starts nothing (Docusign receivers in the wild)", async () => {
     const { code, stderr } = await runCountersign(["origin", "--policy", file("absent.json")]);
     expect(code).toBe(2);
     for (const option of ["--issuer", "--audience", "--jwks", "absent.json"]) expect(stderr).toContain(option);

@@ -61,9 +61,12 @@ test("bundle is made of core, worker and their libraries", () => {
     "@hono/node-server",
     "wrangler",
     "reflect-metadata",
+    "jsonc-parser",
   ]) {
     expect([...parts]).not.toContain(stranger);
   }
+  // A policy is inspected before it is deployed, not by the worker.
+  expect(inputs.filter(([path]) => /inspection|examination|remedies/.test(path))).toEqual([]);
 });
 
 test("bundle asks the runtime for crypto and buffers alone", () => {

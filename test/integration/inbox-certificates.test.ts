@@ -31,7 +31,10 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 function open(): Inbox {
-  const inbox = openSqliteInbox(file, { clock: () => now * 1000, onFirstSight: (sight) => sights.push(sight) });
+  const inbox = openSqliteInbox(file, {
+    clock: () => now * 1000,
+    onNewCertificate: (firstSights) => sights.push(...firstSights),
+  });
   stack.defer(() => inbox.close().catch(() => {}));
   return inbox;
 }
@@ -215,7 +218,7 @@ describe("a first sight", () => {
 
   test("leaves the event accepted when its listener fails", async () => {
     const inbox = openSqliteInbox(file, {
-      onFirstSight: () => {
+      onNewCertificate: () => {
         throw new Error("full");
       },
     });

@@ -129,10 +129,10 @@ describe("origin refuses another request under the assertion:", () => {
 
 describe("origin refuses another token:", () => {
   const claims: [string, Record<string, unknown>, string][] = [
-    ["for another audience", { aud: "https://other.example.com" }, "assertion_wrong_audience"],
+    ["for another audience (CVE-2025-62610)", { aud: "https://other.example.com" }, "assertion_wrong_audience"],
     ["for a list of audiences", { aud: ["https://origin.example.com"] }, "assertion_claims_invalid"],
     ["for the audience with a slash", { aud: "https://origin.example.com/" }, "assertion_wrong_audience"],
-    ["without an audience", { aud: undefined }, "assertion_claims_invalid"],
+    ["without an audience (CVE-2025-62610)", { aud: undefined }, "assertion_claims_invalid"],
     ["of another issuer", { iss: "https://evil.example.com" }, "assertion_wrong_issuer"],
     ["without an end", { exp: undefined }, "assertion_claims_invalid"],
     ["that ends before it begins", { exp: 1 }, "assertion_claims_invalid"],
@@ -187,23 +187,43 @@ describe("origin refuses another token:", () => {
     return expectRefused(assertionOf(`${input}.`), "assertion_malformed");
   });
 
-  test.each(["HS256", "ES256"])("with a MAC under the public key, called %s", async (alg) => {
-    const { kty, crv, x, y } = key;
-    const publicKey = createPublicKey({ key: { kty, crv, x, y }, format: "jwk" });
-    const secrets = [publicKey.export({ type: "spki", format: "pem" }), JSON.stringify(publicJwk(key))];
-    for (const secret of secrets) {
-      const input = `${base64url({ alg, kid: key.kid, typ: "countersign+jwt" })}.${base64url(claimsOf(event))}`;
-      const mac = createHmac("sha256", secret).update(input).digest("base64url");
-      await expectRefused(
-        assertionOf(`${input}.${mac}`),
-        alg === "ES256" ? "assertion_signature_invalid" : "assertion_malformed",
-      );
-    }
-  });
+  test.each(["HS256", "ES256"])(
+    "with a MAC under the public key, called %s (CVE-2026-22817, CVE-2026-22818)",
+    async (alg) => {
+      const { kty, crv, x, y } = key;
+      const publicKey = createPublicKey({ key: { kty, crv, x, y }, format: "jwk" });
+      const secrets = [publicKey.export({ type: "spki", format: "pem" }), JSON.stringify(publicJwk(key))];
+      for (const secret of secrets) {
+        const input = `${base64url({ alg, kid: key.kid, typ: "countersign+jwt" })}.${base64url(claimsOf(event))}`;
+        const mac = createHmac("sha256", secret).update(input).digest("base64url");
+        await expectRefused(
+          assertionOf(`${input}.${mac}`),
+          alg === "ES256" ? "assertion_signature_invalid" : "assertion_malformed",
+        );
+      }
+    },
+  );
 
   test("with a signature of zeros", () => {
     const [header, payload] = forwardedRequest(event).token.split(".");
     const zeros = Buffer.alloc(64).toString("base64url");
     return expectRefused(assertionOf(`${header}.${payload}.${zeros}`), "assertion_signature_invalid");
+  });
+
+  test("with a part of its signature, none of it, or more than it (CVE-2024-21491)", async () => {
+    const { token } = forwardedRequest(event);
+    const [header, payload, signature = ""] = token.split(".");
+    const bytes = Buffer.from(signature, "base64url");
+    const lengths = [0, 1, 16, 31, 32, 48, 63];
+    const others = [
+      ...lengths.map((length) => bytes.subarray(0, length)),
+      Buffer.concat([bytes, bytes.subarray(0, 1)]),
+    ];
+    for (const other of others) {
+      const { code, stored } = await send(assertionOf(`${header}.${payload}.${other.toString("base64url")}`));
+      expect(["assertion_malformed", "assertion_signature_invalid"]).toContain(code);
+      expect(stored).toBe(0);
+    }
+    await expectAccepted(assertionOf(token));
   });
 });

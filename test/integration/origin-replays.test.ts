@@ -133,14 +133,14 @@ describe("origin reads exactly one assertion header", () => {
   });
 
   test.each(["countersign_assertion", "Countersign-Assertion-2", "Authorization", "X-Countersign-Assertion"])(
-    "and none called %s",
+    "and none called %s (CVE-2025-64484)",
     async (name) => {
       const { token, headers } = forwardedRequest(event);
       expect(await send([...withHeader(headers, "countersign-assertion"), [name, token]])).toEqual(REFUSED);
     },
   );
 
-  test("also when Connection names it", async () => {
+  test("also when Connection names it (CVE-2024-45410)", async () => {
     const { headers } = forwardedRequest(event);
     expect(await send([["Connection", "close, Countersign-Assertion"], ...headers])).toEqual(ACCEPTED);
   });

@@ -94,6 +94,8 @@ describe("countersign origin --behind-proxy", () => {
       /--port, --proxy-ca belongs to a TLS listener/,
     ],
     ["a socket that others may open", ["--socket", "/run/x/x.sock", "--socket-mode", "0666"], /none of 0600, 0660/],
+    ["several processes on one socket", ["--socket", "/run/x/x.sock", "--workers", "2"], /--workers belongs to a TLS/],
+    ["a number of processes that is none", ["--workers", "0"], /--workers 0 is not 1 to 64/],
     ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls belongs to another way in/],
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
   ])("does not start with %s", async (_, args, message) => {

@@ -66,10 +66,26 @@ export interface ProxySetUp {
 /** Starts the program on the snippet and resolves with its port when it takes handshakes. It ends with the stack. */
 export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp): Promise<number> {
   const { program, directory } = setUp;
-  const file = find(program);
-  if (file === undefined) throw new Error(`${program} is not installed`);
   const port = await freePort();
   const snippet = fill(readFileSync(join(ROOT, "docs/proxies", setUp.snippet), "utf8"), setUp.replacements, port);
+  await startProgram(stack, { program, snippet, directory, port });
+  return port;
+}
+
+export interface ProgramSetUp {
+  readonly program: Program;
+  /** Its own configuration, without what a distribution has around it. */
+  readonly snippet: string;
+  readonly directory: string;
+  /** On which the snippet listens. */
+  readonly port: number;
+}
+
+/** Starts the program and resolves when it takes handshakes. It ends with the stack. */
+export async function startProgram(stack: AsyncDisposableStack, setUp: ProgramSetUp): Promise<void> {
+  const { program, snippet, directory, port } = setUp;
+  const file = find(program);
+  if (file === undefined) throw new Error(`${program} is not installed`);
   const configuration = join(directory, `${program}.conf`);
   writeFileSync(configuration, SURROUNDINGS[program](snippet, directory, port));
   const child = spawn(file, ARGUMENTS[program](configuration), { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
@@ -77,7 +93,6 @@ export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp)
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk));
   stack.defer(() => end(child));
   await untilHandshake(port, child, () => `${program} did not start:\n${output}\n${readLog(directory)}`);
-  return port;
 }
 
 /** Replaces placeholders; the port's are the same in all snippets. A placeholder that is not there is a mistake here. */
@@ -167,7 +182,7 @@ function readLog(directory: string): string {
 }
 
 /** A port of loopback that was free a moment ago: none of the three tells which one it took. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

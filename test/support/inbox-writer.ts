@@ -7,7 +7,7 @@ import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import { deliveryOf } from "./inbox.ts";
 
 const [, , file = "", round = ""] = process.argv;
-const inbox = openSqliteInbox(file, { onFirstSight: ({ what }) => console.log(what) });
+const inbox = openSqliteInbox(file, { onNewCertificate: (sights) => console.log(...sights.map(({ what }) => what)) });
 
 async function accept(id: string, base64: string): Promise<void> {
   await inbox.accept(deliveryOf({ id, sender: "acme", identity: { base64 } }), {

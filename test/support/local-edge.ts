@@ -1,7 +1,7 @@
 // The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness.
 // Its way to the origin leads through Node's fetch, so what is on the wire there is tested with workerd.ts instead.
 
-import { forwardEdgeLog, startLocalEdge } from "../../cli/local-edge.ts";
+import { forwardEdgeLog, type LocalEdgeOptions, startLocalEdge } from "../../cli/local-edge.ts";
 import { generateSigningKey, type PrivateJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { LogLines } from "./log-lines.ts";
@@ -16,6 +16,9 @@ export interface LocalEdgeSetUp {
   readonly protocol?: "https" | "http";
   /** The secrets that the policy names. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** The delays of the queue; production's when not given. */
+  readonly retrySeconds?: [number, number];
+  readonly config?: LocalEdgeOptions["config"];
 }
 
 export interface EdgeRequest {
@@ -30,16 +33,26 @@ export interface EdgeRequest {
 
 export interface LocalEdge {
   readonly lines: LogLines;
+  /** The worker's own bindings, as proxies. */
+  bindings<Bindings>(): Promise<Bindings>;
   /** Runs the worker's cron trigger to its end. */
   runCronTrigger(): Promise<void>;
   send(request: EdgeRequest): Promise<Response>;
 }
 
 export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdgeSetUp): Promise<LocalEdge> {
-  const { policy, originUrl, keys = [await newSigningKey()], protocol = "https", secrets = {} } = setUp;
+  const { policy, originUrl, keys = [await newSigningKey()], protocol = "https", secrets = {}, config = {} } = setUp;
+  const { retrySeconds } = setUp;
   const harness = await startLocalEdge({
     policyFile: temporaryJson(stack, policy),
-    vars: { HOSTS: [HOST], ISSUER, AUDIENCE, ORIGIN_URL: originUrl },
+    vars: {
+      HOSTS: [HOST],
+      ISSUER,
+      AUDIENCE,
+      ORIGIN_URL: originUrl,
+      ...(retrySeconds !== undefined && { RETRY_SECONDS: retrySeconds }),
+    },
+    config,
     secrets: { ...secrets, SIGNING_KEYS: JSON.stringify({ keys }) },
     protocol,
   });
@@ -48,6 +61,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
   stack.defer(forwardEdgeLog(harness, lines.push));
   return {
     lines,
+    bindings: <Bindings>() => harness.getWorker().getEnv() as Promise<Bindings>,
     async runCronTrigger() {
       await harness.getWorker().scheduled({ cron: "* * * * *" });
     },

@@ -6,7 +6,7 @@ import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles } from "../../origin/node/tls-hosts.ts";
-import { listenTls } from "../../origin/node/tls-listener.ts";
+import { listenTls, type TlsDeadlines } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
 import { LogLines } from "./log-lines.ts";
 import { openTestInbox } from "./origin.ts";
@@ -46,6 +46,7 @@ export interface TlsOriginSetUp {
   readonly clientCertificates?: "request" | "require";
   /** Unix seconds; of our verdict, not of OpenSSL's. */
   readonly clock?: () => number;
+  readonly deadlines?: TlsDeadlines;
 }
 
 export interface TestTlsOrigin {
@@ -60,7 +61,7 @@ export interface TestTlsOrigin {
 }
 
 export async function startTlsOrigin(stack: AsyncDisposableStack, setUp: TlsOriginSetUp): Promise<TestTlsOrigin> {
-  const { clientCertificates = "request", clock, servers = await issueServers(A, B) } = setUp;
+  const { clientCertificates = "request", clock, deadlines, servers = await issueServers(A, B) } = setUp;
   const lines = new LogLines();
   const { inbox, inboxFile } = openTestInbox(stack);
   const load = (document: PolicyDocument) => {
@@ -84,6 +85,7 @@ export async function startTlsOrigin(stack: AsyncDisposableStack, setUp: TlsOrig
     clientCertificates,
     state: () => current.tls,
     log: lines.push,
+    ...(deadlines !== undefined && { deadlines }),
   });
   stack.defer(() => server.close());
   const port = Number(new URL(server.url).port);

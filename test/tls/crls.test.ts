@@ -32,7 +32,7 @@ async function reload(process: TlsProcess): Promise<void> {
   await process.line({ decision: "reloaded" }, known);
 }
 
-test("a revoked certificate is refused on the connection that it was accepted on, and after a restart", async () => {
+test("Cloudflare, December 2022: a revoked certificate is refused on the connection that it was accepted on, and after a restart", async () => {
   await using own = new AsyncDisposableStack();
   const files = await writeTlsFiles(own, requireList);
   const file = await writeList(files, 1, []);

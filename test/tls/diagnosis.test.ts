@@ -214,7 +214,7 @@ describe("a failed handshake names", () => {
   });
 });
 
-test("what a peer chose is escaped, in its subject and in its server name", async () => {
+test("what a peer chose is escaped, in its subject and in its server name (CVE-2024-47252)", async () => {
   const evil = 'x"\u001b[2J\u0007\n{"decision":"accepted"}\u202egnp.\u2066\u009b31m\u0000end';
   const presentedBy = async (issuer: Identity): Promise<ClientPem> => {
     const plain = await leaf(issuer);

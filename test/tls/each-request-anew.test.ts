@@ -63,13 +63,18 @@ const CHANGES: readonly Change[] = [
     returnsTo: B,
   },
   {
-    name: "the client goes on to another host name without its key (CVE-2025-23419, CVE-2025-23048)",
+    name: "the client goes on to another host name without its key (CVE-2025-23419, CVE-2025-23048; Node.js 20, cross-name resumption)",
     kept: "unknown_host",
     anew: "no_certificate",
     returnsTo: B,
     isWithoutKey: true,
   },
-  { name: "the client lost its key", kept: undefined, anew: "no_certificate", isWithoutKey: true },
+  {
+    name: "the client lost its key (Node.js 20, cross-name resumption)",
+    kept: undefined,
+    anew: "no_certificate",
+    isWithoutKey: true,
+  },
   {
     name: "the certificate expired",
     kept: "certificate_expired",
@@ -178,7 +183,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     },
   );
 
-  test("nothing that the server gives out can be resumed", async () => {
+  test("nothing that the server gives out can be resumed (Node.js 20, cross-name resumption)", async () => {
     const { origin } = await startScene();
     const { pem: cert, keyPem: key } = senders.acme;
     const sessions = await sessionsOf(await connectTls(stack, origin.at(A), { ...only, cert, key }));

@@ -121,7 +121,7 @@ describe.each(VERSIONS)("over %s", (version) => {
     ["a name with a trailing dot", `${A}.`],
     ["a name below", `x.${A}`],
     ["no name", undefined],
-  ])("completes no handshake for %s", async (_, name) => {
+  ])("completes no handshake for %s (CVE-2022-23632, CVE-2026-48491, CVE-2026-53622)", async (_, name) => {
     const flag = version === "TLSv1.2" ? "-tls1_2" : "-tls1_3";
     const start = asking.lines.all.length;
     const { text, status } = await opensslClient({ ...asking.at(name ?? A) }, [
@@ -144,7 +144,7 @@ describe.each(VERSIONS)("over %s", (version) => {
     ["of the address", "127.0.0.1"],
     ["with text behind its port", `${A}:443x`],
     ["with a user", `x@${A}`],
-  ])("refuses a Host %s", async (_, host) => {
+  ])("refuses a Host %s (CVE-2022-23632, CVE-2026-48491, CVE-2026-53622)", async (_, host) => {
     const answer = await sendOnce(asking.at(A), clients["acme"], { host }, only(version));
     expect(answer.status).toBe(421);
     expect(await asking.lines.of(answer.problem.decision)).toMatchObject({ code: "unknown_host", serverName: A });

@@ -147,6 +147,16 @@ describe("a broken file keeps what is in force, and says why:", () => {
   });
 });
 
+test("a policy that contradicts itself keeps what is in force, and each finding is told with its place", async () => {
+  const { policy, acme } = files.senders;
+  const route = { senders: [BETA], methods: ["POST", "POST"] };
+  const broken = { ...policy, routes: { ...policy.routes, "/hooks/acme": route } };
+  const line = await reloading(() => replaceFile(files.policy, JSON.stringify(broken)), "failed");
+  expect(line["problems"]).toEqual([expect.stringMatching(/^\/routes\/~1hooks~1acme\/methods\/1: .* → /)]);
+  expect((await sendOnce(origin.server, acme)).status).toBe(202);
+  await reloading(restorePolicy);
+});
+
 test("SIGHUP reloads what no watcher can see: a file behind a link", async () => {
   await using own = new AsyncDisposableStack();
   const linked = await writeTlsFiles(own);

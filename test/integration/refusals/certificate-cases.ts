@@ -123,13 +123,19 @@ export const CERTIFICATE_CASES: readonly RefusalCase[] = [
   presented("platform_disagrees", "a platform that finds another fault", ({ acme }) =>
     tlsClientAuth(acme, [], { certVerified: "FAILED:certificate signature failure" }),
   ),
-  presented("platform_revoked", "a certificate that the platform verified and calls revoked", ({ acme }) =>
-    tlsClientAuth(acme, [], { certVerified: "SUCCESS", certRevoked: "1" }),
+  presented(
+    "platform_revoked",
+    "a certificate that the platform verified and calls revoked (Cloudflare, December 2022)",
+    ({ acme }) => tlsClientAuth(acme, [], { certVerified: "SUCCESS", certRevoked: "1" }),
   ),
-  presented("issuer_unknown", "a certificate of another CA with the right subject", async (world) => {
-    const stranger = await issueCertificate({ subject: subjectOf(`${MARKER} Stranger`), ca: {} });
-    return tlsClientAuth(await leaf(world, {}, stranger), [stranger], { certVerified: "SUCCESS" });
-  }),
+  presented(
+    "issuer_unknown",
+    "a certificate of another CA with the right subject, which the platform verified (CVE-2025-23419)",
+    async (world) => {
+      const stranger = await issueCertificate({ subject: subjectOf(`${MARKER} Stranger`), ca: {} });
+      return tlsClientAuth(await leaf(world, {}, stranger), [stranger], { certVerified: "SUCCESS" });
+    },
+  ),
   presented("too_many_intermediates", "eleven intermediates", ({ acme, root }) =>
     tlsClientAuth(acme, Array<Identity>(11).fill(root)),
   ),

@@ -81,6 +81,18 @@ export const EDGE_CASES: readonly RefusalCase[] = [
   requested(["origin_refused", 502, "bad-gateway"], "our own origin, which knows another key", {}, "distrusted"),
   requested(unavailable, "our own origin, which cannot store", {}, "unstored"),
   requested(unavailable, "our own origin, which has no keys yet", {}, "untrusting"),
+  {
+    code: "queue_unavailable",
+    name: "a queue that takes nothing",
+    status: 503,
+    problem: "unavailable",
+    async provoke({ unqueued, acme }) {
+      const response = await unqueued.send({ tls: tlsClientAuth(acme) });
+      const body = Buffer.from(await response.arrayBuffer());
+      const answer = { status: response.status, headers: Object.fromEntries(response.headers), body };
+      return { answer, lines: unqueued.lines };
+    },
+  },
   requested(misconfigured, "an edge without keys", {}, "keyless"),
   requested(misconfigured, "an edge with keys that are none", {}, "badKeys"),
   requested(misconfigured, "an edge without its variables", {}, "unset"),

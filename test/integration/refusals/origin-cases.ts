@@ -40,10 +40,14 @@ const assertion = (code: RefusalCode): Expected => [code, 401, "assertion-refuse
 const now = () => Math.floor(Date.now() / 1000);
 
 export const ORIGIN_CASES: readonly RefusalCase[] = [
-  forwarded(assertion("assertion_missing"), "a request without an assertion", (event) => {
-    const request = forwardedRequest(event);
-    return { ...request, headers: withHeader(request.headers, "countersign-assertion") };
-  }),
+  forwarded(
+    assertion("assertion_missing"),
+    "a request without an assertion (Docusign receivers in the wild)",
+    (event) => {
+      const request = forwardedRequest(event);
+      return { ...request, headers: withHeader(request.headers, "countersign-assertion") };
+    },
+  ),
   forwarded(assertion("assertion_malformed"), "an assertion of the type JWT", (event) =>
     forwardedRequest({ ...event, header: { typ: "JWT" } }),
   ),

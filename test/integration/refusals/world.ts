@@ -11,6 +11,7 @@ import { listen, type RawAnswer, refusingUrl } from "../../support/http.ts";
 import { type LocalEdge, newSigningKey, startTestEdge } from "../../support/local-edge.ts";
 import type { LogLines } from "../../support/log-lines.ts";
 import { startTestOrigin, type TestOrigin } from "../../support/origin.ts";
+import { FAULTY_EDGE, queuedPolicy } from "../../support/queue-world.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../../support/senders.ts";
 import { type DeployedEdge, startWorkerd } from "../../support/workerd.ts";
 import { FACTOR_SECRETS, factorPolicy } from "./factor-cases.ts";
@@ -51,6 +52,8 @@ export interface World extends Senders {
   readonly policyDigest: string;
   readonly local: LocalEdge;
   readonly listed: LocalEdge;
+  /** Its route queues, and its queue takes nothing. */
+  readonly unqueued: LocalEdge;
   /** An edge and an origin whose senders sign, or have credentials. */
   readonly factors: { readonly policy: PolicyDocument; readonly edge: LocalEdge; readonly origin: TestOrigin };
   readonly edges: Record<EdgeName, DeployedEdge>;
@@ -70,7 +73,14 @@ export async function createWorld(stack: AsyncDisposableStack): Promise<World> {
   const revoked = await issueCertificate({ subject: subjectOf(ACME) }, senders.root);
   const listed = await startListed(stack, senders, revoked, origins.good.url);
   const factors = await startFactors(stack, senders, key);
-  return { ...senders, policy, tightRoot, denied, revoked, key, policyDigest, origins, edges, local, listed, factors };
+  const unqueued = await startTestEdge(stack, {
+    policy: queuedPolicy(senders.policy),
+    originUrl: origins.good.url,
+    secrets: { FAULT: "send" },
+    config: { main: FAULTY_EDGE },
+  });
+  const locals = { local, listed, unqueued };
+  return { ...senders, policy, tightRoot, denied, revoked, key, policyDigest, origins, edges, ...locals, factors };
 }
 
 async function startFactors(stack: AsyncDisposableStack, senders: Senders, key: PrivateJwk): Promise<World["factors"]> {

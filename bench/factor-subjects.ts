@@ -1,0 +1,100 @@
+// What is measured of the factors beside the certificate: in Node and in workerd, the same functions.
+
+import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { importBasicCredential, verifyBasic } from "../core/basic.ts";
+import { importSignatureKey, verifySignature } from "../core/signature.ts";
+import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
+
+export const BARE = "bare HMAC";
+export const BASIC = "basic";
+export const ED25519 = "standard-webhooks, Ed25519";
+
+const NOW = 1_700_000_000;
+const SECRET = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
+/** What an ordinary request has beside the headers of its signature. */
+const HEADERS = {
+  accept: "*/*",
+  "content-type": "application/json",
+  host: "hooks.example.com",
+  "user-agent": "Example-Webhooks/1.0",
+};
+
+/** A sender's own headers of a scheme. */
+type Sign = (mac: (prefix: string, encoding: "hex" | "base64") => string) => Record<string, string>;
+
+const signHub: Sign = (mac) => ({ "x-hub-signature-256": `sha256=${mac("", "hex")}` });
+const standard =
+  (name: string): Sign =>
+  (mac) => ({
+    [`${name}-id`]: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    [`${name}-timestamp`]: `${NOW}`,
+    [`${name}-signature`]: `v1,${mac(`msg_p5jXN8AQM9LWM0D4loKWxJek.${NOW}.`, "base64")}`,
+  });
+const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
+  docusign: (mac) => ({
+    "x-authorization-digest": "HMACSHA256",
+    "x-docusign-accountid": "8b2e4cf1-0000-4000-8000-00000000000a",
+    "x-docusign-signature-1": mac("", "base64"),
+  }),
+  meta: signHub,
+  github: signHub,
+  pagerduty: (mac) => ({ "x-pagerduty-signature": `v1=${mac("", "hex")}` }),
+  slack: (mac) => ({
+    "x-slack-request-timestamp": `${NOW}`,
+    "x-slack-signature": `v0=${mac(`v0:${NOW}:`, "hex")}`,
+  }),
+  stripe: (mac) => ({ "stripe-signature": `t=${NOW},v1=${mac(`${NOW}.`, "hex")}` }),
+  "standard-webhooks": standard("webhook"),
+  svix: standard("svix"),
+};
+
+/** One event's work by its name: every scheme, Basic, Ed25519, and the HMAC that nobody can do without. */
+export function makeFactorSubjects(bytes: number): Record<string, () => unknown> {
+  const body = new Uint8Array(bytes).fill(0x61);
+  const subjects: Record<string, () => unknown> = {};
+  for (const scheme of SIGNATURE_SCHEME_NAMES) {
+    const isEncoded = scheme === "standard-webhooks" || scheme === "svix";
+    const octets = Buffer.from(SECRET, isEncoded ? "base64" : "utf8");
+    const signed = SIGN[scheme]((prefix, encoding) =>
+      createHmac("sha256", octets).update(prefix).update(body).digest(encoding),
+    );
+    subjects[scheme] = verifier(scheme, isEncoded ? `whsec_${SECRET}` : SECRET, signed, body);
+  }
+  subjects[BASIC] = basicVerifier();
+  subjects[ED25519] = ed25519Verifier(body);
+  const octets = Buffer.from(SECRET);
+  subjects[BARE] = () => createHmac("sha256", octets).update(body).digest();
+  return subjects;
+}
+
+function verifier(
+  scheme: SignatureSchemeName,
+  key: string,
+  signed: Record<string, string>,
+  body: Uint8Array<ArrayBuffer>,
+): () => unknown {
+  const keys = { scheme, keys: [importSignatureKey(scheme, key)], accounts: new Map(), retired: [] };
+  const headers = new Headers({ ...HEADERS, ...signed });
+  return () => verifySignature(keys, { headers, body, now: NOW });
+}
+
+function basicVerifier(): () => unknown {
+  const credentials = [importBasicCredential("Aladdin", "open sesame")];
+  return () => verifyBasic(credentials, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+}
+
+/** A key from a fixed seed: PKCS #8 of RFC 8410 is these octets before it. */
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+function ed25519Verifier(body: Uint8Array<ArrayBuffer>): () => unknown {
+  const seed = createHash("sha256").update("bench").digest();
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
+  const point = Buffer.from(createPublicKey(privateKey).export({ format: "jwk" }).x ?? "", "base64url");
+  const signature = sign(null, Buffer.concat([Buffer.from(`msg_1.${NOW}.`), body]), privateKey);
+  const signed = {
+    "webhook-id": "msg_1",
+    "webhook-timestamp": `${NOW}`,
+    "webhook-signature": `v1a,${signature.toString("base64")}`,
+  };
+  return verifier("standard-webhooks", `whpk_${point.toString("base64")}`, signed, body);
+}

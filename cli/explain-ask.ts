@@ -1,0 +1,90 @@
+// Asks the origin's own middleware for its verdict: the same code as in a running origin, with a certificate that is read
+// from a file. Stores nothing and sends nothing.
+
+import { Hono } from "hono";
+import { describeProblem, describeRefusal, type LogLine } from "../core/decision.ts";
+import type { Delivery } from "../core/delivery.ts";
+import type { Policy } from "../core/policy.ts";
+import { PROBLEMS, REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
+import { readRequestTarget } from "../core/request-target.ts";
+import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
+import type { AssertionOptions, AuthenticateOptions, CertificateOptions } from "../origin/authenticate-options.ts";
+import { type AskedRequest, type Question, resultOf } from "./explain-question.ts";
+
+/** What a program says to one request. */
+export type Answer =
+  | { readonly verdict: "accepted"; readonly delivery: Delivery; readonly line: LogLine }
+  | { readonly verdict: "refused"; readonly code: RefusalCode; readonly line: LogLine };
+
+export type Way =
+  | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
+  | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
+
+/** Another policy than the question's, or other secrets, for the same request. */
+export interface Variant {
+  readonly policy?: Policy;
+  readonly secrets?: AuthenticateOptions["secrets"];
+  readonly request?: AskedRequest;
+}
+
+export async function ask(way: Way, question: Question, variant: Variant = {}): Promise<Answer> {
+  const { policy = question.policy, secrets = question.available.secrets, request = question.request } = variant;
+  const lines: LogLine[] = [];
+  const options = {
+    ...way,
+    policy,
+    secrets,
+    accept: () => {},
+    lists: () => question.lists.lists,
+    clock: () => question.at,
+    log: (line: LogLine) => void lines.push(line),
+  };
+  // A Request would rewrite a target that is not in normal form, and so hide it.
+  const target = resultOf(() => readRequestTarget(request.url));
+  if (target instanceof Refusal) return toAnswer(describeRefusal(target, { id: "" }), undefined);
+  let delivery: Delivery | undefined;
+  const app = new Hono<AuthenticatedEnv>();
+  app.all("*", authenticate(options), (c) => {
+    delivery = c.var.delivery;
+    return c.body(null, 204);
+  });
+  await app.request(toRequest(request));
+  const [line] = lines;
+  if (line === undefined) throw new Error("the origin logged no decision");
+  return toAnswer(line, delivery);
+}
+
+function toAnswer(line: LogLine, delivery: Delivery | undefined): Answer {
+  if (delivery !== undefined) return { verdict: "accepted", delivery, line };
+  return { verdict: "refused", code: line["code"] as RefusalCode, line };
+}
+
+/** Declares the length of the body, as HTTP does; GET and HEAD can have no more than that here. */
+export function toRequest({ method, url, headers: given, body }: AskedRequest): Request {
+  const headers = new Headers(given);
+  if (body !== undefined && body.byteLength > 0) headers.set("content-length", String(body.byteLength));
+  const isBodiless = method === "GET" || method === "HEAD";
+  return new Request(url, { method, headers, ...(!isBodiless && { body: body ?? new Uint8Array() }) });
+}
+
+const OF_EVERY_REFUSAL: ReadonlySet<string> = new Set([
+  "decision",
+  "id",
+  "route",
+  "certificate",
+  "code",
+  "problem",
+  "status",
+  "why",
+]);
+
+/** What a log line says beyond what each line says. */
+export function detailsOf(line: LogLine): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(line).filter(([name]) => !OF_EVERY_REFUSAL.has(name)));
+}
+
+/** What the sender gets for a refusal. The decision id is made for each request. */
+export function publicAnswer(code: RefusalCode, details: Readonly<Record<string, unknown>>) {
+  const { status, headers, body } = describeProblem(new Refusal(code, details), "(made for each request)");
+  return { status, headers, problem: JSON.parse(body) as unknown, title: PROBLEMS[REFUSALS[code][0]].title };
+}

@@ -1,0 +1,89 @@
+// The revocation lists that an explanation goes by: those that an origin kept, and the files that the policy names.
+// Reads and changes nothing; the network is asked only when it is told to.
+
+import { dirname } from "node:path";
+import type { Crl } from "../core/crl.ts";
+import { acceptCrl, describeCrl, isUrl } from "../core/crl-source.ts";
+import type { Policy } from "../core/policy.ts";
+import { readStream } from "../core/read-body.ts";
+import { indexLists, type RevocationLists } from "../core/revocation.ts";
+import { MAX_CRL_BYTES } from "../core/wire.ts";
+import { readCrlDirectory } from "../origin/node/crl-directory.ts";
+
+/** What one source of the policy gave. */
+export interface CrlSourceState {
+  readonly source: string;
+  /** Where the list in use is from; null when there is none. */
+  readonly from: "kept" | "file" | "fetched" | null;
+  readonly list: ReturnType<typeof describeCrl> | null;
+  /** What was wrong with it, or why there is none. */
+  readonly why: string | null;
+}
+
+export interface LoadedLists {
+  readonly lists: RevocationLists;
+  readonly sources: readonly CrlSourceState[];
+  readonly sourceOf: ReadonlyMap<Crl, string>;
+}
+
+export interface CrlOptions {
+  /** The policy file: paths in it are relative to its directory. */
+  readonly policyFile: string;
+  /** Where an origin keeps lists. */
+  readonly directory: string;
+  readonly isFetching: boolean;
+  /** Unix seconds. */
+  readonly at: number;
+}
+
+const FETCH_DEADLINE_MILLISECONDS = 30_000;
+
+type Loaded = { readonly list: Crl | undefined; readonly state: CrlSourceState };
+type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
+
+/** Loads every source as an origin would: the kept list first, then what the source says now, if that may replace it. */
+export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
+  const loaded = await Promise.all(policy.crlSources.map((source) => loadSource(source, policy, options)));
+  const sourceOf = new Map(loaded.flatMap(({ list, state }) => (list === undefined ? [] : [[list, state.source]])));
+  return { lists: indexLists(sourceOf.keys()), sources: loaded.map(({ state }) => state), sourceOf };
+}
+
+async function loadSource(source: string, policy: Policy, options: CrlOptions): Promise<Loaded> {
+  let list: Crl | undefined;
+  let from: CrlSourceState["from"] = null;
+  let why: string | null = null;
+  for (const [step, read] of stepsOf(source, options)) {
+    try {
+      const bytes = await read();
+      if (bytes === undefined) continue;
+      const accepted = acceptCrl(bytes, list, policy, options.at);
+      if (accepted !== list) from = step;
+      list = accepted;
+      why = null;
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error);
+    }
+  }
+  if (list === undefined) why ??= `not in ${options.directory}, and not asked for: --fetch-crls`;
+  return { list, state: { source, from, list: list === undefined ? null : describeCrl(list), why } };
+}
+
+function stepsOf(source: string, { directory, policyFile, isFetching }: CrlOptions): Step[] {
+  const storage = readCrlDirectory(directory, dirname(policyFile));
+  const steps: Step[] = [["kept", () => storage.read(source)]];
+  if (!isUrl(source)) steps.push(["file", async () => (await storage.readFile(source, {}))?.bytes]);
+  else if (isFetching) steps.push(["fetched", () => fetchList(source)]);
+  return steps;
+}
+
+async function fetchList(source: string): Promise<Uint8Array> {
+  const response = await fetch(source, {
+    headers: { accept: "application/pkix-crl" },
+    redirect: "manual",
+    signal: AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS),
+  });
+  if (response.status !== 200) throw new Error(`the source answered with ${response.status}`);
+  const bytes = response.body === null ? undefined : await readStream(response.body, MAX_CRL_BYTES);
+  if (bytes === undefined) throw new Error(`the list is empty or over ${MAX_CRL_BYTES} bytes`);
+  return bytes;
+}

@@ -1,0 +1,63 @@
+// A decision in a log. The log says what was decided; the certificate itself is only in the line of an observed route, in
+// what an origin keeps of those, or in an inbox that took an event with it.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { LogLine } from "../core/decision.ts";
+import { folderOfInbox, readInbox } from "../origin/inbox/open.ts";
+import { UsageError } from "./command.ts";
+import type { Chain } from "./explain-question.ts";
+import { type LogEntry, readLogEntries } from "./log-file.ts";
+import { OBSERVATIONS, observationOf } from "./observations.ts";
+
+export interface RecordedDecision extends Omit<LogEntry, "line"> {
+  /** Everything that was logged of it, by edge and origin, in the order of the log. */
+  readonly lines: readonly LogLine[];
+  /** SHA-256 of the certificate that it was about, where there was one. */
+  readonly sha256: string | undefined;
+  readonly chain: Chain | undefined;
+}
+
+/**
+ * Finds a decision by its id, or by the id that the edge gave it.
+ * @throws UsageError when the log cannot be read or holds no such decision
+ */
+export async function findDecision(id: string, log: string, inbox: string | undefined): Promise<RecordedDecision> {
+  const entries = readLogEntries(log);
+  const found = entries.filter(({ line }) => line["id"] === id || line["edgeDecision"] === id);
+  if (found.length === 0) throw new UsageError(`${log} holds no decision ${JSON.stringify(id)}`);
+  const sha256 = found.map(({ line }) => sha256Of(line)).find((digest) => digest !== undefined);
+  const { request } = found.find((entry) => entry.request !== undefined) ?? {};
+  const { at } = found.find((entry) => entry.at !== undefined) ?? {};
+  return {
+    lines: found.map(({ line }) => line),
+    sha256,
+    chain: sha256 === undefined ? undefined : await findChain(sha256, entries, inbox),
+    ...(request !== undefined && { request }),
+    ...(at !== undefined && { at }),
+  };
+}
+
+function sha256Of({ certificate }: LogLine): string | undefined {
+  const digest = (certificate as { sha256?: unknown } | undefined)?.sha256;
+  return typeof digest === "string" ? digest : undefined;
+}
+
+async function findChain(
+  sha256: string,
+  entries: readonly LogEntry[],
+  inbox: string | undefined,
+): Promise<Chain | undefined> {
+  const kept = join(folderOfInbox(inbox ?? "inbox.sqlite"), OBSERVATIONS);
+  const more = existsSync(kept) ? readLogEntries(kept) : [];
+  const observed = [...entries, ...more].find(
+    ({ line }) => line.decision === "observed" && sha256Of(line) === sha256 && typeof line["clientCert"] === "string",
+  );
+  if (observed !== undefined) {
+    const { leaf, intermediates } = observationOf(observed.line).certificate;
+    return { leaf: leaf.base64, intermediates: intermediates.map(({ base64 }) => base64) };
+  }
+  if (inbox === undefined) return undefined;
+  const [seen] = await readInbox(inbox, (reader) => reader.certificates(sha256));
+  return seen && { leaf: seen.der, intermediates: seen.intermediates };
+}

@@ -1,0 +1,182 @@
+// A certification path in the open: each certificate with its dates, its key, and what the revocation lists say of it.
+// Verdicts are those of core; where there is no path, this shows how far the certificates lead.
+
+import type { Certificate } from "../core/certificate.ts";
+import { formatTime } from "../core/crl.ts";
+import { describeCrl } from "../core/crl-source.ts";
+import { checkCandidate, findPath, type PathLimits } from "../core/path.ts";
+import { namesIssuer } from "../core/path-checks.ts";
+import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
+import type { ClientCertificate } from "../core/presented-certificate.ts";
+import { REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
+import { checkRevocation } from "../core/revocation.ts";
+import { verifyTrust } from "../core/trust.ts";
+import type { LoadedLists } from "./explain-crls.ts";
+import { resultOf } from "./explain-question.ts";
+
+/** What the lists say of one certificate. */
+export interface CrlFacts {
+  /** `doubtful`: no current list, which the policy lets pass. `unknown`: the same where it does not. */
+  readonly state: "not asked" | "good" | "revoked" | "doubtful" | "unknown";
+  readonly freshness: RevocationRule["freshness"] | null;
+  readonly why: string | null;
+  /** The loaded lists in its issuer's name, the newest first. */
+  readonly lists: readonly (ReturnType<typeof describeCrl> & {
+    readonly source: string;
+    readonly isSignedByIssuer: boolean;
+  })[];
+}
+
+export interface CertificateFacts {
+  readonly role: "leaf" | "intermediate" | "anchor";
+  /** The anchor's name in the policy. */
+  readonly anchor: string | null;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly serial: string;
+  readonly sha256: string;
+  readonly spkiSha256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly key: string;
+  readonly isDenied: boolean;
+  /** Why the path fails at this certificate. */
+  readonly fault: Fault | null;
+  /** Null for the anchor, which is not looked up. */
+  readonly crl: CrlFacts | null;
+}
+
+export interface Fault {
+  readonly code: RefusalCode;
+  readonly why: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface PathFacts {
+  readonly reachesAnchor: boolean;
+  readonly certificates: readonly CertificateFacts[];
+  /** The name whose certificate was not sent and is no anchor, where the path ends for want of it. */
+  readonly missingIssuer: string | null;
+}
+
+interface Step {
+  readonly certificate: Certificate;
+  readonly anchor: Anchor | undefined;
+  readonly fault: Refusal | undefined;
+}
+
+/** The path of a certificate to an anchor, or how far its certificates lead. */
+export function describePath(
+  client: ClientCertificate,
+  trust: Trust,
+  limits: PathLimits,
+  loaded: LoadedLists,
+): PathFacts {
+  const { steps, missing } = findSteps(client, trust.anchors, limits);
+  const top = steps.at(-1);
+  const rule = top?.anchor?.revocation;
+  // Without senders, verifyTrust judges what a client certificate must be, whoever signed it.
+  const leafs = resultOf(() => verifyTrust({ ...client, platform: undefined }, [], limits));
+  return {
+    reachesAnchor: top?.anchor !== undefined && top.fault === undefined,
+    missingIssuer: missing ?? null,
+    certificates: steps.map((step, depth) => ({
+      ...describe(step, depth, limits),
+      ...(depth === 0 && leafs instanceof Refusal && { fault: faultOf(leafs) }),
+      crl: step.anchor === undefined ? describeCrls(step, steps[depth + 1], rule, limits, loaded) : null,
+    })),
+  };
+}
+
+export function faultOf({ code, details }: Refusal): Fault {
+  return { code, why: REFUSALS[code][1], details };
+}
+
+/** The path that core found, with the lists or, where those refuse it, without them; else how far the names lead. */
+function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
+  const unasked = anchors.map((anchor): Anchor => ({ ...anchor, revocation: undefined }));
+  for (const candidates of [anchors, unasked]) {
+    const path = resultOf(() => findPath(client, candidates, limits));
+    if (path instanceof Refusal) continue;
+    const anchor = anchors.find(({ name }) => name === path.anchor.name);
+    const steps = [client.leaf, ...path.issuers].map((certificate, depth): Step => {
+      const isAnchor = depth === path.issuers.length;
+      return { certificate, anchor: isAnchor ? anchor : undefined, fault: undefined };
+    });
+    return { steps, missing: undefined };
+  }
+  return follow(client, anchors, limits);
+}
+
+/** From issuer to issuer, anchors before intermediates and sound ones before others, to the first fault. */
+function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
+  const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];
+  const all: Pick<Step, "certificate" | "anchor">[] = [
+    ...anchors.map((anchor) => ({ certificate: anchor.certificate, anchor })),
+    ...client.intermediates.map((certificate) => ({ certificate, anchor: undefined })),
+  ];
+  for (;;) {
+    const below = steps.map(({ certificate }) => certificate);
+    const top = below[below.length - 1] as Certificate;
+    const named = all
+      .filter(({ certificate }) => namesIssuer(top, certificate))
+      .filter(({ certificate }) => !below.some(({ spkiSha256 }) => spkiSha256 === certificate.spkiSha256))
+      .map((candidate): Step => {
+        const result = resultOf(() => checkCandidate(candidate.certificate, below, limits));
+        return { ...candidate, fault: result instanceof Refusal ? result : undefined };
+      });
+    const next = named.find(({ fault }) => fault === undefined) ?? named[0];
+    if (next === undefined) return { steps, missing: top.issuerText };
+    steps.push(next);
+    if (next.fault !== undefined || next.anchor !== undefined) return { steps, missing: undefined };
+  }
+}
+
+function describe({ certificate, anchor, fault }: Step, depth: number, { deny }: PathLimits): CertificateFacts {
+  const { subjectText, issuerText, serial, sha256, spkiSha256, notBefore, notAfter } = certificate;
+  return {
+    role: anchor !== undefined ? "anchor" : depth === 0 ? "leaf" : "intermediate",
+    anchor: anchor?.name ?? null,
+    subject: subjectText,
+    issuer: issuerText,
+    serial,
+    sha256,
+    spkiSha256,
+    notBefore: formatTime(notBefore),
+    notAfter: formatTime(notAfter),
+    key: describeKey(certificate),
+    isDenied: deny.holds(certificate),
+    fault: fault === undefined ? null : faultOf(fault),
+    crl: null,
+  };
+}
+
+function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetails: details } }: Certificate): string {
+  if (type === "rsa") return `RSA ${details?.modulusLength}`;
+  return type === "ec" ? `EC ${details?.namedCurve}` : String(type);
+}
+
+/** Core's answer for one certificate: checkRevocation over the two-step path of it and its issuer. */
+function describeCrls(
+  { certificate }: Step,
+  above: Step | undefined,
+  rule: RevocationRule | undefined,
+  { lists, now }: PathLimits,
+  { sourceOf }: LoadedLists,
+): CrlFacts {
+  if (rule === undefined || above === undefined) return { state: "not asked", freshness: null, why: null, lists: [] };
+  const issuer = above.certificate;
+  const result = resultOf(() => checkRevocation([certificate, issuer], rule, lists, now));
+  const isRevoked = result instanceof Refusal && result.code === "certificate_revoked";
+  const why = result instanceof Refusal ? result.details["list"] : result;
+  return {
+    state: isRevoked ? "revoked" : result instanceof Refusal ? "unknown" : why === undefined ? "good" : "doubtful",
+    freshness: rule.freshness,
+    why: isRevoked || why === undefined ? null : String(why),
+    lists: (lists.get(issuer.subjectKey) ?? []).map((list) => ({
+      source: sourceOf.get(list) ?? "",
+      ...describeCrl(list),
+      isSignedByIssuer: list.isSignedBy(issuer),
+    })),
+  };
+}

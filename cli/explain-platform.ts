@@ -1,0 +1,42 @@
+// What Cloudflare would say of the certificate: as somebody says that it did, or as OpenSSL says with the policy's anchors
+// as the CAs of the hostname. Which CAs a hostname really has is not in the policy.
+
+import { X509Certificate } from "node:crypto";
+import { emulateTlsClientAuth } from "./emulated-tls-client-auth.ts";
+import type { Question } from "./explain-question.ts";
+
+export interface PlatformFacts {
+  /** In Cloudflare's spelling. */
+  readonly verified: string;
+  readonly from: "stated" | "openssl" | "assumed";
+  readonly note: string;
+}
+
+/** What a hostname without the CA says, which our own anchors may answer. */
+const NOT_KNOWN = "FAILED:unable to get local issuer certificate";
+
+export async function readPlatform({ platform, chain, policy, at, askOpenssl }: Question): Promise<PlatformFacts> {
+  if (platform !== undefined)
+    return { verified: platform, from: "stated", note: `Cloudflare's verdict as given: ${platform}` };
+  const assumed = (why: string): PlatformFacts => ({
+    verified: NOT_KNOWN,
+    from: "assumed",
+    note: `Cloudflare's verdict is assumed to be "${NOT_KNOWN}", because ${why}`,
+  });
+  if (chain === undefined) return assumed("there is no certificate");
+  const anchors = policy.anchors.map(({ certificate }) => certificate.base64);
+  const openssl = await askOpenssl({ ...chain, anchors, isPartialChain: false, at });
+  if (!("code" in openssl)) return assumed(openssl.why);
+  const verified = spell(chain.leaf, openssl.code);
+  if (verified === undefined) return assumed("the certificate cannot be read");
+  return { verified, from: "openssl", note: `Cloudflare's verdict, if its CAs are the policy's anchors: ${verified}` };
+}
+
+function spell(leaf: string, authorizationError: string): string | undefined {
+  try {
+    const certificate = new X509Certificate(Buffer.from(leaf, "base64"));
+    return emulateTlsClientAuth({ leaf: certificate, intermediates: [], authorizationError }).certVerified;
+  } catch {
+    return undefined;
+  }
+}

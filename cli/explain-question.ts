@@ -1,0 +1,75 @@
+// What an explanation is asked about: a policy, a certificate and a request, at one time.
+
+import type { Evidence } from "../core/candidate.ts";
+import type { Policy } from "../core/policy.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import { type ClientCertificate, parseClientCertificate } from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
+import type { LoadedLists } from "./explain-crls.ts";
+import type { AvailableSecrets } from "./explain-secrets.ts";
+import type { AskOpenssl } from "./openssl-verify.ts";
+
+/** Stands before a target of which no host is known: none is judged. */
+export const ANY_HOST = "https://host.invalid";
+
+/** Base64 DER, as a sender presents it. */
+export interface Chain {
+  readonly leaf: string;
+  readonly intermediates: readonly string[];
+}
+
+export interface AskedRequest {
+  readonly method: string;
+  /** As it was sent, scheme and host before the target. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** Undefined when it is not known. */
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface Question {
+  /** The policy file's document, and what it compiles to. */
+  readonly document: PolicyDocument;
+  readonly policy: Policy;
+  readonly chain: Chain | undefined;
+  readonly request: AskedRequest;
+  /** Unix seconds. */
+  readonly at: number;
+  /** What the source of the request does not keep, so that its absence proves nothing. */
+  readonly unknown: { readonly headers?: string; readonly credentials?: string; readonly body?: string };
+  /** The sender whose Basic credentials were checked when the event was stored. The policy asks for none here. */
+  readonly passedBefore: { readonly sender: string; readonly usernames: readonly string[] } | undefined;
+  /** Cloudflare's verdict, if somebody knows it. */
+  readonly platform: string | undefined;
+  readonly lists: LoadedLists;
+  readonly available: AvailableSecrets;
+  readonly askOpenssl: AskOpenssl;
+}
+
+/** Reads the certificate as each way in does, with the platform's verdict where one stands in front. @throws Refusal */
+export function readChain({ chain }: Question, platform: ClientCertificate["platform"]): ClientCertificate {
+  if (chain === undefined) throw new Refusal("no_certificate");
+  return parseClientCertificate({ ...chain, platform });
+}
+
+/** What the engine judges, but for the body. */
+export function evidenceOf(question: Question, certificate: ClientCertificate | Refusal): Evidence {
+  const { policy, lists, at, request, available } = question;
+  return {
+    certificate,
+    headers: request.headers,
+    facts: { deny: policy.deny, lists: lists.lists, now: at },
+    secrets: available.secrets,
+    receivedAt: at,
+  };
+}
+
+/** The result, or the Refusal that it threw. */
+export function resultOf<T>(run: () => T): T | Refusal {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}

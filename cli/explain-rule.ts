@@ -1,0 +1,143 @@
+// Where in the policy a verdict was decided: the rule as a JSON pointer, and the field that did not fit it.
+
+import type { Certificate } from "../core/certificate.ts";
+import { formatPointer } from "../core/configuration-error.ts";
+import type { Policy, Route } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import type { RefusalCode } from "../core/refusal.ts";
+import type { SenderFacts } from "./explain-senders.ts";
+
+export interface DecidedBy {
+  /** JSON pointer; null where no rule of the policy is involved, only what every client certificate must be. */
+  readonly rule: string | null;
+  /** Of the certificate or the request. */
+  readonly fields: readonly string[];
+}
+
+/** Members below the sender, or below the route, and the fields that they are about. */
+type Place = readonly [
+  of: "sender" | "route" | "anchor" | "nothing",
+  members: readonly string[],
+  fields: readonly string[],
+];
+
+const REQUIRED = (field: string): Place => ["nothing", [], [field]];
+const TRUST = (member: string, field: string): Place => ["sender", ["trust", member], [field]];
+const SIGNATURE: Place = ["sender", ["signature"], ["signature"]];
+const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
+
+const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
+  method_not_allowed: ["route", ["methods"], ["method"]],
+  body_too_large: ["route", ["maxBodyBytes"], ["body"]],
+  malformed_target: REQUIRED("target"),
+  no_certificate: ["sender", ["certificates"], ["certificate"]],
+  no_client_auth: ["sender", ["certificates"], ["certificate"]],
+  certificate_too_large: REQUIRED("size"),
+  certificate_malformed: REQUIRED("encoding"),
+  too_many_intermediates: REQUIRED("intermediates"),
+  certificate_not_yet_valid: REQUIRED("notBefore"),
+  certificate_expired: REQUIRED("notAfter"),
+  certificate_is_ca: REQUIRED("basicConstraints"),
+  wrong_key_usage: REQUIRED("keyUsage"),
+  wrong_extended_key_usage: REQUIRED("extendedKeyUsage"),
+  unknown_critical_extension: REQUIRED("extensions"),
+  algorithm_not_accepted: REQUIRED("key, signatureAlgorithm"),
+  platform_not_verified: TRUST("platform", "Cloudflare's verdict"),
+  platform_disagrees: REQUIRED("Cloudflare's verdict"),
+  issuer_unknown: TRUST("anchors", "issuer"),
+  chain_too_deep: TRUST("maxChainDepth", "chain"),
+  signature_invalid: TRUST("anchors", "signature of the certificate"),
+  issuer_not_ca: TRUST("anchors", "basicConstraints of an issuer"),
+  path_length_exceeded: TRUST("anchors", "pathLenConstraint of an issuer"),
+  issuer_not_in_date: TRUST("anchors", "validity of an issuer"),
+  name_not_permitted: TRUST("anchors", "name constraints of an issuer"),
+  certificate_revoked: ["anchor", ["crls"], ["serial"]],
+  revocation_unknown: ["anchor", ["crls"], ["revocation list"]],
+  signature_missing: SIGNATURE,
+  signature_malformed: SIGNATURE,
+  signature_stale: SIGNATURE,
+  signature_key_unknown: SIGNATURE,
+  signature_mismatch: SIGNATURE,
+  basic_missing: BASIC,
+  basic_malformed: BASIC,
+  basic_mismatch: BASIC,
+};
+
+/** The rule of a refusal. `senders` are those of the route, in its order. */
+export function ruleOfRefusal(
+  { code, details }: { readonly code: RefusalCode; readonly details: Readonly<Record<string, unknown>> },
+  route: Route | undefined,
+  senders: readonly SenderFacts[],
+  denied: readonly string[],
+): DecidedBy {
+  if (code === "unknown_route") return { rule: "/routes", fields: ["path"] };
+  if (code === "certificate_denied") return { rule: denied[0] ?? "/deny", fields: ["serial, sha256 or key"] };
+  if (code === "sender_not_allowed") return nearestEntry(details["nearMiss"], senders);
+  const [of, members, fields] = PLACES[code] ?? REQUIRED("");
+  const sender = senders.find((facts) => facts.code === code) ?? senders[0];
+  if (of === "route")
+    return { rule: route === undefined ? null : formatPointer(["routes", route.path, ...members]), fields };
+  if (of === "anchor") {
+    const anchor = sender?.certificate?.trust?.path?.certificates.at(-1)?.anchor;
+    return { rule: anchor ? formatPointer(["anchors", anchor, ...members]) : null, fields };
+  }
+  if (of === "nothing" || sender === undefined) return { rule: null, fields: fields.filter((field) => field !== "") };
+  return { rule: formatPointer(["senders", sender.sender, ...members]), fields };
+}
+
+/** The entry that admit found to come nearest; without one, the list that holds none. */
+function nearestEntry(nearMiss: unknown, senders: readonly SenderFacts[]): DecidedBy {
+  const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;
+  if (nearest === undefined)
+    return { rule: senders[0] === undefined ? null : `${senders[0].rule}/certificates`, fields: [] };
+  const { sender, entry, failed } = nearest;
+  return { rule: formatPointer(["senders", sender, "certificates", entry]), fields: failed };
+}
+
+/** The rules that let a sender in: its entry, or its signature where it needs no certificate. */
+export function ruleOfAcceptance(sender: SenderFacts | undefined): DecidedBy {
+  const entry = sender?.certificate?.entries.find(({ matches }) => matches);
+  if (entry !== undefined) return { rule: entry.rule, fields: entry.members.map(({ member }) => member) };
+  return { rule: sender === undefined ? null : `${sender.rule}/signature`, fields: ["signature"] };
+}
+
+/** Pointers of the deny entries that name this certificate: each is compiled alone and asked. */
+export function denyRulesOf(certificate: Certificate, { deny }: PolicyDocument, policy: Policy): string[] {
+  if (!policy.deny.holds(certificate)) return [];
+  return (deny ?? []).flatMap((entry, index) => {
+    const alone = compilePolicy({ ...SMALLEST, deny: [entry] });
+    return alone.deny.holds(certificate) ? [formatPointer(["deny", index])] : [];
+  });
+}
+
+const SMALLEST: PolicyDocument = {
+  anchors: {},
+  senders: { any: { signature: { scheme: "github", secrets: ["ANY"] } } },
+  routes: { "/": { senders: ["any"], methods: ["POST"] } },
+};
+
+const NEAREST_ROUTES = 3;
+
+/** The routes whose paths are written most like this one. */
+export function nearestRoutes(path: string, { routes }: Policy): string[] {
+  return routes
+    .map((route) => ({ path: route.path, distance: editDistance(path, route.path) }))
+    .toSorted((a, b) => a.distance - b.distance)
+    .slice(0, NEAREST_ROUTES)
+    .map((route) => route.path);
+}
+
+/** Levenshtein. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, character] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const replaced = (row[j] ?? 0) + (character === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

@@ -1,0 +1,179 @@
+// One sender of a route beside the request: each factor that its policy requires, judged by core on its own.
+
+import { findCandidates } from "../core/admit.ts";
+import { verifyBasic } from "../core/basic.ts";
+import type { Evidence } from "../core/candidate.ts";
+import { formatPointer } from "../core/configuration-error.ts";
+import type { Sender } from "../core/policy.ts";
+import { Refusal, type RefusalCode } from "../core/refusal.ts";
+import { verifySignature } from "../core/signature.ts";
+import { signatureHeaderNames } from "../core/signature-schemes.ts";
+import { type Proof, verifyTrust } from "../core/trust.ts";
+import { compareEntries, type EntryFacts } from "./explain-entries.ts";
+import { describePath, type Fault, faultOf, type PathFacts } from "./explain-path.ts";
+import { type Question, resultOf } from "./explain-question.ts";
+import { signingNames } from "./explain-secrets.ts";
+
+/** `undecided`: it cannot be checked here, for the reason in `unchecked`. */
+export type Verdict = "accepted" | "refused" | "undecided";
+
+interface FactorVerdict {
+  readonly verdict: Verdict;
+  readonly fault: Fault | null;
+  readonly unchecked: readonly string[];
+}
+
+export interface CertificateFactor extends FactorVerdict {
+  readonly trust: {
+    readonly holds: boolean;
+    readonly anchor: string | null;
+    readonly fault: Fault | null;
+    /** Which list was in doubt, where the policy lets that pass. */
+    readonly revocation: string | null;
+    readonly path: PathFacts | null;
+  } | null;
+  readonly entries: readonly EntryFacts[];
+}
+
+export interface SignatureFactor extends FactorVerdict {
+  readonly scheme: string;
+  readonly headers: readonly string[];
+  /** Names of the secrets whose keys were tried. */
+  readonly keys: readonly string[];
+  readonly method: string | null;
+}
+
+export interface BasicFactor extends FactorVerdict {
+  readonly usernames: readonly string[];
+  /** Passed when the event was stored: credentials are not kept. */
+  readonly wasCheckedBefore: boolean;
+}
+
+export interface SenderFacts {
+  readonly sender: string;
+  /** JSON pointer into the policy. */
+  readonly rule: string;
+  readonly role: "sender" | "shadow";
+  readonly verdict: Verdict;
+  readonly code: RefusalCode | null;
+  readonly why: string | null;
+  /** A factor is null where it is not required. */
+  readonly certificate: CertificateFactor | null;
+  readonly basic: BasicFactor | null;
+  readonly signature: SignatureFactor | null;
+}
+
+/** What this request has and lacks to be from this sender. */
+export async function explainSender(
+  sender: Sender,
+  role: SenderFacts["role"],
+  question: Question,
+  evidence: Evidence,
+): Promise<SenderFacts> {
+  const certificate = sender.certificate === undefined ? null : judgeCertificate(sender, question, evidence);
+  const basic = sender.basic.length === 0 ? basicOfBefore(sender, question) : judgeBasic(sender, question);
+  const signature = sender.signature === undefined ? null : await judgeSignature(sender, question);
+  const factors = [certificate, basic, signature].filter((factor) => factor !== null);
+  const decisive =
+    factors.find(({ verdict }) => verdict === "refused") ?? factors.find(({ verdict }) => verdict === "undecided");
+  return {
+    sender: sender.name,
+    rule: formatPointer(["senders", sender.name]),
+    role,
+    verdict: decisive?.verdict ?? "accepted",
+    code: decisive?.verdict === "refused" ? (decisive.fault?.code ?? null) : null,
+    why:
+      decisive === undefined
+        ? null
+        : decisive.verdict === "undecided"
+          ? uncheckedText(decisive)
+          : (decisive.fault?.why ?? null),
+    certificate,
+    basic,
+    signature,
+  };
+}
+
+function uncheckedText({ unchecked }: FactorVerdict): string {
+  return `cannot be checked: ${unchecked.join("; ")}`;
+}
+
+/** A refusal that rests on what is not known here is none yet. */
+function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly string[]): FactorVerdict {
+  if (!(result instanceof Refusal)) return { verdict: "accepted", fault: null, unchecked: [] };
+  const reasons = unchecked(result);
+  return { verdict: reasons.length > 0 ? "undecided" : "refused", fault: faultOf(result), unchecked: reasons };
+}
+
+function judgeCertificate(sender: Sender, question: Question, evidence: Evidence): CertificateFactor {
+  const result = resultOf(() => findCandidates([sender], evidence));
+  const { platform } = question;
+  const asksPlatformAlone = sender.certificate?.trust.anchors.length === 0;
+  const verdict = conclude(result, ({ code }) =>
+    code === "platform_not_verified" && platform === undefined && asksPlatformAlone
+      ? ["Cloudflare's verdict is not known, say it with --platform"]
+      : [],
+  );
+  const { certificate, facts } = evidence;
+  const rule = sender.certificate;
+  if (rule === undefined || certificate === undefined || certificate instanceof Refusal) {
+    return { ...verdict, trust: null, entries: [] };
+  }
+  const proof = resultOf((): Proof | undefined => verifyTrust(certificate, [sender], facts).proofs.get(sender));
+  const failure = proof instanceof Refusal ? proof : undefined;
+  const limits = { ...facts, maxChainDepth: rule.trust.maxChainDepth };
+  const documents = question.document.senders[sender.name]?.certificates ?? [];
+  return {
+    ...verdict,
+    trust: {
+      holds: failure === undefined,
+      anchor: proof instanceof Refusal ? null : (proof?.anchor ?? null),
+      fault: failure === undefined ? null : faultOf(failure),
+      revocation: proof instanceof Refusal ? null : (proof?.revocation ?? null),
+      path: rule.trust.anchors.length === 0 ? null : describePath(certificate, rule.trust, limits, question.lists),
+    },
+    entries: compareEntries(sender.name, rule, documents, certificate.leaf, facts.now),
+  };
+}
+
+function judgeBasic(sender: Sender, { available, request, unknown }: Question): BasicFactor {
+  const credentials = available.secrets.get(sender)?.basic ?? [];
+  const result = resultOf(() => verifyBasic(credentials, request.headers.get("authorization")));
+  const verdict = conclude(result, ({ code }) => {
+    if (code === "basic_missing") return [unknown.credentials ?? []].flat();
+    return code === "basic_mismatch" ? [...(available.missing.get(sender)?.basic.values() ?? [])] : [];
+  });
+  return { ...verdict, usernames: sender.basic.map(({ username }) => username), wasCheckedBefore: false };
+}
+
+function basicOfBefore({ name }: Sender, { passedBefore }: Question): BasicFactor | null {
+  if (passedBefore?.sender !== name) return null;
+  return { verdict: "accepted", fault: null, unchecked: [], usernames: passedBefore.usernames, wasCheckedBefore: true };
+}
+
+const OF_KEYS: ReadonlySet<RefusalCode> = new Set(["signature_mismatch", "signature_key_unknown"]);
+
+async function judgeSignature(sender: Sender, { available, request, at, unknown }: Question): Promise<SignatureFactor> {
+  const { signature: rule } = sender;
+  const keys = available.secrets.get(sender)?.signature;
+  if (rule === undefined || keys === undefined) throw new Error(`${sender.name} has no signature`);
+  const { headers, body = new Uint8Array() } = request;
+  const lacking = available.missing.get(sender)?.signature;
+  const names = signingNames(rule, headers);
+  const result = await verifySignature(keys, { headers, body, now: at }).catch((error: unknown) => {
+    if (error instanceof Refusal) return error;
+    throw error;
+  });
+  return {
+    ...conclude(result, ({ code }) => {
+      if (code === "signature_missing" && unknown.headers !== undefined) return [unknown.headers];
+      if (!OF_KEYS.has(code)) return [];
+      const reasons = names.flatMap((name) => lacking?.get(name) ?? []);
+      return request.body === undefined ? [...reasons, unknown.body ?? "no --body was given"] : reasons;
+    }),
+    scheme: rule.scheme,
+    headers: signatureHeaderNames(rule.scheme, headers),
+    keys: names.filter((name) => !lacking?.has(name)),
+    method: typeof result === "string" ? result : null,
+  };
+}

@@ -1,0 +1,97 @@
+// Where the question comes from when it is not asked in options alone: a stored event, or a decision in a log. What each
+// of them does not keep is known here, so that its absence proves nothing.
+
+import type { Policy, Sender } from "../core/policy.ts";
+import { readInbox } from "../origin/inbox/open.ts";
+import type { StoredEvent } from "../origin/inbox.ts";
+import { UsageError } from "./command.ts";
+import { findDecision, type RecordedDecision } from "./explain-log.ts";
+import type { Values } from "./explain-options.ts";
+import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+
+/** What an inbox or a log says of the request. Options take precedence over it. */
+export interface Source {
+  readonly event?: StoredEvent;
+  readonly decision?: RecordedDecision;
+}
+
+/** @throws UsageError */
+export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
+  try {
+    if (decision !== undefined && log !== undefined) return { decision: await findDecision(decision, log, inbox) };
+    if (id === undefined || inbox === undefined) return {};
+    const event = await readInbox(inbox, (reader) => reader.event(id));
+    if (event !== undefined) return { event };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${inbox ?? log}: ${error instanceof Error ? error.message : error}`);
+  }
+  throw new UsageError(`${inbox} holds no event ${JSON.stringify(id)}`);
+}
+
+/** What a source lacks for the question to be asked, as the options that would say it. Without a source they are required. */
+export function lackingOptions(values: Values, { event, decision }: Source): string[] {
+  if (event === undefined && decision === undefined) return [];
+  const isRouteKnown = (values.route ?? values.url ?? event ?? targetOf(decision)) !== undefined;
+  const isCertificateKnown =
+    (values.certificate ?? decision?.chain ?? event?.certificate?.der) !== undefined ||
+    !needsCertificate(event, decision);
+  return [...(isRouteKnown ? [] : ["--route"]), ...(isCertificateKnown ? [] : ["--certificate"])];
+}
+
+/** A decision that names no certificate had none, unless it is about one that could not be read. */
+function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
+  if (event !== undefined) return event.certificate !== undefined;
+  if (decision === undefined) return false;
+  const isUnreadable = decision.lines.some(({ code }) => /^(certificate_|too_many_intermediates)/.test(`${code}`));
+  return decision.sha256 !== undefined || isUnreadable;
+}
+
+export function chainOf({ event, decision }: Source): Chain | undefined {
+  const { der: leaf, intermediates = [] } = event?.certificate ?? {};
+  return leaf === undefined ? decision?.chain : { leaf, intermediates };
+}
+
+/** Cloudflare's verdict, where it was kept: with an event, and with a decision that it made. */
+export function platformOf({ event, decision }: Source): string | undefined {
+  const line = decision?.lines.find(({ code }) => code === "platform_disagrees" || code === "platform_not_verified");
+  const verdict = event?.certificate?.platform?.verified ?? line?.["verdict"];
+  return typeof verdict === "string" && verdict !== "none given" ? verdict : undefined;
+}
+
+/** Of a decision, the URL of the platform's event, else the path or the route that a line names. */
+export function targetOf(decision: RecordedDecision | undefined): string | undefined {
+  const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");
+  return decision?.request?.url ?? (typeof path === "string" ? ANY_HOST + path : undefined);
+}
+
+export function unknownOf({ event, decision }: Source, values: Values): Question["unknown"] {
+  if (event !== undefined) return { credentials: "credentials are not stored, give them with --header" };
+  if (decision === undefined) return {};
+  return {
+    ...(values.header === undefined && {
+      headers: "the log holds no headers, give them with --header",
+      credentials: "the log holds no credentials, give them with --header",
+    }),
+    body: "the log holds no body, give it with --body",
+  };
+}
+
+/** A stored event has its Basic credentials behind it: who checked them kept that they passed, and not what they were. */
+export function withoutCheckedCredentials(policy: Policy, { headers }: AskedRequest, event: StoredEvent | undefined) {
+  const sender = policy.senders.find(({ name }) => name === event?.sender);
+  if (!event?.factors.includes("basic") || sender === undefined || headers.has("authorization")) {
+    return { policy, passedBefore: undefined };
+  }
+  const others = (senders: readonly Sender[]) => senders.map((one) => (one === sender ? changed : one));
+  const changed: Sender = { ...sender, basic: [] };
+  const routes = policy.routes.map((route) => ({
+    ...route,
+    senders: others(route.senders),
+    shadow: others(route.shadow),
+  }));
+  return {
+    policy: { ...policy, senders: others(policy.senders), routes },
+    passedBefore: { sender: sender.name, usernames: sender.basic.map(({ username }) => username) },
+  };
+}

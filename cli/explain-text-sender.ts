@@ -1,0 +1,92 @@
+// One sender of an explanation for people: each factor, with what it has and what it lacks.
+
+import { cut } from "../core/decision.ts";
+import type { EntryFacts } from "./explain-entries.ts";
+import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "./explain-senders.ts";
+import { formatDetails, formatPath } from "./explain-text-path.ts";
+
+/** Entries that are shown to people; the JSON has all that were compared. */
+const SHOWN_ENTRIES = 5;
+
+export function formatSender({
+  sender,
+  role,
+  verdict,
+  code,
+  why,
+  certificate,
+  basic,
+  signature,
+}: SenderFacts): string[] {
+  const reason = verdict === "undecided" ? `  ${why}` : code === null ? "" : `  ${code}`;
+  return [
+    `${role === "shadow" ? "shadow " : ""}sender ${sender}: ${verdict}${reason}`,
+    ...(certificate === null ? ["  certificate  not required"] : formatCertificate(certificate)),
+    ...(signature === null ? [] : formatSignature(signature)),
+    ...(basic === null ? [] : formatBasic(basic)),
+  ];
+}
+
+function formatCertificate({ verdict, fault, unchecked, trust, entries }: CertificateFactor): string[] {
+  const lines = [`  certificate  ${verdict}${fault === null ? "" : `  ${fault.code}`}`, ...uncheckedLines(unchecked)];
+  if (trust === null) return lines;
+  const { holds, anchor, revocation, path } = trust;
+  if (holds) lines.push(`    trust holds, by ${anchor === null ? "the platform alone" : `anchor ${anchor}`}`);
+  else lines.push(...formatTrustFault(trust));
+  if (revocation !== null) lines.push(`    revocation is in doubt: ${cut(revocation)}`);
+  if (path !== null) lines.push(...formatPath(path).map((line) => `      ${line}`));
+  lines.push(...entries.slice(0, SHOWN_ENTRIES).flatMap(formatEntry));
+  if (entries.length > SHOWN_ENTRIES)
+    lines.push(`    and ${entries.length - SHOWN_ENTRIES} further entries, see --json`);
+  if (entries.length === 0) lines.push("    no certificate is accepted yet");
+  return lines;
+}
+
+/** The details stand beside the certificate at which the path fails, where there is one. */
+function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
+  const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);
+  return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];
+}
+
+/** All members of an entry that matches, and of others those that do not fit. */
+function formatEntry({ rule, matches, members }: EntryFacts): string[] {
+  const shown = members.filter(({ holds }) => matches || !holds);
+  const lacking = shown.map(({ member }) => member).join(", ");
+  return [
+    matches ? `    matches ${rule}` : `    ${rule} lacks ${lacking}`,
+    ...shown.flatMap(({ member, expected, presented, holds, hint }) =>
+      holds
+        ? [`      ${member}  ${textOf(expected)}`]
+        : [
+            `      ${member}  expected ${textOf(expected)}, presented ${textOf(presented)}${hint === null ? "" : ` (${hint})`}`,
+          ],
+    ),
+  ];
+}
+
+function formatSignature({ verdict, scheme, headers, keys, method, fault, unchecked }: SignatureFactor): string[] {
+  const found = headers.length === 0 ? "none of its headers" : headers.join(", ");
+  return [
+    `  signature    ${verdict}  ${scheme}${method === null ? "" : `, ${method}`}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}`,
+    `    found ${found}; tried ${keys.length === 0 ? "no key" : keys.join(", ")}`,
+    ...(fault === null ? [] : [`    ${formatDetails(fault.details)}`]),
+    ...uncheckedLines(unchecked),
+  ];
+}
+
+function formatBasic({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): string[] {
+  const before = wasCheckedBefore ? "  checked when the event was stored; credentials are not kept" : "";
+  return [
+    `  basic        ${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`,
+    `    user names ${usernames.join(", ")}`,
+    ...uncheckedLines(unchecked),
+  ];
+}
+
+function uncheckedLines(unchecked: readonly string[]): string[] {
+  return unchecked.map((reason) => `    cannot be checked: ${reason}`);
+}
+
+function textOf(value: unknown): string {
+  return cut(JSON.stringify(value));
+}

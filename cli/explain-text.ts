@@ -1,0 +1,105 @@
+// An explanation for people: the verdict first, then what it rests on.
+
+import { cut } from "../core/decision.ts";
+import { formatDetails } from "./explain-text-path.ts";
+import { formatSender } from "./explain-text-sender.ts";
+import type { Explanation } from "./explanation.ts";
+
+export function formatExplanation(explanation: Explanation): string[] {
+  const { senders, shadow, denied, ways } = explanation;
+  return [
+    ...formatVerdict(explanation),
+    ...formatRoute(explanation),
+    ...denied.map(({ subject, rules }) => `denied  ${cut(subject)} by ${rules.join(", ")}`),
+    ...senders.flatMap((facts) => ["", ...formatSender(facts)]),
+    ...(shadow === null ? [] : ["", `shadow senders would say: ${formatOutcome(shadow)}`]),
+    ...(shadow?.senders.flatMap((facts) => ["", ...formatSender(facts)]) ?? []),
+    "",
+    ...formatWays(ways),
+    ...formatLists(explanation),
+  ];
+}
+
+function formatVerdict(explanation: Explanation): string[] {
+  const { verdict, sender, factors, why, decidedBy, answer, details, asked, route, platform } = explanation;
+  const { rule, fields } = decidedBy;
+  const wasAccepted = verdict === "accepted" ? `as ${sender}, by ${factors.join(" and ")}` : (explanation.code ?? "");
+  const nearest = route.nearest.length === 0 ? [] : [`  nearest    ${route.nearest.join("  ")}`];
+  const told = answer?.problem === null ? "the origin's own answer (202 of countersign origin)" : "";
+  return [
+    `${verdict.toUpperCase()}  ${wasAccepted}`,
+    ...(why === null ? [] : [`  ${cut(why)}`]),
+    ...formatAllDetails(details),
+    `  asked      ${asked.method} ${cut(asked.target)}, ${bodyText(asked.bodyBytes)}, as of ${asked.at}`,
+    ...(platform?.isAsked ? [`  platform   ${cut(platform.note)}`] : []),
+    ...nearest,
+    ...(rule === null && fields.length === 0
+      ? []
+      : [`  decided by ${[rule ?? "what every client certificate must be", ...fields].join("  ")}`]),
+    ...(answer === null
+      ? []
+      : [`  answer     ${told || `${answer.status} "${"title" in answer ? answer.title : ""}"`}`]),
+  ];
+}
+
+function bodyText(bytes: number | null): string {
+  return bytes === null ? "the body not given" : `body of ${bytes} bytes`;
+}
+
+/** The entry that came nearest is shown by the rule that decided. */
+function formatAllDetails({ nearMiss: _, ...details }: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(details).length === 0 ? [] : [`  details    ${formatDetails(details)}`];
+}
+
+function formatRoute({ route, certificate }: Explanation): string[] {
+  const lines = [""];
+  if (route.path !== null) {
+    const { path, methods, senders, shadow, mode, maxBodyBytes, isBodyWithin } = route;
+    const body = `body up to ${maxBodyBytes} bytes${isBodyWithin === false ? ", which this one exceeds" : ""}`;
+    const also = shadow.length === 0 ? "" : `  shadow ${shadow.join(", ")}`;
+    lines.push(`route   ${path}  ${methods.join(",")}  senders ${senders.join(", ")}${also}  ${mode}  ${body}`);
+  }
+  if (certificate === null) return [...lines, "certificate  none"];
+  if (certificate.fault !== null)
+    return [...lines, `certificate  ${certificate.fault.code}: ${formatDetails(certificate.fault.details)}`];
+  return lines.length > 1 ? lines : [];
+}
+
+function formatOutcome({
+  verdict,
+  code,
+  sender,
+  why,
+}: Pick<Explanation, "verdict" | "code" | "sender" | "why">): string {
+  return [verdict, code ?? (sender === null ? (why ?? "") : `as ${sender}`)].filter((text) => text !== "").join("  ");
+}
+
+function formatWays(ways: Explanation["ways"]): string[] {
+  const width = Math.max(...ways.map(({ way }) => way.length));
+  return [
+    "what each program would say",
+    ...ways.flatMap((row) => {
+      const why = row.differs && row.code !== null ? `  (${row.why})` : "";
+      const reason = row.code ?? (row.sender === null ? (row.why ?? "") : `as ${row.sender}`);
+      return [
+        `  ${row.way.padEnd(width)}  ${row.verdict.padEnd(11)}  ${reason}${why}`,
+        ...row.notes.map((note) => `  ${" ".repeat(width)}  - ${cut(note)}`),
+      ];
+    }),
+  ];
+}
+
+function formatLists({ revocationLists }: Explanation): string[] {
+  if (revocationLists.length === 0) return [];
+  return [
+    "",
+    "revocation lists",
+    ...revocationLists.map(({ source, from, list, why }) => {
+      const what =
+        list === null
+          ? "none"
+          : `${from}: of ${cut(list.issuer)}, ${list.thisUpdate} to ${list.nextUpdate}, ${list.entries} entries`;
+      return `  ${source}  ${what}${why === null ? "" : `  (${cut(why)})`}`;
+    }),
+  ];
+}

@@ -1,0 +1,163 @@
+// One explanation: the verdict of core on a certificate and a request, and everything that it rests on.
+
+import type { Certificate } from "../core/certificate.ts";
+import { formatPointer } from "../core/configuration-error.ts";
+import { formatTime } from "../core/crl.ts";
+import { findRoute, type Policy, type Route } from "../core/policy.ts";
+import type { ClientCertificate } from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
+import { readRequestTarget } from "../core/request-target.ts";
+import { type Answer, ask, detailsOf, publicAnswer } from "./explain-ask.ts";
+import { faultOf } from "./explain-path.ts";
+import { type PlatformFacts, readPlatform } from "./explain-platform.ts";
+import { evidenceOf, type Question, readChain, resultOf } from "./explain-question.ts";
+import { type DecidedBy, denyRulesOf, nearestRoutes, ruleOfAcceptance, ruleOfRefusal } from "./explain-rule.ts";
+import { explainSender, type SenderFacts } from "./explain-senders.ts";
+import { type Outcome, settle } from "./explain-verdict.ts";
+import { explainWays } from "./explain-ways.ts";
+
+export type Explanation = Awaited<ReturnType<typeof explain>>;
+
+/** Judges the request at the question's time. Reads nothing but the question, and changes nothing. */
+export async function explain(question: Question) {
+  const { policy, request, at } = question;
+  const route = routeOf(question);
+  const platform = await readPlatform(question);
+  const asksPlatform = [...(route?.senders ?? []), ...(route?.shadow ?? [])].some(
+    ({ certificate }) => certificate?.trust.platform,
+  );
+  const inFront =
+    asksPlatform || question.platform !== undefined ? { verified: platform.verified, revoked: false } : undefined;
+  const certificate = resultOf(() => readChain(question, inFront));
+  const way = { readCertificate: () => readChain(question, inFront) };
+
+  const evidence = evidenceOf(question, certificate);
+  const factsOf = (role: SenderFacts["role"]) =>
+    Promise.all(
+      (role === "sender" ? route?.senders : route?.shadow)?.map((one) =>
+        explainSender(one, role, question, evidence),
+      ) ?? [],
+    );
+  const senders = await factsOf("sender");
+  const shadow = await factsOf("shadow");
+
+  const answer = await ask(way, question);
+  const outcome = settle(answer, senders);
+  const denied = deniedCertificates(certificate, route, question);
+  return {
+    ...outcome,
+    ...describeAnswer(answer, outcome),
+    decidedBy: decidedBy(outcome, detailsOf(answer.line), route, senders, denied),
+    asked: {
+      at: formatTime(at),
+      method: request.method,
+      target: request.url.replace(/^[^/]*\/\/[^/]*/, ""),
+      bodyBytes: request.body?.byteLength ?? null,
+      policy: policy.digest,
+    },
+    route: describeRoute(route, question),
+    certificate: describePresented(certificate),
+    denied,
+    senders,
+    shadow:
+      route === undefined || route.shadow.length === 0
+        ? null
+        : { ...settle(await ask(way, question, { policy: withShadow(policy, route) }), shadow), senders: shadow },
+    revocationLists: question.lists.sources,
+    platform: platformOf(platform, question, inFront !== undefined),
+    ways: (await explainWays({ question, senders, platform })).map((row) => ({
+      ...row,
+      differs: row.verdict !== outcome.verdict || row.code !== outcome.code,
+    })),
+  };
+}
+
+function routeOf({ policy, request }: Question): Route | undefined {
+  const target = resultOf(() => readRequestTarget(request.url));
+  return target instanceof Refusal ? undefined : findRoute(policy, target.url.pathname);
+}
+
+/** Null and empty where no route has the path; then `nearest` has those that look most like it. */
+function describeRoute(route: Route | undefined, { policy, request }: Question) {
+  const names = (senders: Route["senders"] = []) => senders.map(({ name }) => name);
+  const size = request.body?.byteLength;
+  return {
+    path: route?.path ?? null,
+    rule: route === undefined ? null : formatPointer(["routes", route.path]),
+    nearest: route === undefined ? nearestRoutes(URL.parse(request.url)?.pathname ?? "", policy) : [],
+    methods: route?.methods ?? [],
+    senders: names(route?.senders),
+    shadow: names(route?.shadow),
+    mode: route === undefined ? null : route.isObserved ? "observe" : "enforce",
+    headers: route?.headers ?? [],
+    maxBodyBytes: route?.maxBodyBytes ?? null,
+    isBodyWithin: route === undefined || size === undefined ? null : size <= route.maxBodyBytes,
+  };
+}
+
+function describeAnswer(answer: Answer, { verdict }: Outcome) {
+  if (verdict === "undecided") return { details: {}, factors: [], answer: null };
+  if (answer.verdict === "accepted") {
+    return { details: {}, factors: answer.delivery.factors, answer: { status: 202, headers: {}, problem: null } };
+  }
+  const details = detailsOf(answer.line);
+  return { details, factors: [], answer: publicAnswer(answer.code, details) };
+}
+
+function decidedBy(
+  outcome: Outcome,
+  details: Readonly<Record<string, unknown>>,
+  route: Route | undefined,
+  senders: readonly SenderFacts[],
+  denied: readonly Denied[],
+): DecidedBy {
+  if (outcome.verdict === "accepted") return ruleOfAcceptance(senders.find(({ sender }) => sender === outcome.sender));
+  const rules = denied.flatMap((hit) => hit.rules);
+  const { code } = outcome;
+  return code === null ? { rule: null, fields: [] } : ruleOfRefusal({ code, details }, route, senders, rules);
+}
+
+function describePresented(certificate: ClientCertificate | Refusal) {
+  if (certificate instanceof Refusal) {
+    return certificate.code === "no_certificate"
+      ? null
+      : { fault: faultOf(certificate), leaf: null, intermediates: [] };
+  }
+  const { leaf, intermediates } = certificate;
+  return { fault: null, leaf: describe(leaf), intermediates: intermediates.map(describe) };
+}
+
+function describe({ subjectText, issuerText, serial, sha256, spkiSha256, notBefore, notAfter }: Certificate) {
+  const validity = { notBefore: formatTime(notBefore), notAfter: formatTime(notAfter) };
+  return { subject: subjectText, issuer: issuerText, serial, sha256, spkiSha256, ...validity };
+}
+
+interface Denied {
+  readonly subject: string;
+  readonly sha256: string;
+  readonly rules: readonly string[];
+}
+
+/** Of everything that was sent, and of the anchors of the route. */
+function deniedCertificates(
+  certificate: ClientCertificate | Refusal,
+  route: Route | undefined,
+  question: Question,
+): Denied[] {
+  const sent = certificate instanceof Refusal ? [] : [certificate.leaf, ...certificate.intermediates];
+  const anchors = (route?.senders ?? []).flatMap((sender) => sender.certificate?.trust.anchors ?? []);
+  return [...new Set([...sent, ...anchors.map((anchor) => anchor.certificate)])].flatMap((one) => {
+    const rules = denyRulesOf(one, question.document, question.policy);
+    return rules.length === 0 ? [] : [{ subject: one.subjectText, sha256: one.sha256, rules }];
+  });
+}
+
+/** The policy as it would be with the shadow senders in force. */
+function withShadow(policy: Policy, route: Route): Policy {
+  const routes = policy.routes.map((one) => (one === route ? { ...one, senders: one.shadow, shadow: [] } : one));
+  return { ...policy, routes };
+}
+
+function platformOf({ verified, from, note }: PlatformFacts, { chain }: Question, isAsked: boolean) {
+  return chain === undefined ? null : { verified, from, note, isAsked };
+}

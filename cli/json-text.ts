@@ -1,0 +1,99 @@
+// JSON as a user writes it: where the text breaks off, which members are written twice, and where a member stands.
+// JSON.parse is what decides: this only says more than it does, and quotes no value, which may be a secret.
+
+import jsonc from "jsonc-parser";
+import { formatPointer } from "../core/configuration-error.ts";
+
+/** Counted from 1, as editors do. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface RepeatedMember extends Position {
+  readonly pointer: string;
+}
+
+export class JsonSyntaxError extends Error {
+  override readonly name = "JsonSyntaxError";
+}
+
+const STRICT = { disallowComments: true, allowTrailingComma: false } as const;
+
+/**
+ * Parses strict JSON. Of members that are written twice the last is taken: findRepeatedMembers names them.
+ * @throws JsonSyntaxError with the position and what was expected there
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new JsonSyntaxError(describeSyntax(text));
+  }
+}
+
+function describeSyntax(text: string): string {
+  let fault: string | undefined;
+  const onError = (code: jsonc.ParseErrorCode, _: number, __: number, line: number, character: number) => {
+    fault ??= `at ${formatPosition({ line: line + 1, column: character + 1 })}, ${nameFault(jsonc.printParseErrorCode(code))}`;
+  };
+  jsonc.visit(text, { onError }, STRICT);
+  return fault ?? "it breaks off";
+}
+
+function nameFault(code: string): string {
+  if (code === "InvalidCommentToken") return "comments are not allowed: remove it";
+  if (code === "PropertyNameExpected") return "a member in double quotes was expected, and no comma before a }";
+  return code
+    .replace(/(?<!^)[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)
+    .replace(/^[A-Z]/, (one) => one.toLowerCase());
+}
+
+/** The members that their object holds already, in the order of the text. It must be JSON. */
+export function findRepeatedMembers(text: string): RepeatedMember[] {
+  const repeated: RepeatedMember[] = [];
+  const open: Set<string>[] = [];
+  jsonc.visit(
+    text,
+    {
+      onObjectBegin: () => void open.push(new Set()),
+      onObjectEnd: () => void open.pop(),
+      onObjectProperty(name, _, __, line, character, path) {
+        const names = open.at(-1);
+        if (names?.has(name))
+          repeated.push({ pointer: formatPointer([...path(), name]), line: line + 1, column: character + 1 });
+        names?.add(name);
+      },
+    },
+    STRICT,
+  );
+  return repeated;
+}
+
+/** Finds where members stand in a text: those that are missing, at what would hold them. */
+export function locateMembers(text: string): (path: readonly string[]) => Position {
+  const root = jsonc.parseTree(text);
+  const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+  return (path) => {
+    let node = root;
+    for (const member of path) {
+      const next = node && childOf(node, member);
+      if (next === undefined) break;
+      node = next;
+    }
+    const offset = node?.offset ?? 0;
+    const line = lineStarts.findLastIndex((start) => start <= offset);
+    return { line: line + 1, column: offset - (lineStarts[line] ?? 0) + 1 };
+  };
+}
+
+/** The member itself where there is one, so that its name is what is pointed at. */
+function childOf(node: jsonc.Node, member: string): jsonc.Node | undefined {
+  const holder = node.type === "property" ? node.children?.[1] : node;
+  if (holder?.type === "array") return holder.children?.[Number(member)];
+  return holder?.children?.find(({ children }) => children?.[0]?.value === member);
+}
+
+export function formatPosition({ line, column }: Position): string {
+  return `line ${line}, column ${column}`;
+}

@@ -1,0 +1,43 @@
+// When a listener's own certificate ends: the leaf of a PEM file, or the intermediate behind it that ends first.
+
+import { X509Certificate } from "node:crypto";
+import type { Ending } from "../core/expiry.ts";
+import { UsageError } from "./command.ts";
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** @throws UsageError when the text holds no certificate */
+export function endListener(pem: string, file = "the listener's certificate"): Ending {
+  const chain = (pem.match(PEM_CERTIFICATE) ?? []).map((block) => parse(block, file));
+  const [leaf] = chain;
+  if (leaf === undefined) throw new UsageError(`${file} holds no certificate in PEM`);
+  const first = chain.reduce((a, b) => (b.validToDate < a.validToDate ? b : a));
+  const notAfter = first.validToDate.getTime() / 1000;
+  return {
+    kind: "listener-certificate",
+    name: nameOf(leaf),
+    pointer: undefined,
+    sha256: first.fingerprint256.replaceAll(":", "").toLowerCase(),
+    lifetimeSeconds: notAfter - first.validFromDate.getTime() / 1000,
+    notAfter,
+    refuses: true,
+    remedy:
+      first === leaf
+        ? "renew it and replace the file: no sender connects after it"
+        : `the intermediate ${nameOf(first)} behind it ends first: replace it in the file`,
+  };
+}
+
+function parse(block: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(block);
+  } catch (error) {
+    throw new UsageError(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** The hosts, or the subject where it names none. */
+function nameOf({ subjectAltName, subject }: X509Certificate): string {
+  const hosts = [...(subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(([, host]) => host);
+  return hosts.length > 0 ? hosts.join(",") : subject.replaceAll("\n", ",");
+}

@@ -1,0 +1,106 @@
+// Metrics of `countersign origin` in Prometheus' text format, on a port of their own. Label values come from the policy,
+// from our own tables and from certificates that were admitted: never from a stranger's request.
+
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Counter, Gauge, Registry } from "prom-client";
+import type { LogLine } from "../core/decision.ts";
+import type { Ending } from "../core/expiry.ts";
+import type { Policy } from "../core/policy.ts";
+import { UsageError } from "./command.ts";
+
+export interface MetricsAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** One line of the log as it is counted. */
+export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
+
+const LABELS = ["decision", "code", "route", "sender"] as const;
+const ENDING_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
+/** A series costs its server memory for hours: the soonest of more endings than anybody can attend to. */
+const MAX_ENDINGS = 1_000;
+
+/** Port, or host and port; a host that is not loopback must be written out. @throws UsageError */
+export function parseMetricsAddress(text: string): MetricsAddress {
+  const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  if (port === "" || Number(port) > 65_535) throw new UsageError(`--metrics ${text} is not HOST:PORT or PORT`);
+  return { hostname: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
+}
+
+const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
+
+/** How a line is counted. A route or sender that the policy does not name is left empty. */
+export function toCount({ decision, code, route, sender, what }: LogLine, policy: Policy): Count {
+  const names =
+    namesByPolicy.get(policy) ??
+    new Set([...policy.routes.map(({ path }) => path), ...policy.senders.map(({ name }) => name)]);
+  namesByPolicy.set(policy, names);
+  return {
+    decision,
+    code: String(decision === "noticed" ? what : (code ?? "")),
+    route: names.has(route) ? String(route) : "",
+    sender: names.has(sender) ? String(sender) : "",
+  };
+}
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #decisions = new Counter({
+    name: "countersign_decisions_total",
+    help: "Lines of the log, by their decision, the code of a refusal, and the route and sender of the policy.",
+    labelNames: LABELS,
+    registers: [this.#registry],
+  });
+  readonly #firstSights = new Counter({
+    name: "countersign_first_sights_total",
+    help: "Keys, issuers and intermediates that a known sender presented for the first time.",
+    labelNames: ["sender", "what"],
+    registers: [this.#registry],
+  });
+  readonly #endings = new Gauge({
+    name: "countersign_end_timestamp_seconds",
+    help: "Unix time at which a certificate or a window of the policy ends; refuses tells whether events will be refused.",
+    labelNames: ENDING_LABELS,
+    registers: [this.#registry],
+  });
+
+  count({ decision, code, route, sender }: Count, times = 1): void {
+    if (decision === "noticed") this.#firstSights.inc({ sender, what: code }, times);
+    else this.#decisions.inc({ decision, code, route, sender }, times);
+  }
+
+  /** Takes the place of what was set before. */
+  setEndings(endings: readonly Ending[]): void {
+    this.#endings.reset();
+    for (const { kind, name, pointer = "", sha256 = "", refuses, notAfter } of endings.slice(0, MAX_ENDINGS)) {
+      this.#endings.set({ kind, name, pointer, sha256, refuses: String(refuses) }, notAfter);
+    }
+  }
+
+  /** Serves GET /metrics. @throws Error when the port cannot be had */
+  async serve({ hostname, port }: MetricsAddress): Promise<{ readonly url: string; close(): void }> {
+    const server = createServer(async ({ method, url }, response) => {
+      const isAsked = url === "/metrics" && (method === "GET" || method === "HEAD");
+      const text = isAsked ? await this.#registry.metrics() : "GET /metrics\n";
+      response.writeHead(isAsked ? 200 : 404, {
+        "content-type": isAsked ? this.#registry.contentType : "text/plain; charset=utf-8",
+      });
+      response.end(method === "HEAD" ? undefined : text);
+    });
+    server.listen(port, hostname);
+    await once(server, "listening");
+    // Not what keeps the process running.
+    server.unref();
+    const { address, family, port: bound } = server.address() as AddressInfo;
+    return {
+      url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}/metrics`,
+      close() {
+        server.close();
+        server.closeAllConnections();
+      },
+    };
+  }
+}

@@ -1,0 +1,84 @@
+// What OpenSSL says of a certificate, by the program of that name: a listener's handshake asks the library the same.
+// It is another OpenSSL than the one within Node, so its word is shown as a forecast.
+
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatPem } from "../core/certificate.ts";
+
+/** `code` is Node's name of the error, empty when OpenSSL verified; `why` says why it was not asked. */
+export type OpensslVerdict = { readonly code: string; readonly text: string } | { readonly why: string };
+
+export interface OpensslQuestion {
+  /** Base64 DER. */
+  readonly leaf: string;
+  readonly intermediates: readonly string[];
+  readonly anchors: readonly string[];
+  /** Whether a CA that is not self-signed may end the path, as at a listener of ours. */
+  readonly isPartialChain: boolean;
+  /** Unix seconds. */
+  readonly at: number;
+}
+
+export type AskOpenssl = (question: OpensslQuestion) => Promise<OpensslVerdict>;
+
+/** Node's names for OpenSSL's numbers (x509_vfy.h). */
+const CODES: Readonly<Record<string, string>> = {
+  "2": "UNABLE_TO_GET_ISSUER_CERT",
+  "7": "CERT_SIGNATURE_FAILURE",
+  "9": "CERT_NOT_YET_VALID",
+  "10": "CERT_HAS_EXPIRED",
+  "18": "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "19": "SELF_SIGNED_CERT_IN_CHAIN",
+  "20": "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "21": "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "22": "CERT_CHAIN_TOO_LONG",
+  "24": "INVALID_CA",
+  "25": "PATH_LENGTH_EXCEEDED",
+  "26": "INVALID_PURPOSE",
+  "79": "INVALID_CA",
+};
+
+const NO_ISSUER = "UNABLE_TO_GET_ISSUER_CERT_LOCALLY";
+const DEADLINE_MILLISECONDS = 10_000;
+
+/** Runs `openssl verify -purpose sslclient`. Never throws: without the program it was not asked. */
+export async function askOpenssl(question: OpensslQuestion): Promise<OpensslVerdict> {
+  const { leaf, intermediates, anchors, isPartialChain, at } = question;
+  if (anchors.length === 0) return { code: NO_ISSUER, text: "no CA to verify it with" };
+  const directory = mkdtempSync(join(tmpdir(), "countersign-verify-"));
+  const file = (name: string, certificates: readonly string[]) => {
+    writeFileSync(join(directory, name), certificates.map(formatPem).join(""));
+    return join(directory, name);
+  };
+  try {
+    const args = ["verify", "-purpose", "sslclient", "-attime", String(at), "-no-CApath", "-no-CAstore"];
+    args.push("-CAfile", file("anchors.pem", anchors));
+    if (intermediates.length > 0) args.push("-untrusted", file("chain.pem", intermediates));
+    if (isPartialChain) args.push("-partial_chain");
+    return read(await run([...args, file("leaf.pem", [leaf])]), intermediates.length);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function read({ stdout, stderr, isOk, why }: Awaited<ReturnType<typeof run>>, intermediates: number): OpensslVerdict {
+  const [, number = "", depth = "", text = ""] =
+    /error (\d+) at (\d+) depth lookup: ?([^\n]*)/.exec(`${stdout}\n${stderr}`) ?? [];
+  if (isOk && / OK\s*$/.test(stdout)) return { code: "", text: "OK" };
+  if (number === "") return { why: why ?? "openssl verify gave no verdict" };
+  const code = CODES[number] ?? `OpenSSL error ${number}`;
+  // A handshake goes on after the first error, and on a lone certificate ends with the second.
+  const isLone = code === NO_ISSUER && depth === "0" && intermediates === 0;
+  return { code: isLone ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : code, text: `${text} (at depth ${depth})` };
+}
+
+function run(args: readonly string[]) {
+  return new Promise<{ stdout: string; stderr: string; isOk: boolean; why?: string }>((resolve) => {
+    execFile("openssl", [...args], { timeout: DEADLINE_MILLISECONDS }, (error, stdout, stderr) => {
+      const isMissing = error?.code === ("ENOENT" as unknown);
+      resolve({ stdout, stderr, isOk: error === null, ...(isMissing && { why: "there is no program openssl here" }) });
+    });
+  });
+}

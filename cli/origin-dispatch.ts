@@ -1,0 +1,184 @@
+// Where `countersign origin` brings what it has stored: a module of the user, or an upstream. Without either it keeps events.
+
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConfigurationError } from "../core/configuration-error.ts";
+import type { LogLine } from "../core/decision.ts";
+import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
+import type { Policy } from "../core/policy.ts";
+import { Answers } from "../origin/answers.ts";
+import type { AcceptDelivery } from "../origin/authenticate-options.ts";
+import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";
+import { Dispatcher } from "../origin/dispatch.ts";
+import type { Handler } from "../origin/handler.ts";
+import type { Inbox } from "../origin/inbox.ts";
+import { forwardTo } from "../origin/upstream.ts";
+import { requireOption, UsageError } from "./command.ts";
+import { readJson } from "./files.ts";
+import { Problems } from "./problems.ts";
+
+export const DISPATCH_OPTIONS = {
+  handler: { type: "string" },
+  upstream: { type: "string" },
+  "upstream-audience": { type: "string" },
+  "signing-keys": { type: "string" },
+  "origin-issuer": { type: "string" },
+  concurrency: { type: "string" },
+  "attempt-seconds": { type: "string" },
+  "max-attempts": { type: "string" },
+} as const;
+
+export type DispatchSettings = { readonly [option in keyof typeof DISPATCH_OPTIONS]?: string | undefined };
+
+export const DISPATCH_HELP = `
+every stored event to your code, at least once:
+  --handler MODULE          a .js or .ts module: export default (delivery, { id, attempt, signal }) => …
+  or to your own program over HTTP, at the path of the event:
+  --upstream URL            scheme, host and port; http:// to loopback alone
+  --origin-issuer URL       iss of this origin's assertions, which the upstream is configured with
+  --upstream-audience TEXT  aud (default the URL)
+  --signing-keys FILE       this origin's own, of countersign keys new; published at /.well-known/jwks.json
+  for both:
+  --concurrency N           attempts at a time, of each process (default ${DISPATCH_LIMITS.concurrency})
+  --attempt-seconds N       deadline of an attempt (default ${DISPATCH_LIMITS.deadlineMilliseconds / 1000})
+  --max-attempts N          then the event is dead (default ${DISPATCH_LIMITS.maxAttempts}); see countersign inbox
+`;
+
+export interface DispatchTarget {
+  readonly handler: Handler;
+  readonly limits: Partial<DispatchLimits>;
+  /** This origin's own keys of now, where it signs for an upstream. */
+  readonly keys: (() => SigningKeys) | undefined;
+  /** Files that `reload` reads again. A module is loaded once: Node keeps it. */
+  readonly files: readonly string[];
+  reload(): Promise<void>;
+}
+
+/** Undefined where events are only kept. @throws ConfigurationError that lists every problem */
+export async function loadTarget(settings: DispatchSettings): Promise<DispatchTarget | undefined> {
+  const problems = new Problems();
+  const { handler: module, upstream } = settings;
+  if (module !== undefined && upstream !== undefined)
+    await problems.attempt(() => refuse("--handler and --upstream: an event has one of them to handle it"));
+  const limits = await problems.attempt(() => parseLimits(settings));
+  if (upstream === undefined) await problems.attempt(() => refuseUpstreamOptions(settings));
+  if (module === undefined && upstream === undefined) {
+    const isLimited = limits !== undefined && Object.keys(limits).length > 0;
+    if (isLimited)
+      await problems.attempt(() => refuse("limits of attempts are given, and neither --handler nor --upstream"));
+  }
+  const handler = module === undefined ? undefined : await problems.attempt(() => loadHandler(module));
+  const forwarding = upstream === undefined ? undefined : await loadUpstream(upstream, settings, problems);
+  if (problems.count > 0) throw problems.toError("origin");
+  if (handler !== undefined)
+    return { handler, limits: limits ?? {}, keys: undefined, files: [], reload: async () => {} };
+  return forwarding && { ...forwarding, limits: limits ?? {} };
+}
+
+/** @throws ConfigurationError when a route's sender waits for a handler, and there is none */
+export function requireTarget({ routes }: Policy, target: DispatchTarget | undefined): void {
+  const waiting = target === undefined ? routes.filter(({ isAnsweredByHandler }) => isAnsweredByHandler) : [];
+  if (waiting.length === 0) return;
+  throw new ConfigurationError(
+    "origin",
+    waiting.map(({ path }) => `${path} has "answer": "handler" in the policy: pass --handler or --upstream`),
+  );
+}
+
+export interface Dispatch {
+  readonly accept: AcceptDelivery;
+  readonly answers: Answers | undefined;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** The dispatch of one process. Without a target events are stored, and that is all. */
+export function openDispatch(
+  target: DispatchTarget | undefined,
+  {
+    inbox,
+    policy,
+    log,
+  }: { readonly inbox: Inbox; readonly policy: () => Policy; readonly log: (line: LogLine) => void },
+): Dispatch {
+  if (target === undefined) return { accept: inbox.accept, answers: undefined, start() {}, stop: async () => {} };
+  const { handler, limits } = target;
+  const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
+  const answers = new Answers({ policy, inbox, dispatcher });
+  return { accept: answers.accept, answers, start: () => dispatcher.start(), stop: () => dispatcher.stop() };
+}
+
+async function loadHandler(module: string): Promise<Handler> {
+  const file = resolve(module);
+  if (!existsSync(file)) throw new UsageError(`--handler ${module}: there is no such file`);
+  const loaded: { readonly default?: unknown } = await import(pathToFileURL(file).href).catch((error: unknown) =>
+    refuse(`--handler ${module} cannot be loaded: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
+  );
+  if (typeof loaded.default === "function") return loaded.default as Handler;
+  return refuse(`--handler ${module} has no function as its default export`);
+}
+
+async function loadUpstream(upstream: string, settings: DispatchSettings, problems: Problems) {
+  const origin = await problems.attempt(() => parseUpstream(upstream));
+  const issuer = await problems.attempt(() =>
+    requireOption(settings["origin-issuer"], "origin-issuer", "iss of this origin's assertions, for the upstream"),
+  );
+  const file = await problems.attempt(() =>
+    requireOption(settings["signing-keys"], "signing-keys", "this origin's own, made by countersign keys new"),
+  );
+  const load = async () => await importSigningKeys(readJson(file ?? ""));
+  let keys = file === undefined ? undefined : await problems.attempt(load);
+  if (origin === undefined || issuer === undefined || file === undefined || keys === undefined) return undefined;
+  const current = () => keys as SigningKeys;
+  return {
+    handler: forwardTo({ origin, issuer, audience: settings["upstream-audience"] ?? origin, keys: current }),
+    keys: current,
+    files: [file],
+    async reload() {
+      keys = await load();
+    },
+  };
+}
+
+function parseUpstream(text: string): string {
+  const url = URL.parse(text);
+  const isLoopback = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
+  const isAllowed = url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback);
+  if (url === null || !isAllowed || (text !== url.origin && text !== `${url.origin}/`)) {
+    return refuse(
+      `--upstream ${text}: https://HOST without a path (http:// only to loopback); events come at their own`,
+    );
+  }
+  return url.origin;
+}
+
+function refuseUpstreamOptions(settings: DispatchSettings): void {
+  const options = ["upstream-audience", "signing-keys", "origin-issuer"] as const;
+  const given = options.filter((option) => settings[option] !== undefined);
+  if (given.length > 0)
+    refuse(`${given.map((option) => `--${option}`).join(", ")}: for --upstream, which is not given`);
+}
+
+function parseLimits(settings: DispatchSettings): Partial<DispatchLimits> {
+  const concurrency = parseCount(settings, "concurrency", 1_000);
+  const seconds = parseCount(settings, "attempt-seconds", 3_600);
+  const maxAttempts = parseCount(settings, "max-attempts", 1_000);
+  return {
+    ...(concurrency !== undefined && { concurrency }),
+    ...(seconds !== undefined && { deadlineMilliseconds: seconds * 1000 }),
+    ...(maxAttempts !== undefined && { maxAttempts }),
+  };
+}
+
+function parseCount(settings: DispatchSettings, option: keyof DispatchSettings, max: number): number | undefined {
+  const text = settings[option];
+  if (text === undefined) return undefined;
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > max)
+    return refuse(`--${option} ${text} is not 1 to ${max}`);
+  return Number(text);
+}
+
+function refuse(message: string): never {
+  throw new UsageError(message);
+}

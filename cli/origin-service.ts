@@ -1,0 +1,227 @@
+// What every way of running `countersign origin` shares: an inbox, revocation lists, one log, an end in good order, and
+// files that are loaded before the start and again when they change. They are replaced as a whole, or not at all.
+
+import type { Secrets } from "../core/candidate.ts";
+import type { LogLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { createOriginApp } from "../origin/app.ts";
+import type { AssertionOptions, CertificateOptions } from "../origin/authenticate-options.ts";
+import type { CrlStore } from "../origin/crl-store.ts";
+import type { Retention } from "../origin/inbox.ts";
+import type { RunningServer } from "../origin/node/server.ts";
+import { untilSignal } from "./command.ts";
+import type { MetricsAddress } from "./metrics.ts";
+import { openLog } from "./observations.ts";
+import { openCrls } from "./origin-crls.ts";
+import {
+  type DispatchSettings,
+  type DispatchTarget,
+  loadTarget,
+  openDispatch,
+  requireTarget,
+} from "./origin-dispatch.ts";
+import { openWatch } from "./origin-watch.ts";
+import { problemsOf } from "./problems.ts";
+import { watchFiles } from "./watch-files.ts";
+import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
+import { announceReady } from "./workers.ts";
+
+const END_MILLISECONDS = 1_000;
+
+export interface OriginSettings {
+  /** The policy file. */
+  readonly policy: string;
+  readonly inbox: string;
+  readonly retention: Retention;
+  readonly crls?: string | undefined;
+  readonly metrics: MetricsAddress | undefined;
+  readonly dispatch: DispatchSettings;
+  readonly json: boolean;
+}
+
+/** What the files hold. */
+export interface Loaded {
+  readonly policy: Policy;
+  /** Those that the policy names, of the environment. */
+  readonly secrets: Secrets;
+}
+
+/** How a way in learns who the sender is. */
+export type Proof =
+  | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
+  | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
+
+/** What a way in makes its server from. */
+export interface Runtime<T extends Loaded> {
+  /** The origin's app: it judges each request by the policy and the lists of now. */
+  readonly createApp: (proof: Proof) => ReturnType<typeof createOriginApp>;
+  /** What the files held when they were last loaded without a fault: to be asked for anew, not kept. */
+  readonly loaded: () => T;
+  readonly log: (line: LogLine) => void;
+}
+
+export interface Listening<T extends Loaded> extends RunningServer {
+  /** Takes from a reload what the server does not ask for by itself. A fault refuses the reload. */
+  readonly apply?: (loaded: T) => void;
+}
+
+/** One way into the origin. */
+export interface WayIn<T extends Loaded> {
+  readonly settings: OriginSettings;
+  /** The files whose change reloads; the policy's is among them. */
+  readonly files: readonly string[];
+  /** Reads them. @throws ConfigurationError that lists every problem */
+  readonly load: () => Promise<T>;
+  readonly listen: (runtime: Runtime<T>) => Promise<Listening<T>>;
+  /** Facts of the line that tells of a reload. */
+  readonly describe?: (loaded: T) => Readonly<Record<string, unknown>>;
+  /** The certificates of its listener, in PEM, whose end is watched. */
+  readonly certificates?: (loaded: T) => readonly string[];
+  /** The ready line for people. */
+  readonly greet: (url: string) => string;
+}
+
+/**
+ * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
+ * before. Several processes need a port that they can share.
+ */
+export function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+  if (workers === 1) return serveHere(way, first);
+  const onReady = (url: string, metrics: string | undefined) => sayReady(way, url, metrics);
+  return runWatchedWorkers(workers, way.settings.metrics, onReady, () => serveHere(way, first, openWorkerOutlet()));
+}
+
+async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
+  // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
+  const stopped = untilSignal();
+  const { settings } = given;
+  const target = await loadTarget(settings.dispatch);
+  requireTarget(first.policy, target);
+  const way = withTarget(given, target);
+  let inForce = () => first;
+  const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
+  const watch = await openWatch(settings, watched, outlet);
+  const log = openLog(settings.inbox, watch.log);
+  const files = await InForce.open(way, first, log);
+  try {
+    const { loaded, lists } = files;
+    inForce = loaded;
+    const dispatch = openDispatch(target, { inbox: watch.inbox, policy: () => loaded().policy, log });
+    const createApp: Runtime<T>["createApp"] = (proof) => {
+      const options = {
+        get policy() {
+          return loaded().policy;
+        },
+        get secrets() {
+          return loaded().secrets;
+        },
+        lists,
+        accept: dispatch.accept,
+        log,
+        ...proof,
+      };
+      return createOriginApp(options, { answers: dispatch.answers, keys: target?.keys });
+    };
+    const server = await way.listen({ createApp, loaded, log });
+    files.watch(server.apply);
+    announceReady(server.url, (url) => sayReady(way, url, watch.url));
+    watch.start();
+    dispatch.start();
+    await stopped;
+    // Together: answers that are owed may wait for handlers.
+    await Promise.all([server.close(), dispatch.stop()]);
+  } finally {
+    // Last: without it a SIGHUP during the stop would end the process before its answers.
+    await files.close();
+    await watch.close();
+  }
+  if (target !== undefined) endSoon();
+  return 0;
+}
+
+/** What the user's module left open must not hold a process that has nothing more to do. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), END_MILLISECONDS).unref();
+}
+
+/** A reload also takes new keys for the upstream, and refuses a policy that needs a handler where there is none. */
+function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | undefined): WayIn<T> {
+  return {
+    ...way,
+    files: [...way.files, ...(target?.files ?? [])],
+    async load() {
+      const loaded = await way.load();
+      requireTarget(loaded.policy, target);
+      await target?.reload();
+      return loaded;
+    },
+  };
+}
+
+/** Prints the line that tells that, and where, it listens. */
+function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics: string | undefined): void {
+  console.log(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
+}
+
+/** What requests are judged by, replaced as a whole. */
+class InForce<T extends Loaded> {
+  readonly #way: WayIn<T>;
+  readonly #log: (line: LogLine) => void;
+  #loaded: T;
+  #crls: CrlStore;
+  #stopWatching = () => {};
+  /** One reload at a time: each closes the lists of the one before. */
+  #reloads = Promise.resolve();
+
+  private constructor(way: WayIn<T>, loaded: T, crls: CrlStore, log: (line: LogLine) => void) {
+    this.#way = way;
+    this.#loaded = loaded;
+    this.#crls = crls;
+    this.#log = log;
+  }
+
+  static async open<T extends Loaded>(way: WayIn<T>, first: T, log: (line: LogLine) => void): Promise<InForce<T>> {
+    return new InForce(way, first, await openCrls(first.policy, way.settings), log);
+  }
+
+  readonly loaded = (): T => this.#loaded;
+  readonly lists = () => this.#crls.lists();
+
+  watch(apply: Listening<T>["apply"]): void {
+    this.#stopWatching = watchFiles(this.#way.files, () => {
+      this.#reloads = this.#reloads.then(() => this.#reload(apply));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stopWatching();
+    await this.#reloads;
+    this.#crls.close();
+  }
+
+  /** A broken new file keeps the old state and says so. */
+  async #reload(apply: Listening<T>["apply"]): Promise<void> {
+    const { load, settings, describe } = this.#way;
+    try {
+      const loaded = await load();
+      const crls = await openCrls(loaded.policy, settings);
+      try {
+        apply?.(loaded);
+      } catch (error) {
+        crls.close();
+        throw error;
+      }
+      this.#crls.close();
+      [this.#loaded, this.#crls] = [loaded, crls];
+      this.#log({ decision: "reloaded", policy: loaded.policy.digest, ...describe?.(loaded) });
+    } catch (error) {
+      this.#log({
+        decision: "failed",
+        code: "reload_refused",
+        why: "the files in force stay in force",
+        policy: this.#loaded.policy.digest,
+        problems: problemsOf(error),
+      });
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
+// time. It opens the inbox, which knows both, and is the one log of the process.
+
+import { formatTime } from "../core/crl.ts";
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { listEndings } from "../core/outlook.ts";
+import type { Policy } from "../core/policy.ts";
+import { systemClock } from "../origin/clock.ts";
+import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
+import { endListener } from "./listener-certificate.ts";
+import { type MetricsAddress, toCount } from "./metrics.ts";
+import { openOriginInbox } from "./origin-inbox.ts";
+import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
+
+export interface WatchSettings {
+  readonly inbox: string;
+  readonly retention: Retention;
+  /** Undefined where no metrics are asked for. */
+  readonly metrics: MetricsAddress | undefined;
+}
+
+/** What is in force now: a reload may replace it. */
+export interface Watched {
+  readonly policy: Policy;
+  /** Of the listener, in PEM; empty where somebody else terminates TLS. */
+  readonly certificates: readonly string[];
+}
+
+export interface Watch {
+  readonly inbox: Inbox;
+  /** Of the metrics. */
+  readonly url: string | undefined;
+  /** Prints a line, and counts it. */
+  log(line: LogLine): void;
+  /** After the ready line: tells what ends soon, now and from then on. */
+  start(): void;
+  /** The inbox with it. */
+  close(): Promise<void>;
+}
+
+export const METRICS_HELP = `
+  --metrics [HOST:]PORT  serve Prometheus metrics at /metrics (off unless given; HOST is 127.0.0.1 unless given)`;
+
+/** So that metrics and warnings follow the clock closely; each warning is given once. */
+const LOOK_MILLISECONDS = 5 * 60_000;
+/** A reload or a new certificate is looked at when what follows from it is in force. */
+const SOON_MILLISECONDS = 250;
+
+/** @throws Error when the inbox or the port of the metrics cannot be had */
+export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
+  const outlet = given ?? (await openOutlet(settings.metrics));
+  const inbox = await openOriginInbox(settings.inbox, settings.retention, log, { onNewCertificate });
+  let interval: NodeJS.Timeout | undefined;
+  let soon: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function log(line: LogLine): void {
+    console.log(formatLogLine(line));
+    if (settings.metrics !== undefined) outlet.count(toCount(line, watched().policy));
+    if (line.decision === "reloaded") lookSoon();
+  }
+
+  function onNewCertificate(firstSights: readonly FirstSight[]): void {
+    for (const { since, ...sight } of firstSights) log({ decision: "noticed", ...sight, since: formatTime(since) });
+    lookSoon();
+  }
+
+  function lookSoon(): void {
+    soon ??= setTimeout(() => void look(), SOON_MILLISECONDS).unref();
+  }
+
+  async function look(): Promise<void> {
+    soon = undefined;
+    if (isClosed) return;
+    try {
+      const { policy, certificates } = watched();
+      const now = systemClock();
+      const listeners = certificates.map((pem) => endListener(pem));
+      outlet.tell(listEndings(policy, now, await inbox.certificates(), listeners), now);
+    } catch (error) {
+      log({ decision: "failed", code: "watch_failed", why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  return {
+    inbox,
+    url: outlet.url,
+    log,
+    start() {
+      outlet.start();
+      void look();
+      interval = setInterval(look, LOOK_MILLISECONDS).unref();
+    },
+    async close() {
+      isClosed = true;
+      clearInterval(interval);
+      clearTimeout(soon);
+      outlet.close();
+      await inbox.close();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// countersign policy expiring: everything that ends within some days, what of it will refuse events, and what to do.
+
+import { describeEnding } from "../core/expiry.ts";
+import { listEndings } from "../core/outlook.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import { systemClock } from "../origin/clock.ts";
+import { describeInbox, readInbox } from "../origin/inbox/open.ts";
+import type { SeenCertificate } from "../origin/inbox.ts";
+import { parseOptions, UsageError } from "./command.ts";
+import { formatJson, readJson, readText } from "./files.ts";
+import { endListener } from "./listener-certificate.ts";
+
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  inbox: { type: "string" },
+  certificate: { type: "string", multiple: true },
+  within: { type: "string", default: "90" },
+  json: { type: "boolean", default: false },
+} as const;
+
+const DAY_SECONDS = 86_400;
+
+/** 1 when something will refuse events within the time, or does so already. */
+export async function tellExpiring(args: string[]): Promise<number> {
+  const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
+  const days = parseDays(within);
+  const now = systemClock();
+  const listeners = certificate.map((name) => endListener(readText(name), name));
+  const seen = inbox === undefined ? [] : await readSeen(inbox);
+  const endings = listEndings(compilePolicy(readJson(file)), now, seen, listeners)
+    .filter(({ notAfter }) => notAfter <= now + days * DAY_SECONDS)
+    .map((ending) => describeEnding(ending, now));
+  const isRefusing = endings.some(({ refuses }) => refuses);
+  process.stdout.write(json ? formatJson({ ok: !isRefusing, within: days, endings }) : formatEndings(endings, days));
+  return isRefusing ? 1 : 0;
+}
+
+function parseDays(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new UsageError(`--within ${text} is not a number of days`);
+  return Number(text);
+}
+
+async function readSeen(location: string): Promise<SeenCertificate[]> {
+  try {
+    return await readInbox(location, (reader) => reader.certificates());
+  } catch (error) {
+    throw new UsageError(`--inbox ${describeInbox(location)}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): string {
+  if (endings.length === 0) return `nothing ends within ${days} days\n`;
+  return endings
+    .map(
+      ({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) =>
+        `${notAfter}  ${left < 0 ? "ended" : `${left} days`}  ${refuses ? "REFUSES" : "harmless"}  ${what} ${name} ${pointer}${sha256 === undefined ? "" : ` sha256 ${sha256}`}\n    ${remedy.replace(/[\p{Cc}\p{Cf}]/gu, "\ufffd")}\n`,
+    )
+    .join("");
+}

@@ -1,0 +1,63 @@
+// A policy file as every command takes it up: read, compiled, and inspected as a whole, so that what is wrong with it is
+// told in one go, the same at a check, at a start and in the build of the edge.
+
+import cluster from "node:cluster";
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { formatLogLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { type CompilePolicy, type Examination, examinePolicy } from "../core/policy-examination.ts";
+import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
+import { parsePointer } from "../core/policy-remedies.ts";
+import { systemClock } from "../origin/clock.ts";
+import { parseFile, readText } from "./files.ts";
+import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
+
+export type LocatedFinding = Finding & Position;
+
+export interface ExaminedFile extends Examination {
+  readonly findings: readonly LocatedFinding[];
+}
+
+/**
+ * Everything that is wrong with a policy file at `now` (Unix seconds).
+ * @throws UsageError when it cannot be read or is not JSON
+ */
+export function examinePolicyFile(file: string, now: number, compile?: CompilePolicy): ExaminedFile {
+  const text = readText(file);
+  const document = parseFile(file, text);
+  const { policy, findings } = examinePolicy(document, now, compile);
+  const locate = findings.length === 0 ? undefined : locateMembers(text);
+  const located = findings.map((finding) => ({ ...finding, ...locate?.(parsePointer(finding.pointer)) }));
+  return { policy, findings: [...describeRepetitions(text), ...(located as LocatedFinding[])] };
+}
+
+function describeRepetitions(text: string): LocatedFinding[] {
+  return findRepeatedMembers(text).map((member) => ({
+    ...member,
+    problem: `is written a second time at ${formatPosition(member)}, and the last one alone would count`,
+    remedy: "remove one of them",
+    severity: "error",
+    cause: "policy",
+  }));
+}
+
+/**
+ * The policy of a file for a program that starts, or takes up a changed file. What time alone brought about is told on
+ * stderr and goes on: a restart on the day after an anchor expired must not stop the other senders.
+ * @throws UsageError when it cannot be read, ConfigurationError that lists everything else that is wrong with it
+ */
+export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
+  const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
+  const fatal = findings.filter(isFatal);
+  if (policy === undefined || fatal.length > 0) throw new ConfigurationError(file, fatal.map(formatFinding));
+  if (!isTold) for (const finding of findings) console.error(formatWarning(file, finding));
+  isTold = false;
+  return policy;
+}
+
+/** The primary of several processes has told what there is to tell of the policy that its workers start with. */
+let isTold = cluster.isWorker;
+
+function formatWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): string {
+  return formatLogLine({ decision: "warning", code: "policy_finding", file, severity, pointer, problem, remedy });
+}

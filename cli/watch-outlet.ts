@@ -1,0 +1,108 @@
+// Where the watch of a process goes: to its own log and metrics, or, of one of several workers, to the primary, which
+// has the one port of the metrics and tells of each ending once.
+
+import cluster from "node:cluster";
+import { formatLogLine } from "../core/decision.ts";
+import { type Ending, warnOfEndings } from "../core/expiry.ts";
+import { UsageError } from "./command.ts";
+import { type Count, Metrics, type MetricsAddress } from "./metrics.ts";
+import { runWorkers } from "./workers.ts";
+
+export interface WatchOutlet {
+  /** Of the metrics, where they are served by this process. */
+  readonly url: string | undefined;
+  count(count: Count, times?: number): void;
+  /** All that ends, as of now: the metrics show it, and what is due is logged. */
+  tell(endings: readonly Ending[], now: number): void;
+  /** The ready line is out: other lines may follow. */
+  start(): void;
+  close(): void;
+}
+
+/** Of a process that has its log to itself. @throws UsageError when the port of the metrics cannot be had */
+export async function openOutlet(address: MetricsAddress | undefined): Promise<WatchOutlet> {
+  const metrics = address && new Metrics();
+  const server = address && (await metrics?.serve(address).catch(refuseAddress));
+  const warned = new Set<string>();
+  let isStarted = false;
+  let last: readonly [endings: readonly Ending[], now: number] = [[], 0];
+  const warn = () => {
+    for (const line of isStarted ? warnOfEndings(...last, warned) : []) console.log(formatLogLine(line));
+  };
+  return {
+    url: server?.url,
+    count: (count, times) => metrics?.count(count, times),
+    tell(endings, now) {
+      last = [endings, now];
+      metrics?.setEndings(endings);
+      warn();
+    },
+    start() {
+      isStarted = true;
+      warn();
+    },
+    close: () => server?.close(),
+  };
+}
+
+/** Counts are sent together: a message for each would cost more than the decision's line. */
+const FLUSH_MILLISECONDS = 500;
+
+function refuseAddress(error: unknown): never {
+  throw new UsageError(`--metrics: ${error instanceof Error ? error.message : error}`);
+}
+
+interface Report {
+  readonly counts?: readonly (readonly [count: Count, times: number])[];
+  readonly endings?: readonly [endings: readonly Ending[], now: number];
+}
+
+/** Of one of several workers. What a worker counted before it is killed is lost, at most half a second of it. */
+export function openWorkerOutlet(): WatchOutlet {
+  const counts = new Map<string, { readonly count: Count; times: number }>();
+  let timer: NodeJS.Timeout | undefined;
+  const report = (watch: Report) => process.connected && process.send?.({ watch });
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (counts.size > 0) report({ counts: Array.from(counts.values(), ({ count, times }) => [count, times]) });
+    counts.clear();
+  };
+  return {
+    url: undefined,
+    count(count, times = 1) {
+      const key = Object.values(count).join("\n");
+      const counted = counts.get(key);
+      if (counted === undefined) counts.set(key, { count, times });
+      else counted.times += times;
+      timer ??= setTimeout(flush, FLUSH_MILLISECONDS);
+    },
+    tell: (...endings) => void report({ endings }),
+    start() {},
+    close: flush,
+  };
+}
+
+/** runWorkers, with the watch of all workers in the primary. */
+export async function runWatchedWorkers(
+  count: number,
+  address: MetricsAddress | undefined,
+  onReady: (url: string, metrics: string | undefined) => void,
+  serve: () => Promise<number>,
+): Promise<number> {
+  // Workers run the same line, and the port is the primary's.
+  const outlet = cluster.isPrimary ? await openOutlet(address) : openWorkerOutlet();
+  const announce = (url: string) => {
+    onReady(url, outlet.url);
+    outlet.start();
+  };
+  const receive = ({ watch }: { readonly watch?: Report }) => {
+    for (const counted of watch?.counts ?? []) outlet.count(...counted);
+    if (watch?.endings !== undefined) outlet.tell(...watch.endings);
+  };
+  try {
+    return await runWorkers(count, announce, serve, receive);
+  } finally {
+    outlet.close();
+  }
+}

@@ -1,0 +1,147 @@
+// What of a policy comes to an end, and whether events will be refused then: anchors, and the windows of accepted
+// certificates. What senders present is known to origins alone (outlook.ts); the edge does without.
+
+import { formatPointer } from "./configuration-error.ts";
+import { formatTime } from "./crl.ts";
+import type { LogLine } from "./decision.ts";
+import { isInDate } from "./path-checks.ts";
+import type { Anchor, CertificateRule, Policy, Sender } from "./policy.ts";
+import { MAX_WATCHED_WINDOWS } from "./wire.ts";
+
+const DAY_SECONDS = 86_400;
+/** Enough time to get a certificate from somebody else's security team; then ever shorter, as it becomes urgent. */
+const WARNING_DAYS = [1, 3, 7, 14, 30];
+
+/** Something that ends. */
+export interface Ending {
+  readonly kind: "sender-certificate" | "anchor" | "listener-certificate" | "policy-window";
+  /** Of the sender, the anchor, or the listener's host. */
+  readonly name: string;
+  /** Where it is in the policy; undefined for a listener. */
+  readonly pointer: string | undefined;
+  /** Of the certificate that ends. */
+  readonly sha256: string | undefined;
+  /** Of a certificate. */
+  readonly lifetimeSeconds: number | undefined;
+  /** Unix seconds: of a certificate the last second, of a window the first without it. */
+  readonly notAfter: number;
+  /** Whether events are refused from then on; false where something else takes its place. */
+  readonly refuses: boolean;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/**
+ * What is known of a sender's certificates: of those that it presents now and that are admitted at `before`, whether all are
+ * admitted at `after`, by the policy of now. Undefined when nothing is known of them.
+ */
+export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
+
+/** The ends of anchors and windows, as far as routes use them. One that is over and did no harm is none. */
+export function listPolicyEndings(policy: Policy, now: number, outlook: Outlook = () => undefined): Ending[] {
+  const senders = sendersInUse(policy);
+  return [
+    ...policy.anchors.flatMap((anchor) => endAnchor(anchor, senders, now, outlook) ?? []),
+    ...senders.flatMap((sender) => endWindows(sender, now, outlook)),
+  ].filter(({ refuses, notAfter }) => refuses || notAfter > now);
+}
+
+/** Senders that need a certificate and that some route admits. */
+export function sendersInUse({ routes }: Policy): Sender[] {
+  const senders = new Set(routes.flatMap((route) => route.senders));
+  return [...senders].filter(({ certificate }) => certificate !== undefined);
+}
+
+function endAnchor(
+  { name, certificate }: Anchor,
+  senders: readonly Sender[],
+  now: number,
+  outlook: Outlook,
+): Ending | undefined {
+  const { notBefore, notAfter, sha256 } = certificate;
+  const after = Math.max(notAfter + 1, now);
+  const users = senders.filter((sender) => anchorsOf(sender).some((anchor) => anchor.name === name));
+  if (users.length === 0) return undefined;
+  const losers = users.filter((sender) => {
+    const hasOther = anchorsOf(sender).some((anchor) => anchor.name !== name && isInDate(anchor.certificate, after));
+    // What was refused since is told by the refusals.
+    return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
+  });
+  const names = losers.map((sender) => sender.name).join(", ");
+  const remedy =
+    losers.length > 0
+      ? `nothing that ${names} presents is proven after it: add the CA certificate that follows it`
+      : "its senders have another anchor: remove it when it has ended";
+  const pointer = formatPointer(["anchors", name]);
+  const lifetimeSeconds = notAfter - notBefore;
+  return { kind: "anchor", name, pointer, sha256, lifetimeSeconds, notAfter, refuses: losers.length > 0, remedy };
+}
+
+function anchorsOf({ certificate }: Sender): readonly Anchor[] {
+  return certificate?.trust.anchors ?? [];
+}
+
+/** The window that ended last, if none took its place, and the windows that end next. */
+function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
+  const { matchers } = (sender.certificate as CertificateRule).allowlist;
+  const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
+  const begins = matchers.flatMap(({ from }) => (from > now ? from : [])).sort((a, b) => a - b);
+  const windows = [...matchers.entries()]
+    .filter(([, { until }]) => until !== Number.POSITIVE_INFINITY)
+    .sort(([, a], [, b]) => a.until - b.until);
+  const ended = isAnyOpen(now) ? [] : windows.filter(([, { until }]) => until <= now).slice(-1);
+  const coming = windows.filter(([, { until }]) => until > now).slice(0, MAX_WATCHED_WINDOWS);
+  return [...ended, ...coming].map(([index, { until }]): Ending => {
+    const after = Math.max(until, now);
+    const isCovered = (at: number) => (until > now ? outlook(sender, until - 1, at) : undefined) ?? isAnyOpen(at);
+    const refuses = !isCovered(after);
+    const next = refuses ? begins.filter((begin) => begin > after).slice(0, MAX_WATCHED_WINDOWS) : [];
+    return {
+      kind: "policy-window",
+      name: sender.name,
+      pointer: formatPointer(["senders", sender.name, "certificates", index]),
+      sha256: undefined,
+      lifetimeSeconds: undefined,
+      notAfter: until,
+      refuses,
+      remedy: refuses
+        ? closeGap(after, next.find(isCovered))
+        : "another entry goes on: remove this one when it has ended",
+    };
+  });
+}
+
+function closeGap(after: number, next: number | undefined): string {
+  if (next === undefined) return "no other entry accepts what the sender presents: add one, or move `until`";
+  return `nothing is accepted from ${formatTime(after)} until the next entry begins at ${formatTime(next)}: let the two overlap`;
+}
+
+/** The ending in the form of log lines and reports. */
+export function describeEnding({ kind, name, pointer, sha256, notAfter, refuses, remedy }: Ending, now: number) {
+  return {
+    what: kind,
+    name,
+    ...(pointer !== undefined && { pointer }),
+    ...(sha256 !== undefined && { sha256 }),
+    notAfter: formatTime(notAfter),
+    days: Math.floor((notAfter - now) / DAY_SECONDS),
+    refuses,
+    remedy,
+  };
+}
+
+/**
+ * The lines to log: one for each ending and threshold, kept in `told`. What lives shortly is told of in its last third:
+ * certificates of a day are renewed every day.
+ */
+export function warnOfEndings(endings: readonly Ending[], now: number, told: Set<string>): LogLine[] {
+  return endings.flatMap((ending) => {
+    const { kind, name, pointer, sha256, lifetimeSeconds = Number.POSITIVE_INFINITY, notAfter } = ending;
+    const left = notAfter - now;
+    const threshold = left <= 0 ? 0 : WARNING_DAYS.find((days) => left <= days * DAY_SECONDS);
+    const key = [kind, name, pointer, sha256, notAfter, threshold].join(" ");
+    if (threshold === undefined || left * 3 > lifetimeSeconds || told.has(key)) return [];
+    told.add(key);
+    return [{ decision: "expiring", ...describeEnding(ending, now) }];
+  });
+}

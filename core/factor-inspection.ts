@@ -1,0 +1,148 @@
+// Senders that stand beside one another on a route. A request is from the first of them whose every factor passes, so a
+// factor that one sender requires is void where another accepts the same without it; and a sender after another that
+// accepts all that it does is never the one.
+
+import { formatPointer } from "./configuration-error.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+import { haveCommonTime, isWindowWithin, type MatcherFacts } from "./matcher-facts.ts";
+import type { Route, SignatureRule, Trust } from "./policy.ts";
+import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
+
+type Factor = "certificates" | "signature" | "basic";
+interface Pair {
+  readonly one: InspectedSender;
+  readonly other: InspectedSender;
+  /** Of the first route on which they meet. */
+  readonly path: string;
+}
+
+/** Each two senders that meet on a route, once. */
+export function inspectNeighbours(routes: readonly Route[], senders: readonly InspectedSender[]): Finding[] {
+  const byName = new Map(senders.map((sender) => [sender.name, sender]));
+  const judged = new Set<string>();
+  return routes.flatMap(({ path, senders: listed }) => {
+    const here = [...new Set(listed)].flatMap(({ name }) => byName.get(name) ?? []);
+    return here.flatMap((one, index) =>
+      here.slice(index + 1).flatMap((other) => {
+        const names = JSON.stringify([one.name, other.name]);
+        if (judged.has(names)) return [];
+        judged.add(names);
+        return inspectPair({ one, other, path });
+      }),
+    );
+  });
+}
+
+function inspectPair({ one, other, path }: Pair): Finding[] {
+  const downgrades = [...inspectDowngrade(one, other, path), ...inspectDowngrade(other, one, path)];
+  return downgrades.length > 0 ? downgrades : inspectNeverChosen({ one, other, path });
+}
+
+/**
+ * In either order: what fails the factor that `weak` lacks is admitted as `weak`. An error where that is so for all that an
+ * entry of `strong` accepts. Where `weak` names some certificates out of those, somebody meant an exception: a warning.
+ * Entries that speak of different members may meet in one certificate too; that cannot be told from the policy.
+ */
+function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
+  const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
+  const isKnown = weak.hasWholeTrust && strong.hasWholeTrust;
+  if (lacking.length === 0 || !isKnown || !canPassBoth(weak, strong)) return [];
+  const remedy = `require it of ${weak.name} as well, let the two accept different certificates, or take one of them off ${path}`;
+  const tell = (severityAt: typeof errorAt, what: string) =>
+    lacking.map((factor) => severityAt([...strong.at, factor], `on ${path} ${weak.name} accepts ${what}`, remedy));
+  if (weak.sender.certificate === undefined) return tell(errorAt, "the same requests without it");
+  const covered = firstImplied(strong, weak, haveCommonTime);
+  if (covered !== undefined) {
+    const [entry, wider] = covered;
+    return tell(errorAt, `without it what ${formatPointer(entry.at)} accepts, by ${formatPointer(wider.at)}`);
+  }
+  const exception = firstImplied(weak, strong, haveCommonTime);
+  if (exception === undefined) return [];
+  return tell(warningAt, `without it the certificates of ${formatPointer(exception[0].at)}`);
+}
+
+/** The same factors, and whatever the later sender accepts is the earlier one's already. */
+function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
+  const isSameFactors = factorsOf(one).join() === factorsOf(other).join();
+  if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];
+  const problem = `is never the one on ${path}: ${one.name} comes first and accepts the same`;
+  const remedy = `list ${other.name} before ${one.name} if it is the special case, or remove it from one of them`;
+  if (other.sender.certificate === undefined) return [errorAt([...other.at, "signature"], problem, remedy)];
+  return other.facts.flatMap((entry) => {
+    const wider = one.index.impliedBy(entry).find((candidate) => isWindowWithin(entry, candidate));
+    return wider === undefined ? [] : [errorAt(entry.at, `${problem} by ${formatPointer(wider.at)}`, remedy)];
+  });
+}
+
+function firstImplied(
+  narrow: InspectedSender,
+  wide: InspectedSender,
+  isTogether: (a: MatcherFacts, b: MatcherFacts) => boolean,
+): readonly [MatcherFacts, MatcherFacts] | undefined {
+  for (const entry of narrow.facts) {
+    const wider = wide.index.impliedBy(entry).find((candidate) => isTogether(entry, candidate));
+    if (wider !== undefined) return [entry, wider];
+  }
+  return undefined;
+}
+
+function factorsOf({ sender }: InspectedSender): Factor[] {
+  const factors: Factor[] = [];
+  if (sender.certificate !== undefined) factors.push("certificates");
+  if (sender.signature !== undefined) factors.push("signature");
+  if (sender.basic.length > 0) factors.push("basic");
+  return factors;
+}
+
+/** Whether one request can pass every factor of `weak` and those of `strong`, but for the entries of certificates. */
+function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: InspectedSender): boolean {
+  const { certificate, signature, basic } = weak;
+  const isProvenTwice =
+    certificate === undefined ||
+    (strong.certificate !== undefined && haveCommonAnchor(certificate.trust, strong.certificate.trust));
+  const secrets = new Set(strong.signature && secretsOf(strong.signature));
+  const isSignedTwice =
+    signature === undefined ||
+    (signature.scheme === strong.signature?.scheme && secretsOf(signature).some((secret) => secrets.has(secret)));
+  const credentials = strong.basic.map((rule) => JSON.stringify([rule.username, rule.secret]));
+  const isNamedTwice =
+    basic.length === 0 || basic.some((rule) => credentials.includes(JSON.stringify([rule.username, rule.secret])));
+  return isProvenTwice && isSignedTwice && isNamedTwice;
+}
+
+function haveCommonAnchor(a: Trust, b: Trust): boolean {
+  if (a.anchors.length === 0 || b.anchors.length === 0) return true;
+  return a.anchors.some((anchor) => b.anchors.some((other) => isSameCertificate(anchor, other)));
+}
+
+/** Whether each proof, signature and credential that passes for `other` passes for `one`. */
+function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }: InspectedSender): boolean {
+  const isProven =
+    one.certificate === undefined || (other.certificate && trustsAll(one.certificate.trust, other.certificate.trust));
+  const isSigned = one.signature === undefined || (other.signature && signsAll(one.signature, other.signature));
+  const credentials = one.basic.map((rule) => JSON.stringify([rule.username, rule.secret]));
+  const isNamed = other.basic.every((rule) => credentials.includes(JSON.stringify([rule.username, rule.secret])));
+  return isProven === true && isSigned === true && isNamed;
+}
+
+function trustsAll(one: Trust, other: Trust): boolean {
+  const isAnchored =
+    one.anchors.length === 0 ||
+    (other.anchors.length > 0 &&
+      other.anchors.every((anchor) => one.anchors.some((known) => isSameCertificate(anchor, known))));
+  return isAnchored && (!one.platform || other.platform) && one.maxChainDepth >= other.maxChainDepth;
+}
+
+/** Accounts select secrets by a header: only equal ones are taken to be covered. */
+function signsAll(one: SignatureRule, other: SignatureRule): boolean {
+  const isSameAccounts = JSON.stringify([...one.accounts]) === JSON.stringify([...other.accounts]);
+  return one.scheme === other.scheme && isSameAccounts && other.secrets.every((secret) => one.secrets.includes(secret));
+}
+
+function isSameCertificate(a: Trust["anchors"][number], b: Trust["anchors"][number]): boolean {
+  return a.certificate.sha256 === b.certificate.sha256;
+}
+
+function secretsOf({ secrets, accounts }: SignatureRule): string[] {
+  return [...secrets, ...[...accounts.values()].flat()];
+}

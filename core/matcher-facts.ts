@@ -1,0 +1,137 @@
+// What an entry of `certificates` asks for, in conditions that can be compared: which entries say the same as others, or
+// more than them. Nothing is decided about a certificate here.
+
+import { parseAttributeType } from "./attribute-types.ts";
+import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
+import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./distinguished-name.ts";
+import { canonicalIpAddress } from "./general-name.ts";
+import type { Place } from "./policy-finding.ts";
+import type { CertificateMatcherDocument } from "./policy-schema.ts";
+
+export interface MatcherFacts {
+  readonly at: Place;
+  readonly entry: CertificateMatcherDocument;
+  /** What a certificate must hold; none for what every certificate matches. */
+  readonly conditions: readonly string[];
+  /** The conditions and what follows from them: a whole subject also says what its CN is. */
+  readonly consequences: ReadonlySet<string>;
+  /** Unix seconds: from the first instant on, up to but without the second. Infinite where nothing is said. */
+  readonly from: number;
+  readonly until: number;
+}
+
+export function compiles(entry: CertificateMatcherDocument): boolean {
+  try {
+    compileCertificateMatcher(entry);
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+/** The facts of an entry that compiles. */
+export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): MatcherFacts {
+  const subject = readName("subject", entry.subject);
+  const issuer = readName("issuer", entry.issuer);
+  const conditions = [...subject.conditions, ...issuer.conditions, ...sanConditions(entry.san ?? {})];
+  for (const member of ["sha256", "spkiSha256"] as const) {
+    const digest = entry[member];
+    if (digest !== undefined) conditions.push(conditionOf(member, normalizeHex(digest)));
+  }
+  return {
+    at,
+    entry,
+    conditions,
+    consequences: new Set([...conditions, ...subject.consequences, ...issuer.consequences]),
+    from: instantOf(entry.from) ?? Number.NEGATIVE_INFINITY,
+    until: instantOf(entry.until) ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** The same for entries that say the same, whatever their spelling. */
+export function keyOf({ conditions, from, until }: MatcherFacts): string {
+  return JSON.stringify([conditions.toSorted(), String(from), String(until)]);
+}
+
+export function isSameWindow(a: MatcherFacts, b: MatcherFacts): boolean {
+  return a.from === b.from && a.until === b.until;
+}
+
+export function isWindowWithin(inner: MatcherFacts, outer: MatcherFacts): boolean {
+  return outer.from <= inner.from && inner.until <= outer.until;
+}
+
+export function haveCommonTime(a: MatcherFacts, b: MatcherFacts): boolean {
+  return Math.max(a.from, b.from) < Math.min(a.until, b.until);
+}
+
+/** Finds, among many entries, those that accept whatever another one does: a hundred thousand are looked up, not scanned. */
+export class MatcherIndex {
+  readonly #byCondition = new Map<string, MatcherFacts[]>();
+
+  /** Files each entry under the one of its conditions that the fewest others have. */
+  constructor(entries: readonly MatcherFacts[]) {
+    const uses = new Map<string, number>();
+    for (const condition of entries.flatMap(({ conditions }) => conditions))
+      uses.set(condition, (uses.get(condition) ?? 0) + 1);
+    for (const entry of entries) {
+      const [rarest = ""] = entry.conditions.toSorted((a, b) => (uses.get(a) ?? 0) - (uses.get(b) ?? 0));
+      const filed = this.#byCondition.get(rarest);
+      if (filed === undefined) this.#byCondition.set(rarest, [entry]);
+      else filed.push(entry);
+    }
+  }
+
+  /** The entries that match every certificate that `entry` matches. Their windows are not compared. */
+  impliedBy(entry: MatcherFacts): MatcherFacts[] {
+    return Array.from(entry.consequences, (condition) => this.#byCondition.get(condition) ?? [])
+      .flat()
+      .filter(({ conditions }) => conditions.every((condition) => entry.consequences.has(condition)));
+  }
+}
+
+interface NameFacts {
+  readonly conditions: readonly string[];
+  readonly consequences: readonly string[];
+}
+
+function readName(member: "subject" | "issuer", wanted: CertificateMatcherDocument["subject"]): NameFacts {
+  if (wanted === undefined) return { conditions: [], consequences: [] };
+  if (typeof wanted === "string") {
+    const name = parseDistinguishedName(wanted);
+    const types = [...new Set(name.flat().map(({ type }) => type))];
+    return {
+      conditions: [conditionOf(member, formatDistinguishedName(name))],
+      consequences: types.map((type) => conditionOf(`${member}.${type}`, textsOf(name, type))),
+    };
+  }
+  const conditions = Object.entries(wanted).map(([attribute, value]) =>
+    conditionOf(`${member}.${parseAttributeType(attribute)}`, [value].flat()),
+  );
+  return { conditions, consequences: [] };
+}
+
+/** A value that is not text equals none, also not in the text of another condition. */
+function textsOf(name: DistinguishedName, type: string): (string | null)[] {
+  return name
+    .flat()
+    .filter((attribute) => attribute.type === type)
+    .map((attribute) => ("text" in attribute ? attribute.text : null));
+}
+
+function sanConditions(san: NonNullable<CertificateMatcherDocument["san"]>): string[] {
+  return Object.entries(san).flatMap(([kind, values]) =>
+    [...new Set(values)].map((value) =>
+      conditionOf(`san.${kind}`, kind === "ip" ? (canonicalIpAddress(value) ?? value) : value),
+    ),
+  );
+}
+
+function conditionOf(member: string, value: unknown): string {
+  return `${member}=${JSON.stringify(value)}`;
+}
+
+function instantOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text) / 1000;
+}

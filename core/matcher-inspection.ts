@@ -1,0 +1,146 @@
+// Entries of `certificates` that match nothing: values that no certificate can hold, and entries that others make void.
+// An error is what our own reader refuses or can never read so; what RFC 5280 forbids, and it reads all the same, is a warning.
+
+import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
+import { formatPointer } from "./configuration-error.ts";
+import { parseDistinguishedName } from "./distinguished-name.ts";
+import { canonicalIpAddress } from "./general-name.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./matcher-facts.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import type { CertificateMatcherDocument } from "./policy-schema.ts";
+
+export function inspectMatchers(sender: InspectedSender): Finding[] {
+  return [...sender.facts.flatMap(({ entry, at }) => inspectValues(entry, at)), ...inspectRepetitions(sender)];
+}
+
+function inspectValues({ subject, issuer, san = {} }: CertificateMatcherDocument, at: Place): Finding[] {
+  const sanFindings = Object.entries(san).flatMap(([kind, values = []]) =>
+    values.flatMap((value, index) => {
+      const place = [...at, "san", kind, index];
+      if (values.indexOf(value) !== index) return [warningAt(place, "is listed twice", "remove one of them")];
+      return kind === "ip" ? [] : inspectSan(kind as SanKind, value, place);
+    }),
+  );
+  return [...inspectName(subject, [...at, "subject"]), ...inspectName(issuer, [...at, "issuer"]), ...sanFindings];
+}
+
+function inspectName(wanted: CertificateMatcherDocument["subject"], at: Place): Finding[] {
+  if (wanted === undefined) return [];
+  if (typeof wanted === "string") {
+    const attributes = parseDistinguishedName(wanted).flat();
+    return attributes.flatMap((attribute) =>
+      "text" in attribute ? inspectAttribute(attribute.type, attribute.text, at) : [],
+    );
+  }
+  const attributes = Object.entries(wanted);
+  return attributes.flatMap(([attribute, value], index) => {
+    const type = parseAttributeType(attribute) ?? attribute;
+    const place = [...at, attribute];
+    const other = attributes.slice(0, index).find(([earlier]) => parseAttributeType(earlier) === type)?.[0];
+    if (other !== undefined) return [errorAt(place, `is ${other} once more`, "write the attribute once")];
+    if (typeof value === "string") return inspectAttribute(type, value, place);
+    return value.flatMap((text, position) => inspectAttribute(type, text, [...place, position]));
+  });
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: no certificate that is read holds them
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+const COUNTRIES: ReadonlySet<string> = new Set(["C", "jurisdictionC"]);
+/** Upper bounds of RFC 5280 Appendix A, in characters. */
+const UPPER_BOUNDS: Readonly<Record<string, number>> = {
+  CN: 64,
+  O: 64,
+  OU: 64,
+  L: 128,
+  ST: 128,
+  serialNumber: 64,
+  title: 64,
+  emailAddress: 255,
+};
+
+function inspectAttribute(type: string, text: string, at: Place): Finding[] {
+  if (CONTROL_CHARACTER.test(text) || !text.isWellFormed()) {
+    return [errorAt(at, "holds a character that no certificate can hold", "write the value as the certificate has it")];
+  }
+  const name = attributeTypeName(type) ?? type;
+  if (COUNTRIES.has(name) && text.length !== 2) {
+    return [warningAt(at, `a country has two letters in certificates (${name})`, "write its ISO 3166 code, as in US")];
+  }
+  const bound = UPPER_BOUNDS[name] ?? Number.POSITIVE_INFINITY;
+  if (Array.from(text).length <= bound) return [];
+  return [
+    warningAt(
+      at,
+      `${name} has at most ${bound} characters in certificates`,
+      "compare it with the sender's certificate",
+    ),
+  ];
+}
+
+type SanKind = "dns" | "email" | "uri";
+
+const VISIBLE_ASCII = /^[\u0021-\u007e]*$/;
+
+function inspectSan(kind: SanKind, value: string, at: Place): Finding[] {
+  if (!VISIBLE_ASCII.test(value)) {
+    const ascii = asciiForms[kind](value);
+    const remedy = ascii === undefined ? "write it as the certificate has it" : `write ${JSON.stringify(ascii)}`;
+    return [errorAt(at, "such names are visible ASCII characters in certificates", remedy)];
+  }
+  const remedy = misspelling[kind](value);
+  return remedy === undefined ? [] : [warningAt(at, `is no ${kind} name as certificates have them`, remedy)];
+}
+
+/** How certificates spell what is written in Unicode (RFC 5280 §7.2 to §7.5); undefined where there is no such form. */
+const asciiForms: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
+  dns: (value) => asciiOrNothing(hostOf(value)),
+  email: (value) => {
+    const host = hostOf(value.slice(value.lastIndexOf("@") + 1));
+    return host && asciiOrNothing(value.slice(0, value.lastIndexOf("@") + 1) + host);
+  },
+  uri: (value) => asciiOrNothing(URL.parse(value)?.href),
+};
+
+function hostOf(value: string): string | undefined {
+  return /[\s/?#:@]/.test(value) ? undefined : URL.parse(`https://${value}`)?.hostname;
+}
+
+function asciiOrNothing(value: string | undefined): string | undefined {
+  return value !== undefined && VISIBLE_ASCII.test(value) ? value : undefined;
+}
+
+/** What is to be done about a value that has the form of another kind; undefined where it has its own. */
+const misspelling: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
+  dns: (value) => {
+    if (canonicalIpAddress(value) !== undefined) return "write it under ip";
+    return /[/:@?#]/.test(value) ? "write the host name alone" : undefined;
+  },
+  email: (value) => (/^[^@]+@[^@]+$/.test(value) ? undefined : "write one mailbox, as in name@example.com"),
+  uri: (value) => (URL.parse(value) === null ? "write the whole URI with its scheme" : undefined),
+};
+
+/** Entries that say what another one says: in the same words, or as a special case of it. */
+function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
+  const known = new Map<string, MatcherFacts>();
+  return facts.flatMap((entry) => {
+    const key = keyOf(entry);
+    const original = known.get(key);
+    if (original !== undefined)
+      return [errorAt(entry.at, `repeats ${formatPointer(original.at)}`, "remove one of them")];
+    known.set(key, entry);
+    const wider = index
+      .impliedBy(entry)
+      .find((other) => other !== entry && isWindowWithin(entry, other) && !isToldThere(entry, other));
+    if (wider === undefined) return [];
+    const problem = `accepts nothing that ${formatPointer(wider.at)} does not accept`;
+    return [warningAt(entry.at, problem, "remove it, or the other one if that accepts too much")];
+  });
+}
+
+/** Two that imply one another are told once, at the later one. */
+function isToldThere(entry: MatcherFacts, other: MatcherFacts): boolean {
+  const isMutual =
+    isSameWindow(entry, other) && entry.conditions.every((condition) => other.consequences.has(condition));
+  return isMutual && Number(entry.at.at(-1)) < Number(other.at.at(-1));
+}

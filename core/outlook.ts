@@ -1,0 +1,121 @@
+// What senders were seen to present, and until when the policy of now admits it. Nothing is decided by it: the verdict
+// on a request is made from what that request presents.
+
+import { admitByCertificate } from "./admit.ts";
+import type { Certificate } from "./certificate.ts";
+import { formatPointer } from "./configuration-error.ts";
+import { formatTime } from "./crl.ts";
+import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "./expiry.ts";
+import type { Policy, Sender } from "./policy.ts";
+import { type ClientCertificate, parseClientCertificate } from "./presented-certificate.ts";
+import { Refusal } from "./refusal.ts";
+import { NO_LISTS } from "./revocation.ts";
+import { verifyTrust } from "./trust.ts";
+import { MAX_WATCHED_CERTIFICATES } from "./wire.ts";
+
+/** A certificate that a sender was admitted with. Base64 DER; times in Unix seconds. */
+export interface Presentation {
+  /** The sender's name. */
+  readonly sender: string;
+  readonly sha256: string;
+  readonly der: string;
+  readonly intermediates: readonly string[];
+  readonly notAfter: number;
+  readonly lastSeen: number;
+}
+
+interface Watched extends Presentation {
+  readonly certificate: ClientCertificate;
+  /** Whether the sender presents one that ends later, and no longer this. */
+  readonly isReplaced: boolean;
+}
+
+/** A sender with several hosts presents the old and the new certificate side by side while it rotates. */
+const ROTATION_SECONDS = 86_400;
+
+/** Everything that ends, soonest first: what senders present, anchors, windows, and what else is given. */
+export function listEndings(
+  policy: Policy,
+  now: number,
+  presentations: readonly Presentation[],
+  others: readonly Ending[] = [],
+): Ending[] {
+  const watched = new Map(sendersInUse(policy).map((sender) => [sender, watch(sender, presentations)]));
+  const outlook: Outlook = (sender, before, after) => {
+    const isAdmittedAt = (at: number) => (one: Watched) => isAdmitted(one, sender, policy, at);
+    const admitted = (watched.get(sender) ?? []).filter((one) => !one.isReplaced).filter(isAdmittedAt(before));
+    return admitted.length === 0 ? undefined : admitted.every(isAdmittedAt(after));
+  };
+  const ofSenders = [...watched].flatMap(([sender, own]) => {
+    // With other intermediates a certificate is presented anew: its latest form counts.
+    const latest = new Map(own.map((one) => [one.sha256, one]));
+    return [...latest.values()].flatMap((one) => endPresentation(one, sender, policy, now) ?? []);
+  });
+  return [...ofSenders, ...listPolicyEndings(policy, now, outlook), ...others].sort((a, b) => a.notAfter - b.notAfter);
+}
+
+/** What the sender presented last, the latest at the end. */
+function watch({ name }: Sender, presentations: readonly Presentation[]): Watched[] {
+  const own = presentations
+    .filter(({ sender }) => sender === name)
+    .sort((a, b) => a.lastSeen - b.lastSeen)
+    .slice(-MAX_WATCHED_CERTIFICATES);
+  return own.flatMap((one) => {
+    const certificate = parsePresentation(one);
+    const isReplaced = own.some(
+      (other) => other.notAfter >= one.notAfter && other.lastSeen >= one.lastSeen + ROTATION_SECONDS,
+    );
+    return certificate === undefined ? [] : [{ ...one, certificate, isReplaced }];
+  });
+}
+
+/** What can no longer be read is not admitted any more either. */
+function parsePresentation({ der, intermediates }: Presentation): ClientCertificate | undefined {
+  try {
+    return parseClientCertificate({ leaf: der, intermediates, platform: undefined });
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+/** The end of the certificate, or of the first intermediate with it without which it is not proven. */
+function endPresentation(one: Watched, sender: Sender, policy: Policy, now: number): Ending | undefined {
+  const { certificate, isReplaced, lastSeen } = one;
+  const { leaf, intermediates } = certificate;
+  const isNeeded = ({ notAfter }: Certificate) =>
+    isAdmitted(one, sender, policy, notAfter) && !isAdmitted(one, sender, policy, notAfter + 1);
+  const [first = leaf] = intermediates
+    .filter((intermediate) => intermediate.notAfter < leaf.notAfter && isNeeded(intermediate))
+    .sort((a, b) => a.notAfter - b.notAfter);
+  const { notBefore, notAfter, sha256 } = first;
+  // What the policy itself no longer admits has no end of its own.
+  if (!isAdmitted(one, sender, policy, Math.min(now, notAfter)) || (isReplaced && notAfter < now)) return undefined;
+  const { name } = sender;
+  const pointer = formatPointer(["senders", name]);
+  const lifetimeSeconds = notAfter - notBefore;
+  const what = first === leaf ? "the certificate" : `the intermediate ${first.subjectText}`;
+  const remedy = isReplaced
+    ? "nothing: the sender presents one that ends later"
+    : `ask the sender for what follows ${what}, last presented on ${formatTime(lastSeen)}, and see that the policy admits it`;
+  return { kind: "sender-certificate", name, pointer, sha256, lifetimeSeconds, notAfter, refuses: !isReplaced, remedy };
+}
+
+/**
+ * Whether the policy admits the certificate at that time, by the checks of every request. Left out is what only a request
+ * brings: the platform's verdict, and revocation lists, which nobody has for the future.
+ */
+function isAdmitted({ certificate }: Watched, sender: Sender, { deny }: Policy, now: number): boolean {
+  if (sender.certificate === undefined) return false;
+  const { allowlist, trust } = sender.certificate;
+  const anchors = trust.anchors.map((anchor) => ({ ...anchor, revocation: undefined }));
+  const alone = { ...sender, certificate: { allowlist, trust: { ...trust, anchors, platform: false } } };
+  const facts = { deny, lists: NO_LISTS, now };
+  try {
+    admitByCertificate(verifyTrust(certificate, [alone], facts), [alone], now);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+}

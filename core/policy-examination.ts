@@ -1,0 +1,119 @@
+// All of one policy document in one go: its form, what does not compile, and what is wrong with the rest. A part that has
+// a problem is left out of the later steps, so that one mistake hides no other.
+
+import * as v from "valibot";
+import { ConfigurationError, describeIssues } from "./configuration-error.ts";
+import type { Policy } from "./policy.ts";
+import { compilePolicy, compileSoundParts } from "./policy-compiler.ts";
+import type { Finding } from "./policy-finding.ts";
+import { inspectPolicy } from "./policy-inspection.ts";
+import { parsePointer, parseProblem, UNKNOWN_MEMBER } from "./policy-remedies.ts";
+import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
+
+/** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
+export type CompilePolicy = (document: unknown) => Policy;
+
+export interface Examination {
+  /** Undefined when the document does not compile. */
+  readonly policy: Policy | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** Everything that is wrong with a document at `now` (Unix seconds). */
+export function examinePolicy(document: unknown, now: number, compile: CompilePolicy = compilePolicy): Examination {
+  try {
+    const policy = compile(document);
+    // What compiles has the form of the schema.
+    return { policy, findings: inspectPolicy(document as PolicyDocument, policy, now) };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { policy: undefined, findings: examineParts(document, error.problems, now) };
+  }
+}
+
+function examineParts(document: unknown, problems: readonly string[], now: number): Finding[] {
+  const told = problems.map(parseProblem);
+  const { output, left } = leaveOutMalformed(document);
+  if (output === undefined) return told;
+  const { policy, problems: ofParts } = compileSoundParts(output);
+  const later = [
+    ...(left.length > 0 ? ofParts.map(parseProblem) : []),
+    ...inspectPolicy(output, policy, now).filter((finding) => !isOfUse(finding)),
+  ];
+  return [...told, ...later.filter((finding) => !isConsequence(finding, left))];
+}
+
+/** A copy that has the form of the schema, and the places left out for it; no copy where none can be made. */
+function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: readonly string[][] } {
+  const copy = structuredClone(document);
+  const left: string[][] = [];
+  for (const leaveOut of [replacePart, removePart]) {
+    const { success, output, issues } = v.safeParse(PolicySchema, copy);
+    if (success) return { output, left };
+    for (const finding of describeIssues(issues).map(parseProblem)) left.push(leaveOut(copy, finding));
+  }
+  const { success, output } = v.safeParse(PolicySchema, copy);
+  return success ? { output, left } : { left };
+}
+
+/**
+ * What stands where a part was, so that places and names stay what they were. The certificate is nobody's, and accepted
+ * when everything else is over, so that it fills no gap.
+ */
+const NO_CERTIFICATE = { sha256: "0".repeat(64), from: "9999-12-30", until: "9999-12-31" };
+const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };
+const NO_ROUTE = { senders: ["left-out"], methods: ["POST"] };
+
+/** Replaces the smallest part with a name or a place of its own that holds the problem. Returns its place. */
+function replacePart(document: unknown, { pointer, problem }: Finding): string[] {
+  const place = parsePointer(pointer);
+  const [section, , member, index] = place;
+  const part = place.slice(0, 2);
+  if (problem.startsWith(UNKNOWN_MEMBER)) return removeAt(document, place);
+  if (section === "senders" && member === "certificates" && index !== undefined)
+    return putAt(document, place.slice(0, 4), NO_CERTIFICATE);
+  if (section === "senders") return putAt(document, part, NO_SENDER);
+  if (section === "routes") return putAt(document, part, NO_ROUTE);
+  return section === "deny" ? putAt(document, part, { sha256: NO_CERTIFICATE.sha256 }) : removeAt(document, part);
+}
+
+function removePart(document: unknown, { pointer }: Finding): string[] {
+  return removeAt(document, parsePointer(pointer).slice(0, 2));
+}
+
+function putAt(document: unknown, place: string[], value: unknown): string[] {
+  const holder = holderOf(document, place);
+  const last = place.at(-1) ?? "";
+  if (holder !== undefined && place.length > 1 && Object.hasOwn(holder, last)) holder[last] = value;
+  return place;
+}
+
+function removeAt(document: unknown, place: string[]): string[] {
+  const holder = holderOf(document, place);
+  if (holder !== undefined) delete holder[place.at(-1) ?? ""];
+  return place;
+}
+
+function holderOf(document: unknown, place: readonly string[]): Record<string, unknown> | undefined {
+  let holder = document as Record<string, unknown> | undefined;
+  for (const member of place.slice(0, -1)) {
+    if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, member)) return undefined;
+    holder = holder[member] as Record<string, unknown> | undefined;
+  }
+  return typeof holder === "object" && holder !== null ? holder : undefined;
+}
+
+/** Whether something is used cannot be said while parts that may use it are left out. */
+function isOfUse({ pointer, severity }: Finding): boolean {
+  return severity === "warning" && parsePointer(pointer).length === 2;
+}
+
+/** What is found only because a part was left out: in its place, or at a name that is gone. */
+function isConsequence({ pointer, problem }: Finding, left: readonly (readonly string[])[]): boolean {
+  const place = parsePointer(pointer);
+  return left.some(
+    (part) =>
+      part.every((member, index) => place[index] === member) ||
+      (problem.startsWith("no ") && problem.endsWith(` is called ${JSON.stringify(part[1])}`)),
+  );
+}

@@ -1,0 +1,117 @@
+// What is wrong with a policy that compiles: what contradicts itself, matches nothing or admits nobody, and what time has
+// brought about. For the command line, before a policy is in force; the worker is built without it.
+
+import { inspectAnchors } from "./anchor-inspection.ts";
+import { normalizeHex } from "./certificate-matcher.ts";
+import { formatPointer } from "./configuration-error.ts";
+import { inspectNeighbours } from "./factor-inspection.ts";
+import { type InspectedSender, readSenders } from "./inspected-sender.ts";
+import { inspectMatchers } from "./matcher-inspection.ts";
+import type { Policy } from "./policy.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import type { PolicyDocument } from "./policy-schema.ts";
+import { inspectRoutes } from "./route-inspection.ts";
+import { inspectTrust } from "./trust-inspection.ts";
+import { inspectWindows } from "./window-inspection.ts";
+import { MAX_SERIAL_OCTETS } from "./wire.ts";
+
+/**
+ * Everything that is wrong at `now` (Unix seconds) with a policy and the document that it was compiled from. Warnings and
+ * errors, in the order of the document's parts. Nothing is fetched and no secret is looked at.
+ */
+export function inspectPolicy(document: PolicyDocument, policy: Policy, now: number): Finding[] {
+  const senders = readSenders(document, policy);
+  return [
+    ...inspectAnchors(policy, now),
+    ...senders.flatMap((sender) => inspectSender(sender, document, policy, now)),
+    ...inspectNeighbours(policy.routes, senders),
+    ...inspectRoutes(document, policy),
+    ...inspectDenyList(document.deny ?? []),
+  ];
+}
+
+function inspectSender(sender: InspectedSender, document: PolicyDocument, policy: Policy, now: number): Finding[] {
+  return [
+    ...inspectUse(sender, document),
+    ...inspectMatchers(sender),
+    ...inspectTrust(sender, policy),
+    ...inspectWindows(sender, now),
+    ...inspectDenied(sender, document.deny ?? []),
+    ...inspectBasic(sender),
+    ...inspectAccounts(document.senders[sender.name]?.signature?.accounts ?? {}, [...sender.at, "signature"]),
+  ];
+}
+
+function inspectUse({ name, at }: InspectedSender, { routes }: PolicyDocument): Finding[] {
+  const isUsed = Object.values(routes).some(
+    ({ senders, shadow = [] }) => senders.includes(name) || shadow.includes(name),
+  );
+  return isUsed ? [] : [warningAt(at, "no route names it", "add it to the senders of a route, or remove it")];
+}
+
+/** One user name with several passwords is a rotation; the same pair twice is an oversight. */
+function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
+  return basic.flatMap(({ username, secret }, index) => {
+    const original = basic.findIndex((other) => other.username === username && other.secret === secret);
+    if (original === index) return [];
+    const problem = `repeats ${formatPointer([...at, "basic", original])}`;
+    return [errorAt([...at, "basic", index], problem, "remove one of them, or name the secret that was meant")];
+  });
+}
+
+/** Account ids are compared in lower case, so of two spellings the secrets of the last would be used alone. */
+function inspectAccounts(accounts: Readonly<Record<string, unknown>>, at: Place): Finding[] {
+  const ids = Object.keys(accounts);
+  return ids.flatMap((id, index) => {
+    const original = ids.slice(0, index).find((other) => other.toLowerCase() === id.toLowerCase());
+    if (original === undefined) return [];
+    const problem = `is the same account as ${JSON.stringify(original)}: case makes no difference`;
+    return [errorAt([...at, "accounts", id], problem, "list the secrets of both under one of them")];
+  });
+}
+
+function inspectDenied({ facts }: InspectedSender, deny: NonNullable<PolicyDocument["deny"]>): Finding[] {
+  const denied = new Map(
+    deny.flatMap((entry, index) =>
+      Object.entries(entry).map(([member, value]) => [`${member} ${normalizeDenied(member, value)}`, index] as const),
+    ),
+  );
+  return facts.flatMap(({ entry, at }) =>
+    (["sha256", "spkiSha256"] as const).flatMap((member) => {
+      const by = denied.get(`${member} ${normalizeDenied(member, entry[member] ?? "")}`);
+      if (by === undefined) return [];
+      return [
+        warningAt(
+          [...at, member],
+          `is denied by /deny/${by}`,
+          "remove the entry, or that of /deny if it was not meant",
+        ),
+      ];
+    }),
+  );
+}
+
+/** Nothing that takes certificates out is an error for being superfluous: it must come into force when it is needed. */
+function inspectDenyList(entries: NonNullable<PolicyDocument["deny"]>): Finding[] {
+  const known = new Map<string, number>();
+  return entries.flatMap((entry, index) => {
+    const digits = "serial" in entry ? normalizeHex(entry.serial).replace(/^0+(?=.)/, "") : "";
+    if (digits.length > MAX_SERIAL_OCTETS * 2) {
+      const problem = `no certificate has a serial number of more than ${MAX_SERIAL_OCTETS} octets`;
+      return [errorAt(["deny", index, "serial"], problem, "copy it from openssl x509 -noout -serial")];
+    }
+    const key = JSON.stringify(
+      Object.entries(entry)
+        .map(([name, value]) => [name, normalizeDenied(name, value)])
+        .sort(),
+    );
+    const original = known.get(key);
+    if (original !== undefined) return [warningAt(["deny", index], `repeats /deny/${original}`, "remove one of them")];
+    known.set(key, index);
+    return [];
+  });
+}
+
+function normalizeDenied(member: string, value: string): string {
+  return member === "issuer" ? value : normalizeHex(value).replace(/^0+(?=.)/, "");
+}

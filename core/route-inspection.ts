@@ -1,0 +1,76 @@
+// Routes that no request reaches as they are written, and lists that say something twice.
+
+import type { Policy, Route } from "./policy.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import type { PolicyDocument } from "./policy-schema.ts";
+
+export function inspectRoutes(document: PolicyDocument, { routes }: Policy): Finding[] {
+  return routes.flatMap((route) => {
+    const at = ["routes", route.path];
+    return [
+      ...inspectPath(route.path, at),
+      ...inspectMethods(route.methods, [...at, "methods"]),
+      ...repeatedIn(route.headers, [...at, "headers"]),
+      ...inspectShadow(route, document, [...at, "shadow"]),
+    ];
+  });
+}
+
+/** Requests are routed by the text of their path, so one of several spellings is the one that senders use. */
+function inspectPath(path: string, at: Place): Finding[] {
+  const usual = path.replace(/%[0-9A-Fa-f]{2}/g, (escaped) => {
+    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+    return /[A-Za-z0-9._~-]/.test(character) ? character : escaped.toUpperCase();
+  });
+  if (usual !== path) {
+    return [warningAt(at, "is spelled as senders hardly spell it, and no other spelling reaches it", `write ${usual}`)];
+  }
+  if (!path.startsWith("/cdn-cgi/")) return [];
+  return [warningAt(at, "Cloudflare answers /cdn-cgi/ itself: no request reaches the edge", "choose another path")];
+}
+
+/** Servers know others too, those of WebDAV for example. */
+const USUAL_METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+  "QUERY",
+]);
+/** The Fetch standard refuses to make a request of them, so neither edge nor origin ever has one. */
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+function inspectMethods(methods: readonly string[], at: Place): Finding[] {
+  const unusual = methods.flatMap((method, index) => {
+    if (USUAL_METHODS.has(method)) return [];
+    if (FORBIDDEN_METHODS.has(method)) {
+      return [errorAt([...at, index], `no request with the method ${method} can get here`, "remove it")];
+    }
+    return [warningAt([...at, index], `${method} is no usual method`, "correct it if it is misspelled")];
+  });
+  return [...unusual, ...repeatedIn(methods, at)];
+}
+
+function repeatedIn(values: readonly string[], at: Place): Finding[] {
+  return values.flatMap((value, index) =>
+    values.indexOf(value) === index ? [] : [errorAt([...at, index], `${value} is listed twice`, "remove one of them")],
+  );
+}
+
+/**
+ * Only whether a request is accepted is compared, so the same senders in any order never differ. A list that shares some
+ * of the senders is the way to see what one more of them, or one less, would change.
+ */
+function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at: Place): Finding[] {
+  if (shadow.length === 0) return [];
+  const names = (list: Route["senders"]) => list.map(({ name }) => name).sort();
+  if (names(shadow).join(",") !== names(senders).join(",")) return [];
+  const remedy =
+    Object.keys(document.senders).length > shadow.length
+      ? "name the senders that are to take their place, or remove the member"
+      : "add the sender that is to take their place and name it, or remove the member";
+  return [errorAt(at, "holds the same senders as /senders of the route: it never differs", remedy)];
+}

@@ -1,0 +1,51 @@
+// Texts that a program leaves in a store and reads again: sealed with its signing key, so that who can write to the store
+// cannot put words into its mouth. A line of JSON that is the seal, then the text.
+
+import { importVerificationKeys, type SigningKeys } from "./keys.ts";
+
+const ECDSA = { name: "ECDSA", hash: "SHA-256" };
+
+/** What the text is: a seal is worth nothing for a text of another type or version. */
+export interface TextType {
+  readonly type: string;
+  readonly version: number;
+}
+
+export async function sealText(text: string, { type, version }: TextType, { signer }: SigningKeys): Promise<string> {
+  const signature = await crypto.subtle.sign(ECDSA, signer.key, bytesToSign(text, { type, version }));
+  const seal = { type, version, kid: signer.kid, signature: Buffer.from(signature).toString("base64url") };
+  return `${JSON.stringify(seal)}\n${text}`;
+}
+
+/**
+ * The text of a sealed text, when a key of the set sealed it as this type and version.
+ * @throws Error that says why it is none
+ */
+export async function openSealedText(sealed: string, expected: TextType, { jwks }: SigningKeys): Promise<string> {
+  const end = sealed.indexOf("\n");
+  const { type, version, kid, signature } = parseSeal(sealed.slice(0, Math.max(end, 0)));
+  if (type !== expected.type) throw new Error(`no ${expected.type} of ours`);
+  if (version !== expected.version) throw new Error(`version ${version} of ${type} is not known here`);
+  const key = (await importVerificationKeys(jwks)).get(String(kid));
+  if (key === undefined) throw new Error(`sealed with the key ${kid}, which SIGNING_KEYS no longer holds`);
+  const text = sealed.slice(end + 1);
+  const bytes = Buffer.from(String(signature), "base64url");
+  const isIntact =
+    bytes.toString("base64url") === signature &&
+    (await crypto.subtle.verify(ECDSA, key, bytes, bytesToSign(text, expected)));
+  if (!isIntact) throw new Error("the seal is broken");
+  return text;
+}
+
+/** The first line keeps it apart from every JWS, whose signing input holds no space. */
+function bytesToSign(text: string, { type, version }: TextType): Uint8Array<ArrayBuffer> {
+  return Buffer.from(`${type} ${version}\n${text}`);
+}
+
+function parseSeal(line: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(line));
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,88 @@
+// Entries that match nothing which the sender's own trust could prove: another issuer, another time, other names.
+
+import { parseAttributeType } from "./attribute-types.ts";
+import { normalizeHex } from "./certificate-matcher.ts";
+import { formatTime } from "./crl.ts";
+import { type DistinguishedName, nameKey, parseDistinguishedName } from "./distinguished-name.ts";
+import type { GeneralName } from "./general-name.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+import type { MatcherFacts } from "./matcher-facts.ts";
+import { satisfiesNameConstraints } from "./name-constraints.ts";
+import type { Anchor, Policy, Trust } from "./policy.ts";
+import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
+import type { CertificateMatcherDocument } from "./policy-schema.ts";
+
+export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, { anchors }: Policy): Finding[] {
+  const trust = sender.certificate?.trust;
+  if (trust === undefined) return [];
+  return facts.flatMap((fact) => [
+    ...inspectDigests(fact, anchors),
+    ...(hasWholeTrust
+      ? [...inspectIssuer(fact, trust), ...inspectValidity(fact, trust), ...inspectConstraints(fact, trust)]
+      : []),
+  ]);
+}
+
+/** The fingerprint of a CA in the place of its client's. */
+function inspectDigests({ entry: { sha256, spkiSha256 }, at }: MatcherFacts, anchors: readonly Anchor[]): Finding[] {
+  const remedy = "write the digest of the sender's own certificate";
+  const isAnchor = anchors.some(
+    ({ certificate }) => sha256 !== undefined && certificate.sha256 === normalizeHex(sha256),
+  );
+  if (isAnchor) return [errorAt([...at, "sha256"], "is the digest of a CA certificate, which is no sender's", remedy)];
+  const isKeyOfAnchor = anchors.some(
+    ({ certificate }) => spkiSha256 !== undefined && certificate.spkiSha256 === normalizeHex(spkiSha256),
+  );
+  return isKeyOfAnchor ? [warningAt([...at, "spkiSha256"], "is the digest of a CA's key", remedy)] : [];
+}
+
+/** Where no intermediate can stand between, the issuer is the anchor itself. */
+function inspectIssuer({ entry: { issuer }, at }: MatcherFacts, { anchors, maxChainDepth }: Trust): Finding[] {
+  const isDirect = anchors.every(({ certificate }) => maxChainDepth === 1 || certificate.pathLength === 0);
+  if (issuer === undefined || anchors.length === 0 || !isDirect) return [];
+  if (anchors.some(({ certificate }) => couldBe(certificate.subject, issuer))) return [];
+  const remedy =
+    maxChainDepth === 1
+      ? "name the anchor's subject, or let maxChainDepth be 2 for an intermediate CA between them"
+      : "name the anchor's subject: its path length lets no CA stand below it";
+  return [errorAt([...at, "issuer"], "is none of the sender's anchors, and no other CA may issue", remedy)];
+}
+
+/** Folded as names are when they chain: an issuer in another spelling than the anchor's subject is still the anchor. */
+function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
+  if (typeof wanted === "string") return nameKey(parseDistinguishedName(wanted)) === nameKey(name);
+  return Object.entries(wanted).every(([attribute, value]) => {
+    const type = parseAttributeType(attribute) ?? attribute;
+    const found = name.flat().filter((one) => one.type === type);
+    const texts = [value].flat().map((text) => ({ type, text }));
+    return nameKey([found]) === nameKey([texts]);
+  });
+}
+
+/** No error: there is time to renew the anchors until then. */
+function inspectValidity({ from, at }: MatcherFacts, { anchors }: Trust): Finding[] {
+  const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
+  if (anchors.length === 0 || from <= last) return [];
+  const problem = `begins when every anchor of the sender has expired, the last on ${formatTime(last)}`;
+  return [warningAt([...at, "from"], problem, "add the CA certificate that is valid then, or let it begin earlier")];
+}
+
+/** Only names that the entry gives whole are held against the anchors' constraints. */
+function inspectConstraints({ entry, at }: MatcherFacts, { anchors }: Trust): Finding[] {
+  const names = namesOf(entry);
+  const isPossible = anchors.some(
+    ({ certificate: { nameConstraints } }) =>
+      nameConstraints === undefined || satisfiesNameConstraints(names, nameConstraints),
+  );
+  if (isPossible || anchors.length === 0 || names.length === 0) return [];
+  const problem = "the name constraints of every anchor of the sender exclude this name";
+  return [errorAt(at, problem, "correct the name, or add the CA that may certify it")];
+}
+
+function namesOf({ subject, san = {} }: CertificateMatcherDocument): GeneralName[] {
+  const names = (["dns", "email", "uri"] as const).flatMap((kind) =>
+    (san[kind] ?? []).map((value): GeneralName => ({ kind, value })),
+  );
+  if (typeof subject !== "string") return names;
+  return [...names, { kind: "directory", name: parseDistinguishedName(subject) }];
+}

@@ -1,0 +1,83 @@
+// What dates do to senders: windows that ended, and times at which nobody would be accepted.
+
+import { formatPointer } from "./configuration-error.ts";
+import { formatTime } from "./crl.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+import type { MatcherFacts } from "./matcher-facts.ts";
+import { type Finding, overdueAt } from "./policy-finding.ts";
+
+interface Gap {
+  /** The entry that ends, and the one with which it goes on. */
+  readonly before: MatcherFacts;
+  readonly after: MatcherFacts;
+}
+
+/** The windows of one sender. A gap is an error only while it lasts: before, there is time to close it. */
+export function inspectWindows({ at, facts }: InspectedSender, now: number): Finding[] {
+  if (facts.length === 0) return [];
+  const last = Math.max(...facts.map(({ until }) => until));
+  if (last <= now) {
+    const remedy = "add an entry for the certificate that the sender uses now, or remove the sender";
+    const problem = `every window has ended, the last on ${formatTime(last)}: nobody is accepted`;
+    return [overdueAt([...at, "certificates"], problem, remedy, "error")];
+  }
+  const whole = gapsOf(facts, now);
+  const partial = groupByName(facts)
+    .flatMap((group) => gapsOf(group, now))
+    .filter(({ after }) => !whole.some((gap) => gap.after === after));
+  return [
+    ...facts.filter(({ until }) => until <= now).map(describeEnded),
+    ...describeStart(facts, now),
+    ...whole.map((gap) => describeGap(gap, "the sender is refused", gap.before.until <= now ? "error" : "warning")),
+    ...partial.map((gap) => describeGap(gap, "certificates of this name are refused", "warning")),
+  ];
+}
+
+/** The times that no window covers between two of them, unless they are over. */
+function gapsOf(facts: readonly MatcherFacts[], now: number): Gap[] {
+  const [first, ...others] = facts.toSorted((a, b) => a.from - b.from);
+  const gaps: Gap[] = [];
+  let latest = first;
+  for (const entry of others) {
+    if (latest !== undefined && entry.from > latest.until && entry.from > now)
+      gaps.push({ before: latest, after: entry });
+    if (latest === undefined || entry.until > latest.until) latest = entry;
+  }
+  return gaps;
+}
+
+/** Entries that differ in digests and dates alone: the certificates that follow one another under one name. */
+function groupByName(facts: readonly MatcherFacts[]): MatcherFacts[][] {
+  const name = ({ conditions }: MatcherFacts) =>
+    conditions
+      .filter((condition) => !/^(sha256|spkiSha256)=/.test(condition))
+      .sort()
+      .join();
+  return [...Map.groupBy(facts, name).values()];
+}
+
+function describeEnded({ at, until }: MatcherFacts): Finding {
+  return overdueAt(
+    [...at, "until"],
+    `ended on ${formatTime(until)}: the entry matches nothing any more`,
+    "remove the entry",
+    "warning",
+  );
+}
+
+function describeStart(facts: readonly MatcherFacts[], now: number): Finding[] {
+  const [first] = facts.toSorted((a, b) => a.from - b.from);
+  if (first === undefined || first.from <= now) return [];
+  const problem = `nobody is accepted from this sender before ${formatTime(first.from)}`;
+  return [overdueAt([...first.at, "from"], problem, "let it begin earlier if the sender calls already", "warning")];
+}
+
+function describeGap({ before, after }: Gap, what: string, severity: Finding["severity"]): Finding {
+  const [end, begin] = [formatTime(before.until), formatTime(after.from)];
+  return overdueAt(
+    [...after.at, "from"],
+    `${what} from ${end} (the end of ${formatPointer(before.at)}) until ${begin}`,
+    `let this entry begin on ${end} or before, or the other one end on ${begin} or later`,
+    severity,
+  );
+}

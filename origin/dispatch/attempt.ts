@@ -1,0 +1,131 @@
+// One attempt: the stored event becomes a delivery again, the handler gets it, and what it does is judged.
+// Stores nothing.
+
+import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery.ts";
+import { readStream } from "../../core/read-body.ts";
+import { Refusal } from "../../core/refusal.ts";
+import type { Handler } from "../handler.ts";
+import type { Lease, StoredEvent } from "../inbox.ts";
+import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
+import { judgeError, judgeResponse, type Verdict } from "./verdict.ts";
+
+/** What a handler answered, read. The body is undefined when it is too large or broke off. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface AttemptEnd {
+  readonly verdict: Verdict;
+  /** Where the handler gave one, and it was asked for. */
+  readonly answer: Answer | undefined;
+  /** By itself, at its deadline, or because it was told to. */
+  readonly ending: "finished" | "deadline" | "interrupted";
+}
+
+export interface AttemptOptions {
+  readonly handler: Handler;
+  readonly deadlineMilliseconds: number;
+  readonly maxAttempts: number;
+  /** Ends the attempt: the origin stops, or the lease is lost. */
+  readonly interrupt: AbortSignal;
+  /** Whether the answer's body is wanted. */
+  readonly isAnswerWanted: boolean;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
+}
+
+/**
+ * Attempts that left no outcome, because their process ended, are counted as well, but nobody was there to bury the event. An
+ * operator's own retries of a dead event come after `maxAttempts`, and must have their place.
+ */
+const MAX_BEGUN = 2;
+
+/** Never throws: every fault is a verdict. */
+export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
+  const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
+  if (attempt > MAX_BEGUN * maxAttempts) {
+    const reason = `${attempt - 1} attempts were begun, the last without outcome: it may be what ends its process`;
+    return endWith({ outcome: "dead", reason });
+  }
+  const delivery = restore(event);
+  if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
+
+  if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(new DOMException("deadline", "TimeoutError")), deadlineMilliseconds);
+  const signal = AbortSignal.any([deadline.signal, interrupt]);
+  const { id, acceptedAt } = event;
+  const work = async () => {
+    const result = await handler(delivery, { id, attempt, acceptedAt, signal });
+    if (!(result instanceof Response)) return endWith({ outcome: "done" });
+    const verdict = judgeResponse(result, clock());
+    if (options.isAnswerWanted) return endWith(verdict, "finished", await readAnswer(result));
+    if (!(await discardBody(result))) deadline.abort();
+    return endWith(verdict);
+  };
+  try {
+    return await Promise.race([work(), afterAbort(signal)]);
+  } catch (error) {
+    if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
+    if (!deadline.signal.aborted) return endWith(judgeError(error));
+    const reason = `no answer within ${deadlineMilliseconds / 1000} s`;
+    return endWith({ outcome: "retry", reason, notBefore: undefined }, "deadline");
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function endWith(verdict: Verdict, ending: AttemptEnd["ending"] = "finished", answer?: Answer): AttemptEnd {
+  return { verdict, answer, ending };
+}
+
+/** The delivery, or why there is none any more. */
+function restore(event: StoredEvent): Delivery | string {
+  const { id, sender, request, headers, body, contentDigest, eventKey, factors, reliedOnEdge, policyDigest } = event;
+  if (body === undefined) return "its body was erased";
+  // A certificate whose bytes were deleted is known by its facts alone.
+  const certificate = event.certificate && { der: "", intermediates: [], ...event.certificate };
+  const record = { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
+  try {
+    // Order is over once an attempt begins.
+    return restoreDelivery(record, digestBody(body), { eventKey, orderKey: undefined });
+  } catch (error) {
+    return error instanceof Refusal
+      ? "its stored body does not have its digest: the store is damaged"
+      : "it cannot be restored";
+  }
+}
+
+/** Rejects a moment after the signal, so that a handler that obeys it has ended by itself. */
+function afterAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const rejectSoon = () => setTimeout(() => reject(signal.reason), ABORT_GRACE_MILLISECONDS);
+    if (signal.aborted) rejectSoon();
+    else signal.addEventListener("abort", rejectSoon, { once: true });
+  });
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  const { status, headers } = response;
+  return { status, headers, body: await readBounded(response, MAX_ANSWER_BYTES) };
+}
+
+async function readBounded({ body }: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return body === null ? new Uint8Array() : await readStream(body, maxBytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a short body, so that the connection can be used again. False: it is too slow for that. */
+async function discardBody(response: Response): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, DISCARD_MILLISECONDS, false);
+  });
+  const read = readBounded(response, MAX_DISCARDED_BYTES).then(() => true);
+  return await Promise.race([read, late]).finally(() => clearTimeout(timer));
+}

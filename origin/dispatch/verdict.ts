@@ -1,0 +1,58 @@
+// What an attempt came to: the one place where an answer or an error of the user's code becomes done, retry or dead.
+
+import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
+
+export type Verdict =
+  | { readonly outcome: "done" }
+  /** `notBefore` in Unix milliseconds, where the user's code named a time. */
+  | { readonly outcome: "retry"; readonly reason: string; readonly notBefore: number | undefined }
+  | { readonly outcome: "dead"; readonly reason: string };
+
+/**
+ * By the status alone. 410 is Standard Webhooks' "never again". Other 4xx are attempted again like 5xx: a path that is not deployed yet
+ * or a key that is not known yet answers 404 or 401, and says nothing of the event.
+ */
+export function judgeResponse({ status, headers }: Response, now: number): Verdict {
+  if (status >= 200 && status < 300) return { outcome: "done" };
+  if (status === 410) return { outcome: "dead", reason: "answered 410 Gone" };
+  const reason =
+    status >= 300 && status < 400 ? `answered ${status}: a redirect is never followed` : `answered ${status}`;
+  return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now) };
+}
+
+export function judgeError(error: unknown): Verdict {
+  const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
+  const reason = formatReason(typeof message === "string" && message !== "" ? `${name}: ${message}` : String(error));
+  if (name === "PermanentFailure") return { outcome: "dead", reason };
+  const named = name === "RetryLater" && at instanceof Date ? at.getTime() : Number.NaN;
+  return { outcome: "retry", reason, notBefore: Number.isNaN(named) ? undefined : named };
+}
+
+/** RFC 9110 §10.2.3: seconds or a date. Anything else counts as not there. */
+function parseRetryAfter(value: string | null, now: number): number | undefined {
+  if (value === null) return undefined;
+  const at = /^\d{1,9}$/.test(value) ? now + Number(value) * 1000 : Date.parse(value);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** One bounded line that every store takes: PostgreSQL's texts hold no U+0000. */
+export function formatReason(text: string): string {
+  const line = text.slice(0, MAX_REASON_CHARACTERS * 2).replaceAll(/[\p{Cc}\s]+/gu, " ");
+  return (line.length <= MAX_REASON_CHARACTERS ? line : `${line.slice(0, MAX_REASON_CHARACTERS)}…`).toWellFormed();
+}
+
+/**
+ * When the next attempt may begin, in Unix milliseconds. Full jitter: anything from now to the wait of this attempt, so that what failed
+ * together does not come again together. A time that was named is kept, within its limit and with the first wait as jitter.
+ */
+export function scheduleRetry(
+  { notBefore }: Extract<Verdict, { outcome: "retry" }>,
+  { attempt, now, random }: { readonly attempt: number; readonly now: number; readonly random: () => number },
+  limits: DispatchLimits,
+): number {
+  const { firstRetryMilliseconds, retryFactor, maxRetryMilliseconds, maxNamedRetryMilliseconds } = limits;
+  const wait = random() * Math.min(maxRetryMilliseconds, firstRetryMilliseconds * retryFactor ** (attempt - 1));
+  if (notBefore === undefined) return Math.round(now + wait);
+  const named = Math.min(notBefore, now + maxNamedRetryMilliseconds) + random() * firstRetryMilliseconds;
+  return Math.round(Math.max(named, now));
+}

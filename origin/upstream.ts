@@ -1,0 +1,84 @@
+// The user's program behind HTTP, in any language: each attempt is a request with the event's own bytes and a fresh
+// assertion of this origin, which the upstream verifies as this origin verifies the edge's.
+
+import { issueAssertion } from "../core/assertion.ts";
+import type { Delivery } from "../core/delivery.ts";
+import type { SigningKeys } from "../core/keys.ts";
+import { formatClientCertChainField, formatClientCertField } from "../core/presented-certificate.ts";
+import {
+  ASSERTION_HEADER,
+  CLIENT_CERT_CHAIN_HEADER,
+  CLIENT_CERT_HEADER,
+  CONTENT_DIGEST_HEADER,
+  MAX_DELIVERY_AGE_SECONDS,
+} from "../core/wire.ts";
+import { systemClock } from "./clock.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
+
+/** 1 for the first. No sender's header has a name that begins so. */
+export const ATTEMPT_HEADER = "countersign-attempt";
+
+export interface UpstreamOptions {
+  /** Scheme, host and port. The path is the event's own, so that what the assertion says of it is what the upstream sees. */
+  readonly origin: string;
+  /** `iss` and `aud` of the assertions. */
+  readonly issuer: string;
+  readonly audience: string;
+  /** This origin's own keys of now. */
+  readonly keys: () => SigningKeys;
+  /** Unix seconds. */
+  readonly clock?: () => number;
+}
+
+/** A handler that answers what the upstream answers. Redirects are not followed. */
+export function forwardTo(options: UpstreamOptions): Handler {
+  return async function forwardToUpstream(delivery: Delivery, context: HandlerContext): Promise<Response> {
+    const { method, target } = delivery.request;
+    const headers = await formatHeaders(delivery, context, options);
+    const isBodiless = method === "GET" || method === "HEAD";
+    try {
+      return await fetch(options.origin + target, {
+        method,
+        headers,
+        // A followed redirect would carry the assertion to whatever host it names.
+        redirect: "manual",
+        signal: context.signal,
+        ...(!isBodiless && { body: delivery.body }),
+      });
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      throw new Error(`the upstream gave no answer: ${describeFault(error)}`);
+    }
+  };
+}
+
+async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: HandlerContext, options: UpstreamOptions) {
+  const { issuer, audience, keys, clock = systemClock } = options;
+  const { certificate } = delivery;
+  const now = clock();
+  // Signatures are compared with the time of receipt; of an event that is older the upstream would refuse the claim.
+  const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
+  const jti = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url");
+  const headers: Record<string, string> = Object.fromEntries(delivery.headers);
+  headers[ASSERTION_HEADER] = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });
+  if (certificate !== undefined && certificate.der !== "") {
+    headers[CLIENT_CERT_HEADER] = formatClientCertField({ base64: certificate.der });
+    if (certificate.intermediates.length > 0) {
+      headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(
+        certificate.intermediates.map((base64) => ({ base64 })),
+      );
+    }
+  }
+  headers[CONTENT_DIGEST_HEADER] = delivery.contentDigest;
+  headers[ATTEMPT_HEADER] = String(attempt);
+  // What is passed on to a sender is passed on as it is.
+  headers["accept-encoding"] = "identity";
+  return headers;
+}
+
+/** fetch() hides what happened in the cause. */
+function describeFault(error: unknown): string {
+  const { cause = error } = Object(error) as { cause?: unknown };
+  const { code, message } = Object(cause) as { code?: unknown; message?: unknown };
+  return String(code ?? message ?? cause);
+}

@@ -1,0 +1,208 @@
+// explain says what the programs say: on every certificate of the corpus under every policy, and on signatures and
+// credentials, its verdict is that of the worker as it is deployed.
+
+import { createHash, createHmac } from "node:crypto";
+import type { RequestListener } from "node:http";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { type Asked, explainHere } from "../support/explain.ts";
+import { listen } from "../support/http.ts";
+import { type LocalEdge, startTestEdge } from "../support/local-edge.ts";
+import { createSenders, type Senders } from "../support/senders.ts";
+import { NO_CERTIFICATE, type TlsClientAuth, tlsClientAuth } from "../support/tls-client-auth.ts";
+import { type CorpusEntry, makeCorpus } from "./corpus.ts";
+
+/** The admitted sender, or the code of the refusal. */
+type Decision = { readonly sender: string } | { readonly code: unknown };
+
+const PLATFORM = "FAILED:unable to get local issuer certificate";
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+
+/** What stands behind the edge: answers with the sender that the edge signed. */
+const answerSender: RequestListener = ({ headers }, outgoing) => {
+  const [, payload = ""] = `${headers["countersign-assertion"]}`.split(".");
+  outgoing.end(JSON.stringify({ sender: JSON.parse(Buffer.from(payload, "base64url").toString()).sender }));
+};
+
+type Sent = Pick<Asked, "route" | "headers" | "body" | "method"> & { readonly tls: TlsClientAuth };
+
+async function decideAtEdge(
+  edge: LocalEdge,
+  { route, tls, headers = {}, body = "", method = "POST" }: Sent,
+): Promise<Decision> {
+  const answer = (await (await edge.send({ target: route, method, headers, body, tls })).json()) as Record<
+    string,
+    string
+  >;
+  const { sender, decision } = answer;
+  return decision === undefined ? { sender: sender ?? "" } : { code: (await edge.lines.of(decision))["code"] };
+}
+
+/** Of the whole explanation, and of its row for the edge. */
+async function decideByExplaining(asked: Asked): Promise<Decision[]> {
+  const explanation = await explainHere({ ...asked, body: asked.body ?? "" });
+  // What is said of each sender alone amounts to the verdict on all of them.
+  const passing = explanation.senders.find(({ verdict }) => verdict === "accepted");
+  if (explanation.code !== "body_too_large") expect(passing?.sender ?? null).toBe(explanation.sender);
+  const [edge] = explanation.ways;
+  return [explanation, edge].map((outcome) =>
+    outcome?.verdict === "accepted" ? { sender: outcome.sender ?? "" } : { code: outcome?.code ?? outcome?.verdict },
+  );
+}
+
+/** Refused everywhere, with the words of another library: BoringSSL at the edge cannot read a key on this curve. */
+const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "beside a CA on secp256k1"]);
+
+describe("certificates", async () => {
+  const { policy, corpus } = await makeCorpus();
+  const routes = Object.keys(policy.routes);
+  let edge: LocalEdge;
+  beforeAll(async () => {
+    edge = await startTestEdge(stack, { policy, originUrl: await listen(stack, answerSender) });
+  });
+
+  const asPresented = ({ leaf, intermediates }: CorpusEntry): TlsClientAuth => ({
+    ...NO_CERTIFICATE,
+    certPresented: "1",
+    certVerified: PLATFORM,
+    certFingerprintSHA256: createHash("sha256").update(Buffer.from(leaf, "base64")).digest("hex"),
+    certRFC9440: `:${leaf}:`,
+    certChainRFC9440: intermediates.map((ca) => `:${ca}:`).join(", "),
+  });
+
+  const alike = Object.entries(corpus).filter(([name]) => !BY_LIBRARY.has(name));
+
+  test.each(alike)("%s: explained on each route as the edge decides", async (_, entry) => {
+    await Promise.all(
+      routes.map(async (route) => {
+        const decided = await decideAtEdge(edge, { route, tls: asPresented(entry) });
+        const explained = await decideByExplaining({ policy, chain: entry, route, platform: PLATFORM });
+        expect({ route, explained }).toEqual({ route, explained: [decided, decided] });
+      }),
+    );
+  });
+
+  test.each([...BY_LIBRARY])("%s: refused, as at the edge", async (name) => {
+    const entry = corpus[name] as CorpusEntry;
+    for (const route of routes) {
+      const { verdict, ways } = await explainHere({ policy, chain: entry, route, platform: PLATFORM });
+      expect([verdict, ways[0]?.verdict]).toEqual(["refused", "refused"]);
+    }
+  });
+
+  test.each(alike)("%s: every program that is asked says the same", async (_, entry) => {
+    const { verdict, code, ways } = await explainHere({
+      policy,
+      chain: entry,
+      route: "/hooks/root",
+      platform: PLATFORM,
+    });
+    expect(code ?? verdict).toBe(entry.expected);
+    const asked = ways.filter((way) => way.verdict !== "not reached");
+    expect(asked.map((way) => way.code ?? way.verdict)).toEqual(asked.map(() => entry.expected));
+    expect(asked.length).toBe(verdict === "accepted" ? 4 : 3);
+  });
+});
+
+const SECRETS = { KEY_A: "a-key-of-many-characters", KEY_B: "b-key-of-many-characters", WORD: "a-password" };
+const BODY = '{"event":"x"}';
+const sign = (text: string, key: string = SECRETS.KEY_A) => createHmac("sha256", key).update(text).digest("hex");
+const hub = (signature: string) => ({ "x-hub-signature-256": `sha256=${signature}` });
+const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
+
+function factorPolicy({ policy }: Senders): PolicyDocument {
+  const [certified] = Object.values(policy.senders) as [PolicyDocument["senders"][string]];
+  const route = (...senders: string[]) => ({ senders, methods: ["POST"], maxBodyBytes: 64 });
+  return {
+    anchors: policy.anchors,
+    senders: {
+      github: { signature: { scheme: "github", secrets: ["KEY_A"] } },
+      rotating: { signature: { scheme: "github", secrets: ["KEY_B"], retired: ["KEY_A"] } },
+      slack: { signature: { scheme: "slack", secrets: ["KEY_A"] } },
+      docusign: { signature: { scheme: "docusign", accounts: { known: ["KEY_A"] } } },
+      known: { ...certified, basic: { username: "acme", secret: "WORD" } },
+      all: {
+        ...certified,
+        signature: { scheme: "github", secrets: ["KEY_A"] },
+        basic: { username: "acme", secret: "WORD" },
+      },
+    },
+    routes: {
+      "/github": route("github"),
+      "/rotating": route("rotating"),
+      "/slack": route("slack"),
+      "/docusign": route("docusign"),
+      "/known": route("known"),
+      "/all": route("all"),
+      "/either": route("rotating", "github"),
+      "/any": route("all", "known", "rotating", "github"),
+    },
+  };
+}
+
+/** Requests, each to be sent to every route. */
+const REQUESTS: Readonly<Record<string, { readonly headers: Record<string, string>; readonly body?: string }>> = {
+  "nothing but a body": { headers: {} },
+  "a signature": { headers: hub(sign(BODY)) },
+  "a signature by the other key": { headers: hub(sign(BODY, SECRETS.KEY_B)) },
+  "a signature over another body": { headers: hub(sign(`${BODY} `)) },
+  "a signature that is cut": { headers: hub(sign(BODY).slice(1)) },
+  credentials: { headers: basic("acme:a-password") },
+  "other credentials": { headers: basic("acme:another") },
+  "credentials of another scheme": { headers: { authorization: "Bearer abc" } },
+  "credentials and a signature": { headers: { ...basic("acme:a-password"), ...hub(sign(BODY)) } },
+  "credentials and another signature": { headers: { ...basic("acme:a-password"), ...hub(sign("x")) } },
+  "an old signature": {
+    headers: { "x-slack-request-timestamp": "1700000000", "x-slack-signature": `v0=${sign(BODY)}` },
+  },
+  "an unknown account": { headers: { "x-docusign-accountid": "other", "x-docusign-signature-1": "x" } },
+  "a body too large": { headers: hub(sign("x".repeat(65))), body: "x".repeat(65) },
+};
+
+describe("signatures and credentials", async () => {
+  const senders = await createSenders();
+  const policy = factorPolicy(senders);
+  let edge: LocalEdge;
+  beforeAll(async () => {
+    edge = await startTestEdge(stack, { policy, originUrl: await listen(stack, answerSender), secrets: SECRETS });
+  });
+
+  test.each(Object.entries(REQUESTS))(
+    "%s: explained on each route as the edge decides",
+    async (_, { headers, body = BODY }) => {
+      const routes = [...Object.keys(policy.routes), "/none"];
+      const identities = [senders.acme, senders.beta, undefined];
+      await Promise.all(
+        identities.flatMap((identity) =>
+          routes.map(async (route) => {
+            const tls = identity === undefined ? NO_CERTIFICATE : tlsClientAuth(identity);
+            const chain = identity && { leaf: identity.base64, intermediates: [] };
+            const request = { route, headers, body };
+            const decided = await decideAtEdge(edge, { ...request, tls });
+            const asked = { ...request, policy, chain, platform: PLATFORM, secrets: SECRETS };
+            expect({ route, explained: await decideByExplaining(asked) }).toEqual({
+              route,
+              explained: [decided, decided],
+            });
+          }),
+        ),
+      );
+    },
+  );
+
+  test("an origin behind the edge takes its word for credentials, and for a signature only without its secret", async () => {
+    const chain = { leaf: senders.acme.base64, intermediates: [] };
+    const headers = { ...basic("acme:a-password"), ...hub(sign(BODY)) };
+    const asked = { policy, chain, route: "/all", headers, body: BODY, platform: PLATFORM, secrets: SECRETS };
+    const { factors, ways } = await explainHere(asked);
+    expect(factors).toEqual(["mtls", "basic", "hmac"]);
+    expect(ways[1]).toMatchObject({
+      verdict: "accepted",
+      sender: "all",
+      notes: [expect.stringContaining("for basic:")],
+    });
+    const without = await explainHere({ ...asked, secrets: { WORD: SECRETS.WORD } });
+    expect([without.verdict, without.ways[0]?.verdict, without.ways[1]?.verdict]).toEqual(Array(3).fill("undecided"));
+  });
+});

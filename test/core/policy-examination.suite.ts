@@ -1,0 +1,229 @@
+// All of a policy in one go: no problem hides another, and each says what to do.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { examinePolicy } from "../../core/policy-examination.ts";
+import { parseProblem } from "../../core/policy-remedies.ts";
+import { anchorOf, type Change, ENTRY, findingsOf, ONE, placesIn, ROUTE, spoiled, TWO } from "./inspection-scene.ts";
+import type { Json } from "./policy-scene.ts";
+import { type Cases, pemOf, problemsOf } from "./scene.ts";
+
+const TRUST = [...ONE, "trust"];
+const DIGEST = "0".repeat(64);
+
+/** One of each problem of form, and of each that the compiler finds. */
+const FAULTS: readonly Change[] = [
+  [["anchors"], 1],
+  [["anchors", "a b"], "x"],
+  [["anchors", "root"], ""],
+  [["anchors", "root"], "no PEM"],
+  [["anchors", "root"], "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"],
+  [["anchors", "root"], { certificate: "x" }],
+  [["anchors", "root"], { certificate: "x", crls: { sources: ["ftp://x/", "x".repeat(501)], freshness: "no" } }],
+  [["senders"], {}],
+  [["senders", "a b"], {}],
+  [ONE, { basic: { username: "a:b", secret: "low" } }],
+  [[...ONE, "certificates"], undefined],
+  [[...ONE, "certificates"], []],
+  [[...ONE, "trust"], undefined],
+  [[...ONE, "trust"], {}],
+  [
+    [...ONE, "trust", "anchors"],
+    ["absent", "root", "root"],
+  ],
+  [[...ONE, "trust", "maxChainDepth"], 0],
+  [[...ONE, "trust", "unknown"], 0],
+  [[...ONE, "signature"], {}],
+  [[...ONE, "signature"], { scheme: "md5", secrets: ["A", "A"] }],
+  [[...ONE, "signature"], { scheme: "meta", secrets: ["SIGNING_KEYS"] }],
+  [[...ONE, "signature"], { scheme: "meta", secrets: ["A"], accounts: { a: ["B"] } }],
+  [[...ONE, "signature"], { scheme: "meta", secrets: ["A"], retired: ["A"] }],
+  [[...ONE, "signature"], { scheme: "meta", secrets: Array.from({ length: 21 }, (_, index) => `A${index}`) }],
+  [[...ONE, "eventKey"], { header: "Authorization" }],
+  [[...ONE, "eventKey"], { pointers: ["x"] }],
+  [[...ONE, "about"], { checked: "yesterday" }],
+  [ENTRY, {}],
+  [ENTRY, { issuer: "CN=x" }],
+  [ENTRY, { sha256: "0" }],
+  [ENTRY, { subject: {} }],
+  [ENTRY, { subject: "" }],
+  [ENTRY, { subject: "/CN=x" }],
+  [ENTRY, { subject: { XX: "y" } }],
+  [ENTRY, { san: {} }],
+  [ENTRY, { san: { ip: ["x"] } }],
+  [ENTRY, { sha256: DIGEST, from: "2027-02-30" }],
+  [ENTRY, { sha256: DIGEST, from: "soon" }],
+  [ENTRY, { sha256: DIGEST, from: "2028-01-01", until: "2027-01-01" }],
+  [["routes"], {}],
+  [["routes", "/a*"], { senders: ["one"], methods: ["POST"] }],
+  [["routes", "/a/../b"], { senders: ["one"], methods: ["POST"] }],
+  [["routes", "/.well-known/jwks.json"], { senders: ["one"], methods: ["POST"] }],
+  [["routes", "/a b"], { senders: ["one"], methods: ["POST"] }],
+  [["routes", "/a"], 1],
+  [
+    [...ROUTE, "senders"],
+    ["one", "nobody", "one"],
+  ],
+  [[...ROUTE, "shadow"], []],
+  [[...ROUTE, "methods"], ["post"]],
+  [[...ROUTE, "headers"], ["Cookie"]],
+  [[...ROUTE, "headers"], ["a b"]],
+  [[...ROUTE, "maxBodyBytes"], -1],
+  [[...ROUTE, "mode"], "off"],
+  [["deny"], 1],
+  [["deny"], [{}]],
+  [["deny"], [{ serial: "x", issuer: "CN=x" }]],
+  [["deny"], [{ serial: "01", issuer: "x" }]],
+  [["extra"], 1],
+  [["$schema"], 1],
+];
+
+export const cases: Cases = {
+  "examinePolicy() tells what the compiler tells, each with a remedy of its own": (fixtures) => {
+    for (const change of FAULTS) {
+      const document = spoiled(fixtures, [change]);
+      const problems = problemsOf(() => compilePolicy(document));
+      const { findings, policy } = examinePolicy(document, fixtures.now);
+      assert.equal(policy, undefined);
+      assert.deepEqual(
+        findings.slice(0, problems.length).map(({ pointer, problem }) => `${pointer}: ${problem}`),
+        problems,
+      );
+      assert.equal(
+        findings.length,
+        problems.length,
+        JSON.stringify([change, findings.slice(problems.length)], null, 1),
+      );
+      for (const { remedy, pointer, problem } of findings)
+        assert.ok(!remedy.startsWith("compare"), `${pointer}: ${problem}`);
+    }
+  },
+  "examinePolicy() names what is known in the place of an unknown member": (fixtures) => {
+    const remedyFor = (path: readonly (string | number)[]) =>
+      findingsOf(spoiled(fixtures, [[path, 1]]), fixtures.now)[0]?.remedy;
+    assert.equal(
+      remedyFor([...ENTRY, "sanDns"]),
+      "remove it, or write one of subject, issuer, san, sha256, spkiSha256, from, until",
+    );
+    assert.match(remedyFor(["extra"]) ?? "", /one of \$schema, anchors, senders, routes, deny$/);
+    assert.match(remedyFor([...ROUTE, "method"]) ?? "", /one of senders, methods, /);
+    assert.match(parseProblem("/senders/a/constructor: is no member that is known here").remedy, /certificates/);
+  },
+  "examinePolicy() names everything at once: form, references, contradictions, dates": (fixtures) => {
+    const { certificates } = fixtures;
+    const changes: Change[] = [
+      [["anchors", "leaf"], pemOf(certificates.direct)],
+      [["anchors", "old"], anchorOf(fixtures, "shortRoot")],
+      [[...ONE, "trust", "anchors"], ["old"]],
+      [[...ONE, "trust", "ancors"], []],
+      [
+        [...ONE, "certificates"],
+        [
+          {},
+          { subject: { CN: "a" } },
+          { subject: { CN: "a" } },
+          { san: { dns: ["é"] }, until: "2027-07-01" },
+          { san: { dns: ["x"] }, from: "2027-08-01" },
+        ],
+      ],
+      [
+        [...ROUTE, "senders"],
+        ["one", "two", "three"],
+      ],
+      [["routes", "/bad"], { senders: ["one"], methods: [] }],
+      [
+        [...ROUTE, "methods"],
+        ["POST", "POST"],
+      ],
+      [
+        [...TWO, "certificates"],
+        [
+          { subject: { CN: "b" }, until: "2027-07-01" },
+          { subject: { CN: "b" }, from: "2027-08-01" },
+        ],
+      ],
+      [["extra"], 1],
+    ];
+    const later = Date.parse("2027-06-15") / 1000;
+    assert.deepEqual(
+      placesIn(findingsOf(spoiled(fixtures, changes), later)).sort(),
+      [
+        "error /anchors/leaf",
+        "error /anchors/old (time)",
+        "error /extra",
+        "error /routes/~1bad/methods",
+        "error /routes/~1hooks/methods/1",
+        "error /routes/~1hooks/senders/2",
+        "error /senders/one/certificates/0",
+        "error /senders/one/certificates/2",
+        "error /senders/one/certificates/3/san/dns/0",
+        "warning /senders/one/certificates/4/from",
+        "warning /senders/two/certificates/1/from (time)",
+        "error /senders/one/trust/ancors",
+      ].sort(),
+    );
+  },
+  "examinePolicy() takes any document, and finds an error in each that does not compile": (fixtures) => {
+    const places: Change[0][] = [["anchors"], ["senders"], ONE, TRUST, ENTRY, ["routes"], ROUTE];
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, null, {}, [], [{}], ["one"], { one: {} }));
+    fc.assert(
+      fc.property(fc.constantFrom(...places), fc.string(), fc.boolean(), value, (place, member, isDeeper, json) => {
+        const document = spoiled(fixtures, [[isDeeper ? [...place, member] : place, json as Json | undefined]]);
+        const { policy, findings } = examinePolicy(document, fixtures.now);
+        assert.ok(policy !== undefined || findings.some(({ severity }) => severity === "error"));
+      }),
+      { numRuns: 300 },
+    );
+    for (const document of [undefined, null, 1, "", [], [[]], {}]) {
+      assert.ok(examinePolicy(document, fixtures.now).findings.length > 0);
+    }
+  },
+  "examinePolicy() finds no error in what is made of sound parts": (fixtures) => {
+    const word = fc.stringMatching(/^[a-z]{1,8}$/);
+    const window = fc.constantFrom({}, { from: "2026-01-01" }, { until: "2029-01-01" });
+    const matcher = fc.oneof(
+      fc.record({ subject: fc.record({ CN: word, O: word }, { requiredKeys: ["CN"] }), window }),
+      fc.record({
+        san: fc.record({
+          dns: fc.uniqueArray(
+            word.map((name) => `${name}.example`),
+            { minLength: 1 },
+          ),
+        }),
+        window,
+      }),
+      fc.record({ spkiSha256: fc.stringMatching(/^[0-9a-f]{64}$/), window }),
+    );
+    const entries = fc.uniqueArray(matcher, {
+      minLength: 1,
+      maxLength: 5,
+      selector: ({ window: _, ...rest }) => JSON.stringify(rest),
+    });
+    const sender = fc.record({ entries, isSigned: fc.boolean(), isNamed: fc.boolean() });
+    const senders = fc.uniqueArray(fc.tuple(word, sender), { minLength: 1, maxLength: 4, selector: ([name]) => name });
+    fc.assert(
+      fc.property(senders, (list) => {
+        const document = {
+          anchors: { root: anchorOf(fixtures, "root") },
+          senders: Object.fromEntries(
+            list.map(([name, { entries: own, isSigned, isNamed }]) => [
+              name,
+              {
+                certificates: own.map(({ window: dates, ...entry }) => ({ ...entry, ...dates })),
+                trust: { anchors: ["root"] },
+                ...(isSigned && { signature: { scheme: "github", secrets: ["KEY"] } }),
+                ...(isNamed && { basic: { username: name, secret: "PASSWORD" } }),
+              },
+            ]),
+          ),
+          // Each on a route of its own: beside one another, senders may well contradict themselves.
+          routes: Object.fromEntries(list.map(([name]) => [`/${name}`, { senders: [name], methods: ["POST"] }])),
+        };
+        const errors = findingsOf(document as never, fixtures.now).filter(({ severity }) => severity === "error");
+        assert.deepEqual(errors, []);
+      }),
+      { numRuns: 60 },
+    );
+  },
+};

@@ -1,0 +1,212 @@
+// Senders beside one another on a route, and routes that contradict themselves.
+
+import assert from "node:assert/strict";
+import {
+  anchorOf,
+  type Change,
+  ENTRY,
+  expectFindings,
+  findingsOf,
+  ONE,
+  ROUTE,
+  spoiled,
+  TWO,
+} from "./inspection-scene.ts";
+import type { Json } from "./policy-scene.ts";
+import type { Cases } from "./scene.ts";
+
+const SIGNATURE = { scheme: "github", secrets: ["KEY"] };
+const BASIC = { username: "u", secret: "PASSWORD" };
+const same: Change = [[...TWO, "certificates", 0, "subject"], { CN: "one.example" }];
+const narrow: Change = [[...TWO, "certificates", 0, "subject"], { CN: "one.example", O: "Example" }];
+const set = (sender: readonly string[], member: string, value: Json | undefined): Change => [
+  [...sender, member],
+  value,
+];
+const signedAlone = (sender: readonly string[], signature: Json = SIGNATURE): Change[] => [
+  set(sender, "certificates", undefined),
+  set(sender, "trust", undefined),
+  set(sender, "signature", signature),
+];
+const order: Change = [
+  [...ROUTE, "senders"],
+  ["two", "one"],
+];
+
+export const cases: Cases = {
+  "inspectPolicy() names a sender that is never chosen": (fixtures) => {
+    const never = "error /senders/two/certificates/0";
+    expectFindings(fixtures, [same], never);
+    expectFindings(fixtures, [narrow], never);
+    // The special case first, then the rest: so it is meant.
+    expectFindings(fixtures, [narrow, order]);
+    expectFindings(fixtures, [same, order], "error /senders/one/certificates/0");
+    expectFindings(fixtures, [same, set(ONE, "signature", SIGNATURE), set(TWO, "signature", SIGNATURE)], never);
+    expectFindings(
+      fixtures,
+      [...signedAlone(ONE), ...signedAlone(TWO), [["anchors"], {}]],
+      "error /senders/two/signature",
+    );
+  },
+  "inspectPolicy() lets senders share certificates that something else tells apart": (fixtures) => {
+    const other = { ...SIGNATURE, secrets: ["OTHER"] };
+    expectFindings(fixtures, [same, set(ONE, "signature", SIGNATURE), set(TWO, "signature", other)]);
+    expectFindings(fixtures, [same, set(ONE, "basic", BASIC), set(TWO, "basic", { ...BASIC, username: "v" })]);
+    expectFindings(fixtures, [
+      same,
+      [["anchors", "stranger"], anchorOf(fixtures, "stranger")],
+      [[...TWO, "trust", "anchors"], ["stranger"]],
+    ]);
+    expectFindings(fixtures, [
+      same,
+      [[...ENTRY, "until"], "2028-01-01"],
+      [[...TWO, "certificates", 0, "from"], "2026-06-01"],
+    ]);
+    expectFindings(fixtures, [
+      same,
+      [["routes", "/other"], { senders: ["two"], methods: ["POST"] }],
+      [[...ROUTE, "senders"], ["one"]],
+    ]);
+  },
+  "inspectPolicy() names a factor that another sender makes void, in either order": (fixtures) => {
+    for (const first of [[], [order]] as Change[][]) {
+      expectFindings(fixtures, [...first, same, set(ONE, "signature", SIGNATURE)], "error /senders/one/signature");
+      expectFindings(fixtures, [...first, same, set(ONE, "basic", BASIC)], "error /senders/one/basic");
+      expectFindings(
+        fixtures,
+        [...first, same, set(ONE, "basic", BASIC), set(ONE, "signature", SIGNATURE)],
+        "error /senders/one/basic",
+        "error /senders/one/signature",
+      );
+      // What the stronger one accepts is part of what the weaker one accepts.
+      expectFindings(fixtures, [...first, narrow, set(TWO, "signature", SIGNATURE)], "error /senders/two/signature");
+      // The weaker one accepts some of it: an exception that somebody meant.
+      expectFindings(fixtures, [...first, narrow, set(ONE, "signature", SIGNATURE)], "warning /senders/one/signature");
+      expectFindings(
+        fixtures,
+        [...first, ...signedAlone(TWO), set(ONE, "signature", SIGNATURE)],
+        "error /senders/one/certificates",
+      );
+    }
+  },
+  "inspectPolicy() sees no void factor where one request cannot pass as both": (fixtures) => {
+    const other = { ...SIGNATURE, secrets: ["OTHER"] };
+    expectFindings(fixtures, [set(ONE, "signature", SIGNATURE)]);
+    expectFindings(fixtures, [...signedAlone(TWO, other), set(ONE, "signature", SIGNATURE)]);
+    expectFindings(fixtures, [...signedAlone(TWO)]);
+    const turn = "2027-06-01";
+    expectFindings(
+      fixtures,
+      [
+        same,
+        set(ONE, "signature", SIGNATURE),
+        [[...ENTRY, "from"], turn],
+        [[...TWO, "certificates", 0, "until"], turn],
+      ],
+      "warning /senders/one/certificates/0/from (time)",
+    );
+  },
+  "inspectPolicy() tells once of two senders that meet on several routes, and on which they do": (fixtures) => {
+    const again: Change = [["routes", "/again"], { senders: ["one", "two"], methods: ["POST"] }];
+    expectFindings(fixtures, [same, again], "error /senders/two/certificates/0");
+    const [finding] = findingsOf(spoiled(fixtures, [same, again]), fixtures.now);
+    assert.match(finding?.problem ?? "", /on \/hooks: one comes first .*\/senders\/one\/certificates\/0$/);
+  },
+  "inspectPolicy() names a shadow list that can never differ": (fixtures) => {
+    const shadow = (...names: string[]): Change => [[...ROUTE, "shadow"], names];
+    expectFindings(fixtures, [shadow("one", "two")], "error /routes/~1hooks/shadow");
+    expectFindings(fixtures, [shadow("two", "one")], "error /routes/~1hooks/shadow");
+    // One more or one less: what such a list is for.
+    expectFindings(fixtures, [shadow("one")]);
+    expectFindings(fixtures, [[[...ROUTE, "senders"], ["one"]], shadow("one", "two")]);
+  },
+  "inspectPolicy() names what lists of a route say twice": (fixtures) => {
+    expectFindings(
+      fixtures,
+      [
+        [
+          [...ROUTE, "methods"],
+          ["POST", "PUT", "POST"],
+        ],
+      ],
+      "error /routes/~1hooks/methods/2",
+    );
+    expectFindings(
+      fixtures,
+      [
+        [
+          [...ROUTE, "headers"],
+          ["X-A", "x-a", "X-B"],
+        ],
+      ],
+      "error /routes/~1hooks/headers/1",
+    );
+  },
+  "inspectPolicy() names methods and paths that no request has": (fixtures) => {
+    expectFindings(
+      fixtures,
+      [
+        [
+          [...ROUTE, "methods"],
+          ["TRACE", "PSOT", "QUERY"],
+        ],
+      ],
+      "error /routes/~1hooks/methods/0",
+      "warning /routes/~1hooks/methods/1",
+    );
+    const route = { senders: ["one"], methods: ["POST"] };
+    const paths = {
+      "/cdn-cgi/x": "warning",
+      "/%61": "warning",
+      "/a%2fb": "warning",
+      "/a%2Fb": "",
+      "/%C3%A4": "",
+      "/x/*": "",
+    };
+    for (const [path, severity] of Object.entries(paths)) {
+      const place = `/routes/${path.replaceAll("/", "~1")}`;
+      expectFindings(fixtures, [[["routes", path], route]], ...(severity === "" ? [] : [`${severity} ${place}`]));
+    }
+  },
+  "inspectPolicy() names credentials and accounts that are the same": (fixtures) => {
+    expectFindings(
+      fixtures,
+      [set(ONE, "basic", [BASIC, { ...BASIC, secret: "NEXT" }, BASIC])],
+      "error /senders/one/basic/2",
+    );
+    const accounts = { "ABC-1": ["A"], "abc-1": ["B"], other: ["A"] };
+    expectFindings(
+      fixtures,
+      [set(ONE, "signature", { scheme: "docusign", accounts })],
+      "error /senders/one/signature/accounts/abc-1",
+    );
+  },
+  "inspectPolicy() names denied serial numbers that are too long, and what is denied twice or in vain": (fixtures) => {
+    const issuer = "CN=x";
+    const digest = "ab".repeat(32);
+    expectFindings(
+      fixtures,
+      [
+        [
+          ["deny"],
+          [
+            { serial: "1".repeat(42), issuer },
+            { serial: `00${"1".repeat(40)}`, issuer },
+            { serial: "01", issuer },
+            { serial: "0:1".replace(":", ""), issuer },
+          ],
+        ],
+      ],
+      "error /deny/0/serial",
+      "warning /deny/3",
+    );
+    expectFindings(
+      fixtures,
+      [
+        [ENTRY, { sha256: digest.toUpperCase() }],
+        [["deny"], [{ sha256: digest }]],
+      ],
+      "warning /senders/one/certificates/0/sha256",
+    );
+  },
+};

@@ -1,0 +1,56 @@
+// Texts sealed for a store that others may write to.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { importSigningKeys } from "../../core/keys.ts";
+import { openSealedText, sealText } from "../../core/sealed-text.ts";
+import type { Cases } from "./scene.ts";
+
+const TYPE = { type: "test-text", version: 1 };
+
+export const cases: Cases = {
+  "openSealedText() reads back what sealText() wrote": async ({ keys }) => {
+    const signing = await importSigningKeys(keys.signing);
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "binary" }), async (text) => {
+        if (!text.isWellFormed()) return;
+        assert.equal(await openSealedText(await sealText(text, TYPE, signing), TYPE, signing), text);
+      }),
+      { numRuns: 50 },
+    );
+  },
+  "openSealedText() refuses a text in which anything changed": async ({ keys }) => {
+    const signing = await importSigningKeys(keys.signing);
+    const sealed = await sealText('{"a":1}\nsecond line', TYPE, signing);
+    for (let index = 0; index < sealed.length; index += 1) {
+      const code = sealed.charCodeAt(index) ^ 1;
+      const changed = sealed.slice(0, index) + String.fromCharCode(code) + sealed.slice(index + 1);
+      await assert.rejects(openSealedText(changed, TYPE, signing), Error, `${index}: ${changed}`);
+    }
+    for (const other of ["", "\n", "x", "{}", "null\n", "[]\n", `${sealed} `, sealed.slice(0, -1), `\n${sealed}`]) {
+      await assert.rejects(openSealedText(other, TYPE, signing));
+    }
+  },
+  "openSealedText() refuses a text of another type or version, also where only the seal says so": async ({ keys }) => {
+    const signing = await importSigningKeys(keys.signing);
+    const sealed = await sealText("text", TYPE, signing);
+    for (const other of [
+      { type: "other-text", version: 1 },
+      { type: "test-text", version: 2 },
+    ]) {
+      await assert.rejects(openSealedText(sealed, other, signing));
+      const [seal = "", text] = sealed.split("\n");
+      const relabelled = `${JSON.stringify({ ...JSON.parse(seal), ...other })}\n${text}`;
+      await assert.rejects(openSealedText(relabelled, other, signing), { message: "the seal is broken" });
+    }
+  },
+  "openSealedText() takes every key of the set, and no other": async ({ keys }) => {
+    const [first, ...others] = keys.signing.keys;
+    const signing = await importSigningKeys(keys.signing);
+    const sealed = await sealText("text", TYPE, signing);
+    const rotated = await importSigningKeys({ keys: [...others, first] });
+    assert.equal(await openSealedText(sealed, TYPE, rotated), "text");
+    const retired = await importSigningKeys({ keys: others });
+    await assert.rejects(openSealedText(sealed, TYPE, retired), /which SIGNING_KEYS no longer holds/);
+  },
+};

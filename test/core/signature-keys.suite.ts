@@ -1,0 +1,136 @@
+// Keys of signatures as they are configured: what is taken, what is refused, and that nothing tells what they are.
+
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { importSignatureKey } from "../../core/signature.ts";
+import { SIGNATURE_SCHEME_NAMES } from "../../core/signature-schemes.ts";
+import type { Cases } from "./scene.ts";
+import { ED25519, EVENTS, KEY, SCHEMES } from "./signature-scene.ts";
+
+const TEXT = SCHEMES.filter((scheme) => !/svix|standard/.test(scheme));
+const ENCODED = ["standard-webhooks", "svix"] as const;
+
+/** What it says against each of the keys. */
+function faults(
+  schemes: typeof SIGNATURE_SCHEME_NAMES | readonly (typeof SCHEMES)[number][],
+  secret: string,
+): string[] {
+  return schemes.map((scheme) => {
+    try {
+      importSignatureKey(scheme, secret);
+    } catch (error) {
+      assert.ok(error instanceof SyntaxError, `${scheme}: ${error}`);
+      const told = `${error.message} ${JSON.stringify(error)} ${error.cause ?? ""}`;
+      for (let at = 0; at + 6 <= secret.length; at++) assert.ok(!told.includes(secret.slice(at, at + 6)), told);
+      return error.message;
+    }
+    return "";
+  });
+}
+
+function refusedAs(pattern: RegExp, schemes: Parameters<typeof faults>[0], ...secrets: readonly string[]): void {
+  for (const secret of secrets) {
+    for (const fault of faults(schemes, secret)) assert.match(fault, pattern, JSON.stringify(secret));
+  }
+}
+
+const octets = (length: number) => Buffer.alloc(length, 0xa5).toString("base64");
+
+export const cases: Cases = {
+  "importSignatureKey() takes the keys that senders show": () => {
+    for (const scheme of SCHEMES) {
+      for (const key of [EVENTS[scheme].key, EVENTS[scheme].otherKey]) {
+        assert.equal(importSignatureKey(scheme, key).method, "hmac");
+      }
+    }
+    for (const key of [
+      "It's a Secret to Everybody",
+      "12 letters !",
+      "schlüssel-aus-text",
+      '"starts with a quote',
+      KEY,
+    ]) {
+      assert.deepEqual(
+        faults(TEXT, key),
+        TEXT.map(() => ""),
+        key,
+      );
+    }
+    for (const scheme of ENCODED) {
+      assert.equal(importSignatureKey(scheme, ED25519.key).method, "ed25519");
+      for (const length of [24, 25, 26, 32, 64, 75]) {
+        assert.equal(importSignatureKey(scheme, `whsec_${octets(length)}`).method, "hmac");
+        assert.equal(importSignatureKey(scheme, octets(length)).method, "hmac", "without the prefix");
+      }
+    }
+  },
+  "importSignatureKey() refuses what copying leaves at a key": () => {
+    for (const key of [KEY, `whsec_${KEY}`, ED25519.key]) {
+      const spaced = ["\n", "\r\n", " ", "\t", "\u00a0", "\ufeff", "\u2028"].flatMap((space) => [
+        key + space,
+        space + key,
+      ]);
+      refusedAs(/white space or a line break/, SCHEMES, ...spaced);
+      refusedAs(/in quotes/, SCHEMES, `"${key}"`, `'${key}'`, `\`${key}\``);
+      refusedAs(/control character/, SCHEMES, `${key}\0${key}`, `${key}\n${key}`, `a\u0085${key}`, `\ud800${key}`);
+    }
+  },
+  "importSignatureKey() refuses keys that are empty or short": () => {
+    refusedAs(/empty/, SCHEMES, "");
+    refusedAs(/fewer than 12 characters/, TEXT, "x", "11-letters!");
+    refusedAs(/fewer than 24 octets/, ENCODED, "whsec_", "whsec_AAAA", `whsec_${octets(23)}`, octets(23));
+    refusedAs(/32 octets/, ENCODED, "whpk_", `whpk_${octets(31)}`, `whpk_${octets(33)}`, `whpk_${octets(64)}`);
+  },
+  "importSignatureKey() refuses keys of Standard Webhooks that are not base64, and private keys": () => {
+    const whole = octets(32);
+    const texts = [
+      "=",
+      "!",
+      whole.slice(0, -1),
+      `${whole}=`,
+      `${whole}A`,
+      whole.replace("=", "%3D"),
+      `${whole}.${whole}`,
+    ];
+    texts.push(
+      whole.replaceAll("p", "_"),
+      `${whole.slice(0, -2)}V=`,
+      `${whole.slice(0, 9)} ${whole.slice(9)}`,
+      "ä".repeat(32),
+    );
+    for (const prefix of ["whsec_", "whpk_", ""]) {
+      refusedAs(/not standard base64/, ENCODED, ...texts.map((text) => prefix + text));
+    }
+    refusedAs(
+      /not standard base64/,
+      ENCODED,
+      `WHSEC_${whole}`,
+      `whsec${whole}`,
+      `whsec_whsec_${whole}`,
+      `v1,whsec_${whole}`,
+    );
+    refusedAs(/what the sender signs with/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
+  },
+  "importSignatureKey() refuses or takes anything, and never quotes it": () => {
+    const text = fc.oneof(fc.string({ unit: "binary", maxLength: 60 }), fc.base64String({ maxLength: 100 }));
+    fc.assert(
+      fc.property(fc.constantFrom("", "whsec_", "whpk_", "whsk_"), text, (prefix, rest) => {
+        faults(SIGNATURE_SCHEME_NAMES, prefix + rest);
+      }),
+      { numRuns: 300 },
+    );
+  },
+  "a key prints as nothing": () => {
+    for (const scheme of SCHEMES) {
+      for (const secret of scheme === "svix" ? [EVENTS.svix.key, ED25519.key] : [EVENTS[scheme].key]) {
+        const key = importSignatureKey(scheme, secret);
+        const told = `${JSON.stringify(key)} ${inspect(key, { depth: 9, showHidden: true })} ${String(key)}`;
+        const body = secret.replace(/^wh\w+_/, "");
+        for (const form of [body.slice(0, 8), Buffer.from(body, "base64").toString("hex").slice(0, 8)]) {
+          assert.ok(!told.toLowerCase().includes(form.toLowerCase()), told);
+        }
+      }
+    }
+  },
+};

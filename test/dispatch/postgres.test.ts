@@ -1,0 +1,49 @@
+// Dispatch from a database that several origins share.
+
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { openInbox } from "../../origin/inbox/open.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { runCountersign } from "../e2e/running.ts";
+import { dispatchFrom, idsIn, store } from "../support/dispatch.ts";
+import { startPostgres } from "../support/postgres.ts";
+
+const stack = new AsyncDisposableStack();
+let url: string;
+let inbox: Inbox;
+
+beforeAll(async () => {
+  url = await (await startPostgres(stack)).createDatabase();
+  inbox = await openInbox(url);
+  stack.defer(() => inbox.close());
+});
+afterAll(() => stack.disposeAsync());
+
+test("several origins handle each event once, in order where asked, and a poison blocks nobody", async () => {
+  const free = Array.from({ length: 60 }, (_, index) => `free-${index}`);
+  const ordered = Array.from({ length: 10 }, (_, index) => `ordered-${index}`);
+  for (const id of [...free, "poison", ...ordered]) {
+    await store(inbox, id, id.startsWith("ordered") ? { orderKey: '["o"]' } : {});
+  }
+  const handled: string[] = [];
+  const running = new Set<string>();
+  const handler = async ({ id }: { readonly id: string }) => {
+    expect(running.has(id)).toBe(false);
+    running.add(id);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+    running.delete(id);
+    // PostgreSQL keeps no U+0000 in a text.
+    if (id === "poison") throw new Error("bad\u0000\ud800");
+    handled.push(id);
+  };
+  const origins = await Promise.all(Array.from({ length: 3 }, () => openInbox(url)));
+  const dispatching = origins.map((own) => dispatchFrom(stack, own, handler, { maxAttempts: 3, concurrency: 4 }));
+  await vi.waitUntil(async () => (await idsIn(inbox, "done")).length === 70, { timeout: 20_000 });
+  await vi.waitUntil(async () => (await idsIn(inbox, "dead")).length === 1, { timeout: 20_000 });
+  expect(handled.filter((id) => id.startsWith("ordered"))).toEqual(ordered);
+  expect(new Set(handled).size).toBe(handled.length);
+  for (const { lines } of dispatching) expect(lines.all.length).toBeGreaterThan(0);
+  const list = await runCountersign(["inbox", "list", "--inbox", url, "--state", "dead", "--json"]);
+  expect(JSON.parse(list.stdout)).toMatchObject({ id: "poison", reason: "Error: bad \ufffd (the last of 3 attempts)" });
+  expect(await runCountersign(["inbox", "drop", "poison", "--inbox", url])).toMatchObject({ code: 0 });
+  expect(await idsIn(inbox, "dead")).toEqual([]);
+});

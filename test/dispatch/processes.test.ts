@@ -1,0 +1,97 @@
+// Several processes on one inbox file, some of which are killed.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Inbox } from "../../origin/inbox.ts";
+import { idsIn, store } from "../support/dispatch.ts";
+import { openTestInbox } from "../support/origin.ts";
+
+const PROGRAM = fileURLToPath(new URL("../support/dispatcher-process.ts", import.meta.url));
+
+interface Line {
+  readonly name: string;
+  readonly begins?: string;
+  readonly ends?: string;
+  readonly at?: number;
+  readonly decision?: string;
+  readonly id?: string;
+}
+
+let stack: AsyncDisposableStack;
+let inbox: Inbox;
+let file: string;
+let lines: Line[];
+
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+  ({ inbox, inboxFile: file } = openTestInbox(stack));
+  lines = [];
+});
+afterEach(() => stack.disposeAsync());
+
+const until = (condition: () => unknown) => vi.waitUntil(condition, { timeout: 20_000, interval: 10 });
+
+function startProcess(name: string): ChildProcess {
+  const child = spawn(process.execPath, [PROGRAM, file, name], { stdio: ["ignore", "pipe", "inherit"] });
+  stack.defer(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  });
+  createInterface({ input: child.stdout }).on("line", (text) => {
+    // The last line of a process that is killed may be cut.
+    try {
+      lines.push(JSON.parse(text) as Line);
+    } catch {}
+  });
+  return child;
+}
+
+test("what killed processes held is handled by the others: each event at least once, none lost, none twice at a time", async () => {
+  const ids = Array.from({ length: 120 }, (_, index) => `event-${String(index).padStart(3, "0")}`);
+  for (const id of ids) await store(inbox, id);
+  let survivor = startProcess("p0");
+  for (let round = 1; round <= 3; round += 1) {
+    const victim = survivor;
+    survivor = startProcess(`p${round}`);
+    // It runs beside the other for a while, and dies with attempts under way.
+    await until(() => lines.filter(({ name, ends }) => name === `p${round}` && ends !== undefined).length >= 3);
+    await until(() => lines.at(-1)?.begins !== undefined);
+    victim.kill("SIGKILL");
+    await once(victim, "exit");
+  }
+  await until(async () => (await idsIn(inbox, "done")).length === ids.length);
+  expect(new Set(lines.flatMap(({ ends }) => ends ?? [])).size).toBe(ids.length);
+  // An attempt that a kill cut has no end; any other of its event begins after it, and after the lease.
+  for (const id of ids) {
+    const own = lines
+      .filter(({ begins, ends }) => begins === id || ends === id)
+      .sort((a, b) => Number(a.at) - Number(b.at));
+    for (const [index, line] of own.entries()) {
+      const next = own[index + 1];
+      if (line.begins === undefined || next === undefined) continue;
+      if (next.ends === undefined) expect(Number(next.at) - Number(line.at)).toBeGreaterThan(700);
+      else expect(next.name).toBe(line.name);
+    }
+  }
+});
+
+test("a stopped process gives back or ends what it holds, and another goes on at once", async () => {
+  const ids = Array.from({ length: 30 }, (_, index) => `event-${index}`);
+  for (const id of ids) await store(inbox, id);
+  const first = startProcess("first");
+  await until(() => lines.some(({ ends }) => ends !== undefined));
+  first.kill("SIGTERM");
+  expect((await once(first, "exit"))[0]).toBe(0);
+  expect(await idsIn(inbox, "leased")).toEqual([]);
+  const handled = await idsIn(inbox, "done");
+  expect(handled.length).toBeLessThan(ids.length);
+  expect(new Set(lines.flatMap(({ ends }) => ends ?? []))).toEqual(new Set(handled));
+  startProcess("second");
+  await until(async () => (await idsIn(inbox, "done")).length === ids.length);
+  // None was handled twice: the first process left no outcome unstored.
+  expect(lines.filter(({ ends }) => ends !== undefined)).toHaveLength(ids.length);
+});

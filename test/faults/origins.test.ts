@@ -1,0 +1,114 @@
+// Origins that die, and a database that goes away, under load. Each test prints its books.
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { missingPostgres, STORES } from "../support/inbox-stores.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { BALANCED, type Books, createFaultWorld } from "./world.ts";
+
+const KILLS = 20;
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function expectBalance(books: Books): void {
+  expect(books).toMatchObject(BALANCED);
+  expect(books.acknowledged).toBe(books.sent);
+  expect(books.dispatched).toBe(books.acknowledged);
+  expect(books.acknowledged).toBeGreaterThan(KILLS);
+}
+
+describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (name, store) => {
+  describe.skipIf(store.missing)("origins", () => {
+    const servers = new AsyncDisposableStack();
+    beforeAll(() => store.start(servers));
+    afterAll(() => servers.disposeAsync());
+
+    test(`one that is killed ${KILLS} times under load loses nothing and stores nothing twice`, async () => {
+      const world = await createFaultWorld(stack, await store.newLocation(stack));
+      const port = await freePort();
+      let isOver = false;
+      const load = world.send([port], () => isOver);
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const origin = await world.start(port);
+        await sleep(100 + (kill % 7) * 70);
+        origin.process.kill("SIGKILL");
+        await once(origin.process, "exit");
+      }
+      const last = await world.start(port);
+      isOver = true;
+      await load;
+      expectBalance(await world.balance(`${name}, killed ${KILLS} times`));
+      expect(await last.stop()).toBe(0);
+    });
+
+    test("two that share an inbox, one of which is killed while it holds leases, handle everything", async () => {
+      const world = await createFaultWorld(stack, await store.newLocation(stack));
+      const ports = [await freePort(), await freePort()] as const;
+      const victim = await world.start(ports[0]);
+      const survivor = await world.start(ports[1]);
+      let isOver = false;
+      const load = world.send(ports, () => isOver);
+      await sleep(2_000);
+      victim.process.kill("SIGKILL");
+      await sleep(1_000);
+      isOver = true;
+      await load;
+      expectBalance(await world.balance(`${name}, one of two killed`));
+      expect(await survivor.stop()).toBe(0);
+    });
+
+    test("one that is stopped and started in good order gives back what it began", async () => {
+      const world = await createFaultWorld(stack, await store.newLocation(stack));
+      const port = await freePort();
+      let isOver = false;
+      const load = world.send([port], () => isOver);
+      for (let stop = 0; stop < 3; stop += 1) {
+        const origin = await world.start(port);
+        await sleep(700);
+        expect(await origin.stop()).toBe(0);
+      }
+      await world.start(port);
+      isOver = true;
+      await load;
+      // No lease has to run out first.
+      expectBalance(await world.balance(`${name}, stopped 3 times`, 15_000));
+    });
+  });
+});
+
+describe.skipIf(missingPostgres())("PostgreSQL", () => {
+  test("that crashes and is started again under load loses nothing; meanwhile senders are told to come again", async () => {
+    const server: PostgresServer = await startPostgres(stack);
+    const world = await createFaultWorld(stack, await server.createDatabase());
+    const port = await freePort();
+    const origin = await world.start(port);
+    let isOver = false;
+    const load = world.send([port], () => isOver);
+    for (let crash = 0; crash < 3; crash += 1) {
+      await sleep(1_000);
+      await (crash === 1 ? server.stop() : server.crash());
+      await sleep(700);
+      await server.start();
+    }
+    await sleep(1_000);
+    isOver = true;
+    await load;
+    expectBalance(await world.balance("PostgreSQL, restarted 3 times"));
+    expect(world.answers.get(503) ?? 0).toBeGreaterThan(0);
+    expect(await origin.stop()).toBe(0);
+  });
+});

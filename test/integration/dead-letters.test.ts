@@ -1,0 +1,148 @@
+// Dead letters: kept with their reason, told by every run of the cron trigger, sent again when somebody asks for it.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { LogLine } from "../../core/decision.ts";
+import { maintainQueue } from "../../worker/dead-letters.ts";
+import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";
+import { ACME } from "../support/senders.ts";
+
+const stack = new AsyncDisposableStack();
+let world: DeadLetterWorld;
+
+beforeAll(async () => {
+  world = await startDeadLetterWorld(stack);
+});
+afterAll(() => stack.disposeAsync());
+
+const DAY = 86_400;
+const now = () => Math.floor(Date.now() / 1000);
+
+describe("an event that the origin never takes", () => {
+  beforeEach(() => world.clear());
+
+  test("is kept with its reason after the last attempt, and told until somebody looks", async () => {
+    const { id, key } = await world.die();
+    // Two attempts of the queue, and the last of the dead-letter queue, which finds the reason.
+    expect(world.attemptsOf(id)).toHaveLength(3);
+    expect(world.edge.lines.all.filter((line) => line["id"] === id)).toMatchObject([
+      { decision: "queued" },
+      { decision: "failed", attempt: 1, code: "origin_answer" },
+      { decision: "failed", attempt: 2, code: "origin_answer" },
+      { decision: "dead-letter", attempt: 1, sender: ACME, code: "origin_answer", why: "the origin answered with 500" },
+    ]);
+    expect(key).toMatch(new RegExp(`^dead/${id}/[0-9a-f]+$`));
+    const letter = (await world.bucket.get(key)) as unknown as { customMetadata: Record<string, string> };
+    expect(letter.customMetadata["sender"]).toBe(ACME);
+    expect(JSON.parse(letter.customMetadata["reason"] ?? "")).toEqual({
+      code: "origin_answer",
+      why: "the origin answered with 500",
+    });
+    for (const lines of [await world.runCronTrigger(), await world.runCronTrigger()]) {
+      expect(lines).toMatchObject([{ decision: "dead-letters", count: 1, oldest: expect.stringMatching(/^2.*Z$/) }]);
+    }
+  });
+
+  test.each([
+    ["a small body", "small"],
+    ["a large body", new Uint8Array(300_000).fill(9)],
+  ])("is delivered after all when it is sent again: %s", async (_, body) => {
+    const { id, key } = await world.die(body);
+    expect(await world.keys()).toEqual([...(typeof body === "string" ? [] : [`body/${id}`]), key]);
+    await world.bucket.put(`redrive/${id}`, "", {});
+    expect(await world.runCronTrigger()).toMatchObject([{ decision: "queued", id, redriven: key }]);
+    expect(await world.edge.lines.with({ decision: "forwarded", id })).toMatchObject({ attempt: 1 });
+    expect(world.stored(id).map((stored) => Buffer.compare(stored, Buffer.from(body)))).toEqual([0]);
+    const receipts = world.attemptsOf(id).map(({ claims }) => claims["rcv"] ?? claims["iat"]);
+    expect(new Set(receipts).size).toBe(1);
+    await expect.poll(() => world.keys()).toEqual([]);
+  });
+
+  test("is a dead letter again when it fails again, and is sent once for each wish", async () => {
+    const letters = [await world.die("first"), await world.die("second")];
+    world.behave = () => 500;
+    await world.bucket.put("redrive/all", "please", {});
+    expect(await world.runCronTrigger()).toMatchObject([
+      { decision: "queued", redriven: expect.any(String) },
+      { decision: "queued", redriven: expect.any(String) },
+    ]);
+    await expect.poll(() => world.keys("dead/"), { timeout: 15_000 }).toHaveLength(2);
+    const keys = await world.keys();
+    expect(keys).toHaveLength(2);
+    for (const { id, key } of letters) {
+      expect(keys).not.toContain(key);
+      expect(keys.some((other) => other.startsWith(`dead/${id}/`))).toBe(true);
+    }
+    world.behave = () => "pass";
+    expect(await world.runCronTrigger()).toMatchObject([{ decision: "dead-letters", count: 2 }]);
+  });
+
+  test("is not looked for in vain without a word", async () => {
+    await world.bucket.put("redrive/4e9c2e0e-0000-4000-8000-000000000000", "", {});
+    expect(await world.runCronTrigger()).toMatchObject([{ decision: "failed", code: "no_dead_letter" }]);
+    expect(await world.keys()).toEqual([]);
+  });
+});
+
+describe("a wish to send dead letters again", () => {
+  beforeEach(() => world.clear());
+
+  /** Runs the maintenance with a queue that takes only some texts; those that it was given. */
+  async function maintain(takes: (text: string) => boolean) {
+    const sent: string[] = [];
+    const send = (text: string) => {
+      sent.push(text);
+      return takes(text) ? Promise.resolve() : Promise.reject(new Error("Too Many Requests"));
+    };
+    await maintainQueue({ events: { send }, bodies: world.bucket }, now(), () => {});
+    return sent;
+  }
+
+  test("stays until all of it is sent, and is of no letter that came later", async () => {
+    await world.bucket.put("dead/a/1", "a", {});
+    await world.bucket.put("dead/b/1", "b", {});
+    await world.bucket.put("redrive/all", "", {});
+    expect(await maintain((text) => text !== "a")).toEqual(["a", "b"]);
+    expect(await world.keys()).toEqual(["dead/a/1", "redrive/all"]);
+    await world.bucket.put("dead/c/1", "c", {});
+    expect(await maintain(() => true)).toEqual(["a"]);
+    expect(await world.keys()).toEqual(["dead/c/1"]);
+  });
+
+  test("sends five hundred letters a run, and the rest in the next", async () => {
+    const names = Array.from({ length: 501 }, (_, index) => `dead/${String(index).padStart(3, "0")}/1`);
+    await Promise.all(names.map((name) => world.bucket.put(name, name, {})));
+    await world.bucket.put("redrive/all", "", {});
+    expect(await maintain(() => true)).toEqual(names.slice(0, 500));
+    expect(await world.keys()).toEqual(["dead/500/1", "redrive/all"]);
+    expect(await maintain(() => true)).toEqual(["dead/500/1"]);
+    expect(await world.keys()).toEqual([]);
+  });
+});
+
+describe("bodies without an event", () => {
+  beforeEach(() => world.clear());
+
+  test("are removed when no event can ask for them any more, unless a dead letter does", async () => {
+    const { id, key } = await world.die(new Uint8Array(300_000));
+    await world.bucket.put("body/left-behind", "x", {});
+    const lines: LogLine[] = [];
+    const log = (line: LogLine) => lines.push(line);
+    await maintainQueue(world.queue, now() + 30 * DAY, log);
+    expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());
+    await maintainQueue(world.queue, now() + 31 * DAY + 60, log);
+    expect(await world.keys()).toEqual([`body/${id}`, key]);
+    expect(lines.filter(({ decision }) => decision === "removed")).toEqual([{ decision: "removed", bodies: 1 }]);
+  });
+});
+
+test("maintenance tells what fails, and goes on", async () => {
+  const lines: LogLine[] = [];
+  const fail = () => Promise.reject(new Error("not now"));
+  const bodies = { get: fail, put: fail, delete: fail, list: fail };
+  await maintainQueue({ events: { send: fail }, bodies }, now(), (line) => lines.push(line));
+  expect(lines).toMatchObject([
+    { decision: "failed", code: "queue_maintenance", step: "redrive", why: "Error: not now" },
+    { decision: "failed", step: "removeOrphans" },
+    { decision: "failed", step: "tellDeadLetters" },
+  ]);
+});

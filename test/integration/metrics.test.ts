@@ -1,0 +1,107 @@
+// Metrics of the other two ways in, behind the edge and behind a proxy, and what may become a label.
+
+import { writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseMetricsAddress, toCount } from "../../cli/metrics.ts";
+import { publicJwk } from "../../core/keys.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { type Running, startCountersign } from "../e2e/running.ts";
+import { forwardedRequest } from "../support/forgery.ts";
+import { exchange } from "../support/http.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { ACME, AUDIENCE, createSenders, ISSUER, MARKER, type Senders } from "../support/senders.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+let stack: AsyncDisposableStack;
+let file: (name: string) => string;
+let senders: Senders;
+
+beforeEach(async () => {
+  stack = new AsyncDisposableStack();
+  const directory = temporaryDirectory(stack);
+  file = (name) => join(directory, name);
+  senders = await createSenders();
+  writeFileSync(file("policy.json"), JSON.stringify(senders.policy));
+});
+afterEach(() => stack.disposeAsync());
+
+async function start(...args: readonly string[]): Promise<Running> {
+  const common = ["--policy", file("policy.json"), "--inbox", file("inbox.sqlite"), "--metrics", "0"];
+  const origin = await startCountersign(["origin", ...common, ...args]);
+  stack.defer(() => void origin.process.kill("SIGKILL"));
+  return origin;
+}
+
+async function samplesOf(origin: Running): Promise<string[]> {
+  const text = await (await fetch(origin.ready["metrics"] as string)).text();
+  return text.split("\n").filter((line) => /^countersign_\w+\{/.test(line));
+}
+
+const accepted = `countersign_decisions_total{decision="accepted",code="",route="/hooks/acme",sender="${ACME}"} 1`;
+const refused = (code: string) =>
+  `countersign_decisions_total{decision="refused",code="${code}",route="/hooks/acme",sender=""} 1`;
+
+test("an origin behind the edge counts what it decides, by route and sender", async () => {
+  const key = await newSigningKey();
+  writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(key)] }));
+  const edge = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json"), "--port", "0"];
+  const origin = await start(...edge);
+  const event = { key, identity: senders.acme, policyDigest: compilePolicy(senders.policy).digest };
+  const forwarded = forwardedRequest(event);
+  const send = (headers = forwarded.headers) =>
+    exchange({ ...forwarded, headers, url: `${origin.ready["origin"]}${forwarded.target}` });
+  expect((await send()).status).toBe(202);
+  expect((await send()).status).toBe(409);
+  expect((await send([])).status).toBe(401);
+  const samples = await samplesOf(origin);
+  expect(samples).toEqual(expect.arrayContaining([accepted, refused("assertion_missing")]));
+  expect(samples.join()).toContain(`code="replayed",route="/hooks/acme",sender="${ACME}"`);
+  expect(samples.join("\n")).toMatch(/countersign_end_timestamp_seconds\{kind="anchor",.*,refuses="true"\} \d{10}$/m);
+  expect(await origin.stop()).toBe(0);
+});
+
+test("an origin behind a proxy serves them beside its socket", async () => {
+  const socket = file("origin.sock");
+  const origin = await start("--behind-proxy", "haproxy", "--socket", socket);
+  const send = (headers: Record<string, string>) =>
+    new Promise((resolve, reject) => {
+      const options = { socketPath: socket, method: "POST", path: "/hooks/acme", headers: { host: "x", ...headers } };
+      const outgoing = request(options, (incoming) => resolve(incoming.resume().statusCode));
+      outgoing.once("error", reject);
+      outgoing.end("{}");
+    });
+  expect(await send({ "ssl-client-cert": senders.acme.base64 })).toBe(202);
+  expect(await send({})).toBe(403);
+  expect(await samplesOf(origin)).toEqual(expect.arrayContaining([accepted, refused("no_certificate")]));
+  expect(await origin.stop()).toBe(0);
+});
+
+describe("a label", () => {
+  test("is a route or a sender of the policy, or empty", () => {
+    const policy = compilePolicy(senders.policy);
+    const line = { decision: "refused", code: "unknown_route", route: "/made/up", sender: `${MARKER}-nobody` };
+    expect(toCount(line, policy)).toEqual({ decision: "refused", code: "unknown_route", route: "", sender: "" });
+    expect(toCount({ ...line, route: "/hooks/acme/*", sender: ACME }, policy)).toMatchObject({
+      route: "/hooks/acme/*",
+      sender: ACME,
+    });
+    // The edge's own decision in the line is a detail, not a label.
+    expect(toCount({ decision: "noticed", what: "new key", sender: ACME, id: "x" }, policy)).toEqual({
+      ...{ decision: "noticed", code: "new key", route: "", sender: ACME },
+    });
+  });
+});
+
+test.each([
+  ["9464", { hostname: "127.0.0.1", port: 9464 }],
+  ["0.0.0.0:9464", { hostname: "0.0.0.0", port: 9464 }],
+  ["metrics.internal:1", { hostname: "metrics.internal", port: 1 }],
+  ["[::1]:9464", { hostname: "::1", port: 9464 }],
+])("--metrics %s", (text, address) => expect(parseMetricsAddress(text)).toEqual(address));
+
+test.each(["", "localhost", ":9464", "::1:9464", "[::1]", "host:99999", "host:http", "http://host:1"])(
+  "--metrics %s is refused",
+  (text) => expect(() => parseMetricsAddress(text)).toThrow(/is not HOST:PORT or PORT/),
+);

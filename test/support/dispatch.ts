@@ -1,0 +1,71 @@
+// Stored events and their dispatch in this process: real inbox files, handlers that are recorded.
+
+import type { LogLine } from "../../core/decision.ts";
+import type { Delivery } from "../../core/delivery.ts";
+import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
+import { Dispatcher } from "../../origin/dispatch.ts";
+import type { Handler } from "../../origin/handler.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import type { EventState, Inbox } from "../../origin/inbox.ts";
+import { deliveryOf } from "./inbox.ts";
+import { LogLines } from "./log-lines.ts";
+
+export const SENDER = "acme";
+
+/** Quick enough for a test, in the proportions of the real ones. */
+export const QUICK: Partial<DispatchLimits> = {
+  pollMilliseconds: 50,
+  firstRetryMilliseconds: 20,
+  maxRetryMilliseconds: 100,
+  deadlineMilliseconds: 2_000,
+  leaseMilliseconds: 1_500,
+};
+
+export async function store(inbox: Inbox, id: string, more: Partial<Delivery> = {}): Promise<void> {
+  const delivery = { ...deliveryOf({ id, sender: SENDER }), ...more } as Delivery;
+  await inbox.accept(delivery, { issuer: "direct", jti: id, expires: 0 });
+}
+
+export interface Dispatching {
+  readonly dispatcher: Dispatcher;
+  readonly inbox: Inbox;
+  readonly lines: LogLines;
+}
+
+/** A dispatcher with a connection of its own to the file, started. */
+export function dispatch(
+  stack: AsyncDisposableStack,
+  file: string,
+  handler: Handler,
+  limits: Partial<DispatchLimits> = {},
+  clock: () => number = Date.now,
+): Dispatching {
+  return dispatchFrom(stack, openSqliteInbox(file, { clock }), handler, limits, clock);
+}
+
+/** The same, of an inbox that is closed with it. */
+export function dispatchFrom(
+  stack: AsyncDisposableStack,
+  inbox: Inbox,
+  handler: Handler,
+  limits: Partial<DispatchLimits> = {},
+  clock: () => number = Date.now,
+): Dispatching {
+  const lines = new LogLines();
+  const log = (line: LogLine) => lines.push(line);
+  const dispatcher = new Dispatcher({ work: inbox.work, handler, log, limits: { ...QUICK, ...limits }, clock });
+  stack.defer(async () => {
+    await dispatcher.stop(0);
+    await inbox.close().catch(() => {});
+  });
+  dispatcher.start();
+  return { dispatcher, inbox, lines };
+}
+
+export async function stateOf(inbox: Inbox, id: string): Promise<EventState | undefined> {
+  return (await inbox.event(id))?.state;
+}
+
+export async function idsIn(inbox: Inbox, state: EventState): Promise<string[]> {
+  return (await inbox.events({ state, limit: 10_000 })).map(({ id }) => id).sort();
+}

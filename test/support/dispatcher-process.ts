@@ -1,0 +1,26 @@
+// A process that dispatches what is in an inbox file, until it is stopped or killed: `node … FILE NAME`. Prints what it does.
+
+import { Dispatcher } from "../../origin/dispatch.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { QUICK } from "./dispatch.ts";
+
+const [file = "", name = ""] = process.argv.slice(2);
+const print = (line: object) => process.stdout.write(`${JSON.stringify({ name, ...line })}\n`);
+
+const inbox = openSqliteInbox(file);
+const dispatcher = new Dispatcher({
+  work: inbox.work,
+  limits: { ...QUICK, leaseMilliseconds: 900, concurrency: 3 },
+  log: print,
+  async handler({ id }, { attempt }) {
+    print({ begins: id, attempt, at: Date.now() });
+    await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 60));
+    print({ ends: id, attempt, at: Date.now() });
+  },
+});
+process.once("SIGTERM", async () => {
+  await dispatcher.stop();
+  await inbox.close();
+});
+dispatcher.start();
+print({ isReady: true });

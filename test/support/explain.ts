@@ -1,0 +1,60 @@
+// Explanations in this process, on documents and certificates that a test has in hand.
+
+import { loadCrls } from "../../cli/explain-crls.ts";
+import type { Chain } from "../../cli/explain-question.ts";
+import { readAvailableSecrets } from "../../cli/explain-secrets.ts";
+import { type Explanation, explain } from "../../cli/explanation.ts";
+import { type AskOpenssl, askOpenssl, type OpensslVerdict } from "../../cli/openssl-verify.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+
+export interface Asked {
+  readonly policy: PolicyDocument;
+  readonly chain?: Chain | undefined;
+  readonly route: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Unix seconds; default now. */
+  readonly at?: number;
+  readonly platform?: string;
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** One run of the program for each question, however often it is asked. */
+function remember(ask: AskOpenssl): AskOpenssl {
+  const verdicts = new Map<string, Promise<OpensslVerdict>>();
+  return (question) => {
+    const { at: _, ...timeless } = question;
+    const key = JSON.stringify(timeless);
+    const verdict = verdicts.get(key) ?? ask(question);
+    verdicts.set(key, verdict);
+    return verdict;
+  };
+}
+
+const remembering = remember(askOpenssl);
+
+export async function explainHere(asked: Asked): Promise<Explanation> {
+  const { policy: document, chain, route, method = "POST", headers = {}, body, secrets = {} } = asked;
+  const policy = compilePolicy(document);
+  const at = asked.at ?? Math.floor(Date.now() / 1000);
+  return await explain({
+    document,
+    policy,
+    chain,
+    request: {
+      method,
+      url: `https://host.invalid${route}`,
+      headers: new Headers(headers),
+      body: body === undefined ? undefined : new TextEncoder().encode(body),
+    },
+    at,
+    unknown: {},
+    passedBefore: undefined,
+    platform: asked.platform,
+    lists: await loadCrls(policy, { policyFile: "policy.json", directory: "none", isFetching: false, at }),
+    available: readAvailableSecrets(policy, (name) => secrets[name]),
+    askOpenssl: remembering,
+  });
+}

@@ -1,0 +1,163 @@
+// An edge with its queue and bucket, an origin, and a gate between them that counts attempts and fails as it is told.
+
+import { fileURLToPath } from "node:url";
+import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
+import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { ASSERTION_HEADER } from "../../core/wire.ts";
+import type { BodyBucket, EventQueue } from "../../worker/event-queue.ts";
+import { listen, type RecordedRequest, record, valuesOf } from "./http.ts";
+import { type EdgeRequest, type LocalEdge, newSigningKey, startTestEdge } from "./local-edge.ts";
+import { readEvents, startTestOrigin, type TestOrigin } from "./origin.ts";
+import { ACME, createSenders, type Senders } from "./senders.ts";
+import { tlsClientAuth } from "./tls-client-auth.ts";
+
+/**
+ * What the origin behind the gate seems to do: an answer with this status, none (`late`: after it took the event), or one that
+ * is no HTTP.
+ */
+export type Behaviour = "pass" | "slow" | "late" | "reset" | "garbage" | number;
+
+export interface Attempt extends RecordedRequest {
+  /** Of the assertion, unverified: the origin verifies it. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Milliseconds. */
+  readonly at: number;
+}
+
+export interface QueueWorld {
+  readonly senders: Senders;
+  readonly key: PrivateJwk;
+  readonly edge: LocalEdge;
+  readonly origin: TestOrigin;
+  readonly bucket: BodyBucket;
+  readonly queue: EventQueue;
+  readonly attempts: Attempt[];
+  /** Told for each attempt from now on. */
+  behave: (attempt: Attempt) => Behaviour;
+  /** Sends one event of acme and returns its id. */
+  accept(request?: EdgeRequest): Promise<string>;
+  attemptsOf(id: string): Attempt[];
+  /** The bodies of the events that the origin stored under this id. */
+  stored(id: string): Buffer[];
+  keys(prefix?: string): Promise<string[]>;
+}
+
+export interface QueueSetUp {
+  /** By the test, from the policy in which acme's route queues. */
+  readonly policy?: (policy: PolicyDocument) => PolicyDocument;
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly originSecrets?: Readonly<Record<string, string>>;
+  readonly retrySeconds?: [number, number];
+  readonly maxRetries?: number;
+  /** See faulty-edge.js. */
+  readonly fault?: "send" | "put" | "crash";
+}
+
+/** An edge with the fault that the binding FAULT names. */
+export const FAULTY_EDGE = fileURLToPath(new URL("faulty-edge.js", import.meta.url));
+const SLOW_MILLISECONDS = 4_000;
+
+export function queuedPolicy(policy: PolicyDocument): PolicyDocument {
+  const route = { senders: [ACME], methods: ["POST", "GET"], maxBodyBytes: 8 * 1024 * 1024 };
+  return {
+    ...policy,
+    routes: { "/hooks/acme": { ...route, delivery: "queue" }, "/hooks/direct": { ...route, delivery: "direct" } },
+  };
+}
+
+export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueSetUp = {}): Promise<QueueWorld> {
+  const senders = await createSenders();
+  const queued = queuedPolicy(senders.policy);
+  const policy = setUp.policy?.(queued) ?? queued;
+  const key = await newSigningKey();
+  const origin = await startTestOrigin(stack, {
+    policy,
+    keys: [publicJwk(key)],
+    ...(setUp.originSecrets && { secrets: setUp.originSecrets }),
+  });
+  const attempts: Attempt[] = [];
+  const gate = await startGate(stack, origin.url, (attempt) => {
+    attempts.push(attempt);
+    return world.behave(attempt);
+  });
+  const edge = await startTestEdge(stack, {
+    policy,
+    originUrl: gate,
+    keys: [key],
+    secrets: { ...setUp.secrets, ...(setUp.fault && { FAULT: setUp.fault }) },
+    config: configOf(setUp),
+    ...(setUp.retrySeconds && { retrySeconds: setUp.retrySeconds }),
+  });
+  const bindings = await edge.bindings<{ BODIES: BodyBucket; EVENTS: EventQueue["events"] }>();
+  const world: QueueWorld = {
+    senders,
+    key,
+    edge,
+    origin,
+    bucket: bindings.BODIES,
+    queue: { events: bindings.EVENTS, bodies: bindings.BODIES },
+    attempts,
+    behave: () => "pass",
+    async accept(request = {}) {
+      const response = await edge.send({ tls: tlsClientAuth(senders.acme), ...request });
+      const text = await response.text();
+      if (response.status !== 202) throw new Error(`not accepted: ${response.status} ${text}`);
+      return (JSON.parse(text) as { event: string }).event;
+    },
+    attemptsOf: (id) => attempts.filter(({ claims }) => claims["txn"] === id),
+    stored: (id) =>
+      readEvents(origin.inboxFile)
+        .filter((event) => event["id"] === id)
+        .map(({ body }) => Buffer.from(body as Uint8Array)),
+    async keys(prefix = "") {
+      const { objects } = await bindings.BODIES.list({ prefix });
+      return objects.map(({ key: name }) => name);
+    },
+  };
+  return world;
+}
+
+/** Production's settings but for how often is tried, and how long dead letters wait for company. */
+function configOf({ maxRetries, fault }: QueueSetUp) {
+  const { producers, consumers } = QUEUE_CONFIG.queues;
+  const [events, deadLetters] = consumers;
+  return {
+    ...(fault && { main: FAULTY_EDGE }),
+    ...(maxRetries !== undefined && {
+      queues: {
+        producers,
+        consumers: [
+          { ...events, max_retries: maxRetries, retry_delay: 1 },
+          { ...deadLetters, max_batch_timeout: 1 },
+        ],
+      },
+    }),
+  } as Parameters<typeof startTestEdge>[1]["config"];
+}
+
+function startGate(
+  stack: AsyncDisposableStack,
+  originUrl: string,
+  look: (attempt: Attempt) => Behaviour,
+): Promise<string> {
+  return listen(stack, async (incoming, outgoing) => {
+    const request = await record(incoming);
+    const [token = ".e30"] = valuesOf(request.headers, ASSERTION_HEADER);
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    const behaviour = look({ ...request, claims, at: Date.now() });
+    if (behaviour === "reset") return void incoming.socket.resetAndDestroy();
+    if (behaviour === "garbage") return void incoming.socket.end("\u0000\u0001 no answer\r\n\r\n");
+    if (typeof behaviour === "number") return void outgoing.writeHead(behaviour).end("an answer");
+    if (behaviour === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MILLISECONDS));
+    const headers = request.headers
+      .filter(([name]) => !/^(host|connection|content-length|transfer-encoding|expect)$/i.test(name))
+      .map(([name, value]): [string, string] => [name, value]);
+    const { method, target, body } = request;
+    const sent = method === "GET" ? {} : { body: new Uint8Array(body) };
+    const answer = await fetch(`${originUrl}${target}`, { method, headers, ...sent });
+    if (behaviour === "late") return void incoming.socket.resetAndDestroy();
+    outgoing.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+    outgoing.end(Buffer.from(await answer.arrayBuffer()));
+  });
+}

@@ -1,0 +1,162 @@
+// The consumer of the queue: each event is signed anew and brought to the origin, until the origin takes it.
+// At least once: an event is delivered twice, under one `txn`, when this ends between the origin's answer and the queue's.
+
+import { issueAssertion } from "../core/assertion.ts";
+import type { LogLine } from "../core/decision.ts";
+import { toRefusal } from "../core/refusal.ts";
+import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
+import { bury } from "./dead-letters.ts";
+import type { Edge, RetrySeconds } from "./edge.ts";
+import type { EventQueue } from "./event-queue.ts";
+import { forward } from "./forward.ts";
+import { bodyKey, DeliveryError, parseQueuedEvent, type QueuedEvent, restoreQueuedEvent } from "./queued-event.ts";
+
+/** Messages that are delivered at the same time: of six connections that may wait for an answer, the bucket needs some. */
+const LANES = 4;
+/** Any other queue holds dead letters: if a wrong name took those for events, the platform would drop them at last. */
+const EVENTS_QUEUE = /-events$/;
+
+/** What is used of a message of Cloudflare Queues. */
+export interface QueueMessage {
+  readonly id: string;
+  readonly body: unknown;
+  /** 1 for the first. */
+  readonly attempts: number;
+  ack(): void;
+  retry(options: { readonly delaySeconds: number }): void;
+}
+
+export interface QueueBatch {
+  readonly queue: string;
+  readonly messages: readonly QueueMessage[];
+}
+
+/** What the entry point alone may read and do: see Ambient. */
+export interface DeliveryScope {
+  readonly clock: () => number;
+  readonly randomId: () => string;
+  readonly log: (line: LogLine) => void;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+}
+
+/** Delivers the messages of a batch, each by itself. Never throws: a message is acknowledged, or comes again. */
+export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, scope: DeliveryScope): Promise<unknown> {
+  const consumer = new Consumer(edge, queue, scope, !EVENTS_QUEUE.test(batch.queue));
+  const waiting = [...batch.messages];
+  const lane = async () => {
+    for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
+      await consumer.settle(message);
+    }
+  };
+  return Promise.all(Array.from({ length: LANES }, lane));
+}
+
+class Consumer {
+  readonly #edge: Edge;
+  readonly #queue: EventQueue;
+  readonly #scope: DeliveryScope;
+  readonly #isForDeadLetters: boolean;
+  #bodyInMemory: Promise<unknown> = Promise.resolve();
+
+  constructor(edge: Edge, queue: EventQueue, scope: DeliveryScope, isForDeadLetters: boolean) {
+    this.#edge = edge;
+    this.#queue = queue;
+    this.#scope = scope;
+    this.#isForDeadLetters = isForDeadLetters;
+  }
+
+  async settle(message: QueueMessage): Promise<void> {
+    let event: QueuedEvent | undefined;
+    try {
+      event = await parseQueuedEvent(message.body, this.#edge.keys);
+      await this.#attempt(event, message);
+      // In this order: a body without its event is removed by age, an event without its body is lost.
+      message.ack();
+    } catch (error) {
+      return this.#postpone(error, event, message);
+    }
+    if (event.body === undefined) await this.#queue.bodies.delete(bodyKey(event.delivery)).catch(() => undefined);
+  }
+
+  async #attempt(event: QueuedEvent, message: QueueMessage): Promise<void> {
+    const { clock, log } = this.#scope;
+    if (clock() - event.receivedAt > MAX_DELIVERY_AGE_SECONDS) {
+      throw new DeliveryError("undeliverable", "received so long ago that no origin accepts it");
+    }
+    // Why a message is a dead letter, the platform does not say. One more attempt finds out, unless attempts are what crashes.
+    if (this.#isForDeadLetters && message.attempts > 1) {
+      throw new DeliveryError(
+        "attempt_crashed",
+        "the last attempt left no verdict: it crashed, or the bucket did not take the letter",
+      );
+    }
+    const deliver = () => this.#deliver(event);
+    const status = event.body === undefined ? await this.#inTurn(deliver) : await deliver();
+    if (status < 200 || status > 299) throw new DeliveryError("origin_answer", `the origin answered with ${status}`);
+    log({ decision: "forwarded", ...describeAttempt(message, event), status });
+  }
+
+  /** The status of the origin's answer. */
+  async #deliver(event: QueuedEvent): Promise<number> {
+    const { keys, issuer, audience } = this.#edge;
+    const { clock, randomId } = this.#scope;
+    const delivery = await restoreQueuedEvent(event, this.#queue.bodies);
+    const { receivedAt } = event;
+    const assertion = await issueAssertion(delivery, keys, {
+      issuer,
+      audience,
+      jti: randomId(),
+      now: clock(),
+      receivedAt,
+    });
+    const response = await forward(delivery, assertion, this.#edge);
+    // Taken is taken, however the rest of the answer ends.
+    await response.body?.cancel().catch(() => undefined);
+    return response.status;
+  }
+
+  /** One after another: the isolate has 128 MB, and a body in the bucket may have 50. */
+  #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const result = this.#bodyInMemory.then(work);
+    this.#bodyInMemory = result.catch(() => undefined);
+    return result;
+  }
+
+  async #postpone(error: unknown, event: QueuedEvent | undefined, message: QueueMessage): Promise<void> {
+    const { random, log } = this.#scope;
+    const about = describeAttempt(message, event);
+    let failure = describeFailure(error);
+    if (this.#isForDeadLetters || failure.code === "undeliverable") {
+      try {
+        const key = await bury({ message, event, failure }, this.#queue.bodies);
+        log({ decision: "dead-letter", ...about, ...failure, key });
+        return message.ack();
+      } catch (fault) {
+        failure = describeFailure(fault);
+      }
+    }
+    const delaySeconds = backOff(message.attempts, this.#edge.retrySeconds, random());
+    log({ decision: "failed", ...about, ...failure, retryInSeconds: delaySeconds });
+    message.retry({ delaySeconds });
+  }
+}
+
+/** Why an attempt failed, for the log and beside the dead letter. */
+export type Failure = ReturnType<typeof describeFailure>;
+
+function describeFailure(error: unknown) {
+  if (error instanceof DeliveryError) return { code: error.code, why: error.message };
+  const { code, message, details } = toRefusal(error);
+  return { ...details, code, why: message };
+}
+
+function describeAttempt({ id, attempts }: QueueMessage, event: QueuedEvent | undefined) {
+  if (event === undefined) return { message: id, attempt: attempts };
+  return { id: event.delivery.id, sender: event.delivery.sender, attempt: attempts };
+}
+
+/** Doubles from the first delay to the longest, a quarter more or less, so that what failed together comes again apart. */
+export function backOff(attempts: number, [first, longest]: RetrySeconds, random: number): number {
+  return Math.ceil(Math.min(first * 2 ** (attempts - 1), longest) * (0.75 + random / 2));
+}

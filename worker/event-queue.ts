@@ -1,0 +1,68 @@
+// The queue of a route with `delivery: "queue"`: an admitted event is answered with 202 as soon as it cannot be lost any more.
+// Nothing is signed for the origin here: what would be signed now is out of date when it is delivered (deliver.ts).
+
+import type { Delivery } from "../core/delivery.ts";
+import { Refusal } from "../core/refusal.ts";
+import type { Edge } from "./edge.ts";
+import { bodyKey, formatQueuedEvent } from "./queued-event.ts";
+
+/** What is used of a producer of Cloudflare Queues. */
+export interface QueueProducer {
+  send(text: string, options: { readonly contentType: "text" }): Promise<unknown>;
+}
+
+/** What is used of an R2 bucket. */
+export interface BodyBucket {
+  get(key: string): Promise<(StoredObject & { arrayBuffer(): Promise<ArrayBuffer>; text(): Promise<string> }) | null>;
+  put(
+    key: string,
+    content: Uint8Array | string,
+    options: { readonly sha256?: Uint8Array; readonly customMetadata?: Record<string, string> },
+  ): Promise<unknown>;
+  delete(keys: string | string[]): Promise<void>;
+  list(options: { prefix: string; limit?: number; cursor?: string }): Promise<StoredObjects>;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly size: number;
+  readonly uploaded: Date;
+}
+
+export type StoredObjects = { readonly objects: readonly StoredObject[] } & (
+  | { readonly truncated: true; readonly cursor: string }
+  | { readonly truncated: false }
+);
+
+export interface EventQueue {
+  readonly events: QueueProducer;
+  readonly bodies: BodyBucket;
+}
+
+/**
+ * Puts a delivery into the queue, and its body into the bucket where it is too large for a message.
+ * @throws Refusal `queue_unavailable`
+ */
+export async function enqueue(
+  delivery: Delivery,
+  receivedAt: number,
+  { queue, keys }: Pick<Edge, "queue" | "keys">,
+): Promise<Response> {
+  if (queue === undefined) throw new Refusal("misconfigured", { problems: ["no queue"] });
+  const { events, bodies } = queue;
+  const { text, isWhole } = await formatQueuedEvent(delivery, receivedAt, keys);
+  try {
+    if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
+    await events.send(text, { contentType: "text" });
+  } catch (error) {
+    // The sender will come again, as another event. What cannot be removed now is removed by age.
+    if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
+    throw new Refusal("queue_unavailable", { cause: error instanceof Error ? error.message : String(error) });
+  }
+  return Response.json({ event: delivery.id }, { status: 202, headers: { "cache-control": "no-store" } });
+}
+
+/** The bucket compares it with the bytes that it got. */
+function readDigest({ contentDigest }: Delivery): Uint8Array {
+  return Buffer.from(contentDigest.slice("sha-256=:".length, -1), "base64");
+}

@@ -1,0 +1,80 @@
+// One event as it waits in the queue: everything that its delivery is made of, in one text that only this edge can write.
+
+import { type Delivery, type DeliveryRecord, digestBody, recordDelivery, restoreDelivery } from "../core/delivery.ts";
+import type { SigningKeys } from "../core/keys.ts";
+import { openSealedText, sealText } from "../core/sealed-text.ts";
+import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";
+import type { BodyBucket } from "./event-queue.ts";
+
+/** A change of this form is a new version: what was queued before it goes to the dead letters, and waits for whoever knows it. */
+const TYPE = { type: "countersign-event", version: 1 };
+/** Cloudflare Queues takes 128,000 bytes, of which it uses about a hundred. */
+const MAX_MESSAGE_BYTES = 127_000;
+
+export interface QueuedEvent {
+  /** Unix seconds. */
+  readonly receivedAt: number;
+  readonly delivery: DeliveryRecord;
+  /** In base64; undefined when the body waits in the bucket. */
+  readonly body?: string;
+}
+
+/** Why an attempt failed. No further one can change what is `undeliverable`. */
+export class DeliveryError extends Error {
+  readonly code: "undeliverable" | "origin_answer" | "attempt_crashed";
+
+  constructor(code: DeliveryError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const undeliverable = (why: string) => new DeliveryError("undeliverable", why);
+
+/** Where the body of an event waits that is too large for the queue. */
+export function bodyKey({ id }: Pick<Delivery, "id">): string {
+  return `body/${id}`;
+}
+
+/** The text for the queue, and whether the body is in it. */
+export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, keys: SigningKeys) {
+  const event: QueuedEvent = { receivedAt, delivery: recordDelivery(delivery) };
+  const isSmall = (delivery.body.byteLength * 4) / 3 < MAX_MESSAGE_BYTES;
+  if (isSmall) {
+    const body = Buffer.from(delivery.body).toString("base64");
+    const text = await sealText(JSON.stringify({ ...event, body }), TYPE, keys);
+    if (Buffer.byteLength(text) <= MAX_MESSAGE_BYTES) return { text, isWhole: true };
+  }
+  return { text: await sealText(JSON.stringify(event), TYPE, keys), isWhole: false };
+}
+
+/** @throws DeliveryError `undeliverable` for what this version of the edge, with these keys, did not write */
+export async function parseQueuedEvent(text: unknown, keys: SigningKeys): Promise<QueuedEvent> {
+  try {
+    return JSON.parse(await openSealedText(String(text), TYPE, keys)) as QueuedEvent;
+  } catch (error) {
+    throw undeliverable((error as Error).message);
+  }
+}
+
+/**
+ * The delivery of a queued event.
+ * @throws DeliveryError `undeliverable` when its body is not in the bucket, or is another one
+ */
+export async function restoreQueuedEvent({ delivery, body }: QueuedEvent, bodies: BodyBucket): Promise<Delivery> {
+  const bytes = body === undefined ? await readBody(delivery, bodies) : Buffer.from(body, "base64");
+  try {
+    return restoreDelivery(delivery, digestBody(bytes));
+  } catch {
+    throw undeliverable("the body in the bucket is not the one that was accepted");
+  }
+}
+
+async function readBody(delivery: DeliveryRecord, bodies: BodyBucket): Promise<Uint8Array<ArrayBuffer>> {
+  const object = await bodies.get(bodyKey(delivery));
+  // An event that was delivered twice finds none the second time.
+  if (object === null) throw undeliverable("no body in the bucket: delivered already, or removed by hand");
+  if (object.size > LARGEST_MAX_BODY_BYTES)
+    throw undeliverable("the body in the bucket is larger than any route takes");
+  return new Uint8Array(await object.arrayBuffer());
+}
