@@ -9,6 +9,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Each test has the machine's two cores for its senders and its origins.
     maxWorkers: 1,
+    // A test of memory looks at what is still needed.
+    execArgv: ["--expose-gc"],
     env: { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" },
   },
 });

@@ -53,27 +53,35 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 
   if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(new DOMException("deadline", "TimeoutError")), deadlineMilliseconds);
-  const signal = AbortSignal.any([deadline.signal, interrupt]);
+  // Not AbortSignal.any: what it makes stays in memory for good once a handler listens to it.
+  const end = new AbortController();
+  const { signal } = end;
+  const onInterrupt = () => end.abort(interrupt.reason);
+  interrupt.addEventListener("abort", onInterrupt, { once: true });
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    end.abort(new DOMException("deadline", "TimeoutError"));
+  }, deadlineMilliseconds);
   const { id, acceptedAt } = event;
   const work = async () => {
     const result = await handler(delivery, { id, attempt, acceptedAt, signal });
     if (!(result instanceof Response)) return endWith({ outcome: "done" });
     const verdict = judgeResponse(result, clock());
     if (options.isAnswerWanted) return endWith(verdict, "finished", await readAnswer(result));
-    if (!(await discardBody(result))) deadline.abort();
+    if (!(await discardBody(result))) end.abort();
     return endWith(verdict);
   };
   try {
     return await Promise.race([work(), afterAbort(signal)]);
   } catch (error) {
     if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
-    if (!deadline.signal.aborted) return endWith(judgeError(error));
+    if (!isLate) return endWith(judgeError(error));
     const reason = `no answer within ${deadlineMilliseconds / 1000} s`;
     return endWith({ outcome: "retry", reason, notBefore: undefined }, "deadline");
   } finally {
     clearTimeout(timer);
+    interrupt.removeEventListener("abort", onInterrupt);
   }
 }
 
