@@ -1,6 +1,6 @@
 // Requests as the edge forwards them, each with an assertion of its own, signed ahead of the round that sends it.
 
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { admitBySignature, findCandidates } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
 import { bindDelivery, digestBody } from "../core/delivery.ts";
@@ -13,6 +13,7 @@ import {
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
 import { NO_LISTS } from "../core/revocation.ts";
+import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
@@ -30,13 +31,13 @@ export async function prepareAssertedEvents({ policy, signingKey, leaf, intermed
     const evidence = { certificate, headers: new Headers(headers), facts, secrets: new Map(), receivedAt: now };
     const admitted = await admitBySignature(findCandidates(route.senders, evidence), new Uint8Array(body), evidence);
     const delivery = bindDelivery(admitted, {
-      id: randomUUID(),
+      id: formatEventId(Date.now(), randomBytes(16)),
       request: { method: "POST", target: PATH, contentType: headers["content-type"] ?? "" },
       headers: Object.entries(headers),
       body: digestBody(new Uint8Array(body)),
       policyDigest: compiled.digest,
     });
-    const jti = randomBytes(16).toString("base64url");
+    const jti = formatAssertionId(Date.now(), randomBytes(16));
     return {
       path: PATH,
       headers: {

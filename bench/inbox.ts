@@ -7,7 +7,7 @@ import { publicJwk } from "../core/keys.ts";
 import { findPostgres, startPostgres } from "../test/support/postgres.ts";
 import { prepareAssertedEvents } from "./assertions.ts";
 import { AUDIENCE, type Fixture, ISSUER, makeFixture } from "./fixture.ts";
-import { benchFullInbox } from "./inbox-full.ts";
+import { benchFullInbox, makeFullInbox } from "./inbox-full.ts";
 import { startPlainLoop } from "./inbox-loop.ts";
 import type { LoadedEvent } from "./load.ts";
 import { makeFolder, type RunningProcess, startServer } from "./processes.ts";
@@ -18,6 +18,7 @@ import type { OriginSettings } from "./servers/settings.ts";
 /** The sender's own id of an event: as costly to keep as it gets, for no two are near each other in the index. */
 const EVENT_ID_HEADER = "x-example-event";
 const STORED = "SQLite";
+const FULL = "SQLite, 1 000 000 events";
 const WITHOUT = "without storage";
 const LOOP = "plain loop";
 const PLAIN = "a commit each";
@@ -25,6 +26,8 @@ const PLAIN = "a commit each";
 const TARGETS: readonly Target[] = [
   { against: WITHOUT, ratio: 0.5, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
+  // At most 1.2 × the time.
+  { subject: FULL, against: STORED, ratio: 1 / 1.2, isRate: true },
 ];
 /** A waiting disk is as exact with fewer events. */
 const SHARES = { alone: 0.1, plain: 0.15 };
@@ -71,6 +74,7 @@ async function startAll({ policy, signingKey }: Fixture): Promise<Server[]> {
   });
   const servers = [
     await start(STORED, { inbox: join(folder, "inbox.sqlite") }),
+    await start(FULL, { inbox: await makeFullInbox(makeFolder()) }),
     await start(WITHOUT, {}),
     { ...startPlainLoop(join(folder, "loop.sqlite")), name: LOOP, share: SHARES.plain },
     await start(PLAIN, { plainFile: join(folder, "plain.sqlite") }, SHARES.plain),

@@ -63,7 +63,7 @@ export interface AssertionContext {
 
 /** What is of one token alone. Times in Unix seconds. */
 export interface Issuance extends AssertionContext {
-  /** 128 random bits in base64url. */
+  /** 128 bits that no other assertion has, in base64url: formatAssertionId. */
   readonly jti: string;
   readonly now: number;
   /** When the edge had the request, for a delivery that was kept meanwhile. */

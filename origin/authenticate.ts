@@ -21,6 +21,7 @@ import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { tellMore } from "../core/tell-more.ts";
+import { formatEventId } from "../core/time-ordered-id.ts";
 import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import {
@@ -48,7 +49,7 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   requireOptions(options);
   const logMore = tellMore((line) => options.log(line));
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
-    const trace: Trace = { context: { id: crypto.randomUUID() } };
+    const trace: Trace = { context: { id: formatEventId(Date.now(), crypto.getRandomValues(new Uint8Array(16))) } };
     try {
       const [delivery, assertion] =
         "findKey" in options

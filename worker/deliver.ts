@@ -34,7 +34,7 @@ export interface QueueBatch {
 /** What the entry point alone may read and do: see Ambient. */
 export interface DeliveryScope {
   readonly clock: () => number;
-  readonly randomId: () => string;
+  readonly newAssertionId: () => string;
   readonly log: (line: LogLine) => void;
   /** From 0 up to 1. */
   readonly random: () => number;
@@ -100,13 +100,13 @@ class Consumer {
   /** The status of the origin's answer. */
   async #deliver(event: QueuedEvent): Promise<number> {
     const { keys, issuer, audience } = this.#edge;
-    const { clock, randomId } = this.#scope;
+    const { clock, newAssertionId } = this.#scope;
     const delivery = await restoreQueuedEvent(event, this.#queue.bodies);
     const { receivedAt } = event;
     const assertion = await issueAssertion(delivery, keys, {
       issuer,
       audience,
-      jti: randomId(),
+      jti: newAssertionId(),
       now: clock(),
       receivedAt,
     });

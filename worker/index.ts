@@ -8,6 +8,7 @@ import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace
 import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { tellMore } from "../core/tell-more.ts";
+import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { maintainQueue } from "./dead-letters.ts";
 import { deliverBatch } from "./deliver.ts";
@@ -27,12 +28,12 @@ const warned = new Set<string>();
 const ambient: Omit<Ambient, "waitUntil"> = {
   clock,
   log,
-  randomId: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url"),
+  newAssertionId: () => formatAssertionId(Date.now(), crypto.getRandomValues(new Uint8Array(16))),
 };
 
 export default {
   async fetch(request: Request, bindings: EdgeBindings, execution: ExecutionContext): Promise<Response> {
-    const trace: Trace = { context: { id: crypto.randomUUID() } };
+    const trace: Trace = { context: { id: formatEventId(Date.now(), crypto.getRandomValues(new Uint8Array(16))) } };
     const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
     const alsoLog = (lines: Promise<void> | undefined) => lines && waitUntil(lines);
     try {

@@ -17,10 +17,10 @@ import { enqueue } from "./event-queue.ts";
 import { forward } from "./forward.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
-/** What the entry point alone may read and do: the clock (Unix seconds), randomness (128 bits in base64url), the log. */
+/** What the entry point alone may read and do: the clock (Unix seconds), new ids of assertions, the log. */
 export interface Ambient {
   readonly clock: () => number;
-  readonly randomId: () => string;
+  readonly newAssertionId: () => string;
   readonly log: (line: LogLine) => void;
   /** Lets work go on after the answer. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
@@ -64,7 +64,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   const assertion = await issueAssertion(delivery, edge.keys, {
     issuer: edge.issuer,
     audience: edge.audience,
-    jti: ambient.randomId(),
+    jti: ambient.newAssertionId(),
     now: ambient.clock(),
   });
   return forward(delivery, assertion, edge);

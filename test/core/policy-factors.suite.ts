@@ -91,6 +91,10 @@ export const cases: Cases = {
     assert.deepEqual(compileWith(fixtures, { about, eventKey }).senders[0]?.eventKey, { header: "webhook-id" });
     assert.deepEqual(placesOf(fixtures, { eventKey: { header: "Authorization" } }), ["/senders/sender/eventKey"]);
     assert.deepEqual(placesOf(fixtures, { eventKey: { pointers: ["a"] } }), ["/senders/sender/eventKey/pointers/0"]);
+    const orderKey = { pointers: ["/data/envelopeId"] };
+    const [sender] = compileWith(fixtures, { eventKey, orderKey }).senders;
+    assert.deepEqual([sender?.eventKey, sender?.orderKey], [{ header: "webhook-id" }, orderKey]);
+    assert.deepEqual(placesOf(fixtures, { orderKey: { header: "Cookie" } }), ["/senders/sender/orderKey"]);
   },
   "compilePolicy() refuses a shadow sender that is not defined": (fixtures) => {
     const document = documentOf(fixtures);

@@ -17,6 +17,7 @@ import { cases as crlSource } from "./crl-source.suite.ts";
 import { cases as decision } from "./decision.suite.ts";
 import { cases as delivery } from "./delivery.suite.ts";
 import { cases as distinguishedName } from "./distinguished-name.suite.ts";
+import { cases as eventKey } from "./event-key.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
 import { cases as matcher } from "./matcher.suite.ts";
@@ -44,6 +45,7 @@ import { cases as signatureForgery } from "./signature-forgery.suite.ts";
 import { cases as signatureKeys } from "./signature-keys.suite.ts";
 import { cases as signatureMalformed } from "./signature-malformed.suite.ts";
 import { cases as signatureVectors } from "./signature-vectors.suite.ts";
+import { cases as timeOrderedId } from "./time-ordered-id.suite.ts";
 import { cases as trust } from "./trust.suite.ts";
 
 export const suites: Readonly<Record<string, Cases>> = {
@@ -64,6 +66,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   decision,
   delivery,
   "distinguished-name": distinguishedName,
+  "event-key": eventKey,
   "general-name": generalName,
   keys,
   matcher,
@@ -90,5 +93,6 @@ export const suites: Readonly<Record<string, Cases>> = {
   "signature-malformed": signatureMalformed,
   "signature-vectors": signatureVectors,
   "sealed-text": sealedText,
+  "time-ordered-id": timeOrderedId,
   trust,
 };

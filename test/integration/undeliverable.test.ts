@@ -144,7 +144,7 @@ describe("the consumer of the dead-letter queue", () => {
     };
     const scope = {
       clock: now,
-      randomId: () => "A".repeat(22),
+      newAssertionId: () => "A".repeat(22),
       random: () => 0.5,
       log: (line: LogLine) => lines.push(line),
     };
