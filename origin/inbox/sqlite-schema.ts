@@ -149,8 +149,13 @@ const STEPS: readonly string[] = [
  * ids are random, so that of many events each touches other pages, and often the same ones again.
  */
 const CONNECTION = `
-  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+  PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
   PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384`;
+
+/** SQLite's result code for a lock that another connection holds; the higher bits of an extended code tell why. */
+const SQLITE_BUSY = 5;
+const BUSY_MS = 5_000;
+const BUSY_PAUSE_MS = 10;
 
 export const SCHEMA_VERSION = STEPS.length;
 
@@ -159,6 +164,7 @@ export const SCHEMA_VERSION = STEPS.length;
  * @throws Error when the file is no inbox, or one of a newer version; it is left as it is
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
+  enterWal(database);
   database.exec(CONNECTION);
   database.exec("BEGIN IMMEDIATE");
   const version = readVersion(database, file);
@@ -166,6 +172,26 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   database.exec("COMMIT");
 }
+
+/**
+ * The connection's timeout does not hold for this change of mode: of processes that begin at once on a new file, SQLite
+ * refuses all but one without any wait.
+ * @throws Error when the file is locked for longer than 5 s
+ */
+function enterWal(database: DatabaseSync): void {
+  const deadline = Date.now() + BUSY_MS;
+  for (;;) {
+    try {
+      database.exec("PRAGMA journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+    }
+  }
+}
+
+const isBusy = (error: unknown): boolean => (((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY;
 
 /** The version of a file; 0 when it is empty. @throws Error when it is no inbox, or a newer one */
 export function readVersion(database: DatabaseSync, file: string): number {

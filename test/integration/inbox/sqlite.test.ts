@@ -1,6 +1,7 @@
 // What only a file can meet: a power cut, a full disk, another writer that holds it, and older versions of itself.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -40,6 +41,19 @@ async function openWithConnection(): Promise<[Inbox, DatabaseSync]> {
   exec.mockRestore();
   return [inbox, connection];
 }
+
+test("a new file that another process begins at the same moment is waited for", async () => {
+  const other = `
+    const database = new (require("node:sqlite").DatabaseSync)(${JSON.stringify(file)});
+    database.exec("BEGIN IMMEDIATE");
+    console.log("begun");
+    setTimeout(() => database.exec("COMMIT"), 300);`;
+  const child = spawn(process.execPath, ["-e", other], { stdio: ["ignore", "pipe", "inherit"] });
+  stack.defer(() => void child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  const inbox = await openTestInbox(stack, file);
+  expect((await accept(inbox, "e")).outcome).toBe("stored");
+});
 
 test("acceptances of one moment share a transaction", async () => {
   const [inbox, connection] = await openWithConnection();
