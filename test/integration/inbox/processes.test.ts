@@ -50,9 +50,16 @@ describe.each(STORES.map((store) => [store.name, store] as const))("%s", (_, sto
       expect(told.filter((id) => !ids.has(id))).toEqual([]);
       expect(told.length).toBeGreaterThan(4);
       expect(stored.filter(({ state, bodyBytes, id }) => state !== "waiting" || bodyBytes !== id.length)).toEqual([]);
-      expect(await inbox.count()).toBe(ids.size);
-      const leases = await inbox.work.claim(1000, 60_000);
-      expect(leases.length).toBe(Math.min(ids.size, 1000));
+      expect(ids.size).toBe(stored.length);
+      // A server may still commit what a killed process had sent: of what was read here each is handed out, once.
+      const leased: string[] = [];
+      for (let found = 1; found > 0; ) {
+        const leases = await inbox.work.claim(1000, 60_000);
+        found = leases.length;
+        leased.push(...leases.map(({ event }) => event.id));
+      }
+      expect(new Set(leased).size).toBe(leased.length);
+      expect([...ids].filter((id) => !leased.includes(id))).toEqual([]);
     });
 
     test("that begin at once on an empty one and are sent the same store each event once", async () => {
