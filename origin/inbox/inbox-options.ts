@@ -1,7 +1,6 @@
-// What both stores are opened with, and what they have in common around a commit.
+// What both stores are opened with, and what an event weighs in both.
 
 import type { Delivery } from "../../core/delivery.ts";
-import { Refusal } from "../../core/refusal.ts";
 import type { FirstSight } from "../inbox.ts";
 
 export interface InboxOptions {
@@ -19,21 +18,4 @@ const EVENT_BYTES = 4096;
 
 export function weigh({ body }: Delivery): number {
   return body.byteLength + EVENT_BYTES;
-}
-
-/** @throws Refusal always */
-export function toUnavailable(error: unknown): never {
-  if (error instanceof Refusal) throw error;
-  throw new Refusal("store_unavailable", { cause: error instanceof Error ? error.message : String(error) });
-}
-
-/** The event is stored: a listener that fails must not make its sender send it again. */
-export function tellNewCertificate(
-  tell: (firstSights: readonly FirstSight[]) => void,
-  sights: readonly Omit<FirstSight, "id" | "sender">[],
-  { id, sender }: Pick<FirstSight, "id" | "sender">,
-): void {
-  try {
-    tell(sights.map((sight) => ({ ...sight, sender, id })));
-  } catch {}
 }

@@ -1,28 +1,19 @@
 // Storing a batch of events within one transaction of PostgreSQL.
 
-import type { Delivery } from "../../core/delivery.ts";
-import type { AssertionId } from "../authenticate-options.ts";
+import type { Arrival } from "./acceptor.ts";
 import { type Client, lockNumber } from "./postgres-pool.ts";
-import { columnsOf, type Insertion } from "./stored-columns.ts";
+import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
 
-export interface Arrival {
-  readonly delivery: Delivery;
-  readonly assertion: AssertionId;
-  /** Unix seconds. */
-  readonly now: number;
-  readonly certificateId: number | undefined;
-}
+/** With the certificate's row, when that is known. */
+export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
 
 interface Other {
   readonly id: string;
   readonly sequence: number;
 }
 
-const COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
-  event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key`;
-
 /** An outcome for each, in order. The unique indexes decide; the rest is finding out which of them it was. */
-export async function insertEvents(client: Client, arrivals: readonly Arrival[]): Promise<Insertion[]> {
+export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
   await lockKeys(client, arrivals);
   const others = await findSameKeys(client, arrivals);
   const stored = await insertAll(client, arrivals);
@@ -88,7 +79,7 @@ function keyOf({ delivery: { sender, eventKey } }: Arrival): string | undefined 
 }
 
 /** The rows that were stored, by what makes them unique. Bodies go as parameters of their own, which are binary. */
-async function insertAll(client: Client, arrivals: readonly Arrival[]): Promise<Map<string, number>> {
+async function insertAll(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Map<string, number>> {
   const values: unknown[] = [];
   const rows = arrivals.map(({ delivery, assertion, now, certificateId }) => {
     const columns = columnsOf(delivery, assertion, now, certificateId ?? null);
@@ -97,7 +88,7 @@ async function insertAll(client: Client, arrivals: readonly Arrival[]): Promise<
   });
   const { rows: stored } = await client.query(
     `WITH stored AS (
-       INSERT INTO event (${COLUMNS}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING
+       INSERT INTO event (${EVENT_ROW_COLUMNS}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING
        RETURNING sequence, id, issuer, jti, sender, order_key, accepted_at
      ), queued AS (
        INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)

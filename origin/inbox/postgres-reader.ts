@@ -1,8 +1,17 @@
 // What an inbox in PostgreSQL holds, as values. Reading changes nothing in it.
 
-import type { EventFilter, InboxReader, StoredEvent } from "../inbox.ts";
+import type { InboxReader, StoredEvent } from "../inbox.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-import { EVENT_COLUMNS, EVENT_TABLES, type Row, toCertificate, toEvent, toFacts, toWork } from "./rows.ts";
+import {
+  EVENT_COLUMNS,
+  EVENT_TABLES,
+  type Row,
+  selectEvents,
+  toCertificate,
+  toEvent,
+  toListedEvent,
+  toWork,
+} from "./rows.ts";
 
 export function postgresReaderOf(pool: PostgresPool): InboxReader {
   return {
@@ -22,24 +31,13 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
       return rows[0] && { ...toPostgresEvent(rows[0]), ...toWork(rows[0]) };
     },
     async events(filter) {
-      const { rows } = await pool.query(...selectEvents(filter));
-      return rows.map((row) => ({ ...toFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) }));
+      const { sender, limit } = filter;
+      const text = selectEvents(filter, { limit: "$1", sender: "$2" });
+      const { rows } = await pool.query(text, sender === undefined ? [limit] : [limit, sender]);
+      return rows.map(toListedEvent);
     },
     close: () => pool.close(),
   };
-}
-
-function selectEvents({ state, sender, limit }: EventFilter): [text: string, values: unknown[]] {
-  const conditions = [
-    // One of four words of ours: in the text, its index is used.
-    ...(state === undefined ? [] : [`work.state = '${state}'`]),
-    ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
-    ...(sender === undefined ? [] : ["event.sender = $2"]),
-  ];
-  const text = `
-    SELECT ${EVENT_COLUMNS}, coalesce(length(event.body), 0) AS body_bytes FROM ${EVENT_TABLES}
-    WHERE ${conditions.join(" AND ") || "true"} ORDER BY work.sequence DESC LIMIT $1`;
-  return [text, sender === undefined ? [limit] : [limit, sender]];
 }
 
 /** The driver's buffers are views of larger ones, and of a type of Node's own. */

@@ -1,6 +1,6 @@
 // Rows of an inbox as values. Both stores name their columns alike, and keep lists and facts as JSON texts.
 
-import type { EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
+import type { EventFilter, EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -12,6 +12,27 @@ export const EVENT_COLUMNS = `
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates`;
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
+
+/** The rows of InboxReader.events; the parameters as the store writes them. */
+export function selectEvents(
+  { state, sender }: EventFilter,
+  parameters: { readonly sender: string; readonly limit: string },
+): string {
+  const conditions = [
+    // One of four words of ours: in the text, its index is used.
+    ...(state === undefined ? [] : [`work.state = '${state}'`]),
+    ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
+    ...(sender === undefined ? [] : [`event.sender = ${parameters.sender}`]),
+  ];
+  return `
+    SELECT ${EVENT_COLUMNS}, coalesce(length(event.body), 0) AS body_bytes FROM ${EVENT_TABLES}
+    WHERE ${conditions.join(" AND ") || "true"} ORDER BY work.sequence DESC LIMIT ${parameters.limit}`;
+}
+
+/** A row of selectEvents. */
+export function toListedEvent(row: Row): Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number } {
+  return { ...toFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
+}
 
 export function toCertificate(row: Row): SeenCertificate {
   const text = (column: string) => String(row[column]);
@@ -30,7 +51,7 @@ export function toCertificate(row: Row): SeenCertificate {
 }
 
 /** The facts of an event without its body. */
-export function toFacts(row: Row): Omit<StoredEvent, "body"> {
+function toFacts(row: Row): Omit<StoredEvent, "body"> {
   const text = (column: string) => String(row[column]);
   const facts = parseText(row["certificate"]) as StoredCertificate | null;
   const bytes = typeof row["der"] === "string" && {

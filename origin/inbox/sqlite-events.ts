@@ -3,12 +3,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
 import type { AssertionId } from "../authenticate-options.ts";
-import { columnsOf, type Insertion } from "./stored-columns.ts";
+import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
 
 const INSERT = `
-  INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
-                     event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  INSERT INTO event (${EVENT_ROW_COLUMNS}) VALUES (${EVENT_ROW_COLUMNS.replaceAll(/\w+/g, "?")})
   ON CONFLICT DO NOTHING
 `;
 

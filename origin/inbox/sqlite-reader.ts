@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
-import { EVENT_COLUMNS, EVENT_TABLES, toCertificate, toEvent, toFacts, toWork } from "./rows.ts";
+import { EVENT_COLUMNS, EVENT_TABLES, selectEvents, toCertificate, toEvent, toListedEvent, toWork } from "./rows.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
 /**
@@ -41,24 +41,12 @@ export function readerOf(database: DatabaseSync): InboxReader {
     }),
     events: promising((filter: EventFilter) =>
       database
-        .prepare(selectEvents(filter))
+        .prepare(selectEvents(filter, { sender: ":sender", limit: ":limit" }))
         .all({ ...(filter.sender !== undefined && { sender: filter.sender }), limit: filter.limit })
-        .map((row) => ({ ...toFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) })),
+        .map(toListedEvent),
     ),
     close: promising(() => database.close()),
   };
-}
-
-/** The state is one of four words of ours, and stands in the text so that its index is used. */
-function selectEvents({ state, sender }: EventFilter): string {
-  const conditions = [
-    ...(state === undefined ? [] : [`work.state = '${state}'`]),
-    ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
-    ...(sender === undefined ? [] : ["event.sender = :sender"]),
-  ];
-  return `
-    SELECT ${EVENT_COLUMNS}, coalesce(length(event.body), 0) AS body_bytes FROM ${EVENT_TABLES}
-    WHERE ${conditions.join(" AND ") || "true"} ORDER BY work.sequence DESC LIMIT :limit`;
 }
 
 /** The event of a lease, by its sequence. */

@@ -2,12 +2,9 @@
 // overwritten.
 
 import { DatabaseSync } from "node:sqlite";
-import type { Delivery } from "../../core/delivery.ts";
-import { Refusal } from "../../core/refusal.ts";
-import type { AssertionId } from "../authenticate-options.ts";
-import type { Acceptance, FirstSight, Inbox, Lease, Retention } from "../inbox.ts";
-import { type Presented, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
-import { type InboxOptions, tellNewCertificate, toUnavailable, weigh } from "./inbox-options.ts";
+import type { Inbox, Retention } from "../inbox.ts";
+import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
+import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
@@ -15,15 +12,6 @@ import { SqliteRetention } from "./sqlite-retention.ts";
 import { prepareSchema } from "./sqlite-schema.ts";
 import { SqliteWork } from "./sqlite-work.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
-import type { Insertion } from "./stored-columns.ts";
-
-/** What a transaction did for one event; the rest is done when it is committed. */
-interface Stored {
-  readonly insertion: Insertion;
-  readonly lease?: Lease | undefined;
-  /** The certificate's row, when it was written. */
-  readonly certificate?: WrittenCertificate | undefined;
-}
 
 /**
  * Opens or creates the inbox file; one of an older version is brought up to this one.
@@ -44,23 +32,29 @@ class SqliteInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
+  readonly accept: Inbox["accept"];
+  readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: SqliteWork;
   readonly count: Inbox["count"];
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
   readonly #close: Inbox["close"];
   readonly #writer: SqliteWriter;
+  readonly #acceptor: Acceptor;
   readonly #events: SqliteEvents;
   readonly #certificates: SqliteCertificates;
-  readonly #written = new WrittenCertificates();
   readonly #retention: SqliteRetention;
   readonly #clock: () => number;
-  readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
 
-  constructor(database: DatabaseSync, { clock = Date.now, onNewCertificate = () => {} }: InboxOptions) {
+  constructor(database: DatabaseSync, options: InboxOptions) {
+    const { clock = Date.now } = options;
     const reader = readerOf(database);
     ({ certificates: this.certificates, event: this.event, events: this.events, close: this.#close } = reader);
     this.#writer = new SqliteWriter(database);
+    const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));
+    const describeError = (error: unknown) => (error instanceof Error ? error.message : String(error));
+    this.#acceptor = new Acceptor(store, options, describeError);
+    ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);
     this.work = new SqliteWork(database, this.#writer, clock);
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
@@ -70,18 +64,6 @@ class SqliteInbox implements Inbox {
     this.#certificates = new SqliteCertificates(database);
     this.#retention = new SqliteRetention(database);
     this.#clock = clock;
-    this.#onNewCertificate = onNewCertificate;
-  }
-
-  /** Passed on as a function. */
-  readonly accept = async (delivery: Delivery, assertion: AssertionId): Promise<Acceptance> => {
-    const { acceptance } = await this.#accept(delivery, assertion, undefined);
-    return acceptance;
-  };
-
-  async acceptLeased(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number) {
-    const { acceptance, lease } = await this.#accept(delivery, assertion, leaseMilliseconds);
-    return lease === undefined ? acceptance : { lease };
   }
 
   prune(retention: Retention): Promise<number> {
@@ -93,27 +75,10 @@ class SqliteInbox implements Inbox {
     await this.#close();
   }
 
-  async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number | undefined) {
-    const now = Math.floor(this.#clock() / 1000);
-    const store = () => this.#store(delivery, assertion, now, leaseMilliseconds);
-    const stored = await this.#writer.write(store, weigh(delivery)).catch(toUnavailable);
-    const { insertion, lease, certificate: written } = stored;
-    if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
-    if (insertion.outcome === "duplicate") return { acceptance: insertion };
-    const { sender, certificate, id } = delivery;
-    if (written !== undefined && certificate !== undefined) {
-      this.#written.remember({ sender, certificate }, written.id, now);
-      if (written.isNew) tellNewCertificate(this.#onNewCertificate, written.firstSights, { sender, id });
-    }
-    const { sequence, ...acceptance } = insertion;
-    return { acceptance, lease };
-  }
-
   /** Of nearly every event the certificate is written already: then the event is all that is. */
-  #store(delivery: Delivery, assertion: AssertionId, now: number, leaseMilliseconds: number | undefined): Stored {
-    const { sender, certificate } = delivery;
-    const presented: Presented | undefined = certificate && { sender, certificate };
-    const known = presented && this.#written.find(presented, now);
+  #store(arrival: Arrival): Stored {
+    const { delivery, assertion, now, presented, leaseMilliseconds } = arrival;
+    const known = this.#acceptor.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
     // A replay or a duplicate shows nothing of its sender: only now is what it presented written.

@@ -9,7 +9,11 @@ export type Insertion =
   | Extract<Acceptance, { outcome: "duplicate" }>
   | (Extract<Acceptance, { outcome: "stored" }> & { readonly sequence: number });
 
-/** One value a column, in the order of both stores' INSERT. `now` in Unix seconds. */
+/** Of both stores' INSERT. */
+export const EVENT_ROW_COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
+  content_digest, event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key`;
+
+/** One value for each of EVENT_ROW_COLUMNS, in that order. `now` in Unix seconds. */
 export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
   const { id, sender, request, headers, body, contentDigest, eventKey, orderKey, policyDigest } = delivery;
   // The bytes are in the certificate's own row.
