@@ -8,17 +8,13 @@ import type { Policy } from "../core/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
-import type { AssertionOptions, AuthenticateOptions, CertificateOptions } from "../origin/authenticate-options.ts";
+import type { AuthenticateOptions, ProofOptions } from "../origin/authenticate-options.ts";
 import { type AskedRequest, type Question, resultOf } from "./explain-question.ts";
 
 /** What a program says to one request. */
 export type Answer =
   | { readonly verdict: "accepted"; readonly delivery: Delivery; readonly line: LogLine }
   | { readonly verdict: "refused"; readonly code: RefusalCode; readonly line: LogLine };
-
-export type Way =
-  | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
-  | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
 /** Another policy than the question's, or other secrets, for the same request. */
 export interface Variant {
@@ -27,7 +23,7 @@ export interface Variant {
   readonly request?: AskedRequest;
 }
 
-export async function ask(way: Way, question: Question, variant: Variant = {}): Promise<Answer> {
+export async function ask(way: ProofOptions, question: Question, variant: Variant = {}): Promise<Answer> {
   const { policy = question.policy, secrets = question.available.secrets, request = question.request } = variant;
   const lines: LogLine[] = [];
   const options = {

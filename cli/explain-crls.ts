@@ -3,9 +3,15 @@
 
 import { dirname } from "node:path";
 import type { Crl } from "../core/crl.ts";
-import { acceptCrl, describeCrl, isUrl } from "../core/crl-source.ts";
+import {
+  acceptCrl,
+  CRL_FETCH_DEADLINE_MILLISECONDS,
+  CRL_REQUEST_HEADERS,
+  describeCrl,
+  isUrl,
+  readCrlResponse,
+} from "../core/crl-source.ts";
 import type { Policy } from "../core/policy.ts";
-import { readStream } from "../core/read-body.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
@@ -35,8 +41,6 @@ export interface CrlOptions {
   /** Unix seconds. */
   readonly at: number;
 }
-
-const FETCH_DEADLINE_MILLISECONDS = 30_000;
 
 type Loaded = { readonly list: Crl | undefined; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
@@ -78,12 +82,9 @@ function stepsOf(source: string, { directory, policyFile, isFetching }: CrlOptio
 
 async function fetchList(source: string): Promise<Uint8Array> {
   const response = await fetch(source, {
-    headers: { accept: "application/pkix-crl" },
+    headers: CRL_REQUEST_HEADERS,
     redirect: "manual",
-    signal: AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS),
+    signal: AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS),
   });
-  if (response.status !== 200) throw new Error(`the source answered with ${response.status}`);
-  const bytes = response.body === null ? undefined : await readStream(response.body, MAX_CRL_BYTES);
-  if (bytes === undefined) throw new Error(`the list is empty or over ${MAX_CRL_BYTES} bytes`);
-  return bytes;
+  return await readCrlResponse(response, MAX_CRL_BYTES);
 }

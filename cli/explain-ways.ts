@@ -5,6 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../core/assertion.ts";
 import { formatPem } from "../core/certificate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { generateSigningKey, importSigningKeys } from "../core/keys.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal, type RefusalCode } from "../core/refusal.ts";
@@ -17,7 +18,6 @@ import {
 import { anchorsInUse } from "../origin/node/tls-hosts.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
-import { formatHeaders } from "../worker/forward.ts";
 import { readTlsClientAuth } from "../worker/tls-client-auth.ts";
 import { emulateTlsClientAuth } from "./emulated-tls-client-auth.ts";
 import { type Answer, ask } from "./explain-ask.ts";
@@ -99,7 +99,7 @@ async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise
   const jti = Buffer.alloc(16).toString("base64url");
   const context = { issuer: ISSUER, audience: AUDIENCE };
   const assertion = await issueAssertion(delivery, keys, { ...context, jti, now: question.at });
-  const headers = new Headers(formatHeaders(delivery, assertion));
+  const headers = new Headers(formatForwardedHeaders(delivery, assertion));
   const own = await ask({ findKey: await pinnedKeys(keys.jwks), ...context }, question, {
     request: { ...question.request, headers },
     secrets: heldSecrets(question.available),

@@ -4,6 +4,7 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
+import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
@@ -61,8 +62,7 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
   if (!isUrl(jwks)) return pinnedKeys(readJson(jwks));
-  const { protocol, hostname } = new URL(jwks);
-  if (protocol === "http:" && !["127.0.0.1", "localhost", "[::1]"].includes(hostname)) {
+  if (!isHttpsOrLoopback(new URL(jwks))) {
     throw new ConfigurationError("jwks", ["--jwks: keys that come over plain HTTP prove nothing, use https"]);
   }
   return fetchedKeys(jwks, {

@@ -7,6 +7,7 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
+import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { Answers } from "../origin/answers.ts";
 import type { AcceptDelivery } from "../origin/authenticate-options.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";
@@ -143,9 +144,7 @@ async function loadUpstream(upstream: string, settings: DispatchSettings, proble
 
 function parseUpstream(text: string): string {
   const url = URL.parse(text);
-  const isLoopback = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
-  const isAllowed = url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback);
-  if (url === null || !isAllowed || (text !== url.origin && text !== `${url.origin}/`)) {
+  if (url === null || !isHttpsOrLoopback(url) || (text !== url.origin && text !== `${url.origin}/`)) {
     return refuse(
       `--upstream ${text}: https://HOST without a path (http:// only to loopback); events come at their own`,
     );

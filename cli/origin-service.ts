@@ -5,7 +5,7 @@ import type { Secrets } from "../core/candidate.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { createOriginApp } from "../origin/app.ts";
-import type { AssertionOptions, CertificateOptions } from "../origin/authenticate-options.ts";
+import type { ProofOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
 import type { Retention } from "../origin/inbox.ts";
 import type { RunningServer } from "../origin/node/server.ts";
@@ -46,15 +46,10 @@ export interface Loaded {
   readonly secrets: Secrets;
 }
 
-/** How a way in learns who the sender is. */
-export type Proof =
-  | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
-  | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
-
 /** What a way in makes its server from. */
 export interface Runtime<T extends Loaded> {
   /** The origin's app: it judges each request by the policy and the lists of now. */
-  readonly createApp: (proof: Proof) => ReturnType<typeof createOriginApp>;
+  readonly createApp: (proof: ProofOptions) => ReturnType<typeof createOriginApp>;
   /** What the files held when they were last loaded without a fault: to be asked for anew, not kept. */
   readonly loaded: () => T;
   readonly log: (line: LogLine) => void;

@@ -7,7 +7,7 @@ import { formatLogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { type CompilePolicy, type Examination, examinePolicy } from "../core/policy-examination.ts";
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
-import { parsePointer } from "../core/policy-remedies.ts";
+import { parsePlace } from "../core/policy-remedies.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseFile, readText } from "./files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
@@ -27,7 +27,7 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
   const document = parseFile(file, text);
   const { policy, findings } = examinePolicy(document, now, compile);
   const locate = findings.length === 0 ? undefined : locateMembers(text);
-  const located = findings.map((finding) => ({ ...finding, ...locate?.(parsePointer(finding.pointer)) }));
+  const located = findings.map((finding) => ({ ...finding, ...locate?.(parsePlace(finding.pointer)) }));
   return { policy, findings: [...describeRepetitions(text), ...(located as LocatedFinding[])] };
 }
 

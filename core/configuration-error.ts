@@ -34,7 +34,13 @@ function describe({ message, expected, received }: v.BaseIssue<unknown>): string
   return message.startsWith("Invalid") ? `must be ${expected}` : message;
 }
 
-/** A JSON pointer (RFC 6901). */
+/** The members of a JSON pointer (RFC 6901). */
+export function parsePointer(pointer: string): string[] {
+  const members = pointer.split("/").slice(1);
+  return members.map((member) => member.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+/** A JSON pointer (RFC 6901), but "/" for the whole document. */
 export function formatPointer(path: readonly unknown[]): string {
   return `/${path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
 }

@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
 import { type Crl, formatTime, parseCrl } from "./crl.ts";
 import type { Policy } from "./policy.ts";
+import { readStream } from "./read-body.ts";
 import { isNewer } from "./revocation.ts";
 
 /** Whether the source is a URL; else it is the path of a file. */
@@ -41,6 +42,18 @@ function requireSignature(list: Crl, authorities: readonly Certificate[]): void 
   if (authorities.length > 0 && !authorities.some((authority) => list.isSignedBy(authority))) {
     throw new Error(`the list is not signed by the key of ${list.issuer}`);
   }
+}
+
+/** What every fetch of a list asks for, and how long its whole answer may take. */
+export const CRL_REQUEST_HEADERS = { accept: "application/pkix-crl" };
+export const CRL_FETCH_DEADLINE_MILLISECONDS = 30_000;
+
+/** The list of the answer to such a fetch, unread. @throws Error when there is none, or one of more than `maxBytes` */
+export async function readCrlResponse({ status, body }: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (status !== 200) throw new Error(`the source answered with ${status}`);
+  const bytes = body === null ? undefined : await readStream(body, maxBytes);
+  if (bytes === undefined) throw new Error(`the list is empty or over ${maxBytes} bytes`);
+  return bytes;
 }
 
 /** The facts of a list for a log line. */

@@ -2,6 +2,7 @@
 // The sender chose it: it is as trustworthy as the sender, and two senders may use the same.
 
 import { hash } from "node:crypto";
+import { parsePointer } from "./configuration-error.ts";
 import type { EventKeyRule } from "./policy.ts";
 import { MAX_EVENT_KEY_CHARACTERS } from "./wire.ts";
 
@@ -39,17 +40,13 @@ function parseJson(body: Uint8Array): unknown {
 
 /** The value at a JSON pointer (RFC 6901), of own members alone. */
 function resolvePointer(document: unknown, pointer: string): unknown {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"))
-    .reduce<unknown>(
-      (value, member) =>
-        typeof value === "object" && value !== null && Object.hasOwn(value, member)
-          ? (value as Record<string, unknown>)[member]
-          : undefined,
-      document,
-    );
+  return parsePointer(pointer).reduce<unknown>(
+    (value, member) =>
+      typeof value === "object" && value !== null && Object.hasOwn(value, member)
+        ? (value as Record<string, unknown>)[member]
+        : undefined,
+    document,
+  );
 }
 
 /** Numbers and texts alike: some senders write an id as either. */

@@ -3,7 +3,7 @@
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import * as v from "valibot";
 import { ConfigurationError, describeIssues } from "./configuration-error.ts";
-import { ASSERTION_ALGORITHM } from "./wire.ts";
+import { ASSERTION_ALGORITHM, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
 
 const coordinate = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, "32 octets in base64url"));
 const publicMembers = {
@@ -50,6 +50,13 @@ export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
     signer,
     jwks: { keys: keys.map(publicJwk) },
   };
+}
+
+/** The answer at JWKS_PATH. */
+export function publishKeys({ jwks }: SigningKeys): Response {
+  return Response.json(jwks, {
+    headers: { "content-type": "application/jwk-set+json", "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}` },
+  });
 }
 
 /** @throws ConfigurationError, also when a key holds a private member */

@@ -7,7 +7,7 @@ import type { Policy } from "./policy.ts";
 import { compilePolicy, compileSoundParts } from "./policy-compiler.ts";
 import type { Finding } from "./policy-finding.ts";
 import { inspectPolicy } from "./policy-inspection.ts";
-import { parsePointer, parseProblem, UNKNOWN_MEMBER } from "./policy-remedies.ts";
+import { parsePlace, parseProblem, UNKNOWN_MEMBER } from "./policy-remedies.ts";
 import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
 
 /** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
@@ -66,7 +66,7 @@ const NO_ROUTE = { senders: ["left-out"], methods: ["POST"] };
 
 /** Replaces the smallest part with a name or a place of its own that holds the problem. Returns its place. */
 function replacePart(document: unknown, { pointer, problem }: Finding): string[] {
-  const place = parsePointer(pointer);
+  const place = parsePlace(pointer);
   const [section, , member, index] = place;
   const part = place.slice(0, 2);
   if (problem.startsWith(UNKNOWN_MEMBER)) return removeAt(document, place);
@@ -78,7 +78,7 @@ function replacePart(document: unknown, { pointer, problem }: Finding): string[]
 }
 
 function removePart(document: unknown, { pointer }: Finding): string[] {
-  return removeAt(document, parsePointer(pointer).slice(0, 2));
+  return removeAt(document, parsePlace(pointer).slice(0, 2));
 }
 
 function putAt(document: unknown, place: string[], value: unknown): string[] {
@@ -105,12 +105,12 @@ function holderOf(document: unknown, place: readonly string[]): Record<string, u
 
 /** Whether something is used cannot be said while parts that may use it are left out. */
 function isOfUse({ pointer, severity }: Finding): boolean {
-  return severity === "warning" && parsePointer(pointer).length === 2;
+  return severity === "warning" && parsePlace(pointer).length === 2;
 }
 
 /** What is found only because a part was left out: in its place, or at a name that is gone. */
 function isConsequence({ pointer, problem }: Finding, left: readonly (readonly string[])[]): boolean {
-  const place = parsePointer(pointer);
+  const place = parsePlace(pointer);
   return left.some(
     (part) =>
       part.every((member, index) => place[index] === member) ||

@@ -95,7 +95,7 @@ function inspectDenied({ facts }: InspectedSender, deny: NonNullable<PolicyDocum
 function inspectDenyList(entries: NonNullable<PolicyDocument["deny"]>): Finding[] {
   const known = new Map<string, number>();
   return entries.flatMap((entry, index) => {
-    const digits = "serial" in entry ? normalizeHex(entry.serial).replace(/^0+(?=.)/, "") : "";
+    const digits = "serial" in entry ? normalizeDenied("serial", entry.serial) : "";
     if (digits.length > MAX_SERIAL_OCTETS * 2) {
       const problem = `no certificate has a serial number of more than ${MAX_SERIAL_OCTETS} octets`;
       return [errorAt(["deny", index, "serial"], problem, "copy it from openssl x509 -noout -serial")];

@@ -1,6 +1,7 @@
 // What to do about the problems that the schema and the compiler find: they say what is wrong, in few words, because the
 // worker carries them. The longer half is here, for the command line.
 
+import { parsePointer } from "./configuration-error.ts";
 import { errorAt, type Finding } from "./policy-finding.ts";
 import { membersAt } from "./policy-members.ts";
 
@@ -108,7 +109,7 @@ const OTHERWISE = "compare it with policy.schema.json";
 /** A problem of a ConfigurationError on a policy, with what to do about it. */
 export function parseProblem(text: string): Finding {
   const [, pointer = "/", problem = text] = /^(\/.*?): (.*)$/s.exec(text) ?? [];
-  const at = parsePointer(pointer);
+  const at = parsePlace(pointer);
   return { ...errorAt(at, problem, findRemedy(pointer, problem, at)), pointer };
 }
 
@@ -120,11 +121,7 @@ function findRemedy(pointer: string, problem: string, at: readonly string[]): st
   return REMEDIES.find(([place, what]) => place.test(pointer) && what.test(problem))?.[2] ?? OTHERWISE;
 }
 
-/** The members of a JSON pointer. */
-export function parsePointer(pointer: string): string[] {
-  if (pointer === "/") return [];
-  return pointer
-    .slice(1)
-    .split("/")
-    .map((member) => member.replaceAll("~1", "/").replaceAll("~0", "~"));
+/** The place that formatPointer wrote. */
+export function parsePlace(pointer: string): string[] {
+  return pointer === "/" ? [] : parsePointer(pointer);
 }

@@ -1,8 +1,8 @@
 // The stand-alone origin: every route of the policy, authenticated, stored, answered with 202 or by the handler.
 
 import { type Context, Hono } from "hono";
-import type { SigningKeys } from "../core/keys.ts";
-import { JWKS_MAX_AGE_SECONDS, JWKS_PATH } from "../core/wire.ts";
+import { publishKeys, type SigningKeys } from "../core/keys.ts";
+import { JWKS_PATH } from "../core/wire.ts";
 import type { Answers } from "./answers.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
@@ -17,14 +17,7 @@ export interface OriginAppParts {
 /** An app that answers 202, or as `answers` says, once `accept` has returned, and a problem for everything else. */
 export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();
-  if (keys !== undefined) {
-    app.get(JWKS_PATH, (c) =>
-      c.body(JSON.stringify(keys().jwks), 200, {
-        "content-type": "application/jwk-set+json",
-        "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
-      }),
-    );
-  }
+  if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
   const answer = async (c: Context<AuthenticatedEnv>) =>
     answers === undefined ? c.json({ event: c.var.delivery.id }, 202) : await answers.answer(c.var.delivery);
   app.all("*", authenticate(options), answer);

@@ -64,6 +64,11 @@ export interface CertificateOptions extends OriginOptions {
   readonly crossCheck?: (environment: unknown) => void;
 }
 
+/** How an origin learns who the sender is: the part of its options that depends on where it stands. */
+export type ProofOptions =
+  | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
+  | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
+
 export type AuthenticateOptions = AssertionOptions | CertificateOptions;
 
 export const NO_SECRETS: Secrets = new Map();

@@ -1,10 +1,18 @@
 // The revocation lists of an origin: loaded before the first request, fetched again ahead of time, never worse than before.
 
 import type { Crl } from "../core/crl.ts";
-import { acceptCrl, type Condition, conditionAfter, describeCrl, isUrl } from "../core/crl-source.ts";
+import {
+  acceptCrl,
+  type Condition,
+  CRL_FETCH_DEADLINE_MILLISECONDS,
+  CRL_REQUEST_HEADERS,
+  conditionAfter,
+  describeCrl,
+  isUrl,
+  readCrlResponse,
+} from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
-import { readStream } from "../core/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
@@ -44,7 +52,6 @@ export interface CrlStore {
   close(): void;
 }
 
-const FETCH_DEADLINE_MILLISECONDS = 30_000;
 /** How long the start waits for sources: what they say later counts from then on. */
 const START_DEADLINE_MILLISECONDS = 10_000;
 /** Authorities publish a revocation within hours or a day: an hour of ours adds little to that. */
@@ -174,15 +181,13 @@ class CrlSource {
   /** Undefined when nothing changed since the last answer. */
   async #fetch(): Promise<CrlAnswer | undefined> {
     const response = await this.#options.fetch(this.#source, {
-      headers: { accept: "application/pkix-crl", ...this.#condition },
+      headers: { ...CRL_REQUEST_HEADERS, ...this.#condition },
       // A list is where the policy says that it is: an address that moved is changed there.
       redirect: "manual",
-      signal: AbortSignal.any([AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS), this.#closing.signal]),
+      signal: AbortSignal.any([AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS), this.#closing.signal]),
     });
     if (response.status === 304) return undefined;
-    if (response.status !== 200) throw new Error(`the source answered with ${response.status}`);
-    const bytes = response.body === null ? undefined : await readStream(response.body, MAX_CRL_BYTES);
-    if (bytes === undefined) throw new Error(`the list is empty or over ${MAX_CRL_BYTES} bytes`);
+    const bytes = await readCrlResponse(response, MAX_CRL_BYTES);
     return { bytes, condition: conditionAfter(response.headers) };
   }
 

@@ -3,15 +3,10 @@
 
 import { issueAssertion } from "../core/assertion.ts";
 import type { Delivery } from "../core/delivery.ts";
+import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import type { SigningKeys } from "../core/keys.ts";
-import { formatClientCertChainField, formatClientCertField } from "../core/presented-certificate.ts";
-import {
-  ASSERTION_HEADER,
-  CLIENT_CERT_CHAIN_HEADER,
-  CLIENT_CERT_HEADER,
-  CONTENT_DIGEST_HEADER,
-  MAX_DELIVERY_AGE_SECONDS,
-} from "../core/wire.ts";
+import { formatAssertionId } from "../core/time-ordered-id.ts";
+import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 
@@ -54,22 +49,12 @@ export function forwardTo(options: UpstreamOptions): Handler {
 
 async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: HandlerContext, options: UpstreamOptions) {
   const { issuer, audience, keys, clock = systemClock } = options;
-  const { certificate } = delivery;
   const now = clock();
   // Signatures are compared with the time of receipt; of an event that is older the upstream would refuse the claim.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
-  const jti = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url");
-  const headers: Record<string, string> = Object.fromEntries(delivery.headers);
-  headers[ASSERTION_HEADER] = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });
-  if (certificate !== undefined && certificate.der !== "") {
-    headers[CLIENT_CERT_HEADER] = formatClientCertField({ base64: certificate.der });
-    if (certificate.intermediates.length > 0) {
-      headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(
-        certificate.intermediates.map((base64) => ({ base64 })),
-      );
-    }
-  }
-  headers[CONTENT_DIGEST_HEADER] = delivery.contentDigest;
+  const jti = formatAssertionId(now * 1000, crypto.getRandomValues(new Uint8Array(16)));
+  const assertion = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });
+  const headers = formatForwardedHeaders(delivery, assertion);
   headers[ATTEMPT_HEADER] = String(attempt);
   // What is passed on to a sender is passed on as it is.
   headers["accept-encoding"] = "identity";

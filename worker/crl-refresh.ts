@@ -2,14 +2,21 @@
 // A list is kept under its source, as DER, until a better one replaces it. Requests read it in crl-cache.ts.
 
 import { type Crl, parseCrl } from "../core/crl.ts";
-import { acceptCrl, type Condition, conditionAfter, describeCrl, digestOf } from "../core/crl-source.ts";
+import {
+  acceptCrl,
+  type Condition,
+  CRL_FETCH_DEADLINE_MILLISECONDS,
+  CRL_REQUEST_HEADERS,
+  conditionAfter,
+  describeCrl,
+  digestOf,
+  readCrlResponse,
+} from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
-import { readStream } from "../core/read-body.ts";
 
 /** An isolate has 128 MB, where the kept list and the new one are read side by side; KV takes 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
-const FETCH_DEADLINE_MILLISECONDS = 30_000;
 
 /** Beside each list: which bytes they are, and how to ask whether they changed. */
 export interface CrlMetadata {
@@ -83,15 +90,13 @@ function readKept(value: ArrayBuffer): Crl | undefined {
 /** Undefined when nothing changed since the answer that `condition` is of. */
 async function fetchCrl(source: string, condition: Condition) {
   const response = await fetch(source, {
-    headers: { accept: "application/pkix-crl", ...condition },
+    headers: { ...CRL_REQUEST_HEADERS, ...condition },
     // A list is where the policy says that it is: an address that moved is changed there.
     redirect: "manual",
     cache: "no-store",
-    signal: AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS),
+    signal: AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS),
   });
   if (response.status === 304) return undefined;
-  if (response.status !== 200) throw new Error(`the source answered with ${response.status}`);
-  const bytes = response.body === null ? undefined : await readStream(response.body, MAX_EDGE_CRL_BYTES);
-  if (bytes === undefined) throw new Error(`the list is empty or over ${MAX_EDGE_CRL_BYTES} bytes`);
+  const bytes = await readCrlResponse(response, MAX_EDGE_CRL_BYTES);
   return { bytes, condition: conditionAfter(response.headers) };
 }

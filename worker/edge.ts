@@ -8,6 +8,7 @@ import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
+import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
 import type { EventQueue } from "./event-queue.ts";
@@ -70,9 +71,6 @@ export function compileEdgePolicy(document: unknown): Policy {
 }
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;
-/** Plain HTTP never leaves the machine: loopback is for an origin that runs beside a local edge. */
-const isHttpsOrLoopback = (text: string): boolean =>
-  /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$))/.test(text);
 
 const host = v.pipe(
   v.string(),
@@ -92,7 +90,8 @@ const BindingsSchema = v.object({
   ORIGIN_URL: v.pipe(
     v.string("an https URL"),
     v.check(
-      (text) => isOrigin(text) && isHttpsOrLoopback(text),
+      // Loopback is for an origin that runs beside a local edge.
+      (text) => isOrigin(text) && isHttpsOrLoopback(new URL(text)),
       "https://HOST without a path (http:// only to loopback)",
     ),
   ),

@@ -3,15 +3,9 @@
 
 import { parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
-import { formatClientCertChainField, formatClientCertField } from "../core/presented-certificate.ts";
+import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
-import {
-  ASSERTION_HEADER,
-  CLIENT_CERT_CHAIN_HEADER,
-  CLIENT_CERT_HEADER,
-  CONTENT_DIGEST_HEADER,
-  ORIGIN_DEADLINE_MILLISECONDS,
-} from "../core/wire.ts";
+import { ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 
 /**
@@ -23,7 +17,7 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
   const isBodiless = method === "GET" || method === "HEAD";
   const response = await send(`${edge.originUrl}${target}`, {
     method,
-    headers: formatHeaders(delivery, assertion),
+    headers: formatForwardedHeaders(delivery, assertion),
     // A followed redirect would carry the assertion to whatever host it names.
     redirect: "manual",
     // Over the whole answer: a sender that waits longer than this has gone.
@@ -49,21 +43,6 @@ function refusePlatformError({ status }: Response): void {
   throw new Refusal(status === 522 || status === 524 ? "origin_timeout" : "origin_unreachable", {
     platformStatus: status,
   });
-}
-
-/** Of the request to the origin. The selected names are lower case and none of ours, so no name is there twice. */
-export function formatHeaders(delivery: Delivery, assertion: string): Record<string, string> {
-  const { certificate } = delivery;
-  const headers: Record<string, string> = Object.fromEntries(delivery.headers);
-  headers[ASSERTION_HEADER] = assertion;
-  if (certificate !== undefined) headers[CLIENT_CERT_HEADER] = formatClientCertField({ base64: certificate.der });
-  if (certificate !== undefined && certificate.intermediates.length > 0) {
-    headers[CLIENT_CERT_CHAIN_HEADER] = formatClientCertChainField(
-      certificate.intermediates.map((base64) => ({ base64 })),
-    );
-  }
-  headers[CONTENT_DIGEST_HEADER] = delivery.contentDigest;
-  return headers;
 }
 
 async function send(url: string, init: RequestInit): Promise<Response> {

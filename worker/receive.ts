@@ -5,13 +5,14 @@ import { issueAssertion } from "../core/assertion.ts";
 import type { Evidence } from "../core/candidate.ts";
 import { type LogLine, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { bindDelivery, digestBody } from "../core/delivery.ts";
+import { publishKeys } from "../core/keys.ts";
 import { type Route, selectRoute } from "../core/policy.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
-import { JWKS_MAX_AGE_SECONDS, JWKS_PATH } from "../core/wire.ts";
+import { JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 import { enqueue } from "./event-queue.ts";
 import { forward } from "./forward.ts";
@@ -97,7 +98,5 @@ function publishJwks(request: Request, edge: Edge): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     throw new Refusal("method_not_allowed", { method: request.method, allow: "GET, HEAD" });
   }
-  return Response.json(edge.keys.jwks, {
-    headers: { "content-type": "application/jwk-set+json", "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}` },
-  });
+  return publishKeys(edge.keys);
 }
