@@ -1,10 +1,6 @@
-// The inbox of `countersign origin`: where it is, and how long it keeps what is finished.
+// The options of `countersign origin` that say where its inbox is, and how long it keeps what is finished.
 
-import type { LogLine } from "../core/decision.ts";
-import type { InboxOptions } from "../origin/inbox/inbox-options.ts";
-import { openInbox } from "../origin/inbox/open.ts";
-import { startRetention } from "../origin/inbox/retention.ts";
-import type { Inbox, Retention } from "../origin/inbox.ts";
+import type { Retention } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { parseDuration } from "./durations.ts";
 
@@ -31,27 +27,4 @@ export function parseRetention(values: Values): Retention {
   const eventSeconds = parseDuration(values["keep-events"], "keep-events");
   if (eventSeconds < bodySeconds) throw new UsageError("--keep-events is shorter than --keep-bodies");
   return { bodySeconds, eventSeconds };
-}
-
-/** Opens the inbox, and erases what is old until it is closed. */
-export async function openOriginInbox(
-  location: string,
-  retention: Retention,
-  log: (line: LogLine) => void,
-  options: InboxOptions,
-): Promise<Inbox> {
-  const inbox = await openInbox(location, options);
-  const stop = startRetention(inbox, retention, (error) =>
-    log({
-      decision: "failed",
-      code: "retention_failed",
-      cause: error instanceof Error ? error.message : String(error),
-    }),
-  );
-  const close = inbox.close.bind(inbox);
-  inbox.close = () => {
-    stop();
-    return close();
-  };
-  return inbox;
 }

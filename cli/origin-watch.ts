@@ -6,10 +6,11 @@ import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
+import { openInbox } from "../origin/inbox/open.ts";
+import { startRetention } from "../origin/inbox/retention.ts";
 import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
 import { endListener } from "./listener-certificate.ts";
 import { type MetricsAddress, toCount } from "./metrics.ts";
-import { openOriginInbox } from "./origin-inbox.ts";
 import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
 
 export interface WatchSettings {
@@ -49,7 +50,10 @@ const SOON_MILLISECONDS = 250;
 /** @throws Error when the inbox or the port of the metrics cannot be had */
 export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
   const outlet = given ?? (await openOutlet(settings.metrics));
-  const inbox = await openOriginInbox(settings.inbox, settings.retention, log, { onNewCertificate });
+  const inbox = await openInbox(settings.inbox, { onNewCertificate });
+  const stopErasing = startRetention(inbox, settings.retention, (error) =>
+    log({ decision: "failed", code: "retention_failed", cause: messageOf(error) }),
+  );
   let interval: NodeJS.Timeout | undefined;
   let soon: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -78,7 +82,7 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
       const listeners = certificates.map((pem) => endListener(pem));
       outlet.tell(listEndings(policy, now, await inbox.certificates(), listeners), now);
     } catch (error) {
-      log({ decision: "failed", code: "watch_failed", why: error instanceof Error ? error.message : String(error) });
+      log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
     }
   }
 
@@ -95,8 +99,13 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
       isClosed = true;
       clearInterval(interval);
       clearTimeout(soon);
+      stopErasing();
       outlet.close();
       await inbox.close();
     },
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 // The stores that an inbox may be in, for tests that run on each of them.
 
 import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
 import type { InboxOptions } from "../../origin/inbox/inbox-options.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
@@ -46,6 +47,31 @@ export function missingPostgres(): string | undefined {
 }
 
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
+
+/** Of the test that runs. */
+export interface OnStore {
+  readonly stack: AsyncDisposableStack;
+  /** Of a new inbox. */
+  readonly location: string;
+}
+
+/** Tests on every store that is here, each with a stack and an inbox of its own. */
+export function describeOnStores(what: string, tests: (given: OnStore) => void): void {
+  describe.each(STORES.map((store) => [store.name, store] as const))("%s", (_, store) => {
+    describe.skipIf(store.missing)(what, () => {
+      const servers = new AsyncDisposableStack();
+      const given = { stack: new AsyncDisposableStack(), location: "" };
+      beforeAll(() => store.start(servers));
+      afterAll(() => servers.disposeAsync());
+      beforeEach(async () => {
+        given.stack = new AsyncDisposableStack();
+        given.location = await store.newLocation(given.stack);
+      });
+      afterEach(() => given.stack.disposeAsync());
+      tests(given);
+    });
+  });
+}
 
 /** Closed with the stack; the test may close it before. */
 export async function openTestInbox(

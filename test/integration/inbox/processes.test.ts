@@ -3,75 +3,61 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { openTestInbox, STORES } from "../../support/inbox-stores.ts";
+import { expect, test } from "vitest";
+import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 
 type Writer = ChildProcessByStdio<Writable, Readable, null>;
 
-describe.each(STORES.map((store) => [store.name, store] as const))("%s", (_, store) => {
-  describe.skipIf(store.missing)("processes", () => {
-    const servers = new AsyncDisposableStack();
-    let stack: AsyncDisposableStack;
-    let location: string;
-
-    beforeAll(() => store.start(servers));
-    afterAll(() => servers.disposeAsync());
-    beforeEach(async () => {
-      stack = new AsyncDisposableStack();
-      location = await store.newLocation(stack);
+describeOnStores("processes", (given) => {
+  function start(...args: string[]): { readonly child: Writer; readonly lines: () => string[] } {
+    const stdio = ["pipe", "pipe", "inherit"] as const;
+    const child: Writer = spawn(process.execPath, ["test/support/inbox-process.ts", given.location, ...args], {
+      stdio: [...stdio],
     });
-    afterEach(() => stack.disposeAsync());
+    given.stack.defer(() => void child.kill("SIGKILL"));
+    const chunks: string[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(String(chunk)));
+    // A line that is cut off was not told.
+    return { child, lines: () => chunks.join("").split("\n").slice(0, -1) };
+  }
 
-    function start(...args: string[]): { readonly child: Writer; readonly lines: () => string[] } {
-      const stdio = ["pipe", "pipe", "inherit"] as const;
-      const child: Writer = spawn(process.execPath, ["test/support/inbox-process.ts", location, ...args], {
-        stdio: [...stdio],
-      });
-      stack.defer(() => void child.kill("SIGKILL"));
-      const chunks: string[] = [];
-      child.stdout.on("data", (chunk: Buffer) => chunks.push(String(chunk)));
-      // A line that is cut off was not told.
-      return { child, lines: () => chunks.join("").split("\n").slice(0, -1) };
+  test("that are killed at any moment leave each event whole, and all that they told of", async () => {
+    const told: string[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const { child, lines } = start("stream", String(round));
+      await once(child.stdout, "data");
+      await new Promise((resolve) => setTimeout(resolve, 30 + round * 41));
+      child.kill("SIGKILL");
+      await once(child, "close");
+      told.push(...lines());
     }
+    const inbox = await openTestInbox(given.stack, given.location);
+    const stored = await inbox.events({ limit: 100_000 });
+    const ids = new Set(stored.map(({ id }) => id));
+    expect(told.filter((id) => !ids.has(id))).toEqual([]);
+    expect(told.length).toBeGreaterThan(4);
+    expect(stored.filter(({ state, bodyBytes, id }) => state !== "waiting" || bodyBytes !== id.length)).toEqual([]);
+    expect(ids.size).toBe(stored.length);
+    // A server may still commit what a killed process had sent: of what was read here each is handed out, once.
+    const leased: string[] = [];
+    for (let found = 1; found > 0; ) {
+      const leases = await inbox.work.claim(1000, 60_000);
+      found = leases.length;
+      leased.push(...leases.map(({ event }) => event.id));
+    }
+    expect(new Set(leased).size).toBe(leased.length);
+    expect([...ids].filter((id) => !leased.includes(id))).toEqual([]);
+  });
 
-    test("that are killed at any moment leave each event whole, and all that they told of", async () => {
-      const told: string[] = [];
-      for (let round = 0; round < 4; round += 1) {
-        const { child, lines } = start("stream", String(round));
-        await once(child.stdout, "data");
-        await new Promise((resolve) => setTimeout(resolve, 30 + round * 41));
-        child.kill("SIGKILL");
-        await once(child, "close");
-        told.push(...lines());
-      }
-      const inbox = await openTestInbox(stack, location);
-      const stored = await inbox.events({ limit: 100_000 });
-      const ids = new Set(stored.map(({ id }) => id));
-      expect(told.filter((id) => !ids.has(id))).toEqual([]);
-      expect(told.length).toBeGreaterThan(4);
-      expect(stored.filter(({ state, bodyBytes, id }) => state !== "waiting" || bodyBytes !== id.length)).toEqual([]);
-      expect(ids.size).toBe(stored.length);
-      // A server may still commit what a killed process had sent: of what was read here each is handed out, once.
-      const leased: string[] = [];
-      for (let found = 1; found > 0; ) {
-        const leases = await inbox.work.claim(1000, 60_000);
-        found = leases.length;
-        leased.push(...leases.map(({ event }) => event.id));
-      }
-      expect(new Set(leased).size).toBe(leased.length);
-      expect([...ids].filter((id) => !leased.includes(id))).toEqual([]);
-    });
-
-    test("that begin at once on an empty one and are sent the same store each event once", async () => {
-      const writers = Array.from({ length: 3 }, (_, n) => start("same", `writer ${n}`));
-      await Promise.all(writers.map(({ child }) => once(child.stdout, "data")));
-      for (const { child } of writers) child.stdin.write("go\n");
-      await Promise.all(writers.map(({ child }) => once(child, "close")));
-      const stored = writers.map(({ lines }) => JSON.parse(lines()[1] ?? "{}").stored as number);
-      expect(stored.reduce((sum, count) => sum + count)).toBe(300);
-      const events = await (await openTestInbox(stack, location)).events({ limit: 1000 });
-      expect(events).toHaveLength(300);
-      expect(events.filter(({ duplicates, hasConflict }) => duplicates !== 2 || hasConflict)).toEqual([]);
-    });
+  test("that begin at once on an empty one and are sent the same store each event once", async () => {
+    const writers = Array.from({ length: 3 }, (_, n) => start("same", `writer ${n}`));
+    await Promise.all(writers.map(({ child }) => once(child.stdout, "data")));
+    for (const { child } of writers) child.stdin.write("go\n");
+    await Promise.all(writers.map(({ child }) => once(child, "close")));
+    const stored = writers.map(({ lines }) => JSON.parse(lines()[1] ?? "{}").stored as number);
+    expect(stored.reduce((sum, count) => sum + count)).toBe(300);
+    const events = await (await openTestInbox(given.stack, given.location)).events({ limit: 1000 });
+    expect(events).toHaveLength(300);
+    expect(events.filter(({ duplicates, hasConflict }) => duplicates !== 2 || hasConflict)).toEqual([]);
   });
 });

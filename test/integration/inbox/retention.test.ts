@@ -1,108 +1,100 @@
 // What is finished is erased when its time is over: the body first, the facts later, nothing before its end. On every store.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { MAX_ERASED_EVENTS, startRetention } from "../../../origin/inbox/retention.ts";
 import type { Acceptance, Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
-import { openTestInbox, STORES } from "../../support/inbox-stores.ts";
+import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 
 const DAY = 86_400;
 const RETENTION = { bodySeconds: 30 * DAY, eventSeconds: 365 * DAY };
 
-describe.each(STORES.map((store) => [store.name, store] as const))("%s", (_, store) => {
-  describe.skipIf(store.missing)("prune()", () => {
-    const servers = new AsyncDisposableStack();
-    let stack: AsyncDisposableStack;
-    let now: number;
-    let inbox: Inbox;
+describeOnStores("prune()", (given) => {
+  let now: number;
+  let inbox: Inbox;
 
-    beforeAll(() => store.start(servers));
-    afterAll(() => servers.disposeAsync());
-    beforeEach(async () => {
-      stack = new AsyncDisposableStack();
-      now = 1_800_000_000;
-      inbox = await openTestInbox(stack, await store.newLocation(stack), { clock: () => now * 1000 });
+  beforeEach(async () => {
+    now = 1_800_000_000;
+    inbox = await openTestInbox(given.stack, given.location, { clock: () => now * 1000 });
+  });
+
+  const accept = async (id: string, parts: Partial<DeliveryParts> = {}, jti = id): Promise<Acceptance> =>
+    (await inbox.accept(deliveryOf({ id, sender: "acme", ...parts }), {
+      issuer: "edge",
+      jti,
+      expires: now + 60,
+    })) as Acceptance;
+  const pruneAll = async () => {
+    let sum = 0;
+    for (let changed = -1; changed !== 0; sum += changed) changed = await inbox.prune(RETENTION);
+    return sum;
+  };
+  const bodies = async () =>
+    (await inbox.events({ limit: 99 })).map(({ id, state, bodyBytes }) => `${id} ${state} ${bodyBytes}`).sort();
+
+  test("erases the bodies of what succeeded, keeps facts and what was not handled, and deletes at last", async () => {
+    for (const id of ["done", "dead", "waiting"]) await accept(id, { body: "12345" });
+    const [done, dead, waiting] = (await inbox.work.claim(3, 1000)) as [Lease, Lease, Lease];
+    await inbox.work.complete(done);
+    await inbox.work.bury(dead, "no");
+    await inbox.work.release([waiting]);
+    now += 30 * DAY;
+    expect(await pruneAll()).toBe(0);
+    now += 1;
+    expect(await pruneAll()).toBe(1);
+    expect(await bodies()).toEqual(["dead dead 5", "done done 0", "waiting waiting 5"]);
+    expect((await inbox.event("done"))?.body).toBeUndefined();
+    expect(await inbox.event("done")).toMatchObject({ contentDigest: done.event.contentDigest, state: "done" });
+    // Known again by its digest.
+    expect(await accept("again", { eventKey: '["done"]', body: "12345" })).toEqual({
+      outcome: "duplicate",
+      of: "done",
     });
-    afterEach(() => stack.disposeAsync());
+    now += 335 * DAY;
+    // Both events, and the assertion that brought the one again.
+    expect(await pruneAll()).toBe(3);
+    expect(await bodies()).toEqual(["waiting waiting 5"]);
+    expect(await accept("done", { body: "12345" })).toEqual({ outcome: "stored" });
+  });
 
-    const accept = async (id: string, parts: Partial<DeliveryParts> = {}, jti = id): Promise<Acceptance> =>
-      (await inbox.accept(deliveryOf({ id, sender: "acme", ...parts }), {
-        issuer: "edge",
-        jti,
-        expires: now + 60,
-      })) as Acceptance;
-    const pruneAll = async () => {
-      let sum = 0;
-      for (let changed = -1; changed !== 0; sum += changed) changed = await inbox.prune(RETENTION);
-      return sum;
-    };
-    const bodies = async () =>
-      (await inbox.events({ limit: 99 })).map(({ id, state, bodyBytes }) => `${id} ${state} ${bodyBytes}`).sort();
+  test("counts from the end, not from acceptance, and a later end anew", async () => {
+    await accept("a");
+    now += 100 * DAY;
+    const [lease] = (await inbox.work.claim(1, 1000)) as [Lease];
+    await inbox.work.bury(lease, "no");
+    now += 364 * DAY;
+    expect(await pruneAll()).toBe(0);
+    await inbox.retryNow("a");
+    now += 2 * DAY;
+    expect(await pruneAll()).toBe(0);
+    await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
+    expect((await inbox.event("a"))?.body).toBeDefined();
+  });
 
-    test("erases the bodies of what succeeded, keeps facts and what was not handled, and deletes at last", async () => {
-      for (const id of ["done", "dead", "waiting"]) await accept(id, { body: "12345" });
-      const [done, dead, waiting] = (await inbox.work.claim(3, 1000)) as [Lease, Lease, Lease];
-      await inbox.work.complete(done);
-      await inbox.work.bury(dead, "no");
-      await inbox.work.release([waiting]);
-      now += 30 * DAY;
-      expect(await pruneAll()).toBe(0);
-      now += 1;
-      expect(await pruneAll()).toBe(1);
-      expect(await bodies()).toEqual(["dead dead 5", "done done 0", "waiting waiting 5"]);
-      expect((await inbox.event("done"))?.body).toBeUndefined();
-      expect(await inbox.event("done")).toMatchObject({ contentDigest: done.event.contentDigest, state: "done" });
-      // Known again by its digest.
-      expect(await accept("again", { eventKey: '["done"]', body: "12345" })).toEqual({
-        outcome: "duplicate",
-        of: "done",
-      });
-      now += 335 * DAY;
-      // Both events, and the assertion that brought the one again.
-      expect(await pruneAll()).toBe(3);
-      expect(await bodies()).toEqual(["waiting waiting 5"]);
-      expect(await accept("done", { body: "12345" })).toEqual({ outcome: "stored" });
-    });
+  test("changes a bounded number of rows at a time, and lets acceptances pass", async () => {
+    const count = 3 * MAX_ERASED_EVENTS + 7;
+    await Promise.all(Array.from({ length: count }, (_, n) => accept(`e${n}`)));
+    const leases = await inbox.work.claim(count, 1000);
+    await Promise.all(leases.map((lease) => inbox.work.complete(lease)));
+    now += 31 * DAY;
+    const steps = [];
+    for (let changed = -1; changed !== 0; ) {
+      [changed] = await Promise.all([inbox.prune(RETENTION), accept(`between ${steps.length}`)]);
+      steps.push(changed);
+    }
+    expect(steps).toEqual([MAX_ERASED_EVENTS, MAX_ERASED_EVENTS, MAX_ERASED_EVENTS, 7, 0]);
+  });
 
-    test("counts from the end, not from acceptance, and a later end anew", async () => {
-      await accept("a");
-      now += 100 * DAY;
-      const [lease] = (await inbox.work.claim(1, 1000)) as [Lease];
-      await inbox.work.bury(lease, "no");
-      now += 364 * DAY;
-      expect(await pruneAll()).toBe(0);
-      await inbox.retryNow("a");
-      now += 2 * DAY;
-      expect(await pruneAll()).toBe(0);
-      await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
-      expect((await inbox.event("a"))?.body).toBeDefined();
-    });
-
-    test("changes a bounded number of rows at a time, and lets acceptances pass", async () => {
-      const count = 3 * MAX_ERASED_EVENTS + 7;
-      await Promise.all(Array.from({ length: count }, (_, n) => accept(`e${n}`)));
-      const leases = await inbox.work.claim(count, 1000);
-      await Promise.all(leases.map((lease) => inbox.work.complete(lease)));
-      now += 31 * DAY;
-      const steps = [];
-      for (let changed = -1; changed !== 0; ) {
-        [changed] = await Promise.all([inbox.prune(RETENTION), accept(`between ${steps.length}`)]);
-        steps.push(changed);
-      }
-      expect(steps).toEqual([MAX_ERASED_EVENTS, MAX_ERASED_EVENTS, MAX_ERASED_EVENTS, 7, 0]);
-    });
-
-    test("goes on by a timer until everything old is erased, and tells of errors", async () => {
-      await Promise.all(Array.from({ length: 150 }, (_, n) => accept(`e${n}`)));
-      for (const lease of await inbox.work.claim(150, 1000)) await inbox.work.complete(lease);
-      now += 366 * DAY;
-      const errors: unknown[] = [];
-      stack.defer(startRetention(inbox, RETENTION, (error) => errors.push(error)));
-      await expect.poll(() => inbox.count(), { timeout: 5000 }).toBe(0);
-      expect(errors).toEqual([]);
-      const failing = { prune: () => Promise.reject(new Error("no disk")) };
-      stack.defer(startRetention(failing, RETENTION, (error) => errors.push(error)));
-      await expect.poll(() => errors.length).toBe(1);
-    });
+  test("goes on by a timer until everything old is erased, and tells of errors", async () => {
+    await Promise.all(Array.from({ length: 150 }, (_, n) => accept(`e${n}`)));
+    for (const lease of await inbox.work.claim(150, 1000)) await inbox.work.complete(lease);
+    now += 366 * DAY;
+    const errors: unknown[] = [];
+    given.stack.defer(startRetention(inbox, RETENTION, (error) => errors.push(error)));
+    await expect.poll(() => inbox.count(), { timeout: 5000 }).toBe(0);
+    expect(errors).toEqual([]);
+    const failing = { prune: () => Promise.reject(new Error("no disk")) };
+    given.stack.defer(startRetention(failing, RETENTION, (error) => errors.push(error)));
+    await expect.poll(() => errors.length).toBe(1);
   });
 });
