@@ -106,7 +106,7 @@ export function openDispatch(
   if (target === undefined) return { accept: inbox.accept, answers: undefined, start() {}, stop: async () => {} };
   const { handler, limits } = target;
   const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
-  const answers = new Answers({ policy, inbox, dispatcher });
+  const answers = new Answers({ policy, inbox, dispatcher, log });
   return { accept: answers.accept, answers, start: () => dispatcher.start(), stop: () => dispatcher.stop() };
 }
 

@@ -1,7 +1,7 @@
 // What a sender is answered once its event is accepted: 202, or, on routes whose policy says so, what the handler answers.
 // Then the event is leased by its acceptance, and the answer goes out when its outcome is stored.
 
-import { parseProblemType } from "../core/decision.ts";
+import { type LogLine, parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import { RETRY_AFTER_SECONDS } from "../core/wire.ts";
@@ -15,7 +15,34 @@ export interface AnswersOptions {
   readonly policy: () => Policy;
   readonly inbox: Pick<Inbox, "accept" | "acceptLeased">;
   readonly dispatcher: Dispatcher;
+  /** Receives a line `failed` for each event that is stored, and whose sender was told to come again. */
+  readonly log: (line: LogLine) => void;
 }
+
+/**
+ * The event is accepted, and its sender gets no answer of the handler: by code the status, the problem's title, and the
+ * explanation for the operator. No refusals: whatever the sender does, the event will be handled.
+ */
+export const ANSWER_FAULTS = {
+  order_waits: [
+    503,
+    "An earlier event has to be handled first",
+    "an earlier event of the same orderKey is not done yet",
+  ],
+  outcome_unknown: [
+    503,
+    "The event is stored, and not handled yet",
+    "the origin stops, or the outcome could not be stored: the event will be attempted again",
+  ],
+  handler_late: [504, "The event is stored; its handler did not answer in time", "the handler did not answer in time"],
+  answer_unusable: [
+    502,
+    "The event is stored; its handler gave no answer that can be passed on",
+    "the handler threw, or its answer is a redirect, too large, broken off, of a status from 520 on, or a problem of ours",
+  ],
+} as const satisfies Record<string, readonly [status: number, title: string, why: string]>;
+
+type AnswerFault = keyof typeof ANSWER_FAULTS;
 
 export class Answers {
   readonly #options: AnswersOptions;
@@ -47,18 +74,25 @@ export class Answers {
     const { id } = delivery;
     if (!this.#leases.has(delivery)) return Response.json({ event: id }, { status: 202 });
     const lease = this.#leases.get(delivery);
-    if (lease === undefined) return formatFault(503, "An earlier event has to be handled first", id);
-    return formatAnswer(await this.#options.dispatcher.answer(lease), id);
+    if (lease === undefined) return this.#fail("order_waits", delivery);
+    const attempt = await this.#options.dispatcher.answer(lease);
+    const fault = findFault(attempt);
+    if (fault !== undefined) return this.#fail(fault, delivery);
+    return attempt.answer === undefined ? Response.json({ event: id }, { status: 200 }) : relay(attempt.answer);
+  }
+
+  #fail(code: AnswerFault, { id, sender }: Delivery): Response {
+    const [status, , why] = ANSWER_FAULTS[code];
+    this.#options.log({ decision: "failed", id, sender, code, status, why });
+    return formatFault(code, id);
   }
 }
 
-/** The handler's answer as it is, or a fault of which the sender is told to come again. */
-function formatAnswer({ outcome, isLate, answer }: AnsweredAttempt, id: string): Response {
-  if (outcome === "unknown") return formatFault(503, "The event is stored, and not handled yet", id);
-  if (answer !== undefined && isPassable(answer)) return relay(answer);
-  if (outcome === "done" && answer === undefined) return Response.json({ event: id }, { status: 200 });
-  if (isLate) return formatFault(504, "The event is stored; its handler did not answer in time", id);
-  return formatFault(502, "The event is stored; its handler gave no answer that can be passed on", id);
+/** Why the sender cannot have the handler's answer; undefined when it can, or when the handler is done without one. */
+function findFault({ outcome, isLate, answer }: AnsweredAttempt): AnswerFault | undefined {
+  if (outcome === "unknown") return "outcome_unknown";
+  if (answer === undefined ? outcome === "done" : isPassable(answer)) return undefined;
+  return isLate ? "handler_late" : "answer_unusable";
 }
 
 /**
@@ -83,7 +117,8 @@ function relay({ status, headers, body }: Answer): Response {
 }
 
 /** RFC 9457, of the type `about:blank`: no problem of ours, so that an edge passes it on. */
-function formatFault(status: 502 | 503 | 504, title: string, event: string): Response {
+function formatFault(code: AnswerFault, event: string): Response {
+  const [status, title] = ANSWER_FAULTS[code];
   return Response.json(
     { title, status, event },
     {

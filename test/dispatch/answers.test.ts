@@ -2,11 +2,12 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { Answers } from "../../origin/answers.ts";
+import { ANSWER_FAULTS, Answers } from "../../origin/answers.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
 import { Dispatcher } from "../../origin/dispatch.ts";
@@ -44,6 +45,7 @@ describe("through the edge", () => {
   let senders: Senders;
   let edge: DeployedEdge;
   let inbox: Inbox;
+  let inboxFile: string;
   let handler: Handler;
   const lines = new LogLines();
 
@@ -52,7 +54,7 @@ describe("through the edge", () => {
     const document = withAnswer(senders.policy);
     const policy = compilePolicy(document);
     const key = await newSigningKey();
-    ({ inbox } = openTestInbox(stack));
+    ({ inbox, inboxFile } = openTestInbox(stack));
     const log = lines.push;
     const dispatcher = new Dispatcher({
       work: inbox.work,
@@ -62,7 +64,7 @@ describe("through the edge", () => {
       // Every retry as late as it can be: the answers are the first attempt's.
       random: () => 0.99,
     });
-    const answers = new Answers({ policy: () => policy, inbox, dispatcher });
+    const answers = new Answers({ policy: () => policy, inbox, dispatcher, log });
     const findKey = await pinnedKeys({ keys: [publicJwk(key)] });
     const app = createOriginApp(
       { policy, findKey, issuer: ISSUER, audience: AUDIENCE, accept: answers.accept, log },
@@ -118,15 +120,22 @@ describe("through the edge", () => {
   });
 
   test.each([
-    ["throws", () => Promise.reject(new Error("broken")), 502, "waiting"],
-    ["never ends", () => new Promise(() => {}), 504, "waiting"],
-    ["gives up", () => Promise.reject(new PermanentFailure("no")), 502, "dead"],
-    ["redirects", () => Response.redirect("https://elsewhere.example.com/"), 502, "waiting"],
-    ["answers what Cloudflare says of itself", () => new Response("x", { status: 522 }), 502, "waiting"],
-    ["answers 2 MiB", () => new Response(Buffer.alloc(2 ** 21)), 502, "done"],
+    ["throws", () => Promise.reject(new Error("broken")), "answer_unusable", 502, "waiting"],
+    ["never ends", () => new Promise(() => {}), "handler_late", 504, "waiting"],
+    ["gives up", () => Promise.reject(new PermanentFailure("no")), "answer_unusable", 502, "dead"],
+    ["redirects", () => Response.redirect("https://elsewhere.example.com/"), "answer_unusable", 502, "waiting"],
+    [
+      "answers what Cloudflare says of itself",
+      () => new Response("x", { status: 522 }),
+      "answer_unusable",
+      502,
+      "waiting",
+    ],
+    ["answers 2 MiB", () => new Response(Buffer.alloc(2 ** 21)), "answer_unusable", 502, "done"],
     [
       "breaks off",
       () => new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("cut")) })),
+      "answer_unusable",
       502,
       "done",
     ],
@@ -140,16 +149,37 @@ describe("through the edge", () => {
             headers: { "content-type": "application/problem+json" },
           },
         ),
+      "answer_unusable",
       502,
       "waiting",
     ],
-  ])("a handler that %s: the sender is told to come again", async (_, given, status, state) => {
-    handler = given as Handler;
-    const answer = await send();
-    expect(answer).toMatchObject({ status, type: "application/problem+json", retryAfter: "30" });
-    const event = await last();
-    expect(event?.state).toBe(state);
-    expect(JSON.parse(answer.text)).toMatchObject({ status, event: event?.id });
+  ])(
+    "a handler that %s: the sender is told to come again, and the log says why",
+    async (_, given, code, status, state) => {
+      handler = given as Handler;
+      const start = lines.all.length;
+      const answer = await send();
+      expect(answer).toMatchObject({ status, type: "application/problem+json", retryAfter: "30" });
+      const event = await last();
+      expect(event?.state).toBe(state);
+      expect(JSON.parse(answer.text)).toMatchObject({ status, event: event?.id });
+      const why = ANSWER_FAULTS[code as keyof typeof ANSWER_FAULTS][2];
+      expect(await lines.with({ code }, start)).toEqual({
+        ...{ decision: "failed", id: event?.id, sender: ACME, code, status, why },
+      });
+    },
+  );
+
+  test("an attempt whose lease another process took: the sender is told to come again", async () => {
+    handler = () => {
+      const database = new DatabaseSync(inboxFile);
+      database.exec("UPDATE work SET token = 'of another' WHERE state = 'leased'");
+      database.close();
+      return new Response(SOAP_ANSWER);
+    };
+    const start = lines.all.length;
+    expect(await send()).toMatchObject({ status: 503, type: "application/problem+json", retryAfter: "30" });
+    expect(await lines.with({ code: "outcome_unknown" }, start)).toMatchObject({ id: (await last())?.id, status: 503 });
   });
 
   test("a duplicate is answered with 200 and the first one's id, and is not handled", async () => {
@@ -172,9 +202,12 @@ describe("through the edge", () => {
     handler = () => {
       handled += 1;
     };
+    const start = lines.all.length;
     expect(await send([["X-Order", "o-1"]])).toMatchObject({ status: 503, retryAfter: "30" });
     expect(handled).toBe(0);
-    expect(await last()).toMatchObject({ state: "waiting", attempts: 0 });
+    const event = await last();
+    expect(event).toMatchObject({ state: "waiting", attempts: 0 });
+    expect(await lines.with({ code: "order_waits" }, start)).toMatchObject({ id: event?.id, status: 503 });
   });
 });
 
