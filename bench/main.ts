@@ -1,6 +1,7 @@
-// npm run bench -- [edge|origin|inbox|listener|trust|factors] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|inbox|dispatch|listener|trust|factors] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
+import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
 import { benchFactors } from "./factors.ts";
 import { benchInbox } from "./inbox.ts";
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Repo
   edge: benchEdge,
   origin: benchOrigin,
   inbox: benchInbox,
+  dispatch: benchDispatch,
   listener: benchListener,
   trust: benchTrust,
   factors: benchFactors,

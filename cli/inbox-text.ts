@@ -7,7 +7,8 @@ type Facts = Omit<StoredEvent, "body"> &
 
 /** The members of a line of `list`. */
 export function describeEvent(event: Facts) {
-  const { id, state, sender, attempts, reason, request, contentDigest, eventKey, hasConflict, duplicates } = event;
+  const { id, state, sender, attempts, reason, request, contentDigest, eventKey, orderKey, hasConflict, duplicates } =
+    event;
   return {
     id,
     state,
@@ -24,6 +25,7 @@ export function describeEvent(event: Facts) {
     bodyBytes: event.bodyBytes ?? event.body?.byteLength ?? 0,
     contentDigest,
     eventKey,
+    orderKey,
     hasConflict,
     duplicates,
   };

@@ -132,7 +132,7 @@ export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys
   if (body.contentDigest !== record.contentDigest) {
     throw new Refusal("body_mismatch", { recorded: record.contentDigest, stored: body.contentDigest });
   }
-  return { ...record, ...keys, body: body.bytes } as unknown as Delivery;
+  return { ...record, eventKey: keys.eventKey, orderKey: keys.orderKey, body: body.bytes } as unknown as Delivery;
 }
 
 function factsOf({ certificate, proof }: Certified): CertificateFacts {

@@ -29,6 +29,12 @@ export interface AnsweredAttempt {
   readonly answer: Answer | undefined;
 }
 
+interface RunOptions {
+  readonly isAnswerWanted?: boolean;
+  /** Called when the handler has ended, once its outcome is on the way into the store. */
+  readonly onHandled?: () => void;
+}
+
 /** The shortest wait between two looks into the inbox that nobody asked for. */
 const MIN_WAIT_MILLISECONDS = 50;
 
@@ -85,7 +91,7 @@ export class Dispatcher {
 
   /** Attempts an event that was leased when it was accepted, beside the others, and tells what came of it once that is stored. */
   answer(lease: Lease): Promise<AnsweredAttempt> {
-    return this.#begin(lease, performance.now(), true);
+    return this.#begin(lease, performance.now(), { isAnswerWanted: true });
   }
 
   /** How long an event is to be leased. */
@@ -123,9 +129,14 @@ export class Dispatcher {
     if (this.#isStopping) return await this.#options.work.release(leases);
     for (const lease of leases) {
       this.#taken += 1;
-      void this.#begin(lease, since, false).finally(() => {
+      // The next one is claimed while the outcome is stored, in the same commit where the store can.
+      const onHandled = () => {
         this.#taken -= 1;
         this.wake();
+      };
+      void this.#begin(lease, since, { onHandled }).then(({ outcome }) => {
+        const isFollowed = outcome !== "done" || lease.event.orderKey !== undefined;
+        if (isFollowed) this.wake();
       });
     }
     if (leases.length === free) this.#isWanted = true;
@@ -138,13 +149,13 @@ export class Dispatcher {
     return Math.min(Math.max(dueAt - this.#clock(), MIN_WAIT_MILLISECONDS), pollMilliseconds);
   }
 
-  #begin(lease: Lease, since: number, isAnswerWanted: boolean): Promise<AnsweredAttempt> {
+  #begin(lease: Lease, since: number, options: RunOptions): Promise<AnsweredAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#limits.leaseMilliseconds, since);
     // Of this process itself, whose lease ran out: it must be over before the next begins.
     const earlier = this.#attempts.get(id);
     earlier?.held.lose();
-    const run = () => this.#run(held, isAnswerWanted);
+    const run = () => this.#run(held, options);
     const end = Promise.resolve(earlier?.end)
       .then(run)
       .catch((error): AnsweredAttempt => {
@@ -162,7 +173,7 @@ export class Dispatcher {
     return end;
   }
 
-  async #run(held: HeldLease, isAnswerWanted: boolean): Promise<AnsweredAttempt> {
+  async #run(held: HeldLease, { isAnswerWanted = false, onHandled }: RunOptions): Promise<AnsweredAttempt> {
     const { deadlineMilliseconds, answerDeadlineMilliseconds, maxAttempts } = this.#limits;
     const started = performance.now();
     const end = await attemptOnce(held.lease, {
@@ -174,7 +185,8 @@ export class Dispatcher {
       clock: this.#clock,
     });
     const milliseconds = Math.round(performance.now() - started);
-    const outcome = await this.#outcomes.store(held, end, milliseconds);
-    return { outcome, isLate: end.ending === "deadline", answer: end.answer };
+    const outcome = this.#outcomes.store(held, end, milliseconds);
+    onHandled?.();
+    return { outcome: await outcome, isLate: end.ending === "deadline", answer: end.answer };
   }
 }

@@ -39,6 +39,7 @@ export interface StoredEvent {
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   readonly contentDigest: string;
   readonly eventKey: string | undefined;
+  readonly orderKey: string | undefined;
   /** Undefined for a sender whose policy required none. */
   readonly certificate: StoredCertificate | undefined;
   readonly factors: readonly Factor[];

@@ -91,14 +91,13 @@ function endWith(verdict: Verdict, ending: AttemptEnd["ending"] = "finished", an
 
 /** The delivery, or why there is none any more. */
 function restore(event: StoredEvent): Delivery | string {
-  const { id, sender, request, headers, body, contentDigest, eventKey, factors, reliedOnEdge, policyDigest } = event;
+  const { id, sender, request, headers, body, contentDigest, factors, reliedOnEdge, policyDigest } = event;
   if (body === undefined) return "its body was erased";
   // A certificate whose bytes were deleted is known by its facts alone.
   const certificate = event.certificate && { der: "", intermediates: [], ...event.certificate };
   const record = { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
   try {
-    // Order is over once an attempt begins.
-    return restoreDelivery(record, digestBody(body), { eventKey, orderKey: undefined });
+    return restoreDelivery(record, digestBody(body), event);
   } catch (error) {
     return error instanceof Refusal
       ? "its stored body does not have its digest: the store is damaged"

@@ -3,12 +3,16 @@
 
 import { Refusal } from "../../core/refusal.ts";
 
-export type Settled<Result> = { readonly value: Result } | { readonly error: unknown };
+type Settled<Result> = { readonly value: Result } | { readonly error: unknown };
 
-/** Commits together; a settled result for each item, in order. It must not throw. */
-export type CommitTogether<Item, Result> = (
-  items: readonly Item[],
-) => readonly Settled<Result>[] | Promise<readonly Settled<Result>[]>;
+export interface GroupCommitOptions<Item, Result> {
+  /** Commits all of them, and returns a result for each, in order; or throws, and has changed nothing. */
+  readonly commit: (items: readonly Item[]) => readonly Result[] | Promise<readonly Result[]>;
+  /** Whether an error says nothing of one item: every other would meet the same. */
+  readonly isOfTheDatabase: (error: unknown) => boolean;
+  /** So many commits at a time; what arrives during them shares the next one. Default 1. */
+  readonly parallel?: number;
+}
 
 interface Limits {
   readonly events: number;
@@ -30,18 +34,15 @@ interface Waiting<Item, Result> {
 }
 
 export class GroupCommit<Item, Result> {
-  readonly #commit: CommitTogether<Item, Result>;
-  readonly #parallel: number;
+  readonly #options: GroupCommitOptions<Item, Result>;
   #waiting: Waiting<Item, Result>[] = [];
   #waitingBytes = 0;
   #isScheduled = false;
   #running = 0;
   #onIdle: (() => void)[] = [];
 
-  /** `parallel` commits at a time; what arrives during them shares the next one. */
-  constructor(commit: CommitTogether<Item, Result>, parallel = 1) {
-    this.#commit = commit;
-    this.#parallel = parallel;
+  constructor(options: GroupCommitOptions<Item, Result>) {
+    this.#options = options;
   }
 
   /** Resolves once the item is committed. @throws Refusal `store_unavailable` when too much waits; else what the commit said */
@@ -70,7 +71,8 @@ export class GroupCommit<Item, Result> {
 
   /** At the end of a turn of the event loop that brought nothing more: until then what arrives comes along. */
   #schedule(): void {
-    if (this.#isScheduled || this.#waiting.length === 0 || this.#running >= this.#parallel) return;
+    const { parallel = 1 } = this.#options;
+    if (this.#isScheduled || this.#waiting.length === 0 || this.#running >= parallel) return;
     this.#isScheduled = true;
     let known = this.#waiting.length;
     let turns = 0;
@@ -110,5 +112,18 @@ export class GroupCommit<Item, Result> {
     }
     this.#schedule();
     if (this.#waiting.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** One item at fault must not fail those beside it: they are committed again one by one. */
+  async #commit(items: readonly Item[]): Promise<readonly Settled<Result>[]> {
+    const { commit, isOfTheDatabase } = this.#options;
+    try {
+      return (await commit(items)).map((value) => ({ value }));
+    } catch (error) {
+      if (items.length === 1 || isOfTheDatabase(error)) return items.map(() => ({ error }));
+      const settled: Settled<Result>[] = [];
+      for (const item of items) settled.push(...(await this.#commit([item])));
+      return settled;
+    }
   }
 }

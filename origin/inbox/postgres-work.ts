@@ -1,22 +1,25 @@
 // The work on events in PostgreSQL, for several origins at once. Every change is of the row that a lease's token names.
 
 import type { Lease, WorkQueue } from "../inbox.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { findDue, leaseAll } from "./postgres-claim.ts";
+import { type End, groupEnds, writeEnds } from "./postgres-ends.ts";
 import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./postgres-order.ts";
 import type { Client, PostgresPool } from "./postgres-pool.ts";
-import { toPostgresEvent } from "./postgres-reader.ts";
-import { EVENT_COLUMNS, EVENT_TABLES } from "./rows.ts";
-import { CLOCK_TOLERANCE_MILLISECONDS, MAX_LOOKED_AT } from "./work-rules.ts";
+import { CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
 
 const OWN = "WHERE sequence = $1 AND token = $2";
 
 export class PostgresWork implements WorkQueue {
   readonly #pool: PostgresPool;
+  readonly #ends: GroupCommit<End, boolean>;
   readonly #clock: () => number;
   #latest = Number.POSITIVE_INFINITY;
 
   /** `clock` in Unix milliseconds. */
   constructor(pool: PostgresPool, clock: () => number) {
     this.#pool = pool;
+    this.#ends = groupEnds(pool);
     this.#clock = clock;
   }
 
@@ -24,18 +27,7 @@ export class PostgresWork implements WorkQueue {
     return this.#pool.transact(async (client) => {
       const now = this.#clock();
       await this.#followClock(client, now);
-      const claimed: string[] = [];
-      const passed: string[] = [];
-      let lookedAt = 0;
-      for (;;) {
-        const wanted = limit - claimed.length;
-        const candidates = await selectDue(client, now, wanted, [...claimed, ...passed]);
-        lookedAt += candidates.length;
-        const free = await this.#separate(client, candidates, now, passed);
-        claimed.push(...free);
-        if (claimed.length >= limit || candidates.length < wanted || lookedAt >= MAX_LOOKED_AT) break;
-      }
-      return leaseAll(client, claimed, now, leaseMilliseconds);
+      return await leaseAll(client, await findDue(client, now, limit), now, leaseMilliseconds);
     });
   }
 
@@ -84,12 +76,7 @@ export class PostgresWork implements WorkQueue {
   /** Before whatever is due. */
   retryNow(id: string): Promise<boolean> {
     return this.#pool.transact(async (client) => {
-      const { rows } = await client.query(
-        "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",
-        [id],
-      );
-      // Until it is committed nobody leases a later one of its order key.
-      await lockOrders(client, rows);
+      const rows = await lockEvents(client, id);
       const { rowCount } = await client.query(
         `UPDATE work SET state = 'waiting', changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
            due_at = least($1, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), $1))
@@ -103,45 +90,40 @@ export class PostgresWork implements WorkQueue {
   drop(id: string, reason: string): Promise<boolean> {
     return this.#pool.transact(async (client) => {
       const now = this.#clock();
+      const found = await lockEvents(client, id);
       const { rows } = await client.query(
         `UPDATE work SET state = 'done', due_at = NULL, changed_at = $1, reason = $2
-         WHERE state IN ('waiting', 'dead') AND sequence IN (SELECT sequence FROM event WHERE id = $3)
-         RETURNING sequence, sender, order_key`,
-        [now, reason, id],
+         WHERE state IN ('waiting', 'dead') AND sequence = ANY($3) RETURNING sequence, sender, order_key`,
+        [now, reason, found.map(({ sequence }) => sequence)],
       );
       for (const row of rows) await wakeNext(client, row, now);
       return rows.length > 0;
     });
   }
 
+  /** Resolves when nothing waits to be written. */
+  idle(): Promise<void> {
+    return this.#ends.idle();
+  }
+
   async #finish(lease: Lease, state: "done" | "dead", reason: string | null): Promise<boolean> {
     const now = this.#clock();
-    const text = `UPDATE work SET state = $3, due_at = NULL, changed_at = $4, reason = $5, token = NULL ${OWN}
-      RETURNING sequence, sender, order_key`;
-    const values = [lease.event.sequence, lease.token, state, now, reason];
+    const end: End = { lease, state, reason, now };
+    const { sequence, sender, orderKey } = lease.event;
+    if (orderKey === undefined) return await this.#ends.add(end);
+    const candidate = { sequence: String(sequence), sender, order_key: orderKey };
     return await this.#pool.transact(async (client) => {
-      const { rows } = await client.query(text, values);
-      for (const row of rows) await wakeNext(client, row, now);
-      return rows.length > 0;
+      // Until it is committed nobody puts off, or stores, a later one of its order key: it would not be woken.
+      await lockOrders(client, [candidate]);
+      const [isOurs = false] = await writeEnds(client, [end]);
+      if (isOurs) await wakeNext(client, candidate, now);
+      return isOurs;
     });
   }
 
   async #change(text: string, { event, token }: Lease, ...values: readonly unknown[]): Promise<boolean> {
     const { rowCount } = await this.#pool.query(text, [event.sequence, token, ...values]);
     return (rowCount ?? 0) > 0;
-  }
-
-  /** Those that may be leased. The others are put off, or passed over while another origin looks at their order key. */
-  async #separate(client: Client, candidates: readonly Candidate[], now: number, passed: string[]): Promise<string[]> {
-    const ordered = candidates.filter(({ order_key: key }) => key !== null);
-    if (ordered.length === 0) return candidates.map(({ sequence }) => sequence);
-    const locked = await lockOrders(client, ordered, { isPatient: false });
-    const busy = ordered.filter((candidate) => !locked.has(candidate)).map(({ sequence }) => sequence);
-    passed.push(...busy);
-    const looked = [...locked].map(({ sequence }) => sequence);
-    const blocked = await postponeBlocked(client, looked, now);
-    const others = new Set([...busy, ...blocked]);
-    return candidates.map(({ sequence }) => sequence).filter((sequence) => !others.has(sequence));
   }
 
   /** After the clock went back, what was put off until a time of the old one would wait for it. Asked at first, and after a step. */
@@ -157,37 +139,12 @@ export class PostgresWork implements WorkQueue {
   }
 }
 
-async function selectDue(client: Client, now: number, limit: number, without: readonly string[]): Promise<Candidate[]> {
+/** The events of this id; until the transaction ends nobody leases, puts off or stores a later one of their order keys. */
+async function lockEvents(client: Client, id: string): Promise<readonly Candidate[]> {
   const { rows } = await client.query(
-    `SELECT sequence, sender, order_key FROM work WHERE due_at <= $1 AND sequence <> ALL($3::bigint[])
-     ORDER BY due_at, sequence LIMIT $2 FOR UPDATE SKIP LOCKED`,
-    [now, limit, without],
+    "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",
+    [id],
   );
+  await lockOrders(client, rows);
   return rows;
-}
-
-async function leaseAll(
-  client: Client,
-  sequences: readonly string[],
-  now: number,
-  leaseMilliseconds: number,
-): Promise<Lease[]> {
-  if (sequences.length === 0) return [];
-  const until = now + leaseMilliseconds;
-  await client.query(
-    `UPDATE work SET state = 'leased', attempts = attempts + 1, due_at = $2, changed_at = $3, token = gen_random_uuid()
-     WHERE sequence = ANY($1)`,
-    [sequences, until, now],
-  );
-  const { rows } = await client.query(
-    `SELECT ${EVENT_COLUMNS}, event.body, work.token FROM ${EVENT_TABLES} WHERE event.sequence = ANY($1)
-     ORDER BY array_position($1::bigint[], event.sequence)`,
-    [sequences],
-  );
-  return rows.map((row) => ({
-    event: toPostgresEvent(row),
-    attempt: Number(row["attempts"]),
-    until,
-    token: String(row["token"]),
-  }));
 }

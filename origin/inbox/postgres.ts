@@ -2,7 +2,7 @@
 
 import type { Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
-import { GroupCommit, type Settled } from "./group-commit.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { writeCertificate } from "./postgres-certificates.ts";
 import { type CertifiedArrival, insertEvents } from "./postgres-events.ts";
@@ -59,7 +59,11 @@ class PostgresInbox implements Inbox {
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
   readonly #pool: PostgresPool;
-  readonly #group = new GroupCommit<Arrival, Stored>((arrivals) => this.#commit(arrivals), BATCHES);
+  readonly #group = new GroupCommit<Arrival, Stored>({
+    commit: (arrivals) => this.#pool.transact((client) => this.#store(client, arrivals)),
+    isOfTheDatabase,
+    parallel: BATCHES,
+  });
   readonly #acceptor: Acceptor;
   readonly #clock: () => number;
 
@@ -86,21 +90,8 @@ class PostgresInbox implements Inbox {
   }
 
   async close(): Promise<void> {
-    await this.#group.idle();
+    await Promise.all([this.#group.idle(), this.work.idle()]);
     await this.#pool.close();
-  }
-
-  /** One event at fault must not fail those beside it: they are stored again one by one. */
-  async #commit(arrivals: readonly Arrival[]): Promise<readonly Settled<Stored>[]> {
-    try {
-      const stored = await this.#pool.transact((client) => this.#store(client, arrivals));
-      return stored.map((value) => ({ value }));
-    } catch (error) {
-      if (arrivals.length === 1 || isOfTheDatabase(error)) return arrivals.map(() => ({ error }));
-      const settled: Settled<Stored>[] = [];
-      for (const arrival of arrivals) settled.push(...(await this.#commit([arrival])));
-      return settled;
-    }
   }
 
   async #store(client: Client, arrivals: readonly Arrival[]): Promise<Stored[]> {

@@ -7,7 +7,7 @@ export type Row = Readonly<Record<string, unknown>>;
 /** An event with its certificate's bytes and its work, without the body. */
 export const EVENT_COLUMNS = `
   event.sequence, event.id, event.issuer, event.jti, event.accepted_at, event.sender, event.method, event.target,
-  event.content_type, event.headers, event.content_digest, event.event_key, event.certificate, event.factors,
+  event.content_type, event.headers, event.content_digest, event.event_key, event.order_key, event.certificate, event.factors,
   event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates`;
 export const EVENT_TABLES = `
@@ -69,6 +69,7 @@ function toFacts(row: Row): Omit<StoredEvent, "body"> {
     headers: parseText(row["headers"]) as StoredEvent["headers"],
     contentDigest: text("content_digest"),
     eventKey: row["event_key"] === null ? undefined : text("event_key"),
+    orderKey: row["order_key"] === null ? undefined : text("order_key"),
     certificate: facts === null ? undefined : { ...facts, ...bytes },
     factors: parseText(row["factors"]) as StoredEvent["factors"],
     reliedOnEdge: parseText(row["relied_on_edge"]) as StoredEvent["reliedOnEdge"],

@@ -34,11 +34,17 @@ export class SqliteWork implements WorkQueue {
       const now = this.#clock();
       this.#followClock(now);
       const leases: Lease[] = [];
-      for (const candidate of this.#statements.due.all(now, MAX_LOOKED_AT) as unknown as Candidate[]) {
-        if (leases.length >= limit) break;
-        if (this.#isBlocked(candidate, now))
-          this.#statements.postpone.run(now + BLOCKED_MILLISECONDS, candidate.sequence);
-        else leases.push(this.#lease(candidate.sequence, now, leaseMilliseconds));
+      for (let lookedAt = 0; leases.length < limit && lookedAt < MAX_LOOKED_AT; ) {
+        const wanted = limit - leases.length;
+        // Whatever was looked at is due later by now.
+        const candidates = this.#statements.due.all(now, wanted) as unknown as Candidate[];
+        lookedAt += candidates.length;
+        for (const candidate of candidates) {
+          if (this.#isBlocked(candidate, now))
+            this.#statements.postpone.run(now + BLOCKED_MILLISECONDS, candidate.sequence);
+          else leases.push(this.#lease(candidate.sequence, now, leaseMilliseconds));
+        }
+        if (candidates.length < wanted) break;
       }
       return leases;
     });

@@ -1,7 +1,7 @@
 // The one connection that writes to the file: whatever is written in the same turn of the event loop shares a transaction.
 
 import type { DatabaseSync } from "node:sqlite";
-import { GroupCommit, type Settled } from "./group-commit.ts";
+import { GroupCommit } from "./group-commit.ts";
 
 /** What is done within the transaction. It may be done twice: what a rolled back attempt did is undone by then. */
 type Job = () => unknown;
@@ -14,7 +14,7 @@ const OF_THE_DATABASE: ReadonlySet<number> = new Set([
 
 export class SqliteWriter {
   readonly #database: DatabaseSync;
-  readonly #group = new GroupCommit<Job, unknown>((jobs) => this.#commit(jobs));
+  readonly #group = new GroupCommit<Job, unknown>({ commit: (jobs) => this.#transact(jobs), isOfTheDatabase });
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -29,22 +29,12 @@ export class SqliteWriter {
     return this.#group.idle();
   }
 
-  /** One write at fault must not fail those beside it: they are done again one by one. */
-  #commit(jobs: readonly Job[]): readonly Settled<unknown>[] {
-    try {
-      return this.#transact(jobs);
-    } catch (error) {
-      if (jobs.length === 1 || isOfTheDatabase(error)) return jobs.map(() => ({ error }));
-      return jobs.flatMap((job) => this.#commit([job]));
-    }
-  }
-
-  #transact(jobs: readonly Job[]): readonly Settled<unknown>[] {
+  #transact(jobs: readonly Job[]): readonly unknown[] {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
-      const settled = jobs.map((job) => ({ value: job() }));
+      const results = jobs.map((job) => job());
       this.#database.exec("COMMIT");
-      return settled;
+      return results;
     } catch (error) {
       // A full disk ends the transaction by itself.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");

@@ -21,10 +21,11 @@ const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 describe("an event", () => {
   test("is handed over as it was accepted", async () => {
-    await store(inbox, "one");
+    await store(inbox, "one", { orderKey: '["o"]' });
     const got: unknown[] = [];
-    const { lines } = dispatch(stack, file, ({ id, sender, body, headers, request, eventKey, factors }, context) => {
-      got.push({ id, sender, body: Buffer.from(body).toString(), headers, request, eventKey, factors });
+    const { lines } = dispatch(stack, file, (delivery, context) => {
+      const { id, sender, body, headers, request, eventKey, orderKey, factors } = delivery;
+      got.push({ id, sender, body: Buffer.from(body).toString(), headers, request, eventKey, orderKey, factors });
       got.push({ id: context.id, attempt: context.attempt, isAborted: context.signal.aborted });
     });
     expect(await lines.of("one")).toMatchObject({ decision: "dispatched", sender: SENDER, attempt: 1 });
@@ -36,6 +37,7 @@ describe("an event", () => {
         headers: [["content-type", "application/json"]],
         request: { method: "POST", target: "/hooks/acme", contentType: "application/json" },
         eventKey: '["one"]',
+        orderKey: '["o"]',
         factors: ["hmac"],
       },
       { id: "one", attempt: 1, isAborted: false },

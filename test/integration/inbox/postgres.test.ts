@@ -1,12 +1,19 @@
 // What only a server can meet: it goes away and comes back, others hold its locks, and its URL holds a password.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
 import { describeInbox, openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
-import type { Acceptance, Inbox } from "../../../origin/inbox.ts";
+import type { Acceptance, Inbox, Lease } from "../../../origin/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../support/postgres.ts";
+
+/** The commit of whatever makes an event done waits while somebody holds the lock 42. */
+const HOLD_COMMITS = `
+  CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
+  CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON countersign.work DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION hold()`;
 
 describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
   const servers = new AsyncDisposableStack();
@@ -26,6 +33,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
 
   const accept = async (inbox: Inbox, id: string): Promise<Acceptance> =>
     (await inbox.accept(deliveryOf({ id, sender: "acme" }), { issuer: "direct", jti: id, expires: 0 })) as Acceptance;
+  const acceptInOrder = (inbox: Inbox, id: string) =>
+    inbox.accept(deliveryOf({ id, sender: "acme", orderKey: "o" }), { issuer: "direct", jti: id, expires: 0 });
   const outcomeOf = (inbox: Inbox, id: string) =>
     accept(inbox, id).then(
       ({ outcome }) => outcome as string,
@@ -64,6 +73,30 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     await query("ALTER TABLE countersign.event ADD CHECK (id <> 'bad')");
     const outcomes = await Promise.all(["a", "bad", "b"].map((id) => outcomeOf(inbox, id)));
     expect(outcomes).toEqual(["stored", "store_unavailable", "stored"]);
+  });
+
+  test.each<[string, (inbox: Inbox, lease: Lease) => Promise<boolean>]>([
+    ["ends", (inbox, lease) => inbox.work.complete(lease)],
+    ["is dropped", async (inbox, lease) => (await inbox.work.bury(lease, "no")) && inbox.drop("first", "by hand")],
+  ])("stores no event between the moment that the one before it in order %s and its commit", async (_, end) => {
+    const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
+    await acceptInOrder(inbox, "first");
+    const [lease] = (await inbox.work.claim(1, 60_000)) as [Lease];
+    await query(HOLD_COMMITS);
+    await withClient(url, async (holder) => {
+      await holder.query("SELECT pg_advisory_lock(42)");
+      const ended = end(inbox, lease);
+      const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted";
+      await expect.poll(() => query(waits)).toHaveLength(1);
+      const second = acceptInOrder(other, "second");
+      // Whoever looked at it now would put it off, and nobody would wake it.
+      expect(await Promise.race([second, sleep(300, "not yet")])).toBe("not yet");
+      expect(await other.work.claim(1, 60_000)).toEqual([]);
+      await holder.query("SELECT pg_advisory_unlock(42)");
+      expect(await ended).toBe(true);
+      expect(await second).toEqual({ outcome: "stored" });
+    });
+    expect((await other.work.claim(1, 60_000)).map(({ event }) => event.id)).toEqual(["second"]);
   });
 
   test("writes with synchronous_commit on, whatever the database's default is", async () => {

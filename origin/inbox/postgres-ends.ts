@@ -1,0 +1,43 @@
+// How attempts ended, in PostgreSQL: what ends at the same moment shares a statement and a commit.
+
+import type { Lease } from "../inbox.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { isOfTheDatabase, type PostgresPool } from "./postgres-pool.ts";
+
+export interface End {
+  readonly lease: Lease;
+  readonly state: "done" | "dead";
+  readonly reason: string | null;
+  /** Unix milliseconds. */
+  readonly now: number;
+}
+
+/** While one statement waits for the server's disk, the next one is on its way. */
+const STATEMENTS = 2;
+
+/** Writes ends one by one or many at a time; false for one whose lease was lost. Wakes nothing that waits behind an order key. */
+export function groupEnds(pool: Pick<PostgresPool, "query">): GroupCommit<End, boolean> {
+  return new GroupCommit<End, boolean>({
+    commit: (ends) => writeEnds(pool, ends),
+    isOfTheDatabase,
+    parallel: STATEMENTS,
+  });
+}
+
+export async function writeEnds(pool: Pick<PostgresPool, "query">, ends: readonly End[]): Promise<boolean[]> {
+  const { rows } = await pool.query(
+    `UPDATE work SET state = ended.state, due_at = NULL, changed_at = ended.now, reason = ended.reason, token = NULL
+     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+       AS ended (sequence, token, state, reason, now)
+     WHERE work.sequence = ended.sequence AND work.token = ended.token RETURNING ended.token`,
+    [
+      ends.map(({ lease }) => lease.event.sequence),
+      ends.map(({ lease }) => lease.token),
+      ends.map(({ state }) => state),
+      ends.map(({ reason }) => reason),
+      ends.map(({ now }) => now),
+    ],
+  );
+  const written = new Set(rows.map((row) => row["token"]));
+  return ends.map(({ lease }) => written.has(lease.token));
+}
