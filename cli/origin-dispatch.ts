@@ -28,6 +28,7 @@ export const DISPATCH_OPTIONS = {
   concurrency: { type: "string" },
   "attempt-seconds": { type: "string" },
   "max-attempts": { type: "string" },
+  "retry-seconds": { type: "string" },
 } as const;
 
 export type DispatchSettings = { readonly [option in keyof typeof DISPATCH_OPTIONS]?: string | undefined };
@@ -44,6 +45,8 @@ every stored event to your code, at least once:
   --concurrency N           attempts at a time, of each process (default ${DISPATCH_LIMITS.concurrency})
   --attempt-seconds N       deadline of an attempt (default ${DISPATCH_LIMITS.deadlineMilliseconds / 1000})
   --max-attempts N          then the event is dead (default ${DISPATCH_LIMITS.maxAttempts}); see countersign inbox
+  --retry-seconds N         the longest wait before the second attempt, three times as long before each later one, up to an hour
+                            (default ${DISPATCH_LIMITS.firstRetryMilliseconds / 1000})
 `;
 
 export interface DispatchTarget {
@@ -62,19 +65,18 @@ export async function loadTarget(settings: DispatchSettings): Promise<DispatchTa
   const { handler: module, upstream } = settings;
   if (module !== undefined && upstream !== undefined)
     await problems.attempt(() => refuse("--handler and --upstream: an event has one of them to handle it"));
-  const limits = await problems.attempt(() => parseLimits(settings));
+  const limits = await parseLimits(settings, problems);
   if (upstream === undefined) await problems.attempt(() => refuseUpstreamOptions(settings));
   if (module === undefined && upstream === undefined) {
-    const isLimited = limits !== undefined && Object.keys(limits).length > 0;
+    const isLimited = Object.keys(limits).length > 0;
     if (isLimited)
       await problems.attempt(() => refuse("limits of attempts are given, and neither --handler nor --upstream"));
   }
   const handler = module === undefined ? undefined : await problems.attempt(() => loadHandler(module));
   const forwarding = upstream === undefined ? undefined : await loadUpstream(upstream, settings, problems);
   if (problems.count > 0) throw problems.toError("origin");
-  if (handler !== undefined)
-    return { handler, limits: limits ?? {}, keys: undefined, files: [], reload: async () => {} };
-  return forwarding && { ...forwarding, limits: limits ?? {} };
+  if (handler !== undefined) return { handler, limits, keys: undefined, files: [], reload: async () => {} };
+  return forwarding && { ...forwarding, limits };
 }
 
 /** @throws ConfigurationError when a route's sender waits for a handler, and there is none */
@@ -159,14 +161,18 @@ function refuseUpstreamOptions(settings: DispatchSettings): void {
     refuse(`${given.map((option) => `--${option}`).join(", ")}: for --upstream, which is not given`);
 }
 
-function parseLimits(settings: DispatchSettings): Partial<DispatchLimits> {
-  const concurrency = parseCount(settings, "concurrency", 1_000);
-  const seconds = parseCount(settings, "attempt-seconds", 3_600);
-  const maxAttempts = parseCount(settings, "max-attempts", 1_000);
+async function parseLimits(settings: DispatchSettings, problems: Problems): Promise<Partial<DispatchLimits>> {
+  const count = (option: keyof DispatchSettings, max: number) =>
+    problems.attempt(() => parseCount(settings, option, max));
+  const concurrency = await count("concurrency", 1_000);
+  const deadlineSeconds = await count("attempt-seconds", 3_600);
+  const maxAttempts = await count("max-attempts", 1_000);
+  const retrySeconds = await count("retry-seconds", 3_600);
   return {
     ...(concurrency !== undefined && { concurrency }),
-    ...(seconds !== undefined && { deadlineMilliseconds: seconds * 1000 }),
+    ...(deadlineSeconds !== undefined && { deadlineMilliseconds: deadlineSeconds * 1000 }),
     ...(maxAttempts !== undefined && { maxAttempts }),
+    ...(retrySeconds !== undefined && { firstRetryMilliseconds: retrySeconds * 1000 }),
   };
 }
 

@@ -279,12 +279,22 @@ describe("on the origin's own listener", () => {
 
   test("options that do not belong together are refused, all at once", async () => {
     const files = await writeTlsFiles(stack);
-    const wrong = ["--upstream", "http://example.com/base", "--concurrency", "0", "--handler", "x.ts"];
+    const wrong = [
+      "--upstream",
+      "http://example.com/base",
+      "--concurrency",
+      "0",
+      "--retry-seconds",
+      "3601",
+      "--handler",
+      "x.ts",
+    ];
     const { code, stderr } = await runCountersign([...files.args, ...wrong]);
     expect(code).toBe(2);
     for (const why of [
       /--handler and --upstream/,
       /--concurrency 0 is not 1 to 1000/,
+      /--retry-seconds 3601 is not 1 to 3600/,
       /--upstream http:\/\/example\.com\/base: https:\/\/HOST without a path/,
       /--origin-issuer is required/,
       /--signing-keys is required/,
