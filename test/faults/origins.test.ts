@@ -1,35 +1,19 @@
 // Origins that die, and a database that goes away, under load. Each test prints its books.
 
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { missingPostgres, STORES } from "../support/inbox-stores.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres.ts";
-import { BALANCED, type Books, createFaultWorld } from "./world.ts";
+import { expectBalance } from "./books.ts";
+import { createFaultWorld, freePort, sleep } from "./world.ts";
 
 const KILLS = 20;
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {
   stack = new AsyncDisposableStack();
 });
 afterEach(() => stack.disposeAsync());
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function expectBalance(books: Books): void {
-  expect(books).toMatchObject(BALANCED);
-  expect(books.acknowledged).toBe(books.sent);
-  expect(books.dispatched).toBe(books.acknowledged);
-  expect(books.acknowledged).toBeGreaterThan(KILLS);
-}
 
 describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (name, store) => {
   describe.skipIf(store.missing)("origins", () => {
@@ -108,7 +92,7 @@ describe.skipIf(missingPostgres())("PostgreSQL", () => {
     isOver = true;
     await load;
     expectBalance(await world.balance("PostgreSQL, restarted 3 times"));
-    expect(world.answers.get(503) ?? 0).toBeGreaterThan(0);
+    expect(world.ledger.answers.get(503) ?? 0).toBeGreaterThan(0);
     expect(await origin.stop()).toBe(0);
   });
 });

@@ -1,37 +1,44 @@
-// Origins in processes of their own under load, and the books that must balance in the end: what was sent, acknowledged,
-// stored and handled. Senders come again until they are acknowledged, each time with a new assertion, as an edge would.
+// Origins in processes of their own under load, and senders that come again until they are acknowledged, each time with a new
+// assertion, as an edge would.
 
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { openInboxReader } from "../../origin/inbox/open.ts";
+import { readInbox } from "../../origin/inbox/open.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
-import { forwardedRequest } from "../support/forgery.ts";
+import { contentDigest, type ForwardedRequest, forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { type Books, Ledger } from "./books.ts";
 
 const SENDERS = 8;
 const AGAIN_MILLISECONDS = 50;
 const MAX_ATTEMPTS = 1_000;
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-export interface Books {
-  readonly sent: number;
-  readonly acknowledged: number;
-  readonly stored: number;
-  readonly dispatched: number;
-  readonly lost: number;
-  readonly twiceStored: number;
+export interface FaultSettings {
+  /** Instead of `--handler` with the module that writes down what it handled. */
+  readonly handling?: readonly string[];
+  /** Instead of what that module wrote down. */
+  readonly handled?: () => ReadonlySet<string>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Unix seconds, by the senders' edge. */
+  readonly clock?: () => number;
+  /** Bytes of each event beside its name. */
+  readonly padding?: number;
 }
 
 export type FaultWorld = Awaited<ReturnType<typeof createFaultWorld>>;
 
 /** A policy whose events have a key, a handler that writes down what it handled, and senders. */
-export async function createFaultWorld(stack: AsyncDisposableStack, inbox: string) {
+export async function createFaultWorld(stack: AsyncDisposableStack, inbox: string, settings: FaultSettings = {}) {
+  const { clock = () => Math.floor(Date.now() / 1000), padding = 0 } = settings;
   const directory = temporaryDirectory(stack);
   const file = (name: string) => join(directory, name);
   const senders = await createSenders();
@@ -42,89 +49,93 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
   writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(key)] }));
   writeFileSync(file("handler.js"), HANDLER);
   writeFileSync(file("handled"), "");
-  const acknowledged = new Set<string>();
-  const answers = new Map<number, number>();
-  let sent = 0;
+  const handled = settings.handled ?? (() => handledIn(file("handled")));
+  const ledger = new Ledger();
+  /** Events by the digest of their bytes: two with one key are two. */
+  const names = new Map<string, string>();
 
-  /** The answer's status; 0 when there was none. */
-  function attempt(port: number, id: string): Promise<number> {
-    const body = JSON.stringify({ id });
-    const request = forwardedRequest({ key, identity: senders.acme, policyDigest, body });
-    const headers = [...request.headers, ["Webhook-Id", id] as const];
-    const url = `http://127.0.0.1:${port}`;
-    return exchange({ url, ...request, headers }).then(
-      ({ status }) => status,
-      () => 0,
-    );
-  }
+  const readAll = (location: string) => readInbox(location, (reader) => reader.events({ limit: ledger.sent * 2 + 1 }));
 
-  async function acknowledge(id: string, ports: readonly number[]): Promise<void> {
-    for (let again = 0; again < MAX_ATTEMPTS; again += 1) {
-      const status = await attempt(ports[(sent + again) % ports.length] as number, id);
-      answers.set(status, (answers.get(status) ?? 0) + 1);
-      if (status >= 200 && status < 300) return void acknowledged.add(id);
-      await sleep(AGAIN_MILLISECONDS);
-    }
-    throw new Error(`${id} was never acknowledged`);
-  }
+  const world = {
+    ledger,
 
-  return {
-    answers,
+    /** A new assertion for the event; by its key the receiver knows it again. */
+    request(name: string, eventKey = name): ForwardedRequest {
+      const body = JSON.stringify({ id: name, padding: "x".repeat(padding) });
+      names.set(contentDigest(body), name);
+      const request = forwardedRequest({ key, identity: senders.acme, policyDigest, body, now: clock() });
+      return { ...request, headers: [...request.headers, ["Webhook-Id", eventKey]] };
+    },
+
+    /** The answer's status; 0 when there was none. A refusal for now must say when to come again. */
+    async attempt(port: number, request: ForwardedRequest): Promise<number> {
+      const answer = await exchange({ url: `http://127.0.0.1:${port}`, ...request }).catch(() => undefined);
+      if (answer?.status === 503 && answer.headers["retry-after"] === undefined)
+        throw new Error("503 without Retry-After");
+      return answer?.status ?? 0;
+    },
 
     /** Starts an origin on this port; it ends with the stack. */
     async start(port: number, ...more: string[]): Promise<Running> {
+      const { handling = ["--handler", file("handler.js")], environment } = settings;
       const keys = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json")];
-      const files = ["--policy", file("policy.json"), "--inbox", inbox, "--handler", file("handler.js")];
+      const files = ["--policy", file("policy.json"), "--inbox", inbox, ...handling];
       const args = ["origin", ...keys, ...files, "--port", String(port), ...more];
-      const origin = await startCountersign(args, { HANDLED: file("handled") });
+      const origin = await startCountersign(args, { HANDLED: file("handled"), ...environment });
       stack.defer(() => void origin.process.kill("SIGKILL"));
       return origin;
     },
 
     /** Sends new events until `isOver`, each until it is acknowledged. The ports are tried in turn. */
-    async send(ports: readonly number[], isOver: () => boolean): Promise<void> {
-      const one = async () => {
-        while (!isOver()) {
-          sent += 1;
-          await acknowledge(`event-${sent}`, ports);
+    async send(
+      ports: readonly number[],
+      isOver: () => boolean,
+      onAcknowledged: (name: string) => void = () => {},
+    ): Promise<void> {
+      const acknowledge = async (name: string) => {
+        const first = ledger.sent;
+        for (let again = 0; again < MAX_ATTEMPTS; again += 1) {
+          const status = await world.attempt(ports[(first + again) % ports.length] as number, world.request(name));
+          if (ledger.answered(name, status)) return onAcknowledged(name);
+          await sleep(AGAIN_MILLISECONDS);
         }
+        throw new Error(`${name} was never acknowledged`);
+      };
+      const one = async () => {
+        while (!isOver()) await acknowledge(ledger.newEvent());
       };
       await Promise.all(Array.from({ length: SENDERS }, one));
     },
 
     /** Waits until everything acknowledged is handled, or time is up; then counts. */
-    async balance(name: string, deadlineMilliseconds = 90_000): Promise<Books> {
+    async balance(title: string, deadlineMilliseconds = 90_000): Promise<Books> {
       const end = Date.now() + deadlineMilliseconds;
-      while (!acknowledged.isSubsetOf(handledIn(file("handled"))) && Date.now() < end) await sleep(200);
-      const stored = await storedIn(inbox, sent * 2);
-      const handled = handledIn(file("handled"));
-      const books = {
-        sent,
-        acknowledged: acknowledged.size,
-        stored: stored.size,
-        dispatched: [...acknowledged].filter((id) => handled.has(id)).length,
-        lost: [...acknowledged].filter((id) => !stored.has(id)).length,
-        twiceStored: [...stored.values()].filter((times) => times > 1).length,
-      };
-      console.log(`${name}: ${JSON.stringify(books)}, answers ${JSON.stringify(Object.fromEntries(answers))}`);
-      return books;
+      while (!ledger.acknowledged.isSubsetOf(handled()) && Date.now() < end) await sleep(200);
+      return ledger.close(title, await world.stored(inbox), handled());
+    },
+
+    /** How often each event is in the inbox, by the digest of its bytes. */
+    async stored(location: string): Promise<Map<string, number>> {
+      const times = new Map<string, number>();
+      for (const { contentDigest: digest } of await readAll(location)) {
+        const name = names.get(digest) ?? `never sent: ${digest}`;
+        times.set(name, (times.get(name) ?? 0) + 1);
+      }
+      return times;
+    },
+
+    /** Events that share their key with other bytes. */
+    async conflicts(): Promise<number> {
+      return (await readAll(inbox)).filter(({ hasConflict }) => hasConflict).length;
+    },
+
+    /** Events that the handler wrote down more than once. */
+    handledTwice(): string[] {
+      const lines = readFileSync(file("handled"), "utf8").split("\n");
+      return lines.filter((line, index) => lines.indexOf(line) !== index);
     },
   };
-}
-
-/** How often each event is in the inbox, by its own id. */
-async function storedIn(inbox: string, limit: number): Promise<Map<string, number>> {
-  const reader = await openInboxReader(inbox);
-  const times = new Map<string, number>();
-  try {
-    for (const { eventKey } of await reader.events({ limit })) {
-      const [id] = JSON.parse(eventKey ?? "[]") as string[];
-      times.set(String(id), (times.get(String(id)) ?? 0) + 1);
-    }
-  } finally {
-    await reader.close();
-  }
-  return times;
+  return world;
 }
 
 function handledIn(file: string): Set<string> {
@@ -147,5 +158,11 @@ function withEventKey({ anchors, senders, routes }: PolicyDocument): PolicyDocum
   return { anchors, senders: { ...senders, [ACME]: acme }, routes };
 }
 
-/** Everything that was acknowledged is there once and was handled. */
-export const BALANCED = { lost: 0, twiceStored: 0 };
+/** Origins that start anew keep their port. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

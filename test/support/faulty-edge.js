@@ -23,7 +23,8 @@ export default {
   scheduled: (controller, bindings) => edge.scheduled(controller, bindings),
   async queue(batch, bindings) {
     runs += 1;
-    if (bindings.FAULT !== "crash" || runs > 2) return edge.queue(batch, bindings);
+    const isCrashing = bindings.FAULT === "crash" ? runs <= 2 : bindings.FAULT === "crashes" && runs % 3 !== 0;
+    if (!isCrashing) return edge.queue(batch, bindings);
     // The consumer is gone after half of the batch, and with it what it acknowledged.
     const { queue, messages } = batch;
     await edge.queue({ queue, messages: messages.slice(0, Math.ceil(messages.length / 2)) }, bindings);

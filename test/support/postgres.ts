@@ -12,8 +12,8 @@ const DEBIAN = "/usr/lib/postgresql";
 const SETPRIV = "/usr/bin/setpriv";
 
 export interface PostgresServer {
-  /** A new database, by a URL with the password. */
-  createDatabase(): Promise<string>;
+  /** A new database, by a URL with the password; its tables in this empty directory, when one is given. */
+  createDatabase(directory?: string): Promise<string>;
   /** As a power cut would: the server writes nothing more. */
   crash(): Promise<void>;
   start(): Promise<void>;
@@ -93,10 +93,17 @@ class Server implements PostgresServer {
     return this.#stop("SIGINT");
   }
 
-  async createDatabase(): Promise<string> {
+  async createDatabase(directory?: string): Promise<string> {
     this.#databases += 1;
     const name = `inbox_${this.#databases}`;
-    await withClient(this.#url("postgres"), (client) => client.query(`CREATE DATABASE ${name}`));
+    await withClient(this.#url("postgres"), async (client) => {
+      if (directory !== undefined) {
+        const owner = unprivilegedUser();
+        if (owner !== undefined) chownSync(directory, owner.uid, owner.gid);
+        await client.query(`CREATE TABLESPACE ${name} LOCATION '${directory}'`);
+      }
+      await client.query(`CREATE DATABASE ${name} ${directory === undefined ? "" : `TABLESPACE ${name}`}`);
+    });
     return this.#url(name);
   }
 

@@ -1,0 +1,82 @@
+// What senders and networks do to deliveries: the same event several times, at once and in any order, the same assertion again,
+// and other bytes under a key that is known.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { ForwardedRequest } from "../support/forgery.ts";
+import { STORES } from "../support/inbox-stores.ts";
+import { expectBalance } from "./books.ts";
+import { createFaultWorld, type FaultWorld, freePort } from "./world.ts";
+
+const EVENTS = 600;
+const LANES = 32;
+/** Of so many events one has a second form under its key. */
+const CONFLICT_EVERY = 20;
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+interface Sending {
+  readonly name: string;
+  readonly request: ForwardedRequest;
+}
+
+/** Each event one to three times under new assertions, each assertion one or two times, all of it in any order. */
+function prepare({ ledger, request }: FaultWorld): Sending[] {
+  const sendings: Sending[] = [];
+  for (let n = 0; n < EVENTS; n += 1) {
+    const key = ledger.newEvent();
+    const forms = n % CONFLICT_EVERY === 0 ? [key, ledger.newEvent()] : [key];
+    for (const name of forms) {
+      for (let copy = 0; copy <= n % 3; copy += 1) {
+        const sending = { name, request: request(name, key) };
+        sendings.push(sending, ...(copy % 2 === 0 ? [sending] : []));
+      }
+    }
+  }
+  return sendings
+    .map((sending) => ({ sending, place: Math.random() }))
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ sending }) => sending);
+}
+
+describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (name, store) => {
+  describe.skipIf(store.missing)("two origins that share an inbox", () => {
+    const servers = new AsyncDisposableStack();
+    beforeAll(() => store.start(servers));
+    afterAll(() => servers.disposeAsync());
+
+    test("store and handle once what comes several times, at once and in any order", async () => {
+      const world = await createFaultWorld(stack, await store.newLocation(stack));
+      const { ledger } = world;
+      const ports = [await freePort(), await freePort()] as const;
+      const origins = [await world.start(ports[0]), await world.start(ports[1])];
+      const sendings = prepare(world);
+      const statuses = new Map<ForwardedRequest, number[]>();
+      let next = 0;
+      const lane = async () => {
+        for (let index = next++; index < sendings.length; index = next++) {
+          const sending = sendings[index] as Sending;
+          const status = await world.attempt(ports[index % 2] as number, sending.request);
+          ledger.answered(sending.name, status);
+          statuses.set(sending.request, [...(statuses.get(sending.request) ?? []), status]);
+        }
+      };
+      await Promise.all(Array.from({ length: LANES }, lane));
+      expectBalance(await world.balance(`${name}, duplicates, reorders and replays`));
+      for (const given of statuses.values()) {
+        // An assertion counts once, wherever and whenever it comes again.
+        expect(given.filter((status) => status < 300)).toHaveLength(1);
+        expect(given.filter((status) => status >= 300)).toEqual(given.length === 2 ? [409] : []);
+      }
+      // Of an event its first delivery is accepted, and every other one is a duplicate.
+      expect(ledger.answers.get(202)).toBe(ledger.sent);
+      expect(ledger.answers.get(200)).toBe(statuses.size - ledger.sent);
+      expect(await world.conflicts()).toBe((EVENTS / CONFLICT_EVERY) * 2);
+      expect(world.handledTwice()).toEqual([]);
+      for (const origin of origins) expect(await origin.stop()).toBe(0);
+    });
+  });
+});

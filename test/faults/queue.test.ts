@@ -1,0 +1,58 @@
+// The edge's queue, whose consumer dies again and again in the middle of a batch, under load: what senders were told is stored, once,
+// and handled. Queue, bucket and edge run in workerd.
+
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { dispatch } from "../support/dispatch.ts";
+import { readEvents } from "../support/origin.ts";
+import { startQueueWorld } from "../support/queue-world.ts";
+import { tlsClientAuth } from "../support/tls-client-auth.ts";
+import { expectBalance, Ledger } from "./books.ts";
+import { sleep } from "./world.ts";
+
+const EVENTS = 200;
+const LANES = 8;
+/** One in so many has a body that no message holds. */
+const LARGE_EVERY = 10;
+const LARGE_BYTES = 200_000;
+const DEADLINE_MILLISECONDS = 60_000;
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+test("a consumer that dies in the middle of batches loses nothing", async () => {
+  const world = await startQueueWorld(stack, { retrySeconds: [1, 1], maxRetries: 50, fault: "crashes" });
+  const ledger = new Ledger();
+  const handled = new Set<string>();
+  dispatch(stack, world.origin.inboxFile, ({ body }) => void handled.add(nameOf(body)));
+  const lane = async () => {
+    while (ledger.sent < EVENTS) {
+      const name = ledger.newEvent();
+      const padding = ledger.sent % LARGE_EVERY === 0 ? "x".repeat(LARGE_BYTES) : "";
+      const body = `${name} ${padding}`;
+      const { status } = await world.edge.send({ tls: tlsClientAuth(world.senders.acme), body });
+      ledger.answered(name, status);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  const end = Date.now() + DEADLINE_MILLISECONDS;
+  while (!ledger.acknowledged.isSubsetOf(handled) && Date.now() < end) await sleep(200);
+  const stored = new Map<string, number>();
+  for (const { body } of readEvents(world.origin.inboxFile)) {
+    const name = nameOf(body as Uint8Array);
+    stored.set(name, (stored.get(name) ?? 0) + 1);
+  }
+  expectBalance(ledger.close("the edge's queue, its consumer dying in the middle of batches", stored, handled));
+  const again = world.attempts.length - ledger.sent;
+  console.log(`delivered ${again} times more than there are events`);
+  expect(again).toBeGreaterThan(0);
+  expect(await world.keys("dead/")).toEqual([]);
+  // What was delivered is cleaned up, also where the consumer died.
+  await expect.poll(() => world.keys("body/"), { timeout: 15_000 }).toEqual([]);
+});
+
+function nameOf(body: Uint8Array): string {
+  return new TextDecoder().decode(body).split(" ", 1)[0] ?? "";
+}

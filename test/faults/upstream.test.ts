@@ -1,0 +1,109 @@
+// An upstream that misbehaves in every way, under load: each event is tried again until it is answered as it should be.
+
+import { writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { newSigningKey } from "../support/local-edge.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { expectBalance } from "./books.ts";
+import { createFaultWorld, freePort, sleep } from "./world.ts";
+
+const ATTEMPT_SECONDS = 1;
+const PHASE_MILLISECONDS = 1_200;
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+/** What the upstream does with a request. None of these handles the event. */
+const FAULTS: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
+  slow: (_, response) => void setTimeout(() => response.destroy(), ATTEMPT_SECONDS * 2_000),
+  "slow in its head": (_, response) => void response.socket?.write("HTTP/1.1 200 OK\r\nX-"),
+  resetting: (request) => void request.socket.resetAndDestroy(),
+  "resetting in its head": (request) => void request.socket.end("HTTP/1.1 200 O"),
+  garbage: (request) => void request.socket.end("\u0000\u0001 no answer\r\n\r\n"),
+  failing: (_, response) => void response.writeHead(500).end(),
+  "busy for a moment": (_, response) => void response.writeHead(503, { "retry-after": "1" }).end(),
+  "not deployed": (_, response) => void response.writeHead(404).end(),
+  redirecting: (_, response) => void response.writeHead(302, { location: "/elsewhere" }).end(),
+};
+
+/** It is at this port unless it refuses connections, and does what `fault` says. */
+async function startUpstream(port: number) {
+  const handled = new Set<string>();
+  const upstream = { handled, fault: "", faults: 0, listen, refuse };
+  const server = createServer(async (request, response) => {
+    const fault = FAULTS[upstream.fault];
+    if (fault !== undefined) {
+      upstream.faults += 1;
+      return fault(request, response);
+    }
+    const { id } = (await json(request)) as { id: string };
+    response.writeHead(204).end(() => handled.add(id));
+  });
+  function listen(): Promise<void> {
+    return new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  }
+  function refuse(): Promise<void> {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(() => resolve()));
+  }
+  stack.defer(() => (server.listening ? refuse() : undefined));
+  await listen();
+  return upstream;
+}
+
+test("an upstream that is slow, resets, refuses or answers nonsense loses nothing", async () => {
+  const directory = temporaryDirectory(stack);
+  const keys = join(directory, "own.json");
+  writeFileSync(keys, JSON.stringify({ keys: [await newSigningKey()] }));
+  const [port, upstreamPort] = [await freePort(), await freePort()];
+  const upstream = await startUpstream(upstreamPort);
+  const world = await createFaultWorld(stack, join(directory, "inbox.sqlite"), {
+    handling: [
+      ...["--upstream", `http://127.0.0.1:${upstreamPort}`, "--origin-issuer", "https://inner.example.com"],
+      ...["--signing-keys", keys, "--attempt-seconds", String(ATTEMPT_SECONDS), "--retry-seconds", "1"],
+    ],
+    handled: () => upstream.handled,
+  });
+  const origin = await world.start(port);
+  let isOver = false;
+  const load = world.send([port], () => isOver);
+  for (const fault of Object.keys(FAULTS)) {
+    upstream.fault = fault;
+    upstream.faults = 0;
+    await sleep(PHASE_MILLISECONDS);
+    expect(upstream.faults, fault).toBeGreaterThan(0);
+    upstream.fault = "";
+    const handled = upstream.handled.size;
+    await expect
+      .poll(() => upstream.handled.size, { timeout: 10_000, message: `after ${fault}` })
+      .toBeGreaterThan(handled);
+  }
+  await upstream.refuse();
+  await sleep(PHASE_MILLISECONDS);
+  await upstream.listen();
+  isOver = true;
+  await load;
+  expectBalance(await world.balance(`SQLite, an upstream with ${Object.keys(FAULTS).length + 1} faults`));
+  const reasons = origin.lines.filter(({ decision }) => decision === "retrying").map(({ reason }) => String(reason));
+  for (const reason of [
+    /no answer within 1 s/,
+    /ECONNRESET|closed/,
+    /ECONNREFUSED/,
+    /500/,
+    /503/,
+    /404/,
+    /302: a redirect/,
+  ]) {
+    expect(
+      reasons.some((text) => reason.test(text)),
+      String(reason),
+    ).toBe(true);
+  }
+  expect(await origin.stop()).toBe(0);
+});
