@@ -11,6 +11,8 @@ type Log = (line: LogLine) => void;
 
 /** Dead letters that one run sends again, with three calls each: the rest waits for the next. */
 const MAX_REDRIVEN = 500;
+/** A message whose acknowledgement was lost comes again within minutes. */
+const DAY_SECONDS = 86_400;
 /** Of what is written beside a dead letter; the bucket takes 8 KiB. */
 const MAX_REASON_CHARACTERS = 1024;
 
@@ -87,11 +89,16 @@ async function resend(key: string, { events, bodies }: EventQueue): Promise<void
   await bodies.delete(key);
 }
 
-/** Removes bodies that nobody will ask for: of events that were delivered or refused when something crashed. */
+/** Removes bodies that nobody will ask for, of events that were delivered or refused when something crashed; and words of delivery. */
 async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Promise<void> {
   const orphans: string[] = [];
-  for await (const { key, uploaded } of listAll(bodies, "body/")) {
-    if (now - uploaded.getTime() / 1000 <= MAX_DELIVERY_AGE_SECONDS + 86_400) continue;
+  const isOlder = ({ uploaded }: StoredObject, seconds: number) => now - uploaded.getTime() / 1000 > seconds;
+  for await (const word of listAll(bodies, "delivered/")) {
+    if (isOlder(word, DAY_SECONDS)) await bodies.delete(word.key);
+  }
+  for await (const body of listAll(bodies, "body/")) {
+    if (!isOlder(body, MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS)) continue;
+    const { key } = body;
     const letters = await bodies.list({ prefix: `dead/${key.slice("body/".length)}/`, limit: 1 });
     if (letters.objects.length === 0) orphans.push(key);
   }

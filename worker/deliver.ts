@@ -9,7 +9,7 @@ import { bury } from "./dead-letters.ts";
 import type { Edge, RetrySeconds } from "./edge.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { forward } from "./forward.ts";
-import { bodyKey, DeliveryError, parseQueuedEvent, type QueuedEvent, restoreQueuedEvent } from "./queued-event.ts";
+import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./queued-event.ts";
 
 /** Messages that are delivered at the same time: of six connections that may wait for an answer, the bucket needs some. */
 const LANES = 4;
@@ -76,7 +76,7 @@ class Consumer {
     } catch (error) {
       return this.#postpone(error, event, message);
     }
-    if (event.body === undefined) await this.#queue.bodies.delete(bodyKey(event.delivery)).catch(() => undefined);
+    if (event.body === undefined) await removeBody(event, this.#queue.bodies, this.#edge.keys).catch(() => undefined);
   }
 
   async #attempt(event: QueuedEvent, message: QueueMessage): Promise<void> {
@@ -93,15 +93,18 @@ class Consumer {
     }
     const deliver = () => this.#deliver(event);
     const status = event.body === undefined ? await this.#inTurn(deliver) : await deliver();
+    const about = describeAttempt(message, event);
+    if (status === undefined) return log({ decision: "duplicate", ...about });
     if (status < 200 || status > 299) throw new DeliveryError("origin_answer", `the origin answered with ${status}`);
-    log({ decision: "forwarded", ...describeAttempt(message, event), status });
+    log({ decision: "forwarded", ...about, status });
   }
 
-  /** The status of the origin's answer. */
-  async #deliver(event: QueuedEvent): Promise<number> {
+  /** The status of the origin's answer; undefined when the origin had the event before. */
+  async #deliver(event: QueuedEvent): Promise<number | undefined> {
     const { keys, issuer, audience } = this.#edge;
     const { clock, newAssertionId } = this.#scope;
-    const delivery = await restoreQueuedEvent(event, this.#queue.bodies);
+    const delivery = await restoreQueuedEvent(event, this.#queue.bodies, keys);
+    if (delivery === undefined) return undefined;
     const { receivedAt } = event;
     const assertion = await issueAssertion(delivery, keys, {
       issuer,

@@ -8,6 +8,7 @@ import type { BodyBucket } from "./event-queue.ts";
 
 /** A change of this form is a new version: what was queued before it goes to the dead letters, and waits for whoever knows it. */
 const TYPE = { type: "countersign-event", version: 1 };
+const DELIVERED = { type: "countersign-delivered", version: 1 };
 /** Cloudflare Queues takes 128,000 bytes, of which it uses about a hundred. */
 const MAX_MESSAGE_BYTES = 127_000;
 
@@ -36,6 +37,11 @@ export function bodyKey({ id }: Pick<Delivery, "id">): string {
   return `body/${id}`;
 }
 
+/** Where it is written that an event was delivered whose body is gone. */
+function deliveredKey({ id }: Pick<Delivery, "id">): string {
+  return `delivered/${id}`;
+}
+
 /** The text for the queue, and whether the body is in it. */
 export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, keys: SigningKeys) {
   const event: QueuedEvent = { receivedAt, delivery: recordDelivery(delivery) };
@@ -58,11 +64,16 @@ export async function parseQueuedEvent(text: unknown, keys: SigningKeys): Promis
 }
 
 /**
- * The delivery of a queued event.
+ * The delivery of a queued event; undefined when it was delivered already, and its body is gone.
  * @throws DeliveryError `undeliverable` when its body is not in the bucket, or is another one
  */
-export async function restoreQueuedEvent({ delivery, body }: QueuedEvent, bodies: BodyBucket): Promise<Delivery> {
-  const bytes = body === undefined ? await readBody(delivery, bodies) : Buffer.from(body, "base64");
+export async function restoreQueuedEvent(
+  { delivery, body }: QueuedEvent,
+  bodies: BodyBucket,
+  keys: SigningKeys,
+): Promise<Delivery | undefined> {
+  const bytes = body === undefined ? await readBody(delivery, bodies, keys) : Buffer.from(body, "base64");
+  if (bytes === undefined) return undefined;
   try {
     return restoreDelivery(delivery, digestBody(bytes));
   } catch {
@@ -70,10 +81,23 @@ export async function restoreQueuedEvent({ delivery, body }: QueuedEvent, bodies
   }
 }
 
-async function readBody(delivery: DeliveryRecord, bodies: BodyBucket): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * Removes the body of an event that was delivered, and keeps a word of it: when the consumer dies before its acknowledgement counts,
+ * the message comes again.
+ */
+export async function removeBody({ delivery }: QueuedEvent, bodies: BodyBucket, keys: SigningKeys): Promise<void> {
+  await bodies.put(deliveredKey(delivery), await sealText(delivery.id, DELIVERED, keys), {});
+  await bodies.delete(bodyKey(delivery));
+}
+
+async function readBody(delivery: DeliveryRecord, bodies: BodyBucket, keys: SigningKeys) {
   const object = await bodies.get(bodyKey(delivery));
-  // An event that was delivered twice finds none the second time.
-  if (object === null) throw undeliverable("no body in the bucket: delivered already, or removed by hand");
+  if (object === null) {
+    const word = await bodies.get(deliveredKey(delivery)).then((found) => found?.text() ?? "");
+    const delivered = await openSealedText(word, DELIVERED, keys).catch(() => undefined);
+    if (delivered === delivery.id) return undefined;
+    throw undeliverable("no body in the bucket: removed by hand, or delivered more than a day ago");
+  }
   if (object.size > LARGEST_MAX_BODY_BYTES)
     throw undeliverable("the body in the bucket is larger than any route takes");
   return new Uint8Array(await object.arrayBuffer());

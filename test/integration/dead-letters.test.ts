@@ -54,7 +54,7 @@ describe("an event that the origin never takes", () => {
     expect(world.stored(id).map((stored) => Buffer.compare(stored, Buffer.from(body)))).toEqual([0]);
     const receipts = world.attemptsOf(id).map(({ claims }) => claims["rcv"] ?? claims["iat"]);
     expect(new Set(receipts).size).toBe(1);
-    await expect.poll(() => world.keys()).toEqual([]);
+    await expect.poll(() => world.keys()).toEqual(typeof body === "string" ? [] : [`delivered/${id}`]);
   });
 
   test("is a dead letter again when it fails again, and is sent once for each wish", async () => {
@@ -133,6 +133,15 @@ describe("bodies without an event", () => {
     expect(await world.keys()).toEqual([`body/${id}`, key]);
     expect(lines.filter(({ decision }) => decision === "removed")).toEqual([{ decision: "removed", bodies: 1 }]);
   });
+});
+
+test("the word that an event was delivered is kept for a day", async () => {
+  await world.clear();
+  await world.bucket.put("delivered/some-event", "x", {});
+  await maintainQueue(world.queue, now() + DAY - 60, () => {});
+  expect(await world.keys()).toEqual(["delivered/some-event"]);
+  await maintainQueue(world.queue, now() + DAY + 60, () => {});
+  expect(await world.keys()).toEqual([]);
 });
 
 test("maintenance tells what fails, and goes on", async () => {

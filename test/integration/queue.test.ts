@@ -69,7 +69,7 @@ describe("a route that queues", () => {
     expect(await world.keys()).toEqual([`body/${id}`]);
     await world.edge.lines.with({ decision: "forwarded", id });
     expect(world.stored(id).map((stored) => Buffer.compare(stored, body))).toEqual([0]);
-    await expect.poll(() => world.keys()).toEqual([]);
+    await expect.poll(() => world.keys()).toEqual([`delivered/${id}`]);
   });
 
   test.each([0, 1, 94_000, 95_000, 96_000, 130_000])("delivers a body of %i bytes", async (size) => {

@@ -100,6 +100,25 @@ describe("a message that cannot be delivered", () => {
     expect(world.stored(id)).toHaveLength(1);
   });
 
+  test("is no dead letter when it was delivered before, which nobody else can say", async () => {
+    const [first, second] = [await world.die(new Uint8Array(300_000)), await world.die(new Uint8Array(300_000))];
+    const textOf = async (key: string) => (await (await world.bucket.get(key))?.text()) ?? "";
+    const [text, other] = [await textOf(first.key), await textOf(second.key)];
+    await world.queue.events.send(text, { contentType: "text" });
+    await world.edge.lines.with({ decision: "forwarded", id: first.id });
+    await expect.poll(() => world.keys("delivered/")).toEqual([`delivered/${first.id}`]);
+    const attempts = world.attempts.length;
+    await world.queue.events.send(text, { contentType: "text" });
+    expect(await world.edge.lines.with({ decision: "duplicate", id: first.id })).toMatchObject({ sender: ACME });
+    const word = await textOf(`delivered/${first.id}`);
+    await world.bucket.delete(`body/${second.id}`);
+    for (const forged of [word, word.replace(first.id, second.id), "", second.id]) {
+      await world.bucket.put(`delivered/${second.id}`, forged, {});
+      expect((await deadLetterOf(other)).why).toMatch(/no body in the bucket/);
+    }
+    expect(world.attempts).toHaveLength(attempts);
+  });
+
   test("is kept when it is so old that no origin accepts it, and delivered just before", async () => {
     const [, event = ""] = (await captured()).split("\n");
     const receivedAt = (days: number) =>
