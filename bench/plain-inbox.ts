@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";
-import type { AcceptDelivery } from "../origin/authenticate-options.ts";
+import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { columnsOf } from "../origin/inbox/stored-columns.ts";
 
 /** As durable as ours: WAL with synchronous FULL. */

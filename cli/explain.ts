@@ -2,7 +2,8 @@
 
 import { escapeControls } from "../core/decision.ts";
 import type { Command } from "./command.ts";
-import { parse, readQuestion } from "./explain-options.ts";
+import { parse } from "./explain-options.ts";
+import { readQuestion } from "./explain-reading.ts";
 import { describeRecorded, formatRecorded } from "./explain-recorded.ts";
 import { lackingOptions, readSource } from "./explain-source.ts";
 import { formatExplanation } from "./explain-text.ts";

@@ -5,7 +5,7 @@ import { type LogLine, parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import { RETRY_AFTER_SECONDS } from "../core/wire.ts";
-import type { AcceptDelivery } from "./authenticate-options.ts";
+import type { AcceptDelivery } from "./acceptance.ts";
 import type { Answer } from "./dispatch/attempt.ts";
 import type { AnsweredAttempt, Dispatcher } from "./dispatch.ts";
 import type { Inbox, Lease } from "./inbox.ts";

@@ -3,31 +3,12 @@
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
-import type { Delivery } from "../core/delivery.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";
-import type { Acceptance } from "./inbox.ts";
-
-/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
-export interface AssertionId {
-  readonly issuer: string;
-  readonly jti: string;
-  readonly expires: number;
-}
-
-/**
- * Takes responsibility for a delivery: records the assertion's id, with the event if it keeps events, in one atomic step.
- * Nothing, or `stored`, lets the handler run. A `duplicate` is answered with 200 and the stored event's id, without it.
- * @throws Refusal `replayed` when the id is there already, `store_unavailable` when nothing could be recorded
- */
-export type AcceptDelivery = (
-  delivery: Delivery,
-  assertion: AssertionId,
-  // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
-) => void | Acceptance | Promise<void | Acceptance>;
+import type { AcceptDelivery } from "./acceptance.ts";
 
 export interface OriginOptions {
   /** This origin's own copy of the policy. */

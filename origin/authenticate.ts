@@ -24,8 +24,8 @@ import { tellMore } from "../core/tell-more.ts";
 import { formatEventId } from "../core/time-ordered-id.ts";
 import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+import type { Acceptance, AssertionId } from "./acceptance.ts";
 import {
-  type AssertionId,
   type AssertionOptions,
   type AuthenticateOptions,
   type CertificateOptions,
@@ -34,7 +34,6 @@ import {
   requireOptions,
 } from "./authenticate-options.ts";
 import { systemClock } from "./clock.ts";
-import type { Acceptance } from "./inbox.ts";
 
 /** What a guarded handler finds in `c.var`. */
 export type AuthenticatedEnv = { Variables: { delivery: Delivery } };

@@ -2,7 +2,7 @@
 
 import type { Factor } from "../core/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
-import type { AcceptDelivery, AssertionId } from "./authenticate-options.ts";
+import type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
 
 /** A certificate that a sender was accepted with, and what came with it. Names as in CertificateFacts, times in Unix seconds. */
 export interface SeenCertificate {
@@ -58,16 +58,6 @@ export interface FirstSight {
   readonly since: number;
   readonly new: string;
 }
-
-/** What became of an event that was handed over. */
-export type Acceptance =
-  | {
-      readonly outcome: "stored";
-      /** An event that has the same key and other bytes. Both are kept, and flagged. */
-      readonly conflictsWith?: string;
-    }
-  /** It is there already, from the sender's own retry (same key, same bytes) or from an edge that delivered it again. */
-  | { readonly outcome: "duplicate"; readonly of: string };
 
 /** How far an event is. `waiting` for its first or next attempt, `leased` to a process that attempts it, and the two ends. */
 export type EventState = "waiting" | "leased" | "done" | "dead";

@@ -3,8 +3,7 @@
 
 import type { LogLine } from "../core/decision.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
-import type { Failure, QueueMessage } from "./deliver.ts";
-import type { BodyBucket, EventQueue, StoredObject } from "./event-queue.ts";
+import type { BodyBucket, EventQueue, QueueMessage, StoredObject } from "./queue-bindings.ts";
 import type { QueuedEvent } from "./queued-event.ts";
 
 type Log = (line: LogLine) => void;
@@ -15,6 +14,9 @@ const MAX_REDRIVEN = 500;
 const DAY_SECONDS = 86_400;
 /** Of what is written beside a dead letter; the bucket takes 8 KiB. */
 const MAX_REASON_CHARACTERS = 1024;
+
+/** Why an attempt failed, for the log and beside the dead letter. */
+export type Failure = Readonly<Record<string, unknown>> & { readonly code: string; readonly why: string };
 
 /**
  * Keeps a message in the bucket, and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` where the message does not

@@ -5,31 +5,16 @@ import { issueAssertion } from "../core/assertion.ts";
 import type { LogLine } from "../core/decision.ts";
 import { toRefusal } from "../core/refusal.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
-import { bury } from "./dead-letters.ts";
+import { bury, type Failure } from "./dead-letters.ts";
 import type { Edge, RetrySeconds } from "./edge.ts";
-import type { EventQueue } from "./event-queue.ts";
 import { forward } from "./forward.ts";
+import type { EventQueue, QueueBatch, QueueMessage } from "./queue-bindings.ts";
 import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./queued-event.ts";
 
 /** Messages that are delivered at the same time: of six connections that may wait for an answer, the bucket needs some. */
 const LANES = 4;
 /** Any other queue holds dead letters: if a wrong name took those for events, the platform would drop them at last. */
 const EVENTS_QUEUE = /-events$/;
-
-/** What is used of a message of Cloudflare Queues. */
-export interface QueueMessage {
-  readonly id: string;
-  readonly body: unknown;
-  /** 1 for the first. */
-  readonly attempts: number;
-  ack(): void;
-  retry(options: { readonly delaySeconds: number }): void;
-}
-
-export interface QueueBatch {
-  readonly queue: string;
-  readonly messages: readonly QueueMessage[];
-}
 
 /** What the entry point alone may read and do: see Ambient. */
 export interface DeliveryScope {
@@ -145,10 +130,7 @@ class Consumer {
   }
 }
 
-/** Why an attempt failed, for the log and beside the dead letter. */
-export type Failure = ReturnType<typeof describeFailure>;
-
-function describeFailure(error: unknown) {
+function describeFailure(error: unknown): Failure {
   if (error instanceof DeliveryError) return { code: error.code, why: error.message };
   const { code, message, details } = toRefusal(error);
   return { ...details, code, why: message };

@@ -11,7 +11,7 @@ import { loadSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
-import type { EventQueue } from "./event-queue.ts";
+import type { EventQueue } from "./queue-bindings.ts";
 
 /** The bindings of wrangler.toml. Unchecked: a deployment may lack any of them. */
 export interface EdgeBindings {

@@ -6,39 +6,6 @@ import { Refusal } from "../core/refusal.ts";
 import type { Edge } from "./edge.ts";
 import { bodyKey, formatQueuedEvent } from "./queued-event.ts";
 
-/** What is used of a producer of Cloudflare Queues. */
-export interface QueueProducer {
-  send(text: string, options: { readonly contentType: "text" }): Promise<unknown>;
-}
-
-/** What is used of an R2 bucket. */
-export interface BodyBucket {
-  get(key: string): Promise<(StoredObject & { arrayBuffer(): Promise<ArrayBuffer>; text(): Promise<string> }) | null>;
-  put(
-    key: string,
-    content: Uint8Array | string,
-    options: { readonly sha256?: Uint8Array; readonly customMetadata?: Record<string, string> },
-  ): Promise<unknown>;
-  delete(keys: string | string[]): Promise<void>;
-  list(options: { prefix: string; limit?: number; cursor?: string }): Promise<StoredObjects>;
-}
-
-export interface StoredObject {
-  readonly key: string;
-  readonly size: number;
-  readonly uploaded: Date;
-}
-
-export type StoredObjects = { readonly objects: readonly StoredObject[] } & (
-  | { readonly truncated: true; readonly cursor: string }
-  | { readonly truncated: false }
-);
-
-export interface EventQueue {
-  readonly events: QueueProducer;
-  readonly bodies: BodyBucket;
-}
-
 /**
  * Puts a delivery into the queue, and its body into the bucket where it is too large for a message.
  * @throws Refusal `queue_unavailable`

@@ -4,7 +4,7 @@ import { type Delivery, type DeliveryRecord, digestBody, recordDelivery, restore
 import type { SigningKeys } from "../core/keys.ts";
 import { openSealedText, sealText } from "../core/sealed-text.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";
-import type { BodyBucket } from "./event-queue.ts";
+import type { BodyBucket } from "./queue-bindings.ts";
 
 /** A change of this form is a new version: what was queued before it goes to the dead letters, and waits for whoever knows it. */
 const TYPE = { type: "countersign-event", version: 1 };

@@ -3,8 +3,8 @@
 
 import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
-import type { AssertionId } from "../authenticate-options.ts";
-import type { Acceptance, FirstSight, Lease } from "../inbox.ts";
+import type { Acceptance, AssertionId } from "../acceptance.ts";
+import type { FirstSight, Lease } from "../inbox.ts";
 import { type Presented, type Sight, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
 import type { InboxOptions } from "./inbox-options.ts";
 import type { Insertion } from "./stored-columns.ts";

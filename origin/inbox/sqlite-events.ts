@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
-import type { AssertionId } from "../authenticate-options.ts";
+import type { AssertionId } from "../acceptance.ts";
 import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
 
 const INSERT = `

@@ -1,8 +1,7 @@
 // One event as the values of its row, and what became of storing it, for both stores.
 
 import type { Delivery } from "../../core/delivery.ts";
-import type { AssertionId } from "../authenticate-options.ts";
-import type { Acceptance } from "../inbox.ts";
+import type { Acceptance, AssertionId } from "../acceptance.ts";
 
 export type Insertion =
   | { readonly outcome: "replayed" }

@@ -1,8 +1,8 @@
 // A process that accepts into an inbox. "stream": sixteen at once until it is killed, and prints the ids that it was told are
 // stored. "same": the events of a list that every such process accepts, and prints what became of them.
 
+import type { Acceptance } from "../../origin/acceptance.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
-import type { Acceptance } from "../../origin/inbox.ts";
 import { deliveryOf } from "./inbox.ts";
 
 const [, , location = "", mode = "", name = ""] = process.argv;

@@ -5,7 +5,7 @@ import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
-import type { BodyBucket, EventQueue } from "../../worker/event-queue.ts";
+import type { BodyBucket, EventQueue } from "../../worker/queue-bindings.ts";
 import { listen, type RecordedRequest, record, valuesOf } from "./http.ts";
 import { type EdgeRequest, type LocalEdge, newSigningKey, startTestEdge } from "./local-edge.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "./origin.ts";

@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
+import type { Acceptance } from "../../../origin/acceptance.ts";
 import { describeInbox, openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
-import type { Acceptance, Inbox, Lease } from "../../../origin/inbox.ts";
+import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../support/postgres.ts";

@@ -1,8 +1,9 @@
 // What is finished is erased when its time is over: the body first, the facts later, nothing before its end. On every store.
 
 import { beforeEach, expect, test } from "vitest";
+import type { Acceptance } from "../../../origin/acceptance.ts";
 import { MAX_ERASED_EVENTS, startRetention } from "../../../origin/inbox/retention.ts";
-import type { Acceptance, Inbox, Lease } from "../../../origin/inbox.ts";
+import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

@@ -1,0 +1,91 @@
+// The question of countersign explain, by its options. They take precedence over what an inbox or a log holds.
+
+import { dirname, join } from "node:path";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import { UsageError } from "./command.ts";
+import { toRequest } from "./explain-ask.ts";
+import { loadCrls } from "./explain-crls.ts";
+import type { Values } from "./explain-options.ts";
+import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+import { readAvailableSecrets } from "./explain-secrets.ts";
+import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
+import { readEnvironment, readJson, readText } from "./files.ts";
+import { askOpenssl } from "./openssl-verify.ts";
+import { parseHeaders, readBytes } from "./send.ts";
+
+/** @throws UsageError, ConfigurationError */
+export async function readQuestion(values: Values, source: Source): Promise<Question> {
+  const document = readJson(values.policy) as PolicyDocument;
+  const whole = compilePolicy(document);
+  const chain = values.certificate === undefined ? chainOf(source) : readChain(values.certificate);
+  const request = readRequest(values, source);
+  const at = parseTime(values.at) ?? source.event?.acceptedAt ?? source.decision?.at ?? now();
+  const { policy, passedBefore } = withoutCheckedCredentials(whole, request, source.event);
+  return {
+    document,
+    policy,
+    chain,
+    request,
+    at,
+    unknown: unknownOf(source, values),
+    passedBefore,
+    platform: values.platform ?? platformOf(source),
+    lists: await loadCrls(policy, {
+      policyFile: values.policy,
+      directory: values.crls ?? join(dirname(values.inbox ?? "inbox.sqlite"), "crls"),
+      isFetching: values["fetch-crls"],
+      at,
+    }),
+    available: readAvailableSecrets(policy, readEnvironment),
+    askOpenssl,
+  };
+}
+
+/** The certificates of a PEM file, leaf first. A private key in the same file is not looked at. */
+function readChain(file: string): Chain {
+  const blocks = readText(file).matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g);
+  const [leaf, ...intermediates] = Array.from(blocks, ([, base64 = ""]) => base64.replace(/\s+/g, ""));
+  if (leaf === undefined) throw new UsageError(`${file} holds no certificate in PEM`);
+  return { leaf, intermediates };
+}
+
+function readRequest(values: Values, source: Source): AskedRequest {
+  const { event, decision } = source;
+  const url = values.url ?? toUrl(values.route) ?? toUrl(event?.request.target) ?? targetOf(decision);
+  if (url === undefined) throw new UsageError("--route PATH or --url URL is required");
+  try {
+    const headers = new Headers(event?.headers.map(([name, value]) => [name, value]) ?? []);
+    for (const [name, lines] of Object.entries(parseHeaders(values.header ?? []))) {
+      headers.delete(name);
+      for (const value of lines) headers.append(name, value);
+    }
+    const body = values.body === undefined ? event?.body : readBytes(values.body);
+    const method = values.method ?? event?.request.method ?? decision?.request?.method ?? "POST";
+    const request = { method, url, headers, body: body && new Uint8Array(body) };
+    toRequest(request);
+    return request;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`no such request can be sent: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function toUrl(target: string | undefined): string | undefined {
+  if (target !== undefined && !target.startsWith("/")) throw new UsageError(`--route ${target} does not begin with /`);
+  return target === undefined ? undefined : ANY_HOST + target;
+}
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+function parseTime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (text === "now") return now();
+  const milliseconds = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(milliseconds)) throw new UsageError(`--at ${text} is no instant like 2026-11-24T10:00:00Z, nor now`);
+  return Math.floor(milliseconds / 1000);
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,31 @@
+// What takes responsibility for an event, and what became of it: between the middleware and whatever stores events.
+
+import type { Delivery } from "../core/delivery.ts";
+
+/** What became of an event that was handed over. */
+export type Acceptance =
+  | {
+      readonly outcome: "stored";
+      /** An event that has the same key and other bytes. Both are kept, and flagged. */
+      readonly conflictsWith?: string;
+    }
+  /** It is there already, from the sender's own retry (same key, same bytes) or from an edge that delivered it again. */
+  | { readonly outcome: "duplicate"; readonly of: string };
+
+/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
+export interface AssertionId {
+  readonly issuer: string;
+  readonly jti: string;
+  readonly expires: number;
+}
+
+/**
+ * Takes responsibility for a delivery: records the assertion's id, with the event if it keeps events, in one atomic step.
+ * Nothing, or `stored`, lets the handler run. A `duplicate` is answered with 200 and the stored event's id, without it.
+ * @throws Refusal `replayed` when the id is there already, `store_unavailable` when nothing could be recorded
+ */
+export type AcceptDelivery = (
+  delivery: Delivery,
+  assertion: AssertionId,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
+) => void | Acceptance | Promise<void | Acceptance>;
