@@ -67,7 +67,34 @@ test("the reader of imports finds them all", () => {
   expect(index?.imports).toContain("core/refusal.ts");
 });
 
+/** The files of a way through the imports that comes back to where it began. */
+function findCircle(sources: readonly Source[]): readonly string[] | undefined {
+  const importsOf = new Map(sources.map(({ path, imports }) => [path, imports]));
+  const isFree = new Set<string>();
+  const follow = (path: string, way: readonly string[]): readonly string[] | undefined => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (isFree.has(path)) return undefined;
+    for (const next of importsOf.get(path) ?? []) {
+      const circle = follow(next, [...way, path]);
+      if (circle !== undefined) return circle;
+    }
+    isFree.add(path);
+    return undefined;
+  };
+  for (const { path } of sources) {
+    const circle = follow(path, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
 describe("imports", () => {
+  test("go in no circle, not even those of types", () => {
+    const source = (path: string, ...imports: string[]): Source => ({ path, text: "", imports });
+    expect(findCircle([source("a", "b"), source("b", "c"), source("c", "b")])).toEqual(["b", "c", "b"]);
+    expect(findCircle([...shipped, ...readSources("cli"), ...readSources("bench")])).toBeUndefined();
+  });
+
   test("core imports itself, its libraries, node:crypto and node:buffer", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
