@@ -48,6 +48,7 @@ export class Dispatcher {
   readonly #attempts = new Map<string, { readonly held: HeldLease; readonly end: Promise<unknown> }>();
   readonly #underWay = new Set<Promise<unknown>>();
   #taken = 0;
+  #takenBytes = 0;
   #isStarted = false;
   #isStopping = false;
   #isWanted = false;
@@ -119,19 +120,24 @@ export class Dispatcher {
   }
 
   get #free(): number {
-    return this.#limits.concurrency - this.#taken;
+    const { concurrency, bodyBytes } = this.#limits;
+    return this.#takenBytes < bodyBytes ? concurrency - this.#taken : 0;
   }
 
   async #claim(): Promise<void> {
     const since = performance.now();
     const free = this.#free;
-    const leases = await this.#options.work.claim(free, this.#limits.leaseMilliseconds);
+    const { leaseMilliseconds, bodyBytes } = this.#limits;
+    const leases = await this.#options.work.claim(free, leaseMilliseconds, bodyBytes - this.#takenBytes);
     if (this.#isStopping) return await this.#options.work.release(leases);
     for (const lease of leases) {
+      const bytes = lease.event.body?.byteLength ?? 0;
       this.#taken += 1;
+      this.#takenBytes += bytes;
       // The next one is claimed while the outcome is stored, in the same commit where the store can.
       const onHandled = () => {
         this.#taken -= 1;
+        this.#takenBytes -= bytes;
         this.wake();
       };
       void this.#begin(lease, since, { onHandled }).then(({ outcome }) => {

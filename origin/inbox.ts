@@ -93,9 +93,9 @@ export interface Lease {
 export interface WorkQueue {
   /**
    * Leases events that are due, the oldest first. Of one sender and order key never two at once, and none before an earlier
-   * one is done or dead. Leases that ran out are due again.
+   * one is done or dead. Leases that ran out are due again. The event with which the bodies reach `maxBytes` is the last.
    */
-  claim(limit: number, leaseMilliseconds: number): Promise<Lease[]>;
+  claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
   complete(lease: Lease): Promise<boolean>;
   /** Waits until `dueAt` (Unix milliseconds). */

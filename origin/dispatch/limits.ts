@@ -3,6 +3,8 @@
 export interface DispatchLimits {
   /** Attempts at a time, of one process. */
   readonly concurrency: number;
+  /** Of bodies under way in one process: the one that reaches it is the last until others have ended. */
+  readonly bodyBytes: number;
   /** Of one attempt. */
   readonly deadlineMilliseconds: number;
   /** Of one attempt whose answer the sender waits for. */
@@ -23,8 +25,10 @@ export interface DispatchLimits {
 }
 
 export const DISPATCH_LIMITS: DispatchLimits = {
-  // Enough to keep a database or an upstream busy, few enough that one process's memory holds the bodies.
+  // Enough to keep a database or an upstream busy.
   concurrency: 16,
+  // Six documents of 25 MiB, or three of the largest that a route may take. With copies that are not freed yet the process grows by 300 MiB.
+  bodyBytes: 128 * 1024 * 1024,
   // What HTTP clients and load balancers wait by habit.
   deadlineMilliseconds: 30_000,
   // Half of what the edge waits for the origin (20 s), so that the answer gets there; Docusign asks for one within 5 s.

@@ -7,24 +7,43 @@ import { toPostgresEvent } from "./postgres-reader.ts";
 import { EVENT_COLUMNS, EVENT_TABLES } from "./rows.ts";
 import { MAX_LOOKED_AT } from "./work-rules.ts";
 
-/** At most so many that are due, the oldest first; their rows are locked. `now` in Unix milliseconds. */
-export async function findDue(client: Client, now: number, limit: number): Promise<string[]> {
+interface Due extends Candidate {
+  /** Of its body. */
+  readonly bytes: number;
+}
+
+/**
+ * At most so many that are due, the oldest first, until their bodies have so many bytes; their rows are locked. `now` in Unix
+ * milliseconds.
+ */
+export async function findDue(
+  client: Client,
+  now: number,
+  { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
+): Promise<string[]> {
   const found: string[] = [];
   const passed: string[] = [];
+  let bytes = 0;
   for (let lookedAt = 0; found.length < limit && lookedAt < MAX_LOOKED_AT; ) {
     const wanted = limit - found.length;
     const candidates = await selectDue(client, now, wanted, [...found, ...passed]);
     lookedAt += candidates.length;
-    found.push(...(await separate(client, candidates, now, passed)));
+    for (const candidate of await separate(client, candidates, now, passed)) {
+      if (bytes >= maxBytes) return found;
+      found.push(candidate.sequence);
+      bytes += candidate.bytes;
+    }
     if (candidates.length < wanted) break;
   }
   return found;
 }
 
-async function selectDue(client: Client, now: number, limit: number, without: readonly string[]): Promise<Candidate[]> {
+async function selectDue(client: Client, now: number, limit: number, without: readonly string[]): Promise<Due[]> {
   const { rows } = await client.query(
-    `SELECT sequence, sender, order_key FROM work WHERE due_at <= $1 AND sequence <> ALL($3::bigint[])
-     ORDER BY due_at, sequence LIMIT $2 FOR UPDATE SKIP LOCKED`,
+    `SELECT work.sequence, work.sender, work.order_key, coalesce(octet_length(event.body), 0) AS bytes
+     FROM work JOIN event ON event.sequence = work.sequence
+     WHERE work.due_at <= $1 AND work.sequence <> ALL($3::bigint[])
+     ORDER BY work.due_at, work.sequence LIMIT $2 FOR UPDATE OF work SKIP LOCKED`,
     [now, limit, without],
   );
   return rows;
@@ -60,17 +79,16 @@ export async function leaseAll(
 /** Those that may be leased. The others are put off, or passed over while another origin looks at their order key. */
 async function separate(
   client: Client,
-  candidates: readonly Candidate[],
+  candidates: readonly Due[],
   now: number,
   passed: string[],
-): Promise<string[]> {
+): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);
-  if (ordered.length === 0) return candidates.map(({ sequence }) => sequence);
+  if (ordered.length === 0) return candidates;
   const locked = await lockOrders(client, ordered, { isPatient: false });
   const busy = ordered.filter((candidate) => !locked.has(candidate)).map(({ sequence }) => sequence);
   passed.push(...busy);
   const looked = [...locked].map(({ sequence }) => sequence);
-  const blocked = await postponeBlocked(client, looked, now);
-  const others = new Set([...busy, ...blocked]);
-  return candidates.map(({ sequence }) => sequence).filter((sequence) => !others.has(sequence));
+  const others = new Set([...busy, ...(await postponeBlocked(client, looked, now))]);
+  return candidates.filter(({ sequence }) => !others.has(sequence));
 }

@@ -23,11 +23,11 @@ export class PostgresWork implements WorkQueue {
     this.#clock = clock;
   }
 
-  claim(limit: number, leaseMilliseconds: number): Promise<Lease[]> {
+  claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
     return this.#pool.transact(async (client) => {
       const now = this.#clock();
       await this.#followClock(client, now);
-      return await leaseAll(client, await findDue(client, now, limit), now, leaseMilliseconds);
+      return await leaseAll(client, await findDue(client, now, { limit, maxBytes }), now, leaseMilliseconds);
     });
   }
 

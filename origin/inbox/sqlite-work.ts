@@ -29,22 +29,17 @@ export class SqliteWork implements WorkQueue {
     this.#clock = clock;
   }
 
-  claim(limit: number, leaseMilliseconds: number): Promise<Lease[]> {
+  claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
     return this.#writer.write(() => {
       const now = this.#clock();
       this.#followClock(now);
       const leases: Lease[] = [];
-      for (let lookedAt = 0; leases.length < limit && lookedAt < MAX_LOOKED_AT; ) {
-        const wanted = limit - leases.length;
-        // Whatever was looked at is due later by now.
-        const candidates = this.#statements.due.all(now, wanted) as unknown as Candidate[];
-        lookedAt += candidates.length;
-        for (const candidate of candidates) {
-          if (this.#isBlocked(candidate, now))
-            this.#statements.postpone.run(now + BLOCKED_MILLISECONDS, candidate.sequence);
-          else leases.push(this.#lease(candidate.sequence, now, leaseMilliseconds));
-        }
-        if (candidates.length < wanted) break;
+      let bytes = 0;
+      for (const { sequence } of this.#findDue(now, limit)) {
+        const lease = this.#lease(sequence, now, leaseMilliseconds);
+        leases.push(lease);
+        bytes += lease.event.body?.byteLength ?? 0;
+        if (leases.length >= limit || bytes >= maxBytes) break;
       }
       return leases;
     });
@@ -115,6 +110,19 @@ export class SqliteWork implements WorkQueue {
     const until = now + leaseMilliseconds;
     const attempt = Number(this.#statements.lease.get(until, now, token, sequence)?.["attempts"]);
     return { event: this.#eventOf(sequence), attempt, until, token };
+  }
+
+  /** Each is to be leased before the next one is asked for. Those that wait for another one of their order key are put off. */
+  *#findDue(now: number, limit: number): Generator<Candidate> {
+    for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; ) {
+      const candidates = this.#statements.due.all(now, limit) as unknown as Candidate[];
+      lookedAt += candidates.length;
+      for (const candidate of candidates) {
+        if (!this.#isBlocked(candidate, now)) yield candidate;
+        else this.#statements.postpone.run(now + BLOCKED_MILLISECONDS, candidate.sequence);
+      }
+      if (candidates.length === 0 || candidates.length < limit) return;
+    }
   }
 
   #isBlocked({ sequence, sender, order_key: orderKey }: Candidate, now: number): boolean {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { PermanentFailure, RetryLater } from "../../origin/handler.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { dispatch, idsIn, SENDER, stateOf, store } from "../support/dispatch.ts";
+import { deliveryOf } from "../support/inbox.ts";
 import { openTestInbox } from "../support/origin.ts";
 
 let stack: AsyncDisposableStack;
@@ -141,6 +142,23 @@ test("a handler that is late sees its signal and is attempted again; one that fi
   expect(await lines.with({ id: "late", attempt: 2 })).toMatchObject({ decision: "dispatched" });
   expect(await lines.of("obedient")).toMatchObject({ decision: "dispatched", attempt: 1 });
   expect(aborted.sort()).toEqual(["late 1 TimeoutError", "obedient 1 TimeoutError"]);
+});
+
+test("bodies under way are bounded: the one that reaches the bound is the last until another has ended", async () => {
+  const ids = Array.from({ length: 12 }, (_, index) => `event-${index}`);
+  for (const id of ids) await store(inbox, id, deliveryOf({ id, sender: SENDER, body: "x".repeat(100) }));
+  let running = 0;
+  const most: number[] = [];
+  const handler = async () => {
+    running += 1;
+    most.push(running);
+    await sleep(20);
+    running -= 1;
+  };
+  const { lines } = dispatch(stack, file, handler, { bodyBytes: 250 });
+  await until(async () => (await idsIn(inbox, "done")).length === ids.length);
+  expect(Math.max(...most)).toBe(3);
+  expect(lines.all).toHaveLength(ids.length);
 });
 
 test("an attempt that is longer than its lease keeps it", async () => {

@@ -46,6 +46,13 @@ describeOnStores("the work queue", (given) => {
     expect(await inbox.event("a")).toMatchObject({ state: "leased", attempts: 1, dueAt: now + 30 * SECOND });
   });
 
+  test("leases no more once the bodies have so many bytes, and at least one", async () => {
+    for (const id of ["a", "b", "c", "d"]) await accept(id, { body: "x".repeat(100) });
+    expect(idsOf(await inbox.work.claim(9, 60_000, 150))).toEqual(["a", "b"]);
+    expect(idsOf(await inbox.work.claim(9, 60_000, 1))).toEqual(["c"]);
+    expect(idsOf(await inbox.work.claim(9, 60_000))).toEqual(["d"]);
+  });
+
   test("ends an event as done or dead, once", async () => {
     await accept("a");
     await accept("b");
