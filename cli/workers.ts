@@ -105,8 +105,9 @@ class Primary {
 
   #replace(worker: Worker, code: number): void {
     this.#workers.delete(worker);
-    // One that never listened will not listen the next time either.
-    if (!this.#ready.delete(worker) && !this.#isStopping) {
+    const wasReady = this.#ready.delete(worker);
+    // At the start, one that cannot listen will not listen the next time either. Later the inbox may be away for a while.
+    if (!wasReady && !this.#isAnnounced && !this.#isStopping) {
       this.#exitCode = code;
       this.stop("SIGTERM");
     }

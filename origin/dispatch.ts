@@ -31,7 +31,7 @@ export interface AnsweredAttempt {
 
 interface RunOptions {
   readonly isAnswerWanted?: boolean;
-  /** Called when the handler has ended, once its outcome is on the way into the store. */
+  /** Called when the handler has ended, and its outcome is on the way into the store. */
   readonly onHandled?: () => void;
 }
 
@@ -151,8 +151,8 @@ export class Dispatcher {
   /** Until something is due, at most until the next look for events of other processes. */
   async #untilDue(): Promise<number> {
     const { pollMilliseconds } = this.#limits;
-    const dueAt = (await this.#options.work.nextDueAt()) ?? Number.POSITIVE_INFINITY;
-    return Math.min(Math.max(dueAt - this.#clock(), MIN_WAIT_MILLISECONDS), pollMilliseconds);
+    const dueIn = (await this.#options.work.nextDueIn()) ?? Number.POSITIVE_INFINITY;
+    return Math.min(Math.max(dueIn, MIN_WAIT_MILLISECONDS), pollMilliseconds);
   }
 
   #begin(lease: Lease, since: number, options: RunOptions): Promise<AnsweredAttempt> {
@@ -179,7 +179,13 @@ export class Dispatcher {
     return end;
   }
 
-  async #run(held: HeldLease, { isAnswerWanted = false, onHandled }: RunOptions): Promise<AnsweredAttempt> {
+  async #run(held: HeldLease, { isAnswerWanted = false, onHandled = () => {} }: RunOptions): Promise<AnsweredAttempt> {
+    const { end, outcome } = await this.#handle(held, isAnswerWanted).finally(onHandled);
+    return { outcome: await outcome, isLate: end.ending === "deadline", answer: end.answer };
+  }
+
+  /** Resolves when the handler has ended, and its outcome is on the way into the store. */
+  async #handle(held: HeldLease, isAnswerWanted: boolean) {
     const { deadlineMilliseconds, answerDeadlineMilliseconds, maxAttempts } = this.#limits;
     const started = performance.now();
     const end = await attemptOnce(held.lease, {
@@ -190,9 +196,7 @@ export class Dispatcher {
       isAnswerWanted,
       clock: this.#clock,
     });
-    const milliseconds = Math.round(performance.now() - started);
-    const outcome = this.#outcomes.store(held, end, milliseconds);
-    onHandled?.();
-    return { outcome: await outcome, isLate: end.ending === "deadline", answer: end.answer };
+    const outcome = this.#outcomes.store(held, end, Math.round(performance.now() - started));
+    return { end, outcome };
   }
 }

@@ -93,19 +93,18 @@ export interface Lease {
 export interface WorkQueue {
   /**
    * Leases events that are due, the oldest first. Of one sender and order key never two at once, and none before an earlier
-   * one is done or dead. Leases that ran out are due again. The event with which the bodies reach `maxBytes` is the last.
+   * one is done or dead. Leases that ran out are due again. Of bodies as many as fit into `maxBytes`, and at least one.
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
   complete(lease: Lease): Promise<boolean>;
-  /** Waits until `dueAt` (Unix milliseconds). */
-  retry(lease: Lease, dueAt: number, reason: string): Promise<boolean>;
+  retry(lease: Lease, waitMilliseconds: number, reason: string): Promise<boolean>;
   /** The dead-letter state. */
   bury(lease: Lease, reason: string): Promise<boolean>;
   /** Gives leases back unused: their attempts do not count. */
   release(leases: readonly Lease[]): Promise<void>;
-  /** Unix milliseconds of the earliest moment at which claim may find something; undefined when nothing waits. */
-  nextDueAt(): Promise<number | undefined>;
+  /** In how many milliseconds claim may find something, by the store's clock; undefined when nothing waits. */
+  nextDueIn(): Promise<number | undefined>;
 }
 
 /** How long what is finished is kept. Facts outlive bodies. */

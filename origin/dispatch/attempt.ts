@@ -66,7 +66,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   const { id, acceptedAt } = event;
   const work = async () => {
     const result = await handler(delivery, { id, attempt, acceptedAt, signal });
-    if (!(result instanceof Response)) return endWith({ outcome: "done" });
+    if (!isResponse(result)) return endWith({ outcome: "done" });
     const verdict = judgeResponse(result, clock());
     if (options.isAnswerWanted) return endWith(verdict, "finished", await readAnswer(result));
     if (!(await discardBody(result))) end.abort();
@@ -83,6 +83,11 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
     clearTimeout(timer);
     interrupt.removeEventListener("abort", onInterrupt);
   }
+}
+
+/** Also one of another `fetch` than the runtime's own, whose class is another one. */
+function isResponse(result: unknown): result is Response {
+  return result instanceof Response || Object.prototype.toString.call(result) === "[object Response]";
 }
 
 function endWith(verdict: Verdict, ending: AttemptEnd["ending"] = "finished", answer?: Answer): AttemptEnd {

@@ -61,9 +61,10 @@ export class Outcomes {
     if (verdict.outcome === "dead") {
       return { decision: "dead", facts: { reason }, store: () => work.bury(lease, reason) };
     }
-    const dueAt = scheduleRetry(verdict, { attempt: lease.attempt, now: clock(), random }, limits);
-    const facts = { dueAt: new Date(dueAt).toISOString(), reason };
-    return { decision: "retrying", facts, store: () => work.retry(lease, dueAt, reason) };
+    const now = clock();
+    const wait = scheduleRetry(verdict, { attempt: lease.attempt, now, random }, limits);
+    const facts = { dueAt: new Date(now + wait).toISOString(), reason };
+    return { decision: "retrying", facts, store: () => work.retry(lease, wait, reason) };
   }
 
   /** False when the lease is lost, or nothing could be stored. */

@@ -20,18 +20,24 @@ export function judgeResponse({ status, headers }: Response, now: number): Verdi
   return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now) };
 }
 
+/** Whatever was thrown: a value without a text is a fault of the user's code like any other. */
 export function judgeError(error: unknown): Verdict {
-  const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
-  const reason = formatReason(typeof message === "string" && message !== "" ? `${name}: ${message}` : String(error));
-  if (name === "PermanentFailure") return { outcome: "dead", reason };
-  const named = name === "RetryLater" && at instanceof Date ? at.getTime() : Number.NaN;
-  return { outcome: "retry", reason, notBefore: Number.isNaN(named) ? undefined : named };
+  try {
+    const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
+    const reason = formatReason(typeof message === "string" && message !== "" ? `${name}: ${message}` : String(error));
+    if (name === "PermanentFailure") return { outcome: "dead", reason };
+    const named = name === "RetryLater" && at instanceof Date ? at.getTime() : Number.NaN;
+    return { outcome: "retry", reason, notBefore: Number.isNaN(named) ? undefined : named };
+  } catch {
+    return { outcome: "retry", reason: "threw what has no text", notBefore: undefined };
+  }
 }
 
-/** RFC 9110 §10.2.3: seconds or a date. Anything else counts as not there. */
+/** RFC 9110 §10.2.3: seconds, or a date in GMT. Anything else counts as not there: Date.parse makes a year of `1.5`. */
 function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
-  const at = /^\d{1,9}$/.test(value) ? now + Number(value) * 1000 : Date.parse(value);
+  if (/^\d{1,9}$/.test(value)) return now + Number(value) * 1000;
+  const at = value.endsWith(" GMT") ? Date.parse(value) : Number.NaN;
   return Number.isNaN(at) ? undefined : at;
 }
 
@@ -42,8 +48,9 @@ export function formatReason(text: string): string {
 }
 
 /**
- * When the next attempt may begin, in Unix milliseconds. Full jitter: anything from now to the wait of this attempt, so that what failed
- * together does not come again together. A time that was named is kept, within its limit and with the first wait as jitter.
+ * How many milliseconds the next attempt waits at least. Full jitter: anything up to the wait of this attempt, so that what failed
+ * together does not come again together. A time that was named makes it longer, within its limit and with the first wait as
+ * jitter, and never shorter: whoever names the next second each time would use up all attempts in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<Verdict, { outcome: "retry" }>,
@@ -52,7 +59,7 @@ export function scheduleRetry(
 ): number {
   const { firstRetryMilliseconds, retryFactor, maxRetryMilliseconds, maxNamedRetryMilliseconds } = limits;
   const wait = random() * Math.min(maxRetryMilliseconds, firstRetryMilliseconds * retryFactor ** (attempt - 1));
-  if (notBefore === undefined) return Math.round(now + wait);
-  const named = Math.min(notBefore, now + maxNamedRetryMilliseconds) + random() * firstRetryMilliseconds;
-  return Math.round(Math.max(named, now));
+  if (notBefore === undefined) return Math.round(wait);
+  const named = Math.min(notBefore - now, maxNamedRetryMilliseconds) + random() * firstRetryMilliseconds;
+  return Math.round(Math.max(named, wait));
 }

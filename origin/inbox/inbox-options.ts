@@ -4,8 +4,10 @@ import type { Delivery } from "../../core/delivery.ts";
 import type { FirstSight } from "../inbox.ts";
 
 export interface InboxOptions {
-  /** Unix milliseconds. */
+  /** Unix milliseconds. Default: the system's; for PostgreSQL that of the server, which several origins share. */
   readonly clock?: () => number;
+  /** Milliseconds by a clock that nobody sets. Default: the system's, or `clock` where that is given. */
+  readonly monotonic?: () => number;
   /**
    * Called when a sender was accepted with what it was not seen with before, after the commit, in the one process that
    * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.

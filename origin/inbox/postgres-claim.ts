@@ -5,16 +5,27 @@ import { type Candidate, lockOrders, postponeBlocked } from "./postgres-order.ts
 import type { Client } from "./postgres-pool.ts";
 import { toPostgresEvent } from "./postgres-reader.ts";
 import { EVENT_COLUMNS, EVENT_TABLES } from "./rows.ts";
-import { MAX_LOOKED_AT } from "./work-rules.ts";
+import {
+  describeDamage,
+  isUnfinished,
+  MAX_CLAIMED_BYTES,
+  MAX_LOOKED_AT,
+  UNFINISHED_APART_MILLISECONDS,
+} from "./work-rules.ts";
+
+/** Each look behind events that wait takes twice as many rows, up to these: another origin passes over what is locked. */
+const MAX_ROWS_OF_A_LOOK = 128;
 
 interface Due extends Candidate {
+  readonly state: string;
+  readonly attempts: number;
   /** Of its body. */
   readonly bytes: number;
 }
 
 /**
- * At most so many that are due, the oldest first, until their bodies have so many bytes; their rows are locked. `now` in Unix
- * milliseconds.
+ * At most so many that are due, the oldest first, and as many as fit into so many bytes, at least one; their rows are locked.
+ * `now` in Unix milliseconds.
  */
 export async function findDue(
   client: Client,
@@ -22,34 +33,66 @@ export async function findDue(
   { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
 ): Promise<string[]> {
   const found: string[] = [];
-  const passed: string[] = [];
+  const seen: string[] = [];
+  const most = Math.min(maxBytes, MAX_CLAIMED_BYTES);
   let bytes = 0;
-  for (let lookedAt = 0; found.length < limit && lookedAt < MAX_LOOKED_AT; ) {
-    const wanted = limit - found.length;
-    const candidates = await selectDue(client, now, wanted, [...found, ...passed]);
-    lookedAt += candidates.length;
-    for (const candidate of await separate(client, candidates, now, passed)) {
-      if (bytes >= maxBytes) return found;
-      found.push(candidate.sequence);
-      bytes += candidate.bytes;
+  for (let rows = limit; seen.length < MAX_LOOKED_AT; rows = Math.min(rows * 2, MAX_ROWS_OF_A_LOOK)) {
+    const candidates = await selectDue(client, now, rows, seen);
+    seen.push(...candidates.map(({ sequence }) => sequence));
+    for (const due of await separate(client, candidates, now)) {
+      bytes += due.bytes;
+      if (found.length >= limit || (found.length > 0 && bytes > most)) return found;
+      found.push(due.sequence);
     }
-    if (candidates.length < wanted) break;
+    if (candidates.length < rows) break;
   }
   return found;
 }
 
-async function selectDue(client: Client, now: number, limit: number, without: readonly string[]): Promise<Due[]> {
-  const { rows } = await client.query(
-    `SELECT work.sequence, work.sender, work.order_key, coalesce(octet_length(event.body), 0) AS bytes
-     FROM work JOIN event ON event.sequence = work.sequence
+async function selectDue(client: Client, now: number, rows: number, without: readonly string[]): Promise<Due[]> {
+  const { rows: due } = await client.query(
+    `SELECT work.sequence, work.sender, work.order_key, work.state, work.attempts,
+            coalesce(octet_length(event.body), 0) AS bytes
+     FROM work LEFT JOIN event ON event.sequence = work.sequence
      WHERE work.due_at <= $1 AND work.sequence <> ALL($3::bigint[])
      ORDER BY work.due_at, work.sequence LIMIT $2 FOR UPDATE OF work SKIP LOCKED`,
-    [now, limit, without],
+    [now, rows, without],
   );
-  return rows;
+  return due;
 }
 
-/** In the given order. */
+/**
+ * Those that may be leased. Put off are those that wait for another one of their order key, and all but one of those that may have
+ * ended their process; those whose order key another origin looks at stay as they are.
+ */
+async function separate(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
+  const ordered = candidates.filter(({ order_key: key }) => key !== null);
+  const locked = await lockOrders(client, ordered, { isPatient: false });
+  const blocked = new Set(
+    await postponeBlocked(
+      client,
+      [...locked].map(({ sequence }) => sequence),
+      now,
+    ),
+  );
+  const free = candidates.filter(
+    (candidate) => (candidate.order_key === null || locked.has(candidate)) && !blocked.has(candidate.sequence),
+  );
+  const [, ...unfinished] = free.filter((candidate) => isUnfinished(candidate));
+  await putApart(client, unfinished, now);
+  return free.filter((candidate) => !unfinished.includes(candidate));
+}
+
+async function putApart(client: Client, unfinished: readonly Due[], now: number): Promise<void> {
+  if (unfinished.length === 0) return;
+  await client.query(
+    `UPDATE work SET state = 'waiting', token = NULL, due_at = $2::bigint + place * $3::bigint
+     FROM unnest($1::bigint[]) WITH ORDINALITY AS apart (sequence, place) WHERE work.sequence = apart.sequence`,
+    [unfinished.map(({ sequence }) => sequence), now, UNFINISHED_APART_MILLISECONDS],
+  );
+}
+
+/** In the given order. What is missing is dead: its row is damaged, and keeps no other from its attempt. */
 export async function leaseAll(
   client: Client,
   sequences: readonly string[],
@@ -68,27 +111,25 @@ export async function leaseAll(
      ORDER BY array_position($1::bigint[], event.sequence)`,
     [sequences, until, now],
   );
-  return rows.map((row) => ({
-    event: toPostgresEvent(row),
-    attempt: Number(row["attempt"]),
-    until,
-    token: String(row["lease_token"]),
-  }));
+  const leases: Lease[] = [];
+  const damaged = new Map<string, unknown>(sequences.map((sequence) => [sequence, "the event is gone"]));
+  for (const row of rows) {
+    const sequence = String(row["sequence"]);
+    try {
+      const event = toPostgresEvent(row);
+      leases.push({ event, attempt: Number(row["attempt"]), until, token: String(row["lease_token"]) });
+      damaged.delete(sequence);
+    } catch (error) {
+      damaged.set(sequence, error);
+    }
+  }
+  for (const [sequence, why] of damaged) await buryDamaged(client, sequence, now, describeDamage(why));
+  return leases;
 }
 
-/** Those that may be leased. The others are put off, or passed over while another origin looks at their order key. */
-async function separate(
-  client: Client,
-  candidates: readonly Due[],
-  now: number,
-  passed: string[],
-): Promise<readonly Due[]> {
-  const ordered = candidates.filter(({ order_key: key }) => key !== null);
-  if (ordered.length === 0) return candidates;
-  const locked = await lockOrders(client, ordered, { isPatient: false });
-  const busy = ordered.filter((candidate) => !locked.has(candidate)).map(({ sequence }) => sequence);
-  passed.push(...busy);
-  const looked = [...locked].map(({ sequence }) => sequence);
-  const others = new Set([...busy, ...(await postponeBlocked(client, looked, now))]);
-  return candidates.filter(({ sequence }) => !others.has(sequence));
+async function buryDamaged(client: Client, sequence: string, now: number, reason: string): Promise<void> {
+  await client.query(
+    `UPDATE work SET state = 'dead', due_at = NULL, changed_at = $2, reason = $3, token = NULL WHERE sequence = $1`,
+    [sequence, now, reason],
+  );
 }

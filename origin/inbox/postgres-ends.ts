@@ -2,7 +2,7 @@
 
 import type { Lease } from "../inbox.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { isOfTheDatabase, type PostgresPool } from "./postgres-pool.ts";
+import { isOfTheDatabase, type PostgresPool, type Queryable } from "./postgres-pool.ts";
 
 export interface End {
   readonly lease: Lease;
@@ -16,7 +16,7 @@ export interface End {
 const STATEMENTS = 2;
 
 /** Writes ends one by one or many at a time; false for one whose lease was lost. Wakes nothing that waits behind an order key. */
-export function groupEnds(pool: Pick<PostgresPool, "query">): GroupCommit<End, boolean> {
+export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
   return new GroupCommit<End, boolean>({
     commit: (ends) => writeEnds(pool, ends),
     isOfTheDatabase,
@@ -24,7 +24,7 @@ export function groupEnds(pool: Pick<PostgresPool, "query">): GroupCommit<End, b
   });
 }
 
-export async function writeEnds(pool: Pick<PostgresPool, "query">, ends: readonly End[]): Promise<boolean[]> {
+export async function writeEnds(pool: Queryable, ends: readonly End[]): Promise<boolean[]> {
   const { rows } = await pool.query(
     `UPDATE work SET state = ended.state, due_at = NULL, changed_at = ended.now, reason = ended.reason, token = NULL
      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])

@@ -43,15 +43,19 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
  */
 async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<void> {
   const locks = new Set<string>();
-  for (const { delivery } of arrivals) {
+  for (const { delivery, leaseMilliseconds } of arrivals) {
     const { sender, eventKey, orderKey } = delivery;
     if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
-    if (orderKey !== undefined) locks.add(orderLock(sender, orderKey));
+    if (orderKey === undefined) continue;
+    // Not that of leases: senders hand it to each other, and claims, which do not wait, would never find it free.
+    locks.add(lockNumber("accept", sender, orderKey));
+    if (leaseMilliseconds !== undefined) locks.add(orderLock(sender, orderKey));
   }
   if (locks.size > 0)
     await client.query("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", [[...locks].sort()]);
 }
 
+/** Of whoever leases, ends or puts off an event of the order key. */
 export function orderLock(sender: string, orderKey: string): string {
   return lockNumber("order", sender, orderKey);
 }

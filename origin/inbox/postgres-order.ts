@@ -2,7 +2,7 @@
 
 import { orderLock } from "./postgres-events.ts";
 import type { Client } from "./postgres-pool.ts";
-import { BLOCKED_MILLISECONDS } from "./work-rules.ts";
+import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "./work-rules.ts";
 
 /** A row of work; the driver gives a bigint as text. */
 export interface Candidate {
@@ -32,7 +32,7 @@ export async function lockOrders(
 
 /**
  * Puts off those that wait for another one of their order key, and returns them. In a statement of its own, so that it sees
- * what was committed before the locks were held.
+ * what was committed before the locks were held. A lease that ran out is none any more: it would block the earlier one.
  */
 export async function postponeBlocked(
   client: Client,
@@ -40,8 +40,9 @@ export async function postponeBlocked(
   now: number,
   until = now + BLOCKED_MILLISECONDS,
 ): Promise<string[]> {
+  if (sequences.length === 0) return [];
   const { rows } = await client.query(
-    `UPDATE work SET due_at = $3 WHERE sequence = ANY($1) AND EXISTS (
+    `UPDATE work SET state = 'waiting', due_at = $3, token = '${BLOCKED_TOKEN}' WHERE sequence = ANY($1) AND EXISTS (
        SELECT 1 FROM work AS other
        WHERE other.sender = work.sender AND other.order_key = work.order_key AND other.due_at IS NOT NULL
          AND (other.sequence < work.sequence
@@ -52,11 +53,12 @@ export async function postponeBlocked(
   return rows.map((row) => String(row["sequence"]));
 }
 
-/** After the end of one: the next in order may have been put off meanwhile. */
+/** After a change of one: the first of its order key may have been put off meanwhile. */
 export async function wakeNext(client: Client, { sender, order_key: orderKey }: Candidate, now: number): Promise<void> {
   if (orderKey === null) return;
   await client.query(
-    `UPDATE work SET due_at = least(due_at, $3) WHERE state = 'waiting' AND sequence = (
+    `UPDATE work SET due_at = least(due_at, $3), token = NULL
+     WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}' AND sequence = (
        SELECT min(sequence) FROM work WHERE sender = $1 AND order_key = $2 AND due_at IS NOT NULL)`,
     [sender, orderKey, now],
   );

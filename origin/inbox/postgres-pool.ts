@@ -19,9 +19,12 @@ const MAX_ATTEMPTS = 3;
 
 export type Client = pg.PoolClient;
 
-export interface PostgresPool {
-  /** Runs one statement, which is committed when it returns. */
-  query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
+/** One statement: of a transaction, or committed when it returns. */
+export interface Queryable {
+  query(text: string, values?: unknown[]): Promise<pg.QueryResult>;
+}
+
+export interface PostgresPool extends Queryable {
   /** Commits when the work resolves, else rolls back. */
   transact<T>(work: (client: Client) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -52,7 +55,7 @@ export function openPool(url: string, { isReadOnly = false } = {}): PostgresPool
   // An idle connection that the server closed: the next query makes another.
   pool.on("error", () => {});
   return {
-    query: (text, values) => pool.query(text, values && [...values]),
+    query: (text, values) => pool.query(text, values),
     transact: (work) => transact(pool, work),
     close: () => pool.end(),
   };

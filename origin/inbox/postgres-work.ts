@@ -5,7 +5,7 @@ import type { GroupCommit } from "./group-commit.ts";
 import { findDue, leaseAll } from "./postgres-claim.ts";
 import { type End, groupEnds, writeEnds } from "./postgres-ends.ts";
 import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./postgres-order.ts";
-import type { Client, PostgresPool } from "./postgres-pool.ts";
+import type { Client, PostgresPool, Queryable } from "./postgres-pool.ts";
 import { CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
 
 const OWN = "WHERE sequence = $1 AND token = $2";
@@ -23,12 +23,15 @@ export class PostgresWork implements WorkQueue {
     this.#clock = clock;
   }
 
-  claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
-    return this.#pool.transact(async (client) => {
-      const now = this.#clock();
+  async claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
+    const now = this.#clock();
+    const leases = await this.#pool.transact(async (client) => {
       await this.#followClock(client, now);
       return await leaseAll(client, await findDue(client, now, { limit, maxBytes }), now, leaseMilliseconds);
     });
+    // Only now: what a claim put right that failed was rolled back.
+    this.#latest = now;
+    return leases;
   }
 
   /** Within the transaction that stored the event. Undefined when an earlier one of its order key comes first. */
@@ -53,24 +56,28 @@ export class PostgresWork implements WorkQueue {
     return this.#finish(lease, "dead", reason);
   }
 
-  retry(lease: Lease, dueAt: number, reason: string): Promise<boolean> {
+  retry(lease: Lease, waitMilliseconds: number, reason: string): Promise<boolean> {
+    const now = this.#clock();
     const text = `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $4, reason = $5, token = NULL ${OWN}`;
-    return this.#change(text, lease, Math.floor(dueAt), this.#clock(), reason);
+    const values = [lease.event.sequence, lease.token, Math.floor(now + waitMilliseconds), now, reason];
+    return this.#end(lease, now, async (client) => ((await client.query(text, values)).rowCount ?? 0) > 0);
   }
 
   async release(leases: readonly Lease[]): Promise<void> {
-    await this.#pool.query(
-      `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $3, attempts = attempts - 1, token = NULL
-       FROM unnest($1::bigint[], $2::text[]) AS given (sequence, token)
-       WHERE work.sequence = given.sequence AND work.token = given.token`,
-      [leases.map(({ event }) => event.sequence), leases.map(({ token }) => token), this.#clock()],
-    );
+    const now = this.#clock();
+    const text = `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $3, attempts = attempts - 1, token = NULL ${OWN}`;
+    const release = (lease: Lease) =>
+      this.#end(lease, now, async (client) => {
+        const { rowCount } = await client.query(text, [lease.event.sequence, lease.token, now]);
+        return (rowCount ?? 0) > 0;
+      });
+    await Promise.all(leases.map(release));
   }
 
-  async nextDueAt(): Promise<number | undefined> {
+  async nextDueIn(): Promise<number | undefined> {
     const { rows } = await this.#pool.query("SELECT min(due_at) AS due_at FROM work WHERE due_at IS NOT NULL");
     const dueAt = rows[0]?.["due_at"];
-    return dueAt === null || dueAt === undefined ? undefined : Number(dueAt);
+    return dueAt === null || dueAt === undefined ? undefined : Number(dueAt) - this.#clock();
   }
 
   /** Before whatever is due. */
@@ -78,7 +85,7 @@ export class PostgresWork implements WorkQueue {
     return this.#pool.transact(async (client) => {
       const rows = await lockEvents(client, id);
       const { rowCount } = await client.query(
-        `UPDATE work SET state = 'waiting', changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
+        `UPDATE work SET state = 'waiting', token = NULL, changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
            due_at = least($1, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), $1))
          WHERE state IN ('waiting', 'dead') AND sequence = ANY($2)`,
         [this.#clock(), rows.map(({ sequence }) => sequence)],
@@ -92,7 +99,7 @@ export class PostgresWork implements WorkQueue {
       const now = this.#clock();
       const found = await lockEvents(client, id);
       const { rows } = await client.query(
-        `UPDATE work SET state = 'done', due_at = NULL, changed_at = $1, reason = $2
+        `UPDATE work SET state = 'done', due_at = NULL, changed_at = $1, reason = $2, token = NULL
          WHERE state IN ('waiting', 'dead') AND sequence = ANY($3) RETURNING sequence, sender, order_key`,
         [now, reason, found.map(({ sequence }) => sequence)],
       );
@@ -107,15 +114,20 @@ export class PostgresWork implements WorkQueue {
   }
 
   async #finish(lease: Lease, state: "done" | "dead", reason: string | null): Promise<boolean> {
-    const now = this.#clock();
-    const end: End = { lease, state, reason, now };
+    const end: End = { lease, state, reason, now: this.#clock() };
+    if (lease.event.orderKey === undefined) return await this.#ends.add(end);
+    return await this.#end(lease, end.now, async (client) => (await writeEnds(client, [end]))[0] ?? false);
+  }
+
+  /** A change after which another one of the order key may be next. False when no row was changed. */
+  async #end(lease: Lease, now: number, write: (client: Queryable) => Promise<boolean>): Promise<boolean> {
     const { sequence, sender, orderKey } = lease.event;
-    if (orderKey === undefined) return await this.#ends.add(end);
+    if (orderKey === undefined) return await write(this.#pool);
     const candidate = { sequence: String(sequence), sender, order_key: orderKey };
     return await this.#pool.transact(async (client) => {
-      // Until it is committed nobody puts off, or stores, a later one of its order key: it would not be woken.
+      // Until it is committed nobody puts off a later one of its order key: it would not be woken.
       await lockOrders(client, [candidate]);
-      const [isOurs = false] = await writeEnds(client, [end]);
+      const isOurs = await write(client);
       if (isOurs) await wakeNext(client, candidate, now);
       return isOurs;
     });
@@ -135,7 +147,6 @@ export class PostgresWork implements WorkQueue {
         [now, now + CLOCK_TOLERANCE_MILLISECONDS],
       );
     }
-    this.#latest = now;
   }
 }
 

@@ -5,6 +5,7 @@ import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { writeCertificate } from "./postgres-certificates.ts";
+import { PostgresClock } from "./postgres-clock.ts";
 import { type CertifiedArrival, insertEvents } from "./postgres-events.ts";
 import { type Client, describeError, isOfTheDatabase, openPool, type PostgresPool } from "./postgres-pool.ts";
 import { postgresReaderOf } from "./postgres-reader.ts";
@@ -19,7 +20,8 @@ const BATCHES = 2;
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
   return await open(url, name, { isReadOnly: false }, async (pool) => {
     await preparePostgres(pool, name);
-    return new PostgresInbox(pool, url, options);
+    const clock = options.clock ?? (await PostgresClock.open(pool)).now;
+    return new PostgresInbox(pool, url, { ...options, clock });
   });
 }
 
@@ -67,8 +69,8 @@ class PostgresInbox implements Inbox {
   readonly #acceptor: Acceptor;
   readonly #clock: () => number;
 
-  constructor(pool: PostgresPool, url: string, options: InboxOptions) {
-    const { clock = Date.now } = options;
+  constructor(pool: PostgresPool, url: string, options: InboxOptions & Required<Pick<InboxOptions, "clock">>) {
+    const { clock } = options;
     ({ certificates: this.certificates, event: this.event, events: this.events } = postgresReaderOf(pool));
     const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));

@@ -31,7 +31,19 @@ export function selectEvents(
 
 /** A row of selectEvents. */
 export function toListedEvent(row: Row): Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number } {
-  return { ...toFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
+  return { ...toReadableFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
+}
+
+/** One row that is damaged must not hide all others from a list, nor itself. */
+function toReadableFacts(row: Row): Omit<StoredEvent, "body"> {
+  try {
+    return toFacts(row);
+  } catch {
+    return toFacts({
+      ...row,
+      ...{ headers: "[]", certificate: "null", der: null, factors: "[]", relied_on_edge: "[]" },
+    });
+  }
 }
 
 export function toCertificate(row: Row): SeenCertificate {

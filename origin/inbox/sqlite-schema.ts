@@ -154,7 +154,7 @@ const CONNECTION = `
 
 /** SQLite's result code for a lock that another connection holds; the higher bits of an extended code tell why. */
 const SQLITE_BUSY = 5;
-const BUSY_MS = 5_000;
+export const BUSY_MS = 5_000;
 const BUSY_PAUSE_MS = 10;
 
 export const SCHEMA_VERSION = STEPS.length;
@@ -188,6 +188,16 @@ function enterWal(database: DatabaseSync): void {
       if (!isBusy(error) || Date.now() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
     }
+  }
+}
+
+/** Brings the log into the file and empties it. False when somebody reads from it just now: it is not waited for. */
+export function emptyLog(database: DatabaseSync): boolean {
+  database.exec("PRAGMA busy_timeout = 0");
+  try {
+    return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
+  } finally {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
   }
 }
 

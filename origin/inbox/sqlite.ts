@@ -9,7 +9,7 @@ import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
-import { prepareSchema } from "./sqlite-schema.ts";
+import { BUSY_MS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
 import { SqliteWork } from "./sqlite-work.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 
@@ -18,7 +18,7 @@ import { SqliteWriter } from "./sqlite-writer.ts";
  * @throws Error when the file is no inbox, is a newer one, or cannot be opened
  */
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
-  const database = new DatabaseSync(file, { timeout: 5_000 });
+  const database = new DatabaseSync(file, { timeout: BUSY_MS });
   try {
     prepareSchema(database, file);
     return new SqliteInbox(database, options);
@@ -45,17 +45,20 @@ class SqliteInbox implements Inbox {
   readonly #certificates: SqliteCertificates;
   readonly #retention: SqliteRetention;
   readonly #clock: () => number;
+  readonly #database: DatabaseSync;
+  #isErasedInLog = false;
 
   constructor(database: DatabaseSync, options: InboxOptions) {
-    const { clock = Date.now } = options;
+    const { clock = Date.now, monotonic = options.clock ?? (() => performance.now()) } = options;
     const reader = readerOf(database);
     ({ certificates: this.certificates, event: this.event, events: this.events, close: this.#close } = reader);
+    this.#database = database;
     this.#writer = new SqliteWriter(database);
     const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));
     const describeError = (error: unknown) => (error instanceof Error ? error.message : String(error));
     this.#acceptor = new Acceptor(store, options, describeError);
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);
-    this.work = new SqliteWork(database, this.#writer, clock);
+    this.work = new SqliteWork(database, this.#writer, { clock, monotonic });
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
     const count = database.prepare("SELECT count(*) AS events FROM event");
@@ -66,8 +69,12 @@ class SqliteInbox implements Inbox {
     this.#clock = clock;
   }
 
-  prune(retention: Retention): Promise<number> {
-    return this.#writer.write(() => this.#retention.prune(retention, this.#clock()));
+  async prune(retention: Retention): Promise<number> {
+    const changed = await this.#writer.write(() => this.#retention.prune(retention, this.#clock()));
+    if (changed > 0) this.#isErasedInLog = false;
+    // The log keeps what was written until it is written over: where events are few that is later than any rule.
+    else if (!this.#isErasedInLog) this.#isErasedInLog = emptyLog(this.#database);
+    return changed;
   }
 
   async close(): Promise<void> {

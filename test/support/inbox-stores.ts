@@ -1,11 +1,12 @@
 // The stores that an inbox may be in, for tests that run on each of them.
 
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
 import type { InboxOptions } from "../../origin/inbox/inbox-options.ts";
-import { openInbox } from "../../origin/inbox/open.ts";
+import { isPostgresUrl, openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
-import { findPostgres, type PostgresServer, startPostgres } from "./postgres.ts";
+import { findPostgres, type PostgresServer, startPostgres, withClient } from "./postgres.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 export interface Store {
@@ -94,4 +95,15 @@ export async function openTestInbox(
       return typeof member === "function" ? (member as (...given: unknown[]) => unknown).bind(target) : member;
     },
   });
+}
+
+/** What an operator or a fault does to the tables, beside the inbox. */
+export async function changeByHand(location: string, statements: readonly string[]): Promise<void> {
+  if (isPostgresUrl(location)) {
+    await withClient(location, (client) => client.query(["SET search_path TO countersign", ...statements].join("; ")));
+    return;
+  }
+  const database = new DatabaseSync(location, { timeout: 5_000 });
+  database.exec(statements.join("; "));
+  database.close();
 }

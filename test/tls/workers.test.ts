@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startCountersign } from "../e2e/running.ts";
 import { readEvents } from "../support/origin.ts";
@@ -115,6 +116,20 @@ describe("two workers", () => {
       )
       .toBeGreaterThan(0);
     expect(readEvents(files.inbox).length).toBeGreaterThan(5);
+  });
+
+  test("go on when one dies while the inbox cannot be opened", async () => {
+    const [victim = 0] = workersOf(origin);
+    const database = new DatabaseSync(files.inbox);
+    database.exec("BEGIN IMMEDIATE");
+    process.kill(victim, "SIGKILL");
+    // Longer than a new one waits for the file.
+    await new Promise((resolve) => setTimeout(resolve, 6_500));
+    database.exec("ROLLBACK");
+    database.close();
+    expect(origin.process.exitCode).toBeNull();
+    await expect.poll(() => workersOf(origin).length, { timeout: 10_000, interval: 50 }).toBe(2);
+    expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
   });
 
   test.each(["SIGTERM", "SIGINT"] as const)(

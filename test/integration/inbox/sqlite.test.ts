@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
 import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { InboxOptions } from "../../../origin/inbox/inbox-options.ts";
 import { openSqliteInbox } from "../../../origin/inbox/sqlite.ts";
 import { openSqliteReader } from "../../../origin/inbox/sqlite-reader.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
@@ -35,9 +36,9 @@ const accept = async (inbox: Inbox, id: string, body = "{}"): Promise<Acceptance
 const codeOf = (error: unknown) => (error instanceof Refusal ? error.code : error);
 
 /** With the connection that writes, to set it limits. */
-async function openWithConnection(): Promise<[Inbox, DatabaseSync]> {
+async function openWithConnection(options: InboxOptions = {}): Promise<[Inbox, DatabaseSync]> {
   const exec = vi.spyOn(DatabaseSync.prototype, "exec");
-  const inbox = await openTestInbox(stack, file);
+  const inbox = await openTestInbox(stack, file, options);
   const connection = exec.mock.contexts[0] as DatabaseSync;
   exec.mockRestore();
   return [inbox, connection];
@@ -139,6 +140,59 @@ test("what is erased is overwritten in the file", async () => {
   connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   expect((await inbox.event("a"))?.body).toBeUndefined();
   expect(readFileSync(file).includes("nobody shall find")).toBe(false);
+});
+
+test("what is erased is gone from the log as well, as soon as nobody reads from it", async () => {
+  const inbox = await openTestInbox(stack, file);
+  await accept(inbox, "a", "a body that nobody shall find ".repeat(400));
+  await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
+  const prune = () => inbox.prune({ bodySeconds: -1, eventSeconds: 1000 });
+  const isInLog = () => readFileSync(`${file}-wal`).includes("nobody shall find");
+  const reader = new DatabaseSync(file, { readOnly: true });
+  reader.exec("BEGIN; SELECT count(*) FROM event");
+  reader.prepare("SELECT count(*) FROM event").get();
+  expect([await prune(), await prune()]).toEqual([1, 0]);
+  expect(isInLog()).toBe(true);
+  reader.close();
+  expect(await prune()).toBe(0);
+  expect(isInLog()).toBe(false);
+});
+
+test("a clock that is set forth ends no lease, of whichever process", async () => {
+  let now = 1_800_000_000_000;
+  let monotonic = 0;
+  const pass = (milliseconds: number) => {
+    now += milliseconds;
+    monotonic += milliseconds;
+  };
+  const options = { clock: () => now, monotonic: () => monotonic };
+  const [inbox, other, third] = [
+    openSqliteInbox(file, options),
+    openSqliteInbox(file, options),
+    openSqliteInbox(file, options),
+  ];
+  stack.defer(async () => void (await Promise.all([inbox.close(), other.close(), third.close()])));
+  await accept(inbox, "a");
+  for (const one of [other, third]) await one.work.claim(0, 30_000);
+  expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
+  now += 3_600_000;
+  for (const one of [other, third]) expect(await one.work.claim(1, 30_000)).toEqual([]);
+  pass(29_000);
+  for (const one of [other, third]) expect(await one.work.claim(1, 30_000)).toEqual([]);
+  pass(2_000);
+  expect(await other.work.claim(1, 30_000)).toHaveLength(1);
+});
+
+test("a clock that was set back is followed also when the first claim after it failed", async () => {
+  let now = 1_800_000_000_000;
+  const [inbox, connection] = await openWithConnection({ clock: () => now });
+  await accept(inbox, "a");
+  await inbox.work.release(await inbox.work.claim(1, 30_000));
+  now -= 86_400_000;
+  connection.exec("PRAGMA query_only = ON");
+  await expect(inbox.work.claim(1, 30_000)).rejects.toThrow(/readonly/);
+  connection.exec("PRAGMA query_only = OFF");
+  expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
 });
 
 test("a file that another program holds refuses new events, and takes them when it lets go", async () => {

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/acceptance.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
-import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
+import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 
 const SECOND = 1000;
 const HOUR = 3_600 * SECOND;
@@ -46,11 +46,57 @@ describeOnStores("the work queue", (given) => {
     expect(await inbox.event("a")).toMatchObject({ state: "leased", attempts: 1, dueAt: now + 30 * SECOND });
   });
 
-  test("leases no more once the bodies have so many bytes, and at least one", async () => {
+  test("leases as many as fit into so many bytes, and at least one", async () => {
     for (const id of ["a", "b", "c", "d"]) await accept(id, { body: "x".repeat(100) });
-    expect(idsOf(await inbox.work.claim(9, 60_000, 150))).toEqual(["a", "b"]);
+    expect(idsOf(await inbox.work.claim(9, 60_000, 250))).toEqual(["a", "b"]);
     expect(idsOf(await inbox.work.claim(9, 60_000, 1))).toEqual(["c"]);
     expect(idsOf(await inbox.work.claim(9, 60_000))).toEqual(["d"]);
+  });
+
+  test("reads 32 MiB of bodies in one claim, and a larger one alone", async () => {
+    const megabytes = (count: number) => "x".repeat(count * 1024 * 1024);
+    for (const [id, size] of [
+      ["a", 20],
+      ["b", 12],
+      ["c", 1],
+      ["d", 40],
+      ["e", 1],
+    ] as const)
+      await accept(id, { body: megabytes(size) });
+    expect(idsOf(await claim())).toEqual(["a", "b"]);
+    expect(idsOf(await claim())).toEqual(["c"]);
+    expect(idsOf(await claim())).toEqual(["d"]);
+    expect(idsOf(await claim())).toEqual(["e"]);
+  });
+
+  test("gives out one at a time of those that left no outcome twice: one of them may end its process", async () => {
+    for (const id of ["a", "b", "c", "d"]) await accept(id);
+    for (const attempt of [1, 2]) {
+      expect((await claim()).map((lease) => lease.attempt)).toEqual(Array(4).fill(attempt));
+      now += 31 * SECOND;
+    }
+    await accept("new");
+    expect(idsOf(await claim())).toEqual(["a", "new"]);
+    const later: string[][] = [];
+    for (let second = 0; second < 4; second += 1) {
+      now += SECOND;
+      later.push(idsOf(await claim()));
+    }
+    expect(later).toEqual([["b"], ["c"], ["d"], []]);
+  });
+
+  test("buries what can no longer be read, shows it, and goes on with the others", async () => {
+    for (const id of ["gone", "unreadable", "good"]) await accept(id);
+    await changeByHand(given.location, [
+      "DELETE FROM event WHERE id = 'gone'",
+      "UPDATE event SET headers = '{' WHERE id = 'unreadable'",
+    ]);
+    expect(idsOf(await claim())).toEqual(["good"]);
+    expect(await claim()).toEqual([]);
+    expect(await inbox.work.nextDueIn()).toBe(30 * SECOND);
+    expect(await inbox.events({ state: "dead", limit: 9 })).toMatchObject([
+      { id: "unreadable", reason: expect.stringMatching(/^its row is damaged: /), headers: [] },
+    ]);
   });
 
   test("ends an event as done or dead, once", async () => {
@@ -61,22 +107,22 @@ describeOnStores("the work queue", (given) => {
     expect(await inbox.work.bury(b, "refused by the handler")).toBe(true);
     for (const lease of [a, b]) {
       expect(await inbox.work.complete(lease)).toBe(false);
-      expect(await inbox.work.retry(lease, now, "again")).toBe(false);
+      expect(await inbox.work.retry(lease, 0, "again")).toBe(false);
       expect(await inbox.work.bury(lease, "again")).toBe(false);
       expect(await inbox.work.extend(lease, SECOND)).toBe(false);
     }
     await inbox.work.release([a, b]);
     expect(await inbox.event("a")).toMatchObject({ state: "done", reason: undefined, finishedAt: now / 1000 });
     expect(await inbox.event("b")).toMatchObject({ state: "dead", reason: "refused by the handler" });
-    expect(await inbox.work.nextDueAt()).toBeUndefined();
+    expect(await inbox.work.nextDueIn()).toBeUndefined();
     expect(await inbox.events({ state: "dead", limit: 9 })).toMatchObject([{ id: "b", attempts: 1 }]);
   });
 
   test("comes again when a retry is due, with the reason and the next attempt's number", async () => {
     await accept("a");
-    expect(await inbox.work.retry(await claimOne(), now + 5 * SECOND, "503")).toBe(true);
+    expect(await inbox.work.retry(await claimOne(), 5 * SECOND, "503")).toBe(true);
     expect(await inbox.event("a")).toMatchObject({ state: "waiting", reason: "503", dueAt: now + 5 * SECOND });
-    expect(await inbox.work.nextDueAt()).toBe(now + 5 * SECOND);
+    expect(await inbox.work.nextDueIn()).toBe(5 * SECOND);
     expect(await claim()).toEqual([]);
     now += 5 * SECOND;
     expect(await claim()).toMatchObject([{ attempt: 2, event: { id: "a" } }]);
@@ -142,7 +188,7 @@ describeOnStores("the work queue", (given) => {
       const b = await claimOne();
       expect([b.event.id, await claim()]).toEqual(["b", []]);
       // Neither a retry nor a lease that ran out lets the next one pass.
-      expect(await inbox.work.retry(b, now + HOUR, "503")).toBe(true);
+      expect(await inbox.work.retry(b, HOUR, "503")).toBe(true);
       now += HOUR - 1;
       expect(await claim()).not.toContainEqual(
         expect.objectContaining({ event: expect.objectContaining({ id: "c" }) }),
@@ -159,7 +205,51 @@ describeOnStores("the work queue", (given) => {
       for (const id of ["a", "b"]) await accept(id, { orderKey });
       await claimOne();
       await claim();
-      expect(await inbox.work.nextDueAt()).toBe(now + 30 * SECOND);
+      expect(await inbox.work.nextDueIn()).toBe(30 * SECOND);
+    });
+
+    test("is not blocked for ever by a dead one that is tried again beside one that died with its process", async () => {
+      await accept("a", { orderKey });
+      await inbox.work.bury(await claimOne(), "broken");
+      await accept("b", { orderKey });
+      await claimOne();
+      expect(await inbox.retryNow("a")).toBe(true);
+      expect(await claim()).toEqual([]);
+      now += 31 * SECOND;
+      const handled: string[] = [];
+      for (let second = 0; second < 90; second += 1) {
+        now += SECOND;
+        for (const lease of await claim()) {
+          handled.push(lease.event.id);
+          await inbox.work.complete(lease);
+        }
+      }
+      expect(handled).toEqual(["a", "b"]);
+    });
+
+    test.each<[string, (lease: Lease) => Promise<unknown>]>([
+      ["is to be tried again", (lease) => inbox.work.retry(lease, HOUR, "503")],
+      ["is given back", (lease) => inbox.work.release([lease])],
+    ])("goes on with one that was tried again by hand as soon as the later one %s", async (_, end) => {
+      await accept("a", { orderKey });
+      await inbox.work.bury(await claimOne(), "broken");
+      await accept("b", { orderKey });
+      const b = await claimOne();
+      await inbox.retryNow("a");
+      expect(await claim()).toEqual([]);
+      await end(b);
+      expect(idsOf(await claim())).toEqual(["a"]);
+    });
+
+    test("leaves the wait of a retry alone when a later one is dropped", async () => {
+      await accept("a", { orderKey });
+      await accept("b", { orderKey });
+      await inbox.work.retry(await claimOne(), HOUR, "503");
+      expect(await claim()).toEqual([]);
+      expect(await inbox.drop("b", "no more")).toBe(true);
+      expect(await claim()).toEqual([]);
+      now += HOUR;
+      expect(idsOf(await claim())).toEqual(["a"]);
     });
 
     test("is not held up by a thousand that wait for one", async () => {
@@ -186,7 +276,7 @@ describeOnStores("the work queue", (given) => {
 
     test("goes on after a drop", async () => {
       for (const id of ["a", "b"]) await accept(id, { orderKey });
-      expect(await inbox.work.retry(await claimOne(), now + HOUR, "503")).toBe(true);
+      expect(await inbox.work.retry(await claimOne(), HOUR, "503")).toBe(true);
       expect(await claim()).toEqual([]);
       expect(await inbox.drop("a", "not needed")).toBe(true);
       expect(idsOf(await claim())).toEqual(["b"]);
@@ -237,7 +327,7 @@ describeOnStores("the work queue", (given) => {
         { attempt: 1, event: { id: "b" } },
         { attempt: 1, event: { id: "c" } },
       ]);
-      await inbox.work.retry(a, now + HOUR, "503");
+      await inbox.work.retry(a, HOUR, "503");
       await accept("d");
       expect(await inbox.retryNow("a")).toBe(true);
       expect(await claim()).toMatchObject([{ attempt: 2, event: { id: "a" } }, { event: { id: "d" } }]);
@@ -259,7 +349,7 @@ describeOnStores("the work queue", (given) => {
       for (const id of ["waits", "is retried", "is leased"]) await accept(id);
       const leases = await claim(3);
       await inbox.work.release(leases.slice(0, 1));
-      await inbox.work.retry(leases[1] as Lease, now + 100 * SECOND, "503");
+      await inbox.work.retry(leases[1] as Lease, 100 * SECOND, "503");
       now -= 1000 * HOUR;
       expect(idsOf(await claim())).toEqual(["waits"]);
       now += 29 * SECOND;

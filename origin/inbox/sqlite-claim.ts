@@ -1,0 +1,141 @@
+// Which events of the file may be leased now, and their leases, within one transaction.
+
+import { randomUUID } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import type { Lease } from "../inbox.ts";
+import { leasedEventOf } from "./sqlite-reader.ts";
+import {
+  BLOCKED_MILLISECONDS,
+  BLOCKED_TOKEN,
+  describeDamage,
+  isUnfinished,
+  MAX_CLAIMED_BYTES,
+  MAX_LOOKED_AT,
+  UNFINISHED_APART_MILLISECONDS,
+} from "./work-rules.ts";
+
+/** What decides about the order of an event. */
+export interface Ordered {
+  readonly sequence: number;
+  readonly sender: string;
+  readonly order_key: string | null;
+}
+
+interface Due extends Ordered {
+  readonly state: string;
+  readonly attempts: number;
+  /** Of its body. */
+  readonly bytes: number;
+}
+
+export interface ClaimLimits {
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+export class SqliteClaim {
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #eventOf: (sequence: number) => Lease["event"];
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepare(database);
+    this.#eventOf = leasedEventOf(database);
+  }
+
+  /** `now` in Unix milliseconds. */
+  claim(now: number, { limit, maxBytes }: ClaimLimits, leaseMilliseconds: number): Lease[] {
+    const leases: Lease[] = [];
+    const most = Math.min(maxBytes, MAX_CLAIMED_BYTES);
+    let bytes = 0;
+    for (const due of this.#findDue(now, limit)) {
+      bytes += due.bytes;
+      if (leases.length > 0 && bytes > most) break;
+      const lease = this.lease(due, now, leaseMilliseconds);
+      if (lease !== undefined) leases.push(lease);
+      if (leases.length >= limit) break;
+    }
+    return leases;
+  }
+
+  /** Undefined when an earlier one of its order key comes first. */
+  leaseStored(sequence: number, now: number, leaseMilliseconds: number): Lease | undefined {
+    const stored = this.#statements.ordered.get(sequence) as unknown as Ordered;
+    return this.#isBlocked(stored, now) ? undefined : this.lease(stored, now, leaseMilliseconds);
+  }
+
+  /** Undefined for one whose row is damaged: it is dead, and keeps no other from its attempt. */
+  lease(due: Ordered, now: number, leaseMilliseconds: number): Lease | undefined {
+    const { sequence } = due;
+    const token = randomUUID();
+    const until = now + leaseMilliseconds;
+    const attempt = Number(this.#statements.lease.get(until, now, token, sequence)?.["attempts"]);
+    try {
+      return { event: this.#eventOf(sequence), attempt, until, token };
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#statements.bury.run(now, describeDamage(error), sequence);
+      this.wakeNext(due, now);
+      return undefined;
+    }
+  }
+
+  /** After a change of one: the first of its order key may have been put off meanwhile. */
+  wakeNext({ sender, order_key: orderKey }: Omit<Ordered, "sequence">, now: number): void {
+    if (orderKey !== null) this.#statements.wake.run(now, sender, orderKey);
+  }
+
+  /**
+   * Each is leased, or the last, before the next one is asked for. Put off are those that wait for another one of their order
+   * key, and all but one of those that may have ended their process.
+   */
+  *#findDue(now: number, limit: number): Generator<Due> {
+    let unfinished = 0;
+    for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; ) {
+      const found = this.#statements.due.all(now, limit) as unknown as Due[];
+      lookedAt += found.length;
+      for (const due of found) {
+        if (this.#isBlocked(due, now)) {
+          this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
+          continue;
+        }
+        // The first of them is attempted now, each other one a step later.
+        const place = isUnfinished(due) ? unfinished++ : 0;
+        if (place === 0) yield due;
+        else this.#statements.putOff.run(now + place * UNFINISHED_APART_MILLISECONDS, null, due.sequence);
+      }
+      if (found.length === 0 || found.length < limit) return;
+    }
+  }
+
+  #isBlocked({ sequence, sender, order_key: orderKey }: Ordered, now: number): boolean {
+    return orderKey !== null && this.#statements.blocking.get(sender, orderKey, sequence, sequence, now) !== undefined;
+  }
+}
+
+function prepare(database: DatabaseSync) {
+  return {
+    due: database.prepare(`
+      SELECT work.sequence, work.sender, work.order_key, work.state, work.attempts, coalesce(length(event.body), 0) AS bytes
+      FROM work LEFT JOIN event ON event.sequence = work.sequence
+      WHERE work.due_at <= ? ORDER BY work.due_at, work.sequence LIMIT ?
+    `),
+    ordered: database.prepare("SELECT sequence, sender, order_key FROM work WHERE sequence = ?"),
+    blocking: database.prepare(`
+      SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
+        AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
+    `),
+    // A lease that ran out is none any more: it would block the earlier one that this one waits for.
+    putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
+    wake: database.prepare(`
+      UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'
+        AND sequence = (SELECT min(sequence) FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL)
+    `),
+    lease: database.prepare(`
+      UPDATE work SET state = 'leased', attempts = attempts + 1, due_at = ?, changed_at = ?, token = ?
+      WHERE sequence = ? RETURNING attempts
+    `),
+    bury: database.prepare(`
+      UPDATE work SET state = 'dead', due_at = NULL, changed_at = ?, reason = ?, token = NULL WHERE sequence = ?
+    `),
+  };
+}
