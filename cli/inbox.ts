@@ -45,9 +45,16 @@ An origin may run meanwhile; it sees the change within a second. All dead events
     if (run === undefined)
       throw new UsageError("inbox list, inbox show, inbox retry or inbox drop; see countersign inbox --help");
     const { values, positionals } = parse(args);
+    process.stdout.once("error", endWhenNobodyReads);
     return await run(values, positionals);
   },
 };
+
+/** `head`, for example, has enough. */
+function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+}
 
 function parse(args: string[]) {
   return parseOptions(args, OPTIONS, true);

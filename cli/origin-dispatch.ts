@@ -42,7 +42,8 @@ every stored event to your code, at least once:
   --upstream-audience TEXT  aud (default the URL)
   --signing-keys FILE       this origin's own, of countersign keys new; published at /.well-known/jwks.json
   for both:
-  --concurrency N           attempts at a time, of each process (default ${DISPATCH_LIMITS.concurrency})
+  --concurrency N           attempts at a time, of each process (default ${DISPATCH_LIMITS.concurrency}); those whose
+                            sender waits for the answer come on top
   --attempt-seconds N       deadline of an attempt (default ${DISPATCH_LIMITS.deadlineMilliseconds / 1000})
   --max-attempts N          then the event is dead (default ${DISPATCH_LIMITS.maxAttempts}); see countersign inbox
   --retry-seconds N         the longest wait before the second attempt, three times as long before each later one, up to an hour

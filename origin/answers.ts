@@ -47,7 +47,7 @@ type AnswerFault = keyof typeof ANSWER_FAULTS;
 export class Answers {
   readonly #options: AnswersOptions;
   /** Undefined for an event that waits for an earlier one of its order. */
-  readonly #leases = new WeakMap<Delivery, Lease | undefined>();
+  readonly #leases = new WeakMap<Delivery, { readonly lease: Lease; readonly since: number } | undefined>();
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -59,9 +59,10 @@ export class Answers {
     const { method, target } = delivery.request;
     const [path = ""] = target.split("?", 1);
     if (selectRoute(policy(), path, method).isAnsweredByHandler) {
+      const since = performance.now();
       const accepted = await inbox.acceptLeased(delivery, assertion, dispatcher.leaseMilliseconds);
       if ("outcome" in accepted && accepted.outcome === "duplicate") return accepted;
-      this.#leases.set(delivery, "lease" in accepted ? accepted.lease : undefined);
+      this.#leases.set(delivery, "lease" in accepted ? { lease: accepted.lease, since } : undefined);
       return "lease" in accepted ? { outcome: "stored" } : accepted;
     }
     const acceptance = await inbox.accept(delivery, assertion);
@@ -73,9 +74,9 @@ export class Answers {
   async answer(delivery: Delivery): Promise<Response> {
     const { id } = delivery;
     if (!this.#leases.has(delivery)) return Response.json({ event: id }, { status: 202 });
-    const lease = this.#leases.get(delivery);
-    if (lease === undefined) return this.#fail("order_waits", delivery);
-    const attempt = await this.#options.dispatcher.answer(lease);
+    const leased = this.#leases.get(delivery);
+    if (leased === undefined) return this.#fail("order_waits", delivery);
+    const attempt = await this.#options.dispatcher.answer(leased.lease, leased.since);
     const fault = findFault(attempt);
     if (fault !== undefined) return this.#fail(fault, delivery);
     return attempt.answer === undefined ? Response.json({ event: id }, { status: 200 }) : relay(attempt.answer);

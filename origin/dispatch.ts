@@ -60,7 +60,10 @@ export class Dispatcher {
     this.#options = options;
     this.#limits = { ...DISPATCH_LIMITS, ...limits };
     this.#clock = clock;
-    this.#outcomes = new Outcomes({ work, log, limits: this.#limits, clock, random });
+    this.#outcomes = new Outcomes({
+      ...{ work, log, limits: this.#limits, clock, random },
+      isStopping: () => this.#isStopping,
+    });
   }
 
   start(): void {
@@ -90,9 +93,12 @@ export class Dispatcher {
     this.#stop.abort(new Error("the origin stops"));
   }
 
-  /** Attempts an event that was leased when it was accepted, beside the others, and tells what came of it once that is stored. */
-  answer(lease: Lease): Promise<AnsweredAttempt> {
-    return this.#begin(lease, performance.now(), { isAnswerWanted: true });
+  /**
+   * Attempts an event that was leased when it was accepted, beside the others, and tells what came of it once that is stored.
+   * `since` is when the lease was asked for, by `performance.now()`.
+   */
+  answer(lease: Lease, since: number): Promise<AnsweredAttempt> {
+    return this.#begin(lease, since, { isAnswerWanted: true });
   }
 
   /** How long an event is to be leased. */

@@ -14,10 +14,11 @@ export interface OutcomeOptions {
   /** Unix milliseconds. */
   readonly clock: () => number;
   readonly random: () => number;
+  readonly isStopping: () => boolean;
 }
 
-/** A store that is busy or restarts is asked again: else an event that is done would be handled once more. */
-const STORE_TRIES = 5;
+/** When the origin stops: it is killed if it takes much longer. */
+const TRIES_OF_A_STOP = 5;
 const STORE_WAIT_MILLISECONDS = 500;
 
 export class Outcomes {
@@ -67,14 +68,19 @@ export class Outcomes {
     return { decision: "retrying", facts, store: () => work.retry(lease, wait, reason) };
   }
 
-  /** False when the lease is lost, or nothing could be stored. */
+  /**
+   * A store that is busy or restarts is asked again, for as long as the lease is: else an event that is done would be handled once
+   * more. False when the lease is lost, or nothing could be stored.
+   */
   async #try(held: HeldLease, store: () => Promise<boolean>): Promise<boolean> {
+    const { limits, isStopping, log } = this.#options;
     const { id } = held.lease.event;
-    for (let tries = 1; tries <= STORE_TRIES && !held.lost.aborted; tries += 1) {
+    const most = Math.max(TRIES_OF_A_STOP, limits.leaseMilliseconds / STORE_WAIT_MILLISECONDS);
+    for (let tries = 1; tries <= (isStopping() ? TRIES_OF_A_STOP : most) && !held.lost.aborted; tries += 1) {
       try {
         return await store();
       } catch (error) {
-        this.#options.log({ decision: "failed", code: "outcome_not_stored", id, why: String(error), tries });
+        if (tries === 1) log({ decision: "failed", code: "outcome_not_stored", id, why: String(error) });
         await new Promise((resolve) => setTimeout(resolve, STORE_WAIT_MILLISECONDS));
       }
     }

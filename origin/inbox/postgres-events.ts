@@ -17,21 +17,20 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
   await lockKeys(client, arrivals);
   const others = await findSameKeys(client, arrivals);
   const stored = await insertAll(client, arrivals);
+  const sequences = arrivals.map((arrival) => takeStored(stored, arrival));
+  const refused = arrivals.filter((_, index) => sequences[index] === undefined);
+  const explanations = await explainAll(client, refused);
   const flagged = new Set<number>();
-  const insertions: Insertion[] = [];
-  for (const arrival of arrivals) {
-    const sequence = takeStored(stored, arrival);
-    if (sequence === undefined) {
-      insertions.push(await explain(client, arrival));
-      continue;
-    }
+  const insertions = arrivals.map((arrival, index): Insertion => {
+    const sequence = sequences[index];
+    if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
     const other = key === undefined ? undefined : others.get(key);
-    insertions.push({ outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) });
     // Of more than one other all are flagged already.
     if (other !== undefined) flagged.add(sequence).add(other.sequence);
     if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
-  }
+    return { outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) };
+  });
   if (flagged.size > 0)
     await client.query("UPDATE work SET has_conflict = true WHERE sequence = ANY($1)", [[...flagged]]);
   return insertions;
@@ -113,24 +112,74 @@ function takeStored(stored: Map<string, number>, { delivery, assertion }: Arriva
   return sequence;
 }
 
-async function explain(client: Client, { delivery, assertion }: Arrival): Promise<Insertion> {
-  const { issuer, jti, expires } = assertion;
+/** What an index refused: a replay, or an event that is there. Its assertion is used up too, though it stored nothing. */
+async function explainAll(client: Client, refused: readonly Arrival[]): Promise<Insertion[]> {
+  if (refused.length === 0) return [];
+  const firsts = await findFirsts(client, refused);
+  const repeated = refused.filter((_, index) => firsts[index]?.isReplay === false);
+  const used = await useUp(client, repeated);
+  const counted: number[] = [];
+  const insertions = refused.map(({ assertion }, index): Insertion => {
+    const first = firsts[index];
+    if (first === undefined) throw new Error("the event was refused by an index and is not there");
+    // Of two with one assertion in one batch the first used it up.
+    if (first.isReplay || !used.delete(assertionOf(assertion))) return { outcome: "replayed" };
+    counted.push(first.sequence);
+    return { outcome: "duplicate", of: first.id };
+  });
+  if (counted.length > 0) {
+    await client.query(
+      `UPDATE work SET duplicates = duplicates + again.times
+       FROM (SELECT sequence, count(*) AS times FROM unnest($1::bigint[]) AS again (sequence) GROUP BY sequence) AS again
+       WHERE work.sequence = again.sequence`,
+      [counted],
+    );
+  }
+  return insertions;
+}
+
+async function findFirsts(client: Client, refused: readonly Arrival[]) {
   const { rows } = await client.query(
-    `SELECT sequence, id, issuer = $1 AND jti = $2 AS is_replay FROM event
-     WHERE (issuer = $1 AND jti = $2) OR (id = $3 AND issuer = $1)
-        OR (sender = $4 AND event_key = $5 AND content_digest = $6)
-     ORDER BY is_replay DESC, (id = $3 AND issuer = $1) DESC LIMIT 1`,
-    [issuer, jti, delivery.id, delivery.sender, delivery.eventKey ?? null, delivery.contentDigest],
+    `SELECT asked.place, first.sequence, first.id, first.is_replay
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
+       AS asked (issuer, jti, id, sender, event_key, content_digest, place), LATERAL (
+       SELECT sequence, id, issuer = asked.issuer AND jti = asked.jti AS is_replay FROM event
+       WHERE (issuer = asked.issuer AND jti = asked.jti) OR (id = asked.id AND issuer = asked.issuer)
+          OR (sender = asked.sender AND event_key = asked.event_key AND content_digest = asked.content_digest)
+       ORDER BY is_replay DESC, (id = asked.id AND issuer = asked.issuer) DESC LIMIT 1
+     ) AS first`,
+    [
+      refused.map(({ assertion }) => assertion.issuer),
+      refused.map(({ assertion }) => assertion.jti),
+      refused.map(({ delivery }) => delivery.id),
+      refused.map(({ delivery }) => delivery.sender),
+      refused.map(({ delivery }) => delivery.eventKey ?? null),
+      refused.map(({ delivery }) => delivery.contentDigest),
+    ],
   );
-  const [first] = rows;
-  if (first === undefined) throw new Error("the event was refused by an index and is not there");
-  if (first["is_replay"]) return { outcome: "replayed" };
-  // This assertion is used up too, though it stored nothing.
-  const { rowCount } = await client.query(
-    "INSERT INTO repeated (issuer, jti, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-    [issuer, jti, expires],
+  const firsts: ({ readonly sequence: number; readonly id: string; readonly isReplay: boolean } | undefined)[] = [];
+  for (const row of rows) {
+    const { place, sequence, id, is_replay: isReplay } = row as Record<string, unknown>;
+    firsts[Number(place) - 1] = { sequence: Number(sequence), id: String(id), isReplay: isReplay === true };
+  }
+  return firsts;
+}
+
+/** Those that nobody used up before. */
+async function useUp(client: Client, arrivals: readonly Arrival[]): Promise<Set<string>> {
+  if (arrivals.length === 0) return new Set();
+  const { rows } = await client.query(
+    `INSERT INTO repeated (issuer, jti, expires) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+     ON CONFLICT DO NOTHING RETURNING issuer, jti`,
+    [
+      arrivals.map(({ assertion }) => assertion.issuer),
+      arrivals.map(({ assertion }) => assertion.jti),
+      arrivals.map(({ assertion }) => assertion.expires),
+    ],
   );
-  if (rowCount === 0) return { outcome: "replayed" };
-  await client.query("UPDATE work SET duplicates = duplicates + 1 WHERE sequence = $1", [first["sequence"]]);
-  return { outcome: "duplicate", of: String(first["id"]) };
+  return new Set(rows.map((row) => assertionOf({ issuer: String(row["issuer"]), jti: String(row["jti"]) })));
+}
+
+function assertionOf({ issuer, jti }: Pick<Arrival["assertion"], "issuer" | "jti">): string {
+  return JSON.stringify([issuer, jti]);
 }

@@ -5,8 +5,8 @@ import pg from "pg";
 
 /** The tables have a schema of their own, beside whatever else the database holds. */
 export const SCHEMA = "countersign";
-/** Acceptances take two at a time; the others are for the work on events and for readers. */
-const CONNECTIONS = 8;
+/** For the work on events and for readers. Acceptances have connections of their own: they wait for no attempt. */
+const CONNECTIONS = 6;
 const CONNECT_MILLISECONDS = 5_000;
 /** A statement takes milliseconds; one that waits longer for a lock or a disk shall not hold senders any longer. */
 const STATEMENT_MILLISECONDS = 10_000;
@@ -31,16 +31,18 @@ export interface PostgresPool extends Queryable {
 }
 
 /** Connects when it is asked for the first time, and again after every loss. @throws Error when the URL is none */
-export function openPool(url: string, { isReadOnly = false } = {}): PostgresPool {
+export function openPool(url: string, { isReadOnly = false, connections = CONNECTIONS } = {}): PostgresPool {
   const session = [
     `SET search_path TO ${SCHEMA}`,
     "SET synchronous_commit TO on",
+    // What another one committed while we waited for its lock must be seen.
+    "SET default_transaction_isolation TO 'read committed'",
     `SET default_transaction_read_only TO ${isReadOnly ? "on" : "off"}`,
   ].join("; ");
   const pool = new pg.Pool({
     connectionString: url,
     application_name: "countersign",
-    max: CONNECTIONS,
+    max: connections,
     connectionTimeoutMillis: CONNECT_MILLISECONDS,
     statement_timeout: STATEMENT_MILLISECONDS,
     query_timeout: ANSWER_MILLISECONDS,
@@ -80,11 +82,14 @@ async function transactOnce<T>(pool: pg.Pool, work: (client: Client) => Promise<
     client.release();
     return result;
   } catch (error) {
-    // A connection of which nobody knows what it still waits for is not used again.
-    await client.query("ROLLBACK").then(
-      () => client.release(isOfTheDatabase(error)),
-      () => client.release(true),
-    );
+    // A connection of which nobody knows what it still waits for is not used again, and not waited for.
+    if (isOfTheDatabase(error)) client.release(true);
+    else {
+      await client.query("ROLLBACK").then(
+        () => client.release(),
+        () => client.release(true),
+      );
+    }
     throw error;
   }
 }

@@ -82,10 +82,12 @@ const POSTGRES_VERSION = STEPS.length;
 export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
   return pool.transact(async (client) => {
     await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
-    const { rowCount } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [SCHEMA]);
-    // Asked first: who may not make a schema may still use the one that is there.
-    if (rowCount === 0) await client.query(`CREATE SCHEMA ${SCHEMA}`);
-    await client.query(`CREATE TABLE IF NOT EXISTS ${SCHEMA}.version (version integer NOT NULL)`);
+    const { rows: found } = await client.query(
+      `SELECT to_regnamespace('${SCHEMA}') AS schema, to_regclass('${SCHEMA}.version') AS version`,
+    );
+    // Asked first: who may make neither may still use what is there.
+    if (found[0]?.["schema"] === null) await client.query(`CREATE SCHEMA ${SCHEMA}`);
+    if (found[0]?.["version"] === null) await client.query(`CREATE TABLE ${SCHEMA}.version (version integer NOT NULL)`);
     const { rows } = await client.query(`SELECT version FROM ${SCHEMA}.version`);
     const version = Number(rows[0]?.["version"] ?? 0);
     refuseNewer(version, name);

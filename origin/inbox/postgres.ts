@@ -21,7 +21,8 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
   return await open(url, name, { isReadOnly: false }, async (pool) => {
     await preparePostgres(pool, name);
     const clock = options.clock ?? (await PostgresClock.open(pool)).now;
-    return new PostgresInbox(pool, url, { ...options, clock });
+    const pools = { work: pool, acceptances: openPool(url, { connections: BATCHES }) };
+    return new PostgresInbox(pools, url, { ...options, clock });
   });
 }
 
@@ -51,6 +52,11 @@ async function open<T>(
   }
 }
 
+interface Pools {
+  readonly work: PostgresPool;
+  readonly acceptances: PostgresPool;
+}
+
 class PostgresInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
   readonly event: Inbox["event"];
@@ -60,17 +66,18 @@ class PostgresInbox implements Inbox {
   readonly work: PostgresWork;
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
-  readonly #pool: PostgresPool;
+  readonly #pools: Pools;
   readonly #group = new GroupCommit<Arrival, Stored>({
-    commit: (arrivals) => this.#pool.transact((client) => this.#store(client, arrivals)),
+    commit: (arrivals) => this.#pools.acceptances.transact((client) => this.#store(client, arrivals)),
     isOfTheDatabase,
     parallel: BATCHES,
   });
   readonly #acceptor: Acceptor;
   readonly #clock: () => number;
 
-  constructor(pool: PostgresPool, url: string, options: InboxOptions & Required<Pick<InboxOptions, "clock">>) {
+  constructor(pools: Pools, url: string, options: InboxOptions & Required<Pick<InboxOptions, "clock">>) {
     const { clock } = options;
+    const { work: pool } = pools;
     ({ certificates: this.certificates, event: this.event, events: this.events } = postgresReaderOf(pool));
     const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));
@@ -78,22 +85,22 @@ class PostgresInbox implements Inbox {
     this.work = new PostgresWork(pool, clock);
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
-    this.#pool = pool;
+    this.#pools = pools;
     this.#clock = clock;
   }
 
   prune(retention: Retention): Promise<number> {
-    return prunePostgres(this.#pool, retention, this.#clock());
+    return prunePostgres(this.#pools.work, retention, this.#clock());
   }
 
   async count(): Promise<number> {
-    const { rows } = await this.#pool.query("SELECT count(*) AS events FROM event");
+    const { rows } = await this.#pools.work.query("SELECT count(*) AS events FROM event");
     return Number(rows[0]?.["events"]);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#group.idle(), this.work.idle()]);
-    await this.#pool.close();
+    await Promise.all([this.#pools.work.close(), this.#pools.acceptances.close()]);
   }
 
   async #store(client: Client, arrivals: readonly Arrival[]): Promise<Stored[]> {

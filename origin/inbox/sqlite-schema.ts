@@ -154,8 +154,8 @@ const CONNECTION = `
 
 /** SQLite's result code for a lock that another connection holds; the higher bits of an extended code tell why. */
 const SQLITE_BUSY = 5;
-export const BUSY_MS = 5_000;
-const BUSY_PAUSE_MS = 10;
+export const BUSY_MILLISECONDS = 5_000;
+const BUSY_PAUSE_MILLISECONDS = 10;
 
 export const SCHEMA_VERSION = STEPS.length;
 
@@ -171,6 +171,8 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   for (const step of STEPS.slice(version)) database.exec(step);
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   database.exec("COMMIT");
+  // From now on the writer waits by itself, and nobody else does.
+  database.exec("PRAGMA busy_timeout = 0");
 }
 
 /**
@@ -179,29 +181,26 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
  * @throws Error when the file is locked for longer than 5 s
  */
 function enterWal(database: DatabaseSync): void {
-  const deadline = Date.now() + BUSY_MS;
+  const deadline = Date.now() + BUSY_MILLISECONDS;
   for (;;) {
     try {
       database.exec("PRAGMA journal_mode = WAL");
       return;
     } catch (error) {
       if (!isBusy(error) || Date.now() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MILLISECONDS);
     }
   }
 }
 
 /** Brings the log into the file and empties it. False when somebody reads from it just now: it is not waited for. */
 export function emptyLog(database: DatabaseSync): boolean {
-  database.exec("PRAGMA busy_timeout = 0");
-  try {
-    return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
-  } finally {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
-  }
+  return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }
 
-const isBusy = (error: unknown): boolean => (((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY;
+export function isBusy(error: unknown): boolean {
+  return (((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY;
+}
 
 /** The version of a file; 0 when it is empty. @throws Error when it is no inbox, or a newer one */
 export function readVersion(database: DatabaseSync, file: string): number {

@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { GroupCommit } from "./group-commit.ts";
+import { BUSY_MILLISECONDS, isBusy } from "./sqlite-schema.ts";
 
 /** What is done within the transaction. It may be done twice: what a rolled back attempt did is undone by then. */
 type Job = () => unknown;
@@ -11,6 +12,8 @@ const OF_THE_DATABASE: ReadonlySet<number> = new Set([
   5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 11 /* CORRUPT */, 13 /* FULL */,
   14 /* CANTOPEN */, 26 /* NOTADB */,
 ]); // biome-ignore format: codes beside their names
+
+const MAX_PAUSE_MILLISECONDS = 4;
 
 export class SqliteWriter {
   readonly #database: DatabaseSync;
@@ -29,8 +32,21 @@ export class SqliteWriter {
     return this.#group.idle();
   }
 
-  #transact(jobs: readonly Job[]): readonly unknown[] {
-    this.#database.exec("BEGIN IMMEDIATE");
+  /** Waits for other processes beside the event loop, and so that each has its turn: SQLite itself would sleep in it. */
+  async #begin(): Promise<void> {
+    const deadline = performance.now() + BUSY_MILLISECONDS;
+    for (;;) {
+      try {
+        return this.#database.exec("BEGIN IMMEDIATE");
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * MAX_PAUSE_MILLISECONDS));
+      }
+    }
+  }
+
+  async #transact(jobs: readonly Job[]): Promise<readonly unknown[]> {
+    await this.#begin();
     try {
       const results = jobs.map((job) => job());
       this.#database.exec("COMMIT");

@@ -9,7 +9,7 @@ import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
-import { BUSY_MS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
+import { BUSY_MILLISECONDS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
 import { SqliteWork } from "./sqlite-work.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 
@@ -18,7 +18,7 @@ import { SqliteWriter } from "./sqlite-writer.ts";
  * @throws Error when the file is no inbox, is a newer one, or cannot be opened
  */
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
-  const database = new DatabaseSync(file, { timeout: BUSY_MS });
+  const database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
   try {
     prepareSchema(database, file);
     return new SqliteInbox(database, options);

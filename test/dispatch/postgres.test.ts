@@ -5,14 +5,16 @@ import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { runCountersign } from "../e2e/running.ts";
 import { dispatchFrom, idsIn, store } from "../support/dispatch.ts";
-import { startPostgres } from "../support/postgres.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres.ts";
 
 const stack = new AsyncDisposableStack();
+let server: PostgresServer;
 let url: string;
 let inbox: Inbox;
 
 beforeAll(async () => {
-  url = await (await startPostgres(stack)).createDatabase();
+  server = await startPostgres(stack);
+  url = await server.createDatabase();
   inbox = await openInbox(url);
   stack.defer(() => inbox.close());
 });
@@ -46,4 +48,18 @@ test("several origins handle each event once, in order where asked, and a poison
   expect(JSON.parse(list.stdout)).toMatchObject({ id: "poison", reason: "Error: bad \ufffd (the last of 3 attempts)" });
   expect(await runCountersign(["inbox", "drop", "poison", "--inbox", url])).toMatchObject({ code: 0 });
   expect(await idsIn(inbox, "dead")).toEqual([]);
+});
+
+test("an event whose outcome meets a database that is away is handled once", async () => {
+  await store(inbox, "outage");
+  let handled = 0;
+  const handler = async () => {
+    handled += 1;
+    await server.stop();
+    setTimeout(() => void server.start(), 3_500);
+  };
+  const { lines } = dispatchFrom(stack, await openInbox(url), handler, { leaseMilliseconds: 30_000 });
+  expect(await lines.with({ decision: "dispatched", id: "outage" })).toMatchObject({ attempt: 1 });
+  expect(lines.all.filter(({ code, id }) => code === "outcome_not_stored" && id === "outage")).toHaveLength(1);
+  expect(handled).toBe(1);
 });

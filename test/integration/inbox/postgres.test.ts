@@ -156,6 +156,42 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect(await query("SELECT setting FROM countersign.seen")).toEqual([{ setting: "on" }]);
   });
 
+  test("sees what others committed, whatever isolation is the database's default", async () => {
+    await query(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$",
+    );
+    const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
+    const acceptAs = (origin: Inbox, id: string, eventKey: string, body: string) =>
+      origin.accept(deliveryOf({ id, sender: "acme", eventKey, body }), { issuer: "direct", jti: id, expires: 0 });
+    const outcomes: Acceptance[] = [];
+    // In turn: what shares a batch is tried again one by one after a fault.
+    for (let n = 0; n < 50; n += 1) {
+      const differ = [acceptAs(inbox, `a ${n}`, `differ ${n}`, "a"), acceptAs(other, `b ${n}`, `differ ${n}`, "b")];
+      outcomes.push(...((await Promise.all(differ)) as Acceptance[]));
+      const same = [acceptAs(inbox, `c ${n}`, `same ${n}`, "same"), acceptAs(other, `d ${n}`, `same ${n}`, "same")];
+      outcomes.push(...((await Promise.all(same)) as Acceptance[]));
+    }
+    expect(outcomes.filter(({ outcome }) => outcome === "duplicate")).toHaveLength(50);
+    const events = await inbox.events({ limit: 999 });
+    expect(events.filter(({ hasConflict }) => hasConflict)).toHaveLength(100);
+    expect(events.filter(({ duplicates }) => duplicates === 1)).toHaveLength(50);
+  });
+
+  test("may be used by a role that may make nothing, once it is there", async () => {
+    await openTestInbox(stack, url);
+    await query(`
+      CREATE ROLE worker LOGIN PASSWORD 'worker';
+      GRANT USAGE ON SCHEMA countersign TO worker;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA countersign TO worker`);
+    const worker = new URL(url);
+    worker.username = "worker";
+    worker.password = "worker";
+    const inbox = await openTestInbox(stack, worker.href);
+    expect(await outcomeOf(inbox, "a")).toBe("stored");
+    const [lease] = (await inbox.work.claim(1, 30_000)) as [Lease];
+    expect(await inbox.work.complete(lease)).toBe(true);
+  });
+
   test("is made once by origins that start at the same time", async () => {
     const inboxes = await Promise.all(Array.from({ length: 6 }, () => openTestInbox(stack, url)));
     expect(await Promise.all(inboxes.map((inbox) => inbox.count()))).toEqual(Array(6).fill(0));

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
@@ -140,6 +141,21 @@ test("what is erased is overwritten in the file", async () => {
   connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   expect((await inbox.event("a"))?.body).toBeUndefined();
   expect(readFileSync(file).includes("nobody shall find")).toBe(false);
+});
+
+test("a file that another process holds for a while is waited for beside the event loop", async () => {
+  const inbox = await openTestInbox(stack, file);
+  const other = new DatabaseSync(file);
+  stack.defer(() => other.close());
+  other.exec("BEGIN IMMEDIATE");
+  const accepted = accept(inbox, "a");
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  delay.disable();
+  other.exec("ROLLBACK");
+  expect(await accepted).toEqual({ outcome: "stored" });
+  expect(delay.max / 1e6).toBeLessThan(400);
 });
 
 test("what is erased is gone from the log as well, as soon as nobody reads from it", async () => {
