@@ -52,10 +52,9 @@ export async function findDue(
 async function selectDue(client: Client, now: number, rows: number, without: readonly string[]): Promise<Due[]> {
   const { rows: due } = await client.query(
     `SELECT work.sequence, work.sender, work.order_key, work.state, work.attempts,
-            coalesce(octet_length(event.body), 0) AS bytes
-     FROM work LEFT JOIN event ON event.sequence = work.sequence
-     WHERE work.due_at <= $1 AND work.sequence <> ALL($3::bigint[])
-     ORDER BY work.due_at, work.sequence LIMIT $2 FOR UPDATE OF work SKIP LOCKED`,
+            coalesce((SELECT octet_length(body) FROM event WHERE event.sequence = work.sequence), 0) AS bytes
+     FROM work WHERE work.due_at <= $1 AND work.sequence <> ALL($3::bigint[])
+     ORDER BY work.due_at, work.sequence LIMIT $2 FOR UPDATE SKIP LOCKED`,
     [now, rows, without],
   );
   return due;
