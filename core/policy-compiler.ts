@@ -61,9 +61,14 @@ class PolicyCompiler {
       checkRoutePath(path);
       if (route.answer === "handler" && route.delivery === "queue")
         throw new SyntaxError("a handler cannot answer a sender that the edge answers from its queue");
+      const routeSenders = this.#resolve([...at, "senders"], route.senders, senderByName, "sender");
+      const ordered =
+        route.delivery === "queue" ? routeSenders.find(({ orderKey }) => orderKey !== undefined) : undefined;
+      if (ordered !== undefined)
+        throw new SyntaxError(`the edge's queue keeps no order, and ${ordered.name} has an orderKey`);
       return {
         path,
-        senders: this.#resolve([...at, "senders"], route.senders, senderByName, "sender"),
+        senders: routeSenders,
         shadow: this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender"),
         isObserved: route.mode === "observe",
         isQueued: route.delivery === "queue",

@@ -1,8 +1,15 @@
 // Which headers of a sender travel on: a list, so that nothing unnamed can, in any spelling.
 
 import type { Route, Sender } from "./policy.ts";
+import { Refusal } from "./refusal.ts";
 import { signatureHeaderNames } from "./signature-schemes.ts";
-import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "./wire.ts";
+import {
+  ASSERTION_HEADER,
+  CLIENT_CERT_CHAIN_HEADER,
+  CLIENT_CERT_HEADER,
+  CONTENT_DIGEST_HEADER,
+  MAX_FORWARDED_HEADER_CHARACTERS,
+} from "./wire.ts";
 
 /** What describes the body and the sender's software. Everything else is named by the route, or dropped. */
 export const FORWARDED_HEADERS: readonly string[] = [
@@ -39,7 +46,20 @@ export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** The headers to forward: by the standard list, by the route, and what the sender's signature and keys are read from. */
+/**
+ * The Content-Type, which is signed as a text: runtimes decode other characters than ASCII each in their own way.
+ * @throws Refusal `malformed_headers`
+ */
+export function readContentType(headers: Headers): string {
+  const value = headers.get("content-type") ?? "";
+  if (!/^[\t\x20-\x7e]*$/.test(value)) throw new Refusal("malformed_headers");
+  return value;
+}
+
+/**
+ * The headers to forward: by the standard list, by the route, and what the sender's signature and keys are read from.
+ * @throws Refusal `malformed_headers` for more than an origin takes
+ */
 export function selectForwardedHeaders(
   headers: Headers,
   route: Route,
@@ -56,5 +76,8 @@ export function selectForwardedHeaders(
       if (value !== null) selected.set(name, value);
     }
   }
-  return [...selected];
+  const forwarded = [...selected];
+  const characters = forwarded.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  if (characters > MAX_FORWARDED_HEADER_CHARACTERS) throw new Refusal("malformed_headers", { characters });
+  return forwarded;
 }

@@ -27,7 +27,8 @@ export async function openSealedText(sealed: string, expected: TextType, { jwks 
   if (type !== expected.type) throw new Error(`no ${expected.type} of ours`);
   if (version !== expected.version) throw new Error(`version ${version} of ${type} is not known here`);
   const key = (await importVerificationKeys(jwks)).get(String(kid));
-  if (key === undefined) throw new Error(`sealed with the key ${kid}, which SIGNING_KEYS no longer holds`);
+  if (key === undefined)
+    throw new Error(`sealed with the key ${String(kid).slice(0, 64)}, which SIGNING_KEYS no longer holds`);
   const text = sealed.slice(end + 1);
   const bytes = Buffer.from(String(signature), "base64url");
   const isIntact =

@@ -27,6 +27,9 @@ export const MAX_DELIVERY_AGE_SECONDS = 30 * 86_400;
 /** A JWS with the claims below is about 1.2 KB; a long target and subject fit in 24 KiB. */
 export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
 
+/** Of what is forwarded beside the assertion and the certificates: an origin takes 64 KiB in all. Senders use a few KB. */
+export const MAX_FORWARDED_HEADER_CHARACTERS = 16 * 1024;
+
 /** Cloudflare fills `certRFC9440` up to 10 KiB and `certChainRFC9440` up to 16 KiB of encoded text. */
 export const MAX_CERTIFICATE_FIELD_CHARACTERS = 10 * 1024;
 export const MAX_CHAIN_FIELD_CHARACTERS = 16 * 1024;

@@ -17,7 +17,7 @@ import {
 } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import { selectForwardedHeaders } from "../core/request-headers.ts";
+import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { tellMore } from "../core/tell-more.ts";
@@ -177,7 +177,7 @@ function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemCl
 }
 
 function readRequestFacts({ method, headers }: Request, target: string): RequestFacts {
-  return { method, target, contentType: headers.get("content-type") ?? "" };
+  return { method, target, contentType: readContentType(headers) };
 }
 
 function readAssertion(headers: Headers): string {

@@ -54,11 +54,11 @@ async function redrive(queue: EventQueue, log: Log): Promise<void> {
   const { bodies } = queue;
   let budget = MAX_REDRIVEN;
   for await (const wish of listAll(bodies, "redrive/")) {
-    const letters = await findLetters(wish, budget, bodies);
+    // One more than may be sent tells whether this is all.
+    const letters = await findLetters(wish, budget + 1, bodies);
     if (letters.length === 0) log({ decision: "failed", code: "no_dead_letter", redrive: wish.key });
-    budget -= letters.length;
-    let isDone = budget > 0;
-    for (const { key } of letters) {
+    let isDone = letters.length <= budget;
+    for (const { key } of letters.slice(0, budget)) {
       try {
         await resend(key, queue);
         log({ decision: "queued", id: key.split("/")[1], redriven: key });
@@ -67,6 +67,7 @@ async function redrive(queue: EventQueue, log: Log): Promise<void> {
         log({ decision: "failed", code: "queue_unavailable", redriven: key, why: String(error) });
       }
     }
+    budget -= letters.length;
     if (isDone) await bodies.delete(wish.key);
     if (budget <= 0) return;
   }
@@ -98,6 +99,9 @@ async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Pro
   for await (const word of listAll(bodies, "delivered/")) {
     if (isOlder(word, DAY_SECONDS)) await bodies.delete(word.key);
   }
+  // Of what cannot be read nobody knows which body it needs.
+  const unread = await bodies.list({ prefix: "dead/unread/", limit: 1 });
+  if (unread.objects.length > 0) return;
   for await (const body of listAll(bodies, "body/")) {
     if (!isOlder(body, MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS)) continue;
     const { key } = body;

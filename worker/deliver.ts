@@ -3,12 +3,12 @@
 
 import { issueAssertion } from "../core/assertion.ts";
 import type { LogLine } from "../core/decision.ts";
-import { toRefusal } from "../core/refusal.ts";
+import { type Refusal, toRefusal } from "../core/refusal.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { bury, type Failure } from "./dead-letters.ts";
-import type { Edge, RetrySeconds } from "./edge.ts";
+import { DEFAULT_RETRY_SECONDS, type Edge, type RetrySeconds } from "./edge.ts";
 import { forward } from "./forward.ts";
-import type { EventQueue, QueueBatch, QueueMessage } from "./queue-bindings.ts";
+import type { BodyBucket, EventQueue, QueueBatch, QueueMessage } from "./queue-bindings.ts";
 import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./queued-event.ts";
 
 /** Messages that are delivered at the same time: of six connections that may wait for an answer, the bucket needs some. */
@@ -34,7 +34,27 @@ export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, s
       await consumer.settle(message);
     }
   };
-  return Promise.all(Array.from({ length: LANES }, lane));
+  return Promise.all(Array.from({ length: LANES }, lane)).then(() => consumer.largeOnes);
+}
+
+/**
+ * What becomes of a batch where nothing can be delivered, for as long as such a fault may last: each comes again as if it had failed by
+ * itself. What the platform would drop in the end is kept in the bucket, if there is one.
+ */
+export async function postponeBatch(
+  { queue, messages }: QueueBatch,
+  bodies: BodyBucket | undefined,
+  refusal: Refusal,
+): Promise<void> {
+  for (const message of messages) {
+    try {
+      if (bodies === undefined || EVENTS_QUEUE.test(queue)) throw refusal;
+      await bury({ message, event: undefined, failure: describeFailure(refusal) }, bodies);
+      message.ack();
+    } catch {
+      message.retry({ delaySeconds: backOff(message.attempts, DEFAULT_RETRY_SECONDS, Math.random()) });
+    }
+  }
 }
 
 class Consumer {
@@ -42,7 +62,8 @@ class Consumer {
   readonly #queue: EventQueue;
   readonly #scope: DeliveryScope;
   readonly #isForDeadLetters: boolean;
-  #bodyInMemory: Promise<unknown> = Promise.resolve();
+  /** Settles when those are settled whose bodies are in the bucket: one after the other, beside the lanes. */
+  largeOnes: Promise<void> = Promise.resolve();
 
   constructor(edge: Edge, queue: EventQueue, scope: DeliveryScope, isForDeadLetters: boolean) {
     this.#edge = edge;
@@ -52,9 +73,18 @@ class Consumer {
   }
 
   async settle(message: QueueMessage): Promise<void> {
-    let event: QueuedEvent | undefined;
     try {
-      event = await parseQueuedEvent(message.body, this.#edge.keys);
+      const event = await parseQueuedEvent(message.body, this.#edge);
+      // The isolate has 128 MB, and a body in the bucket may have 50. No lane waits for it.
+      if (event.body === undefined) this.largeOnes = this.largeOnes.then(() => this.#bring(event, message));
+      else await this.#bring(event, message);
+    } catch (error) {
+      return this.#postpone(error, undefined, message);
+    }
+  }
+
+  async #bring(event: QueuedEvent, message: QueueMessage): Promise<void> {
+    try {
       await this.#attempt(event, message);
       // In this order: a body without its event is removed by age, an event without its body is lost.
       message.ack();
@@ -76,8 +106,7 @@ class Consumer {
         "the last attempt left no verdict: it crashed, or the bucket did not take the letter",
       );
     }
-    const deliver = () => this.#deliver(event);
-    const status = event.body === undefined ? await this.#inTurn(deliver) : await deliver();
+    const status = await this.#deliver(event);
     const about = describeAttempt(message, event);
     if (status === undefined) return log({ decision: "duplicate", ...about });
     if (status < 200 || status > 299) throw new DeliveryError("origin_answer", `the origin answered with ${status}`);
@@ -102,13 +131,6 @@ class Consumer {
     // Taken is taken, however the rest of the answer ends.
     await response.body?.cancel().catch(() => undefined);
     return response.status;
-  }
-
-  /** One after another: the isolate has 128 MB, and a body in the bucket may have 50. */
-  #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
-    const result = this.#bodyInMemory.then(work);
-    this.#bodyInMemory = result.catch(() => undefined);
-    return result;
   }
 
   async #postpone(error: unknown, event: QueuedEvent | undefined, message: QueueMessage): Promise<void> {

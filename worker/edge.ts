@@ -34,7 +34,7 @@ export interface EdgeBindings {
 export type RetrySeconds = readonly [first: number, longest: number];
 
 /** In three days 72 retries: nine within an hour and a half, then one an hour. */
-const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
+export const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
 
 export interface Edge {
   /** Lower case, as a URL prints them; with the port where it is not 443. */
@@ -79,7 +79,8 @@ const host = v.pipe(
     "a host name in lower case, with the port if it is not 443",
   ),
 );
-const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(43_200));
+/** With 72 retries eleven days at most: what is older than fourteen a queue drops, without a dead letter. */
+const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_800));
 const BindingsSchema = v.object({
   HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1, "must not be empty")),
   ISSUER: v.pipe(

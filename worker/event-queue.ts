@@ -13,11 +13,12 @@ import { bodyKey, formatQueuedEvent } from "./queued-event.ts";
 export async function enqueue(
   delivery: Delivery,
   receivedAt: number,
-  { queue, keys }: Pick<Edge, "queue" | "keys">,
+  edge: Pick<Edge, "queue" | "keys" | "issuer" | "audience">,
 ): Promise<Response> {
+  const { queue } = edge;
   if (queue === undefined) throw new Refusal("misconfigured", { problems: ["no queue"] });
   const { events, bodies } = queue;
-  const { text, isWhole } = await formatQueuedEvent(delivery, receivedAt, keys);
+  const { text, isWhole } = await formatQueuedEvent(delivery, receivedAt, edge);
   try {
     if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
     await events.send(text, { contentType: "text" });

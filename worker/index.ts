@@ -11,7 +11,7 @@ import { tellMore } from "../core/tell-more.ts";
 import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { maintainQueue } from "./dead-letters.ts";
-import { deliverBatch } from "./deliver.ts";
+import { deliverBatch, postponeBatch } from "./deliver.ts";
 import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
 import { type Ambient, receive } from "./receive.ts";
 
@@ -69,8 +69,9 @@ export default {
       if (edge.queue === undefined) throw new ConfigurationError("bindings", ["/EVENTS and /BODIES: messages arrive"]);
       await deliverBatch(batch, edge, edge.queue, { ...ambient, random: Math.random });
     } catch (error) {
-      log(describeRefusal(refusalOf(error), { id: batch.queue }));
-      batch.retryAll();
+      const refusal = refusalOf(error);
+      log(describeRefusal(refusal, { id: batch.queue }));
+      await postponeBatch(batch, findEventQueue(bindings, policy, [])?.bodies, refusal);
     }
   },
 };

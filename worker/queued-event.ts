@@ -4,10 +4,17 @@ import { type Delivery, type DeliveryRecord, digestBody, recordDelivery, restore
 import type { SigningKeys } from "../core/keys.ts";
 import { openSealedText, sealText } from "../core/sealed-text.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";
+import type { Edge } from "./edge.ts";
 import type { BodyBucket } from "./queue-bindings.ts";
 
+/** The edge that seals and that opens: another one may have the same keys, and see less than this one of what it lets pass. */
+type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;
+
 /** A change of this form is a new version: what was queued before it goes to the dead letters, and waits for whoever knows it. */
-const TYPE = { type: "countersign-event", version: 1 };
+function typeOf({ issuer, audience }: Sealer) {
+  return { type: `countersign-event ${issuer} ${audience}`, version: 1 };
+}
+
 const DELIVERED = { type: "countersign-delivered", version: 1 };
 /** Cloudflare Queues takes 128,000 bytes, of which it uses about a hundred. */
 const MAX_MESSAGE_BYTES = 127_000;
@@ -43,21 +50,21 @@ function deliveredKey({ id }: Pick<Delivery, "id">): string {
 }
 
 /** The text for the queue, and whether the body is in it. */
-export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, keys: SigningKeys) {
+export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, edge: Sealer) {
   const event: QueuedEvent = { receivedAt, delivery: recordDelivery(delivery) };
   const isSmall = (delivery.body.byteLength * 4) / 3 < MAX_MESSAGE_BYTES;
   if (isSmall) {
     const body = Buffer.from(delivery.body).toString("base64");
-    const text = await sealText(JSON.stringify({ ...event, body }), TYPE, keys);
+    const text = await sealText(JSON.stringify({ ...event, body }), typeOf(edge), edge.keys);
     if (Buffer.byteLength(text) <= MAX_MESSAGE_BYTES) return { text, isWhole: true };
   }
-  return { text: await sealText(JSON.stringify(event), TYPE, keys), isWhole: false };
+  return { text: await sealText(JSON.stringify(event), typeOf(edge), edge.keys), isWhole: false };
 }
 
-/** @throws DeliveryError `undeliverable` for what this version of the edge, with these keys, did not write */
-export async function parseQueuedEvent(text: unknown, keys: SigningKeys): Promise<QueuedEvent> {
+/** @throws DeliveryError `undeliverable` for what this version of this edge, with these keys, did not write */
+export async function parseQueuedEvent(text: unknown, edge: Sealer): Promise<QueuedEvent> {
   try {
-    return JSON.parse(await openSealedText(String(text), TYPE, keys)) as QueuedEvent;
+    return JSON.parse(await openSealedText(String(text), typeOf(edge), edge.keys)) as QueuedEvent;
   } catch (error) {
     throw undeliverable((error as Error).message);
   }
@@ -96,9 +103,8 @@ async function readBody(delivery: DeliveryRecord, bodies: BodyBucket, keys: Sign
     const word = await bodies.get(deliveredKey(delivery)).then((found) => found?.text() ?? "");
     const delivered = await openSealedText(word, DELIVERED, keys).catch(() => undefined);
     if (delivered === delivery.id) return undefined;
-    throw undeliverable("no body in the bucket: removed by hand, or delivered more than a day ago");
+    throw undeliverable("no body in the bucket: removed, or delivered over a day ago");
   }
-  if (object.size > LARGEST_MAX_BODY_BYTES)
-    throw undeliverable("the body in the bucket is larger than any route takes");
+  if (object.size > LARGEST_MAX_BODY_BYTES) throw undeliverable("the body in the bucket is too large");
   return new Uint8Array(await object.arrayBuffer());
 }

@@ -9,7 +9,7 @@ import { publishKeys } from "../core/keys.ts";
 import { type Route, selectRoute } from "../core/policy.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
-import { selectForwardedHeaders } from "../core/request-headers.ts";
+import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
@@ -52,7 +52,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
 
   const delivery = bindDelivery(admitted, {
     id: trace.context.id,
-    request: { method: request.method, target, contentType: request.headers.get("content-type") ?? "" },
+    request: { method: request.method, target, contentType: readContentType(request.headers) },
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
     body,
     policyDigest: edge.policy.digest,

@@ -123,6 +123,19 @@ export const cases: Cases = {
     assert.match(problem ?? "", /^\/routes\/~1hooks: a handler cannot answer/);
     assert.ok(problemsOf(() => withMembers({ answer: "later" })).length > 0);
   },
+  "compilePolicy() takes no sender with an orderKey for the edge's queue, which keeps no order": (fixtures) => {
+    const document = policyDocument(fixtures);
+    const ordered = { ...document.senders["sender"], orderKey: { header: "x-order" } };
+    const withDelivery = (delivery: "queue" | "direct") =>
+      compilePolicy({
+        ...document,
+        senders: { ...document.senders, sender: ordered },
+        routes: { "/hooks": { senders: ["sender"], methods: ["POST"], delivery } },
+      });
+    assert.equal(withDelivery("direct").routes.length, 1);
+    const [problem] = problemsOf(() => withDelivery("queue"));
+    assert.equal(problem, "/routes/~1hooks: the edge's queue keeps no order, and sender has an orderKey");
+  },
   "compilePolicy() refuses names that could be taken for something else": (fixtures) => {
     const { sender } = policyDocument(fixtures).senders;
     for (const name of ["", "a b", "a/b", "-a", ".", "é", "a".repeat(65), "a\n"]) {

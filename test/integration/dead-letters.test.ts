@@ -117,6 +117,14 @@ describe("a wish to send dead letters again", () => {
     expect(await maintain(() => true)).toEqual(["dead/500/1"]);
     expect(await world.keys()).toEqual([]);
   });
+
+  test("is over when exactly five hundred letters were sent", async () => {
+    const names = Array.from({ length: 500 }, (_, index) => `dead/${index}/1`);
+    await Promise.all(names.map((name) => world.bucket.put(name, name, {})));
+    await world.bucket.put("redrive/all", "", {});
+    expect(await maintain(() => true)).toHaveLength(500);
+    expect(await world.keys()).toEqual([]);
+  });
 });
 
 describe("bodies without an event", () => {
@@ -129,6 +137,11 @@ describe("bodies without an event", () => {
     const log = (line: LogLine) => lines.push(line);
     await maintainQueue(world.queue, now() + 30 * DAY, log);
     expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());
+    // Nobody knows which body this one needs.
+    await world.bucket.put("dead/unread/x", "sealed with a key that is gone", {});
+    await maintainQueue(world.queue, now() + 31 * DAY + 60, log);
+    expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());
+    await world.bucket.delete("dead/unread/x");
     await maintainQueue(world.queue, now() + 31 * DAY + 60, log);
     expect(await world.keys()).toEqual([`body/${id}`, key]);
     expect(lines.filter(({ decision }) => decision === "removed")).toEqual([{ decision: "removed", bodies: 1 }]);

@@ -77,6 +77,16 @@ describe("an event in the queue", () => {
     for (const id of [slow, poison, ...ids]) expect(world.stored(id)).toHaveLength(1);
   });
 
+  test("with a body in the bucket keeps no small one waiting", async () => {
+    const large = Array.from({ length: 4 }, (_, index) => Buffer.alloc(200_000, index + 65).toString());
+    const slow = await Promise.all(large.map((body) => accept(body, "slow")));
+    const small = await Promise.all(Array.from({ length: 6 }, (_, index) => accept(`small ${index}`)));
+    const start = Date.now();
+    await Promise.all(small.map((id) => delivered(world, id)));
+    expect(Date.now() - start).toBeLessThan(3_500);
+    await Promise.all(slow.map((id) => delivered(world, id)));
+  });
+
   test("may come twice: the origin sees one txn and two tokens", async () => {
     const id = await accept("twice", "late");
     await delivered(world, id);

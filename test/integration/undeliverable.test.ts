@@ -4,13 +4,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { LogLine } from "../../core/decision.ts";
 import { importSigningKeys, type PrivateJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import { Refusal } from "../../core/refusal.ts";
 import { sealText } from "../../core/sealed-text.ts";
-import { deliverBatch } from "../../worker/deliver.ts";
+import { deliverBatch, postponeBatch } from "../../worker/deliver.ts";
 import { loadEdge } from "../../worker/edge.ts";
+import type { BodyBucket } from "../../worker/queue-bindings.ts";
 import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";
 import { refusingUrl } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";
-import { ACME } from "../support/senders.ts";
+import { ACME, AUDIENCE, ISSUER } from "../support/senders.ts";
 
 const stack = new AsyncDisposableStack();
 let world: DeadLetterWorld;
@@ -20,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-const TYPE = { type: "countersign-event", version: 1 };
+const TYPE = { type: `countersign-event ${ISSUER} ${AUDIENCE}`, version: 1 };
 const DAY = 86_400;
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -49,14 +51,21 @@ describe("a message that cannot be delivered", () => {
     expect(forged).not.toBe(event);
     const other = await sealText(event, TYPE, await signingKeys(await newSigningKey()));
     const otherType = await sealText(event, { ...TYPE, type: "countersign-other" }, await signingKeys(world.key));
+    // With the same keys: what it let pass may be less than this one asks for.
+    const otherEdge = await sealText(
+      event,
+      { ...TYPE, type: `countersign-event ${ISSUER} https://staging.example.com` },
+      await signingKeys(world.key),
+    );
     const cases: [message: unknown, why: string | RegExp][] = [
-      ["", "no countersign-event of ours"],
-      ["hello", "no countersign-event of ours"],
-      [{ event: 1 }, "no countersign-event of ours"],
-      [null, "no countersign-event of ours"],
-      [event, "no countersign-event of ours"],
-      [otherType, "no countersign-event of ours"],
-      [changed({ version: 2 }), "version 2 of countersign-event is not known here"],
+      ["", `no ${TYPE.type} of ours`],
+      ["hello", `no ${TYPE.type} of ours`],
+      [{ event: 1 }, `no ${TYPE.type} of ours`],
+      [null, `no ${TYPE.type} of ours`],
+      [event, `no ${TYPE.type} of ours`],
+      [otherEdge, `no ${TYPE.type} of ours`],
+      [otherType, `no ${TYPE.type} of ours`],
+      [changed({ version: 2 }), `version 2 of ${TYPE.type} is not known here`],
       [changed({ kid: "other" }), "sealed with the key other, which SIGNING_KEYS no longer holds"],
       [other, /^sealed with the key .*, which SIGNING_KEYS no longer holds$/],
       [changed({ signature: "" }), "the seal is broken"],
@@ -141,8 +150,8 @@ describe("the consumer of the dead-letter queue", () => {
   async function settle(message: { body: unknown; attempts: number }, queueName: string, put = world.bucket.put) {
     const bindings = {
       HOSTS: ["hooks.example.com"],
-      ISSUER: "https://hooks.example.com",
-      AUDIENCE: "origin",
+      ISSUER,
+      AUDIENCE,
       ORIGIN_URL: await refusingUrl(),
       SIGNING_KEYS: JSON.stringify({ keys: [world.key] }),
     };
@@ -200,6 +209,44 @@ describe("the consumer of the dead-letter queue", () => {
     expect(outcome).toEqual([{ delaySeconds: 20 }]);
     expect(lines).toMatchObject([
       { decision: "failed", retryInSeconds: 20, cause: expect.stringContaining("no bucket") },
+    ]);
+  });
+});
+
+describe("a batch that meets a fault of the configuration", () => {
+  beforeEach(() => world.clear());
+
+  async function postpone(queue: string, bodies: BodyBucket | undefined, attempts: number) {
+    const outcome: unknown[] = [];
+    const settled = {
+      id: "abc",
+      body: "text",
+      attempts,
+      ack: () => outcome.push("ack"),
+      retry: (how: unknown) => outcome.push(how),
+    };
+    await postponeBatch({ queue, messages: [settled] }, bodies, new Refusal("misconfigured"));
+    return outcome as (string | { delaySeconds: number })[];
+  }
+
+  test("comes again as late as events whose origin fails", async () => {
+    for (const [attempts, least, most] of [
+      [1, 7, 13],
+      [20, 2_700, 4_500],
+    ] as const) {
+      const [how] = await postpone("countersign-events", world.bucket, attempts);
+      const { delaySeconds } = how as { delaySeconds: number };
+      expect(delaySeconds).toBeGreaterThanOrEqual(least);
+      expect(delaySeconds).toBeLessThanOrEqual(most);
+    }
+    expect(await world.keys()).toEqual([]);
+  });
+
+  test("is kept in the bucket where the platform would drop it in the end", async () => {
+    expect(await postpone("countersign-dead-letters", world.bucket, 3)).toEqual(["ack"]);
+    expect(await world.keys()).toEqual(["dead/unread/abc"]);
+    expect(await postpone("countersign-dead-letters", undefined, 1)).toMatchObject([
+      { delaySeconds: expect.any(Number) },
     ]);
   });
 });

@@ -28,6 +28,7 @@ function requested(
 }
 
 const malformedTarget = ["malformed_target", 400, "malformed-request"] as const;
+const malformedHeaders = ["malformed_headers", 400, "malformed-request"] as const;
 const tooLarge = ["body_too_large", 413, "body-too-large"] as const;
 const redirected = ["origin_redirected", 502, "bad-gateway"] as const;
 const unavailable = ["origin_unavailable", 503, "unavailable"] as const;
@@ -53,6 +54,10 @@ export const EDGE_CASES: readonly RefusalCase[] = [
   requested(malformedTarget, "encoded dot segments", { target: "/hooks/beta/%2e%2e/acme" }),
   requested(malformedTarget, "two slashes in front", { target: "//hooks/acme" }),
   requested(malformedTarget, "a backslash", { target: "/hooks\\acme" }),
+  requested(malformedHeaders, "a Content-Type that is no ASCII", {
+    headers: [["Content-Type", "text/plain; x=\u00e9"]],
+  }),
+  requested(malformedHeaders, "more headers than an origin takes", { headers: [["User-Agent", "x".repeat(17_000)]] }),
   requested(tooLarge, "a declared length over the limit", { body: Buffer.alloc(MAX_BODY_BYTES + 1) }),
   requested(tooLarge, "chunks over the limit", { body: chunks(MAX_BODY_BYTES + 1) }),
   {
