@@ -12,6 +12,8 @@ type Log = (line: LogLine) => void;
 const MAX_REDRIVEN = 500;
 /** A message whose acknowledgement was lost comes again within minutes. */
 const DAY_SECONDS = 86_400;
+/** Of one call to the bucket; a run has a limit of calls. */
+const MAX_KEYS = 1000;
 /** Of what is written beside a dead letter; the bucket takes 8 KiB. */
 const MAX_REASON_CHARACTERS = 1024;
 
@@ -36,7 +38,8 @@ export async function bury(
 
 /** What the cron trigger runs for the queue. Never throws: what fails is logged, and done by the next run. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
-  const steps = { redrive, removeOrphans, tellDeadLetters };
+  // Orphans first: of a letter that is sent again the body stays.
+  const steps = { removeOrphans, redrive, tellDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {
       await run(queue, log, now);
@@ -94,22 +97,26 @@ async function resend(key: string, { events, bodies }: EventQueue): Promise<void
 
 /** Removes bodies that nobody will ask for, of events that were delivered or refused when something crashed; and words of delivery. */
 async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Promise<void> {
-  const orphans: string[] = [];
-  const isOlder = ({ uploaded }: StoredObject, seconds: number) => now - uploaded.getTime() / 1000 > seconds;
-  for await (const word of listAll(bodies, "delivered/")) {
-    if (isOlder(word, DAY_SECONDS)) await bodies.delete(word.key);
-  }
+  await remove(await listOlder(bodies, "delivered/", now - DAY_SECONDS), bodies);
+  const needed = new Set<string | undefined>();
+  for await (const { key } of listAll(bodies, "dead/")) needed.add(key.split("/")[1]);
   // Of what cannot be read nobody knows which body it needs.
-  const unread = await bodies.list({ prefix: "dead/unread/", limit: 1 });
-  if (unread.objects.length > 0) return;
-  for await (const body of listAll(bodies, "body/")) {
-    if (!isOlder(body, MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS)) continue;
-    const { key } = body;
-    const letters = await bodies.list({ prefix: `dead/${key.slice("body/".length)}/`, limit: 1 });
-    if (letters.objects.length === 0) orphans.push(key);
-  }
-  for (const key of orphans) await bodies.delete(key);
+  if (needed.has("unread")) return;
+  const old = await listOlder(bodies, "body/", now - MAX_DELIVERY_AGE_SECONDS - DAY_SECONDS);
+  const orphans = old.filter((key) => !needed.has(key.split("/")[1]));
+  await remove(orphans, bodies);
   if (orphans.length > 0) log({ decision: "removed", bodies: orphans.length });
+}
+
+/** Keys of what is there since before `before`, in Unix seconds. */
+async function listOlder(bodies: BodyBucket, prefix: string, before: number): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key, uploaded } of listAll(bodies, prefix)) if (uploaded.getTime() < before * 1000) keys.push(key);
+  return keys;
+}
+
+async function remove(keys: readonly string[], bodies: BodyBucket): Promise<void> {
+  for (let first = 0; first < keys.length; first += MAX_KEYS) await bodies.delete(keys.slice(first, first + MAX_KEYS));
 }
 
 /** One line as long as there are any: how many, and since when. */

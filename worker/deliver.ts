@@ -13,6 +13,8 @@ import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQ
 
 /** Messages that are delivered at the same time: of six connections that may wait for an answer, the bucket needs some. */
 const LANES = 4;
+/** Two days before a queue drops what it holds: attempts may be slower than their delays, behind many others. */
+const MAX_QUEUED_SECONDS = 12 * 86_400;
 /** Any other queue holds dead letters: if a wrong name took those for events, the platform would drop them at last. */
 const EVENTS_QUEUE = /-events$/;
 
@@ -134,10 +136,11 @@ class Consumer {
   }
 
   async #postpone(error: unknown, event: QueuedEvent | undefined, message: QueueMessage): Promise<void> {
-    const { random, log } = this.#scope;
+    const { clock, random, log } = this.#scope;
     const about = describeAttempt(message, event);
     let failure = describeFailure(error);
-    if (this.#isForDeadLetters || failure.code === "undeliverable") {
+    const isOld = clock() - message.timestamp.getTime() / 1000 > MAX_QUEUED_SECONDS;
+    if (this.#isForDeadLetters || isOld || failure.code === "undeliverable") {
       try {
         const key = await bury({ message, event, failure }, this.#queue.bodies);
         log({ decision: "dead-letter", ...about, ...failure, key });

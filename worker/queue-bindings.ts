@@ -36,6 +36,8 @@ export interface EventQueue {
 /** What is used of a message of Cloudflare Queues. */
 export interface QueueMessage {
   readonly id: string;
+  /** When it was sent to its queue. */
+  readonly timestamp: Date;
   readonly body: unknown;
   /** 1 for the first. */
   readonly attempts: number;

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LogLine } from "../../core/decision.ts";
 import { maintainQueue } from "../../worker/dead-letters.ts";
+import type { BodyBucket } from "../../worker/queue-bindings.ts";
 import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";
 import { ACME } from "../support/senders.ts";
 
@@ -148,6 +149,38 @@ describe("bodies without an event", () => {
   });
 });
 
+test("a body stays in the run that sends its letter again, however old both are", async () => {
+  await world.clear();
+  await world.bucket.put("body/old", "x", {});
+  await world.bucket.put("dead/old/1", "a letter", {});
+  await world.bucket.put("redrive/old", "", {});
+  const events = { send: () => Promise.resolve() };
+  await maintainQueue({ events, bodies: world.bucket }, now() + 40 * DAY, () => {});
+  expect(await world.keys()).toEqual(["body/old"]);
+});
+
+test("many bodies are removed with few calls", async () => {
+  await world.clear();
+  const names = Array.from({ length: 1_200 }, (_, index) => `body/${index}`);
+  await Promise.all(names.map((name) => world.bucket.put(name, "x", {})));
+  const calls: string[] = [];
+  const bodies: BodyBucket = {
+    get: (key) => world.bucket.get(key),
+    put: (key, content, options) => world.bucket.put(key, content, options),
+    list: (options) => {
+      calls.push("list");
+      return world.bucket.list(options);
+    },
+    delete: (keys) => {
+      calls.push("delete");
+      return world.bucket.delete(keys);
+    },
+  };
+  await maintainQueue({ events: world.queue.events, bodies }, now() + 40 * DAY, () => {});
+  expect(await world.keys()).toEqual([]);
+  expect(calls.length).toBeLessThan(12);
+});
+
 test("the word that an event was delivered is kept for a day", async () => {
   await world.clear();
   await world.bucket.put("delivered/some-event", "x", {});
@@ -163,8 +196,8 @@ test("maintenance tells what fails, and goes on", async () => {
   const bodies = { get: fail, put: fail, delete: fail, list: fail };
   await maintainQueue({ events: { send: fail }, bodies }, now(), (line) => lines.push(line));
   expect(lines).toMatchObject([
-    { decision: "failed", code: "queue_maintenance", step: "redrive", why: "Error: not now" },
-    { decision: "failed", step: "removeOrphans" },
+    { decision: "failed", code: "queue_maintenance", step: "removeOrphans", why: "Error: not now" },
+    { decision: "failed", step: "redrive" },
     { decision: "failed", step: "tellDeadLetters" },
   ]);
 });

@@ -147,7 +147,11 @@ describe("the consumer of the dead-letter queue", () => {
   beforeEach(() => world.clear());
 
   /** Settles one message as the consumer of this queue, with the real bucket; what became of it, and the lines. */
-  async function settle(message: { body: unknown; attempts: number }, queueName: string, put = world.bucket.put) {
+  async function settle(
+    message: { body: unknown; attempts: number; timestamp?: Date },
+    queueName: string,
+    put = world.bucket.put,
+  ) {
     const bindings = {
       HOSTS: ["hooks.example.com"],
       ISSUER,
@@ -165,6 +169,7 @@ describe("the consumer of the dead-letter queue", () => {
     const lines: LogLine[] = [];
     const outcome: unknown[] = [];
     const settled = {
+      timestamp: new Date(),
       ...message,
       id: "abc",
       ack: () => outcome.push("ack"),
@@ -198,6 +203,18 @@ describe("the consumer of the dead-letter queue", () => {
     expect(named).toMatchObject({ outcome: [{ delaySeconds: 40 }], lines: [{ decision: "failed", attempt: 3 }] });
   });
 
+  test("keeps what its queue would soon drop, however few its attempts are", async () => {
+    const body = await message();
+    const put = (key: string, text: Uint8Array | string, options: object) => world.bucket.put(key, text, options);
+    const settledAfter = async (days: number) => {
+      const timestamp = new Date((now() - days * DAY) * 1000);
+      return (await settle({ body, attempts: 3, timestamp }, "countersign-events", put)).outcome;
+    };
+    expect(await settledAfter(11.9)).toEqual([{ delaySeconds: 40 }]);
+    expect(await settledAfter(12.1)).toEqual(["ack"]);
+    expect(await world.keys("dead/")).toHaveLength(1);
+  });
+
   test("acknowledges nothing that the bucket did not take", async () => {
     const body = await message();
     const fail = () => Promise.reject(new Error("no bucket"));
@@ -220,6 +237,7 @@ describe("a batch that meets a fault of the configuration", () => {
     const outcome: unknown[] = [];
     const settled = {
       id: "abc",
+      timestamp: new Date(),
       body: "text",
       attempts,
       ack: () => outcome.push("ack"),
