@@ -1,13 +1,12 @@
 // A disk that is full for a while, under load: the file system of the SQLite file, and that of PostgreSQL's tables.
 
-import { spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { missingPostgres } from "../support/inbox-stores.ts";
 import { startPostgres } from "../support/postgres.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
+import { mountSmallDisk } from "./disks.ts";
 import { createFaultWorld, freePort, sleep } from "./world.ts";
 
 const TIMES_FULL = 3;
@@ -20,18 +19,6 @@ beforeEach(() => {
   stack = new AsyncDisposableStack();
 });
 afterEach(() => stack.disposeAsync());
-
-/** A small file system of its own. Only root may mount, and not in every container. */
-function mountDisk(): string | undefined {
-  const disk = temporaryDirectory(stack);
-  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_MEGABYTES}m`, "tmpfs", disk]);
-  if (status === 0) {
-    stack.defer(() => void spawnSync("umount", ["--lazy", disk]));
-    return disk;
-  }
-  console.warn("SKIPPED: a disk that is full, because no file system can be mounted here");
-  return undefined;
-}
 
 /** Takes all room that is left. Returns what gives it back. */
 function fill(disk: string): () => void {
@@ -78,14 +65,14 @@ async function expectRecovery(title: string, disk: string, inbox: string): Promi
 }
 
 test("SQLite on a full disk tells senders to come again, and recovers by itself", async ({ skip }) => {
-  const disk = mountDisk();
+  const disk = mountSmallDisk(stack, DISK_MEGABYTES);
   if (disk === undefined) return skip();
   await expectRecovery("SQLite", disk, join(disk, "inbox.sqlite"));
 });
 
 describe.skipIf(missingPostgres())("PostgreSQL", () => {
   test("with tables on a full disk tells senders to come again, and recovers by itself", async ({ skip }) => {
-    const disk = mountDisk();
+    const disk = mountSmallDisk(stack, DISK_MEGABYTES);
     if (disk === undefined) return skip();
     const server = await startPostgres(stack);
     await expectRecovery("PostgreSQL", disk, await server.createDatabase(disk));

@@ -3,17 +3,23 @@
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import type { Running } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
+import { mountPowerDisk } from "./disks.ts";
 import { createFaultWorld, type FaultWorld, freePort, sleep } from "./world.ts";
 
 const POWER_CUTS = 5;
 const EVENTS_BETWEEN = 100;
-const TRIED_LENGTHS = 20;
+const TRIED_LENGTHS = 40;
+/** So that the log is brought into the file between two cuts, and during some. */
+const PADDING = 12_000;
+const PADDED_EVENTS_BETWEEN = 600;
 const WAIT = { timeout: 20_000, interval: 5 };
 /** Until then SQLite appends to the log, and its length tells what it holds. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -30,7 +36,7 @@ interface Mark {
   readonly length: number;
 }
 
-test(`power that goes ${POWER_CUTS} times under load takes nothing that was acknowledged`, async () => {
+test(`a log that ends anywhere, ${POWER_CUTS} times under load, holds what was acknowledged before its end`, async () => {
   const file = join(temporaryDirectory(stack), "inbox.sqlite");
   const log = `${file}-wal`;
   const world = await createFaultWorld(stack, file);
@@ -50,14 +56,38 @@ test(`power that goes ${POWER_CUTS} times under load takes nothing that was ackn
     const origin = await world.start(port);
     marks.length = 0;
     await vi.waitUntil(() => marks.length > EVENTS_BETWEEN, WAIT);
-    origin.process.kill("SIGKILL");
-    await once(origin.process, "exit");
-    // Answers that were on their way are there now.
-    await sleep(100);
-    expect(statSync(log).size).toBeLessThan(MAX_LOG_BYTES);
     await tryLengths(world, file, marks);
+    // The senders had to wait for this; the cut comes while they do not.
+    const tried = marks.length;
+    await vi.waitUntil(() => marks.length > tried + EVENTS_BETWEEN, WAIT);
+    await end(origin);
+    expect(statSync(log).size).toBeLessThan(MAX_LOG_BYTES);
     damage(log, Math.max(...marks.map(({ length }) => length)), cut);
     rmSync(`${file}-shm`, { force: true });
+  }
+  const last = await world.start(port);
+  isOver = true;
+  await load;
+  expectBalance(await world.balance(`SQLite, log cut ${POWER_CUTS} times`));
+  expect(await last.stop()).toBe(0);
+});
+
+test(`a disk whose power goes ${POWER_CUTS} times under load keeps what was acknowledged`, async ({ skip }) => {
+  const disk = mountPowerDisk(stack);
+  if (disk === undefined) return skip();
+  const file = join(disk.path, "inbox.sqlite");
+  const world = await createFaultWorld(stack, file, { padding: PADDING });
+  const { acknowledged } = world.ledger;
+  const port = await freePort();
+  let isOver = false;
+  const load = world.send([port], () => isOver);
+  for (let cut = 1; cut <= POWER_CUTS; cut += 1) {
+    const origin = await world.start(port);
+    await vi.waitUntil(() => acknowledged.size > cut * PADDED_EVENTS_BETWEEN, WAIT);
+    await disk.losePower();
+    await end(origin);
+    disk.restorePower();
+    expect(acknowledged.difference(await world.stored(file)), `cut ${cut}`).toEqual(new Set());
   }
   const last = await world.start(port);
   isOver = true;
@@ -66,23 +96,43 @@ test(`power that goes ${POWER_CUTS} times under load takes nothing that was ackn
   expect(await last.stop()).toBe(0);
 });
 
-/** Wherever the log ends, the file opens, takes events, and holds what was acknowledged when the log had this length. */
+/** At once, and until answers that were on their way are there. */
+async function end(origin: Running): Promise<void> {
+  origin.process.kill("SIGKILL");
+  await once(origin.process, "exit");
+  await sleep(100);
+}
+
+/**
+ * Of a copy that is taken while the origin writes: wherever its log ends, the file opens, is sound, takes writes, and holds what
+ * was acknowledged when the log had this length.
+ */
 async function tryLengths(world: FaultWorld, file: string, marks: readonly Mark[]): Promise<void> {
+  const known = [...marks];
   const copy = join(temporaryDirectory(stack), "copy.sqlite");
-  const size = statSync(`${file}-wal`).size;
+  const [database, log] = [readFileSync(file), readFileSync(`${file}-wal`)];
   for (let tried = 0; tried <= TRIED_LENGTHS; tried += 1) {
-    const length = Math.floor((size * tried) / TRIED_LENGTHS);
-    cpSync(file, copy);
-    cpSync(`${file}-wal`, `${copy}-wal`);
+    const length = Math.floor((log.byteLength * tried) / TRIED_LENGTHS);
+    writeFileSync(copy, database);
+    writeFileSync(`${copy}-wal`, log.subarray(0, length));
     rmSync(`${copy}-shm`, { force: true });
-    truncateSync(`${copy}-wal`, length);
     const inbox = openSqliteInbox(copy);
     await inbox.work.claim(1, 1_000);
     await inbox.close();
+    expect(soundness(copy), `${length} of ${log.byteLength} bytes`).toBe("ok");
     const stored = await world.stored(copy);
-    const missing = marks.filter((mark) => mark.length <= length && !stored.has(mark.name));
-    expect(missing, `${length} of ${size} bytes`).toEqual([]);
+    const missing = known.filter((mark) => mark.length <= length && !stored.has(mark.name));
+    expect(missing, `${length} of ${log.byteLength} bytes`).toEqual([]);
     expect([...stored.values()].filter((times) => times > 1)).toEqual([]);
+  }
+}
+
+function soundness(file: string): unknown {
+  const database = new DatabaseSync(file);
+  try {
+    return database.prepare("PRAGMA integrity_check").get()?.["integrity_check"];
+  } finally {
+    database.close();
   }
 }
 
