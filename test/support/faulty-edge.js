@@ -18,16 +18,48 @@ function withFault(bindings) {
   return { ...bindings, BODIES: bodies, EVENTS: FAULT === "send" ? { send: fail } : EVENTS };
 }
 
+/** The consumer is gone after half of the batch, and with it what it acknowledged. */
+async function crashAfterHalf({ queue, messages }, bindings) {
+  await edge.queue({ queue, messages: messages.slice(0, Math.ceil(messages.length / 2)) }, bindings);
+  throw new Error("the isolate is gone");
+}
+
+/**
+ * The consumer is gone when half of the batch is settled, and other deliveries are under way. What it acknowledged until then counts,
+ * as on the platform; the simulator forgets it for a consumer that throws, so the others come again by a word to it.
+ */
+async function dieAtHalf({ queue, messages }, bindings) {
+  const unsettled = new Set(messages);
+  let isAlive = true;
+  await new Promise((resolve) => {
+    const settle = (message, word) => {
+      if (!isAlive || !unsettled.delete(message)) return;
+      word();
+      if (unsettled.size <= messages.length / 2) resolve();
+    };
+    const watched = messages.map((message) => ({
+      id: message.id,
+      body: message.body,
+      attempts: message.attempts,
+      ack: () => settle(message, () => message.ack()),
+      retry: (options) => settle(message, () => message.retry(options)),
+    }));
+    void edge.queue({ queue, messages: watched, retryAll: resolve }, bindings);
+  });
+  isAlive = false;
+  for (const message of unsettled) message.retry();
+}
+
+function isFaulty(fault) {
+  return fault === "crash" ? runs <= 2 : (fault === "crashes" || fault === "dies") && runs % 3 !== 0;
+}
+
 export default {
   fetch: (request, bindings, execution) => edge.fetch(request, withFault(bindings), execution),
   scheduled: (controller, bindings) => edge.scheduled(controller, bindings),
-  async queue(batch, bindings) {
+  queue(batch, bindings) {
     runs += 1;
-    const isCrashing = bindings.FAULT === "crash" ? runs <= 2 : bindings.FAULT === "crashes" && runs % 3 !== 0;
-    if (!isCrashing) return edge.queue(batch, bindings);
-    // The consumer is gone after half of the batch, and with it what it acknowledged.
-    const { queue, messages } = batch;
-    await edge.queue({ queue, messages: messages.slice(0, Math.ceil(messages.length / 2)) }, bindings);
-    throw new Error("the isolate is gone");
+    if (!isFaulty(bindings.FAULT)) return edge.queue(batch, bindings);
+    return bindings.FAULT === "dies" ? dieAtHalf(batch, bindings) : crashAfterHalf(batch, bindings);
   },
 };

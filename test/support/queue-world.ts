@@ -51,7 +51,7 @@ export interface QueueSetUp {
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
   /** See faulty-edge.js. */
-  readonly fault?: "send" | "put" | "crash" | "crashes";
+  readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
 }
 
 /** An edge with the fault that the binding FAULT names. */
