@@ -31,10 +31,11 @@ export class SqliteWork implements WorkQueue {
   }
 
   async claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
-    const latest = { now: this.#clock(), monotonic: this.#clocks.monotonic() };
-    const leases = await this.#writer.write(() => {
+    const { latest, leases } = await this.#writer.write(() => {
+      // Only here: until the file is ours the clock may be set, and another process may have put right what is leased by the old one.
+      const latest = { now: this.#clock(), monotonic: this.#clocks.monotonic() };
       this.#followClock(latest);
-      return this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds);
+      return { latest, leases: this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds) };
     });
     // Only now: what a claim put right that failed was rolled back.
     this.#latest = latest;
@@ -114,7 +115,10 @@ export class SqliteWork implements WorkQueue {
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
     // Another process may have been first: then they were changed after the step.
-    if (step > CLOCK_STEP_MILLISECONDS) this.#statements.setForth.run(Math.round(step), now, Math.floor(now - step));
+    if (step <= CLOCK_STEP_MILLISECONDS) return;
+    // Both clocks are not read at one moment. What was changed since, within this, is leased for longer, which delays and doubles nothing.
+    const before = Math.floor(now - step + CLOCK_STEP_MILLISECONDS / 2);
+    this.#statements.setForth.run(Math.round(step), now, before);
   }
 }
 

@@ -84,7 +84,9 @@ class SqliteInbox implements Inbox {
 
   /** Of nearly every event the certificate is written already: then the event is all that is. */
   #store(arrival: Arrival): Stored {
-    const { delivery, assertion, now, presented, leaseMilliseconds } = arrival;
+    const { delivery, assertion, presented, leaseMilliseconds } = arrival;
+    // Not when it arrived: if the clock was set since, claims have followed it, and none would look at what is due by the old one.
+    const now = Math.floor(this.#clock() / 1000);
     const known = this.#acceptor.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };

@@ -199,6 +199,40 @@ test("a clock that is set forth ends no lease, of whichever process", async () =
   expect(await other.work.claim(1, 30_000)).toHaveLength(1);
 });
 
+describe("a clock that is set while a write waits", () => {
+  let now = 1_800_000_000_000;
+  let monotonic = 0;
+  const open = () => openTestInbox(stack, file, { clock: () => now, monotonic: () => monotonic });
+
+  test("is the one that its lease is given by, as other processes see it when the file is theirs", async () => {
+    const inbox = await open();
+    await accept(inbox, "a");
+    const claiming = inbox.work.claim(1, 30_000);
+    now += 3_600_000;
+    expect((await claiming).map(({ until }) => until)).toEqual([now + 30_000]);
+  });
+
+  test("is the one that its event is due by, also when a claim came before", async () => {
+    const inbox = await open();
+    await inbox.work.claim(1, 30_000);
+    const [claiming, accepting] = [inbox.work.claim(1, 30_000), accept(inbox, "a")];
+    now -= 86_400_000;
+    await Promise.all([claiming, accepting]);
+    expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
+  });
+
+  test("ends no lease, though the two clocks are not read at one moment", async () => {
+    const [inbox, other] = [await open(), await open()];
+    await accept(inbox, "a");
+    monotonic += 5;
+    await other.work.claim(0, 30_000);
+    now += 5;
+    expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
+    now += 3_600_000;
+    expect(await other.work.claim(1, 30_000)).toEqual([]);
+  });
+});
+
 test("a clock that was set back is followed also when the first claim after it failed", async () => {
   let now = 1_800_000_000_000;
   const [inbox, connection] = await openWithConnection({ clock: () => now });
