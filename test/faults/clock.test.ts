@@ -1,18 +1,18 @@
 // A clock that is set back and forth by hours, under load. The edge's clock goes with it: between hosts that differ by hours every
 // assertion is rightly refused.
 
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { STORES } from "../support/inbox-stores.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { replaceFile } from "../support/tls-process.ts";
 import { expectBalance } from "./books.ts";
-import { createFaultWorld, freePort, sleep } from "./world.ts";
+import { createFaultWorld, type FaultWorld, freePort, sleep } from "./world.ts";
 
 /** The senders' certificates are valid since a day ago. */
-const HOURS = [6, -6, 1, -20, 0];
-const BETWEEN_MILLISECONDS = 2_000;
+const HOURS = [6, -6, 1, -20, 0, 5, -3, 4, -9, 8, -1, 2, -2, 3, -7, 7, -12, 12, -1, 0];
+/** What a step meets is what is under way in that moment: many steps meet more. */
+const BETWEEN_MILLISECONDS = 400;
 /** No lease and no postponed event may have to wait for the old clock. */
 const SOON_MILLISECONDS = 10_000;
 
@@ -22,19 +22,32 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** Shifts the process's wall clock by as many milliseconds as the file says; what only moves forward is left alone. */
+/**
+ * Shifts the process's wall clock by as many milliseconds as the file says, asked each time: all processes of a host have one clock.
+ * What only moves forward is left alone.
+ */
 const SHIFT = `
-import { readFileSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 const { Date: Real } = globalThis;
-let offset = 0;
-const read = () => { offset = Number(readFileSync(process.env.CLOCK_OFFSET, "utf8")); };
-read();
-setInterval(read, 20).unref();
+const descriptor = openSync(process.env.CLOCK_OFFSET);
+const offset = new Float64Array(1);
+const now = () => {
+  readSync(descriptor, offset, 0, 8, 0);
+  return Real.now() + offset[0];
+};
 globalThis.Date = class Date extends Real {
-  constructor(...given) { given.length === 0 ? super(Real.now() + offset) : super(...given); }
-  static now() { return Real.now() + offset; }
+  constructor(...given) { given.length === 0 ? super(now()) : super(...given); }
+  static now() { return now(); }
 };
 `;
+
+/** What was acknowledged by now is handled soon, and new events are taken. */
+async function expectProgress({ ledger: { acknowledged }, handled }: FaultWorld, message: string): Promise<void> {
+  const before = new Set(acknowledged);
+  const soon = { timeout: SOON_MILLISECONDS, message };
+  await expect.poll(() => before.difference(handled()).size, soon).toBe(0);
+  await expect.poll(() => acknowledged.size, soon).toBeGreaterThan(before.size + 20);
+}
 
 describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (name, store) => {
   test.skipIf(store.missing)(
@@ -44,10 +57,12 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       const directory = temporaryDirectory(stack);
       const [module, file] = [join(directory, "shift.mjs"), join(directory, "offset")];
       writeFileSync(module, SHIFT);
+      const clock = openSync(file, "w");
+      stack.defer(() => closeSync(clock));
       let offset = 0;
       const setClock = (hours: number) => {
         offset = hours * 3_600_000;
-        replaceFile(file, String(offset));
+        writeSync(clock, new Float64Array([offset]), 0, 8, 0);
       };
       setClock(0);
       const world = await createFaultWorld(stack, await store.newLocation(stack), {
@@ -61,14 +76,13 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       for (const hours of HOURS) {
         await sleep(BETWEEN_MILLISECONDS);
         setClock(hours);
-        const { acknowledged } = world.ledger;
-        const before = acknowledged.size;
-        await expect.poll(() => acknowledged.size, { message: `${hours} h` }).toBeGreaterThan(before + 20);
+        await expectProgress(world, `${hours} h`);
       }
       await sleep(BETWEEN_MILLISECONDS);
       isOver = true;
       await load;
       expectBalance(await world.balance(`${name}, clock set ${HOURS.length} times`, SOON_MILLISECONDS));
+      expect(world.handledTwice()).toEqual([]);
       for (const origin of origins) expect(await origin.stop()).toBe(0);
     },
   );

@@ -58,6 +58,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
 
   const world = {
     ledger,
+    handled,
 
     /** A new assertion for the event; by its key the receiver knows it again. */
     request(name: string, eventKey = name): ForwardedRequest {
@@ -131,8 +132,9 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
 
     /** Events that the handler wrote down more than once. */
     handledTwice(): string[] {
-      const lines = readFileSync(file("handled"), "utf8").split("\n");
-      return lines.filter((line, index) => lines.indexOf(line) !== index);
+      const known = new Set<string>();
+      const lines = readFileSync(file("handled"), "utf8").trimEnd().split("\n");
+      return lines.filter((line) => known.size === known.add(line).size);
     },
   };
   return world;
