@@ -8,6 +8,14 @@ import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./postgre
 import type { Client, PostgresPool, Queryable } from "./postgres-pool.ts";
 import { CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
 
+/**
+ * So long after the clock went back others may still write by the old one: transactions that are under way, and origins that have not
+ * looked at the server's clock since.
+ */
+const FOLLOWED_MILLISECONDS = 60_000;
+/** Between two looks for that, each of which reads all that is unfinished. */
+const FOLLOW_AGAIN_MILLISECONDS = 1_000;
+
 const OWN = "WHERE sequence = $1 AND token = $2";
 
 export class PostgresWork implements WorkQueue {
@@ -15,6 +23,9 @@ export class PostgresWork implements WorkQueue {
   readonly #ends: GroupCommit<End, boolean>;
   readonly #clock: () => number;
   #latest = Number.POSITIVE_INFINITY;
+  /** By `performance.now()`. */
+  #setBackAt = Number.NEGATIVE_INFINITY;
+  #followedAt = Number.NEGATIVE_INFINITY;
 
   /** `clock` in Unix milliseconds. */
   constructor(pool: PostgresPool, clock: () => number) {
@@ -140,13 +151,18 @@ export class PostgresWork implements WorkQueue {
 
   /** After the clock went back, what was put off until a time of the old one would wait for it. Asked at first, and after a step. */
   async #followClock(client: Client, now: number): Promise<void> {
-    if (now < this.#latest - CLOCK_TOLERANCE_MILLISECONDS) {
-      await client.query(
-        `UPDATE work SET due_at = due_at - changed_at + $1, changed_at = $1
-         WHERE due_at IS NOT NULL AND changed_at > $2`,
-        [now, now + CLOCK_TOLERANCE_MILLISECONDS],
-      );
-    }
+    const passed = performance.now();
+    const isSetBack = now < this.#latest - CLOCK_TOLERANCE_MILLISECONDS;
+    if (isSetBack && this.#latest !== Number.POSITIVE_INFINITY) this.#setBackAt = passed;
+    const isToFollow =
+      passed < this.#setBackAt + FOLLOWED_MILLISECONDS && passed > this.#followedAt + FOLLOW_AGAIN_MILLISECONDS;
+    if (!isSetBack && !isToFollow) return;
+    await client.query(
+      `UPDATE work SET due_at = due_at - changed_at + $1, changed_at = $1
+       WHERE due_at IS NOT NULL AND changed_at > $2`,
+      [now, now + CLOCK_TOLERANCE_MILLISECONDS],
+    );
+    this.#followedAt = passed;
   }
 }
 

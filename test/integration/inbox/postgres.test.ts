@@ -121,6 +121,18 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     }
   });
 
+  test("keeps nothing waiting that another origin stored by the clock as it was before it went back", async () => {
+    let now = Date.now();
+    const inbox = await openTestInbox(stack, url, { clock: () => now });
+    await inbox.work.claim(1, 30_000);
+    const before = now;
+    const other = await openTestInbox(stack, url, { clock: () => before });
+    now -= 86_400_000;
+    await inbox.work.claim(1, 30_000);
+    await accept(other, "a");
+    await expect.poll(() => inbox.work.claim(1, 30_000), { timeout: 5_000 }).toHaveLength(1);
+  });
+
   test("hands out events of an order key while senders send more of it", async () => {
     const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
     let isOver = false;
