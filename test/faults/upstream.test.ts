@@ -42,8 +42,9 @@ async function startUpstream(port: number) {
       upstream.faults += 1;
       return fault(request, response);
     }
-    const { id } = (await json(request)) as { id: string };
-    response.writeHead(204).end(() => handled.add(id));
+    const event = (await json(request).catch(() => undefined)) as { id: string } | undefined;
+    // The origin gave up, or the connection was closed.
+    if (event !== undefined) response.writeHead(204).end(() => handled.add(event.id));
   });
   function listen(): Promise<void> {
     return new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));

@@ -142,7 +142,9 @@ function startGate(
   look: (attempt: Attempt) => Behaviour,
 ): Promise<string> {
   return listen(stack, async (incoming, outgoing) => {
-    const request = await record(incoming);
+    const request = await record(incoming).catch(() => undefined);
+    // The consumer died while it sent.
+    if (request === undefined) return;
     const [token = ".e30"] = valuesOf(request.headers, ASSERTION_HEADER);
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
     const behaviour = look({ ...request, claims, at: Date.now() });
