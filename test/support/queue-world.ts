@@ -152,14 +152,17 @@ function startGate(
     if (behaviour === "garbage") return void incoming.socket.end("\u0000\u0001 no answer\r\n\r\n");
     if (typeof behaviour === "number") return void outgoing.writeHead(behaviour).end("an answer");
     if (behaviour === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MILLISECONDS));
-    const headers = request.headers
-      .filter(([name]) => !/^(host|connection|content-length|transfer-encoding|expect)$/i.test(name))
-      .map(([name, value]): [string, string] => [name, value]);
-    const { method, target, body } = request;
-    const sent = method === "GET" ? {} : { body: new Uint8Array(body) };
-    const answer = await fetch(`${originUrl}${target}`, { method, headers, ...sent });
+    const answer = await passOn(request, originUrl);
     if (behaviour === "late") return void incoming.socket.resetAndDestroy();
     outgoing.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
     outgoing.end(Buffer.from(await answer.arrayBuffer()));
   });
+}
+
+function passOn({ method, target, headers, body }: RecordedRequest, originUrl: string): Promise<Response> {
+  const passed = headers
+    .filter(([name]) => !/^(host|connection|content-length|transfer-encoding|expect)$/i.test(name))
+    .map(([name, value]): [string, string] => [name, value]);
+  const sent = method === "GET" ? {} : { body: new Uint8Array(body) };
+  return fetch(`${originUrl}${target}`, { method, headers: passed, ...sent });
 }
