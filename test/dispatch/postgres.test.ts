@@ -58,8 +58,10 @@ test("an event whose outcome meets a database that is away is handled once", asy
     await server.stop();
     setTimeout(() => void server.start(), 3_500);
   };
-  const { lines } = dispatchFrom(stack, await openInbox(url), handler, { leaseMilliseconds: 30_000 });
+  // A server takes its time to stop.
+  const limits = { leaseMilliseconds: 60_000, deadlineMilliseconds: 30_000 };
+  const { lines } = dispatchFrom(stack, await openInbox(url), handler, limits);
   expect(await lines.with({ decision: "dispatched", id: "outage" })).toMatchObject({ attempt: 1 });
   expect(lines.all.filter(({ code, id }) => code === "outcome_not_stored" && id === "outage")).toHaveLength(1);
   expect(handled).toBe(1);
-});
+}, 60_000);
