@@ -47,6 +47,7 @@ export async function postponeBatch(
   { queue, messages }: QueueBatch,
   bodies: BodyBucket | undefined,
   refusal: Refusal,
+  random: DeliveryScope["random"],
 ): Promise<void> {
   for (const message of messages) {
     try {
@@ -54,7 +55,7 @@ export async function postponeBatch(
       await bury({ message, event: undefined, failure: describeFailure(refusal) }, bodies);
       message.ack();
     } catch {
-      message.retry({ delaySeconds: backOff(message.attempts, DEFAULT_RETRY_SECONDS, Math.random()) });
+      message.retry({ delaySeconds: backOff(message.attempts, DEFAULT_RETRY_SECONDS, random()) });
     }
   }
 }

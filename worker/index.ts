@@ -71,7 +71,7 @@ export default {
     } catch (error) {
       const refusal = refusalOf(error);
       log(describeRefusal(refusal, { id: batch.queue }));
-      await postponeBatch(batch, findEventQueue(bindings, policy, [])?.bodies, refusal);
+      await postponeBatch(batch, findEventQueue(bindings, policy, [])?.bodies, refusal, Math.random);
     }
   },
 };

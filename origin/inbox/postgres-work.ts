@@ -56,7 +56,8 @@ export class PostgresWork implements WorkQueue {
 
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean> {
     const now = this.#clock();
-    return this.#change(`UPDATE work SET due_at = $3, changed_at = $4 ${OWN}`, lease, now + leaseMilliseconds, now);
+    const text = `UPDATE work SET due_at = $3, changed_at = $4 ${OWN}`;
+    return updateOwn(this.#pool, text, lease, now + leaseMilliseconds, now);
   }
 
   complete(lease: Lease): Promise<boolean> {
@@ -70,19 +71,14 @@ export class PostgresWork implements WorkQueue {
   retry(lease: Lease, waitMilliseconds: number, reason: string): Promise<boolean> {
     const now = this.#clock();
     const text = `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $4, reason = $5, token = NULL ${OWN}`;
-    const values = [lease.event.sequence, lease.token, Math.floor(now + waitMilliseconds), now, reason];
-    return this.#end(lease, now, async (client) => ((await client.query(text, values)).rowCount ?? 0) > 0);
+    const dueAt = Math.floor(now + waitMilliseconds);
+    return this.#end(lease, now, (client) => updateOwn(client, text, lease, dueAt, now, reason));
   }
 
   async release(leases: readonly Lease[]): Promise<void> {
     const now = this.#clock();
     const text = `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $3, attempts = attempts - 1, token = NULL ${OWN}`;
-    const release = (lease: Lease) =>
-      this.#end(lease, now, async (client) => {
-        const { rowCount } = await client.query(text, [lease.event.sequence, lease.token, now]);
-        return (rowCount ?? 0) > 0;
-      });
-    await Promise.all(leases.map(release));
+    await Promise.all(leases.map((lease) => this.#end(lease, now, (client) => updateOwn(client, text, lease, now))));
   }
 
   async nextDueIn(): Promise<number | undefined> {
@@ -144,11 +140,6 @@ export class PostgresWork implements WorkQueue {
     });
   }
 
-  async #change(text: string, { event, token }: Lease, ...values: readonly unknown[]): Promise<boolean> {
-    const { rowCount } = await this.#pool.query(text, [event.sequence, token, ...values]);
-    return (rowCount ?? 0) > 0;
-  }
-
   /** After the clock went back, what was put off until a time of the old one would wait for it. Asked at first, and after a step. */
   async #followClock(client: Client, now: number): Promise<void> {
     const passed = performance.now();
@@ -166,7 +157,7 @@ export class PostgresWork implements WorkQueue {
   }
 }
 
-/** The events of this id; until the transaction ends nobody leases, puts off or stores a later one of their order keys. */
+/** The events of this id; until the transaction ends nobody leases or puts off a later one of their order keys. */
 async function lockEvents(client: Client, id: string): Promise<readonly Candidate[]> {
   const { rows } = await client.query(
     "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",
@@ -174,4 +165,15 @@ async function lockEvents(client: Client, id: string): Promise<readonly Candidat
   );
   await lockOrders(client, rows);
   return rows;
+}
+
+/** A statement about the row that the lease's token names. False when the lease is lost. */
+async function updateOwn(
+  client: Queryable,
+  text: string,
+  { event, token }: Lease,
+  ...values: readonly unknown[]
+): Promise<boolean> {
+  const { rowCount } = await client.query(text, [event.sequence, token, ...values]);
+  return (rowCount ?? 0) > 0;
 }

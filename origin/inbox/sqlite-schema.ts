@@ -199,7 +199,13 @@ export function emptyLog(database: DatabaseSync): boolean {
 }
 
 export function isBusy(error: unknown): boolean {
-  return (((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY;
+  return resultCodeOf(error) === SQLITE_BUSY;
+}
+
+/** SQLite's result code, which is the low octet of an extended one; undefined for another error. */
+export function resultCodeOf(error: unknown): number | undefined {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" ? errcode & 0xff : undefined;
 }
 
 /** The version of a file; 0 when it is empty. @throws Error when it is no inbox, or a newer one */

@@ -17,23 +17,23 @@ export class SqliteWork implements WorkQueue {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #claim: SqliteClaim;
   readonly #writer: SqliteWriter;
-  readonly #clocks: Clocks;
   readonly #clock: () => number;
+  readonly #monotonic: () => number;
   /** At the last claim. */
   #latest: { readonly now: number; readonly monotonic: number } | undefined;
 
-  constructor(database: DatabaseSync, writer: SqliteWriter, clocks: Clocks) {
+  constructor(database: DatabaseSync, writer: SqliteWriter, { clock, monotonic }: Clocks) {
     this.#statements = prepare(database);
     this.#claim = new SqliteClaim(database);
     this.#writer = writer;
-    this.#clocks = clocks;
-    this.#clock = clocks.clock;
+    this.#clock = clock;
+    this.#monotonic = monotonic;
   }
 
   async claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
     const { latest, leases } = await this.#writer.write(() => {
       // Only here: until the file is ours the clock may be set, and another process may have put right what is leased by the old one.
-      const latest = { now: this.#clock(), monotonic: this.#clocks.monotonic() };
+      const latest = { now: this.#clock(), monotonic: this.#monotonic() };
       this.#followClock(latest);
       return { latest, leases: this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds) };
     });

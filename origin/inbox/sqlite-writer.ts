@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { GroupCommit } from "./group-commit.ts";
-import { BUSY_MILLISECONDS, isBusy } from "./sqlite-schema.ts";
+import { BUSY_MILLISECONDS, isBusy, resultCodeOf } from "./sqlite-schema.ts";
 
 /** What is done within the transaction. It may be done twice: what a rolled back attempt did is undone by then. */
 type Job = () => unknown;
@@ -59,8 +59,8 @@ export class SqliteWriter {
   }
 }
 
-/** The low octet of an extended code is the code. */
 function isOfTheDatabase(error: unknown): boolean {
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-  return code === "ERR_INVALID_STATE" || (typeof errcode === "number" && OF_THE_DATABASE.has(errcode & 0xff));
+  const result = resultCodeOf(error);
+  const isClosed = (error as { code?: unknown }).code === "ERR_INVALID_STATE";
+  return isClosed || (result !== undefined && OF_THE_DATABASE.has(result));
 }

@@ -243,7 +243,7 @@ describe("a batch that meets a fault of the configuration", () => {
       ack: () => outcome.push("ack"),
       retry: (how: unknown) => outcome.push(how),
     };
-    await postponeBatch({ queue, messages: [settled] }, bodies, new Refusal("misconfigured"));
+    await postponeBatch({ queue, messages: [settled] }, bodies, new Refusal("misconfigured"), Math.random);
     return outcome as (string | { delaySeconds: number })[];
   }
 
