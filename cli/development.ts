@@ -99,6 +99,7 @@ async function start(
       ORIGIN_URL: origin,
     },
     secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
+    report: (text) => console.error(`edge: ${text}`),
   });
   started.push(() => harness.close());
   const needsCron = policy.crlSources.length > 0 || policy.routes.some(({ isQueued }) => isQueued);

@@ -11,6 +11,7 @@ import {
   isUrl,
   readCrlResponse,
 } from "../core/crl-source.ts";
+import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
@@ -65,7 +66,7 @@ async function loadSource(source: string, policy: Policy, options: CrlOptions): 
       list = accepted;
       why = null;
     } catch (error) {
-      why = error instanceof Error ? error.message : String(error);
+      why = describeCause(error);
     }
   }
   if (list === undefined) why ??= `not in ${options.directory}, and not asked for: --fetch-crls`;

@@ -22,6 +22,8 @@ export interface LocalEdgeOptions {
   readonly secrets: Readonly<Record<string, string>>;
   /** Requests arrive by HTTPS unless told otherwise. */
   readonly protocol?: "https" | "http";
+  /** Receives why the worker's requests had no answer. */
+  readonly report?: (text: string) => void;
   /** Members of wrangler.toml that differ. */
   readonly config?: Pick<Unstable_RawConfig, "main" | "queues">;
 }
@@ -60,6 +62,7 @@ export async function startLocalEdge({
   secrets,
   protocol = "https",
   config = {},
+  report = () => undefined,
 }: LocalEdgeOptions): Promise<TestHarness> {
   const { name, main, compatibility_date, compatibility_flags, alias } = unstable_readConfig({ config: WRANGLER_TOML });
   const harness = createTestHarness({
@@ -80,7 +83,7 @@ export async function startLocalEdge({
       },
     ],
   });
-  const uninstall = installPlatformFetch();
+  const uninstall = installPlatformFetch(report);
   const closeHarness = harness.close.bind(harness);
   harness.close = () => closeHarness().finally(uninstall);
   try {

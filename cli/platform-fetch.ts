@@ -1,6 +1,8 @@
 // A Worker's fetch() on Cloudflare answers with 520 to 530 where an origin cannot be reached; it does not throw.
 // The local harness sends a worker's requests through the process's fetch, so that is where this half of the platform stands.
 
+import { describeCause } from "../core/failure-cause.ts";
+
 const CODES: Readonly<Record<string, number>> = {
   ECONNREFUSED: 521,
   ETIMEDOUT: 522,
@@ -19,11 +21,14 @@ const CODES: Readonly<Record<string, number>> = {
 let users = 0;
 let original: typeof fetch | undefined;
 
-/** Makes the process's fetch answer like the platform's. Returns how to undo it; the last to leave does. */
-export function installPlatformFetch(): () => void {
+/**
+ * Makes the process's fetch answer like the platform's. `report` is told why a request had no answer, which a status hides.
+ * Returns how to undo it; the last to leave does.
+ */
+export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;
   original ??= globalThis.fetch;
-  globalThis.fetch = platformFetch(original);
+  globalThis.fetch = platformFetch(original, report);
   let isInstalled = true;
   return () => {
     if (!isInstalled) return;
@@ -33,7 +38,7 @@ export function installPlatformFetch(): () => void {
   };
 }
 
-function platformFetch(nodeFetch: typeof fetch): typeof fetch {
+function platformFetch(nodeFetch: typeof fetch, report: (text: string) => void): typeof fetch {
   return async (input, init) => {
     try {
       return await nodeFetch(input, init);
@@ -41,6 +46,9 @@ function platformFetch(nodeFetch: typeof fetch): typeof fetch {
       const { name, cause } = error as { name?: string; cause?: { code?: string } };
       if (name === "AbortError" || name === "TimeoutError") throw error;
       const status = CODES[cause?.code ?? ""] ?? 520;
+      // Without the query, which may hold a secret.
+      const { origin, pathname } = new URL(input instanceof Request ? input.url : input);
+      report(`no answer from ${origin}${pathname}: ${describeCause(error)}`);
       return new Response(`error code: ${status}`, { status });
     }
   };

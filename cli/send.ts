@@ -1,6 +1,7 @@
 // countersign send: one event to any URL, the way a sender would.
 
 import { readFileSync } from "node:fs";
+import { describeCause } from "../core/failure-cause.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readText } from "./files.ts";
 import { sendEvent } from "./http-client.ts";
@@ -52,7 +53,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       key: values.key && readText(values.key),
       serverCa: values.ca && readText(values.ca),
     }).catch((error: Error) => {
-      throw new UsageError(`no answer from ${url}: ${error.message}`);
+      throw new UsageError(`no answer from ${url}: ${describeCause(error)}`);
     });
     process.stdout.write(
       values.json ? formatJson(answer) : `${answer.status} ${answer.headers["content-type"] ?? ""}\n${answer.body}\n`,

@@ -10,6 +10,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
+import { describeCause } from "../core/failure-cause.ts";
 import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
 
 export interface TlsFrontOptions {
@@ -42,7 +43,7 @@ export async function startTlsFront({ port, certificate, key, clientCas, edge }:
   });
   server.on("request", (request, response) => {
     relay(request, response, edge, trusted).catch((error: unknown) => {
-      console.error(`front: ${error instanceof Error ? error.message : error}`);
+      console.error(`front: ${describeCause(error)}`);
       response.destroy();
     });
   });

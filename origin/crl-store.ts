@@ -12,6 +12,7 @@ import {
   readCrlResponse,
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
+import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
@@ -192,7 +193,7 @@ class CrlSource {
   }
 
   #logFailure(error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = describeCause(error);
     this.#options.log({ decision: "failed", code: "revocation_list_kept", crl: this.#source, why });
   }
 }

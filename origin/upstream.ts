@@ -3,6 +3,7 @@
 
 import { issueAssertion } from "../core/assertion.ts";
 import type { Delivery } from "../core/delivery.ts";
+import { describeCause } from "../core/failure-cause.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import type { SigningKeys } from "../core/keys.ts";
 import { formatAssertionId } from "../core/time-ordered-id.ts";
@@ -42,7 +43,7 @@ export function forwardTo(options: UpstreamOptions): Handler {
       });
     } catch (error) {
       if (context.signal.aborted) throw error;
-      throw new Error(`the upstream gave no answer: ${describeFault(error)}`);
+      throw new Error(`the upstream gave no answer: ${describeCause(error)}`);
     }
   };
 }
@@ -59,11 +60,4 @@ async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: Handle
   // What is passed on to a sender is passed on as it is.
   headers["accept-encoding"] = "identity";
   return headers;
-}
-
-/** fetch() hides what happened in the cause. */
-function describeFault(error: unknown): string {
-  const { cause = error } = Object(error) as { cause?: unknown };
-  const { code, message } = Object(cause) as { code?: unknown; message?: unknown };
-  return String(code ?? message ?? cause);
 }

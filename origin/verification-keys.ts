@@ -1,5 +1,6 @@
 // Where the origin gets the edge's public keys: pinned in its configuration, or fetched from the edge.
 
+import { describeCause } from "../core/failure-cause.ts";
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/keys.ts";
 import { readStream } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -18,16 +19,21 @@ export interface FetchedKeysOptions {
   readonly clock?: () => number;
 }
 
+/** A set older than this is fetched again while requests go on with it. */
+const REFRESH_AGE_MILLISECONDS = 5 * 60_000;
 /** A set older than this is fetched again before use: a key that the edge withdrew is gone by then. */
 const MAX_AGE_MILLISECONDS = 10 * 60_000;
-/** An unknown kid may mean a rotation, or a forgery: no more fetches than this for either. */
+/** After each fetch. An unknown kid may mean a rotation, or a forgery: no more fetches than this for either. */
 const COOLDOWN_MILLISECONDS = 5_000;
 const FETCH_DEADLINE_MILLISECONDS = 5_000;
+/** Requests that wait for a fetch. Anybody can name an unknown kid, and each that waits holds its connection. */
+const MAX_WAITING = 100;
 /** A set of a dozen keys is 3 KB. */
 const MAX_JWKS_BYTES = 64 * 1024;
 
 /**
- * Keys from the edge's JWKS URL: cached, fetched again when old or when a kid is unknown, at most once per cool-down.
+ * Keys from the edge's JWKS URL: cached, fetched again when old or when a kid is unknown, at most once per cool-down. Who
+ * names a known key waits for nobody, unless the set became too old and no fetch has failed since.
  * The last good set stays in use while the edge cannot be reached; before the first one every look-up is refused.
  * @throws Refusal `keys_unavailable` (from the returned function)
  */
@@ -35,35 +41,54 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
   const { onError, fetch: fetchJwks = fetch, clock = () => performance.now() } = options;
   let keys: VerificationKeys | undefined;
   let fetchedAt = Number.NEGATIVE_INFINITY;
-  let attemptedAt = Number.NEGATIVE_INFINITY;
+  let endedAt = Number.NEGATIVE_INFINITY;
+  let failure: string | undefined;
   let underway: Promise<void> | undefined;
+  let waiting = 0;
 
   const refresh = async (): Promise<void> => {
-    attemptedAt = clock();
     try {
-      const response = await fetchJwks(url, {
-        redirect: "error",
-        signal: AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS),
-      });
-      if (!response.ok) throw new Error(`status ${response.status}`);
-      const bytes = response.body === null ? new Uint8Array() : await readStream(response.body, MAX_JWKS_BYTES);
-      if (bytes === undefined) throw new Error("the set is too large");
-      keys = await importVerificationKeys(JSON.parse(new TextDecoder().decode(bytes)));
+      keys = await fetchKeys(url, fetchJwks);
       fetchedAt = clock();
+      failure = undefined;
     } catch (error) {
-      onError(`${url}: ${error instanceof Error ? error.message : error}`);
+      failure = describeCause(error);
+      onError(`${url}: ${failure}`);
+    }
+    endedAt = clock();
+    underway = undefined;
+  };
+
+  const waitForFetch = async () => {
+    if (waiting >= MAX_WAITING) throw new Refusal("keys_unavailable", { url, waiting });
+    waiting += 1;
+    try {
+      await underway;
+    } finally {
+      waiting -= 1;
     }
   };
 
   return async (kid) => {
-    const isStale = clock() - fetchedAt > MAX_AGE_MILLISECONDS;
-    if (underway !== undefined || ((isStale || !keys?.has(kid)) && clock() - attemptedAt > COOLDOWN_MILLISECONDS)) {
-      underway ??= refresh().finally(() => {
-        underway = undefined;
-      });
-      await underway;
+    const age = clock() - fetchedAt;
+    const isKnown = keys?.has(kid) === true;
+    if ((!isKnown || age > REFRESH_AGE_MILLISECONDS) && clock() - endedAt > COOLDOWN_MILLISECONDS) {
+      underway ??= refresh();
     }
-    if (keys === undefined) throw new Refusal("keys_unavailable", { url });
+    if (!isKnown && underway !== undefined) await waitForFetch();
+    else if (age > MAX_AGE_MILLISECONDS && failure === undefined) await underway;
+    if (keys === undefined) throw new Refusal("keys_unavailable", { url, cause: failure });
     return keys.get(kid);
   };
+}
+
+async function fetchKeys(url: string, fetchJwks: typeof fetch): Promise<VerificationKeys> {
+  const response = await fetchJwks(url, {
+    redirect: "error",
+    signal: AbortSignal.timeout(FETCH_DEADLINE_MILLISECONDS),
+  });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const bytes = response.body === null ? new Uint8Array() : await readStream(response.body, MAX_JWKS_BYTES);
+  if (bytes === undefined) throw new Error("the set is too large");
+  return await importVerificationKeys(JSON.parse(new TextDecoder().decode(bytes)));
 }

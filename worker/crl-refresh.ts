@@ -13,6 +13,7 @@ import {
   readCrlResponse,
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
+import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 
 /** An isolate has 128 MB, where the kept list and the new one are read side by side; KV takes 25 MiB. */
@@ -54,8 +55,7 @@ export async function refreshCrls(
 }
 
 export function describeCrlFailure(source: string, error: unknown): LogLine {
-  const why = error instanceof Error ? error.message : String(error);
-  return { decision: "failed", code: "revocation_list_kept", crl: source, why };
+  return { decision: "failed", code: "revocation_list_kept", crl: source, why: describeCause(error) };
 }
 
 /** The new list, or undefined when the one that is there is still the one to use. */

@@ -3,6 +3,7 @@
 
 import { parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
+import { describeCause } from "../core/failure-cause.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
 import { ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
@@ -37,11 +38,24 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
   return relay(response);
 }
 
+/** What Cloudflare says by the statuses with which it answers in the origin's place. */
+const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
+  520: "the origin closed the connection, or its answer was no HTTP",
+  521: "the origin refused the connection: nothing listens at this address and port",
+  522: "no connection within the deadline: the host is slow, or a firewall drops what is sent to it",
+  523: "no route leads to the origin's address",
+  524: "connected, and no answer within the deadline",
+  525: "the TLS handshake with the origin failed: is it http?",
+  526: "the origin's certificate is not valid: expired, for another host name, or of a CA that is not trusted",
+  530: "the platform could not resolve ORIGIN_URL's host name",
+};
+
 /** Cloudflare answers in the origin's place, with 520 to 530, when it could not reach it; 522 and 524 are timeouts. */
 function refusePlatformError({ status }: Response): void {
   if (status < 520 || status > 530) return;
   throw new Refusal(status === 522 || status === 524 ? "origin_timeout" : "origin_unreachable", {
     platformStatus: status,
+    cause: PLATFORM_CAUSES[status],
   });
 }
 
@@ -49,10 +63,9 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
-    throw new Refusal(name === "TimeoutError" || name === "AbortError" ? "origin_timeout" : "origin_unreachable", {
-      cause: message,
-    });
+    const { name } = Object(error) as { name?: unknown };
+    const code = name === "TimeoutError" || name === "AbortError" ? "origin_timeout" : "origin_unreachable";
+    throw new Refusal(code, { cause: describeCause(error) });
   }
 }
 
@@ -80,7 +93,7 @@ async function readText(response: Response): Promise<string> {
   try {
     return await response.text();
   } catch (error) {
-    throw new Refusal("origin_malformed", { cause: error instanceof Error ? error.message : String(error) });
+    throw new Refusal("origin_malformed", { cause: describeCause(error) });
   }
 }
 

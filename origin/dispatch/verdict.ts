@@ -1,5 +1,6 @@
 // What an attempt came to: the one place where an answer or an error of the user's code becomes done, retry or dead.
 
+import { describeCause } from "../../core/failure-cause.ts";
 import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 
 export type Verdict =
@@ -24,7 +25,9 @@ export function judgeResponse({ status, headers }: Response, now: number): Verdi
 export function judgeError(error: unknown): Verdict {
   try {
     const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
-    const reason = formatReason(typeof message === "string" && message !== "" ? `${name}: ${message}` : String(error));
+    const reason = formatReason(
+      typeof message === "string" && message !== "" ? `${name}: ${describeCause(error)}` : String(error),
+    );
     if (name === "PermanentFailure") return { outcome: "dead", reason };
     const named = name === "RetryLater" && at instanceof Date ? at.getTime() : Number.NaN;
     return { outcome: "retry", reason, notBefore: Number.isNaN(named) ? undefined : named };

@@ -1,7 +1,8 @@
 // Keys that the origin fetches: cached, fetched again when needed, kept when the edge is away. Only the clock is not real.
 
-import type { RequestListener } from "node:http";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { RequestListener, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { type FindVerificationKey, type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { fetchedKeys, pinnedKeys } from "../../origin/verification-keys.ts";
@@ -101,6 +102,65 @@ describe("fetchedKeys", () => {
     milliseconds += 6 * SECOND;
     expect(await findKey(keys[0].kid)).toBeDefined();
     expect(errors).toEqual([`${url}: status 503`]);
+  });
+
+  describe("while the host of the keys does not answer", () => {
+    const hung: ServerResponse[] = [];
+    const hang = () => (serve = (_, outgoing) => void hung.push(outgoing));
+    const isAsked = () => vi.waitFor(() => expect(hung).not.toEqual([]));
+    /** What is still open after a moment, in which a look-up that waits for nobody is long done. */
+    const isWaiting = (lookUp: unknown) =>
+      Promise.race([lookUp, delay(100, "waiting")]).then((end) => end === "waiting");
+
+    beforeEach(async () => {
+      hung.length = 0;
+      await findKey(keys[0].kid);
+      hang();
+    });
+
+    test("who names an unknown kid waits alone (Unknown kid, slow key host)", async () => {
+      milliseconds += 6 * SECOND;
+      const stranger = findKey("nobody");
+      await isAsked();
+      expect(await isWaiting(findKey(keys[0].kid))).toBe(false);
+      expect(await isWaiting(stranger)).toBe(true);
+      for (const outgoing of hung) outgoing.destroy();
+      expect(await stranger).toBeUndefined();
+      expect(await isWaiting(findKey("nobody"))).toBe(false);
+      expect(fetches).toBe(2);
+    });
+
+    test("a set is fetched again before it is too old, and nobody waits for that", async () => {
+      milliseconds += 5 * MINUTE + 1;
+      expect(await isWaiting(findKey(keys[0].kid))).toBe(false);
+      await isAsked();
+    });
+
+    test("a set that is too old holds up who finds it so, and after one failure nobody", async () => {
+      milliseconds += 11 * MINUTE;
+      const first = findKey(keys[0].kid);
+      await isAsked();
+      expect(await isWaiting(first)).toBe(true);
+      for (const outgoing of hung) outgoing.destroy();
+      expect(await first).toBeDefined();
+      milliseconds += 6 * SECOND;
+      hung.length = 0;
+      expect(await isWaiting(findKey(keys[0].kid))).toBe(false);
+      await isAsked();
+    });
+
+    test("of a hundred that wait, the next one is refused at once", async () => {
+      milliseconds += 6 * SECOND;
+      const waiting = Promise.allSettled(Array.from({ length: 100 }, (_, i) => findKey(`nobody-${i}`)));
+      await isAsked();
+      await expect(findKey(keys[1].kid)).rejects.toMatchObject({ code: "keys_unavailable", details: { waiting: 100 } });
+      expect(await isWaiting(findKey(keys[0].kid))).toBe(false);
+      publish(publicJwk(keys[1]));
+      for (const outgoing of hung) outgoing.destroy();
+      expect(await waiting).toHaveLength(100);
+      milliseconds += 6 * SECOND;
+      expect(await findKey(keys[1].kid)).toBeDefined();
+    });
   });
 
   const bad: [string, () => void, RegExp][] = [
