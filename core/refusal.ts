@@ -131,7 +131,7 @@ export const REFUSALS = {
   ],
   signature_mismatch: [
     "signature-not-verified",
-    "no configured key made a signature over this body: another key, or bytes that changed on the way; see wouldMatch",
+    "no configured key made a signature over this body: another key, or bytes that changed on the way",
   ],
   basic_missing: ["credentials-required", "no Authorization: the sender has no user name and password for this URL"],
   basic_malformed: [

@@ -1,49 +1,66 @@
 // Why a signature does not match: the mistakes that people make with keys and bodies, tried one after another.
 // For the operator's log line alone: names a key by its index, never by its text, and never the expected value.
 
+import { decodeBody } from "./body-decoding.ts";
+import { respellBody } from "./body-respellings.ts";
 import type { PresentedSignatures } from "./presented-signatures.ts";
 import { makeHmacKey, type SignatureKey } from "./signature-key.ts";
 import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./signature-schemes.ts";
-import { DIAGNOSED_BODY_BYTES, DIAGNOSED_KEYS } from "./wire.ts";
+import { DIAGNOSED_BODY_BYTES, DIAGNOSED_KEYS, DIAGNOSED_WORK } from "./wire.ts";
 
 export interface Mismatch {
   readonly keys: readonly SignatureKey[];
   readonly retired: readonly SignatureKey[];
   readonly presented: PresentedSignatures;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Of Content-Encoding. */
+  readonly contentEncoding: string | null;
 }
+
+const COST_OF_WRITING = 16;
+const COST_OF_SIGNATURE = { hmac: 64, ed25519: 64 * 1024 };
 
 /** What would have matched, in a few words; undefined when nothing that is tried does. Bounded by wire.ts. */
 export function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): string | undefined {
   const presented = { ...mismatch.presented, ed25519: mismatch.presented.ed25519.slice(0, DIAGNOSED_KEYS) };
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;
-  for (const { what, key, body } of suspects(mismatch, SIGNATURE_SCHEMES[scheme].hasEncodedKeys ?? false)) {
-    if (key.madeOneOf(presented, body)) return what;
+  let work = DIAGNOSED_WORK;
+  for (const { what, keys, body, isWritten } of suspects(mismatch, SIGNATURE_SCHEMES[scheme].hasEncodedKeys ?? false)) {
+    if (isWritten) work -= body.byteLength * COST_OF_WRITING;
+    for (const [index, key] of keys) {
+      work -= body.byteLength + COST_OF_SIGNATURE[key.method] * presented[key.method].length;
+      if (work < 0) return undefined;
+      if (key.madeOneOf(presented, body)) return what(index);
+    }
   }
   return undefined;
 }
 
 interface Suspect {
-  readonly what: string;
-  readonly key: SignatureKey;
+  readonly what: (index: number) => string;
+  readonly keys: Iterable<readonly [index: number, key: SignatureKey]>;
   readonly body: Uint8Array;
+  readonly isWritten?: boolean;
 }
 
-function* suspects({ keys, retired, body }: Mismatch, hasEncodedKeys: boolean): Generator<Suspect> {
-  for (const [index, key] of retired.slice(0, DIAGNOSED_KEYS).entries()) {
-    yield { what: `retired key ${index}`, key, body };
-  }
+function* suspects({ keys, retired, body, contentEncoding }: Mismatch, hasEncodedKeys: boolean): Generator<Suspect> {
+  yield { what: (index) => `retired key ${index}`, keys: retired.slice(0, DIAGNOSED_KEYS).entries(), body };
   const tried = [...keys.slice(0, DIAGNOSED_KEYS).entries()];
   for (const [index, key] of tried) {
     const secret = key.secret();
     if (secret === undefined) continue;
     for (const [how, other] of hasEncodedKeys ? respellOctets(secret) : respellText(secret.toString())) {
-      yield { what: `key ${index} ${how}`, key: makeHmacKey(Buffer.from(other)), body };
+      yield { what: () => `key ${index} ${how}`, keys: [[index, makeHmacKey(Buffer.from(other))]], body };
     }
   }
-  for (const [how, other] of respellJson(body)) {
-    for (const [index, key] of tried)
-      yield { what: `key ${index} over the body ${how}`, key, body: Buffer.from(other) };
+  const [encoding, decoded] = decodeBody(body, contentEncoding) ?? [];
+  if (decoded !== undefined) {
+    const how = `decoded from ${encoding} (Content-Encoding): the sender signs before it compresses`;
+    yield { what: (index) => `key ${index} over the body ${how}`, keys: tried, body: decoded };
+    return;
+  }
+  for (const [how, other] of respellBody(body)) {
+    yield { what: (index) => `key ${index} over the body ${how}`, keys: tried, body: other, isWritten: true };
   }
 }
 
@@ -62,24 +79,4 @@ function* respellOctets(secret: Buffer): Generator<Spelling> {
   const base64 = secret.toString("base64");
   yield ["as text, not decoded from base64", base64];
   yield ["as text, not decoded from base64, with whsec_", `whsec_${base64}`];
-}
-
-/** Output of indentation grows with the depth of nesting, by which a small body could be made a large one. */
-const MAX_DEPTH = 12;
-
-function* respellJson(body: Uint8Array): Generator<Spelling> {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
-  } catch {
-    return;
-  }
-  if (!isNestedUpTo(MAX_DEPTH, value)) return;
-  yield ["as JSON without spaces", JSON.stringify(value)];
-  yield ["as JSON indented by two spaces", JSON.stringify(value, null, 2)];
-}
-
-function isNestedUpTo(depth: number, value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return true;
-  return depth > 0 && Object.values(value).every((member) => isNestedUpTo(depth - 1, member));
 }

@@ -88,9 +88,16 @@ function verifyPresented(
   if (verified !== undefined) return verified;
   const details = { scheme: keys.scheme, ...(account !== "" && { account }) };
   if (tried === 0) throw new Refusal("signature_key_unknown", details);
-  const wouldMatch = diagnoseMismatch({ keys: own, retired: keys.retired, presented, body }, keys.scheme);
-  const signatures = presented.hmac.length + presented.ed25519.length;
-  throw new Refusal("signature_mismatch", { ...details, keys: tried, signatures, ...(wouldMatch && { wouldMatch }) });
+  const contentEncoding = headers.get("content-encoding");
+  const mismatch = { keys: own, retired: keys.retired, presented, body, contentEncoding };
+  const wouldMatch = diagnoseMismatch(mismatch, keys.scheme);
+  throw new Refusal("signature_mismatch", {
+    ...details,
+    keys: tried,
+    signatures: presented.hmac.length + presented.ed25519.length,
+    ...(contentEncoding !== null && { contentEncoding }),
+    ...(wouldMatch !== undefined && { wouldMatch }),
+  });
 }
 
 /** The account that selects the keys, in lower case; empty where none does. */

@@ -76,11 +76,15 @@ export const MIN_SIGNATURE_SECRET_CHARACTERS = 12;
 /** Standard Webhooks: at least 24 octets. */
 export const MIN_STANDARD_SECRET_OCTETS = 24;
 /**
- * After a mismatch other spellings of key and body are tried, six times the work or so for each key. With these two
- * limits that takes four milliseconds at the most, for anybody can send a signature that does not match.
+ * After a mismatch other spellings of key and body are tried, for anybody can send a signature that does not match. What
+ * that may take is counted in octets of SHA-256: a spelling that is written costs sixteen times its octets, a signature of
+ * Ed25519 as much as 64 KiB. A few milliseconds in all.
  */
 export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
+export const DIAGNOSED_WORK = 4 * 1024 * 1024;
+/** What a compressed body may become. */
+export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
 /** A user name and a password of 255 octets each take 684 characters of base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
 

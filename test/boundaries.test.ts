@@ -58,6 +58,7 @@ const CORE_LIBRARIES = isOneOf(
   "valibot",
   "node:buffer",
   "node:crypto",
+  "node:zlib",
 );
 
 test("the reader of imports finds them all", () => {
@@ -95,7 +96,7 @@ describe("imports", () => {
     expect(findCircle([...shipped, ...readSources("cli"), ...readSources("bench")])).toBeUndefined();
   });
 
-  test("core imports itself, its libraries, node:crypto and node:buffer", () => {
+  test("core imports itself, its libraries, node:crypto, node:buffer and node:zlib", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
 

@@ -7,6 +7,7 @@ import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
 import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
 import { cases as basic } from "./basic.suite.ts";
+import { cases as bodyRespelling } from "./body-respelling.suite.ts";
 import { cases as certificate } from "./certificate.suite.ts";
 import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
 import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
@@ -56,6 +57,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "assertion-claims": assertionClaims,
   "assertion-forgery": assertionForgery,
   basic,
+  "body-respelling": bodyRespelling,
   certificate,
   "certificate-bytes": certificateBytes,
   "certificate-extensions": certificateExtensions,

@@ -69,8 +69,8 @@ test("bundle is made of core, worker and their libraries", () => {
   expect(inputs.filter(([path]) => /inspection|examination|remedies/.test(path))).toEqual([]);
 });
 
-test("bundle asks the runtime for crypto and buffers alone", () => {
-  expect([...new Set(imports)].filter((path) => !/^(node:)?(crypto|buffer)$/.test(path))).toEqual([]);
+test("bundle asks the runtime for crypto, buffers and zlib alone", () => {
+  expect([...new Set(imports)].filter((path) => !/^(node:)?(crypto|buffer|zlib)$/.test(path))).toEqual([]);
   for (const name of ["cli/", "node:http", "node:fs", "node:sqlite", "child_process"]) expect(code).not.toContain(name);
 });
 

@@ -1,6 +1,7 @@
 // Signatures and Basic credentials from the sender to the inbox, through the deployed bundle.
 
 import { createHmac } from "node:crypto";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { type HeaderList, listen } from "../support/http.ts";
@@ -52,7 +53,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-const send = (edge: keyof typeof edges, target: string, body: string, headers: HeaderList) =>
+const send = (edge: keyof typeof edges, target: string, body: string | Uint8Array, headers: HeaderList) =>
   edges[edge].send({
     target,
     body,
@@ -149,12 +150,15 @@ describe("a sender with certificate, signature and Basic credentials", () => {
       ["X-DocuSign-Signature-1", createHmac("sha256", secret).update(body).digest("base64")],
       BASIC_HEADER,
     ];
-    const hints: [string, RegExp][] = [
+    const hints: [secret: string, hint: RegExp, received?: Buffer, encoding?: HeaderList][] = [
       [SECRETS.DOCUSIGN_OLD_KEY, /retired/],
       [SECRETS.DOCUSIGN_HMAC_KEY.slice(0, -1), /=/],
+      [SECRETS.DOCUSIGN_HMAC_KEY, /decoded from gzip/, gzipSync(body), [["Content-Encoding", "gzip"]]],
+      [SECRETS.DOCUSIGN_HMAC_KEY, /decoded from br/, brotliCompressSync(body), [["Content-Encoding", "br"]]],
+      [SECRETS.DOCUSIGN_HMAC_KEY, /without a line feed/, Buffer.from(`${body}\n`)],
     ];
-    for (const [secret, hint] of hints) {
-      const answer = await send("holding", "/hooks/all", body, by(secret));
+    for (const [secret, hint, received = body, encoding = []] of hints) {
+      const answer = await send("holding", "/hooks/all", received, [...by(secret), ...encoding]);
       expect(answer.status).toBe(401);
       const line = await edges.holding.lines.of(JSON.parse(answer.body.toString()).decision);
       expect(line["wouldMatch"]).toMatch(hint);

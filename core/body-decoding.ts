@@ -1,0 +1,77 @@
+// Bodies that were compressed: bounded in what they become, because anybody can send one that becomes gigabytes.
+
+import {
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  inflateRawSync,
+  inflateSync,
+  zstdDecompressSync,
+} from "node:zlib";
+import { DIAGNOSED_DECODED_BYTES } from "./wire.ts";
+
+type Decode = (body: Uint8Array) => Uint8Array | undefined;
+
+const LIMIT = { maxOutputLength: DIAGNOSED_DECODED_BYTES };
+/** 8 MB: what senders' encoders use at the most. A frame may ask for 128. */
+const ZSTD_WINDOW = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+
+/** By names of HTTP (RFC 9110 §8.4.1). */
+const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
+  gzip: [(body) => gunzipSync(body, LIMIT)],
+  "x-gzip": [(body) => gunzipSync(body, LIMIT)],
+  // Many write DEFLATE without the frame of zlib that the name stands for.
+  deflate: [(body) => inflateSync(body, LIMIT), (body) => inflateRawSync(body, LIMIT)],
+  br: [(body) => (brotliSize(body) <= DIAGNOSED_DECODED_BYTES ? brotliDecompressSync(body, LIMIT) : undefined)],
+  zstd: [(body) => zstdDecompressSync(body, { ...LIMIT, ...ZSTD_WINDOW })],
+};
+
+/**
+ * The body as it was before it was compressed, and by which encoding: that of Content-Encoding, or the one by whose mark the
+ * body begins. Undefined when it is not compressed, damaged, or too large.
+ */
+export function decodeBody(
+  body: Uint8Array,
+  contentEncoding: string | null,
+): readonly [encoding: string, decoded: Uint8Array] | undefined {
+  const encoding = contentEncoding?.trim().toLowerCase() || sniff(body);
+  for (const decode of (Object.hasOwn(DECODERS, encoding) && DECODERS[encoding]) || []) {
+    try {
+      const decoded = decode(body);
+      if (decoded !== undefined) return [encoding, decoded];
+    } catch {}
+  }
+  return undefined;
+}
+
+function sniff([first, second, third, fourth]: Uint8Array): string {
+  if (first === 0x1f && second === 0x8b) return "gzip";
+  return first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd ? "zstd" : "";
+}
+
+/**
+ * How many octets a Brotli stream holds, by RFC 7932 §9; Infinity when that is not known before it is decoded. zlib writes
+ * nothing before its window of up to 16 MB is full, so that a limit to what it may write comes too late.
+ */
+function brotliSize(body: Uint8Array): number {
+  let at = 0;
+  const bits = (count: number) => {
+    let value = 0;
+    for (let i = 0; i < count; i++, at++) value |= (((body[at >> 3] ?? 0) >> (at & 7)) & 1) << i;
+    return value;
+  };
+  // The window's size: one, four or seven bits.
+  if (bits(1) === 1 && bits(3) === 0) bits(3);
+  for (let size = 0; at < body.length * 8; ) {
+    const isLast = bits(1) === 1;
+    if (isLast && bits(1) === 1) return size;
+    const nibbles = bits(2);
+    if (nibbles === 3) break;
+    const length = bits(4 * (nibbles + 4)) + 1;
+    size += length;
+    if (isLast) return size;
+    if (bits(1) === 0) break;
+    at = ((at + 7) & ~7) + 8 * length;
+  }
+  return Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,161 @@
+// What a body may have been before something on the way wrote it anew: other line ends, other spellings of the same JSON, the
+// value of a form. A generator, so that what is found early costs no more.
+
+/** In a few words for the operator, and the other body. */
+export type Respelling = readonly [how: string, body: Buffer];
+
+/** Depth and number of values that are written anew: both make a small body expensive. */
+const MAX_DEPTH = 12;
+const MAX_VALUES = 4_096;
+/** Fields of a form that may hold what was signed. */
+const MAX_FORM_FIELDS = 3;
+
+/** Other spellings of a body, the likely ones first. */
+export function* respellBody(bytes: Uint8Array): Generator<Respelling> {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (const [how, text] of respellLines(body.toString("latin1"))) yield [how, Buffer.from(text, "latin1")];
+  const text = body.toString();
+  for (const [how, other] of respellJson(text)) yield [how, Buffer.from(other)];
+  for (const [how, other] of respellForm(text)) yield [how, Buffer.from(other)];
+}
+
+type Spelling = readonly [how: string, text: string];
+
+function* respellLines(text: string): Generator<Spelling> {
+  let end = text.length;
+  while (text[end - 1] === "\n") end -= text[end - 2] === "\r" ? 2 : 1;
+  const bare = text.slice(0, end);
+  if (bare !== text) yield ["without a line feed at its end", bare];
+  yield ["with a line feed at its end", `${bare}\n`];
+  yield ["with CR and LF at its end", `${bare}\r\n`];
+  if (text.includes("\r\n")) yield ["with LF instead of CR and LF", text.replaceAll("\r\n", "\n")];
+  else if (bare.includes("\n")) yield ["with CR and LF instead of LF", text.replaceAll("\n", "\r\n")];
+  const mark = "\xef\xbb\xbf";
+  if (text.startsWith(mark)) yield ["without its byte order mark", text.slice(mark.length)];
+  if (text.trim() !== bare) yield ["without the white space around it", text.trim()];
+}
+
+interface Style {
+  /** An empty one leaves all white space out; "," writes a space after each comma and colon, and no line feed. */
+  readonly indent: "" | "," | "  " | "    " | "\t";
+  readonly isSorted?: boolean;
+  /** `\u00e9` for a letter beyond ASCII, `\/`, and `\u003c` for `<`, `>` and `&`. */
+  readonly escapes?: readonly Escape[];
+}
+
+const INDENTS: Readonly<Record<Style["indent"], string>> = {
+  "": "without spaces",
+  ",": "with a space after each comma and colon",
+  "  ": "indented by two spaces",
+  "    ": "indented by four spaces",
+  "\t": "indented by tabs",
+};
+
+type Escape = "letters" | "slashes" | "html";
+
+const asUnicode = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+const ESCAPES: Readonly<Record<Escape, { pattern: RegExp; write: (found: string) => string; how: string }>> = {
+  letters: { pattern: /[^\n\t -~]/g, write: asUnicode, how: "letters beyond ASCII escaped" },
+  slashes: { pattern: /\//g, write: () => "\\/", how: "slashes escaped" },
+  html: { pattern: /[<>&\u2028\u2029]/g, write: asUnicode, how: "<, > and & escaped" },
+};
+
+/** As JavaScript, Python, PHP, Go and others write JSON by default, and with their usual options. */
+const STYLES: readonly Style[] = [
+  { indent: "" },
+  { indent: "  " },
+  { indent: ",", escapes: ["letters"] },
+  { indent: ",", escapes: [] },
+  { indent: "", escapes: ["letters", "slashes"] },
+  { indent: "", escapes: ["slashes"] },
+  { indent: "", escapes: ["letters"] },
+  { indent: "", escapes: ["html"] },
+  { indent: "    " },
+  { indent: "", isSorted: true },
+  { indent: ",", isSorted: true, escapes: ["letters"] },
+  { indent: "", isSorted: true, escapes: ["letters"] },
+  { indent: "", isSorted: true, escapes: ["html"] },
+  { indent: ",", isSorted: true },
+  { indent: "  ", isSorted: true },
+  { indent: "    ", isSorted: true },
+  { indent: "    ", escapes: ["letters", "slashes"] },
+  { indent: "    ", escapes: ["slashes"] },
+  { indent: "  ", escapes: ["letters"] },
+  { indent: "    ", escapes: ["letters"] },
+  { indent: "  ", isSorted: true, escapes: ["letters"] },
+  { indent: "    ", isSorted: true, escapes: ["letters"] },
+  { indent: "\t" },
+];
+
+function* respellJson(text: string): Generator<Spelling> {
+  const value = parseJson(text);
+  if (value === undefined) return;
+  const compact = JSON.stringify(value);
+  const sorted = sortMembers(value);
+  const isSorted = JSON.stringify(sorted) === compact;
+  for (const { indent, isSorted: sorts = false, escapes = [] } of STYLES) {
+    // Without anything to sort or to escape it would be another of the styles.
+    if ((sorts && isSorted) || escapes.some((name) => compact.search(ESCAPES[name].pattern) < 0)) continue;
+    let written = writeJson(sorts ? sorted : value, indent);
+    for (const name of escapes) written = written.replace(ESCAPES[name].pattern, ESCAPES[name].write);
+    const notes = [...(sorts ? ["members sorted"] : []), ...escapes.map((name) => ESCAPES[name].how)];
+    yield [[`as JSON ${INDENTS[indent]}`, ...notes].join(", "), written];
+  }
+}
+
+function writeJson(value: unknown, indent: Style["indent"]): string {
+  if (indent !== ",") return JSON.stringify(value, null, indent);
+  // Line feeds within strings are escaped, so that these are all between values.
+  return JSON.stringify(value, null, 1).replace(/,\n */g, ", ").replace(/\n */g, "");
+}
+
+/** ES2025's access to the text of numbers, of which TypeScript does not know yet. */
+const json = JSON as unknown as {
+  parse(text: string, revive: (name: string, value: unknown, context: { source: string }) => unknown): unknown;
+  rawJSON(text: string): unknown;
+  isRawJSON(value: unknown): boolean;
+};
+/** Numbers that JavaScript would write in other digits: 12.50, 1e3, 12345678901234567890. */
+const OTHER_DIGITS = /\d(?:\.\d*0|[eE])|\d{16}|-0/;
+
+/** Undefined when it is no JSON, or too large to be written anew. Numbers keep their digits. */
+function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (countValues(value, MAX_DEPTH) > MAX_VALUES) return undefined;
+    if (!OTHER_DIGITS.test(text)) return value;
+    return json.parse(text, (_, member, { source }) => (typeof member === "number" ? json.rawJSON(source) : member));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Infinity below that depth. */
+function countValues(value: unknown, depth: number): number {
+  if (typeof value !== "object" || value === null) return 1;
+  if (depth === 0) return Number.POSITIVE_INFINITY;
+  let count = 1;
+  for (const member of Object.values(value)) {
+    count += countValues(member, depth - 1);
+    if (count > MAX_VALUES) break;
+  }
+  return count;
+}
+
+function sortMembers(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || json.isRawJSON(value)) return value;
+  if (Array.isArray(value)) return value.map(sortMembers);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, sortMembers(member)]));
+}
+
+function* respellForm(text: string): Generator<Spelling> {
+  if (!/^[\w.%[\]-]{1,64}=/.test(text)) return;
+  for (const [name, value] of [...new URLSearchParams(text)].slice(0, MAX_FORM_FIELDS)) {
+    yield [`as the decoded value of the form's field ${name}`, value];
+  }
+  try {
+    yield ["without percent-encoding", decodeURIComponent(text.replaceAll("+", " "))];
+  } catch {}
+}
