@@ -6,11 +6,14 @@ import type { Delivery } from "../core/delivery.ts";
 export type Acceptance =
   | {
       readonly outcome: "stored";
-      /** An event that has the same key and other bytes. Both are kept, and flagged. */
+      /** An event that has the same key, method and target, and other bytes. Both are kept, and flagged. */
       readonly conflictsWith?: string;
     }
-  /** It is there already, from the sender's own retry (same key, same bytes) or from an edge that delivered it again. */
+  /** It is there already, from the sender's own retry (same key, method, target and bytes) or from an edge that delivered it again. */
   | { readonly outcome: "duplicate"; readonly of: string };
+
+/** `issuer` of what came without an assertion: its ids are made here, for one request, and never come again. */
+export const DIRECT = "direct";
 
 /** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
 export interface AssertionId {

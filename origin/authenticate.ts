@@ -24,7 +24,7 @@ import { tellMore } from "../core/tell-more.ts";
 import { formatEventId } from "../core/time-ordered-id.ts";
 import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
-import type { Acceptance, AssertionId } from "./acceptance.ts";
+import { type Acceptance, type AssertionId, DIRECT } from "./acceptance.ts";
 import {
   type AssertionOptions,
   type AuthenticateOptions,
@@ -148,7 +148,7 @@ async function receiveDirect(
     policyDigest: policy.digest,
   });
   // The sender's connection cannot be replayed by others; the event's own id is unique already.
-  return [delivery, { issuer: "direct", jti: context.id, expires: clock() }];
+  return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: what a user's own function may return

@@ -73,7 +73,7 @@ export interface EventWork {
   readonly reason: string | undefined;
   /** Unix seconds; undefined while it is neither done nor dead. */
   readonly finishedAt: number | undefined;
-  /** Another event of the sender has the same key and other bytes. */
+  /** Another event of the sender has the same key, method and target, and other bytes. */
   readonly hasConflict: boolean;
   /** How often the same event came again. */
   readonly duplicates: number;

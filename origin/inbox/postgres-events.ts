@@ -1,7 +1,9 @@
 // Storing a batch of events within one transaction of PostgreSQL.
 
 import type { Arrival } from "./acceptor.ts";
+import { assertionOf, findDeleted, useUp } from "./postgres-deleted.ts";
 import { type Client, lockNumber } from "./postgres-pool.ts";
+import { digestOf } from "./postgres-schema.ts";
 import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
 
 /** With the certificate's row, when that is known. */
@@ -12,16 +14,26 @@ interface Other {
   readonly sequence: number;
 }
 
+/** An error of one event alone: what shares its batch is tried again without it. */
+const NO_DATA_FOUND = "P0002";
+
+/** By the unique index. */
+const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
+  AND ${digestOf("event.target")} = ${digestOf("asked.target")}`;
+
 /** An outcome for each, in order. The unique indexes decide; the rest is finding out which of them it was. */
 export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
   await lockKeys(client, arrivals);
   const others = await findSameKeys(client, arrivals);
   const stored = await insertAll(client, arrivals);
   const sequences = arrivals.map((arrival) => takeStored(stored, arrival));
-  const refused = arrivals.filter((_, index) => sequences[index] === undefined);
+  const deleted = await findDeleted(client, arrivals, sequences);
+  const refused = arrivals.filter((arrival, index) => sequences[index] === undefined && !deleted.has(arrival));
   const explanations = await explainAll(client, refused);
   const flagged = new Set<number>();
   const insertions = arrivals.map((arrival, index): Insertion => {
+    const known = deleted.get(arrival);
+    if (known !== undefined) return known;
     const sequence = sequences[index];
     if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
@@ -63,22 +75,27 @@ async function findSameKeys(client: Client, arrivals: readonly Arrival[]): Promi
   const keyed = arrivals.map(({ delivery }) => delivery).filter(({ eventKey }) => eventKey !== undefined);
   if (keyed.length === 0) return new Map();
   const { rows } = await client.query(
-    `SELECT asked.sender, asked.event_key, other.id, other.sequence
-     FROM unnest($1::text[], $2::text[]) AS asked (sender, event_key), LATERAL (
-       SELECT id, sequence FROM event WHERE event.sender = asked.sender AND event.event_key = asked.event_key LIMIT 1
+    `SELECT asked.sender, asked.event_key, asked.method, asked.target, other.id, other.sequence
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS asked (sender, event_key, method, target), LATERAL (
+       SELECT id, sequence FROM event WHERE ${HAS_SAME_KEY} LIMIT 1
      ) AS other`,
-    [keyed.map(({ sender }) => sender), keyed.map(({ eventKey }) => eventKey)],
+    [
+      keyed.map(({ sender }) => sender),
+      keyed.map(({ eventKey }) => eventKey),
+      keyed.map(({ request }) => request.method),
+      keyed.map(({ request }) => request.target),
+    ],
   );
   return new Map(
     rows.map((row) => [
-      JSON.stringify([row["sender"], row["event_key"]]),
+      JSON.stringify([row["sender"], row["event_key"], row["method"], row["target"]]),
       { id: String(row["id"]), sequence: Number(row["sequence"]) },
     ]),
   );
 }
 
-function keyOf({ delivery: { sender, eventKey } }: Arrival): string | undefined {
-  return eventKey === undefined ? undefined : JSON.stringify([sender, eventKey]);
+function keyOf({ delivery: { sender, eventKey, request } }: Arrival): string | undefined {
+  return eventKey === undefined ? undefined : JSON.stringify([sender, eventKey, request.method, request.target]);
 }
 
 /** The rows that were stored, by what makes them unique. Bodies go as parameters of their own, which are binary. */
@@ -121,7 +138,8 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
   const counted: number[] = [];
   const insertions = refused.map(({ assertion }, index): Insertion => {
     const first = firsts[index];
-    if (first === undefined) throw new Error("the event was refused by an index and is not there");
+    if (first === undefined)
+      throw Object.assign(new Error("the event was refused by an index and is not there"), { code: NO_DATA_FOUND });
     // Of two with one assertion in one batch the first used it up.
     if (first.isReplay || !used.delete(assertionOf(assertion))) return { outcome: "replayed" };
     counted.push(first.sequence);
@@ -141,11 +159,11 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
 async function findFirsts(client: Client, refused: readonly Arrival[]) {
   const { rows } = await client.query(
     `SELECT asked.place, first.sequence, first.id, first.is_replay
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
-       AS asked (issuer, jti, id, sender, event_key, content_digest, place), LATERAL (
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+       WITH ORDINALITY AS asked (issuer, jti, id, sender, event_key, content_digest, method, target, place), LATERAL (
        SELECT sequence, id, issuer = asked.issuer AND jti = asked.jti AS is_replay FROM event
        WHERE (issuer = asked.issuer AND jti = asked.jti) OR (id = asked.id AND issuer = asked.issuer)
-          OR (sender = asked.sender AND event_key = asked.event_key AND content_digest = asked.content_digest)
+          OR (${HAS_SAME_KEY} AND content_digest = asked.content_digest)
        ORDER BY is_replay DESC, (id = asked.id AND issuer = asked.issuer) DESC LIMIT 1
      ) AS first`,
     [
@@ -155,6 +173,8 @@ async function findFirsts(client: Client, refused: readonly Arrival[]) {
       refused.map(({ delivery }) => delivery.sender),
       refused.map(({ delivery }) => delivery.eventKey ?? null),
       refused.map(({ delivery }) => delivery.contentDigest),
+      refused.map(({ delivery }) => delivery.request.method),
+      refused.map(({ delivery }) => delivery.request.target),
     ],
   );
   const firsts: ({ readonly sequence: number; readonly id: string; readonly isReplay: boolean } | undefined)[] = [];
@@ -163,23 +183,4 @@ async function findFirsts(client: Client, refused: readonly Arrival[]) {
     firsts[Number(place) - 1] = { sequence: Number(sequence), id: String(id), isReplay: isReplay === true };
   }
   return firsts;
-}
-
-/** Those that nobody used up before. */
-async function useUp(client: Client, arrivals: readonly Arrival[]): Promise<Set<string>> {
-  if (arrivals.length === 0) return new Set();
-  const { rows } = await client.query(
-    `INSERT INTO repeated (issuer, jti, expires) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
-     ON CONFLICT DO NOTHING RETURNING issuer, jti`,
-    [
-      arrivals.map(({ assertion }) => assertion.issuer),
-      arrivals.map(({ assertion }) => assertion.jti),
-      arrivals.map(({ assertion }) => assertion.expires),
-    ],
-  );
-  return new Set(rows.map((row) => assertionOf({ issuer: String(row["issuer"]), jti: String(row["jti"]) })));
-}
-
-function assertionOf({ issuer, jti }: Pick<Arrival["assertion"], "issuer" | "jti">): string {
-  return JSON.stringify([issuer, jti]);
 }

@@ -1,8 +1,9 @@
 // Erasing what is older than the rule allows, in short statements. Several origins may do it at once.
 
+import { DIRECT } from "../acceptance.ts";
 import type { Retention } from "../inbox.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-import { MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
+import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
 
 const oldest = (condition: string) =>
   `SELECT sequence FROM work WHERE ${condition} AND changed_at < $1 ORDER BY changed_at LIMIT ${MAX_ERASED_EVENTS}
@@ -13,13 +14,29 @@ const ERASE_BODIES = `
     erased AS (UPDATE event SET body = NULL FROM old WHERE event.sequence = old.sequence)
   UPDATE work SET has_body = false FROM old WHERE work.sequence = old.sequence`;
 
+/** Ids that may come again are kept, whatever the rule says. */
 const DELETE_EVENTS = `
   WITH old AS (${oldest("due_at IS NULL")}),
-    deleted AS (DELETE FROM event USING old WHERE event.sequence = old.sequence)
+    deleted AS (DELETE FROM event USING old WHERE event.sequence = old.sequence
+                RETURNING event.issuer, event.id, event.jti, accepted_at,
+                          greatest(assertion_expires, accepted_at) AS expires),
+    asserted AS (SELECT * FROM deleted WHERE issuer <> '${DIRECT}'),
+    assertions AS (
+      INSERT INTO repeated (issuer, jti, expires)
+      SELECT issuer, jti, expires FROM asserted WHERE expires >= $2::bigint - ${REPEATED_SECONDS} ON CONFLICT DO NOTHING
+    ), ids AS (
+      INSERT INTO deleted_event (issuer, id, expires)
+      SELECT issuer, id, accepted_at + ${DELIVERED_AGAIN_SECONDS} FROM asserted
+      WHERE accepted_at + ${DELIVERED_AGAIN_SECONDS} >= $2::bigint ON CONFLICT DO NOTHING
+    )
   DELETE FROM work USING old WHERE work.sequence = old.sequence`;
 
 const FORGET_REPEATED = `
   DELETE FROM repeated WHERE (issuer, jti) IN (SELECT issuer, jti FROM repeated WHERE expires < $1 LIMIT ${MAX_ERASED_EVENTS})`;
+
+const FORGET_DELETED = `
+  DELETE FROM deleted_event WHERE (issuer, id) IN
+    (SELECT issuer, id FROM deleted_event WHERE expires < $1 LIMIT ${MAX_ERASED_EVENTS})`;
 
 /** One step; `now` in Unix milliseconds. Returns how many rows changed. */
 export async function prunePostgres(
@@ -28,12 +45,14 @@ export async function prunePostgres(
   now: number,
 ): Promise<number> {
   let changed = 0;
-  for (const [text, before] of [
+  const seconds = Math.floor(now / 1000);
+  for (const [text, ...values] of [
     [ERASE_BODIES, now - bodySeconds * 1000],
-    [DELETE_EVENTS, now - eventSeconds * 1000],
-    [FORGET_REPEATED, Math.floor(now / 1000) - REPEATED_SECONDS],
+    [DELETE_EVENTS, now - eventSeconds * 1000, seconds],
+    [FORGET_REPEATED, seconds - REPEATED_SECONDS],
+    [FORGET_DELETED, seconds],
   ] as const) {
-    const { rowCount } = await pool.query(text, [before]);
+    const { rowCount } = await pool.query(text, values);
     changed += rowCount ?? 0;
   }
   return changed;

@@ -1,14 +1,18 @@
 // How long an inbox keeps what is finished, and the timer that erases it.
 
+import { MAX_DELIVERY_AGE_SECONDS } from "../../core/wire.ts";
 import type { Inbox, Retention } from "../inbox.ts";
 
 /** Rows and bytes of one step: it stands between two acceptances. */
 export const MAX_ERASED_EVENTS = 100;
 export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
-/** Assertions that brought what was there already are refused by their own end long before. */
-export const REPEATED_SECONDS = 86_400;
 
 const DAY_SECONDS = 86_400;
+/** Assertions are refused by their own end long before: this is for clocks that differ or are set. */
+export const REPEATED_SECONDS = DAY_SECONDS;
+/** An edge's queue may bring an event once more until so long after it was accepted. */
+export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
+
 /** A month to look at what was handled; a year to know what comes again, and to answer who sent what. */
 export const DEFAULT_RETENTION: Retention = { bodySeconds: 30 * DAY_SECONDS, eventSeconds: 365 * DAY_SECONDS };
 

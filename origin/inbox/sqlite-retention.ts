@@ -1,8 +1,9 @@
 // Erasing what is older than the rule allows, in steps that are short enough to stand between two acceptances.
 
 import type { DatabaseSync } from "node:sqlite";
+import { DIRECT } from "../acceptance.ts";
 import type { Retention } from "../inbox.ts";
-import { MAX_ERASED_BYTES, MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
+import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_BYTES, MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
 
 export class SqliteRetention {
   readonly #statements: ReturnType<typeof prepare>;
@@ -13,10 +14,12 @@ export class SqliteRetention {
 
   /** One step, within a transaction; `now` in Unix milliseconds. Returns how many rows changed. */
   prune({ bodySeconds, eventSeconds }: Retention, now: number): number {
+    const seconds = Math.floor(now / 1000);
     return (
       this.#eraseBodies(now - bodySeconds * 1000) +
-      this.#deleteEvents(now - eventSeconds * 1000) +
-      Number(this.#statements.forget.run(Math.floor(now / 1000) - REPEATED_SECONDS, MAX_ERASED_EVENTS).changes)
+      this.#deleteEvents(now - eventSeconds * 1000, seconds) +
+      Number(this.#statements.forget.run(seconds - REPEATED_SECONDS, MAX_ERASED_EVENTS).changes) +
+      Number(this.#statements.forgetDeleted.run(seconds, MAX_ERASED_EVENTS).changes)
     );
   }
 
@@ -28,9 +31,12 @@ export class SqliteRetention {
     });
   }
 
-  #deleteEvents(before: number): number {
-    const { finished, deleteEvent, deleteWork } = this.#statements;
+  /** Ids that may come again are kept. `now` in Unix seconds. */
+  #deleteEvents(before: number, now: number): number {
+    const { finished, keepAssertion, keepId, deleteEvent, deleteWork } = this.#statements;
     return this.#each(finished.all(before, MAX_ERASED_EVENTS), (sequence) => {
+      keepAssertion.run(sequence, now - REPEATED_SECONDS);
+      keepId.run(sequence, now);
       deleteEvent.run(sequence);
       deleteWork.run(sequence);
     });
@@ -62,10 +68,21 @@ function prepare(database: DatabaseSync) {
     finished: oldest("due_at IS NULL"),
     erase: database.prepare("UPDATE event SET body = NULL WHERE sequence = ?"),
     erased: database.prepare("UPDATE work SET has_body = 0 WHERE sequence = ?"),
+    keepAssertion: database.prepare(`
+      INSERT INTO repeated SELECT issuer, jti, max(assertion_expires, accepted_at) AS expires FROM event
+      WHERE sequence = ? AND issuer <> '${DIRECT}' AND max(assertion_expires, accepted_at) >= ? ON CONFLICT DO NOTHING
+    `),
+    keepId: database.prepare(`
+      INSERT INTO deleted_event SELECT issuer, id, accepted_at + ${DELIVERED_AGAIN_SECONDS} FROM event
+      WHERE sequence = ? AND issuer <> '${DIRECT}' AND accepted_at + ${DELIVERED_AGAIN_SECONDS} >= ? ON CONFLICT DO NOTHING
+    `),
     deleteEvent: database.prepare("DELETE FROM event WHERE sequence = ?"),
     deleteWork: database.prepare("DELETE FROM work WHERE sequence = ?"),
     forget: database.prepare(`
       DELETE FROM repeated WHERE (issuer, jti) IN (SELECT issuer, jti FROM repeated WHERE expires < ? LIMIT ?)
+    `),
+    forgetDeleted: database.prepare(`
+      DELETE FROM deleted_event WHERE (issuer, id) IN (SELECT issuer, id FROM deleted_event WHERE expires < ? LIMIT ?)
     `),
   };
 }

@@ -142,6 +142,18 @@ const STEPS: readonly string[] = [
     VALUES (NEW.sequence, NEW.sender, NEW.order_key, 'waiting', NEW.accepted_at * 1000, NEW.accepted_at * 1000);
   END;
   `,
+  // An event is the same again only with the same method and target. What makes a request a replay outlives its event.
+  `
+  ALTER TABLE event ADD COLUMN assertion_expires INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX event_by_key;
+  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, method, target, content_digest) WHERE event_key IS NOT NULL;
+  CREATE TABLE deleted_event (
+    issuer  TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (issuer, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

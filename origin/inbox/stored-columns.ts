@@ -10,7 +10,7 @@ export type Insertion =
 
 /** Of both stores' INSERT. */
 export const EVENT_ROW_COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
-  content_digest, event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key`;
+  content_digest, event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key, assertion_expires`;
 
 /** One value for each of EVENT_ROW_COLUMNS, in that order. `now` in Unix seconds. */
 export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
@@ -22,5 +22,6 @@ export function columnsOf(delivery: Delivery, assertion: AssertionId, now: numbe
     JSON.stringify(headers), body, contentDigest, eventKey ?? null,
     JSON.stringify(delivery.certificate && certificate) ?? "null", certificateId,
     JSON.stringify(delivery.factors), JSON.stringify(delivery.reliedOnEdge), policyDigest, orderKey ?? null,
+    assertion.expires,
   ] as const; // biome-ignore format: one value a column
 }

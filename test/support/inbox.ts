@@ -14,17 +14,19 @@ export interface DeliveryParts {
   readonly eventKey?: string | undefined;
   readonly orderKey?: string;
   readonly body?: string;
+  readonly method?: string;
+  readonly target?: string;
 }
 
 /** A delivery as bindDelivery makes it, without the checks before. */
 export function deliveryOf(parts: DeliveryParts): Delivery {
-  const { id, sender, identity, intermediates = [], orderKey } = parts;
+  const { id, sender, identity, intermediates = [], orderKey, method = "POST", target = "/hooks/acme" } = parts;
   const body = Uint8Array.from(Buffer.from(parts.body ?? `{"event":${JSON.stringify(id)}}`));
   return {
     id,
     sender,
     certificate: identity && certificateOf(identity.base64, intermediates),
-    request: { method: "POST", target: "/hooks/acme", contentType: "application/json" },
+    request: { method, target, contentType: "application/json" },
     headers: [["content-type", "application/json"]],
     body,
     contentDigest: `sha-256=:${hash("sha256", body, "base64")}:`,

@@ -101,6 +101,32 @@ describeOnStores("accept()", (given) => {
     expect(await inbox.work.claim(9, 1000)).toHaveLength(4);
   });
 
+  test("takes the same key and bytes with another method, path or query for another event, each once", async () => {
+    const event = { eventKey: '["evt_1"]', body: '{"id":1}' };
+    const requests = [
+      { method: "PUT", target: "/items/1" },
+      { method: "DELETE", target: "/items/1" },
+      { method: "PUT", target: "/items/2" },
+      { method: "PUT", target: "/items/1?a=%5C" },
+      { method: "PUT", target: String.raw`/items/1?a=\x41` },
+      { method: "PUT", target: `/items/${"1".repeat(8_000)}` },
+    ];
+    for (const round of [0, 1, 2]) {
+      const outcomes = await Promise.all(
+        requests.map((request, n) => accept({ id: `${round} ${n}`, ...event, ...request })),
+      );
+      expect(outcomes).toEqual(
+        requests.map((_, n) => (round === 0 ? { outcome: "stored" } : { outcome: "duplicate", of: `0 ${n}` })),
+      );
+    }
+    expect((await inbox.events({ limit: 99 })).map(({ hasConflict }) => hasConflict)).toEqual(Array(6).fill(false));
+    expect(await accept({ id: "other bytes", ...event, ...requests[2], body: "{}" })).toEqual({
+      outcome: "stored",
+      conflictsWith: "0 2",
+    });
+    expect(await inbox.work.claim(99, 1000)).toHaveLength(7);
+  });
+
   test("flags conflicts of one moment", async () => {
     const others = await openTestInbox(given.stack, given.location);
     const eventKey = '["evt_1"]';
@@ -115,6 +141,7 @@ describeOnStores("accept()", (given) => {
   test.each<[string, (n: number) => [Partial<DeliveryParts> & { id: string }, { jti?: string }], unknown]>([
     ["the sender's key", (n) => [{ id: `e${n}`, eventKey: '["k"]', body: "{}" }, {}], "duplicate"],
     ["the edge's id", (n) => [{ id: "e" }, { jti: `j${n}` }], "duplicate"],
+    ["the edge's id, at other targets", (n) => [{ id: "e", target: `/${n}` }, { jti: `j${n}` }], "duplicate"],
     ["the assertion", (n) => [{ id: `e${n}` }, { jti: "j" }], "replayed"],
   ])("stores one of twenty at once, the same by %s, on two connections", async (_name, make, other) => {
     const others = await openTestInbox(given.stack, given.location);

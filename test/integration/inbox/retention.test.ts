@@ -58,6 +58,52 @@ describeOnStores("prune()", (given) => {
     expect(await accept("done", { body: "12345" })).toEqual({ outcome: "stored" });
   });
 
+  test("keeps what tells a replay as long as its assertion could count, and the ids that a queue could bring again", async () => {
+    const soon = { bodySeconds: 0, eventSeconds: 0 };
+    const erase = async () => {
+      for (const lease of await inbox.work.claim(9, 1000)) await inbox.work.complete(lease);
+      now += 1;
+      while ((await inbox.prune(soon)) > 0);
+      expect(await inbox.count()).toBe(0);
+    };
+    await accept("a", {}, "1");
+    expect(await accept("a", {}, "2")).toEqual({ outcome: "duplicate", of: "a" });
+    await erase();
+    const codeOf = (error: unknown) => (error as { code?: unknown }).code;
+    // What brought the event, and what brought it once more; also many of them at one moment, and beside a genuine one.
+    for (const round of ["at once", "again"]) {
+      const outcomes = await Promise.all([
+        ...["1", "2", "1"].map((jti) => accept("a", {}, jti).catch(codeOf)),
+        accept("other id", {}, "1").catch(codeOf),
+        accept(`genuine ${round}`),
+      ]);
+      expect(outcomes).toEqual(["replayed", "replayed", "replayed", "replayed", { outcome: "stored" }]);
+      await erase();
+    }
+    now += 30 * DAY;
+    while ((await inbox.prune(soon)) > 0);
+    expect(await Promise.all(["3", "4"].map((jti) => accept("a", {}, jti)))).toEqual(
+      Array(2).fill({ outcome: "duplicate", of: "a" }),
+    );
+    expect(await accept("a", {}, "3").catch(codeOf)).toBe("replayed");
+    expect(await inbox.count()).toBe(0);
+    // Nothing is kept for ever.
+    now += 3 * DAY;
+    while ((await inbox.prune(soon)) > 0);
+    expect(await accept("a", {}, "5")).toEqual({ outcome: "stored" });
+  });
+
+  test("keeps no id of what came without an assertion", async () => {
+    const direct = { issuer: "direct", jti: "a", expires: now };
+    await inbox.accept(deliveryOf({ id: "a", sender: "acme" }), direct);
+    await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
+    now += 1;
+    // The event, and nothing that would have to be erased later.
+    expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(1);
+    now += 40 * DAY;
+    expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(0);
+  });
+
   test("counts from the end, not from acceptance, and a later end anew", async () => {
     await accept("a");
     now += 100 * DAY;
