@@ -14,8 +14,8 @@ export const INBOX_HELP = `
   --inbox FILE|URL  what keeps every accepted event: a SQLite file (default inbox.sqlite), or the postgres:// URL of a
                     database that several origins share
   --keep-bodies DURATION   how long after success the body of an event is kept (default 30d)
-  --keep-events DURATION   how long after its end an event is kept and known again (default 365d; behind an edge with
-                    a queue 31d or more: what it delivers again after a month is known by that)`;
+  --keep-events DURATION   how long after its end an event is kept and known again (default 365d). Ids that tell
+                    a replay, or that an edge's queue may deliver again, are kept as long as it takes`;
 
 interface Values {
   readonly "keep-bodies": string;

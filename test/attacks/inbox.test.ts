@@ -1,0 +1,93 @@
+// What a holder of a genuine request, or an admitted sender, can do to the inbox, at the origin's own edge. The names are those of
+// docs/known-attacks.md.
+
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { loadSecrets } from "../../core/secrets.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { serve } from "../../origin/node/server.ts";
+import { forwardedRequest } from "../support/forgery.ts";
+import { exchange, type HeaderList } from "../support/http.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { LogLines } from "../support/log-lines.ts";
+import { openTestInbox, startTestOrigin } from "../support/origin.ts";
+import { createSenders } from "../support/senders.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+
+describe("a sender without a certificate, whose signature binds the body alone", () => {
+  const policy: PolicyDocument = {
+    anchors: {},
+    senders: {
+      hub: { signature: { scheme: "github", secrets: ["HUB_SECRET"] }, eventKey: { pointers: ["/event/id"] } },
+    },
+    routes: {
+      "/orders": { senders: ["hub"], methods: ["POST", "PUT"] },
+      "/refunds": { senders: ["hub"], methods: ["POST"] },
+    },
+  };
+  const lines = new LogLines();
+  let inbox: Inbox;
+  let url: string;
+
+  beforeAll(async () => {
+    ({ inbox } = openTestInbox(stack));
+    const compiled = compilePolicy(policy);
+    const app = createOriginApp({
+      policy: compiled,
+      secrets: loadSecrets(compiled, () => SECRET),
+      readCertificate: () => {
+        throw new Refusal("no_certificate");
+      },
+      accept: inbox.accept,
+      log: lines.push,
+    });
+    const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
+    stack.defer(() => server.close());
+    url = server.url;
+  });
+
+  async function send(method: string, target: string, body: string) {
+    const signature = createHmac("sha256", SECRET).update(body).digest("hex");
+    const headers: HeaderList = [["X-Hub-Signature-256", `sha256=${signature}`]];
+    const answer = await exchange({ url: url + target, method, body, headers });
+    return { status: answer.status, ...(JSON.parse(answer.body.toString()) as { event: string; duplicate?: boolean }) };
+  }
+
+  test("Same event elsewhere: a signed request that is sent to another route swallows no genuine one", async () => {
+    const body = '{"event":{"id":"evt_1"}}';
+    const requests = [
+      ["POST", "/refunds"],
+      ["POST", "/orders"],
+      ["PUT", "/orders"],
+      ["POST", "/orders?part=2"],
+    ] as const;
+    const firsts = [];
+    for (const [method, target] of requests) firsts.push(await send(method, target, body));
+    expect(firsts.map(({ status, duplicate }) => [status, duplicate])).toEqual(Array(4).fill([202, undefined]));
+    for (const [index, [method, target]] of requests.entries()) {
+      expect(await send(method, target, body)).toEqual({ status: 200, event: firsts[index]?.event, duplicate: true });
+    }
+    expect(await inbox.work.claim(9, 1_000)).toHaveLength(4);
+  });
+});
+
+test("Replay after clean-up: an assertion stays used when retention has deleted its event", async () => {
+  const { policy, acme: identity } = await createSenders();
+  const key: PrivateJwk = await newSigningKey();
+  const origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
+  const { headers } = forwardedRequest({ key, identity, policyDigest: compilePolicy(policy).digest });
+  const send = async () => (await exchange({ url: `${origin.url}/hooks/acme`, body: "{}", headers })).status;
+  expect(await send()).toBe(202);
+  for (const lease of await origin.inbox.work.claim(9, 1_000)) await origin.inbox.work.complete(lease);
+  while ((await origin.inbox.prune({ bodySeconds: -1, eventSeconds: -1 })) > 0);
+  expect(await origin.inbox.count()).toBe(0);
+  expect(await send()).toBe(409);
+});
