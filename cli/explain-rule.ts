@@ -32,6 +32,7 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   body_too_large: ["route", ["maxBodyBytes"], ["body"]],
   malformed_target: REQUIRED("target"),
   no_certificate: ["sender", ["certificates"], ["certificate"]],
+  certificate_elsewhere: REQUIRED("the proxy's field"),
   no_client_auth: ["sender", ["certificates"], ["certificate"]],
   certificate_too_large: REQUIRED("size"),
   certificate_malformed: REQUIRED("encoding"),

@@ -49,6 +49,10 @@ export const REFUSALS = {
     "no-client-certificate",
     "no client certificate: the sender's option is off, mTLS is not enabled for this hostname, or the sender found no CA of its own in our request",
   ],
+  certificate_elsewhere: [
+    "no-client-certificate",
+    "the proxy sent no certificate in the field that this origin reads, see expected, but what looks like one in another, see found: compare --behind-proxy and --certificate-header with the proxy's configuration",
+  ],
   certificate_too_large: [
     "certificate-not-proven",
     "the certificate or its chain exceeds the platform's field limit (10 KiB and 16 KiB encoded)",

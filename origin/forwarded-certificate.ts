@@ -16,6 +16,7 @@ import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
 } from "../core/wire.ts";
+import { findOtherFields, shapeOf } from "./forwarded-diagnosis.ts";
 import { malformed, readBase64, readConcatenatedDer, readEscapedPem, readPemCertificates } from "./pem.ts";
 import { readForwardedClientCert } from "./xfcc.ts";
 
@@ -109,18 +110,39 @@ const MAX_ENCODED_CHARACTERS = 4 * (MAX_CERTIFICATE_FIELD_CHARACTERS + MAX_CHAIN
 /**
  * Reads the certificate that a proxy forwards. A field that was sent twice arrives here joined by a comma, which no
  * format has in a leaf. Does not prove that a proxy set the fields, nor anything about the certificate.
- * @throws Refusal `no_certificate`, `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
+ * @throws Refusal `no_certificate`, `certificate_elsewhere`, `certificate_too_large`, `certificate_malformed`,
+ * `too_many_intermediates`
  */
 export function readForwardedCertificate(headers: Headers, format: ForwardedFormat): ClientCertificate {
   const fields = format.headers.map((name) => headers.get(name) ?? undefined);
   if (fields.some((field = "") => field.length > MAX_ENCODED_CHARACTERS)) throw new Refusal("certificate_too_large");
-  const [leaf, ...intermediates] = format.read(fields);
-  if (leaf === undefined) throw new Refusal("no_certificate");
+  const [leaf, ...intermediates] = readFields(fields, format);
+  if (leaf === undefined) throw notFound(headers, format);
   const chainCharacters = intermediates.reduce((sum, { length }) => sum + length, 0);
   if (leaf.length > MAX_CERTIFICATE_FIELD_CHARACTERS || chainCharacters > MAX_CHAIN_FIELD_CHARACTERS) {
     throw new Refusal("certificate_too_large");
   }
   return parseClientCertificate({ leaf, intermediates, platform: undefined });
+}
+
+function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): readonly string[] {
+  try {
+    return read(fields);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const received = headers.flatMap((header, index) => {
+      const shape = shapeOf(fields[index] ?? "");
+      return shape === undefined ? [] : [`${header}: ${shape}`];
+    });
+    throw new Refusal(error.code, { ...error.details, expected: `${name} in ${headers.join(", ")}`, received });
+  }
+}
+
+/** A field that is there and says that there was none is believed. */
+function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
+  const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);
+  if (found.length === 0) return new Refusal("no_certificate", { expected });
+  return new Refusal("certificate_elsewhere", { expected, found });
 }
 
 function one(certificates: readonly string[]): readonly string[] {

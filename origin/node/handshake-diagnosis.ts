@@ -14,6 +14,9 @@ export type HandshakeCause =
   | "chain too long"
   | "wrong purpose"
   | "protocol or cipher"
+  | "plain HTTP"
+  | "not TLS"
+  | "server not trusted"
   | "unknown host name"
   | "client aborted"
   | "timeout"
@@ -30,10 +33,16 @@ const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   "chain too long": "the chain is longer than any that is accepted: compare maxChainDepth",
   "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
   "protocol or cipher": "no common TLS version or cipher: TLS 1.2 and 1.3 are spoken here",
+  "plain HTTP": "plain HTTP came to this TLS port: the URL begins with http:// where https:// belongs",
+  // OpenSSL keeps what it read to itself, and takes nothing but methods of HTTP for HTTP.
+  "not TLS":
+    "what came is neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), else another protocol",
+  "server not trusted":
+    "the client does not accept our server certificate: take one of a CA that it knows, with its intermediates after it in --certificate",
   "unknown host name":
     "the client named no host of this listener (SNI): senders must use a configured name, exactly as it is configured",
   "client aborted":
-    "the client ended the handshake: often it does not trust our server certificate, or found no certificate to send",
+    "the client ended the handshake and gave no reason: often it does not trust our server certificate, found no certificate to send, or looks only whether the port is open",
   timeout: "the client did not finish the handshake in time",
   other: "see reason",
 };
@@ -55,11 +64,14 @@ const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
 /** By fragments of OpenSSL's error codes, as Node spells them. */
 const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no certificate sent"],
-  [
-    /UNSUPPORTED_PROTOCOL|WRONG_VERSION|VERSION_TOO_LOW|HTTP_REQUEST|NO_SHARED_|NO_SUITABLE_|NO_CERTIFICATE_SET/,
-    "protocol or cipher",
-  ],
+  [/HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "plain HTTP"],
+  [/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/, "not TLS"],
+  [/UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_SHARED_|NO_SUITABLE_|NO_CERTIFICATE_SET/, "protocol or cipher"],
   [/HANDSHAKE_TIMEOUT/, "timeout"],
+  [
+    /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(?:UNKNOWN|EXPIRED|REVOKED)|UNSUPPORTED_CERTIFICATE)/,
+    "server not trusted",
+  ],
   [/ALERT|ECONNRESET|EPIPE|SOCKET_CLOSED|UNEXPECTED_EOF/, "client aborted"],
 ];
 
@@ -80,10 +92,19 @@ export function diagnoseFailure(
   socket: TLSSocket,
   { peer, serverName, isHost }: Attempt,
 ): LogLine {
-  const reason = `${error.code ?? ""} ${error.message}`;
-  const found = ERROR_CAUSES.find(([pattern]) => pattern.test(reason))?.[1] ?? "other";
-  const cause = !isHost && NOTHING_IN_COMMON.test(reason) ? "unknown host name" : found;
-  return line(cause, socket, { peer, serverName, reason: error.code ?? error.message });
+  const isUnknownHost = !isHost && NOTHING_IN_COMMON.test(textOf(error));
+  const { cause, reason } = explainFailure(error);
+  return line(isUnknownHost ? "unknown host name" : cause, socket, { peer, serverName, reason });
+}
+
+/** What an error of a handshake says by itself. */
+export function explainFailure(error: NodeJS.ErrnoException) {
+  const cause = ERROR_CAUSES.find(([pattern]) => pattern.test(textOf(error)))?.[1] ?? "other";
+  return { cause, remedy: REMEDIES[cause], reason: error.code ?? error.message };
+}
+
+function textOf({ code = "", message }: NodeJS.ErrnoException): string {
+  return `${code} ${message}`;
 }
 
 /** The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate. */

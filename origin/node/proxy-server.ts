@@ -12,6 +12,7 @@ import type { CertificateOptions } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
 import { closesGracefully } from "./graceful-close.ts";
+import { explainFailure } from "./handshake-diagnosis.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
 import { type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
@@ -134,7 +135,10 @@ async function serveTls(
       fromProxy.add(incoming);
     }),
   );
-  server.on("tlsClientError", (error) => log(describeStranger(error)));
+  server.on("tlsClientError", (error, { remoteAddress }) => {
+    const { remedy, ...found } = explainFailure(error);
+    log({ ...found, peer: remoteAddress, decision: "refused", code: "proxy_not_proven", why: remedy });
+  });
   // Before the HTTP server's own listener: on a stranger's connection nothing is parsed.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
     try {
@@ -186,9 +190,10 @@ function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
 
 /** The line for a connection that is not the proxy's: it has no request, and so no decision id. */
 function describeStranger(error: unknown): LogLine {
-  const cause = error instanceof Refusal ? { cause: error.code, ...error.details } : { reason: String(error) };
+  const { code: cause, details } = toRefusal(error);
   return {
-    ...cause,
+    cause,
+    ...details,
     decision: "refused",
     code: "proxy_not_proven",
     why: "a connection whose peer did not prove to be the proxy: compare its certificate with --proxy-ca and --proxy-subject",

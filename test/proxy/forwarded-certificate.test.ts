@@ -22,6 +22,17 @@ beforeAll(async () => {
   other = await withPlus("other");
 });
 
+/** What the operator is told of fields that are read as this format. */
+function refusalOf(format: string, fields: Fields, header?: string) {
+  try {
+    readForwardedCertificate(new Headers(fields), forwardedFormat(format, header));
+    throw new Error("it was read");
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { code: error.code, ...error.details };
+  }
+}
+
 type Fields = Readonly<Record<string, string>>;
 
 /** The base64 of what is read, leaf first; or the code of the refusal. */
@@ -379,5 +390,58 @@ describe("forwardedFormat", () => {
     ["nginx", "*"],
   ])("refuses %j with the field %j", (name, header) => {
     expect(() => forwardedFormat(name, header)).toThrow(ConfigurationError);
+  });
+});
+
+describe("a certificate that is not where, or as, it is read", () => {
+  const NAMES = ["X-SSL-Cert", "X-Client-Cert", "X-Forwarded-Tls-Client-Cert", "Client-Cert", "Ssl-Client-Certificate"];
+
+  test.each(NAMES)("in %s is named by its field, and never read", (name) => {
+    for (const format of ["nginx", "apache", "haproxy"]) {
+      const refusal = refusalOf(format, { [name]: LEAF_FIELDS[format]?.()[1] ?? "" });
+      expect(refusal).toMatchObject({ code: "certificate_elsewhere", found: [name.toLowerCase()] });
+      expect(refusal).toMatchObject({ expected: expect.arrayContaining(["ssl-client-cert"]) });
+    }
+  });
+
+  test.each(Object.keys(LEAF_FIELDS))("as %s writes it is named by its field in every other format", (written) => {
+    const [name, value] = LEAF_FIELDS[written]?.() ?? ["", ""];
+    for (const format of FORWARDED_FORMATS) {
+      const { headers } = forwardedFormat(format);
+      if (headers.includes(name)) continue;
+      expect(refusalOf(format, { [name]: value }), format).toEqual({
+        code: "certificate_elsewhere",
+        expected: headers,
+        found: [name],
+      });
+    }
+  });
+
+  test("as another program writes it is told by its form", () => {
+    const forms = [
+      ["nginx", "apache", /^ssl-client-cert: PEM with spaces .+ apache$/],
+      ["nginx", "haproxy", /^ssl-client-cert: base64 of DER, as of haproxy$/],
+      ["nginx", "rfc9440", /^ssl-client-cert: base64 between colons, as of rfc9440$/],
+      ["nginx", "envoy", /^ssl-client-cert: elements with names, as of envoy$/],
+      ["apache", "nginx", /^ssl-client-cert: percent-encoded PEM, as of nginx or alb$/],
+      ["haproxy", "alb", /^ssl-client-cert: percent-encoded PEM, as of nginx or alb$/],
+    ] as const;
+    for (const [format, written, form] of forms) {
+      const refusal = refusalOf(format, { "ssl-client-cert": LEAF_FIELDS[written]?.()[1] ?? "" });
+      expect(refusal).toMatchObject({ code: "certificate_malformed", received: [expect.stringMatching(form)] });
+      expect(refusal).toMatchObject({ expected: expect.stringContaining(`${format} in ssl-client-cert`) });
+    }
+  });
+
+  test("is no certificate where no field looks like one, and nothing of a value is told", () => {
+    const secret = "s3cr3t".repeat(60);
+    const fields = { "X-SSL-Verify": "NONE", Cookie: secret, "X-Cert": "MIIB" };
+    expect(refusalOf("nginx", fields)).toEqual({ code: "no_certificate", expected: ["ssl-client-cert"] });
+    expect(refusalOf("nginx", { ...fields, "ssl-client-cert": "" })).toMatchObject({ code: "no_certificate" });
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`x-cert-${n}`, leaf.base64]));
+    expect(refusalOf("nginx", many)).toMatchObject({
+      found: ["x-cert-0", "x-cert-1", "x-cert-10", "x-cert-11", "x-cert-12"],
+    });
+    expect(JSON.stringify(refusalOf("nginx", { "ssl-client-cert": privateKey() }))).not.toContain("PRIVATE");
   });
 });

@@ -48,7 +48,7 @@ describe("countersign origin --behind-proxy", () => {
     expect(await statusOf(socket, { "x-client-der": world.clients.good.base64 })).toBe(202);
     expect(await statusOf(socket, { "ssl-client-cert": world.clients.good.base64 })).toBe(403);
     await origin.line({ decision: "accepted" });
-    await origin.line({ decision: "refused", code: "no_certificate" });
+    await origin.line({ decision: "refused", code: "certificate_elsewhere" });
     expect(await origin.stop()).toBe(0);
     expect(existsSync(socket)).toBe(false);
   });

@@ -1,7 +1,10 @@
 // Real proxies, run on the snippets of the document: real handshakes, forged fields, and the origin's verdicts.
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../support/origin.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 import { type Program, proxyDirectory, reasonToSkip, startProxy } from "./programs.ts";
 import { type Answer, createWorld, post, startOrigin, type World, writeServerFiles } from "./world.ts";
 
@@ -79,11 +82,11 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
         snippet,
         directory,
         replacements: {
-          ...overrides,
           "/run/countersign/origin.sock": socket,
           "/etc/ssl/hooks.pem": files.certificate,
           "/etc/ssl/client-cas.pem": files.ca,
           ...Object.fromEntries(paths.map((path) => [path, files.key])),
+          ...overrides,
         },
       });
     };
@@ -151,7 +154,6 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
           await post(port, world, undefined, { headers: [forged()] }),
           await post(port, world, undefined, { headers: [forged(), forged()] }),
           await post(port, world, undefined, { headers: [["ssl-client-cert", forged()[1]]] }),
-          await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] }),
           await post(port, world, undefined, { headers: [forged(), ["Connection", "close, SSL-Client-Cert"]] }),
           await post(port, world, undefined, {
             headers: [
@@ -161,6 +163,13 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
           }),
         ];
         for (const answer of answers) expect(await refused(answer)).toEqual({ status: 403, code: "no_certificate" });
+      });
+
+      test("does not stand for one under a name that is nearly the same", async () => {
+        const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
+        // nginx drops such a name. Apache says in the right field that there was none.
+        const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
+        expect(await refused(answer)).toEqual({ status: 403, code });
       });
 
       test("does not replace the certificate that was presented", async () => {
@@ -180,6 +189,28 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
         const openPort = await start({ [line]: careless });
         expect(await post(openPort, world, undefined, { headers: [forged()] })).toMatchObject({ status: 202 });
       });
+    });
+
+    test("needs the root in its file of CAs beside an intermediate one, if it judges the path itself", async () => {
+      const { throughIntermediate } = world.clients;
+      const intermediate = throughIntermediate.pem.slice(throughIntermediate.pem.lastIndexOf("-----BEGIN"));
+      const startWith = (...cas: string[]) => {
+        const file = join(temporaryDirectory(stack), "client-cas.pem");
+        writeFileSync(file, cas.join("\n"));
+        return start({ "/etc/ssl/client-cas.pem": file });
+      };
+      const alone = post(await startWith(intermediate), world, throughIntermediate).then(refused, () => "handshake");
+      expect(await alone).toEqual(
+        {
+          origin: { status: 202, code: undefined },
+          "proxy answers 400": { status: 400, code: undefined },
+          handshake: "handshake",
+        }[expired],
+      );
+      const answer = await post(await startWith(intermediate, world.senders.root.pem), world, throughIntermediate);
+      expect(await refused(answer)).toEqual(
+        forwardsChain ? { status: 202, code: undefined } : { status: 403, code: "issuer_unknown" },
+      );
     });
   });
 }

@@ -200,8 +200,16 @@ describe("a TLS listener", () => {
     }
   });
 
-  test("does not answer plain HTTP", async () => {
+  test("does not answer plain HTTP, and says that it came", async () => {
+    const before = lines.all.length;
     await expect(exchange({ url: `http://127.0.0.1:${port}/hooks/acme`, headers: fields })).rejects.toThrow();
+    expect(lines.all.slice(before)).toEqual([
+      expect.objectContaining({
+        code: "proxy_not_proven",
+        cause: "plain HTTP",
+        why: expect.stringMatching(/http:\/\//),
+      }),
+    ]);
   });
 
   test("judges the proxy at each request: a connection does not outlive its certificate", async () => {

@@ -183,14 +183,27 @@ describe("a failed handshake names", () => {
     if (cause === "unknown host name") expect(line["serverName"]).toBe(name === A ? undefined : name);
   });
 
-  test("plain HTTP", async () => {
-    const line = await lineOf(() => raw((socket) => socket.end("POST /hooks/acme HTTP/1.1\r\nHost: a\r\n\r\n")));
-    expect(line).toMatchObject({ cause: "protocol or cipher", reason: "ERR_SSL_HTTP_REQUEST", peer: "127.0.0.1" });
+  test.each(["POST", "GET", "PUT", "DELETE", "PATCH", "OPTIONS"])("plain HTTP (%s)", async (method) => {
+    const line = await lineOf(() => raw((socket) => socket.end(`${method} /hooks/acme HTTP/1.1\r\nHost: a\r\n\r\n`)));
+    expect(line).toMatchObject({ cause: "plain HTTP", reason: "ERR_SSL_HTTP_REQUEST", peer: "127.0.0.1" });
+    expect(line["remedy"]).toMatch(/http:\/\//);
+    expect(line["remedy"]).not.toMatch(/version|cipher|PROXY/);
+  });
+
+  test.each([
+    ["PROXY protocol, version 1", "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n"],
+    ["PROXY protocol, version 2", `\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c${"\x01".repeat(12)}`],
+    ["another protocol", "SSH-2.0-OpenSSH_9.2\r\n"],
+  ])("%s", async (_, octets) => {
+    const line = await lineOf(() => raw((socket) => socket.end(Buffer.from(octets, "latin1"))));
+    expect(line).toMatchObject({ cause: "not TLS", peer: "127.0.0.1" });
+    expect(line["remedy"]).toMatch(/PROXY protocol header .*send-proxy/);
+    expect(line["remedy"]).not.toMatch(/version|cipher/);
   });
 
   test.each(["-tls1_2", "-tls1_3"])("a client that does not trust our certificate (%s)", async (version) => {
     const line = await lineOf(() => openssl(A, version, "-verify", "1", "-verify_return_error"));
-    expect(line).toMatchObject({ cause: "client aborted", peer: "127.0.0.1", serverName: A });
+    expect(line).toMatchObject({ cause: "server not trusted", peer: "127.0.0.1", serverName: A });
   });
 
   test("Node's client that does not trust our certificate", async () => {

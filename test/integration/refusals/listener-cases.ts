@@ -1,12 +1,46 @@
-// Refusals of the origin's own TLS listener: a sender's connection that was made before a reload.
+// Refusals without an edge: a sender's connection that was made before a reload of the TLS listener, and a proxy's field.
 
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { issueCertificate } from "../../../cli/authority.ts";
+import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { createOriginApp } from "../../../origin/app.ts";
+import { forwardedFormat } from "../../../origin/forwarded-certificate.ts";
+import { readProxiedCertificate, serveProxy } from "../../../origin/node/proxy-server.ts";
+import { LogLines } from "../../support/log-lines.ts";
 import { ACME, MARKER, subjectOf } from "../../support/senders.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
 import { TlsSender } from "../../support/tls-client.ts";
 import { A, startTlsOrigin } from "../../support/tls-origin.ts";
 import type { RefusalCase } from "./world.ts";
 
 export const LISTENER_CASES: readonly RefusalCase[] = [
+  {
+    code: "certificate_elsewhere",
+    name: "a proxy that sends the certificate in another field",
+    status: 403,
+    problem: "no-client-certificate",
+    async provoke({ policy, acme }) {
+      await using stack = new AsyncDisposableStack();
+      const lines = new LogLines();
+      const app = createOriginApp({
+        policy: compilePolicy(policy),
+        accept: async () => {},
+        readCertificate: readProxiedCertificate(forwardedFormat("nginx")),
+        log: lines.push,
+      });
+      const socketPath = join(temporaryDirectory(stack), "origin.sock");
+      const server = await serveProxy(app.fetch, { listener: { socket: socketPath, mode: 0o600 }, log: lines.push });
+      stack.defer(() => server.close());
+      const headers = { "X-SSL-Cert": encodeURIComponent(acme.pem) };
+      const outgoing = request({ socketPath, path: "/hooks/acme", method: "POST", headers }).end();
+      const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+      const answer = { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
+      return { answer, lines };
+    },
+  },
   {
     code: "listener_disagrees",
     name: "a connection that was made before its CA became an anchor",
