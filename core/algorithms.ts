@@ -1,6 +1,8 @@
 // Which keys and signature algorithms are accepted, for client certificates, CAs and revocation lists alike.
 
 import { type KeyObject, verify } from "node:crypto";
+import { type DerReader, formatHex } from "./der.ts";
+import { TAG } from "./der-tags.ts";
 import { MIN_RSA_BITS } from "./wire.ts";
 
 /** RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. PSS is left out: its hash sits in parameters that default to SHA-1. */
@@ -14,6 +16,24 @@ const ACCEPTED_SIGNATURES: ReadonlyMap<string, readonly [keyType: string, hash: 
   ["1.3.101.112", ["ed25519", null]],
 ]);
 const ACCEPTED_CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
+export interface AlgorithmIdentifier {
+  readonly oid: string;
+  /** Their DER in hex, empty where there are none. */
+  readonly parameters: string;
+}
+
+/** Reads an AlgorithmIdentifier (RFC 5280 §4.1.1.2). @throws SyntaxError */
+export function readAlgorithm(values: DerReader): AlgorithmIdentifier {
+  return values.members(TAG.sequence, (members) => ({
+    oid: members.oid(),
+    parameters: members.hasMore ? formatHex(members.read().encoding) : "",
+  }));
+}
+
+export function isSameAlgorithm(a: AlgorithmIdentifier, b: AlgorithmIdentifier): boolean {
+  return a.oid === b.oid && a.parameters === b.parameters;
+}
 
 /** By the algorithm's OID. */
 export function isAcceptedSignature(oid: string): boolean {

@@ -2,14 +2,13 @@
 // Nothing here says that a certificate is in date, signed by anyone, or allowed anything.
 
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
-import { AsnParser } from "@peculiar/asn1-schema";
-import { Certificate as CertificateSchema } from "@peculiar/asn1-x509";
-import type { AsnType } from "asn1js";
-import { isAcceptedKey } from "./algorithms.ts";
+import { isAcceptedKey, isSameAlgorithm, readAlgorithm } from "./algorithms.ts";
 import { BoundedCache } from "./bounded-cache.ts";
-import { type CertificateExtensions, readExtensions } from "./certificate-extensions.ts";
-import { childrenOf, formatHex, readDer, readTime } from "./der.ts";
+import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from "./certificate-extensions.ts";
+import { type DerReader, formatHex, readDer } from "./der.ts";
+import { constructed, primitive, TAG } from "./der-tags.ts";
 import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
+import { readPublicKey } from "./public-key.ts";
 import { Refusal } from "./refusal.ts";
 import { CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
 
@@ -35,18 +34,21 @@ export interface Certificate extends CertificateExtensions {
   /** OID of the algorithm that signed this certificate. */
   readonly signatureAlgorithm: string;
   readonly publicKey: KeyObject;
-  /** Whether the key is of a kind and size that is accepted. */
+  /** Whether the key is of a kind and size that is accepted, and written as that kind is. */
   readonly hasAcceptedKey: boolean;
   /** Whether `issuer`'s key signed this certificate. Nothing else about the issuer is looked at. */
   isSignedBy(issuer: Certificate): boolean;
 }
+
+/** In the field it is one less. */
+const V3 = "02";
 
 const parsed = new BoundedCache<string, Certificate>(CERTIFICATE_CACHE_ENTRIES);
 
 /**
  * Reads a certificate from base64 DER, from the cache when the same text was read before.
  * Refuses what RFC 5280 forbids: other versions than 3, repeated extensions, serials that are negative or over
- * 20 octets, two different signature algorithms, BER lengths, trailing bytes, control characters in names.
+ * 20 octets, two different signature algorithms, whatever is not DER, control characters in names.
  * @throws Refusal `certificate_malformed`
  */
 export function parseCertificate(base64: string): Certificate {
@@ -69,38 +71,18 @@ function readOrRefuse(base64: string): Certificate {
 function readCertificate(base64: string): Certificate {
   const der = Uint8Array.from(Buffer.from(base64, "base64"));
   if (Buffer.from(der).toString("base64") !== base64) throw new SyntaxError("the base64 is not canonical");
-  const tree = readDer(der);
-  const { tbsCertificate: tbs, signatureAlgorithm } = AsnParser.fromASN(tree, CertificateSchema);
-  if (tbs.version !== 2) throw new SyntaxError("not an X.509 v3 certificate");
-  // Of a v3 TBSCertificate: version, serial, signature, issuer, validity, subject, subjectPublicKeyInfo, ...
-  const [, serial, innerAlgorithm, issuer, validity, subject, spki] = childrenOf(childrenOf(tree)[0] ?? tree);
-  const outerAlgorithm = childrenOf(tree)[1];
-  if (!serial || !issuer || !validity || !subject || !spki || !innerAlgorithm || !outerAlgorithm) {
-    throw new SyntaxError("a field of TBSCertificate is missing");
-  }
-  if (!isSameBytes(innerAlgorithm.valueBeforeDecodeView, outerAlgorithm.valueBeforeDecodeView)) {
-    throw new SyntaxError("the two signature algorithms differ");
-  }
+  const { spki, isPlainKey, ...facts } = readDer(der, readSigned);
   const x509 = new X509Certificate(der);
   // The signature is checked by the runtime's parser, the facts come from ours: both must have read the same bytes.
-  if (!isSameBytes(x509.raw, der)) throw new SyntaxError("the encoding is not DER");
-  const names = { subject: readName(subject), issuer: readName(issuer) };
+  if (Buffer.compare(x509.raw, der) !== 0) throw new SyntaxError("the encoding is not DER");
   const signedBy = new WeakMap<KeyObject, boolean>();
   return {
     base64,
     sha256: sha256Hex(der),
-    spkiSha256: sha256Hex(spki.valueBeforeDecodeView),
-    ...names,
-    subjectText: formatDistinguishedName(names.subject),
-    issuerText: formatDistinguishedName(names.issuer),
-    subjectKey: nameKey(names.subject),
-    issuerKey: nameKey(names.issuer),
-    serial: formatSerial(new Uint8Array(tbs.serialNumber)),
-    ...readValidity(validity),
-    signatureAlgorithm: signatureAlgorithm.algorithm,
+    spkiSha256: sha256Hex(spki),
+    ...facts,
     publicKey: x509.publicKey,
-    hasAcceptedKey: isAcceptedKey(x509.publicKey),
-    ...readExtensions(tbs.extensions ?? []),
+    hasAcceptedKey: isPlainKey && isAcceptedKey(x509.publicKey),
     isSignedBy({ publicKey }) {
       let verdict = signedBy.get(publicKey);
       if (verdict === undefined) {
@@ -109,6 +91,48 @@ function readCertificate(base64: string): Certificate {
       }
       return verdict;
     },
+  };
+}
+
+/** Certificate: what is signed, the algorithm, the signature. */
+function readSigned(values: DerReader) {
+  return values.members(TAG.sequence, (members) => {
+    const tbs = members.members(TAG.sequence, readTbs);
+    if (!isSameAlgorithm(tbs.algorithm, readAlgorithm(members))) {
+      throw new SyntaxError("the two signature algorithms differ");
+    }
+    members.bitOctets();
+    const { algorithm, ...facts } = tbs;
+    return { ...facts, signatureAlgorithm: algorithm.oid };
+  });
+}
+
+/** TBSCertificate, in its order (RFC 5280 §4.1). */
+function readTbs(tbs: DerReader) {
+  const version = tbs.nextIs(constructed(0)) && tbs.members(constructed(0), (number) => formatHex(number.unsigned()));
+  if (version !== V3) throw new SyntaxError("not an X.509 v3 certificate");
+  const serial = formatSerial(tbs.unsigned());
+  const algorithm = readAlgorithm(tbs);
+  const issuer = readName(tbs);
+  const validity = tbs.members(TAG.sequence, (times) => ({ notBefore: times.time(), notAfter: times.time() }));
+  const subject = readName(tbs);
+  const isPlainKey = readPublicKey(tbs);
+  const spki = tbs.encoding;
+  for (const uniqueId of [primitive(1), primitive(2)]) if (tbs.nextIs(uniqueId)) tbs.skipBits(uniqueId);
+  const extensions = tbs.hasMore ? tbs.members(constructed(3), readCertificateExtensions) : NO_EXTENSIONS;
+  return {
+    algorithm,
+    spki,
+    isPlainKey,
+    serial,
+    ...validity,
+    subject,
+    issuer,
+    subjectText: formatDistinguishedName(subject),
+    issuerText: formatDistinguishedName(issuer),
+    subjectKey: nameKey(subject),
+    issuerKey: nameKey(issuer),
+    ...extensions,
   };
 }
 
@@ -122,27 +146,12 @@ function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
 }
 
 function formatSerial(octets: Uint8Array): string {
-  const first = octets[0];
-  if (first === undefined || first >= 0x80) throw new SyntaxError("the serial number is missing or negative");
-  const significant = first === 0 ? octets.subarray(1) : octets;
-  if (significant.byteLength > MAX_SERIAL_OCTETS) throw new SyntaxError("the serial number is over 20 octets");
-  return formatHex(significant).replace(/^0+(?=.)/, "") || "0";
-}
-
-function readValidity(validity: AsnType): { notBefore: number; notAfter: number } {
-  const times = childrenOf(validity);
-  const [notBefore, notAfter] = times.map(readTime);
-  if (notBefore === undefined || notAfter === undefined || times.length !== 2)
-    throw new SyntaxError("the validity is not two times");
-  return { notBefore, notAfter };
+  if (octets.byteLength > MAX_SERIAL_OCTETS) throw new SyntaxError("the serial number is over 20 octets");
+  return formatHex(octets).replace(/^0+(?=.)/, "");
 }
 
 function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }
 
 /** A certificate in PEM (RFC 7468), from the base64 of its DER. */

@@ -1,10 +1,9 @@
 // The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3): what of them changes the list's meaning.
 
-import { AsnParser } from "@peculiar/asn1-schema";
-import { Extension, IssuingDistributionPoint } from "@peculiar/asn1-x509";
-import { Integer, Sequence } from "asn1js";
-import { urisOf } from "./certificate-extensions.ts";
-import { childrenOf, contentOctets, type DerWalker, formatHex, magnitudeStart, readDer } from "./der.ts";
+import { type DerReader, formatHex, readDer } from "./der.ts";
+import { constructed, primitive, TAG } from "./der-tags.ts";
+import { readExtensions, readValue } from "./extension.ts";
+import { FORMS, readAuthorityKeyId, readDistributionPointName } from "./extension-values.ts";
 import { MAX_SERIAL_OCTETS } from "./wire.ts";
 
 const OID = {
@@ -21,91 +20,94 @@ export interface CrlExtensions {
   readonly distributionPoints: readonly string[] | undefined;
 }
 
+export const NO_CRL_EXTENSIONS: CrlExtensions = { number: undefined, distributionPoints: undefined };
+
 /**
- * Reads the content of `[0] crlExtensions`.
+ * Reads crlExtensions.
  * @throws SyntaxError when one is repeated, malformed, critical and unknown, or makes the list of a kind that is not supported
  */
-export function readCrlExtensions(der: Uint8Array | undefined): CrlExtensions {
-  const values = new Map<string, Uint8Array>();
-  for (const element of der === undefined ? [] : extensionsIn(der)) {
-    const { extnID, critical, extnValue } = AsnParser.fromASN(element, Extension);
-    if (values.has(extnID)) throw new SyntaxError(`extension ${extnID} is repeated`);
-    if (critical && !UNDERSTOOD.has(extnID)) throw new SyntaxError(`critical extension ${extnID} is not understood`);
-    values.set(extnID, new Uint8Array(extnValue.buffer));
+export function readCrlExtensions(values: DerReader): CrlExtensions {
+  const extensions = readExtensions(values);
+  for (const [oid, { isCritical }] of extensions) {
+    if (isCritical && !UNDERSTOOD.has(oid)) throw new SyntaxError(`critical extension ${oid} is not understood`);
   }
-  if (values.has(OID.deltaCRLIndicator)) throw new SyntaxError("delta lists are not supported");
-  const number = values.get(OID.cRLNumber);
-  const scope = values.get(OID.issuingDistributionPoint);
+  if (extensions.has(OID.deltaCRLIndicator)) throw new SyntaxError("delta lists are not supported");
+  for (const [oid, read] of FORMS) readValue(extensions, oid, read);
+  readValue(extensions, OID.authorityKeyIdentifier, readAuthorityKeyId);
   return {
-    number: number && readNumber(number),
-    distributionPoints: scope && readScope(scope),
+    number: readValue(extensions, OID.cRLNumber, readNumber),
+    distributionPoints: readValue(extensions, OID.issuingDistributionPoint, readScope),
   };
 }
 
-function extensionsIn(der: Uint8Array) {
-  const list = readDer(der);
-  if (!(list instanceof Sequence) || childrenOf(list).length === 0) {
-    throw new SyntaxError("crlExtensions is not a SEQUENCE with members");
-  }
-  return childrenOf(list);
+function readNumber(values: DerReader): bigint {
+  const octets = values.unsigned();
+  if (octets.byteLength > MAX_SERIAL_OCTETS) throw new SyntaxError("cRLNumber is over 20 octets");
+  return BigInt(`0x${formatHex(octets)}`);
 }
 
-function readNumber(der: Uint8Array): bigint {
-  const number = readDer(der);
-  const octets = number instanceof Integer ? contentOctets(number) : new Uint8Array();
-  const start = magnitudeStart(octets, 0, octets.byteLength);
-  if (octets.byteLength - start > MAX_SERIAL_OCTETS) throw new SyntaxError("cRLNumber is over 20 octets");
-  return BigInt(`0x${formatHex(octets.subarray(start))}`);
-}
+/** What leaves out certificates, reasons or issuers, by its tag in IssuingDistributionPoint, in their order. */
+const ONLY = {
+  userCerts: primitive(1),
+  caCerts: primitive(2),
+  someReasons: primitive(3),
+  indirect: primitive(4),
+  attributeCerts: primitive(5),
+};
 
 /**
  * A list that leaves out certificates, reasons or issuers says nothing of those, so it is refused rather than misread.
  * One that only names its own distribution point is accepted for the certificates that name the same point.
  */
-function readScope(der: Uint8Array): string[] {
-  const scope = AsnParser.fromASN(readDer(der), IssuingDistributionPoint);
-  if (scope.indirectCRL) throw new SyntaxError("indirect lists are not supported");
-  const isPart =
-    scope.onlyContainsUserCerts ||
-    scope.onlyContainsCACerts ||
-    scope.onlyContainsAttributeCerts ||
-    scope.onlySomeReasons !== undefined;
-  if (isPart) throw new SyntaxError("partitioned lists are not supported");
-  const uris = urisOf(scope.distributionPoint);
-  if (uris.length === 0) throw new SyntaxError("issuingDistributionPoint names no URI");
-  return uris;
+function readScope(values: DerReader): string[] {
+  return values.members(TAG.sequence, (members) => {
+    const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : [];
+    const isSet = (tag: number) => members.nextIs(tag) && members.boolean(tag);
+    const isOfSomeCertificates = [isSet(ONLY.userCerts), isSet(ONLY.caCerts)].includes(true);
+    const isOfSomeReasons = members.nextIs(ONLY.someReasons);
+    if (isOfSomeReasons) members.namedBits(ONLY.someReasons);
+    if (isSet(ONLY.indirect)) throw new SyntaxError("indirect lists are not supported");
+    if (isSet(ONLY.attributeCerts) || isOfSomeReasons || isOfSomeCertificates) {
+      throw new SyntaxError("partitioned lists are not supported");
+    }
+    if (uris.length === 0) throw new SyntaxError("issuingDistributionPoint names no URI");
+    return uris;
+  });
 }
 
-const [BOOLEAN, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE] = [0x01, 0x04, 0x06, 0x30] as const;
 /** Contents of OBJECT IDENTIFIERs, a character an octet: 2.5.29 and the last arc. */
 const CERTIFICATE_ISSUER = "\x55\x1d\x1d";
 /** reasonCode, holdInstructionCode, invalidityDate: none of them makes a listed certificate less revoked. */
-const UNDERSTOOD_IN_ENTRY: ReadonlySet<string> = new Set(["\x55\x1d\x15", "\x55\x1d\x17", "\x55\x1d\x18"]);
+const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
+  ["\x55\x1d\x15", (values) => void values.read(TAG.enumerated)],
+  ["\x55\x1d\x17", (values) => void values.read(TAG.oid)],
+  ["\x55\x1d\x18", (values) => void values.read(TAG.generalizedTime)],
+]);
 
 /**
- * Checks the extensions of one entry, from `start` to exactly `end`.
+ * Reads the extensions of one entry, in place: a list may have a million. There may be none, for some libraries write
+ * the empty SEQUENCE that RFC 5280 does not know.
  * @throws SyntaxError
  */
-export function checkEntryExtensions(walker: DerWalker, start: number, end: number): void {
-  walker.read(start, end, SEQUENCE);
-  if (walker.end !== end) throw new SyntaxError("an entry is malformed");
-  for (let at = walker.content; at < end; at = walker.end) checkEntryExtension(walker, at, end);
+export function checkEntryExtensions(entry: DerReader): void {
+  const seen = new Set<string>();
+  entry.members(TAG.sequence, (extensions) => {
+    while (extensions.hasMore) {
+      const oid = extensions.members(TAG.sequence, checkEntryExtension);
+      if (seen.has(oid)) throw new SyntaxError("an extension of an entry is repeated");
+      seen.add(oid);
+    }
+  });
 }
 
-/** SEQUENCE of extnID, critical DEFAULT FALSE, extnValue. Leaves the walker at its end. */
-function checkEntryExtension(walker: DerWalker, start: number, limit: number): void {
-  const { content, end } = walker.read(start, limit, SEQUENCE);
-  const oid = walker.read(content, end, OBJECT_IDENTIFIER).text();
-  const isCritical = walker.read(walker.end, end).tag === BOOLEAN;
-  if (isCritical) {
-    if (walker.text() !== "\xff") throw new SyntaxError("an entry is malformed");
-    walker.read(walker.end, end);
-  }
-  if (walker.tag !== OCTET_STRING || walker.end !== end) {
-    throw new SyntaxError("an entry is malformed");
-  }
+/** extnID, critical DEFAULT FALSE, extnValue. */
+function checkEntryExtension(members: DerReader): string {
+  const oid = members.read(TAG.oid).latin1();
+  const isCritical = members.nextIs(TAG.boolean) && members.boolean();
+  const { content } = members.read(TAG.octetString);
   if (oid === CERTIFICATE_ISSUER) throw new SyntaxError("indirect lists are not supported");
-  if (isCritical && !UNDERSTOOD_IN_ENTRY.has(oid)) {
-    throw new SyntaxError("a critical extension of an entry is not understood");
-  }
+  const read = ENTRY_FORMS.get(oid);
+  if (read !== undefined) readDer(content, read);
+  else if (isCritical) throw new SyntaxError("a critical extension of an entry is not understood");
+  return oid;
 }

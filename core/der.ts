@@ -1,123 +1,217 @@
-// Strict reading of DER with asn1js, which by itself accepts BER and trailing bytes.
+// Strict reading of DER (X.690 §8 and §10): every value is checked once, then its members are read in their order.
 
-import { type AsnType, BaseBlock, fromBER, GeneralizedTime, UTCTime } from "asn1js";
+import {
+  checkBitString,
+  checkInteger,
+  checkPrimitive,
+  demand,
+  magnitudeStart,
+  readBoolean,
+  readNamedBits,
+  readOid,
+  readTime,
+} from "./der-primitives.ts";
+import { TAG } from "./der-tags.ts";
+
+/** Certificates nest ten deep. */
+const MAX_DEPTH = 32;
+const CONSTRUCTED = 0x20;
+/** Of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE and SET, and CHARACTER STRING. */
+const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
 
 /**
- * Reads exactly one DER value.
- * Checks lengths (definite, minimal, nothing left over). Does not check the order of SETs or the form of BOOLEANs.
+ * Reads exactly one value, all of it: `read` must read whatever is in it.
+ * Everything within, read or not, is held to DER. Only the order of a SET's members and the absence of defaults are not:
+ * authorities get both wrong, OpenSSL takes them, and nothing here depends on them.
  * @throws SyntaxError
  */
-export function readDer(bytes: Uint8Array): AsnType {
-  const { result, offset } = fromBER(bytes);
-  if (offset === -1) throw new SyntaxError(`not DER: ${result.error}`);
-  if (offset !== bytes.byteLength) throw new SyntaxError("trailing bytes after the DER value");
-  refuseBer(result);
+export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T): T {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const checked = new DerReader(buffer, 0, buffer.length);
+  check(checked.read(), 0);
+  demand(!checked.hasMore, "trailing bytes after the DER value");
+  return readWhole(new DerReader(buffer, 0, buffer.length), read);
+}
+
+/** Holds the value read last, and all in it, to the rules of its type. */
+function check(value: DerReader, depth: number): void {
+  const { tag } = value;
+  demand(tag !== 0 && depth <= MAX_DEPTH, "not DER: an empty type, or values nested too deep");
+  const isConstructed = (tag & CONSTRUCTED) !== 0;
+  if (tag < 0x40) {
+    demand(isConstructed === CONSTRUCTED_TYPES.has(tag & 0x1f), "not DER: a value is in the wrong form for its type");
+  }
+  if (!isConstructed) checkPrimitive(tag, value.bytes, value.start, value.end);
+  const members = value.within();
+  while (isConstructed && members.hasMore) check(members.read(), depth + 1);
+}
+
+/** What was begun is read to its end: a member too many is never passed over. */
+function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
+  const result = read(reader);
+  demand(!reader.hasMore, "a value has more members than its type");
   return result;
 }
 
-function refuseBer(element: AsnType): void {
-  const { isIndefiniteForm, blockLength, length } = element.lenBlock;
-  if (isIndefiniteForm || blockLength !== minimalLengthOctets(length)) {
-    throw notDer();
-  }
-  for (const child of childrenOf(element)) refuseBer(child);
-}
-
-/**
- * Reads the headers of DER values in place, one after another, for a list that is too long for a tree of objects.
- * asn1js reads each length; the identifier octet is compared by the caller.
- */
-export class DerWalker {
-  readonly bytes: Uint8Array;
-  /** Of the value read last: its identifier octet, where it starts, where its content starts, and where it ends. */
+/** Reads values that follow one another, in place. */
+export class DerReader {
+  readonly bytes: Buffer;
+  /** Of the value read last: its identifier octet, and where it, its content and the next value start. */
   tag = 0;
-  start = 0;
-  content = 0;
-  end = 0;
-  readonly #buffer: Buffer;
-  readonly #header = new BaseBlock().lenBlock;
+  begin: number;
+  start: number;
+  end: number;
+  readonly #limit: number;
 
-  constructor(bytes: Uint8Array) {
+  /** Nothing outside of `from` to `limit` is read. */
+  constructor(bytes: Buffer, from: number, limit: number) {
     this.bytes = bytes;
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.begin = from;
+    this.start = from;
+    this.end = from;
+    this.#limit = limit;
   }
 
-  /**
-   * Reads the header at `start` of a value that must end by `limit`, and must have this tag if one is given.
-   * @throws SyntaxError
-   */
-  read(start: number, limit: number, tag?: number): this {
-    const header = this.#header;
-    const content = start + 1 < limit ? header.fromBER(this.bytes, start + 1, limit - start - 1) : -1;
-    const end = content + header.length;
-    if (content === -1 || header.isIndefiniteForm || end > limit)
-      throw new SyntaxError("not DER: a value is cut short");
-    if (header.blockLength !== minimalLengthOctets(header.length)) throw notDer();
-    this.tag = this.bytes[start] ?? 0;
-    if (tag !== undefined && this.tag !== tag) throw new SyntaxError(`the tag ${this.tag} is not ${tag}`);
-    this.start = start;
-    this.content = content;
-    this.end = end;
+  get hasMore(): boolean {
+    return this.end < this.#limit;
+  }
+
+  nextIs(tag: number): boolean {
+    return this.hasMore && this.bytes[this.end] === tag;
+  }
+
+  /** Reads the next value, which must be of this type if one is given. @throws SyntaxError */
+  read(tag?: number): this {
+    const at = this.end;
+    const next = this.bytes[at];
+    demand(at + 2 <= this.#limit, "not DER: a value is missing or cut short");
+    demand(tag === undefined || next === tag, "a value is missing or of another type");
+    demand(((next as number) & 0x1f) !== 0x1f, "not DER as certificates have it: a type of more than one octet");
+    this.tag = next as number;
+    this.begin = at;
+    this.start = at + 2;
+    const length = this.bytes[at + 1] as number;
+    this.end = length < 0x80 ? this.start + length : this.#readLongLength(length & 0x7f);
+    demand(this.end <= this.#limit, "not DER: a value is cut short");
     return this;
   }
 
-  /** The content read last as text of one character an octet: a key for sets and maps. */
-  text(start = this.content): string {
-    return this.#buffer.toString("latin1", start, this.end);
+  /** Definite, and in as few octets as it needs (X.690 §10.1). */
+  #readLongLength(octets: number): number {
+    const at = this.start;
+    const isHeld = octets > 0 && octets <= 4 && at + octets <= this.#limit;
+    demand(isHeld, "not DER: a length is indefinite or cut short");
+    const length = this.bytes.readUIntBE(at, octets);
+    demand(length >= 0x80 && length >= 256 ** (octets - 1), "not DER: a length is padded");
+    this.start = at + octets;
+    return this.start + length;
   }
-}
 
-function notDer(): SyntaxError {
-  return new SyntaxError("a length is in a form that DER does not allow");
-}
-
-/** Octets of the shortest length field (X.690 §10.1): one up to 127, else one more than the number needs. */
-function minimalLengthOctets(length: number): number {
-  return length < 0x80 ? 1 : 1 + Math.ceil(length.toString(16).length / 2);
-}
-
-/** The members of a constructed value; none for a primitive one. */
-export function childrenOf(element: AsnType): readonly AsnType[] {
-  const value: unknown = (element.valueBlock as { value?: unknown }).value;
-  return element.idBlock.isConstructed && Array.isArray(value) ? (value as AsnType[]) : [];
-}
-
-/** The content octets of a value: its encoding without tag and length. */
-export function contentOctets(element: AsnType): Uint8Array {
-  const whole = element.valueBeforeDecodeView;
-  return whole.subarray(whole.byteLength - element.lenBlock.length);
-}
-
-/** UTCTime and GeneralizedTime in the only forms that RFC 5280 §4.1.2.5 allows: UTC, with seconds, without fractions. */
-export function readTime(time: AsnType): number {
-  const digits = time instanceof GeneralizedTime ? 14 : time instanceof UTCTime ? 12 : 0;
-  const text = Buffer.from(contentOctets(time)).toString("latin1");
-  const date = digits > 0 && new RegExp(`^\\d{${digits}}Z$`).test(text) ? (time as UTCTime).toDate() : undefined;
-  // Printed again it must be the same: a thirteenth month would have become January.
-  if (
-    date === undefined ||
-    !date
-      .toISOString()
-      .replace(/[-:T]|\.000/g, "")
-      .endsWith(text)
-  ) {
-    throw new SyntaxError("a time is malformed");
+  /** A reader of what is in the value read last. */
+  within(): DerReader {
+    return new DerReader(this.bytes, this.start, this.end);
   }
-  return date.getTime() / 1000;
-}
 
-/**
- * Where the magnitude of a non-negative INTEGER starts, whose content is at `start` to `end`: after its zero octet.
- * @throws SyntaxError when it is empty, negative or padded
- */
-export function magnitudeStart(bytes: Uint8Array, start: number, end: number): number {
-  const first = start < end ? (bytes[start] as number) : 0x80;
-  if (first >= 0x80) throw new SyntaxError("an INTEGER is empty or negative");
-  if (first > 0 || end - start === 1) return start;
-  if ((bytes[start + 1] as number) < 0x80) throw new SyntaxError("an INTEGER is padded");
-  return start + 1;
+  /** Reads a constructed value; `read` must read all of its members. */
+  members<T>(tag: number, read: (members: DerReader) => T): T {
+    return readWhole(this.read(tag).within(), read);
+  }
+
+  /** Reads a constructed value of one or more members that are all alike. */
+  each(tag: number, readMember: (members: DerReader) => unknown): void {
+    this.members(tag, (members) => {
+      do readMember(members);
+      while (members.hasMore);
+    });
+  }
+
+  list<T>(tag: number, readMember: (members: DerReader) => T): T[] {
+    const list: T[] = [];
+    this.each(tag, (members) => list.push(readMember(members)));
+    return list;
+  }
+
+  /** The content of the value read last, and its whole encoding: views, no copies. */
+  get content(): Uint8Array {
+    return this.#view(this.start, this.end);
+  }
+
+  get encoding(): Uint8Array {
+    return this.#view(this.begin, this.end);
+  }
+
+  #view(start: number, end: number): Uint8Array {
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, end - start);
+  }
+
+  /** The content read last as text of one character an octet, from `start` on. */
+  latin1(start = this.start): string {
+    return this.bytes.toString("latin1", start, this.end);
+  }
+
+  boolean(tag: number = TAG.boolean): boolean {
+    this.read(tag);
+    return readBoolean(this.bytes, this.start, this.end);
+  }
+
+  oid(tag: number = TAG.oid): string {
+    this.read(tag);
+    return readOid(this.bytes, this.start, this.end);
+  }
+
+  /** An INTEGER of any sign, under a tag of its own. */
+  skipInteger(tag: number = TAG.integer): void {
+    this.read(tag);
+    checkInteger(this.bytes, this.start, this.end);
+  }
+
+  /** The octets of an INTEGER that is not negative, without a leading zero. */
+  unsigned(tag: number = TAG.integer): Uint8Array {
+    this.read(tag);
+    return this.#view(magnitudeStart(this.bytes, this.start, this.end), this.end);
+  }
+
+  /** The octets of a BIT STRING that uses all bits of its last one. */
+  bitOctets(): Uint8Array {
+    this.read(TAG.bitString);
+    demand(this.bytes[this.start] === 0, "a BIT STRING is not one of octets");
+    return this.#view(this.start + 1, this.end);
+  }
+
+  /** A BIT STRING of any length, under a tag of its own. */
+  skipBits(tag: number): void {
+    this.read(tag);
+    checkBitString(this.bytes, this.start, this.end);
+  }
+
+  namedBits(tag: number = TAG.bitString): (bit: number) => boolean {
+    this.read(tag);
+    return readNamedBits(this.bytes, this.start, this.end);
+  }
+
+  /** Unix seconds. */
+  time(): number {
+    this.skipTime();
+    return readTime(this.latin1());
+  }
+
+  /** A time of the right form, which need not be one that there is. */
+  skipTime(): void {
+    this.read();
+    const isTime = this.tag === TAG.utcTime || this.tag === TAG.generalizedTime;
+    demand(isTime, "a time is missing or of another type");
+  }
 }
 
 export function formatHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+/** The encoding of a UTF8String in hex. */
+export function formatUtf8String(text: string): string {
+  const content = Buffer.from(text, "utf8").toString("hex");
+  const size = content.length / 2;
+  const length = size.toString(16).padStart(2, "0");
+  const even = length.length % 2 === 0 ? length : `0${length}`;
+  return `0c${size < 0x80 ? even : (0x80 + even.length / 2).toString(16) + even}${content}`;
 }

@@ -1,9 +1,9 @@
 // X.501 names: DER and RFC 4514 text to a value and back, and the RFC 5280 §7.1 comparison key.
 // Names are compared as values here; what a name permits is decided in admit.ts.
 
-import { type AsnType, ObjectIdentifier, Sequence, Set as SetOf, Utf8String } from "asn1js";
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
-import { childrenOf, contentOctets, formatHex, readDer } from "./der.ts";
+import { type DerReader, formatHex, formatUtf8String, readDer } from "./der.ts";
+import { TAG } from "./der-tags.ts";
 
 /** One attribute: `text` for the string types of RFC 5280, else the value's DER in lower-case hex. */
 export type AttributeValue =
@@ -17,12 +17,14 @@ export type RelativeDistinguishedName = readonly AttributeValue[];
 export type DistinguishedName = readonly RelativeDistinguishedName[];
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const UNIVERSAL = 1;
-/** UTF8String, NumericString, PrintableString, IA5String: one octet string reads the same in each. */
-const STRING_TAGS: ReadonlySet<number> = new Set([12, 18, 19, 22]);
-const ASCII_TAGS: ReadonlySet<number> = new Set([18, 19, 22]);
+/** NumericString, PrintableString, IA5String and UTF8String: one octet string reads the same in each. */
+const ASCII_TAGS: ReadonlySet<number> = new Set([TAG.numeric, TAG.printable, TAG.ia5]);
+/**
+ * C0, DEL and C1. Characters that turn the direction of writing are no part of it: names in Arabic and Hebrew hold them.
+ * They are compared as they are, so no other name equals one that holds them.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
-const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range
 const ASCII = /^[\u0000-\u007f]*$/;
 
@@ -32,36 +34,30 @@ const ASCII = /^[\u0000-\u007f]*$/;
  * @throws SyntaxError when the bytes are no Name, an RDN is empty, or a text holds a control character or invalid UTF-8
  */
 export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
-  return readName(readDer(der));
+  return readDer(der, readName);
 }
 
-/** The same from a value that was read already. */
-export function readName(name: AsnType): DistinguishedName {
-  if (!(name instanceof Sequence)) throw new SyntaxError("Name is not a SEQUENCE");
-  return childrenOf(name).map((rdn) => {
-    const attributes = rdn instanceof SetOf ? childrenOf(rdn) : [];
-    if (attributes.length === 0) throw new SyntaxError("RelativeDistinguishedName is not a SET with members");
-    return attributes.map(readAttribute);
+/** The same from a value that is the next of others. */
+export function readName(values: DerReader): DistinguishedName {
+  return values.members(TAG.sequence, (rdns) => {
+    const name: RelativeDistinguishedName[] = [];
+    while (rdns.hasMore) name.push(readRelativeName(rdns, TAG.set));
+    return name;
   });
 }
 
-function readAttribute(attribute: AsnType): AttributeValue {
-  const [type, value, ...rest] = attribute instanceof Sequence ? childrenOf(attribute) : [];
-  if (!(type instanceof ObjectIdentifier) || value === undefined || rest.length > 0) {
-    throw new SyntaxError("AttributeTypeAndValue is not a SEQUENCE of OID and value");
-  }
-  return readAttributeValue(type.getValue(), value);
+export function readRelativeName(values: DerReader, tag: number): RelativeDistinguishedName {
+  return values.list(tag, (attributes) =>
+    attributes.members(TAG.sequence, (attribute) => readAttributeValue(attribute.oid(), attribute)),
+  );
 }
 
-function readAttributeValue(type: string, value: AsnType): AttributeValue {
-  const { tagClass, tagNumber } = value.idBlock;
-  if (tagClass !== UNIVERSAL || !STRING_TAGS.has(tagNumber) || value.idBlock.isConstructed) {
-    return { type, der: formatHex(value.valueBeforeDecodeView) };
-  }
-  const text = utf8.decode(contentOctets(value));
-  if (ASCII_TAGS.has(tagNumber) && !ASCII.test(text)) {
+function readAttributeValue(type: string, values: DerReader): AttributeValue {
+  const encoding = values.read().encoding;
+  if (values.tag !== TAG.utf8 && !ASCII_TAGS.has(values.tag)) return { type, der: formatHex(encoding) };
+  const text = decodeUtf8(encoding.subarray(values.start - values.begin), "a text is not UTF-8");
+  if (values.tag !== TAG.utf8 && !ASCII.test(text))
     throw new SyntaxError("an ASCII string type holds other characters");
-  }
   if (CONTROL_CHARACTER.test(text)) throw new SyntaxError("a name holds a control character");
   return { type, text };
 }
@@ -73,6 +69,8 @@ function readAttributeValue(type: string, value: AsnType): AttributeValue {
  */
 export function parseDistinguishedName(text: string): DistinguishedName {
   if (text === "") return [];
+  // Encoded as UTF-8 such a text would become another one.
+  if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair is no character");
   const rdns: AttributeValue[][] = [];
   let rdn: AttributeValue[] = [];
   let position = 0;
@@ -109,22 +107,19 @@ function readValueText(source: string, start: number): ValueText {
   if (raw.startsWith(" ") || /(?:^|[^\\])(?:\\\\)* $/.test(raw)) {
     throw new SyntaxError(`a space at the start or end of a value must be escaped, at ${start}`);
   }
-  const octets: number[] = [];
-  const encoder = new TextEncoder();
-  for (const part of raw.matchAll(/\\([0-9A-Fa-f]{2})|\\(.)|([^\\]+)/gsu)) {
-    if (part[1] !== undefined) octets.push(Number.parseInt(part[1], 16));
-    else octets.push(...encoder.encode(part[2] ?? part[3]));
-  }
-  const text = decodeUtf8(new Uint8Array(octets), start);
+  const octets = Array.from(raw.matchAll(/\\([0-9A-Fa-f]{2})|\\(.)|([^\\]+)/gsu), ([, hex, escaped, plain]) =>
+    hex === undefined ? Buffer.from(escaped ?? plain ?? "", "utf8") : Buffer.from(hex, "hex"),
+  );
+  const text = decodeUtf8(Buffer.concat(octets), `escaped bytes are not UTF-8 at ${start}`);
   if (CONTROL_CHARACTER.test(text)) throw new SyntaxError(`a control character in the value at ${start}`);
   return { raw, text, end };
 }
 
-function decodeUtf8(octets: Uint8Array, position: number): string {
+function decodeUtf8(octets: Uint8Array, complaint: string): string {
   try {
     return utf8.decode(octets);
   } catch {
-    throw new SyntaxError(`escaped bytes are not UTF-8 at ${position}`);
+    throw new SyntaxError(complaint);
   }
 }
 
@@ -132,7 +127,7 @@ function parseHexValue(type: string, raw: string): AttributeValue {
   const digits = raw.slice(1);
   if (!/^([0-9A-Fa-f]{2})+$/.test(digits)) throw new SyntaxError(`malformed ${quote(raw)}: expected # and hex pairs`);
   const der = Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-  return readAttributeValue(type, readDer(der));
+  return readDer(der, (value) => readAttributeValue(type, value));
 }
 
 /**
@@ -150,8 +145,7 @@ function formatAttribute(attribute: AttributeValue): string {
   const name = attributeTypeName(attribute.type);
   if ("der" in attribute) return `${name ?? attribute.type}=#${attribute.der}`;
   if (name !== undefined) return `${name}=${escapeValue(attribute.text)}`;
-  const der = new Utf8String({ value: attribute.text }).toBER();
-  return `${attribute.type}=#${formatHex(new Uint8Array(der))}`;
+  return `${attribute.type}=#${formatUtf8String(attribute.text)}`;
 }
 
 function escapeValue(text: string): string {

@@ -1,9 +1,9 @@
 // GeneralName (RFC 5280 §4.2.1.6): the typed names of subjectAltName and of name constraints.
 // Types are never mixed: a DNS name equal to the text of an e-mail address is another name.
 
-import { type AsnType, Sequence } from "asn1js";
-import { childrenOf, contentOctets } from "./der.ts";
-import { type DistinguishedName, parseDistinguishedNameDer } from "./distinguished-name.ts";
+import type { DerReader } from "./der.ts";
+import { constructed, primitive, TAG } from "./der-tags.ts";
+import { type DistinguishedName, readName } from "./distinguished-name.ts";
 
 export type GeneralName =
   | { readonly kind: "dns" | "email" | "uri"; readonly value: string }
@@ -12,39 +12,72 @@ export type GeneralName =
   /** otherName, x400Address, ediPartyName, registeredID: present, but not understood. */
   | { readonly kind: "other"; readonly tag: number };
 
-const CONTEXT_SPECIFIC = 3;
-const TEXT_KINDS = new Map([
-  [1, "email"],
-  [2, "dns"],
-  [6, "uri"],
-] as const);
-/** otherName, x400Address, directoryName, ediPartyName. */
-const CONSTRUCTED_TAGS: ReadonlySet<number> = new Set([0, 3, 4, 5]);
+/** Tagging is implicit, so only the directory name, a CHOICE, wraps another value (RFC 5280 Appendix A.2). */
+const FORM = {
+  otherName: constructed(0),
+  email: primitive(1),
+  dns: primitive(2),
+  x400Address: constructed(3),
+  directory: constructed(4),
+  ediPartyName: constructed(5),
+  uri: primitive(6),
+  ip: primitive(7),
+  registeredId: primitive(8),
+};
 const VISIBLE_ASCII = /^[\u0021-\u007e]*$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the alphabet of IA5String
+const IA5 = /^[\u0000-\u007f]*$/;
 
 /**
  * Reads one GeneralName.
  * @throws SyntaxError when a text holds NUL, a space, a control or a non-ASCII character, or the form is wrong
  */
-export function readGeneralName(element: AsnType): GeneralName {
-  const { tagClass, tagNumber, isConstructed } = element.idBlock;
-  if (tagClass !== CONTEXT_SPECIFIC || tagNumber > 8) {
-    throw new SyntaxError("GeneralName has no context-specific tag");
-  }
-  // Tagging is implicit, so only the directory name, a CHOICE, wraps another value (RFC 5280 Appendix A.2).
-  if (isConstructed !== CONSTRUCTED_TAGS.has(tagNumber)) throw new SyntaxError("GeneralName is in the wrong form");
-  const kind = TEXT_KINDS.get(tagNumber as 1 | 2 | 6);
-  if (kind !== undefined) return { kind, value: readAscii(contentOctets(element)) };
-  if (tagNumber === 7) return { kind: "ip", octets: contentOctets(element) };
-  if (tagNumber === 4) return { kind: "directory", name: parseDistinguishedNameDer(contentOctets(element)) };
-  return { kind: "other", tag: tagNumber };
+export function readGeneralName(values: DerReader): GeneralName {
+  if (values.nextIs(FORM.email)) return { kind: "email", value: readText(values, VISIBLE_ASCII) };
+  if (values.nextIs(FORM.dns)) return { kind: "dns", value: readText(values, VISIBLE_ASCII) };
+  if (values.nextIs(FORM.uri)) return { kind: "uri", value: readText(values, VISIBLE_ASCII) };
+  if (values.nextIs(FORM.ip)) return { kind: "ip", octets: values.read(FORM.ip).content };
+  if (values.nextIs(FORM.directory)) return { kind: "directory", name: values.members(FORM.directory, readName) };
+  return readOther(values);
+}
+
+/** Nothing in these kinds is understood, but they must have their form. */
+function readOther(values: DerReader): GeneralName {
+  if (values.nextIs(FORM.registeredId)) values.oid(FORM.registeredId);
+  else if (values.nextIs(FORM.otherName)) values.members(FORM.otherName, skipOtherName);
+  else if (values.nextIs(FORM.ediPartyName)) values.members(FORM.ediPartyName, skipEdiPartyName);
+  // ORAddress has no outer form to hold it to, beyond DER.
+  else values.read(FORM.x400Address);
+  return { kind: "other", tag: values.tag & 0x1f };
+}
+
+/** type-id, [0] EXPLICIT value. */
+function skipOtherName(members: DerReader): void {
+  members.oid();
+  members.members(constructed(0), (value) => value.read());
+}
+
+/** [0] nameAssigner OPTIONAL, [1] partyName: each a DirectoryString. */
+function skipEdiPartyName(members: DerReader): void {
+  if (members.nextIs(constructed(0))) members.members(constructed(0), (value) => value.read());
+  members.members(constructed(1), (value) => value.read());
 }
 
 /** Reads GeneralNames, the value of subjectAltName. It must not be empty. */
-export function readGeneralNames(element: AsnType): GeneralName[] {
-  const names = element instanceof Sequence ? childrenOf(element) : [];
-  if (names.length === 0) throw new SyntaxError("GeneralNames is not a SEQUENCE with members");
-  return names.map(readGeneralName);
+export function readGeneralNames(values: DerReader): GeneralName[] {
+  return values.list(TAG.sequence, readGeneralName);
+}
+
+/** Reads GeneralNames that say where something is: their URIs. Spaces in those are common, and harmless: none is fetched. */
+export function readLocations(values: DerReader, tag: number): string[] {
+  return values.list(tag, readLocation).flatMap((uri) => uri ?? []);
+}
+
+/** The URI, where the name is one. */
+export function readLocation(values: DerReader): string | undefined {
+  if (values.nextIs(FORM.uri)) return readText(values, IA5);
+  readGeneralName(values);
+  return undefined;
 }
 
 /** An IP address in its canonical text (RFC 5952 for IPv6), or undefined when it has neither 4 nor 16 octets. */
@@ -70,8 +103,8 @@ function canonicalIpv6(text: string): string | undefined {
   return url === null ? undefined : url.hostname.slice(1, -1);
 }
 
-function readAscii(octets: Uint8Array): string {
-  const text = String.fromCharCode(...octets);
-  if (!VISIBLE_ASCII.test(text)) throw new SyntaxError("a name holds a character outside visible ASCII");
+function readText(values: DerReader, alphabet: RegExp): string {
+  const text = values.read().latin1();
+  if (!alphabet.test(text)) throw new SyntaxError("a name holds a character outside visible ASCII");
   return text;
 }

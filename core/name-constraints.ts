@@ -1,8 +1,8 @@
 // Name constraints (RFC 5280 §4.2.1.10): what an issuer lets the certificates below it be named.
 // A constraint of a kind that is not understood permits nothing.
 
-import { type AsnType, Sequence } from "asn1js";
-import { childrenOf } from "./der.ts";
+import type { DerReader } from "./der.ts";
+import { constructed, TAG } from "./der-tags.ts";
 import { isWithinSubtree } from "./distinguished-name.ts";
 import { canonicalIpAddress, type GeneralName, readGeneralName } from "./general-name.ts";
 import { MAX_NAME_COMPARISONS } from "./wire.ts";
@@ -12,27 +12,20 @@ export interface NameConstraints {
   readonly excluded: readonly GeneralName[];
 }
 
+const SUBTREES = { permitted: constructed(0), excluded: constructed(1) };
+
 /** Reads the extension's value. @throws SyntaxError when malformed, empty, or with minimum or maximum distances */
-export function readNameConstraints(element: AsnType): NameConstraints {
-  const parts = element instanceof Sequence ? childrenOf(element) : [];
-  const tags = parts.map(({ idBlock }) => (idBlock.tagClass === 3 ? idBlock.tagNumber : -1));
-  if (parts.length === 0 || !["0", "1", "0,1"].includes(tags.join())) {
-    throw new SyntaxError("NameConstraints is not permittedSubtrees, excludedSubtrees or both");
-  }
-  const subtrees = (tag: number): GeneralName[] => {
-    const part = parts[tags.indexOf(tag)];
-    if (part === undefined) return [];
-    const bases = childrenOf(part).map(readSubtree);
-    if (bases.length === 0) throw new SyntaxError("GeneralSubtrees is empty");
-    return bases;
-  };
-  return { permitted: subtrees(0), excluded: subtrees(1) };
+export function readNameConstraints(values: DerReader): NameConstraints {
+  return values.members(TAG.sequence, (parts) => {
+    if (!parts.hasMore) throw new SyntaxError("NameConstraints is empty");
+    const subtrees = (tag: number) => (parts.nextIs(tag) ? parts.list(tag, readSubtree) : []);
+    return { permitted: subtrees(SUBTREES.permitted), excluded: subtrees(SUBTREES.excluded) };
+  });
 }
 
-function readSubtree(element: AsnType): GeneralName {
-  const [base, ...distances] = element instanceof Sequence ? childrenOf(element) : [];
-  if (base === undefined || distances.length > 0) throw new SyntaxError("GeneralSubtree is not one base name");
-  return readGeneralName(base);
+/** One base name: distances are not written where they have their defaults, and have no others (RFC 5280 §4.2.1.10). */
+function readSubtree(subtrees: DerReader): GeneralName {
+  return subtrees.members(TAG.sequence, readGeneralName);
 }
 
 /**

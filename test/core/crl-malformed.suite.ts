@@ -80,21 +80,21 @@ export const cases: Cases = {
     );
     for (const [name, field] of Object.entries(FIELD).slice(0, 5)) {
       refuses(
-        /missing/,
+        field === FIELD.version ? /v2/ : /missing/,
         edit(fixtures, ({ tbs }) => tbs.splice(field, 1)),
         name,
       );
     }
     refuses(
-      /missing/,
+      /more members/,
       edit(fixtures, ({ tbs }) => tbs.push(tlv(0xa0, [sequence()]))),
     );
     refuses(
-      /missing/,
+      /more members/,
       edit(fixtures, ({ tbs }) => tbs.push(tlv(0xa1, [sequence()]))),
     );
     refuses(
-      /missing/,
+      /v2/,
       edit(fixtures, ({ tbs }) => tbs.reverse()),
     );
     refuses(
@@ -144,7 +144,7 @@ export const cases: Cases = {
     const pss = sequence(oid("1.2.840.113549.1.1.10"), sequence());
     refuses(/not accepted/, algorithms(pss, pss));
     refuses(
-      /signature is malformed/,
+      /BIT STRING/,
       edit(fixtures, ({ crl }) => crl.splice(2, 1, tlv(TAG.bitString, [4, 0xf0]))),
     );
   },
@@ -156,7 +156,7 @@ export const cases: Cases = {
     assert.equal(parseCrl(scoped(NAME)).distributionPoints?.length, 1);
     refuses(/indirect/, scoped(NAME, tlv(0x84, [0xff])));
     for (const tag of [0x81, 0x82, 0x85]) refuses(/partitioned/, scoped(NAME, tlv(tag, [0xff])), `${tag}`);
-    refuses(/partitioned/, scoped(NAME, tlv(0x83, [4, 0x40])));
+    refuses(/partitioned/, scoped(NAME, tlv(0x83, [6, 0x40])));
     refuses(/no URI/, scoped());
     refuses(/no URI/, scoped(tlv(0xa0, [tlv(0xa0, [tlv(0x82, "crl.example")])])));
   },
@@ -186,7 +186,7 @@ export const cases: Cases = {
     refuses(/over 20/, replaced(tlv(TAG.integer, [1, ...Array<number>(20).fill(0)])));
     refuses(/./, replaced(tlv(TAG.octetString, [1])));
     refuses(
-      /crlExtensions/,
+      /missing/,
       edit(fixtures, ({ extensions }) => extensions.splice(0)),
     );
   },

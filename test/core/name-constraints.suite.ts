@@ -42,7 +42,7 @@ function unjudged(base: GeneralName, ...names: GeneralName[]): void {
   }
 }
 
-const read = (value: Tlv): NameConstraints => readNameConstraints(readDer(encode(value)));
+const read = (value: Tlv): NameConstraints => readDer(encode(value), readNameConstraints);
 
 export const cases: Cases = {
   "satisfiesNameConstraints() holds a DNS name to a domain and its subdomains": () => {

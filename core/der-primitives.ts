@@ -1,0 +1,129 @@
+// The contents of DER's primitive types (X.690 §8, §10 and §11): one check and one reader of each.
+// A content lies in `bytes` from `start` to `end`: lists are too long for an array of its own for each.
+
+import { TAG } from "./der-tags.ts";
+
+/** Throws SyntaxError when the content breaks a rule of its type. */
+type Check = (bytes: Uint8Array, start: number, end: number) => void;
+
+/** By the identifier octet of the type. Texts are held to their alphabets where they are read. */
+const CHECKS: Readonly<Record<number, Check>> = {
+  [TAG.boolean]: readBoolean,
+  [TAG.integer]: checkInteger,
+  [TAG.enumerated]: checkInteger,
+  [TAG.bitString]: checkBitString,
+  [TAG.null]: (_, start, end) => demand(start === end, "a NULL holds something"),
+  [TAG.oid]: checkOid,
+  [TAG.utcTime]: (bytes, start, end) => checkTime(bytes, start, end, 12),
+  [TAG.generalizedTime]: (bytes, start, end) => checkTime(bytes, start, end, 14),
+};
+
+/** Checks the content of a primitive value. @throws SyntaxError */
+export function checkPrimitive(tag: number, bytes: Uint8Array, start: number, end: number): void {
+  CHECKS[tag]?.(bytes, start, end);
+}
+
+/** @throws SyntaxError */
+export function demand(isMet: boolean, complaint: string): asserts isMet {
+  if (!isMet) throw new SyntaxError(complaint);
+}
+
+/** FALSE is 0, TRUE is 255 (X.690 §11.1). @throws SyntaxError */
+export function readBoolean(bytes: Uint8Array, start: number, end: number): boolean {
+  const octet = bytes[start];
+  demand(end - start === 1 && (octet === 0 || octet === 0xff), "a BOOLEAN is malformed");
+  return octet === 0xff;
+}
+
+/** As few octets as the number needs (X.690 §8.3.2). @throws SyntaxError */
+export function checkInteger(bytes: Uint8Array, start: number, end: number): void {
+  demand(end > start, "an INTEGER is empty");
+  if (end - start === 1) return;
+  const sign = (bytes[start + 1] as number) < 0x80 ? 0 : 0xff;
+  demand(bytes[start] !== sign, "an INTEGER is padded");
+}
+
+/** Where the magnitude of an INTEGER starts, which must not be negative: after its zero octet. @throws SyntaxError */
+export function magnitudeStart(bytes: Uint8Array, start: number, end: number): number {
+  checkInteger(bytes, start, end);
+  demand((bytes[start] as number) < 0x80, "an INTEGER is negative");
+  return bytes[start] === 0 && end - start > 1 ? start + 1 : start;
+}
+
+/** The bits that its last octet leaves unused are counted before the octets, and zero (X.690 §8.6.2, §11.2.1). */
+export function checkBitString(bytes: Uint8Array, start: number, end: number): void {
+  const unused = bytes[start] as number;
+  const last = end - start > 1 ? (bytes[end - 1] as number) : 0;
+  const isWhole = end > start && unused <= 7 && (end - start > 1 || unused === 0);
+  demand(isWhole && (last & ((1 << unused) - 1)) === 0, "a BIT STRING is malformed");
+}
+
+/** The bits of a list of named ones, of which zeros at the end are left out (X.690 §11.2.2). @throws SyntaxError */
+export function readNamedBits(bytes: Uint8Array, start: number, end: number): (bit: number) => boolean {
+  checkBitString(bytes, start, end);
+  const lowest = 1 << (bytes[start] as number);
+  const isTrimmed = end - start === 1 || ((bytes[end - 1] as number) & lowest) !== 0;
+  demand(isTrimmed, "a list of named bits ends in zeros");
+  const octets = bytes.slice(start + 1, end);
+  return (bit) => (((octets[bit >> 3] ?? 0) << (bit & 7)) & 0x80) !== 0;
+}
+
+/** RFC 5280 Appendix A asks for 20 arcs of 28 bits. Numbers without an end would cost time without an end. */
+const MAX_OID_OCTETS = 128;
+
+/** Whole arcs in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
+export function checkOid(bytes: Uint8Array, start: number, end: number): void {
+  demand(end > start && end - start <= MAX_OID_OCTETS, "an OBJECT IDENTIFIER is empty or too long");
+  let isFirst = true;
+  for (let at = start; at < end; at += 1) {
+    demand(!isFirst || bytes[at] !== 0x80, "an OBJECT IDENTIFIER is padded");
+    isFirst = (bytes[at] as number) < 0x80;
+  }
+  demand(isFirst, "an OBJECT IDENTIFIER is cut short");
+}
+
+/** The dotted form. @throws SyntaxError */
+export function readOid(bytes: Uint8Array, start: number, end: number): string {
+  checkOid(bytes, start, end);
+  let text = "";
+  let arc: number | bigint = 0;
+  for (let at = start; at < end; at += 1) {
+    const octet = bytes[at] as number;
+    const isSmall: boolean = typeof arc === "number" && arc < 2 ** 45;
+    arc = isSmall ? Number(arc) * 128 + (octet & 0x7f) : BigInt(arc) * 128n + BigInt(octet & 0x7f);
+    if (octet >= 0x80) continue;
+    text = text === "" ? firstArcs(arc) : `${text}.${arc}`;
+    arc = 0;
+  }
+  return text;
+}
+
+/** The first two arcs share a number: 40 times the first, which is 0, 1 or 2, and the second (X.690 §8.19.4). */
+function firstArcs(both: number | bigint): string {
+  const first = both < 40 ? 0 : both < 80 ? 1 : 2;
+  return `${first}.${BigInt(both) - BigInt(first * 40)}`;
+}
+
+const DIGITS = { from: 0x30, to: 0x39 };
+const Z = 0x5a;
+
+/** UTC, with seconds, without fractions: the only form that RFC 5280 §4.1.2.5 allows. */
+function checkTime(bytes: Uint8Array, start: number, end: number, digits: number): void {
+  let isTime = end - start === digits + 1 && bytes[end - 1] === Z;
+  for (let at = start; isTime && at < end - 1; at += 1) {
+    const octet = bytes[at] as number;
+    isTime = octet >= DIGITS.from && octet <= DIGITS.to;
+  }
+  demand(isTime, "a time is malformed");
+}
+
+/** The text of a UTCTime or GeneralizedTime as Unix seconds. @throws SyntaxError */
+export function readTime(text: string): number {
+  // Two digits are a year from 1950 to 2049 (RFC 5280 §4.1.2.5.1).
+  const full = text.length > 13 ? text : `${text < "5" ? "20" : "19"}${text}`;
+  const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6.000Z");
+  const date = new Date(iso);
+  // Printed again it must be the same: a thirteenth month would have become January.
+  demand(!Number.isNaN(date.getTime()) && date.toISOString() === iso, "a time is malformed");
+  return date.getTime() / 1000;
+}

@@ -1,0 +1,26 @@
+// Identifier octets of DER (X.690 §8.1.2): a class, whether the value is constructed of others, and a number below 31.
+
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  enumerated: 0x0a,
+  utf8: 0x0c,
+  numeric: 0x12,
+  printable: 0x13,
+  ia5: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  visible: 0x1a,
+  bmp: 0x1e,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** `[n]` around or in place of one primitive value. */
+export const primitive = (number: number): number => 0x80 | number;
+/** `[n]` around another value, or in place of a constructed one. */
+export const constructed = (number: number): number => 0xa0 | number;

@@ -1,0 +1,42 @@
+// Extensions as certificates, revocation lists and their entries hold them (RFC 5280 §4.1 and §4.2): each OID once.
+
+import { type DerReader, readDer } from "./der.ts";
+import { TAG } from "./der-tags.ts";
+
+/** The value is DER where somebody reads it: those of OIDs that RFC 5280 does not define may hold anything. */
+export interface Extension {
+  readonly isCritical: boolean;
+  readonly value: Uint8Array;
+}
+
+export type Extensions = ReadonlyMap<string, Extension>;
+
+/** Reads Extensions, by OID. @throws SyntaxError when there is none, or one twice */
+export function readExtensions(values: DerReader): Extensions {
+  const extensions = new Map<string, Extension>();
+  for (const [oid, extension] of values.list(TAG.sequence, readExtension)) {
+    if (extensions.has(oid)) throw new SyntaxError(`extension ${oid} is repeated`);
+    extensions.set(oid, extension);
+  }
+  return extensions;
+}
+
+/** extnID, critical DEFAULT FALSE, extnValue. */
+function readExtension(extensions: DerReader): readonly [oid: string, extension: Extension] {
+  return extensions.members(TAG.sequence, (members) => {
+    const oid = members.oid();
+    const isCritical = members.nextIs(TAG.boolean) && members.boolean();
+    return [oid, { isCritical, value: members.read(TAG.octetString).content }];
+  });
+}
+
+/** Reads the value of one extension, where it is there. @throws SyntaxError that names the extension */
+export function readValue<T>(extensions: Extensions, oid: string, read: (value: DerReader) => T): T | undefined {
+  const extension = extensions.get(oid);
+  if (extension === undefined) return undefined;
+  try {
+    return readDer(extension.value, read);
+  } catch (error) {
+    throw new SyntaxError(`extension ${oid}: ${error instanceof Error ? error.message : error}`);
+  }
+}

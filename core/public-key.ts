@@ -1,0 +1,41 @@
+// SubjectPublicKeyInfo (RFC 5280 §4.1.2.7): whether a key is written in the one way that its kind has. A key with two
+// spellings has two digests, and a policy that denies it names one.
+
+import { readAlgorithm } from "./algorithms.ts";
+import { type DerReader, readDer } from "./der.ts";
+import { TAG } from "./der-tags.ts";
+import { isLowOrderPoint } from "./ed25519-point.ts";
+
+const RSA = "1.2.840.113549.1.1.1";
+const EC = "1.2.840.10045.2.1";
+const ED25519 = "1.3.101.112";
+const NULL = "0500";
+/** The octets of an uncompressed point by the DER of the curve's OID: P-256, P-384 and P-521 (RFC 5480 §2.1.1.1 and §2.2). */
+const POINT_OCTETS: ReadonlyMap<string, number> = new Map([
+  ["06082a8648ce3d030107", 65],
+  ["06052b81040022", 97],
+  ["06052b81040023", 133],
+]);
+const UNCOMPRESSED = 0x04;
+
+/**
+ * Reads a SubjectPublicKeyInfo of any kind. True for RSA, for a curve by its name with an uncompressed point, and for
+ * Ed25519, each as its RFC writes it (3279 §2.3.1, 5480 §2, 8410 §4), unless no signature can match.
+ * @throws SyntaxError
+ */
+export function readPublicKey(values: DerReader): boolean {
+  return values.members(TAG.sequence, (members) => {
+    const { oid, parameters } = readAlgorithm(members);
+    const key = members.bitOctets();
+    if (oid === RSA) return parameters === NULL && readDer(key, isOddRsaKey);
+    if (oid === EC) return key.length === POINT_OCTETS.get(parameters) && key[0] === UNCOMPRESSED;
+    return oid === ED25519 && parameters === "" && key.length === 32 && !isLowOrderPoint(key);
+  });
+}
+
+/** A product of odd primes, and an exponent with an inverse, are odd. */
+function isOddRsaKey(values: DerReader): boolean {
+  return values.members(TAG.sequence, (members) =>
+    [members.unsigned(), members.unsigned()].every((number) => (number.at(-1) as number) % 2 === 1),
+  );
+}
