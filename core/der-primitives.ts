@@ -14,6 +14,8 @@ const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.bitString]: checkBitString,
   [TAG.null]: (_, start, end) => demand(start === end, "a NULL holds something"),
   [TAG.oid]: checkOid,
+  [TAG.universal]: (_, start, end) => demand((end - start) % 4 === 0, "a text ends within a character"),
+  [TAG.bmp]: (_, start, end) => demand((end - start) % 2 === 0, "a text ends within a character"),
   [TAG.utcTime]: (bytes, start, end) => checkTime(bytes, start, end, 12),
   [TAG.generalizedTime]: (bytes, start, end) => checkTime(bytes, start, end, 14),
 };
