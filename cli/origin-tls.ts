@@ -3,7 +3,13 @@
 
 import { loadSecrets } from "../core/secrets.ts";
 import { describeInbox } from "../origin/inbox/open.ts";
-import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
+import {
+  anchorsInUse,
+  createTlsState,
+  requireCertificates,
+  type TlsHostFiles,
+  type TlsState,
+} from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
@@ -57,10 +63,13 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
+  if (policy !== undefined && settings.clientCertificates === "require") {
+    await problems.attempt(() => requireCertificates(policy));
+  }
   const files = await readHosts(settings, problems);
   // Also without anchors: what is wrong with the files is told in the same message.
   const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
-  if (policy === undefined || secrets === undefined || anchors === undefined || tls === undefined)
+  if (policy === undefined || secrets === undefined || anchors === undefined || tls === undefined || problems.count > 0)
     throw problems.toError("origin");
   return { policy, secrets, tls };
 }

@@ -14,6 +14,7 @@ export const slack: Preset = {
   anchors: DIGICERT_ROOTS,
   secrets: { SLACK_SIGNING_SECRET: "the signing secret of the Slack app" },
   steps: [
+    'Slack sends {"type":"url_verification"} to a new URL first, and takes the URL only if the answer is the challenge in it. Set "answer": "handler" on the route, and let your handler (--handler or --upstream) answer that type with status 200 and the text of its challenge.',
     "Let a request arrive and see in the log that the certificate is proven and admitted; then drop the anchors that it does not need.",
   ],
   notes: [
@@ -22,6 +23,9 @@ export const slack: Preset = {
     "Every app at Slack is served by the same certificate: the signature says that the request is for yours.",
     "No size of body and no event id is documented in the source: maxBodyBytes is our default.",
   ],
-  sources: ["https://api.slack.com/docs/verifying-requests-from-slack#mutual_tls"],
+  sources: [
+    "https://api.slack.com/docs/verifying-requests-from-slack#mutual_tls",
+    "https://api.slack.com/events/url_verification",
+  ],
   checked: "2026-11-23",
 };

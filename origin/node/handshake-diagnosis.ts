@@ -107,11 +107,16 @@ function textOf({ code = "", message }: NodeJS.ErrnoException): string {
   return `${code} ${message}`;
 }
 
-/** The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate. */
+/**
+ * The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate, or when there
+ * is none and none was asked for by name.
+ */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
   if (socket.authorized) return undefined;
   const [leaf, ...issuers] = presentedBy(socket);
-  if (leaf === undefined) return line("no certificate sent", socket, { asked: anchors });
+  if (leaf === undefined) {
+    return anchors.length === 0 ? undefined : line("no certificate sent", socket, { asked: anchors });
+  }
   const reason = String(socket.authorizationError);
   const found = VERIFICATION_CAUSES[reason] ?? "other";
   const cause = found === "intermediate missing" && issuers.length > 0 ? "untrusted" : found;

@@ -3,7 +3,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { formatPem } from "../../core/certificate.ts";
-import { ConfigurationError } from "../../core/configuration-error.ts";
+import { ConfigurationError, formatPointer } from "../../core/configuration-error.ts";
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import type { Anchor, Policy } from "../../core/policy.ts";
 
@@ -24,19 +24,31 @@ export interface TlsState {
 }
 
 /**
- * The anchors that clients are asked for: those of senders that some route admits, and no others.
- * @throws ConfigurationError when there are none
+ * The anchors that clients are asked for: those of senders that some route admits, and no others. None where every sender
+ * does without a certificate.
+ * @throws ConfigurationError when no sender could be admitted here
  */
 export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
-  const anchors = new Set(
-    routes.flatMap(({ senders }) => senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? [])),
-  );
-  if (anchors.size === 0) {
+  const senders = routes.flatMap((route) => route.senders);
+  const anchors = new Set(senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? []));
+  if (anchors.size === 0 && senders.every(({ certificate }) => certificate !== undefined)) {
     throw new ConfigurationError("listener", [
-      "/anchors: no route uses any, so no client certificate can be asked for",
+      "/anchors: no route uses any, so no client certificate can be asked for, and every sender needs one",
     ]);
   }
   return [...anchors];
+}
+
+/** @throws ConfigurationError that names each sender whose connections a listener would end that requires certificates */
+export function requireCertificates({ routes }: Policy): void {
+  const senders = routes.flatMap((route) => route.senders).filter(({ certificate }) => certificate === undefined);
+  const names = [...new Set(senders.map(({ name }) => name))];
+  if (names.length === 0) return;
+  const why = "presents no certificate, so --client-certificates require would end its connections: use request";
+  throw new ConfigurationError(
+    "listener",
+    names.map((name) => `${formatPointer(["senders", name])}: ${why}`),
+  );
 }
 
 /**

@@ -71,7 +71,7 @@ export async function startTlsProcess(
   return { ...running, port, pid: running.process.pid ?? 0, server: { port, ca: serverCa.pem, name: A } };
 }
 
-async function endProcess({ process: child }: Running): Promise<void> {
+export async function endProcess({ process: child }: Running): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   // One that does not stop is killed, with the workers that it leaves behind.
