@@ -4,7 +4,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
-import { folderOfInbox, readInbox } from "../origin/inbox/open.ts";
+import { folderOfInbox } from "../origin/inbox/location.ts";
+import { readInbox } from "../origin/inbox/open.ts";
 import { UsageError } from "./command.ts";
 import type { Chain } from "./explain-question.ts";
 import { type LogEntry, readLogEntries } from "./log-file.ts";

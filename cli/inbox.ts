@@ -1,9 +1,11 @@
 // countersign inbox: what is stored, how far it is and why, and what an operator can do about it.
 
-import { describeInbox, openInbox, openInboxReader } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/location.ts";
+import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
 import type { EventState, Inbox, InboxReader } from "../origin/inbox.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { describeEvent, formatEvent, formatEventLine, formatRow, HEADINGS } from "./inbox-text.ts";
+import { problemsOf } from "./problems.ts";
 
 const OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },
@@ -84,6 +86,10 @@ async function show(values: Values, ids: readonly string[]): Promise<number> {
   return 0;
 }
 
+function onNotice(text: string): void {
+  console.error(`countersign: ${text}`);
+}
+
 /** 1 when one of them is not there, or in no state to be changed; the others are changed all the same. */
 async function change(
   values: Values,
@@ -94,7 +100,7 @@ async function change(
   if (ids.length === 0) throw new UsageError("name the ids of events: see countersign inbox list");
   // First to read from, which makes no new inbox where a name is mistyped.
   await read(values, () => Promise.resolve());
-  const inbox = await openInbox(values.inbox);
+  const inbox = await openInbox(values.inbox, { onNotice });
   let code = 0;
   try {
     for (const id of ids) {
@@ -114,7 +120,7 @@ async function change(
 /** @throws UsageError when there is no such inbox */
 async function read<T>({ inbox }: Values, ask: (reader: InboxReader) => Promise<T>): Promise<T> {
   const reader = await openInboxReader(inbox).catch((error: unknown) => {
-    throw new UsageError(`--inbox ${describeInbox(inbox)}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}`);
   });
   return await ask(reader).finally(() => reader.close());
 }

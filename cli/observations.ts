@@ -9,7 +9,7 @@ import {
   parseClientCertField,
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
-import { folderOfInbox } from "../origin/inbox/open.ts";
+import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readLogFile } from "./log-file.ts";
 
 export const OBSERVATIONS = "observed.jsonl";

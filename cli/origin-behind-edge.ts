@@ -5,7 +5,7 @@ import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
-import { describeInbox } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/location.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption } from "./command.ts";

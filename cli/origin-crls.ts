@@ -5,7 +5,7 @@ import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { type CrlStore, openCrlStore } from "../origin/crl-store.ts";
-import { folderOfInbox } from "../origin/inbox/open.ts";
+import { folderOfInbox } from "../origin/inbox/location.ts";
 import { openCrlDirectory } from "../origin/node/crl-directory.ts";
 
 export interface CrlSettings {

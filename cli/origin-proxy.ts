@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { loadSecrets } from "../core/secrets.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
-import { describeInbox } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/location.ts";
 import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,

@@ -2,7 +2,7 @@
 // run as several processes on one port.
 
 import { loadSecrets } from "../core/secrets.ts";
-import { describeInbox } from "../origin/inbox/open.ts";
+import { describeInbox } from "../origin/inbox/location.ts";
 import {
   anchorsInUse,
   createTlsState,

@@ -1,6 +1,7 @@
 // What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
+import cluster from "node:cluster";
 import { formatTime } from "../core/crl.ts";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import { listEndings } from "../core/outlook.ts";
@@ -50,7 +51,7 @@ const SOON_MILLISECONDS = 250;
 /** @throws Error when the inbox or the port of the metrics cannot be had */
 export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
   const outlet = given ?? (await openOutlet(settings.metrics));
-  const inbox = await openInbox(settings.inbox, { onNewCertificate });
+  const inbox = await openInbox(settings.inbox, { onNewCertificate, onNotice });
   const stopErasing = startRetention(inbox, settings.retention, (error) =>
     log({ decision: "failed", code: "retention_failed", cause: messageOf(error) }),
   );
@@ -67,6 +68,11 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
   function onNewCertificate(firstSights: readonly FirstSight[]): void {
     for (const { since, ...sight } of firstSights) log({ decision: "noticed", ...sight, since: formatTime(since) });
     lookSoon();
+  }
+
+  /** Of several processes one tells. */
+  function onNotice(text: string): void {
+    if (cluster.worker === undefined || cluster.worker.id === 1) console.error(`countersign: ${text}`);
   }
 
   function lookSoon(): void {

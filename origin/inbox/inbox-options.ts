@@ -13,6 +13,8 @@ export interface InboxOptions {
    * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.
    */
   readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
+  /** Called at the start with what an operator should know of the place: who can read it, or what is on the way. */
+  readonly onNotice?: (text: string) => void;
 }
 
 /** About what an event holds in memory beside its body. */

@@ -1,7 +1,9 @@
-// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store.
+// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store. Nothing is kept in a
+// session: all is set within each transaction, so that a pooler in transaction mode (PgBouncer) may stand between.
 
 import { hash } from "node:crypto";
 import pg from "pg";
+import type { PostgresAddress } from "./postgres-url.ts";
 
 /** The tables have a schema of their own, beside whatever else the database holds. */
 export const SCHEMA = "countersign";
@@ -19,7 +21,7 @@ const MAX_ATTEMPTS = 3;
 
 export type Client = pg.PoolClient;
 
-/** One statement: of a transaction, or committed when it returns. */
+/** One statement: of a transaction, or one of its own that is committed when it returns. */
 export interface Queryable {
   query(text: string, values?: unknown[]): Promise<pg.QueryResult>;
 }
@@ -30,53 +32,52 @@ export interface PostgresPool extends Queryable {
   close(): Promise<void>;
 }
 
-/** Connects when it is asked for the first time, and again after every loss. @throws Error when the URL is none */
-export function openPool(url: string, { isReadOnly = false, connections = CONNECTIONS } = {}): PostgresPool {
-  const session = [
-    `SET search_path TO ${SCHEMA}`,
-    "SET synchronous_commit TO on",
-    // What another one committed while we waited for its lock must be seen.
-    "SET default_transaction_isolation TO 'read committed'",
-    `SET default_transaction_read_only TO ${isReadOnly ? "on" : "off"}`,
-  ].join("; ");
+/** Connects when it is asked for the first time, and again after every loss. */
+export function openPool(
+  { connectionString, ssl }: PostgresAddress,
+  { isReadOnly = false, connections = CONNECTIONS } = {},
+): PostgresPool {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString,
+    ssl,
     application_name: "countersign",
     max: connections,
     connectionTimeoutMillis: CONNECT_MILLISECONDS,
-    statement_timeout: STATEMENT_MILLISECONDS,
     query_timeout: ANSWER_MILLISECONDS,
-    idle_in_transaction_session_timeout: ANSWER_MILLISECONDS,
     keepAlive: true,
-    // Awaited by the pool before anybody gets the connection.
-    onConnect: async (client) => {
-      client.on("error", () => {});
-      await client.query(session);
-    },
   });
+  pool.on("connect", (client) => client.on("error", () => {}));
   // An idle connection that the server closed: the next query makes another.
   pool.on("error", () => {});
+  const begin = [
+    // What another one committed while we waited for its lock must be seen.
+    `BEGIN ISOLATION LEVEL READ COMMITTED READ ${isReadOnly ? "ONLY" : "WRITE"}`,
+    `SET LOCAL search_path TO ${SCHEMA}`,
+    "SET LOCAL synchronous_commit TO on",
+    `SET LOCAL statement_timeout TO ${STATEMENT_MILLISECONDS}`,
+    `SET LOCAL idle_in_transaction_session_timeout TO ${ANSWER_MILLISECONDS}`,
+  ].join("; ");
   return {
-    query: (text, values) => pool.query(text, values),
-    transact: (work) => transact(pool, work),
+    query: (text, values) => transact(pool, begin, (client) => client.query(text, values)),
+    transact: (work) => transact(pool, begin, work),
     close: () => pool.end(),
   };
 }
 
-async function transact<T>(pool: pg.Pool, work: (client: Client) => Promise<T>): Promise<T> {
+async function transact<T>(pool: pg.Pool, begin: string, work: (client: Client) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transactOnce(pool, work);
+      return await transactOnce(pool, begin, work);
     } catch (error) {
       if (attempt >= MAX_ATTEMPTS || (error as { code?: unknown }).code !== DEADLOCK_DETECTED) throw error;
     }
   }
 }
 
-async function transactOnce<T>(pool: pg.Pool, work: (client: Client) => Promise<T>): Promise<T> {
+async function transactOnce<T>(pool: pg.Pool, begin: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   try {
-    await client.query("BEGIN");
+    await client.query(begin);
     const result = await work(client);
     await client.query("COMMIT");
     client.release();
@@ -107,10 +108,37 @@ export function lockNumber(...texts: readonly string[]): string {
     .toString();
 }
 
-/** What went wrong, without the password that a driver's message or object could repeat. */
+/** Whether a pooler stands between: it hands out numbers of its own in the place of those of the server's processes. */
+export function isPooled(pool: PostgresPool): Promise<boolean> {
+  return pool.transact(async (client) => {
+    const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
+    return rows[0]?.["pid"] !== (client as { processID?: unknown }).processID;
+  });
+}
+
+const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
+  [
+    /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)/,
+    "a CA that is not known here certifies it; add sslrootcert=FILE to the URL, with the certificate of that CA in PEM",
+  ],
+  [
+    /does not support SSL/,
+    "add sslmode=disable to the URL where nobody else reaches the network between, or have the server take TLS",
+  ],
+  [/no encryption$|SSL off$/, "the server asks for TLS: add sslmode=verify-full to the URL"],
+  [
+    /unsupported startup parameter|statement pooling/,
+    "a pooler answers: give a direct address, or a pool in transaction or session mode, and no options in the URL",
+  ],
+];
+
+/** What went wrong and what mends it, without the password that a driver's message or object could repeat. */
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
-  const text = message || code || String(error);
+  const remedy = REMEDIES.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1];
+  // Behind the ; it is for the driver's programmers.
+  const [told = ""] = (message || code || String(error)).split(/; if the root CA/);
+  const text = remedy === undefined ? told : `${told}: ${remedy}`;
   const { password = "", searchParams } = URL.parse(url) ?? {};
   const secrets = [password, decodeURIComponent(password), searchParams?.get("password") ?? ""];
   return secrets.filter((secret) => secret !== "").reduce((told, secret) => told.replaceAll(secret, "…"), text);

@@ -1,5 +1,6 @@
 // The inbox in PostgreSQL, for several origins that share the work. A commit that returned is on the server's disk.
 
+import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -7,10 +8,11 @@ import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { writeCertificate } from "./postgres-certificates.ts";
 import { PostgresClock } from "./postgres-clock.ts";
 import { type CertifiedArrival, insertEvents } from "./postgres-events.ts";
-import { type Client, describeError, isOfTheDatabase, openPool, type PostgresPool } from "./postgres-pool.ts";
+import { type Client, describeError, isOfTheDatabase, isPooled, openPool, type PostgresPool } from "./postgres-pool.ts";
 import { postgresReaderOf } from "./postgres-reader.ts";
 import { prunePostgres } from "./postgres-retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
+import { type PostgresAddress, readPostgresUrl } from "./postgres-url.ts";
 import { PostgresWork } from "./postgres-work.ts";
 
 /** While one batch waits for the server's disk, the next one is on its way. */
@@ -18,10 +20,13 @@ const BATCHES = 2;
 
 /** As openInbox. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
-  return await open(url, name, { isReadOnly: false }, async (pool) => {
+  return await open(url, name, { isReadOnly: false }, async (pool, address) => {
     await preparePostgres(pool, name);
     const clock = options.clock ?? (await PostgresClock.open(pool)).now;
-    const pools = { work: pool, acceptances: openPool(url, { connections: BATCHES }) };
+    if (address.notice !== undefined) options.onNotice?.(`${name}: ${address.notice}`);
+    if (await isPooled(pool))
+      options.onNotice?.(`${name}: a connection pooler answers; the database's direct address saves a hop`);
+    const pools = { work: pool, acceptances: openPool(address, { connections: BATCHES }) };
     return new PostgresInbox(pools, url, { ...options, clock });
   });
 }
@@ -39,14 +44,16 @@ async function open<T>(
   url: string,
   name: string,
   mode: { readonly isReadOnly: boolean },
-  use: (pool: PostgresPool) => Promise<T>,
+  use: (pool: PostgresPool, address: PostgresAddress) => Promise<T>,
 ): Promise<T> {
   let pool: PostgresPool | undefined;
   try {
-    pool = openPool(url, mode);
-    return await use(pool);
+    const address = readPostgresUrl(url);
+    pool = openPool(address, mode);
+    return await use(pool, address);
   } catch (error) {
     await pool?.close();
+    if (error instanceof ConfigurationError) throw error;
     const reason = describeError(error, url);
     throw new Error(reason.startsWith(name) ? reason : `${name}: ${reason}`);
   }

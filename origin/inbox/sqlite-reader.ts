@@ -3,6 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
 import { EVENT_COLUMNS, EVENT_TABLES, selectEvents, toCertificate, toEvent, toListedEvent, toWork } from "./rows.ts";
+import { describeFileError } from "./sqlite-file.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
 /**
@@ -10,8 +11,9 @@ import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
  * @throws Error when there is no such file, or it is no inbox of this version
  */
 export function openSqliteReader(file: string): InboxReader {
-  const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
     const version = readVersion(database, file);
     if (version < SCHEMA_VERSION) {
       throw new Error(
@@ -20,8 +22,8 @@ export function openSqliteReader(file: string): InboxReader {
     }
     return readerOf(database);
   } catch (error) {
-    database.close();
-    throw error;
+    database?.close();
+    throw new Error(describeFileError(file, error), { cause: error });
   }
 }
 

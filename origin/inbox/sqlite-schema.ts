@@ -1,6 +1,7 @@
 // The tables of the inbox file, and how a file of an older version becomes one of this version.
 
 import type { DatabaseSync } from "node:sqlite";
+import { isBusy } from "./sqlite-result.ts";
 
 /**
  * A file of version n has taken the first n steps. A step that was released stays as it is; further ones are appended.
@@ -164,8 +165,6 @@ const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
   PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384`;
 
-/** SQLite's result code for a lock that another connection holds; the higher bits of an extended code tell why. */
-const SQLITE_BUSY = 5;
 export const BUSY_MILLISECONDS = 5_000;
 const BUSY_PAUSE_MILLISECONDS = 10;
 
@@ -208,16 +207,6 @@ function enterWal(database: DatabaseSync): void {
 /** Brings the log into the file and empties it. False when somebody reads from it just now: it is not waited for. */
 export function emptyLog(database: DatabaseSync): boolean {
   return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
-}
-
-export function isBusy(error: unknown): boolean {
-  return resultCodeOf(error) === SQLITE_BUSY;
-}
-
-/** SQLite's result code, which is the low octet of an extended one; undefined for another error. */
-export function resultCodeOf(error: unknown): number | undefined {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" ? errcode & 0xff : undefined;
 }
 
 /** The version of a file; 0 when it is empty. @throws Error when it is no inbox, or a newer one */

@@ -2,7 +2,8 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { GroupCommit } from "./group-commit.ts";
-import { BUSY_MILLISECONDS, isBusy, resultCodeOf } from "./sqlite-schema.ts";
+import { isBusy, resultCodeOf } from "./sqlite-result.ts";
+import { BUSY_MILLISECONDS } from "./sqlite-schema.ts";
 
 /** What is done within the transaction. It may be done twice: what a rolled back attempt did is undone by then. */
 type Job = () => unknown;

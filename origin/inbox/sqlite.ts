@@ -7,6 +7,7 @@ import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
+import { describeFileError, makePrivate } from "./sqlite-file.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
 import { BUSY_MILLISECONDS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
@@ -18,13 +19,16 @@ import { SqliteWriter } from "./sqlite-writer.ts";
  * @throws Error when the file is no inbox, is a newer one, or cannot be opened
  */
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
-  const database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
+  let database: DatabaseSync | undefined;
   try {
+    const notice = makePrivate(file);
+    database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
     prepareSchema(database, file);
-    return new SqliteInbox(database, options);
+    if (notice !== undefined) options.onNotice?.(notice);
+    return new SqliteInbox(database, file, options);
   } catch (error) {
-    database.close();
-    throw error;
+    database?.close();
+    throw new Error(describeFileError(file, error), { cause: error });
   }
 }
 
@@ -48,14 +52,14 @@ class SqliteInbox implements Inbox {
   readonly #database: DatabaseSync;
   #isErasedInLog = false;
 
-  constructor(database: DatabaseSync, options: InboxOptions) {
+  constructor(database: DatabaseSync, file: string, options: InboxOptions) {
     const { clock = Date.now, monotonic = options.clock ?? (() => performance.now()) } = options;
     const reader = readerOf(database);
     ({ certificates: this.certificates, event: this.event, events: this.events, close: this.#close } = reader);
     this.#database = database;
     this.#writer = new SqliteWriter(database);
     const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));
-    const describeError = (error: unknown) => (error instanceof Error ? error.message : String(error));
+    const describeError = (error: unknown) => describeFileError(file, error);
     this.#acceptor = new Acceptor(store, options, describeError);
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);
     this.work = new SqliteWork(database, this.#writer, { clock, monotonic });

@@ -30,10 +30,11 @@ export function findPostgres(): string | undefined {
   return newest === undefined ? undefined : join(DEBIAN, newest, "bin");
 }
 
-/** It ends with the stack, or with this process. `settings`: of postgresql.conf. */
+/** It ends with the stack, or with this process. `settings`: of postgresql.conf. `tls`: PEM texts of the server's own. */
 export async function startPostgres(
   stack: AsyncDisposableStack,
   settings: Readonly<Record<string, string>> = {},
+  tls?: { readonly certificate: string; readonly key: string },
 ): Promise<PostgresServer> {
   const bin = findPostgres();
   if (bin === undefined) throw new Error(`no PostgreSQL below ${DEBIAN}: apt-get install postgresql`);
@@ -42,7 +43,7 @@ export async function startPostgres(
   stack.defer(remove);
   process.once("exit", remove);
   const port = await freePort();
-  initialize(bin, directory, port, settings);
+  initialize(bin, directory, port, { ...settings, ...(tls && writeTlsFiles(directory, tls)) });
   const server = new Server(join(bin, "postgres"), directory, port);
   await server.start();
   stack.defer(() => server.stop());
@@ -98,8 +99,7 @@ class Server implements PostgresServer {
     const name = `inbox_${this.#databases}`;
     await withClient(this.#url("postgres"), async (client) => {
       if (directory !== undefined) {
-        const owner = unprivilegedUser();
-        if (owner !== undefined) chownSync(directory, owner.uid, owner.gid);
+        giveAway(directory);
         await client.query(`CREATE TABLESPACE ${name} LOCATION '${directory}'`);
       }
       await client.query(`CREATE DATABASE ${name} ${directory === undefined ? "" : `TABLESPACE ${name}`}`);
@@ -137,8 +137,7 @@ function initialize(bin: string, directory: string, port: number, settings: Read
   const passwordFile = join(directory, "password");
   const data = join(directory, "data");
   writeFileSync(passwordFile, PASSWORD);
-  const owner = unprivilegedUser();
-  if (owner !== undefined) for (const path of [directory, passwordFile]) chownSync(path, owner.uid, owner.gid);
+  for (const path of [directory, passwordFile]) giveAway(path);
   const args = ["-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", passwordFile, "-E", "UTF8"];
   const [command, ...rest] = asUnprivileged([join(bin, "initdb"), ...args, "--locale=C", "--no-sync"]);
   execFileSync(command as string, rest, { stdio: "ignore" });
@@ -151,12 +150,29 @@ function initialize(bin: string, directory: string, port: number, settings: Read
   );
 }
 
+function writeTlsFiles(
+  directory: string,
+  { certificate, key }: { readonly certificate: string; readonly key: string },
+) {
+  const files = { ssl_cert_file: join(directory, "server.pem"), ssl_key_file: join(directory, "server.key") };
+  writeFileSync(files.ssl_cert_file, certificate);
+  writeFileSync(files.ssl_key_file, key, { mode: 0o600 });
+  for (const path of Object.values(files)) giveAway(path);
+  return { ssl: "on", ...files };
+}
+
 /** PostgreSQL refuses to run as root. It dies with this process also when that is killed. */
-function asUnprivileged(command: readonly string[]): readonly string[] {
+export function asUnprivileged(command: readonly string[]): readonly string[] {
   if (!existsSync(SETPRIV)) return command;
   const owner = unprivilegedUser();
   const identity = owner === undefined ? [] : [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups"];
   return [SETPRIV, ...identity, "--pdeathsig=QUIT", "--", ...command];
+}
+
+/** To the user that PostgreSQL runs as, where that is not this one. */
+export function giveAway(path: string): void {
+  const owner = unprivilegedUser();
+  if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
 }
 
 function unprivilegedUser(): { uid: number; gid: number } | undefined {
@@ -165,7 +181,7 @@ function unprivilegedUser(): { uid: number; gid: number } | undefined {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;

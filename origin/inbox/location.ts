@@ -1,0 +1,59 @@
+// Where an inbox is: a PostgreSQL URL, or else the path of a SQLite file. Whatever looks like neither is refused unread, because it
+// may hold a password.
+
+import { dirname } from "node:path";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+
+export function isPostgresUrl(location: string): boolean {
+  return /^postgres(ql)?:\/\//i.test(location);
+}
+
+/** Scheme, user and password, host and port, database, options. Nothing after the host may look like a password that was not encoded. */
+const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?.*)?$/i;
+
+/** What no path of a file is taken for, and what it seems to be. A file of such a name can be written as ./NAME. */
+const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/^$/, "it is empty"],
+  [/\0/, "it holds a NUL"],
+  [/^\s|\s$/, "it begins or ends with a blank"],
+  [/^:/, "SQLite keeps no file of such a name"],
+  [/^[a-z][a-z0-9+.-]+:|:\/\//i, "it is a URL of another kind"],
+  [/^[a-z_]+\s*=/i, "it is a list of libpq's parameters"],
+  [/^[^/\\]*:[^/\\]*@|^\/\/[^/]*@/, "it is a URL without its scheme"],
+];
+
+/** @throws ConfigurationError that holds nothing of the location */
+export function requireLocation(location: string): void {
+  if (isPostgresUrl(location)) requireWellFormed(location);
+  const what = isPostgresUrl(location) ? undefined : whyNoPath(location);
+  if (what === undefined) return;
+  throw new ConfigurationError("inbox", [
+    `${what}: the inbox is the path of a file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE`,
+  ]);
+}
+
+function whyNoPath(location: string): string | undefined {
+  return NO_PATHS.find(([pattern]) => pattern.test(location))?.[1];
+}
+
+/** @throws ConfigurationError for a URL of which nobody can tell where its password ends; the message holds nothing of it */
+function requireWellFormed(location: string): void {
+  try {
+    if (POSTGRES_URL.test(location) && decodeURIComponent(new URL(location).password) !== undefined) return;
+  } catch {}
+  throw new ConfigurationError("inbox", [
+    "the inbox's URL is not postgres://USER:PASSWORD@HOST:PORT/DATABASE: percent-encode / ? # @ : % in the password",
+  ]);
+}
+
+/** The location without its password, for people. */
+export function describeInbox(location: string): string {
+  if (!isPostgresUrl(location)) return whyNoPath(location) === undefined ? location : "…";
+  const [, scheme = "postgres://", host = "…", database = ""] = POSTGRES_URL.exec(location) ?? [];
+  return scheme + host + database;
+}
+
+/** Where other files of the same origin are kept unless told otherwise: beside the file, or here. */
+export function folderOfInbox(location: string): string {
+  return isPostgresUrl(location) ? "." : dirname(location);
+}

@@ -1,0 +1,88 @@
+// What the URL of a PostgreSQL inbox says of TLS, in libpq's words. Beyond this machine nothing goes in clear unless it says so.
+
+import { readFileSync } from "node:fs";
+import type { ConnectionOptions } from "node:tls";
+import pg from "pg";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+
+export interface PostgresAddress {
+  /** The URL without what it says of TLS: the driver has its own meaning for that, and warns its programmers of it. */
+  readonly connectionString: string;
+  readonly ssl: false | ConnectionOptions;
+  /** What an operator must know of the connection. */
+  readonly notice: string | undefined;
+}
+
+/** libpq's meaning is weaker for all but the first and the last: here a certificate is always verified. */
+const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
+/** Parameters of libpq that would be ignored, though somebody relies on them. */
+const UNKNOWN = /^ssl(?!mode$|rootcert$|cert$|key$|negotiation$)./;
+
+/** @throws ConfigurationError that names the parameter */
+export function readPostgresUrl(text: string): PostgresAddress {
+  const url = new URL(text);
+  const { searchParams } = url;
+  const take = (name: string): string | undefined => {
+    const values = searchParams.getAll(name);
+    searchParams.delete(name);
+    if (values.length > 1) refuse(`${name} is there twice`);
+    return values[0];
+  };
+  const files = { ca: take("sslrootcert"), cert: take("sslcert"), key: take("sslkey") };
+  const named = take("sslmode") ?? modeOfFlag(take("ssl")) ?? process.env["PGSSLMODE"];
+  take("ssl");
+  take("uselibpqcompat");
+  const unknown = [...searchParams.keys()].find((name) => UNKNOWN.test(name));
+  if (unknown !== undefined) refuse(`${unknown} is not supported: take it out of the URL`);
+  const connectionString = url.href;
+  const { host } = new pg.Client({ connectionString, ssl: false });
+  const isNear = isThisMachine(host);
+  const hasFiles = Object.values(files).some((file) => file !== undefined);
+  const mode = named ?? (isNear && !hasFiles ? "disable" : "verify-full");
+  if (mode === "disable") {
+    const notice = isNear ? undefined : `sslmode=disable: events go to ${host} without TLS, and can be read on the way`;
+    return { connectionString, ssl: false, notice };
+  }
+  if (mode === "no-verify") {
+    const notice = `sslmode=no-verify: the certificate of ${host} is not verified, so that anybody can be in its place`;
+    return { connectionString, ssl: { ...readFiles(files), rejectUnauthorized: false }, notice };
+  }
+  if (!MODES.some((known) => known === mode)) refuse(`sslmode is none of ${MODES.join(", ")}`);
+  return { connectionString, ssl: { ...readFiles(files), rejectUnauthorized: true }, notice: undefined };
+}
+
+function modeOfFlag(ssl: string | undefined): string | undefined {
+  if (ssl === "true" || ssl === "1") return "verify-full";
+  return ssl === "0" || ssl === "false" ? "disable" : ssl;
+}
+
+/** A socket file, or an address of the loopback interface. */
+function isThisMachine(host: string): boolean {
+  return host.startsWith("/") || host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+type Files = Readonly<Record<"ca" | "cert" | "key", string | undefined>>;
+
+/** `system` is libpq's word for the CAs that are known anyway. */
+function readFiles({ ca, cert, key }: Files): ConnectionOptions {
+  return {
+    ...(ca !== undefined && ca !== "system" && { ca: readPem("sslrootcert", ca, "CERTIFICATE") }),
+    ...(cert !== undefined && { cert: readPem("sslcert", cert, "CERTIFICATE") }),
+    ...(key !== undefined && { key: readPem("sslkey", key, "PRIVATE KEY") }),
+  };
+}
+
+function readPem(parameter: string, file: string, label: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    return refuse(`${parameter} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+  if (!text.includes(label)) refuse(`${parameter} ${file} holds no ${label} in PEM`);
+  return text;
+}
+
+function refuse(problem: string): never {
+  throw new ConfigurationError("inbox", [`the inbox's URL: ${problem}`]);
+}

@@ -1,0 +1,86 @@
+// The file of an inbox as a file: who may read it, and why it cannot be opened. It holds bodies in clear.
+
+import { closeSync, constants, fchmodSync, fstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { resultCodeOf } from "./sqlite-result.ts";
+
+const PRIVATE = 0o600;
+
+/**
+ * Makes the file where there is none, and takes the rights of others away from one that is there. SQLite gives the files beside it
+ * the same mode. Returns what an operator should know of that.
+ * @throws Error when it can be neither made nor opened
+ */
+export function makePrivate(file: string): string | undefined {
+  try {
+    // A link that leads nowhere is not followed either.
+    closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE));
+    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  const path = realpathSync(file);
+  if (!statSync(path).isFile()) throw new Error("it is no file");
+  const files = [path, `${path}-wal`, `${path}-shm`];
+  const opened = files.filter((one) => narrow(one, file));
+  if (opened.length === 0) return undefined;
+  const isStillOpen = opened.some((one) => isWide(statSync(one, { throwIfNoEntry: false })));
+  return isStillOpen
+    ? `${path} may be read by others on this machine, and is not this user's to change: chmod 600 it and what is beside it`
+    : `${path} could be read by others on this machine: its mode is now 600`;
+}
+
+/** Whether others had rights. */
+function narrow(path: string, named: string): boolean {
+  if (!isWide(statSync(path, { throwIfNoEntry: false }))) return false;
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    if (isWide(fstatSync(descriptor))) fchmodSync(descriptor, PRIVATE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw new Error(`${named}: its mode cannot be changed`);
+  } finally {
+    closeSync(descriptor);
+  }
+  return true;
+}
+
+function isWide(stats: Stats | undefined): boolean {
+  return stats !== undefined && process.getuid !== undefined && (stats.mode & 0o077) !== 0;
+}
+
+/** By SQLite's result code. */
+const RESULTS: ReadonlyMap<number, string> = new Map([
+  [5, "another program holds it"],
+  [8, "it cannot be written to by this user, or it is on a read-only file system"],
+  [14, "it cannot be opened; SQLite also needs to write to its folder, for -wal and -shm"],
+  [26, "it is no SQLite file"],
+]);
+
+/** Why the file cannot be used, with its path. */
+export function describeFileError(file: string, error: unknown): string {
+  const path = resolve(file);
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.startsWith(file) || text.startsWith(path)) return text;
+  return `${path}: ${describeCode(path, error as NodeJS.ErrnoException) ?? text}`;
+}
+
+function describeCode(path: string, error: NodeJS.ErrnoException): string | undefined {
+  const folder = dirname(path);
+  const result = resultCodeOf(error);
+  if (result === 14) {
+    if (statSync(folder, { throwIfNoEntry: false }) === undefined) return `the folder ${folder} does not exist`;
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return "there is no such file";
+  }
+  if (result !== undefined) {
+    const what = RESULTS.get(result);
+    return what && `${what} (${error.message})`;
+  }
+  if (error.code === "ENOENT") {
+    const isThere = statSync(folder, { throwIfNoEntry: false }) !== undefined;
+    return isThere ? "it is a link to a file that does not exist" : `the folder ${folder} does not exist`;
+  }
+  if (error.code === "ENOTDIR") return `${folder} is no folder`;
+  if (error.code === "EROFS") return `${folder} is on a read-only file system`;
+  if (error.code === "EACCES" || error.code === "EPERM") return `${folder} cannot be written to by this user`;
+  return undefined;
+}

@@ -1,0 +1,274 @@
+// Where an inbox may be, what its start says when it cannot be there, and who can read it. No message holds a password.
+
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
+import type { InboxOptions } from "../../../origin/inbox/inbox-options.ts";
+import { describeInbox } from "../../../origin/inbox/location.ts";
+import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
+import type { Inbox, Lease } from "../../../origin/inbox.ts";
+import { runCountersign } from "../../e2e/running.ts";
+import { deliveryOf } from "../../support/inbox.ts";
+import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";
+import { missingPgBouncer, startPgBouncer } from "../../support/pgbouncer.ts";
+import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../support/postgres.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+const accept = (inbox: Inbox, id: string, orderKey?: string) =>
+  inbox.accept(deliveryOf({ id, sender: "acme", ...(orderKey !== undefined && { orderKey }) }), {
+    issuer: "edge",
+    jti: id,
+    expires: 0,
+  });
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+
+async function failureOf(location: string, options: InboxOptions = {}): Promise<string> {
+  const error: unknown = await openInbox(location, options).then(
+    (inbox) => inbox.close(),
+    (reason: unknown) => reason,
+  );
+  expect(error, location).toMatchObject({ name: "ConfigurationError" });
+  return (error as Error).message;
+}
+
+describe("a location that is neither a path nor a URL of PostgreSQL", () => {
+  test.each([
+    "host=db.example.com dbname=cs user=app password=hunter2",
+    "password = hunter2 host=db",
+    "postgress://app:hunter2@db.example.com/cs",
+    "postgresql:app:hunter2@db.example.com/cs",
+    "mysql://app:hunter2@db.example.com/cs",
+    "jdbc:postgresql://db.example.com/cs?password=hunter2",
+    "file:hunter2.sqlite",
+    "app:hunter2@db.example.com/cs",
+    "//app:hunter2@db.example.com/cs",
+    " postgres://app:hunter2@db.example.com/cs",
+    "postgres://app:hun/ter2@db.example.com/cs",
+    ":memory:hunter2",
+    "hunter2\0",
+  ])("is refused, and told to nobody: %j", async (location) => {
+    for (const open of [openInbox, openInboxReader] as const) {
+      const error = await Promise.resolve(open(location)).then(
+        () => new Error("opened"),
+        (reason: Error) => reason,
+      );
+      expect(error.name).toBe("ConfigurationError");
+      expect(error.message).toMatch(/postgres:\/\/USER:PASSWORD@HOST:PORT\/DATABASE/);
+      expect(JSON.stringify([error.message, error.stack, describeInbox(location)])).not.toMatch(/hunter2|ter2/);
+    }
+    expect(readdirSync(".").filter((name) => name.includes("hunter2"))).toEqual([]);
+  });
+
+  test("is refused by every command, without a stack", async () => {
+    const location = "host=db.example.com user=app password=hunter2";
+    const missing = join(temporaryDirectory(stack), "data", "inbox.sqlite");
+    for (const command of [
+      ["inbox", "list"],
+      ["inbox", "drop", "id"],
+      ["policy", "expiring"],
+    ]) {
+      const { code, stderr: output } = await runCountersign([...command, "--inbox", location]);
+      expect(code, output).toBe(2);
+      expect(output).toMatch(/libpq/);
+      expect(output).not.toMatch(/hunter2|^ {4}at /m);
+      const other = await runCountersign([...command, "--inbox", missing]);
+      expect(other.code).toBe(2);
+      expect(other.stderr).toContain(missing);
+      expect(other.stderr).not.toMatch(/^ {4}at /m);
+    }
+  });
+
+  test("is no path that only looks unusual", async () => {
+    const folder = temporaryDirectory(stack);
+    for (const name of ["a=b.sqlite", "me@host.sqlite", "ü b.sqlite"]) {
+      expect(await (await openTestInbox(stack, join(folder, name))).count()).toBe(0);
+    }
+  });
+});
+
+describe("the file of an inbox", () => {
+  test("is its owner's alone, with what is beside it, whatever the umask is", async () => {
+    const file = join(temporaryDirectory(stack), "inbox.sqlite");
+    const umask = process.umask(0);
+    stack.defer(() => void process.umask(umask));
+    const notices: string[] = [];
+    const inbox = await openTestInbox(stack, file, { onNotice: (text) => notices.push(text) });
+    await accept(inbox, "a");
+    expect(["", "-wal", "-shm"].map((end) => modeOf(file + end))).toEqual([0o600, 0o600, 0o600]);
+    expect(notices).toEqual([]);
+  });
+
+  test("is taken from others where it was open to them, and the start says so once", async () => {
+    const file = join(temporaryDirectory(stack), "inbox.sqlite");
+    const first = await openTestInbox(stack, file);
+    await accept(first, "a");
+    for (const [end, mode] of [
+      ["", 0o644],
+      ["-wal", 0o666],
+      ["-shm", 0o640],
+    ] as const)
+      chmodSync(file + end, mode);
+    const notices: string[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      const inbox = await openTestInbox(stack, file, { onNotice: (text) => notices.push(text) });
+      expect(await inbox.count()).toBe(1);
+    }
+    expect(["", "-wal", "-shm"].map((end) => modeOf(file + end))).toEqual([0o600, 0o600, 0o600]);
+    expect(notices).toEqual([`${file} could be read by others on this machine: its mode is now 600`]);
+  });
+
+  test("is named when it cannot be used, and why", async () => {
+    const folder = temporaryDirectory(stack);
+    const file = join(folder, "inbox.sqlite");
+    const missing = join(folder, "missing", "inbox.sqlite");
+    expect(await failureOf(missing)).toContain(`${missing}: the folder ${join(folder, "missing")} does not exist`);
+    writeFileSync(file, "no database, but long enough to be read as one ".repeat(100));
+    expect(await failureOf(file)).toContain(`${file}: it is no SQLite file`);
+    expect(await failureOf(join(file, "below"))).toContain(`${file} is no folder`);
+    mkdirSync(join(folder, "directory"));
+    expect(await failureOf(join(folder, "directory"))).toContain(`${join(folder, "directory")}: it is no file`);
+    symlinkSync(join(folder, "nowhere"), join(folder, "link"));
+    expect(await failureOf(join(folder, "link"))).toContain("a link to a file that does not exist");
+    expect(readdirSync(folder)).not.toContain("nowhere");
+    rmSync(file);
+    await expect(openInboxReader(file)).rejects.toThrow(`${file}: there is no such file`);
+  });
+});
+
+describe.skipIf(missingPostgres())("a database", () => {
+  const servers = new AsyncDisposableStack();
+  let server: PostgresServer;
+  let url: string;
+  let ca: string;
+  /** The same server by an address that is not this machine's own to the product. */
+  const beyond = () => url.replace("127.0.0.1", "0.0.0.0");
+
+  beforeAll(async () => {
+    const authority = await issueCertificate({ subject: [{ CN: ["Database CA"] }], ca: {} });
+    const { pem, keyPem } = await issueCertificate(
+      {
+        subject: [{ CN: ["database"] }],
+        extendedKeyUsage: [SERVER_AUTH],
+        subjectAltNames: [
+          { type: "dns", value: "localhost" },
+          { type: "ip", value: "0.0.0.0" },
+        ],
+      },
+      authority,
+    );
+    ca = join(temporaryDirectory(servers), "ca.pem");
+    writeFileSync(ca, authority.pem);
+    server = await startPostgres(servers, { listen_addresses: "*" }, { certificate: pem, key: keyPem });
+  });
+  afterAll(() => servers.disposeAsync());
+  beforeEach(async () => {
+    url = await server.createDatabase();
+  });
+
+  const encryption = async () => {
+    const { rows } = await withClient(url, (client) =>
+      client.query(
+        `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+         WHERE application_name = 'countersign' AND datname = current_database()`,
+      ),
+    );
+    return rows.map(({ ssl }) => ssl as boolean);
+  };
+
+  test("beyond this machine is reached by TLS with a CA that is known, or not at all", async () => {
+    for (const end of ["", "?sslmode=require", "?sslmode=prefer", "?ssl=true"]) {
+      const message = await failureOf(beyond() + end);
+      expect(message).toContain("sslrootcert=FILE");
+      expect(message).not.toMatch(/Node\.js|pg-connection-string/);
+      expect(message).not.toContain(PASSWORD);
+    }
+    const notices: string[] = [];
+    const inbox = await openTestInbox(stack, `${beyond()}?sslrootcert=${encodeURIComponent(ca)}`, {
+      onNotice: (text) => notices.push(text),
+    });
+    await accept(inbox, "a");
+    expect(await encryption()).toEqual([true]);
+    expect(notices).toEqual([]);
+  });
+
+  test("beyond this machine goes without TLS only where its URL says so, and the start repeats it", async () => {
+    const notices: string[] = [];
+    const inbox = await openTestInbox(stack, `${beyond()}?sslmode=disable`, { onNotice: (text) => notices.push(text) });
+    await accept(inbox, "a");
+    expect(await encryption()).toEqual([false]);
+    expect(notices).toEqual([
+      expect.stringMatching(/^postgres:\/\/0\.0\.0\.0:\d+\/inbox_\d+: sslmode=disable: .*without TLS/),
+    ]);
+  });
+
+  test.each([
+    ["sslmode=allow", "sslmode is none of disable"],
+    ["sslmode=disable&sslmode=require", "sslmode is there twice"],
+    ["sslcrl=/x", "sslcrl is not supported"],
+    ["sslrootcert=/no/such/file", "/no/such/file"],
+    ["sslrootcert=/etc/passwd", "holds no CERTIFICATE in PEM"],
+  ])("with %s in its URL is refused, with the reason", async (parameter, reason) => {
+    expect(await failureOf(`${url}?${parameter}`)).toContain(reason);
+  });
+
+  test("in another place than its URL's host says is judged by that place", async () => {
+    expect(await failureOf(`${url}?host=0.0.0.0`)).toContain("sslrootcert=FILE");
+  });
+
+  test("on this machine needs no TLS, and warns of nothing", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => warnings.push(message);
+    process.on("warning", onWarning);
+    stack.defer(() => void process.off("warning", onWarning));
+    const inbox = await openTestInbox(stack, url, { onNotice: (text) => warnings.push(text) });
+    await accept(inbox, "a");
+    expect(await encryption()).toEqual([false]);
+    const byTls = url.replace("127.0.0.1", "localhost");
+    await openTestInbox(stack, `${byTls}?sslmode=require&sslrootcert=${encodeURIComponent(ca)}`);
+    expect((await encryption()).sort()).toEqual([false, true]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
+  });
+
+  describe.skipIf(missingPgBouncer())("behind PgBouncer", () => {
+    test("is an inbox like any other, though each transaction has another session", async () => {
+      const pooled = await startPgBouncer(stack, url);
+      const notices: string[] = [];
+      const options = { onNotice: (text: string) => notices.push(text) };
+      const [inbox, other] = [await openTestInbox(stack, pooled, options), await openTestInbox(stack, pooled, options)];
+      expect(notices).toEqual(Array(2).fill(expect.stringContaining("a connection pooler answers")));
+      const both = [inbox, other];
+      const outcomes = await Promise.all(
+        Array.from({ length: 200 }, (_, n) => accept(both[n % 2] as Inbox, `e${n}`, n % 5 === 0 ? "o" : undefined)),
+      );
+      expect(outcomes).toEqual(Array(200).fill({ outcome: "stored" }));
+      for (let handled = 0; handled < 200; ) {
+        const leases = (await Promise.all(both.map((one) => one.work.claim(50, 30_000)))).flat();
+        expect(await Promise.all(leases.map((lease: Lease) => inbox.work.complete(lease)))).toEqual(
+          leases.map(() => true),
+        );
+        handled += leases.length;
+      }
+      await inbox.prune({ bodySeconds: -1, eventSeconds: -1 });
+      const reader = await openInboxReader(pooled);
+      stack.defer(() => reader.close());
+      expect((await reader.events({ limit: 999 })).every(({ state }) => state === "done")).toBe(true);
+      // The sessions are others' as well.
+      expect(await withClient(pooled, async (client) => (await client.query("SHOW search_path")).rows)).toEqual([
+        { search_path: '"$user", public' },
+      ]);
+    });
+
+    test("is refused with the reason when that gives a session for one statement alone", async () => {
+      const pooled = await startPgBouncer(stack, url, { mode: "statement" });
+      expect(await failureOf(pooled)).toMatch(/statement pooling.*a pooler answers: give a direct address/);
+    });
+  });
+});
