@@ -11,6 +11,7 @@ import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
 import { type PolicyDocument, PolicySchema, type SenderDocument } from "./policy-schema.ts";
 import { isForwardableHeader } from "./request-headers.ts";
+import { findSecondSpelling } from "./request-target.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
 
 /** A place in the document, as the members of a JSON pointer. */
@@ -205,6 +206,9 @@ function checkRoutePath(path: string): void {
   const plain = star >= 0 ? path.slice(0, -1) : path;
   if (new URL(plain, "https://host").pathname !== plain)
     throw new SyntaxError(`write it as requests have it: ${new URL(plain, "https://host").pathname}`);
+  const secondSpelling = findSecondSpelling(plain);
+  if (secondSpelling !== undefined)
+    throw new SyntaxError(`a request with this path is refused, because of ${JSON.stringify(secondSpelling)}`);
 }
 
 function compileSignature({ scheme, secrets = [], accounts = {}, retired = [] }: SignatureDocument): SignatureRule {

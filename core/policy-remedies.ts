@@ -94,6 +94,11 @@ const REMEDIES: readonly (readonly [place: RegExp, problem: RegExp, remedy: stri
   [/^\/routes\/[^/]+\/maxBodyBytes/, /./, "write a whole number of bytes, at most 52428800 (50 MiB), or remove it"],
   [/^\/routes\/[^/]+\/mode/, /./, "write enforce or observe, or remove it"],
   [/^\/routes\/[^/]+$/, /write it as requests have it/, "rename the route so"],
+  [
+    /^\/routes\/[^/]+$/,
+    /a request with this path is refused/,
+    "write letters, digits and signs as they are, escapes in upper case, and one / between segments",
+  ],
   [/^\/routes\/[^/]+$/, /publishes its keys/, "choose another path"],
   [/^\/routes\/[^/]+$/, /^must be/, 'write { "senders": ["NAME"], "methods": ["POST"] }'],
   [/^\/routes\/.+$/, /./, "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces"],

@@ -98,12 +98,15 @@ export interface Policy {
 }
 
 /**
- * The route of a path: the exact one, else the longest prefix.
+ * The route of a path: the exact one, else the longest prefix. A path that another route has in other letters or with a
+ * slash more or less is refused when that route does not admit every sender of this one: some routers run its handler.
  * @throws Refusal `unknown_route`, `method_not_allowed`
  */
 export function selectRoute(policy: Policy, path: string, method: string): Route {
   const route = findRoute(policy, path);
   if (route === undefined) throw new Refusal("unknown_route", { path });
+  const resembled = findResembledRoute(policy, path, route);
+  if (resembled !== undefined) throw new Refusal("unknown_route", { path, resembles: resembled.path });
   if (!route.methods.includes(method))
     throw new Refusal("method_not_allowed", { method, allow: route.methods.join(", ") });
   return route;
@@ -118,4 +121,25 @@ export function findRoute(policy: Policy, path: string): Route | undefined {
     if (isPrefix && route.path.length > (found?.path.length ?? 0)) found = route;
   }
   return found;
+}
+
+/** The route that a router finds which reads no letter case and no slash at the end, where it has fewer senders. */
+function findResembledRoute({ routes }: Policy, path: string, route: Route): Route | undefined {
+  if (routes.length === 1) return undefined;
+  const loose = looseFormOf(path);
+  const matching = routes.filter((other) => isLooselyOn(loose, other.path));
+  const exact = matching.filter((other) => looseFormOf(other.path) === loose);
+  const longest = Math.max(...matching.map(({ path }) => path.length));
+  const chosen = exact.length > 0 ? exact : matching.filter(({ path }) => path.length === longest);
+  return chosen.find((other) => other !== route && !route.senders.every((sender) => other.senders.includes(sender)));
+}
+
+function isLooselyOn(loosePath: string, routePath: string): boolean {
+  return routePath.endsWith("*")
+    ? loosePath.startsWith(`${looseFormOf(routePath.slice(0, -1))}/`)
+    : loosePath === looseFormOf(routePath);
+}
+
+function looseFormOf(path: string): string {
+  return path.toLowerCase().replace(/\/$/, "");
 }

@@ -10,13 +10,37 @@ export interface RequestTarget {
 
 /**
  * Reads the target of an absolute request URL.
- * Refuses one that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), so that no hop can read it differently.
+ * Refuses one that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), and a path with a second spelling, so that
+ * no hop and no router can read it differently.
  * @throws Refusal `malformed_target`
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {
   const url = URL.parse(requestUrl);
   const sent = requestUrl.slice(requestUrl.indexOf("/", requestUrl.indexOf("//") + 2));
   const target = url === null ? "" : url.pathname + url.search;
-  if (url === null || target !== sent || target.startsWith("//")) throw new Refusal("malformed_target");
+  if (url === null || target !== sent) throw new Refusal("malformed_target");
+  const secondSpelling = findSecondSpelling(url.pathname);
+  if (secondSpelling !== undefined) throw new Refusal("malformed_target", { secondSpelling });
   return { url, target };
+}
+
+/** What RFC 3986 §3.3 lets stand in a path as it is, and `/`, `\` and NUL, which routers read in different ways. */
+const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0]/;
+
+/**
+ * What gives a path a second spelling that a router may take for the same: an encoded character that needs no encoding,
+ * lower-case digits (RFC 3986 §6.2.2), octets that are no UTF-8, or an empty segment. Undefined when nothing does.
+ */
+export function findSecondSpelling(path: string): string | undefined {
+  if (path.includes("//")) return "//";
+  for (const [encoded, digits = ""] of path.matchAll(/%(.{0,2})/gsu)) {
+    if (!/^[0-9A-F]{2}$/.test(digits)) return encoded;
+    if (NEVER_ENCODED.test(String.fromCharCode(Number.parseInt(digits, 16)))) return encoded;
+  }
+  try {
+    decodeURIComponent(path);
+    return undefined;
+  } catch {
+    return "percent-encoded octets that are not UTF-8";
+  }
 }

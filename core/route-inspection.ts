@@ -16,15 +16,7 @@ export function inspectRoutes(document: PolicyDocument, { routes }: Policy): Fin
   });
 }
 
-/** Requests are routed by the text of their path, so one of several spellings is the one that senders use. */
 function inspectPath(path: string, at: Place): Finding[] {
-  const usual = path.replace(/%[0-9A-Fa-f]{2}/g, (escaped) => {
-    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
-    return /[A-Za-z0-9._~-]/.test(character) ? character : escaped.toUpperCase();
-  });
-  if (usual !== path) {
-    return [warningAt(at, "is spelled as senders hardly spell it, and no other spelling reaches it", `write ${usual}`)];
-  }
   if (!path.startsWith("/cdn-cgi/")) return [];
   return [warningAt(at, "Cloudflare answers /cdn-cgi/ itself: no request reaches the edge", "choose another path")];
 }

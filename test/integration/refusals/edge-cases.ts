@@ -45,7 +45,10 @@ export const EDGE_CASES: readonly RefusalCase[] = [
   requested(["unknown_host", 421, "unknown-host"], "the host with another port", { host: `${HOST}:8443` }),
   requested(["unknown_route", 404, "not-found"], "a path without a route", { target: "/hooks/acme2" }),
   requested(["unknown_route", 404, "not-found"], "a route in another case", { target: "/hooks/ACME" }),
-  requested(["unknown_route", 404, "not-found"], "a route with an encoded letter", { target: "/hooks/%61cme" }),
+  requested(malformedTarget, "a route with an encoded letter", { target: "/hooks/%61cme" }),
+  requested(malformedTarget, "a route with an encoded slash", { target: "/hooks%2Facme" }),
+  requested(malformedTarget, "a route with an empty segment", { target: "/hooks//acme" }),
+  requested(["unknown_route", 404, "not-found"], "a route with a slash at its end", { target: "/hooks/acme2/" }),
   requested(["method_not_allowed", 405, "method-not-allowed"], "a method that the route does not list", {
     method: "DELETE",
   }),
