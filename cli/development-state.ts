@@ -5,8 +5,9 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
-import { formatJson, writeWhole } from "./files.ts";
+import { formatJson } from "./files.ts";
 import { create as createKeys } from "./keys.ts";
+import { writeWhole } from "./written-files.ts";
 
 /** A client certificate with the certificates that it is sent with, and its key, in PEM. */
 export interface ClientFiles {

@@ -1,6 +1,6 @@
-// Files that the commands read and write: JSON, PEM, and secrets that nobody else may read.
+// Files that the commands read: JSON, PEM, secrets.
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { UsageError } from "./command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
@@ -42,13 +42,6 @@ export function parseFile(file: string, text: string): unknown {
 /** JSON.parse takes the last one without a word, and so would the edge. */
 export function describeRepeated(member: RepeatedMember): string {
   return `is written a second time at ${formatPosition(member)}: remove one of them`;
-}
-
-/** Replaces the file in one step, readable by its owner alone when it holds a secret. */
-export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 0o644): void {
-  const draft = `${file}.${process.pid}.tmp`;
-  writeFileSync(draft, content, { mode });
-  renameSync(draft, file);
 }
 
 export function formatJson(value: unknown): string {

@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import { type Command, parseOptions, requireOption, UsageError } from "./command.ts";
-import { formatJson, readJson, writeWhole } from "./files.ts";
+import { formatJson, readJson } from "./files.ts";
+import { writeWhole } from "./written-files.ts";
 
 type RotationStep = "publish" | "sign" | "retire";
 

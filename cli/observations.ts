@@ -1,6 +1,6 @@
 // The certificates that observed routes were presented with, kept in a file: one line of the log each, as it was logged.
 
-import { appendFileSync, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
@@ -11,27 +11,46 @@ import {
 } from "../core/presented-certificate.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readLogFile } from "./log-file.ts";
+import { appendPrivately } from "./written-files.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
-/** Of the file, over all starts of all processes. */
-const MAX_OBSERVATIONS = 1_000;
+/** Of the file for each route, over all starts of all processes. Certificates that nothing proves have a share of their own. */
+const MAX_KEPT = 100;
 
 /** Prints every line, and keeps those of observed certificates beside the inbox, each certificate of a route once. */
 export function openLog(inbox: string, print: (line: LogLine) => void): (line: LogLine) => void {
   const file = join(folderOfInbox(inbox), OBSERVATIONS);
-  let kept: Set<string> | undefined;
+  let kept: Kept | undefined;
   return (line) => {
     print(line);
     if (line.decision !== "observed") return;
-    kept ??= new Set(existsSync(file) ? readLogFile(file).map(keyOf) : []);
-    if (kept.has(keyOf(line)) || kept.size >= MAX_OBSERVATIONS) return;
-    kept.add(keyOf(line));
     try {
-      appendFileSync(file, `${formatLogLine({ at: new Date().toISOString(), ...line })}\n`, { mode: 0o600 });
+      kept ??= new Kept(existsSync(file) ? readLogFile(file) : []);
+      if (kept.add(line)) appendPrivately(file, `${formatLogLine({ at: new Date().toISOString(), ...line })}\n`);
     } catch (error) {
       print({ decision: "failed", code: "observation_not_kept", file, cause: String(error) });
     }
   };
+}
+
+/** What the file holds. */
+class Kept {
+  readonly #keys = new Set<string>();
+  readonly #sizes = new Map<string, number>();
+
+  constructor(lines: readonly LogLine[]) {
+    for (const line of lines) this.add(line);
+  }
+
+  /** False for what is there already, or has no room. */
+  add(line: LogLine): boolean {
+    const share = JSON.stringify([line["route"], line["isProven"] === true]);
+    const size = this.#sizes.get(share) ?? 0;
+    if (this.#keys.has(keyOf(line)) || size >= MAX_KEPT) return false;
+    this.#keys.add(keyOf(line));
+    this.#sizes.set(share, size + 1);
+    return true;
+  }
 }
 
 /** One certificate that a route was presented with. */

@@ -7,11 +7,12 @@ import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson, writeWhole } from "./files.ts";
+import { formatJson } from "./files.ts";
 import { matcherFor, openPolicy, type PolicyDraft, readAnchorOption, readCertificate } from "./policy-document.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
 import { nextSteps } from "./preset-steps.ts";
+import { writeWhole } from "./written-files.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },

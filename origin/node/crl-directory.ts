@@ -23,7 +23,7 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
       const file = fileOf(directory, source);
       const draft = `${file}.${randomUUID()}.tmp`;
       try {
-        await writeFile(draft, der, { flush: true });
+        await writeFile(draft, der, { flush: true, flag: "wx", mode: 0o600 });
         await rename(draft, file);
       } catch (error) {
         await rm(draft, { force: true });
