@@ -98,6 +98,16 @@ export function canonicalIpAddress(text: string): string | undefined {
   return /^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text) ? canonicalIpv6(text) : undefined;
 }
 
+/** The octets of an IP address written by hand, or undefined when it is none. */
+export function parseIpAddress(text: string): Uint8Array | undefined {
+  const address = canonicalIpAddress(text);
+  if (address === undefined) return undefined;
+  if (!address.includes(":")) return Uint8Array.from(address.split("."), Number);
+  const [head = [], tail = []] = address.split("::").map((half) => (half === "" ? [] : half.split(":")));
+  const groups = [...head, ...Array(8 - head.length - tail.length).fill("0"), ...tail];
+  return Uint8Array.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]));
+}
+
 function canonicalIpv6(text: string): string | undefined {
   const url = URL.parse(`http://[${text}]/`);
   return url === null ? undefined : url.hostname.slice(1, -1);

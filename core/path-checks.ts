@@ -3,7 +3,7 @@
 import { isAcceptedSignature } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
-import type { GeneralName } from "./general-name.ts";
+import { type GeneralName, parseIpAddress } from "./general-name.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { DenyList } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
@@ -30,6 +30,7 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
 /**
  * Checks one issuer over the path below it, `below[0]` being the leaf and the last what this issuer signed.
  * An anchor is held to the same: it is a certificate that somebody put into a policy, and may have expired since.
+ * The signature comes before everything that costs more than a comparison.
  * @throws Refusal
  */
 export function checkIssuer(issuer: Certificate, below: readonly Certificate[], deny: DenyList, now: number): void {
@@ -41,49 +42,61 @@ export function checkIssuer(issuer: Certificate, below: readonly Certificate[], 
   if (issuer.keyUsage?.keyCertSign === false) throw new Refusal("wrong_key_usage", at);
   if (issuer.extendedKeyUsage?.includes(CLIENT_AUTH) === false) throw new Refusal("wrong_extended_key_usage", at);
   if (!isInDate(issuer, now)) throw new Refusal("issuer_not_in_date", { ...at, notAfter: issuer.notAfter });
-  if (!issuer.hasAcceptedKey) throw new Refusal("algorithm_not_accepted", at);
+  checkSignature(below[below.length - 1] as Certificate, issuer);
   if (deny.holds(issuer)) throw new Refusal("certificate_denied", at);
   const intermediates = below.slice(1).filter((certificate) => !isSelfIssued(certificate));
   if (intermediates.length > (issuer.pathLength ?? Number.POSITIVE_INFINITY)) {
     throw new Refusal("path_length_exceeded", { ...at, pathLength: issuer.pathLength });
   }
-  checkNames(issuer, below, at);
-  checkSignature(below[below.length - 1], issuer, at);
-}
-
-function checkSignature(certificate: Certificate | undefined, issuer: Certificate, at: object): void {
-  if (certificate === undefined || !hasAcceptedAlgorithms(certificate)) {
-    throw new Refusal("algorithm_not_accepted", { ...at, signatureAlgorithm: certificate?.signatureAlgorithm });
-  }
-  if (!certificate.isSignedBy(issuer)) throw new Refusal("signature_invalid", { ...at });
-}
-
-function checkNames(issuer: Certificate, below: readonly Certificate[], at: object): void {
-  const constraints = issuer.nameConstraints;
-  if (constraints === undefined) return;
   const constrained = below.filter((certificate, index) => index === 0 || !isSelfIssued(certificate));
-  if (!constrained.every((certificate) => satisfiesNameConstraints(namesOf(certificate), constraints))) {
-    throw new Refusal("name_not_permitted", { ...at });
+  if (!constrained.every((certificate) => obeysNameConstraints(certificate, issuer))) {
+    throw new Refusal("name_not_permitted", at);
   }
+}
+
+/** Whether the issuer signed this certificate, by an algorithm and with a key that are accepted. @throws Refusal */
+export function checkSignature(certificate: Certificate, issuer: Certificate): void {
+  const { signatureAlgorithm } = certificate;
+  const at = { authority: issuer.subjectText, certificate: certificate.subjectText };
+  if (!issuer.hasAcceptedKey) throw new Refusal("algorithm_not_accepted", at);
+  if (!isAcceptedSignature(signatureAlgorithm)) throw new Refusal("algorithm_not_accepted", { ...at, signatureAlgorithm });
+  if (!certificate.isSignedBy(issuer)) throw new Refusal("signature_invalid", at);
+}
+
+/** Verdicts by issuer and certificate: the names and the constraints of both cannot change. */
+const obedience = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
+
+function obeysNameConstraints(certificate: Certificate, issuer: Certificate): boolean {
+  const { nameConstraints } = issuer;
+  if (nameConstraints === undefined) return true;
+  const known = obedience.get(issuer) ?? new WeakMap<Certificate, boolean>();
+  obedience.set(issuer, known);
+  const verdict = known.get(certificate) ?? satisfiesNameConstraints(namesOf(certificate), nameConstraints);
+  known.set(certificate, verdict);
+  return verdict;
 }
 
 function isSelfIssued(certificate: Certificate): boolean {
   return certificate.subjectKey === certificate.issuerKey;
 }
 
-/** Every name that a certificate claims: subject, SANs, and the subject's e-mail addresses and host-like CNs. */
+/** Every name that a certificate claims: subject, SANs, and the subject's e-mail addresses, host names and IP addresses. */
 function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
   const names: GeneralName[] = [...subjectAltNames];
   if (subject.length > 0) names.push({ kind: "directory", name: subject });
   for (const attribute of subject.flat()) {
-    if (!("text" in attribute)) continue;
-    if (attribute.type === EMAIL_ADDRESS) names.push({ kind: "email", value: attribute.text });
-    // A policy may match a host name in CN, so it is held to dNSName constraints, beside a SAN too.
-    if (attribute.type === COMMON_NAME && HOST_NAME.test(attribute.text)) {
-      names.push({ kind: "dns", value: attribute.text });
-    }
+    const text = "text" in attribute ? attribute.text : "";
+    if (attribute.type === EMAIL_ADDRESS) names.push({ kind: "email", value: text });
+    if (attribute.type === COMMON_NAME) names.push(...namesInCommonName(text));
   }
   return names;
+}
+
+/** A policy may match a host name or an address in CN, so it is held to the constraints of its kind, beside a SAN too. */
+function namesInCommonName(text: string): GeneralName[] {
+  const octets = parseIpAddress(text);
+  if (octets !== undefined) return [{ kind: "ip", octets }];
+  return HOST_NAME.test(text) ? [{ kind: "dns", value: text }] : [];
 }
 
 const EMAIL_ADDRESS = "1.2.840.113549.1.9.1";

@@ -1,10 +1,11 @@
 // Finds the certification path from a leaf to one of the anchors among unordered, untrusted intermediates.
 
+import { findAuthorities } from "./authorities.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkIssuer, namesIssuer } from "./path-checks.ts";
 import type { Anchor, DenyList } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
 import { checkRevocation, type RevocationLists } from "./revocation.ts";
 
 export interface Path {
@@ -25,14 +26,16 @@ export interface PathLimits {
   readonly now: number;
 }
 
-/** Issuers tried in one search. A real chain needs a handful; a sender can craft ten that all sign one another. */
-const MAX_ISSUERS_TRIED = 50;
+/** Issuers tried in one search. A real chain needs a handful; who has a CA below an anchor can make ten that sign one another. */
+const MAX_ISSUERS_TRIED = 20;
 
 /**
- * Searches depth first, anchors before intermediates, and returns the first path on which every check passes.
+ * Searches depth first, anchors before intermediates, and returns the first path on which every check passes. Goes only
+ * over intermediates that an anchor vouches for, so that what a stranger signs for himself is never searched.
  * @throws Refusal of the first fault met on a path whose names chain, else `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path {
+  const authorities = findAuthorities(client, anchors);
   let tried = 0;
   let failure: Refusal | undefined;
   /** Of a path that reached an anchor: it tells more than the faults of candidates on the way. */
@@ -61,13 +64,14 @@ export function findPath(client: ClientCertificate, anchors: readonly Anchor[], 
 
   const extend = (below: readonly Certificate[]): Path | undefined =>
     firstOf(anchors, (anchor) => (isUsable(anchor.certificate, below) ? complete(anchor, below) : undefined)) ??
-    firstOf(client.intermediates, (issuer) => (isUsable(issuer, below) ? extend([...below, issuer]) : undefined));
+    firstOf(authorities.certified, (issuer) => (isUsable(issuer, below) ? extend([...below, issuer]) : undefined));
 
   const path = extend([client.leaf]);
   if (path !== undefined) return path;
   throw (
     revocationFailure ??
     failure ??
+    authorities.failure ??
     new Refusal("issuer_unknown", {
       intermediates: client.intermediates.length,
       anchors: anchors.map(({ name }) => name),
@@ -90,14 +94,4 @@ export function checkCandidate(issuer: Certificate, below: readonly Certificate[
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });
   }
   checkIssuer(issuer, below, limits.deny, limits.now);
-}
-
-function refusalOf(check: () => void): Refusal | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
-  }
 }

@@ -224,3 +224,14 @@ export function toRefusal(error: unknown): Refusal {
     cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
   });
 }
+
+/** What a check refuses, or undefined when it passes. Other errors go on. */
+export function refusalOf(check: () => unknown): Refusal | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}

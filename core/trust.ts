@@ -7,7 +7,7 @@ import { findPath, type PathLimits } from "./path.ts";
 import { hasAcceptedAlgorithms, isInDate } from "./path-checks.ts";
 import type { Sender, Trust } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
 
 /** What proved a certificate for one sender. */
 export interface Proof {
@@ -50,19 +50,27 @@ export function verifyTrust(
   checkLeaf(certificate.leaf, facts);
   if (certificate.platform?.revoked) throw new Refusal("platform_revoked");
   const proofs = new Map<Sender, Proof>();
-  const failures: Refusal[] = [];
+  const results = new Map<string, Proof | Refusal>();
   for (const sender of senders) {
     if (sender.certificate === undefined) continue;
-    try {
-      proofs.set(sender, prove(certificate, sender.certificate.trust, facts));
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      failures.push(error);
-    }
+    const { trust } = sender.certificate;
+    const result = results.get(keyOf(trust)) ?? prove(certificate, trust, facts);
+    results.set(keyOf(trust), result);
+    if (!(result instanceof Refusal)) proofs.set(sender, result);
   }
-  const [failure] = failures;
-  if (proofs.size === 0 && failure !== undefined) throw failure;
+  const [first] = results.values();
+  if (proofs.size === 0 && first instanceof Refusal) throw first;
   return { certificate, proofs } as unknown as ProvenCertificate;
+}
+
+const keys = new WeakMap<Trust, string>();
+
+/** Senders of one policy with the same key are proven by the same path, which is searched once. */
+function keyOf(trust: Trust): string {
+  const { anchors, platform, maxChainDepth } = trust;
+  const key = keys.get(trust) ?? JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]);
+  keys.set(trust, key);
+  return key;
 }
 
 /** What a client certificate must be, whoever signed it. */
@@ -83,13 +91,17 @@ function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
   if (deny.holds(leaf)) throw new Refusal("certificate_denied", { serial: leaf.serial });
 }
 
-function prove(certificate: ClientCertificate, trust: Trust, facts: TrustFacts): Proof {
-  checkPlatform(certificate, trust);
-  if (trust.anchors.length === 0) return { anchor: undefined, chainDepth: 0 };
-  const candidates = trust.anchors.filter(({ certificate: ca }) => ca.subject.length > 0);
-  const { maxChainDepth } = trust;
-  const { anchor, issuers, revocation } = findPath(certificate, candidates, { ...facts, maxChainDepth });
-  return { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
+function prove(certificate: ClientCertificate, trust: Trust, facts: TrustFacts): Proof | Refusal {
+  const { anchors, maxChainDepth } = trust;
+  let proof: Proof = { anchor: undefined, chainDepth: 0 };
+  const fault = refusalOf(() => {
+    checkPlatform(certificate, trust);
+    if (anchors.length === 0) return;
+    const candidates = anchors.filter(({ certificate: ca }) => ca.subject.length > 0);
+    const { anchor, issuers, revocation } = findPath(certificate, candidates, { ...facts, maxChainDepth });
+    proof = { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
+  });
+  return fault ?? proof;
 }
 
 /** The platform's verdict must be SUCCESS where it is asked for; elsewhere it may at most not know the issuer. */

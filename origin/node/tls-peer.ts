@@ -11,24 +11,39 @@ import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 /**
  * Reads the certificate of the connection that carries a request; `environment` is what @hono/node-server hands on.
  * Does not look at OpenSSL's verdict.
- * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_malformed`, `too_many_intermediates`
+ * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_too_large`, `certificate_malformed`,
+ * `too_many_intermediates`
  */
 export function readTlsPeer(environment: unknown): ClientCertificate {
   return readPeerCertificate(tlsSocketOf(environment));
 }
 
-/** Of a connection, the certificate cannot change: renegotiation is off. What is decided about it is decided anew each time. */
-const certificates = new WeakMap<TLSSocket, ClientCertificate>();
+/**
+ * What was read of a connection's certificates, or why they cannot be read: they cannot change, for renegotiation is off.
+ * What is decided about them is decided anew each time.
+ */
+const certificates = new WeakMap<TLSSocket, ClientCertificate | Refusal>();
 
 /** The same from a socket. */
 export function readPeerCertificate(socket: TLSSocket): ClientCertificate {
-  const known = certificates.get(socket);
-  if (known !== undefined) return known;
-  const [leaf, ...intermediates] = presentedBy(socket).map(({ raw }) => raw.toString("base64"));
-  if (leaf === undefined) throw new Refusal("no_certificate");
-  const certificate = parseClientCertificate({ leaf, intermediates, platform: undefined });
-  certificates.set(socket, certificate);
+  let certificate = certificates.get(socket);
+  if (certificate === undefined) {
+    certificate = readOnce(socket);
+    certificates.set(socket, certificate);
+  }
+  if (certificate instanceof Refusal) throw certificate;
   return certificate;
+}
+
+function readOnce(socket: TLSSocket): ClientCertificate | Refusal {
+  const [leaf, ...intermediates] = presentedBy(socket).map(({ raw }) => raw.toString("base64"));
+  if (leaf === undefined) return new Refusal("no_certificate");
+  try {
+    return parseClientCertificate({ leaf, intermediates, platform: undefined });
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
 }
 
 /**
