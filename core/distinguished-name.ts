@@ -160,16 +160,12 @@ function escapeValue(text: string): string {
  * RDN in any order, text folded for case, compatibility forms and white space. Not for deciding what a name permits.
  */
 export function nameKey(name: DistinguishedName): string {
-  return JSON.stringify(name.map(rdnKey));
+  return `[${rdnKeysOf(name).join()}]`;
 }
 
-/** Whether `base` is the whole of, or an ancestor of, `name`: the directoryName rule of RFC 5280 §4.2.1.10. */
-export function isWithinSubtree(name: DistinguishedName, base: DistinguishedName): boolean {
-  return base.length <= name.length && nameKey(name.slice(0, base.length)) === nameKey(base);
-}
-
-function rdnKey(rdn: RelativeDistinguishedName): string[] {
-  return rdn.map(foldAttribute).sort();
+/** The keys of its RDNs, in order: those of an ancestor are the first of them (RFC 5280 §4.2.1.10). */
+export function rdnKeysOf(name: DistinguishedName): string[] {
+  return name.map((rdn) => JSON.stringify(rdn.map(foldAttribute).sort()));
 }
 
 function foldAttribute(attribute: AttributeValue): string {

@@ -105,7 +105,9 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
   if (!address.includes(":")) return Uint8Array.from(address.split("."), Number);
   const [head = [], tail = []] = address.split("::").map((half) => (half === "" ? [] : half.split(":")));
   const groups = [...head, ...Array(8 - head.length - tail.length).fill("0"), ...tail];
-  return Uint8Array.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]));
+  return Uint8Array.from(
+    groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]),
+  );
 }
 
 function canonicalIpv6(text: string): string | undefined {

@@ -59,7 +59,8 @@ export function checkSignature(certificate: Certificate, issuer: Certificate): v
   const { signatureAlgorithm } = certificate;
   const at = { authority: issuer.subjectText, certificate: certificate.subjectText };
   if (!issuer.hasAcceptedKey) throw new Refusal("algorithm_not_accepted", at);
-  if (!isAcceptedSignature(signatureAlgorithm)) throw new Refusal("algorithm_not_accepted", { ...at, signatureAlgorithm });
+  if (!isAcceptedSignature(signatureAlgorithm))
+    throw new Refusal("algorithm_not_accepted", { ...at, signatureAlgorithm });
   if (!certificate.isSignedBy(issuer)) throw new Refusal("signature_invalid", at);
 }
 

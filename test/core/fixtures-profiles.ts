@@ -79,6 +79,15 @@ async function makeConstrained(root: Hierarchy["root"]) {
   const emailCa = await issueCa("Email CA", root, { extensions: constraints([tlv(email, "client.example")]) });
   const nameCa = await issueCa("Name CA", root, { extensions: constraints([ofTests]) });
   const oddCa = await issueCa("Odd CA", root, { extensions: constraints([tlv(0x88, [0x2a])]) });
+  const networks = [
+    [192, 0, 2, 0, 255, 255, 255, 0],
+    [0x20, 1, 0xd, 0xb8, ...Array(12).fill(0), ...Array(4).fill(255), ...Array(12).fill(0)],
+  ];
+  const notThese = constraints(
+    [],
+    networks.map((octets) => tlv(0x87, octets)),
+  );
+  const ipCa = await issueCa("IP CA", root, { extensions: notThese });
   const dnsSub = await issueCa("evil.example", dnsCa);
   // Its own name is outside of what it permits, which only a CA that it issued to itself may be.
   const selfCa = await issueCa("ca.example", root, { extensions: constraints([tlv(dns, "client.example")]) });
@@ -95,6 +104,11 @@ async function makeConstrained(root: Hierarchy["root"]) {
       subjectAltNames: san("client.example"),
     }),
     dnsCaPlainCommonName: await issueClient(dnsCa, { subject: nameOf("Evil Example") }),
+    dnsCaAddress: await issueClient(dnsCa, { subject: nameOf("192.0.2.7") }),
+    ipCa,
+    ipCaGood: await issueClient(ipCa, { subject: nameOf("192.0.3.7") }),
+    ipCaBad: await issueClient(ipCa, { subject: nameOf("192.0.2.7") }),
+    ipCaBadIpv6: await issueClient(ipCa, { subject: nameOf("2001:DB8:0::7") }),
     dnsSub,
     dnsSubClient: await issueClient(dnsSub),
     selfCa,

@@ -132,6 +132,66 @@ export const cases: Cases = {
     assert.ok(excludes(other, dns("client.example")));
     assert.ok(excludes(other));
   },
+  "satisfiesNameConstraints() refuses everything under a base that can be no name's": () => {
+    const bad: GeneralName[] = [
+      ...[
+        "example.com.",
+        "*.example.com",
+        "..example.com",
+        ".",
+        "a..b",
+        "a b",
+        "-a",
+        "192.0.2.7",
+        `${"a".repeat(64)}.b`,
+      ].map(dns),
+      ...["", "@example.com", "a@b@example.com", "example.com.", "a@", "a@.example.com", ".", "a b@example.com"].map(
+        email,
+      ),
+      ...[
+        "",
+        "http://example.com",
+        "example.com/",
+        "example.com:80",
+        "u@example.com",
+        "192.0.2.7",
+        "[2001:db8::7]",
+      ].map(uri),
+      ip(192, 0, 2, 0, 255, 0, 255, 0),
+      ip(192, 0, 2, 0, 255, 255, 255, 253),
+      { kind: "directory", name: [[{ type: "2.5.4.10", der: "1e0a004100630065006d0065" }]] },
+    ];
+    for (const base of bad) {
+      unjudged(base, dns("client.example"), email("any@client.example"), uri("https://client.example/"));
+      assert.ok(!satisfiesNameConstraints([], { permitted: [], excluded: [base] }), JSON.stringify(base));
+    }
+  },
+  "satisfiesNameConstraints() refuses a name that is none where a constraint speaks of its kind": () => {
+    const host = "client.example";
+    unjudged(dns(host), ...["", ".", `.${host}`, `a..b.${host}`, `evil.example/.${host}`, `a b.${host}`].map(dns));
+    unjudged(dns(host), ...[`*.*.${host}`, `a*.${host}`, `-a.${host}`, `${"a".repeat(64)}.${host}`].map(dns));
+    unjudged(dns(host), dns(`${"a.".repeat(130)}${host}`), dns("192.0.2.7"), dns("0x7f.1"), dns("a.0x7f000001"));
+    unjudged(email(host), ...[`a@b@${host}`, `@${host}`, `a b@${host}`, `"a@${host}`, `a..b@${host}`].map(email));
+    unjudged(email(host), ...[`a@${host}.`, "a@[192.0.2.7]", `a@.${host}`, `a@b/.${host}`].map(email));
+    unjudged(uri(host), ...[`https://a@b@${host}/`, `https://${host}\\@evil.example/`, `https://${host}%2f/`].map(uri));
+    unjudged(uri(host), ...[`https://.${host}/`, `https://${host}:8o/`, `//${host}/`, `https:${host}`].map(uri));
+    const opaque: GeneralName = {
+      kind: "directory",
+      name: [[{ type: "2.5.4.10", der: "1e080045007600690006c" }]],
+    };
+    unjudged(directory("O=Evil"), opaque);
+    // A constraint of another kind says nothing about it.
+    assert.ok(permits(email(host), dns("a..b"), uri("urn:x"), opaque));
+  },
+  "satisfiesNameConstraints() takes a mailbox with quotes that need not be there for the same": () => {
+    inside(email("ops@client.example"), email('"ops"@client.example'), email('"o\\ps"@client.example'));
+    outside(email("ops@client.example"), email('"ops."@client.example'));
+  },
+  "satisfiesNameConstraints() bounds the octets that are compared, whatever their number": () => {
+    const long = directory(`CN=${"a".repeat(100_000)}`);
+    assert.ok(satisfiesNameConstraints(Array(5).fill(directory("CN=b")), { permitted: [], excluded: [long] }));
+    assert.ok(!satisfiesNameConstraints(Array(6).fill(directory("CN=b")), { permitted: [], excluded: [long] }));
+  },
   "satisfiesNameConstraints() compares no more than a bounded number of names": () => {
     const many = (count: number, value: string) => Array.from({ length: count }, () => dns(value));
     const excluded = { permitted: [], excluded: many(128, "evil.example") };
@@ -188,6 +248,13 @@ export const cases: Cases = {
   },
   "verifyTrust() holds a common name that is a host name to DNS constraints": (fixtures) => {
     refused("name_not_permitted", () => prove(fixtures, { leaf: "dnsCaBadCommonName", intermediates: ["dnsCa"] }));
+  },
+  "verifyTrust() holds a common name that is an IP address to IP constraints, and to no others": (fixtures) => {
+    assert.equal(prove(fixtures, { leaf: "dnsCaAddress", intermediates: ["dnsCa"] }).chainDepth, 2);
+    assert.equal(prove(fixtures, { leaf: "ipCaGood", intermediates: ["ipCa"] }).chainDepth, 2);
+    for (const leaf of ["ipCaBad", "ipCaBadIpv6"] as const) {
+      refused("name_not_permitted", () => prove(fixtures, { leaf, intermediates: ["ipCa"] }));
+    }
   },
   "verifyTrust() holds such a common name to them also beside a permitted DNS name": (fixtures) => {
     // A matcher may name the CN of a certificate whatever else it holds.

@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { parseCertificate } from "../../core/certificate.ts";
 import {
   type DistinguishedName,
-  isWithinSubtree,
   nameKey,
   parseDistinguishedName,
   parseDistinguishedNameDer,
 } from "../../core/distinguished-name.ts";
+import { satisfiesNameConstraints } from "../../core/name-constraints.ts";
 import { distinguishedNames } from "./arbitraries.ts";
 import { encodeName, utf16 } from "./certificate-edit.ts";
 import { encode, TAG } from "./der-edit.ts";
@@ -96,9 +96,10 @@ export const cases: Cases = {
       { numRuns: 200 },
     );
   },
-  "isWithinSubtree() holds for the name itself and its ancestors alone": () => {
+  "satisfiesNameConstraints() takes the name itself and its ancestors alone for subtrees of it": () => {
+    const directory = (text: string) => ({ kind: "directory" as const, name: parseDistinguishedName(text) });
     const within = (name: string, base: string) =>
-      isWithinSubtree(parseDistinguishedName(name), parseDistinguishedName(base));
+      satisfiesNameConstraints([directory(name)], { permitted: [directory(base)], excluded: [] });
     assert.equal(within("CN=a,O=b,C=US", "O=B,C=us"), true);
     assert.equal(within("CN=a,O=b,C=US", "CN=a,O=b,C=US"), true);
     assert.equal(within("CN=a,O=b,C=US", ""), true);

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { type Certificate, parseCertificate } from "../../core/certificate.ts";
 import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
+import { verifyTrust } from "../../core/trust.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, prove, refused } from "./scene.ts";
 
@@ -15,6 +17,32 @@ const at = (text: string) => Date.parse(text) / 1000;
 /** Proves a client below `root` unless told otherwise. */
 const chain = (fixtures: Fixtures, leaf: CertificateName, ...intermediates: CertificateName[]) =>
   prove(fixtures, { leaf, intermediates });
+
+const limitsOf = ({ now }: Fixtures) => ({
+  maxChainDepth: MAX_INTERMEDIATES,
+  deny: { holds: () => false },
+  lists: NO_LISTS,
+  now,
+});
+
+/** A client below ten authorities of one name, and which certificate was held against which key. */
+function countSignatures({ certificates }: Fixtures, anchor: CertificateName) {
+  const pairs = new Set<string>();
+  const names = new Map<string, string>([[parseCertificate(certificates[anchor]).sha256, "anchor"]]);
+  const counted = (name: CertificateName): Certificate => {
+    const certificate = parseCertificate(certificates[name]);
+    return {
+      ...certificate,
+      isSignedBy(issuer) {
+        pairs.add(`${name} by ${names.get(issuer.sha256) ?? issuer.sha256}`);
+        return certificate.isSignedBy(issuer);
+      },
+    };
+  };
+  const client = { leaf: counted("sameClient"), intermediates: SAME.map(counted), platform: undefined };
+  const anchors = [{ name: "anchor", certificate: counted(anchor), revocation: undefined }];
+  return { client, anchors, pairs };
+}
 
 export const cases: Cases = {
   "verifyTrust() proves a client directly under the anchor": (fixtures) => {
@@ -123,23 +151,42 @@ export const cases: Cases = {
     refused("issuer_unknown", () => chain(fixtures, "loopClient", "loopAByB", "loopBByA"));
     assert.equal(chain(fixtures, "loopClient", "loopBByA", "loopAByB", "loopBByRoot").chainDepth, 3);
   },
-  "findPath() tries a bounded number of signatures on ten authorities of one name": ({ certificates, now }) => {
-    let tried = 0;
-    const counted = (name: CertificateName): Certificate => {
-      const certificate = parseCertificate(certificates[name]);
-      return {
-        ...certificate,
-        isSignedBy(issuer) {
-          tried += 1;
-          return certificate.isSignedBy(issuer);
-        },
-      };
+  "findPath() verifies no signature between certificates that no anchor vouches for": (fixtures) => {
+    const { client, anchors, pairs } = countSignatures(fixtures, "sameAnchor");
+    assert.throws(() => findPath(client, anchors, limitsOf(fixtures)), Refusal);
+    // All of them are signed in the anchor's name, so each is held against its key, once.
+    assert.equal(pairs.size, SAME.length + 1);
+    assert.ok([...pairs].every((pair) => pair.endsWith("by anchor")));
+  },
+  "findPath() verifies a bounded number of signatures below an anchor that vouches for authorities of one name": (
+    fixtures,
+  ) => {
+    const { client, anchors, pairs } = countSignatures(fixtures, "same9");
+    assert.throws(() => findPath(client, anchors, { ...limitsOf(fixtures), maxChainDepth: 1 }), Refusal);
+    assert.ok(pairs.size > SAME.length && pairs.size <= 40, `${pairs.size} signatures`);
+  },
+  "verifyTrust() searches once for senders of the same trust": (fixtures) => {
+    const document = policyDocument(fixtures);
+    const senders = Array.from({ length: 50 }, (_, index) => [`sender-${index}`, document.senders.sender]);
+    const deeper = { ...document.senders.sender, trust: { anchors: ["root"], maxChainDepth: 3 } };
+    const policy = compilePolicy({
+      ...document,
+      senders: Object.fromEntries([...senders, ["deeper", deeper]]),
+      routes: { "/hooks": { senders: [...senders.map(([name]) => name), "deeper"], methods: ["POST"] } },
+    });
+    let searches = 0;
+    // Each search asks an issuer once whether it is denied, and the leaf is asked before the first.
+    const holds = ({ isCa }: Certificate) => {
+      if (isCa) searches += 1;
+      return false;
     };
-    const client = { leaf: counted("sameClient"), intermediates: SAME.map(counted), platform: undefined };
-    const anchors = [{ name: "anchor", certificate: counted("sameAnchor"), revocation: undefined }];
-    const limits = { maxChainDepth: MAX_INTERMEDIATES, deny: { holds: () => false }, lists: NO_LISTS, now };
-    assert.throws(() => findPath(client, anchors, limits), Refusal);
-    assert.ok(tried > 10 && tried <= 50, `${tried} signatures`);
+    const client = { leaf: fixtures.certificates.direct, intermediates: [], platform: undefined };
+    const { proofs } = verifyTrust(parseClientCertificate(client), policy.senders, {
+      ...limitsOf(fixtures),
+      deny: { holds },
+    });
+    assert.equal(proofs.size, 51);
+    assert.equal(searches, 2);
   },
   "verifyTrust() proves a client through ten authorities of one name, when the path is short": (fixtures) => {
     const proof = prove(

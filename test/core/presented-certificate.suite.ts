@@ -82,6 +82,15 @@ export const cases: Cases = {
     assert.equal(parseClientCertChainField(`${half}, ${half}`).length, 2);
     refused("certificate_too_large", () => parseClientCertChainField(`${half},   ${half}`));
   },
+  "parseClientCertificate() reads nothing beyond those limits, whatever way it came": ({ certificates }) => {
+    const present = (leaf: string, ...intermediates: string[]) =>
+      parseClientCertificate({ leaf, intermediates, platform: undefined });
+    const { client, intermediate } = certificates;
+    refused("certificate_too_large", () => present("A".repeat(MAX_CERTIFICATE_FIELD_CHARACTERS + 4), intermediate));
+    const half = "A".repeat(MAX_CHAIN_FIELD_CHARACTERS / 2 + 4);
+    refused("certificate_too_large", () => present(client, half, half));
+    refused("certificate_malformed", () => present(client, half));
+  },
   "fields of any text are read or refused": () => {
     const text = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(..."A=:, \t+") }));
     fc.assert(

@@ -1,0 +1,133 @@
+// Names and subtrees of names (RFC 5280 §4.2.1.10) in the form in which they are compared, made once for each.
+// What has no such form cannot be judged: it is for name-constraints.ts to refuse it.
+
+import { type DistinguishedName, rdnKeysOf } from "./distinguished-name.ts";
+import type { GeneralName } from "./general-name.ts";
+
+/** A name, in lower case where case means nothing. */
+export type NameForm =
+  | { readonly kind: "dns" | "uri"; readonly host: string }
+  | { readonly kind: "email"; readonly host: string; readonly local: string }
+  | { readonly kind: "ip"; readonly octets: Uint8Array }
+  | { readonly kind: "directory"; readonly rdns: readonly string[] };
+
+/** Whether a name of the same kind is within. */
+export type Subtree = (name: NameForm) => boolean;
+
+const names = new WeakMap<GeneralName, NameForm | null>();
+
+/** Undefined for a name that is none of its kind, or that holds nothing that a constraint speaks of. */
+export function formOf(name: GeneralName): NameForm | undefined {
+  const known = names.get(name);
+  if (known !== undefined) return known ?? undefined;
+  const form = readForm(name);
+  names.set(name, form ?? null);
+  return form;
+}
+
+function readForm(name: GeneralName): NameForm | undefined {
+  if (name.kind === "email") return readMailbox(name.value);
+  if (name.kind === "uri") return readUri(name.value);
+  if (name.kind === "directory") return readDirectory(name.name);
+  if (name.kind === "ip") return [4, 16].includes(name.octets.byteLength) ? name : undefined;
+  if (name.kind !== "dns") return undefined;
+  // A wildcard stands for one label, and is compared as the literal that it is everywhere here.
+  const host = readHost(name.value.replace(/^\*\./, ""));
+  return host === undefined ? undefined : { kind: "dns", host: name.value.toLowerCase() };
+}
+
+/** Undefined for a base that can be no name's, or only by a reader's mistake. */
+export function subtreeOf(base: GeneralName): Subtree | undefined {
+  if (base.kind === "dns") return withinDomain(base.value);
+  if (base.kind === "email") return withinMailbox(base.value);
+  if (base.kind === "uri") return withinHostRule(base.value);
+  if (base.kind === "ip") return withinNetwork(base.octets);
+  if (base.kind === "directory") return withinDirectory(base.name);
+  return undefined;
+}
+
+const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
+const HOST = new RegExp(`^(?:${LABEL}\\.)*${LABEL}$`);
+/** What other programs take for a part of an IPv4 address. */
+const NUMERIC_END = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
+const MAX_HOST_CHARACTERS = 253;
+
+/** A host name in lower case (RFC 1034 §3.5, with the underscore that many use). An IP address is none. */
+function readHost(text: string): string | undefined {
+  const host = text.length > MAX_HOST_CHARACTERS ? "" : text.toLowerCase();
+  return HOST.test(host) && !NUMERIC_END.test(host) ? host : undefined;
+}
+
+const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
+const MAILBOX = new RegExp(`^(?:(${ATOM}(?:\\.${ATOM})*)|"((?:[^"\\\\]|\\\\.)*)")@([^@"]+)$`);
+
+/** A Mailbox (RFC 5321 §4.1.2). Quotes that need not be there make no other mailbox of it. */
+function readMailbox(text: string): Extract<NameForm, { kind: "email" }> | undefined {
+  const [, atoms, quoted = "", domain = ""] = MAILBOX.exec(text) ?? [];
+  const host = readHost(domain);
+  return host === undefined ? undefined : { kind: "email", host, local: atoms ?? quoted.replace(/\\(.)/g, "$1") };
+}
+
+/** Scheme, user information and host of a URI with an authority (RFC 3986 §3.2), and what may follow the host. */
+const URI =
+  /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?([^/?#:@[\]]*)(?::[0-9]*)?(?:[/?#][!#-;=?-Z_a-z~[\]]*)?$/;
+
+/** A URI without a host name, or with an address in its place, is refused where there are constraints. */
+function readUri(text: string): NameForm | undefined {
+  const host = readHost(URI.exec(text)?.[1] ?? "");
+  return host === undefined ? undefined : { kind: "uri", host };
+}
+
+/** Texts in encodings that are not read could spell any name. */
+function readDirectory(name: DistinguishedName): Extract<NameForm, { kind: "directory" }> | undefined {
+  const isOpaque = name.flat().some((attribute) => "der" in attribute && /^(?:14|1c|1e)/.test(attribute.der));
+  return isOpaque ? undefined : { kind: "directory", rdns: rdnKeysOf(name) };
+}
+
+const hostOf = (name: NameForm): string => ("host" in name ? name.host : "");
+
+/** `example.com` and its subdomains are within `example.com`, its subdomains alone within `.example.com`, all within "". */
+function withinDomain(base: string): Subtree | undefined {
+  if (base === "") return () => true;
+  const host = readHost(base.replace(/^\./, ""));
+  if (host === undefined) return undefined;
+  const isBelow = (name: NameForm) => hostOf(name).endsWith(`.${host}`);
+  return base.startsWith(".") ? isBelow : (name) => hostOf(name) === host || isBelow(name);
+}
+
+/** One host, or all below a domain (`.b`). */
+function withinHostRule(base: string): Subtree | undefined {
+  if (base.startsWith(".")) return withinDomain(base);
+  const host = readHost(base);
+  return host === undefined ? undefined : (name) => hostOf(name) === host;
+}
+
+/** A base is one mailbox (`a@b`), all of one host (`b`), or all of the hosts below a domain (`.b`). */
+function withinMailbox(base: string): Subtree | undefined {
+  if (!base.includes("@")) return withinHostRule(base);
+  const mailbox = readMailbox(base);
+  if (mailbox === undefined) return undefined;
+  return (name) => name.kind === "email" && name.host === mailbox.host && name.local === mailbox.local;
+}
+
+/** A base is an address followed by its mask (RFC 4632), both of the length of an address. */
+function withinNetwork(base: Uint8Array): Subtree | undefined {
+  const size = base.byteLength / 2;
+  const [address, mask] = [base.subarray(0, size), base.subarray(size)];
+  const bits = Array.from(mask, (octet) => octet.toString(2).padStart(8, "0")).join("");
+  if (![4, 16].includes(size) || bits.includes("01")) return undefined;
+  return (name) =>
+    name.kind === "ip" &&
+    name.octets.byteLength === size &&
+    name.octets.every((octet, i) => ((octet ^ (address[i] as number)) & (mask[i] as number)) === 0);
+}
+
+/** The base is the whole name, or an ancestor of it. */
+function withinDirectory(base: DistinguishedName): Subtree | undefined {
+  const ancestor = readDirectory(base)?.rdns;
+  if (ancestor === undefined) return undefined;
+  return (name) =>
+    name.kind === "directory" &&
+    ancestor.length <= name.rdns.length &&
+    ancestor.every((rdn, index) => name.rdns[index] === rdn);
+}
