@@ -2,6 +2,7 @@
 // that it may be become fewer: by certificate, by Basic credentials, and, over the body, by signature.
 // A factor that a sender's policy names is never passed over.
 
+import type { Allowlist, AllowlistEntry } from "./allowlist.ts";
 import { verifyBasic } from "./basic.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
 import type { Certificate } from "./certificate.ts";
@@ -10,6 +11,7 @@ import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 import { verifySignature } from "./signature.ts";
 import { type ProvenCertificate, verifyTrust } from "./trust.ts";
+import { DIAGNOSED_ENTRIES } from "./wire.ts";
 
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 
@@ -97,7 +99,8 @@ export function admitByBasic(candidates: readonly Candidate[], { headers, secret
 }
 
 /**
- * The first candidate that needs no signature, or that signed these bytes.
+ * The first candidate that needs no signature, or that signed these bytes. Why the first's signature does not match is
+ * looked for when there is none.
  * @throws Refusal `signature_*` of the first candidate when there is none
  */
 export async function admitBySignature(
@@ -105,19 +108,23 @@ export async function admitBySignature(
   body: Uint8Array<ArrayBuffer>,
   { headers, secrets, receivedAt: now }: Evidence,
 ): Promise<AdmittedSender> {
-  let failure: Refusal | undefined;
+  const verify = ({ sender }: Candidate, isDiagnosed: boolean) =>
+    verifySignature(secretsOf(sender, secrets, "signature"), { headers, body, now }, isDiagnosed);
+  const failures: [Candidate, Refusal][] = [];
   for (const candidate of candidates) {
     const { sender, factors } = candidate;
     const isSigned = factors.includes("hmac") || factors.includes("ed25519");
     if (sender.signature === undefined || isSigned) return candidate as AdmittedSender;
     try {
-      const method = await verifySignature(secretsOf(sender, secrets, "signature"), { headers, body, now });
+      const method = await verify(candidate, candidates.length === 1);
       return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      failure ??= error;
+      failures.push([candidate, error]);
     }
   }
+  const [first, failure] = failures[0] ?? [];
+  if (candidates.length > 1 && first !== undefined && failure?.code === "signature_mismatch") await verify(first, true);
   throw failure ?? new Refusal("sender_not_allowed");
 }
 
@@ -158,15 +165,29 @@ function secretsOf<Kind extends keyof SenderSecrets>(
   throw new Refusal("misconfigured", { problems: [`the ${kind} secrets of ${sender.name} are not loaded`] });
 }
 
+/** The entry that came nearest, of those that share something with the certificate and of the first ones: a bounded number. */
 function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number) {
   let nearest: { sender: string; entry: number; failed: readonly string[] } | undefined;
-  for (const { name, certificate } of senders) {
-    for (const [entry, matcher] of certificate?.allowlist.nearMisses(leaf) ?? []) {
-      const failed = matcher.failures(leaf, now);
-      if (nearest === undefined || failed.length < nearest.failed.length) nearest = { sender: name, entry, failed };
-    }
+  const compared = [
+    ...firstEntries(senders, (allowlist) => allowlist.candidates(leaf)),
+    ...firstEntries(senders, ({ matchers }) => matchers.entries()),
+  ];
+  for (const [sender, entry, matcher] of compared) {
+    const failed = matcher.failures(leaf, now);
+    if (nearest === undefined || failed.length < nearest.failed.length) nearest = { sender, entry, failed };
   }
   return nearest;
+}
+
+function firstEntries(senders: readonly Sender[], entriesOf: (allowlist: Allowlist) => Iterable<AllowlistEntry>) {
+  const entries: [sender: string, ...AllowlistEntry][] = [];
+  for (const { name, certificate } of senders) {
+    for (const entry of certificate === undefined ? [] : entriesOf(certificate.allowlist)) {
+      if (entries.length === DIAGNOSED_ENTRIES) return entries;
+      entries.push([name, ...entry]);
+    }
+  }
+  return entries;
 }
 
 /** The facts of a certificate that a log line or a record may carry. */

@@ -1,9 +1,10 @@
 // Which keys and signature algorithms are accepted, for client certificates, CAs and revocation lists alike.
 
 import { type KeyObject, verify } from "node:crypto";
+
 import { type DerReader, formatHex } from "./der.ts";
 import { TAG } from "./der-tags.ts";
-import { MIN_RSA_BITS } from "./wire.ts";
+import { MAX_RSA_BITS, MIN_RSA_BITS } from "./wire.ts";
 
 /** RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. PSS is left out: its hash sits in parameters that default to SHA-1. */
 const ACCEPTED_SIGNATURES: ReadonlyMap<string, readonly [keyType: string, hash: string | null]> = new Map([
@@ -52,9 +53,15 @@ export function verifySignature(oid: string, key: KeyObject, signed: Uint8Array,
   }
 }
 
+/** A signature costs as many squarings as the exponent has bits. In use are 3 and 65537. */
+function isCheapExponent(exponent: bigint): boolean {
+  return exponent >= 3n && exponent < 2n ** 32n;
+}
+
 export function isAcceptedKey({ asymmetricKeyType, asymmetricKeyDetails: details }: KeyObject): boolean {
   if (asymmetricKeyType === "rsa") {
-    return (details?.modulusLength ?? 0) >= MIN_RSA_BITS && (details?.publicExponent ?? 0n) >= 3n;
+    const { modulusLength = 0, publicExponent = 0n } = details ?? {};
+    return modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS && isCheapExponent(publicExponent);
   }
   if (asymmetricKeyType === "ec") return ACCEPTED_CURVES.has(details?.namedCurve ?? "");
   return asymmetricKeyType === "ed25519";

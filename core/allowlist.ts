@@ -2,7 +2,6 @@
 
 import type { Certificate } from "./certificate.ts";
 import { type CertificateMatcher, lookupKeysOf } from "./certificate-matcher.ts";
-import { DIAGNOSED_ENTRIES } from "./wire.ts";
 
 /** An entry by its place in the policy. */
 export type AllowlistEntry = readonly [index: number, matcher: CertificateMatcher];
@@ -26,12 +25,6 @@ export class Allowlist {
 
   /** Every entry that could match. Each that is left out lacks something that the certificate would have to hold. */
   candidates(certificate: Certificate): AllowlistEntry[] {
-    return lookupKeysOf(certificate).flatMap((key) => this.#byKey.get(key) ?? []);
-  }
-
-  /** The entries to look through for the one that came nearest, when none matched: a bounded number. */
-  *nearMisses(certificate: Certificate): Generator<AllowlistEntry> {
-    yield* this.candidates(certificate).slice(0, DIAGNOSED_ENTRIES);
-    yield* this.matchers.slice(0, DIAGNOSED_ENTRIES).entries();
+    return [...lookupKeysOf(certificate)].flatMap((key) => this.#byKey.get(key) ?? []);
   }
 }

@@ -64,25 +64,24 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   };
 }
 
-const keysByCertificate = new WeakMap<Certificate, readonly string[]>();
+const keysByCertificate = new WeakMap<Certificate, ReadonlySet<string>>();
 
 /** What a certificate holds, in the keys that entries are found by: digests, the subject and its attributes, typed SANs. */
-export function lookupKeysOf(certificate: Certificate): readonly string[] {
+export function lookupKeysOf(certificate: Certificate): ReadonlySet<string> {
   const keys = keysByCertificate.get(certificate) ?? listKeys(certificate);
   keysByCertificate.set(certificate, keys);
   return keys;
 }
 
-function listKeys({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): string[] {
+function listKeys({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): Set<string> {
   const types = new Set(subject.flat().map(({ type }) => type));
-  const keys = [
+  return new Set([
     lookupKey("sha256", sha256),
     lookupKey("spkiSha256", spkiSha256),
     lookupKey("subject", subjectText),
     ...Array.from(types, (type) => lookupKey(`subject.${type}`, valuesOf(subject, type))),
     ...subjectAltNames.map((name) => lookupKey(`san.${name.kind}`, sanText(name))),
-  ];
-  return [...new Set(keys)];
+  ]);
 }
 
 function lookupKey(member: string, value: unknown): string {
@@ -148,11 +147,8 @@ function sanChecks(san: NonNullable<CertificateMatcherDocument["san"]>): Check[]
     (values ?? []).map((value): Check => {
       const wanted = kind === "ip" ? canonicalIpAddress(value) : value;
       if (wanted === undefined) throw new SyntaxError(`san.ip is no IP address: ${JSON.stringify(value)}`);
-      return [
-        `san.${kind}`,
-        ({ subjectAltNames }) => subjectAltNames.some((name) => name.kind === kind && sanText(name) === wanted),
-        lookupKey(`san.${kind}`, wanted),
-      ];
+      const key = lookupKey(`san.${kind}`, wanted);
+      return [`san.${kind}`, (certificate) => lookupKeysOf(certificate).has(key), key];
     }),
   );
 }

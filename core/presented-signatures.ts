@@ -3,6 +3,7 @@
 import { Refusal } from "./refusal.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
 import {
+  MAX_ED25519_SIGNATURES,
   MAX_EVENT_ID_CHARACTERS,
   MAX_LISTED_SIGNATURES,
   MAX_NUMBERED_SIGNATURES,
@@ -50,6 +51,7 @@ export function readPresentedSignatures(name: SignatureSchemeName, headers: Head
     else if (kind === "timestamp") timestamps.push(text);
     else if (!OTHER_VERSION.test(text)) throw malformed("an element is not of its form");
   }
+  if (presented.ed25519.length > MAX_ED25519_SIGNATURES) throw malformed(`over ${MAX_ED25519_SIGNATURES} of Ed25519`);
   if (presented.hmac.length + presented.ed25519.length === 0) throw malformed("no signature of a known version");
   if (prefix !== undefined) presented.prefix = prefix(readTime(timestamps, now), readId(scheme, headers));
   return presented;

@@ -39,6 +39,8 @@ export const MAX_INTERMEDIATES = 10;
 export const DEFAULT_MAX_CHAIN_DEPTH = 4;
 /** RSA keys below 2048 bits are not accepted anywhere in the public PKI since 2014 (CA/Browser Forum BR 6.1.5). */
 export const MIN_RSA_BITS = 2048;
+/** CAs have 4096 at most. Checking a signature of 16384 bits takes milliseconds. */
+export const MAX_RSA_BITS = 8192;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
 
@@ -64,6 +66,8 @@ export const SIGNATURE_TOLERANCE_SECONDS = 300;
 export const MAX_NUMBERED_SIGNATURES = 100;
 /** Other senders sign with the old and the new key while they rotate; twice that in two kinds, and room for later versions. */
 export const MAX_LISTED_SIGNATURES = 16;
+/** Each of these is verified with each key over the whole body: two keys while they rotate, and twice that. */
+export const MAX_ED25519_SIGNATURES = 4;
 /** Standard Webhooks sets no limit to `webhook-id`; those of Svix have 31 characters. */
 export const MAX_EVENT_ID_CHARACTERS = 256;
 /** A longer key is kept as its digest. Keys are indexed, and PostgreSQL takes up to 2,704 octets in an index. */
@@ -112,7 +116,10 @@ export const JWKS_MAX_AGE_SECONDS = 300;
 
 /** Parsed certificates kept per isolate or process: at 10 KiB each, 512 hold 5 MB at the most. */
 export const CERTIFICATE_CACHE_ENTRIES = 512;
-/** Entries of a policy compared with a certificate that none admits, to say which came nearest: bounds what a stranger costs. */
+/**
+ * Entries of a policy compared with a certificate that none admits, to say which came nearest, of all senders together:
+ * bounds what a stranger costs.
+ */
 export const DIAGNOSED_ENTRIES = 100;
 /** Distinct certificates that a process tells of on observed routes: a sender has a handful. */
 export const MAX_OBSERVED_PROVEN = 100;

@@ -49,7 +49,7 @@ const NOT_CARRIED: Readonly<Record<string, string>> = {
  */
 const BY_LIBRARY: Readonly<Record<string, readonly string[]>> = {
   "with a key on secp256k1": ["certificate_malformed", "algorithm_not_accepted", "no_certificate"],
-  "beside a CA on secp256k1": ["certificate_malformed", "algorithm_not_accepted"],
+  "beside a CA on secp256k1": ["certificate_malformed", "algorithm_not_accepted", "issuer_unknown"],
 };
 
 const stack = new AsyncDisposableStack();

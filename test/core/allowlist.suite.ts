@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { admitByCertificate } from "../../core/admit.ts";
 import { Allowlist } from "../../core/allowlist.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import { compileCertificateMatcher, lookupKeysOf } from "../../core/certificate-matcher.ts";
 import { selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import { DIAGNOSED_ENTRIES } from "../../core/wire.ts";
 import { admit, type Cases, type Fixtures, type MatcherDocument, policyDocument, present, refused } from "./scene.ts";
 
 /** Entries of every kind, made from the certificates themselves. */
@@ -76,7 +78,7 @@ export const cases: Cases = {
   },
   "lookupKeysOf() holds every key of an entry that matches": (fixtures) => {
     const leaf = parseCertificate(fixtures.certificates.client);
-    const keys = new Set(lookupKeysOf(leaf));
+    const keys = lookupKeysOf(leaf);
     for (const entry of entriesOf(fixtures)) {
       const matcher = compileCertificateMatcher(entry);
       assert.ok(matcher.keys.length > 0);
@@ -97,6 +99,33 @@ export const cases: Cases = {
     const entry = { subject: { CN: "client.example", O: "Countersign Tests" } };
     assert.equal(admitWith(fixtures, [...others(5000), entry]).sender.name, "sender");
     refused("sender_not_allowed", () => admitWith(fixtures, others(5000)));
+  },
+  "admit() compares no more entries of fifty senders than of one, to name the nearest": (fixtures) => {
+    const document = policyDocument(fixtures, { certificates: others(20) });
+    const names = Array.from({ length: 50 }, (_, index) => `sender-${index}`);
+    const policy = compilePolicy({
+      ...document,
+      senders: Object.fromEntries(names.map((name) => [name, document.senders.sender])),
+      routes: { "/hooks": { senders: names, methods: ["POST"] } },
+    });
+    let compared = 0;
+    const senders = policy.senders.map((sender) => {
+      const matchers = others(20).map((entry) => {
+        const matcher = compileCertificateMatcher(entry);
+        const failures: typeof matcher.failures = (...args) => {
+          compared += 1;
+          return matcher.failures(...args);
+        };
+        return { ...matcher, failures };
+      });
+      return {
+        ...sender,
+        certificate: sender.certificate && { ...sender.certificate, allowlist: new Allowlist(matchers) },
+      };
+    });
+    const proven = present(fixtures, { leaf: "direct" }, { ...policy, senders });
+    refused("sender_not_allowed", () => admitByCertificate(proven, senders, fixtures.now));
+    assert.equal(compared, DIAGNOSED_ENTRIES);
   },
   "admit() names a near miss among many entries, when the certificate shares what is rare in it": (fixtures) => {
     const near = { subject: { CN: "client.example" }, until: "2026-06-01" };

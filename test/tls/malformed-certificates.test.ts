@@ -136,7 +136,7 @@ describe("a chain", () => {
     const signed = cas.map((ca, index) => cross(ca, cas[(index + 1) % cas.length] as Identity));
     const leaf = await issueCertificate({ subject: subjectOf(ACME) }, cas[0]);
     const outcome = await present([fromBase64(leaf.base64), ...signed], leaf.keyPem);
-    expect(["signature_invalid", "issuer_unknown", "chain_too_deep"]).toContain(await codeOf(outcome));
+    expect(await codeOf(outcome)).toBe("issuer_unknown");
   });
 
   /** Without key identifiers, so that every CA of the name may be the issuer. */
@@ -191,30 +191,31 @@ describe("made to be slow or to crash a library:", () => {
     const { chain, keyPem } = await stranger(withKey(key));
     const outcome = await present(chain, keyPem);
     if (outcome.status !== undefined) {
-      expect(await codeOf(outcome)).toMatch(/^(certificate_malformed|algorithm_not_accepted|signature_invalid)$/);
+      expect(await codeOf(outcome)).toMatch(/^(certificate_malformed|certificate_too_large|issuer_unknown)$/);
     }
   });
 
-  test("thousands of names below thousands of constraints", async () => {
+  test.each([
+    ["thousands of names below thousands of constraints", 3_500, 4_000, "certificate_too_large"],
+    ["hundreds of names below hundreds of constraints", 600, 700, "issuer_unknown"],
+  ])("%s", async (_, names, bases, code) => {
+    const subtrees = tlv(0xa1, repeated(bases, sequence(tlv(0x82, "a.example"))));
     const { chain, keyPem } = await stranger(
-      (parts) =>
-        setExtension(
-          parts,
-          NAME_CONSTRAINTS,
-          sequence(tlv(0xa1, repeated(4_000, sequence(tlv(0x82, "a.example"))))),
-          true,
-        ),
-      (parts) => setExtension(parts, SUBJECT_ALT_NAME, sequence(...repeated(3_500, tlv(0x82, "b.example")))),
+      (parts) => setExtension(parts, NAME_CONSTRAINTS, sequence(subtrees), true),
+      (parts) => setExtension(parts, SUBJECT_ALT_NAME, sequence(...repeated(names, tlv(0x82, "b.example")))),
     );
-    expect(await codeOf(await present(chain, keyPem))).toBe("name_not_permitted");
+    expect(await codeOf(await present(chain, keyPem))).toBe(code);
   });
 
-  test("two thousand extensions", async () => {
-    const many = Array.from({ length: 2_000 }, (_, index) =>
+  test.each([
+    [2_000, "certificate_too_large"],
+    [400, "issuer_unknown"],
+  ])("%i extensions", async (count, code) => {
+    const many = Array.from({ length: count }, (_, index) =>
       sequence(oid(`1.2.3.${index}`), tlv(TAG.octetString, [5, 0])),
     );
     const { chain, keyPem } = await stranger(undefined, ({ extensions }) => void extensions.push(...many));
-    expect(await codeOf(await present(chain, keyPem))).toBe("issuer_unknown");
+    expect(await codeOf(await present(chain, keyPem))).toBe(code);
   });
 
   test("an extension whose value is 12 000 values deep", async () => {
