@@ -210,20 +210,20 @@ test.each([
   expect(await send(forwardedRequest({ ...event, body: "a".repeat(60_000) }))).toBe(503);
 });
 
-const NEWER = /is an inbox of version 4; this program knows versions up to 3, use a newer one/;
+const NEWER = /is an inbox of version 5; this program knows versions up to 4, use a newer one/;
 
 const foreign: [string, () => void | Promise<void>, RegExp][] = [
   [
     "of a newer version with the same tables",
     async () => {
       await openSqliteInbox(file).close();
-      withDatabase((database) => database.exec("PRAGMA user_version = 4"));
+      withDatabase((database) => database.exec("PRAGMA user_version = 5"));
     },
     NEWER,
   ],
   [
     "of a newer version without tables",
-    () => withDatabase((database) => database.exec("PRAGMA user_version = 4")),
+    () => withDatabase((database) => database.exec("PRAGMA user_version = 5")),
     NEWER,
   ],
   ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is no inbox/],
@@ -232,7 +232,7 @@ const foreign: [string, () => void | Promise<void>, RegExp][] = [
     () => writeFileSync(file, "a text longer than a database's header ".repeat(40)),
     /not a database/,
   ],
-  ["that is a directory", () => mkdirSync(file), /unable to open/],
+  ["that is a directory", () => mkdirSync(file), /it is no file/],
 ];
 
 test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, prepare, reason) => {
