@@ -108,7 +108,7 @@ test("ends with 0 when what ends is replaced already", async () => {
 });
 
 test.each([
-  ["an inbox that is not there", ["--inbox", "missing.sqlite"], /--inbox missing\.sqlite: unable to open/],
+  ["an inbox that is not there", ["--inbox", "missing.sqlite"], /--inbox missing\.sqlite: .*there is no such file/s],
   ["a certificate file without one", ["--certificate", "package.json"], /package\.json holds no certificate/],
   ["days that are none", ["--within", "soon"], /--within soon is not a number of days/],
 ])("refuses %s", async (_, args, why) => {
