@@ -51,13 +51,13 @@ function startProcess(name: string): ChildProcess {
 }
 
 test("what killed processes held is handled by the others: each event at least once, none lost, none twice at a time", async () => {
-  const ids = Array.from({ length: 120 }, (_, index) => `event-${String(index).padStart(3, "0")}`);
+  const ids = Array.from({ length: 400 }, (_, index) => `event-${String(index).padStart(3, "0")}`);
   for (const id of ids) await store(inbox, id);
   let survivor = startProcess("p0");
   for (let round = 1; round <= 3; round += 1) {
     const victim = survivor;
     survivor = startProcess(`p${round}`);
-    // It runs beside the other for a while, and dies with attempts under way.
+    // It runs beside the other for a while, and dies with attempts under way. The other needs time to start, so there are many events.
     await until(() => lines.filter(({ name, ends }) => name === `p${round}` && ends !== undefined).length >= 3);
     await until(() => lines.at(-1)?.begins !== undefined);
     victim.kill("SIGKILL");
