@@ -3,11 +3,11 @@
 
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { LogLine } from "../core/decision.ts";
 import type { Ending } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
+import { urlOf } from "../origin/node/server.ts";
 import { UsageError } from "./command.ts";
 
 export interface MetricsAddress {
@@ -94,9 +94,8 @@ export class Metrics {
     await once(server, "listening");
     // Not what keeps the process running.
     server.unref();
-    const { address, family, port: bound } = server.address() as AddressInfo;
     return {
-      url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}/metrics`,
+      url: `${urlOf("http", hostname, server)}/metrics`,
       close() {
         server.close();
         server.closeAllConnections();

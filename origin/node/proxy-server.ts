@@ -4,7 +4,6 @@
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { type SecureContextOptions, TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
@@ -14,7 +13,7 @@ import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-cer
 import { closesGracefully } from "./graceful-close.ts";
 import { explainFailure } from "./handshake-diagnosis.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
-import { type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
+import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
 
@@ -150,10 +149,8 @@ async function serveTls(
   });
   const close = closesGracefully(server);
   await listen(server, options);
-  const { port } = server.address() as AddressInfo;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
-    url: `https://${host}:${port}`,
+    url: urlOf("https", hostname, server),
     close,
     replace(tls) {
       if ("socket" in tls) return;

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIPv6 } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
@@ -45,9 +45,14 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
   );
   const close = closesGracefully(server);
   await listen(server, options);
+  return { url: urlOf("http", options.hostname, server), close };
+}
+
+/** Where a server listens that was told to listen on `hostname`. An IPv6 address stands in brackets, and a URL holds no zone of one. */
+export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<Server, "address">): string {
   const { port } = server.address() as AddressInfo;
-  const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname;
-  return { url: `http://${host}:${port}`, close };
+  const host = isIPv6(hostname) ? `[${hostname.replace(/%.*$/s, "")}]` : hostname;
+  return `${scheme}://${host}:${port}`;
 }
 
 /** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. */

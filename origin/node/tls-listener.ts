@@ -4,13 +4,13 @@
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
-import { type FetchHandler, listen, type RunningServer, requestHandler } from "./server.ts";
+import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
 export interface TlsListenerOptions {
@@ -108,8 +108,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
     if (clientCertificates === "require") socket.destroy();
   });
   await listen(server, options);
-  const { port } = server.address() as AddressInfo;
-  return { url: `https://${options.hostname}:${port}`, close };
+  return { url: urlOf("https", options.hostname, server), close };
 }
 
 /** The TCP socket, which Node has no public name for; without one, a log line lacks the address of a peer that left. */

@@ -19,7 +19,8 @@ export interface Running {
   stop(): Promise<number | null>;
 }
 
-const LINE_DEADLINE_MILLISECONDS = 10_000;
+/** A loaded machine takes its time to start a program. */
+const LINE_DEADLINE_MILLISECONDS = 25_000;
 
 /** Starts `countersign …args --json` and waits for its ready line. */
 export async function startCountersign(

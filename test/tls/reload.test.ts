@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
@@ -157,18 +157,28 @@ test("a policy that contradicts itself keeps what is in force, and each finding 
   await reloading(restorePolicy);
 });
 
-test("SIGHUP reloads what no watcher can see: a file behind a link", async () => {
+test("a file behind a link is reloaded when it is written, and again at a SIGHUP", async () => {
   await using own = new AsyncDisposableStack();
   const linked = await writeTlsFiles(own);
   const elsewhere = join(dirname(linked.policy), "elsewhere");
   mkdirSync(elsewhere);
-  renameSync(linked.policy, join(elsewhere, "policy.json"));
-  symlinkSync(join(elsewhere, "policy.json"), linked.policy);
+  for (const file of [linked.certificate, linked.key]) {
+    renameSync(file, join(elsewhere, basename(file)));
+    symlinkSync(join("elsewhere", basename(file)), file);
+  }
   const process = await startTlsProcess(own, linked);
-  writeFileSync(join(elsewhere, "policy.json"), JSON.stringify(withBeta(linked)));
-  expect((await sendOnce(process.server, linked.senders.beta)).status).toBe(403);
+  const before = await serialOf(process);
+  const renewed = await issueServer(linked.serverCa, A);
+  await reloading(
+    () => {
+      writeFileSync(join(elsewhere, basename(linked.key)), renewed.key);
+      writeFileSync(join(elsewhere, basename(linked.certificate)), renewed.certificate);
+    },
+    "reloaded",
+    process,
+  );
+  expect(await serialOf(process)).not.toBe(before);
   await reloading(() => process.process.kill("SIGHUP"), "reloaded", process);
-  expect((await sendOnce(process.server, linked.senders.beta)).status).toBe(202);
 });
 
 test("a Kubernetes volume, whose files are links behind one link, is reloaded when that is replaced", async () => {
