@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { describeCertificate } from "./admit.ts";
 import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
-import { readEventKey } from "./event-key.ts";
+import { type EventKeyReading, readEventKey } from "./event-key.ts";
 import type { EventKeyRule } from "./policy.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
@@ -84,8 +84,8 @@ export function bindDelivery(
   const { sender, certified, factors, reliedOnEdge } = admitted;
   const { id, request, headers, body, policyDigest } = event;
   const readKey = (rule: EventKeyRule | undefined) => rule && readEventKey(rule, headers, body.bytes);
-  let eventKey: { readonly text: string | undefined } | undefined;
-  let orderKey: { readonly text: string | undefined } | undefined;
+  let eventKey: { readonly is: EventKeyReading | undefined } | undefined;
+  let orderKey: { readonly is: EventKeyReading | undefined } | undefined;
   const delivery = {
     id,
     sender: sender.name,
@@ -99,15 +99,30 @@ export function bindDelivery(
     policyDigest,
     // Read when asked for: the edge never does.
     get eventKey() {
-      eventKey ??= { text: readKey(sender.eventKey) };
-      return eventKey.text;
+      eventKey ??= { is: readKey(sender.eventKey) };
+      return eventKey.is?.key;
     },
     get orderKey() {
-      orderKey ??= { text: readKey(sender.orderKey) };
-      return orderKey.text;
+      orderKey ??= { is: readKey(sender.orderKey) };
+      return orderKey.is?.key;
     },
   };
+  unread.set(delivery, () => ({
+    ...(eventKey?.is?.problem !== undefined && { eventKey: eventKey.is.problem }),
+    ...(orderKey?.is?.problem !== undefined && { orderKey: orderKey.is.problem }),
+  }));
   return delivery as unknown as Delivery;
+}
+
+/** By delivery: it is told in a log, and no handler asks for it. */
+const unread = new WeakMap<object, () => UnreadKeys>();
+
+/** Why the event has no such key, though the sender's policy names one. */
+export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
+
+/** Of the keys that were asked for so far. */
+export function unreadKeysOf(delivery: Delivery): UnreadKeys {
+  return unread.get(delivery)?.() ?? {};
 }
 
 /** What a program keeps of a delivery beside its bytes: plain values, the same after JSON. */

@@ -3,55 +3,42 @@
 
 import { hash } from "node:crypto";
 import { parsePointer } from "./configuration-error.ts";
+import { UnreadableBody } from "./json-octets.ts";
+import { readPointers } from "./json-pointers.ts";
 import type { EventKeyRule } from "./policy.ts";
 import { MAX_EVENT_KEY_CHARACTERS } from "./wire.ts";
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+/** The key of one event, or why it has none. The reason quotes nothing of the event. */
+export type EventKeyReading =
+  | { readonly key: string; readonly problem?: undefined }
+  | { readonly key?: undefined; readonly problem: string };
 
 /**
  * The key of one event, as a JSON list of texts: one for each pointer, null where the body has no such member. Of a long
  * list the digest, as a JSON text.
- * Undefined when nothing that the rule names is there, or the body is no JSON: such an event has no key.
+ * An event has none when nothing that the rule names is there, or its body cannot be read.
  */
 export function readEventKey(
   rule: EventKeyRule,
   headers: readonly (readonly [name: string, value: string])[],
   body: Uint8Array,
-): string | undefined {
-  const parts =
-    "header" in rule ? [headers.find(([name]) => name === rule.header)?.[1]] : readMembers(rule.pointers, body);
-  if (parts.every((part) => part === undefined || part === "")) return undefined;
-  const key = JSON.stringify(parts.map((part) => part ?? null));
-  return key.length <= MAX_EVENT_KEY_CHARACTERS ? key : JSON.stringify(`sha-256 ${hash("sha256", key)}`);
-}
-
-function readMembers(pointers: readonly string[], body: Uint8Array): (string | undefined)[] {
-  const document = parseJson(body);
-  return pointers.map((pointer) => textOf(resolvePointer(document, pointer)));
-}
-
-function parseJson(body: Uint8Array): unknown {
+): EventKeyReading {
   try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    return undefined;
+    const parts =
+      "header" in rule
+        ? [headers.find(([name]) => name === rule.header)?.[1]]
+        : readPointers(body, rule.pointers.map(parsePointer));
+    if (parts.every((part) => part === undefined || part === "")) return { problem: describeMissing(rule) };
+    const key = JSON.stringify(parts.map((part) => part ?? null));
+    return { key: key.length <= MAX_EVENT_KEY_CHARACTERS ? key : JSON.stringify(`sha-256 ${hash("sha256", key)}`) };
+  } catch (error) {
+    if (error instanceof UnreadableBody) return { problem: error.message };
+    throw error;
   }
 }
 
-/** The value at a JSON pointer (RFC 6901), of own members alone. */
-function resolvePointer(document: unknown, pointer: string): unknown {
-  return parsePointer(pointer).reduce<unknown>(
-    (value, member) =>
-      typeof value === "object" && value !== null && Object.hasOwn(value, member)
-        ? (value as Record<string, unknown>)[member]
-        : undefined,
-    document,
-  );
-}
-
-/** Numbers and texts alike: some senders write an id as either. */
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
-    ? String(value)
-    : undefined;
+function describeMissing(rule: EventKeyRule): string {
+  return "header" in rule
+    ? `there is no header ${rule.header}, or it is empty`
+    : `the body has no text, number or boolean at ${rule.pointers.join(", ")}`;
 }

@@ -7,7 +7,14 @@ import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, rel
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
 import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
-import { bindDelivery, type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
+import {
+  bindDelivery,
+  type Delivery,
+  type DigestedBody,
+  digestBody,
+  type RequestFacts,
+  unreadKeysOf,
+} from "../core/delivery.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import {
   type ClientCertificate,
@@ -55,6 +62,7 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
           ? await receiveAsserted(c.req.raw, options, trace)
           : await receiveDirect(c.req.raw, options, trace, c.env);
       const acceptance = noteAcceptance(trace, await options.accept(delivery, assertion));
+      noteUnreadKeys(trace, delivery);
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
       // Handled already, or about to be: its sender need not send it again.
@@ -157,6 +165,12 @@ function noteAcceptance({ context }: Trace, acceptance: Acceptance | void): Acce
   if (acceptance?.outcome === "stored" && acceptance.conflictsWith !== undefined)
     context["conflictsWith"] = acceptance.conflictsWith;
   return acceptance ?? { outcome: "stored" };
+}
+
+/** Without its key the same event again is another one, and one without its order comes in any. */
+function noteUnreadKeys({ context }: Trace, delivery: Delivery): void {
+  const unreadKeys = unreadKeysOf(delivery);
+  if (Object.keys(unreadKeys).length > 0) context["unreadKeys"] = unreadKeys;
 }
 
 /** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */

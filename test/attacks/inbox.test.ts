@@ -31,6 +31,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     routes: {
       "/orders": { senders: ["hub"], methods: ["POST", "PUT"] },
       "/refunds": { senders: ["hub"], methods: ["POST"] },
+      "/large": { senders: ["hub"], methods: ["POST"], maxBodyBytes: 26_214_400 },
     },
   };
   const lines = new LogLines();
@@ -76,6 +77,25 @@ describe("a sender without a certificate, whose signature binds the body alone",
       expect(await send(method, target, body)).toEqual({ status: 200, event: firsts[index]?.event, duplicate: true });
     }
     expect(await inbox.work.claim(9, 1_000)).toHaveLength(4);
+  });
+
+  test("Costly keys: a body of millions of values is accepted without being built, and its line says that it has no key", async () => {
+    const answer = await send("POST", "/large", `[${"{},".repeat(8_700_000)}1]`);
+    expect(answer.status).toBe(202);
+    const problem = "the body has more than 500000 values";
+    expect(await lines.of(answer.event)).toMatchObject({ decision: "accepted", unreadKeys: { eventKey: problem } });
+    // One that is long and holds little has its key.
+    const document = await send("POST", "/large", `{"document":"${"A".repeat(20_000_000)}","event":{"id":"evt_2"}}`);
+    expect(await lines.of(document.event)).not.toHaveProperty("unreadKeys");
+    expect((await inbox.event(document.event))?.eventKey).toBe('["evt_2"]');
+  });
+
+  test.each([
+    ["payload=%7B%22id%22%3A%22e1%22%7D", "the body is not JSON: see its octet 0"],
+    ['{"event":{}}', "the body has no text, number or boolean at /event/id"],
+  ])("an event whose key cannot be read says why in its line: %s", async (body, problem) => {
+    const { event } = await send("POST", "/orders", body);
+    expect(await lines.of(event)).toMatchObject({ decision: "accepted", unreadKeys: { eventKey: problem } });
   });
 });
 

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { readEventKey } from "../../core/event-key.ts";
-import { MAX_EVENT_KEY_CHARACTERS } from "../../core/wire.ts";
+import { MAX_EVENT_KEY_CHARACTERS, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
 import type { Cases } from "./scene.ts";
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-const keyOf = (id: string) => readEventKey({ pointers: ["/id"] }, [], bytes({ id }));
+const keyOf = (id: string) => readEventKey({ pointers: ["/id"] }, [], bytes({ id })).key;
 
 export const cases: Cases = {
   "readEventKey() keeps a long key as its digest, which differs where the key does": () => {
@@ -19,10 +19,28 @@ export const cases: Cases = {
     // A list is never the text of a digest.
     assert.notEqual(keyOf(JSON.parse(first as string)), first);
   },
-  "readEventKey() reads a header, and has no key where it is missing or empty": () => {
+  "readEventKey() reads a header, and says why there is no key where it is missing or empty": () => {
     const rule = { header: "webhook-id" };
-    assert.equal(readEventKey(rule, [["webhook-id", "msg_1"]], bytes({})), '["msg_1"]');
-    assert.equal(readEventKey(rule, [["webhook-id", ""]], bytes({})), undefined);
-    assert.equal(readEventKey(rule, [], bytes({})), undefined);
+    assert.equal(readEventKey(rule, [["webhook-id", "msg_1"]], bytes({})).key, '["msg_1"]');
+    const none = { problem: "there is no header webhook-id, or it is empty" };
+    assert.deepEqual(readEventKey(rule, [["webhook-id", ""]], bytes({})), none);
+    assert.deepEqual(readEventKey(rule, [], bytes({})), none);
+  },
+  "readEventKey() says why a body has no key, and quotes nothing of it": () => {
+    for (const [body, problem] of [
+      ["payload=%7B%22id%22%3A1%7D", /^the body is not JSON: see its octet 0$/],
+      ["", /^the body is not JSON: see its octet 0$/],
+      ['{"id":"secret"', /^the body is not JSON: see its octet 14$/],
+      ["{}", /^the body has no text, number or boolean at \/id$/],
+      ['{"id":null}', /at \/id$/],
+      ['{"id":{"id":1}}', /at \/id$/],
+      [`{"id":"${"x".repeat(MAX_KEYED_VALUE_BYTES)}"}`, /^the value is longer than 65536 octets$/],
+      [`[${"[],".repeat(MAX_KEYED_VALUES)}1]`, /^the body has more than 500000 values$/],
+      ["[".repeat(600) + "]".repeat(600), /^the body is nested deeper than 500$/],
+    ] as const) {
+      assert.match(readEventKey({ pointers: ["/id"] }, [], Buffer.from(body)).problem ?? "", problem);
+    }
+    const broken = Uint8Array.of(0x22, 0xc3, 0x22);
+    assert.deepEqual(readEventKey({ pointers: ["/id"] }, [], broken), { problem: "the body is not UTF-8" });
   },
 };

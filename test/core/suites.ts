@@ -20,6 +20,7 @@ import { cases as delivery } from "./delivery.suite.ts";
 import { cases as distinguishedName } from "./distinguished-name.suite.ts";
 import { cases as eventKey } from "./event-key.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
+import { cases as jsonPointers } from "./json-pointers.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
 import { cases as matcher } from "./matcher.suite.ts";
 import { cases as nameConstraints } from "./name-constraints.suite.ts";
@@ -70,6 +71,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "distinguished-name": distinguishedName,
   "event-key": eventKey,
   "general-name": generalName,
+  "json-pointers": jsonPointers,
   keys,
   matcher,
   "name-constraints": nameConstraints,
