@@ -3,8 +3,6 @@
 import { hash } from "node:crypto";
 import { describeCertificate } from "./admit.ts";
 import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
-import { type EventKeyReading, readEventKey } from "./event-key.ts";
-import type { EventKeyRule } from "./policy.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -62,6 +60,11 @@ export interface Delivery {
   readonly policyDigest: string;
 }
 
+/** Read from headers and body, and kept beside the record by who needs them: an edge does not. */
+export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
+
+const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
+
 declare const digested: unique symbol;
 
 /** Bytes and their digest: hashed once, however often they are compared. Only digestBody makes one. */
@@ -76,17 +79,15 @@ export function digestBody(bytes: Uint8Array<ArrayBuffer>): DigestedBody {
   return { bytes, contentDigest: formatContentDigest(bytes) } as unknown as DigestedBody;
 }
 
-/** Binds an admitted sender to the request and the bytes it sent. */
-export function bindDelivery(
-  admitted: AdmittedSender,
-  event: Pick<Delivery, "id" | "request" | "headers" | "policyDigest"> & { readonly body: DigestedBody },
-): Delivery {
+export type ReceivedEvent = Pick<Delivery, "id" | "request" | "headers" | "policyDigest"> & {
+  readonly body: DigestedBody;
+};
+
+/** Binds an admitted sender to the request and the bytes it sent. `keys`: of who keeps events by them; the edge does not. */
+export function bindDelivery(admitted: AdmittedSender, event: ReceivedEvent, keys: EventKeys = NO_KEYS): Delivery {
   const { sender, certified, factors, reliedOnEdge } = admitted;
   const { id, request, headers, body, policyDigest } = event;
-  const readKey = (rule: EventKeyRule | undefined) => rule && readEventKey(rule, headers, body.bytes);
-  let eventKey: { readonly is: EventKeyReading | undefined } | undefined;
-  let orderKey: { readonly is: EventKeyReading | undefined } | undefined;
-  const delivery = {
+  return {
     id,
     sender: sender.name,
     certificate: certified && factsOf(certified),
@@ -94,44 +95,16 @@ export function bindDelivery(
     headers,
     body: body.bytes,
     contentDigest: body.contentDigest,
+    eventKey: keys.eventKey,
+    orderKey: keys.orderKey,
     factors,
     reliedOnEdge,
     policyDigest,
-    // Read when asked for: the edge never does.
-    get eventKey() {
-      eventKey ??= { is: readKey(sender.eventKey) };
-      return eventKey.is?.key;
-    },
-    get orderKey() {
-      orderKey ??= { is: readKey(sender.orderKey) };
-      return orderKey.is?.key;
-    },
-  };
-  unread.set(delivery, () => ({
-    ...(eventKey?.is?.problem !== undefined && { eventKey: eventKey.is.problem }),
-    ...(orderKey?.is?.problem !== undefined && { orderKey: orderKey.is.problem }),
-  }));
-  return delivery as unknown as Delivery;
-}
-
-/** By delivery: it is told in a log, and no handler asks for it. */
-const unread = new WeakMap<object, () => UnreadKeys>();
-
-/** Why the event has no such key, though the sender's policy names one. */
-export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
-
-/** Of the keys that were asked for so far. */
-export function unreadKeysOf(delivery: Delivery): UnreadKeys {
-  return unread.get(delivery)?.() ?? {};
+  } as unknown as Delivery;
 }
 
 /** What a program keeps of a delivery beside its bytes: plain values, the same after JSON. */
 export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | keyof EventKeys>;
-
-/** Read from headers and body, and kept beside the record by who needs them: an edge does not. */
-export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
-
-const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
 
 export function recordDelivery(delivery: Delivery): DeliveryRecord {
   const { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest } = delivery;

@@ -3,9 +3,10 @@
 
 import { hash } from "node:crypto";
 import { parsePointer } from "./configuration-error.ts";
+import type { Delivery, EventKeys } from "./delivery.ts";
 import { UnreadableBody } from "./json-octets.ts";
 import { readPointers } from "./json-pointers.ts";
-import type { EventKeyRule } from "./policy.ts";
+import type { EventKeyRule, Sender } from "./policy.ts";
 import { MAX_EVENT_KEY_CHARACTERS } from "./wire.ts";
 
 /** The key of one event, or why it has none. The reason quotes nothing of the event. */
@@ -13,16 +14,31 @@ export type EventKeyReading =
   | { readonly key: string; readonly problem?: undefined }
   | { readonly key?: undefined; readonly problem: string };
 
+/** Why an event has no such key, though its sender's policy names one. */
+export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
+
+export function readEventKeys(
+  { eventKey, orderKey }: Pick<Sender, "eventKey" | "orderKey">,
+  headers: Delivery["headers"],
+  body: Uint8Array,
+): { readonly keys: EventKeys; readonly unread: UnreadKeys } {
+  const event = eventKey && readEventKey(eventKey, headers, body);
+  const order = orderKey && readEventKey(orderKey, headers, body);
+  return {
+    keys: { eventKey: event?.key, orderKey: order?.key },
+    unread: {
+      ...(event?.problem !== undefined && { eventKey: event.problem }),
+      ...(order?.problem !== undefined && { orderKey: order.problem }),
+    },
+  };
+}
+
 /**
  * The key of one event, as a JSON list of texts: one for each pointer, null where the body has no such member. Of a long
  * list the digest, as a JSON text.
  * An event has none when nothing that the rule names is there, or its body cannot be read.
  */
-export function readEventKey(
-  rule: EventKeyRule,
-  headers: readonly (readonly [name: string, value: string])[],
-  body: Uint8Array,
-): EventKeyReading {
+export function readEventKey(rule: EventKeyRule, headers: Delivery["headers"], body: Uint8Array): EventKeyReading {
   try {
     const parts =
       "header" in rule

@@ -5,16 +5,17 @@ import type { MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
-import type { Candidate, Evidence } from "../core/candidate.ts";
+import type { AdmittedSender, Candidate, Evidence } from "../core/candidate.ts";
 import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import {
   bindDelivery,
   type Delivery,
   type DigestedBody,
   digestBody,
+  type ReceivedEvent,
   type RequestFacts,
-  unreadKeysOf,
 } from "../core/delivery.ts";
+import { readEventKeys } from "../core/event-key.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import {
   type ClientCertificate,
@@ -62,7 +63,6 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
           ? await receiveAsserted(c.req.raw, options, trace)
           : await receiveDirect(c.req.raw, options, trace, c.env);
       const acceptance = noteAcceptance(trace, await options.accept(delivery, assertion));
-      noteUnreadKeys(trace, delivery);
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
       // Handled already, or about to be: its sender need not send it again.
@@ -111,7 +111,7 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
   const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);
   const admitted = noteAdmitted(trace, await admitBySignature([candidate], body.bytes, evidence));
 
-  const delivery = bindDelivery(admitted, {
+  const delivery = bindWithKeys(trace, admitted, {
     id: claims.txn,
     request: facts,
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
@@ -148,7 +148,7 @@ async function receiveDirect(
   trace.body = body.bytes;
   const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));
 
-  const delivery = bindDelivery(admitted, {
+  const delivery = bindWithKeys(trace, admitted, {
     id: context.id,
     request: readRequestFacts(request, target),
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
@@ -167,10 +167,11 @@ function noteAcceptance({ context }: Trace, acceptance: Acceptance | void): Acce
   return acceptance ?? { outcome: "stored" };
 }
 
-/** Without its key the same event again is another one, and one without its order comes in any. */
-function noteUnreadKeys({ context }: Trace, delivery: Delivery): void {
-  const unreadKeys = unreadKeysOf(delivery);
-  if (Object.keys(unreadKeys).length > 0) context["unreadKeys"] = unreadKeys;
+/** With its keys. Without one the same event again is another, and one without its order comes in any: so its line says why. */
+function bindWithKeys(trace: Trace, admitted: AdmittedSender, event: ReceivedEvent): Delivery {
+  const { keys, unread } = readEventKeys(admitted.sender, event.headers, event.body.bytes);
+  if (Object.keys(unread).length > 0) trace.context["unreadKeys"] = unread;
+  return bindDelivery(admitted, event, keys);
 }
 
 /** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */
