@@ -100,7 +100,7 @@ export function writeServerFiles(directory: string, { server, senders }: World) 
 
 export async function startOrigin(
   stack: AsyncDisposableStack,
-  { senders }: World,
+  { senders }: { readonly senders: Pick<Senders, "policy"> },
   format: string,
   listener: ProxyServerOptions["listener"],
 ) {

@@ -30,6 +30,8 @@ export interface RawRequest {
   readonly onFirstChunk?: () => void;
   /** CA of the server's certificate, and the name that it must hold. */
   readonly server?: { readonly ca: string; readonly name: string };
+  /** The path of a Unix socket, instead of the host and port of `url`. */
+  readonly socket?: string;
 }
 
 export interface RawAnswer {
@@ -54,6 +56,7 @@ export async function exchange(raw: RawRequest): Promise<RawAnswer> {
     headers: [["Host", host], ...(raw.headers ?? []), ...(hasFraming ? [] : framing)].flat(),
     agent: false,
     ...(raw.server !== undefined && { ca: raw.server.ca, servername: raw.server.name }),
+    ...(raw.socket !== undefined && { socketPath: raw.socket }),
   };
   const outgoing = (url.protocol === "https:" ? requestTls : request)(options);
   const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;

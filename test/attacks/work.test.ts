@@ -1,0 +1,201 @@
+// What a stranger's certificates may cost: nothing in them is signed by anybody whom the policy knows, and each is new.
+// The limits here are wide, for machines that do other things too. `npm run bench -- hostile` measures closely.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
+import { listenTls } from "../../origin/node/tls-listener.ts";
+import { readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { encodeName, FIELD, setExtension } from "../core/certificate-edit.ts";
+import { sequence, TAG, tlv } from "../core/der-edit.ts";
+import { resign } from "../core/fixtures-issue.ts";
+import { pemOf } from "../core/scene.ts";
+import { startOrigin } from "../proxy/world.ts";
+import { exchange, listen } from "../support/http.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { sendInVain, sendOnce, TlsSender } from "../support/tls-client.ts";
+import { NO_CERTIFICATE, tlsClientAuth } from "../support/tls-client-auth.ts";
+import { A, issueServers, type ServerCertificates, startTlsOrigin } from "../support/tls-origin.ts";
+import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
+
+const SENDERS = 50;
+const REQUESTS = 5;
+/** Of all requests together. Each took seconds where subtrees were compared before signatures, for each sender. */
+const MAX_CPU_MILLISECONDS = 1_000;
+const MILLISECONDS_PER_TICK = 10;
+const COMMON_NAME = "2.5.4.3";
+const NAME_CONSTRAINTS = "2.5.29.30";
+const EXTENDED_KEY_USAGE = "2.5.29.37";
+
+const stack = new AsyncDisposableStack();
+let root: Identity;
+let sender: Identity;
+let policy: PolicyDocument;
+let servers: ServerCertificates;
+let edge: DeployedEdge;
+
+beforeAll(async () => {
+  root = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
+  sender = await issueCertificate({ subject: [{ CN: ["sender-0"] }] }, root);
+  servers = await issueServers(A);
+  const names = Array.from({ length: SENDERS }, (_, index) => `sender-${index}`);
+  const ruleOf = (CN: string) => ({ certificates: [{ subject: { CN } }], trust: { anchors: ["root"] } });
+  policy = {
+    anchors: { root: root.pem },
+    senders: Object.fromEntries(names.map((name) => [name, ruleOf(name)])),
+    routes: { "/hooks/acme": { senders: names, methods: ["POST"] } },
+  };
+  const ORIGIN_URL = await listen(stack, (_, outgoing) => outgoing.writeHead(202).end());
+  const SIGNING_KEYS = JSON.stringify({ keys: [await newSigningKey()] });
+  ({ edge } = await startWorkerd(stack, policy, { edge: { SIGNING_KEYS, ORIGIN_URL } }));
+});
+afterAll(() => stack.disposeAsync());
+
+/** A chain that fits into the fields of RFC 9440: a long name, each of whose characters folds to 18, below 400 subtrees. */
+async function makeChain(): Promise<{ leaf: Identity; issuer: Identity }> {
+  const subject = [{ CN: ["Anybody"] }];
+  const ca = await issueCertificate({ subject, ca: {} });
+  const subtree = sequence(tlv(0xa4, [encodeName([[COMMON_NAME, TAG.utf8, ""]])]));
+  const subtrees = tlv(
+    0xa1,
+    Array.from({ length: 400 }, () => subtree),
+  );
+  const issuer = resign(ca, ca, (parts) => setExtension(parts, NAME_CONSTRAINTS, sequence(subtrees), true));
+  const client = await issueCertificate({ subject }, ca);
+  const leaf = resign(client, ca, ({ tbs }) => {
+    tbs[FIELD.subject] = encodeName([[COMMON_NAME, TAG.utf8, "\ufdfa".repeat(2_000)]]);
+  });
+  return { leaf: { ...client, base64: leaf }, issuer: { ...ca, base64: issuer } };
+}
+
+const makeChains = () => Promise.all(Array.from({ length: REQUESTS }, makeChain));
+const clientOf = ({ leaf, issuer }: { leaf: Identity; issuer: Identity }) => ({
+  pem: pemOf(leaf.base64) + pemOf(issuer.base64),
+  keyPem: leaf.keyPem,
+});
+const ownCpu = () => process.cpuUsage().user / 1_000;
+
+/** Milliseconds of CPU that `send` takes for one chain after another. */
+async function costOf<Chain>(
+  chains: readonly Chain[],
+  send: (chain: Chain) => Promise<unknown>,
+  cpu: () => number = ownCpu,
+): Promise<number> {
+  const before = cpu();
+  for (const chain of chains) await send(chain);
+  return cpu() - before;
+}
+
+describe("a chain that nobody signed costs little, with fifty senders on the route,", () => {
+  test("Name constraints of a stranger, at the edge", async () => {
+    const send = async (tls: ReturnType<typeof tlsClientAuth>) => (await edge.send({ tls, body: "{}" })).status;
+    expect(await send(tlsClientAuth(sender))).toBe(202);
+    const field = ({ base64 }: Identity) => `:${base64}:`;
+    const cpu = () => {
+      const fields = readFileSync(`/proc/${edge.pid}/stat`, "utf8")
+        .replace(/^.*\) /, "")
+        .split(" ");
+      return Number(fields[11]) * MILLISECONDS_PER_TICK;
+    };
+    const cost = await costOf(
+      await makeChains(),
+      async ({ leaf, issuer }) => {
+        const certificate = { certPresented: "1", certVerified: "FAILED:unable to get local issuer certificate" };
+        const fields = { certRFC9440: field(leaf), certChainRFC9440: field(issuer) };
+        expect(await send({ ...NO_CERTIFICATE, ...certificate, ...fields })).toBe(403);
+      },
+      cpu,
+    );
+    expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
+    expect(edge.lines.all.filter(({ code }) => code === "issuer_unknown")).toHaveLength(REQUESTS);
+  });
+
+  test("Name constraints of a stranger, at the TLS listener", async () => {
+    const origin = await startTlsOrigin(stack, { policy, servers });
+    expect((await sendOnce(origin.at(A), sender)).status).toBe(202);
+    const cost = await costOf(await makeChains(), async (chain) => {
+      expect((await sendOnce(origin.at(A), clientOf(chain))).status).toBe(403);
+    });
+    expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
+    expect(origin.lines.all.filter(({ code }) => code === "issuer_unknown")).toHaveLength(REQUESTS);
+  });
+
+  test("Name constraints of a stranger, in the fields of a proxy", async () => {
+    const socket = join(temporaryDirectory(stack), "origin.sock");
+    const { lines } = await startOrigin(stack, { senders: { policy } }, "rfc9440", { socket, mode: 0o600 });
+    const cost = await costOf(await makeChains(), async ({ leaf, issuer }) => {
+      const headers = [
+        ["Client-Cert", `:${leaf.base64}:`] as const,
+        ["Client-Cert-Chain", `:${issuer.base64}:`] as const,
+      ];
+      expect((await exchange({ url: "http://localhost/hooks/acme", socket, headers, body: "{}" })).status).toBe(403);
+    });
+    expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
+    expect(lines.all.filter(({ code }) => code === "issuer_unknown")).toHaveLength(REQUESTS);
+  });
+
+  test("Name constraints of a stranger, in place of the proxy's own certificate", async () => {
+    const proxy = await issueCertificate({ subject: [{ CN: ["proxy"] }] }, root);
+    const [host] = servers.hosts;
+    const { url, lines } = await startOrigin(stack, { senders: { policy } }, "rfc9440", {
+      hostname: "127.0.0.1",
+      port: 0,
+      certificate: host?.certificate ?? "",
+      key: host?.key ?? "",
+      proxy: { ca: root.pem, subject: "CN=proxy" },
+    });
+    const server = { port: Number(new URL(url).port), ca: servers.ca, name: A };
+    const headers = [["Client-Cert", `:${sender.base64}:`] as const];
+    expect((await sendOnce(server, proxy, { headers })).status).toBe(202);
+    const cost = await costOf(await makeChains(), (chain) => sendInVain(server, clientOf(chain)));
+    expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
+    expect(lines.all.filter(({ cause }) => cause === "issuer_unknown")).toHaveLength(REQUESTS);
+  });
+});
+
+describe("a connection is read once,", () => {
+  const unreadable: [string, (leaf: Identity) => string][] = [
+    [
+      "certificate_malformed",
+      (leaf) => resign(leaf, root, (parts) => setExtension(parts, EXTENDED_KEY_USAGE, tlv(5, []))),
+    ],
+    [
+      "certificate_too_large",
+      (leaf) => resign(leaf, root, (parts) => setExtension(parts, "1.2.3.4", new Uint8Array(10_000))),
+    ],
+  ];
+
+  test.each(unreadable)(
+    "Unreadable certificate, again and again: %s is what every request is told",
+    async (code, make) => {
+      const refusals: unknown[] = [];
+      const state = createTlsState(servers.hosts, anchorsInUse(compilePolicy(policy)));
+      const options = { hostname: "127.0.0.1", port: 0, clientCertificates: "request", state: () => state } as const;
+      const server = await listenTls(
+        (_, environment) => {
+          try {
+            readTlsPeer(environment);
+          } catch (error) {
+            refusals.push(error);
+          }
+          return new Response();
+        },
+        { ...options, log: () => {} },
+      );
+      stack.defer(() => server.close());
+      const at = { port: Number(new URL(server.url).port), ca: servers.ca, name: A };
+      const client = new TlsSender(at, { pem: pemOf(make(sender)), keyPem: sender.keyPem });
+      stack.defer(() => client.close());
+      await client.send();
+      expect((await client.send()).isKeptAlive).toBe(true);
+      expect(refusals).toEqual([expect.objectContaining({ code }), expect.objectContaining({ code })]);
+      // The very same: it was not made anew.
+      expect(refusals[1]).toBe(refusals[0]);
+    },
+  );
+});
