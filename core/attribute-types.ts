@@ -32,7 +32,8 @@ const NAMES: ReadonlyArray<readonly [name: string, oid: string]> = [
 
 const oidByName = new Map(NAMES.map(([name, oid]) => [name.toLowerCase(), oid]));
 const nameByOid = new Map(NAMES.map(([name, oid]) => [oid, name]));
-const DOTTED_OID = /^[0-2](\.(0|[1-9][0-9]{0,18})){1,20}$/;
+/** Below 0 and 1 there are forty arcs each: a certificate cannot hold another. */
+const DOTTED_OID = /^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]{0,18}))(?:\.(?:0|[1-9][0-9]{0,18})){0,19}$/;
 
 /** The OID of a short name (in any case) or of a dotted OID; undefined for anything else. */
 export function parseAttributeType(text: string): string | undefined {

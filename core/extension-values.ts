@@ -2,6 +2,7 @@
 // to their form: an authority that signs such bytes did not look at what it signs.
 
 import { type DerReader, formatHex } from "./der.ts";
+import { readTime } from "./der-primitives.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
 import { readRelativeName } from "./distinguished-name.ts";
 import { readLocation, readLocations } from "./general-name.ts";
@@ -140,6 +141,6 @@ function skipAccessDescriptions(values: DerReader): void {
 
 function skipPrivateKeyUsagePeriod(values: DerReader): void {
   values.members(TAG.sequence, (members) => {
-    for (const tag of [primitive(0), primitive(1)]) if (members.nextIs(tag)) members.read(tag).content;
+    for (const tag of [primitive(0), primitive(1)]) if (members.nextIs(tag)) readTime(members.read(tag).latin1());
   });
 }

@@ -10,6 +10,7 @@ import { ConfigurationError, describeIssues, formatPointer } from "./configurati
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
 import { type PolicyDocument, PolicySchema, type SenderDocument } from "./policy-schema.ts";
+import { canMatch } from "./public-key.ts";
 import { isForwardableHeader } from "./request-headers.ts";
 import { findSecondSpelling } from "./request-target.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
@@ -195,6 +196,7 @@ function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]):
   if (certificate.keyUsage?.keyCertSign === false) throw new SyntaxError(`${subject} may not sign certificates`);
   if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
   if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
+  if (!canMatch(certificate.publicKey)) throw new SyntaxError(`no signature can match the key of ${subject}`);
   return { name, certificate, revocation };
 }
 

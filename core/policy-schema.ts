@@ -88,7 +88,7 @@ const CrlSource = v.pipe(
 /** A path is what does not look like a URL of any kind. */
 function isCrlSource(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
-  if (/[\u0000-\u001f\u007f]/.test(text)) return false;
+  if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed()) return false;
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text)) return true;
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.username + url.password + url.hash === "";

@@ -1,10 +1,11 @@
 // SubjectPublicKeyInfo (RFC 5280 §4.1.2.7): whether a key is written in the one way that its kind has. A key with two
 // spellings has two digests, and a policy that denies it names one.
 
+import type { KeyObject } from "node:crypto";
 import { readAlgorithm } from "./algorithms.ts";
 import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
-import { isLowOrderPoint } from "./ed25519-point.ts";
+import { isLowOrderPoint, isPublicPoint } from "./ed25519-point.ts";
 
 const RSA = "1.2.840.113549.1.1.1";
 const EC = "1.2.840.10045.2.1";
@@ -38,4 +39,10 @@ function isOddRsaKey(values: DerReader): boolean {
   return values.members(TAG.sequence, (members) =>
     [members.unsigned(), members.unsigned()].every((number) => (number.at(-1) as number) % 2 === 1),
   );
+}
+
+/** Whether any signature can match a key that is accepted: of Ed25519, no runtime looks whether it is a point. */
+export function canMatch(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== "ed25519") return true;
+  return isPublicPoint(Buffer.from(key.export({ format: "jwk" }).x ?? "", "base64url"));
 }

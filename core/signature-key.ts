@@ -1,6 +1,7 @@
 // One key that verifies signatures. What it is made of stays inside: it prints as nothing, in JSON and in a console.
 
 import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
+import { isPublicPoint } from "./ed25519-point.ts";
 import type { PresentedSignatures, SignatureMethod } from "./presented-signatures.ts";
 
 declare const imported: unique symbol;
@@ -40,8 +41,9 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
   return { method: "hmac", madeOneOf, secret: () => secret } as unknown as SignatureKey;
 }
 
-/** RFC 8032. `point` is the public key's 32 octets. @throws Error */
+/** RFC 8032. `point` is the public key's 32 octets. @throws SyntaxError when no signature can match it */
 export function makeEd25519Key(point: Buffer): SignatureKey {
+  if (!isPublicPoint(point)) throw new SyntaxError("the octets are no Ed25519 key that a sender can sign with");
   const key = createPublicKey({
     key: { kty: "OKP", crv: "Ed25519", x: point.toString("base64url") },
     format: "jwk",

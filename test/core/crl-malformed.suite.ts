@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseCrl } from "../../core/crl.ts";
+import { encodeName } from "./certificate-edit.ts";
 import { concat, decode, encode, fromBase64, members, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Cases, CrlName, Fixtures } from "./scene.ts";
 
@@ -159,6 +160,102 @@ export const cases: Cases = {
     refuses(/partitioned/, scoped(NAME, tlv(0x83, [6, 0x40])));
     refuses(/no URI/, scoped());
     refuses(/no URI/, scoped(tlv(0xa0, [tlv(0xa0, [tlv(0x82, "crl.example")])])));
+  },
+  "parseCrl() refuses a scope that is not of its form, and flags that are not of theirs": (fixtures) => {
+    const scoped = (...value: Tlv[]) =>
+      withExtension(fixtures, extension(ISSUING_DISTRIBUTION_POINT, sequence(...value)));
+    const fullName = NAME.content as Tlv[];
+    assert.equal(parseCrl(scoped(NAME, tlv(0x81, [0]), tlv(0x84, [0]))).distributionPoints?.length, 1);
+    const bad: Readonly<Record<string, readonly Tlv[]>> = {
+      "two names where there is a choice": [tlv(0xa0, [...fullName, ...fullName])],
+      "something beside the choice": [tlv(0xa0, [...fullName, tlv(5)])],
+      "no name where there is a choice": [tlv(0xa0)],
+      "a full name of none": [tlv(0xa0, [tlv(0xa0)])],
+      "a flag of 1": [NAME, tlv(0x81, [1])],
+      "a flag of two octets": [NAME, tlv(0x84, [0, 0])],
+      "flags in another order": [NAME, tlv(0x82, [0]), tlv(0x81, [0])],
+      "the name behind a flag": [tlv(0x81, [0]), NAME],
+      "a flag twice": [NAME, tlv(0x81, [0]), tlv(0x81, [0])],
+      "a flag that nobody knows": [NAME, tlv(0x86, [0])],
+      "reasons in excess": [NAME, tlv(0x83, [6, 0x41])],
+    };
+    for (const [what, value] of Object.entries(bad)) refuses(/./, scoped(...value), what);
+  },
+  "parseCrl() refuses an empty revokedCertificates, an issuer without a name, and a signature of odd bits": (
+    fixtures,
+  ) => {
+    refuses(
+      /missing/,
+      edit(fixtures, ({ entries }) => entries.splice(0)),
+    );
+    refuses(
+      /no issuer/,
+      edit(fixtures, ({ tbs }) => tbs.splice(FIELD.issuer, 1, sequence())),
+    );
+    refuses(
+      /BIT STRING/,
+      edit(fixtures, ({ crl }) => crl.splice(2, 1, tlv(TAG.bitString))),
+    );
+    refuses(
+      /control/,
+      edit(fixtures, ({ tbs }) => tbs.splice(FIELD.issuer, 1, encodeName([["2.5.4.3", TAG.utf8, "CA\u009b"]]))),
+    );
+  },
+  "parseCrl() refuses extensions that certificates have too, where they are not of their form": (fixtures) => {
+    const directory = tlv(0xa4, [encodeName([["2.5.4.3", TAG.utf8, "a"]])]);
+    const good = { "2.5.29.18": sequence(directory), "2.5.29.46": sequence(sequence(NAME)) };
+    for (const [id, value] of Object.entries(good)) {
+      assert.equal(parseCrl(withExtension(fixtures, extension(id, value, false))).size, 4);
+    }
+    for (const id of [...Object.keys(good), "1.3.6.1.5.5.7.1.1"]) {
+      refuses(/extension/, withExtension(fixtures, extension(id, sequence(), false)), id);
+    }
+    const keyId = (value: Tlv) =>
+      edit(fixtures, ({ extensions }) => extensions.splice(0, 1, extension("2.5.29.35", value, false)));
+    assert.equal(parseCrl(keyId(sequence(tlv(0x80, [1])))).size, 4);
+    refuses(/extension 2\.5\.29\.35/, keyId(sequence(tlv(0x82, [1]))));
+  },
+  "parseCrl() refuses what is not DER in an entry, and takes the empty extensions that some libraries write": (
+    fixtures,
+  ) => {
+    const reason = (value: Tlv | Uint8Array) => extension("2.5.29.21", value, false);
+    const date = tlv(TAG.utcTime, "261201000000Z");
+    assert.equal(parseCrl(withEntry(fixtures, sequence(tlv(TAG.integer, [5]), date, sequence()))).size, 5);
+    const bad: Readonly<Record<string, Tlv>> = {
+      "a padded serial number": entryOf([0, 5]),
+      "a date without seconds": sequence(tlv(TAG.integer, [5]), tlv(TAG.utcTime, "2612010000Z")),
+      "a reason of another type": entryOf([5], reason(tlv(TAG.integer, [1]))),
+      "a reason over its end": entryOf([5], reason(Uint8Array.of(10, 2, 1))),
+      "two reasons": entryOf([5], reason(tlv(10, [1])), reason(tlv(10, [1]))),
+      "a date of invalidity that is none": entryOf(
+        [5],
+        extension("2.5.29.24", tlv(TAG.utcTime, "261201000000Z"), false),
+      ),
+      "a critical of 1": entryOf(
+        [5],
+        sequence(oid("2.5.29.21"), tlv(TAG.boolean, [1]), tlv(TAG.octetString, [10, 1, 1])),
+      ),
+    };
+    for (const [what, entry] of Object.entries(bad)) refuses(/./, withEntry(fixtures, entry), what);
+  },
+  "parseCrl() throws a SyntaxError for whatever is damaged": ({ crls }) => {
+    const der = fromBase64(crls.entries);
+    const changes = fc.array(fc.tuple(fc.nat(der.length - 1), fc.integer({ min: 1, max: 255 })), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    fc.assert(
+      fc.property(changes, (damage) => {
+        const changed = der.slice();
+        for (const [at, mask] of damage) changed[at] = (changed[at] ?? 0) ^ mask;
+        try {
+          parseCrl(changed);
+        } catch (error) {
+          assert.ok(error instanceof SyntaxError, String(error));
+        }
+      }),
+      { numRuns: 500 },
+    );
   },
   "parseCrl() refuses an entry of another issuer": (fixtures) => {
     const issuer = sequence(tlv(0x82, "other.example"));

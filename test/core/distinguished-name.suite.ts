@@ -115,6 +115,18 @@ export const cases: Cases = {
   "parseDistinguishedName() refuses #hex that is no DER value": () => {
     refusesText("CN=#", "CN=#0", "CN=#0c", "CN=#0c0261", "CN=#0c016100", "CN=#0c810161", "CN=#zz", "CN=#0c0100");
   },
+  "parseDistinguishedName() refuses #hex of a text that is none, and half of a surrogate pair": () => {
+    refusesText("CN=#0c01ff", "CN=#0C02C080", "CN=#1E0141", "CN=#1c020061", "CN=#13 01e9".replace(" ", ""));
+    refusesText("CN=#0c02c285", "CN=#2c040c020061", "CN=#3080", "CN=#30030c0261", "CN=#010101", "CN=#02020001");
+    refusesText("CN=\ud800", "CN=a\udc00b", "CN=\udbff\udbff", "O=\ud800,CN=a", "\ud800=a");
+    assert.equal(firstOf(`CN=${"a".repeat(300_000)}`)?.type, CN);
+  },
+  "parseDistinguishedName() refuses C1 controls, and reads what turns the direction of writing": () => {
+    refusesText("CN=a\u0080", "CN=a\u0085b", "CN=\u009b31m", "CN=\u009f", "CN=\\C2\\9B");
+    for (const mark of ["\u200e", "\u200f", "\u061c", "\u202e", "\u2066", "\u2069"]) {
+      assert.deepEqual(firstOf(`CN=a${mark}b`), { type: CN, text: `a${mark}b` });
+    }
+  },
   "parseDistinguishedName() refuses the slash form of OpenSSL": () => {
     refusesText("/C=US/O=Acme/CN=svc", "/CN=svc", "CN=svc,/O=Acme");
   },
@@ -125,7 +137,21 @@ export const cases: Cases = {
     refusesText('CN="a"', "CN=a;O=b", "CN=<a", "CN=a>", "CN=\\", "CN=\\x", "CN=\\4", "CN=a\\é");
   },
   "parseDistinguishedName() refuses a missing or unknown type": () => {
-    refusesText("svc", "=svc", "CN=a,", ",CN=a", "CN=a+", "CN=a,,O=b", "XX=a", "1.2.=a", "01.2=a", "3.1=a", "CN");
+    refusesText(
+      "svc",
+      "=svc",
+      "CN=a,",
+      ",CN=a",
+      "CN=a+",
+      "CN=a,,O=b",
+      "XX=a",
+      "1.2.=a",
+      "01.2=a",
+      "3.1=a",
+      "CN",
+      "0.40=a",
+      "1.99=a",
+    );
   },
   "parseDistinguishedName() refuses control characters and octets that are not UTF-8": () => {
     refusesText("CN=a\u0000", "CN=a\\00", "CN=a\\0Ab", "CN=\n", "CN=\\7f", "CN=\\C4", "CN=\\C0\\80", "CN=\\ED\\A0\\80");
@@ -174,13 +200,17 @@ export const cases: Cases = {
       [TAG.printable, "a\u0000"],
       [TAG.ia5, "a\u001f"],
       [TAG.utf8, "a\u007f"],
+      [TAG.utf8, "a\u0080"],
+      [TAG.utf8, "\u009b31m"],
+      [TAG.bmp, Uint8Array.of(0x61)],
       [TAG.utf8, Uint8Array.of(0xc0, 0x80)],
       [TAG.utf8, Uint8Array.of(0xff)],
       [TAG.printable, "é"],
       [TAG.ia5, Uint8Array.of(0xe9)],
     ];
     for (const [tag, value] of bad) {
-      assert.throws(() => parseDistinguishedNameDer(encode(encodeName([[CN, tag, value]]))), `tag ${tag}: ${value}`);
+      const name = encode(encodeName([[CN, tag, value]]));
+      assert.throws(() => parseDistinguishedNameDer(name), SyntaxError, `tag ${tag}: ${value}`);
     }
   },
   "parseDistinguishedNameDer() refuses an attribute that is not one type and one value": () => {

@@ -1,8 +1,9 @@
 // Keys and signatures, accepted and not.
 
 import { generateKeyPairSync } from "node:crypto";
-import { type CertificateParts, FIELD } from "./certificate-edit.ts";
-import { decode, encode, oid, sequence, TAG, tlv } from "./der-edit.ts";
+import { type CertificateParts, edit, FIELD } from "./certificate-edit.ts";
+import { concat, decode, encode, members, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
+import type { Identity } from "../../cli/authority.ts";
 import type { Hierarchy } from "./fixtures-hierarchy.ts";
 import { base64Of, issueCa, issueClient, resign } from "./fixtures-issue.ts";
 
@@ -29,6 +30,8 @@ export async function makeAlgorithms({ root }: Pick<Hierarchy, "root">) {
   const sha1Ca = await issueCa("SHA-1 CA", root);
   const rsaClient = await issueClient(rsaRoot, rsa(2048));
   const ecClient = await issueClient(root);
+  const ecCa = await issueCa("Spelled CA", root);
+  const ecCaClient = await issueClient(ecCa);
   return {
     ...base64Of({
       rsaRoot,
@@ -46,6 +49,15 @@ export async function makeAlgorithms({ root }: Pick<Hierarchy, "root">) {
       weakClient: await issueClient(root, rsa(1024)),
       sha1CaClient: await issueClient(sha1Ca),
     }),
+    ...spellings(ecClient, root, rsaClient, rsaRoot),
+    explicitCa: resign(ecCa, root, ({ tbs }) => spellCurve(tbs)),
+    explicitCaClient: ecCaClient.base64,
+    pointlessRoot: edit(ed25519Root.base64, ({ tbs }) => {
+      members(tbs[FIELD.key])[1] = tlv(TAG.bitString, [0, 2, ...Array<number>(31).fill(0)]);
+    }),
+    lowOrderClient: resign(ecClient, root, ({ tbs }) => {
+      tbs[FIELD.key] = sequence(sequence(oid("1.3.101.112")), tlv(TAG.bitString, [0, 1, ...Array<number>(31).fill(0)]));
+    }),
     sha1Ca: resign(sha1Ca, root, undefined, SHA1_WITH_ECDSA),
     sha1Client: resign(rsaClient, rsaRoot, undefined, SHA1_WITH_RSA),
     sha1EcClient: resign(ecClient, root, undefined, SHA1_WITH_ECDSA),
@@ -58,6 +70,45 @@ export async function makeAlgorithms({ root }: Pick<Hierarchy, "root">) {
       identifier: sequence(oid("1.2.840.113549.1.1.11"), NULL),
     }),
   };
+}
+
+const RSA_SHA256 = { hash: "sha256", identifier: sequence(oid("1.2.840.113549.1.1.11"), NULL) };
+
+/** One key in another spelling than its kind has: each has another digest than the key that it is. */
+function spellings(ecClient: Identity, root: Identity, rsaClient: Identity, rsaRoot: Identity) {
+  return {
+    explicitClient: resign(ecClient, root, ({ tbs }) => spellCurve(tbs)),
+    compressedClient: resign(ecClient, root, ({ tbs }) => compressPoint(tbs)),
+    hybridClient: resign(ecClient, root, ({ tbs }) => compressPoint(tbs, { isHybrid: true })),
+    rsaWithoutNullClient: resign(
+      rsaClient,
+      rsaRoot,
+      ({ tbs }) => void members(members(tbs[FIELD.key])[0]).splice(1),
+      RSA_SHA256,
+    ),
+    rsaOldNameClient: resign(
+      rsaClient,
+      rsaRoot,
+      ({ tbs }) => void members(members(tbs[FIELD.key])[0]).splice(0, 1, oid("2.5.8.1.1")),
+      RSA_SHA256,
+    ),
+  };
+}
+
+/** P-256 by its numbers instead of its name (RFC 3279 §2.3.5). */
+function spellCurve(tbs: CertificateParts["tbs"]): void {
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" });
+  const [algorithm] = members(decode(publicKey.export({ type: "spki", format: "der" })));
+  members(tbs[FIELD.key])[0] = algorithm as Tlv;
+}
+
+/** The point by its x and a bit of y, or by both and that bit. */
+function compressPoint(tbs: CertificateParts["tbs"], { isHybrid = false } = {}): void {
+  const key = members(tbs[FIELD.key]);
+  const point = (key[1] as Tlv).content as Uint8Array;
+  const parity = (point.at(-1) as number) & 1;
+  const rest = isHybrid ? point.subarray(2) : point.subarray(2, 34);
+  key[1] = tlv(TAG.bitString, concat(Uint8Array.of(0, (isHybrid ? 6 : 2) + parity), rest));
 }
 
 /** RSA with e = 1: whatever is "signed" under it verifies. */

@@ -3,7 +3,7 @@
 import { CertificatePolicyExtension, Extension, KeyUsageFlags } from "@peculiar/x509";
 import { CLIENT_AUTH, SERVER_AUTH } from "../../cli/authority.ts";
 import { encodeName } from "./certificate-edit.ts";
-import { encode, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
+import { encode, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Hierarchy } from "./fixtures-hierarchy.ts";
 import { base64Of, issueCa, issueClient, nameOf, ORGANIZATION } from "./fixtures-issue.ts";
 
@@ -41,6 +41,15 @@ async function makeCriticals(root: Hierarchy["root"]) {
   const policies = [new CertificatePolicyExtension(["2.5.29.32.0"], true)];
   const criticalCa = await issueCa("Critical CA", root, { extensions: unknown(true) });
   const criticalRoot = await issueCa("Critical Root", undefined, { extensions: unknown(true) });
+  const constrains = (id: string, value: Tlv) => [new Extension(id, false, Uint8Array.from(encode(value)))];
+  const requirePolicy = constrains("2.5.29.36", sequence(tlv(0x80, [0])));
+  const policyConstraintsCa = await issueCa("Policy Constraints CA", root, { extensions: requirePolicy });
+  const inhibitAnyPolicyCa = await issueCa("Inhibit CA", root, {
+    extensions: constrains("2.5.29.54", tlv(TAG.integer, [0])),
+  });
+  const policyConstraintsRoot = await issueCa("Policy Constraints Root", undefined, { extensions: requirePolicy });
+  const qualifier = sequence(oid("1.2.3.5"), tlv(TAG.utf8, "a"));
+  const qualified = sequence(sequence(oid("1.2.3.4"), sequence(qualifier)));
   const policiesCa = await issueCa("Policies CA", root, { extensions: policies });
   return base64Of({
     criticalCa,
@@ -49,6 +58,16 @@ async function makeCriticals(root: Hierarchy["root"]) {
     criticalRootClient: await issueClient(criticalRoot),
     criticalClient: await issueClient(root, { extensions: unknown(true) }),
     uncriticalClient: await issueClient(root, { extensions: unknown(false) }),
+    policyConstraintsCa,
+    policyConstraintsCaClient: await issueClient(policyConstraintsCa),
+    policyConstraintsRoot,
+    policyConstraintsRootClient: await issueClient(policyConstraintsRoot),
+    policyConstraintsClient: await issueClient(root, { extensions: requirePolicy }),
+    inhibitAnyPolicyCa,
+    inhibitAnyPolicyCaClient: await issueClient(inhibitAnyPolicyCa),
+    qualifierClient: await issueClient(root, {
+      extensions: [new Extension("2.5.29.32", true, Uint8Array.from(encode(qualified)))],
+    }),
     policiesCa,
     policiesClient: await issueClient(policiesCa, { extensions: policies }),
   });

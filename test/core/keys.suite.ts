@@ -48,6 +48,9 @@ function spoiledSets(fixtures: Fixtures): unknown[] {
     { k: d },
     { iat: d },
     { x: y, y: x },
+    { d: second(fixtures).d },
+    { d: "A".repeat(43) },
+    { x: `${x.slice(0, -1)}${String.fromCharCode(x.charCodeAt(42) + 1)}` },
   ];
   return [
     ...members.map((change) => ({ keys: [{ ...jwk, ...change }] })),

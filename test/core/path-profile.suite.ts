@@ -37,6 +37,15 @@ export const cases: Cases = {
     refused("unknown_critical_extension", () => chain(fixtures, "criticalCaClient", "criticalCa"));
     refused("unknown_critical_extension", () => under(fixtures, "criticalRoot", "criticalRootClient"));
   },
+  "verifyTrust() refuses a path that requires policies, though nothing of it is critical": (fixtures) => {
+    const requires = (run: () => unknown, id: string) =>
+      assert.deepEqual(refused("unknown_critical_extension", run).details["extensions"], [id]);
+    requires(() => chain(fixtures, "policyConstraintsCaClient", "policyConstraintsCa"), "2.5.29.36");
+    requires(() => under(fixtures, "policyConstraintsRoot", "policyConstraintsRootClient"), "2.5.29.36");
+    requires(() => chain(fixtures, "policyConstraintsClient"), "2.5.29.36");
+    requires(() => chain(fixtures, "inhibitAnyPolicyCaClient", "inhibitAnyPolicyCa"), "2.5.29.54");
+    requires(() => chain(fixtures, "qualifierClient"), "2.5.29.32");
+  },
   "verifyTrust() accepts critical certificate policies": (fixtures) => {
     assert.equal(chain(fixtures, "policiesClient", "policiesCa").chainDepth, 2);
   },
@@ -66,6 +75,27 @@ export const cases: Cases = {
     assert.throws(
       () => chain(fixtures, "secp256k1Client"),
       ({ code }: { code: string }) => ["algorithm_not_accepted", "certificate_malformed"].includes(code),
+    );
+  },
+  "verifyTrust() refuses a key in another spelling than its kind has": (fixtures) => {
+    const spelled = (run: () => unknown) =>
+      assert.throws(run, ({ code }: { code: string }) =>
+        // Where the runtime does not know the spelling, the certificate cannot be read at all.
+        ["algorithm_not_accepted", "certificate_malformed"].includes(code),
+      );
+    for (const name of ["explicitClient", "compressedClient", "hybridClient", "lowOrderClient"] as const) {
+      spelled(() => chain(fixtures, name));
+    }
+    for (const name of ["rsaWithoutNullClient", "rsaOldNameClient"] as const) {
+      spelled(() => under(fixtures, "rsaRoot", name));
+    }
+    spelled(() => chain(fixtures, "explicitCaClient", "explicitCa"));
+    assert.equal(chain(fixtures, "direct").chainDepth, 1);
+  },
+  "compilePolicy() refuses an anchor whose key no signature can match": (fixtures) => {
+    assert.match(
+      problemsOf(() => under(fixtures, "pointlessRoot", "direct")).join(),
+      /^\/anchors\/pointlessRoot: no signature can match the key of CN=Ed25519 Root/,
     );
   },
   "verifyTrust() refuses an RSA key whose exponent is 1": (fixtures) => {

@@ -37,6 +37,13 @@ function placesOf(value: Json, path: (string | number)[] = []): (string | number
 }
 
 export const cases: Cases = {
+  "compilePolicy() refuses half of a surrogate pair in a name, which would be another character": (fixtures) => {
+    const entry = `/${ENTRY.join("/")}`;
+    faultAt(fixtures, [...ENTRY, "subject"], "CN=a\udc00", entry);
+    faultAt(fixtures, [...ENTRY, "issuer"], "CN=\ud800", entry);
+    faultAt(fixtures, [...ENTRY, "subject"], { "\ud800": "a" }, entry);
+    faultAt(fixtures, ["deny"], [{ serial: "1", issuer: "CN=\ud800" }], "/deny/0");
+  },
   "compilePolicy() compiles anchors, senders, routes and their limits": (fixtures) => {
     const { anchors, senders, routes } = compilePolicy(documentOf(fixtures));
     assert.deepEqual(

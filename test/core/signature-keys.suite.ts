@@ -1,6 +1,7 @@
 // Keys of signatures as they are configured: what is taken, what is refused, and that nothing tells what they are.
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { importSignatureKey } from "../../core/signature.ts";
@@ -81,6 +82,30 @@ export const cases: Cases = {
     refusedAs(/fewer than 12 characters/, TEXT, "x", "11-letters!");
     refusedAs(/fewer than 24 octets/, ENCODED, "whsec_", "whsec_AAAA", `whsec_${octets(23)}`, octets(23));
     refusedAs(/32 octets/, ENCODED, "whpk_", `whpk_${octets(31)}`, `whpk_${octets(33)}`, `whpk_${octets(64)}`);
+  },
+  "importSignatureKey() refuses Ed25519 keys that no signature can match, or everybody's": () => {
+    const keyOf = (hex: string) => `whpk_${Buffer.from(hex.padEnd(64, "0"), "hex").toString("base64")}`;
+    const flipped = (hex: string) =>
+      keyOf(`${hex.slice(0, 62)}${(Number.parseInt(hex.slice(62), 16) ^ 0x80).toString(16)}`);
+    const p = (last: string) => `${last}${"ff".repeat(30)}7f`;
+    const ofLowOrder = [
+      "00".repeat(32),
+      "01".padEnd(64, "0"),
+      p("ec"),
+      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ];
+    const inExcess = [p("ed"), p("ee"), p("ef"), p("f0")];
+    for (const hex of [...ofLowOrder, ...inExcess]) refusedAs(/no Ed25519 key/, ENCODED, keyOf(hex), flipped(hex));
+    // 2 is no y of a point on the curve, 3 is one.
+    refusedAs(/no Ed25519 key/, ENCODED, keyOf("02"), keyOf(`${"02".padEnd(62, "0")}80`));
+    importSignatureKey("svix", keyOf("03"));
+  },
+  "importSignatureKey() takes every Ed25519 key that is made": () => {
+    for (let made = 0; made < 20; made += 1) {
+      const { x = "" } = generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" });
+      importSignatureKey("svix", `whpk_${Buffer.from(x, "base64url").toString("base64")}`);
+    }
   },
   "importSignatureKey() refuses keys of Standard Webhooks that are not base64, and private keys": () => {
     const whole = octets(32);

@@ -17,8 +17,10 @@ import { cases as crlMalformed } from "./crl-malformed.suite.ts";
 import { cases as crlSource } from "./crl-source.suite.ts";
 import { cases as decision } from "./decision.suite.ts";
 import { cases as delivery } from "./delivery.suite.ts";
+import { cases as der } from "./der.suite.ts";
 import { cases as distinguishedName } from "./distinguished-name.suite.ts";
 import { cases as eventKey } from "./event-key.suite.ts";
+import { cases as extensionValues } from "./extension-values.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
 import { cases as jsonPointers } from "./json-pointers.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
@@ -68,8 +70,10 @@ export const suites: Readonly<Record<string, Cases>> = {
   "crl-source": crlSource,
   decision,
   delivery,
+  der,
   "distinguished-name": distinguishedName,
   "event-key": eventKey,
+  "extension-values": extensionValues,
   "general-name": generalName,
   "json-pointers": jsonPointers,
   keys,
