@@ -17,6 +17,7 @@ const POINT_OCTETS: ReadonlyMap<string, number> = new Map([
   ["06052b81040022", 97],
   ["06052b81040023", 133],
 ]);
+const OID_TAG = "06";
 const UNCOMPRESSED = 0x04;
 
 /**
@@ -28,6 +29,8 @@ export function readPublicKey(values: DerReader): boolean {
   return values.members(TAG.sequence, (members) => {
     const { oid, parameters } = readAlgorithm(members);
     const key = members.bitOctets();
+    // Not every runtime can hold such a key: refused here, it is refused alike by all.
+    if (oid === EC && !parameters.startsWith(OID_TAG)) throw new SyntaxError("the curve of the key is not named");
     if (oid === RSA) return parameters === NULL && readDer(key, isOddRsaKey);
     if (oid === EC) return key.length === POINT_OCTETS.get(parameters) && key[0] === UNCOMPRESSED;
     return oid === ED25519 && parameters === "" && key.length === 32 && !isLowOrderPoint(key);
