@@ -4,8 +4,7 @@ import { resolve } from "node:path";
 import { formatLogLine } from "../core/decision.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
-import { type Development, startDevelopment } from "./development.ts";
-import { CLIENTS, DEVELOPMENT_ROUTE } from "./development-state.ts";
+import type { Development } from "./development.ts";
 
 export const command: Command = {
   summary: "run everything locally: TLS front, edge worker in workerd, origin",
@@ -34,6 +33,7 @@ The front asks for a client certificate and lets every handshake through: the wo
     });
     if (values.handler !== undefined && values.origin !== undefined)
       throw new UsageError("--handler belongs to the origin that is started, and --origin starts none");
+    const { describe, startDevelopment } = await loadDevelopment();
     const stopped = untilSignal();
     const development = await startDevelopment({
       port: parsePort(values.port),
@@ -52,6 +52,18 @@ The front asks for a client certificate and lets every handshake through: the wo
   },
 };
 
+/** What it consists of is not there where only the dependencies of production are installed, and other commands run there. */
+async function loadDevelopment() {
+  try {
+    return await import("./development.ts");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new UsageError(
+      "dev needs the development dependencies, which are not installed; run npm ci without --omit=dev",
+    );
+  }
+}
+
 function readyLine({ edge, origin, jwks, audience, policyFile, state }: Development): string {
   return JSON.stringify({
     edge,
@@ -64,24 +76,4 @@ function readyLine({ edge, origin, jwks, audience, policyFile, state }: Developm
     clientCa: state.clientCa,
     clients: state.clients,
   });
-}
-
-/** Where everything is, and commands to copy. */
-export function describe({ edge, origin, jwks, policyFile, state }: Development): string {
-  const curl = (client: string) => {
-    const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];
-    return `  curl --cacert ${state.serverCa} --cert ${certificate} --key ${key} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`;
-  };
-  return [
-    `  edge    ${edge}`,
-    `  origin  ${origin}`,
-    `  keys    ${jwks}`,
-    `  policy  ${policyFile}`,
-    "",
-    "accepted:",
-    curl("good"),
-    "refused:",
-    ...CLIENTS.filter((client) => client !== "good").map(curl),
-    `  curl --cacert ${state.serverCa} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`,
-  ].join("\n");
 }

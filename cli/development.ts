@@ -12,7 +12,7 @@ import { openInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
-import { type DevelopmentState, openDevelopmentState } from "./development-state.ts";
+import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
 import { readEnvironment, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
@@ -154,4 +154,24 @@ async function runCronTrigger(harness: TestHarness): Promise<() => void> {
 function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly string[]): string[] {
   const anchors = policy.anchors.map(({ certificate }) => formatPem(certificate.base64));
   return [readText(state.clientCa), ...anchors, ...files.map(readText)];
+}
+
+/** Where everything is, and commands to copy. */
+export function describe({ edge, origin, jwks, policyFile, state }: Development): string {
+  const curl = (client: string) => {
+    const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];
+    return `  curl --cacert ${state.serverCa} --cert ${certificate} --key ${key} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`;
+  };
+  return [
+    `  edge    ${edge}`,
+    `  origin  ${origin}`,
+    `  keys    ${jwks}`,
+    `  policy  ${policyFile}`,
+    "",
+    "accepted:",
+    curl("good"),
+    "refused:",
+    ...CLIENTS.filter((client) => client !== "good").map(curl),
+    `  curl --cacert ${state.serverCa} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`,
+  ].join("\n");
 }

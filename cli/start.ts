@@ -4,8 +4,7 @@ import { resolve } from "node:path";
 import type { LogLine } from "../core/decision.ts";
 import { parseOptions, parsePort, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
-import { describe } from "./dev.ts";
-import { startDevelopment } from "./development.ts";
+import { describe, startDevelopment } from "./development.ts";
 import { formatTable, runTrials } from "./trials.ts";
 
 const { values } = parseOptions(process.argv.slice(2), {

@@ -26,8 +26,9 @@ const LINE_DEADLINE_MILLISECONDS = 25_000;
 export async function startCountersign(
   args: readonly string[],
   environment: Record<string, string> = {},
+  program = "cli/main.ts",
 ): Promise<Running> {
-  const child = spawn(process.execPath, ["cli/main.ts", ...args, "--json"], {
+  const child = spawn(process.execPath, [program, ...args, "--json"], {
     cwd: ROOT,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,0 +1,47 @@
+// What `npm ci --omit=dev` leaves: every command but dev runs with it. A copy of the program beside the packages of production.
+
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { ROOT, run, startCountersign } from "./running.ts";
+
+const stack = new AsyncDisposableStack();
+let directory: string;
+const file = (name: string) => join(directory, name);
+const countersign = (...args: string[]) => run(process.execPath, [file("cli/main.ts"), ...args]);
+
+beforeAll(() => {
+  directory = temporaryDirectory(stack);
+  for (const part of ["core", "worker", "origin", "cli", "package.json"])
+    cpSync(join(ROOT, part), file(part), { recursive: true });
+  const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
+  for (const [place, { dev }] of Object.entries<{ dev?: true }>(packages)) {
+    if (place.lastIndexOf("node_modules/") !== 0 || dev || !existsSync(join(ROOT, place))) continue;
+    mkdirSync(dirname(file(place)), { recursive: true });
+    symlinkSync(join(ROOT, place), file(place));
+  }
+});
+afterAll(() => stack.disposeAsync());
+
+test("countersign --help loads every command", async () => {
+  const { code, stdout, stderr } = await countersign("--help");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^ {2}dev .*\n {2}origin /m);
+});
+
+test("the origin starts", async () => {
+  await countersign("keys", "new", "--file", file("keys.json"));
+  writeFileSync(file("jwks.json"), (await countersign("keys", "jwks", "--file", file("keys.json"))).stdout);
+  const settings = ["--issuer", "https://edge.test", "--audience", "here", "--jwks", file("jwks.json"), "--port", "0"];
+  const program = file("cli/main.ts");
+  const origin = await startCountersign(["origin", ...settings, "--inbox", file("inbox.sqlite")], {}, program);
+  expect(origin.ready["origin"]).toMatch(/^http/);
+  expect(await origin.stop()).toBe(0);
+});
+
+test("dev says what it needs", async () => {
+  const { code, stderr } = await countersign("dev");
+  expect(code).toBe(2);
+  expect(stderr).toContain("npm ci without --omit=dev");
+});
