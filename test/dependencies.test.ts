@@ -1,0 +1,77 @@
+// What an installation brings: packages of the registry alone, each with its hash, under known licences, and hardly one that
+// runs a script. README.md says the same, "Dependencies".
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+interface Locked {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly license?: string;
+  readonly dev?: true;
+  readonly link?: true;
+  readonly inBundle?: true;
+  readonly hasInstallScript?: true;
+}
+
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), "utf8"));
+const manifest = read("package.json");
+const locked = Object.entries<Locked>(read("package-lock.json").packages).filter(([place]) => place !== "");
+const nameOf = (place: string) => place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
+
+const REGISTRY = "https://registry.npmjs.org/";
+const EXACT = /^\d+\.\d+\.\d+(?:-[\w.-]+)?$/;
+/** Of what runs in production. */
+const LICENCES = new Set(["MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "0BSD"]);
+/** Of development alone: nothing of these is in the worker, or in an installation of production. */
+const LICENCES_OF_TOOLS = new Set([
+  ...LICENCES,
+  "MIT OR Apache-2.0",
+  "CC0-1.0",
+  "MPL-2.0",
+  "LGPL-3.0-or-later",
+  "Apache-2.0 AND LGPL-3.0-or-later",
+  "Apache-2.0 AND LGPL-3.0-or-later AND MIT",
+]);
+/** Each puts a program in its place. */
+const WITH_INSTALL_SCRIPT = ["esbuild", "node", "workerd"];
+
+/** The places of the packages that are not as they should be. */
+const strays = (isRight: (entry: Locked) => boolean) =>
+  locked.filter(([, entry]) => !isRight(entry)).map(([place]) => place);
+
+test("the lock file is read", () => {
+  expect(locked.map(([place]) => nameOf(place))).toEqual(
+    expect.arrayContaining([...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)]),
+  );
+});
+
+test("every package has a hash of SHA-512", () => {
+  expect(strays(({ integrity = "" }) => /^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))).toEqual([]);
+});
+
+test("every package comes from the registry, none from a repository, a file or another package", () => {
+  // Without `resolved` it is the registry's package of this name and version.
+  expect(
+    strays(
+      ({ resolved = REGISTRY, version = "", link, inBundle }) =>
+        resolved.startsWith(REGISTRY) && EXACT.test(version) && link === undefined && inBundle === undefined,
+    ),
+  ).toEqual([]);
+});
+
+test("package.json asks for exact versions", () => {
+  const asked = Object.entries<string>({ ...manifest.dependencies, ...manifest.devDependencies });
+  expect(asked.filter(([, version]) => !EXACT.test(version))).toEqual([]);
+});
+
+test("every package has a licence that was looked at", () => {
+  expect(strays(({ dev, license = "" }) => (dev ? LICENCES_OF_TOOLS : LICENCES).has(license))).toEqual([]);
+});
+
+test("three packages run a script when they are installed, and they alone may", () => {
+  const scripted = locked.filter(([, { hasInstallScript }]) => hasInstallScript).map(([place]) => nameOf(place));
+  expect(scripted.sort()).toEqual(WITH_INSTALL_SCRIPT);
+  expect(Object.entries(manifest.allowScripts).sort()).toEqual(WITH_INSTALL_SCRIPT.map((name) => [name, true]));
+});
