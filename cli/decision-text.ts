@@ -1,6 +1,7 @@
 // One decision as one line for people; machines get the JSON.
 
-import { cut, escapeControls, type LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision.ts";
+import { cut, escapeControls } from "../core/shown-text.ts";
 
 /** Time, program, verdict, code, route, subject, and why. */
 export function formatDecision(source: string, line: LogLine, now: Date): string {

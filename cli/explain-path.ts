@@ -10,6 +10,7 @@ import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
 import { checkRevocation } from "../core/revocation.ts";
+import { boundDetails } from "../core/shown-text.ts";
 import { verifyTrust } from "../core/trust.ts";
 import type { LoadedLists } from "./explain-crls.ts";
 import { resultOf } from "./explain-question.ts";
@@ -89,7 +90,7 @@ export function describePath(
 }
 
 export function faultOf({ code, details }: Refusal): Fault {
-  return { code, why: REFUSALS[code][1], details };
+  return { code, why: REFUSALS[code][1], details: boundDetails(details) };
 }
 
 /** The path that core found, with the lists or, where those refuse it, without them; else how far the names lead. */

@@ -1,7 +1,7 @@
 // A certification path for people: two or three lines a certificate, leaf first.
 
 import { formatTime } from "../core/crl.ts";
-import { cut } from "../core/decision.ts";
+import { cut } from "../core/shown-text.ts";
 import type { CertificateFacts, CrlFacts, Fault, PathFacts } from "./explain-path.ts";
 
 export function formatPath({ certificates, missingIssuer }: PathFacts): string[] {

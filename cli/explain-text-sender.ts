@@ -1,6 +1,6 @@
 // One sender of an explanation for people: each factor, with what it has and what it lacks.
 
-import { cut } from "../core/decision.ts";
+import { cut } from "../core/shown-text.ts";
 import type { EntryFacts } from "./explain-entries.ts";
 import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "./explain-senders.ts";
 import { formatDetails, formatPath } from "./explain-text-path.ts";

@@ -1,6 +1,6 @@
 // An explanation for people: the verdict first, then what it rests on.
 
-import { cut } from "../core/decision.ts";
+import { cut } from "../core/shown-text.ts";
 import { formatDetails } from "./explain-text-path.ts";
 import { formatSender } from "./explain-text-sender.ts";
 import type { Explanation } from "./explanation.ts";

@@ -1,6 +1,6 @@
 // countersign explain: why a request was accepted or refused, or would be, and what every other rule lacked.
 
-import { escapeControls } from "../core/decision.ts";
+import { escapeControls } from "../core/shown-text.ts";
 import type { Command } from "./command.ts";
 import { parse } from "./explain-options.ts";
 import { readQuestion } from "./explain-reading.ts";

@@ -4,7 +4,13 @@ import { describeCertificate } from "./admit.ts";
 import type { AdmittedSender, Evidence } from "./candidate.ts";
 import type { Route } from "./policy.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
-import { MAX_LOGGED_CHARACTERS, RETRY_AFTER_SECONDS } from "./wire.ts";
+import { bound, boundDetails, escapeControls } from "./shown-text.ts";
+import {
+  MAX_CERTIFICATE_FIELD_CHARACTERS,
+  MAX_CHAIN_FIELD_CHARACTERS,
+  MAX_LOG_LINE_BYTES,
+  RETRY_AFTER_SECONDS,
+} from "./wire.ts";
 
 /** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
@@ -92,7 +98,8 @@ export function parseProblemType(text: string): Problem | undefined {
 
 /** The operator's line for a refusal. */
 export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
-  const { code, problem, status, details } = refusal;
+  const { code, problem, status } = refusal;
+  const details = boundDetails(refusal.details);
   const verdict = {
     decision: status >= 500 ? "failed" : "refused",
     ...context,
@@ -105,28 +112,46 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext): Log
   return { ...verdict, ...details, ...verdict };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escaping them is the point
-const TERMINAL_CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** RFC 9440 fields, which are worthless in part: whole up to the length with which they can be read again. */
+const WHOLE: ReadonlyMap<string, number> = new Map([
+  ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],
+  ["clientCertChain", MAX_CHAIN_FIELD_CHARACTERS],
+]);
 
-/** RFC 9440 fields: bounded where they are read, and worthless in part. */
-const WHOLE: ReadonlySet<string> = new Set(["clientCert", "clientCertChain"]);
-
-/** One JSON line. Long values are cut; characters that steer a terminal or reorder text are escaped. */
+/**
+ * One JSON line. Long values and lists are cut, characters that steer a terminal or reorder text are escaped, and of a line
+ * that is too long all the same, members are left out and named in `leftOut`.
+ */
 export function formatLogLine(line: LogLine): string {
-  return escapeControls(
-    JSON.stringify(line, (name, value: unknown) =>
-      typeof value === "string" && !WHOLE.has(name) ? cut(value) : value,
-    ),
-  );
+  const members = Object.entries(line).map(([name, value]) => [name, boundMember(name, value)] as const);
+  const text = formatMembers(members);
+  return Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES ? text : formatMembers(keepWhatFits(members));
 }
 
-/** What steers a terminal or reorders text, as `\uXXXX`: in JSON it reads as before. */
-export function escapeControls(text: string): string {
-  return text.replace(TERMINAL_CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+type Member = readonly [name: string, value: unknown];
+
+function formatMembers(members: readonly Member[]): string {
+  return escapeControls(JSON.stringify(Object.fromEntries(members)));
 }
 
-/** Cuts a text where the log cuts it. */
-export function cut(text: string): string {
-  if (text.length <= MAX_LOGGED_CHARACTERS) return text;
-  return `${text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[\ud800-\udbff]$/, "")}…`;
+function boundMember(name: string, value: unknown): unknown {
+  const isWhole = typeof value === "string" && value.length <= (WHOLE.get(name) ?? 0);
+  return isWhole ? value : bound(value);
+}
+
+/** In the order of the line, in which the verdict stands before its details. */
+function keepWhatFits(members: readonly Member[]): readonly Member[] {
+  const kept: Member[] = [];
+  const leftOut: string[] = [];
+  let room = MAX_LOG_LINE_BYTES;
+  for (const member of members) {
+    const size = WHOLE.has(member[0]) ? 0 : Buffer.byteLength(formatMembers([member]));
+    if (size > room) {
+      leftOut.push(member[0]);
+      continue;
+    }
+    kept.push(member);
+    room -= size;
+  }
+  return [...kept, ["leftOut", bound(leftOut)]];
 }

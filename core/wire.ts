@@ -137,3 +137,12 @@ export const MAX_WATCHED_CERTIFICATES = 100;
 export const MAX_WATCHED_WINDOWS = 100;
 /** Values copied from a certificate into a log line are cut here: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;
+/** Members of a list or an object in a log line: a certificate may name thousands of purposes. */
+export const MAX_LOGGED_MEMBERS = 16;
+/** Levels of lists and objects in a log line. Ours have three. */
+export const MAX_LOGGED_DEPTH = 6;
+/**
+ * A log line as a whole, but for the RFC 9440 fields of an observed certificate. Ours have one or two KB; a stranger who fills
+ * every value that he can choose gets no more than this for a request.
+ */
+export const MAX_LOG_LINE_BYTES = 8 * 1024;

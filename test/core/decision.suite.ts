@@ -10,7 +10,7 @@ import {
   parseProblemType,
 } from "../../core/decision.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal, type RefusalCode } from "../../core/refusal.ts";
-import { MAX_LOGGED_CHARACTERS } from "../../core/wire.ts";
+import { MAX_LOG_LINE_BYTES, MAX_LOGGED_CHARACTERS, MAX_LOGGED_MEMBERS } from "../../core/wire.ts";
 import { type Cases, prove, refused } from "./scene.ts";
 
 const CODES = Object.keys(REFUSALS) as RefusalCode[];
@@ -169,5 +169,37 @@ export const cases: Cases = {
   "formatLogLine() cuts between characters, never within one": () => {
     const text = formatLogLine({ decision: "refused", value: `${"a".repeat(MAX_LOGGED_CHARACTERS - 1)}🦊🦊` });
     assert.ok((JSON.parse(text).value as string).isWellFormed());
+  },
+  "formatLogLine() says of a long list the first members and how many more there are, and no more of an object": () => {
+    const count = MAX_LOGGED_MEMBERS + 5;
+    const list = Array.from({ length: count }, (_, index) => index);
+    const object = Object.fromEntries(list.map((index) => [`member${index}`, index]));
+    const line = JSON.parse(formatLogLine({ decision: "refused", list, object, at: { list } }));
+    const shown = [...list.slice(0, MAX_LOGGED_MEMBERS - 1), "… and 6 more"];
+    assert.deepEqual(line.list, shown);
+    assert.deepEqual(line.at.list, shown);
+    assert.equal(Object.keys(line.object).length, MAX_LOGGED_MEMBERS);
+    assert.equal(line.object["…"], "and 6 more");
+    const kept = list.slice(0, MAX_LOGGED_MEMBERS);
+    assert.deepEqual(JSON.parse(formatLogLine({ decision: "refused", kept })).kept, kept);
+  },
+  "formatLogLine() goes down a few levels, however deep a value is": () => {
+    let value: unknown = "the bottom";
+    for (let depth = 0; depth < 100_000; depth += 1) value = depth % 2 === 0 ? [value] : { value };
+    const text = formatLogLine({ decision: "refused", value });
+    assert.ok(text.length < 200 && text.includes("…") && !text.includes("bottom"), text);
+  },
+  "formatLogLine() leaves out of a line what makes it too long, and names it": () => {
+    const wide = Array(MAX_LOGGED_MEMBERS).fill("\u202e".repeat(MAX_LOGGED_CHARACTERS));
+    const text = formatLogLine({ decision: "refused", id: "1", wide, code: "issuer_unknown", wider: wide, last: 1 });
+    assert.ok(Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES + 200);
+    const leftOut = ["wide", "wider"];
+    assert.deepEqual(JSON.parse(text), { decision: "refused", id: "1", code: "issuer_unknown", last: 1, leftOut });
+  },
+  "describeRefusal() bounds the details, for those who print lines by themselves": () => {
+    const extendedKeyUsage = Array(4_500).fill("1.2.3.4");
+    const line = describeRefusal(new Refusal("wrong_extended_key_usage", { extendedKeyUsage }), { id: "1" });
+    assert.equal((line["extendedKeyUsage"] as string[]).length, MAX_LOGGED_MEMBERS);
+    assert.deepEqual(JSON.parse(formatLogLine(line)), line);
   },
 };

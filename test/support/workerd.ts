@@ -93,7 +93,8 @@ export async function startWorkerd<Name extends string>(
         ca: server.pem,
         pid,
         send({ tls, isPlainHttp = false, headers = [], ...request }) {
-          const cf: HeaderList = tls === undefined ? [] : [[CF_HEADER, JSON.stringify({ tlsClientAuth: tls })]];
+          const cf: HeaderList =
+            tls === undefined ? [] : [[CF_HEADER, inAscii(JSON.stringify({ tlsClientAuth: tls }))]];
           const url = isPlainHttp
             ? `http://127.0.0.1:${port(`${name}-http`)}`
             : `https://127.0.0.1:${port(`${name}-https`)}`;
@@ -110,6 +111,11 @@ export async function startWorkerd<Name extends string>(
       },
     ]),
   ) as Record<Name, DeployedEdge>;
+}
+
+/** A header holds no letters beyond Latin-1; JSON has an escape for each. */
+function inAscii(json: string): string {
+  return json.replace(/[^\u0020-\u007e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: number, lines: LogLines) {
