@@ -51,11 +51,11 @@ async function findChain(
 ): Promise<Chain | undefined> {
   const kept = join(folderOfInbox(inbox ?? "inbox.sqlite"), OBSERVATIONS);
   const more = existsSync(kept) ? readLogEntries(kept) : [];
-  const observed = [...entries, ...more].find(
-    ({ line }) => line.decision === "observed" && sha256Of(line) === sha256 && typeof line["clientCert"] === "string",
-  );
-  if (observed !== undefined) {
-    const { leaf, intermediates } = observationOf(observed.line).certificate;
+  for (const { line } of [...entries, ...more]) {
+    if (line.decision !== "observed" || sha256Of(line) !== sha256) continue;
+    const observation = observationOf(line);
+    if (observation === undefined) continue;
+    const { leaf, intermediates } = observation.certificate;
     return { leaf: leaf.base64, intermediates: intermediates.map(({ base64 }) => base64) };
   }
   if (inbox === undefined) return undefined;

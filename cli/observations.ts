@@ -3,18 +3,20 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { identityOf, shareOf } from "../core/observation.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import {
   parseClientCertChainField,
   parseClientCertField,
   parseClientCertificate,
 } from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readLogFile } from "./log-file.ts";
 import { appendPrivately } from "./written-files.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
-/** Of the file for each route, over all starts of all processes. Certificates that nothing proves have a share of their own. */
+/** Of each share of the file, over all starts of all processes. */
 const MAX_KEPT = 100;
 
 /** Prints every line, and keeps those of observed certificates beside the inbox, each certificate of a route once. */
@@ -33,22 +35,21 @@ export function openLog(inbox: string, print: (line: LogLine) => void): (line: L
   };
 }
 
-/** What the file holds. */
+/** What the file holds, by share: what strangers present leaves room for what is proven, at every start alike. */
 class Kept {
-  readonly #keys = new Set<string>();
-  readonly #sizes = new Map<string, number>();
+  readonly #shares = new Map<string, Set<string>>();
 
   constructor(lines: readonly LogLine[]) {
-    for (const line of lines) this.add(line);
+    for (const line of lines) if (line.decision === "observed") this.add(line);
   }
 
-  /** False for what is there already, or has no room. */
+  /** Whether the line is new and has room; it is counted then. */
   add(line: LogLine): boolean {
-    const share = JSON.stringify([line["route"], line["isProven"] === true]);
-    const size = this.#sizes.get(share) ?? 0;
-    if (this.#keys.has(keyOf(line)) || size >= MAX_KEPT) return false;
-    this.#keys.add(keyOf(line));
-    this.#sizes.set(share, size + 1);
+    const share = this.#shares.get(shareOf(line)) ?? new Set();
+    this.#shares.set(shareOf(line), share);
+    const identity = identityOf(line);
+    if (share.has(identity) || share.size >= MAX_KEPT) return false;
+    share.add(identity);
     return true;
   }
 }
@@ -61,33 +62,48 @@ export interface Observation {
   /** `accepted`, or the code of the refusal. */
   readonly verdict: string;
   readonly isProven: boolean;
+  /** False for a request that was accepted by other factors, whatever certificate came with it. */
+  readonly isReason: boolean;
   readonly certificate: ClientCertificate;
 }
 
-/** The distinct certificates in a log or a file of observations, in the order of first sight. @throws UsageError */
+/**
+ * The distinct certificates in a log or a file of observations, in the order of first sight. One that was proven once is told
+ * of as proven. @throws UsageError
+ */
 export function readObservations(file: string): Observation[] {
   const byKey = new Map<string, LogLine>();
   for (const line of readLogFile(file)) {
-    if (line.decision === "observed" && !byKey.has(keyOf(line))) byKey.set(keyOf(line), line);
+    if (line.decision !== "observed") continue;
+    const key = `${identityOf(line)} ${line["route"]}`;
+    const known = byKey.get(key);
+    if (known === undefined || (line["isProven"] === true && known["isProven"] !== true)) byKey.set(key, line);
   }
-  return [...byKey.values()].map(observationOf);
+  return [...byKey.values()].flatMap((line) => observationOf(line) ?? []);
 }
 
-/** What one line says. @throws Refusal when its certificate cannot be read */
-export function observationOf(line: LogLine): Observation {
+/** What one line says; undefined when its certificate cannot be read. */
+export function observationOf(line: LogLine): Observation | undefined {
+  try {
+    return parseObservation(line);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+function parseObservation(line: LogLine): Observation {
+  const { factors } = line;
   return {
     route: String(line["route"]),
     at: typeof line["at"] === "string" ? line["at"] : undefined,
     verdict: String(line["verdict"]),
     isProven: line["isProven"] === true,
+    isReason: !Array.isArray(factors) || factors.includes("mtls"),
     certificate: parseClientCertificate({
       leaf: parseClientCertField(String(line["clientCert"])),
       intermediates: parseClientCertChainField(String(line["clientCertChain"] ?? "")),
       platform: undefined,
     }),
   };
-}
-
-function keyOf(line: LogLine): string {
-  return `${(line["certificate"] as { sha256?: string } | undefined)?.sha256} ${line["route"]}`;
 }

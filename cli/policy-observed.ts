@@ -81,10 +81,12 @@ function describe(observation: Observation, earlier: readonly Observation[], now
   };
 }
 
-function* warningsOf({ certificate, isProven }: Observation, now: number): Generator<string> {
+function* warningsOf({ certificate, isProven, isReason }: Observation, now: number): Generator<string> {
   const { leaf, intermediates } = certificate;
+  if (!isReason)
+    yield "the request was accepted by other factors: they say nothing of this certificate, which nobody asked for";
   if (!isProven)
-    yield "not proven: no anchor of the route's senders certifies it, so anybody may have made it. Add the CA that you know to be the sender's";
+    yield "not proven: it was not certified by an anchor of the route's senders, so anybody may have made it. Add the CA that you know to be the sender's";
   if (isPublic(leaf, intermediates))
     yield "public CA: it certifies others too, so never accept less than the whole subject, and compare it with what the sender publishes";
   if ([leaf.subjectText, ...namesOf(leaf)].some((name) => name.includes("*")))

@@ -29,15 +29,28 @@ export function readCertificateFor(
   }
 }
 
+/** Where the proof of a certificate is left for whoever tells of the request. */
+export interface ProofTrace {
+  /** Set by findCandidates alone, when verifyTrust has proven the certificate for a sender: no verdict implies it. */
+  proven?: ProvenCertificate;
+}
+
 /**
  * The senders that the certificate leaves: those that it proves and matches, and those that need none. In the given order.
  * @throws Refusal why the certificate is nobody's, when no sender is left
  */
-export function findCandidates(senders: readonly Sender[], { certificate, facts }: Evidence): Candidate[] {
+export function findCandidates(
+  senders: readonly Sender[],
+  { certificate, facts }: Evidence,
+  trace: ProofTrace = {},
+): Candidate[] {
   if (certificate instanceof Refusal) return admitWithoutCertificate(senders, certificate);
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
   try {
-    return admitByCertificate(verifyTrust(certificate, senders, facts), senders, facts.now);
+    const proven = verifyTrust(certificate, senders, facts);
+    // Without proofs no sender asked: nobody has looked at who signed it.
+    if (proven.proofs.size > 0) trace.proven = proven;
+    return admitByCertificate(proven, senders, facts.now);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return admitWithoutCertificate(senders, error);

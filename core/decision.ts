@@ -1,6 +1,6 @@
 // How a verdict is told: the coarse problem to the sender, the precise line to the operator.
 
-import { describeCertificate } from "./admit.ts";
+import { describeCertificate, type ProofTrace } from "./admit.ts";
 import type { AdmittedSender, Evidence } from "./candidate.ts";
 import type { Route } from "./policy.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
@@ -27,7 +27,7 @@ export interface DecisionContext {
 }
 
 /** What the steps of one request leave behind, for whoever tells of the verdict or compares it. */
-export interface Trace {
+export interface Trace extends ProofTrace {
   readonly context: DecisionContext;
   route?: Route;
   evidence?: Evidence;

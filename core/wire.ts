@@ -127,9 +127,9 @@ export const CERTIFICATE_CACHE_ENTRIES = 512;
  * bounds what a stranger costs.
  */
 export const DIAGNOSED_ENTRIES = 100;
-/** Distinct certificates that a process tells of on observed routes: a sender has a handful. */
+/** Distinct certificates that a process tells of on an observed route, of each sender and of each anchor: a sender has a handful. */
 export const MAX_OBSERVED_PROVEN = 100;
-/** The same for certificates that no anchor proves. */
+/** The same for all certificates that no anchor proves. */
 export const MAX_OBSERVED_UNPROVEN = 20;
 /** Certificates of one sender, the last presented, whose end is looked at: a sender has a handful, one a host at the most. */
 export const MAX_WATCHED_CERTIFICATES = 100;

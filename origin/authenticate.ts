@@ -142,7 +142,7 @@ async function receiveDirect(
   trace.evidence = evidence;
   noteCertificate(context, evidence);
 
-  const proven = crossCheck(findCandidates(route.senders, evidence), () => options.crossCheck?.(environment));
+  const proven = crossCheck(findCandidates(route.senders, evidence, trace), () => options.crossCheck?.(environment));
   const candidates = admitByBasic(proven, evidence);
   const body = digestBody(await readBody(request, route.maxBodyBytes));
   trace.body = body.bytes;

@@ -45,7 +45,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   trace.evidence = evidence;
   noteCertificate(trace.context, evidence);
 
-  const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+  const candidates = admitByBasic(findCandidates(route.senders, evidence, trace), evidence);
   const body = digestBody(await readBody(request, route.maxBodyBytes));
   trace.body = body.bytes;
   const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));

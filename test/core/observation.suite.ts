@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
 import { formatLogLine, type LogLine, noteAdmitted, noteCertificate, type Trace } from "../../core/decision.ts";
 import { Observer } from "../../core/observation.ts";
-import { parseClientCertField } from "../../core/presented-certificate.ts";
+import { type ClientCertificate, parseClientCertField } from "../../core/presented-certificate.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { compareShadow } from "../../core/shadow.ts";
-import { MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
+import { MAX_OBSERVED_PROVEN, MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
 import {
   type Attempt,
   BODY,
@@ -39,7 +39,7 @@ async function trace(
   };
   noteCertificate(left.context, evidence);
   try {
-    const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+    const candidates = admitByBasic(findCandidates(route.senders, evidence, left), evidence);
     left.body = BODY;
     noteAdmitted(left, await admitBySignature(candidates, BODY, evidence));
     return [left, undefined];
@@ -50,6 +50,21 @@ async function trace(
 
 const observed = (fixtures: Fixtures, leaf: CertificateName | null) =>
   trace(fixtures, { sender: certificate() }, { leaf, isObserved: true });
+
+/** The same request with other facts of the leaf. */
+function withLeaf(left: Trace, facts: Partial<ClientCertificate["leaf"]>): Trace {
+  const { evidence } = left;
+  const presented = evidence?.certificate;
+  assert.ok(evidence !== undefined && presented !== undefined && !(presented instanceof Refusal));
+  return { ...left, evidence: { ...evidence, certificate: { ...presented, leaf: { ...presented.leaf, ...facts } } } };
+}
+
+/** What is told of so many certificates that differ in their serial numbers. */
+function observeMany(observer: Observer, [left, refusal]: [Trace, Refusal | undefined], count: number): LogLine[] {
+  return Array.from({ length: count }, (_, index) =>
+    observer.observe(withLeaf(left, { serial: index.toString(16) }), refusal),
+  ).filter((line) => line !== undefined);
+}
 
 const differ = async (...args: Parameters<typeof trace>) => compareShadow(...(await trace(...args)));
 
@@ -77,16 +92,50 @@ export const cases: Cases = {
   },
   "Observer keeps a bounded number, and strangers do not use up the share of proven certificates": async (fixtures) => {
     const observer = new Observer();
-    const [left, refusal] = await observed(fixtures, "strangersClient");
-    const at = (path: string): Trace => ({ ...left, route: { ...(left.route as NonNullable<Trace["route"]>), path } });
-    const told = Array.from({ length: MAX_OBSERVED_UNPROVEN + 5 }, (_, index) =>
-      observer.observe(at(`/${index}`), refusal),
-    );
-    const lines = told.filter((line) => line !== undefined);
-    assert.equal(lines.filter(({ decision }) => decision === "observed").length, MAX_OBSERVED_UNPROVEN);
-    assert.equal(lines.at(-1)?.["code"], "observation_full");
-    assert.equal(lines.length, MAX_OBSERVED_UNPROVEN + 1);
+    const strangers = observeMany(observer, await observed(fixtures, "strangersClient"), MAX_OBSERVED_UNPROVEN + 5);
+    assert.equal(strangers.filter(({ decision }) => decision === "observed").length, MAX_OBSERVED_UNPROVEN);
+    assert.equal(strangers.at(-1)?.["code"], "observation_full");
+    assert.equal(strangers.length, MAX_OBSERVED_UNPROVEN + 1);
     assert.equal(observer.observe(...(await observed(fixtures, "direct")))?.decision, "observed");
+  },
+  "Observer: certificates of an anchor that admit nobody do not use up the share of a sender": async (fixtures) => {
+    const observer = new Observer();
+    const others = await trace(
+      fixtures,
+      { sender: certificate("other.example") },
+      { leaf: "direct", isObserved: true },
+    );
+    const told = observeMany(observer, others, MAX_OBSERVED_PROVEN + 5);
+    assert.deepEqual(told.at(-1)?.["code"], "observation_full");
+    assert.equal(told.length, MAX_OBSERVED_PROVEN + 1);
+    assert.ok(told.slice(0, -1).every((line) => line["isProven"] === true && typeof line["anchor"] === "string"));
+    const accepted = observer.observe(...(await observed(fixtures, "direct")));
+    assert.deepEqual([accepted?.["verdict"], accepted?.["sender"]], ["accepted", "sender"]);
+  },
+  "Observer says proven where the certificate was proven, whatever became of the request": async (fixtures) => {
+    const senders = { sender: certificate(), signer: github("ONE") };
+    const told = async (leaf: CertificateName, headers: Record<string, string> = {}) => {
+      const line = new Observer().observe(...(await trace(fixtures, senders, { leaf, headers, isObserved: true })));
+      assert.ok(line?.["certificate"] !== undefined, "the certificate is in the line");
+      return [line["verdict"], line["isProven"], line["factors"]];
+    };
+    assert.deepEqual(await told("strangersClient"), ["signature_missing", false, undefined]);
+    assert.deepEqual(await told("strangersClient", signedBy("TWO")), ["signature_mismatch", false, undefined]);
+    assert.deepEqual(await told("strangersClient", signedBy("ONE")), ["accepted", false, ["hmac"]]);
+    assert.deepEqual(await told("direct"), ["accepted", true, ["mtls"]]);
+  },
+  "Observer does not say proven of a certificate whose signature nobody looked at": async (fixtures) => {
+    const [left, refusal] = await observed(fixtures, "strangersClient");
+    assert.equal(new Observer().observe(left, new Refusal("certificate_denied"))?.["isProven"], false);
+    assert.equal(new Observer().observe(left, refusal)?.["isProven"], false);
+    const signer = await trace(fixtures, { signer: github("ONE") }, { leaf: "strangersClient", isObserved: true });
+    assert.equal(new Observer().observe(...signer)?.["isProven"], false);
+  },
+  "Observer takes a certificate with another encoding of its signature for the same": async (fixtures) => {
+    const observer = new Observer();
+    const [left, refusal] = await observed(fixtures, "strangersClient");
+    assert.equal(observer.observe(left, refusal)?.decision, "observed");
+    assert.equal(observer.observe(withLeaf(left, { sha256: "00".repeat(32), base64: "AAAA" }), refusal), undefined);
   },
   "a certificate is logged whole, other values are cut": async (fixtures) => {
     const line = new Observer().observe(...(await observed(fixtures, "direct")));
