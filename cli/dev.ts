@@ -1,10 +1,10 @@
 // countersign dev: the whole system locally, until it is stopped.
 
 import { resolve } from "node:path";
-import { formatLogLine } from "../core/decision.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import type { Development } from "./development.ts";
+import { print, printLogLine, printText } from "./output.ts";
 
 export const command: Command = {
   summary: "run everything locally: TLS front, edge worker in workerd, origin",
@@ -43,9 +43,9 @@ The front asks for a client certificate and lets every handshake through: the wo
       originUrl: values.origin,
       handlerFile: values.handler,
       onDecision: (source, line) =>
-        console.log(values.json ? formatLogLine({ source, ...line }) : formatDecision(source, line, new Date())),
+        values.json ? printLogLine({ source, ...line }) : print([formatDecision(source, line, new Date())]),
     });
-    console.log(values.json ? readyLine(development) : `ready\n${describe(development)}`);
+    printText(values.json ? readyLine(development) : `ready\n${describe(development)}`);
     await stopped;
     await development.close();
     return 0;

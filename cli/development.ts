@@ -18,6 +18,7 @@ import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
+import { complain } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { startTlsFront } from "./tls-front.ts";
 
@@ -99,7 +100,7 @@ async function start(
       ORIGIN_URL: origin,
     },
     secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
-    report: (text) => console.error(`edge: ${text}`),
+    report: (text) => complain(`edge: ${text}`),
   });
   started.push(() => harness.close());
   const needsCron = policy.crlSources.length > 0 || policy.routes.some(({ isQueued }) => isQueued);

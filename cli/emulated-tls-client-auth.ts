@@ -119,7 +119,7 @@ function formatNames(leaf: X509Certificate) {
   };
 }
 
-/** RFC 2253 with non-ASCII letters as escaped UTF-8 bytes, and OpenSSL's one-line form, in certificate order and unescaped. */
+/** RFC 2253, and OpenSSL's one-line form, in certificate order and without its escapes. Both are ASCII: they travel in a header. */
 function formatName(certificate: X509Certificate, which: "subject" | "issuer"): { rfc2253: string; legacy: string } {
   try {
     const name = parseCertificate(certificate.raw.toString("base64"))[which];
@@ -127,18 +127,19 @@ function formatName(certificate: X509Certificate, which: "subject" | "issuer"): 
     const legacy = rdns
       .map((attributes) => `/${attributes.map((text) => text.replace(/\\(.)/g, "$1")).join("+")}`)
       .join("");
-    return { rfc2253: escapeNonAscii(formatDistinguishedName(name)), legacy };
+    return { rfc2253: escapeNonAscii(formatDistinguishedName(name), "\\"), legacy: escapeNonAscii(legacy, "\\x") };
   } catch {
     // A certificate that Countersign cannot read still reaches the worker, which refuses it.
     return { rfc2253: "", legacy: "" };
   }
 }
 
-function escapeNonAscii(text: string): string {
+/** Octets of UTF-8 in hex, each after this mark. */
+function escapeNonAscii(text: string, mark: string): string {
   return text.replace(/[^\u0020-\u007e]/gu, (character) =>
     Array.from(
       new TextEncoder().encode(character),
-      (byte) => `\\${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+      (byte) => `${mark}${byte.toString(16).toUpperCase().padStart(2, "0")}`,
     ).join(""),
   );
 }

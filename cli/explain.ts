@@ -1,6 +1,5 @@
 // countersign explain: why a request was accepted or refused, or would be, and what every other rule lacked.
 
-import { escapeControls } from "../core/shown-text.ts";
 import type { Command } from "./command.ts";
 import { parse } from "./explain-options.ts";
 import { readQuestion } from "./explain-reading.ts";
@@ -8,7 +7,7 @@ import { describeRecorded, formatRecorded } from "./explain-recorded.ts";
 import { lackingOptions, readSource } from "./explain-source.ts";
 import { formatExplanation } from "./explain-text.ts";
 import { type Explanation, explain } from "./explanation.ts";
-import { formatJson } from "./files.ts";
+import { print, printJson } from "./output.ts";
 
 export const command: Command = {
   summary: "explain the verdict on a certificate and a request: the rule that decided, and what all others lacked",
@@ -43,19 +42,11 @@ it cannot be decided here (a secret that is not set, a body that is not known) a
     const lacking = lackingOptions(values, source);
     const explanation = lacking.length > 0 ? undefined : await explain(await readQuestion(values, source));
     const recorded = describeRecorded(source, explanation, lacking);
-    if (values.json) write(formatJson({ ...(explanation ?? { verdict: null }), recorded }));
-    else
-      write(
-        [...formatRecorded(recorded), ...(explanation === undefined ? [] : formatExplanation(explanation))].join("\n"),
-      );
+    if (values.json) printJson({ ...(explanation ?? { verdict: null }), recorded });
+    else print([...formatRecorded(recorded), ...(explanation === undefined ? [] : formatExplanation(explanation))]);
     return exitCodeOf(explanation?.verdict ?? recorded?.verdict);
   },
 };
-
-/** What a certificate or a request holds is escaped as in the log. */
-function write(text: string): void {
-  process.stdout.write(`${text.trimEnd().split("\n").map(escapeControls).join("\n")}\n`);
-}
 
 function exitCodeOf(verdict: Explanation["verdict"] | undefined): number {
   if (verdict === "accepted") return 0;

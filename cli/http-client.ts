@@ -1,6 +1,6 @@
 // One HTTPS request the way a sender makes it: with a client certificate, or without.
 
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 
 export interface SendOptions {
@@ -17,10 +17,16 @@ export interface SendOptions {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Up to MAX_ANSWER_BYTES. */
   readonly body: string;
+  /** Whether there was more of it. */
+  readonly isCut?: true;
 }
 
+/** Of the whole answer. */
 const TIMEOUT_MILLISECONDS = 30_000;
+/** Receivers answer with a line or a page, and what is at the other end may be anything. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends on a connection of its own, so that each request makes a handshake. @throws Error when no answer comes */
 export function sendEvent(url: string, options: SendOptions): Promise<Answer> {
@@ -31,24 +37,28 @@ export function sendEvent(url: string, options: SendOptions): Promise<Answer> {
       method,
       headers: { "content-length": String(Buffer.byteLength(body)), ...headers },
       agent: false,
-      timeout: TIMEOUT_MILLISECONDS,
+      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
       ...(certificate !== undefined && { cert: certificate, key }),
       ...(serverCa !== undefined && { ca: serverCa }),
     });
-    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${TIMEOUT_MILLISECONDS / 1000} s`)));
-    outgoing.on("error", reject);
-    outgoing.on("response", (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks).toString(),
-        });
-      });
-    });
+    const fail = (error: Error) =>
+      reject(error.name === "AbortError" ? new Error(`no answer within ${TIMEOUT_MILLISECONDS / 1000} s`) : error);
+    outgoing.on("error", fail);
+    outgoing.on("response", (response) => readAnswer(response).then(resolve, fail));
     outgoing.end(body);
   });
+}
+
+async function readAnswer(response: IncomingMessage): Promise<Answer> {
+  const { statusCode: status = 0, headers } = response;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Leaving the loop early ends the connection.
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size > MAX_ANSWER_BYTES) break;
+  }
+  const body = Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES).toString();
+  return { status, headers, body, ...(size > MAX_ANSWER_BYTES && { isCut: true }) };
 }

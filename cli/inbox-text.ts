@@ -1,5 +1,6 @@
-// Stored events as lines: a table for people, JSON for machines. Texts of senders and handlers steer no terminal.
+// Stored events as lines: a table for people, JSON for machines.
 
+import { escapeControls } from "../core/shown-text.ts";
 import type { EventWork, StoredEvent } from "../origin/inbox.ts";
 
 type Facts = Omit<StoredEvent, "body"> &
@@ -31,18 +32,6 @@ export function describeEvent(event: Facts) {
   };
 }
 
-/** One line of JSON in ASCII controls and no others. */
-export function formatEventLine(document: object): string {
-  return `${JSON.stringify(document).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter)}\n`;
-}
-
-function escapeCharacter(character: string): string {
-  return character
-    .split("")
-    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .join("");
-}
-
 const WIDTHS = [36, 8, 20, 20, 8, 24] as const;
 export const HEADINGS = formatCells(["id", "state", "sender", "accepted", "attempts", "due or finished", "reason"]);
 
@@ -56,14 +45,14 @@ export function formatRow(event: Facts): string {
 }
 
 function formatCells(cells: readonly string[]): string {
-  return `${cells
-    .map((cell, index) => clean(cell).padEnd(WIDTHS[index] ?? 0))
+  return cells
+    .map((cell, index) => escapeControls(cell).padEnd(WIDTHS[index] ?? 0))
     .join("  ")
-    .trimEnd()}\n`;
+    .trimEnd();
 }
 
-/** Everything but the body. */
-export function formatEvent(event: StoredEvent & EventWork): string {
+/** Everything but the body, line by line. */
+export function formatEvent(event: StoredEvent & EventWork): string[] {
   const { certificate, factors, reliedOnEdge, headers, policyDigest, issuer } = event;
   const facts: readonly (readonly [string, unknown])[] = [
     ...Object.entries(describeEvent(event)),
@@ -78,16 +67,12 @@ export function formatEvent(event: StoredEvent & EventWork): string {
   ];
   const lines = facts.filter(([, value]) => value !== undefined && value !== "" && value !== false);
   return [
-    ...lines.map(([name, value]) => `${name.padEnd(18)}  ${clean(String(value))}\n`),
-    "\n",
-    ...headers.map(([name, value]) => `${clean(name)}: ${clean(value)}\n`),
-  ].join("");
+    ...lines.map(([name, value]) => `${name.padEnd(18)}  ${value}`),
+    "",
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+  ];
 }
 
 function formatSeconds(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-}
-
-function clean(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd");
 }

@@ -4,7 +4,8 @@ import { describeInbox } from "../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
 import type { EventState, Inbox, InboxReader } from "../origin/inbox.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
-import { describeEvent, formatEvent, formatEventLine, formatRow, HEADINGS } from "./inbox-text.ts";
+import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
+import { complain, print, printBytes } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 
 const OPTIONS = {
@@ -66,9 +67,9 @@ async function list(values: Values, ids: readonly string[]): Promise<number> {
   if (ids.length > 0) throw new UsageError("inbox list takes no id: see inbox show");
   const filter = { state: parseState(values.state), sender: values.sender, limit: parseLimit(values.limit) };
   const events = await read(values, (reader) => reader.events(filter));
-  if (values.json) for (const event of events) process.stdout.write(formatEventLine(describeEvent(event)));
-  else if (events.length === 0) process.stdout.write("no such events\n");
-  else process.stdout.write([HEADINGS, ...events.map((event) => formatRow(event))].join(""));
+  if (values.json) print(events.map((event) => JSON.stringify(describeEvent(event))));
+  else if (events.length === 0) print(["no such events"]);
+  else print([HEADINGS, ...events.map((event) => formatRow(event))]);
   return 0;
 }
 
@@ -80,14 +81,14 @@ async function show(values: Values, ids: readonly string[]): Promise<number> {
   const { body, ...facts } = event;
   if (values.body) {
     if (body === undefined) throw new UsageError(`the body of ${id} is erased`);
-    process.stdout.write(body);
-  } else if (values.json) process.stdout.write(formatEventLine({ ...facts, ...describeEvent({ ...facts, body }) }));
-  else process.stdout.write(formatEvent(event));
+    printBytes(body);
+  } else if (values.json) print([JSON.stringify({ ...facts, ...describeEvent({ ...facts, body }) })]);
+  else print(formatEvent(event));
   return 0;
 }
 
 function onNotice(text: string): void {
-  console.error(`countersign: ${text}`);
+  complain(`countersign: ${text}`);
 }
 
 /** 1 when one of them is not there, or in no state to be changed; the others are changed all the same. */
@@ -107,9 +108,9 @@ async function change(
       const isChanged = await run(inbox, id);
       const event = await inbox.event(id);
       if (!isChanged) code = 1;
-      if (values.json) process.stdout.write(formatEventLine({ id, isChanged, state: event?.state }));
-      else if (isChanged) process.stdout.write(`${id} ${what}\n`);
-      else console.error(`countersign: ${event === undefined ? noSuch(id).message : `${id} is ${event.state}`}`);
+      if (values.json) print([JSON.stringify({ id, isChanged, state: event?.state })]);
+      else if (isChanged) print([`${id} ${what}`]);
+      else complain(`countersign: ${event === undefined ? noSuch(id).message : `${id} is ${event.state}`}`);
     }
   } finally {
     await inbox.close();

@@ -20,16 +20,32 @@ export class JsonSyntaxError extends Error {
 
 const STRICT = { disallowComments: true, allowTrailingComma: false } as const;
 
+/** A policy has eight levels. What walks a document calls itself for each, and some levels more would end the program. */
+const MAX_DEPTH = 100;
+
 /**
  * Parses strict JSON. Of members that are written twice the last is taken: findRepeatedMembers names them.
  * @throws JsonSyntaxError with the position and what was expected there
  */
 export function parseJson(text: string): unknown {
+  if (isDeeperThan(MAX_DEPTH, text))
+    throw new JsonSyntaxError(`it has more than ${MAX_DEPTH} levels of lists and objects`);
   try {
     return JSON.parse(text);
   } catch {
     throw new JsonSyntaxError(describeSyntax(text));
   }
+}
+
+/** By brackets alone, outside of texts: it need not be JSON. */
+function isDeeperThan(limit: number, text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[{}\]]/gs)) {
+    if (token === "[" || token === "{") depth += 1;
+    else if (token === "]" || token === "}") depth -= 1;
+    if (depth > limit) return true;
+  }
+  return false;
 }
 
 function describeSyntax(text: string): string {

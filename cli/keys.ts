@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import { type Command, parseOptions, requireOption, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
+import { printJson, printText } from "./output.ts";
 import { writeWhole } from "./written-files.ts";
 
 type RotationStep = "publish" | "sign" | "retire";
@@ -94,10 +95,10 @@ function save(file: string, keys: PrivateJwk[]): PrivateJwk[] {
 
 function report(keys: readonly PrivateJwk[], file: string, next: string | undefined, json = false): number {
   if (json) {
-    process.stdout.write(formatJson({ keys: keys.map(publicJwk) }));
+    printJson({ keys: keys.map(publicJwk) });
     return 0;
   }
   const lines = keys.map(({ kid }, index) => `  ${kid}  ${index === 0 ? "signs" : "published"}`);
-  process.stdout.write(`${file}\n${lines.join("\n")}\n\n${next ?? ""}\n`);
+  printText(`${file}\n${lines.join("\n")}\n\n${next ?? ""}\n`);
   return 0;
 }

@@ -4,6 +4,7 @@
 import { fileURLToPath } from "node:url";
 import { createTestHarness, type TestHarness, type Unstable_RawConfig, unstable_readConfig } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
+import { complain } from "./output.ts";
 import { installPlatformFetch } from "./platform-fetch.ts";
 
 // No look-up of a sample `cf` object and no usage report: a local run talks to nobody.
@@ -104,7 +105,7 @@ export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) =>
     if (entries.length > 0) edge.clearLogs();
     for (const { message } of entries) {
       const line = parseLogLine(message);
-      if (line === undefined) console.error(message);
+      if (line === undefined) complain(message);
       else onDecision(line);
     }
   };

@@ -1,6 +1,6 @@
 // Reads logs of ours back: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
-import type { LogLine } from "../core/decision.ts";
+import { boundLine, type LogLine } from "../core/decision.ts";
 import { readText } from "./files.ts";
 
 /** A line of ours, with what stands around it. */
@@ -53,7 +53,7 @@ function parse(text: string): unknown[] {
 
 function entryOf(line: LogLine): LogEntry {
   const milliseconds = Date.parse(typeof line["at"] === "string" ? line["at"] : "");
-  return { line, ...(!Number.isNaN(milliseconds) && { at: Math.floor(milliseconds / 1000) }) };
+  return { line: boundLine(line), ...(!Number.isNaN(milliseconds) && { at: Math.floor(milliseconds / 1000) }) };
 }
 
 interface TailEvent {
@@ -74,7 +74,7 @@ function tailedEntries(document: unknown): LogEntry[] {
   return logs
     .flatMap((log) => (Array.isArray(log?.message) ? (log.message as unknown[]) : []))
     .flatMap((text) => (typeof text === "string" ? parse(text).filter(isLogLine) : []))
-    .map((line) => ({ line, ...around }));
+    .map((line) => ({ line: boundLine(line), ...around }));
 }
 
 function isLogLine(document: unknown): document is LogLine {

@@ -3,6 +3,7 @@
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type Command, UsageError } from "./command.ts";
+import { complain, printText } from "./output.ts";
 
 /** Loaded when called: `keys` should not wait for wrangler. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
@@ -17,14 +18,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
 
 async function main([name, ...args]: string[]): Promise<number> {
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(await usage());
+    printText(await usage());
     return name === undefined ? 2 : 0;
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}; see countersign --help`);
   const { command } = await load();
   if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(`${command.help.trim()}\n`);
+    printText(command.help.trim());
     return 0;
   }
   return command.run(args);
@@ -41,6 +42,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
-  console.error(`countersign: ${isExpected ? error.message : error instanceof Error ? error.stack : error}`);
+  complain(`countersign: ${isExpected ? error.message : error instanceof Error ? error.stack : error}`);
   process.exitCode = isExpected ? 2 : 1;
 }

@@ -1,7 +1,6 @@
 // countersign origin behind the edge: verifies what the edge forwards.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
@@ -11,6 +10,7 @@ import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption } from "./command.ts";
 import { readEnvironment, readJson } from "./files.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
+import { complainLogLine } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 
@@ -66,7 +66,7 @@ function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationK
     throw new ConfigurationError("jwks", ["--jwks: keys that come over plain HTTP prove nothing, use https"]);
   }
   return fetchedKeys(jwks, {
-    onError: (reason) => console.error(formatLogLine({ decision: "failed", code: "keys_unavailable", reason })),
+    onError: (reason) => complainLogLine({ decision: "failed", code: "keys_unavailable", reason }),
   });
 }
 

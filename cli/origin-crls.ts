@@ -1,12 +1,13 @@
 // The revocation lists of `countersign origin`: where they are kept, and where the policy's relative paths start.
 
 import { dirname, join } from "node:path";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { type CrlStore, openCrlStore } from "../origin/crl-store.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { openCrlDirectory } from "../origin/node/crl-directory.ts";
+import { complainLogLine } from "./output.ts";
 
 export interface CrlSettings {
   /** The policy file: paths in it are relative to its directory. */
@@ -26,7 +27,7 @@ export const CRLS_HELP = `
 export async function openCrls(
   policy: Policy,
   settings: CrlSettings,
-  log: (line: LogLine) => void = (line) => console.error(formatLogLine(line)),
+  log: (line: LogLine) => void = complainLogLine,
 ): Promise<CrlStore> {
   if (policy.crlSources.length === 0) return { lists: () => NO_LISTS, refresh: async () => {}, close: () => {} };
   const directory = settings.crls ?? join(folderOfInbox(settings.inbox), "crls");

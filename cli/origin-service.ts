@@ -21,6 +21,7 @@ import {
   requireTarget,
 } from "./origin-dispatch.ts";
 import { openWatch } from "./origin-watch.ts";
+import { printText } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
 import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
@@ -155,7 +156,7 @@ function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | un
 
 /** Prints the line that tells that, and where, it listens. */
 function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics: string | undefined): void {
-  console.log(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
+  printText(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
 }
 
 /** What requests are judged by, replaced as a whole. */

@@ -3,7 +3,7 @@
 
 import cluster from "node:cluster";
 import { formatTime } from "../core/crl.ts";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
@@ -12,6 +12,7 @@ import { startRetention } from "../origin/inbox/retention.ts";
 import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
 import { endListener } from "./listener-certificate.ts";
 import { type MetricsAddress, toCount } from "./metrics.ts";
+import { complain, printLogLine } from "./output.ts";
 import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
 
 export interface WatchSettings {
@@ -60,7 +61,7 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
   let isClosed = false;
 
   function log(line: LogLine): void {
-    console.log(formatLogLine(line));
+    printLogLine(line);
     if (settings.metrics !== undefined) outlet.count(toCount(line, watched().policy));
     if (line.decision === "reloaded") lookSoon();
   }
@@ -72,7 +73,7 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
 
   /** Of several processes one tells. */
   function onNotice(text: string): void {
-    if (cluster.worker === undefined || cluster.worker.id === 1) console.error(`countersign: ${text}`);
+    if (cluster.worker === undefined || cluster.worker.id === 1) complain(`countersign: ${text}`);
   }
 
   function lookSoon(): void {

@@ -8,6 +8,7 @@ import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
+import { printJson, printText } from "./output.ts";
 import { matcherFor, openPolicy, type PolicyDraft, readAnchorOption, readCertificate } from "./policy-document.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
@@ -32,9 +33,8 @@ export function addToPolicy(args: string[]): number {
   const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route, mode } = values;
   const { policy, next } = extendPolicy(file, { preset, anchors, sender, certificates, match, route, mode });
   const summary = summarize(policy);
-  process.stdout.write(
-    json ? formatJson({ ...summary, next }) : `${file} written\n${formatSummary(summary)}${formatSteps(next)}`,
-  );
+  if (json) printJson({ ...summary, next });
+  else printText(`${file} written\n${formatSummary(summary)}${formatSteps(next)}`);
   return 0;
 }
 

@@ -6,7 +6,7 @@ import { formatFinding } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson } from "./files.ts";
+import { complain, print, printJson } from "./output.ts";
 import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "./policy-file.ts";
 import { summarize } from "./policy-summary.ts";
 
@@ -27,11 +27,11 @@ export function checkPolicy(args: string[]): number {
   const isSound = policy !== undefined && problems.length === 0;
   if (json) {
     const summary = policy === undefined ? {} : summarize(policy);
-    process.stdout.write(formatJson({ ok: isSound, problems: problems.map(formatFinding), findings, ...summary }));
+    printJson({ ok: isSound, problems: problems.map(formatFinding), findings, ...summary });
   } else {
-    for (const finding of findings) console.error(formatLine(file, finding));
-    if (isSound) process.stdout.write(formatVerdict(file, policy));
-    else console.error(`${file} is not sound: ${problems.length} to mend`);
+    for (const finding of findings) complain(formatLine(file, finding));
+    if (isSound) print([formatVerdict(file, policy)]);
+    else complain(`${file} is not sound: ${problems.length} to mend`);
   }
   return isSound ? 0 : 2;
 }
@@ -42,7 +42,7 @@ function examine(file: string, compile: typeof compilePolicy, json: boolean): Ex
     return examinePolicyFile(file, systemClock(), compile);
   } catch (error) {
     if (!(error instanceof UsageError) || !json) throw error;
-    process.stdout.write(formatJson({ ok: false, problems: [error.message], findings: [] }));
+    printJson({ ok: false, problems: [error.message], findings: [] });
     return undefined;
   }
 }
@@ -52,5 +52,5 @@ function formatLine(file: string, finding: LocatedFinding): string {
 }
 
 function formatVerdict(file: string, { routes, digest }: Policy): string {
-  return `${file} is sound: ${routes.length} route(s), digest ${digest}\n`;
+  return `${file} is sound: ${routes.length} route(s), digest ${digest}`;
 }

@@ -8,8 +8,9 @@ import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson, readJson, readText } from "./files.ts";
+import { readJson, readText } from "./files.ts";
 import { endListener } from "./listener-certificate.ts";
+import { print, printJson } from "./output.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -32,7 +33,8 @@ export async function tellExpiring(args: string[]): Promise<number> {
     .filter(({ notAfter }) => notAfter <= now + days * DAY_SECONDS)
     .map((ending) => describeEnding(ending, now));
   const isRefusing = endings.some(({ refuses }) => refuses);
-  process.stdout.write(json ? formatJson({ ok: !isRefusing, within: days, endings }) : formatEndings(endings, days));
+  if (json) printJson({ ok: !isRefusing, within: days, endings });
+  else print(formatEndings(endings, days));
   return isRefusing ? 1 : 0;
 }
 
@@ -49,12 +51,10 @@ async function readSeen(location: string): Promise<SeenCertificate[]> {
   }
 }
 
-function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): string {
-  if (endings.length === 0) return `nothing ends within ${days} days\n`;
-  return endings
-    .map(
-      ({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) =>
-        `${notAfter}  ${left < 0 ? "ended" : `${left} days`}  ${refuses ? "REFUSES" : "harmless"}  ${what} ${name} ${pointer}${sha256 === undefined ? "" : ` sha256 ${sha256}`}\n    ${remedy.replace(/[\p{Cc}\p{Cf}]/gu, "\ufffd")}\n`,
-    )
-    .join("");
+function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): string[] {
+  if (endings.length === 0) return [`nothing ends within ${days} days`];
+  return endings.flatMap(({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) => [
+    `${notAfter}  ${left < 0 ? "ended" : `${left} days`}  ${refuses ? "REFUSES" : "harmless"}  ${what} ${name} ${pointer}${sha256 === undefined ? "" : ` sha256 ${sha256}`}`,
+    `    ${remedy}`,
+  ]);
 }

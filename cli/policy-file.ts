@@ -3,7 +3,7 @@
 
 import cluster from "node:cluster";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { type CompilePolicy, type Examination, examinePolicy } from "../core/policy-examination.ts";
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
@@ -11,6 +11,7 @@ import { parsePlace } from "../core/policy-remedies.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseFile, readText } from "./files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
+import { complainLogLine } from "./output.ts";
 
 export type LocatedFinding = Finding & Position;
 
@@ -50,7 +51,7 @@ export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0) throw new ConfigurationError(file, fatal.map(formatFinding));
-  if (!isTold) for (const finding of findings) console.error(formatWarning(file, finding));
+  if (!isTold) for (const finding of findings) complainLogLine(describeWarning(file, finding));
   isTold = false;
   return policy;
 }
@@ -58,6 +59,6 @@ export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
 /** The primary of several processes has told what there is to tell of the policy that its workers start with. */
 let isTold = cluster.isWorker;
 
-function formatWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): string {
-  return formatLogLine({ decision: "warning", code: "policy_finding", file, severity, pointer, problem, remedy });
+function describeWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): LogLine {
+  return { decision: "warning", code: "policy_finding", file, severity, pointer, problem, remedy };
 }

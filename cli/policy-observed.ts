@@ -5,8 +5,8 @@ import { type Certificate, formatPem, parseCertificate } from "../core/certifica
 import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
 import { nameKey } from "../core/distinguished-name.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson } from "./files.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
+import { print, printJson, printText } from "./output.ts";
 import { matcherFor } from "./policy-document.ts";
 
 const OPTIONS = {
@@ -40,12 +40,13 @@ export function showObserved(args: string[]): number {
     .flatMap(readObservations)
     .filter(({ route }) => values.route === undefined || route === values.route);
   if (values.pem !== undefined) {
-    process.stdout.write(pemOf(observations, values.pem.replaceAll(":", "").toLowerCase()));
+    printText(pemOf(observations, values.pem.replaceAll(":", "").toLowerCase()));
     return 0;
   }
   const now = Math.floor(Date.now() / 1000);
   const rows = observations.map((observation, index) => describe(observation, observations.slice(0, index), now));
-  process.stdout.write(values.json ? formatJson({ observed: rows }) : formatRows(rows));
+  if (values.json) printJson({ observed: rows });
+  else print(formatRows(rows));
   return 0;
 }
 
@@ -147,12 +148,12 @@ function formatDay(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
-function formatRows(rows: readonly Row[]): string {
-  if (rows.length === 0) return "no certificate was observed yet\n";
-  return `${rows.map(formatRow).join("\n\n")}\n`;
+function formatRows(rows: readonly Row[]): string[] {
+  if (rows.length === 0) return ["no certificate was observed yet"];
+  return rows.flatMap((row, index) => [...(index === 0 ? [] : [""]), ...formatRow(row)]);
 }
 
-function formatRow(row: Row): string {
+function formatRow(row: Row): string[] {
   const short = row.sha256.slice(0, 16);
   return [
     `${row.route}  ${row.verdict}${row.at === undefined ? "" : `  first seen ${row.at}`}`,
@@ -165,5 +166,5 @@ function formatRow(row: Row): string {
     ...row.warnings.map((warning) => `  note     ${warning}`),
     `  matcher  ${JSON.stringify(row.matcher)}`,
     `  accept   countersign policy observed --pem ${short} > ${short}.pem && countersign policy add --sender NAME --certificate ${short}.pem`,
-  ].join("\n");
+  ];
 }

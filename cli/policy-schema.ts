@@ -2,10 +2,11 @@
 
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { PolicySchema } from "../core/policy-schema.ts";
+import { printJson } from "./output.ts";
 
 /** The published schema. Rules that JSON Schema cannot say (references, dates that exist) are checked by the code alone. */
 export function policyJsonSchema(): unknown {
   return { title: "Countersign policy", ...toJsonSchema(PolicySchema, { errorMode: "ignore" }) };
 }
 
-if (import.meta.main) process.stdout.write(`${JSON.stringify(policyJsonSchema(), null, 2)}\n`);
+if (import.meta.main) printJson(policyJsonSchema());

@@ -3,7 +3,8 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { parseOptions } from "./command.ts";
-import { formatJson, readJson } from "./files.ts";
+import { readJson } from "./files.ts";
+import { printJson, printText } from "./output.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 
 const OPTIONS = {
@@ -15,11 +16,12 @@ export function showPolicy(args: string[]): number {
   const { policy: file, json } = parseOptions(args, OPTIONS).values;
   try {
     const summary = summarize(compilePolicy(readJson(file)));
-    process.stdout.write(json ? formatJson({ ok: true, problems: [], ...summary }) : formatSummary(summary));
+    if (json) printJson({ ok: true, problems: [], ...summary });
+    else printText(formatSummary(summary));
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigurationError) || !json) throw error;
-    process.stdout.write(formatJson({ ok: false, problems: error.problems }));
+    printJson({ ok: false, problems: error.problems });
     return 2;
   }
 }

@@ -2,6 +2,7 @@
 
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
+import { printText } from "./output.ts";
 import { findPreset } from "./preset-addition.ts";
 import { describeSource } from "./preset-anchors.ts";
 import { secretSteps } from "./preset-steps.ts";
@@ -14,7 +15,7 @@ export function showPresets(args: string[]): number {
   const { values, positionals } = parseOptions(args, { json: { type: "boolean", default: false } }, true);
   const [name, ...others] = positionals;
   if (others.length > 0) throw new UsageError("policy presets takes one name at most");
-  process.stdout.write(name === undefined ? formatList(values.json) : formatOne(name, values.json));
+  printText(name === undefined ? formatList(values.json) : formatOne(name, values.json));
   return 0;
 }
 

@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { describeCause } from "../core/failure-cause.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
-import { formatJson, readText } from "./files.ts";
-import { sendEvent } from "./http-client.ts";
+import { readText } from "./files.ts";
+import { MAX_ANSWER_BYTES, sendEvent } from "./http-client.ts";
+import { complain, print, printJson, printText } from "./output.ts";
 import { signBody } from "./sign.ts";
 
 export const command: Command = {
@@ -55,9 +56,12 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
     }).catch((error: Error) => {
       throw new UsageError(`no answer from ${url}: ${describeCause(error)}`);
     });
-    process.stdout.write(
-      values.json ? formatJson(answer) : `${answer.status} ${answer.headers["content-type"] ?? ""}\n${answer.body}\n`,
-    );
+    if (values.json) printJson(answer);
+    else {
+      print([`${answer.status} ${answer.headers["content-type"] ?? ""}`]);
+      printText(`${answer.body}\n`);
+      if (answer.isCut) complain(`the answer is longer than ${MAX_ANSWER_BYTES} bytes: the rest was not read`);
+    }
     return answer.status >= 200 && answer.status < 300 ? 0 : 1;
   },
 };

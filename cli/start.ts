@@ -5,6 +5,7 @@ import type { LogLine } from "../core/decision.ts";
 import { parseOptions, parsePort, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import { describe, startDevelopment } from "./development.ts";
+import { print, printText } from "./output.ts";
 import { formatTable, runTrials } from "./trials.ts";
 
 const { values } = parseOptions(process.argv.slice(2), {
@@ -22,7 +23,7 @@ const development = await startDevelopment({
   directory: resolve(values.state),
   onDecision(source, line) {
     if (isTrial) decisions.push({ source, line });
-    else console.log(formatDecision(source, line, new Date()));
+    else print([formatDecision(source, line, new Date())]);
   },
   onOriginRequest(request) {
     if (isTrial) forwarded.push(request.clone());
@@ -31,14 +32,14 @@ const development = await startDevelopment({
 try {
   const results = await runTrials(development, decisions, forwarded);
   isTrial = false;
-  console.log(formatTable(results));
+  printText(formatTable(results));
   const failures = results.filter(({ isExpected }) => !isExpected).length;
-  console.log(
+  printText(
     failures === 0 ? `\nall ${results.length} as expected\n` : `\n${failures} of ${results.length} not as expected\n`,
   );
   process.exitCode = failures === 0 ? 0 : 1;
   if (!values.once) {
-    console.log(`${describe(development)}\n\nCtrl-C ends it.`);
+    printText(`${describe(development)}\n\nCtrl-C ends it.`);
     await untilSignal();
   }
 } finally {

@@ -12,6 +12,7 @@ import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
 import { describeCause } from "../core/failure-cause.ts";
 import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
+import { complain } from "./output.ts";
 
 export interface TlsFrontOptions {
   readonly port: number;
@@ -43,7 +44,7 @@ export async function startTlsFront({ port, certificate, key, clientCas, edge }:
   });
   server.on("request", (request, response) => {
     relay(request, response, edge, trusted).catch((error: unknown) => {
-      console.error(`front: ${describeCause(error)}`);
+      complain(`front: ${describeCause(error)}`);
       response.destroy();
     });
   });

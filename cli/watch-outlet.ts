@@ -2,10 +2,10 @@
 // has the one port of the metrics and tells of each ending once.
 
 import cluster from "node:cluster";
-import { formatLogLine } from "../core/decision.ts";
 import { type Ending, warnOfEndings } from "../core/expiry.ts";
 import { UsageError } from "./command.ts";
 import { type Count, Metrics, type MetricsAddress } from "./metrics.ts";
+import { printLogLine } from "./output.ts";
 import { runWorkers } from "./workers.ts";
 
 export interface WatchOutlet {
@@ -27,7 +27,7 @@ export async function openOutlet(address: MetricsAddress | undefined): Promise<W
   let isStarted = false;
   let last: readonly [endings: readonly Ending[], now: number] = [[], 0];
   const warn = () => {
-    for (const line of isStarted ? warnOfEndings(...last, warned) : []) console.log(formatLogLine(line));
+    for (const line of isStarted ? warnOfEndings(...last, warned) : []) printLogLine(line);
   };
   return {
     url: server?.url,

@@ -123,9 +123,14 @@ const WHOLE: ReadonlyMap<string, number> = new Map([
  * that is too long all the same, members are left out and named in `leftOut`.
  */
 export function formatLogLine(line: LogLine): string {
-  const members = Object.entries(line).map(([name, value]) => [name, boundMember(name, value)] as const);
+  const members = Object.entries(boundLine(line));
   const text = formatMembers(members);
   return Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES ? text : formatMembers(keepWhatFits(members));
+}
+
+/** The line with long values and lists cut: also of one that was read, which anybody may have written. */
+export function boundLine(line: LogLine): LogLine {
+  return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;
 }
 
 type Member = readonly [name: string, value: unknown];

@@ -80,6 +80,12 @@ function findCircle(sources: readonly Source[]): readonly string[] | undefined {
   return undefined;
 }
 
+test("cli prints through output.ts alone, which escapes what strangers wrote", () => {
+  const prints = /\bconsole\.|\bprocess\.std(?:out|err)\.write\b/;
+  const printers = readSources("cli").filter(({ text }) => prints.test(text));
+  expect(printers.map(({ path }) => path)).toEqual(["cli/output.ts"]);
+});
+
 describe("imports", () => {
   test("go in no circle, not even those of types", () => {
     const source = (path: string, ...imports: string[]): Source => ({ path, text: "", imports });

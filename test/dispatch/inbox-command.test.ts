@@ -47,7 +47,7 @@ describe("list", () => {
       ["bad", "dead", "other"],
       ["good", "done", "acme"],
     ]);
-    expect(rows[1]).toMatch(/\ufffd\[2J\ufffdmessage$/);
+    expect(rows[1]).toMatch(/\\u001b\[2J\\u202emessage$/);
     expect(stdout).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   });
 
@@ -80,7 +80,7 @@ test("show tells all of one event, and --body gives its bytes alone", async () =
   const text = await command("show", "one");
   expect(text.stdout).toMatch(/^id +one\nstate +waiting\n/);
   expect(text.stdout).toMatch(/\nfactors +hmac\n/);
-  expect(text.stdout).toMatch(/\n\nx-a: b\ufffd\n$/);
+  expect(text.stdout).toMatch(/\n\nx-a: b\\u0007\n$/);
   expect(linesOf((await command("show", "one", "--json")).stdout)).toMatchObject([
     { id: "one", state: "waiting", factors: ["hmac"], bodyBytes: 512, request: { method: "POST" } },
   ]);

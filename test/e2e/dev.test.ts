@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { issueCertificate } from "../../cli/authority.ts";
 import { curl, type Running, run, startCountersign } from "./running.ts";
 
 const FRESH_START_MILLISECONDS = 10_000;
@@ -69,6 +70,19 @@ describe("countersign dev", () => {
       code,
     });
     expect(answer.body).not.toMatch(/Sender|Customer|development|sender\.test/);
+  });
+
+  it("answers a client whose name has letters beyond Latin-1, or marks that are not seen", async () => {
+    for (const name of ["Zażółć Gęślą S.A.", "株式会社", "a\u202eb"]) {
+      const client = await issueCertificate({ subject: [{ O: [name] }, { CN: ["client"] }] });
+      const [certificate, key] = [join(directory, "named.pem"), join(directory, "named.key")];
+      writeFileSync(certificate, client.pem);
+      writeFileSync(key, client.keyPem);
+      const answer = await curl(url, [...anonymous(), "--cert", certificate, "--key", key, "--json", BODY]);
+      expect(answer.problem).toMatchObject({ status: 403, code: "certificate-not-proven" });
+      const line = await dev.line({ id: answer.problem["decision"] });
+      expect(line["certificate"]).toMatchObject({ subject: expect.stringContaining(name) });
+    }
   });
 
   it("refuses a handshake without a certificate", async () => {

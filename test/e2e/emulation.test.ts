@@ -39,6 +39,15 @@ describe("emulateTlsClientAuth()", () => {
     expect(fields.certSubjectDNLegacy).toContain("/CN=svc/CN=admin");
   });
 
+  it("prints every name in ASCII, which a header can carry", async () => {
+    const leaf = await issueCertificate({ subject: [{ O: ["Zażółć Gęślą S.A."] }, { CN: ["株式会社"] }] }, issuer);
+    const { certSubjectDNLegacy, ...others } = emulate(leaf, [issuer]);
+    expect(certSubjectDNLegacy).toBe(
+      "/O=Za\\xC5\\xBC\\xC3\\xB3\\xC5\\x82\\xC4\\x87 G\\xC4\\x99\\xC5\\x9Bl\\xC4\\x85 S.A./CN=\\xE6\\xA0\\xAA\\xE5\\xBC\\x8F\\xE4\\xBC\\x9A\\xE7\\xA4\\xBE",
+    );
+    for (const text of Object.values(others)) expect(String(text)).toMatch(/^[\u0020-\u007e]*$/);
+  });
+
   it("prints serial, fingerprints, key ids and dates in the documented forms", () => {
     expect(fields.certSerial).toBe(openssl("-serial"));
     expect(fields.certFingerprintSHA256).toBe(

@@ -1,0 +1,48 @@
+// The one outlet of all commands. What a stranger wrote into a certificate, a header, an answer or a reason reaches the
+// terminal escaped: it can neither steer it nor be read as another text, and it stays within its line.
+
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { escapeControls } from "../core/shown-text.ts";
+
+/** Prints lines. A line feed within one of them is escaped as well. */
+export function print(lines: readonly string[]): void {
+  if (lines.length > 0) console.log(format(lines));
+}
+
+/** Prints a text of several lines. */
+export function printText(text: string): void {
+  print(linesOf(text));
+}
+
+/** Prints a JSON document: escaped, it has the same value. */
+export function printJson(value: unknown): void {
+  print(linesOf(JSON.stringify(value, null, 2)));
+}
+
+export function printLogLine(line: LogLine): void {
+  console.log(formatLogLine(line));
+}
+
+/** Writes bytes as they are into a file or another program, and never so to a terminal. */
+export function printBytes(bytes: Uint8Array): void {
+  if (process.stdout.isTTY) printText(Buffer.from(bytes).toString());
+  else process.stdout.write(bytes);
+}
+
+/** Prints a text of several lines on stderr. */
+export function complain(text: string): void {
+  console.error(format(linesOf(text)));
+}
+
+export function complainLogLine(line: LogLine): void {
+  console.error(formatLogLine(line));
+}
+
+function format(lines: readonly string[]): string {
+  return lines.map(escapeControls).join("\n");
+}
+
+/** Without the end of the last line, which printing adds. */
+function linesOf(text: string): string[] {
+  return text.replace(/\r?\n$/, "").split(/\r?\n/);
+}

@@ -1,0 +1,158 @@
+// What strangers write, in every command that prints it: a terminal gets nothing that steers it, reorders text, ends a line
+// or is not seen, and JSON still has the same value.
+
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { MAX_ANSWER_BYTES } from "../../cli/http-client.ts";
+import { type Finished, runCountersign } from "../e2e/running.ts";
+import { createSenders, subjectOf } from "../support/senders.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+/** CSI of C1, an escape sequence, DEL, marks of direction, separators of lines, no width at all, a tag. */
+const EVIL = "\u009b2J\u001b[2J\u007f\u202eevil\u202c\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u{e0041}";
+/** Of these a name may hold; controls it may not. */
+const EVIL_NAME = "\u202eevil\u202c\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u{e0041}";
+const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+const stack = new AsyncDisposableStack();
+const directory = temporaryDirectory(stack);
+const file = (name: string, content: string) => {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+};
+let named: Identity;
+let policy: string;
+beforeAll(async () => {
+  const { policy: document } = await createSenders();
+  policy = file("policy.json", JSON.stringify(document));
+  named = await issueCertificate({
+    subject: subjectOf(EVIL_NAME),
+    extendedKeyUsage: [CLIENT_AUTH],
+  });
+});
+afterAll(() => stack.disposeAsync());
+
+const logLine = (more: object) =>
+  JSON.stringify({ decision: "refused", id: "1", route: "/hooks/acme", code: "issuer_unknown", ...more });
+const observed = () =>
+  file(
+    "observed.jsonl",
+    `${logLine({ decision: "observed", verdict: "issuer_unknown", isProven: false, clientCert: `:${named.base64}:` })}\n`,
+  );
+
+/** Nothing of it but ends of lines is a character that is not seen. */
+function expectShown({ stdout, stderr }: Finished) {
+  expect(stdout).not.toMatch(UNSEEN);
+  expect(stderr).not.toMatch(UNSEEN);
+}
+
+describe("what a stranger wrote is shown escaped", () => {
+  test("by policy observed, for people and as JSON (Names that steer terminals)", async () => {
+    const text = await runCountersign(["policy", "observed", observed()]);
+    expectShown(text);
+    expect(text.stdout).toContain("\\u202eevil");
+    const json = await runCountersign(["policy", "observed", observed(), "--json"]);
+    expectShown(json);
+    expect(JSON.parse(json.stdout).observed[0].subject).toContain(EVIL_NAME.slice(0, 5));
+  });
+
+  test("by explain, of a decision and of a certificate", async () => {
+    const log = file("log.jsonl", `${logLine({ cause: EVIL, [EVIL]: [EVIL, "a\nnote: accepted"] })}\n`);
+    const ask = (...args: string[]) => runCountersign(["explain", "--policy", policy, ...args]);
+    const recorded = await ask("--decision", "1", "--log", log);
+    expectShown(recorded);
+    expect(recorded.stdout).not.toMatch(/^note: accepted/m);
+    const json = await ask("--decision", "1", "--log", log, "--json");
+    expectShown(json);
+    expect(JSON.parse(json.stdout).recorded.lines[0].cause).toBe(EVIL);
+    expectShown(await ask("--certificate", file("evil.pem", named.pem), "--route", `/hooks/acme?${EVIL}`));
+  });
+
+  test("by send, of an answer's type and body", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-type": "text/\u009b2J" }).end(`first${EVIL}\r\nsecond`);
+    }).listen(0, "127.0.0.1");
+    stack.defer(() => void server.close());
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const text = await runCountersign(["send", url]);
+    expectShown(text);
+    expect(text.stdout).toMatch(/^200 text\/\\u009b2J\nfirst\\u009b2J.*\nsecond\n$/);
+    const json = await runCountersign(["send", url, "--json"]);
+    expectShown(json);
+    expect(JSON.parse(json.stdout).body).toBe(`first${EVIL}\r\nsecond`);
+  });
+
+  test("by policy check and policy show, of a policy's own texts", async () => {
+    const document = { anchors: {}, senders: { [EVIL]: {} }, routes: { [`/${EVIL}`]: {} }, [EVIL]: 1 };
+    const path = file("evil.json", JSON.stringify(document));
+    for (const action of ["check", "show", "expiring"])
+      for (const more of [[], ["--json"]])
+        expectShown(await runCountersign(["policy", action, "--policy", path, ...more]));
+  });
+
+  test.each([
+    [EVIL],
+    ["policy", EVIL],
+    ["explain", `--${EVIL}`],
+    ["send", EVIL],
+    ["inbox", "show", EVIL, "--inbox", EVIL],
+  ])("by an error that repeats what was typed: %j", async (...args) => {
+    const ended = await runCountersign(args);
+    expect(ended.code).not.toBe(0);
+    expectShown(ended);
+  });
+});
+
+describe("what a stranger wrote ends no command", () => {
+  const nested = (depth: number) => `${'{"a":'.repeat(depth)}[1]${"}".repeat(depth)}`;
+
+  test.each([5_000, 200_000])("explain reads a log line that is nested %d deep (Deep log line)", async (depth) => {
+    const log = file("deep.jsonl", `${logLine({ details: 0 }).replace('"details":0', `"details":${nested(depth)}`)}\n`);
+    for (const more of [[], ["--json"]]) {
+      const args = ["explain", "--policy", policy, "--decision", "1", "--log", log, ...more];
+      const { stdout, stderr } = await runCountersign(args);
+      expect(stderr).toBe("");
+      expect(stdout).toContain("issuer_unknown");
+    }
+  });
+
+  test("policy observed passes over a line whose members are nested or unreadable", async () => {
+    const deep = nested(50_000);
+    const line = logLine({ decision: "observed", clientCert: ":AAAA:", certificate: 0 });
+    const path = file("odd.jsonl", `${line.replace('"certificate":0', `"certificate":${deep}`)}\n${line}\n`);
+    expect(await runCountersign(["policy", "observed", path])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test.each(["check", "show"])("policy %s says of a file that it has too many levels", async (action) => {
+    const path = file("deep.json", nested(50_000));
+    const { code, stderr } = await runCountersign(["policy", action, "--policy", path]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^countersign: .*deep\.json is not JSON: it has more than 100 levels/);
+  });
+
+  test("send reads an endless answer up to a limit", async () => {
+    const server = createServer((_, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write("a".repeat(65_536)));
+      };
+      response.on("drain", more);
+      more();
+    }).listen(0, "127.0.0.1");
+    stack.defer(() => void server.close());
+    await once(server, "listening");
+    const { stdout, stderr, code } = await runCountersign([
+      "send",
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout.length).toBeLessThan(MAX_ANSWER_BYTES + 100);
+    expect(stderr).toContain("the rest was not read");
+  });
+});
