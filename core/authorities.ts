@@ -2,6 +2,7 @@
 // a stranger can sign as many certificates for himself as he likes, but none in the name of an anchor.
 
 import type { Certificate } from "./certificate.ts";
+import type { IssuedSignatures } from "./issued-signatures.ts";
 import { checkSignature, namesIssuer } from "./path-checks.ts";
 import type { Anchor } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
@@ -18,14 +19,18 @@ export interface Authorities {
 const MAX_SIGNATURES = 20;
 
 /** Verifies from the anchors down, so that only keys of anchors and of whom they certified are ever used. */
-export function findAuthorities(client: ClientCertificate, anchors: readonly Anchor[]): Authorities {
+export function findAuthorities(
+  client: ClientCertificate,
+  anchors: readonly Anchor[],
+  signatures: IssuedSignatures,
+): Authorities {
   const certified: Certificate[] = [];
   let failure: Refusal | undefined;
   let verified = 0;
   const isSigned = (certificate: Certificate, issuer: Certificate): boolean => {
     if (!namesIssuer(certificate, issuer) || verified >= MAX_SIGNATURES) return false;
     verified += 1;
-    const fault = refusalOf(() => checkSignature(certificate, issuer));
+    const fault = refusalOf(() => checkSignature(certificate, issuer, signatures));
     failure ??= fault;
     return fault === undefined;
   };

@@ -4,6 +4,7 @@ import { isAcceptedSignature } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
 import { type GeneralName, parseIpAddress } from "./general-name.ts";
+import { IssuedSignatures } from "./issued-signatures.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { DenyList } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
@@ -33,7 +34,15 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
  * The signature comes before everything that costs more than a comparison.
  * @throws Refusal
  */
-export function checkIssuer(issuer: Certificate, below: readonly Certificate[], deny: DenyList, now: number): void {
+export function checkIssuer(
+  issuer: Certificate,
+  below: readonly Certificate[],
+  {
+    deny,
+    now,
+    signatures = new IssuedSignatures(),
+  }: { readonly deny: DenyList; readonly now: number; readonly signatures?: IssuedSignatures },
+): void {
   const at = { authority: issuer.subjectText, depth: below.length };
   if (!issuer.isCa) throw new Refusal("issuer_not_ca", at);
   if (issuer.unknownCritical.length > 0) {
@@ -42,7 +51,7 @@ export function checkIssuer(issuer: Certificate, below: readonly Certificate[], 
   if (issuer.keyUsage?.keyCertSign === false) throw new Refusal("wrong_key_usage", at);
   if (issuer.extendedKeyUsage?.includes(CLIENT_AUTH) === false) throw new Refusal("wrong_extended_key_usage", at);
   if (!isInDate(issuer, now)) throw new Refusal("issuer_not_in_date", { ...at, notAfter: issuer.notAfter });
-  checkSignature(below[below.length - 1] as Certificate, issuer);
+  checkSignature(below[below.length - 1] as Certificate, issuer, signatures);
   if (deny.holds(issuer)) throw new Refusal("certificate_denied", at);
   const intermediates = below.slice(1).filter((certificate) => !isSelfIssued(certificate));
   if (intermediates.length > (issuer.pathLength ?? Number.POSITIVE_INFINITY)) {
@@ -55,13 +64,13 @@ export function checkIssuer(issuer: Certificate, below: readonly Certificate[], 
 }
 
 /** Whether the issuer signed this certificate, by an algorithm and with a key that are accepted. @throws Refusal */
-export function checkSignature(certificate: Certificate, issuer: Certificate): void {
+export function checkSignature(certificate: Certificate, issuer: Certificate, signatures: IssuedSignatures): void {
   const { signatureAlgorithm } = certificate;
   const at = { authority: issuer.subjectText, certificate: certificate.subjectText };
   if (!issuer.hasAcceptedKey) throw new Refusal("algorithm_not_accepted", at);
   if (!isAcceptedSignature(signatureAlgorithm))
     throw new Refusal("algorithm_not_accepted", { ...at, signatureAlgorithm });
-  if (!certificate.isSignedBy(issuer)) throw new Refusal("signature_invalid", at);
+  if (!signatures.holds(certificate, issuer)) throw new Refusal("signature_invalid", at);
 }
 
 /** Verdicts by issuer and certificate: the names and the constraints of both cannot change. */

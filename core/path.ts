@@ -2,6 +2,7 @@
 
 import { findAuthorities } from "./authorities.ts";
 import type { Certificate } from "./certificate.ts";
+import { IssuedSignatures } from "./issued-signatures.ts";
 import { checkIssuer, namesIssuer } from "./path-checks.ts";
 import type { Anchor, DenyList } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
@@ -24,6 +25,8 @@ export interface PathLimits {
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
+  /** Of the request, where there are several searches. */
+  readonly signatures?: IssuedSignatures;
 }
 
 /** Issuers tried in one search. A real chain needs a handful; who has a CA below an anchor can make ten that sign one another. */
@@ -34,8 +37,10 @@ const MAX_ISSUERS_TRIED = 20;
  * over intermediates that an anchor vouches for, so that what a stranger signs for himself is never searched.
  * @throws Refusal of the first fault met on a path whose names chain, else `issuer_unknown`
  */
-export function findPath(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path {
-  const authorities = findAuthorities(client, anchors);
+export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
+  const { signatures = new IssuedSignatures() } = facts;
+  const limits = { ...facts, signatures };
+  const authorities = findAuthorities(client, anchors, signatures);
   let tried = 0;
   let failure: Refusal | undefined;
   /** Of a path that reached an anchor: it tells more than the faults of candidates on the way. */
@@ -93,5 +98,5 @@ export function checkCandidate(issuer: Certificate, below: readonly Certificate[
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });
   }
-  checkIssuer(issuer, below, limits.deny, limits.now);
+  checkIssuer(issuer, below, limits);
 }

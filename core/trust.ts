@@ -3,6 +3,7 @@
 
 import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
+import { IssuedSignatures } from "./issued-signatures.ts";
 import { findPath, type PathLimits } from "./path.ts";
 import { hasAcceptedAlgorithms, isInDate } from "./path-checks.ts";
 import type { Sender, Trust } from "./policy.ts";
@@ -19,7 +20,7 @@ export interface Proof {
 }
 
 /** What may change from one request to the next. */
-export type TrustFacts = Omit<PathLimits, "maxChainDepth">;
+export type TrustFacts = Omit<PathLimits, "maxChainDepth" | "signatures">;
 
 declare const proven: unique symbol;
 
@@ -51,10 +52,11 @@ export function verifyTrust(
   if (certificate.platform?.revoked) throw new Refusal("platform_revoked");
   const proofs = new Map<Sender, Proof>();
   const results = new Map<string, Proof | Refusal>();
+  const limits = { ...facts, signatures: new IssuedSignatures() };
   for (const sender of senders) {
     if (sender.certificate === undefined) continue;
     const { trust } = sender.certificate;
-    const result = results.get(keyOf(trust)) ?? prove(certificate, trust, facts);
+    const result = results.get(keyOf(trust)) ?? prove(certificate, trust, limits);
     results.set(keyOf(trust), result);
     if (!(result instanceof Refusal)) proofs.set(sender, result);
   }
@@ -91,14 +93,18 @@ function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
   if (deny.holds(leaf)) throw new Refusal("certificate_denied", { serial: leaf.serial });
 }
 
-function prove(certificate: ClientCertificate, trust: Trust, facts: TrustFacts): Proof | Refusal {
+function prove(
+  certificate: ClientCertificate,
+  trust: Trust,
+  limits: Omit<PathLimits, "maxChainDepth">,
+): Proof | Refusal {
   const { anchors, maxChainDepth } = trust;
   let proof: Proof = { anchor: undefined, chainDepth: 0 };
   const fault = refusalOf(() => {
     checkPlatform(certificate, trust);
     if (anchors.length === 0) return;
     const candidates = anchors.filter(({ certificate: ca }) => ca.subject.length > 0);
-    const { anchor, issuers, revocation } = findPath(certificate, candidates, { ...facts, maxChainDepth });
+    const { anchor, issuers, revocation } = findPath(certificate, candidates, { ...limits, maxChainDepth });
     proof = { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
   });
   return fault ?? proof;

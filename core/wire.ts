@@ -41,6 +41,11 @@ export const DEFAULT_MAX_CHAIN_DEPTH = 4;
 export const MIN_RSA_BITS = 2048;
 /** CAs have 4096 at most. Checking a signature of 16384 bits takes milliseconds. */
 export const MAX_RSA_BITS = 8192;
+/**
+ * Of one request: what wrong signatures on its certificates may cost, beside one on P-256. An honest chain has none, but
+ * for a CA that has two keys under one name: two on P-521, three on P-384, thirty of other keys.
+ */
+export const MAX_WRONG_SIGNATURE_COST = 30;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
 

@@ -165,6 +165,29 @@ export const cases: Cases = {
     assert.throws(() => findPath(client, anchors, { ...limitsOf(fixtures), maxChainDepth: 1 }), Refusal);
     assert.ok(pairs.size > SAME.length && pairs.size <= 40, `${pairs.size} signatures`);
   },
+  "verifyTrust() verifies few wrong signatures by keys that are slow, of all trusts together": (fixtures) => {
+    const document = policyDocument(fixtures, { anchors: ["p384Root"] });
+    const depths = [1, 2, 3, 4, 5].map((maxChainDepth) => [
+      `sender-${maxChainDepth}`,
+      { ...document.senders.sender, trust: { anchors: ["p384Root"], maxChainDepth } },
+    ]);
+    const policy = compilePolicy({
+      ...document,
+      senders: Object.fromEntries(depths),
+      routes: { "/hooks": { senders: depths.map(([name]) => name), methods: ["POST"] } },
+    });
+    let verified = 0;
+    const wrong = (name: CertificateName): Certificate => ({
+      ...parseCertificate(fixtures.certificates[name]),
+      isSignedBy() {
+        verified += 1;
+        return false;
+      },
+    });
+    const client = { leaf: wrong("p384Client"), intermediates: SAME.map(() => wrong("p384Root")), platform: undefined };
+    refused("signature_invalid", () => verifyTrust(client, policy.senders, limitsOf(fixtures)));
+    assert.equal(verified, 3);
+  },
   "verifyTrust() searches once for senders of the same trust": (fixtures) => {
     const document = policyDocument(fixtures);
     const senders = Array.from({ length: 50 }, (_, index) => [`sender-${index}`, document.senders.sender]);
