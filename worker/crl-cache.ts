@@ -28,6 +28,8 @@ export class CrlCache {
   readonly #kept = new Map<string, { readonly sha256: string; readonly list: Crl }>();
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
+  /** For which a request waited in vain. */
+  #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
   constructor(kv: CrlNamespace, policy: Policy) {
@@ -35,12 +37,16 @@ export class CrlCache {
     this.#policy = policy;
   }
 
-  /** The lists as they were in KV at most MAX_AGE_SECONDS ago, or, while KV does not answer, as they were last read. */
+  /**
+   * The lists as they were in KV at most MAX_AGE_SECONDS ago, or, while KV does not answer, as they were last read. Where
+   * one request waited in vain, the next ones wait no more for the same reading.
+   */
   async lists(scope: RequestScope): Promise<RevocationLists> {
     const age = scope.now - this.#readAt;
     if (age <= REREAD_SECONDS) return this.#lists;
     const reading = this.#read(scope);
-    if (age > MAX_AGE_SECONDS) await Promise.race([reading, sleep(READ_DEADLINE_MILLISECONDS)]);
+    const isAwaited = age > MAX_AGE_SECONDS && reading !== this.#slow;
+    if (isAwaited && !(await endsInTime(reading))) this.#slow = reading;
     return this.#lists;
   }
 
@@ -61,12 +67,13 @@ export class CrlCache {
     for (const source of this.#policy.crlSources) {
       try {
         await this.#readOne(source, scope.now);
+        // Each by itself: one that does not come must not keep back those before it.
+        this.#lists = indexLists(Array.from(this.#kept.values(), ({ list }) => list));
       } catch (error) {
         isComplete = false;
         scope.log(describeCrlFailure(source, error));
       }
     }
-    this.#lists = indexLists(Array.from(this.#kept.values(), ({ list }) => list));
     // After a failure the next request tries again, beside its work as soon as there is anything to work with.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
@@ -84,6 +91,12 @@ export class CrlCache {
   }
 }
 
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+async function endsInTime(reading: Promise<void>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), READ_DEADLINE_MILLISECONDS);
+  });
+  const isRead = await Promise.race([reading.then(() => true), late]);
+  clearTimeout(timer);
+  return isRead;
 }

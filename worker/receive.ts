@@ -79,7 +79,9 @@ function mayWait({ method }: Request, { isQueued }: Route): boolean {
 async function readEvidence(request: Request, route: Route, edge: Edge, ambient: Ambient): Promise<Evidence> {
   const certificate = readCertificateFor(route, () => readTlsClientAuth(request.cf?.["tlsClientAuth"]));
   const now = ambient.clock();
-  const lists = edge.crls === undefined ? NO_LISTS : await edge.crls.lists({ ...ambient, now });
+  // Who presents nothing that could be revoked waits for no list.
+  const isRevocable = edge.crls !== undefined && !(certificate instanceof Refusal);
+  const lists = isRevocable ? await edge.crls.lists({ ...ambient, now }) : NO_LISTS;
   return {
     certificate,
     headers: request.headers,

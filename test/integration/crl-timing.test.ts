@@ -124,6 +124,8 @@ describe("an isolate", () => {
       const first = listsAt(NOW);
       await vi.advanceTimersByTimeAsync(10_000);
       expect(await first).toBeUndefined();
+      // Nobody waits a second time for what one has waited for in vain.
+      expect(await listsAt(NOW + 11)).toBeUndefined();
       current = namespace;
       stored = await issue(1);
       expect(await listsAt(NOW + 60)).toBe(1n);
@@ -131,6 +133,32 @@ describe("an isolate", () => {
       vi.useRealTimers();
     }
   });
+});
+
+test("a source that KV does not give keeps back none of the lists that were read before it", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const [name] = Object.keys(senders.policy.anchors) as [string];
+    const crls = { sources: [SOURCE, "http://crl.example/slow.crl"], freshness: "require" as const };
+    const two = { ...senders.policy, anchors: { [name]: { certificate: senders.root.pem, crls } } };
+    const der = await issue(1);
+    const asked: string[] = [];
+    const namespace = {
+      getWithMetadata(source: string) {
+        asked.push(source);
+        return source === SOURCE
+          ? Promise.resolve({ value: new Blob([new Uint8Array(der)]).stream(), metadata: null })
+          : new Promise(() => {});
+      },
+    } as unknown as CrlNamespace;
+    const cache = new CrlCache(namespace, compilePolicy(two));
+    const waiting = cache.lists({ now: NOW, waitUntil: () => {}, log: (line) => lines.push(line) });
+    await vi.waitFor(() => expect(asked).toHaveLength(2));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(numberOf(await waiting)).toBe(1n);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describe("an origin", () => {

@@ -99,7 +99,7 @@ describe.concurrent("a listener", () => {
     expect(String(await answered)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  test("takes a thousand connections, and closes those above", async () => {
+  test("takes a thousand connections, closes those above, and says so once", async () => {
     const own = new AsyncDisposableStack();
     stack.defer(() => own.disposeAsync());
     const crowded = await startTlsProcess(own, await writeTlsFiles(own));
@@ -118,6 +118,9 @@ describe.concurrent("a listener", () => {
     const above = await open();
     await once(above.resume(), "close");
     expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([above]);
+    await once((await open()).resume(), "close");
+    await crowded.line({ decision: "failed", code: "connections_full", dropped: 1, peer: "127.0.0.1" });
+    expect(crowded.lines.filter(({ code }) => code === "connections_full")).toHaveLength(1);
   });
 });
 
