@@ -84,7 +84,7 @@ describe("the file of observed certificates", () => {
     decision: "observed",
     route,
     isProven,
-    certificate: { sha256: `${route} ${isProven} ${n}` },
+    certificate: { issuer: "CN=Root", serial: String(n), spkiSha256: `${route} ${isProven}` },
   });
   const linesKept = () => readFileSync(file("observed.jsonl"), "utf8").trim().split("\n");
 
