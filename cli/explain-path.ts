@@ -70,9 +70,10 @@ interface Step {
 export function describePath(
   client: ClientCertificate,
   trust: Trust,
-  limits: PathLimits,
+  { deny, ...rest }: PathLimits,
   loaded: LoadedLists,
 ): PathFacts {
+  const limits = { ...rest, deny: { holds: (one: Certificate) => deny.holds(one, client.intermediates) } };
   const { steps, missing } = findSteps(client, trust.anchors, limits);
   const top = steps.at(-1);
   const rule = top?.anchor?.revocation;

@@ -104,10 +104,10 @@ export function ruleOfAcceptance(sender: SenderFacts | undefined): DecidedBy {
 }
 
 /** Pointers of the deny entries that name this certificate: each is compiled alone and asked. */
-export function denyRulesOf(certificate: Certificate, { deny }: PolicyDocument, policy: Policy): string[] {
+export function denyRulesOf(certificate: Certificate, { anchors, deny }: PolicyDocument, policy: Policy): string[] {
   if (!policy.deny.holds(certificate)) return [];
   return (deny ?? []).flatMap((entry, index) => {
-    const alone = compilePolicy({ ...SMALLEST, deny: [entry] });
+    const alone = compilePolicy({ ...SMALLEST, anchors, deny: [entry] });
     return alone.deny.holds(certificate) ? [formatPointer(["deny", index])] : [];
   });
 }

@@ -1,5 +1,6 @@
 // CA certificates that prove nothing: expired, not made for clients, denied, or the same twice with other revocation lists.
 
+import { isSameAuthority } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
 import { formatPointer } from "./configuration-error.ts";
 import { formatTime } from "./crl.ts";
@@ -88,7 +89,9 @@ function inspectCopies({ anchors }: Policy): Finding[] {
 /** A path may end at either certificate of one CA key, so the one with the laxer rule lets revoked certificates through. */
 function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {
-    const lax = anchors.find((other) => isSameAuthority(anchor, other) && strictnessOf(other) < strictnessOf(anchor));
+    const lax = anchors.find(
+      (other) => isSameAuthority(anchor.certificate, other.certificate) && strictnessOf(other) < strictnessOf(anchor),
+    );
     if (lax === undefined) return [];
     const problem = `its revocation lists can be passed by: ${formatPointer(place(lax))} is the same CA under a laxer rule`;
     const at = ["senders", sender, "trust", "anchors", index];
@@ -98,8 +101,4 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
 
 function strictnessOf({ revocation }: Anchor): number {
   return ["prefer", "require"].indexOf(revocation?.freshness ?? "") + 1;
-}
-
-function isSameAuthority({ certificate: a }: Anchor, { certificate: b }: Anchor): boolean {
-  return a.subjectKey === b.subjectKey && a.spkiSha256 === b.spkiSha256;
 }

@@ -136,6 +136,11 @@ function readTbs(tbs: DerReader) {
   };
 }
 
+/** Whether both are certificates of one CA: of its name and its key, whoever certified it. */
+export function isSameAuthority(a: Certificate, b: Certificate): boolean {
+  return a.subjectKey === b.subjectKey && a.spkiSha256 === b.spkiSha256;
+}
+
 /** A key of another type than the signature makes the runtimes throw: that too means "did not sign". */
 function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
   try {

@@ -207,11 +207,11 @@ export function formatHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
-/** The encoding of a UTF8String in hex. */
-export function formatUtf8String(text: string): string {
-  const content = Buffer.from(text, "utf8").toString("hex");
-  const size = content.length / 2;
-  const length = size.toString(16).padStart(2, "0");
-  const even = length.length % 2 === 0 ? length : `0${length}`;
-  return `0c${size < 0x80 ? even : (0x80 + even.length / 2).toString(16) + even}${content}`;
+/** The encoding of a value with this content. */
+export function formatDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  const length = content.length.toString(16);
+  const octets = Buffer.from(length.padStart(length.length + (length.length % 2), "0"), "hex");
+  const more = content.length < 0x80 ? [] : [0x80 + octets.length];
+  return Buffer.concat([Buffer.of(tag, ...more), octets, content]);
 }

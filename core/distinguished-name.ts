@@ -2,7 +2,7 @@
 // Names are compared as values here; what a name permits is decided in admit.ts.
 
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
-import { type DerReader, formatHex, formatUtf8String, readDer } from "./der.ts";
+import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 
 /** One attribute: `text` for the string types of RFC 5280, else the value's DER in lower-case hex. */
@@ -145,7 +145,7 @@ function formatAttribute(attribute: AttributeValue): string {
   const name = attributeTypeName(attribute.type);
   if ("der" in attribute) return `${name ?? attribute.type}=#${attribute.der}`;
   if (name !== undefined) return `${name}=${escapeValue(attribute.text)}`;
-  return `${attribute.type}=#${formatUtf8String(attribute.text)}`;
+  return `${attribute.type}=#${formatDer(TAG.utf8, Buffer.from(attribute.text)).toString("hex")}`;
 }
 
 function escapeValue(text: string): string {

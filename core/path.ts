@@ -38,9 +38,10 @@ const MAX_ISSUERS_TRIED = 20;
  * @throws Refusal of the first fault met on a path whose names chain, else `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
-  const { signatures = new IssuedSignatures() } = facts;
-  const limits = { ...facts, signatures };
+  const { deny, signatures = new IssuedSignatures() } = facts;
   const authorities = findAuthorities(client, anchors, signatures);
+  const holds = (issuer: Certificate) => deny.holds(issuer, authorities.certified);
+  const limits = { ...facts, signatures, deny: { holds } };
   let tried = 0;
   let failure: Refusal | undefined;
   /** Of a path that reached an anchor: it tells more than the faults of candidates on the way. */

@@ -4,7 +4,8 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { Allowlist } from "./allowlist.ts";
-import { parseCertificate } from "./certificate.ts";
+import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
+import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
 import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
@@ -83,13 +84,14 @@ class PolicyCompiler {
       };
     });
     this.#checkRecognition();
-    const denyList = this.#compileDenyList(deny ?? []);
+    const anchorList = [...anchorByName.values()];
+    const denyList = this.#compileDenyList(deny ?? [], anchorList);
     return {
-      anchors: [...anchorByName.values()],
+      anchors: anchorList,
       senders: [...senderByName.values()],
       routes: [...routeByPath.values()],
       deny: denyList,
-      crlSources: [...new Set([...anchorByName.values()].flatMap(({ revocation }) => revocation?.sources ?? []))],
+      crlSources: [...new Set(anchorList.flatMap(({ revocation }) => revocation?.sources ?? []))],
       digest: digestOf({ ...this.#document, $schema: undefined }),
     };
   }
@@ -157,19 +159,22 @@ class PolicyCompiler {
     });
   }
 
-  #compileDenyList(entries: NonNullable<PolicyDocument["deny"]>): DenyList {
+  #compileDenyList(entries: NonNullable<PolicyDocument["deny"]>, anchors: readonly Anchor[]): DenyList {
     const denied = new Set<string>();
     for (const [index, entry] of entries.entries()) {
-      this.#attempt(["deny", index], () => {
-        if ("sha256" in entry) denied.add(normalizeHex(entry.sha256));
-        else if ("spkiSha256" in entry) denied.add(`key ${normalizeHex(entry.spkiSha256)}`);
-        else denied.add(serialKey(normalizeHex(entry.serial), nameKey(parseDistinguishedName(entry.issuer))));
-      });
+      this.#attempt(["deny", index], () => denied.add(deniedKey(entry)));
     }
+    const isNamed = (certificate: Certificate) => digestsOf(certificate).some((digest) => denied.has(digest));
+    const authorities = anchors.map(({ certificate }) => certificate);
+    const isNamedAuthority = (certificate: Certificate, presented: readonly Certificate[]) =>
+      certificate.isCa &&
+      [...authorities, ...presented].some((one) => isSameAuthority(certificate, one) && isNamed(one));
+    const hasDigests = entries.some((entry) => "sha256" in entry);
     return {
-      holds: ({ sha256, spkiSha256, serial, issuerKey }) =>
-        denied.size > 0 &&
-        (denied.has(sha256) || denied.has(`key ${spkiSha256}`) || denied.has(serialKey(serial, issuerKey))),
+      holds: (certificate, presented = []) =>
+        denied.has(`key ${certificate.spkiSha256}`) ||
+        denied.has(serialKey(certificate.serial, certificate.issuerKey)) ||
+        (hasDigests && (isNamed(certificate) || isNamedAuthority(certificate, presented))),
     };
   }
 
@@ -226,6 +231,12 @@ function compileHeader(header: string): string {
   const name = header.toLowerCase();
   if (!isForwardableHeader(name)) throw new SyntaxError(`${header} is never forwarded`);
   return name;
+}
+
+function deniedKey(entry: NonNullable<PolicyDocument["deny"]>[number]): string {
+  if ("sha256" in entry) return normalizeHex(entry.sha256);
+  if ("spkiSha256" in entry) return `key ${normalizeHex(entry.spkiSha256)}`;
+  return serialKey(normalizeHex(entry.serial), nameKey(parseDistinguishedName(entry.issuer)));
 }
 
 function serialKey(serial: string, issuerKey: string): string {

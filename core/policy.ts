@@ -82,8 +82,11 @@ export interface Route {
 }
 
 export interface DenyList {
-  /** Whether the list names this certificate, its key, or its serial number under its issuer. */
-  holds(certificate: Certificate): boolean;
+  /**
+   * Whether the list names this certificate, its key, or its serial number under its issuer. A CA that it names by digest is denied
+   * by every certificate of the same name and key, where the one with that digest is an anchor or among those `presented`.
+   */
+  holds(certificate: Certificate, presented?: readonly Certificate[]): boolean;
 }
 
 export interface Policy {

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { type EncodedAttribute, encodeName, setExtension } from "../core/certificate-edit.ts";
+import { type EncodedAttribute, encodeName, setExtension, withOtherSignature } from "../core/certificate-edit.ts";
 import { oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";
 import { CLIENT, createWorld, type Presented, SPECIAL, type World } from "./world.ts";
@@ -159,4 +159,16 @@ test("Google Cloud allowlisted certificates, AWS ALB ignored expiry: an entry wi
   expect(
     await verdict("pin", await world.issueLeaf({ keys: world.expired.keys, extendedKeyUsage: [SERVER_AUTH] })),
   ).toBe("wrong_extended_key_usage");
+});
+
+test("Second digest of a certificate: what is denied by digest stays denied when its ECDSA signature is written as (r, n - s)", async () => {
+  const { denied, deniedCa, belowDeniedCa } = world;
+  const other = (one: Presented) => ({ ...one, base64: withOtherSignature(one.base64) });
+  expect(await verdict("cn", denied)).toBe("certificate_denied");
+  expect(await verdict("cn", other(denied))).toBe("certificate_denied");
+  expect(await verdict("cn", belowDeniedCa, deniedCa)).toBe("certificate_denied");
+  expect(await verdict("cn", belowDeniedCa, other(deniedCa))).toBe("certificate_denied");
+  expect(await verdict("cn", other(world.plain))).toBe("accepted");
+  // An entry that accepts by digest accepts these bytes alone.
+  expect(await verdict("pin", other(world.plain))).toBe("sender_not_allowed");
 });

@@ -44,7 +44,11 @@ export async function createWorld(stack: AsyncDisposableStack) {
     );
   const plain = await issueLeaf();
   const expired = await issueLeaf({ notAfter: new Date(Date.now() - 1_000) });
-  const policy = policyOf(root, plain, expired);
+  const denied = await issueLeaf();
+  const deniedCa = await issueCertificate({ subject: [{ CN: ["Denied CA"] }], ca: {} }, root);
+  const belowDeniedCa = await issueLeaf({}, deniedCa);
+  const deny = [denied, deniedCa].map(({ certificate }) => ({ sha256: digestOf(certificate.rawData) }));
+  const policy = { ...policyOf(root, plain, expired), deny };
   const ORIGIN_URL = await listen(stack, (_, outgoing) => outgoing.writeHead(202).end());
   const SIGNING_KEYS = JSON.stringify({ keys: [await newSigningKey()] });
   const { edge } = await startWorkerd(stack, policy, { edge: { SIGNING_KEYS, ORIGIN_URL } });
@@ -54,6 +58,10 @@ export async function createWorld(stack: AsyncDisposableStack) {
     root,
     plain,
     expired,
+    /** The policy denies them by digest; the last is a client below the second. */
+    denied,
+    deniedCa,
+    belowDeniedCa,
     issueLeaf,
 
     /** Of a route, which must be one and the same at edge and listener. */

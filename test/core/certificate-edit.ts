@@ -13,6 +13,7 @@ import {
   type Tlv,
   tlv,
   toBase64,
+  toHex,
 } from "./der-edit.ts";
 
 /** The parts of a v3 certificate that can be set: the members of TBSCertificate, and the whole. */
@@ -79,4 +80,24 @@ export const withSubjectAltNames = (base64: string, ...names: Tlv[]): string =>
 /** UTF-16BE, the form of a BMPString. */
 export function utf16(text: string): Uint8Array {
   return concat(...Array.from(text, (_, i) => Uint8Array.of(text.charCodeAt(i) >> 8, text.charCodeAt(i) & 0xff)));
+}
+
+/** The orders of the curves (FIPS 186-5, SP 800-186). */
+const ORDERS = {
+  "P-256": 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  "P-384": 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  "P-521":
+    0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+};
+
+/** The same certificate with the other signature of its issuer's ECDSA key: (r, n - s) for (r, s). No key is needed for it. */
+export function withOtherSignature(base64: string, curve: keyof typeof ORDERS = "P-256"): string {
+  return edit(base64, ({ certificate }) => {
+    const bits = certificate[2] as Tlv;
+    const [r, s] = members(decode((bits.content as Uint8Array).slice(1))) as [Tlv, Tlv];
+    const other = (ORDERS[curve] - BigInt(`0x${toHex(s.content as Uint8Array)}`)).toString(16);
+    const octets = Buffer.from(other.padStart(other.length + (other.length % 2), "0"), "hex");
+    const integer = tlv(TAG.integer, concat((octets[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : Uint8Array.of(), octets));
+    certificate[2] = tlv(TAG.bitString, concat(Uint8Array.of(0), encode(sequence(r, integer))));
+  });
 }

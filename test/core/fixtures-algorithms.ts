@@ -1,9 +1,9 @@
 // Keys and signatures, accepted and not.
 
 import { generateKeyPairSync } from "node:crypto";
-import { type CertificateParts, edit, FIELD } from "./certificate-edit.ts";
-import { concat, decode, encode, members, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Identity } from "../../cli/authority.ts";
+import { type CertificateParts, edit, FIELD, withOtherSignature } from "./certificate-edit.ts";
+import { concat, decode, encode, members, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Hierarchy } from "./fixtures-hierarchy.ts";
 import { base64Of, issueCa, issueClient, resign } from "./fixtures-issue.ts";
 
@@ -25,6 +25,9 @@ export async function makeAlgorithms({ root }: Pick<Hierarchy, "root">) {
     ...rsa(2048, "RSA-PSS"),
     signingAlgorithm: { name: "RSA-PSS", saltLength: 32 } as Algorithm,
   });
+  const p521Root = await issueCa("P-521 Root", undefined, ec("P-521"));
+  const p384Client = await issueClient(p384Root, ec("P-384"));
+  const p521RootClient = await issueClient(p521Root);
   const weakCa = await issueCa("Weak CA", root, rsa(1024));
   const weakRoot = await issueCa("Weak Root", undefined, rsa(1024));
   const sha1Ca = await issueCa("SHA-1 CA", root);
@@ -37,7 +40,9 @@ export async function makeAlgorithms({ root }: Pick<Hierarchy, "root">) {
       rsaRoot,
       rsaClient,
       p384Root,
-      p384Client: await issueClient(p384Root, ec("P-384")),
+      p384Client,
+      p521Root,
+      p521RootClient,
       p521Client: await issueClient(root, ec("P-521")),
       ed25519Root,
       ed25519Client: await issueClient(ed25519Root, ed25519),
@@ -58,6 +63,8 @@ export async function makeAlgorithms({ root }: Pick<Hierarchy, "root">) {
     lowOrderClient: resign(ecClient, root, ({ tbs }) => {
       tbs[FIELD.key] = sequence(sequence(oid("1.3.101.112")), tlv(TAG.bitString, [0, 1, ...Array<number>(31).fill(0)]));
     }),
+    p384ClientTwin: withOtherSignature(p384Client.base64, "P-384"),
+    p521RootClientTwin: withOtherSignature(p521RootClient.base64, "P-521"),
     sha1Ca: resign(sha1Ca, root, undefined, SHA1_WITH_ECDSA),
     sha1Client: resign(rsaClient, rsaRoot, undefined, SHA1_WITH_RSA),
     sha1EcClient: resign(ecClient, root, undefined, SHA1_WITH_ECDSA),

@@ -1,7 +1,7 @@
 // Authorities and the clients below them: depth, path length, dates, twins, rollover and loops.
 
 import { SERVER_AUTH } from "../../cli/authority.ts";
-import { dropExtension } from "./certificate-edit.ts";
+import { dropExtension, withOtherSignature } from "./certificate-edit.ts";
 import { base64Of, issueCa, issueClient, nameOf, resign } from "./fixtures-issue.ts";
 
 const SHORT = { notBefore: new Date("2026-06-01T00:00:00Z"), notAfter: new Date("2027-06-01T00:00:00Z") };
@@ -20,6 +20,7 @@ export async function makeHierarchy() {
     ...(await makeLoops(identities)),
     ...(await makeSameNamed()),
     ...(await makeNameless(identities)),
+    ...(await makeRecertified(identities)),
   };
   return { identities, certificates };
 }
@@ -158,5 +159,15 @@ async function makeSameNamed() {
     same9: ring[9] ?? "",
     sameAnchor: resign(anchor, anchor, dropIds),
     sameClient: resign(client, first, dropIds),
+  };
+}
+
+/** The same keys under other bytes: with the other ECDSA signature, and the intermediate certified by another root. */
+async function makeRecertified({ client, intermediate, root, stranger }: Hierarchy) {
+  return {
+    clientTwin: withOtherSignature(client.base64),
+    intermediateTwin: withOtherSignature(intermediate.base64),
+    rootTwinSignature: withOtherSignature(root.base64),
+    intermediateByStranger: (await issueCa("Intermediate", stranger, { keys: intermediate.keys })).base64,
   };
 }

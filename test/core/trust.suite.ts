@@ -119,6 +119,48 @@ export const cases: Cases = {
   "verifyTrust() refuses a leaf whose anchor the deny list names": (fixtures) => {
     for (const entry of entriesFor(fixtures, "root")) refused("certificate_denied", () => denied(fixtures, entry));
   },
+  "verifyTrust() refuses a certificate named by digest also with its other ECDSA signature, and the other way about": (
+    fixtures,
+  ) => {
+    const digestOf = (name: CertificateName) => ({ sha256: parseCertificate(fixtures.certificates[name]).sha256 });
+    const denies = (denied: CertificateName, anchor: CertificateName, leaf: CertificateName, ca?: CertificateName) => {
+      const presented = { leaf, intermediates: ca === undefined ? [] : [ca] };
+      assert.ok(prove(fixtures, presented, { anchors: [anchor] }));
+      refused("certificate_denied", () => prove(fixtures, presented, { anchors: [anchor], deny: [digestOf(denied)] }));
+    };
+    denies("client", "root", "clientTwin", "intermediate");
+    denies("clientTwin", "root", "client", "intermediate");
+    denies("intermediate", "root", "client", "intermediateTwin");
+    denies("intermediateTwin", "root", "client", "intermediate");
+    denies("rootTwinSignature", "root", "direct");
+    denies("p384Client", "p384Root", "p384ClientTwin");
+    denies("p384ClientTwin", "p384Root", "p384Client");
+    denies("p521RootClient", "p521Root", "p521RootClientTwin");
+    denies("p521RootClientTwin", "p521Root", "p521RootClient");
+    for (const [anchor, leaf] of [
+      ["rsaRoot", "rsaClient"],
+      ["ed25519Root", "ed25519Client"],
+    ] as const)
+      denies(leaf, anchor, leaf);
+  },
+  "verifyTrust() refuses every certificate of a CA that is denied by the digest of one, where that one is known": (
+    fixtures,
+  ) => {
+    const { certificates } = fixtures;
+    const [digest] = entriesFor(fixtures, "intermediate");
+    const both = { anchors: ["root", "stranger"] } as const;
+    const leaf = "client";
+    const presented = { leaf, intermediates: ["intermediateByStranger"] } as const;
+    assert.equal(prove(fixtures, presented, both).anchor, "stranger");
+    const together = { leaf, intermediates: ["intermediate", "intermediateByStranger"] } as const;
+    refused("certificate_denied", () => prove(fixtures, together, { ...both, deny: [digest] }));
+    const anchored = { anchors: [...both.anchors, "intermediate"] } as const;
+    refused("certificate_denied", () => prove(fixtures, presented, { ...anchored, deny: [digest] }));
+    const { spkiSha256, serial, issuerText: issuer } = parseCertificate(certificates.intermediate);
+    refused("certificate_denied", () => prove(fixtures, presented, { ...both, deny: [{ spkiSha256 }] }));
+    // A serial number is of one certificate.
+    assert.equal(prove(fixtures, together, { ...both, deny: [{ serial, issuer }] }).anchor, "stranger");
+  },
   "verifyTrust() denies under platform trust as well": (fixtures) => {
     const platform = { verified: "SUCCESS", revoked: false };
     for (const entry of entriesFor(fixtures, "direct")) {
@@ -145,9 +187,10 @@ export const cases: Cases = {
     for (const entry of entries) refused("certificate_denied", () => denied(fixtures, entry));
   },
   "verifyTrust() goes around a denied intermediate where another path holds": (fixtures) => {
-    const [entry] = entriesFor(fixtures, "loopBByRoot");
+    const [digest, , entry] = entriesFor(fixtures, "loopBByRoot");
     const anchors = ["root", "loopBByA"] as const;
     const presented = { leaf: "loopClient", intermediates: ["loopBByRoot", "loopAByB"] } as const;
+    refused("certificate_denied", () => prove(fixtures, presented, { anchors, deny: [digest] }));
     assert.equal(prove(fixtures, presented, { anchors, deny: [entry] }).anchor, "loopBByA");
   },
 };
