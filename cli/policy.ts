@@ -3,6 +3,7 @@
 import { type Command, UsageError } from "./command.ts";
 import { addToPolicy } from "./policy-addition.ts";
 import { checkPolicy } from "./policy-check.ts";
+import { denyInPolicy } from "./policy-deny.ts";
 import { tellExpiring } from "./policy-expiring.ts";
 import { showObserved } from "./policy-observed.ts";
 import { showPolicy } from "./policy-show.ts";
@@ -14,6 +15,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   check: checkPolicy,
   show: showPolicy,
   add: addToPolicy,
+  deny: denyInPolicy,
   presets: showPresets,
   observed: showObserved,
   expiring: tellExpiring,
@@ -35,6 +37,8 @@ countersign policy add   [--policy FILE]   add, all at once or one by one, and k
                               by subject and issuer, by key, or this very certificate
     --route PATH [--mode observe|enforce]
                               with --sender: the sender may POST there; observe also records every certificate
+countersign policy deny FILE [--policy FILE]   take out the certificate in FILE, of a sender or of a CA:
+    --match key|certificate   every certificate with its key (default), or this one, by serial number and issuer
 countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
 countersign policy observed [FILE|- ...]   the certificates that observed routes saw, with matchers to paste:
     --route PATH              of this route alone

@@ -2,8 +2,8 @@
 // brought about. For the command line, before a policy is in force; the worker is built without it.
 
 import { inspectAnchors } from "./anchor-inspection.ts";
-import { normalizeHex } from "./certificate-matcher.ts";
 import { formatPointer } from "./configuration-error.ts";
+import { inspectDenied, inspectDenyList } from "./deny-inspection.ts";
 import { inspectNeighbours } from "./factor-inspection.ts";
 import { type InspectedSender, readSenders } from "./inspected-sender.ts";
 import { inspectMatchers } from "./matcher-inspection.ts";
@@ -13,7 +13,6 @@ import type { PolicyDocument } from "./policy-schema.ts";
 import { inspectRoutes } from "./route-inspection.ts";
 import { inspectTrust } from "./trust-inspection.ts";
 import { inspectWindows } from "./window-inspection.ts";
-import { MAX_SERIAL_OCTETS } from "./wire.ts";
 
 /**
  * Everything that is wrong at `now` (Unix seconds) with a policy and the document that it was compiled from. Warnings and
@@ -26,7 +25,7 @@ export function inspectPolicy(document: PolicyDocument, policy: Policy, now: num
     ...senders.flatMap((sender) => inspectSender(sender, document, policy, now)),
     ...inspectNeighbours(policy.routes, senders),
     ...inspectRoutes(document, policy),
-    ...inspectDenyList(document.deny ?? []),
+    ...inspectDenyList(document.deny ?? [], policy, senders),
   ];
 }
 
@@ -68,50 +67,4 @@ function inspectAccounts(accounts: Readonly<Record<string, unknown>>, at: Place)
     const problem = `is the same account as ${JSON.stringify(original)}: case makes no difference`;
     return [errorAt([...at, "accounts", id], problem, "list the secrets of both under one of them")];
   });
-}
-
-function inspectDenied({ facts }: InspectedSender, deny: NonNullable<PolicyDocument["deny"]>): Finding[] {
-  const denied = new Map(
-    deny.flatMap((entry, index) =>
-      Object.entries(entry).map(([member, value]) => [`${member} ${normalizeDenied(member, value)}`, index] as const),
-    ),
-  );
-  return facts.flatMap(({ entry, at }) =>
-    (["sha256", "spkiSha256"] as const).flatMap((member) => {
-      const by = denied.get(`${member} ${normalizeDenied(member, entry[member] ?? "")}`);
-      if (by === undefined) return [];
-      return [
-        warningAt(
-          [...at, member],
-          `is denied by /deny/${by}`,
-          "remove the entry, or that of /deny if it was not meant",
-        ),
-      ];
-    }),
-  );
-}
-
-/** Nothing that takes certificates out is an error for being superfluous: it must come into force when it is needed. */
-function inspectDenyList(entries: NonNullable<PolicyDocument["deny"]>): Finding[] {
-  const known = new Map<string, number>();
-  return entries.flatMap((entry, index) => {
-    const digits = "serial" in entry ? normalizeDenied("serial", entry.serial) : "";
-    if (digits.length > MAX_SERIAL_OCTETS * 2) {
-      const problem = `no certificate has a serial number of more than ${MAX_SERIAL_OCTETS} octets`;
-      return [errorAt(["deny", index, "serial"], problem, "copy it from openssl x509 -noout -serial")];
-    }
-    const key = JSON.stringify(
-      Object.entries(entry)
-        .map(([name, value]) => [name, normalizeDenied(name, value)])
-        .sort(),
-    );
-    const original = known.get(key);
-    if (original !== undefined) return [warningAt(["deny", index], `repeats /deny/${original}`, "remove one of them")];
-    known.set(key, index);
-    return [];
-  });
-}
-
-function normalizeDenied(member: string, value: string): string {
-  return member === "issuer" ? value : normalizeHex(value).replace(/^0+(?=.)/, "");
 }

@@ -1,6 +1,7 @@
 // Senders beside one another on a route, and routes that contradict themselves.
 
 import assert from "node:assert/strict";
+import { parseCertificate } from "../../core/certificate.ts";
 import {
   anchorOf,
   type Change,
@@ -188,7 +189,7 @@ export const cases: Cases = {
           ["deny"],
           [
             { serial: "1".repeat(42), issuer },
-            { serial: `00${"1".repeat(40)}`, issuer },
+            { serial: `00${"1a".repeat(20)}`, issuer },
             { serial: "01", issuer },
             { serial: "0:1".replace(":", ""), issuer },
           ],
@@ -204,6 +205,60 @@ export const cases: Cases = {
         [["deny"], [{ sha256: digest }]],
       ],
       "warning /senders/one/certificates/0/sha256",
+      "warning /deny/0/sha256",
     );
+  },
+  "inspectPolicy() names a denied issuer that can be nobody's": (fixtures) => {
+    const serial = "0a1b2c";
+    const names = (issuer: string, ...places: string[]) =>
+      expectFindings(fixtures, [[["deny"], [{ serial, issuer }]]], ...places);
+    const nobody = "warning /deny/0/issuer";
+    names("CN=Root,O=Countersign Tests,C=US");
+    names("cn=ROOT,o=countersign  tests,c=us");
+    names("C=US,O=Countersign Tests,CN=Root", nobody);
+    names("O=Countersign Tests,CN=Root,C=US", nobody);
+    names("CN=Root", nobody);
+    names("CN=Root,OU=PKI,O=Countersign Tests,C=US", nobody);
+    // An intermediate CA may have any name, but none that begins with its CN.
+    names("CN=Other,O=Somebody,C=US");
+    names("C=US,O=Somebody,CN=Other", nobody);
+    names("DC=com,CN=Other", nobody);
+    const direct: Change = [["anchors", "root"], anchorOf(fixtures, "limited")];
+    expectFindings(fixtures, [direct, [["deny"], [{ serial, issuer: "CN=Other,O=Somebody" }]]], nobody);
+    const sender: Change = [[...ENTRY, "subject"], "CN=one.example,O=One"];
+    expectFindings(fixtures, [sender, [["deny"], [{ serial, issuer: "CN=One.example,O=One" }]]], nobody);
+    const { serial: ofCa, subjectText } = parseCertificate(fixtures.certificates.intermediate);
+    const intermediate: Change = [["anchors", "root"], anchorOf(fixtures, "intermediate")];
+    expectFindings(fixtures, [intermediate, [["deny"], [{ serial: ofCa, issuer: subjectText }]]], nobody);
+  },
+  "inspectPolicy() names a denied serial number or digest that can be nobody's": (fixtures) => {
+    const denies = (entry: Record<string, string>, ...places: string[]) =>
+      expectFindings(fixtures, [[["deny"], [entry]]], ...places);
+    const issuer = "CN=Root,O=Countersign Tests,C=US";
+    denies({ serial: "12345678901234567890", issuer }, "warning /deny/0/serial");
+    denies({ serial: "1234567890", issuer });
+    const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
+    denies({ sha256: spkiSha256 }, "warning /deny/0/sha256");
+    denies({ spkiSha256: sha256 }, "warning /deny/0/spkiSha256");
+    const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    denies({ spkiSha256: ofNothing }, "warning /deny/0/spkiSha256");
+    denies({ sha256: ofNothing }, "warning /deny/0/sha256");
+    denies({ spkiSha256: "ab".repeat(32) });
+  },
+  "inspectPolicy() names what is denied in a policy without certificates, and the same name in two spellings": (
+    fixtures,
+  ) => {
+    const signed = (secret: string) => ({ signature: { scheme: "github", secrets: [secret] } });
+    expectFindings(
+      fixtures,
+      [
+        [["anchors"], {}],
+        [["senders"], { one: signed("KEY"), two: signed("OTHER_KEY") }],
+        [["deny"], [{ spkiSha256: "ab".repeat(32) }]],
+      ],
+      "warning /deny/0",
+    );
+    const entries = ["CN=Root,O=Countersign Tests,C=US", "CN=ROOT,O=countersign tests,C=us"];
+    expectFindings(fixtures, [[["deny"], entries.map((issuer) => ({ serial: "0a1b", issuer }))]], "warning /deny/1");
   },
 };

@@ -1,0 +1,196 @@
+// Entries of the deny list that take out nothing, or less than they seem to. A mistake elsewhere refuses too much; one here accepts
+// what was to be refused.
+
+import type { Certificate } from "./certificate.ts";
+import { normalizeHex } from "./certificate-matcher.ts";
+import { formatDistinguishedName, nameKey, parseDistinguishedName, rdnKeysOf } from "./distinguished-name.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+import type { Policy } from "./policy.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import type { PolicyDocument } from "./policy-schema.ts";
+import { MAX_SERIAL_OCTETS } from "./wire.ts";
+
+type Entry = NonNullable<PolicyDocument["deny"]>[number];
+type Name = ReturnType<typeof parseDistinguishedName>;
+
+const BY_COMMAND = "let countersign policy deny FILE write the entry from the certificate";
+
+/** What is known of certificates that an entry can be about. */
+interface Known {
+  readonly authorities: readonly Certificate[];
+  /** Names that issue certificates, of the anchors and as senders' entries have them. */
+  readonly issuers: readonly Name[];
+  /** Names of senders. */
+  readonly subjects: readonly Name[];
+  readonly digests: Readonly<Record<"sha256" | "spkiSha256", ReadonlySet<string>>>;
+  readonly hasCertificates: boolean;
+  /** Whether every certificate that can be proven is issued by an anchor itself. */
+  readonly isDirect: boolean;
+}
+
+/** Nothing that takes certificates out is an error for being superfluous: it must come into force when it is needed. */
+export function inspectDenyList(
+  entries: readonly Entry[],
+  policy: Policy,
+  senders: readonly InspectedSender[],
+): Finding[] {
+  const known = readKnown(policy, senders);
+  const seen = new Map<string, number>();
+  return entries.flatMap((entry, index) => {
+    const at = ["deny", index];
+    const key = keyOf(entry);
+    const original = seen.get(key);
+    if (original !== undefined) return [warningAt(at, `repeats /deny/${original}`, "remove one of them")];
+    seen.set(key, index);
+    if (!known.hasCertificates) {
+      return [warningAt(at, "takes out nothing: no sender presents a certificate", "remove it")];
+    }
+    return "serial" in entry
+      ? [...inspectSerial(entry.serial, at), ...inspectIssuer(entry, at, known)]
+      : inspectDigest(entry, at, known);
+  });
+}
+
+/** Entries of a sender that accept what is denied. */
+export function inspectDenied({ facts }: InspectedSender, deny: readonly Entry[]): Finding[] {
+  const denied = new Map(deny.map((entry, index) => [keyOf(entry), index]));
+  return facts.flatMap(({ entry: { sha256, spkiSha256 }, at }) =>
+    [...(sha256 === undefined ? [] : [{ sha256 }]), ...(spkiSha256 === undefined ? [] : [{ spkiSha256 }])].flatMap(
+      (one) => {
+        const by = denied.get(keyOf(one));
+        const remedy = "remove the entry, or that of /deny if it was not meant";
+        return by === undefined ? [] : [warningAt([...at, ...Object.keys(one)], `is denied by /deny/${by}`, remedy)];
+      },
+    ),
+  );
+}
+
+function readKnown({ anchors }: Policy, senders: readonly InspectedSender[]): Known {
+  const authorities = anchors.map(({ certificate }) => certificate);
+  const entries = senders.flatMap(({ facts }) => facts.map(({ entry }) => entry));
+  const namesIn = (member: "subject" | "issuer") =>
+    entries.flatMap((entry) => (typeof entry[member] === "string" ? [parseDistinguishedName(entry[member])] : []));
+  const digestsIn = (member: "sha256" | "spkiSha256") =>
+    new Set(
+      [...authorities, ...entries].flatMap((one) => (one[member] === undefined ? [] : [normalizeHex(one[member])])),
+    );
+  const rules = senders.flatMap(({ sender }) => sender.certificate ?? []);
+  return {
+    authorities,
+    issuers: [...authorities.flatMap(({ subject, issuer }) => [subject, issuer]), ...namesIn("issuer")],
+    subjects: namesIn("subject"),
+    digests: { sha256: digestsIn("sha256"), spkiSha256: digestsIn("spkiSha256") },
+    hasCertificates: rules.length > 0,
+    isDirect: rules.every(
+      ({ trust }) =>
+        trust.anchors.length > 0 &&
+        (trust.maxChainDepth === 1 || trust.anchors.every(({ certificate }) => certificate.pathLength === 0)),
+    ),
+  };
+}
+
+/** Two entries of one key say the same. */
+function keyOf(entry: Entry): string {
+  if (!("serial" in entry))
+    return JSON.stringify(Object.entries(entry).map(([member, hex]) => [member, normalizeHex(hex)]));
+  return JSON.stringify([normalizeSerial(entry.serial), keyOfName(entry.issuer)]);
+}
+
+function keyOfName(text: string): string {
+  const name = parseName(text);
+  return name === undefined ? text : nameKey(name);
+}
+
+function normalizeSerial(text: string): string {
+  return normalizeHex(text).replace(/^0+(?=.)/, "");
+}
+
+/** Shorter numbers of decimal digits alone may well be hex. */
+const SURELY_DECIMAL = /^\d{20,}$/;
+
+function inspectSerial(serial: string, at: Place): Finding[] {
+  const digits = normalizeSerial(serial);
+  const remedy = "copy it from openssl x509 -noout -serial";
+  if (digits.length > MAX_SERIAL_OCTETS * 2) {
+    return [
+      errorAt([...at, "serial"], `no certificate has a serial number of more than ${MAX_SERIAL_OCTETS} octets`, remedy),
+    ];
+  }
+  return SURELY_DECIMAL.test(digits)
+    ? [warningAt([...at, "serial"], "takes out nothing if it is decimal: it is read as hex", remedy)]
+    : [];
+}
+
+function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, at: Place, known: Known): Finding[] {
+  const name = parseName(issuer);
+  if (name === undefined) return [];
+  const key = nameKey(name);
+  const report = (problem: string, remedy: string) => [
+    warningAt([...at, "issuer"], `takes out nothing: ${problem}`, remedy),
+  ];
+  const ofAuthority = known.authorities.find(
+    (one) => one.serial === normalizeSerial(serial) && one.subjectKey === key && one.issuerKey !== key,
+  );
+  if (ofAuthority !== undefined)
+    return report("this is the certificate's own name, and not its issuer's", `write ${ofAuthority.issuerText}`);
+  if (known.issuers.some((one) => nameKey(one) === key)) return [];
+  const resembled = known.issuers.find((one) => resembles(name, one));
+  if (resembled !== undefined) {
+    const text = formatDistinguishedName(resembled);
+    return report(
+      "a CA is known by these attributes in another order, by more or by fewer",
+      `write ${text}, if it is meant`,
+    );
+  }
+  if (isReversed(name))
+    return report("its attributes seem to be in reverse order", `write ${formatDistinguishedName(name.toReversed())}`);
+  if (known.subjects.some((one) => nameKey(one) === key))
+    return report("this is the name of a sender, which issues none", BY_COMMAND);
+  return known.isDirect ? report("it is none of the anchors, and no other CA may issue", BY_COMMAND) : [];
+}
+
+/** The same attributes in any order, or all of the other's and more. */
+function resembles(a: Name, b: Name): boolean {
+  const [ofA, ofB] = [new Set(rdnKeysOf(a)), new Set(rdnKeysOf(b))];
+  return ofA.isSubsetOf(ofB) || ofB.isSubsetOf(ofA);
+}
+
+const COMMON_NAME = "2.5.4.3";
+/** C, O and DC: what the names of CAs begin with. */
+const GENERAL: ReadonlySet<string> = new Set(["2.5.4.6", "2.5.4.10", "0.9.2342.19200300.100.1.25"]);
+
+/** RFC 4514 text begins with the most specific attribute, whose place in the certificate is the last. */
+function isReversed(name: Name): boolean {
+  return name[0]?.[0]?.type === COMMON_NAME && GENERAL.has(name.at(-1)?.[0]?.type ?? "");
+}
+
+/** SHA-256 of no bytes: what openssl dgst says when nothing was piped into it. */
+const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+function inspectDigest(
+  entry: Exclude<Entry, { serial: string }>,
+  at: Place,
+  { digests, authorities }: Known,
+): Finding[] {
+  const [member, other] = "sha256" in entry ? (["sha256", "spkiSha256"] as const) : (["spkiSha256", "sha256"] as const);
+  const digest = normalizeHex("sha256" in entry ? entry.sha256 : entry.spkiSha256);
+  if (digest === OF_NOTHING)
+    return [warningAt([...at, member], "takes out nothing: it is the digest of no bytes", BY_COMMAND)];
+  if (!digests[member].has(digest) && digests[other].has(digest)) {
+    const problem = `takes out nothing: it is known here as a ${other}`;
+    return [warningAt([...at, member], problem, `write { "${other}": "…" }`)];
+  }
+  if (member === "spkiSha256" || authorities.some(({ sha256 }) => sha256 === digest)) return [];
+  const problem =
+    "takes out one certificate alone: whoever has its key may have another one, and a CA another one of its name and key";
+  return [warningAt([...at, member], problem, "deny the key as well: countersign policy deny FILE")];
+}
+
+/** Undefined for what does not compile, which was told already. */
+function parseName(text: string): Name | undefined {
+  try {
+    return parseDistinguishedName(text);
+  } catch {
+    return undefined;
+  }
+}
