@@ -6,8 +6,9 @@ import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson, parseFile, readText } from "./files.ts";
+import { parseFile, readText } from "./files.ts";
 import { appendToList } from "./json-text.ts";
+import { print, printJson } from "./output.ts";
 import { readCertificate } from "./policy-document.ts";
 import { writeWhole } from "./written-files.ts";
 
@@ -47,12 +48,13 @@ export function denyInPolicy(args: string[]): number {
   const { entry, scope } = entryFor(certificate);
   const isNew = deny(file, certificate, entry);
   const { subjectText, issuerText, serial } = certificate;
-  process.stdout.write(
-    json
-      ? formatJson({ written: isNew, entry, scope, subject: subjectText, issuer: issuerText, serial })
-      : `${file} ${isNew ? "written" : "holds it already"}: /deny has ${JSON.stringify(entry)}\n` +
-          `  denied   ${subjectText}, serial ${serial}, of ${issuerText}\n  it is    ${scope}\n`,
-  );
+  if (json) printJson({ written: isNew, entry, scope, subject: subjectText, issuer: issuerText, serial });
+  else
+    print([
+      `${file} ${isNew ? "written" : "holds it already"}: /deny has ${JSON.stringify(entry)}`,
+      `  denied   ${subjectText}, serial ${serial}, of ${issuerText}`,
+      `  it is    ${scope}`,
+    ]);
   return 0;
 }
 
