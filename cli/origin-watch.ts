@@ -4,6 +4,7 @@
 import cluster from "node:cluster";
 import { formatTime } from "../core/crl.ts";
 import type { LogLine } from "../core/decision.ts";
+import { sendersInUse } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
@@ -48,6 +49,8 @@ export const METRICS_HELP = `
 const LOOK_MILLISECONDS = 5 * 60_000;
 /** A reload or a new certificate is looked at when what follows from it is in force. */
 const SOON_MILLISECONDS = 250;
+/** Of all time, whoever presents how many new certificates. */
+const MOST_TIME_LOOKING = 1 / 20;
 
 /** @throws Error when the inbox or the port of the metrics cannot be had */
 export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
@@ -59,6 +62,7 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
   let interval: NodeJS.Timeout | undefined;
   let soon: NodeJS.Timeout | undefined;
   let isClosed = false;
+  let lookMilliseconds = 0;
 
   function log(line: LogLine): void {
     printLogLine(line);
@@ -77,20 +81,24 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
   }
 
   function lookSoon(): void {
-    soon ??= setTimeout(() => void look(), SOON_MILLISECONDS).unref();
+    const wait = Math.max(SOON_MILLISECONDS, lookMilliseconds / MOST_TIME_LOOKING);
+    soon ??= setTimeout(() => void look(), wait).unref();
   }
 
   async function look(): Promise<void> {
     soon = undefined;
     if (isClosed) return;
+    const start = performance.now();
     try {
       const { policy, certificates } = watched();
       const now = systemClock();
       const listeners = certificates.map((pem) => endListener(pem));
-      outlet.tell(listEndings(policy, now, await inbox.certificates(), listeners), now);
+      const seen = await inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));
+      outlet.tell(listEndings(policy, now, seen, listeners), now);
     } catch (error) {
       log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
     }
+    lookMilliseconds = performance.now() - start;
   }
 
   return {

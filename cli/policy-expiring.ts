@@ -1,7 +1,8 @@
 // countersign policy expiring: everything that ends within some days, what of it will refuse events, and what to do.
 
-import { describeEnding } from "../core/expiry.ts";
+import { describeEnding, sendersInUse } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
+import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { systemClock } from "../origin/clock.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
@@ -28,8 +29,9 @@ export async function tellExpiring(args: string[]): Promise<number> {
   const days = parseDays(within);
   const now = systemClock();
   const listeners = certificate.map((name) => endListener(readText(name), name));
-  const seen = inbox === undefined ? [] : await readSeen(inbox);
-  const endings = listEndings(compilePolicy(readJson(file)), now, seen, listeners)
+  const policy = compilePolicy(readJson(file));
+  const seen = inbox === undefined ? [] : await readSeen(inbox, policy);
+  const endings = listEndings(policy, now, seen, listeners)
     .filter(({ notAfter }) => notAfter <= now + days * DAY_SECONDS)
     .map((ending) => describeEnding(ending, now));
   const isRefusing = endings.some(({ refuses }) => refuses);
@@ -43,9 +45,10 @@ function parseDays(text: string): number {
   return Number(text);
 }
 
-async function readSeen(location: string): Promise<SeenCertificate[]> {
+async function readSeen(location: string, policy: Policy): Promise<SeenCertificate[]> {
+  const senders = sendersInUse(policy).map(({ name }) => name);
   try {
-    return await readInbox(location, (reader) => reader.certificates());
+    return await readInbox(location, (reader) => reader.latestCertificates(senders));
   } catch (error) {
     throw new UsageError(`--inbox ${describeInbox(location)}: ${error instanceof Error ? error.message : error}`);
   }

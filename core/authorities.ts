@@ -2,7 +2,7 @@
 // a stranger can sign as many certificates for himself as he likes, but none in the name of an anchor.
 
 import type { Certificate } from "./certificate.ts";
-import type { IssuedSignatures } from "./issued-signatures.ts";
+import { IssuedSignatures } from "./issued-signatures.ts";
 import { checkSignature, namesIssuer } from "./path-checks.ts";
 import type { Anchor } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
@@ -44,20 +44,38 @@ export function findAuthorities(
   return { certified, failure };
 }
 
+/**
+ * What an anchor vouches for of what was presented beside the leaf, from the leaf upwards. The order does not follow the sender's, who
+ * would otherwise make a hundred sets of five certificates.
+ */
+export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
+  const { certified } = findAuthorities(client, anchors, new IssuedSignatures());
+  return climb(
+    client.leaf,
+    certified.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1)),
+  );
+}
+
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
 /** The intermediates to which the names lead from the leaf, each once. They are the same for every anchor. */
 function namedIntermediates(client: ClientCertificate): readonly Certificate[] {
   const known = named.get(client);
   if (known !== undefined) return known;
+  const found = climb(client.leaf, client.intermediates);
+  named.set(client, found);
+  return found;
+}
+
+/** Those to which the names lead from the leaf, each once. */
+function climb(leaf: Certificate, intermediates: readonly Certificate[]): readonly Certificate[] {
   const found: Certificate[] = [];
-  let open = [...new Set(client.intermediates)];
-  for (let below: readonly Certificate[] = [client.leaf]; below.length > 0; ) {
+  let open = [...new Set(intermediates)];
+  for (let below: readonly Certificate[] = [leaf]; below.length > 0; ) {
     const above = open.filter((issuer) => below.some((certificate) => namesIssuer(certificate, issuer)));
     open = open.filter((certificate) => !above.includes(certificate));
     found.push(...above);
     below = above;
   }
-  named.set(client, found);
   return found;
 }

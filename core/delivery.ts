@@ -18,7 +18,10 @@ export interface CertificateFacts {
   /** The anchor of the policy that proved it; undefined when the platform alone was asked. */
   readonly anchor: string | undefined;
   readonly platform: PlatformVerdict | undefined;
-  /** As presented, in base64 DER: the certificate, and the intermediates in the sender's order. */
+  /**
+   * In base64 DER: the certificate, and its intermediates from there upwards. At an origin they are those that an anchor of the sender
+   * vouches for; at an edge, or where the platform alone is asked, all that were presented, in the sender's order.
+   */
   readonly der: string;
   readonly intermediates: readonly string[];
 }

@@ -136,7 +136,10 @@ export const DIAGNOSED_ENTRIES = 100;
 export const MAX_OBSERVED_PROVEN = 100;
 /** The same for all certificates that no anchor proves. */
 export const MAX_OBSERVED_UNPROVEN = 20;
-/** Certificates of one sender, the last presented, whose end is looked at: a sender has a handful, one a host at the most. */
+/**
+ * Certificates of one sender, the last presented: their ends are looked at, a new one is compared with them, and they stay when all their
+ * events are deleted. A sender has a handful, one a host at the most.
+ */
 export const MAX_WATCHED_CERTIFICATES = 100;
 /** Windows of one sender, the next to end, that are looked at: each is compared with all entries. */
 export const MAX_WATCHED_WINDOWS = 100;

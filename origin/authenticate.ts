@@ -5,17 +5,9 @@ import type { MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
-import type { AdmittedSender, Candidate, Evidence } from "../core/candidate.ts";
+import type { Candidate, Evidence } from "../core/candidate.ts";
 import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
-import {
-  bindDelivery,
-  type Delivery,
-  type DigestedBody,
-  digestBody,
-  type ReceivedEvent,
-  type RequestFacts,
-} from "../core/delivery.ts";
-import { readEventKeys } from "../core/event-key.ts";
+import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import {
   type ClientCertificate,
@@ -41,6 +33,7 @@ import {
   type OriginOptions,
   requireOptions,
 } from "./authenticate-options.ts";
+import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
 
 /** What a guarded handler finds in `c.var`. */
@@ -111,7 +104,7 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
   const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);
   const admitted = noteAdmitted(trace, await admitBySignature([candidate], body.bytes, evidence));
 
-  const delivery = bindWithKeys(trace, admitted, {
+  const delivery = bindEvent(trace, admitted, {
     id: claims.txn,
     request: facts,
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
@@ -148,7 +141,7 @@ async function receiveDirect(
   trace.body = body.bytes;
   const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));
 
-  const delivery = bindWithKeys(trace, admitted, {
+  const delivery = bindEvent(trace, admitted, {
     id: context.id,
     request: readRequestFacts(request, target),
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
@@ -165,13 +158,6 @@ function noteAcceptance({ context }: Trace, acceptance: Acceptance | void): Acce
   if (acceptance?.outcome === "stored" && acceptance.conflictsWith !== undefined)
     context["conflictsWith"] = acceptance.conflictsWith;
   return acceptance ?? { outcome: "stored" };
-}
-
-/** With its keys. Without one the same event again is another, and one without its order comes in any: so its line says why. */
-function bindWithKeys(trace: Trace, admitted: AdmittedSender, event: ReceivedEvent): Delivery {
-  const { keys, unread } = readEventKeys(admitted.sender, event.headers, event.body.bytes);
-  if (Object.keys(unread).length > 0) trace.context["unreadKeys"] = unread;
-  return bindDelivery(admitted, event, keys);
 }
 
 /** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */

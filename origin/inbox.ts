@@ -123,6 +123,8 @@ export interface EventFilter {
 export interface InboxReader {
   /** Everything that senders were accepted with, in the order in which it was first seen; of one fingerprint when it is given. */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
+  /** What each of the senders was accepted with last, at most MAX_WATCHED_CERTIFICATES. */
+  latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
   /** The event of this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
   events(filter: EventFilter): Promise<(Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number })[]>;

@@ -11,6 +11,9 @@ import type { Row } from "./rows.ts";
 /** last_seen may be this late: exact, it would cost every event a second write. */
 const LAST_SEEN_SECONDS = 3600;
 
+/** What a new one is compared with: its sender's latest. */
+export const SELECT_KNOWN = "SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate";
+
 /** The sender's name, and what it presented. */
 export interface Presented {
   readonly sender: string;
@@ -41,7 +44,7 @@ export class WrittenCertificates {
   }
 }
 
-/** What is new about a certificate, by every other one of its sender, the one seen last first. */
+/** What is new about a certificate, by the latest ones of its sender, the one seen last first. */
 export function findFirstSights({ certificate }: Presented, known: readonly Row[]): Sight[] {
   const latest = known[0];
   if (latest === undefined) return [];

@@ -1,7 +1,9 @@
 // Which certificates senders were accepted with: one row for each, written beside the event that brought it.
 
-import { findFirstSights, type Presented, type WrittenCertificate } from "./first-sights.ts";
+import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "./first-sights.ts";
 import { type Client, lockNumber } from "./postgres-pool.ts";
+import { digestOf } from "./postgres-schema.ts";
+import { LATEST_FIRST } from "./rows.ts";
 
 /** Writes the row or its last_seen. Of several origins that are shown one certificate at once, one is first. */
 export async function writeCertificate(client: Client, presented: Presented, now: number): Promise<WrittenCertificate> {
@@ -11,15 +13,12 @@ export async function writeCertificate(client: Client, presented: Presented, now
   await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("certificates", sender)]);
   const { rows } = await client.query(
     `UPDATE certificate SET last_seen = greatest(last_seen, $4)
-     WHERE sender = $1 AND sha256 = $2 AND intermediates = $3 RETURNING id`,
+     WHERE sender = $1 AND sha256 = $2 AND intermediates = $3 AND ${digestOf("intermediates")} = ${digestOf("$3::text")}
+     RETURNING id`,
     [sender, sha256, intermediates, now],
   );
   if (rows.length > 0) return { id: Number(rows[0]["id"]), isNew: false, firstSights: [] };
-  const known = await client.query(
-    `SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate WHERE sender = $1
-     ORDER BY last_seen DESC, id DESC`,
-    [sender],
-  );
+  const known = await client.query(`${SELECT_KNOWN} WHERE sender = $1 ${LATEST_FIRST}`, [sender]);
   const inserted = await client.query(
     `INSERT INTO certificate (sender, sha256, spki_sha256, issuer, subject, not_after, der, intermediates, first_seen, last_seen)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id`,

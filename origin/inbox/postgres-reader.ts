@@ -5,6 +5,7 @@ import type { PostgresPool } from "./postgres-pool.ts";
 import {
   EVENT_COLUMNS,
   EVENT_TABLES,
+  LATEST_FIRST,
   type Row,
   selectEvents,
   toCertificate,
@@ -20,6 +21,14 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
       const { rows } = await pool.query(
         `SELECT * FROM certificate ${condition} ORDER BY id`,
         sha256 === undefined ? [] : [sha256],
+      );
+      return rows.map(toCertificate);
+    },
+    async latestCertificates(senders) {
+      const { rows } = await pool.query(
+        `SELECT latest.* FROM unnest($1::text[]) AS asked (name),
+           LATERAL (SELECT * FROM certificate WHERE sender = asked.name ${LATEST_FIRST}) AS latest`,
+        [senders],
       );
       return rows.map(toCertificate);
     },

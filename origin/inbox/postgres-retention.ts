@@ -3,7 +3,7 @@
 import { DIRECT } from "../acceptance.ts";
 import type { Retention } from "../inbox.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
+import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_EVENTS, oldCertificates, REPEATED_SECONDS } from "./retention.ts";
 
 const oldest = (condition: string) =>
   `SELECT sequence FROM work WHERE ${condition} AND changed_at < $1 ORDER BY changed_at LIMIT ${MAX_ERASED_EVENTS}
@@ -38,6 +38,11 @@ const FORGET_DELETED = `
   DELETE FROM deleted_event WHERE (issuer, id) IN
     (SELECT issuer, id FROM deleted_event WHERE expires < $1 LIMIT ${MAX_ERASED_EVENTS})`;
 
+/** After the events: which senders have many reads an index of all. */
+const DELETE_CERTIFICATES = `
+  DELETE FROM certificate WHERE id IN (
+    ${oldCertificates("least($1::bigint, (SELECT accepted_at FROM event ORDER BY sequence LIMIT 1))")})`;
+
 /** One step; `now` in Unix milliseconds. Returns how many rows changed. */
 export async function prunePostgres(
   pool: PostgresPool,
@@ -55,5 +60,5 @@ export async function prunePostgres(
     const { rowCount } = await pool.query(text, values);
     changed += rowCount ?? 0;
   }
-  return changed;
+  return changed > 0 ? changed : ((await pool.query(DELETE_CERTIFICATES, [seconds])).rowCount ?? 0);
 }

@@ -79,7 +79,8 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (issuer, jti)
   );
   `,
-  // An event is the same again only with the same method and target. What makes a request a replay outlives its event.
+  // An event is the same again only with the same method and target. What makes a request a replay outlives its event. What a
+  // sender presented last, and whether it presented the same before, is found without reading all that it ever presented.
   `
   ALTER TABLE event ADD COLUMN assertion_expires bigint NOT NULL DEFAULT 0;
   DROP INDEX event_by_key;
@@ -91,6 +92,9 @@ const STEPS: readonly string[] = [
     expires bigint NOT NULL,
     PRIMARY KEY (issuer, id)
   );
+  CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
+  CREATE INDEX certificate_by_bytes ON certificate (sender, sha256, ${digestOf("intermediates")});
+  DROP INDEX certificate_by_sender;
   `,
 ];
 

@@ -66,6 +66,7 @@ interface Pools {
 
 class PostgresInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
+  readonly latestCertificates: Inbox["latestCertificates"];
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
   readonly accept: Inbox["accept"];
@@ -85,7 +86,9 @@ class PostgresInbox implements Inbox {
   constructor(pools: Pools, url: string, options: InboxOptions & Required<Pick<InboxOptions, "clock">>) {
     const { clock } = options;
     const { work: pool } = pools;
-    ({ certificates: this.certificates, event: this.event, events: this.events } = postgresReaderOf(pool));
+    const reader = postgresReaderOf(pool);
+    ({ certificates: this.certificates, latestCertificates: this.latestCertificates } = reader);
+    ({ event: this.event, events: this.events } = reader);
     const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);

@@ -1,5 +1,6 @@
 // Rows of an inbox as values. Both stores name their columns alike, and keep lists and facts as JSON texts.
 
+import { MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import type { EventFilter, EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -12,6 +13,9 @@ export const EVENT_COLUMNS = `
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates`;
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
+
+/** Of one sender's rows in the table of certificates. */
+export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 
 /** The rows of InboxReader.events; the parameters as the store writes them. */
 export function selectEvents(

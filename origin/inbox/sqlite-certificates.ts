@@ -1,7 +1,8 @@
 // Which certificates senders were accepted with: one row for each in the file, written beside the event that brought it.
 
 import type { DatabaseSync } from "node:sqlite";
-import { findFirstSights, type Presented, type WrittenCertificate } from "./first-sights.ts";
+import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "./first-sights.ts";
+import { LATEST_FIRST } from "./rows.ts";
 
 export class SqliteCertificates {
   readonly #statements: ReturnType<typeof prepare>;
@@ -21,7 +22,7 @@ export class SqliteCertificates {
       this.#statements.refresh.run(now, id);
       return { id, isNew: false, firstSights: [] };
     }
-    const firstSights = findFirstSights(presented, this.#statements.ofSender.all(sender));
+    const firstSights = findFirstSights(presented, this.#statements.known.all(sender));
     const row = [sender, sha256, spkiSha256, issuer, subject, notAfter, der, intermediates, now, now];
     return { id: Number(this.#statements.insert.run(...row).lastInsertRowid), isNew: true, firstSights };
   }
@@ -35,9 +36,6 @@ function prepare(database: DatabaseSync) {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     `),
     refresh: database.prepare("UPDATE certificate SET last_seen = max(last_seen, ?) WHERE id = ?"),
-    ofSender: database.prepare(`
-      SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate WHERE sender = ?
-      ORDER BY last_seen DESC, id DESC
-    `),
+    known: database.prepare(`${SELECT_KNOWN} WHERE sender = ? ${LATEST_FIRST}`),
   };
 }

@@ -2,7 +2,16 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
-import { EVENT_COLUMNS, EVENT_TABLES, selectEvents, toCertificate, toEvent, toListedEvent, toWork } from "./rows.ts";
+import {
+  EVENT_COLUMNS,
+  EVENT_TABLES,
+  LATEST_FIRST,
+  selectEvents,
+  toCertificate,
+  toEvent,
+  toListedEvent,
+  toWork,
+} from "./rows.ts";
 import { describeFileError } from "./sqlite-file.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
@@ -30,12 +39,16 @@ export function openSqliteReader(file: string): InboxReader {
 export function readerOf(database: DatabaseSync): InboxReader {
   const all = database.prepare("SELECT * FROM certificate ORDER BY id");
   const bySha256 = database.prepare("SELECT * FROM certificate WHERE sha256 = ? ORDER BY id");
+  const latest = database.prepare(`SELECT * FROM certificate WHERE sender = ? ${LATEST_FIRST}`);
   const event = database.prepare(`
     SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.id = ? ORDER BY event.sequence LIMIT 1
   `);
   return {
     certificates: promising((sha256?: string) =>
       (sha256 === undefined ? all.all() : bySha256.all(sha256)).map(toCertificate),
+    ),
+    latestCertificates: promising((senders: readonly string[]) =>
+      senders.flatMap((sender) => latest.all(sender).map(toCertificate)),
     ),
     event: promising((id: string) => {
       const row = event.get(id);

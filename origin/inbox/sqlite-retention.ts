@@ -3,7 +3,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { DIRECT } from "../acceptance.ts";
 import type { Retention } from "../inbox.ts";
-import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_BYTES, MAX_ERASED_EVENTS, REPEATED_SECONDS } from "./retention.ts";
+import {
+  DELIVERED_AGAIN_SECONDS,
+  MAX_ERASED_BYTES,
+  MAX_ERASED_EVENTS,
+  oldCertificates,
+  REPEATED_SECONDS,
+} from "./retention.ts";
 
 export class SqliteRetention {
   readonly #statements: ReturnType<typeof prepare>;
@@ -15,12 +21,18 @@ export class SqliteRetention {
   /** One step, within a transaction; `now` in Unix milliseconds. Returns how many rows changed. */
   prune({ bodySeconds, eventSeconds }: Retention, now: number): number {
     const seconds = Math.floor(now / 1000);
-    return (
+    const changed =
       this.#eraseBodies(now - bodySeconds * 1000) +
       this.#deleteEvents(now - eventSeconds * 1000, seconds) +
       Number(this.#statements.forget.run(seconds - REPEATED_SECONDS, MAX_ERASED_EVENTS).changes) +
-      Number(this.#statements.forgetDeleted.run(seconds, MAX_ERASED_EVENTS).changes)
-    );
+      Number(this.#statements.forgetDeleted.run(seconds, MAX_ERASED_EVENTS).changes);
+    return changed > 0 ? changed : this.#deleteCertificates(seconds);
+  }
+
+  /** After the events: which senders have many reads an index of all. */
+  #deleteCertificates(now: number): number {
+    const { oldest, deleteCertificates } = this.#statements;
+    return Number(deleteCertificates.run(Math.min(now, Number(oldest.get()?.["accepted_at"] ?? now))).changes);
   }
 
   #eraseBodies(before: number): number {
@@ -78,6 +90,8 @@ function prepare(database: DatabaseSync) {
     `),
     deleteEvent: database.prepare("DELETE FROM event WHERE sequence = ?"),
     deleteWork: database.prepare("DELETE FROM work WHERE sequence = ?"),
+    oldest: database.prepare("SELECT accepted_at FROM event ORDER BY sequence LIMIT 1"),
+    deleteCertificates: database.prepare(`DELETE FROM certificate WHERE id IN (${oldCertificates("?")})`),
     forget: database.prepare(`
       DELETE FROM repeated WHERE (issuer, jti) IN (SELECT issuer, jti FROM repeated WHERE expires < ? LIMIT ?)
     `),

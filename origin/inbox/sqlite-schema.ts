@@ -143,7 +143,8 @@ const STEPS: readonly string[] = [
     VALUES (NEW.sequence, NEW.sender, NEW.order_key, 'waiting', NEW.accepted_at * 1000, NEW.accepted_at * 1000);
   END;
   `,
-  // An event is the same again only with the same method and target. What makes a request a replay outlives its event.
+  // An event is the same again only with the same method and target. What makes a request a replay outlives its event. What a
+  // sender presented last is found without reading all that it ever presented.
   `
   ALTER TABLE event ADD COLUMN assertion_expires INTEGER NOT NULL DEFAULT 0;
   DROP INDEX event_by_key;
@@ -154,6 +155,7 @@ const STEPS: readonly string[] = [
     expires INTEGER NOT NULL,
     PRIMARY KEY (issuer, id)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
   `,
 ];
 

@@ -34,6 +34,7 @@ export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox
 
 class SqliteInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
+  readonly latestCertificates: Inbox["latestCertificates"];
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
   readonly accept: Inbox["accept"];
@@ -55,7 +56,8 @@ class SqliteInbox implements Inbox {
   constructor(database: DatabaseSync, file: string, options: InboxOptions) {
     const { clock = Date.now, monotonic = options.clock ?? (() => performance.now()) } = options;
     const reader = readerOf(database);
-    ({ certificates: this.certificates, event: this.event, events: this.events, close: this.#close } = reader);
+    ({ certificates: this.certificates, latestCertificates: this.latestCertificates, close: this.#close } = reader);
+    ({ event: this.event, events: this.events } = reader);
     this.#database = database;
     this.#writer = new SqliteWriter(database);
     const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));

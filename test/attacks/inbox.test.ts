@@ -3,9 +3,11 @@
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { parseClientCertChainField, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { loadSecrets } from "../../core/secrets.ts";
 import { createOriginApp } from "../../origin/app.ts";
@@ -111,3 +113,50 @@ test("Replay after clean-up: an assertion stays used when retention has deleted 
   expect(await origin.inbox.count()).toBe(0);
   expect(await send()).toBe(409);
 });
+
+test("Junk beside a certificate: what no anchor vouches for is kept by no inbox, in whatever order the rest comes", async () => {
+  const root = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
+  const upper = await issueCertificate({ subject: [{ CN: ["Upper"] }], ca: {} }, root);
+  const lower = await issueCertificate({ subject: [{ CN: ["Lower"] }], ca: {} }, upper);
+  const sender = await issueCertificate({ subject: [{ CN: ["acme"] }] }, lower);
+  const stranger = await issueCertificate({ subject: [{ CN: ["Stranger"] }], ca: {} });
+  // In the names and with the keys of those on the path: what is missing is a signature of theirs.
+  const twins = await Promise.all(
+    [lower, upper].map(({ certificate, keys }) =>
+      issueCertificate({ subject: [{ CN: [certificate.subject.slice("CN=".length)] }], keys, ca: {} }, stranger),
+    ),
+  );
+  const { inbox } = openTestInbox(stack);
+  const policy: PolicyDocument = {
+    anchors: { root: root.pem },
+    senders: { acme: { certificates: [{ subject: { CN: "acme" } }], trust: { anchors: ["root"] } } },
+    routes: { "/hooks": { senders: ["acme"], methods: ["POST"] } },
+  };
+  const app = createOriginApp({
+    policy: compilePolicy(policy),
+    readCertificate: readClientCertificate,
+    accept: inbox.accept,
+    log: () => {},
+  });
+  const send = async (...intermediates: readonly Identity[]) => {
+    const field = (one: Identity) => `:${one.base64}:`;
+    const headers = { "client-cert": field(sender), "client-cert-chain": intermediates.map(field).join(", ") };
+    const answer = await app.request("http://origin.example/hooks", { method: "POST", body: "{}", headers });
+    expect(answer.status).toBe(202);
+  };
+  for (const junk of [[], [stranger], twins, [...twins, stranger]]) {
+    await send(...junk, lower, upper);
+    await send(upper, lower, ...junk);
+  }
+  const kept = (await inbox.certificates()).map(({ intermediates }) => intermediates);
+  expect(kept).toEqual([[lower.base64, upper.base64]]);
+});
+
+/** As behind a proxy, from the fields of RFC 9440. */
+function readClientCertificate({ headers }: Request) {
+  return parseClientCertificate({
+    leaf: (headers.get("client-cert") ?? "").replaceAll(":", ""),
+    intermediates: parseClientCertChainField(headers.get("client-cert-chain") ?? ""),
+    platform: undefined,
+  });
+}
