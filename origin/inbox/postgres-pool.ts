@@ -3,6 +3,7 @@
 
 import { hash } from "node:crypto";
 import pg from "pg";
+import { describeInbox } from "./location.ts";
 import type { PostgresAddress } from "./postgres-url.ts";
 
 /** The tables have a schema of their own, beside whatever else the database holds. */
@@ -132,7 +133,7 @@ const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
   ],
 ];
 
-/** What went wrong and what mends it, without the password that a driver's message or object could repeat. */
+/** Where what went wrong and what mends it, without the password that a driver's message or object could repeat. */
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
   const remedy = REMEDIES.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1];
@@ -141,5 +142,7 @@ export function describeError(error: unknown, url: string): string {
   const text = remedy === undefined ? told : `${told}: ${remedy}`;
   const { password = "", searchParams } = URL.parse(url) ?? {};
   const secrets = [password, decodeURIComponent(password), searchParams?.get("password") ?? ""];
-  return secrets.filter((secret) => secret !== "").reduce((told, secret) => told.replaceAll(secret, "…"), text);
+  const safe = secrets.filter((secret) => secret !== "").reduce((told, secret) => told.replaceAll(secret, "…"), text);
+  const place = describeInbox(url);
+  return safe.startsWith(place) ? safe : `${place}: ${safe}`;
 }

@@ -5,6 +5,7 @@ import type { Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
+import { tellingPlace } from "./place.ts";
 import { writeCertificate } from "./postgres-certificates.ts";
 import { PostgresClock } from "./postgres-clock.ts";
 import { type CertifiedArrival, insertEvents } from "./postgres-events.ts";
@@ -20,29 +21,30 @@ const BATCHES = 2;
 
 /** As openInbox. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
-  return await open(url, name, { isReadOnly: false }, async (pool, address) => {
+  return await open(url, { isReadOnly: false }, async (pool, address) => {
     await preparePostgres(pool, name);
     const clock = options.clock ?? (await PostgresClock.open(pool)).now;
     if (address.notice !== undefined) options.onNotice?.(`${name}: ${address.notice}`);
     if (await isPooled(pool))
       options.onNotice?.(`${name}: a connection pooler answers; the database's direct address saves a hop`);
     const pools = { work: pool, acceptances: openPool(address, { connections: BATCHES }) };
-    return new PostgresInbox(pools, url, { ...options, clock });
+    return tellingPlace<Inbox>(new PostgresInbox(pools, url, { ...options, clock }), (error) =>
+      describeError(error, url),
+    );
   });
 }
 
 /** As openInboxReader. */
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
-  return await open(url, name, { isReadOnly: true }, async (pool) => {
+  return await open(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
-    return postgresReaderOf(pool);
+    return tellingPlace(postgresReaderOf(pool), (error) => describeError(error, url));
   });
 }
 
 /** The error that comes out names no password, and has no cause that does. */
 async function open<T>(
   url: string,
-  name: string,
   mode: { readonly isReadOnly: boolean },
   use: (pool: PostgresPool, address: PostgresAddress) => Promise<T>,
 ): Promise<T> {
@@ -54,8 +56,7 @@ async function open<T>(
   } catch (error) {
     await pool?.close();
     if (error instanceof ConfigurationError) throw error;
-    const reason = describeError(error, url);
-    throw new Error(reason.startsWith(name) ? reason : `${name}: ${reason}`);
+    throw new Error(describeError(error, url));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
+import { tellingPlace } from "./place.ts";
 import {
   EVENT_COLUMNS,
   EVENT_TABLES,
@@ -29,7 +30,7 @@ export function openSqliteReader(file: string): InboxReader {
         `${file} is an inbox of version ${version}, this program reads version ${SCHEMA_VERSION}: start an origin on it once, which brings it up to date`,
       );
     }
-    return readerOf(database);
+    return tellingPlace(readerOf(database), (error) => describeFileError(file, error));
   } catch (error) {
     database?.close();
     throw new Error(describeFileError(file, error), { cause: error });

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Inbox, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
+import { tellingPlace } from "./place.ts";
 import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
 import { describeFileError, makePrivate } from "./sqlite-file.ts";
@@ -25,7 +26,7 @@ export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox
     database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
     prepareSchema(database, file);
     if (notice !== undefined) options.onNotice?.(notice);
-    return new SqliteInbox(database, file, options);
+    return tellingPlace(new SqliteInbox(database, file, options), (error) => describeFileError(file, error));
   } catch (error) {
     database?.close();
     throw new Error(describeFileError(file, error), { cause: error });
