@@ -2,7 +2,7 @@
 
 import type { Arrival } from "./acceptor.ts";
 import { assertionOf, findDeleted, useUp } from "./postgres-deleted.ts";
-import { type Client, lockNumber } from "./postgres-pool.ts";
+import { type Client, GONE, lockNumber } from "./postgres-pool.ts";
 import { digestOf } from "./postgres-schema.ts";
 import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
 
@@ -13,9 +13,6 @@ interface Other {
   readonly id: string;
   readonly sequence: number;
 }
-
-/** An error of one event alone: what shares its batch is tried again without it. */
-const NO_DATA_FOUND = "P0002";
 
 /** By the unique index. */
 const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
@@ -139,7 +136,7 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
   const insertions = refused.map(({ assertion }, index): Insertion => {
     const first = firsts[index];
     if (first === undefined)
-      throw Object.assign(new Error("the event was refused by an index and is not there"), { code: NO_DATA_FOUND });
+      throw Object.assign(new Error("the event was refused by an index and is not there"), { code: GONE });
     // Of two with one assertion in one batch the first used it up.
     if (first.isReplay || !used.delete(assertionOf(assertion))) return { outcome: "replayed" };
     counted.push(first.sequence);

@@ -16,8 +16,14 @@ const STATEMENT_MILLISECONDS = 10_000;
 /** For a server that says nothing any more. */
 const ANSWER_MILLISECONDS = 15_000;
 
-/** Two transactions that waited for each other: the server ended one, which changed nothing. */
-const DEADLOCK_DETECTED = "40P01";
+/** What stood in the way of a row was deleted before it could be asked about: PostgreSQL's own code for "no data found". */
+export const GONE = "P0002";
+/** What a transaction is begun again for: it changed nothing. */
+const PASSING: ReadonlySet<unknown> = new Set([
+  // Two transactions waited for each other: the server ended one.
+  "40P01",
+  GONE,
+]);
 const MAX_ATTEMPTS = 3;
 
 export type Client = pg.PoolClient;
@@ -70,7 +76,7 @@ async function transact<T>(pool: pg.Pool, begin: string, work: (client: Client) 
     try {
       return await transactOnce(pool, begin, work);
     } catch (error) {
-      if (attempt >= MAX_ATTEMPTS || (error as { code?: unknown }).code !== DEADLOCK_DETECTED) throw error;
+      if (attempt >= MAX_ATTEMPTS || !PASSING.has((error as { code?: unknown }).code)) throw error;
     }
   }
 }
