@@ -90,7 +90,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     const document = await send("POST", "/large", `{"document":"${"A".repeat(20_000_000)}","event":{"id":"evt_2"}}`);
     expect(await lines.of(document.event)).not.toHaveProperty("unreadKeys");
     expect((await inbox.event(document.event))?.eventKey).toBe('["evt_2"]');
-  });
+  }, 120_000);
 
   test.each([
     ["payload=%7B%22id%22%3A%22e1%22%7D", "the body is not JSON: see its octet 0"],
