@@ -95,6 +95,20 @@ export const cases: Cases = {
       [5000],
     );
   },
+  "Allowlist.candidates() finds an entry by the rarest of its members, wherever the policy writes it": (fixtures) => {
+    const rare = { subject: { O: "Countersign Tests", CN: "client.example" } };
+    const reversed = { subject: { CN: "client.example", O: "Countersign Tests" } };
+    const leaf = parseCertificate(fixtures.certificates.direct);
+    for (const entry of [rare, reversed]) {
+      const common = others(20).map(({ subject }) => ({ subject: { ...(subject as object), C: "US" } }));
+      const allowlist = new Allowlist([entry, ...common, ...others(20)].map(compileCertificateMatcher));
+      assert.deepEqual(
+        allowlist.candidates(leaf).map(([index]) => index),
+        [0],
+        JSON.stringify(entry),
+      );
+    }
+  },
   "admit() admits by the last of many entries, and by no other": (fixtures) => {
     const entry = { subject: { CN: "client.example", O: "Countersign Tests" } };
     assert.equal(admitWith(fixtures, [...others(5000), entry]).sender.name, "sender");

@@ -133,6 +133,19 @@ export const cases: Cases = {
       assert.deepEqual(Object.keys(details), ["cause"], text);
     }
   },
+  "verifyBasic() tells the operator what is wrong with a credential": () => {
+    const faults: readonly (readonly [cause: string, authorization: string])[] = [
+      ["not one Basic credential of bounded length", `${ALADDIN}, ${ALADDIN}`],
+      ["not one Basic credential of bounded length", encode(`user:${"x".repeat(1024)}`)],
+      ["not canonical base64", ALADDIN.replace("Q==", "R==")],
+      ["not UTF-8", encode(Uint8Array.of(0x61, 0x3a, 0xa3))],
+      ["no colon", encode("no colon")],
+      ["a control character", encode("Aladdin:open\u0085sesame")],
+    ];
+    for (const [cause, authorization] of faults) {
+      assert.deepEqual(refused("basic_malformed", () => verify(authorization)).details, { cause });
+    }
+  },
   "verifyBasic() takes the longest credential that can be configured": () => {
     const password = "p".repeat(768 - 5);
     verifyBasic([importBasicCredential("user", password)], encode(`user:${password}`));

@@ -1,0 +1,10 @@
+// Runs one core suite as a test file of its own, so that a mutant loads only the suites that reach it.
+
+import { describe, inject, test } from "vitest";
+import type { Cases } from "../core/scene.ts";
+
+export function runSuite(name: string, cases: Cases): void {
+  describe(name, () => {
+    for (const [title, run] of Object.entries(cases)) test(title, () => run(inject("fixtures")));
+  });
+}
