@@ -47,10 +47,8 @@ const ClaimsSchema = v.pipe(
     pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     txn: text,
   }),
-  v.check(
-    ({ sub, cnf, crt, amr }) => [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
-    "sub, cnf and crt stand for mtls in amr",
-  ),
+  // All three stand for mtls in amr.
+  v.check(({ sub, cnf, crt, amr }) => [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls"))),
 );
 
 export type AssertionClaims = v.InferOutput<typeof ClaimsSchema>;

@@ -44,7 +44,7 @@ export function readPresentedSignatures(name: SignatureSchemeName, headers: Head
   const presented = { hmac: [] as string[], ed25519: [] as string[], encoding, prefix: "" };
   const timestamps = scheme.timestamp === undefined ? [] : [readHeader(headers, scheme.timestamp)];
   for (const element of readElements(scheme, headers)) {
-    const [tag, kind] = findTag(scheme, element);
+    const [tag, kind] = scheme.tags.find(([start]) => element.startsWith(start)) ?? ["", undefined];
     const text = element.slice(tag.length);
     if (kind === "hmac") presented.hmac.push(check(text, CANONICAL[encoding]));
     else if (kind === "ed25519") presented.ed25519.push(check(text, CANONICAL.ed25519));
@@ -57,24 +57,22 @@ export function readPresentedSignatures(name: SignatureSchemeName, headers: Head
   return presented;
 }
 
-function findTag({ tags }: SignatureScheme, element: string): SignatureScheme["tags"][number] | readonly ["", "other"] {
-  for (const tag of tags) if (element.startsWith(tag[0])) return tag;
-  return ["", "other"];
-}
-
 function check(signature: string, canonical: RegExp): string {
   if (!canonical.test(signature)) throw malformed("a signature is cut, too long or not canonical");
   return signature;
 }
 
 function readElements({ headers: names, separator, algorithm }: SignatureScheme, headers: Headers): string[] {
-  const stated = algorithm && headers.get(algorithm[0]);
-  if (typeof stated === "string" && stated !== algorithm?.[1]) throw malformed(`not ${algorithm?.join(": ")}`);
+  if (algorithm !== undefined) {
+    const [header, value] = algorithm;
+    if ((headers.get(header) ?? value) !== value) throw malformed(`not ${header}: ${value}`);
+  }
   const first = readHeader(headers, names[0]);
   const elements = separator === undefined ? [first] : first.split(separator, MAX_LISTED_SIGNATURES + 1);
-  for (let value: string | null; elements.length < names.length; elements.push(value)) {
-    value = headers.get(names[elements.length] as string);
+  for (const name of names.slice(1)) {
+    const value = headers.get(name);
     if (value === null) break;
+    elements.push(value);
   }
   const limit = separator === undefined ? MAX_NUMBERED_SIGNATURES : MAX_LISTED_SIGNATURES;
   if (elements.length > limit) throw malformed(`over ${limit} signatures`);
@@ -82,8 +80,10 @@ function readElements({ headers: names, separator, algorithm }: SignatureScheme,
   return elements;
 }
 
-function readTime([timestamp = "", ...more]: readonly string[], now: number): string {
-  if (more.length > 0 || !TIMESTAMP.test(timestamp)) throw malformed("not exactly one time in canonical Unix seconds");
+function readTime(timestamps: readonly string[], now: number): string {
+  // None, and several, are no time either.
+  const timestamp = timestamps.join();
+  if (!TIMESTAMP.test(timestamp)) throw malformed("not exactly one time in canonical Unix seconds");
   if (Math.abs(now - Number(timestamp)) > SIGNATURE_TOLERANCE_SECONDS) {
     throw new Refusal("signature_stale", { timestamp: Number(timestamp), now });
   }

@@ -21,6 +21,7 @@ export interface SignatureKeys {
 }
 
 const ED25519_OCTETS = 32;
+const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
 
 /**
  * Reads a key as the sender's pages show it: of Standard Webhooks and Svix base64, with `whsec_` or without it, as
@@ -39,7 +40,8 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
     }
     return makeHmacKey(Buffer.from(secret));
   }
-  const [, prefix, base64 = ""] = /^(wh(?:sec|pk|sk)_)?(.*)$/.exec(secret) ?? [];
+  const prefix = KEY_PREFIXES.find((text) => secret.startsWith(text)) ?? "";
+  const base64 = secret.slice(prefix.length);
   if (prefix === "whsk_") throw new SyntaxError("whsk_ is what the sender signs with: the receiver's key is whpk_");
   const octets = Buffer.from(base64, "base64");
   if (octets.toString("base64") !== base64) throw new SyntaxError("the key is not standard base64 with its padding");

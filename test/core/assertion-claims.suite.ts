@@ -104,12 +104,32 @@ export const cases: Cases = {
       ["jti", `${JTI.slice(1)}=`],
       ["cnf.x5t#S256", "A".repeat(42)],
       ["cnf.x5t#S256", "+".repeat(43)],
+      ["cnf.x5t#S256", `+${"A".repeat(43)}`],
+      ["cnf.x5t#S256", `${"A".repeat(43)}+`],
       ["pol", "0".repeat(63)],
+      ["pol", `x${"0".repeat(64)}`],
+      ["pol", `${"0".repeat(64)}x`],
       ["pol", "A".repeat(64)],
       ["iat", Number.MAX_SAFE_INTEGER + 1],
     ] as const) {
       await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${value}`);
     }
+  },
+  "verifyAssertion() tells the operator which claims are not of their form": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    const iat = Number(claims["iat"]);
+    const tell = async (changes: Record<string, unknown>) => {
+      const token = await sealToken(fixtures, { header: HEADER, claims: { ...claims, ...changes } });
+      return (await refusedLater("assertion_claims_invalid", verify(fixtures, token))).details;
+    };
+    assert.deepEqual(await tell({ iss: "", req: { ...(claims["req"] as object), digest: 1 } }), {
+      claims: ["iss", "req.digest"],
+    });
+    assert.deepEqual(await tell({ exp: iat + 61 }), { claims: ["exp"], iat, exp: iat + 61 });
+    assert.deepEqual(await tell({ rcv: iat }), { claims: ["rcv"], iat, rcv: iat });
+    const token = await seal(fixtures, JSON.stringify(HEADER), "1");
+    const { details } = await refusedLater("assertion_claims_invalid", verify(fixtures, token));
+    assert.deepEqual(details, { cause: "the payload is no JSON of ours" });
   },
   "verifyAssertion() refuses a payload that is not the JSON of the edge, by the right key": async (fixtures) => {
     const header = JSON.stringify(HEADER);

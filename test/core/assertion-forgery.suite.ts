@@ -188,6 +188,20 @@ export const cases: Cases = {
       text.replace("}", ',"typ":"countersign+jwt"}'),
     );
   },
+  "verifyAssertion() tells the operator what is wrong with the form of a token": async (fixtures) => {
+    const { alg, kid, typ } = HEADER;
+    const tell = async (token: string) => (await refusedLater("assertion_malformed", verify(fixtures, token))).details;
+    assert.deepEqual(await tell("a.b"), { cause: "not one JWS in canonical base64url" });
+    for (const header of ["[", "1", '"text"']) {
+      const details = await tell(await withHeader(fixtures, header));
+      assert.deepEqual(details, { cause: "the protected header is no JSON of ours" }, header);
+    }
+    assert.deepEqual(await tell(await withHeader(fixtures, { typ: "JWT", kid, alg })), {
+      cause: "the protected header is not alg ES256, kid and typ",
+      members: "alg,kid,typ",
+    });
+    assert.deepEqual(await tell(await withHeader(fixtures, { alg, kid: 1, typ })), { cause: "kid is not a string" });
+  },
   "verifyAssertion() refuses a header that is no JSON object": async (fixtures) => {
     await malformed(fixtures, "[]", "null", "1", '"text"', "{", `${JSON.stringify(HEADER)}x`, "\ufeff{}", "é");
   },

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { matchRequest } from "../../core/assertion.ts";
+import { matchRequest, verifyAssertion } from "../../core/assertion.ts";
 import { parseCertificate } from "../../core/certificate.ts";
-import { ASSERTION_LIFETIME_SECONDS, CLOCK_SKEW_SECONDS } from "../../core/wire.ts";
+import type { Delivery } from "../../core/delivery.ts";
+import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
+import { ASSERTION_LIFETIME_SECONDS, CLOCK_SKEW_SECONDS, MAX_ASSERTION_CHARACTERS } from "../../core/wire.ts";
 import { CONTEXT, deliver, HEADER, issue, JTI, open, sealToken, verify } from "./assertion-scene.ts";
 import { type Cases, type Fixtures, refused, refusedLater } from "./scene.ts";
 
@@ -114,6 +116,70 @@ export const cases: Cases = {
     const keys = { signing: fixtures.keys.foreign, foreign: fixtures.keys.signing };
     const token = await issue({ ...fixtures, keys } as unknown as Fixtures, await deliver(fixtures));
     await refusedLater("assertion_signature_invalid", verify(fixtures, token));
+  },
+  "issueAssertion() writes no certificate where the sender needs none": async (fixtures) => {
+    const { certificate: _, ...delivery } = await deliver(fixtures);
+    const signed = { ...delivery, certificate: undefined, factors: ["hmac"] } as unknown as Delivery;
+    const { sub, cnf, crt, amr } = await verify(fixtures, await issue(fixtures, signed));
+    assert.deepEqual({ sub, cnf, crt, amr }, { sub: undefined, cnf: undefined, crt: undefined, amr: ["hmac"] });
+  },
+  "verifyAssertion() takes the longest token, and none that is longer": async (fixtures) => {
+    const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
+    const keys = await importVerificationKeys((await importSigningKeys(fixtures.keys.signing)).jwks);
+    const verifyAny = (token: string) => verifyAssertion(token, () => keys.get("first"), CONTEXT, fixtures.now);
+    // A segment of base64url cannot have every length, so that a longer kid makes up for it.
+    const seal = (kid: string, length: number) =>
+      sealToken(fixtures, { header: { ...header, kid }, claims: { ...claims, txn: "a".repeat(length) } });
+    const spare = MAX_ASSERTION_CHARACTERS - (await seal("", 0)).length;
+    const lengths = [-4, -3, -2, -1, 0].map((more) => Math.floor((spare * 3) / 4) + more);
+    const tokens = await Promise.all(["a", "aa", "aaa"].flatMap((kid) => lengths.map((length) => seal(kid, length))));
+    const ofLength = (length: number) =>
+      tokens.find((token) => token.length === length) ?? assert.fail(`none of ${length}`);
+    assert.equal((await verifyAny(ofLength(MAX_ASSERTION_CHARACTERS))).jti, JTI);
+    await refusedLater("assertion_malformed", verifyAny(ofLength(MAX_ASSERTION_CHARACTERS + 1)));
+  },
+  "verifyAssertion() tells the operator what it compared": async (fixtures) => {
+    const { now } = fixtures;
+    const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
+    const token = await sealToken(fixtures, { header, claims });
+    const unknown = await sealToken(fixtures, { header: { ...header, kid: "third" }, claims });
+    const other = "https://other.example.com";
+    const [early, late] = [now - 100, now + 100];
+    const refusals = [
+      [await refusedLater("assertion_key_unknown", verify(fixtures, unknown)), { kid: "third" }],
+      [
+        await refusedLater(
+          "assertion_wrong_issuer",
+          verify(fixtures, token, { context: { ...CONTEXT, issuer: other } }),
+        ),
+        { iss: CONTEXT.issuer, expected: other },
+      ],
+      [
+        await refusedLater(
+          "assertion_wrong_audience",
+          verify(fixtures, token, { context: { ...CONTEXT, audience: other } }),
+        ),
+        { aud: CONTEXT.audience, expected: other },
+      ],
+      [await refusedLater("assertion_not_yet_valid", verify(fixtures, token, { at: early })), { iat: now, now: early }],
+      [
+        await refusedLater("assertion_expired", verify(fixtures, token, { at: late })),
+        { exp: now + ASSERTION_LIFETIME_SECONDS, now: late },
+      ],
+    ] as const;
+    for (const [{ details }, expected] of refusals) assert.deepEqual(details, expected);
+  },
+  "matchRequest() tells the operator what was signed and what came": async (fixtures) => {
+    const delivery = await deliver(fixtures);
+    const claims = await verify(fixtures, await issue(fixtures, delivery));
+    const { method, target, type, digest } = claims.req;
+    const received = { method: "PUT", target, contentType: type };
+    assert.deepEqual(refused("request_mismatch", () => matchRequest(claims, received, digest)).details, {
+      signed: { method, target, type },
+      received,
+    });
+    const mismatch = refused("body_mismatch", () => matchRequest(claims, delivery.request, EMPTY));
+    assert.deepEqual(mismatch.details, { signed: digest, received: EMPTY });
   },
   "matchRequest() refuses another method, target, content type or body": async (fixtures) => {
     const delivery = await deliver(fixtures);

@@ -115,6 +115,8 @@ export const cases: Cases = {
     assert.equal(fails(fixtures, "unitsReordered", { subject: { OU: ["One", "Two"] } }), "subject.OU");
     assert.equal(fails(fixtures, "units", { subject: { OU: ["One"] } }), "subject.OU");
     assert.equal(fails(fixtures, "units", { subject: { OU: "Two" } }), "subject.OU");
+    assert.equal(fails(fixtures, "units", { subject: { OU: ["One", "Three"] } }), "subject.OU");
+    assert.equal(fails(fixtures, "units", { subject: { OU: ["Three", "Two"] } }), "subject.OU");
     assert.equal(fails(fixtures, "units", { subject: { OU: ["One", "Two", "Two"] } }), "subject.OU");
   },
   "a second common name matches neither first nor last": (fixtures) => {

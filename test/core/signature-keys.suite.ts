@@ -50,6 +50,10 @@ export const cases: Cases = {
       "12 letters !",
       "schlüssel-aus-text",
       '"starts with a quote',
+      'ends with a quote"',
+      'has "quotes" within',
+      'has "quotes at its end"',
+      '"Quotes" at its start',
       KEY,
     ]) {
       assert.deepEqual(

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature-schemes.ts";
+import { MAX_EVENT_ID_CHARACTERS } from "../../core/wire.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, ED25519, EVENTS, headersOf, NOW, SCHEMES } from "./signature-scene.ts";
 
@@ -199,6 +200,46 @@ export const cases: Cases = {
     await malformed("stripe", `t=${NOW},${list(16, hex).join()}`);
     const many = signatureHeader("pagerduty", `${list(15, hex).join()},v1=${EVENTS.pagerduty.signatures[0]}`);
     assert.equal(await attempt("pagerduty", { headers: many }), "hmac");
+  },
+  "verifySignature() refuses two times that differ, and a time that stands for another thing": async () => {
+    const v1 = `v1=${EVENTS.stripe.signatures[0]}`;
+    await malformed("stripe", `t=${NOW},t=${NOW + 1},${v1}`, `t=${NOW + 1},${v1},t=${NOW}`);
+  },
+  "verifySignature() takes an id of 256 characters, and none that is longer": async () => {
+    const withId = (length: number) => attempt("svix", { headers: { "svix-id": "m".repeat(length) } });
+    // It was not signed over this id: it is read, and does not match.
+    await refusedLater("signature_mismatch", withId(MAX_EVENT_ID_CHARACTERS));
+    await refusedLater("signature_malformed", withId(MAX_EVENT_ID_CHARACTERS + 1));
+  },
+  "verifySignature() tells the operator what is wrong with the headers": async () => {
+    const [hex] = EVENTS.pagerduty.signatures;
+    const numbered = Array.from({ length: 101 }, (_, index) => [
+      `x-docusign-signature-${index + 1}`,
+      Buffer.alloc(32, index).toString("base64"),
+    ]);
+    const listed = Array.from({ length: 17 }, (_, index) => `v1=${Buffer.alloc(32, index).toString("hex")}`);
+    const ed25519 = Array.from({ length: 5 }, (_, index) => `v1a,${Buffer.alloc(64, index).toString("base64")}`);
+    const faults: readonly (readonly [cause: string, SignatureSchemeName, Readonly<Record<string, string>>])[] = [
+      ["an element is not of its form", "pagerduty", { "x-pagerduty-signature": `v1=${hex},v9` }],
+      ["no signature of a known version", "pagerduty", { "x-pagerduty-signature": "v9=abc" }],
+      ["a signature is cut, too long or not canonical", "slack", { "x-slack-signature": "v0=abc" }],
+      ["not x-authorization-digest: HMACSHA256", "docusign", { "x-authorization-digest": "none" }],
+      ["over 100 signatures", "docusign", Object.fromEntries(numbered)],
+      ["over 16 signatures", "pagerduty", { "x-pagerduty-signature": listed.join() }],
+      ["over 4 of Ed25519", "svix", { "svix-signature": ed25519.join(" ") }],
+      ["a signature is repeated", "pagerduty", { "x-pagerduty-signature": `v1=${hex},v1=${hex}` }],
+      ["not exactly one time in canonical Unix seconds", "slack", { "x-slack-request-timestamp": "now" }],
+      ["svix-id is not of its form", "svix", { "svix-id": "a.b" }],
+    ];
+    for (const [cause, scheme, headers] of faults) {
+      assert.deepEqual((await refusedLater("signature_malformed", attempt(scheme, { headers }))).details, { cause });
+    }
+  },
+  "verifySignature() takes four signatures of Ed25519 beside others": async () => {
+    const others = Array.from({ length: 3 }, (_, index) => `v1a,${Buffer.alloc(64, index).toString("base64")}`);
+    const headers = { "svix-signature": [...others, `v1a,${ED25519.signature}`].join(" "), "svix-id": "msg_1" };
+    const keys = [ED25519.key, EVENTS.svix.key];
+    assert.equal(await attempt("svix", { headers: { ...headers }, keys }).catch(String), "ed25519");
   },
   "verifySignature() refuses another algorithm than HMAC with SHA-256": async () => {
     for (const value of ["HMACSHA512", "hmacsha256", "none", "", "HMACSHA256, HMACSHA256", "HMACSHA256,"]) {

@@ -80,7 +80,9 @@ export const cases: Cases = {
     await refusedLater("signature_key_unknown", attempt("docusign", { keys: [], accounts: { [id]: [] } }));
     for (const account of ["a, b", `${id}, ${id}`, "a b", "ä", "x".repeat(65)]) {
       const headers = { "x-docusign-accountid": account };
-      await refusedLater("signature_malformed", attempt("docusign", { headers, accounts: { b: [key] } }));
+      const refusal = attempt("docusign", { headers, accounts: { b: [key] } });
+      const { details } = await refusedLater("signature_malformed", refusal);
+      assert.deepEqual(details, { cause: "x-docusign-accountid is not one id" });
     }
   },
   "verifySignature() skips versions that it does not know, beside one that it does": async () => {
