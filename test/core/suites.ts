@@ -2,6 +2,7 @@
 
 import { cases as admit } from "./admit.suite.ts";
 import { cases as admitFactors } from "./admit-factors.suite.ts";
+import { cases as algorithms } from "./algorithms.suite.ts";
 import { cases as allowlist } from "./allowlist.suite.ts";
 import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
@@ -55,6 +56,7 @@ import { cases as trust } from "./trust.suite.ts";
 export const suites: Readonly<Record<string, Cases>> = {
   admit,
   "admit-factors": admitFactors,
+  algorithms,
   allowlist,
   assertion,
   "assertion-claims": assertionClaims,

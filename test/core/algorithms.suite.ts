@@ -1,0 +1,63 @@
+// Which algorithm verifies with which key. The signatures are node:crypto's, over the same text.
+
+import assert from "node:assert/strict";
+import { createPublicKey } from "node:crypto";
+import { isAcceptedKey, isAcceptedSignature, verifySignature } from "../../core/algorithms.ts";
+import type { Cases } from "./scene.ts";
+
+const SIGNED = new TextEncoder().encode("signed text");
+const SPKI = {
+  p256: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEw6iFYKg0d8mPAW/Jscs84s21ehvOtwDTomAL+TvqXMF5cpA3HG4wWLrpXDGJSqRCXXEBSGjCClDJoLfDI9Q9Aw==",
+  ed25519: "MCowBQYDK2VwAyEANO8ssLY0PvwO1GYaswbY+vv1XxQyC1ZJuah91toxl7g=",
+  x25519: "MCowBQYDK2VuAyEAlSVeXrr0YyTiNsHXxcUpVDNqNjWs1PQTq+FH0/xxCkg=",
+};
+const ECDSA = {
+  "1.2.840.10045.4.3.2":
+    "MEUCIQDhPapzbjFQi1D4MLoMggZ2k9xzQDMGzWqdtGDqaFA0vQIgWFHn+qF1R9FV1rKdm+lyK53C/eVuPhNl5Z0zDrwyvrc=",
+  "1.2.840.10045.4.3.3":
+    "MEYCIQCsxXYx8eUrqOTS2uHgY4m5ZMRjg9BhEnxvH31fPKkIbQIhAOy/QGgtrIAdiZ+yIic2d5tjLBfHw9Na9dYzMOfxtgrM",
+  "1.2.840.10045.4.3.4":
+    "MEYCIQD3d9A26PGs1CqfeCZhX+3L6nBD7IhvqqHNP0LWgxk4ZwIhAL6GUTlJqchAHxYYhiON1STUOThdQ9jqQBs5bekK8jR4",
+};
+const ED25519 = "1.3.101.112";
+const ED25519_SIGNATURE = "bHADzMdBIUDpaJuj43dDUbZ44I8TkDjskSNRanAYsouGhEoNyRrCcwtLmF9Gq2/3wgig3kBnFrYywl9S+IOMAg==";
+/** RSA with SHA-256, -384 and -512; ECDSA with SHA-1; RSA with SHA-1; RSASSA-PSS; none that there is. */
+const OTHERS = [
+  "1.2.840.113549.1.1.11",
+  "1.2.840.113549.1.1.12",
+  "1.2.840.113549.1.1.13",
+  "1.2.840.10045.4.1",
+  "1.2.840.113549.1.1.5",
+  "1.2.840.113549.1.1.10",
+  "1.2.3.4",
+];
+
+const decode = (base64: string) => Uint8Array.from(Buffer.from(base64, "base64"));
+const keyOf = (name: keyof typeof SPKI) =>
+  createPublicKey({ key: Buffer.from(SPKI[name], "base64"), format: "der", type: "spki" });
+
+export const cases: Cases = {
+  "verifySignature() verifies by the algorithm that is named, and by no other": () => {
+    const oids = [...Object.keys(ECDSA), ED25519, ...OTHERS];
+    for (const [made, signature] of [...Object.entries(ECDSA), [ED25519, ED25519_SIGNATURE] as const]) {
+      const key = keyOf(made === ED25519 ? "ed25519" : "p256");
+      for (const oid of oids) {
+        assert.equal(verifySignature(oid, key, SIGNED, decode(signature)), oid === made, `${made} as ${oid}`);
+      }
+    }
+  },
+  "verifySignature() takes what is no signature as one that does not verify": () => {
+    for (const signature of [new Uint8Array(), Uint8Array.of(0x30), new Uint8Array(64), new Uint8Array(500)]) {
+      for (const oid of Object.keys(ECDSA)) assert.equal(verifySignature(oid, keyOf("p256"), SIGNED, signature), false);
+      assert.equal(verifySignature(ED25519, keyOf("ed25519"), SIGNED, signature), false);
+    }
+  },
+  "isAcceptedSignature() knows the algorithms that verify": () => {
+    for (const oid of [...Object.keys(ECDSA), ED25519, ...OTHERS.slice(0, 3)]) assert.ok(isAcceptedSignature(oid), oid);
+    for (const oid of OTHERS.slice(3)) assert.ok(!isAcceptedSignature(oid), oid);
+  },
+  "isAcceptedKey() takes keys that sign, and none that agrees on keys": () => {
+    assert.deepEqual([isAcceptedKey(keyOf("p256")), isAcceptedKey(keyOf("ed25519"))], [true, true]);
+    assert.equal(isAcceptedKey(keyOf("x25519")), false);
+  },
+};
