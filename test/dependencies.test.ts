@@ -28,6 +28,8 @@ const LICENCES = new Set(["MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "0BSD"]);
 const LICENCES_OF_TOOLS = new Set([
   ...LICENCES,
   "MIT OR Apache-2.0",
+  "BlueOak-1.0.0",
+  "CC-BY-4.0",
   "CC0-1.0",
   "MPL-2.0",
   "LGPL-3.0-or-later",
