@@ -103,8 +103,7 @@ function prove(
   const fault = refusalOf(() => {
     checkPlatform(certificate, trust);
     if (anchors.length === 0) return;
-    const candidates = anchors.filter(({ certificate: ca }) => ca.subject.length > 0);
-    const { anchor, issuers, revocation } = findPath(certificate, candidates, { ...limits, maxChainDepth });
+    const { anchor, issuers, revocation } = findPath(certificate, anchors, { ...limits, maxChainDepth });
     proof = { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
   });
   return fault ?? proof;

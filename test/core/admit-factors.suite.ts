@@ -1,8 +1,11 @@
 // Certificate, signature and Basic credentials together: all that a sender requires must pass, and nothing else admits it.
 
 import assert from "node:assert/strict";
-import { admitBySignature, findCandidates, relyOnEdge } from "../../core/admit.ts";
+import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../../core/admit.ts";
+import type { Route } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { ClientCertificate } from "../../core/presented-certificate.ts";
+import { Refusal } from "../../core/refusal.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
 import {
   BODY,
@@ -100,6 +103,88 @@ export const cases: Cases = {
     refused("factor_missing", () => rely(fixtures, ALL, ["mtls"], KEYS));
     rely(fixtures, { sender: certificate() }, ["mtls"]);
   },
+  "relyOnEdge() tells which factor the edge did not check": (fixtures) => {
+    const tell = (amr: string[]) => refused("factor_missing", () => rely(fixtures, ALL, amr)).details;
+    assert.deepEqual(tell(["mtls", "hmac"]), { sender: "sender", factor: "basic", amr: ["mtls", "hmac"] });
+    const amr = ["mtls", "basic"];
+    assert.deepEqual(tell(amr), { sender: "sender", factor: "hmac or ed25519", amr });
+    assert.deepEqual(rely(fixtures, ALL, ["mtls", "basic", "ed25519"]).reliedOnEdge, ["basic", "ed25519"]);
+  },
+  "what the edge checked is not asked for again": async (fixtures) => {
+    const policy = compileSenders(fixtures, ALL);
+    const evidence = evidenceOf(fixtures, policy, {});
+    for (const method of ["hmac", "ed25519"]) {
+      const candidate = rely(fixtures, ALL, ["mtls", "basic", method]);
+      const [left, ...more] = admitByBasic([candidate], evidence);
+      assert.deepEqual([left, more], [candidate, []]);
+      assert.equal(await admitBySignature([candidate], BODY, evidence), candidate);
+    }
+  },
+  "no candidate is no sender": async (fixtures) => {
+    const evidence = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
+    assert.deepEqual(admitByBasic([], evidence), []);
+    await refusedLater("sender_not_allowed", admitBySignature([], BODY, evidence));
+  },
+  "credentials leave those that they fit, and those that need none": (fixtures) => {
+    const senders = { aladdin: { ...certificate(), ...basic }, plain: certificate() };
+    const policy = compileSenders(fixtures, senders);
+    const left = (headers: Record<string, string>) => {
+      const evidence = evidenceOf(fixtures, policy, { headers });
+      const candidates = admitByBasic(findCandidates(policy.senders, evidence), evidence);
+      return candidates.map(({ sender: { name }, factors }) => [name, factors]);
+    };
+    assert.deepEqual(left(credentials), [
+      ["aladdin", ["mtls", "basic"]],
+      ["plain", ["mtls"]],
+    ]);
+    assert.deepEqual(left({}), [["plain", ["mtls"]]]);
+  },
+  "a fault of the program is no refusal, and admits nobody": async (fixtures) => {
+    const policy = compileSenders(fixtures, {
+      sender: { ...certificate(), ...github("ONE"), ...basic },
+      open: github("TWO"),
+    });
+    const evidence = evidenceOf(fixtures, policy, {});
+    const fault = new Error("a fault of the program");
+    const fail = () => {
+      throw fault;
+    };
+    const facts = { ...evidence.facts, deny: { holds: fail } };
+    assert.throws(() => findCandidates(policy.senders, { ...evidence, facts }), fault);
+    assert.throws(() => readCertificateFor(policy.routes[0] as Route, fail), fault);
+    const headers = { get: fail } as unknown as Headers;
+    const candidates = findCandidates(policy.senders, evidence);
+    assert.throws(() => admitByBasic(candidates, { ...evidence, headers }), fault);
+    await assert.rejects(admitBySignature(candidates, BODY, { ...evidence, headers }), fault);
+  },
+  "readCertificateFor() reads a certificate only where a sender, or one that would be, needs it": (fixtures) => {
+    const needs = { ...certificate(), ...github("ONE") };
+    const route = (senders: Parameters<typeof compileSenders>[1], shadow?: string[]) =>
+      compileSenders(fixtures, senders, shadow).routes[0] as Route;
+    const { certificate: client } = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
+    const read = () => client as ClientCertificate;
+    assert.equal(readCertificateFor(route({ a: github("ONE"), b: needs }), read), client);
+    assert.equal(readCertificateFor(route({ a: github("ONE"), b: github("TWO"), c: needs }, ["b", "c"]), read), client);
+    assert.equal(
+      readCertificateFor(route({ a: github("ONE") }), () => assert.fail("it is read")),
+      undefined,
+    );
+    const refusal = new Refusal("no_certificate");
+    const refuse = () => {
+      throw refusal;
+    };
+    assert.equal(readCertificateFor(route({ a: needs }), refuse), refusal);
+  },
+  "a signature that is nobody's is told of the first candidate, with what would have matched": async (fixtures) => {
+    const signed = signedBy("TWO", Buffer.concat([BODY, Buffer.from("\n")]));
+    const senders = { one: github("ONE"), two: github("TWO") };
+    const reversed = { two: senders.two, one: senders.one };
+    const tell = async (among: typeof senders | typeof reversed) =>
+      (await refusedLater("signature_mismatch", judge(fixtures, among, { headers: signed }))).details["wouldMatch"];
+    assert.equal(await tell(senders), undefined);
+    assert.notEqual(await tell(reversed), undefined);
+    assert.notEqual(await tell({ two: senders.two } as typeof senders), undefined);
+  },
   "relyOnEdge() refuses a sender that this origin's policy does not see": (fixtures) => {
     const { details } = refused("sender_mismatch", () => rely(fixtures, { another: certificate() }, ["mtls"]));
     assert.deepEqual(details, { edge: "sender", origin: ["another"] });
@@ -109,6 +194,7 @@ export const cases: Cases = {
     const policy = compileSenders(fixtures, { sender: github("ONE") });
     const evidence = { ...evidenceOf(fixtures, policy, { headers: signedBy("ONE") }), secrets: new Map() };
     const candidates = findCandidates(policy.senders, evidence);
-    await refusedLater("misconfigured", admitBySignature(candidates, BODY, evidence));
+    const refusal = await refusedLater("misconfigured", admitBySignature(candidates, BODY, evidence));
+    assert.deepEqual(refusal.details, { problems: ["the signature secrets of sender are not loaded"] });
   },
 };

@@ -5,13 +5,16 @@ import fc from "fast-check";
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import {
+  bindDelivery,
   type DeliveryRecord,
   digestBody,
+  type EventKeys,
   formatContentDigest,
   recordDelivery,
   restoreDelivery,
 } from "../../core/delivery.ts";
 import { deliver, issue } from "./assertion-scene.ts";
+import { BODY, certificate, judge } from "./factor-scene.ts";
 import { type Cases, refused } from "./scene.ts";
 
 /** The claims of a token; its signature is another each time. */
@@ -55,6 +58,15 @@ export const cases: Cases = {
     assert.deepEqual([delivery.factors, delivery.reliedOnEdge], [["mtls"], []]);
     assert.match(delivery.policyDigest, /^[0-9a-f]{64}$/);
   },
+  "bindDelivery() holds the keys that it is given, and none where it is given none": async (fixtures) => {
+    const admitted = await judge(fixtures, { sender: certificate() });
+    const request = { method: "POST", target: "/hooks", contentType: "" };
+    const event = { id: "event-1", request, headers: [], body: digestBody(BODY), policyDigest: "0".repeat(64) };
+    const keys = { eventKey: '["event"]', orderKey: '["order"]' };
+    const keysOf = ({ eventKey, orderKey }: typeof keys | EventKeys) => ({ eventKey, orderKey });
+    assert.deepEqual(keysOf(bindDelivery(admitted, event, keys)), keys);
+    assert.deepEqual(keysOf(bindDelivery(admitted, event)), { eventKey: undefined, orderKey: undefined });
+  },
   "restoreDelivery() gives back what recordDelivery() kept, through JSON": async (fixtures) => {
     for (const platform of [undefined, { verified: "SUCCESS", revoked: false }]) {
       const delivery = await deliver(fixtures, {}, platform);
@@ -76,7 +88,8 @@ export const cases: Cases = {
     const delivery = await deliver(fixtures);
     const { body } = delivery;
     for (const other of [new Uint8Array(), body.slice(1), Uint8Array.of(...body, 0)]) {
-      refused("body_mismatch", () => restoreDelivery(recordDelivery(delivery), digestBody(other)));
+      const { details } = refused("body_mismatch", () => restoreDelivery(recordDelivery(delivery), digestBody(other)));
+      assert.deepEqual(details, { recorded: delivery.contentDigest, stored: formatContentDigest(other) });
     }
   },
   "BoundedCache drops the entry that was unused for longest": () => {

@@ -30,6 +30,7 @@ import { cases as nameConstraints } from "./name-constraints.suite.ts";
 import { cases as nameKey } from "./name-key.suite.ts";
 import { cases as observation } from "./observation.suite.ts";
 import { cases as path } from "./path.suite.ts";
+import { cases as pathChecks } from "./path-checks.suite.ts";
 import { cases as pathProfile } from "./path-profile.suite.ts";
 import { cases as policy } from "./policy.suite.ts";
 import { cases as policyCrls } from "./policy-crls.suite.ts";
@@ -84,6 +85,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "name-key": nameKey,
   observation,
   path,
+  "path-checks": pathChecks,
   "path-profile": pathProfile,
   policy,
   "policy-digest": policyDigest,
