@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { importSignatureKey, verifySignature } from "../../core/signature.ts";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature-schemes.ts";
 import { type Cases, refusedLater } from "./scene.ts";
-import { attempt, BODY, EVENTS, headersOf, NOW, OTHER_KEY, SCHEMES } from "./signature-scene.ts";
+import { attempt, BODY, ED25519, EVENTS, headersOf, NOW, OTHER_KEY, SCHEMES } from "./signature-scene.ts";
 
 /** Headers that hold both signatures of a scheme. */
 function bothSignatures(scheme: SignatureSchemeName, order: readonly (0 | 1)[]): Record<string, string> {
@@ -84,6 +84,23 @@ export const cases: Cases = {
       const { details } = await refusedLater("signature_malformed", refusal);
       assert.deepEqual(details, { cause: "x-docusign-accountid is not one id" });
     }
+  },
+  "a mismatch tells the operator how much was compared": async () => {
+    const headers = { "svix-signature": `v1,${EVENTS.svix.signatures[0]} v1a,${ED25519.signature}` };
+    const keys = [EVENTS.svix.otherKey, ED25519.otherKey];
+    const both = await refusedLater("signature_mismatch", attempt("svix", { keys, headers }));
+    assert.deepEqual(both.details, { scheme: "svix", keys: 2, signatures: 2 });
+    const encoded = { ...headers, "content-encoding": "br" };
+    const { details } = await refusedLater("signature_mismatch", attempt("svix", { keys, headers: encoded }));
+    assert.deepEqual(details, { scheme: "svix", keys: 2, signatures: 2, contentEncoding: "br" });
+  },
+  "a key of one kind is not held against signatures of the other": async () => {
+    const hmac = await refusedLater("signature_key_unknown", attempt("svix", { keys: [ED25519.key] }));
+    assert.deepEqual(hmac.details, { scheme: "svix" });
+    const headers = { "svix-signature": `v1a,${ED25519.signature}` };
+    await refusedLater("signature_key_unknown", attempt("svix", { keys: [EVENTS.svix.key], headers }));
+    const keys = [EVENTS.svix.otherKey, ED25519.key];
+    assert.equal((await refusedLater("signature_mismatch", attempt("svix", { keys }))).details["keys"], 1);
   },
   "verifySignature() skips versions that it does not know, beside one that it does": async () => {
     const [hex] = EVENTS.pagerduty.signatures;
