@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { type Crl, parseCrl } from "../../core/crl.ts";
-import { acceptCrl, conditionAfter, describeCrl, isUrl } from "../../core/crl-source.ts";
+import {
+  acceptCrl,
+  CRL_REQUEST_HEADERS,
+  conditionAfter,
+  describeCrl,
+  digestOf,
+  isUrl,
+  readCrlResponse,
+} from "../../core/crl-source.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { fromBase64 } from "./der-edit.ts";
 import { type Cases, type CrlName, type Fixtures, policyDocument } from "./scene.ts";
@@ -57,6 +65,46 @@ export const cases: Cases = {
       assert.throws(() => acceptCrl(new TextEncoder().encode(text), undefined, policy, fixtures.now), SyntaxError);
     }
   },
+  "acceptCrl() takes the list that one of two authorities of a name signed": (fixtures) => {
+    const policy = compilePolicy(policyDocument(fixtures, { anchors: ["rootTwin", "root"] }));
+    const take = (name: CrlName) => acceptCrl(fromBase64(fixtures.crls[name]), undefined, policy, fixtures.now);
+    assert.equal(take("root").issuer, "CN=Root,O=Countersign Tests,C=US");
+    assert.throws(() => take("rootForged"), { message: /not signed by the key of/ });
+  },
+  "acceptCrl() judges the dates of a list to the second": (fixtures) => {
+    const { thisUpdate, nextUpdate } = accept(fixtures, "rootNewer");
+    assert.equal(accept(fixtures, "rootNewer", "root", thisUpdate).thisUpdate, thisUpdate);
+    assert.equal(accept(fixtures, "rootNewer", "root", nextUpdate).thisUpdate, thisUpdate);
+    rejects(/^the list is not yet valid$/, fixtures, "rootNewer", "root", thisUpdate - 1);
+    rejects(/^the list is out of date$/, fixtures, "rootNewer", "root", nextUpdate + 1);
+    const kept = accept(fixtures, "rootStale");
+    rejects(/the list is of CN=Stranger/, fixtures, "stranger", kept, kept.nextUpdate);
+    const stranger = accept(fixtures, "stranger");
+    const expired = { ...kept, nextUpdate: stranger.thisUpdate - 1 };
+    assert.equal(accept(fixtures, "stranger", expired, stranger.thisUpdate).issuer, stranger.issuer);
+  },
+  "readCrlResponse() reads the list of a good answer, up to the limit": async () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    assert.deepEqual(await readCrlResponse(new Response(bytes), 3), bytes);
+    const faults: readonly (readonly [RegExp, Response])[] = [
+      [/^the source answered with 404$/, new Response(bytes, { status: 404 })],
+      [/^the source answered with 206$/, new Response(bytes, { status: 206 })],
+      [/^the list is empty or over 2 bytes$/, new Response(bytes)],
+      [/^the list is empty or over 2 bytes$/, new Response(null)],
+    ];
+    for (const [message, response] of faults) await assert.rejects(readCrlResponse(response, 2), { message });
+    assert.deepEqual(CRL_REQUEST_HEADERS, { accept: "application/pkix-crl" });
+  },
+  "digestOf() is SHA-256 in hex": () => {
+    const digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert.equal(digestOf(new TextEncoder().encode("abc")), digest);
+  },
+  "describeCrl() leaves out the number of a list that has none": ({ crls }) => {
+    const { number: _, ...list } = parseCrl(fromBase64(crls.root));
+    const told = describeCrl({ ...list, number: undefined } as Crl);
+    assert.ok(!Object.hasOwn(told, "number"));
+    assert.equal(describeCrl({ ...list, number: 255n } as Crl).number, "ff");
+  },
   "describeCrl() tells the facts for a log line": ({ crls }) => {
     assert.deepEqual(describeCrl(parseCrl(fromBase64(crls.rootRevokesDirect))), {
       issuer: "CN=Root,O=Countersign Tests,C=US",
@@ -73,6 +121,10 @@ export const cases: Cases = {
     assert.deepEqual(ask({ "last-modified": date }), { "if-modified-since": date });
     assert.deepEqual(ask({ etag: "x".repeat(300), "last-modified": date }), { "if-modified-since": date });
     assert.deepEqual(ask({}), {});
+    const longest = "x".repeat(256);
+    assert.deepEqual(ask({ etag: longest, "last-modified": date }), { "if-none-match": longest });
+    assert.deepEqual(ask({ "last-modified": longest }), { "if-modified-since": longest });
+    assert.deepEqual(ask({ etag: `${longest}x`, "last-modified": `${longest}x` }), {});
   },
   "isUrl() tells URLs from files": () => {
     for (const url of ["http://crl.example/a", "https://crl.example/a", "HTTPS://crl.example/a"]) assert.ok(isUrl(url));
