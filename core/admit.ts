@@ -93,7 +93,6 @@ function withoutCertificate(sender: Sender): Candidate[] {
  * @throws Refusal `basic_*` of the first candidate when none is left
  */
 export function admitByBasic(candidates: readonly Candidate[], { headers, secrets }: Evidence): readonly Candidate[] {
-  if (candidates.every(({ sender }) => sender.basic.length === 0)) return candidates;
   let failure: Refusal | undefined;
   const passing = candidates.flatMap((candidate) => {
     const { sender, factors } = candidate;
@@ -123,7 +122,7 @@ export async function admitBySignature(
 ): Promise<AdmittedSender> {
   const verify = ({ sender }: Candidate, isDiagnosed: boolean) =>
     verifySignature(secretsOf(sender, secrets, "signature"), { headers, body, now }, isDiagnosed);
-  const failures: [Candidate, Refusal][] = [];
+  let failure: Refusal | undefined;
   for (const candidate of candidates) {
     const { sender, factors } = candidate;
     const isSigned = factors.includes("hmac") || factors.includes("ed25519");
@@ -133,11 +132,11 @@ export async function admitBySignature(
       return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      failures.push([candidate, error]);
+      failure ??= error;
     }
   }
-  const [first, failure] = failures[0] ?? [];
-  if (candidates.length > 1 && first !== undefined && failure?.code === "signature_mismatch") await verify(first, true);
+  // Refuses it again, with more to tell.
+  if (candidates.length > 1) await verify(candidates[0] as Candidate, true);
   throw failure ?? new Refusal("sender_not_allowed");
 }
 

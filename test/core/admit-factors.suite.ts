@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../../core/admit.ts";
-import type { Route } from "../../core/policy.ts";
+import type { Evidence, Secrets } from "../../core/candidate.ts";
+import type { Route, Sender } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { ClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
+import type { SignatureKey } from "../../core/signature.ts";
 import {
   BODY,
   basic,
@@ -174,6 +176,65 @@ export const cases: Cases = {
       throw refusal;
     };
     assert.equal(readCertificateFor(route({ a: needs }), refuse), refusal);
+  },
+  "a certificate that is nobody's leaves those that need none": async (fixtures) => {
+    const senders = { proves: certificate(), signs: github("ONE") };
+    const policy = compileSenders(fixtures, senders);
+    const left = (among: typeof policy.senders, presented: Evidence["certificate"]) =>
+      findCandidates(among, { ...evidenceOf(fixtures, policy, {}), certificate: presented });
+    const { certificate: stranger } = evidenceOf(fixtures, policy, { leaf: "strangersClient" });
+    for (const presented of [stranger, new Refusal("no_certificate"), undefined]) {
+      const [signs] = policy.senders.filter(({ name }) => name === "signs");
+      assert.deepEqual(left(policy.senders, presented), [
+        { sender: signs, certified: undefined, factors: [], reliedOnEdge: [] },
+      ]);
+    }
+    assert.deepEqual(left(policy.senders.slice(0, 1), undefined), []);
+    const admitted = await judge(fixtures, senders, { leaf: "strangersClient", headers: signedBy("ONE") });
+    assert.equal(admitted.sender.name, "signs");
+  },
+  "a fault with one candidate's secrets admits no other": async (fixtures) => {
+    const policy = compileSenders(fixtures, { broken: github("TWO"), signs: github("ONE") });
+    const { secrets, ...evidence } = evidenceOf(fixtures, policy, { headers: signedBy("ONE") });
+    const fault = new Error("a fault of the program");
+    const get = (sender: Sender) => {
+      if (sender.name === "broken") throw fault;
+      return secrets.get(sender);
+    };
+    const broken = { ...evidence, secrets: { get } as unknown as Secrets };
+    await assert.rejects(admitBySignature(findCandidates(policy.senders, broken), BODY, broken), fault);
+  },
+  "why a signature does not match is looked for once, whatever the number of senders": async (fixtures) => {
+    const looks = async (senders: Parameters<typeof compileSenders>[1]) => {
+      const policy = compileSenders(fixtures, senders);
+      const evidence = evidenceOf(fixtures, policy, { headers: signedBy("PASSWORD") });
+      let count = 0;
+      const counted = (key: SignatureKey): SignatureKey => ({
+        ...key,
+        secret() {
+          count += 1;
+          return key.secret();
+        },
+      });
+      const secrets = new Map(
+        Array.from(evidence.secrets, ([sender, { signature, basic }]) => [
+          sender,
+          { signature: signature && { ...signature, keys: signature.keys.map(counted) }, basic },
+        ]),
+      );
+      const candidates = findCandidates(policy.senders, evidence);
+      await refusedLater("signature_mismatch", admitBySignature(candidates, BODY, { ...evidence, secrets }));
+      return count;
+    };
+    const once = await looks({ one: github("ONE") });
+    assert.ok(once > 0);
+    assert.equal(await looks({ one: github("ONE"), two: github("TWO"), three: github("TWO") }), once);
+  },
+  "relyOnEdge() relies on the edge where no secrets are held at all": (fixtures) => {
+    const policy = compileSenders(fixtures, { sender: github("ONE") });
+    const candidates = findCandidates(policy.senders, evidenceOf(fixtures, policy, {}));
+    const { reliedOnEdge } = relyOnEdge(candidates, { sender: "sender", amr: ["hmac"] }, new Map());
+    assert.deepEqual(reliedOnEdge, ["hmac"]);
   },
   "a signature that is nobody's is told of the first candidate, with what would have matched": async (fixtures) => {
     const signed = signedBy("TWO", Buffer.concat([BODY, Buffer.from("\n")]));

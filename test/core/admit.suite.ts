@@ -93,6 +93,11 @@ export const cases: Cases = {
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 1, failed: ["subject.O"] });
     assert.deepEqual(details["anchors"], ["root"]);
   },
+  "admit() names the entry that came nearest also where none shares anything": (fixtures) => {
+    const entries = [{ subject: { CN: "a.example", O: "Other" } }, { subject: { CN: "a.example" } }];
+    const { details } = refused("sender_not_allowed", () => admitWith(fixtures, "client", entries));
+    assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 1, failed: ["subject.CN"] });
+  },
   "admit() names the first of entries that came equally near": (fixtures) => {
     const { details } = refused("sender_not_allowed", () =>
       admitWith(fixtures, "client", [{ subject: { CN: "a.example" } }, { subject: { O: "Other" } }]),
