@@ -1,6 +1,8 @@
 // What every command has: help, options read by node:util, one way to end with an error.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { complain } from "./output.ts";
 
 export interface Command {
   readonly summary: string;
@@ -16,13 +18,51 @@ export class UsageError extends Error {
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** Reads options strictly. @throws UsageError for an unknown option or one without its value */
+/**
+ * Reads options strictly. `given` are those that stand on the command line: a default is not one of them.
+ * @throws UsageError for an unknown option, one without its value, and one whose first value the second would replace
+ */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {
+  const { values, positionals, tokens } = parse(args, options, allowPositionals);
+  const names = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
+  const given = new Set(names);
+  for (const name of given) {
+    const isSingle = options[name]?.type === "string" && options[name].multiple !== true;
+    if (isSingle && names.indexOf(name) !== names.lastIndexOf(name))
+      throw new UsageError(`--${name} is given twice, and one value alone could have an effect`);
+  }
+  return { values, positionals, given };
+}
+
+function parse<const T extends Options>(args: string[], options: T, allowPositionals: boolean) {
   try {
-    return parseArgs({ args, options, allowPositionals, strict: true });
+    return parseArgs({ args, options, allowPositionals, strict: true, tokens: true });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * One way of running a command reads some of its options. Any other that is given would have no effect, and its author believes
+ * that it has one. `way` completes the sentence. @throws UsageError that names them
+ */
+export function refuseUnread(given: ReadonlySet<string>, read: readonly string[], way: string): void {
+  const unread = [...given].filter((name) => !read.includes(name));
+  if (unread.length === 0) return;
+  const names = unread.map((name) => `--${name}`).join(", ");
+  throw new UsageError(`${names} ${unread.length === 1 ? "has" : "have"} no effect ${way}`);
+}
+
+/** How a program ends with an error: the message alone for what the user can mend. */
+export function endWithError(error: unknown): void {
+  const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
+  complain(`countersign: ${isExpected ? error.message : error instanceof Error ? error.stack : error}`);
+  process.exitCode = isExpected ? 2 : 1;
+}
+
+/** An address to listen on. An IPv6 address may stand in brackets, as it does in a URL. */
+export function parseHost(text = "127.0.0.1"): string {
+  return /^\[([0-9A-Fa-f:.]+(?:%[^\]]+)?)\]$/.exec(text)?.[1] ?? text;
 }
 
 /** The value of an option that has no default because a guess would be a security decision. */

@@ -3,7 +3,7 @@
 import { describeInbox } from "../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
 import type { EventState, Inbox, InboxReader } from "../origin/inbox.ts";
-import { type Command, parseOptions, UsageError } from "./command.ts";
+import { type Command, parseOptions, refuseUnread, UsageError } from "./command.ts";
 import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
 import { complain, print, printBytes } from "./output.ts";
 import { problemsOf } from "./problems.ts";
@@ -20,12 +20,23 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-const ACTIONS: Readonly<Record<string, (values: Values, ids: readonly string[]) => Promise<number>>> = {
-  list,
-  show,
-  retry: (values, ids) => change(values, ids, "is due now", (inbox, id) => inbox.retryNow(id)),
-  drop: (values, ids) =>
-    change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
+interface Action {
+  readonly reads: readonly (keyof typeof OPTIONS)[];
+  run(values: Values, ids: readonly string[]): Promise<number>;
+}
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  list: { reads: ["inbox", "state", "sender", "limit", "json"], run: list },
+  show: { reads: ["inbox", "body", "json"], run: show },
+  retry: {
+    reads: ["inbox", "json"],
+    run: (values, ids) => change(values, ids, "is due now", (inbox, id) => inbox.retryNow(id)),
+  },
+  drop: {
+    reads: ["inbox", "reason", "json"],
+    run: (values, ids) =>
+      change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
+  },
 };
 
 export const command: Command = {
@@ -44,12 +55,15 @@ An origin may run meanwhile; it sees the change within a second. All dead events
   countersign inbox list --state dead --sender NAME --limit 1000 --json | jq -r .id | xargs countersign inbox retry
 `,
   async run([action = "", ...args]) {
-    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (run === undefined)
+    const chosen = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
+    if (chosen === undefined)
       throw new UsageError("inbox list, inbox show, inbox retry or inbox drop; see countersign inbox --help");
-    const { values, positionals } = parse(args);
+    const { values, positionals, given } = parse(args);
+    refuseUnread(given, chosen.reads, `with inbox ${action}`);
+    if (values.body && values.json)
+      throw new UsageError("--json has no effect beside --body, which prints the bytes alone");
     process.stdout.once("error", endWhenNobodyReads);
-    return await run(values, positionals);
+    return await chosen.run(values, positionals);
   },
 };
 

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/keys.ts";
-import { type Command, parseOptions, requireOption, UsageError } from "./command.ts";
+import { type Command, parseOptions, refuseUnread, requireOption, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
 import { printJson, printText } from "./output.ts";
 import { writeWhole } from "./written-files.ts";
@@ -28,11 +28,12 @@ The file is the value of the Worker's secret:  npx wrangler secret put SIGNING_K
 With --json only the public JWK Set is printed.
 `,
   async run([action, ...args]) {
-    const { values } = parseOptions(args, {
+    const { values, given } = parseOptions(args, {
       file: { type: "string" },
       step: { type: "string" },
       json: { type: "boolean" },
     });
+    if (action !== "rotate") refuseUnread(given, ["file", "json"], `with keys ${action ?? ""}`);
     const file = requireOption(values.file, "file", "where the private keys are kept");
     if (action === "new")
       return report(

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 // countersign <command>: picks the command, prints help, turns an error into one message and an exit code.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { type Command, UsageError } from "./command.ts";
-import { complain, printText } from "./output.ts";
+import { type Command, endWithError, UsageError } from "./command.ts";
+import { printText } from "./output.ts";
 
 /** Loaded when called: `keys` should not wait for wrangler. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
@@ -41,7 +40,5 @@ async function usage(): Promise<string> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
-  complain(`countersign: ${isExpected ? error.message : error instanceof Error ? error.stack : error}`);
-  process.exitCode = isExpected ? 2 : 1;
+  endWithError(error);
 }

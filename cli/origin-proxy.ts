@@ -12,47 +12,17 @@ import {
   serveProxy,
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
-import { parseOptions, parsePort, requireOption, UsageError } from "./command.ts";
+import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { readEnvironment, readText } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
-import { INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
+import { parseRetention } from "./origin-inbox.ts";
+import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 import { parseWorkers } from "./workers.ts";
 
-/** Options of the other ways in are known here, so that they are refused by name and together with everything else. */
-const OPTIONS = {
-  policy: { type: "string", default: "policy.json" },
-  ...INBOX_OPTIONS,
-  crls: { type: "string" },
-  metrics: { type: "string" },
-  json: { type: "boolean", default: false },
-  "behind-proxy": { type: "string" },
-  "certificate-header": { type: "string" },
-  socket: { type: "string" },
-  "socket-mode": { type: "string" },
-  host: { type: "string" },
-  port: { type: "string" },
-  "proxy-ca": { type: "string" },
-  "proxy-subject": { type: "string" },
-  certificate: { type: "string" },
-  key: { type: "string" },
-  tls: { type: "boolean" },
-  issuer: { type: "string" },
-  audience: { type: "string" },
-  jwks: { type: "string" },
-  "client-certificates": { type: "string" },
-  workers: { type: "string" },
-  ...DISPATCH_OPTIONS,
-} as const;
-
-const OF_OTHER_WAYS_IN = ["tls", "issuer", "audience", "jwks", "client-certificates"] as const;
-const OF_SOCKET = ["socket-mode"] as const;
-const OF_TLS = ["host", "port", "proxy-ca", "proxy-subject", "certificate", "key", "workers"] as const;
-
-type Values = ReturnType<typeof parse>;
+type Values = OriginOptions["values"];
 
 export const PROXY_USAGE =
   "countersign origin --behind-proxy FORMAT --socket PATH [options]              behind your own proxy";
@@ -70,19 +40,17 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --workers N                      processes on the one port (default 1)
 `;
 
-export function isBehindProxy(args: readonly string[]): boolean {
-  return args.some((argument) => argument === "--behind-proxy" || argument.startsWith("--behind-proxy="));
-}
-
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
-export async function runProxyOrigin(args: string[]): Promise<number> {
-  const values = parse(args);
-  const first = await load(values);
+export async function runProxyOrigin(options: OriginOptions): Promise<number> {
+  const { values } = options;
+  const first = await load(options);
   return await serveOrigin(
     {
       settings: { ...values, metrics: first.metrics, retention: first.retention, dispatch: values },
-      files: [values.policy, values.certificate, values.key, values["proxy-ca"]].filter((file) => file !== undefined),
-      load: () => load(values),
+      files: [values.policy, values.certificate, values.key, values["proxy-ca"]]
+        .flat()
+        .filter((file) => file !== undefined),
+      load: () => load(options),
       async listen({ createApp, log }) {
         const app = createApp({ readCertificate: readProxiedCertificate(first.format) });
         const server = await serveProxy(app.fetch, { listener: first.listener, log });
@@ -97,13 +65,11 @@ export async function runProxyOrigin(args: string[]): Promise<number> {
   );
 }
 
-function parse(args: string[]) {
-  return parseOptions(args, OPTIONS).values;
-}
-
-async function load(values: Values) {
+async function load(options: OriginOptions) {
+  const { values } = options;
   const problems = new Problems();
-  await problems.attempt(() => refuse(values, OF_OTHER_WAYS_IN, "belongs to another way in than --behind-proxy"));
+  const way = values.socket === undefined ? "proxyTls" : "proxySocket";
+  await problems.attempt(() => refuseOtherWays(options, way));
   const policy = await problems.attempt(() => loadPolicy(values.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
   const format = await problems.attempt(() =>
@@ -126,15 +92,13 @@ async function loadSocketListener(
   values: Values,
   problems: Problems,
 ): Promise<SocketListener | undefined> {
-  await problems.attempt(() => refuse(values, OF_TLS, "belongs to a TLS listener, not to --socket"));
   const mode = await problems.attempt(() => parseSocketMode(values["socket-mode"]));
   return mode && { socket, mode };
 }
 
 async function loadTlsListener(values: Values, problems: Problems): Promise<TlsListener | undefined> {
   const file = (option: "certificate" | "key" | "proxy-ca", meaning: string) =>
-    problems.attempt(() => readText(requireOption(values[option], option, meaning)));
-  await problems.attempt(() => refuse(values, OF_SOCKET, "goes with --socket"));
+    problems.attempt(() => readText(requireOption(only(option, values[option]), option, meaning)));
   const certificate = await file("certificate", "this origin's own, unless --socket is given");
   const key = await file("key", "of --certificate");
   const ca = await file("proxy-ca", "who certifies the proxy");
@@ -149,7 +113,7 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
   await problems.attempt(() => compileProxyIdentity({ ca, subject }));
   return port === undefined
     ? undefined
-    : { hostname: values.host ?? "127.0.0.1", port, certificate, key, proxy: { ca, subject } };
+    : { hostname: parseHost(values.host), port, certificate, key, proxy: { ca, subject } };
 }
 
 function checkPair(cert: string, key: string): void {
@@ -164,9 +128,11 @@ function checkPair(cert: string, key: string): void {
   }
 }
 
-function refuse(values: Values, options: readonly (keyof Values)[], why: string): void {
-  const given = options.filter((option) => values[option] !== undefined);
-  if (given.length > 0) throw new UsageError(`${given.map((option) => `--${option}`).join(", ")} ${why}`);
+/** The proxy knows this origin by one certificate. */
+function only(option: string, values: string | readonly string[] | undefined): string | undefined {
+  if (values === undefined || typeof values === "string") return values;
+  if (values.length > 1) throw new UsageError(`--${option} is given ${values.length} times, and a proxy is shown one`);
+  return values[0];
 }
 
 function parseSocketMode(text = "0600"): SocketListener["mode"] {

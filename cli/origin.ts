@@ -1,34 +1,16 @@
 // countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
-import { type Command, parseOptions, parsePort, UsageError } from "./command.ts";
+import { type Command, parseHost, parsePort, UsageError } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
-import { DISPATCH_HELP, DISPATCH_OPTIONS } from "./origin-dispatch.ts";
-import { INBOX_HELP, INBOX_OPTIONS, parseRetention } from "./origin-inbox.ts";
-import { isBehindProxy, PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
+import { DISPATCH_HELP } from "./origin-dispatch.ts";
+import { INBOX_HELP, parseRetention } from "./origin-inbox.ts";
+import { parseOriginOptions, refuseOtherWays } from "./origin-options.ts";
+import { PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
 import { METRICS_HELP } from "./origin-watch.ts";
 import { parseWorkers } from "./workers.ts";
-
-const OPTIONS = {
-  policy: { type: "string", default: "policy.json" },
-  ...INBOX_OPTIONS,
-  crls: { type: "string" },
-  metrics: { type: "string" },
-  host: { type: "string", default: "127.0.0.1" },
-  port: { type: "string" },
-  json: { type: "boolean", default: false },
-  issuer: { type: "string" },
-  audience: { type: "string" },
-  jwks: { type: "string" },
-  tls: { type: "boolean", default: false },
-  certificate: { type: "string", multiple: true },
-  key: { type: "string", multiple: true },
-  "client-certificates": { type: "string" },
-  workers: { type: "string" },
-  ...DISPATCH_OPTIONS,
-} as const;
 
 export const command: Command = {
   summary:
@@ -61,18 +43,19 @@ ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign polic
 gives back what was begun and not handled, and ends.
 `,
   async run(args) {
-    if (isBehindProxy(args)) return await runProxyOrigin(args);
-    const { values } = parseOptions(args, OPTIONS);
-    const { policy, inbox, crls, host, json } = values;
+    const options = parseOriginOptions(args);
+    const { values } = options;
+    if (values["behind-proxy"] !== undefined) return await runProxyOrigin(options);
+    refuseOtherWays(options, values.tls ? "tls" : "edge");
+    const { policy, inbox, crls, json } = values;
     const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
     const retention = parseRetention(values);
+    const host = parseHost(values.host);
     const common = { policy, inbox, retention, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
-      refuseOptions(values, ["certificate", "key", "client-certificates", "workers"], "go with --tls");
       const { issuer, audience, jwks } = values;
       return await runEdgeOrigin({ ...common, port: parsePort(values.port ?? "8080"), issuer, audience, jwks });
     }
-    refuseOptions(values, ["issuer", "audience", "jwks"], "are for an origin behind the edge, not for --tls");
     return await runTlsOrigin({
       ...common,
       port: parsePort(values.port ?? "8443"),
@@ -83,11 +66,6 @@ gives back what was begun and not handled, and ends.
     });
   },
 };
-
-function refuseOptions(values: Readonly<Record<string, unknown>>, options: readonly string[], why: string): void {
-  const given = options.filter((option) => values[option] !== undefined);
-  if (given.length > 0) throw new UsageError(`${given.map((option) => `--${option}`).join(", ")} ${why}`);
-}
 
 function parseClientCertificates(text: string | undefined): "request" | "require" {
   if (text === "request" || text === "require") return text;

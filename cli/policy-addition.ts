@@ -29,7 +29,10 @@ const OPTIONS = {
 
 /** countersign policy add. */
 export function addToPolicy(args: string[]): number {
-  const { policy: file, json, ...values } = parseOptions(args, OPTIONS).values;
+  const { values: all, given } = parseOptions(args, OPTIONS);
+  const { policy: file, json, ...values } = all;
+  if (given.has("match") && !given.has("certificate"))
+    throw new UsageError("--match has no effect without --certificate: it says what of it to accept");
   const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route, mode } = values;
   const { policy, next } = extendPolicy(file, { preset, anchors, sender, certificates, match, route, mode });
   const summary = summarize(policy);
@@ -79,6 +82,11 @@ function addParts(document: PolicyDraft, addition: PolicyAddition): string | und
   if (sender === undefined && (route ?? addition.certificates[0]) !== undefined)
     throw new UsageError("--route and --certificate need --sender");
   if (addition.mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
+  const isKnown = sender !== undefined && Object.hasOwn(document.senders, sender);
+  if (isKnown && addition.anchors.length === 0 && addition.certificates.length === 0 && route === undefined)
+    throw new UsageError(
+      `--sender ${sender} has no effect: the policy has it, and no --anchor, --certificate or --route is given`,
+    );
   const anchors = addAnchors(document, addition.anchors);
   if (sender !== undefined) addSender(document, sender, anchors, addition);
   if (sender !== undefined && route !== undefined) addRoute(document, route, sender, addition.mode);

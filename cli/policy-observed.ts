@@ -40,6 +40,7 @@ export function showObserved(args: string[]): number {
     .flatMap(readObservations)
     .filter(({ route }) => values.route === undefined || route === values.route);
   if (values.pem !== undefined) {
+    if (values.json) throw new UsageError("--json has no effect beside --pem, which prints PEM");
     printText(pemOf(observations, values.pem.replaceAll(":", "").toLowerCase()));
     return 0;
   }

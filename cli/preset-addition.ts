@@ -26,6 +26,8 @@ export interface PresetAddition {
   /** PEM files of certificates to accept beside the preset's, and what of them: name, key or certificate. */
   readonly certificates: readonly string[];
   readonly match: string;
+  /** observe or enforce; undefined takes the preset's, or leaves that of a route which is there. */
+  readonly mode: string | undefined;
 }
 
 /** @throws UsageError that names those there are */
@@ -55,7 +57,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
   }
   const given = addition.certificates.map((file) => matcherFor(readCertificate(file), addition.match));
   addSender(document, name, senderOf(addition.preset, preset, [...anchors.keys()], given));
-  addRoute(document, addition.route ?? `/hooks/${name}`, name, routeOf(preset, given.length > 0));
+  addRoute(document, addition.route ?? `/hooks/${name}`, name, routeOf(preset, given.length > 0), addition.mode);
   return name;
 }
 
@@ -93,9 +95,16 @@ function differences(known: object, wanted: object): string[] {
   return [...names].filter((name) => !isDeepStrictEqual(before?.get(name), after?.get(name)));
 }
 
-/** A route that is there keeps its settings: other senders rely on them. */
-function addRoute(document: PolicyDraft, path: string, sender: string, route: Omit<RouteDraft, "senders">): void {
+/** A route that is there keeps its settings: other senders rely on them. A mode that is asked for is set all the same. */
+function addRoute(
+  document: PolicyDraft,
+  path: string,
+  sender: string,
+  route: Omit<RouteDraft, "senders">,
+  mode: string | undefined,
+): void {
   const known = Object.hasOwn(document.routes, path) ? document.routes[path] : undefined;
   if (known === undefined) document.routes[path] = { senders: [sender], ...route };
   else if (!known.senders.includes(sender)) known.senders.push(sender);
+  if (mode !== undefined && document.routes[path] !== undefined) document.routes[path].mode = mode;
 }

@@ -42,6 +42,10 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
     const [url, ...rest] = positionals;
     if (url === undefined || rest.length > 0 || !/^https?:\/\//.test(url))
       throw new UsageError("one http(s) URL is required");
+    if (url.startsWith("http:") && (values.certificate ?? values.key ?? values.ca) !== undefined)
+      throw new UsageError(
+        "--certificate, --key and --ca have no effect with http://, where nobody presents a certificate",
+      );
     if ((values.certificate === undefined) !== (values.key === undefined))
       throw new UsageError("--certificate and --key go together");
     const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body);

@@ -2,46 +2,63 @@
 
 import { resolve } from "node:path";
 import type { LogLine } from "../core/decision.ts";
-import { parseOptions, parsePort, untilSignal } from "./command.ts";
+import { endWithError, parseOptions, parsePort, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import { describe, startDevelopment } from "./development.ts";
 import { print, printText } from "./output.ts";
 import { formatTable, runTrials } from "./trials.ts";
 
-const { values } = parseOptions(process.argv.slice(2), {
-  once: { type: "boolean", default: false },
-  port: { type: "string", default: "8443" },
-  state: { type: "string", default: ".countersign" },
-});
+const HELP = `npm start -- [options]
 
-const decisions: { source: "edge" | "origin"; line: LogLine }[] = [];
-const forwarded: Request[] = [];
-let isTrial = true;
+  --once         end after the first round: with 0 if every verdict is as expected
+  --port PORT    of the HTTPS front on localhost (default 8443; 0 takes a free one)
+  --state DIR    certificates, keys, policy and inbox of the local run (default .countersign)
+`;
 
-const development = await startDevelopment({
-  port: parsePort(values.port),
-  directory: resolve(values.state),
-  onDecision(source, line) {
-    if (isTrial) decisions.push({ source, line });
-    else print([formatDecision(source, line, new Date())]);
-  },
-  onOriginRequest(request) {
-    if (isTrial) forwarded.push(request.clone());
-  },
-});
-try {
-  const results = await runTrials(development, decisions, forwarded);
-  isTrial = false;
-  printText(formatTable(results));
-  const failures = results.filter(({ isExpected }) => !isExpected).length;
-  printText(
-    failures === 0 ? `\nall ${results.length} as expected\n` : `\n${failures} of ${results.length} not as expected\n`,
-  );
-  process.exitCode = failures === 0 ? 0 : 1;
-  if (!values.once) {
-    printText(`${describe(development)}\n\nCtrl-C ends it.`);
-    await untilSignal();
+async function start(args: string[]): Promise<void> {
+  if (args.includes("--help") || args.includes("-h")) {
+    printText(HELP);
+    return;
   }
-} finally {
-  await development.close();
+  const { values } = parseOptions(args, {
+    once: { type: "boolean", default: false },
+    port: { type: "string", default: "8443" },
+    state: { type: "string", default: ".countersign" },
+  });
+  const decisions: { source: "edge" | "origin"; line: LogLine }[] = [];
+  const forwarded: Request[] = [];
+  let isTrial = true;
+  const development = await startDevelopment({
+    port: parsePort(values.port),
+    directory: resolve(values.state),
+    onDecision(source, line) {
+      if (isTrial) decisions.push({ source, line });
+      else print([formatDecision(source, line, new Date())]);
+    },
+    onOriginRequest(request) {
+      if (isTrial) forwarded.push(request.clone());
+    },
+  });
+  try {
+    const results = await runTrials(development, decisions, forwarded);
+    isTrial = false;
+    printText(formatTable(results));
+    const failures = results.filter(({ isExpected }) => !isExpected).length;
+    printText(
+      failures === 0 ? `\nall ${results.length} as expected\n` : `\n${failures} of ${results.length} not as expected\n`,
+    );
+    process.exitCode = failures === 0 ? 0 : 1;
+    if (!values.once) {
+      printText(`${describe(development)}\n\nCtrl-C ends it.`);
+      await untilSignal();
+    }
+  } finally {
+    await development.close();
+  }
+}
+
+try {
+  await start(process.argv.slice(2));
+} catch (error) {
+  endWithError(error);
 }

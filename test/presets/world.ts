@@ -45,7 +45,14 @@ export function anchorOption(directory: string, name: string, { root }: Authorit
 /** What the preset makes of an empty policy. */
 export function presetDocument(preset: string, addition: Partial<PresetAddition> = {}): PolicyDraft {
   const document: PolicyDraft = { anchors: {}, senders: {}, routes: {} };
-  const nothing = { sender: undefined, route: undefined, anchors: [], certificates: [], match: "name" };
+  const nothing = {
+    sender: undefined,
+    route: undefined,
+    anchors: [],
+    certificates: [],
+    match: "name",
+    mode: undefined,
+  };
   addPreset(document, { ...nothing, ...addition, preset });
   return document;
 }

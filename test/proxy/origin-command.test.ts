@@ -76,10 +76,10 @@ describe("countersign origin --behind-proxy", () => {
     ]);
     expect(code).toBe(2);
     const expected = [
-      /--issuer, --jwks belongs/,
+      /--jwks, --issuer.* have no effect with --behind-proxy/,
       /\/anchors/,
       /"traefik" is none of rfc9440, nginx/,
-      /--socket-mode goes with --socket/,
+      /--socket-mode.* no effect with --behind-proxy without --socket/,
     ];
     for (const problem of [...expected, /--port x is no port/, /--certificate and --key: /, /the proxy's subject: /]) {
       expect(stderr).toMatch(problem);
@@ -91,12 +91,16 @@ describe("countersign origin --behind-proxy", () => {
     [
       "both",
       ["--socket", "/run/x/x.sock", "--proxy-ca", "x", "--port", "1"],
-      /--port, --proxy-ca belongs to a TLS listener/,
+      /--proxy-ca, --port have no effect with --behind-proxy and --socket/,
     ],
     ["a socket that others may open", ["--socket", "/run/x/x.sock", "--socket-mode", "0666"], /none of 0600, 0660/],
-    ["several processes on one socket", ["--socket", "/run/x/x.sock", "--workers", "2"], /--workers belongs to a TLS/],
+    [
+      "several processes on one socket",
+      ["--socket", "/run/x/x.sock", "--workers", "2"],
+      /--workers has no effect with --behind-proxy and --socket/,
+    ],
     ["a number of processes that is none", ["--workers", "0"], /--workers 0 is not 1 to 64/],
-    ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls belongs to another way in/],
+    ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls has no effect with --behind-proxy/],
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
   ])("does not start with %s", async (_, args, message) => {
     const { code, stderr } = await runCountersign(["origin", "--behind-proxy", "nginx", ...common(), ...args]);

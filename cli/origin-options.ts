@@ -1,0 +1,63 @@
+// The options of countersign origin: those of every way in, and those that each way reads beside them.
+
+import { parseOptions, refuseUnread } from "./command.ts";
+import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
+import { INBOX_OPTIONS } from "./origin-inbox.ts";
+
+const COMMON = {
+  policy: { type: "string", default: "policy.json" },
+  ...INBOX_OPTIONS,
+  crls: { type: "string" },
+  metrics: { type: "string" },
+  json: { type: "boolean", default: false },
+  ...DISPATCH_OPTIONS,
+} as const;
+
+const ADDRESS = { host: { type: "string" }, port: { type: "string" } } as const;
+/** Pairs, in the same order. */
+const PAIRS = { certificate: { type: "string", multiple: true }, key: { type: "string", multiple: true } } as const;
+const PROXY = { "behind-proxy": { type: "string" }, "certificate-header": { type: "string" } } as const;
+
+const EDGE = {
+  ...ADDRESS,
+  issuer: { type: "string" },
+  audience: { type: "string" },
+  jwks: { type: "string" },
+} as const;
+const TLS = {
+  ...ADDRESS,
+  ...PAIRS,
+  tls: { type: "boolean", default: false },
+  "client-certificates": { type: "string" },
+  workers: { type: "string" },
+} as const;
+const PROXY_SOCKET = { ...PROXY, socket: { type: "string" }, "socket-mode": { type: "string" } } as const;
+const PROXY_TLS = {
+  ...PROXY,
+  ...ADDRESS,
+  ...PAIRS,
+  "proxy-ca": { type: "string" },
+  "proxy-subject": { type: "string" },
+  workers: { type: "string" },
+} as const;
+
+/** What each way in reads beside the common ones, and how a message calls it. */
+const WAYS = {
+  edge: [EDGE, "behind the edge: see --tls and --behind-proxy"],
+  tls: [TLS, "with --tls"],
+  proxySocket: [PROXY_SOCKET, "with --behind-proxy and --socket"],
+  proxyTls: [PROXY_TLS, "with --behind-proxy without --socket"],
+} as const;
+
+export type OriginOptions = ReturnType<typeof parseOriginOptions>;
+
+/** @throws UsageError */
+export function parseOriginOptions(args: string[]) {
+  return parseOptions(args, { ...COMMON, ...EDGE, ...TLS, ...PROXY_SOCKET, ...PROXY_TLS });
+}
+
+/** @throws UsageError that names the options which another way in would read */
+export function refuseOtherWays({ given }: OriginOptions, way: keyof typeof WAYS): void {
+  const [options, text] = WAYS[way];
+  refuseUnread(given, [...Object.keys(COMMON), ...Object.keys(options)], text);
+}
