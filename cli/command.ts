@@ -20,17 +20,12 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
  * Reads options strictly. `given` are those that stand on the command line: a default is not one of them.
- * @throws UsageError for an unknown option, one without its value, and one whose first value the second would replace
+ * Of one that is given twice the last counts, so that a script with options of its own can be given others.
+ * @throws UsageError for an unknown option, or one without its value
  */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {
   const { values, positionals, tokens } = parse(args, options, allowPositionals);
-  const names = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
-  const given = new Set(names);
-  for (const name of given) {
-    const isSingle = options[name]?.type === "string" && options[name].multiple !== true;
-    if (isSingle && names.indexOf(name) !== names.lastIndexOf(name))
-      throw new UsageError(`--${name} is given twice, and one value alone could have an effect`);
-  }
+  const given = new Set(tokens.flatMap((token) => (token.kind === "option" ? [token.name] : [])));
   return { values, positionals, given };
 }
 

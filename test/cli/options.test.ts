@@ -58,8 +58,6 @@ describe("an option without an effect is refused by name:", () => {
     ["send http://127.0.0.1:1/ --ca a", "--certificate, --key and --ca have no effect with http://"],
     ["explain --route / --inbox x", "--inbox goes with"],
     ["explain --route / --log x", "--decision and --log go together"],
-    ["policy check --policy a --policy b", "--policy is given twice"],
-    ["origin --tls --port 1 --port 2", "--port is given twice"],
   ])("%s", async (line, message) => {
     await expect(countersign(line.split(" "))).rejects.toThrow(message);
   });

@@ -1,0 +1,90 @@
+// What one DER value is, by the shape of its outer SEQUENCE alone: enough to name a file, and to cut it into its values.
+
+export const SEQUENCE = 0x30;
+const INDEFINITE = 0x80;
+
+export interface Header {
+  readonly tag: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The head of one value, whose content may not be there; one of indefinite length (BER) lasts until the end. */
+export function readHeader(bytes: Buffer, at: number): Header | undefined {
+  const [tag, first] = [bytes[at], bytes[at + 1]];
+  if (tag === undefined || first === undefined) return undefined;
+  if (first < INDEFINITE) return { tag, start: at + 2, end: at + 2 + first };
+  if (first === INDEFINITE) return { tag, start: at + 2, end: Math.max(bytes.length, at + 3) };
+  const octets = first & 0x7f;
+  if (octets > 4 || at + 2 + octets > bytes.length) return undefined;
+  const start = at + 2 + octets;
+  return { tag, start, end: start + bytes.readUIntBE(at + 2, octets) };
+}
+
+/** The tags of a value's members, as far as they are whole; at most so many as tell one kind from another. */
+function membersOf(content: Buffer): Header[] {
+  const members: Header[] = [];
+  for (let at = 0; at < content.length && members.length < 10; ) {
+    const member = readHeader(content, at);
+    if (member === undefined) break;
+    members.push(member);
+    at = member.end;
+  }
+  return members;
+}
+
+/** Object identifiers of PKCS #7: 1.2.840.113549.1.7. */
+const PKCS7 = Buffer.from("2a864886f70d0107", "hex");
+
+export type DerKind =
+  | "certificate"
+  | "list"
+  | "request"
+  | "key"
+  | "lockedKey"
+  | "publicKey"
+  | "pkcs7"
+  | "pkcs12"
+  | "other";
+
+/** By the tags of its members, in hex, as they begin. */
+const SHAPES: readonly (readonly [shape: RegExp, kind: DerKind])[] = [
+  [/^02 30 04/, "key"], // PKCS #8
+  [/^02 04/, "key"], // SEC 1
+  [/^02 02 02 02/, "key"], // PKCS #1
+  [/^02 02$/, "publicKey"],
+  [/^30 03$/, "publicKey"],
+  [/^30 04$/, "lockedKey"],
+];
+
+/** What a SEQUENCE with this content is. */
+export function kindOf(content: Buffer): DerKind {
+  const members = membersOf(content);
+  const [first, second] = members.map(({ start, end }) => content.subarray(start, end));
+  if (first === undefined) return "other";
+  const tags = tagsOf(members);
+  if (/^06( a0)?$/.test(tags) && isPkcs7(first)) return "pkcs7";
+  if (tags.startsWith("02 30") && second !== undefined && beginsWithPkcs7(second)) return "pkcs12";
+  if (tags === "30 30 03") return signedKind(membersOf(first));
+  return SHAPES.find(([shape]) => shape.test(tags))?.[1] ?? "other";
+}
+
+function tagsOf(members: readonly Header[]): string {
+  return members.map(({ tag }) => tag.toString(16).padStart(2, "0")).join(" ");
+}
+
+function isPkcs7(oid: Buffer): boolean {
+  return oid.subarray(0, PKCS7.length).equals(PKCS7);
+}
+
+function beginsWithPkcs7(content: Buffer): boolean {
+  const [type] = membersOf(content);
+  return type?.tag === 0x06 && isPkcs7(content.subarray(type.start, type.end));
+}
+
+/** Certificate, list or request: what is signed, an algorithm, a signature. A list alone has times beside its names. */
+function signedKind(members: readonly Header[]): DerKind {
+  const tags = members.map(({ tag }) => tag);
+  if (tags.includes(0x17) || tags.includes(0x18)) return "list";
+  return tags[0] === 0x02 && tags.length <= 4 ? "request" : "certificate";
+}

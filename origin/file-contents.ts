@@ -1,0 +1,166 @@
+// What the bytes of a file hold: certificates, keys and revocation lists in PEM or DER, however many; and names for what people
+// have in their places. Nothing is verified here.
+
+import { kindOf, readHeader, SEQUENCE } from "./der-kinds.ts";
+
+/** What can be told apart, and what a message calls one of it. */
+const NAMES = {
+  certificate: "a certificate",
+  list: "a revocation list",
+  key: "a private key",
+  lockedKey: "a private key with a passphrase",
+  opensshKey: "a private key in OpenSSH's own format",
+  trustedCertificate: "a TRUSTED CERTIFICATE of OpenSSL",
+  request: "a certificate request (CSR), which no authority has signed",
+  publicKey: "a public key",
+  pkcs7: "a PKCS #7 bundle",
+  pkcs12: "a PKCS #12 store",
+  javaStore: "a Java keystore",
+  compressed: "a compressed archive",
+  empty: "nothing: it is empty",
+  utf16: "text in UTF-16",
+  html: "an HTML page",
+  json: "JSON",
+  cutOff: "something cut off: it ends before its length or its END line",
+  damaged: "a block that is no base64",
+  other: "neither PEM nor DER",
+} as const;
+
+export type Kind = keyof typeof NAMES;
+
+export interface Item {
+  readonly kind: Kind;
+  /** Of what was whole. */
+  readonly der: Buffer;
+  readonly isPem: boolean;
+}
+
+/** All that a file holds, in its order. A byte order mark, line ends, text around PEM and parameters of keys are passed over. Never empty. */
+export function readContents(bytes: Uint8Array): readonly Item[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer[0] === SEQUENCE) {
+    const items = readDerItems(buffer);
+    if (items !== undefined) return items;
+  }
+  const binary = binaryKind(buffer);
+  if (binary !== undefined) return [only(binary, buffer)];
+  const text = withoutMark(buffer.toString("utf8"));
+  const items = readPemItems(text);
+  if (items.length > 0) return items;
+  const bare = readBareBase64(text);
+  if (bare !== undefined) return bare;
+  return [only(textKind(text), buffer)];
+}
+
+/** Text without the byte order mark that editors of Windows begin it with; a reader may pass over it (RFC 8259 §8.1). */
+export function withoutMark(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
+/** What a file holds, in words: "2 certificates and a private key". */
+export function describeContents(items: readonly Item[]): string {
+  const counts = new Map<Kind, number>();
+  for (const { kind } of items) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const parts = [...counts].map(([kind, count]) =>
+    count === 1 ? NAMES[kind] : `${count} × ${NAMES[kind].replace(/^an? /, "")}`,
+  );
+  return parts.join(" and ");
+}
+
+function only(kind: Kind, der: Buffer): Item {
+  return { kind, der, isPem: false };
+}
+
+function binaryKind(buffer: Buffer): Kind | undefined {
+  if (buffer.length === 0) return "empty";
+  const start = buffer.toString("latin1", 0, 4);
+  if (start.startsWith("\xff\xfe") || start.startsWith("\xfe\xff") || /^(?:[!-~]\0|\0[!-~]){2}/.test(start))
+    return "utf16";
+  if (start === "\xfe\xed\xfe\xed" || start === "\xce\xce\xce\xce") return "javaStore";
+  return start.startsWith("PK\x03\x04") || start.startsWith("\x1f\x8b") ? "compressed" : undefined;
+}
+
+function textKind(text: string): Kind {
+  const trimmed = text.trim();
+  if (trimmed === "") return "empty";
+  if (/^<(?:!doctype html|html|head|body|\?xml|!--)/i.test(trimmed)) return "html";
+  if (/^[[{]/.test(trimmed)) return "json";
+  if (/^(?:ssh-|ecdsa-sha2-)\S+ AAAA|^---- BEGIN SSH2/.test(trimmed)) return "publicKey";
+  if (/-----BEGIN [A-Z0-9 ]+-----/.test(trimmed)) return "cutOff";
+  return "other";
+}
+
+/** Labels of RFC 7468, and those that OpenSSL and OpenSSH write besides. A label that is not here says no more than the DER does. */
+const LABELS: Readonly<Record<string, Kind>> = {
+  "ENCRYPTED PRIVATE KEY": "lockedKey",
+  "OPENSSH PRIVATE KEY": "opensshKey",
+  "TRUSTED CERTIFICATE": "trustedCertificate",
+  "RSA PUBLIC KEY": "publicKey",
+};
+const PARAMETERS = / PARAMETERS$/;
+const BEGIN = "-----BEGIN ";
+const DASHES = "-----";
+const NO_BYTES = Buffer.alloc(0);
+
+function readPemItems(text: string): Item[] {
+  const items: Item[] = [];
+  for (const { label, body } of blocksOf(text)) {
+    if (!PARAMETERS.test(label)) items.push({ ...readBlock(label, body), isPem: true });
+  }
+  return items;
+}
+
+/** By looking for the two lines: a list of a million entries is too much for a regular expression. A block without its END line has no body. */
+function* blocksOf(text: string): Generator<{ label: string; body: string | undefined }> {
+  for (let at = text.indexOf(BEGIN); at >= 0; ) {
+    const labelEnd = text.indexOf(DASHES, at + BEGIN.length);
+    const label = labelEnd < 0 ? "" : text.slice(at + BEGIN.length, labelEnd);
+    const start = labelEnd + DASHES.length;
+    const next = text.indexOf(BEGIN, at + BEGIN.length);
+    const end = labelEnd < 0 ? -1 : text.indexOf(`-----END ${label}${DASHES}`, start);
+    const isWhole = end >= 0 && (next < 0 || end < next);
+    yield { label, body: isWhole ? text.slice(start, end) : undefined };
+    at = next;
+  }
+}
+
+function readBlock(label: string, body: string | undefined): Omit<Item, "isPem"> {
+  if (body === undefined) return only("cutOff", NO_BYTES);
+  if (/Proc-Type:\s*4,\s*ENCRYPTED/.test(body.slice(0, 200))) return only("lockedKey", NO_BYTES);
+  const der = decodeBase64(body);
+  if (der === undefined) return only("damaged", NO_BYTES);
+  const known = LABELS[label];
+  if (known !== undefined) return only(known, der);
+  const items = readDerItems(der);
+  return items?.length === 1 && items[0] !== undefined ? items[0] : only("other", der);
+}
+
+/** Base64 alone, or a certificate field of RFC 9440 as a log has it: `:…:`. */
+function readBareBase64(text: string): readonly Item[] | undefined {
+  const [, base64 = ""] = /^\s*:?([A-Za-z0-9+/=\s]{64,}):?\s*$/.exec(text) ?? [];
+  const der = decodeBase64(base64);
+  return der?.[0] === SEQUENCE ? readDerItems(der) : undefined;
+}
+
+function decodeBase64(text: string): Buffer | undefined {
+  const base64 = text.replace(/\s+/g, "");
+  const isBase64 = base64 !== "" && base64.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(base64);
+  return isBase64 ? Buffer.from(base64, "base64") : undefined;
+}
+
+/** Values that follow one another; undefined for what does not begin as one does. */
+function readDerItems(bytes: Buffer): readonly Item[] | undefined {
+  const items: Item[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const value = readHeader(bytes, at);
+    if (value?.tag !== SEQUENCE) return items.length > 0 ? [...items, only("other", bytes.subarray(at))] : undefined;
+    const isWhole = value.end <= bytes.length;
+    const der = bytes.subarray(at, value.end);
+    const kind = kindOf(bytes.subarray(value.start, value.end));
+    // Of a store whose length is not said, the kind is known all the same.
+    if (!isWhole) return [...items, only(kind === "pkcs12" || kind === "pkcs7" ? kind : "cutOff", der)];
+    items.push(only(kind, der));
+    at = value.end;
+  }
+  return items;
+}
