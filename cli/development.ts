@@ -12,6 +12,7 @@ import { openInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
+import { readCertificatesAsPem } from "./certificate-files.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
 import { readEnvironment, readText } from "./files.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
@@ -154,7 +155,7 @@ async function runCronTrigger(harness: TestHarness): Promise<() => void> {
 /** The CA of the development clients, the policy's anchors, and the user's own. */
 function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly string[]): string[] {
   const anchors = policy.anchors.map(({ certificate }) => formatPem(certificate.base64));
-  return [readText(state.clientCa), ...anchors, ...files.map(readText)];
+  return [readText(state.clientCa), ...anchors, ...files.flatMap(readCertificatesAsPem)];
 }
 
 /** Where everything is, and commands to copy. */

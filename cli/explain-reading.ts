@@ -3,6 +3,7 @@
 import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
+import { readEncodedCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { toRequest } from "./explain-ask.ts";
 import { loadCrls } from "./explain-crls.ts";
@@ -10,9 +11,9 @@ import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { readAvailableSecrets } from "./explain-secrets.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
-import { readEnvironment, readJson, readText } from "./files.ts";
+import { readBytes, readEnvironment, readJson } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
-import { parseHeaders, readBytes } from "./send.ts";
+import { parseHeaders } from "./send.ts";
 
 /** @throws UsageError, ConfigurationError */
 export async function readQuestion(values: Values, source: Source): Promise<Question> {
@@ -42,11 +43,9 @@ export async function readQuestion(values: Values, source: Source): Promise<Ques
   };
 }
 
-/** The certificates of a PEM file, leaf first. A private key in the same file is not looked at. */
+/** The certificates of a file, leaf first. One that breaks the rules is explained too. A private key in the same file is not looked at. */
 function readChain(file: string): Chain {
-  const blocks = readText(file).matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g);
-  const [leaf, ...intermediates] = Array.from(blocks, ([, base64 = ""]) => base64.replace(/\s+/g, ""));
-  if (leaf === undefined) throw new UsageError(`${file} holds no certificate in PEM`);
+  const [leaf = "", ...intermediates] = readEncodedCertificates(file);
   return { leaf, intermediates };
 }
 

@@ -2,16 +2,28 @@
 
 import { readFileSync } from "node:fs";
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { describeContents, isUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { UsageError } from "./command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 
 /** @throws UsageError that names the file */
-export function readText(file: string): string {
+export function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return readFileSync(file === "-" ? 0 : file);
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+    const isDirectory = (error as NodeJS.ErrnoException).code === "EISDIR";
+    throw new UsageError(
+      `cannot read ${file}: ${isDirectory ? "it is a directory" : error instanceof Error ? error.message : error}`,
+    );
   }
+}
+
+/** Text in UTF-8, without the byte order mark that some editors begin it with. @throws UsageError that names the file */
+export function readText(file: string): string {
+  const bytes = readBytes(file);
+  if (isUtf16(bytes))
+    throw new UsageError(`${file} is text in UTF-16: iconv -f UTF-16 -t UTF-8 ${file} > mended, and give that`);
+  return withoutMark(bytes.toString("utf8"));
 }
 
 /**
@@ -34,8 +46,12 @@ export function parseFile(file: string, text: string): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    if (error instanceof JsonSyntaxError) throw new UsageError(`${file} is not JSON: ${error.message}`);
-    throw error;
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    const items = readContents(Buffer.from(text));
+    const isKnown = items.some(({ kind }) => kind !== "json" && kind !== "other");
+    throw new UsageError(
+      `${file} is not JSON: ${error.message}${isKnown ? ` (it holds ${describeContents(items)})` : ""}`,
+    );
   }
 }
 

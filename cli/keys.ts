@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import { type Command, parseOptions, refuseUnread, requireOption, UsageError } from "./command.ts";
-import { formatJson, readJson } from "./files.ts";
+import { formatJson } from "./files.ts";
+import { readPrivateKeySet } from "./key-sets.ts";
 import { printJson, printText } from "./output.ts";
 import { writeWhole } from "./written-files.ts";
 
@@ -52,7 +53,7 @@ With --json only the public JWK Set is printed.
 };
 
 function load(file: string): PrivateJwk[] {
-  return parsePrivateKeySet(readJson(file));
+  return parsePrivateKeySet(readPrivateKeySet(file));
 }
 
 /** Makes a set with one key; an existing file is never overwritten. */

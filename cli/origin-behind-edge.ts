@@ -8,7 +8,8 @@ import { describeInbox } from "../origin/inbox/location.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption } from "./command.ts";
-import { readEnvironment, readJson } from "./files.ts";
+import { readEnvironment } from "./files.ts";
+import { readPublicKeySet } from "./key-sets.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
@@ -61,7 +62,7 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
 }
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
-  if (!isUrl(jwks)) return pinnedKeys(readJson(jwks));
+  if (!isUrl(jwks)) return pinnedKeys(readPublicKeySet(jwks));
   if (!isHttpsOrLoopback(new URL(jwks))) {
     throw new ConfigurationError("jwks", ["--jwks: keys that come over plain HTTP prove nothing, use https"]);
   }

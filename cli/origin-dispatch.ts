@@ -16,7 +16,7 @@ import type { Handler } from "../origin/handler.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import { forwardTo } from "../origin/upstream.ts";
 import { requireOption, UsageError } from "./command.ts";
-import { readJson } from "./files.ts";
+import { readPrivateKeySet } from "./key-sets.ts";
 import { Problems } from "./problems.ts";
 
 export const DISPATCH_OPTIONS = {
@@ -131,7 +131,7 @@ async function loadUpstream(upstream: string, settings: DispatchSettings, proble
   const file = await problems.attempt(() =>
     requireOption(settings["signing-keys"], "signing-keys", "this origin's own, made by countersign keys new"),
   );
-  const load = async () => await importSigningKeys(readJson(file ?? ""));
+  const load = async () => await importSigningKeys(readPrivateKeySet(file ?? ""));
   let keys = file === undefined ? undefined : await problems.attempt(load);
   if (origin === undefined || issuer === undefined || file === undefined || keys === undefined) return undefined;
   const current = () => keys as SigningKeys;

@@ -1,7 +1,5 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { loadSecrets } from "../core/secrets.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
@@ -12,14 +10,16 @@ import {
   serveProxy,
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
+import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
-import { readEnvironment, readText } from "./files.ts";
+import { readEnvironment } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { parseRetention } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
+import { readServerPair } from "./server-pair.ts";
 import { parseWorkers } from "./workers.ts";
 
 type Values = OriginOptions["values"];
@@ -98,34 +98,21 @@ async function loadSocketListener(
 
 async function loadTlsListener(values: Values, problems: Problems): Promise<TlsListener | undefined> {
   const file = (option: "certificate" | "key" | "proxy-ca", meaning: string) =>
-    problems.attempt(() => readText(requireOption(only(option, values[option]), option, meaning)));
+    problems.attempt(() => requireOption(only(option, values[option]), option, meaning));
   const certificate = await file("certificate", "this origin's own, unless --socket is given");
   const key = await file("key", "of --certificate");
-  const ca = await file("proxy-ca", "who certifies the proxy");
+  const caFile = await file("proxy-ca", "who certifies the proxy");
+  const ca = caFile && (await problems.attempt(() => formatPems(readAuthorities(caFile))));
   const subject = await problems.attempt(() =>
     requireOption(values["proxy-subject"], "proxy-subject", "the proxy's whole subject"),
   );
   const port = await problems.attempt(() => parsePort(values.port ?? "8443"));
-  if (certificate !== undefined && key !== undefined) {
-    await problems.attempt(() => checkPair(certificate, key));
-  }
-  if (ca === undefined || subject === undefined || certificate === undefined || key === undefined) return undefined;
+  const pair = certificate && key ? await problems.attempt(() => readServerPair(certificate, key)) : undefined;
+  if (ca === undefined || subject === undefined || pair === undefined) return undefined;
   await problems.attempt(() => compileProxyIdentity({ ca, subject }));
   return port === undefined
     ? undefined
-    : { hostname: parseHost(values.host), port, certificate, key, proxy: { ca, subject } };
-}
-
-function checkPair(cert: string, key: string): void {
-  try {
-    // Before OpenSSL, which takes an empty key for none.
-    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-      throw new Error("the key is not that of the certificate");
-    }
-    createSecureContext({ cert, key });
-  } catch (error) {
-    throw new UsageError(`--certificate and --key: ${error instanceof Error ? error.message : error}`);
-  }
+    : { hostname: parseHost(values.host), port, certificate: pair.certificate, key: pair.key, proxy: { ca, subject } };
 }
 
 /** The proxy knows this origin by one certificate. */

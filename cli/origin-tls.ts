@@ -13,10 +13,11 @@ import {
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
-import { readEnvironment, readText } from "./files.ts";
+import { readEnvironment } from "./files.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
+import { readServerPair } from "./server-pair.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
@@ -80,9 +81,8 @@ async function readHosts(
 ): Promise<TlsHostFiles[] | undefined> {
   const hosts: TlsHostFiles[] = [];
   for (const [index, file] of certificates.entries()) {
-    const certificate = await problems.attempt(() => readText(file));
-    const key = await problems.attempt(() => readText(keys[index] ?? ""));
-    if (certificate !== undefined && key !== undefined) hosts.push({ certificate, key });
+    const pair = await problems.attempt(() => readServerPair(file, keys[index] ?? ""));
+    if (pair !== undefined) hosts.push(pair);
   }
   return hosts.length === certificates.length ? hosts : undefined;
 }

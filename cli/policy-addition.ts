@@ -6,10 +6,11 @@ import type { Policy } from "../core/policy.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
+import { readSenderCertificate } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { printJson, printText } from "./output.ts";
-import { matcherFor, openPolicy, type PolicyDraft, readAnchorOption, readCertificate } from "./policy-document.ts";
+import { describeAnchors, matcherFor, openPolicy, type PolicyDraft, readAnchorOption } from "./policy-document.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
 import { nextSteps } from "./preset-steps.ts";
@@ -71,7 +72,8 @@ export function extendPolicy(file: string, addition: PolicyAddition): { policy: 
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0) throw new ConfigurationError("policy", fatal.map(formatFinding));
   writeWhole(file, formatJson(document));
-  return { policy, next: sender === undefined ? [] : nextSteps(document, sender, preset) };
+  const told = describeAnchors(addition.anchors);
+  return { policy, next: [...told, ...(sender === undefined ? [] : nextSteps(document, sender, preset))] };
 }
 
 /** Adds what the options name one by one. @returns the sender's name */
@@ -102,7 +104,7 @@ function addSender(
   const isNew = !Object.hasOwn(document.senders, name);
   const sender = isNew ? { certificates: [], trust: {} } : (document.senders[name] ?? {});
   document.senders[name] = sender;
-  const matchers = files.map((file) => matcherFor(readCertificate(file), match));
+  const matchers = files.map((file) => matcherFor(readSenderCertificate(file), match));
   if (matchers.length > 0) sender.certificates = [...(sender.certificates ?? []), ...matchers];
   if (anchors.length > 0)
     sender.trust = { ...sender.trust, anchors: [...new Set([...(sender.trust?.anchors ?? []), ...anchors])] };
@@ -116,8 +118,7 @@ function addRoute(document: PolicyDraft, path: string, sender: string, mode: str
 }
 
 function addAnchors(document: PolicyDraft, options: readonly string[]): string[] {
-  return options.map((option) => {
-    const { name, certificate } = readAnchorOption(option);
+  return options.flatMap(readAnchorOption).map(({ name, certificate }) => {
     const pem = formatPem(certificate.base64);
     const known = document.anchors[name];
     // Revocation lists of an anchor stay, whatever certificate takes its place.

@@ -1,10 +1,10 @@
 // A policy file while a command changes it: what is looked at and written, and the PEM files that it comes from.
 
 import { existsSync } from "node:fs";
-import { type Certificate, parseCertificate } from "../core/certificate.ts";
-import { Refusal } from "../core/refusal.ts";
+import type { Certificate } from "../core/certificate.ts";
+import { readAuthorities } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
-import { readJson, readText } from "./files.ts";
+import { readJson } from "./files.ts";
 
 export type MatcherDocument = Record<string, unknown>;
 
@@ -35,32 +35,33 @@ export function openPolicy(file: string): PolicyDraft {
   return { anchors: {}, senders: {}, routes: {}, ...document };
 }
 
-/** @throws UsageError for what is not NAME=FILE with a certificate in the file */
-export function readAnchorOption(option: string): { name: string; file: string; certificate: Certificate } {
+export interface GivenAnchor {
+  readonly name: string;
+  readonly certificate: Certificate;
+}
+
+/**
+ * The anchors of NAME=FILE: NAME, and NAME-2 and so on for further CA certificates in the file, as of an authority that is
+ * changing its root. @throws UsageError
+ */
+export function readAnchorOption(option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
   if (name === undefined || file === undefined) throw new UsageError(`--anchor ${option} is not NAME=FILE`);
-  return { name, file, certificate: readCertificate(file) };
+  return readAuthorities(file).map((certificate, index) => ({
+    name: index === 0 ? name : `${name}-${index + 1}`,
+    certificate,
+  }));
 }
 
-/** The first certificate of a PEM file, in a chain the leaf; or the one of a `clientCert` field, as the log has it (RFC 9440). */
-export function readCertificate(file: string): Certificate {
-  return parseFirstCertificate(readText(file), file);
-}
-
-const FIRST_CERTIFICATE =
-  /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----|^\s*:([A-Za-z0-9+/=]+):\s*$/;
-
-/** @throws UsageError that names where the text comes from */
-export function parseFirstCertificate(text: string, from: string): Certificate {
-  const [, pem, field] = FIRST_CERTIFICATE.exec(text) ?? [];
-  const base64 = pem ?? field;
-  if (base64 === undefined) throw new UsageError(`${from} holds no certificate in PEM`);
-  try {
-    return parseCertificate(base64.replace(/\s+/g, ""));
-  } catch (error) {
-    if (error instanceof Refusal) throw new UsageError(`${from}: ${error.message} (${error.details["cause"]})`);
-    throw error;
-  }
+/** What to say of an option that gave several anchors. */
+export function describeAnchors(options: readonly string[]): string[] {
+  return options.flatMap((option) => {
+    const given = readAnchorOption(option);
+    const each = given.map(({ name, certificate }) => `${name} (${certificate.subjectText})`).join(", ");
+    return given.length === 1
+      ? []
+      : [`--anchor ${option}: the file holds ${given.length} CA certificates, each an anchor: ${each}`];
+  });
 }
 
 /** The entry that accepts a certificate: by its names, its key, or as a whole. */

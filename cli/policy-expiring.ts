@@ -8,8 +8,9 @@ import { systemClock } from "../origin/clock.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
+import { readCertificatesAsPem } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { readJson, readText } from "./files.ts";
+import { readJson } from "./files.ts";
 import { endListener } from "./listener-certificate.ts";
 import { print, printJson } from "./output.ts";
 
@@ -28,7 +29,7 @@ export async function tellExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseDays(within);
   const now = systemClock();
-  const listeners = certificate.map((name) => endListener(readText(name), name));
+  const listeners = certificate.map((name) => endListener(readCertificatesAsPem(name).join(""), name));
   const policy = compilePolicy(readJson(file));
   const seen = inbox === undefined ? [] : await readSeen(inbox, policy);
   const endings = listEndings(policy, now, seen, listeners)

@@ -2,8 +2,9 @@
 // An anchor with a known fingerprint is that certificate and no other, wherever it comes from.
 
 import type { Certificate } from "../core/certificate.ts";
+import { parseCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
-import { type PolicyDraft, parseFirstCertificate, readAnchorOption } from "./policy-document.ts";
+import { type PolicyDraft, readAnchorOption } from "./policy-document.ts";
 import type { AnchorSource, Preset } from "./presets/preset.ts";
 import { findPublicRoot } from "./root-store.ts";
 
@@ -17,7 +18,7 @@ export function resolveAnchors(
   { anchors: sources }: Preset,
   options: readonly string[],
 ): Map<string, Certificate> {
-  const given = new Map(options.map(readAnchorOption).map(({ name, certificate }) => [name, certificate]));
+  const given = new Map(options.flatMap(readAnchorOption).map(({ name, certificate }) => [name, certificate]));
   const anchors = new Map<string, Certificate>();
   for (const [name, source] of Object.entries(sources))
     anchors.set(name, given.get(name) ?? knownAnchor(document, name) ?? obtain(name, source));
@@ -36,7 +37,8 @@ export function resolveAnchors(
 function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | undefined {
   const known = Object.hasOwn(anchors, name) ? anchors[name] : undefined;
   if (known === undefined) return undefined;
-  return parseFirstCertificate(typeof known === "string" ? known : known.certificate, `the policy's anchor ${name}`);
+  const pem = Buffer.from(typeof known === "string" ? known : known.certificate);
+  return parseCertificates(pem, `the policy's anchor ${name}`)[0];
 }
 
 /** @throws UsageError that says how to get the file, where Node does not ship the certificate */

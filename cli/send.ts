@@ -1,9 +1,9 @@
 // countersign send: one event to any URL, the way a sender would.
 
-import { readFileSync } from "node:fs";
 import { describeCause } from "../core/failure-cause.ts";
+import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
-import { readText } from "./files.ts";
+import { readBytes } from "./files.ts";
 import { MAX_ANSWER_BYTES, sendEvent } from "./http-client.ts";
 import { complain, print, printJson, printText } from "./output.ts";
 import { signBody } from "./sign.ts";
@@ -13,8 +13,8 @@ export const command: Command = {
   help: `
 countersign send URL [options]
 
-  --certificate FILE   client certificate in PEM, intermediates after it
-  --key FILE           its private key in PEM
+  --certificate FILE   client certificate (PEM or DER), intermediates after it
+  --key FILE           its private key
   --ca FILE            CA of the server's certificate (default: the system's roots)
   --method METHOD      default POST
   --header "N: V"      may be repeated
@@ -42,21 +42,15 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
     const [url, ...rest] = positionals;
     if (url === undefined || rest.length > 0 || !/^https?:\/\//.test(url))
       throw new UsageError("one http(s) URL is required");
-    if (url.startsWith("http:") && (values.certificate ?? values.key ?? values.ca) !== undefined)
-      throw new UsageError(
-        "--certificate, --key and --ca have no effect with http://, where nobody presents a certificate",
-      );
-    if ((values.certificate === undefined) !== (values.key === undefined))
-      throw new UsageError("--certificate and --key go together");
+    // What is wrong with the files here is told before anything is sent.
+    const identity = readIdentity(url, values);
     const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body);
     const signature = values.sign === undefined ? {} : signBody(values.sign, body, Math.floor(Date.now() / 1000));
     const answer = await sendEvent(url, {
       method: values.method,
       headers: { "content-type": "application/json", ...signature, ...parseHeaders(values.header) },
       body,
-      certificate: values.certificate && readText(values.certificate),
-      key: values.key && readText(values.key),
-      serverCa: values.ca && readText(values.ca),
+      ...identity,
     }).catch((error: Error) => {
       throw new UsageError(`no answer from ${url}: ${describeCause(error)}`);
     });
@@ -69,6 +63,24 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
     return answer.status >= 200 && answer.status < 300 ? 0 : 1;
   },
 };
+
+interface IdentityOptions {
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+/** What is presented, and what the server is known by. @throws UsageError */
+function readIdentity(url: string, { certificate, key, ca }: IdentityOptions) {
+  if (url.startsWith("http:") && (certificate ?? key ?? ca) !== undefined)
+    throw new UsageError(
+      "--certificate, --key and --ca have no effect with http://, where nobody presents a certificate",
+    );
+  if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
+  const pair = certificate === undefined || key === undefined ? undefined : readPair(certificate, key);
+  const serverCa = ca === undefined ? undefined : readCertificatesAsPem(ca).join("");
+  return { certificate: pair?.certificate, key: pair?.key, serverCa };
+}
 
 export const SAMPLE_EVENT = JSON.stringify({
   event: "example-completed",
@@ -85,13 +97,4 @@ export function parseHeaders(lines: readonly string[]): Record<string, string[]>
     headers[name.toLowerCase()] = [...(headers[name.toLowerCase()] ?? []), value];
   }
   return headers;
-}
-
-/** @throws UsageError that names the file */
-export function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file === "-" ? 0 : file);
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
-  }
 }

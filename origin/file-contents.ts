@@ -45,7 +45,8 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
   const binary = binaryKind(buffer);
   if (binary !== undefined) return [only(binary, buffer)];
   const text = withoutMark(buffer.toString("utf8"));
-  const items = readPemItems(text);
+  // In JSON the line ends of PEM are escaped.
+  const items = /^\s*[[{]/.test(text) && !/^-----BEGIN /m.test(text) ? [] : readPemItems(text);
   if (items.length > 0) return items;
   const bare = readBareBase64(text);
   if (bare !== undefined) return bare;
@@ -71,11 +72,16 @@ function only(kind: Kind, der: Buffer): Item {
   return { kind, der, isPem: false };
 }
 
+/** By its byte order mark, or by the zeros between its characters. */
+export function isUtf16(bytes: Buffer): boolean {
+  const start = bytes.toString("latin1", 0, 4);
+  return /^(?:\xff\xfe|\xfe\xff)/.test(start) || /^(?:[!-~]\0|\0[!-~]){2}/.test(start);
+}
+
 function binaryKind(buffer: Buffer): Kind | undefined {
   if (buffer.length === 0) return "empty";
+  if (isUtf16(buffer)) return "utf16";
   const start = buffer.toString("latin1", 0, 4);
-  if (start.startsWith("\xff\xfe") || start.startsWith("\xfe\xff") || /^(?:[!-~]\0|\0[!-~]){2}/.test(start))
-    return "utf16";
   if (start === "\xfe\xed\xfe\xed" || start === "\xce\xce\xce\xce") return "javaStore";
   return start.startsWith("PK\x03\x04") || start.startsWith("\x1f\x8b") ? "compressed" : undefined;
 }

@@ -154,7 +154,7 @@ describe("over TLS", () => {
     const refused = await reloading(origin, () => replaceFile(files.certificate, next.pem), "failed");
     expect(refused).toMatchObject({
       code: "reload_refused",
-      problems: [expect.stringMatching(/--certificate and --key/)],
+      problems: [expect.stringMatching(/the key is not that of the certificate in/)],
     });
     expect(await serialNow()).toBe(before);
     await reloading(origin, () => replaceFile(files.key, next.keyPem));
@@ -196,7 +196,7 @@ describe("over TLS", () => {
   test.each([
     ["policy", "{", /is not JSON/],
     ["ca", "", /the proxy's CA/],
-    ["key", "", /--certificate and --key/],
+    ["key", "", /holds no private key.*empty/],
   ] as const)("a broken %s keeps what is in force, and says why", async (which, content, problem) => {
     const send = openProxy();
     await send();

@@ -85,7 +85,7 @@ test("a certificate without its key changes nothing; with its key new handshakes
   const refused = await reloading(() => replaceFile(files.certificate, next.certificate), "failed");
   expect(refused).toMatchObject({
     code: "reload_refused",
-    problems: [expect.stringMatching(/^\/certificates\/0: .*key/)],
+    problems: [expect.stringMatching(/server\.key: the key is not that of the certificate in .*server\.pem/)],
   });
   expect(await serialOf(origin)).toBe(before);
 
@@ -125,13 +125,13 @@ describe("a broken file keeps what is in force, and says why:", () => {
     ["half a policy", "policy", '{"anchors":', /policy\.json is not JSON/],
     ["a policy that does not compile", "policy", "{}", /^\/(anchors|senders|routes)/],
     ["a policy without anchors in use", "policy", undefined, /^\/anchors: no route uses any/],
-    ["an empty certificate", "certificate", "", /^\/certificates\/0: /],
-    ["an empty key", "key", "", /^\/certificates\/0: /],
+    ["an empty certificate", "certificate", "", /server\.pem holds no certificate, but nothing: it is empty/],
+    ["an empty key", "key", "", /server\.key holds no private key.*empty/],
     [
       "a key that is none",
       "key",
       "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-      /^\/certificates\/0: /,
+      /server\.key holds no private key/,
     ],
   ] as const)("%s", async (_, which, content, problem) => {
     const before = readFileSync(files[which], "utf8");

@@ -1,0 +1,53 @@
+// The certificate and key that a listener of ours presents: what would have every client refuse them stops the start, and what some
+// clients may miss is told.
+
+import cluster from "node:cluster";
+import { X509Certificate } from "node:crypto";
+import { rootCertificates } from "node:tls";
+import { type Pair, readPair } from "./certificate-files.ts";
+import { UsageError } from "./command.ts";
+import { complainLogLine } from "./output.ts";
+
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const ANY_USE = "2.5.29.37.0";
+
+/** @throws UsageError that names the file at fault */
+export function readServerPair(certificateFile: string, keyFile: string): Pair {
+  const pair = readPair(certificateFile, keyFile);
+  const [leaf] = pair.chain as [X509Certificate];
+  if (leaf.validToDate.getTime() < Date.now())
+    throw new UsageError(`${certificateFile}: the certificate expired on ${leaf.validTo}; renew it`);
+  // Undefined where the certificate is for any use.
+  const uses = leaf.keyUsage as readonly string[] | undefined;
+  if (uses !== undefined && !uses.includes(SERVER_AUTH) && !uses.includes(ANY_USE))
+    throw new UsageError(
+      `${certificateFile}: the certificate is not for servers (its extended key usage lacks serverAuth)`,
+    );
+  tellGap(certificateFile, pair.chain);
+  return pair;
+}
+
+/** Each certificate of the file is issued by the next, the last by a root that clients have. */
+function tellGap(file: string, chain: readonly X509Certificate[]): void {
+  const gap = chain.find((certificate, index) => {
+    const next = chain[index + 1];
+    return next === undefined ? !isIssuedByRoot(certificate) : !certificate.checkIssued(next);
+  });
+  // Of several processes one tells.
+  if (gap === undefined || cluster.isWorker) return;
+  const [subject, issuer] = [gap.subject, gap.issuer].map((name) => name?.replaceAll("\n", ", "));
+  const remedy =
+    "append the intermediate certificates to the file, the issuer after what it issued; if the issuer is a root that every sender trusts, nothing is missing";
+  complainLogLine({ decision: "warning", code: "server_chain_incomplete", file, certificate: subject, issuer, remedy });
+}
+
+function isIssuedByRoot(certificate: X509Certificate): boolean {
+  return certificate.checkIssued(certificate) || publicRoots().has(certificate.issuer);
+}
+
+let roots: ReadonlySet<string> | undefined;
+
+function publicRoots(): ReadonlySet<string> {
+  roots ??= new Set(rootCertificates.map((pem) => new X509Certificate(pem).subject));
+  return roots;
+}

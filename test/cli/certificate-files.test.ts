@@ -1,0 +1,283 @@
+// What people have in the place of a certificate, a key or a set of keys: every form that leaves no doubt is taken, and of the rest the
+// message names the file, what it holds and what mends it.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { issueCertificate } from "../../cli/authority.ts";
+import {
+  readAuthorities,
+  readCertificates,
+  readCertificatesAsPem,
+  readPair,
+  readPrivateKey,
+  readSenderCertificate,
+} from "../../cli/certificate-files.ts";
+import type { Command } from "../../cli/command.ts";
+import { readJson } from "../../cli/files.ts";
+import { readPrivateKeySet, readPublicKeySet } from "../../cli/key-sets.ts";
+import { readServerPair } from "../../cli/server-pair.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+beforeEach(() => void vi.spyOn(console, "log").mockReturnValue());
+
+const directory = temporaryDirectory(stack);
+const file = (name: string) => join(directory, name);
+const write = (name: string, content: string | Uint8Array) => writeFileSync(file(name), content);
+const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+
+const ca = await issueCertificate({ subject: [{ CN: ["Partner CA"] }], ca: {} });
+const oldCa = await issueCertificate({ subject: [{ CN: ["Partner CA 2019"] }], ca: {} });
+const client = await issueCertificate({ subject: [{ CN: ["webhooks.partner.example"] }] }, ca);
+const other = await issueCertificate({ subject: [{ CN: ["other"] }] }, ca);
+
+beforeAll(() => {
+  const { pem, keyPem, der } = { ...client, der: Buffer.from(client.base64, "base64") };
+  write("client.pem", pem);
+  write("client.key", keyPem);
+  write("other.key", other.keyPem);
+  write("ca.pem", ca.pem);
+  // Harmless.
+  write("client.der", der);
+  write("two.der", Buffer.concat([der, Buffer.from(ca.base64, "base64")]));
+  write("windows.pem", `\ufeff${pem.replaceAll("\n", "\r\n")}`);
+  write("text.pem", `Bag Attributes\n    friendlyName: x\nsubject=CN = x\n${pem}\nissuer: the CA\n${ca.pem}\nthe end`);
+  write("all.pem", `${keyPem}\n${pem}\n${ca.pem}`);
+  write("bare.b64", client.base64.replace(/.{64}/g, "$&\n"));
+  write("field.txt", `:${client.base64}:\n`);
+  openssl("pkey", "-in", "client.key", "-outform", "DER", "-out", "key.der");
+  openssl("ec", "-in", "client.key", "-out", "sec1.key");
+  write(
+    "parameters.key",
+    `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${readFileSync(file("sec1.key"))}`,
+  );
+  // Not.
+  openssl("pkcs12", "-export", "-in", "client.pem", "-inkey", "client.key", "-passout", "pass:x", "-out", "client.p12");
+  openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-out", "client.p7b");
+  openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-outform", "DER", "-out", "client.p7c");
+  openssl("pkey", "-in", "client.key", "-aes256", "-passout", "pass:x", "-out", "locked.key");
+  openssl("ec", "-in", "client.key", "-aes256", "-passout", "pass:x", "-out", "old-locked.key");
+  openssl("req", "-new", "-key", "client.key", "-subj", "/CN=x", "-out", "client.csr");
+  openssl("pkey", "-in", "client.key", "-pubout", "-out", "public.pem");
+  openssl("x509", "-in", "client.pem", "-trustout", "-out", "trusted.pem");
+  write("utf16.pem", Buffer.from(`\ufeff${pem}`, "utf16le"));
+  write(
+    "openssh.key",
+    "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE=\n-----END OPENSSH PRIVATE KEY-----\n",
+  );
+  write("empty.pem", "");
+  write("page.html", "<!DOCTYPE html>\n<html><title>Sign in</title></html>");
+  write("half.pem", pem.slice(0, 200));
+  write("half.der", der.subarray(0, 200));
+  write("second-half.pem", `${pem}\n${ca.pem.slice(0, 200)}`);
+  write("damaged.pem", pem.replace(/\n.{9}/, "\n!!!!!!!!!"));
+  write("archive.zip", "PK\x03\x04xxxxxxxx");
+  write("store.jks", Buffer.from("feedfeed00000002", "hex"));
+  write("document.json", JSON.stringify({ anchors: { x: pem } }));
+});
+
+describe("a certificate is read", () => {
+  test.each([
+    ["client.pem", 1],
+    ["client.der", 1],
+    ["two.der", 2],
+    ["windows.pem", 1],
+    ["text.pem", 2],
+    ["all.pem", 2],
+    ["bare.b64", 1],
+    ["field.txt", 1],
+  ])("of %s", (name, count) => {
+    expect(readCertificates(file(name)).map(({ sha256 }) => sha256)).toHaveLength(count);
+    expect(readCertificatesAsPem(file(name))[0]?.replace(/\s/g, "")).toBe(client.pem.replace(/\s/g, ""));
+  });
+});
+
+test.each(["client.key", "all.pem", "key.der", "sec1.key", "parameters.key"])("a private key is read of %s", (name) => {
+  expect(readPrivateKey(file(name)).asymmetricKeyType).toBe("ec");
+});
+
+const NO_CERTIFICATES: readonly (readonly [name: string, what: RegExp, mend: RegExp])[] = [
+  ["client.p12", /PKCS #12/, /openssl pkcs12 -in \S+ -nokeys/],
+  ["client.p7b", /PKCS #7/, /openssl pkcs7 -in \S+ -print_certs/],
+  ["client.p7c", /PKCS #7/, /openssl pkcs7 -in \S+ -inform DER -print_certs/],
+  ["client.key", /a private key/, /swapped/],
+  ["key.der", /a private key/, /swapped/],
+  ["locked.key", /with a passphrase/, /swapped/],
+  ["client.csr", /request/, /authority/],
+  ["public.pem", /a public key/, /issued for this key/],
+  ["trusted.pem", /TRUSTED CERTIFICATE/, /openssl x509/],
+  ["utf16.pem", /UTF-16/, /iconv/],
+  ["openssh.key", /OpenSSH/, /ssh-keygen/],
+  ["empty.pem", /empty/, /anew/],
+  ["page.html", /HTML/, /anew/],
+  ["half.pem", /cut off/, /anew/],
+  ["half.der", /cut off/, /anew/],
+  ["second-half.pem", /cut off/, /anew/],
+  ["damaged.pem", /no base64/, /anew/],
+  ["archive.zip", /compressed/, /unpack/],
+  ["store.jks", /Java/, /keytool/],
+  ["document.json", /JSON/, /anew/],
+  [".", /a directory/, /a directory/],
+  ["missing.pem", /ENOENT/, /ENOENT/],
+];
+
+/** Runs a command as the program does; what it throws is what it tells. */
+async function countersign(...[name = "", ...args]: readonly string[]): Promise<number> {
+  const { command } = (await import(`../../cli/${name}.ts`)) as { command: Command };
+  return await command.run([...args]);
+}
+
+/** The options that take certificates. Nothing is sent, and nothing is there to send to. */
+const OPTIONS: readonly (readonly [option: string, run: (given: string) => Promise<number>])[] = [
+  [
+    "send --certificate",
+    (given) => countersign("send", "https://127.0.0.1:9/", "--certificate", given, "--key", file("client.key")),
+  ],
+  ["send --ca", (given) => countersign("send", "https://127.0.0.1:9/", "--ca", given)],
+  [
+    "policy add --anchor",
+    (given) => countersign("policy", "add", "--policy", file("new.json"), "--anchor", `x=${given}`),
+  ],
+  [
+    "policy add --certificate",
+    (given) => countersign("policy", "add", "--policy", file("new.json"), "--sender", "x", "--certificate", given),
+  ],
+  ["policy expiring --certificate", (given) => countersign("policy", "expiring", "--certificate", given)],
+  ["explain --certificate", (given) => countersign("explain", "--route", "/", "--certificate", given)],
+];
+
+describe.each(OPTIONS)("%s says what is in the place of a certificate:", (_, run) => {
+  test.each(NO_CERTIFICATES)("%s", async (name, what, mend) => {
+    const told = await run(file(name)).then(
+      () => "nothing",
+      (error: Error) => `${error.name} ${error.message}`,
+    );
+    expect(told).toMatch(/^UsageError /);
+    expect(told).toContain(file(name));
+    expect(told).toMatch(what);
+    expect(told).toMatch(mend);
+  });
+});
+
+test.each<readonly [string, RegExp]>([
+  ["client.p12", /PKCS #12 store: openssl pkcs12 -in \S+ -nocerts/],
+  ["client.pem", /a certificate: .*swapped/],
+  ["locked.key", /with a passphrase: openssl pkey -in/],
+  ["old-locked.key", /with a passphrase: openssl pkey -in/],
+  ["openssh.key", /ssh-keygen/],
+  ["public.pem", /a public key/],
+  ["empty.pem", /empty/],
+  ["utf16.pem", /UTF-16/],
+])("what is no private key is named: %s", (name, told) => {
+  expect(() => readPrivateKey(file(name))).toThrow(told);
+  expect(() => readPrivateKey(file(name))).toThrow(file(name));
+});
+
+describe("a pair", () => {
+  test("of two different pairs is a fault of the files, before anything is sent", async () => {
+    const parts = ["--certificate", file("client.pem"), "--key", file("other.key")];
+    await expect(countersign("send", "https://127.0.0.1:9/", ...parts)).rejects.toThrow(
+      /other\.key: the key is not that/,
+    );
+  });
+
+  test("in one file, or with its CA first, or for clients alone", () => {
+    expect(readPair(file("all.pem"), file("all.pem")).chain).toHaveLength(2);
+    write("ca-first.pem", ca.pem + client.pem);
+    expect(() => readPair(file("ca-first.pem"), file("client.key"))).toThrow(/begins with .*Partner CA.* is number 2/);
+    openssl(
+      "req",
+      "-x509",
+      "-key",
+      "client.key",
+      "-subj",
+      "/CN=x",
+      "-addext",
+      "extendedKeyUsage=clientAuth",
+      "-out",
+      "clients.pem",
+    );
+    expect(() => readServerPair(file("clients.pem"), file("client.key"))).toThrow(/clients\.pem: .*not for servers/);
+  });
+
+  test("without the issuer behind it is told at the start, and a whole one is not", () => {
+    const told = vi.spyOn(console, "error").mockReturnValue();
+    openssl("req", "-new", "-key", "client.key", "-subj", "/CN=localhost", "-out", "server.csr");
+    write("ca.key", ca.keyPem);
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      "server.csr",
+      "-CA",
+      "ca.pem",
+      "-CAkey",
+      "ca.key",
+      "-days",
+      "9",
+      "-out",
+      "server.pem",
+    );
+    readServerPair(file("server.pem"), file("client.key"));
+    expect(JSON.parse(String(told.mock.calls[0]))).toMatchObject({
+      code: "server_chain_incomplete",
+      file: file("server.pem"),
+      issuer: "CN=Partner CA",
+    });
+    told.mockClear();
+    write("whole.pem", readFileSync(file("server.pem"), "utf8") + ca.pem);
+    readServerPair(file("whole.pem"), file("client.key"));
+    expect(told).not.toHaveBeenCalled();
+    told.mockRestore();
+  });
+});
+
+describe("policy add", () => {
+  test("makes an anchor of each CA in a file, and says so", async () => {
+    write("cas.pem", oldCa.pem + ca.pem + client.pem);
+    const written = vi.spyOn(console, "log").mockReturnValue();
+    const parts = ["--anchor", `bank=${file("cas.pem")}`, "--sender", "bank", "--certificate", file("client.pem")];
+    expect(await countersign("policy", "add", "--policy", file("two.json"), ...parts, "--route", "/hooks/bank")).toBe(
+      0,
+    );
+    expect(String(written.mock.calls.at(-1))).toMatch(/holds 2 CA certificates, each an anchor: bank .*2019.*bank-2/);
+    const policy = JSON.parse(readFileSync(file("two.json"), "utf8"));
+    expect(Object.keys(policy.anchors)).toEqual(["bank", "bank-2"]);
+    expect(policy.senders.bank.trust.anchors).toEqual(["bank", "bank-2"]);
+  });
+
+  test("takes no CA for a sender, and no sender for a CA", () => {
+    write("download.pem", ca.pem + client.pem);
+    expect(() => readSenderCertificate(file("download.pem"))).toThrow(/begins with a CA certificate.*number 2/);
+    expect(() => readSenderCertificate(file("ca.pem"))).toThrow(/a CA is no sender/);
+    expect(() => readAuthorities(file("client.pem"))).toThrow(/no CA certificate, but that of CN=webhooks/);
+  });
+});
+
+describe("JSON", () => {
+  test("may begin with a byte order mark; what is no JSON is named", () => {
+    write("mark.json", '\ufeff{"a":1}');
+    expect(readJson(file("mark.json"))).toEqual({ a: 1 });
+    write("utf16.json", Buffer.from('\ufeff{"a":1}', "utf16le"));
+    expect(() => readJson(file("utf16.json"))).toThrow(/utf16\.json is text in UTF-16/);
+    expect(() => readJson(file("client.pem"))).toThrow(/client\.pem is not JSON.*holds a certificate/);
+    expect(() => readJson(file("page.html"))).toThrow(/holds an HTML page/);
+  });
+
+  test("private keys in the public place, and the reverse, are named without being shown", async () => {
+    await countersign("keys", "new", "--file", file("keys.json"));
+    const { keys } = JSON.parse(readFileSync(file("keys.json"), "utf8"));
+    const text = () => String(readPublicKeySet(file("keys.json")));
+    expect(text).toThrow(/holds private keys.*countersign keys jwks --file/);
+    expect(text).not.toThrow(new RegExp(keys[0].d));
+    write(
+      "jwks.json",
+      JSON.stringify({ keys: keys.map(({ d: _, iat: __, ...key }: { d: string; iat: number }) => key) }),
+    );
+    expect(readPublicKeySet(file("jwks.json"))).toBeDefined();
+    expect(() => readPrivateKeySet(file("jwks.json"))).toThrow(/public keys alone/);
+  });
+});
