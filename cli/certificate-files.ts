@@ -3,6 +3,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import { Refusal } from "../core/refusal.ts";
 import { describeContents, type Item, type Kind, readContents } from "../origin/file-contents.ts";
 import { UsageError } from "./command.ts";
@@ -70,11 +71,29 @@ export interface Pair {
   readonly chain: readonly X509Certificate[];
 }
 
-/** A pair of our own, to present. @throws UsageError that names the file at fault */
+/** Reads the second file also where the first is at fault: both are told at once. */
+function readBoth<A, B>(readFirst: () => A, readSecond: () => B): [A, B] {
+  let first: A;
+  try {
+    first = readFirst();
+  } catch (error) {
+    try {
+      readSecond();
+    } catch (other) {
+      throw new ConfigurationError("files", [messageOf(error), messageOf(other)]);
+    }
+    throw error;
+  }
+  return [first, readSecond()];
+}
+
+/** A pair of our own, to present. @throws UsageError that names the file at fault, ConfigurationError where both are */
 export function readPair(certificateFile: string, keyFile: string): Pair {
-  const pems = readCertificatesAsPem(certificateFile);
+  const [pems, key] = readBoth(
+    () => readCertificatesAsPem(certificateFile),
+    () => readPrivateKey(keyFile),
+  );
   const chain = pems.map((pem) => new X509Certificate(pem));
-  const key = readPrivateKey(keyFile);
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
   if (own < 0) throw new UsageError(`${keyFile}: the key is not that of the certificate in ${certificateFile}`);
   if (own > 0) {
