@@ -21,6 +21,11 @@ export function readCertificates(file: string): readonly Certificate[] {
   return parseCertificates(readBytes(file), file);
 }
 
+/** The first certificate of a file, in a chain the leaf. @throws UsageError that names the file */
+export function readFirstCertificate(file: string): Certificate {
+  return readCertificates(file)[0] as Certificate;
+}
+
 /** The same of bytes that come `from` elsewhere. */
 export function parseCertificates(bytes: Uint8Array, from: string): readonly Certificate[] {
   return pick("certificate", bytes, from).map(({ der }, index) => {

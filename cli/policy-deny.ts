@@ -5,11 +5,11 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
+import { readFirstCertificate } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { parseFile, readText } from "./files.ts";
 import { appendToList } from "./json-text.ts";
 import { print, printJson } from "./output.ts";
-import { readCertificate } from "./policy-document.ts";
 import { writeWhole } from "./written-files.ts";
 
 const OPTIONS = {
@@ -44,7 +44,7 @@ export function denyInPolicy(args: string[]): number {
   if (source === undefined || positionals.length > 1) throw new UsageError("policy deny FILE: name one certificate");
   const entryFor = Object.hasOwn(ENTRIES, match) ? ENTRIES[match] : undefined;
   if (entryFor === undefined) throw new UsageError(`--match ${match} is none of ${Object.keys(ENTRIES).join(", ")}`);
-  const certificate = readCertificate(source);
+  const certificate = readFirstCertificate(source);
   const { entry, scope } = entryFor(certificate);
   const isNew = deny(file, certificate, entry);
   const { subjectText, issuerText, serial } = certificate;
