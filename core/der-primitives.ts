@@ -14,8 +14,8 @@ const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.bitString]: checkBitString,
   [TAG.null]: (_, start, end) => demand(start === end, "a NULL holds something"),
   [TAG.oid]: checkOid,
-  [TAG.universal]: (_, start, end) => demand((end - start) % 4 === 0, "a text ends within a character"),
-  [TAG.bmp]: (_, start, end) => demand((end - start) % 2 === 0, "a text ends within a character"),
+  [TAG.universal]: (bytes, start, end) => checkText(bytes, start, end, 4),
+  [TAG.bmp]: (bytes, start, end) => checkText(bytes, start, end, 2),
   [TAG.utcTime]: (bytes, start, end) => checkTime(bytes, start, end, 12),
   [TAG.generalizedTime]: (bytes, start, end) => checkTime(bytes, start, end, 14),
 };
@@ -28,6 +28,19 @@ export function checkPrimitive(tag: number, bytes: Uint8Array, start: number, en
 /** @throws SyntaxError */
 export function demand(isMet: boolean, complaint: string): asserts isMet {
   if (!isMet) throw new SyntaxError(complaint);
+}
+
+const MAX_CHARACTER = 0x10ffff;
+const isSurrogate = (character: number) => character >= 0xd800 && character <= 0xdfff;
+
+/** Whole characters of so many octets, each of which there is: halves of surrogate pairs are none. */
+function checkText(bytes: Uint8Array, start: number, end: number, size: 2 | 4): void {
+  demand((end - start) % size === 0, "a text ends within a character");
+  for (let at = start; at < end; at += size) {
+    let character = 0;
+    for (const octet of bytes.subarray(at, at + size)) character = character * 256 + octet;
+    demand(character <= MAX_CHARACTER && !isSurrogate(character), "a text holds what is no character");
+  }
 }
 
 /** FALSE is 0, TRUE is 255 (X.690 §11.1). @throws SyntaxError */

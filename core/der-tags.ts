@@ -11,6 +11,7 @@ export const TAG = {
   utf8: 0x0c,
   numeric: 0x12,
   printable: 0x13,
+  teletex: 0x14,
   ia5: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,

@@ -19,6 +19,13 @@ export type DistinguishedName = readonly RelativeDistinguishedName[];
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** NumericString, PrintableString, IA5String and UTF8String: one octet string reads the same in each. */
 const ASCII_TAGS: ReadonlySet<number> = new Set([TAG.numeric, TAG.printable, TAG.ia5]);
+/** Of attributes: OpenSSL takes no others, so that no certificate is named by one, and no list or constraint may be. */
+const VALUE_TAGS: ReadonlySet<number> = new Set([
+  ...[...ASCII_TAGS, TAG.utf8, TAG.teletex, TAG.universal, TAG.bmp],
+  // x500UniqueIdentifier, postalAddress
+  ...[TAG.bitString, TAG.sequence],
+]);
+const NUMERIC = /^[0-9 ]*$/;
 /**
  * C0, DEL and C1. Characters that turn the direction of writing are no part of it: names in Arabic and Hebrew hold them.
  * They are compared as they are, so no other name equals one that holds them.
@@ -48,7 +55,12 @@ export function readName(values: DerReader): DistinguishedName {
 
 export function readRelativeName(values: DerReader, tag: number): RelativeDistinguishedName {
   return values.list(tag, (attributes) =>
-    attributes.members(TAG.sequence, (attribute) => readAttributeValue(attribute.oid(), attribute)),
+    attributes.members(TAG.sequence, (attribute) => {
+      const value = readAttributeValue(attribute.oid(), attribute);
+      if (!VALUE_TAGS.has(attribute.tag))
+        throw new SyntaxError("a name holds a value of a type that names do not have");
+      return value;
+    }),
   );
 }
 
@@ -58,6 +70,8 @@ function readAttributeValue(type: string, values: DerReader): AttributeValue {
   const text = decodeUtf8(encoding.subarray(values.start - values.begin), "a text is not UTF-8");
   if (values.tag !== TAG.utf8 && !ASCII.test(text))
     throw new SyntaxError("an ASCII string type holds other characters");
+  if (values.tag === TAG.numeric && !NUMERIC.test(text))
+    throw new SyntaxError("a NumericString holds other characters");
   if (CONTROL_CHARACTER.test(text)) throw new SyntaxError("a name holds a control character");
   return { type, text };
 }

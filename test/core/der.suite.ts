@@ -88,6 +88,9 @@ export const cases: Cases = {
       "a GeneralizedTime with a fraction": toHex(encode(tlv(TAG.generalizedTime, "20270101000000.5Z"))),
       "a BMPString of three octets": "1e 03 00 61 00",
       "a UniversalString of two": "1c 02 00 61",
+      "a UniversalString over the last character": "1c 04 00 11 00 00",
+      "half of a surrogate pair in a UniversalString": "1c 04 00 00 d8 00",
+      "half of a surrogate pair in a BMPString": "1e 02 df ff",
     };
     for (const [what, hex] of Object.entries(contents)) {
       const value = bytesOf(hex);

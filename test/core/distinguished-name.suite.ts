@@ -207,11 +207,32 @@ export const cases: Cases = {
       [TAG.utf8, Uint8Array.of(0xff)],
       [TAG.printable, "é"],
       [TAG.ia5, Uint8Array.of(0xe9)],
+      [TAG.numeric, "1a"],
+      [TAG.bmp, Uint8Array.of(0xd8, 0, 0xdc, 0)],
     ];
     for (const [tag, value] of bad) {
       const name = encode(encodeName([[CN, tag, value]]));
       assert.throws(() => parseDistinguishedNameDer(name), SyntaxError, `tag ${tag}: ${value}`);
     }
+  },
+  "parseDistinguishedNameDer() refuses values of types that OpenSSL takes in no name": () => {
+    for (const [tag, octets] of [
+      [TAG.boolean, [0xff]],
+      [TAG.integer, [1]],
+      [TAG.octetString, [0x61]],
+      [TAG.null, []],
+      [TAG.oid, [0x2a, 3]],
+      [TAG.enumerated, [1]],
+      [TAG.general, [0x61]],
+      [0x80, [0x61]],
+      [TAG.set, []],
+    ] as const) {
+      const name = encode(encodeName([[CN, tag, Uint8Array.from(octets)]]));
+      assert.throws(() => parseDistinguishedNameDer(name), SyntaxError, `tag ${tag}`);
+    }
+    const pieces = encode(encodeName([[CN, TAG.sequence, encode(tlv(TAG.utf8, "a"))]]));
+    assert.ok(parseDistinguishedNameDer(pieces));
+    assert.ok(parseDistinguishedNameDer(encode(encodeName([[CN, TAG.bitString, Uint8Array.of(0, 1)]]))));
   },
   "parseDistinguishedNameDer() refuses an attribute that is not one type and one value": () => {
     const value = tlv(TAG.utf8, "a");

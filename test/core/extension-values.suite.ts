@@ -28,7 +28,8 @@ const [CPS, NOTICE] = [oid("1.3.6.1.5.5.7.2.1"), oid("1.3.6.1.5.5.7.2.2")];
 const cps = sequence(CPS, tlv(TAG.ia5, "http://a.example/"));
 const notice = sequence(tlv(TAG.utf8, "A"), sequence(integer(1), integer(2)));
 
-const EXTENSIONS: Readonly<Record<string, Values>> = {
+/** The differential test starts from the good ones. */
+export const EXTENSIONS: Readonly<Record<string, Values>> = {
   subjectAltName: {
     id: "2.5.29.17",
     good: [
@@ -65,7 +66,7 @@ const EXTENSIONS: Readonly<Record<string, Values>> = {
   },
   keyUsage: {
     id: "2.5.29.15",
-    good: [tlv(TAG.bitString, [7, 0x80]), tlv(TAG.bitString, [0])],
+    good: [tlv(TAG.bitString, [7, 0x80]), tlv(TAG.bitString, [7, 6, 0x80]), tlv(TAG.bitString, [0])],
     bad: {
       "an unused bit that is set": tlv(TAG.bitString, [7, 0x81]),
       "zeros at its end": tlv(TAG.bitString, [0, 0x80]),
@@ -190,7 +191,7 @@ const EXTENSIONS: Readonly<Record<string, Values>> = {
   },
 };
 
-const octetsOf = (value: Value): Uint8Array => ("tag" in value ? encode(value) : Uint8Array.from(value));
+export const octetsOf = (value: Value): Uint8Array => ("tag" in value ? encode(value) : Uint8Array.from(value));
 const withValue = ({ certificates }: Fixtures, id: string, value: Uint8Array, isCritical = false) =>
   edit(certificates.direct, (parts) => setExtension(parts, id, value, isCritical));
 

@@ -1,0 +1,145 @@
+// Our reader beside OpenSSL and @peculiar/asn1-x509: what either of them refuses is refused, and what all take has the same facts.
+
+import { createHash, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { isDeepStrictEqual } from "node:util";
+import { type Certificate, parseCertificate } from "../../core/certificate.ts";
+import { type Crl, parseCrl } from "../../core/crl.ts";
+import { type DistinguishedName, parseDistinguishedName } from "../../core/distinguished-name.ts";
+import type { GeneralName } from "../../core/general-name.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { toBase64, toHex } from "../core/der-edit.ts";
+import { FOUND_INVALID, isListed } from "./differences.ts";
+import { libraryCertificateFacts, libraryCrlFacts, type NameFacts } from "./library-facts.ts";
+import type { Original } from "./originals.ts";
+
+/** How one input was taken. Refused by us alone: with our reason. */
+export type Outcome =
+  | { readonly kind: "same" | "refused by all" }
+  | { readonly kind: "refused by us"; readonly cause: string }
+  | { readonly kind: "refused by the library"; readonly cause: string }
+  | { readonly kind: "different"; readonly fact: string; readonly ours: unknown; readonly theirs: unknown };
+
+const REFUSED = { kind: "refused by all" } as const;
+
+function attempt<T>(read: () => T): { readonly value: T } | { readonly cause: string } {
+  try {
+    return { value: read() };
+  } catch (error) {
+    const detail = error instanceof Refusal ? error.details["cause"] : undefined;
+    return { cause: detail !== undefined ? String(detail) : error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The first fact that is not the same. */
+function compare(ours: Readonly<Record<string, unknown>>, theirs: Readonly<Record<string, unknown>>): Outcome {
+  const fact = Object.keys(theirs).find((name) => !isDeepStrictEqual(ours[name], theirs[name]));
+  return fact === undefined ? { kind: "same" } : { kind: "different", fact, ours: ours[fact], theirs: theirs[fact] };
+}
+
+const nameFacts = (name: DistinguishedName): NameFacts =>
+  name.map((rdn) => rdn.map((value) => [value.type, "text" in value ? value.text : `#${value.der}`] as const));
+
+function generalNameFacts(name: GeneralName): readonly [kind: string, value: unknown] {
+  if (name.kind === "directory") return ["directory", nameFacts(name.name)];
+  return [name.kind, "value" in name ? name.value : undefined];
+}
+
+function certificateFacts({ subjectAltNames, nameConstraints, issuer, subject, ...facts }: Certificate) {
+  return {
+    ...facts,
+    issuer: nameFacts(issuer),
+    subject: nameFacts(subject),
+    subjectAltNames: subjectAltNames.map(generalNameFacts),
+    nameConstraints: nameConstraints && {
+      permitted: nameConstraints.permitted.map(generalNameFacts),
+      excluded: nameConstraints.excluded.map(generalNameFacts),
+    },
+  };
+}
+
+/** Critical ones that nothing is passed over for: judged in `unknownCritical`. */
+const UNDERSTOOD = new Set(["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.35", "2.5.29.37"]);
+/** Critical or not, or by their value: for test/core/certificate-extensions.suite.ts. */
+const JUDGED_ELSEWHERE = new Set(["2.5.29.32", "2.5.29.36", "2.5.29.54"]);
+
+const sha256 = (hex: string) => createHash("sha256").update(hex, "hex").digest("hex");
+
+function byLibrary(der: Uint8Array) {
+  const { spki, critical, ...facts } = libraryCertificateFacts(der);
+  const unknown = critical.filter((oid) => !UNDERSTOOD.has(oid) && !JUDGED_ELSEWHERE.has(oid));
+  return { ...facts, spkiSha256: sha256(spki), unknown };
+}
+
+/** `isIssued` says more than who the issuer is: for it OpenSSL looks at every extension that it knows. */
+function byOpenssl(x509: X509Certificate, issuer: X509Certificate | undefined) {
+  return {
+    serial: BigInt(`0x${x509.serialNumber}`).toString(16),
+    notBefore: x509.validFromDate.getTime() / 1000,
+    notAfter: x509.validToDate.getTime() / 1000,
+    mayIssue: x509.ca,
+    extendedKeyUsage: x509.keyUsage,
+    isIssued: issuer === undefined || x509.checkIssued(issuer),
+  };
+}
+
+export function compareCertificate(der: Uint8Array, original: Original): Outcome {
+  const openssl = attempt(() => new X509Certificate(der));
+  const our = attempt(() => parseCertificate(toBase64(der)));
+  if ("cause" in our) return "cause" in openssl ? REFUSED : { kind: "refused by us", cause: our.cause };
+  if ("cause" in openssl) return { kind: "different", fact: "OpenSSL refuses", ours: "", theirs: openssl.cause };
+  const library = attempt(() => byLibrary(der));
+  if ("cause" in library) return { kind: "refused by the library", cause: library.cause };
+  const { value: certificate } = our;
+  const facts = {
+    ...certificateFacts(certificate),
+    unknown: certificate.unknownCritical.filter((oid) => !JUDGED_ELSEWHERE.has(oid)),
+  };
+  const asLibrary = compare(facts, library.value);
+  if (asLibrary.kind !== "same") return asLibrary;
+  return compareWithOpenssl(certificate, openssl.value, original);
+}
+
+function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, original: Original): Outcome {
+  const { isIssued, ...theirs } = byOpenssl(x509, original.issuer);
+  const { isCa, keyUsage, issuerKey, authorityKeyId } = certificate;
+  const before = parseCertificate(toBase64(original.der));
+  const isOfIssuer = issuerKey === before.issuerKey && authorityKeyId === before.authorityKeyId;
+  const facts = { ...certificate, mayIssue: isCa && (keyUsage?.keyCertSign ?? true) };
+  const asOpenssl = compare(facts, theirs);
+  if (asOpenssl.kind !== "same") return asOpenssl;
+  // Not every key can be written again: points in the hybrid form cannot, and are not accepted.
+  if (certificate.hasAcceptedKey) {
+    const key = sha256(toHex(x509.publicKey.export({ type: "spki", format: "der" })));
+    if (key !== certificate.spkiSha256)
+      return { kind: "different", fact: "spelling of the key", ours: certificate.spkiSha256, theirs: key };
+  }
+  if (isOfIssuer && !isIssued && !isListed(FOUND_INVALID, toHex(x509.raw)))
+    return { kind: "different", fact: "isIssued", ours: true, theirs: false };
+  return { kind: "same" };
+}
+
+/** A list keeps its issuer as canonical text, in which the attributes of one RDN are sorted. */
+const inOneOrder = (name: NameFacts) => name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
+
+function crlFacts(crl: Crl, serials: readonly string[]) {
+  return {
+    ...crl,
+    issuer: inOneOrder(nameFacts(parseDistinguishedName(crl.issuer))),
+    serials: serials.filter((serial) => crl.lists(serial)),
+  };
+}
+
+const pem = (der: Uint8Array) => `-----BEGIN X509 CRL-----\n${toBase64(der)}\n-----END X509 CRL-----\n`;
+
+export function compareCrl(der: Uint8Array): Outcome {
+  const openssl = attempt(() => createSecureContext({ ca: [], crl: pem(der) }));
+  const our = attempt(() => parseCrl(der));
+  if ("cause" in our) return "cause" in openssl ? REFUSED : { kind: "refused by us", cause: our.cause };
+  if ("cause" in openssl) return { kind: "different", fact: "OpenSSL refuses", ours: "", theirs: openssl.cause };
+  const library = attempt(() => libraryCrlFacts(der));
+  if ("cause" in library) return { kind: "refused by the library", cause: library.cause };
+  const { serials, issuer, ...theirs } = library.value;
+  const facts = { ...theirs, issuer: inOneOrder(issuer), serials, size: serials.length };
+  return compare(crlFacts(our.value, serials), facts);
+}

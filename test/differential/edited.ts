@@ -1,0 +1,61 @@
+// Compares the readers on edited inputs, as many as are asked for. A failure prints its seed, the original and the octets.
+
+import fc from "fast-check";
+import { toBase64 } from "../core/der-edit.ts";
+import { compareCertificate, compareCrl, type Outcome } from "./comparison.ts";
+import { isListed, LIBRARY_STRICTER, STRICTER } from "./differences.ts";
+import { edits } from "./edits.ts";
+import type { Originals } from "./originals.ts";
+
+export interface Runs {
+  readonly seed: number;
+  readonly numRuns: number;
+  /** Running out of it is a failure. */
+  readonly milliseconds: number;
+}
+
+/** How many were read alike, of so many. */
+export type Count = Readonly<{ same: number; all: number }>;
+
+/** @throws Error unless the outcome is the same, or a known difference */
+export function requireKnown(outcome: Outcome, what: string): void {
+  const { kind } = outcome;
+  if (kind === "same" || kind === "refused by all") return;
+  if (kind === "refused by us" && isListed(STRICTER, outcome.cause)) return;
+  if (kind === "refused by the library" && isListed(LIBRARY_STRICTER, outcome.cause)) return;
+  const text = JSON.stringify(outcome, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  throw new Error(`${what}: ${text}`);
+}
+
+function compareEdited<T>(
+  sources: readonly T[],
+  { seed, numRuns, milliseconds }: Runs,
+  read: (source: T) => { readonly name: string; readonly der: Uint8Array },
+  compare: (der: Uint8Array, source: T) => Outcome,
+): Count {
+  let [same, all] = [0, 0];
+  const property = fc.property(fc.nat(sources.length - 1), edits, (nth, edit) => {
+    const source = sources[nth] as T;
+    const { name, der } = read(source);
+    const edited = edit(der);
+    const outcome = compare(edited, source);
+    all += 1;
+    if (outcome.kind === "same") same += 1;
+    requireKnown(outcome, `${name}, edited: ${toBase64(edited)}`);
+  });
+  fc.assert(property, { seed, numRuns, interruptAfterTimeLimit: milliseconds, markInterruptAsFailure: true });
+  return { same, all };
+}
+
+export function compareEditedCertificates({ certificates, roots }: Originals, runs: Runs): Count {
+  return compareEdited([...certificates, ...roots], runs, (original) => original, compareCertificate);
+}
+
+export function compareEditedCrls({ crls }: Originals, runs: Runs): Count {
+  return compareEdited(
+    Object.entries(crls),
+    runs,
+    ([name, der]) => ({ name, der }),
+    (der) => compareCrl(der),
+  );
+}

@@ -1,0 +1,43 @@
+// What the differential test starts from: every certificate and list of the core suites, the public roots of the runtime, and
+// a certificate with each extension of RFC 5280.
+
+import { X509Certificate } from "node:crypto";
+import { edit, setExtension } from "../core/certificate-edit.ts";
+import { fromBase64 } from "../core/der-edit.ts";
+import { EXTENSIONS, octetsOf } from "../core/extension-values.suite.ts";
+import { makeFixtures } from "../core/fixtures.ts";
+
+/** A certificate that is intact. */
+export interface Original {
+  readonly name: string;
+  readonly der: Uint8Array;
+  /** The certificate that OpenSSL takes for its issuer's, where there is one. */
+  readonly issuer: X509Certificate | undefined;
+}
+
+export interface Originals {
+  readonly certificates: readonly Original[];
+  readonly roots: readonly Original[];
+  readonly crls: Readonly<Record<string, Uint8Array>>;
+}
+
+export async function makeOriginals(): Promise<Originals> {
+  const { certificates, publicRoots, crls } = await makeFixtures();
+  const extended = Object.entries(EXTENSIONS).flatMap(([name, { id, good }]) =>
+    good.map((value, nth): readonly [string, string] => [
+      `with ${name} ${nth}`,
+      edit(certificates.direct, (parts) => setExtension(parts, id, octetsOf(value))),
+    ]),
+  );
+  const known = Object.values(certificates).map((base64) => new X509Certificate(fromBase64(base64)));
+  const original = ([name, base64]: readonly [string, string]): Original => {
+    const der = fromBase64(base64);
+    const x509 = new X509Certificate(der);
+    return { name, der, issuer: [...known, x509].find((issuer) => x509.checkIssued(issuer)) };
+  };
+  return {
+    certificates: [...Object.entries(certificates), ...extended].map(original),
+    roots: publicRoots.map(({ base64 }, nth) => original([`public root ${nth}`, base64])),
+    crls: Object.fromEntries(Object.entries(crls).map(([name, base64]) => [name, fromBase64(base64)])),
+  };
+}

@@ -1,0 +1,43 @@
+// Our reader of DER beside OpenSSL and @peculiar/asn1-x509: what they refuse is refused, what all take has the same facts,
+// and every other difference is one of differences.ts. `npm run test:faults` edits a hundred times as many.
+
+import { beforeAll, expect, test } from "vitest";
+import { compareCertificate, compareCrl } from "./comparison.ts";
+import { compareEditedCertificates, compareEditedCrls, requireKnown } from "./edited.ts";
+import { makeOriginals, type Originals } from "./originals.ts";
+
+const RUNS = { seed: 690, numRuns: 1_000, milliseconds: 120_000 };
+
+let originals: Originals;
+beforeAll(async () => {
+  originals = await makeOriginals();
+}, 240_000);
+
+test("every public root is read, and read alike", () => {
+  expect(originals.roots.length).toBeGreaterThan(100);
+  for (const root of originals.roots) expect(compareCertificate(root.der, root), root.name).toEqual({ kind: "same" });
+});
+
+test("every certificate of the suites is read alike, or refused for a reason that is listed", () => {
+  for (const original of originals.certificates) {
+    const outcome = compareCertificate(original.der, original);
+    requireKnown(outcome, original.name);
+    if (original.name.startsWith("with ")) expect(outcome, original.name).toEqual({ kind: "same" });
+  }
+});
+
+test("every list of the suites is read, and read alike", () => {
+  for (const [name, der] of Object.entries(originals.crls)) expect(compareCrl(der), name).toEqual({ kind: "same" });
+});
+
+test("edited certificates are read alike, or refused", () => {
+  const { same, all } = compareEditedCertificates(originals, RUNS);
+  expect(all).toBe(RUNS.numRuns);
+  expect(same).toBeGreaterThan(all / 10);
+}, 150_000);
+
+test("edited lists are read alike, or refused", () => {
+  const { same, all } = compareEditedCrls(originals, RUNS);
+  expect(all).toBe(RUNS.numRuns);
+  expect(same).toBeGreaterThan(all / 10);
+}, 150_000);

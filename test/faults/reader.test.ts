@@ -1,0 +1,33 @@
+// The differential test of our reader of DER, on a hundred thousand edited certificates and lists, of another seed each time.
+// SEED=… repeats a run.
+
+import { beforeAll, expect, test } from "vitest";
+import { compareEditedCertificates, compareEditedCrls } from "../differential/edited.ts";
+import { makeOriginals, type Originals } from "../differential/originals.ts";
+
+const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
+const [CERTIFICATES, CRLS] = [75_000, 25_000];
+/** Ten times what it takes on an idle machine. */
+const MILLISECONDS = 1_200_000;
+
+let originals: Originals;
+beforeAll(async () => {
+  console.log(`seed ${seed}`);
+  originals = await makeOriginals();
+});
+
+test("edited certificates are read alike, or refused", { timeout: MILLISECONDS + 60_000 }, () => {
+  const { same, all } = compareEditedCertificates(originals, {
+    seed,
+    numRuns: CERTIFICATES,
+    milliseconds: MILLISECONDS,
+  });
+  expect(all).toBe(CERTIFICATES);
+  expect(same).toBeGreaterThan(all / 10);
+});
+
+test("edited lists are read alike, or refused", { timeout: MILLISECONDS + 60_000 }, () => {
+  const { same, all } = compareEditedCrls(originals, { seed, numRuns: CRLS, milliseconds: MILLISECONDS });
+  expect(all).toBe(CRLS);
+  expect(same).toBeGreaterThan(all / 10);
+});
