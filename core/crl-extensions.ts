@@ -1,6 +1,6 @@
 // The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3): what of them changes the list's meaning.
 
-import { type DerReader, formatHex, readDer } from "./der.ts";
+import { type DerReader, formatHex } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
 import { readExtensions, readValue } from "./extension.ts";
 import { FORMS, readAuthorityKeyId, readDistributionPointName } from "./extension-values.ts";
@@ -90,12 +90,13 @@ const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
  * @throws SyntaxError
  */
 export function checkEntryExtensions(entry: DerReader): void {
-  const seen = new Set<string>();
+  // Most have one extension, and need no set for it.
+  let seen: Set<string> | undefined;
   entry.members(TAG.sequence, (extensions) => {
     while (extensions.hasMore) {
       const oid = extensions.members(TAG.sequence, checkEntryExtension);
-      if (seen.has(oid)) throw new SyntaxError("an extension of an entry is repeated");
-      seen.add(oid);
+      if (seen?.has(oid)) throw new SyntaxError("an extension of an entry is repeated");
+      if (seen !== undefined || extensions.hasMore) seen = (seen ?? new Set()).add(oid);
     }
   });
 }
@@ -104,10 +105,10 @@ export function checkEntryExtensions(entry: DerReader): void {
 function checkEntryExtension(members: DerReader): string {
   const oid = members.read(TAG.oid).latin1();
   const isCritical = members.nextIs(TAG.boolean) && members.boolean();
-  const { content } = members.read(TAG.octetString);
+  members.read(TAG.octetString);
   if (oid === CERTIFICATE_ISSUER) throw new SyntaxError("indirect lists are not supported");
   const read = ENTRY_FORMS.get(oid);
-  if (read !== undefined) readDer(content, read);
+  if (read !== undefined) members.held(read);
   else if (isCritical) throw new SyntaxError("a critical extension of an entry is not understood");
   return oid;
 }

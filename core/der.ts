@@ -26,24 +26,31 @@ const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
  * @throws SyntaxError
  */
 export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T): T {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const checked = new DerReader(buffer, 0, buffer.length);
-  check(checked.read(), 0);
-  demand(!checked.hasMore, "trailing bytes after the DER value");
-  return readWhole(new DerReader(buffer, 0, buffer.length), read);
+  return readOne(new DerReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)), read);
+}
+
+function readOne<T>(reader: DerReader, read: (value: DerReader) => T): T {
+  const start = reader.end;
+  check(reader.read());
+  demand(!reader.hasMore, "trailing bytes after the DER value");
+  reader.end = start;
+  return readWhole(reader, read);
 }
 
 /** Holds the value read last, and all in it, to the rules of its type. */
-function check(value: DerReader, depth: number): void {
+function check(value: DerReader): void {
   const { tag } = value;
-  demand(tag !== 0 && depth <= MAX_DEPTH, "not DER: an empty type, or values nested too deep");
+  demand(tag !== 0 && value.depth <= MAX_DEPTH, "not DER: an empty type, or values nested too deep");
   const isConstructed = (tag & CONSTRUCTED) !== 0;
   if (tag < 0x40) {
     demand(isConstructed === CONSTRUCTED_TYPES.has(tag & 0x1f), "not DER: a value is in the wrong form for its type");
   }
-  if (!isConstructed) checkPrimitive(tag, value.bytes, value.start, value.end);
-  const members = value.within();
-  while (isConstructed && members.hasMore) check(members.read(), depth + 1);
+  if (isConstructed) value.within(checkAll);
+  else checkPrimitive(tag, value.bytes, value.start, value.end);
+}
+
+function checkAll(members: DerReader): void {
+  while (members.hasMore) check(members.read());
 }
 
 /** What was begun is read to its end: a member too many is never passed over. */
@@ -53,23 +60,21 @@ function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
   return result;
 }
 
-/** Reads values that follow one another, in place. */
+/** Reads values that follow one another, in place: no object is made for what is within another, since a list has a million entries. */
 export class DerReader {
   readonly bytes: Buffer;
   /** Of the value read last: its identifier octet, and where it, its content and the next value start. */
   tag = 0;
-  begin: number;
-  start: number;
-  end: number;
-  readonly #limit: number;
+  begin = 0;
+  start = 0;
+  end = 0;
+  /** Of the values that are read now. */
+  depth = 0;
+  #limit: number;
 
-  /** Nothing outside of `from` to `limit` is read. */
-  constructor(bytes: Buffer, from: number, limit: number) {
+  constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.begin = from;
-    this.start = from;
-    this.end = from;
-    this.#limit = limit;
+    this.#limit = bytes.length;
   }
 
   get hasMore(): boolean {
@@ -107,14 +112,31 @@ export class DerReader {
     return this.start + length;
   }
 
-  /** A reader of what is in the value read last. */
-  within(): DerReader {
-    return new DerReader(this.bytes, this.start, this.end);
+  /** Reads all that is in the value read last, which is the value read last again afterwards. */
+  within<T>(read: (members: DerReader) => T): T {
+    const { tag, begin, start, end } = this;
+    const limit = this.#limit;
+    this.end = start;
+    this.#limit = end;
+    this.depth += 1;
+    const result = readWhole(this, read);
+    this.tag = tag;
+    this.begin = begin;
+    this.start = start;
+    this.end = end;
+    this.#limit = limit;
+    this.depth -= 1;
+    return result;
   }
 
   /** Reads a constructed value; `read` must read all of its members. */
   members<T>(tag: number, read: (members: DerReader) => T): T {
-    return readWhole(this.read(tag).within(), read);
+    return this.read(tag).within(read);
+  }
+
+  /** Reads the value that the OCTET STRING read last holds, under the rules of `readDer`. */
+  held<T>(read: (value: DerReader) => T): T {
+    return this.within((value) => readOne(value, read));
   }
 
   /** Reads a constructed value of one or more members that are all alike. */
