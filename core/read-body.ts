@@ -1,26 +1,35 @@
 // Reads a request body up to a limit, and no further.
 
+import type { BodyReading } from "./body-budget.ts";
 import { Refusal } from "./refusal.ts";
+import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "./wire.ts";
 
 /**
  * Reads the whole body. A declared length over the limit is refused before a byte is read; without one, reading
  * stops at the first chunk that passes the limit. GET and HEAD may have none, because fetch() cannot forward one.
- * @throws Refusal `body_too_large`, `body_incomplete`
+ * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` where `reading` counts it
  */
-export function readBody(request: Request, maxBodyBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+export function readBody(
+  request: Request,
+  maxBodyBytes: number,
+  reading?: BodyReading,
+): Promise<Uint8Array<ArrayBuffer>> {
   const isBodiless = request.method === "GET" || request.method === "HEAD";
-  return readUpTo(isBodiless ? 0 : maxBodyBytes, request);
+  return readUpTo(isBodiless ? 0 : maxBodyBytes, request, reading);
 }
 
-async function readUpTo(maxBodyBytes: number, request: Request): Promise<Uint8Array<ArrayBuffer>> {
+async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyReading | undefined) {
   const declared = request.headers.get("content-length");
   if (declared !== null && !(Number(declared) <= maxBodyBytes)) {
     throw new Refusal("body_too_large", { declared, maxBodyBytes });
   }
   try {
     // HTTP framing holds the body to its declared length, so it can be taken in one piece.
-    const isStream = declared === null && request.body !== null;
-    const body = isStream ? await readStream(request.body, maxBodyBytes) : new Uint8Array(await request.arrayBuffer());
+    const isWhole = declared !== null && (reading === undefined || Number(declared) <= UNCOUNTED_BODY_BYTES);
+    const body =
+      isWhole || request.body === null
+        ? new Uint8Array(await request.arrayBuffer())
+        : await readStream(request.body, maxBodyBytes, reading);
     if (body === undefined || body.byteLength > maxBodyBytes) throw new Refusal("body_too_large", { maxBodyBytes });
     return body;
   } catch (error) {
@@ -29,24 +38,61 @@ async function readUpTo(maxBodyBytes: number, request: Request): Promise<Uint8Ar
   }
 }
 
-/** Reads a stream to its end; undefined, with the stream cancelled, as soon as it holds more than `maxBytes`. */
+/**
+ * Reads a stream to its end; undefined, with the stream cancelled, as soon as it holds more than `maxBytes`.
+ * @throws Refusal `body_in_pieces`, and `bodies_full` where `reading` counts it, with the stream cancelled
+ */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,
   maxBytes: number,
+  reading?: BodyReading,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // Leaving the loop early cancels the stream.
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
+  const reader = stream.getReader();
+  const stop = () => void reader.cancel().catch(() => undefined);
+  const pieces = new Pieces();
+  reading?.start(stop);
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (pieces.size + next.value.byteLength > maxBytes) return undefined;
+      reading?.take(next.value.byteLength);
+      pieces.add(next.value);
+      if (pieces.count > MAX_TINY_PIECES && pieces.size < pieces.count * TINY_PIECE_BYTES)
+        throw new Refusal("body_in_pieces", { pieces: pieces.count, received: pieces.size });
+    }
+    // Held a second time while they are joined. Whoever was stopped learns it here too.
+    reading?.take(pieces.size);
+    return pieces.join();
+  } finally {
+    stop();
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
+}
+
+const SEGMENT_BYTES = 64 * 1024;
+
+/** Pieces in the order in which they came, copied together: each of them may be one octet, and would be an object. */
+class Pieces {
+  readonly #segments: Uint8Array[] = [];
+  count = 0;
+  size = 0;
+
+  add(piece: Uint8Array): void {
+    this.count += 1;
+    for (let rest = piece; rest.byteLength > 0; ) {
+      const used = this.size % SEGMENT_BYTES;
+      if (used === 0) this.#segments.push(new Uint8Array(SEGMENT_BYTES));
+      const part = rest.subarray(0, SEGMENT_BYTES - used);
+      this.#segments.at(-1)?.set(part, used);
+      this.size += part.byteLength;
+      rest = rest.subarray(part.byteLength);
+    }
   }
-  return bytes;
+
+  join(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.size);
+    for (const [index, segment] of this.#segments.entries()) {
+      const offset = index * SEGMENT_BYTES;
+      bytes.set(segment.subarray(0, this.size - offset), offset);
+    }
+    return bytes;
+  }
 }

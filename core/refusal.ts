@@ -39,6 +39,14 @@ export const REFUSALS = {
   ],
   malformed_headers: ["malformed-request", "Content-Type is not ASCII, or the headers to forward exceed 16 KiB"],
   body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
+  body_in_pieces: [
+    "malformed-request",
+    "the body comes in thousands of chunks of a few octets: the sender, or something on the way, writes without a buffer",
+  ],
+  bodies_full: [
+    "unavailable",
+    "too much of bodies is on its way from senders that nothing has proven yet: a flood, or slow uploads by senders that only sign",
+  ],
   body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
 
   no_client_auth: [

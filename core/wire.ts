@@ -62,8 +62,23 @@ export const MAX_CRL_SOURCE_CHARACTERS = 500;
 
 /** Webhook bodies without attachments stay under 150 KB; a route that expects documents says so. */
 export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
-/** The body is held in memory once, and an isolate has 128 MB for all that it does at the same time. */
+/**
+ * A body without a declared length is held twice while its pieces are joined, and an isolate has 128 MB for all that it does
+ * at the same time.
+ */
 export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
+/**
+ * A body may come in chunks of one octet, and each costs as much as one of 16 KiB: 1 MiB took five seconds. Senders write into
+ * buffers, and the few that do not are through by then.
+ */
+export const MAX_TINY_PIECES = 4_096;
+export const TINY_PIECE_BYTES = 16;
+/**
+ * Of bodies that are on their way, in one process or isolate, while nothing but a signature can prove their senders: room for
+ * the largest of them. What most senders send does not count, so that their events pass whoever fills the rest.
+ */
+export const MAX_UNPROVEN_BODY_BYTES = 2 * LARGEST_MAX_BODY_BYTES;
+export const UNCOUNTED_BODY_BYTES = 64 * 1024;
 
 /** Slack, Stripe and Standard Webhooks all name five minutes; a retry is signed anew. */
 export const SIGNATURE_TOLERANCE_SECONDS = 300;
@@ -120,6 +135,8 @@ export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
 
 /** Docusign asks for an answer within 5 s and others wait 10 to 30: after 20 s nobody listens any more. */
 export const ORIGIN_DEADLINE_MILLISECONDS = 20_000;
+/** A problem of an origin's own has 200 octets. What is longer is the user's, and passed on as it comes. */
+export const MAX_ORIGIN_PROBLEM_BYTES = 64 * 1024;
 /** What a sender is told to wait when the fault is on our side. */
 export const RETRY_AFTER_SECONDS = 30;
 /** Long enough to spare the edge, short enough that a withdrawn key is gone within minutes. */

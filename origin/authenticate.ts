@@ -5,6 +5,8 @@ import type { MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
+import { admitByBody } from "../core/body-admission.ts";
+import { BodyBudget } from "../core/body-budget.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
 import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
@@ -70,6 +72,9 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
     return next();
   });
 }
+
+/** Of the process, whose memory it is. */
+const bodies = new BodyBudget({ endsOldest: true });
 
 /** What `accept` takes. */
 type Received = readonly [Delivery, AssertionId];
@@ -137,9 +142,7 @@ async function receiveDirect(
 
   const proven = crossCheck(findCandidates(route.senders, evidence, trace), () => options.crossCheck?.(environment));
   const candidates = admitByBasic(proven, evidence);
-  const body = digestBody(await readBody(request, route.maxBodyBytes));
-  trace.body = body.bytes;
-  const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));
+  const { body, admitted } = await admitByBody(request, route, { candidates, evidence, trace, bodies });
 
   const delivery = bindEvent(trace, admitted, {
     id: context.id,

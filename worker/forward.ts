@@ -6,8 +6,11 @@ import type { Delivery } from "../core/delivery.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
-import { ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
+import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
+
+/** The platform's own, which the types of the web lack: pipes without a copy. */
+declare const IdentityTransformStream: typeof TransformStream<Uint8Array, Uint8Array>;
 
 /**
  * Forwards one delivery.
@@ -73,15 +76,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
 async function relay(response: Response): Promise<Response> {
   const type = response.headers.get("content-type");
   let body: BodyInit | null = response.body;
-  if (type?.startsWith("application/problem+json")) {
-    const text = await readText(response);
-    const problem = parseProblemType(text);
-    if (problem !== undefined) {
-      const code = problem === "unavailable" ? "origin_unavailable" : "origin_refused";
-      throw new Refusal(code, { originProblem: problem, originDecision: decisionOf(text) });
-    }
-    body = text;
-  }
+  if (response.body !== null && type?.startsWith("application/problem+json")) body = await passProblem(response.body);
   const headers: Record<string, string> = { "cache-control": "no-store" };
   if (type !== null) headers["content-type"] = type;
   const retryAfter = response.headers.get("retry-after");
@@ -89,14 +84,47 @@ async function relay(response: Response): Promise<Response> {
   return new Response(body, { status: response.status, headers });
 }
 
-async function readText(response: Response): Promise<string> {
+/** The body of a problem that is the user's. One that is too long to be ours is passed on as it comes. @throws Refusal for ours */
+async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> {
+  const reader = body.getReader();
+  const pieces: Uint8Array[] = [];
+  for (let size = 0; size <= MAX_ORIGIN_PROBLEM_BYTES; ) {
+    const { done, value } = await readPiece(reader);
+    if (done) {
+      const text = Buffer.concat(pieces);
+      refuseOwnProblem(text.toString());
+      return text;
+    }
+    pieces.push(value);
+    size += value.byteLength;
+  }
+  reader.releaseLock();
+  const { readable, writable } = new IdentityTransformStream();
+  // When it breaks off, or the sender leaves, both ends of it end.
+  void passOn(pieces, body, writable).catch(() => body.cancel().catch(() => undefined));
+  return readable;
+}
+
+/** The rest is piped by the platform, which holds a piece at a time. */
+async function passOn(begun: readonly Uint8Array[], rest: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>) {
+  const writer = to.getWriter();
+  for (const piece of begun) await writer.write(piece);
+  writer.releaseLock();
+  await rest.pipeTo(to);
+}
+
+async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>) {
   try {
-    return await response.text();
+    return await reader.read();
   } catch (error) {
     throw new Refusal("origin_malformed", { cause: describeCause(error) });
   }
 }
 
-function decisionOf(problem: string): unknown {
-  return (JSON.parse(problem) as { decision?: unknown }).decision;
+function refuseOwnProblem(text: string): void {
+  const problem = parseProblemType(text);
+  if (problem === undefined) return;
+  const { decision: originDecision } = JSON.parse(text) as { decision?: unknown };
+  const code = problem === "unavailable" ? "origin_unavailable" : "origin_refused";
+  throw new Refusal(code, { originProblem: problem, originDecision });
 }

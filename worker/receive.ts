@@ -1,13 +1,14 @@
 // The way of one event through the edge. Read this first: each step takes what the step before returned.
 
-import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../core/admit.ts";
+import { admitByBasic, findCandidates, readCertificateFor } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
+import { admitByBody } from "../core/body-admission.ts";
+import { BodyBudget } from "../core/body-budget.ts";
 import type { Evidence } from "../core/candidate.ts";
-import { type LogLine, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
-import { bindDelivery, digestBody } from "../core/delivery.ts";
+import { type LogLine, noteCertificate, type Trace } from "../core/decision.ts";
+import { bindDelivery } from "../core/delivery.ts";
 import { publishKeys } from "../core/keys.ts";
 import { type Route, selectRoute } from "../core/policy.ts";
-import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
 import { readRequestTarget } from "../core/request-target.ts";
@@ -26,6 +27,9 @@ export interface Ambient {
   /** Lets work go on after the answer. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
+
+/** Of the isolate, in which no request may end another's. */
+const bodies = new BodyBudget({ endsOldest: false });
 
 /**
  * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's answer; or puts
@@ -46,9 +50,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   noteCertificate(trace.context, evidence);
 
   const candidates = admitByBasic(findCandidates(route.senders, evidence, trace), evidence);
-  const body = digestBody(await readBody(request, route.maxBodyBytes));
-  trace.body = body.bytes;
-  const admitted = noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence));
+  const { body, admitted } = await admitByBody(request, route, { candidates, evidence, trace, bodies });
 
   const delivery = bindDelivery(admitted, {
     id: trace.context.id,

@@ -10,6 +10,7 @@ import { Refusal, toRefusal } from "../../core/refusal.ts";
 import type { CertificateOptions } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
+import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { explainFailure } from "./handshake-diagnosis.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
@@ -108,6 +109,7 @@ async function serveSocket(
     HTTP_OPTIONS,
     requestHandler(fetch, log, (incoming) => fromProxy.add(incoming)),
   );
+  limitConnections(server, log);
   const close = closesGracefully(server);
   await listenOnSocket(server, socket, mode);
   return { url: `unix:${socket}`, close, replace() {} };
@@ -147,6 +149,7 @@ async function serveTls(
       socket.destroy();
     }
   });
+  limitConnections(server, log);
   const close = closesGracefully(server);
   await listen(server, options);
   return {

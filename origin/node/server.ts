@@ -6,6 +6,7 @@ import { type AddressInfo, isIPv6 } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
+import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 
 /** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
@@ -43,6 +44,7 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
     },
     requestHandler(fetch, options.log),
   );
+  limitConnections(server, options.log);
   const close = closesGracefully(server);
   await listen(server, options);
   return { url: urlOf("http", options.hostname, server), close };

@@ -4,10 +4,11 @@
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
-import type { DropArgument, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
 import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
@@ -45,9 +46,6 @@ export const TLS_DEADLINES: TlsDeadlines = {
   checkInterval: 1_000,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Of one process. A webhook listener serves a handful of senders. */
-const MAX_CONNECTIONS = 1_000;
-const DROPPED_TOLD_EVERY_MILLISECONDS = 60_000;
 
 /** SHA-256 and better, for our own signatures and for those that clients are asked for. */
 const SIGNATURE_ALGORITHMS = [
@@ -93,8 +91,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
     },
     requestHandler(fetch, log, requireServerName),
   );
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on("drop", tellOfDropped(log));
+  limitConnections(server, log);
   const close = closesGracefully(server);
   server.on("connection", (socket) => peers.set(socket, socket.remoteAddress));
   server.on("tlsClientError", (error, socket) => {
@@ -111,19 +108,6 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
   });
   await listen(server, options);
   return { url: urlOf("https", options.hostname, server), close };
-}
-
-/** A line for the first connection that is closed because too many are open, and one a minute for those after it. */
-function tellOfDropped(log: TlsListenerOptions["log"]): (data?: DropArgument) => void {
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let dropped = 0;
-  return (data) => {
-    dropped += 1;
-    if (performance.now() - toldAt < DROPPED_TOLD_EVERY_MILLISECONDS) return;
-    const why = `${MAX_CONNECTIONS} connections are open, and further ones are closed: somebody opens many, or senders leave theirs open`;
-    log({ decision: "failed", code: "connections_full", why, dropped, peer: data?.remoteAddress });
-    [toldAt, dropped] = [performance.now(), 0];
-  };
 }
 
 /** The TCP socket, which Node has no public name for; without one, a log line lacks the address of a peer that left. */

@@ -267,6 +267,21 @@ export const cases: Cases = {
     assert.equal(await readSize(post(null), 0), 0);
     assert.equal(await readSize(post([]), 0), 0);
   },
+  "readBody() keeps pieces of every size in their order": async () => {
+    const sizes = [1, 65_535, 2, 65_536, 0, 131_073, 3];
+    const bytes = await readBody(post(sizes), 1_000_000);
+    let offset = 0;
+    for (const [index, size] of sizes.entries()) {
+      assert.ok(bytes.subarray(offset, offset + size).every((octet) => octet === index + 1));
+      offset += size;
+    }
+    assert.equal(bytes.byteLength, offset);
+  },
+  "readBody() takes a small body in pieces of one octet, and refuses thousands of them": async () => {
+    assert.equal(await readSize(post(Array(4_000).fill(1)), 1_000_000), 4_000);
+    await refusedLater("body_in_pieces", readBody(post(Array(5_000).fill(1)), 1_000_000));
+    assert.equal(await readSize(post(Array(5_000).fill(16)), 1_000_000), 80_000);
+  },
   "readBody() takes a body of exactly the limit, and not one byte more": async () => {
     assert.equal(await readSize(post([5, 5]), 10), 10);
     await refusedLater("body_too_large", readBody(post([5, 6]), 10));

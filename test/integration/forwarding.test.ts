@@ -1,10 +1,12 @@
 // The origin's answer on its way back to the sender, on the deployed bundle with real sockets.
 
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MAX_ORIGIN_PROBLEM_BYTES } from "../../core/wire.ts";
 import { listen, type RawAnswer } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
@@ -29,11 +31,42 @@ function send(request: EdgeRequest = {}): Promise<RawAnswer> {
   return edge.send({ tls: tlsClientAuth(senders.acme), body: "{}", ...request });
 }
 
+const residentBytes = (pid: number) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+
 const SOAP = '<?xml version="1.0"?><Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body/></Envelope>';
 const OWN_PROBLEM = JSON.stringify({
   type: "https://example.com/out-of-stock",
   title: "Out of stock",
   decision: "own",
+});
+
+test("a long problem document is passed on as it comes, and is not held (Endless problem)", async () => {
+  const piece = Buffer.alloc(1024 * 1024, "a");
+  const before = residentBytes(edge.pid);
+  let written = 0;
+  answerNext = (_, outgoing) => {
+    outgoing.writeHead(400, { "content-type": "application/problem+json" });
+    const more = () => {
+      while (written < 64 && outgoing.write(piece)) written += 1;
+      if (written >= 64) outgoing.end();
+      else {
+        written += 1;
+        outgoing.once("drain", more);
+      }
+    };
+    more();
+  };
+  let peak = 0;
+  const watching = setInterval(() => {
+    peak = Math.max(peak, residentBytes(edge.pid));
+  }, 20);
+  const answer = await send();
+  clearInterval(watching);
+  expect(answer.status).toBe(400);
+  expect(answer.body.byteLength).toBe(64 * piece.byteLength);
+  // Held whole, it took more than twice its size.
+  expect(peak - before).toBeLessThan(64 * piece.byteLength);
 });
 
 describe("edge returns the origin's answer unchanged", () => {
@@ -148,6 +181,18 @@ describe("edge answers for an origin that fails", () => {
       originProblem: "assertion-refused",
       originDecision: "id-at-the-origin",
     });
+  });
+
+  test("a refusal of our own origin is known however much was added to it, up to a limit", async () => {
+    const refusal = (size: number) =>
+      JSON.stringify({ type: "urn:countersign:problem:assertion-refused", detail: "a".repeat(size) });
+    const sendFor = (body: string) => {
+      answerNext = (_, outgoing) => outgoing.writeHead(401, { "content-type": "application/problem+json" }).end(body);
+      return send();
+    };
+    expect((await sendFor(refusal(60_000))).status).toBe(502);
+    const long = await sendFor(refusal(MAX_ORIGIN_PROBLEM_BYTES));
+    expect([long.status, long.body.toString()]).toEqual([401, refusal(MAX_ORIGIN_PROBLEM_BYTES)]);
   });
 
   test.each([

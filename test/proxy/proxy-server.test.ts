@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, request as requestHttp } from "node:http";
 import { Agent, type RequestOptions, request as requestTls } from "node:https";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,6 +57,26 @@ describe("a Unix socket", () => {
     expect(lstatSync(socket).mode & 0o777).toBe(mode);
     await server.close();
     expect(existsSync(socket)).toBe(false);
+  });
+
+  test("takes a thousand connections, closes those above, and says so once", async () => {
+    const socketPath = fresh();
+    const lines = new LogLines();
+    const server = await serveProxy(() => new Response(), {
+      listener: { socket: socketPath, mode: 0o600 },
+      log: lines.push,
+    });
+    const sockets: Socket[] = [];
+    for (let count = 0; count < 1_000; count += 1) {
+      const socket = connect(socketPath);
+      await once(socket, "connect");
+      sockets.push(socket);
+    }
+    for (let count = 0; count < 3; count += 1) await once(connect(socketPath).resume(), "close");
+    expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([]);
+    expect(lines.all).toMatchObject([{ decision: "failed", code: "connections_full", dropped: 1 }]);
+    for (const socket of sockets) socket.destroy();
+    await server.close();
   });
 
   test("leaves the process's umask as it was", async () => {

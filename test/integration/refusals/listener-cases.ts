@@ -6,15 +6,55 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { issueCertificate } from "../../../cli/authority.ts";
 import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { loadSecrets } from "../../../core/secrets.ts";
+import { LARGEST_MAX_BODY_BYTES } from "../../../core/wire.ts";
 import { createOriginApp } from "../../../origin/app.ts";
 import { forwardedFormat } from "../../../origin/forwarded-certificate.ts";
 import { readProxiedCertificate, serveProxy } from "../../../origin/node/proxy-server.ts";
 import { LogLines } from "../../support/log-lines.ts";
 import { ACME, MARKER, subjectOf } from "../../support/senders.ts";
+import { SECRETS } from "../../support/signed-senders.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { TlsSender } from "../../support/tls-client.ts";
 import { A, startTlsOrigin } from "../../support/tls-origin.ts";
-import type { RefusalCase } from "./world.ts";
+import type { RefusalCase, World } from "./world.ts";
+
+/** Behind a proxy, on a socket: a sender that only signs. `send` writes pieces of a body, waits for the answer, and never ends it. */
+async function startProxied({ policy }: World) {
+  const stack = new AsyncDisposableStack();
+  const lines = new LogLines();
+  const compiled = compilePolicy({
+    ...policy,
+    senders: { signer: { signature: { scheme: "github", secrets: ["HUB_SECRET"] } } },
+    routes: { "/signed": { senders: ["signer"], methods: ["POST"], maxBodyBytes: LARGEST_MAX_BODY_BYTES } },
+  });
+  const app = createOriginApp({
+    policy: compiled,
+    secrets: loadSecrets(compiled, () => SECRETS.HUB_SECRET),
+    accept: async () => {},
+    readCertificate: readProxiedCertificate(forwardedFormat("nginx")),
+    log: lines.push,
+  });
+  const socketPath = join(temporaryDirectory(stack), "origin.sock");
+  const server = await serveProxy(app.fetch, { listener: { socket: socketPath, mode: 0o600 }, log: lines.push });
+  stack.defer(() => server.close());
+  const send = async (framing: readonly string[], pieces: readonly Uint8Array[]) => {
+    const headers = framing.flatMap((field) => field.split(": "));
+    const outgoing = request({
+      socketPath,
+      path: "/signed",
+      method: "POST",
+      headers: ["Host", A, ...headers],
+      agent: false,
+    });
+    stack.defer(() => void outgoing.destroy());
+    outgoing.on("error", () => {});
+    for (const piece of pieces) outgoing.write(piece);
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    return { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
+  };
+  return { lines, send, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
 
 export const LISTENER_CASES: readonly RefusalCase[] = [
   {
@@ -39,6 +79,30 @@ export const LISTENER_CASES: readonly RefusalCase[] = [
       const [response] = (await once(outgoing, "response")) as [IncomingMessage];
       const answer = { status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) };
       return { answer, lines };
+    },
+  },
+  {
+    code: "body_in_pieces",
+    name: "a body in thousands of chunks of one octet",
+    status: 400,
+    problem: "malformed-request",
+    async provoke(world) {
+      await using proxied = await startProxied(world);
+      const answer = await proxied.send(["Transfer-Encoding: chunked"], Array(10_000).fill(Buffer.from("a")));
+      return { answer, lines: proxied.lines };
+    },
+  },
+  {
+    code: "bodies_full",
+    name: "a body that nobody has proven, while others like it fill the memory that they may take",
+    status: 503,
+    problem: "unavailable",
+    async provoke(world) {
+      await using proxied = await startProxied(world);
+      const begin = () =>
+        proxied.send([`Content-Length: ${LARGEST_MAX_BODY_BYTES}`], [Buffer.alloc(LARGEST_MAX_BODY_BYTES - 1)]);
+      // The first that is answered; the others end with their connections.
+      return { answer: await Promise.any([begin(), begin(), begin()]), lines: proxied.lines };
     },
   },
   {

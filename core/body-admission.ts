@@ -1,0 +1,37 @@
+// The last step of admission, for which the body must be there: read, digested, and compared with its signature.
+
+import { admitBySignature } from "./admit.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import type { AdmittedSender, Candidate, Evidence } from "./candidate.ts";
+import { noteAdmitted, type Trace } from "./decision.ts";
+import { type DigestedBody, digestBody } from "./delivery.ts";
+import type { Route } from "./policy.ts";
+import { readBody } from "./read-body.ts";
+
+/**
+ * Reads the body, and admits by its signature one of the candidates. Where none of them has passed another factor it counts
+ * against the budget until then.
+ * @throws Refusal those of readBody and of admitBySignature
+ */
+export async function admitByBody(
+  request: Request,
+  { maxBodyBytes }: Route,
+  { candidates, evidence, trace, bodies }: Admission,
+): Promise<{ readonly body: DigestedBody; readonly admitted: AdmittedSender }> {
+  const isUnproven = candidates.every(({ factors }) => factors.length === 0);
+  const reading = isUnproven ? bodies.begin() : undefined;
+  try {
+    const body = digestBody(await readBody(request, maxBodyBytes, reading));
+    trace.body = body.bytes;
+    return { body, admitted: noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence)) };
+  } finally {
+    if (reading !== undefined) bodies.finish(reading);
+  }
+}
+
+export interface Admission {
+  readonly candidates: readonly Candidate[];
+  readonly evidence: Evidence;
+  readonly trace: Trace;
+  readonly bodies: BodyBudget;
+}
