@@ -97,12 +97,30 @@ describe("what a stranger wrote is shown escaped", () => {
         expectShown(await runCountersign(["policy", action, "--policy", path, ...more]));
   });
 
-  test.each([
+  test.concurrent.each([
     [EVIL],
     ["policy", EVIL],
+    ["policy", "check", EVIL],
+    ["policy", "show", "--policy", EVIL],
+    ["policy", "observed", EVIL],
+    ["policy", "add", "--policy", EVIL, "--preset", EVIL],
+    ["policy", "add", "--anchor", `${EVIL}=${EVIL}`, "--sender", EVIL, "--certificate", EVIL],
     ["explain", `--${EVIL}`],
+    ["explain", "--policy", EVIL, "--route", EVIL],
+    ["explain", "--url", `https://${EVIL}/`, "--header", EVIL],
+    ["explain", "--decision", EVIL, "--log", EVIL],
     ["send", EVIL],
+    ["send", `http://${EVIL}/`],
+    ["send", "http://127.0.0.1:9/", "--certificate", EVIL, "--key", EVIL],
+    ["send", "http://127.0.0.1:9/", "--header", EVIL, "--body", EVIL],
+    ["keys", EVIL],
+    ["keys", "jwks", "--file", EVIL],
     ["inbox", "show", EVIL, "--inbox", EVIL],
+    ["inbox", "list", "--inbox", `postgres://${EVIL}`, "--state", EVIL],
+    ["origin", "--policy", EVIL, "--issuer", EVIL, "--audience", EVIL, "--jwks", EVIL],
+    ["origin", "--tls", "--policy", EVIL, "--certificate", EVIL, "--key", EVIL],
+    ["origin", "--behind-proxy", EVIL, "--socket", EVIL],
+    ["dev", "--port", EVIL, "--handler", EVIL],
   ])("by an error that repeats what was typed: %j", async (...args) => {
     const ended = await runCountersign(args);
     expect(ended.code).not.toBe(0);
