@@ -21,6 +21,7 @@ export default defineConfig({
   test: {
     include: ["test/core/*.suite.ts"],
     globalSetup: ["test/mutation/fixtures.ts"],
-    testTimeout: 30_000,
+    // The first run has every case side by side, on a machine that may do other things beside it.
+    testTimeout: 300_000,
   },
 });

@@ -110,6 +110,10 @@ export const cases: Cases = {
     ] as const;
     for (const name of others) assert.equal(fails(fixtures, name, entry), "subject.CN", name);
   },
+  "a kind of SAN without values asks for nothing": () => {
+    const { keys } = compileCertificateMatcher({ san: { dns: undefined, ip: ["192.0.2.7"] } });
+    assert.deepEqual(keys, ['san.ip="192.0.2.7"']);
+  },
   "an attribute that occurs twice needs both values, in order": (fixtures) => {
     assert.equal(fails(fixtures, "units", { subject: { OU: ["One", "Two"] } }), "");
     assert.equal(fails(fixtures, "unitsReordered", { subject: { OU: ["One", "Two"] } }), "subject.OU");
