@@ -5,9 +5,10 @@ import assert from "node:assert/strict";
 import { findAuthorities } from "../../core/authorities.ts";
 import { type Certificate, parseCertificate } from "../../core/certificate.ts";
 import { parseDistinguishedName } from "../../core/distinguished-name.ts";
+import type { GeneralName } from "../../core/general-name.ts";
 import { IssuedSignatures } from "../../core/issued-signatures.ts";
 import { findPath } from "../../core/path.ts";
-import { checkIssuer, checkSignature } from "../../core/path-checks.ts";
+import { checkIssuer, checkSignature, namesIssuer } from "../../core/path-checks.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
@@ -149,6 +150,37 @@ export const cases: Cases = {
     for (const text of ["evil.example", "EVIL.example", "*.evil.example", "a_b.e-vil.example"]) {
       refused("name_not_permitted", () => judge(text));
     }
+  },
+  "checkIssuer() holds other attributes to no DNS constraint, and a certificate without a subject to none of names": (
+    fixtures,
+  ) => {
+    const judge = (facts: Partial<Certificate>, permitted: GeneralName) => {
+      const issuer = changed(fixtures, "intermediate", { nameConstraints: { permitted: [permitted], excluded: [] } });
+      checkIssuer(issuer, [changed(fixtures, "direct", facts)], { deny: NOBODY, now: fixtures.now });
+    };
+    const host: GeneralName = { kind: "dns", value: "client.example" };
+    judge({ subject: parseDistinguishedName("CN=client.example,O=evil.example"), subjectAltNames: [] }, host);
+    const acme: GeneralName = { kind: "directory", name: parseDistinguishedName("O=Acme") };
+    judge({ subject: [], subjectAltNames: [host] }, acme);
+    refused("name_not_permitted", () => judge({ subjectAltNames: [host] }, acme));
+    // A client that has its own name for its issuer's is a client all the same.
+    const { issuerKey } = parseCertificate(fixtures.certificates.direct);
+    refused("name_not_permitted", () => judge({ subjectKey: issuerKey }, acme));
+  },
+  "checkIssuer() counts the authorities below an issuer against its path length": (fixtures) => {
+    const issuer = changed(fixtures, "root", { pathLength: 1 });
+    const below = [changed(fixtures, "client"), changed(fixtures, "intermediate")];
+    const context = { deny: NOBODY, now: fixtures.now };
+    checkIssuer(issuer, below, context);
+    const deeper = [...below, changed(fixtures, "depth1")];
+    refused("path_length_exceeded", () => checkIssuer(issuer, deeper, context));
+    checkIssuer(changed(fixtures, "root", { pathLength: undefined }), deeper, context);
+  },
+  "namesIssuer() compares key identifiers where both certificates have them": (fixtures) => {
+    const names = (authorityKeyId: string | undefined, subjectKeyId: string | undefined) =>
+      namesIssuer(changed(fixtures, "client", { authorityKeyId }), changed(fixtures, "intermediate", { subjectKeyId }));
+    assert.deepEqual([names("a", "a"), names("a", "b")], [true, false]);
+    assert.deepEqual([names(undefined, "a"), names("a", undefined), names(undefined, undefined)], [true, true, true]);
   },
   "verifyTrust() tells what is wrong with a client's certificate": (fixtures) => {
     const { now } = fixtures;
