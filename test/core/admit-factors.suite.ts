@@ -1,7 +1,14 @@
 // Certificate, signature and Basic credentials together: all that a sender requires must pass, and nothing else admits it.
 
 import assert from "node:assert/strict";
-import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../../core/admit.ts";
+import {
+  admitByBasic,
+  admitBySignature,
+  findCandidates,
+  type ProofTrace,
+  readCertificateFor,
+  relyOnEdge,
+} from "../../core/admit.ts";
 import type { Evidence, Secrets } from "../../core/candidate.ts";
 import type { Route, Sender } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -192,6 +199,16 @@ export const cases: Cases = {
     assert.deepEqual(left(policy.senders.slice(0, 1), undefined), []);
     const admitted = await judge(fixtures, senders, { leaf: "strangersClient", headers: signedBy("ONE") });
     assert.equal(admitted.sender.name, "signs");
+  },
+  "findCandidates() leaves a proof behind only where a sender asked for one": (fixtures) => {
+    const traced = (senders: Parameters<typeof compileSenders>[1]) => {
+      const policy = compileSenders(fixtures, senders);
+      const trace: ProofTrace = {};
+      findCandidates(policy.senders, evidenceOf(fixtures, policy, {}), trace);
+      return trace.proven?.proofs.size;
+    };
+    assert.equal(traced({ signs: github("ONE") }), undefined);
+    assert.equal(traced({ signs: github("ONE"), proves: certificate() }), 1);
   },
   "a fault with one candidate's secrets admits no other": async (fixtures) => {
     const policy = compileSenders(fixtures, { broken: github("TWO"), signs: github("ONE") });

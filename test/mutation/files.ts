@@ -30,7 +30,6 @@ export const NOTICED_ELSEWHERE_PERCENT = 90;
 
 /** Files that are not yet that good. Their survivors are printed, and fail no run. A file that is left out here stays out. */
 export const PENDING: readonly string[] = [
-  "admit",
   "algorithms",
   "anchor-inspection",
   "assertion",
@@ -41,12 +40,14 @@ export const PENDING: readonly string[] = [
   "bounded-cache",
   "candidate",
   "certificate",
+  "certificate-digests",
   "certificate-extensions",
   "configuration-error",
   "crl",
   "crl-extensions",
   "crl-source",
   "decision",
+  "deny-inspection",
   "der",
   "der-primitives",
   "der-tags",
@@ -91,7 +92,6 @@ export const PENDING: readonly string[] = [
   "secure-url",
   "shadow",
   "shown-text",
-  "signature",
   "signature-diagnosis",
   "signature-schemes",
   "subtree",
