@@ -32,7 +32,6 @@ export const NOTICED_ELSEWHERE_PERCENT = 90;
 export const PENDING: readonly string[] = [
   "algorithms",
   "anchor-inspection",
-  "assertion",
   "attribute-types",
   "authorities",
   "body-decoding",
@@ -45,7 +44,6 @@ export const PENDING: readonly string[] = [
   "configuration-error",
   "crl",
   "crl-extensions",
-  "crl-source",
   "decision",
   "deny-inspection",
   "der",
