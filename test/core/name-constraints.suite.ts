@@ -191,6 +191,9 @@ export const cases: Cases = {
     const long = directory(`CN=${"a".repeat(100_000)}`);
     assert.ok(satisfiesNameConstraints(Array(5).fill(directory("CN=b")), { permitted: [], excluded: [long] }));
     assert.ok(!satisfiesNameConstraints(Array(6).fill(directory("CN=b")), { permitted: [], excluded: [long] }));
+    const host = dns(`${"a".repeat(60)}.`.repeat(4).concat("example"));
+    assert.ok(satisfiesNameConstraints(Array(2000).fill(dns("b.example")), { permitted: [], excluded: [host] }));
+    assert.ok(!satisfiesNameConstraints(Array(2200).fill(dns("b.example")), { permitted: [], excluded: [host] }));
   },
   "satisfiesNameConstraints() compares no more than a bounded number of names": () => {
     const many = (count: number, value: string) => Array.from({ length: count }, () => dns(value));
@@ -222,6 +225,9 @@ export const cases: Cases = {
       tlv(0x82, "a"),
     ];
     for (const value of bad) assert.throws(() => read(value), SyntaxError, Buffer.from(encode(value)).toString("hex"));
+  },
+  "readNameConstraints() says that a value is empty": () => {
+    assert.throws(() => read(sequence()), { message: "NameConstraints is empty" });
   },
   "readNameConstraints() refuses subtrees that are present and empty": () => {
     assert.throws(() => read(sequence(tlv(0xa0, []))), SyntaxError);
