@@ -34,6 +34,8 @@ export const PENDING: readonly string[] = [
   "anchor-inspection",
   "attribute-types",
   "authorities",
+  "body-admission",
+  "body-budget",
   "body-decoding",
   "body-respellings",
   "bounded-cache",
