@@ -329,7 +329,11 @@ describe("signatures and credentials", () => {
 describe("faults of the user", () => {
   test.each([
     ["no route", ["--certificate", "acme.pem"], "--route"],
-    ["a file without a certificate", ["--certificate", "none.pem", "--route", "/"], "no certificate in PEM"],
+    [
+      "a file without a certificate",
+      ["--certificate", "none.pem", "--route", "/"],
+      "holds no certificate, but a private key",
+    ],
     ["a time that is none", ["--route", "/", "--at", "yesterday"], "--at yesterday"],
     ["half of a pair", ["--event", "x"], "--inbox"],
     ["a header that is none", ["--route", "/", "--header", "x"], "--header"],

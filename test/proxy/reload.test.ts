@@ -195,7 +195,7 @@ describe("over TLS", () => {
 
   test.each([
     ["policy", "{", /is not JSON/],
-    ["ca", "", /the proxy's CA/],
+    ["ca", "", /holds no certificate.*empty/],
     ["key", "", /holds no private key.*empty/],
   ] as const)("a broken %s keeps what is in force, and says why", async (which, content, problem) => {
     const send = openProxy();
