@@ -2,7 +2,7 @@
 
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { importBasicCredential, verifyBasic } from "../core/basic.ts";
-import { importSignatureKey, verifySignature } from "../core/signature.ts";
+import { importSignatureKey, SignedRequest, verifySignature } from "../core/signature.ts";
 import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
 
 export const BARE = "bare HMAC";
@@ -75,7 +75,7 @@ function verifier(
 ): () => unknown {
   const keys = { scheme, keys: [importSignatureKey(scheme, key)], accounts: new Map(), retired: [] };
   const headers = new Headers({ ...HEADERS, ...signed });
-  return () => verifySignature(keys, { headers, body, now: NOW });
+  return () => verifySignature(keys, new SignedRequest(headers, body, NOW));
 }
 
 function basicVerifier(): () => unknown {

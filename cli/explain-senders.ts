@@ -6,7 +6,7 @@ import type { Evidence } from "../core/candidate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
 import type { Sender } from "../core/policy.ts";
 import { Refusal, type RefusalCode } from "../core/refusal.ts";
-import { verifySignature } from "../core/signature.ts";
+import { SignedRequest, verifySignature } from "../core/signature.ts";
 import { signatureHeaderNames } from "../core/signature-schemes.ts";
 import { type Proof, verifyTrust } from "../core/trust.ts";
 import { compareEntries, type EntryFacts } from "./explain-entries.ts";
@@ -160,7 +160,7 @@ async function judgeSignature(sender: Sender, { available, request, at, unknown 
   const { headers, body = new Uint8Array() } = request;
   const lacking = available.missing.get(sender)?.signature;
   const names = signingNames(rule, headers);
-  const result = await verifySignature(keys, { headers, body, now: at }).catch((error: unknown) => {
+  const result = await verifySignature(keys, new SignedRequest(headers, body, at)).catch((error: unknown) => {
     if (error instanceof Refusal) return error;
     throw error;
   });

@@ -9,7 +9,7 @@ import type { Certificate } from "./certificate.ts";
 import type { Route, Sender } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
-import { verifySignature } from "./signature.ts";
+import { methodOf, SignedRequest, verifySignature } from "./signature.ts";
 import { type ProvenCertificate, verifyTrust } from "./trust.ts";
 import { DIAGNOSED_ENTRIES } from "./wire.ts";
 
@@ -118,26 +118,20 @@ export function admitByBasic(candidates: readonly Candidate[], { headers, secret
 export async function admitBySignature(
   candidates: readonly Candidate[],
   body: Uint8Array<ArrayBuffer>,
-  { headers, secrets, receivedAt: now }: Evidence,
+  { headers, secrets, receivedAt }: Evidence,
 ): Promise<AdmittedSender> {
-  const verify = ({ sender }: Candidate, isDiagnosed: boolean) =>
-    verifySignature(secretsOf(sender, secrets, "signature"), { headers, body, now }, isDiagnosed);
-  let failure: Refusal | undefined;
+  const request = new SignedRequest(headers, body, receivedAt);
   for (const candidate of candidates) {
     const { sender, factors } = candidate;
     const isSigned = factors.includes("hmac") || factors.includes("ed25519");
     if (sender.signature === undefined || isSigned) return candidate as AdmittedSender;
-    try {
-      const method = await verify(candidate, candidates.length === 1);
-      return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      failure ??= error;
-    }
+    const keys = secrets.get(sender)?.signature;
+    const method = keys && methodOf(keys, request);
+    if (method !== undefined) return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
   }
-  // Refuses it again, with more to tell.
-  if (candidates.length > 1) await verify(candidates[0] as Candidate, true);
-  throw failure ?? new Refusal("sender_not_allowed");
+  const [first] = candidates;
+  if (first !== undefined) await verifySignature(secretsOf(first.sender, secrets, "signature"), request);
+  throw new Refusal("sender_not_allowed");
 }
 
 /**

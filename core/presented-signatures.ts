@@ -13,11 +13,11 @@ import {
 /** What signed the body: a shared secret, or a private key that the sender alone has. */
 export type SignatureMethod = "hmac" | "ed25519";
 
-/** At least one, none twice; each the canonical text of its full length. */
+/** At least one, none twice; each canonical and of its full length. */
 export interface PresentedSignatures {
   readonly hmac: readonly string[];
-  readonly ed25519: readonly string[];
-  /** Of `hmac`; Ed25519 signatures are in base64. */
+  readonly ed25519: readonly Buffer[];
+  /** Of `hmac`, which is compared as text. */
   readonly encoding: "hex" | "base64";
   /** What is signed before the body: ASCII. */
   readonly prefix: string;
@@ -41,13 +41,13 @@ const EVENT_ID = /^[!-\-/-~]+$/;
 export function readPresentedSignatures(name: SignatureSchemeName, headers: Headers, now: number): PresentedSignatures {
   const scheme = SIGNATURE_SCHEMES[name];
   const { encoding, prefix } = scheme;
-  const presented = { hmac: [] as string[], ed25519: [] as string[], encoding, prefix: "" };
+  const presented = { hmac: [] as string[], ed25519: [] as Buffer[], encoding, prefix: "" };
   const timestamps = scheme.timestamp === undefined ? [] : [readHeader(headers, scheme.timestamp)];
   for (const element of readElements(scheme, headers)) {
     const [tag, kind] = scheme.tags.find(([start]) => element.startsWith(start)) ?? ["", undefined];
     const text = element.slice(tag.length);
     if (kind === "hmac") presented.hmac.push(check(text, CANONICAL[encoding]));
-    else if (kind === "ed25519") presented.ed25519.push(check(text, CANONICAL.ed25519));
+    else if (kind === "ed25519") presented.ed25519.push(Buffer.from(check(text, CANONICAL.ed25519), "base64"));
     else if (kind === "timestamp") timestamps.push(text);
     else if (!OTHER_VERSION.test(text)) throw malformed("an element is not of its form");
   }

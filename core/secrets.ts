@@ -5,7 +5,7 @@ import { importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
 import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
-import { importSignatureKey, type SignatureKeys } from "./signature.ts";
+import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature.ts";
 
 /** The text of a secret by its name in the policy: of the environment, or a binding of the Worker. */
 export type ReadSecret = (name: string) => unknown;
@@ -39,11 +39,26 @@ function load(
   readSender: (sender: Sender, reader: SecretReader) => SenderSecrets,
 ): Secrets {
   const problems: string[] = [];
+  const importKey = importOnce();
   const secrets = new Map(
-    policy.senders.map((sender) => [sender, readSender(sender, new SecretReader(sender.name, read, problems))]),
+    policy.senders.map((sender) => [
+      sender,
+      readSender(sender, new SecretReader(sender.name, { read, importKey, problems })),
+    ]),
   );
   if (problems.length > 0) throw new ConfigurationError("secrets", problems);
   return secrets;
+}
+
+/** Senders with the same secret share its key, so that a request is hashed with it once. */
+function importOnce(): typeof importSignatureKey {
+  const keys = new Map<string, SignatureKey>();
+  return (scheme, text) => {
+    const id = `${scheme} ${text}`;
+    const key = keys.get(id) ?? importSignatureKey(scheme, text);
+    keys.set(id, key);
+    return key;
+  };
 }
 
 /** The names of the secrets of a signature, each once. */
@@ -60,20 +75,26 @@ export function secretNames({ senders }: Policy): string[] {
   return [...new Set(names)];
 }
 
+interface Loading {
+  readonly read: ReadSecret;
+  readonly importKey: typeof importSignatureKey;
+  readonly problems: string[];
+}
+
 class SecretReader {
   readonly #sender: string;
-  readonly #read: ReadSecret;
-  readonly #problems: string[];
+  readonly #loading: Loading;
 
-  constructor(sender: string, read: ReadSecret, problems: string[]) {
+  constructor(sender: string, loading: Loading) {
     this.#sender = sender;
-    this.#read = read;
-    this.#problems = problems;
+    this.#loading = loading;
   }
 
   signatureKeys({ scheme, secrets, accounts, retired }: SignatureRule): SignatureKeys {
     const keysOf = (names: readonly string[]) =>
-      names.flatMap((name) => this.#importText("signature", name, (text) => importSignatureKey(scheme, text)) ?? []);
+      names.flatMap(
+        (name) => this.#importText("signature", name, (text) => this.#loading.importKey(scheme, text)) ?? [],
+      );
     return {
       scheme,
       keys: keysOf(secrets),
@@ -91,12 +112,13 @@ class SecretReader {
 
   #importText<T>(factor: string, name: string, importText: (text: string) => T): T | undefined {
     const place = formatPointer(["senders", this.#sender, factor]);
-    const text = this.#read(name);
+    const { read, problems } = this.#loading;
+    const text = read(name);
     try {
       if (typeof text === "string" && text !== "") return importText(text);
-      this.#problems.push(`${place}: the secret ${name} is ${text === "" ? "empty" : "not set"}`);
+      problems.push(`${place}: the secret ${name} is ${text === "" ? "empty" : "not set"}`);
     } catch (error) {
-      this.#problems.push(`${place}: the secret ${name}: ${error instanceof Error ? error.message : error}`);
+      problems.push(`${place}: the secret ${name}: ${error instanceof Error ? error.message : error}`);
     }
     return undefined;
   }

@@ -22,7 +22,7 @@ const COST_OF_SIGNATURE = { hmac: 64, ed25519: 64 * 1024 };
 
 /** What would have matched, in a few words; undefined when nothing that is tried does. Bounded by wire.ts. */
 export function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): string | undefined {
-  const presented = { ...mismatch.presented, ed25519: mismatch.presented.ed25519.slice(0, DIAGNOSED_KEYS) };
+  const { presented } = mismatch;
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;
   let work = DIAGNOSED_WORK;
   for (const { what, keys, body, isWritten } of suspects(mismatch, SIGNATURE_SCHEMES[scheme].hasEncodedKeys ?? false)) {

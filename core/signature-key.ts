@@ -10,8 +10,8 @@ declare const imported: unique symbol;
 export interface SignatureKey {
   readonly [imported]: true;
   readonly method: SignatureMethod;
-  /** Whether it made one of these signatures. All of them are compared, each in constant time. */
-  readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array) => boolean;
+  /** Whether it made one of these signatures. All of HMAC are compared, each in constant time; of Ed25519 the first `limit`. */
+  readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array, limit?: number) => boolean;
   /** The secret of an HMAC, for diagnosis alone. */
   readonly secret: () => Buffer | undefined;
 }
@@ -48,10 +48,21 @@ export function makeEd25519Key(point: Buffer): SignatureKey {
     key: { kty: "OKP", crv: "Ed25519", x: point.toString("base64url") },
     format: "jwk",
   });
-  const madeOneOf = ({ ed25519, prefix }: PresentedSignatures, body: Uint8Array) => {
-    const content = Buffer.concat([Buffer.from(prefix), body]);
+  const madeOneOf = (presented: PresentedSignatures, body: Uint8Array, limit?: number) => {
+    const content = contentOf(presented, body);
     // Nothing here is secret. node:crypto takes two thirds of WebCrypto's time, and its keys need no promise.
-    return ed25519.some((signature) => verify(null, content, key, Buffer.from(signature, "base64")));
+    return presented.ed25519.slice(0, limit).some((signature) => verify(null, content, key, signature));
   };
   return { method: "ed25519", madeOneOf, secret: () => undefined } as unknown as SignatureKey;
+}
+
+const joined = new WeakMap<PresentedSignatures, readonly [body: Uint8Array, content: Buffer]>();
+
+/** What is signed in one piece, made once for all keys. */
+function contentOf(presented: PresentedSignatures, body: Uint8Array): Buffer {
+  const [known, whole] = joined.get(presented) ?? [];
+  if (known === body && whole !== undefined) return whole;
+  const content = Buffer.concat([Buffer.from(presented.prefix), body]);
+  joined.set(presented, [body, content]);
+  return content;
 }

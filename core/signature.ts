@@ -1,13 +1,15 @@
 // Webhook signatures over the raw body: keys in, and whether one of them made a signature that the request presents.
 // Never says which one to the sender, and keeps no verdict.
 
-import { type PresentedSignatures, readPresentedSignatures, type SignatureMethod } from "./presented-signatures.ts";
+import type { PresentedSignatures, SignatureMethod } from "./presented-signatures.ts";
 import { Refusal } from "./refusal.ts";
 import { diagnoseMismatch } from "./signature-diagnosis.ts";
 import { makeEd25519Key, makeHmacKey, type SignatureKey } from "./signature-key.ts";
 import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./signature-schemes.ts";
+import { SignedRequest } from "./signed-request.ts";
 import { MIN_SIGNATURE_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "./wire.ts";
 
+export { SignedRequest };
 export type { SignatureKey, SignatureMethod };
 
 /** The keys of one sender. */
@@ -55,47 +57,51 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
   return makeHmacKey(octets);
 }
 
+/** By which method one of the keys signed the request; undefined where none did, for whatever reason. */
+export function methodOf(keys: SignatureKeys, request: SignedRequest): SignatureMethod | undefined {
+  const presented = request.presented(keys.scheme);
+  const account = readAccount(keys, request.headers);
+  if (presented instanceof Refusal || account === undefined) return undefined;
+  let method: SignatureMethod | undefined;
+  // Every key is tried, whichever matches.
+  for (const key of usableKeys(keysOf(keys, account), presented)) {
+    if (request.isSignedBy(key, keys.scheme)) method ??= key.method;
+  }
+  return method;
+}
+
 /**
  * Verifies that a configured key signed these bytes, with the time and the id that the scheme signs beside them.
- * Returns by which method, or says what would have matched, unless that is not asked for. Does not check that the event is new: no scheme's signature is for one delivery alone.
+ * Returns by which method, or says what would have matched. Does not check that the event is new: no scheme's signature is for
+ * one delivery alone.
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`,
  * `signature_mismatch`
  */
-export function verifySignature(
-  keys: SignatureKeys,
-  signed: { readonly headers: Headers; readonly body: Uint8Array<ArrayBuffer>; readonly now: number },
-  isDiagnosed = true,
-): Promise<SignatureMethod> {
-  // The executor makes a rejection of what is thrown.
-  return new Promise((resolve) => {
-    const presented = readPresentedSignatures(keys.scheme, signed.headers, signed.now);
-    resolve(verifyPresented(keys, presented, signed, isDiagnosed));
-  });
+export function verifySignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
+  const method = methodOf(keys, request);
+  return method === undefined ? Promise.reject(explainFailure(keys, request)) : Promise.resolve(method);
 }
 
-function verifyPresented(
-  keys: SignatureKeys,
-  presented: PresentedSignatures,
-  { headers, body }: { readonly headers: Headers; readonly body: Uint8Array<ArrayBuffer> },
-  isDiagnosed: boolean,
-): SignatureMethod {
+/** Why no key of the sender signed the request. */
+function explainFailure(keys: SignatureKeys, request: SignedRequest): Refusal {
+  const { headers, body } = request;
+  const presented = request.presented(keys.scheme);
+  if (presented instanceof Refusal) return presented;
   const account = readAccount(keys, headers);
-  const own = keys.accounts.get(account) ?? keys.keys;
-  let verified: SignatureMethod | undefined;
-  let tried = 0;
-  // Every key is tried, whichever matches.
-  for (const key of own) {
-    if (presented[key.method].length === 0) continue;
-    tried += 1;
-    if (key.madeOneOf(presented, body)) verified ??= key.method;
+  if (account === undefined) {
+    const { account: header } = SIGNATURE_SCHEMES[keys.scheme];
+    return new Refusal("signature_malformed", { cause: `${header} is not one id` });
   }
-  if (verified !== undefined) return verified;
+  const own = keysOf(keys, account);
+  const { length: tried } = usableKeys(own, presented);
   const details = { scheme: keys.scheme, ...(account !== "" && { account }) };
-  if (tried === 0) throw new Refusal("signature_key_unknown", details);
+  if (tried === 0) return new Refusal("signature_key_unknown", details);
   const contentEncoding = headers.get("content-encoding");
-  const mismatch = { keys: own, retired: keys.retired, presented, body, contentEncoding };
-  const wouldMatch = isDiagnosed ? diagnoseMismatch(mismatch, keys.scheme) : undefined;
-  throw new Refusal("signature_mismatch", {
+  const wouldMatch = diagnoseMismatch(
+    { keys: own, retired: keys.retired, presented, body, contentEncoding },
+    keys.scheme,
+  );
+  return new Refusal("signature_mismatch", {
     ...details,
     keys: tried,
     signatures: presented.hmac.length + presented.ed25519.length,
@@ -104,10 +110,18 @@ function verifyPresented(
   });
 }
 
-/** The account that selects the keys, in lower case; empty where none does. */
-function readAccount({ scheme, accounts }: SignatureKeys, headers: Headers): string {
+/** The account that selects the keys, in lower case; empty where none does, undefined where it cannot be read. */
+function readAccount({ scheme, accounts }: SignatureKeys, headers: Headers): string | undefined {
   const { account: header } = SIGNATURE_SCHEMES[scheme];
   const account = (accounts.size > 0 && header !== undefined && headers.get(header)) || "";
-  if (!/^[\w-]{0,64}$/.test(account)) throw new Refusal("signature_malformed", { cause: `${header} is not one id` });
-  return account.toLowerCase();
+  return /^[\w-]{0,64}$/.test(account) ? account.toLowerCase() : undefined;
+}
+
+function keysOf({ keys, accounts }: SignatureKeys, account: string): readonly SignatureKey[] {
+  return accounts.get(account) ?? keys;
+}
+
+/** Those that could have made one of the signatures. */
+function usableKeys(keys: readonly SignatureKey[], presented: PresentedSignatures): readonly SignatureKey[] {
+  return keys.filter(({ method }) => presented[method].length > 0);
 }

@@ -1,4 +1,4 @@
-// What a stranger's certificates may cost: nothing in them is signed by anybody whom the policy knows, and each is new.
+// What a stranger's certificates and signatures may cost: nothing is signed by anybody whom the policy knows, and each is new.
 // The limits here are wide, for machines that do other things too. `npm run bench -- hostile` measures closely.
 
 import { readFileSync } from "node:fs";
@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { loadSecrets } from "../../core/secrets.ts";
+import { createOriginApp } from "../../origin/app.ts";
 import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { readTlsPeer } from "../../origin/node/tls-peer.ts";
@@ -28,6 +30,7 @@ const REQUESTS = 5;
 /** Of all requests together. Each took seconds where subtrees were compared before signatures, for each sender. */
 const MAX_CPU_MILLISECONDS = 1_000;
 const MILLISECONDS_PER_TICK = 10;
+const LARGE_BODY = new Uint8Array(16 * 1024 * 1024);
 const COMMON_NAME = "2.5.4.3";
 const NAME_CONSTRAINTS = "2.5.29.30";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
@@ -156,6 +159,33 @@ describe("a chain that nobody signed costs little, with fifty senders on the rou
     expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
     expect(lines.all.filter(({ cause }) => cause === "issuer_unknown")).toHaveLength(REQUESTS);
   });
+});
+
+test("Signatures of a stranger: fifty senders with one secret hash a body once", async () => {
+  const names = Array.from({ length: SENDERS }, (_, index) => `sender-${index}`);
+  const signature = { scheme: "github" as const, secrets: ["SECRET"] };
+  const signing = compilePolicy({
+    anchors: {},
+    senders: Object.fromEntries(names.map((name) => [name, { signature }])),
+    routes: { "/hooks/acme": { senders: names, methods: ["POST"], maxBodyBytes: LARGE_BODY.length } },
+  });
+  const codes: unknown[] = [];
+  const app = createOriginApp({
+    policy: signing,
+    secrets: loadSecrets(signing, () => "0123456789abcdef"),
+    readCertificate: () => {
+      throw new Error("no sender needs one");
+    },
+    accept: () => undefined,
+    log: ({ code }) => codes.push(code),
+  });
+  const cost = await costOf(Array<Uint8Array<ArrayBuffer>>(REQUESTS).fill(LARGE_BODY), async (body) => {
+    const headers = { "x-hub-signature-256": `sha256=${"0".repeat(64)}` };
+    const { status } = await app.request("http://localhost/hooks/acme", { method: "POST", headers, body });
+    expect(status).toBe(401);
+  });
+  expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
+  expect(codes).toEqual(Array(REQUESTS).fill("signature_mismatch"));
 });
 
 describe("a connection is read once,", () => {

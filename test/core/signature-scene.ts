@@ -1,7 +1,13 @@
 // One event as each scheme signs it, with two keys. The signatures were computed by `openssl dgst -hmac` and
 // `openssl pkeyutl -sign -rawin` over exactly this body.
 
-import { importSignatureKey, type SignatureKey, type SignatureMethod, verifySignature } from "../../core/signature.ts";
+import {
+  importSignatureKey,
+  type SignatureKey,
+  type SignatureMethod,
+  SignedRequest,
+  verifySignature,
+} from "../../core/signature.ts";
 import type { SignatureSchemeName } from "../../core/signature-schemes.ts";
 
 export const NOW = 1_700_000_000;
@@ -121,5 +127,5 @@ export async function attempt(scheme: SignatureSchemeName, changes: Attempt = {}
   };
   const { body = BODY, now = NOW } = changes;
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  return await verifySignature(keys, { headers: headersOf(scheme, changes.headers), body: bytes, now });
+  return await verifySignature(keys, new SignedRequest(headersOf(scheme, changes.headers), bytes, now));
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
-import { importSignatureKey, verifySignature } from "../../core/signature.ts";
+import { importSignatureKey, SignedRequest, verifySignature } from "../../core/signature.ts";
 import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../../core/signature-schemes.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, ED25519, EVENTS, NOW, SCHEMES } from "./signature-scene.ts";
@@ -82,7 +82,7 @@ const VECTORS: readonly {
 
 function verifyVector({ scheme, key, headers, body, now = 0 }: (typeof VECTORS)[number]) {
   const keys = { scheme, keys: [importSignatureKey(scheme, key)], accounts: new Map(), retired: [] };
-  return verifySignature(keys, { headers: new Headers(headers), body: new TextEncoder().encode(body), now });
+  return verifySignature(keys, new SignedRequest(new Headers(headers), new TextEncoder().encode(body), now));
 }
 
 export const cases: Cases = {

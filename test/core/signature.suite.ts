@@ -1,7 +1,7 @@
 // Signatures that verify: rotation, accounts, versions, times, and which headers are needed.
 
 import assert from "node:assert/strict";
-import { importSignatureKey, verifySignature } from "../../core/signature.ts";
+import { importSignatureKey, SignedRequest, verifySignature } from "../../core/signature.ts";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature-schemes.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, BODY, ED25519, EVENTS, headersOf, NOW, OTHER_KEY, SCHEMES } from "./signature-scene.ts";
@@ -133,7 +133,7 @@ export const cases: Cases = {
       const forwarded = new Headers(names.map((name) => [name, headers.get(name) ?? ""]));
       const keys = { scheme, keys: [importSignatureKey(scheme, EVENTS[scheme].key)], accounts: new Map(), retired: [] };
       const body = new TextEncoder().encode(BODY);
-      assert.equal(await verifySignature(keys, { headers: forwarded, body, now: NOW }), "hmac");
+      assert.equal(await verifySignature(keys, new SignedRequest(forwarded, body, NOW)), "hmac");
       assert.deepEqual(signatureHeaderNames(scheme, new Headers()), []);
     }
   },

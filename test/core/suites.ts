@@ -51,6 +51,7 @@ import { cases as signatureForgery } from "./signature-forgery.suite.ts";
 import { cases as signatureKeys } from "./signature-keys.suite.ts";
 import { cases as signatureMalformed } from "./signature-malformed.suite.ts";
 import { cases as signatureVectors } from "./signature-vectors.suite.ts";
+import { cases as signedRequest } from "./signed-request.suite.ts";
 import { cases as timeOrderedId } from "./time-ordered-id.suite.ts";
 import { cases as trust } from "./trust.suite.ts";
 
@@ -104,6 +105,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "signature-keys": signatureKeys,
   "signature-malformed": signatureMalformed,
   "signature-vectors": signatureVectors,
+  "signed-request": signedRequest,
   "sealed-text": sealedText,
   "time-ordered-id": timeOrderedId,
   trust,

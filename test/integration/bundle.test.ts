@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildBundle } from "../support/workerd.ts";
 
 /** A tenth of a second to load on a slow line, and far below every limit of the platform. */
-const MAX_GZIP_BYTES = 50 * 1024;
+const MAX_GZIP_BYTES = 54 * 1024;
 
 interface Metafile {
   readonly outputs: Readonly<
@@ -39,7 +39,7 @@ function partOf(path: string): string {
   return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/[^/]+$/.exec(path)?.[1] ?? path;
 }
 
-test("bundle stays within 50 KiB compressed", () => {
+test("bundle stays within 54 KiB compressed", () => {
   const gzipBytes = gzipSync(code).byteLength;
   const parts = new Map<string, number>();
   for (const [path, bytes] of inputs) parts.set(partOf(path), (parts.get(partOf(path)) ?? 0) + bytes);

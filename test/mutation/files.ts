@@ -21,6 +21,7 @@ export const DECIDING: readonly string[] = [
   "signature",
   "signature-key",
   "signature-schemes",
+  "signed-request",
   "subtree",
   "trust",
 ].map((name) => `core/${name}.ts`);
@@ -92,6 +93,7 @@ export const PENDING: readonly string[] = [
   "shadow",
   "shown-text",
   "signature-diagnosis",
+  "signed-request",
   "subtree",
   "tell-more",
   "time-ordered-id",

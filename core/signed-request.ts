@@ -1,0 +1,70 @@
+// One request as the senders of a route see it that only sign: its headers are read once for each scheme, and its body is
+// hashed once for each key, however many of them ask.
+
+import { type PresentedSignatures, readPresentedSignatures } from "./presented-signatures.ts";
+import { type Refusal, refusalOf } from "./refusal.ts";
+import type { SignatureKey } from "./signature-key.ts";
+import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
+import { MAX_FURTHER_ED25519 } from "./wire.ts";
+
+/** What the headers of one scheme hold, and which keys made it. */
+interface Reading {
+  readonly presented: PresentedSignatures | Refusal;
+  readonly verdicts: Map<SignatureKey, boolean>;
+}
+
+export class SignedRequest {
+  readonly headers: Headers;
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** Unix seconds. */
+  readonly now: number;
+  /** Two names may stand for one scheme. */
+  readonly #readings = new Map<SignatureScheme, Reading>();
+  #further = MAX_FURTHER_ED25519;
+
+  constructor(headers: Headers, body: Uint8Array<ArrayBuffer>, now: number) {
+    this.headers = headers;
+    this.body = body;
+    this.now = now;
+  }
+
+  /** The signatures of that scheme, or why there are none: the refusals of readPresentedSignatures. */
+  presented(name: SignatureSchemeName): PresentedSignatures | Refusal {
+    return this.#read(name).presented;
+  }
+
+  /** Whether the key made one of the signatures of that scheme, which there are. */
+  isSignedBy(key: SignatureKey, name: SignatureSchemeName): boolean {
+    const { presented, verdicts } = this.#read(name);
+    const known = verdicts.get(key);
+    if (known !== undefined) return known;
+    const verdict = this.#isMadeBy(key, presented as PresentedSignatures);
+    verdicts.set(key, verdict);
+    return verdict;
+  }
+
+  #isMadeBy(key: SignatureKey, presented: PresentedSignatures): boolean {
+    if (key.method === "hmac") return key.madeOneOf(presented, this.body);
+    const looked = Math.min(presented.ed25519.length, 1 + this.#further);
+    this.#further -= looked - 1;
+    return key.madeOneOf(presented, this.body, looked);
+  }
+
+  #read(name: SignatureSchemeName): Reading {
+    const scheme = SIGNATURE_SCHEMES[name];
+    let reading = this.#readings.get(scheme);
+    if (reading === undefined) {
+      reading = { presented: this.#readOnce(name), verdicts: new Map() };
+      this.#readings.set(scheme, reading);
+    }
+    return reading;
+  }
+
+  #readOnce(name: SignatureSchemeName): PresentedSignatures | Refusal {
+    let presented: PresentedSignatures | undefined;
+    const refusal = refusalOf(() => {
+      presented = readPresentedSignatures(name, this.headers, this.now);
+    });
+    return refusal ?? (presented as PresentedSignatures);
+  }
+}
