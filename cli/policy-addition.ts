@@ -10,7 +10,14 @@ import { readSenderCertificate } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { printJson, printText } from "./output.ts";
-import { describeAnchors, matcherFor, openPolicy, type PolicyDraft, readAnchorOption } from "./policy-document.ts";
+import {
+  describeAnchors,
+  matcherFor,
+  openPolicy,
+  type PolicyDraft,
+  readAnchorOption,
+  requireOwnName,
+} from "./policy-document.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
 import { nextSteps } from "./preset-steps.ts";
@@ -65,6 +72,8 @@ export interface PolicyAddition {
  * @throws UsageError, ConfigurationError
  */
 export function extendPolicy(file: string, addition: PolicyAddition): { policy: Policy; next: string[] } {
+  requireOwnName("sender", addition.sender);
+  requireOwnName("route", addition.route);
   const document = openPolicy(file);
   const { preset } = addition;
   const sender = preset === undefined ? addParts(document, addition) : addPreset(document, { ...addition, preset });

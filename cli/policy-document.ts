@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { Certificate } from "../core/certificate.ts";
+import { isNatural } from "../core/policy-form.ts";
 import { readAuthorities } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { readJson } from "./files.ts";
@@ -35,6 +36,15 @@ export function openPolicy(file: string): PolicyDraft {
   return { anchors: {}, senders: {}, routes: {}, ...document };
 }
 
+/**
+ * A name that becomes a member of the policy. In place of one that every object has by nature, that would be changed, or nothing.
+ * @throws UsageError
+ */
+export function requireOwnName(option: string, name: string | undefined): void {
+  if (name !== undefined && isNatural(name))
+    throw new UsageError(`--${option} ${name}: every JavaScript object has a member of this name: choose another`);
+}
+
 export interface GivenAnchor {
   readonly name: string;
   readonly certificate: Certificate;
@@ -47,6 +57,7 @@ export interface GivenAnchor {
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
   if (name === undefined || file === undefined) throw new UsageError(`--anchor ${option} is not NAME=FILE`);
+  requireOwnName("anchor", name);
   return readAuthorities(file).map((certificate, index) => ({
     name: index === 0 ? name : `${name}-${index + 1}`,
     certificate,

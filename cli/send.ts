@@ -89,12 +89,12 @@ export const SAMPLE_EVENT = JSON.stringify({
 
 /** `Name: value` lines; a name that is repeated keeps all its values. @throws UsageError */
 export function parseHeaders(lines: readonly string[]): Record<string, string[]> {
-  const headers: Record<string, string[]> = {};
+  const headers = new Map<string, string[]>();
   for (const line of lines) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined)
       throw new UsageError(`--header ${JSON.stringify(line)} is not "Name: value"`);
-    headers[name.toLowerCase()] = [...(headers[name.toLowerCase()] ?? []), value];
+    headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value]);
   }
-  return headers;
+  return Object.fromEntries(headers);
 }

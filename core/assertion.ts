@@ -193,13 +193,19 @@ async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Arra
   }
 }
 
+/** The claims at fault. The check of several says it of `amr`; of members that are not known the schema tells the first alone. */
+function nameClaims(issues: readonly v.BaseIssue<unknown>[], document: object): string[] {
+  const unknown = Object.keys(document).filter((name) => !Object.hasOwn(ClaimsSchema.entries, name));
+  return [...new Set([...issues.map((issue) => v.getDotPath(issue) ?? "amr"), ...unknown])];
+}
+
 function parseClaims(payload: Uint8Array): AssertionClaims {
   const document = parseJson(payload);
   if (document === undefined)
     throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON of ours" });
   const result = v.safeParse(ClaimsSchema, document);
   if (!result.success) {
-    throw new Refusal("assertion_claims_invalid", { claims: result.issues.map((issue) => v.getDotPath(issue)) });
+    throw new Refusal("assertion_claims_invalid", { claims: nameClaims(result.issues, document) });
   }
   const claims = result.output;
   if (claims.exp <= claims.iat || claims.exp - claims.iat > ASSERTION_LIFETIME_SECONDS) {

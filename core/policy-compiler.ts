@@ -2,15 +2,15 @@
 // partial policy. Does not look at the time: what has expired is refused when it is used.
 
 import { createHash } from "node:crypto";
-import * as v from "valibot";
 import { Allowlist } from "./allowlist.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
 import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
-import { ConfigurationError, describeIssues, formatPointer } from "./configuration-error.ts";
+import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
-import { type PolicyDocument, PolicySchema, type SenderDocument } from "./policy-schema.ts";
+import { readPolicyForm } from "./policy-form.ts";
+import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
 import { canMatch } from "./public-key.ts";
 import { isForwardableHeader } from "./request-headers.ts";
 import { findSecondSpelling } from "./request-target.ts";
@@ -24,11 +24,9 @@ type Place = readonly (string | number)[];
  * @throws ConfigurationError
  */
 export function compilePolicy(document: unknown): Policy {
-  const result = v.safeParse(PolicySchema, document);
-  if (!result.success) {
-    throw new ConfigurationError("policy", describeIssues(result.issues));
-  }
-  const { policy, problems } = compileSoundParts(result.output);
+  const { output, problems: ofForm } = readPolicyForm(document);
+  if (output === undefined) throw new ConfigurationError("policy", ofForm);
+  const { policy, problems } = compileSoundParts(output);
   if (problems.length > 0) throw new ConfigurationError("policy", problems);
   return policy;
 }

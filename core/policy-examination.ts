@@ -1,14 +1,14 @@
 // All of one policy document in one go: its form, what does not compile, and what is wrong with the rest. A part that has
 // a problem is left out of the later steps, so that one mistake hides no other.
 
-import * as v from "valibot";
-import { ConfigurationError, describeIssues } from "./configuration-error.ts";
+import { ConfigurationError } from "./configuration-error.ts";
 import type { Policy } from "./policy.ts";
 import { compilePolicy, compileSoundParts } from "./policy-compiler.ts";
 import type { Finding } from "./policy-finding.ts";
+import { readPolicyForm } from "./policy-form.ts";
 import { inspectPolicy } from "./policy-inspection.ts";
 import { parsePlace, parseProblem, UNKNOWN_MEMBER } from "./policy-remedies.ts";
-import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
+import type { PolicyDocument } from "./policy-schema.ts";
 
 /** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
 export type CompilePolicy = (document: unknown) => Policy;
@@ -48,12 +48,12 @@ function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: 
   const copy = structuredClone(document);
   const left: string[][] = [];
   for (const leaveOut of [replacePart, removePart]) {
-    const { success, output, issues } = v.safeParse(PolicySchema, copy);
-    if (success) return { output, left };
-    for (const finding of describeIssues(issues).map(parseProblem)) left.push(leaveOut(copy, finding));
+    const { output, problems } = readPolicyForm(copy);
+    if (output !== undefined) return { output, left };
+    for (const finding of problems.map(parseProblem)) left.push(leaveOut(copy, finding));
   }
-  const { success, output } = v.safeParse(PolicySchema, copy);
-  return success ? { output, left } : { left };
+  const { output } = readPolicyForm(copy);
+  return output === undefined ? { left } : { output, left };
 }
 
 /**

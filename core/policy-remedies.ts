@@ -121,7 +121,7 @@ export function parseProblem(text: string): Finding {
 function findRemedy(pointer: string, problem: string, at: readonly string[]): string {
   if (problem.startsWith(UNKNOWN_MEMBER)) {
     const known = membersAt(at.slice(0, -1));
-    return known.length === 0 ? "remove it" : `remove it, or write one of ${known.join(", ")}`;
+    return known.length === 0 ? "remove it, or choose another name" : `remove it, or write one of ${known.join(", ")}`;
   }
   return REMEDIES.find(([place, what]) => place.test(pointer) && what.test(problem))?.[2] ?? OTHERWISE;
 }

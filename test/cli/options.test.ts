@@ -1,6 +1,6 @@
 // An option that would have no effect is an error that names it, in every command. What is read is what may be given.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
@@ -81,6 +81,20 @@ describe("policy add", () => {
     expect(routes("b.json")["/hooks/pagerduty"].mode).toBe("observe");
     expect(await add("b.json", "--preset", "slack", "--route", "/hooks/pagerduty", "--mode", "enforce")).toBe(0);
     expect(routes("b.json")["/hooks/pagerduty"].mode).toBe("enforce");
+  });
+
+  test("a name that every object has by nature is refused, and nothing is written", async () => {
+    const ca = file("ca.pem");
+    for (const name of ["__proto__", "constructor", "toString"]) {
+      await expect(add("d.json", "--anchor", `${name}=${ca}`)).rejects.toThrow(`--anchor ${name}: every JavaScript`);
+      for (const option of ["sender", "route"]) {
+        const parts = ["--anchor", `ca=${ca}`, "--sender", "partner", "--certificate", file("client.pem")];
+        await expect(add("d.json", ...parts, `--${option}`, name)).rejects.toThrow(`--${option} ${name}: every`);
+      }
+      const preset = ["--preset", "pagerduty", "--sender", name];
+      await expect(add("d.json", ...preset)).rejects.toThrow(`--sender ${name}: every`);
+    }
+    expect(existsSync(file("d.json"))).toBe(false);
   });
 
   test("a sender that is there and gets nothing is refused", async () => {

@@ -125,6 +125,9 @@ export const cases: Cases = {
     assert.deepEqual(await tell({ iss: "", req: { ...(claims["req"] as object), digest: 1 } }), {
       claims: ["iss", "req.digest"],
     });
+    // Every claim that is not known, beside the others; those that belong together by one of them.
+    assert.deepEqual(await tell({ admin: 1, constructor: 1, iss: "" }), { claims: ["iss", "admin", "constructor"] });
+    assert.deepEqual(await tell({ sub: undefined }), { claims: ["amr"] });
     assert.deepEqual(await tell({ exp: iat + 61 }), { claims: ["exp"], iat, exp: iat + 61 });
     assert.deepEqual(await tell({ rcv: iat }), { claims: ["rcv"], iat, rcv: iat });
     const token = await seal(fixtures, JSON.stringify(HEADER), "1");

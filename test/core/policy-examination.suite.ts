@@ -110,6 +110,28 @@ export const cases: Cases = {
     assert.match(remedyFor([...ROUTE, "method"]) ?? "", /one of senders, methods, /);
     assert.match(parseProblem("/senders/a/constructor: is no member that is known here").remedy, /certificates/);
   },
+  "examinePolicy() names what every object has by nature, and everything else that is wrong": (fixtures) => {
+    const changes: Change[] = [
+      [
+        [...ROUTE, "senders"],
+        ["one", "nobody"],
+      ],
+    ];
+    const text = JSON.stringify(spoiled(fixtures, changes));
+    const anchors = '"anchors":{"__proto__":"x","constructor":"nonsense",';
+    const document = JSON.parse(
+      text.replace('"anchors":{', anchors).replace('"senders":{', '"senders":{"prototype":{},'),
+    );
+    const findings = findingsOf(document, fixtures.now);
+    assert.deepEqual(placesIn(findings).sort(), [
+      "error /anchors/__proto__",
+      "error /anchors/constructor",
+      "error /routes/~1hooks/senders/1",
+      "error /senders/prototype",
+    ]);
+    assert.match(findings[0]?.problem ?? "", /every JavaScript object has one/);
+    assert.equal(findings[0]?.remedy, "remove it, or choose another name");
+  },
   "examinePolicy() names everything at once: form, references, contradictions, dates": (fixtures) => {
     const { certificates } = fixtures;
     const changes: Change[] = [

@@ -36,6 +36,18 @@ function placesOf(value: Json, path: (string | number)[] = []): (string | number
   return [path, ...entries.flatMap(([key, member]) => placesOf(member, [...path, key]))];
 }
 
+function at(document: Json, path: readonly (string | number)[]): Json {
+  return path.reduce((value, key) => (value as never)[key], document);
+}
+
+/** By its text: an assignment to `__proto__` makes no member. */
+function withMember(document: Json, path: readonly (string | number)[], name: string, value: Json): Json {
+  const mark = "a member to be named";
+  const copy = structuredClone(document);
+  Object.assign(at(copy, path) as object, { [mark]: value });
+  return JSON.parse(JSON.stringify(copy).replace(JSON.stringify(mark), JSON.stringify(name)));
+}
+
 export const cases: Cases = {
   "compilePolicy() refuses half of a surrogate pair in a name, which would be another character": (fixtures) => {
     const entry = `/${ENTRY.join("/")}`;
@@ -43,6 +55,31 @@ export const cases: Cases = {
     faultAt(fixtures, [...ENTRY, "issuer"], "CN=\ud800", entry);
     faultAt(fixtures, [...ENTRY, "subject"], { "\ud800": "a" }, entry);
     faultAt(fixtures, ["deny"], [{ serial: "1", issuer: "CN=\ud800" }], "/deny/0");
+  },
+  "compilePolicy() names each member that it does not know (Members of every object)": (fixtures) => {
+    const whole = { ...documentOf(fixtures), deny: [] } as Readonly<Record<string, Json>>;
+    const sender = {
+      signature: { scheme: "docusign", secrets: ["A"], accounts: { x: ["B"] } },
+      eventKey: { header: "Id" },
+    };
+    put(whole as never, ["senders", "signed"], sender);
+    put(whole as never, [...ENTRY, "subject"], { CN: "x" });
+    put(whole as never, [...ENTRY, "san"], { dns: ["x.example"] });
+    const objects = placesOf(whole).filter((path) => !/^[^{]/.test(JSON.stringify(at(whole, path))));
+    assert.ok(objects.length > 12, `${objects.length}`);
+    const names = ["constructor", "prototype", "__proto__", "toString", "valueOf", "hasOwnProperty"];
+    for (const path of objects) {
+      for (const name of names) {
+        for (const value of [1, "x", ["X"], {}, whole["anchors"]]) {
+          const document = withMember(whole, path, name, value as Json);
+          const pointer = `/${[...path, name].map((key) => String(key).replaceAll("/", "~1")).join("/")}`;
+          const told = problemsOf(() => compilePolicy(document)).filter((text) => text.startsWith(`${pointer}: `));
+          assert.equal(told.length > 0, true, `${pointer} is ${JSON.stringify(value)}`);
+        }
+      }
+      const two = withMember(withMember(whole, path, "constructor", 1), path, "prototype", 1);
+      assert.equal(problemsOf(() => compilePolicy(two)).length >= 2, true, path.join("/"));
+    }
   },
   "compilePolicy() compiles anchors, senders, routes and their limits": (fixtures) => {
     const { anchors, senders, routes } = compilePolicy(documentOf(fixtures));

@@ -75,6 +75,7 @@ export const PENDING: readonly string[] = [
   "policy-compiler",
   "policy-examination",
   "policy-finding",
+  "policy-form",
   "policy-inspection",
   "policy-members",
   "policy-remedies",
