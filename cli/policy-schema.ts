@@ -3,10 +3,14 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { PolicySchema } from "../core/policy-schema.ts";
 import { printJson } from "./output.ts";
+import { type SchemaNode, withDescriptions } from "./policy-descriptions.ts";
 
 /** The published schema. Rules that JSON Schema cannot say (references, dates that exist) are checked by the code alone. */
 export function policyJsonSchema(): unknown {
-  return { title: "Countersign policy", ...toJsonSchema(PolicySchema, { errorMode: "ignore" }) };
+  return {
+    title: "Countersign policy",
+    ...withDescriptions(toJsonSchema(PolicySchema, { errorMode: "ignore" }) as SchemaNode),
+  };
 }
 
 if (import.meta.main) printJson(policyJsonSchema());

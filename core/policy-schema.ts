@@ -1,11 +1,10 @@
-// The form of policy.json. The published JSON Schema (policy.schema.json) is generated from this and nothing else.
+// The form of policy.json. The published JSON Schema (policy.schema.json) is generated from this and from the
+// descriptions of its members (cli/policy-descriptions.ts), and nothing else.
 // Meaning that spans several members (an anchor that is not defined) is checked in policy.ts.
 
 import * as v from "valibot";
 import { SIGNATURE_SCHEME_NAMES } from "./signature-schemes.ts";
 import {
-  DEFAULT_MAX_BODY_BYTES,
-  DEFAULT_MAX_CHAIN_DEPTH,
   LARGEST_MAX_BODY_BYTES,
   MAX_CRL_SOURCE_CHARACTERS,
   MAX_INTERMEDIATES,
@@ -22,30 +21,23 @@ const text = v.pipe(v.string(), v.minLength(1, "must not be empty"));
 const sha256 = v.pipe(
   v.string(),
   v.regex(/^([0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$/, "64 hex digits, with or without colons"),
-  v.description("SHA-256 in hex, with or without colons, in any case."),
 );
 
 const instant = v.pipe(
   v.string(),
   v.regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?$/, "YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"),
-  v.description("A day (its first instant in UTC) or an instant in UTC."),
 );
 
 const texts = v.pipe(v.array(text), v.minLength(1, "must not be empty"));
 
-const distinguishedName = v.pipe(
-  v.union([
-    text,
-    v.pipe(
-      v.record(v.string(), v.union([text, texts])),
-      v.check((attributes) => Object.keys(attributes).length > 0, "must name at least one attribute"),
-      v.minEntries(1),
-    ),
-  ]),
-  v.description(
-    "RFC 4514 text, which must be the whole name; or attributes, each of which the name must hold with exactly this value (a list: exactly these values in this order).",
+const distinguishedName = v.union([
+  text,
+  v.pipe(
+    v.record(v.string(), v.union([text, texts])),
+    v.check((attributes) => Object.keys(attributes).length > 0, "must name at least one attribute"),
+    v.minEntries(1),
   ),
-);
+]);
 
 export const CertificateMatcherSchema = v.pipe(
   v.strictObject({
@@ -60,22 +52,18 @@ export const CertificateMatcherSchema = v.pipe(
           ip: v.optional(texts),
         }),
         v.check((san) => Object.values(san).some((values) => values !== undefined), "must name at least one kind"),
-        v.description(
-          "Subject alternative names by kind; the certificate must hold every one listed. A `*` is a literal.",
-        ),
       ),
     ),
-    sha256: v.optional(v.pipe(sha256, v.description("SHA-256 of the certificate's DER."))),
-    spkiSha256: v.optional(v.pipe(sha256, v.description("SHA-256 of the DER of its SubjectPublicKeyInfo."))),
-    from: v.optional(v.pipe(instant, v.description("Accepted from this instant on."))),
-    until: v.optional(v.pipe(instant, v.description("No longer accepted from this instant on."))),
+    sha256: v.optional(sha256),
+    spkiSha256: v.optional(sha256),
+    from: v.optional(instant),
+    until: v.optional(instant),
   }),
   v.check(
     ({ subject, san, sha256: whole, spkiSha256 }) =>
       [subject, san, whole, spkiSha256].some((member) => member !== undefined),
     "must hold subject, san, sha256 or spkiSha256: an issuer alone admits everyone it ever certified",
   ),
-  v.description("One accepted certificate. Every member must match."),
 );
 
 const CrlSource = v.pipe(
@@ -95,48 +83,18 @@ function isCrlSource(text: string): boolean {
 }
 
 const AnchorSchema = v.strictObject({
-  certificate: v.pipe(text, v.description("The CA certificate, in PEM.")),
-  crls: v.pipe(
-    v.strictObject({
-      sources: v.pipe(
-        v.array(CrlSource),
-        v.minLength(1, "must not be empty"),
-        v.description("URLs of the revocation lists of this CA and of every CA below it; at an origin also files."),
-      ),
-      freshness: v.pipe(
-        v.picklist(["require", "prefer"]),
-        v.description(
-          "require: without a current list nothing is proven. prefer: a list that is missing or outdated is only logged.",
-        ),
-      ),
-    }),
-    v.description("Looks up every certificate below this anchor."),
-  ),
+  certificate: text,
+  crls: v.strictObject({
+    sources: v.pipe(v.array(CrlSource), v.minLength(1, "must not be empty")),
+    freshness: v.picklist(["require", "prefer"]),
+  }),
 });
 
 const TrustSchema = v.pipe(
   v.strictObject({
-    anchors: v.optional(
-      v.pipe(
-        v.array(name),
-        v.minLength(1, "must not be empty"),
-        v.description(
-          "Names of CA certificates in `anchors`; the path to one of them is validated by Countersign itself.",
-        ),
-      ),
-    ),
-    platform: v.optional(v.pipe(v.boolean(), v.description("Whether Cloudflare's own verdict must be SUCCESS."))),
-    maxChainDepth: v.optional(
-      v.pipe(
-        v.number(),
-        v.integer(),
-        v.minValue(1),
-        v.maxValue(MAX_INTERMEDIATES),
-        v.description(
-          `CA certificates on the path, the anchor included (Apache's SSLVerifyDepth). Default ${DEFAULT_MAX_CHAIN_DEPTH}.`,
-        ),
-      ),
-    ),
+    anchors: v.optional(v.pipe(v.array(name), v.minLength(1, "must not be empty"))),
+    platform: v.optional(v.boolean()),
+    maxChainDepth: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_INTERMEDIATES))),
   }),
   v.check(
     ({ anchors, platform }) => anchors !== undefined || platform === true,
@@ -167,27 +125,9 @@ const secretNames = v.pipe(
 const SignatureSchema = v.pipe(
   v.strictObject({
     scheme: v.picklist(SIGNATURE_SCHEME_NAMES),
-    secrets: v.optional(
-      v.pipe(
-        secretNames,
-        v.description("Names of the secrets, one of which must have signed: several during rotation."),
-      ),
-    ),
-    accounts: v.optional(
-      v.pipe(
-        v.record(text, secretNames),
-        v.minEntries(1, "must hold at least one account"),
-        v.description(
-          "Secrets by Docusign account id (X-DocuSign-AccountId); an account that is not listed uses `secrets`.",
-        ),
-      ),
-    ),
-    retired: v.optional(
-      v.pipe(
-        secretNames,
-        v.description("Secrets that are no longer accepted: a signature by one is named in the log."),
-      ),
-    ),
+    secrets: v.optional(secretNames),
+    accounts: v.optional(v.pipe(v.record(text, secretNames), v.minEntries(1, "must hold at least one account"))),
+    retired: v.optional(secretNames),
   }),
   v.check(({ secrets, accounts }) => secrets !== undefined || accounts !== undefined, "must hold secrets, or accounts"),
   v.check(({ scheme, accounts }) => accounts === undefined || scheme === "docusign", "only docusign names accounts"),
@@ -196,7 +136,6 @@ const SignatureSchema = v.pipe(
       !retired.some((name) => [...secrets, ...Object.values(accounts).flat()].includes(name)),
     "a secret is retired and accepted at once",
   ),
-  v.description("The signature that every request of this sender must carry. Present means required."),
 );
 
 const BasicSchema = v.strictObject({
@@ -204,7 +143,7 @@ const BasicSchema = v.strictObject({
     text,
     v.check((name) => !/[:\p{Cc}]/u.test(name), "a user name holds no colon and no control character (RFC 7617)"),
   ),
-  secret: v.pipe(secretName, v.description("Name of the secret that is the password.")),
+  secret: secretName,
 });
 
 const KeySchema = v.union([
@@ -218,33 +157,17 @@ const KeySchema = v.union([
     ),
   }),
 ]);
-const EventKeySchema = v.pipe(
-  KeySchema,
-  v.description("What identifies an event across the sender's retries: a header, or members of a JSON body together."),
-);
-const OrderKeySchema = v.pipe(
-  KeySchema,
-  v.description(
-    "What events that must be handled one after the other have in common: a header, or members of a JSON body together. Without one there is no order.",
-  ),
-);
+const EventKeySchema = KeySchema;
+const OrderKeySchema = KeySchema;
 
 const SenderSchema = v.pipe(
   v.strictObject({
     about: v.optional(AboutSchema),
-    certificates: v.optional(
-      v.pipe(
-        v.array(CertificateMatcherSchema),
-        v.description("Accepted certificates; one matching entry is enough. Empty only while every route observes."),
-      ),
-    ),
-    trust: v.optional(v.pipe(TrustSchema, v.description("What proves this sender's certificate."))),
+    certificates: v.optional(v.array(CertificateMatcherSchema)),
+    trust: v.optional(TrustSchema),
     signature: v.optional(SignatureSchema),
     basic: v.optional(
-      v.pipe(
-        v.union([BasicSchema, v.pipe(v.array(BasicSchema), v.minLength(1, "must hold at least one credential"))]),
-        v.description("HTTP Basic credentials, one of which every request must carry. Present means required."),
-      ),
+      v.union([BasicSchema, v.pipe(v.array(BasicSchema), v.minLength(1, "must hold at least one credential"))]),
     ),
     eventKey: v.optional(EventKeySchema),
     orderKey: v.optional(OrderKeySchema),
@@ -277,82 +200,33 @@ const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, 
 const RouteSchema = v.strictObject({
   senders: v.pipe(v.array(name), v.minLength(1, "must name at least one sender")),
   methods: v.pipe(v.array(method), v.minLength(1, "must name at least one method")),
-  maxBodyBytes: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(0),
-      v.maxValue(LARGEST_MAX_BODY_BYTES),
-      v.description(`Default ${DEFAULT_MAX_BODY_BYTES}.`),
-    ),
-  ),
-  headers: v.optional(
-    v.pipe(
-      v.array(headerName),
-      v.description("Further request headers to forward, for example a sender's signature. All others are dropped."),
-    ),
-  ),
-  mode: v.optional(
-    v.pipe(
-      v.picklist(["enforce", "observe"]),
-      v.description("observe: the same verdicts, and each distinct certificate is recorded. Default enforce."),
-    ),
-  ),
-  delivery: v.optional(
-    v.pipe(
-      v.picklist(["direct", "queue"]),
-      v.description(
-        "queue: the edge answers 202 once the event is in its queue, and delivers it until the origin takes it. GET and HEAD ask for an answer and stay direct. Default direct.",
-      ),
-    ),
-  ),
-  answer: v.optional(
-    v.pipe(
-      v.picklist(["accepted", "handler"]),
-      v.description(
-        "accepted: 202 once the event is stored. handler: what the origin's handler or upstream answers, once its outcome is stored. Default accepted.",
-      ),
-    ),
-  ),
-  shadow: v.optional(
-    v.pipe(
-      v.array(name),
-      v.minLength(1, "must name at least one sender"),
-      v.description(
-        "Senders that would take the place of `senders`: only a different verdict is logged, nothing changes.",
-      ),
-    ),
-  ),
+  maxBodyBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LARGEST_MAX_BODY_BYTES))),
+  headers: v.optional(v.array(headerName)),
+  mode: v.optional(v.picklist(["enforce", "observe"])),
+  delivery: v.optional(v.picklist(["direct", "queue"])),
+  answer: v.optional(v.picklist(["accepted", "handler"])),
+  shadow: v.optional(v.pipe(v.array(name), v.minLength(1, "must name at least one sender"))),
 });
 
-const DenySchema = v.pipe(
-  v.union([
-    v.strictObject({ sha256 }),
-    v.strictObject({ spkiSha256: sha256 }),
-    v.strictObject({
-      serial: v.pipe(
-        v.string(),
-        v.regex(/^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})*$|^[0-9A-Fa-f]{1,40}$/, "hex digits, with or without colons"),
-      ),
-      issuer: v.pipe(text, v.description("RFC 4514 text of the issuer's name.")),
-    }),
-  ]),
-  v.description(
-    "A certificate, a key, or a serial number of one issuer. Applies to senders and to every CA on a path.",
-  ),
-);
+const DenySchema = v.union([
+  v.strictObject({ sha256 }),
+  v.strictObject({ spkiSha256: sha256 }),
+  v.strictObject({
+    serial: v.pipe(
+      v.string(),
+      v.regex(/^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})*$|^[0-9A-Fa-f]{1,40}$/, "hex digits, with or without colons"),
+    ),
+    issuer: text,
+  }),
+]);
 
 const path = v.pipe(v.string(), v.regex(/^\/[^?#\s\\]*$/, "an absolute path, exact or ending in /*"));
 
 export const PolicySchema = v.strictObject({
   $schema: v.optional(v.string()),
-  anchors: v.pipe(v.record(name, v.union([text, AnchorSchema])), v.description("CA certificates by name, in PEM.")),
+  anchors: v.record(name, v.union([text, AnchorSchema])),
   senders: v.pipe(v.record(name, SenderSchema), v.minEntries(1, "must hold at least one sender")),
-  routes: v.pipe(
-    v.record(path, RouteSchema),
-    v.minEntries(1, "must hold at least one route"),
-    v.description("By exact path, or by prefix ending in /*; the longest wins, anything else is not found."),
-  ),
+  routes: v.pipe(v.record(path, RouteSchema), v.minEntries(1, "must hold at least one route")),
   deny: v.optional(v.array(DenySchema)),
 });
 
