@@ -14,6 +14,7 @@ import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
 import { canMatch } from "./public-key.ts";
 import { isForwardableHeader } from "./request-headers.ts";
 import { findSecondSpelling } from "./request-target.ts";
+import { indexRivals } from "./route-rivals.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
 
 /** A place in the document, as the members of a JSON pointer. */
@@ -83,11 +84,13 @@ class PolicyCompiler {
     });
     this.#checkRecognition();
     const anchorList = [...anchorByName.values()];
+    const routeList = [...routeByPath.values()];
     const denyList = this.#compileDenyList(deny ?? [], anchorList);
     return {
       anchors: anchorList,
       senders: [...senderByName.values()],
-      routes: [...routeByPath.values()],
+      routes: routeList,
+      findRival: indexRivals(routeList),
       deny: denyList,
       crlSources: [...new Set(anchorList.flatMap(({ revocation }) => revocation?.sources ?? []))],
       digest: digestOf({ ...this.#document, $schema: undefined }),

@@ -94,6 +94,8 @@ export interface Policy {
   readonly senders: readonly Sender[];
   readonly anchors: readonly Anchor[];
   readonly deny: DenyList;
+  /** Of a path on its route: another route whose handler some routers run for it, and whose senders are not the same (route-rivals.ts). */
+  findRival(path: string, route: Route): Route | undefined;
   /** The sources of revocation lists of all anchors, each once. */
   readonly crlSources: readonly string[];
   /** SHA-256 in hex of the document without `$schema`, members sorted: the same for every layout of one policy. */
@@ -108,8 +110,8 @@ export interface Policy {
 export function selectRoute(policy: Policy, path: string, method: string): Route {
   const route = findRoute(policy, path);
   if (route === undefined) throw new Refusal("unknown_route", { path });
-  const resembled = findResembledRoute(policy, path, route);
-  if (resembled !== undefined) throw new Refusal("unknown_route", { path, resembles: resembled.path });
+  const rival = policy.findRival(path, route);
+  if (rival !== undefined) throw new Refusal("unknown_route", { path, resembles: rival.path });
   if (!route.methods.includes(method))
     throw new Refusal("method_not_allowed", { method, allow: route.methods.join(", ") });
   return route;
@@ -124,25 +126,4 @@ export function findRoute(policy: Policy, path: string): Route | undefined {
     if (isPrefix && route.path.length > (found?.path.length ?? 0)) found = route;
   }
   return found;
-}
-
-/** The route that a router finds which reads no letter case and no slash at the end, where it has fewer senders. */
-function findResembledRoute({ routes }: Policy, path: string, route: Route): Route | undefined {
-  if (routes.length === 1) return undefined;
-  const loose = looseFormOf(path);
-  const matching = routes.filter((other) => isLooselyOn(loose, other.path));
-  const exact = matching.filter((other) => looseFormOf(other.path) === loose);
-  const longest = Math.max(...matching.map(({ path }) => path.length));
-  const chosen = exact.length > 0 ? exact : matching.filter(({ path }) => path.length === longest);
-  return chosen.find((other) => other !== route && !route.senders.every((sender) => other.senders.includes(sender)));
-}
-
-function isLooselyOn(loosePath: string, routePath: string): boolean {
-  return routePath.endsWith("*")
-    ? loosePath.startsWith(`${looseFormOf(routePath.slice(0, -1))}/`)
-    : loosePath === looseFormOf(routePath);
-}
-
-function looseFormOf(path: string): string {
-  return path.toLowerCase().replace(/\/$/, "");
 }

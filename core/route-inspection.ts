@@ -4,11 +4,12 @@ import type { Policy, Route } from "./policy.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
 import type { PolicyDocument } from "./policy-schema.ts";
 
-export function inspectRoutes(document: PolicyDocument, { routes }: Policy): Finding[] {
-  return routes.flatMap((route) => {
+export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding[] {
+  return policy.routes.flatMap((route) => {
     const at = ["routes", route.path];
     return [
       ...inspectPath(route.path, at),
+      ...inspectRival(route, policy, at),
       ...inspectMethods(route.methods, [...at, "methods"]),
       ...repeatedIn(route.headers, [...at, "headers"]),
       ...inspectShadow(route, document, [...at, "shadow"]),
@@ -19,6 +20,15 @@ export function inspectRoutes(document: PolicyDocument, { routes }: Policy): Fin
 function inspectPath(path: string, at: Place): Finding[] {
   if (!path.startsWith("/cdn-cgi/")) return [];
   return [warningAt(at, "Cloudflare answers /cdn-cgi/ itself: no request reaches the edge", "choose another path")];
+}
+
+/** Two routes that differ only in letter case or by a slash at the end refuse each other's senders, and so everybody. */
+function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
+  // Of a prefix, a path below it that is no route of its own.
+  const rival = policy.findRival(route.path.replace(/\*$/, "\0"), route);
+  if (rival === undefined) return [];
+  const problem = `every request is refused: some routers read no letter case and no slash at the end, and would run the handler of ${rival.path} for senders that it does not admit`;
+  return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];
 }
 
 /** Servers know others too, those of WebDAV for example. */

@@ -166,6 +166,20 @@ export const cases: Cases = {
       expectFindings(fixtures, [[["routes", path], route]], ...(severity === "" ? [] : [`${severity} ${place}`]));
     }
   },
+  "inspectPolicy() names routes of different senders that some routers take for one another": (fixtures) => {
+    const route = (...senders: string[]) => ({ senders, methods: ["POST"] });
+    const withRoutes = (routes: Record<string, Json>): Change => [["routes"], routes];
+    const both = ["error /routes/~1a", "error /routes/~1A~1"];
+    expectFindings(fixtures, [withRoutes({ "/a": route("one"), "/A/": route("two") })], ...both);
+    const prefixes = ["error /routes/~1a~1*", "error /routes/~1A~1*"];
+    expectFindings(fixtures, [withRoutes({ "/a/*": route("one"), "/A/*": route("two") })], ...prefixes);
+    const narrower = { "/a": route("one"), "/a/": route("one", "two") };
+    expectFindings(fixtures, [withRoutes(narrower)], "error /routes/~1a~1");
+    expectFindings(fixtures, [
+      withRoutes({ "/a": route("one", "two"), "/a/": route("two", "one"), "/a/*": route("one") }),
+    ]);
+    expectFindings(fixtures, [withRoutes({ "/*": route("one"), "/a": route("two"), "/a/*": route("one") })]);
+  },
   "inspectPolicy() names credentials and accounts that are the same": (fixtures) => {
     expectFindings(
       fixtures,
