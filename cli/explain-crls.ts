@@ -14,6 +14,7 @@ import {
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
+import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
 
@@ -70,7 +71,7 @@ async function loadSource(source: string, policy: Policy, options: CrlOptions): 
     }
   }
   if (list === undefined) why ??= `not in ${options.directory}, and not asked for: --fetch-crls`;
-  return { list, state: { source, from, list: list === undefined ? null : describeCrl(list), why } };
+  return { list, state: { source: showUrl(source), from, list: list === undefined ? null : describeCrl(list), why } };
 }
 
 function stepsOf(source: string, { directory, policyFile, isFetching }: CrlOptions): Step[] {

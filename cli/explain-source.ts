@@ -2,6 +2,7 @@
 // of them does not keep is known here, so that its absence proves nothing.
 
 import type { Policy, Sender } from "../core/policy.ts";
+import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { StoredEvent } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
@@ -24,9 +25,11 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
     if (event !== undefined) return { event };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${inbox ?? log}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(
+      `${inbox === undefined ? log : describeInbox(inbox)}: ${error instanceof Error ? error.message : error}`,
+    );
   }
-  throw new UsageError(`${inbox} holds no event ${JSON.stringify(id)}`);
+  throw new UsageError(`${describeInbox(inbox ?? "")} holds no event ${JSON.stringify(id)}`);
 }
 
 /** What a source lacks for the question to be asked, as the options that would say it. Without a source they are required. */

@@ -3,7 +3,7 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
-import { isHttpsOrLoopback } from "../core/secure-url.ts";
+import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
@@ -63,14 +63,21 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
   if (!isUrl(jwks)) return pinnedKeys(readPublicKeySet(jwks));
-  if (!isHttpsOrLoopback(new URL(jwks))) {
-    throw new ConfigurationError("jwks", ["--jwks: keys that come over plain HTTP prove nothing, use https"]);
-  }
+  const problem = problemOf(URL.parse(jwks));
+  if (problem !== undefined) throw new ConfigurationError("jwks", [`--jwks ${showUrl(jwks)}: ${problem}`]);
   return fetchedKeys(jwks, {
     onError: (reason) => complainLogLine({ decision: "failed", code: "keys_unavailable", reason }),
   });
 }
 
+/** Of one letter a scheme would be a drive. */
 function isUrl(jwks: string): boolean {
-  return /^https?:\/\//.test(jwks);
+  return /^[a-z][a-z0-9+.-]+:/i.test(jwks);
+}
+
+function problemOf(url: URL | null): string | undefined {
+  if (url === null || !/^https?:$/.test(url.protocol)) return "is neither a file nor an https URL";
+  if (!isHttpsOrLoopback(url)) return "keys that come over plain HTTP prove nothing, use https";
+  // fetch() refuses it each time, and would quote it.
+  return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }

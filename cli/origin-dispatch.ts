@@ -7,7 +7,7 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
-import { isHttpsOrLoopback } from "../core/secure-url.ts";
+import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
 import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { Answers } from "../origin/answers.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";
@@ -149,7 +149,7 @@ function parseUpstream(text: string): string {
   const url = URL.parse(text);
   if (url === null || !isHttpsOrLoopback(url) || (text !== url.origin && text !== `${url.origin}/`)) {
     return refuse(
-      `--upstream ${text}: https://HOST without a path (http:// only to loopback); events come at their own`,
+      `--upstream ${showUrl(text)}: https://HOST without a path (http:// only to loopback); events come at their own`,
     );
   }
   return url.origin;

@@ -2,6 +2,7 @@
 
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import type { Policy } from "../core/policy.ts";
+import { showUrl } from "../core/secure-url.ts";
 
 /** What a policy says, for machines and for formatSummary. */
 export function summarize({ routes, senders, anchors, digest }: Policy) {
@@ -33,7 +34,7 @@ export function summarize({ routes, senders, anchors, digest }: Policy) {
       subject: formatDistinguishedName(certificate.subject),
       sha256: certificate.sha256,
       notAfter: new Date(certificate.notAfter * 1000).toISOString(),
-      ...(revocation !== undefined && { crls: revocation }),
+      ...(revocation !== undefined && { crls: { ...revocation, sources: revocation.sources.map(showUrl) } }),
     })),
   };
 }

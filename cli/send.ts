@@ -1,6 +1,7 @@
 // countersign send: one event to any URL, the way a sender would.
 
 import { describeCause } from "../core/failure-cause.ts";
+import { showUrl } from "../core/secure-url.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { readBytes } from "./files.ts";
@@ -52,7 +53,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       body,
       ...identity,
     }).catch((error: Error) => {
-      throw new UsageError(`no answer from ${url}: ${describeCause(error)}`);
+      throw new UsageError(`no answer from ${showUrl(url)}: ${describeCause(error)}`);
     });
     if (values.json) printJson(answer);
     else {

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { CertificateFacts, Delivery, RequestFacts } from "./delivery.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
+import { showTarget } from "./secure-url.ts";
 import {
   ASSERTION_ALGORITHM,
   ASSERTION_LIFETIME_SECONDS,
@@ -141,10 +142,16 @@ export async function verifyAssertion(
  */
 export function matchRequest({ req }: AssertionClaims, request: RequestFacts, contentDigest: string): void {
   const { method, target, contentType } = request;
-  if (req.method !== method || req.target !== target || req.type !== contentType) {
+  const differs = [
+    ...(req.method === method ? [] : ["method"]),
+    ...(req.target === target ? [] : ["target"]),
+    ...(req.type === contentType ? [] : ["type"]),
+  ];
+  if (differs.length > 0) {
     throw new Refusal("request_mismatch", {
-      signed: { method: req.method, target: req.target, type: req.type },
-      received: request,
+      differs,
+      signed: { method: req.method, target: showTarget(req.target), type: req.type },
+      received: { method, target: showTarget(target), type: contentType },
     });
   }
   if (req.digest !== contentDigest) throw new Refusal("body_mismatch", { signed: req.digest, received: contentDigest });

@@ -9,8 +9,8 @@ import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./signature-schemes
 import { SignedRequest } from "./signed-request.ts";
 import { MIN_SIGNATURE_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "./wire.ts";
 
-export { SignedRequest };
 export type { SignatureKey, SignatureMethod };
+export { SignedRequest };
 
 /** The keys of one sender. */
 export interface SignatureKeys {

@@ -15,6 +15,7 @@ import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
 
@@ -136,7 +137,7 @@ class CrlSource {
         this.#condition = answer.condition;
         if (list !== this.list) {
           this.#replace(list);
-          log({ decision: "updated", crl: this.#source, ...describeCrl(list) });
+          log({ decision: "updated", crl: showUrl(this.#source), ...describeCrl(list) });
           await storage.write(this.#source, list.der);
         }
       }
@@ -194,6 +195,6 @@ class CrlSource {
 
   #logFailure(error: unknown): void {
     const why = describeCause(error);
-    this.#options.log({ decision: "failed", code: "revocation_list_kept", crl: this.#source, why });
+    this.#options.log({ decision: "failed", code: "revocation_list_kept", crl: showUrl(this.#source), why });
   }
 }

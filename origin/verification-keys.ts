@@ -4,6 +4,7 @@ import { describeCause } from "../core/failure-cause.ts";
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/keys.ts";
 import { readStream } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
+import { showUrl } from "../core/secure-url.ts";
 
 /** Keys from a JWK Set that the configuration holds: no network, no surprise; rotation is a change of configuration. */
 export async function pinnedKeys(jwkSet: unknown): Promise<FindVerificationKey> {
@@ -46,6 +47,7 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
   let underway: Promise<void> | undefined;
   let waiting = 0;
 
+  const shown = showUrl(url);
   const refresh = async (): Promise<void> => {
     try {
       keys = await fetchKeys(url, fetchJwks);
@@ -53,14 +55,14 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
       failure = undefined;
     } catch (error) {
       failure = describeCause(error);
-      onError(`${url}: ${failure}`);
+      onError(`${shown}: ${failure}`);
     }
     endedAt = clock();
     underway = undefined;
   };
 
   const waitForFetch = async () => {
-    if (waiting >= MAX_WAITING) throw new Refusal("keys_unavailable", { url, waiting });
+    if (waiting >= MAX_WAITING) throw new Refusal("keys_unavailable", { url: shown, waiting });
     waiting += 1;
     try {
       await underway;
@@ -77,7 +79,7 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
     }
     if (!isKnown && underway !== undefined) await waitForFetch();
     else if (age > MAX_AGE_MILLISECONDS && failure === undefined) await underway;
-    if (keys === undefined) throw new Refusal("keys_unavailable", { url, cause: failure });
+    if (keys === undefined) throw new Refusal("keys_unavailable", { url: shown, cause: failure });
     return keys.get(kid);
   };
 }

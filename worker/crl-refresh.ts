@@ -15,6 +15,7 @@ import {
 import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
+import { showUrl } from "../core/secure-url.ts";
 
 /** An isolate has 128 MB, where the kept list and the new one are read side by side; KV takes 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
@@ -47,7 +48,7 @@ export async function refreshCrls(
   for (const source of policy.crlSources) {
     try {
       const list = await refresh(source, kv, policy, clock);
-      if (list !== undefined) log({ decision: "updated", crl: source, ...describeCrl(list) });
+      if (list !== undefined) log({ decision: "updated", crl: showUrl(source), ...describeCrl(list) });
     } catch (error) {
       log(describeCrlFailure(source, error));
     }
@@ -55,7 +56,7 @@ export async function refreshCrls(
 }
 
 export function describeCrlFailure(source: string, error: unknown): LogLine {
-  return { decision: "failed", code: "revocation_list_kept", crl: source, why: describeCause(error) };
+  return { decision: "failed", code: "revocation_list_kept", crl: showUrl(source), why: describeCause(error) };
 }
 
 /** The new list, or undefined when the one that is there is still the one to use. */

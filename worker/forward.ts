@@ -6,6 +6,7 @@ import type { Delivery } from "../core/delivery.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
+import { showTarget } from "../core/secure-url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 
@@ -35,7 +36,7 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
   if (response.status >= 300 && response.status < 400) {
     throw new Refusal("origin_redirected", {
       originStatus: response.status,
-      location: response.headers.get("location"),
+      location: showTarget(response.headers.get("location") ?? ""),
     });
   }
   return relay(response);

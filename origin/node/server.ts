@@ -6,6 +6,7 @@ import { type AddressInfo, isIPv6 } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
+import { showTarget } from "../../core/secure-url.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 
@@ -94,7 +95,9 @@ export function listen(server: Server, { hostname, port }: Pick<ListenOptions, "
  */
 function requireNormalTarget({ url: target = "" }: IncomingMessage): void {
   const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
-  if (url === null || url.pathname + url.search !== target) throw new Refusal("malformed_target", { target });
+  if (url !== null && url.pathname + url.search === target) return;
+  const isInQuery = url !== null && target.startsWith(`${url.pathname}?`);
+  throw new Refusal("malformed_target", { target: showTarget(target), ...(isInQuery && { part: "query" }) });
 }
 
 /** Answers without the handler. The connection ends with it: a body may still be on its way. */

@@ -174,10 +174,17 @@ export const cases: Cases = {
     const claims = await verify(fixtures, await issue(fixtures, delivery));
     const { method, target, type, digest } = claims.req;
     const received = { method: "PUT", target, contentType: type };
+    const shown = target.replace(/\?.*/, "?…");
+    assert.notEqual(shown, target);
     assert.deepEqual(refused("request_mismatch", () => matchRequest(claims, received, digest)).details, {
-      signed: { method, target, type },
-      received,
+      differs: ["method"],
+      signed: { method, target: shown, type },
+      received: { method: "PUT", target: shown, type },
     });
+    const other = { method, target: "/other?b#c?d", contentType: "x" };
+    const { details } = refused("request_mismatch", () => matchRequest(claims, other, digest));
+    assert.deepEqual(details["differs"], ["target", "type"]);
+    assert.deepEqual(details["received"], { method, target: "/other?…", type: "x" });
     const mismatch = refused("body_mismatch", () => matchRequest(claims, delivery.request, EMPTY));
     assert.deepEqual(mismatch.details, { signed: digest, received: EMPTY });
   },

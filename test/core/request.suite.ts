@@ -7,6 +7,7 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { readBody } from "../../core/read-body.ts";
 import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
 import { readRequestTarget } from "../../core/request-target.ts";
+import { showTarget, showUrl } from "../../core/secure-url.ts";
 import { type Cases, policyDocument, problemsOf, refused, refusedLater } from "./scene.ts";
 
 const URL_OF_EDGE = "https://hooks.example.com";
@@ -130,6 +131,34 @@ export const cases: Cases = {
         assert.deepEqual(details, { secondSpelling }, path);
       }
     },
+  "showUrl() and showTarget() tell no user, password, query and fragment": () => {
+    const urls = {
+      "https://keys.example/jwks.json": "https://keys.example/jwks.json",
+      "https://keys.example": "https://keys.example",
+      "https://KEYS.example:8443/a?token=S": "https://keys.example:8443/a?…",
+      "https://keys.example/a#S": "https://keys.example/a?…",
+      "https://S:S@keys.example/a": "https://keys.example/a",
+      "https://S@keys.example/a?S#S": "https://keys.example/a?…",
+      "HTTPS:S:S@keys.example/a": "https://keys.example/a",
+      "postgres://S:S@db.example/inbox?sslkey=S": "postgres://db.example/inbox?…",
+      "https://S:S@": "…",
+      "https://S:S/S@keys.example": "…",
+      "/var/lib/a?b.crl": "/var/lib/a?b.crl",
+      "C:/lists/a.crl": "C:/lists/a.crl",
+      "lists/a.crl": "lists/a.crl",
+    };
+    for (const [url, shown] of Object.entries(urls)) assert.equal(showUrl(url), shown);
+    const targets = {
+      "/hooks/a": "/hooks/a",
+      "/hooks/a?": "/hooks/a?…",
+      "/hooks/a?S?S\nS": "/hooks/a?…",
+      "/hooks/a#S?S": "/hooks/a?…",
+      "https://S:S@origin.example/a?S": "https://origin.example/a?…",
+      "login?S": "login?…",
+      "*": "*",
+    };
+    for (const [target, shown] of Object.entries(targets)) assert.equal(showTarget(target), shown);
+  },
   "a policy cannot name a path that every request is refused for": (fixtures) => {
     for (const path of ["/hooks/%61dmin", "/a//b", "/a%2Fb", "/a%c3%a4", "/a%2Fb/*", "/a//*"]) {
       const route = { senders: ["sender"], methods: ["POST"] };

@@ -180,6 +180,18 @@ describe("every command that reads a policy", () => {
     expect(readFileSync(fileOf(twice), "utf8")).toBe(twice);
   });
 
+  it.each([
+    ["https://user:HUSH@keys.example/jwks.json?HUSH", "https://keys.example/jwks.json?…: keys are public: take user"],
+    ["http://user:HUSH@keys.example/?HUSH", "http://keys.example/?…: keys that come over plain HTTP"],
+    ["ftp://user:HUSH@keys.example/", "ftp://keys.example/: is neither a file nor an https URL"],
+    ["https://user:HU/SH@keys.example", "…: is neither a file nor an https URL"],
+  ])("origin: says what is wrong with --jwks, and nothing that may be a secret", async (jwks, told) => {
+    const { code, stderr } = await runCountersign([...origin, "--jwks", jwks]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`--jwks ${told}`);
+    expect(stderr).not.toMatch(/HUSH|user:/);
+  });
+
   it("origin: a contradiction stops the start, what time brought about is told and does not", async () => {
     const start = (text: string) => runCountersign([...origin, "--policy", fileOf(text)]);
     const now = { subject: { CN: "a" } };

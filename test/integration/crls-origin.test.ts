@@ -120,6 +120,13 @@ describe("an origin whose lists come from a URL", () => {
     expect(lines.at(-1)).toMatchObject({ decision: "failed", crl: server.url("root"), why: /503/ });
   });
 
+  test("tells of it without the query of its URL", async () => {
+    const source = `${server.url("root")}?token=HUSH`;
+    await openStore(policyWith(source));
+    expect(lines.at(-1)).toMatchObject({ decision: "failed", crl: `${server.url("root")}?…` });
+    expect(JSON.stringify(lines)).not.toContain("HUSH");
+  });
+
   test("survives a restart while nobody listens at the source", async () => {
     const gone = `${await refusingUrl()}/root`;
     const policy = policyWith(gone);

@@ -227,3 +227,26 @@ describe("origin refuses another token:", () => {
     await expectAccepted(assertionOf(token));
   });
 });
+
+describe("no query reaches the log (Secrets in queries)", () => {
+  const told = () => JSON.stringify(origin.lines.all.slice(-1));
+
+  test("of a target that a URL parser would rewrite", async () => {
+    await expectRefused(
+      { ...forwardedRequest(event), target: "/hooks/acme?token=HUSH&name=O'Brien" },
+      "malformed_target",
+    );
+    expect(origin.lines.all.at(-1)).toMatchObject({ target: "/hooks/acme?…", part: "query" });
+    expect(told()).not.toContain("HUSH");
+    await expectRefused({ ...forwardedRequest(event), target: "/hooks/../acme?token=HUSH" }, "malformed_target");
+    expect(origin.lines.all.at(-1)).not.toHaveProperty("part");
+    expect(told()).not.toContain("HUSH");
+  });
+
+  test("of a target that was not the signed one", async () => {
+    const request = forwardedRequest({ ...event, target: "/hooks/acme?token=HUSH" });
+    await expectRefused({ ...request, target: "/hooks/acme?token=HUSH&x=1" }, "request_mismatch");
+    expect(origin.lines.all.at(-1)).toMatchObject({ differs: ["target"], signed: { target: "/hooks/acme?…" } });
+    expect(told()).not.toContain("HUSH");
+  });
+});

@@ -51,6 +51,14 @@ describe("fetchedKeys", () => {
     expect(fetches).toBe(1);
   });
 
+  test("tells of the URL without its query", async () => {
+    fail(500);
+    const withQuery = fetchedKeys(`${url}/a?token=HUSH`, { onError: (reason) => errors.push(reason) });
+    const refusal = await Promise.resolve(withQuery("x")).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "keys_unavailable", details: { url: `${url}/a?…` } });
+    expect(errors).toEqual([`${url}/a?…: status 500`]);
+  });
+
   test("fetches again for an unknown kid, at most once per cool-down", async () => {
     await findKey(keys[0].kid);
     publish(publicJwk(keys[0]), publicJwk(keys[1]));
