@@ -5,6 +5,7 @@ import type { Certificate } from "./certificate.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { checkSignature, namesIssuer } from "./path-checks.ts";
 import type { Anchor } from "./policy.ts";
+import { recall, remember } from "./presented-again.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 
@@ -49,11 +50,15 @@ export function findAuthorities(
  * would otherwise make a hundred sets of five certificates.
  */
 export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
+  const known = recall(client, anchors)?.vouched;
+  if (known !== undefined) return known;
   const { certified } = findAuthorities(client, anchors, new IssuedSignatures());
-  return climb(
+  const vouched = climb(
     client.leaf,
     certified.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1)),
   );
+  remember(client, anchors, { vouched });
+  return vouched;
 }
 
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();

@@ -3,8 +3,9 @@
 import { findAuthorities } from "./authorities.ts";
 import type { Certificate } from "./certificate.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import { checkIssuer, namesIssuer } from "./path-checks.ts";
+import { checkIssuer, isInDate, namesIssuer } from "./path-checks.ts";
 import type { Anchor, DenyList } from "./policy.ts";
+import { recall, remember } from "./presented-again.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 import { checkRevocation, type RevocationLists } from "./revocation.ts";
@@ -38,6 +39,35 @@ const MAX_ISSUERS_TRIED = 20;
  * @throws Refusal of the first fault met on a path whose names chain, else `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
+  return findAgain(client, anchors, facts) ?? search(client, anchors, facts);
+}
+
+/**
+ * The path that a search would try first, and find: nothing that cannot change is wrong with it, and nothing else is now.
+ * Undefined for everything that a search has to tell.
+ */
+function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path | undefined {
+  const known = recall(client, anchors)?.path;
+  if (known === undefined || known.issuers.length > limits.maxChainDepth) return undefined;
+  const { anchor, issuers, certified } = known;
+  for (const issuer of issuers) {
+    if (!isInDate(issuer, limits.now) || limits.deny.holds(issuer, certified)) return undefined;
+  }
+  if (anchor.revocation === undefined) return { anchor, issuers, revocation: undefined };
+  let path: Path | undefined;
+  refusalOf(() => {
+    path = complete(anchor, [client.leaf, ...issuers], limits);
+  });
+  return path;
+}
+
+/** A validated path, leaf first and anchor last, once nothing on it is revoked. @throws Refusal */
+function complete(anchor: Anchor, path: readonly Certificate[], { lists, now }: PathLimits): Path {
+  const revocation = anchor.revocation && checkRevocation(path, anchor.revocation, lists, now);
+  return { anchor, issuers: path.slice(1), revocation };
+}
+
+function search(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
   const { deny, signatures = new IssuedSignatures() } = facts;
   const authorities = findAuthorities(client, anchors, signatures);
   const holds = (issuer: Certificate) => deny.holds(issuer, authorities.certified);
@@ -58,22 +88,26 @@ export function findPath(client: ClientCertificate, anchors: readonly Anchor[], 
     return fault === undefined;
   };
 
-  const complete = (anchor: Anchor, below: readonly Certificate[]): Path | undefined => {
-    const path = [...below, anchor.certificate];
-    let revocation: string | undefined;
+  const reach = (anchor: Anchor, below: readonly Certificate[]): Path | undefined => {
+    let path: Path | undefined;
     const fault = refusalOf(() => {
-      revocation = anchor.revocation && checkRevocation(path, anchor.revocation, limits.lists, limits.now);
+      path = complete(anchor, [...below, anchor.certificate], limits);
     });
     revocationFailure ??= fault;
-    return fault === undefined ? { anchor, issuers: path.slice(1), revocation } : undefined;
+    return path;
   };
 
   const extend = (below: readonly Certificate[]): Path | undefined =>
-    firstOf(anchors, (anchor) => (isUsable(anchor.certificate, below) ? complete(anchor, below) : undefined)) ??
+    firstOf(anchors, (anchor) => (isUsable(anchor.certificate, below) ? reach(anchor, below) : undefined)) ??
     firstOf(authorities.certified, (issuer) => (isUsable(issuer, below) ? extend([...below, issuer]) : undefined));
 
   const path = extend([client.leaf]);
-  if (path !== undefined) return path;
+  if (path !== undefined) {
+    const { anchor, issuers } = path;
+    const isFirstTried = failure === undefined && revocationFailure === undefined && authorities.failure === undefined;
+    if (isFirstTried) remember(client, anchors, { path: { anchor, issuers, certified: authorities.certified } });
+    return path;
+  }
   throw (
     revocationFailure ??
     failure ??

@@ -173,9 +173,10 @@ class PolicyCompiler {
     const hasDigests = entries.some((entry) => "sha256" in entry);
     return {
       holds: (certificate, presented = []) =>
-        denied.has(`key ${certificate.spkiSha256}`) ||
-        denied.has(serialKey(certificate.serial, certificate.issuerKey)) ||
-        (hasDigests && (isNamed(certificate) || isNamedAuthority(certificate, presented))),
+        denied.size > 0 &&
+        (denied.has(`key ${certificate.spkiSha256}`) ||
+          denied.has(serialKey(certificate.serial, certificate.issuerKey)) ||
+          (hasDigests && (isNamed(certificate) || isNamedAuthority(certificate, presented)))),
     };
   }
 

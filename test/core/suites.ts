@@ -40,6 +40,7 @@ import { cases as policyFactors } from "./policy-factors.suite.ts";
 import { cases as policyInspection } from "./policy-inspection.suite.ts";
 import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
+import { cases as presentedAgain } from "./presented-again.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as request } from "./request.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
@@ -94,6 +95,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-inspection": policyInspection,
   "policy-neighbours": policyNeighbours,
   "policy-routes": policyRoutes,
+  "presented-again": presentedAgain,
   "presented-certificate": presentedCertificate,
   "policy-crls": policyCrls,
   "policy-factors": policyFactors,

@@ -1,0 +1,53 @@
+// What was found about certificates that are presented again: on a kept-alive connection, or by the same sender's next request. Only
+// facts that cannot change: who signed whom, and what a CA may. Dates, denials, depth and revocation are judged anew.
+
+import type { Certificate } from "./certificate.ts";
+import type { Anchor } from "./policy.ts";
+import type { ClientCertificate } from "./presented-certificate.ts";
+
+export interface Findings {
+  /** The path that a search tried first, where nothing on the way had a fault. */
+  readonly path?: {
+    readonly anchor: Anchor;
+    /** From the leaf's issuer up to the anchor. */
+    readonly issuers: readonly Certificate[];
+    /** The intermediates that the anchors vouch for. */
+    readonly certified: readonly Certificate[];
+  };
+  /** The same in an order that does not follow the sender's. */
+  readonly vouched?: readonly Certificate[];
+}
+
+interface Presented {
+  readonly intermediates: readonly Certificate[];
+  readonly byAnchors: WeakMap<readonly Anchor[], Findings>;
+}
+
+/** By the leaf, with the intermediates that came with it last. They go with the leaf, and findings with their policy. */
+const presented = new WeakMap<Certificate, Presented>();
+
+/** What was found about exactly these certificates under these anchors. */
+export function recall(client: ClientCertificate, anchors: readonly Anchor[]): Findings | undefined {
+  const known = presented.get(client.leaf);
+  return known !== undefined && isSame(known.intermediates, client.intermediates)
+    ? known.byAnchors.get(anchors)
+    : undefined;
+}
+
+export function remember(client: ClientCertificate, anchors: readonly Anchor[], found: Findings): void {
+  const { leaf, intermediates } = client;
+  const known = presented.get(leaf);
+  const kept =
+    known !== undefined && isSame(known.intermediates, intermediates)
+      ? known
+      : { intermediates, byAnchors: new WeakMap<readonly Anchor[], Findings>() };
+  kept.byAnchors.set(anchors, { ...kept.byAnchors.get(anchors), ...found });
+  presented.set(leaf, kept);
+}
+
+function isSame(a: readonly Certificate[], b: readonly Certificate[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false;
+  return true;
+}
