@@ -1,8 +1,8 @@
 // Which algorithm verifies with which key. The signatures are node:crypto's, over the same text.
 
 import assert from "node:assert/strict";
-import { createPublicKey } from "node:crypto";
-import { isAcceptedKey, isAcceptedSignature, verifySignature } from "../../core/algorithms.ts";
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { costOfVerifying, isAcceptedKey, isAcceptedSignature, verifySignature } from "../../core/algorithms.ts";
 import type { Cases } from "./scene.ts";
 
 const SIGNED = new TextEncoder().encode("signed text");
@@ -32,6 +32,12 @@ const OTHERS = [
   "1.2.3.4",
 ];
 
+/** A key of which only this is known. */
+const keyWith = (asymmetricKeyType: string | undefined, asymmetricKeyDetails?: KeyObject["asymmetricKeyDetails"]) =>
+  ({ asymmetricKeyType, asymmetricKeyDetails }) as KeyObject;
+const rsa = (modulusLength: number, publicExponent = 65537n) => keyWith("rsa", { modulusLength, publicExponent });
+const onCurve = (namedCurve: string) => keyWith("ec", { namedCurve });
+
 const decode = (base64: string) => Uint8Array.from(Buffer.from(base64, "base64"));
 const keyOf = (name: keyof typeof SPKI) =>
   createPublicKey({ key: Buffer.from(SPKI[name], "base64"), format: "der", type: "spki" });
@@ -59,5 +65,28 @@ export const cases: Cases = {
   "isAcceptedKey() takes keys that sign, and none that agrees on keys": () => {
     assert.deepEqual([isAcceptedKey(keyOf("p256")), isAcceptedKey(keyOf("ed25519"))], [true, true]);
     assert.equal(isAcceptedKey(keyOf("x25519")), false);
+    for (const type of ["ed448", "x448", "dsa", "rsa-pss", "dh", undefined])
+      assert.ok(!isAcceptedKey(keyWith(type)), `${type}`);
+  },
+  "isAcceptedKey() takes RSA from 2048 to 8192 bits, with an exponent from 3 to 32 bits": () => {
+    for (const bits of [2048, 4096, 8192]) assert.ok(isAcceptedKey(rsa(bits)), `${bits}`);
+    for (const bits of [0, 1024, 2047, 8193]) assert.ok(!isAcceptedKey(rsa(bits)), `${bits}`);
+    for (const exponent of [3n, 65537n, 2n ** 32n - 1n]) assert.ok(isAcceptedKey(rsa(2048, exponent)), `${exponent}`);
+    for (const exponent of [0n, 1n, 2n, 2n ** 32n]) assert.ok(!isAcceptedKey(rsa(2048, exponent)), `${exponent}`);
+    assert.ok(!isAcceptedKey(keyWith("rsa")));
+  },
+  "isAcceptedKey() takes three curves by their names": () => {
+    for (const curve of ["prime256v1", "secp384r1", "secp521r1"]) assert.ok(isAcceptedKey(onCurve(curve)), curve);
+    for (const curve of ["secp256k1", "prime239v1", ""]) assert.ok(!isAcceptedKey(onCurve(curve)), curve);
+    assert.ok(!isAcceptedKey(keyWith("ec")));
+  },
+  "costOfVerifying() counts the curves with slow code, and RSA that is larger than usual": () => {
+    const curves = ["prime256v1", "secp384r1", "secp521r1"].map((curve) => costOfVerifying(onCurve(curve)));
+    assert.deepEqual(curves, [1, 10, 25]);
+    assert.deepEqual(
+      [2048, 4096, 4097].map((bits) => costOfVerifying(rsa(bits))),
+      [1, 1, 4],
+    );
+    assert.deepEqual([costOfVerifying(keyOf("ed25519")), costOfVerifying(keyWith("ed25519"))], [1, 1]);
   },
 };

@@ -5,6 +5,7 @@ import { rootCertificates } from "node:tls";
 import { exportJWK, generateKeyPair } from "jose";
 import { makeAlgorithms } from "./fixtures-algorithms.ts";
 import { makeCrls } from "./fixtures-crls.ts";
+import { makeEndings } from "./fixtures-endings.ts";
 import { makeHierarchy } from "./fixtures-hierarchy.ts";
 import { NOW } from "./fixtures-issue.ts";
 import { makeProfiles } from "./fixtures-profiles.ts";
@@ -32,6 +33,8 @@ export async function makeFixtures() {
     /** Unix seconds at which every certificate is in date, unless its name says otherwise. */
     now: NOW,
     certificates,
+    /** Certificates that end on different days. */
+    endings: await makeEndings(),
     /** Revocation lists as base64 DER, and one of each kind of key with its authority. */
     crls: revocation.crls,
     signedCrls: revocation.signed,

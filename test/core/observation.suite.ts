@@ -7,6 +7,7 @@ import { Observer } from "../../core/observation.ts";
 import { type ClientCertificate, parseClientCertField } from "../../core/presented-certificate.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { compareShadow } from "../../core/shadow.ts";
+import { tellMore } from "../../core/tell-more.ts";
 import { MAX_OBSERVED_PROVEN, MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
 import {
   type Attempt,
@@ -183,7 +184,71 @@ export const cases: Cases = {
   },
   "compareShadow() compares no request that failed for reasons of its own": async (fixtures) => {
     const senders = { sender: certificate("other.example"), next: certificate() };
+    const [left, refusal] = await trace(fixtures, senders, { shadow: ["next"] });
+    for (const code of ["body_too_large", "body_incomplete", "internal_error"] as const) {
+      assert.equal(await compareShadow(left, new Refusal(code)), undefined);
+    }
+    assert.equal(await compareShadow(left), undefined);
+    const { route: _, ...lost } = left;
+    assert.equal(await compareShadow(lost, refusal), undefined);
+    const { evidence: __, ...bare } = left;
+    assert.equal(await compareShadow(bare, refusal), undefined);
+  },
+  "compareShadow() tells which request on which route it compared, and why the shadow refused": async (fixtures) => {
+    const senders = { sender: certificate(), next: { ...certificate(), ...basic } };
+    const line = await differ(fixtures, senders, { shadow: ["next"] });
+    assert.deepEqual([line?.["id"], line?.["route"], line?.["inForce"]], ["decision-1", "/hooks", "accepted"]);
+    assert.deepEqual(line?.["shadow"], { verdict: "basic_missing" });
+    const other = await differ(fixtures, { ...senders, next: certificate("next.example") }, { shadow: ["next"] });
+    const nearMiss = { sender: "next", entry: 0, failed: ["subject.CN"] };
+    assert.deepEqual(other?.["shadow"], { verdict: "sender_not_allowed", nearMiss, anchors: ["root"] });
+    const undecided = { sender: certificate(), next: { ...certificate(), ...github("ONE") } };
+    const [{ body: _, ...left }] = await trace(fixtures, undecided, { shadow: ["next"], headers: signedBy("ONE") });
+    const why = "the body was not read for the signature";
+    assert.deepEqual((await compareShadow(left))?.["shadow"], { verdict: "undecided", sender: "next", why });
+  },
+  "compareShadow() judges without a body senders that sign nothing": async (fixtures) => {
+    const senders = { sender: certificate("other.example"), next: certificate() };
+    const [{ body: _, ...left }, refusal] = await trace(fixtures, senders, { shadow: ["next"] });
+    assert.deepEqual(shadowOf(await compareShadow(left, refusal)), { verdict: "accepted", sender: "next" });
+  },
+  "compareShadow() hides no fault of ours": async (fixtures) => {
+    const senders = { sender: certificate(), next: { ...certificate("next.example"), ...github("ONE") } };
     const [left] = await trace(fixtures, senders, { shadow: ["next"] });
-    assert.equal(await compareShadow(left, new Refusal("body_too_large")), undefined);
+    assert.ok(left.evidence !== undefined);
+    const evidence = { ...left.evidence, facts: { ...left.evidence.facts, deny: undefined as never } };
+    await assert.rejects(compareShadow({ ...left, evidence }), TypeError);
+  },
+  "tellMore() tells of certificates that are seen first, and of what the shadow senders differ in": async (
+    fixtures,
+  ) => {
+    const lines: LogLine[] = [];
+    const tell = tellMore((line) => void lines.push(line));
+    const senders = { sender: certificate(), next: certificate("next.example") };
+    const both = await trace(fixtures, senders, { shadow: ["next"], isObserved: true });
+    for (let count = 0; count < 2; count += 1) await tell(...both);
+    assert.deepEqual(
+      lines.map(({ decision }) => decision),
+      ["observed", "shadow", "shadow"],
+    );
+    const agreed = await trace(fixtures, { sender: certificate(), next: certificate() }, { shadow: ["next"] });
+    await tell(...agreed);
+    assert.equal(lines.length, 3);
+  },
+  "tellMore() has nothing to do on a route that asks for nothing more": async (fixtures) => {
+    const tell = tellMore(() => assert.fail("nothing is told"));
+    assert.equal(tell(...(await trace(fixtures, { sender: certificate() }))), undefined);
+    assert.equal(tell({ context: { id: "x" } }), undefined);
+    assert.ok(tell(...(await observed(fixtures, null))) instanceof Promise);
+  },
+  "tellMore() tells of a fault of ours as a line, since the verdict is out": async (fixtures) => {
+    const lines: LogLine[] = [];
+    const [left] = await trace(fixtures, { sender: certificate(), next: certificate() }, { shadow: ["next"] });
+    assert.ok(left.evidence !== undefined);
+    const evidence = { ...left.evidence, facts: undefined as never };
+    await tellMore((line) => void lines.push(line))({ ...left, evidence });
+    const [{ cause, ...line } = {}] = lines as Record<string, unknown>[];
+    assert.deepEqual([line, lines.length], [{ decision: "failed", code: "internal_error", id: "decision-1" }, 1]);
+    assert.match(String(cause), /^TypeError: /);
   },
 };

@@ -8,6 +8,7 @@ import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
 import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
 import { cases as basic } from "./basic.suite.ts";
+import { cases as bodies } from "./bodies.suite.ts";
 import { cases as bodyRespelling } from "./body-respelling.suite.ts";
 import { cases as certificate } from "./certificate.suite.ts";
 import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
@@ -20,8 +21,11 @@ import { cases as decision } from "./decision.suite.ts";
 import { cases as delivery } from "./delivery.suite.ts";
 import { cases as der } from "./der.suite.ts";
 import { cases as distinguishedName } from "./distinguished-name.suite.ts";
+import { cases as endings } from "./endings.suite.ts";
 import { cases as eventKey } from "./event-key.suite.ts";
 import { cases as extensionValues } from "./extension-values.suite.ts";
+import { cases as failureCause } from "./failure-cause.suite.ts";
+import { cases as forwarding } from "./forwarding.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
 import { cases as jsonPointers } from "./json-pointers.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
@@ -46,6 +50,7 @@ import { cases as request } from "./request.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
 import { cases as sealedText } from "./sealed-text.suite.ts";
+import { cases as shownText } from "./shown-text.suite.ts";
 import { cases as signature } from "./signature.suite.ts";
 import { cases as signatureDiagnosis } from "./signature-diagnosis.suite.ts";
 import { cases as signatureForgery } from "./signature-forgery.suite.ts";
@@ -65,6 +70,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "assertion-claims": assertionClaims,
   "assertion-forgery": assertionForgery,
   basic,
+  bodies,
   "body-respelling": bodyRespelling,
   certificate,
   "certificate-bytes": certificateBytes,
@@ -77,8 +83,11 @@ export const suites: Readonly<Record<string, Cases>> = {
   delivery,
   der,
   "distinguished-name": distinguishedName,
+  endings,
   "event-key": eventKey,
   "extension-values": extensionValues,
+  "failure-cause": failureCause,
+  forwarding,
   "general-name": generalName,
   "json-pointers": jsonPointers,
   keys,
@@ -101,6 +110,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-factors": policyFactors,
   request,
   revocation,
+  "shown-text": shownText,
   signature,
   "signature-diagnosis": signatureDiagnosis,
   "signature-forgery": signatureForgery,

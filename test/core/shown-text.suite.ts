@@ -1,0 +1,88 @@
+// Text and facts of strangers: bounded, and without what a terminal obeys.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { bound, boundDetails, cut, escapeControls } from "../../core/shown-text.ts";
+import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "../../core/wire.ts";
+import type { Cases } from "./scene.ts";
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+const objectOf = (count: number) => Object.fromEntries(numbers(count).map((index) => [`m${index}`, index]));
+const long = "a".repeat(MAX_LOGGED_CHARACTERS);
+
+/** A value in so many lists. */
+const inLists = (levels: number, value: unknown): unknown => numbers(levels).reduce<unknown>((inner) => [inner], value);
+
+export const cases: Cases = {
+  "escapeControls() leaves text as it is, in any alphabet": () => {
+    for (const text of ["", "plain ~", "é 字 🦊", "a\\u0000"]) assert.equal(escapeControls(text), text);
+  },
+  "escapeControls() writes what is not seen as its code units": () => {
+    const escaped: Readonly<Record<string, string>> = {
+      "a\u0000b": "a\\u0000b",
+      "\u001f\u007f": "\\u001f\\u007f",
+      "é\u009b": "é\\u009b",
+      "\u2028\u2029": "\\u2028\\u2029",
+      "\u202e\u200b": "\\u202e\\u200b",
+      "\u034f": "\\u034f",
+      "\u{e0041}": "\\udb40\\udc41",
+    };
+    for (const [text, expected] of Object.entries(escaped)) assert.equal(escapeControls(text), expected);
+  },
+  "escapeControls() changes no value within JSON": () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        assert.equal(JSON.parse(escapeControls(JSON.stringify(text))), text);
+      }),
+      { numRuns: 200 },
+    );
+  },
+  "cut() cuts behind a number of characters, never within one": () => {
+    assert.equal(cut(long), long);
+    assert.equal(cut(`${long}a`), `${long}…`);
+    const start = long.slice(1);
+    assert.equal(cut(`${start}🦊`), `${start}…`);
+    assert.equal(cut(`${start.slice(1)}🦊a`), `${start.slice(1)}🦊…`);
+    assert.equal(cut(`\ud800${long}`), `\ud800${long.slice(1)}…`);
+  },
+  "bound() keeps what is short, and copies it": () => {
+    const value = { text: "a", list: [1, true, null, undefined], nested: { a: {} } };
+    assert.deepEqual(bound(value), value);
+    assert.notEqual(bound(value), value);
+  },
+  "bound() writes a long number as text, and a date as JSON does": () => {
+    assert.equal(bound(12n), "12");
+    assert.equal(bound(10n ** 600n), `1${"0".repeat(MAX_LOGGED_CHARACTERS - 1)}…`);
+    assert.equal(bound(new Date(0)), "1970-01-01T00:00:00.000Z");
+    assert.equal(bound({ toJSON: () => `${long}a` }), `${long}…`);
+    assert.deepEqual(bound({ toJSON: 1 }), { toJSON: 1 });
+    assert.deepEqual(boundDetails({ at: new Date(0), size: 5n }), { at: "1970-01-01T00:00:00.000Z", size: "5" });
+  },
+  "bound() cuts names of members as well": () => {
+    assert.deepEqual(bound({ [`${long}a`]: `${long}b` }), { [`${long}…`]: `${long}…` });
+  },
+  "bound() shows the first members of a long list or object, and how many more there are": () => {
+    assert.deepEqual(bound(numbers(MAX_LOGGED_MEMBERS)), numbers(MAX_LOGGED_MEMBERS));
+    assert.deepEqual(bound(numbers(MAX_LOGGED_MEMBERS + 1)), [...numbers(MAX_LOGGED_MEMBERS - 1), "… and 2 more"]);
+    assert.deepEqual(bound(objectOf(MAX_LOGGED_MEMBERS)), objectOf(MAX_LOGGED_MEMBERS));
+    const shown = { ...objectOf(MAX_LOGGED_MEMBERS - 1), "…": "and 2 more" };
+    assert.deepEqual(bound(objectOf(MAX_LOGGED_MEMBERS + 1)), shown);
+  },
+  "bound() goes down a few levels, in lists and in objects": () => {
+    assert.deepEqual(bound(inLists(MAX_LOGGED_DEPTH, "x")), inLists(MAX_LOGGED_DEPTH, "x"));
+    assert.deepEqual(bound(inLists(MAX_LOGGED_DEPTH + 1, "x")), inLists(MAX_LOGGED_DEPTH, "…"));
+    assert.deepEqual(bound({ a: { b: { c: 1 } } }, 2), { a: { b: "…" } });
+    assert.deepEqual(bound([{ a: [1] }], 2), [{ a: "…" }]);
+    const wrapped = { toJSON: () => ({ toJSON: () => ({ a: 1 }) }) };
+    assert.deepEqual(bound(wrapped, 1), { a: 1 });
+  },
+  "bound() of what it returned is the same": () => {
+    fc.assert(
+      fc.property(fc.anything({ maxDepth: 8, maxKeys: 40 }), (value) => {
+        const once = bound(value);
+        assert.deepEqual(bound(once), once);
+      }),
+      { numRuns: 200 },
+    );
+  },
+};
