@@ -3,8 +3,9 @@
 
 import { dirname } from "node:path";
 import type { Crl } from "../core/crl.ts";
+import { readCrlContents } from "../core/crl-contents.ts";
+import { keepCrls } from "../core/crl-keeping.ts";
 import {
-  acceptCrl,
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   describeCrl,
@@ -16,15 +17,16 @@ import type { Policy } from "../core/policy.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
 import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
+import { nameOtherContents } from "../origin/list-contents.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
 
 /** What one source of the policy gave. */
 export interface CrlSourceState {
   readonly source: string;
-  /** Where the list in use is from; null when there is none. */
+  /** Where the lists in use are from; null when there are none. */
   readonly from: "kept" | "file" | "fetched" | null;
-  readonly list: ReturnType<typeof describeCrl> | null;
-  /** What was wrong with it, or why there is none. */
+  readonly lists: readonly ReturnType<typeof describeCrl>[];
+  /** What was wrong with them, or why there are none. */
   readonly why: string | null;
 }
 
@@ -44,34 +46,36 @@ export interface CrlOptions {
   readonly at: number;
 }
 
-type Loaded = { readonly list: Crl | undefined; readonly state: CrlSourceState };
+type Loaded = { readonly kept: readonly Crl[]; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
 
-/** Loads every source as an origin would: the kept list first, then what the source says now, if that may replace it. */
+/** Loads every source as an origin would: the kept lists first, then what the source says now, if that may replace them. */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const loaded = await Promise.all(policy.crlSources.map((source) => loadSource(source, policy, options)));
-  const sourceOf = new Map(loaded.flatMap(({ list, state }) => (list === undefined ? [] : [[list, state.source]])));
+  const sourceOf = new Map(loaded.flatMap(({ kept, state }) => kept.map((list) => [list, state.source] as const)));
   return { lists: indexLists(sourceOf.keys()), sources: loaded.map(({ state }) => state), sourceOf };
 }
 
-async function loadSource(source: string, policy: Policy, options: CrlOptions): Promise<Loaded> {
-  let list: Crl | undefined;
+async function loadSource(source: string, { anchors }: Policy, options: CrlOptions): Promise<Loaded> {
+  const authorities = anchors.map(({ certificate }) => certificate);
+  let kept: readonly Crl[] = [];
   let from: CrlSourceState["from"] = null;
   let why: string | null = null;
   for (const [step, read] of stepsOf(source, options)) {
     try {
       const bytes = await read();
       if (bytes === undefined) continue;
-      const accepted = acceptCrl(bytes, list, policy, options.at);
-      if (accepted !== list) from = step;
-      list = accepted;
-      why = null;
+      const judges = { authorities, maxBytes: MAX_CRL_BYTES, now: options.at };
+      const { lists, faults } = keepCrls(readCrlContents(bytes), kept, judges);
+      if (lists !== kept) from = step;
+      kept = lists;
+      why = faults.length === 0 ? null : (nameOtherContents(bytes, showUrl(source)) ?? faults.join("; "));
     } catch (error) {
       why = describeCause(error);
     }
   }
-  if (list === undefined) why ??= `not in ${options.directory}, and not asked for: --fetch-crls`;
-  return { list, state: { source: showUrl(source), from, list: list === undefined ? null : describeCrl(list), why } };
+  if (kept.length === 0) why ??= `not in ${options.directory}, and not asked for: --fetch-crls`;
+  return { kept, state: { source: showUrl(source), from, lists: kept.map((list) => describeCrl(list)), why } };
 }
 
 function stepsOf(source: string, { directory, policyFile, isFetching }: CrlOptions): Step[] {

@@ -94,12 +94,13 @@ function formatLists({ revocationLists }: Explanation): string[] {
   return [
     "",
     "revocation lists",
-    ...revocationLists.map(({ source, from, list, why }) => {
-      const what =
-        list === null
-          ? "none"
-          : `${from}: of ${cut(list.issuer)}, ${list.thisUpdate} to ${list.nextUpdate}, ${list.entries} entries`;
-      return `  ${source}  ${what}${why === null ? "" : `  (${cut(why)})`}`;
+    ...revocationLists.flatMap(({ source, from, lists, why }) => {
+      const told = lists.map(
+        (list) => `${from}: of ${cut(list.issuer)}, ${list.thisUpdate} to ${list.nextUpdate}, ${list.entries} entries`,
+      );
+      const [first, ...others] = told.length === 0 ? ["none"] : told;
+      const doubt = why === null ? "" : `  (${cut(why)})`;
+      return [`  ${source}  ${first}${doubt}`, ...others.map((text) => `  ${source}  ${text}`)];
     }),
   ];
 }

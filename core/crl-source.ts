@@ -1,47 +1,12 @@
-// What a source of revocation lists gave, judged before it takes the place of what it gave before.
+// Sources of revocation lists: how they are asked, and how what they gave is told. What of it is kept is decided in crl-keeping.ts.
 
 import { hash } from "node:crypto";
-import type { Certificate } from "./certificate.ts";
-import { type Crl, formatTime, parseCrl } from "./crl.ts";
-import type { Policy } from "./policy.ts";
+import { type Crl, formatTime } from "./crl.ts";
 import { readStream } from "./read-body.ts";
-import { isNewer } from "./revocation.ts";
 
 /** Whether the source is a URL; else it is the path of a file. */
 export function isUrl(source: string): boolean {
   return /^https?:/i.test(source);
-}
-
-/**
- * Reads a list that is to replace `kept`, the last good one of the same source. Returns `kept` when it is no older.
- * The signature is verified when the policy holds the certificate of the authority that the list names; the list of an
- * authority that is only known from the senders' paths is verified there, each time that it is used.
- * @throws Error when the list must not replace the one kept
- */
-export function acceptCrl(bytes: Uint8Array, kept: Crl | undefined, { anchors }: Policy, now: number): Crl {
-  const list = parseCrl(bytes);
-  const authorities = anchors.filter(({ certificate }) => certificate.subjectKey === list.issuerKey);
-  requireSignature(
-    list,
-    authorities.map(({ certificate }) => certificate),
-  );
-  if (kept === undefined) return list;
-  if (list.issuerKey === kept.issuerKey) {
-    if (isNewer(kept, list)) throw new Error(`the list is older than the one kept (${formatTime(kept.thisUpdate)})`);
-    if (!isNewer(list, kept)) return kept;
-  } else if (now <= kept.nextUpdate) {
-    // A first list has to be taken as it is; from then on a source that suddenly speaks for somebody else is suspect.
-    throw new Error(`the list is of ${list.issuer}, the one kept of ${kept.issuer}`);
-  }
-  if (now < list.thisUpdate) throw new Error("the list is not yet valid");
-  if (now > list.nextUpdate) throw new Error("the list is out of date");
-  return list;
-}
-
-function requireSignature(list: Crl, authorities: readonly Certificate[]): void {
-  if (authorities.length > 0 && !authorities.some((authority) => list.isSignedBy(authority))) {
-    throw new Error(`the list is not signed by the key of ${list.issuer}`);
-  }
 }
 
 /** What every fetch of a list asks for, and how long its whole answer may take. */
@@ -56,15 +21,21 @@ export async function readCrlResponse({ status, body }: Response, maxBytes: numb
   return bytes;
 }
 
-/** The facts of a list for a log line. */
-export function describeCrl({ issuer, thisUpdate, nextUpdate, number, size }: Crl) {
+/** The facts of a list for a log line, and how it came. */
+export function describeCrl({ issuer, thisUpdate, nextUpdate, number, size }: Crl, isPem = false) {
   return {
     issuer,
     thisUpdate: formatTime(thisUpdate),
     nextUpdate: formatTime(nextUpdate),
     ...(number !== undefined && { number: number.toString(16) }),
     entries: size,
+    ...(isPem && { form: "PEM" }),
   };
+}
+
+/** Of a line about a source that failed: whether there are lists of it all the same. */
+export function failureCode(hasKept: boolean): string {
+  return hasKept ? "revocation_list_kept" : "revocation_list_missing";
 }
 
 /** Request headers by which a source may answer that nothing changed (RFC 9110 §13.1). */

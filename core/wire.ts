@@ -57,6 +57,8 @@ export const MAX_NAME_COMPARISON_OCTETS = 512 * 1024;
 
 /** A million entries of 16-octet serial numbers take 35 MB; the largest public lists hold a tenth of that. */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
+/** Lists of one source: those of every authority of a hierarchy fit. A stranger's answer may hold a hundred thousand. */
+export const MAX_CRLS_OF_SOURCE = 64;
 /** On the edge a source is the key of its list, which Workers KV limits to 512 bytes. */
 export const MAX_CRL_SOURCE_CHARACTERS = 500;
 

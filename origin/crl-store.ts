@@ -1,13 +1,15 @@
 // The revocation lists of an origin: loaded before the first request, fetched again ahead of time, never worse than before.
 
 import type { Crl } from "../core/crl.ts";
+import { type CrlContents, readCrlContents } from "../core/crl-contents.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
 import {
-  acceptCrl,
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   conditionAfter,
   describeCrl,
+  failureCode,
   isUrl,
   readCrlResponse,
 } from "../core/crl-source.ts";
@@ -18,6 +20,7 @@ import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.t
 import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
+import { nameOtherContents } from "./list-contents.ts";
 
 /** What a source gave: its bytes, and what to pass the next time to hear only of a change. */
 export interface CrlAnswer {
@@ -25,11 +28,11 @@ export interface CrlAnswer {
   readonly condition: Condition;
 }
 
-/** Keeps the last good list of each source over restarts, and reads the sources that are files. */
+/** Keeps the last good lists of each source over restarts, and reads the sources that are files. */
 export interface CrlStorage {
-  /** The list that was kept, as DER; undefined when there is none. */
+  /** What was written last: lists in DER, one after the other; undefined when there is none. */
   read(source: string): Promise<Uint8Array | undefined>;
-  write(source: string, der: Uint8Array): Promise<void>;
+  write(source: string, ders: Uint8Array): Promise<void>;
   /** Undefined when the file is the one that `condition` is of. @throws Error when it cannot be read */
   readFile(source: string, condition: Condition): Promise<CrlAnswer | undefined>;
 }
@@ -71,7 +74,7 @@ const JITTER = 0.2;
 export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> {
   let lists = NO_LISTS;
   const publish = () => {
-    lists = indexLists(sources.flatMap(({ list }) => list ?? []));
+    lists = indexLists(sources.flatMap(({ kept }) => kept));
   };
   const sources = options.policy.crlSources.map((source) => new CrlSource(source, options, publish));
   for (const source of sources) await source.restore();
@@ -95,8 +98,8 @@ export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> 
 }
 
 class CrlSource {
-  /** The last good list. */
-  list: Crl | undefined;
+  /** The last good lists. */
+  kept: readonly Crl[] = [];
   readonly #source: string;
   readonly #options: Required<CrlStoreOptions>;
   readonly #onChange: () => void;
@@ -118,39 +121,57 @@ class CrlSource {
 
   /** What was kept is judged like what is fetched: the policy may have changed meanwhile. */
   async restore(): Promise<void> {
-    const { storage, policy, clock } = this.#options;
     try {
-      const der = await storage.read(this.#source);
-      if (der !== undefined) this.#replace(acceptCrl(der, undefined, policy, clock()));
+      const ders = await this.#options.storage.read(this.#source);
+      if (ders === undefined) return;
+      const { lists, faults } = this.#judge(ders, readCrlContents(ders));
+      for (const fault of faults) this.#logFailure(fault);
+      this.#replace(lists);
     } catch (error) {
-      this.#logFailure(error);
+      this.#logFailure(describeCause(error));
     }
   }
 
-  /** Never throws: a failure is logged, and the last good list stays. */
+  /** Never throws: a failure is logged, and the last good lists stay. */
   async refresh(): Promise<void> {
-    const { storage, policy, clock, log } = this.#options;
+    const { storage } = this.#options;
     try {
       const answer = isUrl(this.#source) ? await this.#fetch() : await storage.readFile(this.#source, this.#condition);
-      if (answer !== undefined) {
-        const list = acceptCrl(answer.bytes, this.list, policy, clock());
-        this.#condition = answer.condition;
-        if (list !== this.list) {
-          this.#replace(list);
-          log({ decision: "updated", crl: showUrl(this.#source), ...describeCrl(list) });
-          await storage.write(this.#source, list.der);
-        }
-      }
-      this.#failures = 0;
+      const isSound = answer === undefined || (await this.#take(answer));
+      this.#failures = isSound ? 0 : this.#failures + 1;
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       this.#failures += 1;
-      this.#logFailure(error);
+      this.#logFailure(describeCause(error));
     }
   }
 
-  #replace(list: Crl): void {
-    this.list = list;
+  /** Whether all of the answer was taken. What was not may be later, so it is asked for again. */
+  async #take({ bytes, condition }: CrlAnswer): Promise<boolean> {
+    const { storage, log } = this.#options;
+    const contents = readCrlContents(bytes);
+    const { lists, added, faults } = this.#judge(bytes, contents);
+    for (const fault of faults) this.#logFailure(fault);
+    if (faults.length === 0) this.#condition = condition;
+    if (lists !== this.kept) {
+      this.#replace(lists);
+      for (const list of added)
+        log({ decision: "updated", crl: showUrl(this.#source), ...describeCrl(list, contents.isPem) });
+      await storage.write(this.#source, formatCrls(lists));
+    }
+    return faults.length === 0;
+  }
+
+  #judge(bytes: Uint8Array, contents: CrlContents): KeptCrls {
+    const { policy, clock } = this.#options;
+    const authorities = policy.anchors.map(({ certificate }) => certificate);
+    const result = keepCrls(contents, this.kept, { authorities, maxBytes: MAX_CRL_BYTES, now: clock() });
+    const other = result.added.length === 0 ? nameOtherContents(bytes, showUrl(this.#source)) : undefined;
+    return result.faults.length === 0 || other === undefined ? result : { ...result, faults: [other] };
+  }
+
+  #replace(lists: readonly Crl[]): void {
+    this.kept = lists;
     this.#onChange();
   }
 
@@ -173,7 +194,7 @@ class CrlSource {
   #secondsToWait(): number {
     const { clock, random } = this.#options;
     const interval = isUrl(this.#source) ? FETCH_INTERVAL_SECONDS : FILE_INTERVAL_SECONDS;
-    const left = this.list === undefined ? interval : (this.list.nextUpdate - clock()) / 2;
+    const left = secondsLeft(this.kept, clock()) / 2;
     const ahead = Math.min(interval, Math.max(left, FIRST_RETRY_SECONDS));
     const retry = FIRST_RETRY_SECONDS * 2 ** (this.#failures - 1);
     const seconds = this.#failures === 0 ? ahead : Math.min(interval, retry);
@@ -193,8 +214,15 @@ class CrlSource {
     return { bytes, condition: conditionAfter(response.headers) };
   }
 
-  #logFailure(error: unknown): void {
-    const why = describeCause(error);
-    this.#options.log({ decision: "failed", code: "revocation_list_kept", crl: showUrl(this.#source), why });
+  #logFailure(why: string): void {
+    const code = failureCode(this.kept.length > 0);
+    this.#options.log({ decision: "failed", code, crl: showUrl(this.#source), why });
   }
+}
+
+/** Until the first of the lists ends that have not ended: one that the source gives no more must not hurry it. */
+function secondsLeft(lists: readonly Crl[], now: number): number {
+  const left = lists.map(({ nextUpdate }) => nextUpdate - now);
+  const open = left.filter((seconds) => seconds > 0);
+  return Math.min(...(open.length > 0 ? open : left));
 }

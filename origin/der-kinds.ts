@@ -1,25 +1,6 @@
-// What one DER value is, by the shape of its outer SEQUENCE alone: enough to name a file, and to cut it into its values.
+// What one DER value is, by the shape of its outer SEQUENCE alone: enough to name a file.
 
-export const SEQUENCE = 0x30;
-const INDEFINITE = 0x80;
-
-export interface Header {
-  readonly tag: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The head of one value, whose content may not be there; one of indefinite length (BER) lasts until the end. */
-export function readHeader(bytes: Buffer, at: number): Header | undefined {
-  const [tag, first] = [bytes[at], bytes[at + 1]];
-  if (tag === undefined || first === undefined) return undefined;
-  if (first < INDEFINITE) return { tag, start: at + 2, end: at + 2 + first };
-  if (first === INDEFINITE) return { tag, start: at + 2, end: Math.max(bytes.length, at + 3) };
-  const octets = first & 0x7f;
-  if (octets > 4 || at + 2 + octets > bytes.length) return undefined;
-  const start = at + 2 + octets;
-  return { tag, start, end: start + bytes.readUIntBE(at + 2, octets) };
-}
+import { type Header, readHeader } from "../core/encoded-values.ts";
 
 /** The tags of a value's members, as far as they are whole; at most so many as tell one kind from another. */
 function membersOf(content: Buffer): Header[] {

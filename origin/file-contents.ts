@@ -1,7 +1,8 @@
 // What the bytes of a file hold: certificates, keys and revocation lists in PEM or DER, however many; and names for what people
 // have in their places. Nothing is verified here.
 
-import { kindOf, readHeader, SEQUENCE } from "./der-kinds.ts";
+import { decodeBase64, readBlocks, readHeader, SEQUENCE } from "../core/encoded-values.ts";
+import { kindOf } from "./der-kinds.ts";
 
 /** What can be told apart, and what a message calls one of it. */
 const NAMES = {
@@ -104,30 +105,14 @@ const LABELS: Readonly<Record<string, Kind>> = {
   "RSA PUBLIC KEY": "publicKey",
 };
 const PARAMETERS = / PARAMETERS$/;
-const BEGIN = "-----BEGIN ";
-const DASHES = "-----";
 const NO_BYTES = Buffer.alloc(0);
 
 function readPemItems(text: string): Item[] {
   const items: Item[] = [];
-  for (const { label, body } of blocksOf(text)) {
+  for (const { label, body } of readBlocks(text)) {
     if (!PARAMETERS.test(label)) items.push({ ...readBlock(label, body), isPem: true });
   }
   return items;
-}
-
-/** By looking for the two lines: a list of a million entries is too much for a regular expression. A block without its END line has no body. */
-function* blocksOf(text: string): Generator<{ label: string; body: string | undefined }> {
-  for (let at = text.indexOf(BEGIN); at >= 0; ) {
-    const labelEnd = text.indexOf(DASHES, at + BEGIN.length);
-    const label = labelEnd < 0 ? "" : text.slice(at + BEGIN.length, labelEnd);
-    const start = labelEnd + DASHES.length;
-    const next = text.indexOf(BEGIN, at + BEGIN.length);
-    const end = labelEnd < 0 ? -1 : text.indexOf(`-----END ${label}${DASHES}`, start);
-    const isWhole = end >= 0 && (next < 0 || end < next);
-    yield { label, body: isWhole ? text.slice(start, end) : undefined };
-    at = next;
-  }
 }
 
 function readBlock(label: string, body: string | undefined): Omit<Item, "isPem"> {
@@ -146,12 +131,6 @@ function readBareBase64(text: string): readonly Item[] | undefined {
   const [, base64 = ""] = /^\s*:?([A-Za-z0-9+/=\s]{64,}):?\s*$/.exec(text) ?? [];
   const der = decodeBase64(base64);
   return der?.[0] === SEQUENCE ? readDerItems(der) : undefined;
-}
-
-function decodeBase64(text: string): Buffer | undefined {
-  const base64 = text.replace(/\s+/g, "");
-  const isBase64 = base64 !== "" && base64.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(base64);
-  return isBase64 ? Buffer.from(base64, "base64") : undefined;
 }
 
 /** Values that follow one another; undefined for what does not begin as one does. */

@@ -1,12 +1,11 @@
 // The revocation lists of one isolate: read from Workers KV, parsed once, read again every minute beside the requests.
 
 import type { Crl } from "../core/crl.ts";
-import { acceptCrl } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { readStream } from "../core/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
-import { type CrlNamespace, describeCrlFailure, MAX_EDGE_CRL_BYTES } from "./crl-refresh.ts";
+import { type CrlNamespace, describeCrlFailure, judgeCrls, MAX_EDGE_CRL_BYTES } from "./crl-refresh.ts";
 
 /** Lists older than this are read again while requests go on with them. */
 const REREAD_SECONDS = 60;
@@ -25,7 +24,7 @@ export interface RequestScope {
 export class CrlCache {
   readonly #kv: CrlNamespace;
   readonly #policy: Policy;
-  readonly #kept = new Map<string, { readonly sha256: string; readonly list: Crl }>();
+  readonly #kept = new Map<string, { readonly sha256: string; readonly lists: readonly Crl[] }>();
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
   /** For which a request waited in vain. */
@@ -66,12 +65,12 @@ export class CrlCache {
     let isComplete = true;
     for (const source of this.#policy.crlSources) {
       try {
-        await this.#readOne(source, scope.now);
+        await this.#readOne(source, scope);
         // Each by itself: one that does not come must not keep back those before it.
-        this.#lists = indexLists(Array.from(this.#kept.values(), ({ list }) => list));
+        this.#lists = indexLists([...this.#kept.values()].flatMap(({ lists }) => lists));
       } catch (error) {
         isComplete = false;
-        scope.log(describeCrlFailure(source, error));
+        scope.log(describeCrlFailure(source, error, this.#kept.has(source)));
       }
     }
     // After a failure the next request tries again, beside its work as soon as there is anything to work with.
@@ -79,15 +78,19 @@ export class CrlCache {
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
   }
 
-  async #readOne(source: string, now: number): Promise<void> {
+  async #readOne(source: string, { now, log }: RequestScope): Promise<void> {
     const { value, metadata } = await this.#kv.getWithMetadata(source, "stream");
     const kept = this.#kept.get(source);
     if (value === null) return;
     if (metadata !== null && metadata.sha256 === kept?.sha256) return await value.cancel();
     const bytes = await readStream(value, MAX_EDGE_CRL_BYTES);
-    if (bytes === undefined) throw new Error("the stored list is too large");
-    const list = acceptCrl(bytes, kept?.list, this.#policy, now);
-    this.#kept.set(source, { sha256: metadata?.sha256 ?? "", list });
+    if (bytes === undefined) throw new Error("the stored lists are too large");
+    const before = kept?.lists ?? [];
+    const { lists, faults } = judgeCrls(bytes, before, this.#policy, now);
+    for (const fault of faults) log(describeCrlFailure(source, fault, before.length > 0));
+    // What was not taken may be the next time.
+    const sha256 = faults.length === 0 ? metadata?.sha256 : undefined;
+    this.#kept.set(source, { sha256: sha256 ?? "", lists });
   }
 }
 

@@ -1,18 +1,21 @@
 // What the cron trigger runs: fetches every revocation list that the policy names into Workers KV.
-// A list is kept under its source, as DER, until a better one replaces it. Requests read it in crl-cache.ts.
+// Lists are kept under their source, as DER, until better ones replace them. Requests read them in crl-cache.ts.
 
-import { type Crl, parseCrl } from "../core/crl.ts";
+import type { Crl } from "../core/crl.ts";
+import { readCrlContents } from "../core/crl-contents.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
 import {
-  acceptCrl,
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   conditionAfter,
   describeCrl,
   digestOf,
+  failureCode,
   readCrlResponse,
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
+import { SEQUENCE } from "../core/encoded-values.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { showUrl } from "../core/secure-url.ts";
@@ -20,9 +23,11 @@ import { showUrl } from "../core/secure-url.ts";
 /** An isolate has 128 MB, where the kept list and the new one are read side by side; KV takes 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
 
-/** Beside each list: which bytes they are, and how to ask whether they changed. */
+/** Beside the lists of each source: which bytes they are, of which answer, and how to ask whether that changed. */
 export interface CrlMetadata {
   readonly sha256: string;
+  /** Digest of the answer; where it is missing, the answer was the one list that is kept. */
+  readonly answer?: string;
   readonly condition: Condition;
 }
 
@@ -30,7 +35,7 @@ export interface CrlMetadata {
 export interface CrlNamespace {
   getWithMetadata(source: string, type: "arrayBuffer"): Promise<Stored<ArrayBuffer>>;
   getWithMetadata(source: string, type: "stream"): Promise<Stored<ReadableStream<Uint8Array>>>;
-  put(source: string, der: Uint8Array, options: { metadata: CrlMetadata }): Promise<void>;
+  put(source: string, ders: Uint8Array, options: { metadata: CrlMetadata }): Promise<void>;
 }
 
 interface Stored<Value> {
@@ -45,47 +50,50 @@ export async function refreshCrls(
   clock: () => number,
   log: (line: LogLine) => void,
 ): Promise<void> {
-  for (const source of policy.crlSources) {
-    try {
-      const list = await refresh(source, kv, policy, clock);
-      if (list !== undefined) log({ decision: "updated", crl: showUrl(source), ...describeCrl(list) });
-    } catch (error) {
-      log(describeCrlFailure(source, error));
-    }
-  }
+  for (const source of policy.crlSources) await refresh(source, kv, policy, clock, log);
 }
 
-export function describeCrlFailure(source: string, error: unknown): LogLine {
-  return { decision: "failed", code: "revocation_list_kept", crl: showUrl(source), why: describeCause(error) };
+export function describeCrlFailure(source: string, why: unknown, hasKept: boolean): LogLine {
+  const text = typeof why === "string" ? why : describeCause(why);
+  return { decision: "failed", code: failureCode(hasKept), crl: showUrl(source), why: text };
 }
 
-/** The new list, or undefined when the one that is there is still the one to use. */
 async function refresh(
   source: string,
   kv: CrlNamespace,
   policy: Policy,
   clock: () => number,
-): Promise<Crl | undefined> {
-  const { value, metadata } = await kv.getWithMetadata(source, "arrayBuffer");
-  const fetched = await fetchCrl(source, metadata?.condition ?? {});
-  if (fetched === undefined) return undefined;
-  const { bytes, condition } = fetched;
-  const sha256 = digestOf(bytes);
-  if (sha256 === metadata?.sha256) return undefined;
-  const kept = value === null ? undefined : readKept(value);
-  const list = acceptCrl(bytes, kept, policy, clock());
-  if (list === kept) return undefined;
-  await kv.put(source, list.der, { metadata: { sha256, condition } });
-  return list;
+  log: (line: LogLine) => void,
+): Promise<void> {
+  let hasKept = false;
+  try {
+    const { value, metadata } = await kv.getWithMetadata(source, "arrayBuffer");
+    hasKept = value !== null;
+    const answer = await fetchCrl(source, metadata?.condition ?? {});
+    if (answer === undefined) return;
+    const digest = digestOf(answer.bytes);
+    if (digest === (metadata?.answer ?? metadata?.sha256)) return;
+    // What can no longer be read is none: the rules may have become stricter since it was stored.
+    const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], policy, clock()).lists;
+    const { lists, added, faults } = judgeCrls(answer.bytes, kept, policy, clock());
+    for (const fault of faults) log(describeCrlFailure(source, fault, hasKept));
+    if (lists === kept) return;
+    const ders = formatCrls(lists);
+    // What was not taken may be later, so it is asked for again.
+    const { sha256 = "", answer: before = sha256, condition = {} } = metadata ?? {};
+    const asked = faults.length === 0 ? { answer: digest, condition: answer.condition } : { answer: before, condition };
+    await kv.put(source, ders, { metadata: { sha256: digestOf(ders), ...asked } });
+    const isPem = answer.bytes[0] !== SEQUENCE;
+    for (const list of added) log({ decision: "updated", crl: showUrl(source), ...describeCrl(list, isPem) });
+  } catch (error) {
+    log(describeCrlFailure(source, error, hasKept));
+  }
 }
 
-/** A list that can no longer be read is none: the rules may have become stricter since it was stored. */
-function readKept(value: ArrayBuffer): Crl | undefined {
-  try {
-    return parseCrl(new Uint8Array(value));
-  } catch {
-    return undefined;
-  }
+/** By the rules of an edge, whoever reads the bytes. */
+export function judgeCrls(bytes: Uint8Array, kept: readonly Crl[], { anchors }: Policy, now: number): KeptCrls {
+  const authorities = anchors.map(({ certificate }) => certificate);
+  return keepCrls(readCrlContents(bytes), kept, { authorities, maxBytes: MAX_EDGE_CRL_BYTES, now });
 }
 
 /** Undefined when nothing changed since the answer that `condition` is of. */

@@ -1,4 +1,4 @@
-// Revocation lists on disk: the last good one of each source in a directory of ours, and sources that are files.
+// Revocation lists on disk: the last good ones of each source in a directory of ours, and sources that are files.
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -6,8 +6,6 @@ import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MAX_CRL_BYTES } from "../../core/wire.ts";
 import type { CrlStorage } from "../crl-store.ts";
-
-const SEQUENCE = 0x30;
 
 /**
  * Opens the directory, and makes it where it is missing. Paths of file sources are relative to `base`.
@@ -18,12 +16,12 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
   return {
     ...readCrlDirectory(directory, base),
 
-    /** In one step: several processes may share the directory, and a crash must leave the old list. */
-    async write(source, der) {
+    /** In one step: several processes may share the directory, and a crash must leave the old lists. */
+    async write(source, ders) {
       const file = fileOf(directory, source);
       const draft = `${file}.${randomUUID()}.tmp`;
       try {
-        await writeFile(draft, der, { flush: true, flag: "wx", mode: 0o600 });
+        await writeFile(draft, ders, { flush: true, flag: "wx", mode: 0o600 });
         await rename(draft, file);
       } catch (error) {
         await rm(draft, { force: true });
@@ -49,7 +47,7 @@ export function readCrlDirectory(directory: string, base: string): Omit<CrlStora
       const version = `${ino} ${size} ${mtimeMs}`;
       if (condition["version"] === version) return undefined;
       if (size > MAX_CRL_BYTES) throw new Error(`the list is over ${MAX_CRL_BYTES} bytes`);
-      return { bytes: derOf(await readFile(file)), condition: { version } };
+      return { bytes: await readFile(file), condition: { version } };
     },
   };
 }
@@ -57,12 +55,4 @@ export function readCrlDirectory(directory: string, base: string): Omit<CrlStora
 /** A URL is no file name, and file systems differ in what they allow. */
 function fileOf(directory: string, source: string): string {
   return join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);
-}
-
-const PEM = /^\s*-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----\s*$/;
-
-/** A file may be PEM, as openssl writes it; what a URL gives is DER (RFC 5280 §4.2.1.13). */
-function derOf(bytes: Buffer): Uint8Array {
-  const base64 = bytes[0] === SEQUENCE ? undefined : PEM.exec(bytes.toString("latin1"))?.[1];
-  return base64 === undefined ? bytes : Buffer.from(base64, "base64");
 }

@@ -242,7 +242,7 @@ describe("revocation lists", () => {
     write("issuing.crl", "no list");
     const missing = await listed();
     expect(missing.json.code).toBe("revocation_unknown");
-    expect(missing.json.revocationLists[1]).toMatchObject({ source: "issuing.crl", from: null, list: null });
+    expect(missing.json.revocationLists[1]).toMatchObject({ source: "issuing.crl", from: null, lists: [] });
     expect(missing.json.revocationLists[1]?.why).not.toBeNull();
   });
 });

@@ -1,88 +1,20 @@
-// What a source gave, beside what it gave before.
+// How sources are asked, and what is told of their lists.
 
 import assert from "node:assert/strict";
 import { type Crl, parseCrl } from "../../core/crl.ts";
 import {
-  acceptCrl,
   CRL_REQUEST_HEADERS,
   conditionAfter,
   describeCrl,
   digestOf,
+  failureCode,
   isUrl,
   readCrlResponse,
 } from "../../core/crl-source.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
 import { fromBase64 } from "./der-edit.ts";
-import { type Cases, type CrlName, type Fixtures, policyDocument } from "./scene.ts";
-
-/** Accepts a list in the place of another, under a policy with the anchor `root`. */
-function accept(fixtures: Fixtures, name: CrlName, kept?: CrlName | Crl, now = fixtures.now): Crl {
-  const { crls } = fixtures;
-  const keptList = typeof kept === "string" ? parseCrl(fromBase64(crls[kept])) : kept;
-  return acceptCrl(fromBase64(crls[name]), keptList, compilePolicy(policyDocument(fixtures)), now);
-}
-
-function rejects(message: RegExp, ...parameters: Parameters<typeof accept>): void {
-  assert.throws(() => accept(...parameters), { message });
-}
+import type { Cases } from "./scene.ts";
 
 export const cases: Cases = {
-  "acceptCrl() takes a first list as it is, also one that is out of date": (fixtures) => {
-    for (const name of ["root", "rootStale", "rootFuture", "openssl"] as const) {
-      assert.equal(accept(fixtures, name).issuer, "CN=Root,O=Countersign Tests,C=US");
-    }
-  },
-  "acceptCrl() refuses a list that the policy's authority of that name did not sign": (fixtures) => {
-    rejects(/not signed by the key of CN=Root,/, fixtures, "rootForged");
-    rejects(/not signed/, fixtures, "rootForged", "root");
-  },
-  "acceptCrl() takes the list of an authority that the policy does not hold": (fixtures) => {
-    assert.equal(accept(fixtures, "intermediate").issuer, "CN=Intermediate,O=Countersign Tests,C=US");
-  },
-  "acceptCrl() takes a newer list, and keeps the old one when nothing is new": (fixtures) => {
-    assert.equal(accept(fixtures, "rootNewer", "root").number, 2n);
-    assert.equal(accept(fixtures, "rootSameTime", "root").number, 2n);
-    const kept = accept(fixtures, "root");
-    assert.equal(accept(fixtures, "root", kept), kept);
-  },
-  "acceptCrl() refuses to go back to an older list": (fixtures) => {
-    rejects(/older than the one kept/, fixtures, "root", "rootNewer");
-    rejects(/older than the one kept/, fixtures, "root", "rootSameTime");
-    rejects(/older than the one kept/, fixtures, "rootStale", "root");
-  },
-  "acceptCrl() refuses another authority's list while the one kept is good": (fixtures) => {
-    rejects(/the list is of CN=Stranger,.* the one kept of CN=Root,/, fixtures, "stranger", "openssl");
-    rejects(/the list is of/, fixtures, "stranger", "rootStale", fixtures.now - 3600);
-    assert.equal(accept(fixtures, "stranger", "rootStale").issuer, "CN=Stranger,O=Countersign Tests,C=US");
-  },
-  "acceptCrl() refuses to replace a list by one that is not current": (fixtures) => {
-    rejects(/not yet valid/, fixtures, "rootFuture", "root");
-    rejects(/out of date/, fixtures, "rootNewer", "root", fixtures.now + 30 * 24 * 3600);
-  },
-  "acceptCrl() refuses what is no list": (fixtures) => {
-    const policy = compilePolicy(policyDocument(fixtures));
-    for (const text of ["", "<html>", "-----BEGIN X509 CRL-----"]) {
-      assert.throws(() => acceptCrl(new TextEncoder().encode(text), undefined, policy, fixtures.now), SyntaxError);
-    }
-  },
-  "acceptCrl() takes the list that one of two authorities of a name signed": (fixtures) => {
-    const policy = compilePolicy(policyDocument(fixtures, { anchors: ["rootTwin", "root"] }));
-    const take = (name: CrlName) => acceptCrl(fromBase64(fixtures.crls[name]), undefined, policy, fixtures.now);
-    assert.equal(take("root").issuer, "CN=Root,O=Countersign Tests,C=US");
-    assert.throws(() => take("rootForged"), { message: /not signed by the key of/ });
-  },
-  "acceptCrl() judges the dates of a list to the second": (fixtures) => {
-    const { thisUpdate, nextUpdate } = accept(fixtures, "rootNewer");
-    assert.equal(accept(fixtures, "rootNewer", "root", thisUpdate).thisUpdate, thisUpdate);
-    assert.equal(accept(fixtures, "rootNewer", "root", nextUpdate).thisUpdate, thisUpdate);
-    rejects(/^the list is not yet valid$/, fixtures, "rootNewer", "root", thisUpdate - 1);
-    rejects(/^the list is out of date$/, fixtures, "rootNewer", "root", nextUpdate + 1);
-    const kept = accept(fixtures, "rootStale");
-    rejects(/the list is of CN=Stranger/, fixtures, "stranger", kept, kept.nextUpdate);
-    const stranger = accept(fixtures, "stranger");
-    const expired = { ...kept, nextUpdate: stranger.thisUpdate - 1 };
-    assert.equal(accept(fixtures, "stranger", expired, stranger.thisUpdate).issuer, stranger.issuer);
-  },
   "readCrlResponse() reads the list of a good answer, up to the limit": async () => {
     const bytes = Uint8Array.of(1, 2, 3);
     assert.deepEqual(await readCrlResponse(new Response(bytes), 3), bytes);
@@ -113,6 +45,14 @@ export const cases: Cases = {
       number: "1",
       entries: 2,
     });
+  },
+  "describeCrl() says of a list in PEM that it came as one": ({ crls }) => {
+    const list = parseCrl(fromBase64(crls.root));
+    assert.equal(describeCrl(list, true).form, "PEM");
+    assert.ok(!Object.hasOwn(describeCrl(list, false), "form"));
+  },
+  "failureCode() claims a list only where there is one": () => {
+    assert.deepEqual([true, false].map(failureCode), ["revocation_list_kept", "revocation_list_missing"]);
   },
   "conditionAfter() asks by the entity tag, else by the date, and by nothing that is too long to keep": () => {
     const date = "Wed, 21 Oct 2026 07:28:00 GMT";

@@ -15,6 +15,8 @@ import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
 import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
 import { cases as certificateMalformed } from "./certificate-malformed.suite.ts";
 import { cases as crl } from "./crl.suite.ts";
+import { cases as crlContents } from "./crl-contents.suite.ts";
+import { cases as crlKeeping } from "./crl-keeping.suite.ts";
 import { cases as crlMalformed } from "./crl-malformed.suite.ts";
 import { cases as crlSource } from "./crl-source.suite.ts";
 import { cases as decision } from "./decision.suite.ts";
@@ -77,6 +79,8 @@ export const suites: Readonly<Record<string, Cases>> = {
   "certificate-extensions": certificateExtensions,
   "certificate-malformed": certificateMalformed,
   crl,
+  "crl-contents": crlContents,
+  "crl-keeping": crlKeeping,
   "crl-malformed": crlMalformed,
   "crl-source": crlSource,
   decision,

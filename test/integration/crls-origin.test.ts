@@ -1,9 +1,9 @@
 // Revocation lists at the origin: from files and URLs, kept on disk over restarts, never replaced by worse ones.
 
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type CrlRequest, issueCrl } from "../../cli/authority.ts";
+import { type CrlRequest, type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
 import type { LogLine } from "../../core/decision.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -16,7 +16,7 @@ import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, refusingUrl } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
-import { createSenders, type Senders } from "../support/senders.ts";
+import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 let senders: Senders;
@@ -59,8 +59,13 @@ const startOrigin = (policy: PolicyDocument, { lists }: CrlStore): Promise<TestO
   startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
 
 /** What the origin tells of one event: the code of its refusal, the doubt that it let pass, or `accepted`. */
-async function decide(origin: TestOrigin, policy: PolicyDocument) {
-  const event = { key, identity: senders.acme, policyDigest: compilePolicy(policy).digest };
+async function decide(
+  origin: TestOrigin,
+  policy: PolicyDocument,
+  identity = senders.acme,
+  intermediates: readonly Identity[] = [],
+) {
+  const event = { key, identity, intermediates, policyDigest: compilePolicy(policy).digest };
   const { status } = await exchange({ url: origin.url, ...forwardedRequest(event) });
   const line = origin.lines.all.at(-1);
   return { status, told: line?.["code"] ?? line?.["revocation"] ?? line?.decision };
@@ -191,10 +196,101 @@ describe("an origin whose lists come from a URL", () => {
   });
 });
 
-describe("an origin whose lists come from a file", () => {
-  const pem = (der: Uint8Array) =>
-    `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString("base64").replace(/.{64}/g, "$&\n")}\n-----END X509 CRL-----\n`;
+const pem = (der: Uint8Array) =>
+  `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString("base64").replace(/.{64}/g, "$&\n")}\n-----END X509 CRL-----\n`;
 
+describe("a source of several lists", () => {
+  let issuing: Identity;
+  let below: Identity;
+  let both: readonly Uint8Array[];
+
+  beforeAll(async () => {
+    issuing = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, senders.root);
+    below = await issueCertificate({ subject: subjectOf(ACME) }, issuing);
+    both = [
+      await issueCrl({ revoked: [below.certificate.serialNumber], thisUpdate: minutes(-2) }, issuing),
+      await issue({ thisUpdate: minutes(-2) }),
+    ];
+  });
+
+  const decideBelow = (origin: TestOrigin, policy: PolicyDocument) => decide(origin, policy, below, [issuing]);
+
+  const forms: Readonly<Record<string, () => string | Uint8Array>> = {
+    "one PEM file": () => both.map(pem).join(""),
+    "PEM with a mark, CRLF and text around": () =>
+      `\ufeffLists of ${MARKER}\r\n\r\n${both.map(pem).join("Root:\n").replaceAll("\n", "\r\n")}\r\nend`,
+    "PEM beside the certificates of the authorities": () => `${issuing.pem}${both.map(pem).join(senders.root.pem)}`,
+    "one DER file": () => Buffer.concat(both),
+  };
+
+  test.each(Object.keys(forms))(
+    "uses all of them: %s, from a file and from a URL, also after a restart",
+    async (name) => {
+      const content = forms[name]?.() ?? "";
+      writeFileSync(join(directory, "both.crl"), content);
+      server.lists.set("both", Buffer.from(content));
+      for (const source of ["both.crl", server.url("both")]) {
+        lines = [];
+        const policy = policyWith(source);
+        const store = await openStore(policy);
+        expect(lines).toMatchObject([
+          { decision: "updated", crl: source, entries: 0 },
+          { decision: "updated", crl: source, entries: 1 },
+        ]);
+        expect(lines.map((line) => line["form"])).toEqual(Array(2).fill(name.includes("PEM") ? "PEM" : undefined));
+        const origin = await startOrigin(policy, store);
+        expect(await decide(origin, policy)).toEqual(ACCEPTED);
+        expect(await decideBelow(origin, policy)).toEqual(REVOKED);
+        store.close();
+      }
+      rmSync(join(directory, "both.crl"));
+      server.lists.set("both", 503);
+      for (const source of ["both.crl", server.url("both")]) {
+        const policy = policyWith(source);
+        const origin = await startOrigin(policy, await openStore(policy));
+        expect(await decide(origin, policy)).toEqual(ACCEPTED);
+        expect(await decideBelow(origin, policy)).toEqual(REVOKED);
+      }
+    },
+  );
+
+  test("goes on with the good ones, and tells the one that is broken", async () => {
+    const policy = policyWith("both.crl");
+    const [first = "", second = ""] = both.map(pem);
+    writeFileSync(join(directory, "both.crl"), first.slice(0, 200) + second);
+    const store = await openStore(policy);
+    expect(lines).toMatchObject([
+      { code: "revocation_list_missing", crl: "both.crl", why: expect.stringMatching(/cut off/) },
+      { decision: "updated", entries: 0 },
+    ]);
+    const origin = await startOrigin(policy, store);
+    expect(await decide(origin, policy)).toEqual(ACCEPTED);
+    expect(await decideBelow(origin, policy)).toEqual(UNKNOWN);
+  });
+
+  test("is told by what it holds where it holds no list", async () => {
+    const policy = policyWith("root.crl");
+    const utf16 = Buffer.from(both.map(pem).join(""), "utf16le");
+    const others: readonly (readonly [content: string | Uint8Array, why: RegExp])[] = [
+      ["", /but nothing: it is empty/],
+      [senders.root.pem, /but a certificate: a CA's certificate goes into anchors/],
+      [Buffer.from(senders.root.certificate.rawData), /but a certificate/],
+      ["<!doctype html><title>Moved", /but an HTML page/],
+      [utf16, /but text in UTF-16: iconv/],
+      [Buffer.from(both[0] ?? []).subarray(0, 100), /cut off/],
+      ["no list", /neither PEM nor DER/],
+    ];
+    const store = await openStore(policy);
+    for (const [content, why] of others) {
+      writeFileSync(join(directory, "root.crl"), content);
+      await store.refresh();
+      const told = { decision: "failed", code: "revocation_list_missing", crl: "root.crl" };
+      expect(lines.at(-1)).toMatchObject({ ...told, why: expect.stringMatching(why) });
+    }
+  });
+});
+
+describe("an origin whose lists come from a file", () => {
   test("reads DER and PEM, relative to the policy, and reads a file again only when it changed", async () => {
     const policy = policyWith("root.crl");
     const file = join(directory, "root.crl");

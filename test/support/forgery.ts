@@ -12,6 +12,7 @@ export type Claims = Record<string, unknown>;
 export interface ForwardedEvent {
   readonly key: PrivateJwk;
   readonly identity: Identity;
+  readonly intermediates?: readonly Identity[];
   /** SHA-256 of the policy in hex. */
   readonly policyDigest: string;
   readonly method?: string;
@@ -74,6 +75,7 @@ export function claimsOf(event: ForwardedEvent): Claims {
 export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
   const {
     identity,
+    intermediates = [],
     key,
     method = "POST",
     target = "/hooks/acme",
@@ -85,22 +87,26 @@ export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
     claimsOf(event),
     key,
   );
-  return { method, target, body, token, headers: headersOf({ token, identity, contentType, body }) };
+  return { method, target, body, token, headers: headersOf({ token, identity, intermediates, contentType, body }) };
 }
 
 export function headersOf(parts: {
   token: string;
   identity: Identity;
+  intermediates?: readonly Identity[];
   contentType: string;
   body: string | Uint8Array;
 }): HeaderList {
   return [
     ["Countersign-Assertion", parts.token],
     ["Client-Cert", `:${parts.identity.base64}:`],
+    ...(parts.intermediates?.length ? [["Client-Cert-Chain", chainOf(parts.intermediates)] as const] : []),
     ["Content-Digest", contentDigest(parts.body)],
     ["Content-Type", parts.contentType],
   ];
 }
+
+const chainOf = (identities: readonly Identity[]) => identities.map(({ base64 }) => `:${base64}:`).join(", ");
 
 /** The headers with one of them replaced, or removed when there is no value. */
 export function withHeader(headers: HeaderList, name: string, value?: string): HeaderList {

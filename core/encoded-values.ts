@@ -1,0 +1,51 @@
+// Values in DER and blocks of PEM (RFC 7468) that follow one another in a file or an answer. What they hold is not looked at.
+
+export const SEQUENCE = 0x30;
+const INDEFINITE = 0x80;
+
+export interface Header {
+  readonly tag: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The head of one value, whose content may not be there; one of indefinite length (BER) lasts until the end. */
+export function readHeader(bytes: Buffer, at: number): Header | undefined {
+  const [tag, first] = [bytes[at], bytes[at + 1]];
+  if (tag === undefined || first === undefined) return undefined;
+  if (first < INDEFINITE) return { tag, start: at + 2, end: at + 2 + first };
+  if (first === INDEFINITE) return { tag, start: at + 2, end: Math.max(bytes.length, at + 3) };
+  const octets = first & 0x7f;
+  if (octets > 4 || at + 2 + octets > bytes.length) return undefined;
+  const start = at + 2 + octets;
+  return { tag, start, end: start + bytes.readUIntBE(at + 2, octets) };
+}
+
+const BEGIN = "-----BEGIN ";
+const DASHES = "-----";
+
+/** What is between two lines of PEM. A block without its END line has no body. */
+export interface Block {
+  readonly label: string;
+  readonly body: string | undefined;
+}
+
+/** By looking for the two lines, each once: a list of a million entries is too much for a regular expression. */
+export function* readBlocks(text: string): Generator<Block> {
+  for (let at = text.indexOf(BEGIN); at >= 0; ) {
+    const next = text.indexOf(BEGIN, at + BEGIN.length);
+    const block = text.slice(at + BEGIN.length, next < 0 ? undefined : next);
+    const labelEnd = block.indexOf(DASHES);
+    const label = block.slice(0, Math.max(labelEnd, 0));
+    const end = labelEnd < 0 ? -1 : block.indexOf(`-----END ${label}${DASHES}`, labelEnd);
+    yield { label, body: end < 0 ? undefined : block.slice(labelEnd + DASHES.length, end) };
+    at = next;
+  }
+}
+
+/** Base64 over any number of lines; undefined for what is none. */
+export function decodeBase64(text: string): Buffer | undefined {
+  const base64 = text.replace(/\s+/g, "");
+  const isBase64 = base64 !== "" && base64.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(base64);
+  return isBase64 ? Buffer.from(base64, "base64") : undefined;
+}

@@ -1,0 +1,25 @@
+// What is in the place of a revocation list, and how to make one of it.
+
+import { describeContents, type Kind, readContents } from "./file-contents.ts";
+
+/** Of an answer from the network so much is looked at: enough to name it. */
+const NAMED_BYTES = 64 * 1024;
+
+const REMEDIES: Partial<Record<Kind, (source: string, form: string) => string>> = {
+  pkcs7: (source, form) => `openssl pkcs7 -in ${source}${form} -print_certs -out lists.pem`,
+  utf16: (source) => `iconv -f UTF-16 -t UTF-8 ${source} > lists.pem`,
+  certificate: () => "a CA's certificate goes into anchors; its list is at the URL that its certificates name",
+  key: () => "a private key is nobody else's to read: take it away from there",
+  compressed: () => "unpack it first",
+  html: () => "open the page, and name the file that it leads to",
+};
+
+/** Undefined for what is or may be a list. */
+export function nameOtherContents(bytes: Uint8Array, source: string): string | undefined {
+  const items = readContents(bytes.subarray(0, NAMED_BYTES));
+  const [first] = items;
+  if (first === undefined || items.some(({ kind }) => kind === "list")) return undefined;
+  if (first.kind === "cutOff" && bytes.byteLength > NAMED_BYTES) return undefined;
+  const remedy = REMEDIES[first.kind]?.(source, first.isPem ? "" : " -inform DER");
+  return `it holds no revocation list, but ${describeContents(items)}${remedy === undefined ? "" : `: ${remedy}`}`;
+}
