@@ -9,6 +9,7 @@ import { parseOptions, UsageError } from "./command.ts";
 import { complain, print, printJson } from "./output.ts";
 import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "./policy-file.ts";
 import { summarize } from "./policy-summary.ts";
+import { askWays, needsOf } from "./policy-ways.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -17,7 +18,7 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
-/** 0 when the policy is sound; 2 for errors, those of time among them, and with --strict for warnings. */
+/** 0 when some way in starts with it, with --edge that of the edge; 2 for errors, those of time among them, and with --strict for warnings. */
 export function checkPolicy(args: string[]): number {
   const { policy: file, edge, strict, json } = parseOptions(args, OPTIONS).values;
   const examined = examine(file, edge ? compileEdgePolicy : compilePolicy, json);
@@ -26,11 +27,11 @@ export function checkPolicy(args: string[]): number {
   const problems = findings.filter(({ severity }) => strict || severity === "error");
   const isSound = policy !== undefined && problems.length === 0;
   if (json) {
-    const summary = policy === undefined ? {} : summarize(policy);
+    const summary = policy === undefined ? {} : { ways: askWays(policy), needs: needsOf(policy), ...summarize(policy) };
     printJson({ ok: isSound, problems: problems.map(formatFinding), findings, ...summary });
   } else {
     for (const finding of findings) complain(formatLine(file, finding));
-    if (isSound) print([formatVerdict(file, policy)]);
+    if (isSound) tellSound(file, policy);
     else complain(`${file} is not sound: ${problems.length} to mend`);
   }
   return isSound ? 0 : 2;
@@ -51,6 +52,16 @@ function formatLine(file: string, finding: LocatedFinding): string {
   return `${finding.severity.padEnd(7)}  ${file}:${finding.line}:${finding.column}  ${formatFinding(finding)}`;
 }
 
-function formatVerdict(file: string, { routes, digest }: Policy): string {
-  return `${file} is sound: ${routes.length} route(s), digest ${digest}`;
+/** Sound it is for the ways in that start with it, and of every other it is said why it does not. */
+function tellSound(file: string, policy: Policy): void {
+  const ways = Object.entries(askWays(policy));
+  const starting = ways.filter(([, problems]) => problems.length === 0).map(([way]) => way);
+  for (const [way, problems] of ways)
+    for (const problem of problems) complain(`${way} does not start with ${file}: ${problem}`);
+  const forWhom = starting.length === ways.length ? "" : ` for ${starting.join(", ")}`;
+  const { routes, digest } = policy;
+  print([
+    `${file} is sound${forWhom}: ${routes.length} route(s), digest ${digest}`,
+    ...needsOf(policy).map((need) => `needs  ${need}`),
+  ]);
 }

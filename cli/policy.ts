@@ -24,7 +24,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 export const command: Command = {
   summary: "check, show and extend the policy file",
   help: `
-countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none
+countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none,
+                              with which ways in (edge, origin, origin --tls, …) it starts, and what it needs there
     --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
     --strict                  warnings fail as well
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest

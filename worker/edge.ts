@@ -59,7 +59,13 @@ export interface Edge {
  */
 export function compileEdgePolicy(document: unknown): Policy {
   const policy = compilePolicy(document);
-  const problems = policy.anchors.flatMap(({ name, revocation }) =>
+  requireEdgePolicy(policy);
+  return policy;
+}
+
+/** @throws ConfigurationError that names what an edge cannot do */
+export function requireEdgePolicy({ anchors }: Policy): void {
+  const problems = anchors.flatMap(({ name, revocation }) =>
     (revocation?.sources ?? []).flatMap((source, index) =>
       isUrl(source)
         ? []
@@ -67,7 +73,6 @@ export function compileEdgePolicy(document: unknown): Policy {
     ),
   );
   if (problems.length > 0) throw new ConfigurationError("policy", problems);
-  return policy;
 }
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;

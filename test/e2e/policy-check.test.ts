@@ -154,6 +154,48 @@ describe("countersign policy check", () => {
     });
   });
 
+  it("calls no policy sound for a way in that does not start with it, and says why", async () => {
+    const signed = { senders: { one: { signature: { scheme: "github", secrets: ["KEY"] } } }, anchors: {} };
+    const listed = { anchors: { root: { certificate: root, crls: { sources: ["ca.crl"], freshness: "prefer" } } } };
+    const inFront = { senders: { one: { certificates: [now], trust: { platform: true } } }, anchors: {} };
+    const require = "origin --tls --client-certificates require";
+    const request = "origin --tls --client-certificates request";
+    for (const [more, missing, why] of [
+      [signed, [require], "/senders/one: presents no certificate"],
+      [listed, ["edge", "dev"], "/anchors/root/crls/sources/0: there are no files on the edge"],
+      [inFront, [request, require], "/anchors: no route uses any"],
+    ] as const) {
+      const text = policyText({}, more);
+      const { code, stdout, stderr } = await check(text);
+      const [, ways = ""] = /is sound for (.*): 1 route/.exec(stdout) ?? [];
+      const all = ["edge", "origin", request, require, "origin --behind-proxy", "dev"];
+      expect({ code, ways: ways.split(", ") }).toEqual({
+        code: 0,
+        ways: all.filter((way) => !missing.includes(way as never)),
+      });
+      for (const way of missing) expect(stderr).toContain(`${way} does not start with ${fileOf(text)}: ${why}`);
+      const { ways: problems } = JSON.parse((await check(text, "--json")).stdout) as { ways: Record<string, string[]> };
+      expect(Object.keys(problems).filter((way) => problems[way]?.length !== 0)).toEqual(missing);
+    }
+    expect((await check(policyText())).stdout).toMatch(/policy\.json is sound: 1 route\(s\), digest [0-9a-f]{64}\n$/);
+  });
+
+  it("says what a policy needs where it runs", async () => {
+    const sender = { signature: { scheme: "github", secrets: ["KEY"] }, trust: { anchors: ["root"], platform: true } };
+    const route = { senders: ["one"], methods: ["POST"] };
+    const routes = { "/a": { ...route, answer: "handler" }, "/b": { ...route, delivery: "queue" } };
+    const crls = { sources: ["https://crl.example/a?HUSH"], freshness: "prefer" };
+    const { stdout } = await check(policyText(sender, { routes, anchors: { root: { certificate: root, crls } } }));
+    expect(stdout.split("\n").slice(1, -1)).toEqual([
+      expect.stringMatching(/^needs {2}secrets KEY: on the edge by npx wrangler secret put; of dev, /),
+      "needs  the binding CRLS on the edge, for revocation lists",
+      "needs  the bindings EVENTS and BODIES on the edge, for the queue",
+      "needs  --handler or --upstream at an origin, --handler in dev: the handler answers at /a",
+      expect.stringMatching(/^needs {2}the edge in front: nobody is admitted as one without Cloudflare's verdict/),
+    ]);
+    expect(stdout).not.toContain("HUSH");
+  });
+
   it("asks more of the policy of an edge", async () => {
     const crls = { sources: ["ca.crl"], freshness: "require" };
     const text = policyText({}, { anchors: { root: { certificate: root, crls } } });

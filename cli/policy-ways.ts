@@ -1,0 +1,62 @@
+// With which ways in a policy starts, and what each of them needs beside it: asked of the very checks that they make.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import type { Policy } from "../core/policy.ts";
+import { secretNames } from "../core/secrets.ts";
+import { anchorsInUse, requireCertificates } from "../origin/node/tls-hosts.ts";
+import { requireEdgePolicy } from "../worker/edge.ts";
+import { problemsOf } from "./problems.ts";
+
+/** Each way in by what it is called, with what is wrong for it alone. */
+export type Ways = Readonly<Record<string, readonly string[]>>;
+
+type Check = (policy: Policy) => unknown;
+
+const CHECKS: Readonly<Record<string, readonly Check[]>> = {
+  edge: [requireEdgePolicy],
+  origin: [],
+  "origin --tls --client-certificates request": [anchorsInUse],
+  "origin --tls --client-certificates require": [anchorsInUse, requireCertificates],
+  "origin --behind-proxy": [],
+  dev: [requireEdgePolicy],
+};
+
+/** What keeps each way in from starting with a policy that compiles. */
+export function askWays(policy: Policy): Ways {
+  return Object.fromEntries(
+    Object.entries(CHECKS).map(([way, checks]) => [way, checks.flatMap((check) => faultsOf(() => check(policy)))]),
+  );
+}
+
+function faultsOf(check: () => unknown): readonly string[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return problemsOf(error);
+    throw error;
+  }
+}
+
+/** What a policy asks of the place where it runs, which its file cannot show to be there. */
+export function needsOf(policy: Policy): string[] {
+  const { routes, senders, crlSources } = policy;
+  const secrets = secretNames(policy);
+  const answered = routes.filter(({ isAnsweredByHandler }) => isAnsweredByHandler).map(({ path }) => path);
+  const judged = senders.filter(({ certificate }) => certificate?.trust.platform === true).map(({ name }) => name);
+  return [
+    ...(secrets.length > 0
+      ? [
+          `secrets ${secrets.join(", ")}: on the edge by npx wrangler secret put; of dev, origin --tls and origin --behind-proxy in the environment`,
+        ]
+      : []),
+    ...(crlSources.length > 0 ? ["the binding CRLS on the edge, for revocation lists"] : []),
+    ...(routes.some(({ isQueued }) => isQueued) ? ["the bindings EVENTS and BODIES on the edge, for the queue"] : []),
+    ...(answered.length > 0
+      ? [`--handler or --upstream at an origin, --handler in dev: the handler answers at ${answered.join(", ")}`]
+      : []),
+    ...(judged.length > 0
+      ? [`the edge in front: nobody is admitted as ${judged.join(", ")} without Cloudflare's verdict (platform: true)`]
+      : []),
+  ];
+}
