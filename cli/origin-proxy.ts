@@ -1,9 +1,12 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
+import cluster from "node:cluster";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import { loadSecrets } from "../core/secrets.ts";
+import { systemClock } from "../origin/clock.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
-import { compileProxyIdentity } from "../origin/node/proxy-identity.ts";
+import { examineProxyIdentity, type ProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
   type SocketListener,
@@ -17,6 +20,7 @@ import { parseMetricsAddress } from "./metrics.ts";
 import { parseRetention } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
+import { complainLogLine } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
 import { readServerPair } from "./server-pair.ts";
@@ -106,13 +110,22 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
   const subject = await problems.attempt(() =>
     requireOption(values["proxy-subject"], "proxy-subject", "the proxy's whole subject"),
   );
+  await problems.attempt(() => requireProxy({ ca, subject }));
   const port = await problems.attempt(() => parsePort(values.port ?? "8443"));
   const pair = certificate && key ? await problems.attempt(() => readServerPair(certificate, key)) : undefined;
-  if (ca === undefined || subject === undefined || pair === undefined) return undefined;
-  await problems.attempt(() => compileProxyIdentity({ ca, subject }));
-  return port === undefined
+  return port === undefined || ca === undefined || subject === undefined || pair === undefined
     ? undefined
     : { hostname: parseHost(values.host), port, certificate: pair.certificate, key: pair.key, proxy: { ca, subject } };
+}
+
+/** Also where one of the two could not be read: what is wrong with the other is told in the same message. @throws ConfigurationError */
+function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyIdentity[part] | undefined }): void {
+  const { ca, subject } = identity;
+  const parts = { ...(ca !== undefined && { ca }), ...(subject !== undefined && { subject }) };
+  const { problems, warnings } = examineProxyIdentity(parts, systemClock());
+  if (problems.length > 0) throw new ConfigurationError("proxy", problems);
+  if (cluster.isWorker) return;
+  for (const problem of warnings) complainLogLine({ decision: "warning", code: "proxy_ca", problem });
 }
 
 /** The proxy knows this origin by one certificate. */

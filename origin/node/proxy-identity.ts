@@ -1,18 +1,22 @@
-// Who the proxy is, when it comes over TLS: one CA file and one exact subject, judged by the engine that judges senders.
+// Who the proxy is, when it comes over TLS: CA certificates and one exact subject, judged by the engine that judges senders, and
+// examined before as a policy of senders is.
 
 import { admitByCertificate } from "../../core/admit.ts";
-import { formatPem } from "../../core/certificate.ts";
+import { formatPem, parseCertificate } from "../../core/certificate.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { parseDistinguishedName } from "../../core/distinguished-name.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { nameKey, parseDistinguishedName } from "../../core/distinguished-name.ts";
+import type { Policy } from "../../core/policy.ts";
+import { examinePolicy } from "../../core/policy-examination.ts";
+import type { Finding } from "../../core/policy-finding.ts";
 import type { ClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
+import { systemClock } from "../clock.ts";
 import { readPemCertificates } from "../pem.ts";
 
 export interface ProxyIdentity {
-  /** CA certificates that may certify the proxy, in PEM. */
+  /** CA certificates that may certify the proxy, in PEM: each is an authority by itself. */
   readonly ca: string;
   /** The proxy's whole subject, as RFC 4514 text. */
   readonly subject: string;
@@ -21,39 +25,94 @@ export interface ProxyIdentity {
 /** @throws Refusal when the certificate is not the proxy's at `now` (Unix seconds) */
 export type ProveProxy = (certificate: ClientCertificate, now: number) => void;
 
+export interface ProxyExamination {
+  /** Undefined where there are problems, or a part is missing. */
+  readonly policy: Policy | undefined;
+  readonly problems: readonly string[];
+  /** What keeps nobody out: a CA that has expired beside one that has not. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * Compiles the identity to a policy with one sender. A CA alone would admit everything that it ever certified.
- * @throws ConfigurationError
+ * @throws ConfigurationError that lists every problem of both parts
  */
-export function compileProxyIdentity({ ca, subject }: ProxyIdentity): ProveProxy {
-  const problems: string[] = [];
-  const attempt = (what: string, check: () => unknown) => {
-    try {
-      check();
-    } catch (error) {
-      const cause = error instanceof Refusal ? error.details["cause"] : undefined;
-      problems.push(`${what}: ${cause ?? (error instanceof Error ? error.message : error)}`);
-    }
-  };
-  attempt("the proxy's subject", () => {
-    if (parseDistinguishedName(subject).length === 0) throw new SyntaxError("it is empty");
-  });
-  let anchors: [string, string][] = [];
-  attempt("the proxy's CA", () => {
-    anchors = readPemCertificates(`${ca.trim()}\n`, "newline").map((base64, index) => [
-      `ca-${index}`,
-      formatPem(base64),
-    ]);
-    if (anchors.length === 0) throw new SyntaxError("the file is empty");
-  });
-  if (problems.length > 0) throw new ConfigurationError("proxy", problems);
-  const policy = compilePolicy({
-    anchors: Object.fromEntries(anchors),
-    senders: { proxy: { certificates: [{ subject }], trust: { anchors: anchors.map(([name]) => name) } } },
-    routes: { "/*": { senders: ["proxy"], methods: ["GET"] } },
-  });
+export function compileProxyIdentity(identity: ProxyIdentity, at = systemClock()): ProveProxy {
+  const { policy, problems } = examineProxyIdentity(identity, at);
+  if (policy === undefined) throw new ConfigurationError("proxy", problems);
   return (certificate, now) => {
     const facts = { deny: policy.deny, lists: NO_LISTS, now };
     admitByCertificate(verifyTrust(certificate, policy.senders, facts), policy.senders, now);
   };
+}
+
+/** Everything that is wrong with both parts at `now`, in one go; of a part that is not there nothing is said. */
+export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, now: number): ProxyExamination {
+  const problems: string[] = [];
+  const attempt = <T>(what: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      problems.push(`${what}: ${causeOf(error)}`);
+      return undefined;
+    }
+  };
+  const name = subject === undefined ? undefined : attempt("the proxy's subject", () => readSubject(subject));
+  const authorities = ca === undefined ? undefined : attempt("the proxy's CA", () => readAuthorities(ca));
+  if (authorities === undefined) return { policy: undefined, problems, warnings: [] };
+  // In the place of a subject that is missing or no name one that excludes nothing.
+  const { policy, findings } = examinePolicy(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
+  const told = findings.map((finding) => ({ finding, text: describe(finding, authorities) }));
+  problems.push(...told.filter(({ finding }) => finding.severity === "error").map(({ text }) => text));
+  if (name !== undefined && policy?.anchors.some(({ certificate }) => certificate.subjectKey === name))
+    problems.push(
+      "the proxy's subject: is that of its CA; give the subject of the certificate that the proxy presents",
+    );
+  const warnings = told.filter(({ finding }) => finding.severity === "warning").map(({ text }) => text);
+  const isWhole = name !== undefined && problems.length === 0;
+  return { policy: isWhole ? policy : undefined, problems, warnings };
+}
+
+/** The key of the name. @throws SyntaxError */
+function readSubject(subject: string): string {
+  const name = parseDistinguishedName(subject);
+  if (name.length === 0) throw new SyntaxError("it is empty");
+  return nameKey(name);
+}
+
+/** Their base64. @throws SyntaxError, Refusal */
+function readAuthorities(pem: string): readonly string[] {
+  const authorities = readPemCertificates(`${pem.trim()}\n`, "newline");
+  if (authorities.length === 0) throw new SyntaxError("the file is empty");
+  return authorities;
+}
+
+function documentOf(authorities: readonly string[], subject: string | undefined): object {
+  const anchors = authorities.map((base64, index) => [`ca-${index + 1}`, formatPem(base64)] as const);
+  return {
+    anchors: Object.fromEntries(anchors),
+    senders: { proxy: { certificates: [{ subject }], trust: { anchors: anchors.map(([name]) => name) } } },
+    routes: { "/*": { senders: ["proxy"], methods: ["GET"] } },
+  };
+}
+
+function describe({ pointer, problem, remedy }: Finding, authorities: readonly string[]): string {
+  const [, number] = /^\/anchors\/ca-(\d+)/.exec(pointer) ?? [];
+  if (number === undefined) return `the proxy's subject: ${problem} → ${remedy}`;
+  const base64 = authorities[Number(number) - 1] ?? "";
+  const which = authorities.length === 1 ? "" : `, ${number} of ${authorities.length}`;
+  return `the proxy's CA${which}${subjectOf(base64)}: ${problem} → ${remedy}`;
+}
+
+function subjectOf(base64: string): string {
+  try {
+    return ` (${parseCertificate(base64).subjectText})`;
+  } catch {
+    return "";
+  }
+}
+
+function causeOf(error: unknown): unknown {
+  const cause = error instanceof Refusal ? error.details["cause"] : undefined;
+  return cause ?? (error instanceof Error ? error.message : error);
 }

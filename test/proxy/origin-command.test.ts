@@ -1,6 +1,6 @@
 // countersign origin --behind-proxy, as a program of its own.
 
-import { existsSync, lstatSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -85,10 +85,29 @@ describe("countersign origin --behind-proxy", () => {
       ...expected,
       /--port x is no port/,
       /other\.key: the key is not that of the certificate in .*server\.pem/,
+      /no-ca\.pem holds no CA certificate, but that of CN=other/,
       /the proxy's subject: /,
     ]) {
       expect(stderr).toMatch(problem);
     }
+  });
+
+  it("judges the proxy's CA and subject together, and takes every CA of the file", async () => {
+    const { certificate, key, ca } = writeServerFiles(directory, world);
+    const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
+    const expired = await issueCertificate({ subject: [{ CN: ["Old CA"] }], ca: {}, ...past });
+    writeFileSync(file("expired.pem"), `${expired.pem}\n`);
+    writeFileSync(file("both.pem"), `text\r\n${expired.pem}\r\n${readFileSync(ca, "utf8")}`);
+    const args = (caFile: string, subject: string) => [
+      ...["origin", "--behind-proxy=nginx", "--port", "0", "--certificate", certificate, "--key", key],
+      ...["--proxy-ca", caFile, "--proxy-subject", subject, ...common()],
+    ];
+    const { code, stderr } = await runCountersign(args(file("expired.pem"), "CN = x"));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/the proxy's subject: /);
+    expect(stderr).toMatch(/the proxy's CA \(CN=Old CA\): expired on/);
+    const origin = await startCountersign(args(file("both.pem"), "CN=proxy.example.com"));
+    expect(await origin.stop()).toBe(0);
   });
 
   it.each<readonly [string, readonly string[], RegExp]>([

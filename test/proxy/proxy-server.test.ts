@@ -8,15 +8,17 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { parseCertificate } from "../../core/certificate.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
-import { compileProxyIdentity } from "../../origin/node/proxy-identity.ts";
+import { compileProxyIdentity, examineProxyIdentity, type ProxyIdentity } from "../../origin/node/proxy-identity.ts";
 import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
 import { serve } from "../../origin/node/server.ts";
 import { exchange } from "../support/http.ts";
 import { LogLines } from "../support/log-lines.ts";
+import { subjectOf } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { createWorld, startOrigin, type World } from "./world.ts";
 
@@ -272,6 +274,35 @@ describe("the proxy's identity", () => {
     const bad = ["", "nonsense", world.senders.acme.pem, world.senders.root.keyPem];
     for (const ca of bad) expect(() => compileProxyIdentity({ ca, subject: "CN=proxy" })).toThrow();
     expect(() => compileProxyIdentity({ ca: "", subject: "" })).toThrow(/2 problems/);
+  });
+
+  test("is not one whose CA can prove nobody, or whose subject is the CA's", async () => {
+    const ca = { pathLength: 0 };
+    const subject = subjectOf("Proxy CA");
+    const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
+    const good = await issueCertificate({ subject, ca });
+    const expired = await issueCertificate({ subject, ca, ...past });
+    const forServers = await issueCertificate({ subject, ca, extendedKeyUsage: [SERVER_AUTH] });
+    const leaf = await issueCertificate({ subject: subjectOf("proxy") });
+    const problemsOf = (identity: Partial<ProxyIdentity>) => examineProxyIdentity(identity, Date.now() / 1000).problems;
+    const of = (...parts: { pem: string }[]) => parts.map(({ pem }) => `${pem}\n`).join("");
+    const named = parseCertificate(good.base64).subjectText;
+    expect(problemsOf({ ca: of(good), subject: "CN=proxy" })).toEqual([]);
+    expect(problemsOf({ ca: of(expired), subject: "CN=proxy" })).toEqual([expect.stringMatching(/CA .*: expired on/)]);
+    expect(problemsOf({ ca: of(forServers), subject: "CN=proxy" })).toEqual([
+      expect.stringMatching(/CA .*: is not made for client certificates/),
+    ]);
+    expect(problemsOf({ ca: of(good, leaf), subject: "/CN=proxy" })).toEqual([
+      expect.stringMatching(/^the proxy's subject: /),
+      expect.stringMatching(/^the proxy's CA, 2 of 2 .*: .* is not a CA certificate/),
+    ]);
+    expect(problemsOf({ ca: of(good) })).toEqual([]);
+    expect(problemsOf({ subject: "x" })).toEqual([expect.stringMatching(/^the proxy's subject: /)]);
+    expect(problemsOf({ ca: of(good), subject: named })).toEqual([expect.stringMatching(/is that of its CA/)]);
+    // The last CA of a rotation keeps nobody out.
+    const both = examineProxyIdentity({ ca: of(expired, good), subject: "CN=proxy" }, Date.now() / 1000);
+    expect(both).toMatchObject({ problems: [], warnings: [expect.stringMatching(/CA, 1 of 2 .*: expired on/)] });
+    expect(both.policy?.anchors).toHaveLength(2);
   });
 });
 
