@@ -3,11 +3,11 @@
 import type { Certificate } from "./certificate.ts";
 import { type Crl, formatTime, parseCrl } from "./crl.ts";
 import type { CrlContents } from "./crl-contents.ts";
-import { isNewer } from "./revocation.ts";
+import { isNewer, signerOnPath } from "./revocation.ts";
 import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
 
 export interface CrlJudges {
-  /** Certificates whose keys prove lists in their names: the anchors of the policy. */
+  /** Certificates whose keys prove lists in their names: the anchors of the policy, and who signed lists before. */
   readonly authorities: readonly Certificate[];
   /** Of all lists of one source. */
   readonly maxBytes: number;
@@ -27,7 +27,7 @@ export interface KeptCrls {
 
 /**
  * Judges each list by itself, so that one which is broken keeps back none beside it.
- * A list is proven when a key of a known authority of its name signed it. Of proven lists the newer one of the same key and scope
+ * A list is proven when a key of a known authority of its name signed it, or one on the path of a certificate. Of proven lists the newer one of the same key and scope
  * stays, and nothing else takes its place. A list that is not proven stays beside them until the source gives another: it may be
  * anybody's, so neither its age nor its name counts. It has no effect but on certificates whose own path proves it.
  */
@@ -35,7 +35,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
   const { authorities, now } = judges;
   const faults = [...contents.faults];
   if (contents.ders.length === 0 && faults.length === 0) faults.push(NO_LIST);
-  const keyOf = (list: Crl) => findSigner(list, authorities)?.spkiSha256;
+  const keyOf = (list: Crl) => (findSigner(list, authorities) ?? signerOnPath(list))?.spkiSha256;
   let proven = kept.filter((list) => keyOf(list) !== undefined);
   const unproven: Crl[] = [];
   const inDoubt = new Set<Crl>();

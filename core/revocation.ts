@@ -18,6 +18,14 @@ export function indexLists(lists: Iterable<Crl>): RevocationLists {
   return index;
 }
 
+/** By list, an issuer on a path to an anchor whose key signed it. */
+const signers = new WeakMap<Crl, Certificate>();
+
+/** Who was seen to have signed the list, on the path of a certificate that was looked up in it. */
+export function signerOnPath(list: Crl): Certificate | undefined {
+  return signers.get(list);
+}
+
 /** Whether `a` was issued after `b`: by thisUpdate, and by cRLNumber where two lists are of one second. */
 export function isNewer(a: Crl, b: Crl): boolean {
   return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
@@ -67,6 +75,7 @@ function findList(certificate: Certificate, issuer: Certificate, lists: Revocati
   if (named.length === 0) return undefined;
   if (issuer.keyUsage?.cRLSign === false) return { what: "no cRLSign in the key usage", isForged: true };
   const signed = named.filter((list) => list.isSignedBy(issuer));
+  for (const list of signed) signers.set(list, issuer);
   if (signed.length === 0) return { what: "list without the signature", isForged: true };
   return signed.find(({ distributionPoints }) => isCovered(certificate, distributionPoints));
 }

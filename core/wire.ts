@@ -59,6 +59,8 @@ export const MAX_NAME_COMPARISON_OCTETS = 512 * 1024;
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
 /** Lists of one source: those of every authority of a hierarchy fit. A stranger's answer may hold a hundred thousand. */
 export const MAX_CRLS_OF_SOURCE = 64;
+/** Certificates of authorities that are remembered for having signed a list: a hierarchy has a handful. */
+export const MAX_CRL_AUTHORITIES = 64;
 /** On the edge a source is the key of its list, which Workers KV limits to 512 bytes. */
 export const MAX_CRL_SOURCE_CHARACTERS = 500;
 

@@ -20,6 +20,7 @@ import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.t
 import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
+import { CrlAuthorities } from "./crl-authorities.ts";
 import { nameOtherContents } from "./list-contents.ts";
 
 /** What a source gave: its bytes, and what to pass the next time to hear only of a change. */
@@ -66,6 +67,8 @@ const FILE_INTERVAL_SECONDS = 10;
 /** After a failure: doubled each time, up to the interval. */
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
+/** Requests prove lists at any time; until that is written, a restart does not know of it. */
+const LEARN_INTERVAL_MILLISECONDS = 10_000;
 
 /**
  * Loads what was kept, then asks every source once, and goes on asking until it is closed.
@@ -76,9 +79,13 @@ export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> 
   const publish = () => {
     lists = indexLists(sources.flatMap(({ kept }) => kept));
   };
-  const sources = options.policy.crlSources.map((source) => new CrlSource(source, options, publish));
+  const authorities = new CrlAuthorities(options);
+  await authorities.restore();
+  const sources = options.policy.crlSources.map((source) => new CrlSource(source, options, authorities, publish));
   for (const source of sources) await source.restore();
+  const learn = () => authorities.learn(sources.flatMap(({ kept }) => kept));
   const refresh = async () => {
+    await learn();
     await Promise.all(sources.map((source) => source.refresh()));
   };
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -88,10 +95,13 @@ export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> 
   await Promise.race([refresh(), deadline]);
   clearTimeout(timer);
   for (const source of sources) source.refreshOnTime();
+  const learning = setInterval(() => void learn(), LEARN_INTERVAL_MILLISECONDS);
+  (learning as { unref?: () => void }).unref?.();
   return {
     lists: () => lists,
     refresh,
     close() {
+      clearInterval(learning);
       for (const source of sources) source.close();
     },
   };
@@ -102,14 +112,16 @@ class CrlSource {
   kept: readonly Crl[] = [];
   readonly #source: string;
   readonly #options: Required<CrlStoreOptions>;
+  readonly #authorities: CrlAuthorities;
   readonly #onChange: () => void;
   readonly #closing = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #condition: Condition = {};
   #failures = 0;
 
-  constructor(source: string, options: CrlStoreOptions, onChange: () => void) {
+  constructor(source: string, options: CrlStoreOptions, authorities: CrlAuthorities, onChange: () => void) {
     this.#source = source;
+    this.#authorities = authorities;
     this.#onChange = onChange;
     this.#options = {
       fetch,
@@ -163,9 +175,8 @@ class CrlSource {
   }
 
   #judge(bytes: Uint8Array, contents: CrlContents): KeptCrls {
-    const { policy, clock } = this.#options;
-    const authorities = policy.anchors.map(({ certificate }) => certificate);
-    const result = keepCrls(contents, this.kept, { authorities, maxBytes: MAX_CRL_BYTES, now: clock() });
+    const judges = { authorities: this.#authorities.known, maxBytes: MAX_CRL_BYTES, now: this.#options.clock() };
+    const result = keepCrls(contents, this.kept, judges);
     const other = result.added.length === 0 ? nameOtherContents(bytes, showUrl(this.#source)) : undefined;
     return result.faults.length === 0 || other === undefined ? result : { ...result, faults: [other] };
   }

@@ -1,11 +1,20 @@
 // The revocation lists of one isolate: read from Workers KV, parsed once, read again every minute beside the requests.
 
+import type { Certificate } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
+import { AUTHORITIES_KEY, newAuthorities } from "../core/crl-authorities.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { readStream } from "../core/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
-import { type CrlNamespace, describeCrlFailure, judgeCrls, MAX_EDGE_CRL_BYTES } from "./crl-refresh.ts";
+import {
+  anchorsOf,
+  type CrlNamespace,
+  describeCrlFailure,
+  judgeCrls,
+  MAX_EDGE_CRL_BYTES,
+  storeEdgeAuthorities,
+} from "./crl-refresh.ts";
 
 /** Lists older than this are read again while requests go on with them. */
 const REREAD_SECONDS = 60;
@@ -25,6 +34,7 @@ export class CrlCache {
   readonly #kv: CrlNamespace;
   readonly #policy: Policy;
   readonly #kept = new Map<string, { readonly sha256: string; readonly lists: readonly Crl[] }>();
+  #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
   /** For which a request waited in vain. */
@@ -34,6 +44,7 @@ export class CrlCache {
   constructor(kv: CrlNamespace, policy: Policy) {
     this.#kv = kv;
     this.#policy = policy;
+    this.#authorities = anchorsOf(policy);
   }
 
   /**
@@ -73,9 +84,25 @@ export class CrlCache {
         scope.log(describeCrlFailure(source, error, this.#kept.has(source)));
       }
     }
+    isComplete = (await this.#learn(scope)) && isComplete;
     // After a failure the next request tries again, beside its work as soon as there is anything to work with.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
+  }
+
+  /** What requests have proven since is stored for the cron trigger, which sees no certificate of a sender. */
+  async #learn({ log }: RequestScope): Promise<boolean> {
+    const lists = [...this.#kept.values()].flatMap((kept) => kept.lists);
+    const found = newAuthorities(this.#authorities, lists);
+    if (found.length === 0) return true;
+    try {
+      await storeEdgeAuthorities(this.#kv, found);
+      this.#authorities = [...this.#authorities, ...found];
+      return true;
+    } catch (error) {
+      log(describeCrlFailure(AUTHORITIES_KEY, error, true));
+      return false;
+    }
   }
 
   async #readOne(source: string, { now, log }: RequestScope): Promise<void> {
@@ -86,7 +113,7 @@ export class CrlCache {
     const bytes = await readStream(value, MAX_EDGE_CRL_BYTES);
     if (bytes === undefined) throw new Error("the stored lists are too large");
     const before = kept?.lists ?? [];
-    const { lists, faults } = judgeCrls(bytes, before, this.#policy, now);
+    const { lists, faults } = judgeCrls(bytes, before, this.#authorities, now);
     for (const fault of faults) log(describeCrlFailure(source, fault, before.length > 0));
     // What was not taken may be the next time.
     const sha256 = faults.length === 0 ? metadata?.sha256 : undefined;

@@ -1,7 +1,9 @@
 // What the cron trigger runs: fetches every revocation list that the policy names into Workers KV.
 // Lists are kept under their source, as DER, until better ones replace them. Requests read them in crl-cache.ts.
 
+import { type Certificate, isSameAuthority } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
+import { AUTHORITIES_KEY, formatAuthorities, mergeAuthorities, readAuthorities } from "../core/crl-authorities.ts";
 import { readCrlContents } from "../core/crl-contents.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
 import {
@@ -50,7 +52,35 @@ export async function refreshCrls(
   clock: () => number,
   log: (line: LogLine) => void,
 ): Promise<void> {
-  for (const source of policy.crlSources) await refresh(source, kv, policy, clock, log);
+  let authorities: readonly Certificate[];
+  try {
+    authorities = await readEdgeAuthorities(kv, policy);
+  } catch (error) {
+    // Without them a forged list could take the place of a proven one: lists are left as they are.
+    log(describeCrlFailure(AUTHORITIES_KEY, error, true));
+    return;
+  }
+  for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
+}
+
+/** Whose keys prove lists: the anchors, and who was seen to have signed one by any isolate. */
+async function readEdgeAuthorities(kv: CrlNamespace, policy: Policy): Promise<readonly Certificate[]> {
+  const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
+  return [...anchorsOf(policy), ...readAuthorities(value === null ? undefined : new Uint8Array(value))];
+}
+
+export function anchorsOf({ anchors }: Policy): readonly Certificate[] {
+  return anchors.map(({ certificate }) => certificate);
+}
+
+/** Adds to those that are stored. */
+export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Certificate[]): Promise<void> {
+  const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
+  const stored = readAuthorities(value === null ? undefined : new Uint8Array(value));
+  // Every new isolate finds the same ones.
+  if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
+  const ders = formatAuthorities(mergeAuthorities(stored, found));
+  await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: digestOf(ders), condition: {} } });
 }
 
 export function describeCrlFailure(source: string, why: unknown, hasKept: boolean): LogLine {
@@ -61,7 +91,7 @@ export function describeCrlFailure(source: string, why: unknown, hasKept: boolea
 async function refresh(
   source: string,
   kv: CrlNamespace,
-  policy: Policy,
+  authorities: readonly Certificate[],
   clock: () => number,
   log: (line: LogLine) => void,
 ): Promise<void> {
@@ -74,8 +104,8 @@ async function refresh(
     const digest = digestOf(answer.bytes);
     if (digest === (metadata?.answer ?? metadata?.sha256)) return;
     // What can no longer be read is none: the rules may have become stricter since it was stored.
-    const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], policy, clock()).lists;
-    const { lists, added, faults } = judgeCrls(answer.bytes, kept, policy, clock());
+    const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], authorities, clock()).lists;
+    const { lists, added, faults } = judgeCrls(answer.bytes, kept, authorities, clock());
     for (const fault of faults) log(describeCrlFailure(source, fault, hasKept));
     if (lists === kept) return;
     const ders = formatCrls(lists);
@@ -91,8 +121,12 @@ async function refresh(
 }
 
 /** By the rules of an edge, whoever reads the bytes. */
-export function judgeCrls(bytes: Uint8Array, kept: readonly Crl[], { anchors }: Policy, now: number): KeptCrls {
-  const authorities = anchors.map(({ certificate }) => certificate);
+export function judgeCrls(
+  bytes: Uint8Array,
+  kept: readonly Crl[],
+  authorities: readonly Certificate[],
+  now: number,
+): KeptCrls {
   return keepCrls(readCrlContents(bytes), kept, { authorities, maxBytes: MAX_EDGE_CRL_BYTES, now });
 }
 

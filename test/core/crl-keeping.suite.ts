@@ -69,7 +69,7 @@ export const cases: Cases = {
       const result = told(fixtures, keep(fixtures, ["root"], { kept: [list(fixtures, newer)] }));
       assert.deepEqual(result, [
         newer,
-        "the list is older than the one kept (2026-12-31T23:" + (newer === "rootNewer" ? "30" : "00") + ":00Z)",
+        `the list is older than the one kept (2026-12-31T23:${newer === "rootNewer" ? "30" : "00"}:00Z)`,
       ]);
     }
     const late = { kept, now: fixtures.now + 30 * 24 * 3600 };

@@ -49,6 +49,7 @@ export const PENDING: readonly string[] = [
   "certificate-extensions",
   "configuration-error",
   "crl",
+  "crl-authorities",
   "crl-contents",
   "crl-extensions",
   "crl-keeping",

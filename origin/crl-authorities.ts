@@ -1,0 +1,61 @@
+// Whose keys prove revocation lists at an origin: the anchors, and who was seen to have signed one, also before a restart.
+
+import type { Certificate } from "../core/certificate.ts";
+import type { Crl } from "../core/crl.ts";
+import {
+  AUTHORITIES_KEY,
+  formatAuthorities,
+  mergeAuthorities,
+  newAuthorities,
+  readAuthorities,
+} from "../core/crl-authorities.ts";
+import type { LogLine } from "../core/decision.ts";
+import { describeCause } from "../core/failure-cause.ts";
+import type { Policy } from "../core/policy.ts";
+
+export interface CrlAuthoritiesOptions {
+  readonly policy: Policy;
+  readonly storage: {
+    read(name: string): Promise<Uint8Array | undefined>;
+    write(name: string, bytes: Uint8Array): Promise<void>;
+  };
+  readonly log: (line: LogLine) => void;
+}
+
+export class CrlAuthorities {
+  known: readonly Certificate[];
+  readonly #storage: CrlAuthoritiesOptions["storage"];
+  readonly #log: CrlAuthoritiesOptions["log"];
+
+  constructor({ policy, storage, log }: CrlAuthoritiesOptions) {
+    this.known = policy.anchors.map(({ certificate }) => certificate);
+    this.#storage = storage;
+    this.#log = log;
+  }
+
+  async restore(): Promise<void> {
+    try {
+      this.known = [...this.known, ...readAuthorities(await this.#storage.read(AUTHORITIES_KEY))];
+    } catch (error) {
+      this.#logFailure(error);
+    }
+  }
+
+  /** Stores what requests have proven since: several processes may add to what is stored. */
+  async learn(lists: readonly Crl[]): Promise<void> {
+    const found = newAuthorities(this.known, lists);
+    if (found.length === 0) return;
+    this.known = [...this.known, ...found];
+    try {
+      const stored = readAuthorities(await this.#storage.read(AUTHORITIES_KEY));
+      await this.#storage.write(AUTHORITIES_KEY, formatAuthorities(mergeAuthorities(stored, found)));
+    } catch (error) {
+      this.#logFailure(error);
+    }
+  }
+
+  #logFailure(error: unknown): void {
+    const why = describeCause(error);
+    this.#log({ decision: "failed", code: "revocation_list_kept", crl: AUTHORITIES_KEY, why });
+  }
+}
