@@ -31,6 +31,7 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   method_not_allowed: ["route", ["methods"], ["method"]],
   body_too_large: ["route", ["maxBodyBytes"], ["body"]],
   malformed_target: REQUIRED("target"),
+  malformed_host: REQUIRED("host"),
   no_certificate: ["sender", ["certificates"], ["certificate"]],
   certificate_elsewhere: REQUIRED("the proxy's field"),
   no_client_auth: ["sender", ["certificates"], ["certificate"]],

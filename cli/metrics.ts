@@ -2,12 +2,13 @@
 // from our own tables and from certificates that were admitted: never from a stranger's request.
 
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { LogLine } from "../core/decision.ts";
 import type { Ending } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
-import { urlOf } from "../origin/node/server.ts";
+import { tellFaults } from "../origin/node/request-faults.ts";
+import { passClear, urlOf } from "../origin/node/server.ts";
 import { UsageError } from "./command.ts";
 
 export interface MetricsAddress {
@@ -80,16 +81,22 @@ export class Metrics {
     }
   }
 
-  /** Serves GET /metrics. @throws Error when the port cannot be had */
-  async serve({ hostname, port }: MetricsAddress): Promise<{ readonly url: string; close(): void }> {
-    const server = createServer(async ({ method, url }, response) => {
+  /** Serves GET /metrics; `log` gets a line for what is no request. @throws Error when the port cannot be had */
+  async serve(
+    { hostname, port }: MetricsAddress,
+    log: (line: LogLine) => void,
+  ): Promise<{ readonly url: string; close(): void }> {
+    const tell = (line: LogLine) => log({ ...line, listener: "metrics" });
+    const answer = async ({ method, url }: IncomingMessage, response: ServerResponse) => {
       const isAsked = url === "/metrics" && (method === "GET" || method === "HEAD");
       const text = isAsked ? await this.#registry.metrics() : "GET /metrics\n";
       response.writeHead(isAsked ? 200 : 404, {
         "content-type": isAsked ? this.#registry.contentType : "text/plain; charset=utf-8",
       });
       response.end(method === "HEAD" ? undefined : text);
-    });
+    };
+    const server = createServer({ requireHostHeader: false }, passClear(answer, tell));
+    tellFaults(server, tell);
     server.listen(port, hostname);
     await once(server, "listening");
     // Not what keeps the process running.

@@ -37,6 +37,10 @@ export const REFUSALS = {
     "malformed-request",
     "the request target changes when it is normalised, so edge and origin could read it differently",
   ],
+  malformed_host: [
+    "malformed-request",
+    "Host is missing, sent more than once, or not exactly a host in its usual spelling",
+  ],
   malformed_headers: ["malformed-request", "Content-Type is not ASCII, or the headers to forward exceed 16 KiB"],
   body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
   body_in_pieces: [

@@ -20,6 +20,7 @@ import {
 import { readBody } from "../core/read-body.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
+import { requireHostField } from "../core/request-host.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { tellMore } from "../core/tell-more.ts";
@@ -53,6 +54,7 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
     const trace: Trace = { context: { id: formatEventId(Date.now(), crypto.getRandomValues(new Uint8Array(16))) } };
     try {
+      requireHostField(c.req.raw.headers);
       const [delivery, assertion] =
         "findKey" in options
           ? await receiveAsserted(c.req.raw, options, trace)

@@ -11,6 +11,7 @@ import { publishKeys } from "../core/keys.ts";
 import { type Route, selectRoute } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
+import { requireHostField } from "../core/request-host.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
@@ -38,6 +39,7 @@ const bodies = new BodyBudget({ endsOldest: false });
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
   const { url, target } = readRequestTarget(request.url);
+  requireHostField(request.headers);
   requireConfiguredHost(url, edge);
   if (url.pathname === JWKS_PATH) return publishJwks(request, edge);
 

@@ -14,6 +14,7 @@ import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { explainFailure } from "./handshake-diagnosis.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
+import { tellFaults } from "./request-faults.ts";
 import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
@@ -69,6 +70,8 @@ const HTTP_OPTIONS = {
   headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
   requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
   keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
+  // The request handler refuses it, with a line.
+  requireHostHeader: false,
 } as const;
 
 /** Requests that came over a connection whose peer was proven. Nothing else adds to it. */
@@ -110,6 +113,7 @@ async function serveSocket(
     requestHandler(fetch, log, (incoming) => fromProxy.add(incoming)),
   );
   limitConnections(server, log);
+  tellFaults(server, log);
   const close = closesGracefully(server);
   await listenOnSocket(server, socket, mode);
   return { url: `unix:${socket}`, close, replace() {} };
@@ -150,6 +154,7 @@ async function serveTls(
     }
   });
   limitConnections(server, log);
+  tellFaults(server, log);
   const close = closesGracefully(server);
   await listen(server, options);
   return {

@@ -4,11 +4,13 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { describeProblem, describeRefusal, type LogLine } from "../../core/decision.ts";
+import { describeProblem, describeRefusal, formatProblem, type LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
+import { requireHost } from "../../core/request-host.ts";
 import { showTarget } from "../../core/secure-url.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
+import { tellFaults } from "./request-faults.ts";
 
 /** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -42,10 +44,13 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
       headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
+      // Node would answer such a request, and nobody would hear of it: the request handler refuses it.
+      requireHostHeader: false,
     },
     requestHandler(fetch, options.log),
   );
   limitConnections(server, options.log);
+  tellFaults(server, options.log);
   const close = closesGracefully(server);
   await listen(server, options);
   return { url: urlOf("http", options.hostname, server), close };
@@ -58,24 +63,45 @@ export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<S
   return `${scheme}://${host}:${port}`;
 }
 
+type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
 /** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. */
 export function requestHandler(
   fetch: FetchHandler,
   log: (line: LogLine) => void,
+  check?: (incoming: IncomingMessage) => void,
+): NodeHandler {
+  const answer = getRequestListener(fetch, {
+    // The adapter puts its own Response in the place of the global one, as it does by default: an answer that is a string
+    // is then written as it is, where Node's would make a web stream of it that is read back. A fifth of an event's cost.
+    overrideGlobalObjects: true,
+    // It would answer what it cannot make a Request of without a word.
+    errorHandler(error) {
+      const id = randomUUID();
+      const refusal = toRefusal(error);
+      log(describeRefusal(refusal, { id }));
+      return formatProblem(refusal, id);
+    },
+  });
+  return passClear((incoming, outgoing) => void answer(incoming, outgoing), log, check);
+}
+
+/** Passes on requests whose Host and target everybody reads alike, and which the check lets through. */
+export function passClear(
+  handle: NodeHandler,
+  log: (line: LogLine) => void,
   check: (incoming: IncomingMessage) => void = () => undefined,
-): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
-  // The adapter puts its own Response in the place of the global one, as it does by default: an answer that is a string
-  // is then written as it is, where Node's would make a web stream of it that is read back. A fifth of an event's cost.
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: true });
+): NodeHandler {
   return (incoming, outgoing) => {
     try {
+      requireOneHost(incoming);
       requireNormalTarget(incoming);
       check(incoming);
     } catch (error) {
       refuse(outgoing, toRefusal(error), log);
       return;
     }
-    void answer(incoming, outgoing);
+    handle(incoming, outgoing);
   };
 }
 
@@ -87,6 +113,17 @@ export function listen(server: Server, { hostname, port }: Pick<ListenOptions, "
       resolve();
     });
   });
+}
+
+/** Of several the adapter would take the first, and a hop in front perhaps the last; none it would answer without a word. */
+function requireOneHost({ rawHeaders }: IncomingMessage): void {
+  let host: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.length !== 4 || rawHeaders[index]?.toLowerCase() !== "host") continue;
+    if (host !== undefined) throw new Refusal("malformed_host", { fields: "several" });
+    host = rawHeaders[index + 1];
+  }
+  requireHost(host ?? "");
 }
 
 /**

@@ -11,6 +11,7 @@ import { Refusal } from "../../core/refusal.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
+import { tellFaults } from "./request-faults.ts";
 import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
@@ -88,10 +89,13 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
       keepAliveTimeout: deadlines.keepAlive,
       connectionsCheckingInterval: deadlines.checkInterval,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // The request handler refuses it, with a line.
+      requireHostHeader: false,
     },
     requestHandler(fetch, log, requireServerName),
   );
   limitConnections(server, log);
+  tellFaults(server, log);
   const close = closesGracefully(server);
   server.on("connection", (socket) => peers.set(socket, socket.remoteAddress));
   server.on("tlsClientError", (error, socket) => {

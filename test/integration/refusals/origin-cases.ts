@@ -86,6 +86,10 @@ export const ORIGIN_CASES: readonly RefusalCase[] = [
     ...forwardedRequest(event),
     target: "/hooks/acme?more",
   })),
+  forwarded(["malformed_host", 400, "malformed-request"], "a Host with a path", (event) => ({
+    ...forwardedRequest(event),
+    host: "1/hooks",
+  })),
   forwarded(assertion("body_mismatch"), "another body than the signed one", (event) => ({
     ...forwardedRequest(event),
     body: "[]",

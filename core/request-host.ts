@@ -1,0 +1,21 @@
+// The Host of a request says which host it is, and nothing else: what builds a URL of it must find no path, user or query in it.
+
+import { Refusal } from "./refusal.ts";
+
+/**
+ * Refuses a Host field that is not exactly what a URL parser makes of it, in the one spelling of a host and its port; the
+ * default port may be written. Fields that were joined because there were several are none.
+ * @throws Refusal `malformed_host`
+ */
+export function requireHost(host: string): void {
+  const parsed = URL.parse(`http://${host}`)?.host;
+  if (host !== "" && (parsed === host || `${parsed}:80` === host)) return;
+  // What is not made of a host's characters may hold anything, a secret too.
+  throw new Refusal("malformed_host", /^[\w.:[\]-]+$/.test(host) ? { host } : {});
+}
+
+/** The same of a request whose platform shows the field; some make a URL of it and leave it out. */
+export function requireHostField(headers: Headers): void {
+  const host = headers.get("host");
+  if (host !== null) requireHost(host);
+}

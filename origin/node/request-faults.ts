@@ -1,0 +1,97 @@
+// Requests that Node ends before anybody is called: one line for each, and the answer that Node would give.
+
+import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { LogLine } from "../../core/decision.ts";
+
+/** By the codes of Node and its parser; whatever else these say is a request that breaks the form of HTTP. */
+const STATUSES: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+const OF_REQUESTS = /^HPE_|^ERR_HTTP_/;
+
+const REMEDIES: Readonly<Record<number, string>> = {
+  400: "what came is no request that Node's parser takes: see parser and reason",
+  408: "the request was not complete in time: a slow sender, or a connection that nobody ended",
+  413: "the chunks of the body carry more extensions than is accepted",
+  417: "the request expects something else than 100-continue",
+  431: "the header fields are larger than this listener takes",
+};
+
+/** How a handshake begins, and what a load balancer sends that tells whose connection it passes on. */
+const OTHER_PROTOCOLS: ReadonlyArray<readonly [begin: string, why: string]> = [
+  ["\x16\x03", "TLS came to a port that speaks plain HTTP: the URL begins with https:// where http:// belongs"],
+  ["PROXY ", "a load balancer sends the header of the PROXY protocol: switch it off there"],
+  ["\r\n\r\n\0\r\nQUIT", "a load balancer sends the header of the PROXY protocol: switch it off there"],
+];
+
+interface ParserError extends Error {
+  readonly code?: string;
+  readonly reason?: string;
+  readonly rawPacket?: Uint8Array;
+}
+
+/**
+ * Tells from now on of each request that Node ends by itself. Nothing that the request held gets into the line. Of a fault in
+ * a body the handler tells, which reads it: it is given the parser's code.
+ */
+export function tellFaults(server: Server, log: (line: LogLine) => void): void {
+  const latest = new WeakMap<Duplex, IncomingMessage>();
+  /** Of a connection, the answers that are not written to their end. */
+  const owed = new WeakMap<Duplex, Set<ServerResponse>>();
+  const ended = new WeakSet<Duplex>();
+  server.prependListener("request", (request, answer) => {
+    const { socket } = request;
+    const answers = owed.get(socket) ?? new Set();
+    owed.set(socket, answers.add(answer));
+    latest.set(socket, request);
+    answer.once("close", () => answers.delete(answer));
+  });
+  // Errors of handshakes and connections come here too; the first have a line of their own, the others end no request.
+  server.on("clientError", (error: ParserError, socket) => {
+    const { code = "", reason = error.message } = error;
+    if (!OF_REQUESTS.test(code) || ended.has(socket)) return void socket.destroy();
+    ended.add(socket);
+    const status = STATUSES[code] ?? 400;
+    const request = latest.get(socket);
+    const isInBody = request?.complete === false;
+    if (!isInBody) log(describeFault(status, { parser: code, reason, peer: peerOf(socket) }, error.rawPacket));
+    const end = () => (isInBody ? request.destroy(new Error(`${code}: ${reason}`)) : socket.destroy());
+    // Within another answer this one would be taken for a part of it.
+    const answers = [...(owed.get(socket) ?? [])];
+    const hasBegun = answers.some((answer) => answer.headersSent && !answer.writableFinished);
+    if (hasBegun || !socket.writable) end();
+    else endWith(socket, status, end);
+  });
+  server.on("checkExpectation", ({ socket }: IncomingMessage, answer: ServerResponse) => {
+    log(describeFault(417, { peer: socket.remoteAddress }));
+    answer.writeHead(417, { connection: "close" }).end();
+  });
+  server.on("connect", (_: IncomingMessage, socket) => {
+    // Node has let go of it.
+    socket.on("error", () => socket.destroy());
+    log(describeFault(400, { reason: "CONNECT", peer: peerOf(socket) }));
+    endWith(socket, 400, () => socket.destroy());
+  });
+}
+
+function describeFault(
+  status: number,
+  facts: Readonly<Record<string, unknown>>,
+  packet: Uint8Array = new Uint8Array(),
+): LogLine {
+  const text = Buffer.from(packet.subarray(0, 16)).toString("latin1");
+  const why = OTHER_PROTOCOLS.find(([begin]) => text.startsWith(begin))?.[1] ?? REMEDIES[status];
+  return { decision: "refused", code: "request_unreadable", status, ...facts, why };
+}
+
+function endWith(socket: Duplex, status: number, end: () => void): void {
+  socket.once("finish", end);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`);
+}
+
+function peerOf(socket: Duplex): string | undefined {
+  return (socket as { readonly remoteAddress?: string }).remoteAddress;
+}
