@@ -42,6 +42,14 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
     }
     return makeHmacKey(Buffer.from(secret));
   }
+  return importEncodedKey(name, secret);
+}
+
+/** @throws SyntaxError */
+function importEncodedKey(name: SignatureSchemeName, secret: string): SignatureKey {
+  const tag = SIGNATURE_SCHEMES[name].tags.find(([text]) => secret.startsWith(text));
+  if (tag !== undefined)
+    throw new SyntaxError(`the key begins with ${tag[0]} which stands before signatures: leave it out`);
   const prefix = KEY_PREFIXES.find((text) => secret.startsWith(text)) ?? "";
   const base64 = secret.slice(prefix.length);
   if (prefix === "whsk_") throw new SyntaxError("whsk_ is what the sender signs with: the receiver's key is whpk_");

@@ -81,6 +81,10 @@ export const cases: Cases = {
       refusedAs(/control character/, SCHEMES, `${key}\0${key}`, `${key}\n${key}`, `a\u0085${key}`, `\ud800${key}`);
     }
   },
+  "importSignatureKey() names what stands before signatures, and is no part of a key": () => {
+    refusedAs(/begins with v1, which stands before signatures: leave it out/, ENCODED, `v1,whsec_${KEY}`, `v1,${KEY}`);
+    refusedAs(/begins with v1a, which stands/, ENCODED, `v1a,${ED25519.key}`);
+  },
   "importSignatureKey() refuses keys that are empty or short": () => {
     refusedAs(/empty/, SCHEMES, "");
     refusedAs(/fewer than 12 characters/, TEXT, "x", "11-letters!");
@@ -131,14 +135,7 @@ export const cases: Cases = {
     for (const prefix of ["whsec_", "whpk_", ""]) {
       refusedAs(/not standard base64/, ENCODED, ...texts.map((text) => prefix + text));
     }
-    refusedAs(
-      /not standard base64/,
-      ENCODED,
-      `WHSEC_${whole}`,
-      `whsec${whole}`,
-      `whsec_whsec_${whole}`,
-      `v1,whsec_${whole}`,
-    );
+    refusedAs(/not standard base64/, ENCODED, `WHSEC_${whole}`, `whsec${whole}`, `whsec_whsec_${whole}`);
     refusedAs(/what the sender signs with/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
   },
   "importSignatureKey() refuses or takes anything, and never quotes it": () => {
