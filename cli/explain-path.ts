@@ -9,7 +9,7 @@ import { namesIssuer } from "../core/path-checks.ts";
 import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
-import { checkRevocation } from "../core/revocation.ts";
+import { checkRevocation, NO_LISTS } from "../core/revocation.ts";
 import { boundDetails } from "../core/shown-text.ts";
 import { verifyTrust } from "../core/trust.ts";
 import type { LoadedLists } from "./explain-crls.ts";
@@ -97,8 +97,8 @@ export function faultOf({ code, details }: Refusal): Fault {
 /** The path that core found, with the lists or, where those refuse it, without them; else how far the names lead. */
 function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const unasked = anchors.map((anchor): Anchor => ({ ...anchor, revocation: undefined }));
-  for (const candidates of [anchors, unasked]) {
-    const path = resultOf(() => findPath(client, candidates, limits));
+  for (const [candidates, lists] of [[anchors, limits.lists] as const, [unasked, NO_LISTS] as const]) {
+    const path = resultOf(() => findPath(client, candidates, { ...limits, lists }));
     if (path instanceof Refusal) continue;
     const anchor = anchors.find(({ name }) => name === path.anchor.name);
     const steps = [client.leaf, ...path.issuers].map((certificate, depth): Step => {
@@ -166,14 +166,16 @@ function describeCrls(
   { lists, now }: PathLimits,
   { sourceOf }: LoadedLists,
 ): CrlFacts {
-  if (rule === undefined || above === undefined) return { state: "not asked", freshness: null, why: null, lists: [] };
+  const notAsked: CrlFacts = { state: "not asked", freshness: null, why: null, lists: [] };
+  if (above === undefined) return notAsked;
   const issuer = above.certificate;
-  const result = resultOf(() => checkRevocation([certificate, issuer], rule, lists, now));
+  const result = resultOf(() => checkRevocation([certificate, issuer], rule, { lists, now }));
   const isRevoked = result instanceof Refusal && result.code === "certificate_revoked";
+  if (rule === undefined && !isRevoked) return notAsked;
   const why = result instanceof Refusal ? result.details["list"] : result;
   return {
     state: isRevoked ? "revoked" : result instanceof Refusal ? "unknown" : why === undefined ? "good" : "doubtful",
-    freshness: rule.freshness,
+    freshness: rule?.freshness ?? null,
     why: isRevoked || why === undefined ? null : String(why),
     lists: (lists.get(issuer.subjectKey) ?? []).map((list) => ({
       source: sourceOf.get(list) ?? "",

@@ -80,12 +80,17 @@ export function ruleOfRefusal(
   const sender = senders.find((facts) => facts.code === code) ?? senders[0];
   if (of === "route")
     return { rule: route === undefined ? null : formatPointer(["routes", route.path, ...members]), fields };
-  if (of === "anchor") {
-    const anchor = sender?.certificate?.trust?.path?.certificates.at(-1)?.anchor;
-    return { rule: anchor ? formatPointer(["anchors", anchor, ...members]) : null, fields };
-  }
+  if (of === "anchor") return { rule: anchorRule(sender, members), fields };
   if (of === "nothing" || sender === undefined) return { rule: null, fields: fields.filter((field) => field !== "") };
   return { rule: formatPointer(["senders", sender.sender, ...members]), fields };
+}
+
+/** The anchor's member; the anchor itself where it has none, for what a list holds is refused under such a one as well. */
+function anchorRule(sender: SenderFacts | undefined, members: readonly string[]): string | null {
+  const certificates = sender?.certificate?.trust?.path?.certificates ?? [];
+  const anchor = certificates.at(-1)?.anchor ?? null;
+  const isAsked = certificates.some(({ crl }) => typeof crl?.freshness === "string");
+  return anchor === null ? null : formatPointer(["anchors", anchor, ...(isAsked ? members : [])]);
 }
 
 /** The entry that admit found to come nearest; without one, the list that holds none. */

@@ -26,7 +26,7 @@ function formatCertificate(certificate: CertificateFacts): string[] {
 function formatCrls({ state, freshness, why, lists }: CrlFacts): string[] {
   if (state === "not asked") return [];
   return [
-    `  revocation (${freshness}): ${state}${why === null ? "" : `, ${cut(why)}`}`,
+    `  revocation${freshness === null ? "" : ` (${freshness})`}: ${state}${why === null ? "" : `, ${cut(why)}`}`,
     ...lists.map(
       ({ source, thisUpdate, nextUpdate, isSignedByIssuer }) =>
         `    list ${source} of ${thisUpdate}, next ${nextUpdate}${isSignedByIssuer ? "" : ", NOT SIGNED by this issuer's key"}`,

@@ -20,6 +20,7 @@ export function inspectAnchors(policy: Policy, now: number): Finding[] {
     ]),
     ...inspectCopies(policy),
     ...policy.senders.flatMap(({ name, certificate }) => inspectLists(name, certificate?.trust.anchors ?? [])),
+    ...policy.senders.flatMap(({ name, certificate }) => inspectRules(name, certificate?.trust.anchors ?? [])),
   ];
 }
 
@@ -96,6 +97,25 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
     const problem = `its revocation lists can be passed by: ${formatPointer(place(lax))} is the same CA under a laxer rule`;
     const at = ["senders", sender, "trust", "anchors", index];
     return [errorAt(at, problem, "give both the same crls, or name one of them")];
+  });
+}
+
+/**
+ * No error: another CA may publish no lists. What a list holds is refused at every anchor, but whoever sends the request
+ * chooses the one at which a missing list passes.
+ */
+function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
+  const strictest = anchors.reduce<Anchor | undefined>(
+    (found, anchor) => (found !== undefined && strictnessOf(found) >= strictnessOf(anchor) ? found : anchor),
+    undefined,
+  );
+  if (strictest === undefined) return [];
+  return anchors.flatMap((anchor, index) => {
+    const isKnown = isSameAuthority(anchor.certificate, strictest.certificate);
+    if (strictnessOf(anchor) === strictnessOf(strictest) || isKnown) return [];
+    const problem = `is laxer about revocation lists than ${formatPointer(place(strictest))}, and a certificate that both CAs vouch for comes by either`;
+    const remedy = "give both the same freshness, with the lists of each, or trust one of them";
+    return [warningAt(["senders", sender, "trust", "anchors", index], problem, remedy)];
   });
 }
 

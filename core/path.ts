@@ -53,7 +53,7 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
   for (const issuer of issuers) {
     if (!isInDate(issuer, limits.now) || limits.deny.holds(issuer, certified)) return undefined;
   }
-  if (anchor.revocation === undefined) return { anchor, issuers, revocation: undefined };
+  if (anchor.revocation === undefined && limits.lists.size === 0) return { anchor, issuers, revocation: undefined };
   let path: Path | undefined;
   refusalOf(() => {
     path = complete(anchor, [client.leaf, ...issuers], limits);
@@ -62,9 +62,8 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /** A validated path, leaf first and anchor last, once nothing on it is revoked. @throws Refusal */
-function complete(anchor: Anchor, path: readonly Certificate[], { lists, now }: PathLimits): Path {
-  const revocation = anchor.revocation && checkRevocation(path, anchor.revocation, lists, now);
-  return { anchor, issuers: path.slice(1), revocation };
+function complete(anchor: Anchor, path: readonly Certificate[], limits: PathLimits): Path {
+  return { anchor, issuers: path.slice(1), revocation: checkRevocation(path, anchor.revocation, limits) };
 }
 
 function search(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {

@@ -31,33 +31,41 @@ export function isNewer(a: Crl, b: Crl): boolean {
   return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
 }
 
+export interface RevocationFacts {
+  readonly lists: RevocationLists;
+  /** Unix seconds. */
+  readonly now: number;
+}
+
 /**
  * Looks up every certificate of a validated path, leaf first and anchor last, in the newest list that the key of the
  * certificate above it signed. The anchor itself is not looked up.
+ * What such a list holds is refused under every rule, and without one: it is the sender who chooses between anchors.
  * Under `prefer`, a list that is missing or not current is no refusal: what is in doubt is returned for the log.
  * A list in an issuer's name that the issuer may not or did not sign is refused under either: somebody replaced it.
  * @throws Refusal `certificate_revoked`, `revocation_unknown`
  */
 export function checkRevocation(
   path: readonly Certificate[],
-  { freshness }: RevocationRule,
-  lists: RevocationLists,
-  now: number,
+  rule: RevocationRule | undefined,
+  { lists, now }: RevocationFacts,
 ): string | undefined {
+  if (rule === undefined && lists.size === 0) return undefined;
   let first: Fault | undefined;
   for (const [depth, certificate] of path.slice(0, -1).entries()) {
     const issuer = path[depth + 1] as Certificate;
-    const list = findList(certificate, issuer, lists);
-    if (list !== undefined && "lists" in list && list.lists(certificate.serial)) {
+    const found = findList(certificate, issuer, lists);
+    if (found.list?.lists(certificate.serial)) {
       const revoked = { subject: certificate.subjectText, serial: certificate.serial, depth };
-      throw new Refusal("certificate_revoked", { revoked, authority: issuer.subjectText, thisUpdate: list.thisUpdate });
+      const { thisUpdate } = found.list;
+      throw new Refusal("certificate_revoked", { revoked, authority: issuer.subjectText, thisUpdate });
     }
-    const fault = faultOf(list, now);
+    const fault = rule && (found.forgery ?? faultOf(found.list, now));
     if (fault !== undefined && (first === undefined || fault.isForged)) {
       first = { ...fault, what: `${fault.what} of ${issuer.subjectText}` };
     }
   }
-  if (first?.isForged || (first && freshness === "require"))
+  if (first?.isForged || (first && rule?.freshness === "require"))
     throw new Refusal("revocation_unknown", { list: first.what });
   return first?.what;
 }
@@ -69,15 +77,21 @@ interface Fault {
   readonly isForged: boolean;
 }
 
-/** The newest list about this certificate that its issuer's key signed. */
-function findList(certificate: Certificate, issuer: Certificate, lists: RevocationLists): Crl | Fault | undefined {
+interface Found {
+  /** The newest one about this certificate that its issuer's key signed. */
+  readonly list: Crl | undefined;
+  readonly forgery: Fault | undefined;
+}
+
+function findList(certificate: Certificate, issuer: Certificate, lists: RevocationLists): Found {
   const named = lists.get(issuer.subjectKey) ?? [];
-  if (named.length === 0) return undefined;
-  if (issuer.keyUsage?.cRLSign === false) return { what: "no cRLSign in the key usage", isForged: true };
   const signed = named.filter((list) => list.isSignedBy(issuer));
   for (const list of signed) signers.set(list, issuer);
-  if (signed.length === 0) return { what: "list without the signature", isForged: true };
-  return signed.find(({ distributionPoints }) => isCovered(certificate, distributionPoints));
+  const list = signed.find(({ distributionPoints }) => isCovered(certificate, distributionPoints));
+  if (named.length === 0) return { list, forgery: undefined };
+  const forged = (what: string) => ({ list, forgery: { what, isForged: true } });
+  if (issuer.keyUsage?.cRLSign === false) return forged("no cRLSign in the key usage");
+  return signed.length === 0 ? forged("list without the signature") : { list, forgery: undefined };
 }
 
 /** A list with an issuing distribution point speaks of the certificates that name it, and of no others. */
@@ -87,10 +101,9 @@ function isCovered(certificate: Certificate, distributionPoints: readonly string
   );
 }
 
-function faultOf(list: Crl | Fault | undefined, now: number): Fault | undefined {
+function faultOf(list: Crl | undefined, now: number): Fault | undefined {
   const late = (what: string): Fault => ({ what, isForged: false });
   if (list === undefined) return late("missing list");
-  if ("isForged" in list) return list;
   if (now > list.nextUpdate) return late(`stale list (nextUpdate ${formatTime(list.nextUpdate)})`);
   if (now < list.thisUpdate) return late(`not yet valid list (thisUpdate ${formatTime(list.thisUpdate)})`);
   return undefined;

@@ -238,6 +238,9 @@ describe("revocation lists", () => {
     const revoked = await listed();
     expect(revoked.json).toMatchObject({ code: "certificate_revoked", decidedBy: { rule: "/anchors/listed/crls" } });
     expect(revoked.text).toContain("revocation (require): revoked");
+    const unasked = await explain(certified("/hooks/acme"));
+    expect(unasked.json).toMatchObject({ code: "certificate_revoked", decidedBy: { rule: "/anchors/root" } });
+    expect(unasked.text).toContain("  revocation: revoked");
 
     write("issuing.crl", "no list");
     const missing = await listed();

@@ -179,6 +179,29 @@ export const cases: Cases = {
     expectFindings(fixtures, both("prefer", "require"), copy, "error /senders/one/trust/anchors/1");
     expectFindings(fixtures, both("require", "require"), copy);
   },
+  "inspectPolicy() warns of a sender whose anchors are not equally strict about lists": (fixtures) => {
+    const crls = (freshness: string) => ({ sources: ["https://crl.example/a.crl"], freshness });
+    const anchor = (name: "root" | "stranger", freshness: string | undefined): Change => {
+      const certificate = anchorOf(fixtures, name);
+      return [["anchors", name], freshness === undefined ? certificate : { certificate, crls: crls(freshness) }];
+    };
+    const both = (first: string | undefined, second: string | undefined): Change[] => [
+      anchor("root", first),
+      anchor("stranger", second),
+      [
+        [...ONE, "trust", "anchors"],
+        ["root", "stranger"],
+      ],
+    ];
+    const at = (index: number) => `warning /senders/one/trust/anchors/${index}`;
+    expectFindings(fixtures, both("require", undefined), at(1));
+    expectFindings(fixtures, both(undefined, "prefer"), at(0));
+    expectFindings(fixtures, both("prefer", "require"), at(0));
+    expectFindings(fixtures, both("require", "require"));
+    expectFindings(fixtures, both(undefined, undefined));
+    const apart: Change = [[...TWO, "trust", "anchors"], ["stranger"]];
+    expectFindings(fixtures, [anchor("root", "require"), anchor("stranger", undefined), apart]);
+  },
   "inspectPolicy() names windows that ended, begin later, or leave a gap": (fixtures) => {
     expectFindings(fixtures, [windows({ until: "2028-01-01" }, { from: "2028-01-01" })]);
     expectFindings(fixtures, [windows({ until: "2027-01-01" })], "error /senders/one/certificates (time)");

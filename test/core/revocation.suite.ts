@@ -169,9 +169,24 @@ export const cases: Cases = {
     });
     assert.deepEqual(verdicts, ["proven", "certificate_revoked", "proven", "revocation_unknown", "proven"]);
   },
-  "verifyTrust() looks nothing up under an anchor without lists": (fixtures) => {
-    const lists = indexLists([parseCrl(fromBase64(fixtures.crls.rootRevokesDirect))]);
-    const { proofs } = present(fixtures, { leaf: "direct", lists }, compilePolicy(policyDocument(fixtures)));
-    assert.equal(proofs.size, 1);
+  "verifyTrust() refuses what a loaded list holds under an anchor without lists, and asks for none": (fixtures) => {
+    const unasked = (lists: readonly CrlName[], presented: Partial<Presented> = {}) => {
+      const loaded = indexLists(lists.map((name) => parseCrl(fromBase64(fixtures.crls[name]))));
+      const policy = compilePolicy(policyDocument(fixtures));
+      const [proof] = present(fixtures, { leaf: "direct", lists: loaded, ...presented }, policy).proofs.values();
+      return proof?.revocation;
+    };
+    // Twice: certificates that are presented again take a shorter way.
+    for (let time = 0; time < 2; time += 1) {
+      for (const lists of [[], ["root"], ["rootForged"], ["rootStale"], ["stranger"], ["rootPointA"]] as const) {
+        assert.equal(unasked(lists), undefined);
+      }
+      for (const name of ["rootRevokesDirect", "rootStaleRevokesDirect", "openssl"] as const) {
+        refused("certificate_revoked", () => unasked([name, "rootForged"]));
+      }
+      refused("certificate_revoked", () => unasked(["rootRevokesIntermediate"], CLIENT));
+      refused("certificate_revoked", () => unasked(["intermediateRevokesClient"], CLIENT));
+      assert.equal(unasked(["rootRevokesClientsSerial"], CLIENT), undefined);
+    }
   },
 };

@@ -207,7 +207,7 @@ describe("an edge", () => {
     return [below, revoked].map((leaf) => {
       const path = [leaf, issuing, senders.root].map(({ base64 }) => parseCertificate(base64));
       try {
-        checkRevocation(path, rule, lists, now());
+        checkRevocation(path, rule, { lists, now: now() });
         return "good";
       } catch (error) {
         return (error as { code: string }).code;

@@ -199,6 +199,47 @@ describe("an origin whose lists come from a URL", () => {
 const pem = (der: Uint8Array) =>
   `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString("base64").replace(/.{64}/g, "$&\n")}\n-----END X509 CRL-----\n`;
 
+describe("a CA that two anchors of a sender certified", () => {
+  let newRoot: Identity;
+  let issuing: Identity;
+  let crossed: Identity;
+  let leaf: Identity;
+
+  beforeAll(async () => {
+    newRoot = await issueCertificate({ subject: subjectOf(`${MARKER} New Root`), ca: {} });
+    issuing = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, senders.root);
+    const { keys } = issuing;
+    crossed = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {}, keys }, newRoot);
+    leaf = await issueCertificate({ subject: subjectOf(ACME) }, issuing);
+  });
+
+  test("a certificate that a list holds is refused by way of either, whichever asks for lists (Revoked by another way)", async () => {
+    const base = policyWith("issuing.crl", "prefer");
+    const [old] = Object.keys(base.anchors) as [string];
+    const trusting = Object.entries(base.senders).map(([name, sender]) => [
+      name,
+      { ...sender, ...("trust" in sender && { trust: { ...sender.trust, anchors: [old, "new"] } }) },
+    ]);
+    const policy = {
+      ...base,
+      anchors: { ...base.anchors, new: newRoot.pem },
+      senders: Object.fromEntries(trusting),
+    } as PolicyDocument;
+    writeFileSync(join(directory, "issuing.crl"), await issueCrl({ thisUpdate: minutes(-2) }, issuing));
+    const store = await openStore(policy);
+    const origin = await startOrigin(policy, store);
+    const ways = [issuing, crossed];
+    for (const way of ways) expect((await decide(origin, policy, leaf, [way])).status).toBe(202);
+    const revoked = [leaf.certificate.serialNumber];
+    writeFileSync(
+      join(directory, "issuing.crl"),
+      await issueCrl({ number: 2, thisUpdate: minutes(-1), revoked }, issuing),
+    );
+    await store.refresh();
+    for (const way of ways) expect(await decide(origin, policy, leaf, [way])).toEqual(REVOKED);
+  });
+});
+
 describe("a source of several lists", () => {
   let issuing: Identity;
   let below: Identity;
