@@ -33,6 +33,10 @@ export const REFUSALS = {
   ],
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
+  route_mismatch: [
+    "not-found",
+    "the guard stands on another path than the policy's route of this request: see guard and policy",
+  ],
   malformed_target: [
     "malformed-request",
     "the request target changes when it is normalised, so edge and origin could read it differently",

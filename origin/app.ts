@@ -20,6 +20,11 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
   const answer = async (c: Context<AuthenticatedEnv>) =>
     answers === undefined ? c.json({ event: c.var.delivery.id }, 202) : await answers.answer(c.var.delivery);
-  app.all("*", authenticate(options), answer);
+  app.all("*", authenticate(forEveryRoute(options)), answer);
   return app;
+}
+
+/** A copy would take what a reload replaces as it is now. */
+function forEveryRoute(options: AuthenticateOptions): AuthenticateOptions {
+  return Object.create(options, { servesEveryRoute: { value: true } });
 }

@@ -18,6 +18,11 @@ export interface OriginOptions {
    * that holds them verifies signatures again by itself, another takes the edge's word and says so in `delivery.reliedOnEdge`.
    */
   readonly secrets?: Secrets;
+  /**
+   * For one guard on `*` in front of a handler of all events. By default a guard refuses what is on another route of the policy than
+   * the path on which it stands: else whoever may call a prefix would run the handler of a path below it.
+   */
+  readonly servesEveryRoute?: boolean;
   /** The replay check. There is none by default, because one that forgets would be none. */
   readonly accept: AcceptDelivery;
   /** Receives one line per request. */

@@ -10,7 +10,7 @@ import { BodyBudget } from "../core/body-budget.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
 import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
-import { type Policy, selectRoute } from "../core/policy.ts";
+import type { Policy } from "../core/policy.ts";
 import {
   type ClientCertificate,
   parseClientCertChainField,
@@ -38,12 +38,14 @@ import {
 } from "./authenticate-options.ts";
 import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
+import { guardedPath, selectGuardedRoute } from "./guarded-route.ts";
 
 /** What a guarded handler finds in `c.var`. */
 export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
 
 /**
- * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler.
+ * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. It stands on a path
+ * that is a route of the policy, written as there, or is told that it `servesEveryRoute`.
  * The handler reads `c.var.delivery`: body bytes, sender, certificate. The request's own body has been read.
  * @throws ConfigurationError when the policy names revocation lists and there are no `lists`, or, without the edge, secrets
  * and there are none
@@ -55,10 +57,15 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
     const trace: Trace = { context: { id: formatEventId(Date.now(), crypto.getRandomValues(new Uint8Array(16))) } };
     try {
       requireHostField(c.req.raw.headers);
+      const asked = {
+        request: c.req.raw,
+        guard: options.servesEveryRoute === true ? undefined : guardedPath(c),
+        environment: c.env as unknown,
+      };
       const [delivery, assertion] =
         "findKey" in options
-          ? await receiveAsserted(c.req.raw, options, trace)
-          : await receiveDirect(c.req.raw, options, trace, c.env);
+          ? await receiveAsserted(asked, options, trace)
+          : await receiveDirect(asked, options, trace);
       const acceptance = noteAcceptance(trace, await options.accept(delivery, assertion));
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
@@ -78,16 +85,25 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
 /** Of the process, whose memory it is. */
 const bodies = new BodyBudget({ endsOldest: true });
 
+interface Asked {
+  readonly request: Request;
+  /** The path of the guard; undefined for one that stands for every route of the policy. */
+  readonly guard: string | undefined;
+  /** The runtime's, on Node it holds the socket. */
+  readonly environment: unknown;
+}
+
 /** What `accept` takes. */
 type Received = readonly [Delivery, AssertionId];
 
 /** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
-async function receiveAsserted(request: Request, options: AssertionOptions, trace: Trace): Promise<Received> {
+async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: Trace): Promise<Received> {
+  const { request, guard } = asked;
   // Both of one moment: a reload may replace them during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
-  const route = selectRoute(policy, url.pathname, request.method);
+  const route = selectGuardedRoute(policy, url.pathname, request.method, guard);
   context["route"] = route.path;
 
   const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
@@ -122,17 +138,13 @@ async function receiveAsserted(request: Request, options: AssertionOptions, trac
 }
 
 /** Without the edge: the certificate and the credentials are judged before a byte of the body is read. */
-async function receiveDirect(
-  request: Request,
-  options: CertificateOptions,
-  trace: Trace,
-  environment: unknown,
-): Promise<Received> {
+async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received> {
+  const { request, guard, environment } = asked;
   // Both of one moment: a reload may replace them during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
-  const route = selectRoute(policy, url.pathname, request.method);
+  const route = selectGuardedRoute(policy, url.pathname, request.method, guard);
   trace.route = route;
   context["route"] = route.path;
 

@@ -17,6 +17,7 @@ const { policy, jwks, issuer, audience, log, inbox, plainFile } = JSON.parse(pro
 
 const app = new Hono();
 const guard = authenticate({
+  servesEveryRoute: true,
   policy: compilePolicy(policy),
   findKey: await pinnedKeys(jwks),
   issuer,

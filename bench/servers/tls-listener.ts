@@ -20,6 +20,7 @@ const log = () => undefined;
 
 const app = new Hono();
 const guard = authenticate({
+  servesEveryRoute: true,
   policy: compiled,
   readCertificate: (_, environment) => readTlsPeer(environment),
   crossCheck: crossCheckTlsPeer,

@@ -95,7 +95,7 @@ type Way =
 /** An origin that answers with its decision and keeps nothing. */
 function answering(way: Way, { push: log }: LogLines): Hono<AuthenticatedEnv>["fetch"] {
   const app = new Hono<AuthenticatedEnv>();
-  app.all("*", authenticate({ policy: compiled, accept: () => {}, log, ...way }), (c) => {
+  app.all("*", authenticate({ policy: compiled, servesEveryRoute: true, accept: () => {}, log, ...way }), (c) => {
     const { sender, certificate } = c.var.delivery;
     return c.json({ sender, anchor: certificate?.anchor });
   });

@@ -86,6 +86,7 @@ describe("an origin with --upstream", () => {
       findKey ??= fetchedKeys(jwks, { onError: (reason) => expect.fail(reason) });
       const find = findKey;
       const guard = authenticate({
+        servesEveryRoute: true,
         policy: compilePolicy(senders.policy),
         findKey: find,
         issuer: ORIGIN_ISSUER,

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness, unstable_readConfig } from "wrangler";
+import type { LogLine } from "../../core/decision.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -47,11 +48,13 @@ describe("authenticate in a user's app on Node", () => {
     app.post("/hooks/both", authenticate(options), () => {
       throw new Error("the user's own fault");
     });
-    app.post("/hooks/*", authenticate(options), (c) => {
-      handled += 1;
-      const { id, sender, certificate, body, request, headers } = c.var.delivery;
-      return c.json({ id, sender, certificate, body: new TextDecoder().decode(body), request, headers }, 201);
-    });
+    for (const path of ["/hooks/acme", "/hooks/acme/*"]) {
+      app.post(path, authenticate(options), (c) => {
+        handled += 1;
+        const { id, sender, certificate, body, request, headers } = c.var.delivery;
+        return c.json({ id, sender, certificate, body: new TextDecoder().decode(body), request, headers }, 201);
+      });
+    }
     app.onError((error, c) => c.text(`caught: ${error.message}`, 500));
     const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
     stack.defer(() => server.close());
@@ -114,12 +117,107 @@ describe("authenticate in a user's app on Node", () => {
       await Promise.resolve();
       throw new Refusal("store_unavailable");
     };
-    app.post("*", authenticate({ ...options, accept }), () => expect.unreachable());
+    app.post("*", authenticate({ ...options, servesEveryRoute: true, accept }), () => expect.unreachable());
     const { target, method, headers, body } = forwardedRequest(event);
     const init = { method: method ?? "", headers: headers as [string, string][], body: body as string };
     const response = await app.request(`${url}${target}`, init);
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("30");
+  });
+});
+
+describe("a guard stands on a route of the policy", () => {
+  interface App {
+    request(url: string, init: RequestInit): Response | Promise<Response>;
+  }
+
+  /** The answer to an honest request, the code of its line, and what was accepted. */
+  async function ask(build: (guard: typeof authenticate) => App, target: string) {
+    const routes = Object.fromEntries(
+      ["/hooks/acme", "/hooks/acme/*", "/hooks/%C3%A4", "/api/hooks", "/*"].map((path) => [
+        path,
+        { senders: [ACME], methods: ["POST"] },
+      ]),
+    );
+    const policy = compilePolicy({ ...senders.policy, routes });
+    const seen = { accepted: 0, code: undefined as unknown, line: {} as LogLine };
+    const app = build((changed) =>
+      authenticate({
+        ...options,
+        ...changed,
+        policy,
+        accept() {
+          seen.accepted += 1;
+        },
+        log: (line) => {
+          seen.line = line;
+        },
+      }),
+    );
+    const { method, headers, body } = forwardedRequest({ ...event, policyDigest: policy.digest, target });
+    const init = { method: method ?? "", headers: headers as [string, string][], body: body as string };
+    const response = await app.request(`https://origin.example.com${target}`, init);
+    return { status: response.status, text: await response.text(), ...seen, code: seen.line["code"] };
+  }
+
+  const DEFAULT = {} as AuthenticateOptions;
+  const EVERY = { servesEveryRoute: true } as AuthenticateOptions;
+  const at =
+    (...paths: string[]) =>
+    (guard: typeof authenticate) => {
+      const app = new Hono();
+      for (const path of paths) app.post(path, guard(DEFAULT), (c) => c.text(`handler of ${path}`));
+      return app;
+    };
+
+  test.each([
+    ["the path of the route", "/hooks/acme", at("/hooks/acme"), "/hooks/acme"],
+    ["a prefix of the policy", "/hooks/acme/1", at("/hooks/acme/*"), "/hooks/acme/*"],
+    ["the path of another route for others", "/hooks/acme", at("/hooks/acme", "/hooks/acme/*"), "/hooks/acme"],
+    ["everything, where the policy says so", "/other", at("*"), "*"],
+    ["a path that routers decode", "/hooks/%C3%A4", at("/hooks/ä"), "/hooks/ä"],
+  ])("%s", async (_, target, build, path) => {
+    expect(await ask(build, target)).toMatchObject({ status: 200, text: `handler of ${path}`, accepted: 1 });
+  });
+
+  test("below the path of an app that it belongs to", async () => {
+    const build = (guard: typeof authenticate) =>
+      new Hono().route(
+        "/api",
+        new Hono().post("/hooks", guard(DEFAULT), (c) => c.text("in")),
+      );
+    expect(await ask(build, "/api/hooks")).toMatchObject({ status: 200, text: "in" });
+  });
+
+  test("or says that it stands for every route", async () => {
+    const build = (guard: typeof authenticate) => new Hono().all("*", guard(EVERY), (c) => c.text("any"));
+    for (const target of ["/hooks/acme", "/hooks/acme/1", "/other"])
+      expect(await ask(build, target)).toMatchObject({ status: 200, text: "any", accepted: 1 });
+  });
+
+  const loose = (guard: typeof authenticate) =>
+    new Hono({ strict: false }).post("/hooks/acme", guard(DEFAULT), (c) => c.text("reached"));
+  const used = (guard: typeof authenticate) =>
+    new Hono().use(guard(DEFAULT)).post("/hooks/acme", (c) => c.text("reached"));
+
+  test.each([
+    ["on everything, before a path", "/hooks/acme", used, "/*", "/hooks/acme"],
+    [
+      "on a prefix, for a path below it that is another route",
+      "/hooks/acme",
+      at("/hooks/*"),
+      "/hooks/*",
+      "/hooks/acme",
+    ],
+    ["on a prefix without its slash", "/hooks/acme", at("/hooks/acme/*"), "/hooks/acme/*", "/hooks/acme"],
+    ["on a prefix that is registered before a path", "/hooks/acme", at("/*", "/hooks/acme"), "/*", "/hooks/acme"],
+    ["on a pattern", "/hooks/acme", at("/hooks/:name"), "/hooks/:name", "/hooks/acme"],
+    ["on a path, of a router that reads no slash at the end", "/hooks/acme/", loose, "/hooks/acme", "/hooks/acme/*"],
+    ["on a path that is no route", "/hooks/other", at("/hooks/other"), "/hooks/other", "/*"],
+  ])("and refuses what is on another: %s", async (_, target, build, guard, policy) => {
+    const asked = await ask(build, target);
+    expect(asked).toMatchObject({ status: 404, accepted: 0, code: "route_mismatch", line: { guard, policy } });
+    expect(asked.text).not.toMatch(/reached|handler/);
   });
 });
 

@@ -20,6 +20,7 @@ let handled = 0;
 export default {
   async fetch(request: Request, { POLICY, JWKS, ISSUER, AUDIENCE }: EmbeddedOriginBindings): Promise<Response> {
     const guard = authenticate({
+      servesEveryRoute: true,
       policy: compilePolicy(POLICY),
       findKey: await pinnedKeys(JWKS),
       issuer: ISSUER,

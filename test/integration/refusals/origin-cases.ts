@@ -1,6 +1,11 @@
 // Refusals of the origin, by HTTP straight at it.
 
+import { Hono } from "hono";
+import { publicJwk } from "../../../core/keys.ts";
+import { compilePolicy } from "../../../core/policy-compiler.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
+import { authenticate } from "../../../origin/authenticate.ts";
+import { pinnedKeys } from "../../../origin/verification-keys.ts";
 import {
   base64url,
   claimsOf,
@@ -11,7 +16,8 @@ import {
 } from "../../support/forgery.ts";
 import { exchange, type RawRequest } from "../../support/http.ts";
 import { newSigningKey } from "../../support/local-edge.ts";
-import { BETA } from "../../support/senders.ts";
+import { LogLines } from "../../support/log-lines.ts";
+import { AUDIENCE, BETA, ISSUER } from "../../support/senders.ts";
 import type { RefusalCase, World } from "./world.ts";
 
 type Expected = readonly [RefusalCode, number, Problem];
@@ -90,6 +96,29 @@ export const ORIGIN_CASES: readonly RefusalCase[] = [
     ...forwardedRequest(event),
     host: "1/hooks",
   })),
+  {
+    code: "route_mismatch",
+    name: "a guard on another path than the route's",
+    status: 404,
+    problem: "not-found",
+    async provoke({ key, acme, policy, policyDigest }) {
+      const lines = new LogLines();
+      const guard = authenticate({
+        policy: compilePolicy(policy),
+        findKey: await pinnedKeys({ keys: [publicJwk(key)] }),
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        accept: () => {},
+        log: lines.push,
+      });
+      const app = new Hono().post("/hooks/*", guard, (c) => c.text("handled"));
+      const { headers } = forwardedRequest({ key, identity: acme, policyDigest });
+      const init = { method: "POST", headers: headers as [string, string][], body: "{}" };
+      const response = await app.request("https://origin.example.com/hooks/acme", init);
+      const body = Buffer.from(await response.arrayBuffer());
+      return { answer: { status: response.status, headers: Object.fromEntries(response.headers), body }, lines };
+    },
+  },
   forwarded(assertion("body_mismatch"), "another body than the signed one", (event) => ({
     ...forwardedRequest(event),
     body: "[]",

@@ -1,0 +1,23 @@
+// A guard admits the senders of one route of the policy, and the router runs what stands behind the guard: both must mean the same.
+
+import type { Context } from "hono";
+import { routePath } from "hono/route";
+import { type Policy, type Route, selectRoute } from "../core/policy.ts";
+import { Refusal } from "../core/refusal.ts";
+
+/** The path that the router matched for the guard that runs now, as it was registered. */
+export function guardedPath(c: Context): string {
+  return routePath(c);
+}
+
+/**
+ * The policy's route of a request, which must be the path of the guard unless that one stands for all routes.
+ * @throws Refusal `route_mismatch`, and those of selectRoute
+ */
+export function selectGuardedRoute(policy: Policy, path: string, method: string, guard: string | undefined): Route {
+  const route = selectRoute(policy, path, method);
+  // Hono decodes paths before it matches them.
+  const isOwn = guard === undefined || guard === route.path || guard === decodeURI(route.path);
+  if (!isOwn) throw new Refusal("route_mismatch", { path, policy: route.path, guard });
+  return route;
+}
