@@ -8,7 +8,8 @@ import type { Policy, Route } from "./policy.ts";
  * the path's own. Routes whose senders are all the same have no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
-  const senders = new Map(routes.map((route) => [route, new Set(route.senders)]));
+  // By name and path: who asks may have made a route with other senders of one of these.
+  const senders = new Map(routes.map((route) => [route.path, new Set(route.senders.map(({ name }) => name))]));
   const [first] = routes;
   if (routes.every((route) => first !== undefined && admitsAllOf(first, route) && admitsAllOf(route, first)))
     return () => undefined;
@@ -26,7 +27,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     const loose = looseFormOf(path);
     // With a slash at its end the path may be on a longer prefix than without.
     const taken = exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
-    return taken.find((other) => other !== route && !admitsAllOf(other, route));
+    return taken.find((other) => other.path !== route.path && !admitsAllOf(other, route));
   };
 
   /** The walk begins where the longest prefix ends: a path of thousands of segments costs no more than another. */
@@ -41,7 +42,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   }
 
   function admitsAllOf(other: Route, route: Route): boolean {
-    return route.senders.every((sender) => senders.get(other)?.has(sender));
+    return route.senders.every(({ name }) => senders.get(other.path)?.has(name));
   }
 }
 
