@@ -12,7 +12,7 @@ import {
   withSubject,
 } from "./certificate-edit.ts";
 import { concat, encode, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
-import { type Cases, type Fixtures, malformed } from "./scene.ts";
+import { type Cases, type Fixtures, malformed, refused } from "./scene.ts";
 
 /** The certificate with one thing changed is malformed; with nothing changed it is not. */
 function malformedWhen(
@@ -156,6 +156,38 @@ export const cases: Cases = {
       malformed(`subject ${value}`, withSubject(certificates.direct, name));
       malformed(`issuer ${value}`, edit(certificates.direct, setField("issuer", name)));
     }
+  },
+  "parseCertificate() says what is wrong": ({ certificates }) => {
+    const told = (cause: string, change: (parts: CertificateParts) => void) => {
+      const { details } = refused("certificate_malformed", () => parseCertificate(edit(certificates.direct, change)));
+      assert.deepEqual(details, { cause });
+    };
+    const extension = (id: string, value: Tlv) => (parts: CertificateParts) => setExtension(parts, id, value);
+    const subject = (tag: number, value: string | Uint8Array) =>
+      setField("subject", encodeName([["2.5.4.3", tag, value]]));
+    told("not an X.509 v3 certificate", setField("version", tlv(0xa0, [integer(1)])));
+    told("the serial number is over 20 octets", setField("serial", integer(...Array(21).fill(1))));
+    told("the two signature algorithms differ", setField("algorithm", sequence(oid("1.2.840.10045.4.3.3"))));
+    told("extension 1.2.3.4 is repeated", ({ extensions }) => {
+      const unknown = sequence(oid("1.2.3.4"), tlv(TAG.octetString, [5, 0]));
+      extensions.push(unknown, unknown);
+    });
+    told("extension 2.5.29.15: a BIT STRING is malformed", extension("2.5.29.15", tlv(TAG.bitString)));
+    told("extension 2.5.29.31: a distribution point names no list", extension("2.5.29.31", sequence(sequence())));
+    const policy = sequence(oid("1.2.3"));
+    told("extension 2.5.29.32: policy 1.2.3 is repeated", extension("2.5.29.32", sequence(policy, policy)));
+    const notice = sequence(oid("1.3.6.1.5.5.7.2.2"), sequence(tlv(TAG.numeric, "1")));
+    const noticed = sequence(sequence(oid("1.2.3"), sequence(notice)));
+    told("extension 2.5.29.32: a notice is no text", extension("2.5.29.32", noticed));
+    const outside = "extension 2.5.29.17: a name holds a character outside visible ASCII";
+    told(outside, extension("2.5.29.17", sequence(tlv(0x82, "a b"))));
+    told("a text is not UTF-8", subject(TAG.utf8, Uint8Array.of(0xff)));
+    told("an ASCII string type holds other characters", subject(TAG.printable, "é"));
+    told("a NumericString holds other characters", subject(TAG.numeric, "a"));
+    told("a name holds a control character", subject(TAG.utf8, "a\u0085"));
+    told("a name holds a value of a type that names do not have", subject(TAG.octetString, "a"));
+    const { details } = refused("certificate_malformed", () => parseCertificate(`${certificates.direct}=`));
+    assert.deepEqual(details, { cause: "the base64 is not canonical" });
   },
   "parseCertificate() reads a certificate without any optional extension": ({ certificates }) => {
     const bare = edit(certificates.direct, (parts) => {

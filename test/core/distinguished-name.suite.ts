@@ -127,6 +127,22 @@ export const cases: Cases = {
       assert.deepEqual(firstOf(`CN=a${mark}b`), { type: CN, text: `a${mark}b` });
     }
   },
+  "parseDistinguishedName() says what is wrong, and where": () => {
+    const told = (text: string, message: string) =>
+      assert.throws(() => parseDistinguishedName(text), { name: "SyntaxError", message }, text);
+    told("CN=\ud800", "half of a surrogate pair is no character");
+    told("CN=a,svc", 'expected an attribute type and "=" at 5, found "svc"');
+    told("CN=a,XX=b", 'expected an attribute type and "=" at 5, found "XX"');
+    told("=b", 'expected an attribute type and "=" at 0, found ""');
+    told("x".repeat(40), `expected an attribute type and "=" at 0, found "${"x".repeat(40)}"`);
+    told("x".repeat(41), `expected an attribute type and "=" at 0, found "${"x".repeat(40)}…"`);
+    told('O=b,CN=a"c', 'unescaped or invalid "\\"c" at 8');
+    told("CN=a;b", 'unescaped or invalid ";b" at 4');
+    told("O=b,CN= a", "a space at the start or end of a value must be escaped, at 7");
+    told("CN=a\\C4", "escaped bytes are not UTF-8 at 3");
+    told("CN=a\\00", "a control character in the value at 3");
+    told("CN=#0", 'malformed "#0": expected # and hex pairs');
+  },
   "parseDistinguishedName() refuses the slash form of OpenSSL": () => {
     refusesText("/C=US/O=Acme/CN=svc", "/CN=svc", "CN=svc,/O=Acme");
   },
