@@ -11,8 +11,13 @@ export type NameForm =
   | { readonly kind: "ip"; readonly octets: Uint8Array }
   | { readonly kind: "directory"; readonly rdns: readonly string[] };
 
-/** Whether a name of the same kind is within. */
+/** Whether a name is within. It must be of the kind of the subtree's base. */
 export type Subtree = (name: NameForm) => boolean;
+
+type Form<Kind extends NameForm["kind"]> = Extract<NameForm, { readonly kind: Kind }>;
+type HostForm = Extract<NameForm, { readonly host: string }>;
+/** A subtree of one kind; undefined for a base that can be no name's, or only by a reader's mistake. */
+type Within<Names extends NameForm> = ((name: Names) => boolean) | undefined;
 
 const names = new WeakMap<GeneralName, NameForm | null>();
 
@@ -36,14 +41,16 @@ function readForm(name: GeneralName): NameForm | undefined {
   return host === undefined ? undefined : { kind: "dns", host: name.value.toLowerCase() };
 }
 
-/** Undefined for a base that can be no name's, or only by a reader's mistake. */
-export function subtreeOf(base: GeneralName): Subtree | undefined {
+export function subtreeOf(base: GeneralName): Within<NameForm> {
+  return readBase(base) as Subtree | undefined;
+}
+
+function readBase(base: GeneralName): Within<never> {
   if (base.kind === "dns") return withinDomain(base.value);
   if (base.kind === "email") return withinMailbox(base.value);
   if (base.kind === "uri") return withinHostRule(base.value);
   if (base.kind === "ip") return withinNetwork(base.octets);
-  if (base.kind === "directory") return withinDirectory(base.name);
-  return undefined;
+  return base.kind === "directory" ? withinDirectory(base.name) : undefined;
 }
 
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
@@ -53,8 +60,9 @@ const NUMERIC_END = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
 const MAX_HOST_CHARACTERS = 253;
 
 /** A host name in lower case (RFC 1034 §3.5, with the underscore that many use). An IP address is none. */
-function readHost(text: string): string | undefined {
-  const host = text.length > MAX_HOST_CHARACTERS ? "" : text.toLowerCase();
+function readHost(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > MAX_HOST_CHARACTERS) return undefined;
+  const host = text.toLowerCase();
   return HOST.test(host) && !NUMERIC_END.test(host) ? host : undefined;
 }
 
@@ -62,11 +70,15 @@ const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const MAILBOX = new RegExp(`^(?:(${ATOM}(?:\\.${ATOM})*)|"((?:[^"\\\\]|\\\\.)*)")@([^@"]+)$`);
 
 /** A Mailbox (RFC 5321 §4.1.2). Quotes that need not be there make no other mailbox of it. */
-function readMailbox(text: string): Extract<NameForm, { kind: "email" }> | undefined {
-  const [, atoms, quoted = "", domain = ""] = MAILBOX.exec(text) ?? [];
+function readMailbox(text: string): Form<"email"> | undefined {
+  const match = MAILBOX.exec(text);
+  if (match === null) return undefined;
+  const [, atoms, quoted, domain] = match;
   const host = readHost(domain);
-  return host === undefined ? undefined : { kind: "email", host, local: atoms ?? quoted.replace(/\\(.)/g, "$1") };
+  return host === undefined ? undefined : { kind: "email", host, local: atoms ?? unquote(String(quoted)) };
 }
+
+const unquote = (text: string): string => text.replace(/\\(.)/g, "$1");
 
 /** Scheme, user information and host of a URI with an authority (RFC 3986 §3.2), and what may follow the host. */
 const URI =
@@ -74,60 +86,54 @@ const URI =
 
 /** A URI without a host name, or with an address in its place, is refused where there are constraints. */
 function readUri(text: string): NameForm | undefined {
-  const host = readHost(URI.exec(text)?.[1] ?? "");
+  const host = readHost(URI.exec(text)?.[1]);
   return host === undefined ? undefined : { kind: "uri", host };
 }
 
 /** Texts in encodings that are not read could spell any name. */
-function readDirectory(name: DistinguishedName): Extract<NameForm, { kind: "directory" }> | undefined {
+function readDirectory(name: DistinguishedName): Form<"directory"> | undefined {
   const isOpaque = name.flat().some((attribute) => "der" in attribute && /^(?:14|1c|1e)/.test(attribute.der));
   return isOpaque ? undefined : { kind: "directory", rdns: rdnKeysOf(name) };
 }
 
-const hostOf = (name: NameForm): string => ("host" in name ? name.host : "");
-
 /** `example.com` and its subdomains are within `example.com`, its subdomains alone within `.example.com`, all within "". */
-function withinDomain(base: string): Subtree | undefined {
+function withinDomain(base: string): Within<HostForm> {
   if (base === "") return () => true;
   const host = readHost(base.replace(/^\./, ""));
   if (host === undefined) return undefined;
-  const isBelow = (name: NameForm) => hostOf(name).endsWith(`.${host}`);
-  return base.startsWith(".") ? isBelow : (name) => hostOf(name) === host || isBelow(name);
+  const isBelow = (name: HostForm) => name.host.endsWith(`.${host}`);
+  return base.startsWith(".") ? isBelow : (name) => name.host === host || isBelow(name);
 }
 
 /** One host, or all below a domain (`.b`). */
-function withinHostRule(base: string): Subtree | undefined {
+function withinHostRule(base: string): Within<HostForm> {
   if (base.startsWith(".")) return withinDomain(base);
   const host = readHost(base);
-  return host === undefined ? undefined : (name) => hostOf(name) === host;
+  return host === undefined ? undefined : (name) => name.host === host;
 }
 
 /** A base is one mailbox (`a@b`), all of one host (`b`), or all of the hosts below a domain (`.b`). */
-function withinMailbox(base: string): Subtree | undefined {
+function withinMailbox(base: string): Within<Form<"email">> {
   if (!base.includes("@")) return withinHostRule(base);
   const mailbox = readMailbox(base);
   if (mailbox === undefined) return undefined;
-  return (name) => name.kind === "email" && name.host === mailbox.host && name.local === mailbox.local;
+  return (name) => name.host === mailbox.host && name.local === mailbox.local;
 }
 
 /** A base is an address followed by its mask (RFC 4632), both of the length of an address. */
-function withinNetwork(base: Uint8Array): Subtree | undefined {
+function withinNetwork(base: Uint8Array): Within<Form<"ip">> {
   const size = base.byteLength / 2;
   const [address, mask] = [base.subarray(0, size), base.subarray(size)];
   const bits = Array.from(mask, (octet) => octet.toString(2).padStart(8, "0")).join("");
   if (![4, 16].includes(size) || bits.includes("01")) return undefined;
   return (name) =>
-    name.kind === "ip" &&
     name.octets.byteLength === size &&
     name.octets.every((octet, i) => ((octet ^ (address[i] as number)) & (mask[i] as number)) === 0);
 }
 
 /** The base is the whole name, or an ancestor of it. */
-function withinDirectory(base: DistinguishedName): Subtree | undefined {
+function withinDirectory(base: DistinguishedName): Within<Form<"directory">> {
   const ancestor = readDirectory(base)?.rdns;
   if (ancestor === undefined) return undefined;
-  return (name) =>
-    name.kind === "directory" &&
-    ancestor.length <= name.rdns.length &&
-    ancestor.every((rdn, index) => name.rdns[index] === rdn);
+  return (name) => ancestor.every((rdn, index) => name.rdns[index] === rdn);
 }

@@ -52,11 +52,35 @@ export const cases: Cases = {
       }
     }
   },
+  "verifySignature() verifies RSA with the hash that is named, and with no other": async () => {
+    const rsaWith = (hash: string) => ({ name: "RSASSA-PKCS1-v1_5", hash });
+    const made = { modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1), ...rsaWith("SHA-256") };
+    const { privateKey, publicKey } = (await crypto.subtle.generateKey(made, true, [
+      "sign",
+      "verify",
+    ])) as CryptoKeyPair;
+    const pkcs8 = (await crypto.subtle.exportKey("pkcs8", privateKey)) as ArrayBuffer;
+    const spki = Buffer.from((await crypto.subtle.exportKey("spki", publicKey)) as ArrayBuffer);
+    const key = createPublicKey({ key: spki, format: "der", type: "spki" });
+    const oids = [...Object.keys(ECDSA), ED25519, ...OTHERS];
+    for (const [hash, named] of [
+      ["SHA-256", "1.2.840.113549.1.1.11"],
+      ["SHA-384", "1.2.840.113549.1.1.12"],
+      ["SHA-512", "1.2.840.113549.1.1.13"],
+    ] as const) {
+      const signer = await crypto.subtle.importKey("pkcs8", pkcs8, rsaWith(hash), false, ["sign"]);
+      const signature = new Uint8Array(await crypto.subtle.sign("RSASSA-PKCS1-v1_5", signer, SIGNED));
+      for (const oid of oids)
+        assert.equal(verifySignature(oid, key, SIGNED, signature), oid === named, `${hash} ${oid}`);
+    }
+  },
   "verifySignature() takes what is no signature as one that does not verify": () => {
     for (const signature of [new Uint8Array(), Uint8Array.of(0x30), new Uint8Array(64), new Uint8Array(500)]) {
       for (const oid of Object.keys(ECDSA)) assert.equal(verifySignature(oid, keyOf("p256"), SIGNED, signature), false);
       assert.equal(verifySignature(ED25519, keyOf("ed25519"), SIGNED, signature), false);
     }
+    // A key that the runtime cannot use.
+    assert.equal(verifySignature("1.2.840.10045.4.3.2", onCurve("prime256v1"), SIGNED, new Uint8Array(64)), false);
   },
   "isAcceptedSignature() knows the algorithms that verify": () => {
     for (const oid of [...Object.keys(ECDSA), ED25519, ...OTHERS.slice(0, 3)]) assert.ok(isAcceptedSignature(oid), oid);

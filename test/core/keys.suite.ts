@@ -8,6 +8,7 @@ import {
   importVerificationKeys,
   parsePrivateKeySet,
   publicJwk,
+  publishKeys,
 } from "../../core/keys.ts";
 import { deliver, issue, verify } from "./assertion-scene.ts";
 import { type Cases, type Fixtures, problemsLater, problemsOf } from "./scene.ts";
@@ -158,6 +159,54 @@ export const cases: Cases = {
       "/keys/1/d",
       "/keys/1/use",
     ]);
+  },
+  "parsePrivateKeySet() says what a member must be": (fixtures) => {
+    const told = (change: object, problem: string) =>
+      assert.deepEqual(
+        problemsOf(() => parsePrivateKeySet({ keys: [{ ...first(fixtures), ...change }] })),
+        [problem],
+      );
+    told({ kty: "RSA" }, "/keys/0/kty: only EC keys sign assertions");
+    told({ crv: "P-384" }, "/keys/0/crv: only P-256 keys sign assertions");
+    told({ x: "AAAA" }, "/keys/0/x: 32 octets in base64url");
+    told({ y: undefined }, "/keys/0/y: is missing");
+    told({ kid: "" }, "/keys/0/kid: must not be empty");
+    told({ alg: "HS256" }, '/keys/0/alg: must be "ES256"');
+    told({ use: "enc" }, '/keys/0/use: must be "sig"');
+    told({ p: "x" }, "/keys/0/p: is no member that is known here");
+    assert.deepEqual(
+      problemsOf(() => parsePrivateKeySet({ keys: [] })),
+      ["/keys: must hold at least one key"],
+    );
+    assert.equal(parsePrivateKeySet({ keys: [{ ...first(fixtures), kid: "k".repeat(128), iat: 5 }] })[0]?.iat, 5);
+    assert.equal(
+      problemsOf(() => parsePrivateKeySet({ keys: [{ ...first(fixtures), kid: "k".repeat(129) }] })).length,
+      1,
+    );
+    assert.equal(problemsOf(() => parsePrivateKeySet({ keys: [{ ...first(fixtures), iat: 0.5 }] })).length, 1);
+  },
+  "a set that cannot be used is told of with what it is": async (fixtures) => {
+    const spoiled = { ...first(fixtures), kid: "", use: "enc" };
+    const message = (run: () => unknown) => assert.throws(run, { message: /^signing keys: 2 problems\n {2}- \/keys/ });
+    message(() => parsePrivateKeySet({ keys: [spoiled] }));
+    await assert.rejects(importSigningKeys({}), { message: "signing keys: 1 problem\n  - /keys: is missing" });
+    await assert.rejects(importVerificationKeys({}), { message: "JWKS: 1 problem\n  - /keys: is missing" });
+    const twice = { keys: [publicJwk(first(fixtures)), publicJwk(first(fixtures))] };
+    await assert.rejects(importVerificationKeys(twice), { message: "JWKS: 1 problem\n  - kid first is used twice" });
+    const off = { ...first(fixtures), x: first(fixtures).y };
+    const problem = "keys: 1 problem\n  - kid first: the numbers are no point of P-256";
+    await assert.rejects(importSigningKeys({ keys: [off] }), { message: problem });
+  },
+  "publishKeys() answers with the public set, kept for five minutes": async (fixtures) => {
+    const keys = await importSigningKeys(fixtures.keys.signing);
+    const response = publishKeys(keys);
+    assert.equal(response.headers.get("content-type"), "application/jwk-set+json");
+    assert.equal(response.headers.get("cache-control"), "public, max-age=300");
+    assert.deepEqual(await response.json(), keys.jwks);
+  },
+  "generateSigningKey() says what the key is for": async (fixtures) => {
+    const { kty, crv, alg, use } = await generateSigningKey(fixtures.now);
+    assert.deepEqual({ kty, crv, alg, use }, { kty: "EC", crv: "P-256", alg: "ES256", use: "sig" });
   },
   "parsePrivateKeySet() refuses a kid that is used twice": (fixtures) => {
     const [a, b] = [first(fixtures), second(fixtures)];

@@ -116,6 +116,39 @@ export const cases: Cases = {
     assert.deepEqual([secrets?.signature?.keys.length, secrets?.basic?.length], [2, 1]);
     assert.ok(!JSON.stringify(secrets).includes(KEY));
   },
+  "loadSecrets() says of each secret where it is named and what is wrong": (fixtures) => {
+    const signature = { scheme: "docusign", secrets: ["A", "B"], retired: ["C"] };
+    const policy = compileWith(fixtures, { signature, basic: BASIC });
+    const texts: Readonly<Record<string, unknown>> = { A: "", B: 7, C: "short" };
+    const read = (name: string) => texts[name];
+    assert.throws(() => loadSecrets(policy, read), { message: /^secrets: 4 problems\n/ });
+    const problems = problemsOf(() => loadSecrets(policy, read));
+    assert.deepEqual(problems.toSpliced(2, 1), [
+      "/senders/sender/signature: the secret A is empty",
+      "/senders/sender/signature: the secret B is not set",
+      `/senders/sender/basic: the secret ${BASIC.secret} is not set`,
+    ]);
+    assert.match(problems[2] ?? "", /^\/senders\/sender\/signature: the secret C: .{10}/);
+  },
+  "loadSecrets() keeps current, retired and account keys apart, and gives no sender what it does not name": (
+    fixtures,
+  ) => {
+    const accounts = { one: ["A"], two: ["B", "C"] };
+    const policy = compileWith(fixtures, {
+      signature: { scheme: "docusign", secrets: ["A"], accounts, retired: ["D"] },
+    });
+    const [loaded] = loadSecrets(policy, () => KEY).values();
+    const { scheme, keys, retired } = loaded?.signature ?? {};
+    assert.deepEqual([scheme, keys?.length, retired?.length, loaded?.basic], ["docusign", 1, 1, undefined]);
+    const counts = Array.from(loaded?.signature?.accounts ?? [], ([id, list]) => [id, list.length]);
+    assert.deepEqual(counts, [
+      ["one", 1],
+      ["two", 2],
+    ]);
+    const [bare] = loadSecrets(compileWith(fixtures, {}), () => assert.fail("no secret is named")).values();
+    assert.deepEqual(bare, { signature: undefined, basic: undefined });
+    assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
+  },
   "loadHeldSecrets() leaves a sender to the edge when it holds none, and refuses some": (fixtures) => {
     const policy = compileWith(fixtures, { signature: { scheme: "docusign", secrets: ["A", "B"] }, basic: BASIC });
     const held = (texts: Record<string, string>) => [...loadHeldSecrets(policy, (name) => texts[name]).values()][0];

@@ -44,6 +44,32 @@ export const cases: Cases = {
       await assert.rejects(openSealedText(relabelled, other, signing), { message: "the seal is broken" });
     }
   },
+  "openSealedText() says why a text is none of ours": async ({ keys }) => {
+    const signing = await importSigningKeys(keys.signing);
+    const sealed = await sealText("text", TYPE, signing);
+    const [seal = "", text] = sealed.split("\n");
+    const told = (changed: string, message: string, expected = TYPE) =>
+      assert.rejects(openSealedText(changed, expected, signing), { message });
+    const changed = (members: object) => `${JSON.stringify({ ...JSON.parse(seal), ...members })}\n${text}`;
+    for (const other of ["", "x", "null\n", "7\n", "{}\ntext", "}\ntext"]) await told(other, "no test-text of ours");
+    // A seal alone, without the line that ends it.
+    await told(seal, "no test-text of ours");
+    await told(sealed, "version 1 of test-text is not known here", { ...TYPE, version: 2 });
+    const lost = (kid: string) => `sealed with the key ${kid}, which SIGNING_KEYS no longer holds`;
+    await told(changed({ kid: "k".repeat(65) }), lost("k".repeat(64)));
+    await told(changed({ kid: undefined }), lost("undefined"));
+    await told(`${sealed}s`, "the seal is broken");
+    await told(changed({ signature: `${JSON.parse(seal).signature}=` }), "the seal is broken");
+    await told(changed({ signature: undefined }), "the seal is broken");
+  },
+  "sealText() writes type, version and key before the text": async ({ keys }) => {
+    const sealed = await sealText("a\nb", TYPE, await importSigningKeys(keys.signing));
+    const [seal = "", ...lines] = sealed.split("\n");
+    assert.deepEqual(lines, ["a", "b"]);
+    const { signature, ...rest } = JSON.parse(seal);
+    assert.deepEqual(rest, { ...TYPE, kid: "first" });
+    assert.match(signature, /^[\w-]{86}$/);
+  },
   "openSealedText() takes every key of the set, and no other": async ({ keys }) => {
     const [first, ...others] = keys.signing.keys;
     const signing = await importSigningKeys(keys.signing);

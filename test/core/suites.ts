@@ -60,6 +60,7 @@ import { cases as signatureKeys } from "./signature-keys.suite.ts";
 import { cases as signatureMalformed } from "./signature-malformed.suite.ts";
 import { cases as signatureVectors } from "./signature-vectors.suite.ts";
 import { cases as signedRequest } from "./signed-request.suite.ts";
+import { cases as subtree } from "./subtree.suite.ts";
 import { cases as timeOrderedId } from "./time-ordered-id.suite.ts";
 import { cases as trust } from "./trust.suite.ts";
 
@@ -123,6 +124,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "signature-vectors": signatureVectors,
   "signed-request": signedRequest,
   "sealed-text": sealedText,
+  subtree,
   "time-ordered-id": timeOrderedId,
   trust,
 };
