@@ -2,9 +2,10 @@
 // All of it is worthless outside this machine; private keys are still readable by their owner alone.
 
 import { X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
+import { readCertificatesAsPem } from "./certificate-files.ts";
 import { formatJson } from "./files.ts";
 import { create as createKeys } from "./keys.ts";
 import { writeWhole } from "./written-files.ts";
@@ -66,7 +67,7 @@ function isComplete(state: DevelopmentState): boolean {
     ...Object.values(state.clients).flatMap(({ certificate, key }) => [certificate, key]),
   ];
   if (!existsSync(state.serverCertificate) || !files.every(existsSync)) return false;
-  const { validTo } = new X509Certificate(readFileSync(state.serverCertificate));
+  const { validTo } = new X509Certificate(readCertificatesAsPem(state.serverCertificate)[0] ?? "");
   return Date.parse(validTo) - Date.now() > RENEW_BEFORE_MILLISECONDS;
 }
 

@@ -12,9 +12,10 @@ import { openInbox } from "../origin/inbox/open.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
-import { readCertificatesAsPem } from "./certificate-files.ts";
+import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { readEnvironment, readText } from "./files.ts";
+import { readEnvironment } from "./files.ts";
+import { readPrivateKeySet } from "./key-sets.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
@@ -74,7 +75,7 @@ async function start(
   // The edge compiles the same file when it is built; compiling it first gives the better message.
   const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readEnvironment);
-  const keys = readText(state.keys);
+  const keySet = readPrivateKeySet(state.keys);
   const target = await loadTarget({ handler: options.handlerFile });
   if (options.originUrl === undefined) requireTarget(policy, target);
 
@@ -83,8 +84,7 @@ async function start(
   edge.promise.catch(() => undefined);
   const front = await startTlsFront({
     port: options.port,
-    certificate: readText(state.serverCertificate),
-    key: readText(state.serverKey),
+    ...readPair(state.serverCertificate, state.serverKey),
     clientCas: clientCasOf(policy, state, options.clientCaFiles ?? []),
     edge: edge.promise,
   });
@@ -100,7 +100,7 @@ async function start(
       AUDIENCE,
       ORIGIN_URL: origin,
     },
-    secrets: { SIGNING_KEYS: keys, ...readSecretTexts(policy) },
+    secrets: { SIGNING_KEYS: JSON.stringify(keySet), ...readSecretTexts(policy) },
     report: (text) => complain(`edge: ${text}`),
   });
   started.push(() => harness.close());
@@ -118,7 +118,7 @@ async function start(
       () => crls.close(),
       () => inbox.close(),
     );
-    const findKey = await pinnedKeys({ keys: parsePrivateKeySet(JSON.parse(keys)).map(publicJwk) });
+    const findKey = await pinnedKeys({ keys: parsePrivateKeySet(keySet).map(publicJwk) });
     const { accept, answers, ...dispatch } = openDispatch(target, { inbox, policy: () => policy, log });
     const app = createOriginApp(
       { policy, secrets, findKey, issuer, audience: AUDIENCE, accept, lists: crls.lists, log },
@@ -155,7 +155,7 @@ async function runCronTrigger(harness: TestHarness): Promise<() => void> {
 /** The CA of the development clients, the policy's anchors, and the user's own. */
 function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly string[]): string[] {
   const anchors = policy.anchors.map(({ certificate }) => formatPem(certificate.base64));
-  return [readText(state.clientCa), ...anchors, ...files.flatMap(readCertificatesAsPem)];
+  return [...anchors, ...[state.clientCa, ...files].flatMap(readCertificatesAsPem)];
 }
 
 /** Where everything is, and commands to copy. */

@@ -3,7 +3,7 @@
 import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
-import { readEncodedCertificates } from "./certificate-files.ts";
+import { readPresentedCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { toRequest } from "./explain-ask.ts";
 import { loadCrls } from "./explain-crls.ts";
@@ -11,7 +11,7 @@ import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { readAvailableSecrets } from "./explain-secrets.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
-import { readBytes, readEnvironment, readJson } from "./files.ts";
+import { MAX_BODY_FILE_BYTES, readBytes, readEnvironment, readJson } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
 import { parseHeaders } from "./send.ts";
 
@@ -43,9 +43,9 @@ export async function readQuestion(values: Values, source: Source): Promise<Ques
   };
 }
 
-/** The certificates of a file, leaf first. One that breaks the rules is explained too. A private key in the same file is not looked at. */
+/** The certificates of a file, leaf first. One that breaks the rules, or is damaged, is explained as it stands. A private key in the same file is not looked at. */
 function readChain(file: string): Chain {
-  const [leaf = "", ...intermediates] = readEncodedCertificates(file);
+  const [leaf = "", ...intermediates] = readPresentedCertificates(file);
   return { leaf, intermediates };
 }
 
@@ -59,7 +59,7 @@ function readRequest(values: Values, source: Source): AskedRequest {
       headers.delete(name);
       for (const value of lines) headers.append(name, value);
     }
-    const body = values.body === undefined ? event?.body : readBytes(values.body);
+    const body = values.body === undefined ? event?.body : readBytes(values.body, MAX_BODY_FILE_BYTES);
     const method = values.method ?? event?.request.method ?? decision?.request?.method ?? "POST";
     const request = { method, url, headers, body: body && new Uint8Array(body) };
     toRequest(request);

@@ -1,15 +1,22 @@
 // Files that the commands read: JSON, PEM, secrets.
 
-import { readFileSync } from "node:fs";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { describeContents, isUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
+import { readBoundedFile } from "../origin/node/bounded-file.ts";
 import { UsageError } from "./command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 
-/** @throws UsageError that names the file */
-export function readBytes(file: string): Buffer {
+/** More than any policy, set of keys or bundle of CAs has. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** More than a route may take, so that a refusal can be tried. */
+export const MAX_BODY_FILE_BYTES = 64 * 1024 * 1024;
+/** What is read becomes one text and its lines. */
+export const MAX_LOG_FILE_BYTES = 256 * 1024 * 1024;
+
+/** @throws UsageError that names the file, also when it is larger than `maxBytes` */
+export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
   try {
-    return readFileSync(file === "-" ? 0 : file);
+    return readBoundedFile(file, maxBytes);
   } catch (error) {
     const isDirectory = (error as NodeJS.ErrnoException).code === "EISDIR";
     throw new UsageError(
@@ -19,8 +26,8 @@ export function readBytes(file: string): Buffer {
 }
 
 /** Text in UTF-8, without the byte order mark that some editors begin it with. @throws UsageError that names the file */
-export function readText(file: string): string {
-  const bytes = readBytes(file);
+export function readText(file: string, maxBytes?: number): string {
+  const bytes = readBytes(file, maxBytes);
   if (isUtf16(bytes))
     throw new UsageError(`${file} is text in UTF-16: iconv -f UTF-16 -t UTF-8 ${file} > mended, and give that`);
   return withoutMark(bytes.toString("utf8"));

@@ -1,7 +1,7 @@
 // Reads logs of ours back: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
 import { boundLine, type LogLine } from "../core/decision.ts";
-import { readText } from "./files.ts";
+import { MAX_LOG_FILE_BYTES, readText } from "./files.ts";
 
 /** A line of ours, with what stands around it. */
 export interface LogEntry {
@@ -19,7 +19,7 @@ export function readLogFile(file: string): LogLine[] {
 
 /** The same with what is known of each line. @throws UsageError */
 export function readLogEntries(file: string): LogEntry[] {
-  return documentsOf(readText(file)).flatMap((document) =>
+  return documentsOf(readText(file, MAX_LOG_FILE_BYTES)).flatMap((document) =>
     isLogLine(document) ? [entryOf(document)] : tailedEntries(document),
   );
 }

@@ -4,7 +4,7 @@ import { describeCause } from "../core/failure-cause.ts";
 import { showUrl } from "../core/secure-url.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
-import { readBytes } from "./files.ts";
+import { MAX_BODY_FILE_BYTES, readBytes } from "./files.ts";
 import { MAX_ANSWER_BYTES, sendEvent } from "./http-client.ts";
 import { complain, print, printJson, printText } from "./output.ts";
 import { signBody } from "./sign.ts";
@@ -45,7 +45,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       throw new UsageError("one http(s) URL is required");
     // What is wrong with the files here is told before anything is sent.
     const identity = readIdentity(url, values);
-    const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body);
+    const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body, MAX_BODY_FILE_BYTES);
     const signature = values.sign === undefined ? {} : signBody(values.sign, body, Math.floor(Date.now() / 1000));
     const answer = await sendEvent(url, {
       method: values.method,

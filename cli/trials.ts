@@ -2,9 +2,9 @@
 
 import type { LogLine } from "../core/decision.ts";
 import type { RefusalCode } from "../core/refusal.ts";
+import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import type { Development } from "./development.ts";
 import { type ClientName, DEVELOPMENT_ROUTE } from "./development-state.ts";
-import { readText } from "./files.ts";
 import { type Answer, sendEvent } from "./http-client.ts";
 import { SAMPLE_EVENT } from "./send.ts";
 
@@ -55,11 +55,8 @@ function trials(development: Development, forwarded: readonly Request[]): Trial[
         method: "POST",
         headers: { "content-type": "application/json", ...headers },
         body: SAMPLE_EVENT,
-        serverCa: readText(state.serverCa),
-        ...(client !== undefined && {
-          certificate: readText(state.clients[client].certificate),
-          key: readText(state.clients[client].key),
-        }),
+        serverCa: readCertificatesAsPem(state.serverCa).join(""),
+        ...(client !== undefined && readPair(state.clients[client].certificate, state.clients[client].key)),
       });
   const toOrigin = (change: (headers: Record<string, string>) => void, body?: string) => async () => {
     const [request] = forwarded;

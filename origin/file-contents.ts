@@ -34,6 +34,8 @@ export interface Item {
   /** Of what was whole. */
   readonly der: Buffer;
   readonly isPem: boolean;
+  /** What the block is called, in PEM. */
+  readonly label?: string;
 }
 
 /** All that a file holds, in its order. A byte order mark, line ends, text around PEM and parameters of keys are passed over. Never empty. */
@@ -110,12 +112,12 @@ const NO_BYTES = Buffer.alloc(0);
 function readPemItems(text: string): Item[] {
   const items: Item[] = [];
   for (const { label, body } of readBlocks(text)) {
-    if (!PARAMETERS.test(label)) items.push({ ...readBlock(label, body), isPem: true });
+    if (!PARAMETERS.test(label)) items.push({ ...readBlock(label, body), isPem: true, label });
   }
   return items;
 }
 
-function readBlock(label: string, body: string | undefined): Omit<Item, "isPem"> {
+function readBlock(label: string, body: string | undefined): Omit<Item, "isPem" | "label"> {
   if (body === undefined) return only("cutOff", NO_BYTES);
   if (/Proc-Type:\s*4,\s*ENCRYPTED/.test(body.slice(0, 200))) return only("lockedKey", NO_BYTES);
   const der = decodeBase64(body);

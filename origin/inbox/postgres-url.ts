@@ -1,9 +1,11 @@
 // What the URL of a PostgreSQL inbox says of TLS, in libpq's words. Beyond this machine nothing goes in clear unless it says so.
 
-import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { readBoundedFile } from "../node/bounded-file.ts";
+import { formatKey, readKey, readPems } from "../node/pem-files.ts";
+import { WrongContents } from "../wanted-contents.ts";
 
 export interface PostgresAddress {
   /** The URL without what it says of TLS: the driver has its own meaning for that, and warns its programmers of it. */
@@ -15,6 +17,8 @@ export interface PostgresAddress {
 
 /** libpq's meaning is weaker for all but the first and the last: here a certificate is always verified. */
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
+/** A bundle of all public CAs has a quarter of it. */
+const MAX_FILE_BYTES = 1024 * 1024;
 /** Parameters of libpq that would be ignored, though somebody relies on them. */
 const UNKNOWN = /^ssl(?!mode$|rootcert$|cert$|key$|negotiation$)./;
 
@@ -66,21 +70,19 @@ type Files = Readonly<Record<"ca" | "cert" | "key", string | undefined>>;
 /** `system` is libpq's word for the CAs that are known anyway. */
 function readFiles({ ca, cert, key }: Files): ConnectionOptions {
   return {
-    ...(ca !== undefined && ca !== "system" && { ca: readPem("sslrootcert", ca, "CERTIFICATE") }),
-    ...(cert !== undefined && { cert: readPem("sslcert", cert, "CERTIFICATE") }),
-    ...(key !== undefined && { key: readPem("sslkey", key, "PRIVATE KEY") }),
+    ...(ca !== undefined && ca !== "system" && { ca: read("sslrootcert", ca, readPems).join("") }),
+    ...(cert !== undefined && { cert: read("sslcert", cert, readPems).join("") }),
+    ...(key !== undefined && { key: formatKey(read("sslkey", key, readKey)) }),
   };
 }
 
-function readPem(parameter: string, file: string, label: string): string {
-  let text: string;
+function read<T>(parameter: string, file: string, parse: (bytes: Uint8Array, file: string) => T): T {
   try {
-    text = readFileSync(file, "utf8");
+    return parse(readBoundedFile(file, MAX_FILE_BYTES), file);
   } catch (error) {
-    return refuse(`${parameter} cannot be read: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof WrongContents) return refuse(`${parameter} ${error.message}`);
+    return refuse(`${parameter} ${file} cannot be read: ${error instanceof Error ? error.message : error}`);
   }
-  if (!text.includes(label)) refuse(`${parameter} ${file} holds no ${label} in PEM`);
-  return text;
 }
 
 function refuse(problem: string): never {

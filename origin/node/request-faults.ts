@@ -1,6 +1,6 @@
 // Requests that Node ends before anybody is called: one line for each, and the answer that Node would give.
 
-import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { LogLine } from "../../core/decision.ts";
 

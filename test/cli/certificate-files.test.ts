@@ -2,7 +2,7 @@
 // message names the file, what it holds and what mends it.
 
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
@@ -31,6 +31,10 @@ const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: dire
 
 const ca = await issueCertificate({ subject: [{ CN: ["Partner CA"] }], ca: {} });
 const oldCa = await issueCertificate({ subject: [{ CN: ["Partner CA 2019"] }], ca: {} });
+const POLICY = {
+  senders: { partner: { certificates: [{ subject: { CN: "x" } }], trust: { anchors: ["root"] } } },
+  routes: { "/hooks": { senders: ["partner"], methods: ["POST"] } },
+};
 const client = await issueCertificate({ subject: [{ CN: ["webhooks.partner.example"] }] }, ca);
 const other = await issueCertificate({ subject: [{ CN: ["other"] }] }, ca);
 
@@ -160,6 +164,49 @@ describe.each(OPTIONS)("%s says what is in the place of a certificate:", (_, run
     expect(told).toMatch(what);
     expect(told).toMatch(mend);
   });
+});
+
+describe("explain takes what stands for a certificate as it is, and says what is wrong with it:", () => {
+  const der = Buffer.from(client.base64, "base64");
+  const pem = (bytes: Buffer) =>
+    `-----BEGIN CERTIFICATE-----\n${bytes.toString("base64")}\n-----END CERTIFICATE-----\n`;
+  const inner = Buffer.from(der);
+  // A length within it that is longer than its parent.
+  inner[5] = 0xff;
+  test.each<readonly [string, string | Uint8Array]>([
+    ["its DER breaks off", pem(der.subarray(0, 200))],
+    ["something follows it", pem(Buffer.concat([der, Buffer.from([0])]))],
+    ["a length in it is wrong", pem(inner)],
+    ["it is another value", pem(Buffer.from("300302012a", "hex"))],
+    ["it is another value, in DER", Buffer.from("300302012a", "hex")],
+  ])("%s", async (_, content) => {
+    write("strange.pem", content);
+    write("policy.json", JSON.stringify({ ...POLICY, anchors: { root: ca.pem } }));
+    const shown = vi.spyOn(console, "log").mockReturnValue();
+    const args = ["--policy", file("policy.json"), "--route", "/hooks", "--certificate", file("strange.pem")];
+    await countersign("explain", ...args);
+    expect(String(shown.mock.calls[0])).toMatch(/^REFUSED {2}certificate_malformed/);
+  });
+});
+
+test("a file that is too large is named, and not read whole", async () => {
+  expect(() => readCertificates("/dev/zero")).toThrow(/cannot read \/dev\/zero: it is larger than 16 MiB/);
+  truncateSync(file("empty.pem"), 16 * 1024 * 1024);
+  expect(() => readCertificates(file("empty.pem"))).toThrow(/neither PEM nor DER/);
+  truncateSync(file("empty.pem"), 16 * 1024 * 1024 + 1);
+  for (const [, run] of OPTIONS) {
+    const told = await run(file("empty.pem")).catch((error: Error) => error.message);
+    expect(told).toContain(`cannot read ${file("empty.pem")}: it is larger than 16 MiB`);
+  }
+  expect(() => readJson(file("empty.pem"))).toThrow(/larger than 16 MiB/);
+  truncateSync(file("empty.pem"), 2 ** 40);
+  for (const args of [
+    ["send", "https://127.0.0.1:9/", "--body", file("empty.pem")],
+    ["policy", "observed", file("empty.pem")],
+    ["explain", "--decision", "x", "--log", file("empty.pem")],
+  ]) {
+    await expect(countersign(...args)).rejects.toThrow(/empty\.pem: it is larger than (?:64|256) MiB/);
+  }
 });
 
 test.each<readonly [string, RegExp]>([

@@ -164,7 +164,10 @@ describe.skipIf(missingPostgres())("a database", () => {
       authority,
     );
     ca = join(temporaryDirectory(servers), "ca.pem");
-    writeFileSync(ca, authority.pem);
+    // As files come from Windows.
+    writeFileSync(ca, `\ufeffthe CA\r\n${authority.pem.replaceAll("\n", "\r\n")}`);
+    writeFileSync(`${ca}.der`, Buffer.from(authority.base64, "base64"));
+    writeFileSync(`${ca}.key`, authority.keyPem);
     server = await startPostgres(servers, { listen_addresses: "*" }, { certificate: pem, key: keyPem });
   });
   afterAll(() => servers.disposeAsync());
@@ -196,6 +199,18 @@ describe.skipIf(missingPostgres())("a database", () => {
     await accept(inbox, "a");
     expect(await encryption()).toEqual([true]);
     expect(notices).toEqual([]);
+    await openTestInbox(stack, `${beyond()}?sslrootcert=${encodeURIComponent(`${ca}.der`)}`);
+  });
+
+  test("says what is in the place of its CA or key, and how to mend it", async () => {
+    const query = (parameter: string, name: string) => `${url}?${parameter}=${encodeURIComponent(name)}`;
+    expect(await failureOf(query("sslrootcert", `${ca}.key`))).toContain("holds no certificate, but a private key: ");
+    expect(await failureOf(query("sslkey", ca))).toContain(
+      "holds no private key without a passphrase, but a certificate",
+    );
+    expect(await failureOf(query("sslcert", "/dev/zero"))).toContain(
+      "sslcert /dev/zero cannot be read: it is larger than",
+    );
   });
 
   test("beyond this machine goes without TLS only where its URL says so, and the start repeats it", async () => {
@@ -213,7 +228,7 @@ describe.skipIf(missingPostgres())("a database", () => {
     ["sslmode=disable&sslmode=require", "sslmode is there twice"],
     ["sslcrl=/x", "sslcrl is not supported"],
     ["sslrootcert=/no/such/file", "/no/such/file"],
-    ["sslrootcert=/etc/passwd", "holds no CERTIFICATE in PEM"],
+    ["sslrootcert=/etc/passwd", "sslrootcert /etc/passwd holds no certificate, but neither PEM nor DER"],
   ])("with %s in its URL is refused, with the reason", async (parameter, reason) => {
     expect(await failureOf(`${url}?${parameter}`)).toContain(reason);
   });

@@ -1,0 +1,36 @@
+// Certificates and keys of our own, in whatever form their file has them, as PEM or as the runtime's objects. They are not held to what a
+// sender's must keep.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { pickContents, WrongContents } from "../wanted-contents.ts";
+
+/** Each in PEM, in the order of the file. @throws WrongContents */
+export function readPems(bytes: Uint8Array, file: string): readonly string[] {
+  return pickContents("certificate", bytes, file).map(({ der }, index) => {
+    try {
+      return new X509Certificate(der).toString();
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : error;
+      throw new WrongContents(`${file}: certificate ${index + 1} of it cannot be read: ${cause}`);
+    }
+  });
+}
+
+/** The one private key. @throws WrongContents, which never shows it */
+export function readKey(bytes: Uint8Array, file: string): KeyObject {
+  const [item, ...others] = pickContents("key", bytes, file);
+  if (others.length > 0)
+    throw new WrongContents(`${file} holds ${others.length + 1} private keys: keep the one that is meant`);
+  for (const type of ["pkcs8", "sec1", "pkcs1"] as const) {
+    try {
+      return createPrivateKey({ key: item?.der ?? Buffer.alloc(0), format: "der", type });
+    } catch {
+      // Of another type, or of none.
+    }
+  }
+  throw new WrongContents(`${file} holds a private key that cannot be read: openssl pkey -in ${file} -check -noout`);
+}
+
+export function formatKey(key: KeyObject): string {
+  return String(key.export({ type: "pkcs8", format: "pem" }));
+}

@@ -1,0 +1,62 @@
+// Certificates and keys among what a file holds. Every form that leaves no doubt is taken; of anything else it is said what the file
+// holds and how to make of it what is wanted.
+
+import { describeContents, type Item, type Kind, readContents } from "./file-contents.ts";
+
+export type Wanted = "certificate" | "key";
+
+const WANTED: Readonly<Record<Wanted, string>> = {
+  certificate: "certificate",
+  key: "private key without a passphrase",
+};
+
+/** What a file holds instead, and what mends it: fit for a user as it is. */
+export class WrongContents extends Error {
+  override readonly name = "WrongContents";
+}
+
+/** @throws WrongContents that says what is in the place of what is wanted, or beside it without being whole */
+export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): readonly Item[] {
+  const items = readContents(bytes);
+  const found = items.filter(({ kind }) => kind === wanted);
+  const broken = items.find(isBroken);
+  // A second certificate that is cut off must not be missed without a word.
+  if (found.length > 0 && (broken === undefined || wanted === "key")) return found;
+  const [first] = broken === undefined ? items : [broken];
+  const what = broken === undefined ? describeContents(items) : describeContents([broken]);
+  throw new WrongContents(`${from} holds no ${WANTED[wanted]}, but ${what}: ${mend(first as Item, wanted, from)}`);
+}
+
+/** Whether it may be what is wanted, and cannot be read. */
+export function isBroken({ kind }: Item): boolean {
+  return kind === "cutOff" || kind === "damaged" || kind === "trustedCertificate";
+}
+
+function mend({ kind, isPem }: Item, wanted: Wanted, file: string): string {
+  const form = isPem ? "" : " -inform DER";
+  const isKey = wanted === "key";
+  const exports: Partial<Record<Kind, string>> = {
+    pkcs12: `openssl pkcs12 -in ${file} ${isKey ? "-nocerts -nodes -out key.pem" : "-nokeys -out certificates.pem"}`,
+    pkcs7: `openssl pkcs7 -in ${file}${form} -print_certs -out certificates.pem`,
+    lockedKey: isKey ? `openssl pkey -in ${file}${form} -out key.pem` : OTHER_OPTION.certificate,
+    opensshKey: `ssh-keygen -p -N "" -m PKCS8 -f ${file} (which changes the file)`,
+    trustedCertificate: `openssl x509 -in ${file} -out certificate.pem`,
+    request: "send it to the authority, and give the certificate that it answers with",
+    publicKey: isKey ? OTHER_OPTION.key : "give the certificate that was issued for this key",
+    key: OTHER_OPTION.certificate,
+    certificate: OTHER_OPTION.key,
+    utf16: `iconv -f UTF-16 -t UTF-8 ${file} > mended.pem`,
+    javaStore: `keytool -importkeystore -srckeystore ${file} -destkeystore store.p12 -deststoretype PKCS12, then openssl pkcs12 -in store.p12`,
+    compressed: "unpack it first",
+    html: "it was fetched from a page that is not the file; fetch it anew",
+  };
+  return (
+    exports[kind] ??
+    `copy or fetch it anew, and look at it with openssl ${isKey ? "pkey" : "x509"} -in ${file} -noout -text`
+  );
+}
+
+const OTHER_OPTION: Readonly<Record<Wanted, string>> = {
+  certificate: "a key goes with --key, and the certificate with --certificate; are they swapped?",
+  key: "a certificate goes with --certificate, and its private key with --key; are they swapped?",
+};
