@@ -2,6 +2,7 @@
 
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
+import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { SEQUENCE } from "../core/encoded-values.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -14,11 +15,6 @@ import { readBytes } from "./files.ts";
 /** The certificates of a file, in its order: PEM or DER, with whatever else is in it. @throws UsageError that names the file */
 export function readCertificates(file: string): readonly Certificate[] {
   return parseCertificates(readBytes(file), file);
-}
-
-/** The first certificate of a file, in a chain the leaf. @throws UsageError that names the file */
-export function readFirstCertificate(file: string): Certificate {
-  return readCertificates(file)[0] as Certificate;
 }
 
 /** The same of bytes that come `from` elsewhere. */
@@ -114,18 +110,32 @@ export function readAuthorities(file: string): readonly Certificate[] {
   );
 }
 
-/** A sender's own certificate: the first, with what certifies it behind it. @throws UsageError for a CA in its place */
-export function readSenderCertificate(file: string): Certificate {
+/** The sender's own certificates: all that are no CA's, beginning with the first. @throws UsageError for a CA in its place */
+export function readSenderCertificates(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
   const [first] = certificates;
   if (first === undefined) throw new UsageError(`${file} holds no certificate`);
-  if (!first.isCa) return first;
+  if (!first.isCa) return certificates.filter(({ isCa }) => !isCa);
   const own = certificates.findIndex(({ isCa }) => !isCa);
   throw new UsageError(
     own < 0
       ? `${file} holds a CA certificate, ${first.subjectText}, and a CA is no sender: it goes with --anchor NAME=FILE; give the certificate that the sender presents`
       : `${file} begins with a CA certificate, ${first.subjectText}, and the sender's is number ${own + 1} in it: put it first. This writes it to a file of its own: awk '/BEGIN CERT/{n++} n==${own + 1}' ${file} > sender.pem`,
   );
+}
+
+/** Why a server of ours refuses each request with this certificate, as far as it says so by itself. */
+export function faultsOfClient({ validFromDate, validToDate, keyUsage }: X509Certificate): string[] {
+  // Undefined where the certificate is for any use.
+  const uses = keyUsage as readonly string[] | undefined;
+  const now = Date.now();
+  return [
+    ...(validToDate.getTime() < now ? [`the certificate expired on ${validToDate.toISOString()}`] : []),
+    ...(validFromDate.getTime() > now ? [`the certificate is not valid before ${validFromDate.toISOString()}`] : []),
+    ...(uses === undefined || uses.includes(CLIENT_AUTH)
+      ? []
+      : ["the certificate is not for clients (its extended key usage lacks clientAuth)"]),
+  ];
 }
 
 /** Certificates as one PEM text. */

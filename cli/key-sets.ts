@@ -5,7 +5,7 @@ import { readJson } from "./files.ts";
 
 /** What an origin pins. @throws UsageError for a set that holds private keys */
 export function readPublicKeySet(file: string): unknown {
-  const set = readJson(file);
+  const set = readSet(file);
   if (isPrivate(set) !== true) return set;
   throw new UsageError(
     `${file} holds private keys, which belong to the edge alone: give the public set, countersign keys jwks --file ${file} > jwks.json`,
@@ -14,11 +14,19 @@ export function readPublicKeySet(file: string): unknown {
 
 /** What signs. @throws UsageError for a set of public keys alone */
 export function readPrivateKeySet(file: string): unknown {
-  const set = readJson(file);
+  const set = readSet(file);
   if (isPrivate(set) !== false) return set;
   throw new UsageError(
     `${file} holds public keys alone, as countersign keys jwks prints them: give the file that countersign keys new made`,
   );
+}
+
+/** @throws UsageError for one key that stands alone */
+function readSet(file: string): unknown {
+  const set = readJson(file);
+  const isKey = typeof set === "object" && set !== null && Object.hasOwn(set, "kty");
+  if (isKey) throw new UsageError(`${file} holds one key and no set of keys: write { "keys": [ … ] } around it`);
+  return set;
 }
 
 /** Undefined for what is no set of keys: that is told by who reads it. */

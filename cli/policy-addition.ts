@@ -6,16 +6,16 @@ import type { Policy } from "../core/policy.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
-import { readSenderCertificate } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { printJson, printText } from "./output.ts";
 import {
   describeAnchors,
-  matcherFor,
+  describeCertificates,
   openPolicy,
   type PolicyDraft,
   readAnchorOption,
+  readMatchers,
   requireOwnName,
 } from "./policy-document.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
@@ -81,7 +81,12 @@ export function extendPolicy(file: string, addition: PolicyAddition): { policy: 
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0) throw new ConfigurationError("policy", fatal.map(formatFinding));
   writeWhole(file, formatJson(document));
-  const told = describeAnchors(addition.anchors);
+  const told = [
+    ...describeAnchors(addition.anchors),
+    ...describeCertificates(addition.certificates),
+    // A start goes on with these, and so does this.
+    ...findings.filter(({ severity }) => severity === "error").map(formatFinding),
+  ];
   return { policy, next: [...told, ...(sender === undefined ? [] : nextSteps(document, sender, preset))] };
 }
 
@@ -113,7 +118,7 @@ function addSender(
   const isNew = !Object.hasOwn(document.senders, name);
   const sender = isNew ? { certificates: [], trust: {} } : (document.senders[name] ?? {});
   document.senders[name] = sender;
-  const matchers = files.map((file) => matcherFor(readSenderCertificate(file), match));
+  const matchers = files.flatMap((file) => readMatchers(file, match));
   if (matchers.length > 0) sender.certificates = [...(sender.certificates ?? []), ...matchers];
   if (anchors.length > 0)
     sender.trust = { ...sender.trust, anchors: [...new Set([...(sender.trust?.anchors ?? []), ...anchors])] };

@@ -5,7 +5,7 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
-import { readFirstCertificate } from "./certificate-files.ts";
+import { readCertificates } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { parseFile, readText } from "./files.ts";
 import { appendToList } from "./json-text.ts";
@@ -44,16 +44,23 @@ export function denyInPolicy(args: string[]): number {
   if (source === undefined || positionals.length > 1) throw new UsageError("policy deny FILE: name one certificate");
   const entryFor = Object.hasOwn(ENTRIES, match) ? ENTRIES[match] : undefined;
   if (entryFor === undefined) throw new UsageError(`--match ${match} is none of ${Object.keys(ENTRIES).join(", ")}`);
-  const certificate = readFirstCertificate(source);
+  const [certificate, ...others] = readCertificates(source) as [Certificate, ...Certificate[]];
   const { entry, scope } = entryFor(certificate);
   const isNew = deny(file, certificate, entry);
   const { subjectText, issuerText, serial } = certificate;
-  if (json) printJson({ written: isNew, entry, scope, subject: subjectText, issuer: issuerText, serial });
+  if (json)
+    printJson({
+      ...{ written: isNew, entry, scope, subject: subjectText, issuer: issuerText, serial },
+      notDenied: others.map(({ subjectText: name }) => name),
+    });
   else
     print([
       `${file} ${isNew ? "written" : "holds it already"}: /deny has ${JSON.stringify(entry)}`,
       `  denied   ${subjectText}, serial ${serial}, of ${issuerText}`,
       `  it is    ${scope}`,
+      ...others.map(
+        ({ subjectText: name }) => `  not      ${name}, which is in the file too: give it in a file of its own`,
+      ),
     ]);
   return 0;
 }

@@ -1,9 +1,10 @@
 // A policy file while a command changes it: what is looked at and written, and the PEM files that it comes from.
 
+import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Certificate } from "../core/certificate.ts";
 import { isNatural } from "../core/policy-form.ts";
-import { readAuthorities } from "./certificate-files.ts";
+import { faultsOfClient, readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { readJson } from "./files.ts";
 
@@ -73,6 +74,43 @@ export function describeAnchors(options: readonly string[]): string[] {
       ? []
       : [`--anchor ${option}: the file holds ${given.length} CA certificates, each an anchor: ${each}`];
   });
+}
+
+/**
+ * The entries that accept the sender's certificates of a file.
+ * @throws UsageError, also for a certificate that is refused whoever presents it, where the entry is for no other
+ */
+export function readMatchers(file: string, match: string): MatcherDocument[] {
+  const matchers = readSenderCertificates(file).map((certificate) => {
+    const [fault] = match === "certificate" ? faultsOf(certificate) : [];
+    if (fault !== undefined)
+      throw new UsageError(`${file}: ${fault}: it would be refused; ask the sender for the one that it uses now`);
+    return matcherFor(certificate, match);
+  });
+  // Two certificates of one name are one entry by name.
+  return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
+}
+
+/** What to know of a file of a sender's certificates. */
+export function describeCertificates(files: readonly string[]): string[] {
+  return files.flatMap((file) => {
+    const certificates = readSenderCertificates(file);
+    const names = certificates.map(({ subjectText }) => subjectText).join("; ");
+    return [
+      ...(certificates.length === 1
+        ? []
+        : [
+            `--certificate ${file}: the file holds ${certificates.length} certificates that are no CA's, each accepted: ${names}`,
+          ]),
+      ...certificates.flatMap((certificate) =>
+        faultsOf(certificate).map((fault) => `--certificate ${file}: ${fault}: the sender needs another one`),
+      ),
+    ];
+  });
+}
+
+function faultsOf({ base64 }: Certificate): string[] {
+  return faultsOfClient(new X509Certificate(Buffer.from(base64, "base64")));
 }
 
 /** The entry that accepts a certificate: by its names, its key, or as a whole. */

@@ -3,9 +3,8 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../core/certificate.ts";
-import { readSenderCertificate } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
-import { type MatcherDocument, matcherFor, type PolicyDraft, type RouteDraft } from "./policy-document.ts";
+import { type MatcherDocument, type PolicyDraft, type RouteDraft, readMatchers } from "./policy-document.ts";
 import { resolveAnchors } from "./preset-anchors.ts";
 import type { Preset } from "./presets/preset.ts";
 import { PRESETS } from "./presets/presets.ts";
@@ -50,7 +49,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
     // One that is there stays, with its revocation lists: it is the same certificate.
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
-  const given = addition.certificates.map((file) => matcherFor(readSenderCertificate(file), addition.match));
+  const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));
   addSender(document, name, senderOf(addition.preset, preset, [...anchors.keys()], given));
   addRoute(document, addition.route ?? `/hooks/${name}`, name, routeOf(preset, given.length > 0), addition.mode);
   return name;

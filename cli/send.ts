@@ -2,7 +2,7 @@
 
 import { describeCause } from "../core/failure-cause.ts";
 import { showUrl } from "../core/secure-url.ts";
-import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
+import { faultsOfClient, readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { MAX_BODY_FILE_BYTES, readBytes } from "./files.ts";
 import { MAX_ANSWER_BYTES, sendEvent } from "./http-client.ts";
@@ -79,6 +79,8 @@ function readIdentity(url: string, { certificate, key, ca }: IdentityOptions) {
     );
   if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
   const pair = certificate === undefined || key === undefined ? undefined : readPair(certificate, key);
+  const [own] = pair?.chain ?? [];
+  for (const fault of own === undefined ? [] : faultsOfClient(own)) complain(`${certificate}: ${fault}`);
   const serverCa = ca === undefined ? undefined : readCertificatesAsPem(ca).join("");
   return { certificate: pair?.certificate, key: pair?.key, serverCa };
 }

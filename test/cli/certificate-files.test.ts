@@ -5,14 +5,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import {
   readAuthorities,
   readCertificates,
   readCertificatesAsPem,
   readPair,
   readPrivateKey,
-  readSenderCertificate,
+  readSenderCertificates,
 } from "../../cli/certificate-files.ts";
 import type { Command } from "../../cli/command.ts";
 import { readJson } from "../../cli/files.ts";
@@ -224,6 +224,21 @@ test.each<readonly [string, RegExp]>([
 });
 
 describe("a pair", () => {
+  test("of a client that would be refused is told before it is sent", async () => {
+    const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
+    const old = await issueCertificate({ subject: [{ CN: ["x"] }], extendedKeyUsage: [SERVER_AUTH], ...past }, ca);
+    write("old.pem", old.pem);
+    write("old.key", old.keyPem);
+    const told = vi.spyOn(console, "error").mockReturnValue();
+    const pair = ["--certificate", file("old.pem"), "--key", file("old.key")];
+    await expect(countersign("send", "https://127.0.0.1:9/", ...pair)).rejects.toThrow(/no answer/);
+    expect(told.mock.calls.map(String)).toEqual([
+      expect.stringMatching(/old\.pem: the certificate expired on/),
+      expect.stringMatching(/old\.pem: the certificate is not for clients/),
+    ]);
+    told.mockRestore();
+  });
+
   test("of two different pairs is a fault of the files, before anything is sent", async () => {
     const parts = ["--certificate", file("client.pem"), "--key", file("other.key")];
     await expect(countersign("send", "https://127.0.0.1:9/", ...parts)).rejects.toThrow(
@@ -296,10 +311,51 @@ describe("policy add", () => {
     expect(policy.senders.bank.trust.anchors).toEqual(["bank", "bank-2"]);
   });
 
+  test("accepts each certificate of a sender in a file, and says which are of no use", async () => {
+    const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
+    const subject = [{ CN: ["old.partner.example"] }];
+    const old = await issueCertificate({ subject, ...past }, ca);
+    const server = await issueCertificate({ subject: [{ CN: ["s"] }], extendedKeyUsage: [SERVER_AUTH] }, ca);
+    write("several.pem", client.pem + old.pem + server.pem + ca.pem + client.pem);
+    const add = (name: string, ...args: string[]) =>
+      countersign(
+        "policy",
+        "add",
+        "--policy",
+        file(name),
+        "--anchor",
+        `ca=${file("ca.pem")}`,
+        "--sender",
+        "s",
+        ...args,
+      );
+    const route = ["--route", "/s", "--certificate", file("several.pem")];
+    await expect(add("several.json", ...route, "--match", "certificate")).rejects.toThrow(
+      /several\.pem: .* expired on/,
+    );
+    const written = vi.spyOn(console, "log").mockReturnValue();
+    expect(await add("several.json", ...route)).toBe(0);
+    const text = String(written.mock.calls.at(-1));
+    expect(text).toMatch(/holds 4 certificates that are no CA's, each accepted: CN=webhooks.*; CN=old.*; CN=s/);
+    expect(text).toMatch(/several\.pem: the certificate expired on .*: the sender needs another one/);
+    expect(text).toMatch(/several\.pem: the certificate is not for clients/);
+    const { senders } = JSON.parse(readFileSync(file("several.json"), "utf8"));
+    expect(senders.s.certificates.map((entry: { subject: string }) => entry.subject)).toEqual([
+      "CN=webhooks.partner.example",
+      "CN=old.partner.example",
+      "CN=s",
+    ]);
+    const oldCaFile = await issueCertificate({ subject: [{ CN: ["Old"] }], ca: {}, ...past });
+    write("old-ca.pem", oldCaFile.pem);
+    const only = ["--anchor", `old=${file("old-ca.pem")}`, "--sender", "x", "--certificate", file("client.pem")];
+    await countersign("policy", "add", "--policy", file("old.json"), ...only, "--route", "/x");
+    expect(String(written.mock.calls.at(-1))).toMatch(/next steps[\s\S]*\/anchors\/old: expired on/);
+  });
+
   test("takes no CA for a sender, and no sender for a CA", () => {
     write("download.pem", ca.pem + client.pem);
-    expect(() => readSenderCertificate(file("download.pem"))).toThrow(/begins with a CA certificate.*number 2/);
-    expect(() => readSenderCertificate(file("ca.pem"))).toThrow(/a CA is no sender/);
+    expect(() => readSenderCertificates(file("download.pem"))).toThrow(/begins with a CA certificate.*number 2/);
+    expect(() => readSenderCertificates(file("ca.pem"))).toThrow(/a CA is no sender/);
     expect(() => readAuthorities(file("client.pem"))).toThrow(/no CA certificate, but that of CN=webhooks/);
   });
 });
@@ -325,6 +381,8 @@ describe("JSON", () => {
       JSON.stringify({ keys: keys.map(({ d: _, iat: __, ...key }: { d: string; iat: number }) => key) }),
     );
     expect(readPublicKeySet(file("jwks.json"))).toBeDefined();
+    write("one-key.json", JSON.stringify(keys[0]));
+    expect(() => readPublicKeySet(file("one-key.json"))).toThrow(/holds one key and no set of keys/);
     expect(() => readPrivateKeySet(file("jwks.json"))).toThrow(/public keys alone/);
   });
 });
