@@ -70,7 +70,7 @@ export function readCertificateExtensions(values: DerReader): CertificateExtensi
 
 function interpret(extensions: Extensions): CertificateExtensions {
   const basicConstraints = readValue(extensions, OID.basicConstraints, readBasicConstraints);
-  const hasKnownQualifiers = readValue(extensions, OID.certificatePolicies, readCertificatePolicies) ?? true;
+  const hasKnownQualifiers = readValue(extensions, OID.certificatePolicies, readCertificatePolicies);
   for (const [oid, read] of FORMS) readValue(extensions, oid, read);
   return {
     isCa: basicConstraints?.isCa ?? false,

@@ -152,7 +152,7 @@ function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
 
 function formatSerial(octets: Uint8Array): string {
   if (octets.byteLength > MAX_SERIAL_OCTETS) throw new SyntaxError("the serial number is over 20 octets");
-  return formatHex(octets).replace(/^0+(?=.)/, "");
+  return formatHex(octets).replace(/^0(?=.)/, "");
 }
 
 function sha256Hex(bytes: Uint8Array): string {

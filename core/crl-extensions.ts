@@ -64,8 +64,8 @@ function readScope(values: DerReader): string[] {
     const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : [];
     const isSet = (tag: number) => members.nextIs(tag) && members.boolean(tag);
     const isOfSomeCertificates = [isSet(ONLY.userCerts), isSet(ONLY.caCerts)].includes(true);
+    // Refused whatever they are, and so not read.
     const isOfSomeReasons = members.nextIs(ONLY.someReasons);
-    if (isOfSomeReasons) members.namedBits(ONLY.someReasons);
     if (isSet(ONLY.indirect)) throw new SyntaxError("indirect lists are not supported");
     if (isSet(ONLY.attributeCerts) || isOfSomeReasons || isOfSomeCertificates) {
       throw new SyntaxError("partitioned lists are not supported");
@@ -96,7 +96,7 @@ export function checkEntryExtensions(entry: DerReader): void {
     while (extensions.hasMore) {
       const oid = extensions.members(TAG.sequence, checkEntryExtension);
       if (seen?.has(oid)) throw new SyntaxError("an extension of an entry is repeated");
-      if (seen !== undefined || extensions.hasMore) seen = (seen ?? new Set()).add(oid);
+      if (extensions.hasMore) seen = (seen ?? new Set()).add(oid);
     }
   });
 }

@@ -191,18 +191,22 @@ export const cases: Cases = {
   },
   "parseCertificate() reads a certificate without any optional extension": ({ certificates }) => {
     const bare = edit(certificates.direct, (parts) => {
-      for (const id of ["2.5.29.14", "2.5.29.15", "2.5.29.35", "2.5.29.37"]) dropExtension(parts, id);
+      setExtension(parts, "1.2.3.4", tlv(TAG.null));
+      for (const id of ["2.5.29.14", "2.5.29.15", "2.5.29.19", "2.5.29.35", "2.5.29.37"]) dropExtension(parts, id);
     });
-    const { isCa, keyUsage, extendedKeyUsage, authorityKeyId, subjectKeyId } = parseCertificate(bare);
+    const { isCa, pathLength, keyUsage, extendedKeyUsage, authorityKeyId, subjectKeyId } = parseCertificate(bare);
     assert.deepEqual(
-      { isCa, keyUsage, extendedKeyUsage, authorityKeyId, subjectKeyId },
+      { isCa, pathLength, keyUsage, extendedKeyUsage, authorityKeyId, subjectKeyId },
       {
         isCa: false,
+        pathLength: undefined,
         keyUsage: undefined,
         extendedKeyUsage: undefined,
         authorityKeyId: undefined,
         subjectKeyId: undefined,
       },
     );
+    const { subjectAltNames, nameConstraints, distributionPoints, unknownCritical } = parseCertificate(bare);
+    assert.deepEqual([subjectAltNames, nameConstraints, distributionPoints, unknownCritical], [[], undefined, [], []]);
   },
 };

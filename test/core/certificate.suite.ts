@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { attributeTypeName } from "../../core/attribute-types.ts";
-import { type Certificate, parseCertificate } from "../../core/certificate.ts";
+import { type Certificate, formatPem, isSameAuthority, parseCertificate } from "../../core/certificate.ts";
 import { type DistinguishedName, formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { formatIpAddress } from "../../core/general-name.ts";
-import { edit, FIELD } from "./certificate-edit.ts";
+import { edit, encodeName, FIELD, withSubject } from "./certificate-edit.ts";
 import { fromBase64, TAG, tlv } from "./der-edit.ts";
 import type { OracleFacts } from "./fixtures.ts";
-import type { Cases } from "./scene.ts";
+import { type Cases, malformed, pemOf } from "./scene.ts";
 
 const COMPARED = new Set(["CN", "O", "OU", "C", "L", "ST"]);
 
@@ -47,6 +47,60 @@ function agrees(certificate: Certificate, facts: OracleFacts): void {
 }
 
 export const cases: Cases = {
+  "isSameAuthority() is true of one name with one key, whoever certified it": ({ certificates }) => {
+    const { root, rootTwin, rootTwinSignature, intermediate, intermediateByStranger, stranger } = certificates;
+    const same = (a: string, b: string) => isSameAuthority(parseCertificate(a), parseCertificate(b));
+    assert.ok(same(root, root) && same(root, rootTwinSignature) && same(intermediate, intermediateByStranger));
+    const renamed = withSubject(root, encodeName([["2.5.4.3", TAG.utf8, "Other"]]));
+    assert.ok(!same(root, rootTwin) && !same(root, renamed) && !same(root, stranger));
+  },
+  "isSignedBy() is false of a key that cannot have signed": ({ certificates }) => {
+    const direct = parseCertificate(certificates.direct);
+    const { rsaRoot, ed25519Root, p384Root, rootTwin, root } = certificates;
+    for (const other of [rsaRoot, ed25519Root, p384Root, rootTwin]) {
+      assert.equal(direct.isSignedBy(parseCertificate(other)), false);
+    }
+    // What is no key makes the runtime throw.
+    assert.equal(direct.isSignedBy({ ...parseCertificate(root), publicKey: {} as Certificate["publicKey"] }), false);
+    for (let count = 0; count < 2; count += 1) assert.equal(direct.isSignedBy(parseCertificate(root)), true);
+  },
+  "parseCertificate() passes over unique identifiers, which must be BIT STRINGs": ({ certificates }) => {
+    const withIds = (...ids: readonly (readonly [tag: number, ...octets: number[]])[]) =>
+      edit(certificates.direct, ({ tbs }) => {
+        tbs.splice(FIELD.extensions, 0, ...ids.map(([tag, ...octets]) => tlv(tag, octets)));
+      });
+    for (const ids of [
+      [[0x81, 0, 1]],
+      [[0x82, 0, 1]],
+      [
+        [0x81, 0, 1],
+        [0x82, 4, 0x10],
+      ],
+    ] as const) {
+      assert.equal(parseCertificate(withIds(...ids)).serial, parseCertificate(certificates.direct).serial);
+    }
+    for (const ids of [
+      [[0x81]],
+      [[0x82, 8, 0]],
+      [
+        [0x82, 0, 1],
+        [0x81, 0, 1],
+      ],
+      [[0x83, 0, 1]],
+    ] as const) {
+      malformed(JSON.stringify(ids), withIds(...ids));
+    }
+  },
+  "parseCertificate() reads a serial number without zeros before it": ({ certificates }) => {
+    const serial = (...octets: number[]) =>
+      parseCertificate(edit(certificates.direct, ({ tbs }) => tbs.splice(FIELD.serial, 1, tlv(TAG.integer, octets))))
+        .serial;
+    assert.deepEqual([serial(0), serial(10), serial(0, 0x80), serial(0x10, 0)], ["0", "a", "80", "1000"]);
+  },
+  "formatPem() writes lines of 64 characters between two marks": ({ certificates }) => {
+    for (const base64 of [certificates.root, "A".repeat(64), "A".repeat(68)])
+      assert.equal(formatPem(base64), pemOf(base64));
+  },
   "parseCertificate() agrees with node:crypto on every certificate of ours": ({ certificates, oracle }) => {
     // Some runtimes cannot hold these keys, or write them anew in the one spelling of their kind. They are refused in any case.
     const isOdd = /^(secp256k1|exponentOne|explicit|compressed|hybrid|rsaWithoutNull|rsaOldName)/;

@@ -123,6 +123,10 @@ export const cases: Cases = {
       /not after/,
       edit(fixtures, ({ tbs }) => tbs.splice(FIELD.nextUpdate, 1, past)),
     );
+    refuses(
+      /not after/,
+      edit(fixtures, ({ tbs }) => tbs.splice(FIELD.nextUpdate, 1, tbs[FIELD.thisUpdate] as Tlv)),
+    );
     const later = tlv(TAG.generalizedTime, "20500101000000Z");
     assert.equal(
       parseCrl(edit(fixtures, ({ tbs }) => tbs.splice(FIELD.nextUpdate, 1, later))).nextUpdate,
@@ -221,12 +225,20 @@ export const cases: Cases = {
     const reason = (value: Tlv | Uint8Array) => extension("2.5.29.21", value, false);
     const date = tlv(TAG.utcTime, "261201000000Z");
     assert.equal(parseCrl(withEntry(fixtures, sequence(tlv(TAG.integer, [5]), date, sequence()))).size, 5);
+    const hold = extension("2.5.29.23", oid("1.2.840.10040.2.1"));
+    const unknown = extension("1.2.3.4", tlv(5), false);
+    for (const extensions of [[], [hold], [reason(tlv(10, [1])), hold, unknown]]) {
+      assert.equal(parseCrl(withEntry(fixtures, entryOf([5], ...extensions))).size, 5);
+    }
     const bad: Readonly<Record<string, Tlv>> = {
       "a padded serial number": entryOf([0, 5]),
       "a date without seconds": sequence(tlv(TAG.integer, [5]), tlv(TAG.utcTime, "2612010000Z")),
       "a reason of another type": entryOf([5], reason(tlv(TAG.integer, [1]))),
       "a reason over its end": entryOf([5], reason(Uint8Array.of(10, 2, 1))),
       "two reasons": entryOf([5], reason(tlv(10, [1])), reason(tlv(10, [1]))),
+      "two of three that are the same": entryOf([5], unknown, hold, unknown),
+      "the last two the same": entryOf([5], hold, unknown, unknown),
+      "an instruction of another type": entryOf([5], extension("2.5.29.23", tlv(10, [1]), false)),
       "a date of invalidity that is none": entryOf(
         [5],
         extension("2.5.29.24", tlv(TAG.utcTime, "261201000000Z"), false),
@@ -278,6 +290,8 @@ export const cases: Cases = {
     const replaced = (value: Tlv) =>
       edit(fixtures, ({ extensions }) => extensions.splice(1, 1, extension("2.5.29.20", value, false)));
     assert.equal(parseCrl(replaced(tlv(TAG.integer, [0, 0xff]))).number, 255n);
+    const longest = [0x7f, ...Array<number>(19).fill(0)];
+    assert.equal(parseCrl(replaced(tlv(TAG.integer, longest))).number, 0x7fn << 152n);
     refuses(/negative/, replaced(tlv(TAG.integer, [0xff])));
     refuses(/padded/, replaced(tlv(TAG.integer, [0, 1])));
     refuses(/over 20/, replaced(tlv(TAG.integer, [1, ...Array<number>(20).fill(0)])));

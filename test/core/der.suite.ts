@@ -101,6 +101,36 @@ export const cases: Cases = {
     readDer(nested(33), skip);
     refuses({ "34 deep": nested(34), "20 000 deep": nested(20_000) });
   },
+  "readDer() takes contents at the ends of what their types allow": () => {
+    const good = {
+      "the last character": "1c 04 00 10 ff ff",
+      "the first beyond surrogate pairs": "1c 04 00 00 e0 00",
+      "the same of a BMPString": "1e 02 e0 00",
+      "the last before them": "1e 02 d7 ff",
+      "no text": "1e 00",
+      "an arc with zeros within": "06 05 2a 81 80 80 01",
+      "an OID of 128 octets": toHex(encode(tlv(TAG.oid, Array(128).fill(1)))),
+      "a BIT STRING of no bits": "03 01 00",
+      "seven unused bits": "03 02 07 80",
+    };
+    for (const hex of Object.values(good)) readHex(hex, skip);
+    assert.equal(
+      readHex("06 05 2a 81 80 80 01", (value) => value.oid()),
+      "1.2.2097153",
+    );
+  },
+  "readDer() refuses times of other characters than digits, also where nobody reads them": () => {
+    for (const text of [
+      "27010100000/Z",
+      "27010100000:Z",
+      "2701010000aaZ",
+      "2701010000000",
+      "/70101000000Z",
+      "27:101000000Z",
+    ]) {
+      refuses({ [text]: encode(tlv(TAG.utcTime, text)) });
+    }
+  },
   "readDer() says what is wrong": () => {
     const told = (complaint: string, hex: string, read: (value: DerReader) => unknown = skip) =>
       assert.throws(() => readHex(hex, read), { name: "SyntaxError", message: complaint });
@@ -163,6 +193,8 @@ export const cases: Cases = {
   "DerReader reads implicit values by the rules of their type": () => {
     refuses({ "a BOOLEAN of 1": "80 01 01" }, (value) => value.boolean(0x80));
     refuses({ "a padded INTEGER": "82 02 00 01" }, (value) => value.skipInteger(0x82));
+    refuses({ "a padded number": "82 02 00 01", "no number": "82 00" }, (value) => value.unsigned(0x82));
+    refuses({ "no bits": "81 00", "bits of nothing": "81 01 07" }, (value) => value.skipBits(0x81));
     refuses({ "a padded OID": "88 02 80 01" }, (value) => value.oid(0x88));
     refuses({ "bits in excess": "81 02 04 08" }, (value) => value.skipBits(0x81));
     refuses({ "bits in excess": "81 02 03 10" }, (value) => value.namedBits(0x81));

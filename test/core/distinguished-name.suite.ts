@@ -93,6 +93,7 @@ export const cases: Cases = {
     assert.deepEqual(firstOf("CN=\\ a\\20"), { type: CN, text: " a " });
     assert.deepEqual(firstOf("CN=a\\\\\\ "), { type: CN, text: "a\\ " });
     assert.deepEqual(firstOf("CN="), { type: CN, text: "" });
+    assert.deepEqual(firstOf("CN=\ufeffa"), { type: CN, text: "\ufeffa" });
   },
   "parseDistinguishedName() reads a multi-valued RDN": () => {
     assert.deepEqual(parseDistinguishedName("OU=Sales+CN=J. Smith,DC=example"), [
@@ -114,6 +115,7 @@ export const cases: Cases = {
   },
   "parseDistinguishedName() refuses #hex that is no DER value": () => {
     refusesText("CN=#", "CN=#0", "CN=#0c", "CN=#0c0261", "CN=#0c016100", "CN=#0c810161", "CN=#zz", "CN=#0c0100");
+    refusesText("CN=#zz0c0161", "CN=#0c0161zz", "CN=##0c0161", "CN=#0c 0161");
   },
   "parseDistinguishedName() refuses #hex of a text that is none, and half of a surrogate pair": () => {
     refusesText("CN=#0c01ff", "CN=#0C02C080", "CN=#1E0141", "CN=#1c020061", "CN=#13 01e9".replace(" ", ""));

@@ -171,7 +171,11 @@ export const EXTENSIONS: Readonly<Record<string, Values>> = {
   },
   privateKeyUsagePeriod: {
     id: "2.5.29.16",
-    good: [sequence(tlv(0x80, "20270101000000Z"), tlv(0x81, "20280101000000Z"))],
+    good: [
+      sequence(tlv(0x80, "20270101000000Z"), tlv(0x81, "20280101000000Z")),
+      sequence(tlv(0x80, "20270101000000Z")),
+      sequence(tlv(0x81, "20280101000000Z")),
+    ],
     bad: { "in the other order": sequence(tlv(0x81, "20280101000000Z"), tlv(0x80, "20270101000000Z")) },
   },
   authorityInfoAccess: {
@@ -219,6 +223,27 @@ export const cases: Cases = {
       }
     }
   },
+  "parseCertificate() knows the points of the lists that speak of all reasons, from the issuer itself": (fixtures) => {
+    const URI = "http://a.example/a b";
+    const reasons = tlv(0x81, [6, 0x40]);
+    const another = tlv(0xa2, [directory]);
+    const mixed = tlv(0xa0, [tlv(0xa0, [directory, uri, tlv(0x82, "a.example")])]);
+    for (const [points, expected] of [
+      [[sequence(fullName)], [URI]],
+      [
+        [sequence(mixed), sequence(fullName)],
+        [URI, URI],
+      ],
+      [[sequence(fullName, reasons)], []],
+      [[sequence(fullName, another)], []],
+      [[sequence(fullName, reasons, another)], []],
+      [[sequence(another)], []],
+      [[sequence(relativeName)], []],
+    ] as const) {
+      const value = encode(sequence(...points));
+      assert.deepEqual(parseCertificate(withValue(fixtures, "2.5.29.31", value)).distributionPoints, expected);
+    }
+  },
   "parseCertificate() passes over what it does not know, whatever it holds": (fixtures) => {
     for (const value of [[], [0xff, 0xff], [0x30, 2, 0x82, 11], text]) {
       parseCertificate(withValue(fixtures, "1.3.6.1.4.1.99999.1", Uint8Array.from(value)));
@@ -244,6 +269,7 @@ export const cases: Cases = {
     assert.deepEqual(read(true, cps, unknown), ["2.5.29.32"]);
     assert.deepEqual(read(false, cps, unknown), []);
     assert.deepEqual(read(true, cps), []);
+    assert.deepEqual(read(true, sequence(NOTICE, sequence(notice))), []);
     assert.deepEqual(read(true), []);
   },
   "parseCertificate() reads a serial number, an algorithm and extensions by the rules of DER alone": (fixtures) => {

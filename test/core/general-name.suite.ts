@@ -4,7 +4,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseCertificate } from "../../core/certificate.ts";
 import { readDer } from "../../core/der.ts";
-import { canonicalIpAddress, formatIpAddress, readGeneralName, readGeneralNames } from "../../core/general-name.ts";
+import {
+  canonicalIpAddress,
+  formatIpAddress,
+  parseIpAddress,
+  readGeneralName,
+  readGeneralNames,
+} from "../../core/general-name.ts";
 import { encodeName, withSubjectAltNames } from "./certificate-edit.ts";
 import { encode, oid, sequence, set, TAG, type Tlv, tlv } from "./der-edit.ts";
 import { type Cases, refused } from "./scene.ts";
@@ -90,6 +96,26 @@ export const cases: Cases = {
       { numRuns: 200 },
     );
   },
+  "parseIpAddress() reads back every address, and nothing else": () => {
+    const octet = fc.constantFrom(0, 0, 0, 1, 0x7f, 0xff);
+    const addresses = [4, 16].map((length) => fc.array(octet, { minLength: length, maxLength: length }));
+    fc.assert(
+      fc.property(fc.oneof(...addresses), (list) => {
+        const octets = Uint8Array.from(list);
+        assert.deepEqual(parseIpAddress(formatIpAddress(octets) ?? ""), octets);
+      }),
+      { numRuns: 500 },
+    );
+    assert.deepEqual(parseIpAddress("2001:DB8::192.0.2.1")?.at(-1), 1);
+    for (const text of ["", "1.2.3", "::1::", "a.example"]) assert.equal(parseIpAddress(text), undefined, text);
+  },
+  "readGeneralName() holds a party to its two names, of which the first may be missing": () => {
+    const [assigner, party] = [tlv(0xa0, [tlv(TAG.utf8, "a")]), tlv(0xa1, [tlv(TAG.utf8, "b")])];
+    assert.deepEqual(read(tlv(0xa5, [assigner, party])), { kind: "other", tag: 5 });
+    for (const bad of [[party, assigner], [assigner], [tlv(0xa0), party], [tlv(0xa1)], [party, party]]) {
+      assert.throws(() => read(tlv(0xa5, bad)), SyntaxError);
+    }
+  },
   "canonicalIpAddress() gives every spelling of an IPv6 address one text": () => {
     for (const text of ["2001:DB8:0:0:0:0:0:7", "2001:db8::0007", "2001:db8::0.0.0.7"]) {
       assert.equal(canonicalIpAddress(text), "2001:db8::7", text);
@@ -110,6 +136,10 @@ export const cases: Cases = {
       "0x7f.1",
       "1::2::3",
       "fe80::1]:80",
+      "::1]/",
+      "::1]:80/",
+      "a]@[::1",
+      "1.2.3.4:80",
     ];
     for (const text of bad) assert.equal(canonicalIpAddress(text), undefined, text);
   },

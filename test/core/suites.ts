@@ -27,6 +27,7 @@ import { cases as endings } from "./endings.suite.ts";
 import { cases as eventKey } from "./event-key.suite.ts";
 import { cases as extensionValues } from "./extension-values.suite.ts";
 import { cases as failureCause } from "./failure-cause.suite.ts";
+import { cases as findingTexts } from "./finding-texts.suite.ts";
 import { cases as forwarding } from "./forwarding.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
 import { cases as jsonPointers } from "./json-pointers.suite.ts";
@@ -92,6 +93,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "event-key": eventKey,
   "extension-values": extensionValues,
   "failure-cause": failureCause,
+  "finding-texts": findingTexts,
   forwarding,
   "general-name": generalName,
   "json-pointers": jsonPointers,
