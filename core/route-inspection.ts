@@ -13,6 +13,7 @@ export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding
       ...inspectMethods(route.methods, [...at, "methods"]),
       ...repeatedIn(route.headers, [...at, "headers"]),
       ...inspectShadow(route, document, [...at, "shadow"]),
+      ...inspectWork(route, [...at, "senders"]),
     ];
   });
 }
@@ -75,4 +76,31 @@ function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at:
       ? "name the senders that are to take their place, or remove the member"
       : "add the sender that is to take their place and name it, or remove the member";
   return [errorAt(at, "holds the same senders as /senders of the route: it never differs", remedy)];
+}
+
+/** Some 20 ms of HMAC-SHA256 on one core. */
+const MAX_HASHED_BYTES = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
+
+/** Anybody can send a body with a signature of nobody: it is hashed with the keys of every sender that asks for no certificate before it. */
+function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
+  const counts = senders.flatMap(({ certificate, signature }) =>
+    certificate === undefined && signature !== undefined ? [countKeys(signature)] : [],
+  );
+  const keys = counts.reduce((sum, count) => sum + count, 0);
+  if (counts.length < 2 || keys * maxBodyBytes <= MAX_HASHED_BYTES) return [];
+  const [body, work] = [maxBodyBytes, keys * maxBodyBytes].map((bytes) => `${Math.ceil((bytes / MIB) * 10) / 10} MiB`);
+  const problem = `a body of anybody's, up to ${body}, is hashed with ${keys} keys of ${counts.length} senders that only sign: ${work} of work for one request`;
+  return [
+    warningAt(
+      at,
+      problem,
+      "give each such sender a route of its own, let it present a certificate, or lower maxBodyBytes",
+    ),
+  ];
+}
+
+/** Those that one request is tried with: an account selects its own. */
+function countKeys({ secrets, accounts }: NonNullable<Route["senders"][number]["signature"]>): number {
+  return Math.max(secrets.length, ...[...accounts.values()].map(({ length }) => length));
 }

@@ -49,6 +49,39 @@ export const cases: Cases = {
       "error /senders/two/signature",
     );
   },
+  "inspectPolicy() warns of bodies that are hashed with the keys of many senders, which anybody can ask for": (
+    fixtures,
+  ) => {
+    const MIB = 1024 * 1024;
+    const keys = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}_${index}`);
+    const limit = (bytes: number): Change => [[...ROUTE, "maxBodyBytes"], bytes];
+    const signing = (one: number, two: number): Change[] => [
+      ...signedAlone(ONE, { scheme: "github", secrets: keys(one, "A") }),
+      ...signedAlone(TWO, { scheme: "slack", secrets: keys(two, "B") }),
+      [["anchors"], {}],
+    ];
+    const warning = "warning /routes/~1hooks/senders";
+    expectFindings(fixtures, [...signing(8, 8)]);
+    expectFindings(fixtures, [...signing(8, 9)], warning);
+    expectFindings(fixtures, [...signing(8, 9), limit(MIB - 64 * 1024)]);
+    expectFindings(fixtures, [...signing(1, 1), limit(8 * MIB)]);
+    expectFindings(fixtures, [...signing(1, 1), limit(8 * MIB + 1)], warning);
+    const [{ problem } = { problem: "" }] = findingsOf(spoiled(fixtures, [...signing(8, 9)]), fixtures.now);
+    assert.match(problem, /up to 1 MiB, is hashed with 17 keys of 2 senders that only sign: 17 MiB of work/);
+    // One sender's own keys are a rotation, and a certificate comes before them.
+    const large = { scheme: "github", secrets: keys(20, "A") };
+    expectFindings(fixtures, [
+      ...signedAlone(ONE, large),
+      [[...ROUTE, "senders"], ["one"]],
+      [TWO, undefined],
+      [["anchors"], {}],
+    ]);
+    expectFindings(fixtures, [...signedAlone(ONE, large), set(TWO, "signature", { ...large, secrets: keys(20, "B") })]);
+    // An account selects its keys.
+    const accounts = { a: keys(7, "C"), b: keys(9, "D") };
+    const selected = [...signing(8, 1), set(TWO, "signature", { scheme: "docusign", secrets: keys(3, "B"), accounts })];
+    expectFindings(fixtures, selected, warning);
+  },
   "inspectPolicy() lets senders share certificates that something else tells apart": (fixtures) => {
     const other = { ...SIGNATURE, secrets: ["OTHER"] };
     expectFindings(fixtures, [same, set(ONE, "signature", SIGNATURE), set(TWO, "signature", other)]);
