@@ -9,7 +9,7 @@ import { namesIssuer } from "../core/path-checks.ts";
 import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
-import { checkRevocation, NO_LISTS } from "../core/revocation.ts";
+import { checkRevocation, NO_LISTS, type RevocationFacts } from "../core/revocation.ts";
 import { boundDetails } from "../core/shown-text.ts";
 import { verifyTrust } from "../core/trust.ts";
 import type { LoadedLists } from "./explain-crls.ts";
@@ -77,6 +77,7 @@ export function describePath(
   const { steps, missing } = findSteps(client, trust.anchors, limits);
   const top = steps.at(-1);
   const rule = top?.anchor?.revocation;
+  const facts = { ...limits, anchors: [...steps, ...trust.anchors] };
   // Without senders, verifyTrust judges what a client certificate must be, whoever signed it.
   const leafs = resultOf(() => verifyTrust({ ...client, platform: undefined }, [], limits));
   return {
@@ -85,7 +86,7 @@ export function describePath(
     certificates: steps.map((step, depth) => ({
       ...describe(step, depth, limits),
       ...(depth === 0 && leafs instanceof Refusal && { fault: faultOf(leafs) }),
-      crl: step.anchor === undefined ? describeCrls(step, steps[depth + 1], rule, limits, loaded) : null,
+      crl: step.anchor === undefined ? describeCrls(step, steps[depth + 1], rule, facts, loaded) : null,
     })),
   };
 }
@@ -158,18 +159,18 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
   return type === "ec" ? `EC ${details?.namedCurve}` : String(type);
 }
 
-/** Core's answer for one certificate: checkRevocation over the two-step path of it and its issuer. */
+/** Core's answer for one certificate: checkRevocation over the two-step path of it and its issuer, beside what else may prove a list. */
 function describeCrls(
   { certificate }: Step,
   above: Step | undefined,
   rule: RevocationRule | undefined,
-  { lists, now }: PathLimits,
+  { lists, now, anchors = [] }: RevocationFacts,
   { sourceOf }: LoadedLists,
 ): CrlFacts {
   const notAsked: CrlFacts = { state: "not asked", freshness: null, why: null, lists: [] };
   if (above === undefined) return notAsked;
   const issuer = above.certificate;
-  const result = resultOf(() => checkRevocation([certificate, issuer], rule, { lists, now }));
+  const result = resultOf(() => checkRevocation([certificate, issuer], rule, { lists, now, anchors }));
   const isRevoked = result instanceof Refusal && result.code === "certificate_revoked";
   if (rule === undefined && !isRevoked) return notAsked;
   const why = result instanceof Refusal ? result.details["list"] : result;

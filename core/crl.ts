@@ -34,7 +34,7 @@ const V2 = "01";
 
 /**
  * Reads a list from DER.
- * Refuses what RFC 5280 forbids, unknown critical extensions, delta, indirect and partitioned lists, and signature
+ * Refuses what RFC 5280 forbids (but for entries with a negative serial number), unknown critical extensions, delta, indirect and partitioned lists, and signature
  * algorithms that are not accepted. The entries are walked in place: as a tree of objects a million of them take
  * twenty seconds and 2.5 GB.
  * @throws SyntaxError
@@ -102,13 +102,22 @@ function readTbs(tbs: DerReader) {
  */
 function readEntry(entries: DerReader): string {
   return entries.members(TAG.sequence, (entry) => {
-    const { bytes, start, end } = entry.read(TAG.integer);
-    const serial = entry.latin1(magnitudeStart(bytes, start, end));
+    const serial = readSerial(entry);
     entry.skipTime();
     if (entry.hasMore) checkEntryExtensions(entry);
     return serial;
   });
 }
+
+/** Some authorities listed negative numbers: no certificate here has one, and the other entries count all the same. */
+function readSerial(entry: DerReader): string {
+  const { bytes, start, end } = entry.read(TAG.integer);
+  const isNegative = (bytes[start] as number) >= 0x80;
+  return isNegative ? `${NEGATIVE}${entry.latin1()}` : entry.latin1(magnitudeStart(bytes, start, end));
+}
+
+/** Before the octets, which no magnitude of more than one octet begins with. */
+const NEGATIVE = "\0";
 
 function serialOctets(hex: string): string {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex").toString("latin1");

@@ -56,14 +56,20 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
   if (anchor.revocation === undefined && limits.lists.size === 0) return { anchor, issuers, revocation: undefined };
   let path: Path | undefined;
   refusalOf(() => {
-    path = complete(anchor, [client.leaf, ...issuers], limits);
+    path = complete(anchor, [client.leaf, ...issuers], anchors, limits);
   });
   return path;
 }
 
 /** A validated path, leaf first and anchor last, once nothing on it is revoked. @throws Refusal */
-function complete(anchor: Anchor, path: readonly Certificate[], limits: PathLimits): Path {
-  return { anchor, issuers: path.slice(1), revocation: checkRevocation(path, anchor.revocation, limits) };
+function complete(
+  anchor: Anchor,
+  path: readonly Certificate[],
+  anchors: readonly Anchor[],
+  { lists, now }: PathLimits,
+): Path {
+  const revocation = checkRevocation(path, anchor.revocation, { lists, now, anchors });
+  return { anchor, issuers: path.slice(1), revocation };
 }
 
 function search(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
@@ -90,7 +96,7 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   const reach = (anchor: Anchor, below: readonly Certificate[]): Path | undefined => {
     let path: Path | undefined;
     const fault = refusalOf(() => {
-      path = complete(anchor, [...below, anchor.certificate], limits);
+      path = complete(anchor, [...below, anchor.certificate], anchors, limits);
     });
     revocationFailure ??= fault;
     return path;

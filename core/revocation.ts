@@ -3,7 +3,7 @@
 
 import type { Certificate } from "./certificate.ts";
 import { type Crl, formatTime } from "./crl.ts";
-import type { RevocationRule } from "./policy.ts";
+import type { Anchor, RevocationRule } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The loaded lists by the key of their issuer's name, the newest first. */
@@ -35,63 +35,101 @@ export interface RevocationFacts {
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
+  /** Beside the path, whose certificates may prove a list: the anchors of the sender. */
+  readonly anchors?: readonly Pick<Anchor, "certificate">[];
 }
 
 /**
- * Looks up every certificate of a validated path, leaf first and anchor last, in the newest list that the key of the
- * certificate above it signed. The anchor itself is not looked up.
+ * Looks up every certificate of a validated path, leaf first and anchor last, in the newest list of each key of its issuer. The
+ * anchor itself is not looked up. The keys of an issuer are its own, and those that certificates of its name on the path or
+ * among the anchors prove: it may have been given a new key, or sign its lists with another one (RFC 5280 §6.3.3 f).
  * What such a list holds is refused under every rule, and without one: it is the sender who chooses between anchors.
- * Under `prefer`, a list that is missing or not current is no refusal: what is in doubt is returned for the log.
- * A list in an issuer's name that the issuer may not or did not sign is refused under either: somebody replaced it.
+ * Under `prefer`, a list that is missing or not current is no refusal: what is in doubt is returned for the log. A list that no
+ * key of the issuer signed says nothing, like one that is missing.
  * @throws Refusal `certificate_revoked`, `revocation_unknown`
  */
 export function checkRevocation(
   path: readonly Certificate[],
   rule: RevocationRule | undefined,
-  { lists, now }: RevocationFacts,
+  facts: RevocationFacts,
 ): string | undefined {
-  if (rule === undefined && lists.size === 0) return undefined;
-  let first: Fault | undefined;
+  if (rule === undefined && facts.lists.size === 0) return undefined;
+  let doubt: string | undefined;
   for (const [depth, certificate] of path.slice(0, -1).entries()) {
     const issuer = path[depth + 1] as Certificate;
-    const found = findList(certificate, issuer, lists);
-    if (found.list?.lists(certificate.serial)) {
+    const found = findLists(certificate, issuer, path, facts);
+    const revoking = found.newest.find(({ list }) => list.lists(certificate.serial));
+    if (revoking !== undefined) {
       const revoked = { subject: certificate.subjectText, serial: certificate.serial, depth };
-      const { thisUpdate } = found.list;
+      const { thisUpdate } = revoking.list;
       throw new Refusal("certificate_revoked", { revoked, authority: issuer.subjectText, thisUpdate });
     }
-    const fault = rule && (found.forgery ?? faultOf(found.list, now));
-    if (fault !== undefined && (first === undefined || fault.isForged)) {
-      first = { ...fault, what: `${fault.what} of ${issuer.subjectText}` };
-    }
+    const fault = rule && faultOf(found, facts.now);
+    if (fault !== undefined) doubt ??= `${fault} of ${issuer.subjectText}`;
   }
-  if (first?.isForged || (first && rule?.freshness === "require"))
-    throw new Refusal("revocation_unknown", { list: first.what });
-  return first?.what;
+  if (doubt !== undefined && rule?.freshness === "require") throw new Refusal("revocation_unknown", { list: doubt });
+  return doubt;
 }
 
-/** Why a list cannot answer. */
-interface Fault {
-  readonly what: string;
-  /** Not a matter of time: it is not the issuer's list at all. */
-  readonly isForged: boolean;
+/** A list with the certificate whose key signed it. */
+interface Signed {
+  readonly list: Crl;
+  readonly signer: Certificate;
 }
 
 interface Found {
-  /** The newest one about this certificate that its issuer's key signed. */
-  readonly list: Crl | undefined;
-  readonly forgery: Fault | undefined;
+  /** Those about the certificate that a key of its issuer signed: of each key the newest, and the newest first. */
+  readonly newest: readonly Signed[];
+  /** What is wrong where there is none that may say that it is good. */
+  readonly without: string;
 }
 
-function findList(certificate: Certificate, issuer: Certificate, lists: RevocationLists): Found {
-  const named = lists.get(issuer.subjectKey) ?? [];
-  const signed = named.filter((list) => list.isSignedBy(issuer));
-  for (const list of signed) signers.set(list, issuer);
-  const list = signed.find(({ distributionPoints }) => isCovered(certificate, distributionPoints));
-  if (named.length === 0) return { list, forgery: undefined };
-  const forged = (what: string) => ({ list, forgery: { what, isForged: true } });
-  if (issuer.keyUsage?.cRLSign === false) return forged("no cRLSign in the key usage");
-  return signed.length === 0 ? forged("list without the signature") : { list, forgery: undefined };
+function findLists(
+  certificate: Certificate,
+  issuer: Certificate,
+  path: readonly Certificate[],
+  { lists, anchors = [] }: RevocationFacts,
+): Found {
+  const named = lists.get(issuer.subjectKey);
+  if (named === undefined) return NONE;
+  const signed: Signed[] = [];
+  for (const list of named) {
+    const signer = findSigner(list, issuer, path, anchors);
+    if (signer === undefined) continue;
+    signers.set(list, signer);
+    signed.push({ list, signer });
+  }
+  const newest = signed.filter(({ list }) => isCovered(certificate, list.distributionPoints)).filter(isFirstOfItsKey);
+  if (signed.some(({ signer }) => maySignLists(signer))) return { newest, without: MISSING };
+  return { newest, without: maySignLists(issuer) ? "list without the signature" : "no cRLSign in the key usage" };
+}
+
+const MISSING = "missing list";
+const NONE: Found = { newest: [], without: MISSING };
+
+/**
+ * The issuer, or another certificate of its name on the path or among the anchors. The issuer's own key counts also where its key usage
+ * lacks cRLSign: such a list says of nothing that it is good, but what the issuer itself calls revoked is not passed over.
+ */
+function findSigner(
+  list: Crl,
+  issuer: Certificate,
+  path: readonly Certificate[],
+  anchors: NonNullable<RevocationFacts["anchors"]>,
+): Certificate | undefined {
+  const isOwn = list.isSignedBy(issuer);
+  if (isOwn && maySignLists(issuer)) return issuer;
+  const others = [...path.slice(1), ...anchors.map(({ certificate }) => certificate)];
+  const other = others.find((one) => one.subjectKey === issuer.subjectKey && maySignLists(one) && list.isSignedBy(one));
+  return other ?? (isOwn ? issuer : undefined);
+}
+
+function maySignLists({ keyUsage }: Certificate): boolean {
+  return keyUsage?.cRLSign !== false;
+}
+
+function isFirstOfItsKey({ signer }: Signed, index: number, all: readonly Signed[]): boolean {
+  return all.findIndex((other) => other.signer.spkiSha256 === signer.spkiSha256) === index;
 }
 
 /** A list with an issuing distribution point speaks of the certificates that name it, and of no others. */
@@ -101,10 +139,13 @@ function isCovered(certificate: Certificate, distributionPoints: readonly string
   );
 }
 
-function faultOf(list: Crl | undefined, now: number): Fault | undefined {
-  const late = (what: string): Fault => ({ what, isForged: false });
-  if (list === undefined) return late("missing list");
-  if (now > list.nextUpdate) return late(`stale list (nextUpdate ${formatTime(list.nextUpdate)})`);
-  if (now < list.thisUpdate) return late(`not yet valid list (thisUpdate ${formatTime(list.thisUpdate)})`);
-  return undefined;
+/** Why no list says that the certificate is good now. */
+function faultOf({ newest, without }: Found, now: number): string | undefined {
+  const usable = newest.filter(({ signer }) => maySignLists(signer));
+  if (usable.some(({ list }) => list.thisUpdate <= now && now <= list.nextUpdate)) return undefined;
+  const list = usable[0]?.list;
+  if (list === undefined) return without;
+  return now < list.thisUpdate
+    ? `not yet valid list (thisUpdate ${formatTime(list.thisUpdate)})`
+    : `stale list (nextUpdate ${formatTime(list.nextUpdate)})`;
 }

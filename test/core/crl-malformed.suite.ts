@@ -310,7 +310,7 @@ export const cases: Cases = {
       "another date": sequence(tlv(TAG.integer, [5]), tlv(TAG.ia5, "261201000000Z")),
       "a serial of another type": sequence(tlv(TAG.octetString, [5]), date),
       "an empty serial": entryOf([]),
-      "a negative serial": entryOf([0x80]),
+      "a padded negative serial": entryOf([0xff, 0x80]),
       "a padded serial": entryOf([0, 1]),
       "extensions of another type": sequence(tlv(TAG.integer, [5]), date, tlv(TAG.set, [])),
       "something after the extensions": sequence(tlv(TAG.integer, [5]), date, sequence(), tlv(5, [])),
@@ -322,6 +322,13 @@ export const cases: Cases = {
       ),
     };
     for (const [what, entry] of Object.entries(bad)) refuses(/./, withEntry(fixtures, entry), what);
+  },
+  "parseCrl() passes over an entry with a negative serial, which is not that of the same octets": (fixtures) => {
+    const list = parseCrl(withEntry(fixtures, entryOf([0x80])));
+    assert.equal(list.size, 5);
+    assert.equal(list.lists("80"), false);
+    assert.equal(list.lists("ff"), true);
+    assert.equal(parseCrl(withEntry(fixtures, entryOf([0, 0x80]))).lists("80"), true);
   },
   "parseCrl() reads or refuses any bytes": () => {
     fc.assert(

@@ -33,10 +33,20 @@ export async function makeCrls(identities: Hierarchy) {
   const intermediateAgain = await issueCa("Intermediate", root, { keys: intermediate.keys });
   const noCrlSignCa = await issueCa("No CRL Sign", root, { keyUsage: KeyUsageFlags.keyCertSign });
   const pointed = await issueClient(root, { extensions: [new CRLDistributionPointsExtension([POINT_A])] });
+  // A CA with a new key under its name: the certificate of the old key by the root, and another by the new key.
+  const rekeyedOld = await issueCa("Rekeyed", root);
+  const rekeyedNew = await issueCa("Rekeyed", root);
+  const rekeyedOldByNew = await issueCa("Rekeyed", rekeyedNew, { keys: rekeyedOld.keys });
+  const rekeyedClient = await issueClient(rekeyedOld);
+  const noCrlSignClient = await issueClient(noCrlSignCa);
   const certificates = base64Of({
+    rekeyedOld,
+    rekeyedNew,
+    rekeyedOldByNew,
+    rekeyedClient,
     intermediateAgain,
     noCrlSignCa,
-    noCrlSignCaClient: await issueClient(noCrlSignCa),
+    noCrlSignCaClient: noCrlSignClient,
     pointed,
   });
   const crls = {
@@ -67,6 +77,15 @@ export async function makeCrls(identities: Hierarchy) {
     intermediateRevokesClient: await issue(intermediate, { revoked: [serialOf(client)] }),
     stranger: await issue(stranger, { revoked: [serialOf(direct)] }),
     noCrlSign: await issue(noCrlSignCa),
+    noCrlSignRevokes: await issue(noCrlSignCa, { revoked: [serialOf(noCrlSignClient)], number: 2 }),
+    rekeyedByOld: await issue(rekeyedOld, { thisUpdate: at(NOW - 48 * HOUR), nextUpdate: at(NOW - 1) }),
+    rekeyedByOldRevokes: await issue(rekeyedOld, {
+      thisUpdate: at(NOW - 48 * HOUR),
+      nextUpdate: at(NOW - 1),
+      revoked: [serialOf(rekeyedClient)],
+    }),
+    rekeyedByNew: await issue(rekeyedNew),
+    rekeyedByNewRevokes: await issue(rekeyedNew, { revoked: [serialOf(rekeyedClient)] }),
     entries: await issue(root, {
       revoked: [
         { serialNumber: "01", reason: X509CrlReason.keyCompromise, invalidity: at(NOW - HOUR) },

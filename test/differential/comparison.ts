@@ -9,7 +9,7 @@ import { type DistinguishedName, parseDistinguishedName } from "../../core/disti
 import type { GeneralName } from "../../core/general-name.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { toBase64, toHex } from "../core/der-edit.ts";
-import { FOUND_INVALID, isListed } from "./differences.ts";
+import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameFacts } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
 
@@ -126,7 +126,7 @@ function crlFacts(crl: Crl, serials: readonly string[]) {
   return {
     ...crl,
     issuer: inOneOrder(nameFacts(parseDistinguishedName(crl.issuer))),
-    serials: serials.filter((serial) => crl.lists(serial)),
+    serials: serials.filter((serial) => crl.lists(serial) || isListed(MATCHES_NONE, serial)),
   };
 }
 

@@ -48,6 +48,11 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
   ],
 ];
 
+/** Serial numbers of entries, in hex with a sign, that a list of ours does not find. */
+export const MATCHES_NONE: readonly Difference[] = [
+  [/^-/, "No certificate that is read has a negative number. An entry with one matches none, and voids no list."],
+];
+
 /** By the hex of the certificate: where OpenSSL, when it looks at all extensions, finds one invalid. */
 export const FOUND_INVALID: readonly Difference[] = [
   [

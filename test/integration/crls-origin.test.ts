@@ -199,6 +199,82 @@ describe("an origin whose lists come from a URL", () => {
 const pem = (der: Uint8Array) =>
   `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString("base64").replace(/.{64}/g, "$&\n")}\n-----END X509 CRL-----\n`;
 
+describe("a CA that has two keys under one name", () => {
+  let before: Identity;
+  let now: Identity;
+  let oldLeaf: Identity;
+  let newLeaf: Identity;
+
+  beforeAll(async () => {
+    before = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, senders.root);
+    now = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, senders.root);
+    oldLeaf = await issueCertificate({ subject: subjectOf(ACME) }, before);
+    newLeaf = await issueCertificate({ subject: subjectOf(ACME) }, now);
+  });
+
+  const writeLists = async (request: CrlRequest = {}) => {
+    const lists = [
+      await issue({ thisUpdate: minutes(-2) }),
+      await issueCrl({ thisUpdate: minutes(-2), ...request }, now),
+    ];
+    writeFileSync(join(directory, "all.crl"), lists.map(pem).join(""));
+  };
+
+  test("signs its lists with the new one: nobody below the old one is refused where lists are only preferred", async () => {
+    const policy = policyWith("all.crl", "prefer");
+    await writeLists({ revoked: [newLeaf.certificate.serialNumber] });
+    const origin = await startOrigin(policy, await openStore(policy));
+    expect(await decide(origin, policy, oldLeaf, [before])).toMatchObject({
+      status: 202,
+      told: expect.stringMatching(/^list without the signature of CN=/),
+    });
+    expect(await decide(origin, policy, newLeaf, [now])).toEqual(REVOKED);
+  });
+
+  test("and its lists count below the old one where a certificate of the new one is an anchor of the sender", async () => {
+    const base = policyWith("all.crl");
+    const [root] = Object.keys(base.anchors) as [string];
+    const crls = { sources: ["all.crl"], freshness: "require" as const };
+    const trusting = Object.entries(base.senders).map(([name, sender]) => [
+      name,
+      { ...sender, ...("trust" in sender && { trust: { ...sender.trust, anchors: [root, "issuing"] } }) },
+    ]);
+    const policy = {
+      ...base,
+      anchors: { ...base.anchors, issuing: { certificate: now.pem, crls } },
+      senders: Object.fromEntries(trusting),
+    } as PolicyDocument;
+    await writeLists();
+    const store = await openStore(policy);
+    const origin = await startOrigin(policy, store);
+    expect(await decide(origin, policy, oldLeaf, [before])).toEqual(ACCEPTED);
+    await writeLists({ number: 2, thisUpdate: minutes(-1), revoked: [oldLeaf.certificate.serialNumber] });
+    await store.refresh();
+    expect(await decide(origin, policy, oldLeaf, [before])).toEqual(REVOKED);
+  });
+
+  test("its list counts below the new one where the policy holds the certificate of the old one alone", async () => {
+    const base = policyWith("all.crl");
+    const policy = { ...base, anchors: { ...base.anchors, lists: before.pem } } as PolicyDocument;
+    await writeLists();
+    const origin = await startOrigin(policy, await openStore(policy));
+    expect(lines).toContainEqual(expect.objectContaining({ why: expect.stringMatching(/not signed by the key of/) }));
+    expect(await decide(origin, policy, newLeaf, [now])).toEqual(ACCEPTED);
+  });
+});
+
+test("a list that holds a negative serial number holds the others as well", async () => {
+  const policy = policyWith("root.crl");
+  writeFileSync(
+    join(directory, "root.crl"),
+    await revoking({ revoked: ["80", senders.acme.certificate.serialNumber] }),
+  );
+  const origin = await startOrigin(policy, await openStore(policy));
+  expect(lines).toMatchObject([{ decision: "updated", entries: 2 }]);
+  expect(await decide(origin, policy)).toEqual(REVOKED);
+  expect(await decide(origin, policy, senders.acmeToo)).toEqual(ACCEPTED);
+});
+
 describe("a CA that two anchors of a sender certified", () => {
   let newRoot: Identity;
   let issuing: Identity;
