@@ -1,4 +1,4 @@
-// Routes that a router may take for one another: many read no letter case and no slash at the end of a path.
+// Routes that a router may take for one another: many read no letter case, no slash at the end of a path and no parameters in it.
 // Indexed once, so that a request looks up a few segments, however many routes there are.
 
 import type { Policy, Route } from "./policy.ts";
@@ -22,13 +22,16 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     routes.filter(({ path }) => path.endsWith("*")),
     ({ path }) => looseFormOf(path.slice(0, -1)),
   );
-  const longest = Math.max(0, ...[...prefixes.keys()].map(({ length }) => length));
-  return (path, route) => {
-    const loose = looseFormOf(path);
+  const longest = [...prefixes.keys()].reduce((most, { length }) => Math.max(most, length), 0);
+  return (path, route) =>
+    looseFormsOf(path)
+      .flatMap(routesOf)
+      .find((other) => other.path !== route.path && !admitsAllOf(other, route));
+
+  function routesOf(loose: string): readonly Route[] {
     // With a slash at its end the path may be on a longer prefix than without.
-    const taken = exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
-    return taken.find((other) => other.path !== route.path && !admitsAllOf(other, route));
-  };
+    return exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
+  }
 
   /** The walk begins where the longest prefix ends: a path of thousands of segments costs no more than another. */
   function longestPrefix(loose: string): readonly Route[] {
@@ -44,6 +47,12 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   function admitsAllOf(other: Route, route: Route): boolean {
     return route.senders.every(({ name }) => senders.get(other.path)?.has(name));
   }
+}
+
+/** Some routers leave out the parameters of a segment (RFC 3986 §3.3), others all behind the first semicolon. */
+function looseFormsOf(path: string): readonly string[] {
+  const forms = path.includes(";") ? [path, path.replace(/;[^/]*/g, ""), path.replace(/;.*$/s, "")] : [path];
+  return forms.map(looseFormOf);
 }
 
 /** What is left of a path for a router that reads no letter case, also of encoded letters, and no slash at the end. */

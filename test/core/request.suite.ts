@@ -189,7 +189,15 @@ export const cases: Cases = {
     // With a slash at its end the first is on the prefix of the bank, and routers take it for that without one too.
     const onPrefix = ["/hooks/bank", "/hooks/bank/", "/hooks/BANK", "/Hooks/"];
     const encoded = ["/%C3%84", "/%C3%84/", "/%C3%84/x"];
-    for (const path of [...taken, ...onPrefix, ...encoded]) {
+    const parameters = [
+      "/hooks/admin;x=1",
+      "/hooks/admin;/x",
+      "/hooks;x/admin",
+      "/a;b",
+      "/hooks/bank;x/y",
+      "/hooks;/x",
+    ];
+    for (const path of [...taken, ...onPrefix, ...encoded, ...parameters]) {
       const { details } = refused("unknown_route", () => selectRoute(policy, path, "POST"));
       assert.ok(details["resembles"], path);
     }
@@ -203,6 +211,8 @@ export const cases: Cases = {
       "/hooks/bank/x": "/hooks/bank/*",
       "/hooks/bank/x/y/": "/hooks/bank/*",
       "/hooks/banks": "/hooks/*",
+      "/hooks/other;x=1": "/hooks/*",
+      "/both;x": "/*",
       "/both/": "/*",
       "/Both": "/*",
       "/x": "/*",
