@@ -25,6 +25,12 @@ export class Allowlist {
 
   /** Every entry that could match. Each that is left out lacks something that the certificate would have to hold. */
   candidates(certificate: Certificate): AllowlistEntry[] {
-    return [...lookupKeysOf(certificate)].flatMap((key) => this.#byKey.get(key) ?? []);
+    const keys = lookupKeysOf(certificate);
+    // Whichever are fewer: a stranger's certificate may hold thousands of names, for fifty senders with an entry each.
+    const shared =
+      keys.size < this.#byKey.size
+        ? Array.from(keys, (key) => this.#byKey.get(key))
+        : Array.from(this.#byKey, ([key, entries]) => (keys.has(key) ? entries : undefined));
+    return shared.flatMap((entries) => entries ?? []);
   }
 }

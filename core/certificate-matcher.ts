@@ -74,12 +74,11 @@ export function lookupKeysOf(certificate: Certificate): ReadonlySet<string> {
 }
 
 function listKeys({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): Set<string> {
-  const types = new Set(subject.flat().map(({ type }) => type));
   return new Set([
     lookupKey("sha256", sha256),
     lookupKey("spkiSha256", spkiSha256),
     lookupKey("subject", subjectText),
-    ...Array.from(types, (type) => lookupKey(`subject.${type}`, valuesOf(subject, type))),
+    ...Array.from(valuesByType(subject), ([type, values]) => lookupKey(`subject.${type}`, values)),
     ...subjectAltNames.map((name) => lookupKey(`san.${name.kind}`, sanText(name))),
   ]);
 }
@@ -112,7 +111,7 @@ function nameChecks(
     const values = typeof value === "string" ? [value] : value;
     return [
       `${member}.${attribute}`,
-      (certificate) => isSameList(valuesOf(of(certificate), type), values),
+      (certificate) => isSameList(valuesByType(of(certificate)).get(type) ?? NONE, values),
       keyOf(`${member}.${type}`, values),
     ];
   });
@@ -126,17 +125,23 @@ function parseNameMember(member: string, text: string): DistinguishedName {
   }
 }
 
-/** All values of one attribute type in encoding order; a value that is not text equals nothing. */
-function valuesOf(name: DistinguishedName, type: string): (string | undefined)[] {
-  // Loops: this runs for each request.
-  const values: (string | undefined)[] = [];
-  for (const rdn of name) {
-    for (const attribute of rdn) {
-      if (attribute.type === type) values.push("text" in attribute ? attribute.text : undefined);
-    }
+/** All values of each attribute type in encoding order; a value that is not text equals nothing. */
+function valuesByType(name: DistinguishedName): ReadonlyMap<string, readonly (string | undefined)[]> {
+  const known = valuesByName.get(name);
+  if (known !== undefined) return known;
+  const all = new Map<string, (string | undefined)[]>();
+  for (const attribute of name.flat()) {
+    const value = "text" in attribute ? attribute.text : undefined;
+    const values = all.get(attribute.type);
+    if (values === undefined) all.set(attribute.type, [value]);
+    else values.push(value);
   }
-  return values;
+  valuesByName.set(name, all);
+  return all;
 }
+
+const valuesByName = new WeakMap<DistinguishedName, ReadonlyMap<string, readonly (string | undefined)[]>>();
+const NONE: readonly string[] = [];
 
 function isSameList(found: readonly (string | undefined)[], wanted: readonly string[]): boolean {
   return found.length === wanted.length && wanted.every((value, index) => value === found[index]);

@@ -1,7 +1,7 @@
 // DER to Certificate: the facts of one X.509 v3 certificate (RFC 5280 §4), read once and kept.
 // Nothing here says that a certificate is in date, signed by anyone, or allowed anything.
 
-import { createHash, type KeyObject, X509Certificate } from "node:crypto";
+import { hash, type KeyObject, X509Certificate } from "node:crypto";
 import { isAcceptedKey, isSameAlgorithm, readAlgorithm } from "./algorithms.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from "./certificate-extensions.ts";
@@ -156,7 +156,7 @@ function formatSerial(octets: Uint8Array): string {
 }
 
 function sha256Hex(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes);
 }
 
 /** A certificate in PEM (RFC 7468), from the base64 of its DER. */

@@ -149,10 +149,13 @@ function parseHexValue(type: string, raw: string): AttributeValue {
  * Types without a short name are written as OID and `#hex`; non-ASCII letters stay as they are.
  */
 export function formatDistinguishedName(name: DistinguishedName): string {
-  return name
-    .map((rdn) => rdn.map(formatAttribute).sort().join("+"))
-    .reverse()
-    .join(",");
+  let text = "";
+  for (const rdn of name) {
+    const [first] = rdn;
+    const one = rdn.length === 1 && first ? formatAttribute(first) : rdn.map(formatAttribute).sort().join("+");
+    text = text === "" ? one : `${one},${text}`;
+  }
+  return text;
 }
 
 function formatAttribute(attribute: AttributeValue): string {
@@ -162,7 +165,10 @@ function formatAttribute(attribute: AttributeValue): string {
   return `${attribute.type}=#${formatDer(TAG.utf8, Buffer.from(attribute.text)).toString("hex")}`;
 }
 
+const ESCAPED = /^[ #]|["+,;<>\\]| $/;
+
 function escapeValue(text: string): string {
+  if (!ESCAPED.test(text)) return text;
   return text
     .replace(/["+,;<>\\]/g, "\\$&")
     .replace(/^[ #]/, "\\$&")
@@ -179,15 +185,22 @@ export function nameKey(name: DistinguishedName): string {
 
 /** The keys of its RDNs, in order: those of an ancestor are the first of them (RFC 5280 §4.2.1.10). */
 export function rdnKeysOf(name: DistinguishedName): string[] {
-  return name.map((rdn) => JSON.stringify(rdn.map(foldAttribute).sort()));
+  return name.map((rdn) => JSON.stringify(rdn.length === 1 ? rdn.map(foldAttribute) : rdn.map(foldAttribute).sort()));
 }
 
 function foldAttribute(attribute: AttributeValue): string {
   if ("der" in attribute) return `${attribute.type}#${attribute.der}`;
   // A type that we do not know may be case-sensitive, so its text is compared as it is.
   if (attributeTypeName(attribute.type) === undefined) return `${attribute.type}=${attribute.text}`;
-  const folded = attribute.text.normalize("NFKC").toLowerCase().trim().replace(/\s+/gu, " ");
-  return `${attribute.type}=${folded}`;
+  return `${attribute.type}=${foldText(attribute.text)}`;
+}
+
+/** Words of visible ASCII with single spaces between them, as nearly all texts are, fold to their lower case. */
+const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
+
+function foldText(text: string): string {
+  if (PLAIN.test(text)) return text.toLowerCase();
+  return text.normalize("NFKC").toLowerCase().trim().replace(/\s+/gu, " ");
 }
 
 function quote(text: string): string {

@@ -3,19 +3,25 @@
 
 import { costOfVerifying } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
-import { MAX_WRONG_SIGNATURE_COST } from "./wire.ts";
+import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "./wire.ts";
 
 export class IssuedSignatures {
-  readonly #wrong: (readonly [certificate: Certificate, issuer: Certificate])[] = [];
+  #verdicts: Map<Certificate, Map<Certificate, boolean>> | undefined;
   #cost = 0;
+  #wrongCost = 0;
 
-  /** Whether `issuer`'s key signed it. False as well when wrong ones have cost so much already that no more are looked at. */
+  /** Whether `issuer`'s key signed it. False as well when so many have been verified already that no more are looked at. */
   holds(certificate: Certificate, issuer: Certificate): boolean {
-    const isKnown = this.#wrong.some(([one, other]) => one === certificate && other === issuer);
-    if (isKnown || this.#cost >= MAX_WRONG_SIGNATURE_COST) return false;
-    if (certificate.isSignedBy(issuer)) return true;
-    this.#wrong.push([certificate, issuer]);
-    this.#cost += costOfVerifying(issuer.publicKey);
-    return false;
+    this.#verdicts ??= new Map();
+    const verdicts = this.#verdicts.get(certificate) ?? new Map<Certificate, boolean>();
+    const known = verdicts.get(issuer);
+    if (known !== undefined) return known;
+    if (this.#wrongCost >= MAX_WRONG_SIGNATURE_COST || this.#cost >= MAX_SIGNATURE_COST) return false;
+    const verdict = certificate.isSignedBy(issuer);
+    this.#verdicts.set(certificate, verdicts.set(issuer, verdict));
+    const cost = costOfVerifying(issuer.publicKey);
+    this.#cost += cost;
+    if (!verdict) this.#wrongCost += cost;
+    return verdict;
   }
 }

@@ -7,7 +7,7 @@ import { type GeneralName, parseIpAddress } from "./general-name.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { DenyList } from "./policy.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, type RefusalCode, type RefusalDetails } from "./refusal.ts";
 
 /** Both ends of the validity are included (RFC 5280 §4.1.2.5). */
 export function isInDate(certificate: Certificate, now: number): boolean {
@@ -43,34 +43,35 @@ export function checkIssuer(
     signatures = new IssuedSignatures(),
   }: { readonly deny: DenyList; readonly now: number; readonly signatures?: IssuedSignatures },
 ): void {
-  const at = { authority: issuer.subjectText, depth: below.length };
-  if (!issuer.isCa) throw new Refusal("issuer_not_ca", at);
+  const refuse = (code: RefusalCode, details?: RefusalDetails) =>
+    new Refusal(code, { authority: issuer.subjectText, depth: below.length, ...details });
+  if (!issuer.isCa) throw refuse("issuer_not_ca");
   if (issuer.unknownCritical.length > 0) {
-    throw new Refusal("unknown_critical_extension", { ...at, extensions: issuer.unknownCritical });
+    throw refuse("unknown_critical_extension", { extensions: issuer.unknownCritical });
   }
-  if (issuer.keyUsage?.keyCertSign === false) throw new Refusal("wrong_key_usage", at);
-  if (issuer.extendedKeyUsage?.includes(CLIENT_AUTH) === false) throw new Refusal("wrong_extended_key_usage", at);
-  if (!isInDate(issuer, now)) throw new Refusal("issuer_not_in_date", { ...at, notAfter: issuer.notAfter });
+  if (issuer.keyUsage?.keyCertSign === false) throw refuse("wrong_key_usage");
+  if (issuer.extendedKeyUsage?.includes(CLIENT_AUTH) === false) throw refuse("wrong_extended_key_usage");
+  if (!isInDate(issuer, now)) throw refuse("issuer_not_in_date", { notAfter: issuer.notAfter });
   checkSignature(below[below.length - 1] as Certificate, issuer, signatures);
-  if (deny.holds(issuer)) throw new Refusal("certificate_denied", at);
+  if (deny.holds(issuer)) throw refuse("certificate_denied");
   const intermediates = below.slice(1).filter((certificate) => !isSelfIssued(certificate));
   if (intermediates.length > (issuer.pathLength ?? Number.POSITIVE_INFINITY)) {
-    throw new Refusal("path_length_exceeded", { ...at, pathLength: issuer.pathLength });
+    throw refuse("path_length_exceeded", { pathLength: issuer.pathLength });
   }
   const constrained = below.filter((certificate, index) => index === 0 || !isSelfIssued(certificate));
   if (!constrained.every((certificate) => obeysNameConstraints(certificate, issuer))) {
-    throw new Refusal("name_not_permitted", at);
+    throw refuse("name_not_permitted");
   }
 }
 
 /** Whether the issuer signed this certificate, by an algorithm and with a key that are accepted. @throws Refusal */
 export function checkSignature(certificate: Certificate, issuer: Certificate, signatures: IssuedSignatures): void {
   const { signatureAlgorithm } = certificate;
-  const at = { authority: issuer.subjectText, certificate: certificate.subjectText };
-  if (!issuer.hasAcceptedKey) throw new Refusal("algorithm_not_accepted", at);
-  if (!isAcceptedSignature(signatureAlgorithm))
-    throw new Refusal("algorithm_not_accepted", { ...at, signatureAlgorithm });
-  if (!signatures.holds(certificate, issuer)) throw new Refusal("signature_invalid", at);
+  const refuse = (code: RefusalCode, details?: RefusalDetails) =>
+    new Refusal(code, { authority: issuer.subjectText, certificate: certificate.subjectText, ...details });
+  if (!issuer.hasAcceptedKey) throw refuse("algorithm_not_accepted");
+  if (!isAcceptedSignature(signatureAlgorithm)) throw refuse("algorithm_not_accepted", { signatureAlgorithm });
+  if (!signatures.holds(certificate, issuer)) throw refuse("signature_invalid");
 }
 
 /** Verdicts by issuer and certificate: the names and the constraints of both cannot change. */

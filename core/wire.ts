@@ -42,10 +42,12 @@ export const MIN_RSA_BITS = 2048;
 /** CAs have 4096 at most. Checking a signature of 16384 bits takes milliseconds. */
 export const MAX_RSA_BITS = 8192;
 /**
- * Of one request: what wrong signatures on its certificates may cost, beside one on P-256. An honest chain has none, but
- * for a CA that has two keys under one name: two on P-521, three on P-384, thirty of other keys.
+ * Of one request: what signatures on its certificates may cost, beside one on P-256, and what wrong ones may. An honest
+ * chain has four of P-521 at the most, and wrong ones only where a CA has several keys under one name and no key
+ * identifiers: one on P-521 or two on P-384 are looked at, and twenty of other keys.
  */
-export const MAX_WRONG_SIGNATURE_COST = 30;
+export const MAX_SIGNATURE_COST = 120;
+export const MAX_WRONG_SIGNATURE_COST = 20;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
 
