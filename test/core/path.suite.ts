@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type Certificate, parseCertificate } from "../../core/certificate.ts";
+import { IssuedSignatures } from "../../core/issued-signatures.ts";
 import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { parseClientCertificate } from "../../core/presented-certificate.ts";
@@ -187,6 +188,35 @@ export const cases: Cases = {
     const client = { leaf: wrong("p384Client"), intermediates: SAME.map(() => wrong("p384Root")), platform: undefined };
     refused("signature_invalid", () => verifyTrust(client, policy.senders, limitsOf(fixtures)));
     assert.equal(verified, 2);
+  },
+  "IssuedSignatures looks at each pair once, and at no more than signatures may cost": ({ certificates }) => {
+    let looked = 0;
+    const made = (name: CertificateName, isRight: boolean): Certificate => ({
+      ...parseCertificate(certificates[name]),
+      isSignedBy() {
+        looked += 1;
+        return isRight;
+      },
+    });
+    const lookedAt = (issuerName: CertificateName, isRight: boolean, pairs: number) => {
+      const signatures = new IssuedSignatures();
+      looked = 0;
+      const subjects = Array.from({ length: pairs }, () => made("direct", isRight));
+      const issuer = made(issuerName, true);
+      for (let again = 0; again < 2; again += 1) {
+        for (const [index, one] of subjects.entries())
+          assert.equal(signatures.holds(one, issuer), isRight && index < looked);
+      }
+      return looked;
+    };
+    assert.equal(lookedAt("root", true, 121), 120);
+    assert.equal(lookedAt("root", false, 121), 20);
+    assert.equal(lookedAt("p384Root", true, 121), 12);
+    assert.equal(lookedAt("p384Root", false, 121), 2);
+    const signatures = new IssuedSignatures();
+    const [one, right, wrong] = [made("direct", false), made("direct", true), made("root", true)];
+    assert.deepEqual([signatures.holds(one, wrong), signatures.holds(right, wrong)], [false, true]);
+    assert.deepEqual([signatures.holds(one, wrong), signatures.holds(right, wrong)], [false, true]);
   },
   "verifyTrust() searches once for senders of the same trust": (fixtures) => {
     const document = policyDocument(fixtures);
