@@ -71,8 +71,8 @@ export function parseClientCertChainField(value: string): string[] {
 /** Without blanks and tabs at the ends. A regular expression would look at a run of them within once for each of them. */
 function trimBlanks(text: string): string {
   let [start, end] = [0, text.length];
-  while (start < end && isBlank(text[start])) start += 1;
-  while (start < end && isBlank(text[end - 1])) end -= 1;
+  while (isBlank(text[start])) start += 1;
+  while (isBlank(text[end - 1])) end -= 1;
   return text.slice(start, end);
 }
 

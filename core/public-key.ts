@@ -47,5 +47,5 @@ function isOddRsaKey(values: DerReader): boolean {
 /** Whether any signature can match a key that is accepted: of Ed25519, no runtime looks whether it is a point. */
 export function canMatch(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== "ed25519") return true;
-  return isPublicPoint(Buffer.from(key.export({ format: "jwk" }).x ?? "", "base64url"));
+  return isPublicPoint(Buffer.from(String(key.export({ format: "jwk" }).x), "base64url"));
 }

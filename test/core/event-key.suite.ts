@@ -1,7 +1,7 @@
 // The keys of events: what is read, and how long it may be.
 
 import assert from "node:assert/strict";
-import { readEventKey } from "../../core/event-key.ts";
+import { readEventKey, readEventKeys } from "../../core/event-key.ts";
 import { MAX_EVENT_KEY_CHARACTERS, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
 import type { Cases } from "./scene.ts";
 
@@ -25,6 +25,39 @@ export const cases: Cases = {
     const none = { problem: "there is no header webhook-id, or it is empty" };
     assert.deepEqual(readEventKey(rule, [["webhook-id", ""]], bytes({})), none);
     assert.deepEqual(readEventKey(rule, [], bytes({})), none);
+  },
+  "readEventKey() takes the header that is named, whatever stands before it": () => {
+    const headers = [
+      ["content-type", "application/json"],
+      ["webhook-id", "msg_2"],
+    ] as const;
+    assert.deepEqual(readEventKey({ header: "webhook-id" }, headers, bytes({})), { key: '["msg_2"]' });
+  },
+  "readEventKey() reads several members, of which one is enough": () => {
+    const read = (body: unknown) => readEventKey({ pointers: ["/a", "/b/c"] }, [], bytes(body));
+    assert.equal(read({ a: "x", b: { c: 7 } }).key, '["x","7"]');
+    assert.equal(read({ a: "x" }).key, '["x",null]');
+    assert.equal(read({ a: "", b: { c: true } }).key, '["","true"]');
+    const problem = "the body has no text, number or boolean at /a, /b/c";
+    for (const body of [{}, { a: "" }, { a: "", b: { c: "" } }, { b: 1 }]) assert.deepEqual(read(body), { problem });
+  },
+  "readEventKey() hides no fault of ours": () => {
+    assert.throws(() => readEventKey({ header: "a" }, undefined as never, bytes({})), TypeError);
+  },
+  "readEventKeys() reads the keys that a sender's policy names, and says of each why it is not there": () => {
+    const [eventKey, orderKey] = [{ header: "webhook-id" }, { pointers: ["/id"] }];
+    const read = (rules: Parameters<typeof readEventKeys>[0], body: unknown = {}) =>
+      readEventKeys(rules, [["webhook-id", "msg_1"]], bytes(body));
+    const none = { eventKey: undefined, orderKey: undefined };
+    assert.deepEqual(read(none), { keys: none, unread: {} });
+    assert.deepEqual(read({ ...none, eventKey }), { keys: { ...none, eventKey: '["msg_1"]' }, unread: {} });
+    assert.deepEqual(read({ eventKey, orderKey }, { id: 5 }), {
+      keys: { eventKey: '["msg_1"]', orderKey: '["5"]' },
+      unread: {},
+    });
+    const problem = "the body has no text, number or boolean at /id";
+    assert.deepEqual(read({ ...none, orderKey }), { keys: none, unread: { orderKey: problem } });
+    assert.deepEqual(read({ eventKey: orderKey, orderKey: undefined }), { keys: none, unread: { eventKey: problem } });
   },
   "readEventKey() says why a body has no key, and quotes nothing of it": () => {
     for (const [body, problem] of [

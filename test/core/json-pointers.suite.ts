@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { UnreadableBody } from "../../core/json-octets.ts";
 import { readPointers } from "../../core/json-pointers.ts";
+import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
 import type { Cases } from "./scene.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -102,6 +103,64 @@ export const cases: Cases = {
       }),
       { numRuns: 4_000 },
     );
+  },
+  "readPointers() refuses what is cut short or held together by nothing": () => {
+    const broken = [
+      '{"a" 1}',
+      '{"a":1',
+      '{"a":1 "b":2}',
+      "[1 2]",
+      "[1",
+      "{1:2}",
+      '{"a":}',
+      '{"a":1,}',
+      "[1,]",
+      "{]",
+      "[}",
+    ];
+    for (const text of [
+      ...broken,
+      "1 1",
+      '"a',
+      "tru",
+      "nulls",
+      "-",
+      "1.",
+      "1e",
+      "01",
+      "+1",
+      '"\\u00g0"',
+      '"\t"',
+      "é",
+    ]) {
+      assert.equal(read(text, [["a"]]), "no JSON", text);
+    }
+  },
+  "readPointers() says of broken UTF-8 that it is none, wherever it stands": () => {
+    for (const octets of [[0xff], [0x22, 0xc3, 0x22], [0x7b, 0x22, 0xe9, 0x22, 0x3a, 0x31, 0x7d]]) {
+      const message = "the body is not UTF-8";
+      assert.throws(() => readPointers(Uint8Array.from(octets), []), { name: "UnreadableBody", message });
+    }
+    assert.throws(() => readPointers(bytesOf("[1"), []), { message: "the body is not JSON: see its octet 2" });
+  },
+  "readPointers() reads a value of 64 KiB with its quotes, and none that is longer": () => {
+    const value = (octets: number) => `{"a":"${"x".repeat(octets - 2)}","b":"${"y".repeat(MAX_KEYED_VALUE_BYTES)}"}`;
+    assert.equal((read(value(MAX_KEYED_VALUE_BYTES), [["a"]]) as string[])[0]?.length, MAX_KEYED_VALUE_BYTES - 2);
+    assert.equal(read(value(MAX_KEYED_VALUE_BYTES + 1), [["a"]]), "no JSON");
+    assert.deepEqual(read(value(MAX_KEYED_VALUE_BYTES + 1), [["c"]]), [undefined]);
+  },
+  "readPointers() goes as deep as 500 levels": () => {
+    const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+    assert.deepEqual(read(nested(MAX_KEYED_DEPTH), [["a"]]), [undefined]);
+    assert.equal(read(nested(MAX_KEYED_DEPTH + 1), [["a"]]), "no JSON");
+  },
+  "readPointers() counts a name that is written with escapes as so many values": () => {
+    const names = (count: number) => `{${Array(count).fill('"\\u0061":1').join()}}`;
+    const most = Math.floor(MAX_KEYED_VALUES / 21);
+    assert.deepEqual(read(names(most - 1), [["a"]]), ["1"]);
+    assert.equal(read(names(most + 1), [["a"]]), "no JSON");
+    // Nobody compares them where no path leads.
+    assert.deepEqual(read(names(most + 1), []), []);
   },
   "readPointers() takes the last of members of one name, however it is spelt, and nothing of those before": () => {
     const path = [["a", "b"]];

@@ -11,7 +11,7 @@ import {
   parseClientCertificate,
 } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../../core/wire.ts";
+import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_INTERMEDIATES } from "../../core/wire.ts";
 import { type Cases, refused } from "./scene.ts";
 
 export const cases: Cases = {
@@ -90,6 +90,25 @@ export const cases: Cases = {
     const half = "A".repeat(MAX_CHAIN_FIELD_CHARACTERS / 2 + 4);
     refused("certificate_too_large", () => present(client, half, half));
     refused("certificate_malformed", () => present(client, half));
+    // Exactly the limits are read.
+    refused("certificate_malformed", () => present("A".repeat(MAX_CERTIFICATE_FIELD_CHARACTERS)));
+    const whole = "A".repeat(MAX_CHAIN_FIELD_CHARACTERS / 2);
+    refused("certificate_malformed", () => present(client, whole, whole));
+  },
+  "parseClientCertificate() reads ten intermediates, and says how many there were when there are more": ({
+    certificates: { client, intermediate },
+  }) => {
+    const present = (count: number) =>
+      parseClientCertificate({ leaf: client, intermediates: Array(count).fill(intermediate), platform: undefined });
+    assert.equal(present(MAX_INTERMEDIATES).intermediates.length, MAX_INTERMEDIATES);
+    const { details } = refused("too_many_intermediates", () => present(MAX_INTERMEDIATES + 1));
+    assert.deepEqual(details, { count: MAX_INTERMEDIATES + 1 });
+  },
+  "fields that are none are told so": () => {
+    for (const read of [() => parseClientCertField("a"), () => parseClientCertChainField(":AA==: b, \t ")]) {
+      const { details } = refused("certificate_malformed", read);
+      assert.deepEqual(details, { cause: "not one RFC 9440 byte sequence" });
+    }
   },
   "fields of any text are read or refused": () => {
     const text = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(..."A=:, \t+") }));

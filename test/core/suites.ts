@@ -33,6 +33,7 @@ import { cases as generalName } from "./general-name.suite.ts";
 import { cases as jsonPointers } from "./json-pointers.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
 import { cases as matcher } from "./matcher.suite.ts";
+import { cases as matcherFacts } from "./matcher-facts.suite.ts";
 import { cases as nameConstraints } from "./name-constraints.suite.ts";
 import { cases as nameKey } from "./name-key.suite.ts";
 import { cases as observation } from "./observation.suite.ts";
@@ -49,6 +50,7 @@ import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedAgain } from "./presented-again.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
+import { cases as publicKey } from "./public-key.suite.ts";
 import { cases as request } from "./request.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
@@ -99,6 +101,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "json-pointers": jsonPointers,
   keys,
   matcher,
+  "matcher-facts": matcherFacts,
   "name-constraints": nameConstraints,
   "name-key": nameKey,
   observation,
@@ -115,6 +118,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "presented-certificate": presentedCertificate,
   "policy-crls": policyCrls,
   "policy-factors": policyFactors,
+  "public-key": publicKey,
   request,
   revocation,
   "shown-text": shownText,
