@@ -74,7 +74,7 @@ describe("what a stranger wrote is shown escaped", () => {
     expectShown(await ask("--certificate", file("evil.pem", named.pem), "--route", `/hooks/acme?${EVIL}`));
   });
 
-  test("by send, of an answer's type and body", async () => {
+  test("by send, of an answer's type and body (Names that steer terminals)", async () => {
     const server = createServer((_, response) => {
       response.writeHead(200, { "content-type": "text/\u009b2J" }).end(`first${EVIL}\r\nsecond`);
     }).listen(0, "127.0.0.1");

@@ -72,7 +72,7 @@ describe("countersign dev", () => {
     expect(answer.body).not.toMatch(/Sender|Customer|development|sender\.test/);
   });
 
-  it("answers a client whose name has letters beyond Latin-1, or marks that are not seen", async () => {
+  it("answers a client whose name no header can hold (Letters beyond Latin-1)", async () => {
     for (const name of ["Zażółć Gęślą S.A.", "株式会社", "a\u202eb"]) {
       const client = await issueCertificate({ subject: [{ O: [name] }, { CN: ["client"] }] });
       const [certificate, key] = [join(directory, "named.pem"), join(directory, "named.key")];

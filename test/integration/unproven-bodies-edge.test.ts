@@ -1,0 +1,98 @@
+// Uploads of anybody at the edge, on a route whose sender only signs: an isolate holds so much of them and no more, and what has
+// ended, in whatever way, makes room.
+
+import { createHmac } from "node:crypto";
+import { connect, type TLSSocket } from "node:tls";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../../core/wire.ts";
+import { type HeaderList, listen } from "../support/http.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { createSenders, HOST, type Senders } from "../support/senders.ts";
+import { tlsClientAuth } from "../support/tls-client-auth.ts";
+import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
+
+const SECRET = "a-secret-of-github-for-tests";
+const MIB = 1024 * 1024;
+const UPLOAD_BYTES = 24 * MIB;
+/** So many are held, and of the next one not all. */
+const FIT = Math.floor(MAX_UNPROVEN_BODY_BYTES / UPLOAD_BYTES);
+
+const stack = new AsyncDisposableStack();
+let senders: Senders;
+let edge: DeployedEdge;
+beforeAll(async () => {
+  senders = await createSenders();
+  const { policy } = senders;
+  const ORIGIN_URL = await listen(stack, (incoming, outgoing) => {
+    incoming.resume().once("end", () => outgoing.writeHead(202).end("{}"));
+  });
+  const signed = { senders: ["signer"], methods: ["POST"], maxBodyBytes: UPLOAD_BYTES };
+  const withSigner = {
+    ...policy,
+    senders: { ...policy.senders, signer: { signature: { scheme: "github" as const, secrets: ["GITHUB_SECRET"] } } },
+    routes: { ...policy.routes, "/signed": signed },
+  };
+  const SIGNING_KEYS = JSON.stringify({ keys: [await newSigningKey()] });
+  ({ edge } = await startWorkerd(stack, withSigner, { edge: { SIGNING_KEYS, ORIGIN_URL, GITHUB_SECRET: SECRET } }));
+});
+afterAll(() => stack.disposeAsync());
+
+const signatureOf = (body: Buffer): HeaderList[number] => [
+  "X-Hub-Signature-256",
+  `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`,
+];
+const sendSigned = async (bytes: number): Promise<number> => {
+  const body = Buffer.alloc(bytes, "b");
+  return (await edge.send({ target: "/signed", body, headers: [signatureOf(body)] })).status;
+};
+
+interface Upload {
+  readonly socket: TLSSocket;
+  /** Empty while there is none. */
+  answer: string;
+}
+
+/** All of a body but its last MiB. Resolves when the edge has taken it, or has answered. */
+async function beginUpload(): Promise<Upload> {
+  const socket = connect({ port: edge.port, host: "127.0.0.1", servername: HOST, ca: edge.ca });
+  socket.on("error", () => {});
+  stack.defer(() => void socket.destroy());
+  const upload: Upload = { socket, answer: "" };
+  const answered = new Promise((resolve) => socket.once("data", resolve));
+  socket.on("data", (data) => {
+    upload.answer += String(data);
+  });
+  socket.write(
+    `POST /signed HTTP/1.1\r\nHost: ${HOST}\r\nX-Hub-Signature-256: sha256=${"0".repeat(64)}\r\nContent-Length: ${UPLOAD_BYTES}\r\n\r\n`,
+  );
+  const mib = Buffer.alloc(MIB, "a");
+  for (let count = 1; count < UPLOAD_BYTES / MIB && upload.answer === ""; count += 1)
+    await Promise.race([answered, new Promise((resolve) => socket.write(mib, resolve))]);
+  return upload;
+}
+
+test("unfinished uploads are held up to a limit, and who asks for more gets 503 (Unfinished uploads, at the edge)", async () => {
+  const uploads: Upload[] = [];
+  for (let count = 0; count < FIT; count += 1) uploads.push(await beginUpload());
+  const last = await beginUpload();
+  await expect.poll(() => last.answer, { timeout: 10_000 }).toMatch(/^HTTP\/1\.1 503 /);
+  expect(last.answer).toMatch(/\r\nretry-after: \d+\r\n/i);
+  const line = await edge.lines.with({ code: "bodies_full" });
+  expect(line).toMatchObject({ decision: "failed", status: 503, limit: MAX_UNPROVEN_BODY_BYTES });
+  expect(uploads.map(({ answer }) => answer)).toEqual(uploads.map(() => ""));
+
+  // Small bodies, and those of proven senders, are taken all the same; larger ones of nobody are not.
+  expect(await sendSigned(2)).toBe(202);
+  expect(await sendSigned(UNCOUNTED_BODY_BYTES)).toBe(202);
+  expect(await sendSigned(UPLOAD_BYTES)).toBe(503);
+  const proven = await edge.send({ tls: tlsClientAuth(senders.acme), body: Buffer.alloc(60 * 1024, "b") });
+  expect(proven.status).toBe(202);
+
+  // A sender that goes away gives back its room, and so does one that ends its body.
+  for (const { socket } of uploads.slice(1)) socket.destroy();
+  uploads[0]?.socket.write(Buffer.alloc(MIB, "a"));
+  await expect.poll(() => uploads[0]?.answer, { timeout: 10_000 }).toMatch(/^HTTP\/1\.1 401 /);
+  // Each is held a second time while its pieces are joined.
+  const all = () => Promise.all(uploads.map(() => sendSigned(UPLOAD_BYTES / 2)));
+  await expect.poll(all, { timeout: 20_000, interval: 500 }).toEqual(uploads.map(() => 202));
+});
