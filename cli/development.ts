@@ -87,6 +87,7 @@ async function start(
     ...readPair(state.serverCertificate, state.serverKey),
     clientCas: clientCasOf(policy, state, options.clientCaFiles ?? []),
     edge: edge.promise,
+    log: (line) => options.onDecision("edge", line),
   });
   started.push(() => front.close());
   const issuer = `https://localhost:${front.port}`;

@@ -10,7 +10,10 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
+import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
+import { tellFaults } from "../origin/node/request-faults.ts";
+import { passClear } from "../origin/node/server.ts";
 import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
 import { complain } from "./output.ts";
 
@@ -23,6 +26,8 @@ export interface TlsFrontOptions {
   readonly clientCas: readonly string[];
   /** Requests that arrive earlier wait for it. */
   readonly edge: Promise<TestHarness>;
+  /** Receives a line for what never gets to the edge. */
+  readonly log: (line: LogLine) => void;
 }
 
 export interface TlsFront {
@@ -31,7 +36,8 @@ export interface TlsFront {
 }
 
 /** Starts the front on the loopback address. @throws Error when the port is taken */
-export async function startTlsFront({ port, certificate, key, clientCas, edge }: TlsFrontOptions): Promise<TlsFront> {
+export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
+  const { port, certificate, key, clientCas, edge, log } = options;
   const trusted = new Set(clientCas.map((pem) => new X509Certificate(pem).fingerprint256));
   const server = createServer({
     cert: certificate,
@@ -41,13 +47,17 @@ export async function startTlsFront({ port, certificate, key, clientCas, edge }:
     rejectUnauthorized: false,
     // A resumed session would come without the chain that the client sent.
     secureOptions: SSL_OP_NO_TICKET,
+    requireHostHeader: false,
   });
-  server.on("request", (request, response) => {
+  // A URL is made of Host and target here too.
+  const pass = passClear((request, response) => {
     relay(request, response, edge, trusted).catch((error: unknown) => {
       complain(`front: ${describeCause(error)}`);
       response.destroy();
     });
-  });
+  }, log);
+  server.on("request", pass);
+  tellFaults(server, log);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);

@@ -120,6 +120,15 @@ describe("countersign dev", () => {
     expect(answer.problem).toMatchObject({ status: 421, code: "unknown-host" });
   });
 
+  it.each([
+    ["a Host with a path", "malformed_host", ["--header", "Host: 1/hooks"], "/example"],
+    ["a target that a URL parser writes anew", "malformed_target", ["--path-as-is"], "/hooks/../hooks/example"],
+  ])("refuses %s as the edge does, before a URL is made of it", async (_, code, options, path) => {
+    const answer = await curl(`${dev.ready["edge"]}${path}`, [...asClient("good"), ...options, "--json", BODY]);
+    expect(answer.status).toBe(400);
+    expect(await dev.line({ id: answer.problem["decision"] })).toMatchObject({ source: "edge", code });
+  });
+
   it("refuses an oversize body, declared or chunked", async () => {
     const file = join(directory, "large");
     writeFileSync(file, Buffer.alloc(1024 * 1024 + 1));
