@@ -8,6 +8,7 @@ import {
   inflateSync,
   zstdDecompressSync,
 } from "node:zlib";
+import { formatHex } from "./der.ts";
 import { DIAGNOSED_DECODED_BYTES } from "./wire.ts";
 
 type Decode = (body: Uint8Array) => Uint8Array | undefined;
@@ -44,9 +45,15 @@ export function decodeBody(
   return undefined;
 }
 
-function sniff([first, second, third, fourth]: Uint8Array): string {
-  if (first === 0x1f && second === 0x8b) return "gzip";
-  return first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd ? "zstd" : "";
+/** What bodies begin with, in hex. */
+const MARKS: readonly (readonly [encoding: string, mark: string])[] = [
+  ["gzip", "1f8b"],
+  ["zstd", "28b52ffd"],
+];
+
+function sniff(body: Uint8Array): string {
+  const start = formatHex(body.subarray(0, 4));
+  return String(MARKS.find(([, mark]) => start.startsWith(mark))?.[0]);
 }
 
 /**

@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  constants,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
 import { decodeBody } from "../../core/body-decoding.ts";
 import { formatLogLine } from "../../core/decision.ts";
 import { DIAGNOSED_BODY_BYTES, DIAGNOSED_DECODED_BYTES } from "../../core/wire.ts";
@@ -32,6 +40,27 @@ const hintFor = async (...given: Parameters<typeof detailsFor>) => (await detail
 const over = (how: string) => `key 1 over the body ${how}`;
 const decoded = (encoding: string) =>
   over(`decoded from ${encoding} (Content-Encoding): the sender signs before it compresses`);
+
+/** A Brotli stream of parts that are not compressed (RFC 7932 §9). Bits stand in the order in which they are read. */
+function brotliOf(window: string, parts: readonly Uint8Array[], before = ""): Uint8Array {
+  let bits = window + before.padEnd(before === "" ? 0 : before.length + 8 - ((window.length + before.length) % 8), "0");
+  const octets: number[] = [];
+  const number = (value: number, size: number) => Array.from({ length: size }, (_, bit) => (value >> bit) & 1).join("");
+  const flush = () => {
+    for (let at = 0; at < bits.length; at += 8) {
+      octets.push([...bits.slice(at, at + 8)].reduce((octet, bit, index) => octet | (Number(bit) << index), 0));
+    }
+    bits = "";
+  };
+  for (const part of parts) {
+    bits += `0${number(0, 2)}${number(part.byteLength - 1, 16)}1`;
+    flush();
+    octets.push(...part);
+  }
+  bits += "11";
+  flush();
+  return Uint8Array.from(octets);
+}
 
 const EVENT = JSON.stringify({
   id: "e1",
@@ -130,6 +159,36 @@ export const cases: Cases = {
     }
     const window = { params: { [constants.ZSTD_c_windowLog]: 27 } };
     assert.equal(decodeBody(zstdCompressSync(new Uint8Array(20_000_000), window), "zstd"), undefined);
+  },
+  "a Brotli stream is decoded where it says how large it is, whatever its window and its parts are": () => {
+    const part = (size: number) => new Uint8Array(size).map((_, index) => index % 251);
+    for (const window of ["0", "1100", "1111", "1000000", "1000010"]) {
+      for (const sizes of [[5], [1, 2, 3], [300, 7]]) {
+        const parts = sizes.map(part);
+        const [encoding, body] = decodeBody(brotliOf(window, parts), "br") ?? [];
+        assert.deepEqual([encoding, body && [...body]], ["br", parts.flatMap((one) => [...one])], window);
+      }
+    }
+    const most = [part(65_536), part(DIAGNOSED_DECODED_BYTES - 65_536)];
+    assert.equal(decodeBody(brotliOf("0", most), "br")?.[1].byteLength, DIAGNOSED_DECODED_BYTES);
+    assert.equal(decodeBody(brotliOf("0", [...most, part(1)]), "br"), undefined);
+    assert.equal(decodeBody(brotliOf("0", [part(5)]).subarray(0, -1), "br"), undefined);
+    assert.deepEqual([...(decodeBody(brotliOf("0", []), "br")?.[1] ?? [1])], []);
+  },
+  "a Brotli stream that does not say how large it is is left as it is": () => {
+    // A block of metadata, of which Brotli takes any number.
+    const metadata = "0" + "11" + "0" + "00";
+    const stream = brotliOf("0", [Uint8Array.of(1)], metadata);
+    assert.deepEqual([...brotliDecompressSync(stream)], [1]);
+    assert.equal(decodeBody(stream, "br"), undefined);
+    assert.equal(decodeBody(brotliCompressSync(EVENT, STREAMED), "br"), undefined);
+  },
+  "a body is known by the mark with which it begins": () => {
+    assert.equal(decodeBody(gzipSync("a"), null)?.[0], "gzip");
+    assert.equal(decodeBody(zstdCompressSync("a"), "")?.[0], "zstd");
+    for (const body of [deflateSync("a"), brotliCompressSync("a"), new Uint8Array(), gzipSync("a").subarray(1)]) {
+      assert.equal(decodeBody(body, null), undefined);
+    }
   },
   "a body that another program wrote anew": async () => {
     for (const [by, text, how] of WRITTEN) {

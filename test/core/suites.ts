@@ -47,6 +47,7 @@ import { cases as policyExamination } from "./policy-examination.suite.ts";
 import { cases as policyFactors } from "./policy-factors.suite.ts";
 import { cases as policyInspection } from "./policy-inspection.suite.ts";
 import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
+import { cases as policyRemedies } from "./policy-remedies.suite.ts";
 import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedAgain } from "./presented-again.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
@@ -113,6 +114,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-examination": policyExamination,
   "policy-inspection": policyInspection,
   "policy-neighbours": policyNeighbours,
+  "policy-remedies": policyRemedies,
   "policy-routes": policyRoutes,
   "presented-again": presentedAgain,
   "presented-certificate": presentedCertificate,
