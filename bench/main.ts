@@ -1,9 +1,10 @@
-// npm run bench -- [edge|origin|inbox|dispatch|listener|trust|factors] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|origin|inbox|dispatch|listener|trust|factors|hostile] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 
 import { parseArgs } from "node:util";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
 import { benchFactors } from "./factors.ts";
+import { benchHostile } from "./hostile.ts";
 import { benchInbox } from "./inbox.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Repo
   listener: benchListener,
   trust: benchTrust,
   factors: benchFactors,
+  hostile: benchHostile,
 };
 
 const { values, positionals } = parseArgs({

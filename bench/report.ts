@@ -19,6 +19,8 @@ export interface Target {
   /** At most so many times its CPU per event; of a rate at least so many times its events per second. */
   readonly ratio: number;
   readonly isRate?: boolean;
+  /** CPU per event that it may take besides, whatever the other takes. */
+  readonly mostMicroseconds?: number;
 }
 
 /** Without a ratio it is shown and has no verdict. */
@@ -65,7 +67,13 @@ export function summarize(
     targets: comparisons.filter(isTarget).map((target) => {
       const held = figures.find(({ subject }) => subject === target.subject) ?? figures[0];
       const measured = held?.ratios[nameOf(target)] ?? Number.NaN;
-      return { ...target, measured, met: target.isRate ? measured >= target.ratio : measured <= target.ratio };
+      const { mostMicroseconds = Number.POSITIVE_INFINITY } = target;
+      const isBelow = (held?.cpuMicroseconds ?? Number.NaN) <= mostMicroseconds;
+      return {
+        ...target,
+        measured,
+        met: isBelow && (target.isRate ? measured >= target.ratio : measured <= target.ratio),
+      };
     }),
   };
 }
@@ -119,8 +127,8 @@ export function formatReport({ bench, rounds, eventsPerRound, figures, targets }
     eventsPerSecond.toFixed(0),
   ]);
   const verdicts = targets.map(
-    ({ subject, against, ratio, isRate = false, measured, met }) =>
-      `target${subject === undefined ? "" : ` of ${subject}`}: at ${isRate ? "least" : "most"} ${ratio.toFixed(2)} × ${isRate ? "the events/s of " : ""}${against}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
+    ({ subject, against, ratio, isRate = false, mostMicroseconds, measured, met }) =>
+      `target${subject === undefined ? "" : ` of ${subject}`}: at ${isRate ? "least" : "most"} ${ratio.toFixed(2)} × ${isRate ? "the events/s of " : ""}${against}${mostMicroseconds === undefined ? "" : ` and ${mostMicroseconds} µs`}: ${measured.toFixed(2)}, ${met ? "met" : "missed"}`,
   );
   return [
     `${bench}: ${rounds} rounds of ${eventsPerRound} events`,

@@ -1,0 +1,42 @@
+// The origin without an edge, as a stranger meets it: its own TLS listener, or the socket of a proxy. Lines are formatted and dropped.
+
+import { formatLogLine } from "../../core/decision.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { loadSecrets } from "../../core/secrets.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
+import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
+import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
+import { listenTls } from "../../origin/node/tls-listener.ts";
+import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { announce } from "./announce.ts";
+
+export interface HostileSettings {
+  readonly policy: object;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The path of a proxy's socket, or a certificate and its key. */
+  readonly listener: string | { readonly certificate: string; readonly key: string };
+}
+
+const { policy: document, secrets, listener } = JSON.parse(process.argv[2] ?? "") as HostileSettings;
+const policy = compilePolicy(document);
+const options = {
+  policy,
+  secrets: loadSecrets(policy, (name) => secrets[name]),
+  accept: () => undefined,
+  log: formatLogLine,
+};
+const log = () => undefined;
+
+if (typeof listener === "string") {
+  const app = createOriginApp({ ...options, readCertificate: readProxiedCertificate(forwardedFormat("rfc9440")) });
+  const { url } = await serveProxy(app.fetch, { listener: { socket: listener, mode: 0o600 }, log });
+  announce(url);
+} else {
+  const readCertificate = (_: Request, environment: unknown) => readTlsPeer(environment);
+  const app = createOriginApp({ ...options, readCertificate, crossCheck: crossCheckTlsPeer });
+  const state = createTlsState([listener], anchorsInUse(policy));
+  const tls = { hostname: "127.0.0.1", port: 0, clientCertificates: "request", state: () => state, log } as const;
+  const { url } = await listenTls(app.fetch, tls);
+  announce(url);
+}
