@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { attributeTypeName } from "../../core/attribute-types.ts";
+import { digestsOf } from "../../core/certificate-digests.ts";
 import { type Certificate, formatPem, isSameAuthority, parseCertificate } from "../../core/certificate.ts";
 import { type DistinguishedName, formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { formatIpAddress } from "../../core/general-name.ts";
-import { edit, encodeName, FIELD, withSubject } from "./certificate-edit.ts";
-import { fromBase64, TAG, tlv } from "./der-edit.ts";
+import { edit, encodeName, FIELD, withOtherSignature, withSubject } from "./certificate-edit.ts";
+import { encode, fromBase64, sequence, TAG, tlv } from "./der-edit.ts";
 import type { OracleFacts } from "./fixtures.ts";
 import { type Cases, malformed, pemOf } from "./scene.ts";
 
@@ -53,6 +54,45 @@ export const cases: Cases = {
     assert.ok(same(root, root) && same(root, rootTwinSignature) && same(intermediate, intermediateByStranger));
     const renamed = withSubject(root, encodeName([["2.5.4.3", TAG.utf8, "Other"]]));
     assert.ok(!same(root, rootTwin) && !same(root, renamed) && !same(root, stranger));
+  },
+  "digestsOf() holds both signatures of a certificate that an ECDSA key signed": ({ certificates }) => {
+    const { client, clientTwin, p384Client, p384ClientTwin, p521RootClient, p521RootClientTwin } = certificates;
+    for (const [one, twin] of [
+      [client, clientTwin],
+      [p384Client, p384ClientTwin],
+      [p521RootClient, p521RootClientTwin],
+    ] as const) {
+      const [a, b] = [parseCertificate(one), parseCertificate(twin)];
+      assert.equal(digestsOf(a)[0], a.sha256);
+      assert.ok(digestsOf(a).includes(b.sha256) && digestsOf(b).includes(a.sha256));
+      assert.equal(digestsOf(a), digestsOf(a));
+    }
+    // For each curve that the issuer's key may be on; s of the larger ones is none of the smaller.
+    assert.equal(digestsOf(parseCertificate(client)).length, 4);
+    assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
+  },
+  "digestsOf() is the one digest of a certificate that another kind of key signed, or none": ({ certificates }) => {
+    const { rsaClient, ed25519Client, direct } = certificates;
+    const broken = [[0], [0, 0x30, 0], [0, 0x30, 3, 2, 1, 1], [0, 0x30, 6, 2, 1, 1, 2, 1, 0xff]].map((octets) =>
+      edit(direct, ({ certificate }) => certificate.splice(2, 1, tlv(TAG.bitString, octets))),
+    );
+    for (const one of [rsaClient, ed25519Client, ...broken].map(parseCertificate)) {
+      assert.deepEqual(digestsOf(one), [one.sha256]);
+    }
+  },
+  "digestsOf() writes s as an INTEGER, whatever its first bit is": ({ certificates: { direct } }) => {
+    const signed = (s: readonly number[]) =>
+      edit(direct, ({ certificate }) => {
+        const pair = encode(sequence(tlv(TAG.integer, [1]), tlv(TAG.integer, s)));
+        certificate.splice(2, 1, tlv(TAG.bitString, [0, ...pair]));
+      });
+    // n − s for P-256 has its first bit set, begins with a zero in hex, or has an octet less.
+    for (const first of [0x01, 0x7f, 0xf5]) {
+      const s = [...(first >= 0x80 ? [0] : []), first, ...Array<number>(31).fill(9)];
+      const one = signed(s);
+      const twin = parseCertificate(withOtherSignature(one));
+      assert.ok(digestsOf(parseCertificate(one)).includes(twin.sha256), `${first}`);
+    }
   },
   "isSignedBy() is false of a key that cannot have signed": ({ certificates }) => {
     const direct = parseCertificate(certificates.direct);

@@ -7,6 +7,7 @@ import { cases as allowlist } from "./allowlist.suite.ts";
 import { cases as assertion } from "./assertion.suite.ts";
 import { cases as assertionClaims } from "./assertion-claims.suite.ts";
 import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
+import { cases as attributeTypes } from "./attribute-types.suite.ts";
 import { cases as basic } from "./basic.suite.ts";
 import { cases as bodies } from "./bodies.suite.ts";
 import { cases as bodyRespelling } from "./body-respelling.suite.ts";
@@ -14,6 +15,7 @@ import { cases as certificate } from "./certificate.suite.ts";
 import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
 import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
 import { cases as certificateMalformed } from "./certificate-malformed.suite.ts";
+import { cases as configurationError } from "./configuration-error.suite.ts";
 import { cases as crl } from "./crl.suite.ts";
 import { cases as crlContents } from "./crl-contents.suite.ts";
 import { cases as crlKeeping } from "./crl-keeping.suite.ts";
@@ -76,6 +78,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   assertion,
   "assertion-claims": assertionClaims,
   "assertion-forgery": assertionForgery,
+  "attribute-types": attributeTypes,
   basic,
   bodies,
   "body-respelling": bodyRespelling,
@@ -83,6 +86,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "certificate-bytes": certificateBytes,
   "certificate-extensions": certificateExtensions,
   "certificate-malformed": certificateMalformed,
+  "configuration-error": configurationError,
   crl,
   "crl-contents": crlContents,
   "crl-keeping": crlKeeping,

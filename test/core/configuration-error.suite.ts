@@ -1,0 +1,61 @@
+// Faults of a configuration as a list: where each is, and what it is, without the value that was received.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import * as v from "valibot";
+import { ConfigurationError, describeIssues, formatPointer, parsePointer } from "../../core/configuration-error.ts";
+import type { Cases } from "./scene.ts";
+
+const Schema = v.strictObject({
+  name: v.pipe(v.string(), v.minLength(1, "must not be empty")),
+  count: v.optional(v.number()),
+  list: v.optional(v.array(v.strictObject({ "a/b~c": v.boolean() }))),
+  form: v.optional(v.union([v.string(), v.strictObject({ kind: v.literal("x"), size: v.number() })])),
+});
+
+/** What is told of a document. */
+const told = (document: unknown): string[] => {
+  const { issues } = v.safeParse(Schema, document);
+  assert.ok(issues !== undefined);
+  return describeIssues(issues);
+};
+
+export const cases: Cases = {
+  "describeIssues() names the place of each fault, and what must be there": () => {
+    assert.deepEqual(told({ name: "", count: "secret", list: [{ "a/b~c": true }, { "a/b~c": "secret" }] }), [
+      "/name: must not be empty",
+      "/count: must be number",
+      "/list/1/a~1b~0c: must be boolean",
+    ]);
+  },
+  "describeIssues() tells what is missing, and what is not known": () => {
+    assert.deepEqual(told({ nmae: "secret" }), ["/name: is missing", "/nmae: is no member that is known here"]);
+    assert.deepEqual(told(7), ["/: must be Object"]);
+  },
+  "describeIssues() tells of a value of several forms the faults of the form that it has": () => {
+    const faults = (form: unknown) => told({ name: "a", form });
+    assert.deepEqual(faults({ kind: "y", size: "z" }), ['/form/kind: must be "x"', "/form/size: must be number"]);
+    assert.deepEqual(faults({ kind: "x" }), ["/form/size: is missing"]);
+    assert.deepEqual(faults({ kind: "x", size: 1, more: 1 }), ["/form/more: is no member that is known here"]);
+    assert.deepEqual(faults(7), ["/form: must be (string | Object)"]);
+  },
+  "a ConfigurationError is one text, with a line for each problem": () => {
+    const one = new ConfigurationError("policy", ["/a: b"]);
+    assert.deepEqual(
+      [one.name, one.message, one.problems],
+      ["ConfigurationError", "policy: 1 problem\n  - /a: b", ["/a: b"]],
+    );
+    assert.equal(new ConfigurationError("keys", ["/a: b", "/c: d"]).message, "keys: 2 problems\n  - /a: b\n  - /c: d");
+    assert.equal(new ConfigurationError("keys", []).message, "keys: 0 problems\n");
+  },
+  "a JSON pointer reads back, whatever its members are": () => {
+    const members = fc.array(fc.string({ unit: fc.constantFrom(..."ab/~01") }), { minLength: 1 });
+    fc.assert(
+      fc.property(members, (path) => assert.deepEqual(parsePointer(formatPointer(path)), path)),
+      { numRuns: 300 },
+    );
+    assert.equal(formatPointer(["a/b", "~1", 0]), "/a~1b/~01/0");
+    assert.deepEqual(parsePointer("/~01~1"), ["~1/"]);
+    assert.deepEqual([formatPointer([]), parsePointer("")], ["/", []]);
+  },
+};
