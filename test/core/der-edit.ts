@@ -86,7 +86,7 @@ export function encode({ tag, content }: Tlv): Uint8Array {
   return concat(Uint8Array.of(tag, ...lengthOctets(body.byteLength)), body);
 }
 
-function lengthOctets(length: number): number[] {
+export function lengthOctets(length: number): number[] {
   if (length < 0x80) return [length];
   const octets: number[] = [];
   for (let rest = length; rest > 0; rest >>>= 8) octets.unshift(rest & 0xff);

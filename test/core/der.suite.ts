@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type DerReader, formatDer, readDer } from "../../core/der.ts";
-import { concat, encode, oid, sequence, TAG, tlv, toHex } from "./der-edit.ts";
+import { concat, encode, lengthOctets, oid, sequence, TAG, tlv, toHex } from "./der-edit.ts";
 import type { Cases } from "./scene.ts";
 
 const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
@@ -22,9 +22,14 @@ const readHex = <T>(hex: string, read: (value: DerReader) => T): T => readDer(by
 
 /** SEQUENCEs in one another. */
 const nested = (levels: number): Uint8Array => {
-  let value = Uint8Array.of(TAG.sequence, 0);
-  for (let level = 1; level < levels; level += 1) value = Uint8Array.from(encode(tlv(TAG.sequence, value)));
-  return value;
+  const headers: Uint8Array[] = [];
+  let size = 0;
+  for (let level = 0; level < levels; level += 1) {
+    const header = Uint8Array.of(TAG.sequence, ...lengthOctets(size));
+    headers.push(header);
+    size += header.byteLength;
+  }
+  return concat(...headers.reverse());
 };
 
 export const cases: Cases = {
