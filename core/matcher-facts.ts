@@ -73,10 +73,10 @@ export class MatcherIndex {
   /** Files each entry under the one of its conditions that the fewest others have. */
   constructor(entries: readonly MatcherFacts[]) {
     const uses = new Map<string, number>();
-    for (const condition of entries.flatMap(({ conditions }) => conditions))
-      uses.set(condition, (uses.get(condition) ?? 0) + 1);
+    const usesOf = (condition: string) => uses.get(condition) ?? 0;
+    for (const condition of entries.flatMap(({ conditions }) => conditions)) uses.set(condition, usesOf(condition) + 1);
     for (const entry of entries) {
-      const [rarest = ""] = entry.conditions.toSorted((a, b) => (uses.get(a) ?? 0) - (uses.get(b) ?? 0));
+      const [rarest = ""] = entry.conditions.toSorted((a, b) => usesOf(a) - usesOf(b));
       const filed = this.#byCondition.get(rarest);
       if (filed === undefined) this.#byCondition.set(rarest, [entry]);
       else filed.push(entry);

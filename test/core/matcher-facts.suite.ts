@@ -89,6 +89,7 @@ export const cases: Cases = {
     const narrow = { subject: { CN: "a", O: "o" }, san: { dns: ["d"] } };
     assert.deepEqual(impliedBy(narrow, wide, other, narrow, { san: { dns: ["d"] } }), [0, 2, 3]);
     assert.deepEqual(impliedBy(wide, narrow, other), []);
+    assert.deepEqual(impliedBy({ ...narrow, issuer: { CN: "i" } }, wide, { san: { dns: ["d"] } }, narrow), [0, 1, 2]);
     // Windows are not compared: both are found under one condition.
     assert.deepEqual(impliedBy(narrow, { ...wide, from: "2027-01-01" }, { ...wide, until: "2028-01-01" }), [0, 1]);
   },
