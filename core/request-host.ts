@@ -9,7 +9,7 @@ import { Refusal } from "./refusal.ts";
  */
 export function requireHost(host: string): void {
   const parsed = URL.parse(`http://${host}`)?.host;
-  if (host !== "" && (parsed === host || `${parsed}:80` === host)) return;
+  if (parsed === host || `${parsed}:80` === host) return;
   // What is not made of a host's characters may hold anything, a secret too.
   throw new Refusal("malformed_host", /^[\w.:[\]-]+$/.test(host) ? { host } : {});
 }

@@ -6,6 +6,7 @@ import { type Route, type Sender, selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { readBody } from "../../core/read-body.ts";
 import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
+import { requireHost, requireHostField } from "../../core/request-host.ts";
 import { readRequestTarget } from "../../core/request-target.ts";
 import { showTarget, showUrl } from "../../core/secure-url.ts";
 import { type Cases, policyDocument, problemsOf, refused, refusedLater } from "./scene.ts";
@@ -221,6 +222,64 @@ export const cases: Cases = {
     for (const [path, expected] of Object.entries(admitted)) {
       assert.equal(selectRoute(policy, path, "POST").path, expected, path);
     }
+  },
+  "requireHost() takes one host in its one spelling, and tells of no other what it holds": () => {
+    const good = [
+      "a",
+      "hooks.example.com",
+      "hooks.example.com.",
+      "a:8080",
+      "a:80",
+      "a:443",
+      "127.0.0.1",
+      "[::1]",
+      "[::1]:1",
+    ];
+    for (const host of good) requireHost(host);
+    const shown = [
+      "A",
+      "a:",
+      "a:080",
+      "a:0443",
+      "a:99999",
+      "a:x",
+      "1",
+      "0x7f.1",
+      "127.1",
+      "[::0:1]",
+      "a:80:80",
+      "[::1",
+    ];
+    for (const host of shown) assert.deepEqual(refused("malformed_host", () => requireHost(host)).details, { host });
+    const secret = [
+      "",
+      "1/hooks",
+      "a/",
+      "a?b",
+      "a#b",
+      "u@a",
+      "u:p@a",
+      "a b",
+      "a, b",
+      "a\\b",
+      "%61",
+      "\u00fc",
+      "a\t",
+      " a",
+      "a\n",
+    ];
+    for (const host of secret) assert.deepEqual(refused("malformed_host", () => requireHost(host)).details, {}, host);
+    requireHostField(new Headers());
+    requireHostField(new Headers({ host: "a" }));
+    refused("malformed_host", () => requireHostField(new Headers({ host: "1/hooks" })));
+    refused("malformed_host", () =>
+      requireHostField(
+        new Headers([
+          ["host", "a"],
+          ["host", "a"],
+        ]),
+      ),
+    );
   },
   "readRequestTarget() refuses what is no absolute URL": () => {
     for (const text of ["", "/hooks", "hooks.example.com/a", "https://", "https:///a", "http://[/a"]) {

@@ -71,7 +71,6 @@ export const PENDING: readonly string[] = [
   "presented-again",
   "refusal",
   "request-headers",
-  "request-host",
   "request-target",
   "revocation",
   "route-inspection",
