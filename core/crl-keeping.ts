@@ -66,7 +66,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
   // What an answer that is not sound says nothing of stays.
   const given = [...proven, ...unproven];
   const isGiven = ({ issuerKey }: Crl) => given.some((list) => list.issuerKey === issuerKey);
-  if (faults.length > 0) unproven.push(...kept.filter((list) => keyOf(list) === undefined && !isGiven(list)));
+  if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));
   const lists = withinLimits([...new Set([...proven, ...unproven])], judges.maxBytes, faults);
   const added = lists.filter((list) => !kept.includes(list));
   const isSame = added.length === 0 && lists.length === kept.length;

@@ -103,6 +103,41 @@ export const cases: Cases = {
     assert.equal(keep(fixtures, ["stranger", "rootFuture"], { kept }).lists, kept);
     assert.deepEqual(told(fixtures, keep(fixtures, ["stranger"], { kept })), ["stranger", ""]);
   },
+  "keepCrls() keeps beside what is broken the lists of whom the source gives none, and no others": (fixtures) => {
+    const kept = keep(fixtures, ["root", "intermediate", "stranger"]).lists;
+    const result = keep(fixtures, ["rootNewer", "intermediateRevokesClient", "rootFuture"], { kept });
+    assert.deepEqual(told(fixtures, result), [
+      "rootNewer intermediateRevokesClient stranger",
+      "list 3 of 3: the list is not yet valid",
+    ]);
+    assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer", "stranger"], { kept })), ["rootNewer stranger", ""]);
+  },
+  "keepCrls() keeps the one that it has of two lists of one time": (fixtures) => {
+    const kept = [list(fixtures, "root")];
+    assert.equal(keep(fixtures, ["rootRevokesDirect"], { kept }).lists, kept);
+  },
+  "keepCrls() compares the ages of lists of one key alone": (fixtures) => {
+    const anchors = ["rekeyedOld", "rekeyedNew"] as const;
+    for (const names of [
+      ["rekeyedByOld", "rekeyedByNew"],
+      ["rekeyedByNew", "rekeyedByOld"],
+    ] as const) {
+      assert.deepEqual(told(fixtures, keep(fixtures, names, { anchors })), [names.join(" "), ""]);
+    }
+  },
+  "keepCrls() keeps 64 lists of a source": (fixtures) => {
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ...list(fixtures, "stranger"), issuerKey: String(index) }));
+    const [most, tooMany] = [many(64), many(65)];
+    assert.equal(keep(fixtures, [], { kept: most }).lists, most);
+    const { lists, faults } = keep(fixtures, [], { kept: tooMany });
+    assert.deepEqual([lists.length, faults.length], [64, 2]);
+  },
+  "keepCrls() tells what is broken, once": (fixtures) => {
+    const judges = { authorities: [], now: fixtures.now, maxBytes: 1e6 };
+    const { faults } = keepCrls({ ders: [], isPem: true, faults: ["it is cut off"] }, [], judges);
+    assert.deepEqual(faults, ["it is cut off"]);
+  },
   "keepCrls() keeps the lists of every key and every scope of a name": (fixtures) => {
     const result = keep(fixtures, ["root", "rootPointA", "rootPointB", "rootForged"], {
       anchors: ["root", "rootTwin"],

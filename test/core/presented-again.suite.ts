@@ -62,6 +62,19 @@ export const cases: Cases = {
       0,
     );
   },
+  "findPath() finds the same path again without a signature, up to the depth of the trust and beside lists": (
+    fixtures,
+  ) => {
+    const scene = makeScene(fixtures);
+    const { first, again } = askAgain(scene);
+    const lists = indexLists([parseCrl(fromBase64(fixtures.crls.stranger))]);
+    for (const changes of [{ maxChainDepth: 2 }, { lists }]) {
+      assert.equal(
+        scene.counted(() => assert.deepEqual(again(changes), first)),
+        0,
+      );
+    }
+  },
   "findPath() judges the dates of a path anew, of each of its issuers": (fixtures) => {
     for (const name of ["intermediate", "root"] as const) {
       const scene = makeScene(fixtures);

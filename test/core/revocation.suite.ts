@@ -206,9 +206,9 @@ export const cases: Cases = {
     assert.deepEqual(verdicts, ["proven", "certificate_revoked", "proven", "revocation_unknown", "proven"]);
   },
   "verifyTrust() refuses what a loaded list holds under an anchor without lists, and asks for none": (fixtures) => {
+    const policy = compilePolicy(policyDocument(fixtures));
     const unasked = (lists: readonly CrlName[], presented: Partial<Presented> = {}) => {
       const loaded = indexLists(lists.map((name) => parseCrl(fromBase64(fixtures.crls[name]))));
-      const policy = compilePolicy(policyDocument(fixtures));
       const [proof] = present(fixtures, { leaf: "direct", lists: loaded, ...presented }, policy).proofs.values();
       return proof?.revocation;
     };
