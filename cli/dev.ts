@@ -1,6 +1,7 @@
 // countersign dev: the whole system locally, until it is stopped.
 
 import { resolve } from "node:path";
+import { parseBaseUrl } from "./base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import type { Development } from "./development.ts";
@@ -33,6 +34,7 @@ The front asks for a client certificate and lets every handshake through: the wo
     });
     if (values.handler !== undefined && values.origin !== undefined)
       throw new UsageError("--handler belongs to the origin that is started, and --origin starts none");
+    const originUrl = values.origin === undefined ? undefined : parseBaseUrl("origin", values.origin);
     const { describe, startDevelopment } = await loadDevelopment();
     const stopped = untilSignal();
     const development = await startDevelopment({
@@ -40,7 +42,7 @@ The front asks for a client certificate and lets every handshake through: the wo
       directory: resolve(values.state),
       policyFile: values.policy === undefined ? undefined : resolve(values.policy),
       clientCaFiles: values["client-ca"] ?? [],
-      originUrl: values.origin,
+      originUrl,
       handlerFile: values.handler,
       onDecision: (source, line) =>
         values.json ? printLogLine({ source, ...line }) : print([formatDecision(source, line, new Date())]),

@@ -3,6 +3,7 @@
 import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
+import { showUrl } from "../core/secure-url.ts";
 import { readPresentedCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { toRequest } from "./explain-ask.ts";
@@ -66,7 +67,8 @@ function readRequest(values: Values, source: Source): AskedRequest {
     return request;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`no such request can be sent: ${error instanceof Error ? error.message : error}`);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`no such request can be sent: ${why.replaceAll(url, showUrl(url))}`);
   }
 }
 

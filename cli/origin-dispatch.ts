@@ -7,7 +7,6 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
-import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
 import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { Answers } from "../origin/answers.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";
@@ -15,6 +14,7 @@ import { Dispatcher } from "../origin/dispatch.ts";
 import type { Handler } from "../origin/handler.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import { forwardTo } from "../origin/upstream.ts";
+import { parseBaseUrl } from "./base-url.ts";
 import { requireOption, UsageError } from "./command.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { Problems } from "./problems.ts";
@@ -124,7 +124,7 @@ async function loadHandler(module: string): Promise<Handler> {
 }
 
 async function loadUpstream(upstream: string, settings: DispatchSettings, problems: Problems) {
-  const origin = await problems.attempt(() => parseUpstream(upstream));
+  const origin = await problems.attempt(() => parseBaseUrl("upstream", upstream));
   const issuer = await problems.attempt(() =>
     requireOption(settings["origin-issuer"], "origin-issuer", "iss of this origin's assertions, for the upstream"),
   );
@@ -143,16 +143,6 @@ async function loadUpstream(upstream: string, settings: DispatchSettings, proble
       keys = await load();
     },
   };
-}
-
-function parseUpstream(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || !isHttpsOrLoopback(url) || (text !== url.origin && text !== `${url.origin}/`)) {
-    return refuse(
-      `--upstream ${showUrl(text)}: https://HOST without a path (http:// only to loopback); events come at their own`,
-    );
-  }
-  return url.origin;
 }
 
 function refuseUpstreamOptions(settings: DispatchSettings): void {

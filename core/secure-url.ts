@@ -11,6 +11,8 @@ const LEFT_OUT = "?…";
 
 /** A URL without user, password, query and fragment. What has no scheme is the path of a file, and stays as it is. */
 export function showUrl(text: string): string {
+  // User and password without a scheme before them would be taken for one.
+  if (!text.includes("://") && /^[^/]*:[^/]*@/.test(text)) return "…";
   // One letter before a colon is a drive.
   if (!/^[a-z][a-z0-9+.-]+:/i.test(text)) return text;
   const url = URL.parse(text);

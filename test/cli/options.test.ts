@@ -23,6 +23,14 @@ async function countersign([name = "", ...args]: readonly string[]): Promise<num
 
 const SOCKET = ["--behind-proxy", "nginx", "--socket", "/run/nowhere/x.sock"];
 
+test("a URL that is more than a place is refused, without what may be a secret in it", async () => {
+  for (const url of ["https://u:HUSH@h.example", "https://h.example/x?HUSH", "http://h.example?HUSH", "HUSH:HUSH@h"]) {
+    const told = await countersign(["dev", "--origin", url]).catch((error: Error) => error.message);
+    expect(told).toMatch(/^--origin .*: https:\/\/HOST without a path/);
+    expect(told).not.toContain("HUSH");
+  }
+});
+
 describe("an option without an effect is refused by name:", () => {
   test.each([
     ["origin --certificate a --key b", "--certificate, --key have no effect behind the edge"],
