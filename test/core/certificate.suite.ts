@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { attributeTypeName } from "../../core/attribute-types.ts";
-import { digestsOf } from "../../core/certificate-digests.ts";
 import { type Certificate, formatPem, isSameAuthority, parseCertificate } from "../../core/certificate.ts";
+import { digestsOf } from "../../core/certificate-digests.ts";
 import { type DistinguishedName, formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { formatIpAddress } from "../../core/general-name.ts";
 import { edit, encodeName, FIELD, withOtherSignature, withSubject } from "./certificate-edit.ts";

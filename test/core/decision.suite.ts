@@ -2,15 +2,26 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { AdmittedSender } from "../../core/candidate.ts";
 import {
+  type DecisionContext,
   describeRefusal,
   formatLogLine,
   formatProblem,
+  noteAdmitted,
+  noteCertificate,
   PROBLEM_TYPE_PREFIX,
   parseProblemType,
 } from "../../core/decision.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal, type RefusalCode } from "../../core/refusal.ts";
-import { MAX_LOG_LINE_BYTES, MAX_LOGGED_CHARACTERS, MAX_LOGGED_MEMBERS } from "../../core/wire.ts";
+import {
+  MAX_CERTIFICATE_FIELD_CHARACTERS,
+  MAX_CHAIN_FIELD_CHARACTERS,
+  MAX_LOG_LINE_BYTES,
+  MAX_LOGGED_CHARACTERS,
+  MAX_LOGGED_MEMBERS,
+} from "../../core/wire.ts";
+import { certificate, compileSenders, evidenceOf, github, judge, signedBy } from "./factor-scene.ts";
 import { type Cases, prove, refused } from "./scene.ts";
 
 const CODES = Object.keys(REFUSALS) as RefusalCode[];
@@ -102,6 +113,75 @@ export const cases: Cases = {
       ),
     ];
     for (const text of others) assert.equal(parseProblemType(text), undefined, text);
+  },
+  "noteCertificate() notes the certificate that was presented, and nothing where none was": (fixtures) => {
+    const policy = compileSenders(fixtures, { sender: certificate() });
+    const noted = (leaf: "direct" | null) => {
+      const context: DecisionContext = { id: "1" };
+      noteCertificate(context, evidenceOf(fixtures, policy, { leaf }));
+      return context.certificate;
+    };
+    assert.equal(noted("direct")?.["subject"], "CN=client.example,O=Countersign Tests,C=US");
+    assert.equal(noted(null), undefined);
+    const context: DecisionContext = { id: "1" };
+    noteCertificate(context, { ...evidenceOf(fixtures, policy, {}), certificate: undefined });
+    assert.deepEqual(context, { id: "1" });
+  },
+  "noteAdmitted() notes who was admitted, and by what": async (fixtures) => {
+    const context = (admitted: AdmittedSender) => {
+      const trace = { context: { id: "1", certificate: { subject: "CN=a" } } as DecisionContext };
+      assert.equal(noteAdmitted(trace, admitted), admitted);
+      return trace.context;
+    };
+    const proven = await judge(fixtures, { sender: certificate() });
+    const seen = { id: "1", certificate: { subject: "CN=a" }, sender: "sender", factors: ["mtls"] };
+    assert.deepEqual(context(proven), seen);
+    // A certificate that nobody asked for must not look as if it proved something.
+    const signed = await judge(fixtures, { sender: github("ONE") }, { headers: signedBy("ONE") });
+    assert.deepEqual(context(signed), { id: "1", sender: "sender", factors: ["hmac"] });
+    assert.deepEqual(context({ ...proven, reliedOnEdge: ["mtls"] }), { ...seen, reliedOnEdge: ["mtls"] });
+    assert.ok(proven.certified !== undefined);
+    const revocation = [{ issuer: "CN=a" }] as never;
+    const certified = { ...proven.certified, proof: { ...proven.certified.proof, revocation } };
+    assert.deepEqual(context({ ...proven, certified }), { ...seen, revocation });
+  },
+  "formatProblem() names no methods that are no text": () => {
+    const { headers } = formatProblem(new Refusal("method_not_allowed", { allow: ["POST"] }), "x");
+    assert.equal(headers.get("allow"), null);
+  },
+  "parseProblemType() takes no other prefix": () => {
+    const type = `${PROBLEM_TYPE_PREFIX.slice(0, -1)}/replayed`;
+    assert.equal(parseProblemType(JSON.stringify({ type })), undefined);
+  },
+  "describeRefusal() says failed from status 500 on": () => {
+    for (const code of CODES) {
+      const refusal = new Refusal(code);
+      const { decision } = describeRefusal(refusal, { id: "1" });
+      assert.equal(decision, refusal.status < 500 ? "refused" : "failed", code);
+    }
+  },
+  "formatLogLine() keeps the fields of a certificate whole, up to the length with which they can be read": () => {
+    for (const [name, most] of [
+      ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],
+      ["clientCertChain", MAX_CHAIN_FIELD_CHARACTERS],
+    ] as const) {
+      const written = (length: number) =>
+        JSON.parse(formatLogLine({ decision: "observed", [name]: "A".repeat(length) }))[name] as string;
+      assert.equal(written(most).length, most);
+      assert.equal(written(most + 1).length, MAX_LOGGED_CHARACTERS + 1);
+    }
+    const odd = JSON.parse(formatLogLine({ decision: "observed", clientCert: [`${"a".repeat(600)}`] }));
+    assert.equal(odd.clientCert[0].length, MAX_LOGGED_CHARACTERS + 1);
+  },
+  "formatLogLine() leaves out the last of many members that are too long together": () => {
+    const members = Object.fromEntries(
+      Array.from({ length: 8 }, (_, index) => [`m${index}`, Array(4).fill("a".repeat(500))]),
+    );
+    const text = formatLogLine({ decision: "refused", ...members });
+    assert.ok(Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES + 200, `${text.length}`);
+    const { leftOut, ...line } = JSON.parse(text);
+    assert.deepEqual(Object.keys(line), ["decision", "m0", "m1", "m2", "m3"]);
+    assert.deepEqual(leftOut, ["m4", "m5", "m6", "m7"]);
   },
   "describeRefusal() tells code, problem, status and why, with what is known of the request": () => {
     const context = { id: "1", route: "/hooks" };

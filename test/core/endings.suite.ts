@@ -106,6 +106,25 @@ export const cases: Cases = {
     // What the sender presents has ended before the anchor: it says nothing about that day.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
   },
+  "an anchor is of those senders alone that name it": (fixtures) => {
+    const { endings } = fixtures;
+    const sender = (...anchors: Name[]) => ({ certificates: [ACME], trust: { anchors } });
+    const policy = compilePolicy({
+      anchors: { oldRoot: pemOf(endings.oldRoot), stranger: pemOf(endings.stranger) },
+      senders: {
+        one: sender("oldRoot"),
+        two: sender("oldRoot"),
+        three: sender("stranger"),
+        signer: { signature: { scheme: "github", secrets: ["KEY"] } },
+      },
+      routes: { "/hooks": { senders: ["one", "two", "three", "signer"], methods: ["POST"] } },
+    });
+    const remedies = listPolicyEndings(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" is ")[0]]);
+    assert.deepEqual(remedies, [
+      ["oldRoot", "nothing that one, two presents"],
+      ["stranger", "nothing that three presents"],
+    ]);
+  },
   "an anchor that no route uses has no end": (fixtures) => {
     assert.deepEqual(listPolicyEndings({ ...policyOf(fixtures), routes: [] }, NOW), []);
   },
@@ -147,6 +166,20 @@ export const cases: Cases = {
         assert.equal(first?.remedy === gap, refuses);
       }
     }
+  },
+  "a gap that lasts is told of with the window before it, beside those that come": (fixtures) => {
+    const certificates = [
+      { ...ACME, until: day(10) },
+      { ...ACME, from: day(20), until: day(30) },
+    ];
+    const situation = { certificates, now: at(15) };
+    const [first] = ends(fixtures, "policy-window", situation, window(0, 10, true), window(1, 30, true));
+    assert.match(first?.remedy ?? "", new RegExp(`from ${day(15)}T00:00:00Z until .* begins at ${day(20)}T`));
+  },
+  "the gap after a window does not go to an entry that is over by then": (fixtures) => {
+    const certificates = [UNTIL, { ...ACME, from: day(15), until: day(18) }, { ...ACME, from: day(50) }];
+    const [first] = endingsOf(fixtures, "policy-window", { certificates }).slice(-1);
+    assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(50)}T`));
   },
   "the gap after a window goes to the next entry for what the sender presents": (fixtures) => {
     const { sha256 } = parseCertificate(fixtures.endings.next);
@@ -242,6 +275,17 @@ export const cases: Cases = {
     const kind = "sender-certificate";
     ends(fixtures, kind, { presented: presented(MAX_WATCHED_CERTIFICATES - 1) }, ofSender(400, false));
     ends(fixtures, kind, { presented: presented(MAX_WATCHED_CERTIFICATES) });
+    const reversed = presented(MAX_WATCHED_CERTIFICATES - 1).reverse();
+    ends(fixtures, kind, { presented: reversed }, ofSender(400, false));
+    const again = [seen(fixtures, "below", at(0), "middle"), seen(fixtures, "below", at(-2))];
+    ends(fixtures, kind, { presented: again }, ofSender(50, true));
+  },
+  "what is no certificate of ours to read is a fault, and no end": (fixtures) => {
+    const leaf = seen(fixtures, "leaf");
+    const list = (policy: Parameters<typeof listEndings>[0], one: Presentation) => () =>
+      listEndings(policy, NOW, [one]);
+    assert.throws(list(policyOf(fixtures), { ...leaf, der: undefined as never }), TypeError);
+    assert.throws(list({ ...policyOf(fixtures), deny: undefined as never }, leaf), TypeError);
   },
   "everything that ends is listed, soonest first": (fixtures) => {
     const other: Ending = {

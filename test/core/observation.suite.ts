@@ -3,12 +3,17 @@
 import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
 import { formatLogLine, type LogLine, noteAdmitted, noteCertificate, type Trace } from "../../core/decision.ts";
-import { Observer } from "../../core/observation.ts";
+import { identityOf, Observer, shareOf } from "../../core/observation.ts";
 import { type ClientCertificate, parseClientCertField } from "../../core/presented-certificate.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { compareShadow } from "../../core/shadow.ts";
 import { tellMore } from "../../core/tell-more.ts";
-import { MAX_OBSERVED_PROVEN, MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
+import {
+  MAX_CERTIFICATE_FIELD_CHARACTERS,
+  MAX_CHAIN_FIELD_CHARACTERS,
+  MAX_OBSERVED_PROVEN,
+  MAX_OBSERVED_UNPROVEN,
+} from "../../core/wire.ts";
 import {
   type Attempt,
   BODY,
@@ -137,6 +142,77 @@ export const cases: Cases = {
     const [left, refusal] = await observed(fixtures, "strangersClient");
     assert.equal(observer.observe(left, refusal)?.decision, "observed");
     assert.equal(observer.observe(withLeaf(left, { sha256: "00".repeat(32), base64: "AAAA" }), refusal), undefined);
+  },
+  "Observer says once that a share is full, and of which it is": async (fixtures) => {
+    const observer = new Observer();
+    const lines = observeMany(observer, await observed(fixtures, "strangersClient"), MAX_OBSERVED_UNPROVEN + 2);
+    assert.deepEqual(lines.at(-1), {
+      decision: "failed",
+      code: "observation_full",
+      route: "/hooks",
+      isProven: false,
+      sender: undefined,
+      anchor: undefined,
+      limit: MAX_OBSERVED_UNPROVEN,
+    });
+  },
+  "Observer tells nothing where no sender needs a certificate, and of no verdict where there is none": async (
+    fixtures,
+  ) => {
+    const [left] = await observed(fixtures, "strangersClient");
+    assert.ok(left.evidence !== undefined);
+    const evidence = { ...left.evidence, certificate: undefined };
+    assert.equal(new Observer().observe({ ...left, evidence }), undefined);
+    const line = new Observer().observe(left);
+    assert.deepEqual([line?.["verdict"], line?.["id"], line?.["route"]], [undefined, "decision-1", "/hooks"]);
+  },
+  "Observer tells nothing of certificates that no field can carry": async (fixtures) => {
+    const [left, refusal] = await observed(fixtures, "strangersClient");
+    const isTold = (leaf: number, ...chain: number[]) => {
+      const changed = withLeaf(left, { base64: "A".repeat(leaf) });
+      const presented = changed.evidence?.certificate as ClientCertificate;
+      const intermediates = chain.map((length) => ({ ...presented.leaf, base64: "A".repeat(length) }));
+      const evidence = {
+        ...(changed.evidence as NonNullable<Trace["evidence"]>),
+        certificate: { ...presented, intermediates },
+      };
+      return new Observer().observe({ ...changed, evidence }, refusal) !== undefined;
+    };
+    // With a colon before and after each, and a comma and a space between two.
+    const [leaf, half] = [MAX_CERTIFICATE_FIELD_CHARACTERS - 2, MAX_CHAIN_FIELD_CHARACTERS / 2 - 3];
+    assert.deepEqual([isTold(leaf), isTold(leaf + 1)], [true, false]);
+    assert.deepEqual([isTold(4, half, half), isTold(4, half, half + 1)], [true, false]);
+  },
+  "shareOf() keeps routes, senders, anchors and strangers apart": () => {
+    const share = (members: object) => shareOf({ decision: "observed", route: "/a", ...members });
+    const mtls = { isProven: true, sender: "one", anchor: "root", factors: ["mtls"] };
+    const strangers = share({ isProven: false });
+    const shares = [
+      share(mtls),
+      share({ ...mtls, sender: "two" }),
+      share({ ...mtls, anchor: "other" }),
+      share({ ...mtls, route: "/b" }),
+      share({ ...mtls, factors: ["hmac"] }),
+      share({ ...mtls, factors: ["hmac"], anchor: "other" }),
+      strangers,
+      share({ isProven: false, route: "/b" }),
+    ];
+    assert.equal(new Set(shares).size, shares.length);
+    // What is read from a log may be of any form.
+    for (const members of [{}, { isProven: "true" }, { ...mtls, isProven: false }, { ...mtls, isProven: 1 }]) {
+      assert.equal(share(members), strangers);
+    }
+    const nobody = share({ ...mtls, factors: ["hmac"] });
+    for (const factors of [undefined, "mtls", []]) assert.equal(share({ ...mtls, factors }), nobody);
+  },
+  "identityOf() goes by issuer, serial number and key": () => {
+    const identity = (certificate: unknown) => identityOf({ decision: "observed", certificate });
+    const facts = { issuer: "CN=a", serial: "1", spkiSha256: "00", sha256: "11" };
+    assert.equal(identity(facts), identity({ ...facts, sha256: "22" }));
+    for (const member of ["issuer", "serial", "spkiSha256"]) {
+      assert.notEqual(identity(facts), identity({ ...facts, [member]: "2" }));
+    }
+    for (const certificate of [undefined, null, 7]) assert.equal(identity(certificate), identity({}));
   },
   "a certificate is logged whole, other values are cut": async (fixtures) => {
     const line = new Observer().observe(...(await observed(fixtures, "direct")));

@@ -186,6 +186,18 @@ export const cases: Cases = {
       ].sort(),
     );
   },
+  "examinePolicy() concludes nothing from the rest of a trust that names an anchor which is not there": (fixtures) => {
+    const issuer: Change = [[...ENTRY, "issuer"], { CN: "Nobody" }];
+    const direct: Change = [[...TRUST, "maxChainDepth"], 1];
+    const found = (...names: string[]) =>
+      placesIn(findingsOf(spoiled(fixtures, [issuer, direct, [[...TRUST, "anchors"], names]]), fixtures.now));
+    assert.deepEqual(found("root"), ["error /senders/one/certificates/0/issuer"]);
+    assert.deepEqual(found("root", "absent"), ["error /senders/one/trust/anchors/1"]);
+  },
+  "examinePolicy() finds nothing wrong with trust in the platform alone": (fixtures) => {
+    const platform: Change[] = [ONE, TWO].map((sender) => [[...sender, "trust"], { platform: true }]);
+    assert.deepEqual(findingsOf(spoiled(fixtures, [...platform, [["anchors"], {}]]), fixtures.now), []);
+  },
   "examinePolicy() takes any document, and finds an error in each that does not compile": (fixtures) => {
     const places: Change[0][] = [["anchors"], ["senders"], ONE, TRUST, ENTRY, ["routes"], ROUTE];
     const value = fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, null, {}, [], [{}], ["one"], { one: {} }));
