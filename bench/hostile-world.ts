@@ -115,7 +115,7 @@ function makePolicy(authorities: readonly Authority[]): object {
   };
 }
 
-/** Two for each sender; of Standard Webhooks and Svix one of them is a public key. */
+/** Two for each sender; of Svix one of them is a public key. */
 function makeSecrets(): Record<string, string> {
   const secrets: Record<string, string> = {};
   for (let index = 0; index < SENDERS; index += 1) {
@@ -123,7 +123,8 @@ function makeSecrets(): Record<string, string> {
     const isStandard = scheme === "standard-webhooks" || scheme === "svix";
     const text = Buffer.from(`${index} 0123456789abcdef0123456789abcdef`).toString("base64");
     secrets[`SECRET_${index}_0`] = isStandard ? `whsec_${text}` : text;
-    secrets[`SECRET_${index}_1`] = isStandard ? makePublicKey() : `${text}, the next`;
+    const next = Buffer.from(`${index} 0123456789abcdef, the next one`).toString("base64");
+    secrets[`SECRET_${index}_1`] = scheme === "svix" ? makePublicKey() : isStandard ? `whsec_${next}` : next;
   }
   return secrets;
 }

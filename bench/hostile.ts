@@ -20,8 +20,8 @@ const PATIENCE = 15;
 const VARIANTS = 3;
 /** The best shapes that are taken to each place, and requests of each there. */
 const FINALISTS = 5;
-const EVENTS = 10;
-const ACCEPTED_EVENTS = 40;
+const EVENTS = 16;
+const ACCEPTED_EVENTS = 200;
 /** Accepted requests before anything is measured at a place, so that its compilers are through with them. */
 const WARM_UP_EVENTS = 1_000;
 

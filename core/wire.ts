@@ -98,7 +98,7 @@ export const MAX_ED25519_SIGNATURES = 4;
  * Of one request: with each key of its route the first of these is verified, and so many more with all keys together. A
  * sender that rotates signs with the old and the new key. One takes a tenth of a millisecond.
  */
-export const MAX_FURTHER_ED25519 = 32;
+export const MAX_FURTHER_ED25519 = 16;
 /** Standard Webhooks sets no limit to `webhook-id`; those of Svix have 31 characters. */
 export const MAX_EVENT_ID_CHARACTERS = 256;
 /** A longer key is kept as its digest. Keys are indexed, and PostgreSQL takes up to 2,704 octets in an index. */
