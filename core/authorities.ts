@@ -61,6 +61,13 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
   return vouched;
 }
 
+/** Of certificates of CAs those that certified this one, not counting others of its own key. */
+export function findCertifiers(certificate: Certificate, authorities: readonly Certificate[]): readonly Certificate[] {
+  return authorities.filter(
+    (one) => one.spkiSha256 !== certificate.spkiSha256 && namesIssuer(certificate, one) && certificate.isSignedBy(one),
+  );
+}
+
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
 /** The intermediates to which the names lead from the leaf, each once. They are the same for every anchor. */

@@ -8,7 +8,7 @@ import type { Anchor, DenyList } from "./policy.ts";
 import { recall, remember } from "./presented-again.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
-import { checkRevocation, type RevocationLists } from "./revocation.ts";
+import { checkRevocation, type RevocationLists, refuseListed } from "./revocation.ts";
 
 export interface Path {
   readonly anchor: Anchor;
@@ -61,13 +61,18 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
   return path;
 }
 
-/** A validated path, leaf first and anchor last, once nothing on it is revoked. @throws Refusal */
+/**
+ * A validated path, leaf first and anchor last, once nothing on it is revoked: nor its anchor, by another one that certified it. Else
+ * a CA that was revoked would pass because the path ends at it.
+ * @throws Refusal
+ */
 function complete(
   anchor: Anchor,
   path: readonly Certificate[],
   anchors: readonly Anchor[],
   { lists, now }: PathLimits,
 ): Path {
+  for (const certifier of anchor.certifiers) refuseListed(anchor.certificate, certifier, lists, path.length - 1);
   const revocation = checkRevocation(path, anchor.revocation, { lists, now, anchors });
   return { anchor, issuers: path.slice(1), revocation };
 }

@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { Allowlist } from "./allowlist.ts";
+import { findCertifiers } from "./authorities.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
 import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
@@ -50,7 +51,7 @@ class PolicyCompiler {
 
   compile(): Policy {
     const { anchors, senders, routes, deny } = this.#document;
-    const anchorByName = this.#compileAll("anchors", anchors, compileAnchor);
+    const anchorByName = withCertifiers(this.#compileAll("anchors", anchors, compileAnchor));
     const senderByName = this.#compileAll("senders", senders, (name, sender, at) => ({
       name,
       certificate: this.#compileCertificate(sender, at, anchorByName),
@@ -204,7 +205,17 @@ function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]):
   if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
   if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
   if (!canMatch(certificate.publicKey)) throw new SyntaxError(`no signature can match the key of ${subject}`);
-  return { name, certificate, revocation };
+  return { name, certificate, certifiers: [], revocation };
+}
+
+function withCertifiers(anchors: ReadonlyMap<string, Anchor>): ReadonlyMap<string, Anchor> {
+  const authorities = Array.from(anchors.values(), ({ certificate }) => certificate);
+  return new Map(
+    Array.from(anchors, ([name, anchor]) => [
+      name,
+      { ...anchor, certifiers: findCertifiers(anchor.certificate, authorities) },
+    ]),
+  );
 }
 
 function checkRoutePath(path: string): void {

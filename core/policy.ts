@@ -8,6 +8,8 @@ import type { SignatureSchemeName } from "./signature-schemes.ts";
 export interface Anchor {
   readonly name: string;
   readonly certificate: Certificate;
+  /** Other anchors of the policy that certified this one: it may be in their revocation lists. */
+  readonly certifiers: readonly Certificate[];
   /** Undefined where no revocation list is asked. */
   readonly revocation: RevocationRule | undefined;
 }

@@ -59,16 +59,34 @@ export function checkRevocation(
     const issuer = path[depth + 1] as Certificate;
     const found = findLists(certificate, issuer, path, facts);
     const revoking = found.newest.find(({ list }) => list.lists(certificate.serial));
-    if (revoking !== undefined) {
-      const revoked = { subject: certificate.subjectText, serial: certificate.serial, depth };
-      const { thisUpdate } = revoking.list;
-      throw new Refusal("certificate_revoked", { revoked, authority: issuer.subjectText, thisUpdate });
-    }
+    if (revoking !== undefined) throw revokedBy(revoking.list, certificate, depth);
     const fault = rule && faultOf(found, facts.now);
     if (fault !== undefined) doubt ??= `${fault} of ${issuer.subjectText}`;
   }
   if (doubt !== undefined && rule?.freshness === "require") throw new Refusal("revocation_unknown", { list: doubt });
   return doubt;
+}
+
+/**
+ * Refuses a certificate that the newest list of its issuer's own key holds. Says nothing where there is none, and remembers no signer:
+ * nobody need have validated the path on which the two were met.
+ * @throws Refusal `certificate_revoked`
+ */
+export function refuseListed(
+  certificate: Certificate,
+  issuer: Certificate,
+  lists: RevocationLists,
+  depth: number,
+): void {
+  const own = lists
+    .get(issuer.subjectKey)
+    ?.find((list) => isCovered(certificate, list.distributionPoints) && list.isSignedBy(issuer));
+  if (own?.lists(certificate.serial)) throw revokedBy(own, certificate, depth);
+}
+
+function revokedBy({ thisUpdate }: Crl, { subjectText, issuerText, serial }: Certificate, depth: number): Refusal {
+  const revoked = { subject: subjectText, serial, depth };
+  return new Refusal("certificate_revoked", { revoked, authority: issuerText, thisUpdate });
 }
 
 /** A list with the certificate whose key signed it. */

@@ -5,10 +5,11 @@ import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { findPath, type PathLimits } from "./path.ts";
-import { hasAcceptedAlgorithms, isInDate } from "./path-checks.ts";
+import { hasAcceptedAlgorithms, isInDate, namesIssuer } from "./path-checks.ts";
 import type { Sender, Trust } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
+import { refuseListed } from "./revocation.ts";
 
 /** What proved a certificate for one sender. */
 export interface Proof {
@@ -21,6 +22,9 @@ export interface Proof {
 
 /** What may change from one request to the next. */
 export type TrustFacts = Omit<PathLimits, "maxChainDepth" | "signatures">;
+
+/** With the signatures that were verified for the request. */
+type SearchFacts = Required<Omit<PathLimits, "maxChainDepth">>;
 
 declare const proven: unique symbol;
 
@@ -93,20 +97,31 @@ function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
   if (deny.holds(leaf)) throw new Refusal("certificate_denied", { serial: leaf.serial });
 }
 
-function prove(
-  certificate: ClientCertificate,
-  trust: Trust,
-  limits: Omit<PathLimits, "maxChainDepth">,
-): Proof | Refusal {
+function prove(certificate: ClientCertificate, trust: Trust, limits: SearchFacts): Proof | Refusal {
   const { anchors, maxChainDepth } = trust;
   let proof: Proof = { anchor: undefined, chainDepth: 0 };
   const fault = refusalOf(() => {
     checkPlatform(certificate, trust);
-    if (anchors.length === 0) return;
+    if (anchors.length === 0) return checkPresented(certificate, limits);
     const { anchor, issuers, revocation } = findPath(certificate, anchors, { ...limits, maxChainDepth });
     proof = { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
   });
   return fault ?? proof;
+}
+
+/**
+ * Where the platform alone is asked, nobody says over which of the CAs beside the leaf its path went: none of them may be denied, and
+ * no list of one may hold what it signed. @throws Refusal
+ */
+function checkPresented({ leaf, intermediates }: ClientCertificate, { deny, lists, signatures }: SearchFacts): void {
+  for (const issuer of intermediates) {
+    if (deny.holds(issuer, intermediates)) throw new Refusal("certificate_denied", { authority: issuer.subjectText });
+    if (!lists.has(issuer.subjectKey)) continue;
+    for (const [depth, certificate] of [leaf, ...intermediates].entries()) {
+      const isSigned = namesIssuer(certificate, issuer) && signatures.holds(certificate, issuer);
+      if (isSigned) refuseListed(certificate, issuer, lists, depth);
+    }
+  }
 }
 
 /** The platform's verdict must be SUCCESS where it is asked for; elsewhere it may at most not know the issuer. */

@@ -34,7 +34,7 @@ function namesakes(fixtures: Fixtures, count: number): Certificate[] {
 }
 
 const anchorsOf = (fixtures: Fixtures) => [
-  { name: "root", certificate: changed(fixtures, "root"), revocation: undefined },
+  { name: "root", certificate: changed(fixtures, "root"), certifiers: [], revocation: undefined },
 ];
 
 function search(fixtures: Fixtures, intermediates: readonly Certificate[]) {

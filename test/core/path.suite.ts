@@ -41,7 +41,7 @@ function countSignatures({ certificates }: Fixtures, anchor: CertificateName) {
     };
   };
   const client = { leaf: counted("sameClient"), intermediates: SAME.map(counted), platform: undefined };
-  const anchors = [{ name: "anchor", certificate: counted(anchor), revocation: undefined }];
+  const anchors = [{ name: "anchor", certificate: counted(anchor), certifiers: [], revocation: undefined }];
   return { client, anchors, pairs };
 }
 

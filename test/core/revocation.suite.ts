@@ -205,6 +205,43 @@ export const cases: Cases = {
     });
     assert.deepEqual(verdicts, ["proven", "certificate_revoked", "proven", "revocation_unknown", "proven"]);
   },
+  "verifyTrust() refuses an anchor that the list of another one holds, whoever trusts that one": (fixtures) => {
+    const { certificates, crls } = fixtures;
+    const crl = { sources: ["http://crl.example/"], freshness: "prefer" };
+    const root = { certificate: pemOf(certificates.root), crls: crl };
+    const anchors = { root, intermediate: pemOf(certificates.intermediate) };
+    for (const trusted of [["intermediate"], ["root", "intermediate"]] as const) {
+      const policy = compilePolicy({ ...policyDocument(fixtures, { anchors: trusted }), anchors });
+      const anchorFor = (name: CrlName) => {
+        const lists = indexLists([parseCrl(fromBase64(crls[name]))]);
+        const [proof] = present(fixtures, { leaf: "client", lists }, policy).proofs.values();
+        return proof?.anchor;
+      };
+      for (let time = 0; time < 2; time += 1) {
+        for (const name of ["root", "rootForged", "rootRevokesItself", "rootRevokesClientsSerial"] as const)
+          assert.equal(anchorFor(name), "intermediate");
+        const { details } = refused("certificate_revoked", () => anchorFor("rootRevokesIntermediate"));
+        assert.equal((details["revoked"] as { depth: number }).depth, 1);
+      }
+    }
+  },
+  "verifyTrust() refuses what a list of a CA beside the leaf holds, also where the platform alone is asked": (
+    fixtures,
+  ) => {
+    const policy = compilePolicy(policyDocument(fixtures, { anchors: [], trust: { platform: true } }));
+    const platform = { verified: "SUCCESS", revoked: false };
+    const intermediates = ["root", "intermediate"] as const;
+    const size = (names: readonly CrlName[], presented: Partial<Presented> = CLIENT) => {
+      const lists = indexLists(names.map((name) => parseCrl(fromBase64(fixtures.crls[name]))));
+      return present(fixtures, { leaf: "client", platform, lists, ...presented }, policy).proofs.size;
+    };
+    for (const name of ["intermediate", "root", "rootForged", "rootRevokesClientsSerial", "stranger"] as const)
+      assert.equal(size([name]), 1);
+    refused("certificate_revoked", () => size(["intermediateRevokesClient"]));
+    refused("certificate_revoked", () => size(["rootRevokesIntermediate"], { intermediates }));
+    // Without the certificate of its issuer nothing says whose list it is.
+    assert.equal(size(["intermediateRevokesClient"], { intermediates: [] }), 1);
+  },
   "verifyTrust() refuses what a loaded list holds under an anchor without lists, and asks for none": (fixtures) => {
     const policy = compilePolicy(policyDocument(fixtures));
     const unasked = (lists: readonly CrlName[], presented: Partial<Presented> = {}) => {

@@ -168,6 +168,12 @@ export const cases: Cases = {
         prove(fixtures, { leaf: "direct", platform }, { ...TRUST.platform, deny: [entry] }),
       );
     }
+    // Nobody here knows over which of the CAs beside the leaf the platform went.
+    for (const entry of [...entriesFor(fixtures, "intermediate"), ...entriesFor(fixtures, "root")]) {
+      const presented = { leaf: "client", intermediates: ["intermediateTwin", "root"], platform } as const;
+      assert.equal(prove(fixtures, presented, TRUST.platform).anchor, undefined);
+      refused("certificate_denied", () => prove(fixtures, presented, { ...TRUST.platform, deny: [entry] }));
+    }
   },
   "verifyTrust() is not moved by a deny list that names others": (fixtures) => {
     const { serial } = parseCertificate(fixtures.certificates.client);
