@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../core/certificate.ts";
+import { errorAt, formatFinding, isFatal, overdueAt, warningAt } from "../../core/policy-finding.ts";
 import { anchorOf, type Change, ENTRY, findingsOf, ONE, spoiled, TWO } from "./inspection-scene.ts";
 import type { Json } from "./policy-scene.ts";
 import type { Cases, CertificateName, Fixtures } from "./scene.ts";
@@ -44,6 +45,15 @@ const signedAlone = (sender: readonly string[], secret = "KEY"): Change[] => [
 ];
 
 export const cases: Cases = {
+  "of a problem, in one line, and whether a program starts with it": () => {
+    const at = ["senders", "a/b"];
+    const [error, warning] = [errorAt(at, "is odd", "mend it"), warningAt(at, "is odd", "mend it")];
+    const overdue = overdueAt(at, "is odd", "mend it", "error");
+    assert.deepEqual([error, warning, overdue].map(isFatal), [true, false, false]);
+    assert.ok(!isFatal(overdueAt(at, "is odd", "mend it", "warning")));
+    assert.deepEqual([error.cause, warning.cause, overdue.cause], ["policy", "policy", "time"]);
+    assert.equal(formatFinding(error), "/senders/a~1b: is odd → mend it");
+  },
   "of an anchor that proves nothing": (fixtures) => {
     const remedy = "use another certificate of this CA";
     for (const [name, problem] of [

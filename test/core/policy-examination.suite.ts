@@ -198,6 +198,78 @@ export const cases: Cases = {
     const platform: Change[] = [ONE, TWO].map((sender) => [[...sender, "trust"], { platform: true }]);
     assert.deepEqual(findingsOf(spoiled(fixtures, [...platform, [["anchors"], {}]]), fixtures.now), []);
   },
+  "examinePolicy() finds what is wrong beside a part that is malformed, and nothing that follows from that": (
+    fixtures,
+  ) => {
+    const found = (changes: readonly Change[], ...expected: readonly string[]) =>
+      assert.deepEqual(placesIn(findingsOf(spoiled(fixtures, changes), fixtures.now)).sort(), [...expected].sort());
+    const nobody: Change = [
+      [...ROUTE, "senders"],
+      ["one", "two", "nobody"],
+    ];
+    const [lost, noAnchor] = [
+      [[...TWO, "trust", "anchors"], ["absent"]] as Change,
+      "error /senders/two/trust/anchors/0",
+    ];
+    const noSender = "error /routes/~1hooks/senders/2";
+    found([[ONE, 1], nobody, lost], "error /senders/one", noSender, noAnchor);
+    found(
+      [[[...ONE, "basic"], { username: "a:b", secret: "A" }], nobody],
+      "error /senders/one/basic/username",
+      noSender,
+    );
+    found([[["senders", "one", "unknown"], 1], nobody], "error /senders/one/unknown", noSender);
+    found([[["anchors", "root"], 1], nobody, lost], "error /anchors/root", noSender, noAnchor);
+    found([[["anchors", "root"], ""], nobody, lost], "error /anchors/root", noSender, noAnchor);
+    const bad: Change = [["routes", "/bad"], 1];
+    found([bad, nobody, lost], "error /routes/~1bad", noSender, noAnchor);
+    const twice: Change = [
+      [...ROUTE, "methods"],
+      ["POST", "POST"],
+    ];
+    found([bad, twice], "error /routes/~1bad", "error /routes/~1hooks/methods/1");
+    found([[["routes", "/bad"], { senders: ["one"], methods: [1] }], lost], "error /routes/~1bad/methods/0", noAnchor);
+    const serial = { serial: "1".repeat(42), issuer: "CN=x" };
+    found([[["deny"], [{}, serial, { sha256: DIGEST }, 1]]], "error /deny/0", "error /deny/1/serial", "error /deny/3");
+    found([[["deny"], 1], lost], "error /deny", noAnchor);
+    found([[["extra"], 1], nobody], "error /extra", noSender);
+    found([[["$schema"], 1], nobody], "error /$schema", noSender);
+  },
+  "examinePolicy() keeps the places of entries beside one that is malformed": (fixtures) => {
+    const entries: Json[] = [
+      { subject: { CN: "a" } },
+      { subject: { CN: 1 } },
+      { subject: { CN: "a" } },
+      { subject: { CN: "b" }, until: "2028-01-01" },
+      { sha256: "x" },
+      { subject: { CN: "b" }, from: "2028-02-01" },
+    ];
+    const changes: Change[] = [[[...ONE, "certificates"], entries]];
+    assert.deepEqual(placesIn(findingsOf(spoiled(fixtures, changes), fixtures.now)).sort(), [
+      "error /senders/one/certificates/1/subject/CN",
+      "error /senders/one/certificates/2",
+      "error /senders/one/certificates/4/sha256",
+      "warning /senders/one/certificates/5/from (time)",
+    ]);
+  },
+  "examinePolicy() says what the form of a document must be, where it has none": (fixtures) => {
+    for (const [document, ...expected] of [
+      [undefined, "error /"],
+      [7, "error /"],
+      [[], "error /anchors", "error /routes", "error /senders"],
+      [{ anchors: {} }, "error /routes", "error /senders"],
+      [{ anchors: 1, senders: 1, routes: 1 }, "error /anchors", "error /routes", "error /senders"],
+      [{ anchors: { a: 1 }, senders: {}, routes: {} }, "error /anchors/a", "error /routes", "error /senders"],
+    ] as const) {
+      assert.deepEqual(placesIn(examinePolicy(document, fixtures.now).findings).sort(), expected);
+    }
+  },
+  "examinePolicy() hides no fault of the compiler": (fixtures) => {
+    const broken = () => {
+      throw new TypeError("ours");
+    };
+    assert.throws(() => examinePolicy({}, fixtures.now, broken), TypeError);
+  },
   "examinePolicy() takes any document, and finds an error in each that does not compile": (fixtures) => {
     const places: Change[0][] = [["anchors"], ["senders"], ONE, TRUST, ENTRY, ["routes"], ROUTE];
     const value = fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, null, {}, [], [{}], ["one"], { one: {} }));

@@ -217,6 +217,52 @@ export const cases: Cases = {
       `error ${later}`,
     );
   },
+  "inspectPolicy() takes the end of a window for the first instant without it": (fixtures) => {
+    const [ended, later] = [`warning ${AT}/until (time)`, "error /senders/one/certificates/1/from (time)"];
+    expectFindings(fixtures, [windows({ until: "2027-01-01" }, { from: "2027-01-01" })], ended);
+    expectFindings(fixtures, [windows({ until: "2027-01-01" }, { from: "2027-02-01" })], ended, later);
+    expectFindings(fixtures, [windows({ from: "2027-01-01" })]);
+    expectFindings(fixtures, [windows({ until: "2026-12-01" }, { from: "2027-01-01" })], ended);
+  },
+  "inspectPolicy() takes the windows of a sender in the order of their dates": (fixtures) => {
+    const start = "warning /senders/one/certificates/1/from (time)";
+    expectFindings(fixtures, [windows({ from: "2027-03-01" }, { CN: "b", from: "2027-02-01" })], start);
+    const within = { CN: "b", from: "2026-02-01", until: "2027-06-01" };
+    const long = { from: "2026-01-01", until: "2028-01-01" };
+    expectFindings(fixtures, [windows(long, within, { CN: "c", from: "2028-01-01" })]);
+  },
+  "inspectPolicy() takes certificates of one name for one another's successors, whatever their digests are": (
+    fixtures,
+  ) => {
+    const certificate = (digit: string, window: object) => ({
+      subject: { CN: "one.example" },
+      sha256: digit.repeat(64),
+      ...window,
+    });
+    const [first, second] = [certificate("a", { until: "2028-01-01" }), certificate("b", { from: "2028-02-01" })];
+    const list: Change = [
+      [...ONE, "certificates"],
+      [first, second, { subject: { CN: "other" } }],
+    ];
+    expectFindings(fixtures, [list], "warning /senders/one/certificates/1/from (time)");
+  },
+  "inspectPolicy() asks whether any anchor of a sender is the issuer, or certifies the name": (fixtures) => {
+    const anchors: Change[] = [
+      [["anchors", "other"], anchorOf(fixtures, "dnsCa")],
+      [
+        [...ONE, "trust", "anchors"],
+        ["root", "other"],
+      ],
+    ];
+    const direct: Change = [[...ONE, "trust", "maxChainDepth"], 1];
+    expectFindings(fixtures, [...anchors, withSan({ dns: ["evil.example"] })]);
+    for (const CN of ["Root", "DNS CA"]) expectFindings(fixtures, [...anchors, direct, [[...ENTRY, "issuer"], { CN }]]);
+    const partly = { CN: "Root", O: "Somebody" };
+    expectFindings(fixtures, [...anchors, direct, [[...ENTRY, "issuer"], partly]], `error ${AT}/issuer`);
+    const named: Change = [["anchors", "root"], anchorOf(fixtures, "nameCa")];
+    expectFindings(fixtures, [named, [[...ENTRY, "subject"], "CN=a,O=Somebody"]], `error ${AT}`);
+    expectFindings(fixtures, [named, [[...ENTRY, "subject"], { CN: "a", O: "Somebody" }]]);
+  },
   "inspectPolicy() names a gap of one name among others, and none between two names": (fixtures) => {
     const always = { CN: "other" };
     expectFindings(

@@ -9,6 +9,7 @@ import {
   expectFindings,
   findingsOf,
   ONE,
+  placesIn,
   ROUTE,
   spoiled,
   TWO,
@@ -139,6 +140,107 @@ export const cases: Cases = {
       ],
       "warning /senders/one/certificates/0/from (time)",
     );
+  },
+  "inspectPolicy() sees a void factor wherever a request can pass as both": (fixtures) => {
+    const stranger: Change = [["anchors", "stranger"], anchorOf(fixtures, "stranger")];
+    const anchors = (sender: readonly string[], ...names: string[]): Change => [[...sender, "trust", "anchors"], names];
+    const platform = (sender: readonly string[]): Change => [[...sender, "trust"], { platform: true }];
+    const signed = set(ONE, "signature", SIGNATURE);
+    const voidSignature = "error /senders/one/signature";
+    expectFindings(fixtures, [same, signed, stranger, anchors(TWO, "stranger")]);
+    expectFindings(fixtures, [same, signed, stranger, anchors(TWO, "stranger", "root")], voidSignature);
+    expectFindings(fixtures, [same, signed, stranger, anchors(ONE, "stranger", "root")], voidSignature);
+    for (const sender of [ONE, TWO]) expectFindings(fixtures, [same, signed, platform(sender)], voidSignature);
+    const basicOf = (sender: readonly string[], ...names: string[]) =>
+      set(
+        sender,
+        "basic",
+        names.map((username) => ({ username, secret: "PASSWORD" })),
+      );
+    expectFindings(fixtures, [same, signed, basicOf(ONE, "u", "v"), basicOf(TWO, "v")], voidSignature);
+    expectFindings(fixtures, [same, signed, basicOf(ONE, "u", "v"), basicOf(TWO, "w", "v")], voidSignature);
+    expectFindings(fixtures, [same, signed, basicOf(ONE, "u", "v"), basicOf(TWO, "w")]);
+    const other = [{ username: "u", secret: "OTHER" }];
+    expectFindings(fixtures, [same, signed, basicOf(ONE, "u"), set(TWO, "basic", other)]);
+  },
+  "inspectPolicy() sees void certificates where one secret signs for both": (fixtures) => {
+    const voidCertificates = "error /senders/one/certificates";
+    const signs = (strong: Json, weak: Json, ...expected: string[]) =>
+      expectFindings(fixtures, [...signedAlone(TWO, weak), set(ONE, "signature", strong)], ...expected);
+    const secrets = (...names: string[]) => ({ scheme: "github", secrets: names });
+    signs(secrets("A", "B"), secrets("B", "C"), voidCertificates);
+    signs(secrets("A"), secrets("B"));
+    signs(secrets("A"), { scheme: "pagerduty", secrets: ["A"] });
+    const accounts = { scheme: "docusign", accounts: { one: ["A"] } };
+    signs(accounts, { scheme: "docusign", secrets: ["A"] }, voidCertificates);
+    signs({ scheme: "docusign", secrets: ["A"] }, accounts, voidCertificates);
+  },
+  "inspectPolicy() sees a sender that is never chosen where the first accepts all that it does": (fixtures) => {
+    const stranger: Change = [["anchors", "stranger"], anchorOf(fixtures, "stranger")];
+    const never = "error /senders/two/certificates/0";
+    const trusts = (one: Json, two: Json, ...expected: string[]) =>
+      expectFindings(fixtures, [same, [[...ONE, "trust"], one], [[...TWO, "trust"], two]], ...expected);
+    const named = (...anchors: string[]) => ({ anchors });
+    const root = named("root");
+    const all = { anchors: ["root"], platform: true };
+    const unused = "warning /anchors/root";
+    trusts(root, all, never);
+    trusts(all, root);
+    trusts({ platform: true }, all, never);
+    trusts({ platform: true }, root);
+    trusts(root, { platform: true });
+    trusts({ platform: true }, { platform: true }, never, unused);
+    trusts({ ...root, maxChainDepth: 4 }, { ...root, maxChainDepth: 1 }, never);
+    trusts({ ...root, maxChainDepth: 1 }, { ...root, maxChainDepth: 4 });
+    const several = (one: Json, two: Json, ...expected: string[]) =>
+      expectFindings(fixtures, [same, stranger, [[...ONE, "trust"], one], [[...TWO, "trust"], two]], ...expected);
+    several(named("stranger", "root"), root, never);
+    several(root, named("root", "stranger"));
+  },
+  "inspectPolicy() sees no sender that is never chosen where a secret of its own may have signed": (fixtures) => {
+    const never = "error /senders/two/certificates/0";
+    const signs = (one: Json, two: Json, ...expected: string[]) =>
+      expectFindings(fixtures, [same, set(ONE, "signature", one), set(TWO, "signature", two)], ...expected);
+    const secrets = (...names: string[]) => ({ scheme: "github", secrets: names });
+    signs(secrets("A", "B"), secrets("A"), never);
+    signs(secrets("A"), secrets("A", "B"));
+    signs(secrets("A"), { scheme: "pagerduty", secrets: ["A"] });
+    const accounts = (...names: string[]) => ({ scheme: "docusign", accounts: { one: names } });
+    signs(accounts("A"), accounts("A"), never);
+    signs(accounts("A"), accounts("B"));
+    const names = (one: string[], two: string[], ...expected: string[]) => {
+      const basic = (list: string[]) => list.map((username) => ({ username, secret: "PASSWORD" }));
+      expectFindings(fixtures, [same, set(ONE, "basic", basic(one)), set(TWO, "basic", basic(two))], ...expected);
+    };
+    names(["u", "v"], ["u"], never);
+    names(["u"], ["u", "v"]);
+    names(["u"], ["v"]);
+  },
+  "inspectPolicy() judges each two of several senders": (fixtures) => {
+    const three: Change[] = [
+      [["senders", "three"], { certificates: [{ subject: { CN: "two.example" } }], trust: { anchors: ["root"] } }],
+      [
+        [...ROUTE, "senders"],
+        ["one", "two", "three"],
+      ],
+    ];
+    expectFindings(fixtures, three, "error /senders/three/certificates/0");
+  },
+  "examinePolicy() concludes nothing of senders whose trust names an anchor that is not there": (fixtures) => {
+    for (const sender of [ONE, TWO]) {
+      const lost: Change = [
+        [...sender, "trust", "anchors"],
+        ["root", "absent"],
+      ];
+      for (const changes of [
+        [],
+        [set(ONE, "signature", SIGNATURE)],
+        [set(TWO, "signature", SIGNATURE)],
+      ] as Change[][]) {
+        const findings = findingsOf(spoiled(fixtures, [same, lost, ...changes]), fixtures.now);
+        assert.deepEqual(placesIn(findings), [`error /${sender.join("/")}/trust/anchors/1`]);
+      }
+    }
   },
   "inspectPolicy() tells once of two senders that meet on several routes, and on which they do": (fixtures) => {
     const again: Change = [["routes", "/again"], { senders: ["one", "two"], methods: ["POST"] }];
@@ -277,6 +379,38 @@ export const cases: Cases = {
     const { serial: ofCa, subjectText } = parseCertificate(fixtures.certificates.intermediate);
     const intermediate: Change = [["anchors", "root"], anchorOf(fixtures, "intermediate")];
     expectFindings(fixtures, [intermediate, [["deny"], [{ serial: ofCa, issuer: subjectText }]]], nobody);
+  },
+  "inspectPolicy() takes a denied issuer for one that may issue, where nothing says that it does not": (fixtures) => {
+    const denies = (serial: string, issuer: string, changes: readonly Change[], ...places: string[]) =>
+      expectFindings(fixtures, [...changes, [["deny"], [{ serial, issuer }]]], ...places);
+    const nobody = "warning /deny/0/issuer";
+    const depth = (sender: readonly string[]): Change => [[...sender, "trust", "maxChainDepth"], 1];
+    denies("0a", "CN=Other,O=Somebody", [depth(ONE)]);
+    denies("0a", "CN=Other,O=Somebody", [depth(ONE), depth(TWO)], nobody);
+    const platform = (sender: readonly string[]): Change => [
+      [...sender, "trust"],
+      { platform: true, maxChainDepth: 1 },
+    ];
+    denies("0a", "CN=Other,O=Somebody", [platform(ONE), depth(TWO)]);
+    denies("0a", "C=US,O=Somebody", []);
+    denies("0a", "O=Somebody,CN=Other", [], nobody);
+    const { root, intermediate } = fixtures.certificates;
+    const own = parseCertificate(root);
+    denies(own.serial, own.subjectText, [], "warning /anchors/root");
+    const below: Change = [["anchors", "root"], anchorOf(fixtures, "intermediate")];
+    denies("0a", parseCertificate(intermediate).subjectText, [below]);
+    const reversed = "C=US,O=Somebody,CN=Other";
+    denies("0a", reversed, [[[...ENTRY, "issuer"], reversed]]);
+    const other: Change[] = [
+      [["anchors", "stranger"], anchorOf(fixtures, "stranger")],
+      [
+        [...ONE, "trust", "anchors"],
+        ["root", "stranger"],
+      ],
+    ];
+    denies("0a", own.subjectText, other);
+    expectFindings(fixtures, [...other, [["deny"], [{ sha256: own.sha256 }]]], "warning /anchors/root");
+    for (const serial of ["a2345678901234567890123", "12345678901234567890a"]) denies(serial, own.subjectText, []);
   },
   "inspectPolicy() names a denied serial number or digest that can be nobody's": (fixtures) => {
     const denies = (entry: Record<string, string>, ...places: string[]) =>
