@@ -125,7 +125,7 @@ interface Request {
 function makeCertificate({ shape, index, room, issuer, subject: given, signer, isBroken }: Request) {
   const publicKey = publicKeyOf(shape.key, index);
   const { value, algorithm } = signatureOf(shape, signer);
-  let left = room - FIXED_OCTETS - publicKey.length - issuer.length - (given?.length ?? 0) - 150;
+  let left = room - FIXED_OCTETS - publicKey.length - issuer.length - (given?.length ?? 0) - value.length;
   const take = (percent: number, make: (octets: number) => Buffer) => {
     const octets = Math.floor((left * percent) / 100) - 20;
     const part = percent > 0 && octets > 20 ? make(octets) : nothing;

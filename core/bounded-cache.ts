@@ -1,12 +1,17 @@
 // A least-recently-used map for facts that cannot change (a parsed certificate), never for verdicts.
 
-/** Keeps at most `capacity` entries; the one unused for longest goes first. */
+/** Keeps at most `capacity` entries, of at most `weight` together; the one unused for longest goes first. */
 export class BoundedCache<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #capacity: number;
+  readonly #weight: number;
+  readonly #weightOf: (key: Key) => number;
+  #held = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, weight = Number.POSITIVE_INFINITY, weightOf: (key: Key) => number = () => 0) {
     this.#capacity = capacity;
+    this.#weight = weight;
+    this.#weightOf = weightOf;
   }
 
   get(key: Key): Value | undefined {
@@ -19,11 +24,17 @@ export class BoundedCache<Key, Value> {
   }
 
   set(key: Key, value: Value): void {
-    this.#entries.delete(key);
+    this.#delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size > this.#capacity) {
-      this.#entries.delete(this.#entries.keys().next().value as Key);
+    this.#held += this.#weightOf(key);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= this.#capacity && this.#held <= this.#weight) break;
+      this.#delete(oldest);
     }
+  }
+
+  #delete(key: Key): void {
+    if (this.#entries.delete(key)) this.#held -= this.#weightOf(key);
   }
 
   get size(): number {

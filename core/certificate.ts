@@ -10,7 +10,7 @@ import { constructed, primitive, TAG } from "./der-tags.ts";
 import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
 import { readPublicKey } from "./public-key.ts";
 import { Refusal } from "./refusal.ts";
-import { CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
+import { CERTIFICATE_CACHE_CHARACTERS, CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
 
 /** The facts of one certificate. Digests and the serial are lower-case hex; times are Unix seconds. */
 export interface Certificate extends CertificateExtensions {
@@ -43,7 +43,11 @@ export interface Certificate extends CertificateExtensions {
 /** In the field it is one less. */
 const V3 = "02";
 
-const parsed = new BoundedCache<string, Certificate>(CERTIFICATE_CACHE_ENTRIES);
+const parsed = new BoundedCache<string, Certificate>(
+  CERTIFICATE_CACHE_ENTRIES,
+  CERTIFICATE_CACHE_CHARACTERS,
+  ({ length }) => length,
+);
 
 /**
  * Reads a certificate from base64 DER, from the cache when the same text was read before.

@@ -153,8 +153,12 @@ export const RETRY_AFTER_SECONDS = 30;
 /** Long enough to spare the edge, short enough that a withdrawn key is gone within minutes. */
 export const JWKS_MAX_AGE_SECONDS = 300;
 
-/** Parsed certificates kept per isolate or process: at 10 KiB each, 512 hold 5 MB at the most. */
+/**
+ * Parsed certificates kept per isolate or process, and characters of their base64 together. Usual ones have two thousand. One
+ * that is full of names takes twenty times its characters, and an isolate has 128 MB.
+ */
 export const CERTIFICATE_CACHE_ENTRIES = 512;
+export const CERTIFICATE_CACHE_CHARACTERS = 1024 * 1024;
 /**
  * Entries of a policy compared with a certificate that none admits, to say which came nearest, of all senders together:
  * bounds what a stranger costs.

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { parseCertificate } from "../../core/certificate.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { loadSecrets } from "../../core/secrets.ts";
@@ -186,6 +187,23 @@ test("Signatures of a stranger: fifty senders with one secret hash a body once",
   });
   expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
   expect(codes).toEqual(Array(REQUESTS).fill("signature_mismatch"));
+});
+
+test("Large certificates of strangers: few of them are kept, and usual ones by the hundred", () => {
+  const grown = (octets: number, index: number) =>
+    resign(sender, sender, (parts) => {
+      const junk = new Uint8Array(octets);
+      junk[0] = index;
+      setExtension(parts, "1.2.3.4", junk);
+    });
+  const isKeptBehind = (count: number, octets: number) => {
+    const first = parseCertificate(grown(octets, 0));
+    for (let index = 1; index <= count; index += 1) parseCertificate(grown(octets, index));
+    return parseCertificate(first.base64) === first;
+  };
+  expect(isKeptBehind(90, 7_000)).toBe(true);
+  expect(isKeptBehind(150, 7_000)).toBe(false);
+  expect(isKeptBehind(250, 700)).toBe(true);
 });
 
 describe("a connection is read once,", () => {

@@ -100,6 +100,21 @@ export const cases: Cases = {
     cache.set("c", 3);
     assert.deepEqual([cache.get("a"), cache.get("b"), cache.get("c"), cache.size], [1, undefined, 3, 2]);
   },
+  "BoundedCache holds entries up to a weight together, and none that is heavier": () => {
+    const cache = new BoundedCache<string, number>(10, 6, ({ length }) => length);
+    const held = () => ["a", "bbb", "cc", "dddd", "eeeeeee"].filter((key) => cache.get(key) !== undefined);
+    for (const key of ["a", "bbb", "cc"]) cache.set(key, 1);
+    assert.deepEqual(held(), ["a", "bbb", "cc"]);
+    // What is set again weighs once.
+    for (let again = 0; again < 3; again += 1) cache.set("a", 2);
+    assert.deepEqual(held(), ["a", "bbb", "cc"]);
+    cache.set("dddd", 1);
+    assert.deepEqual([held(), cache.size], [["cc", "dddd"], 2]);
+    cache.set("eeeeeee", 1);
+    assert.deepEqual([held(), cache.size], [[], 0]);
+    cache.set("bbb", 1);
+    assert.deepEqual(held(), ["bbb"]);
+  },
   "BoundedCache holds the newest of what was set, and never more than its capacity": () => {
     const steps = fc.array(fc.tuple(fc.nat(9), fc.nat()), { maxLength: 60 });
     fc.assert(
