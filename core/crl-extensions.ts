@@ -81,7 +81,7 @@ const CERTIFICATE_ISSUER = "\x55\x1d\x1d";
 const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["\x55\x1d\x15", (values) => void values.read(TAG.enumerated)],
   ["\x55\x1d\x17", (values) => void values.read(TAG.oid)],
-  ["\x55\x1d\x18", (values) => void values.read(TAG.generalizedTime)],
+  ["\x55\x1d\x18", (values) => values.skipTime()],
 ]);
 
 /**

@@ -84,7 +84,8 @@ function findSigner(list: Crl, authorities: readonly Certificate[]): Certificate
 function newerOf(list: Crl, kept: Crl, now: number): Crl {
   if (isNewer(kept, list)) throw new Error(`the list is older than the one kept (${formatTime(kept.thisUpdate)})`);
   if (!isNewer(list, kept)) return kept;
-  if (now > list.nextUpdate) throw new Error("the list is out of date");
+  // Where both are, what the newer one holds is revoked all the same.
+  if (now > list.nextUpdate && now <= kept.nextUpdate) throw new Error("the list is out of date");
   return list;
 }
 

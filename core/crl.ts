@@ -41,7 +41,7 @@ const V2 = "01";
  */
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
-  const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned);
+  const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
   // By the key's digest, which outlives the certificate objects that are parsed again.
   const signedBy = new Map<string, boolean>();
   return {
@@ -97,7 +97,8 @@ function readTbs(tbs: DerReader) {
 }
 
 /**
- * Reads an entry: serial number, revocation date, extensions. When and why does not matter: what is listed is revoked.
+ * Reads an entry: serial number, revocation date, extensions. When and why does not matter: what is listed is revoked, also with a
+ * date that is none. One odd entry must not take away the others.
  * The result is the serial's octets as text of as many characters, the smallest key that hashes well.
  */
 function readEntry(entries: DerReader): string {

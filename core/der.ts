@@ -18,15 +18,17 @@ const MAX_DEPTH = 32;
 const CONSTRUCTED = 0x20;
 /** Of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE and SET, and CHARACTER STRING. */
 const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
+const TIMES: ReadonlySet<number> = new Set([TAG.utcTime, TAG.generalizedTime]);
 
 /**
  * Reads exactly one value, all of it: `read` must read whatever is in it.
  * Everything within, read or not, is held to DER. Only the order of a SET's members and the absence of defaults are not:
- * authorities get both wrong, OpenSSL takes them, and nothing here depends on them.
+ * authorities get both wrong, OpenSSL takes them, and nothing here depends on them. With `hasOddTimes`, times that nobody reads are not
+ * held to their form either.
  * @throws SyntaxError
  */
-export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T): T {
-  return readOne(new DerReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)), read);
+export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T, { hasOddTimes = false } = {}): T {
+  return readOne(new DerReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), hasOddTimes), read);
 }
 
 function readOne<T>(reader: DerReader, read: (value: DerReader) => T): T {
@@ -46,7 +48,7 @@ function check(value: DerReader): void {
     demand(isConstructed === CONSTRUCTED_TYPES.has(tag & 0x1f), "not DER: a value is in the wrong form for its type");
   }
   if (isConstructed) value.within(checkAll);
-  else checkPrimitive(tag, value.bytes, value.start, value.end);
+  else if (!value.hasOddTimes || !TIMES.has(tag)) checkPrimitive(tag, value.bytes, value.start, value.end);
 }
 
 function checkAll(members: DerReader): void {
@@ -63,6 +65,7 @@ function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
 /** Reads values that follow one another, in place: no object is made for what is within another, since a list has a million entries. */
 export class DerReader {
   readonly bytes: Buffer;
+  readonly hasOddTimes: boolean;
   /** Of the value read last: its identifier octet, and where it, its content and the next value start. */
   tag = 0;
   begin = 0;
@@ -72,8 +75,9 @@ export class DerReader {
   depth = 0;
   #limit: number;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, hasOddTimes: boolean) {
     this.bytes = bytes;
+    this.hasOddTimes = hasOddTimes;
     this.#limit = bytes.length;
   }
 
@@ -214,14 +218,14 @@ export class DerReader {
   /** Unix seconds. */
   time(): number {
     this.skipTime();
+    if (this.hasOddTimes) checkPrimitive(this.tag, this.bytes, this.start, this.end);
     return readTime(this.latin1());
   }
 
-  /** A time of the right form, which need not be one that there is. */
+  /** A time of either type, which need not be one that there is. */
   skipTime(): void {
     this.read();
-    const isTime = this.tag === TAG.utcTime || this.tag === TAG.generalizedTime;
-    demand(isTime, "a time is missing or of another type");
+    demand(TIMES.has(this.tag), "a time is missing or of another type");
   }
 }
 

@@ -73,7 +73,10 @@ export const cases: Cases = {
       ]);
     }
     const late = { kept, now: fixtures.now + 30 * 24 * 3600 };
-    assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], late)), ["root", "the list is out of date"]);
+    assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], late)), ["rootNewer", ""]);
+    // One that counts gives way to none that does not.
+    const current = { ...late, kept: [{ ...list(fixtures, "root"), nextUpdate: late.now }] };
+    assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], current)), ["root", "the list is out of date"]);
     const { nextUpdate } = list(fixtures, "rootNewer");
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], { kept, now: nextUpdate })), ["rootNewer", ""]);
   },

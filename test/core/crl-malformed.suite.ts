@@ -108,7 +108,7 @@ export const cases: Cases = {
     );
   },
   "parseCrl() refuses times in another form, and a life of no length": (fixtures) => {
-    const bad = ["2612010000Z", "261201000000+0100", "261301000000Z", "", "261201000000"];
+    const bad = ["2612010000Z", "261201000000+0100", "261301000000Z", "", "261201000000", "20261201000000Z"];
     for (const text of bad) {
       for (const field of [FIELD.thisUpdate, FIELD.nextUpdate]) {
         refuses(
@@ -232,23 +232,35 @@ export const cases: Cases = {
     }
     const bad: Readonly<Record<string, Tlv>> = {
       "a padded serial number": entryOf([0, 5]),
-      "a date without seconds": sequence(tlv(TAG.integer, [5]), tlv(TAG.utcTime, "2612010000Z")),
       "a reason of another type": entryOf([5], reason(tlv(TAG.integer, [1]))),
       "a reason over its end": entryOf([5], reason(Uint8Array.of(10, 2, 1))),
       "two reasons": entryOf([5], reason(tlv(10, [1])), reason(tlv(10, [1]))),
       "two of three that are the same": entryOf([5], unknown, hold, unknown),
       "the last two the same": entryOf([5], hold, unknown, unknown),
       "an instruction of another type": entryOf([5], extension("2.5.29.23", tlv(10, [1]), false)),
-      "a date of invalidity that is none": entryOf(
-        [5],
-        extension("2.5.29.24", tlv(TAG.utcTime, "261201000000Z"), false),
-      ),
+      "a date of invalidity that is a text": entryOf([5], extension("2.5.29.24", tlv(TAG.ia5, "261201000000Z"), false)),
       "a critical of 1": entryOf(
         [5],
         sequence(oid("2.5.29.21"), tlv(TAG.boolean, [1]), tlv(TAG.octetString, [10, 1, 1])),
       ),
     };
     for (const [what, entry] of Object.entries(bad)) refuses(/./, withEntry(fixtures, entry), what);
+  },
+  "parseCrl() takes a list with an entry whose dates are odd, and what it holds": (fixtures) => {
+    const forms: readonly (readonly [tag: number, texts: readonly string[]])[] = [
+      [TAG.utcTime, ["2612010000Z", "261201000000+0100", "261301000000Z", "20261201000000Z", ""]],
+      [TAG.generalizedTime, ["20261201000000Z", "20261201000000.5Z", "261201000000Z"]],
+    ];
+    for (const [tag, texts] of forms) {
+      for (const text of texts) {
+        const dated = sequence(tlv(TAG.integer, [5]), tlv(tag, text));
+        const invalidSince = entryOf([5], extension("2.5.29.24", tlv(tag, text), false));
+        for (const entry of [dated, invalidSince]) {
+          const list = parseCrl(withEntry(fixtures, entry));
+          assert.deepEqual([list.size, list.lists("5")], [5, true], text);
+        }
+      }
+    }
   },
   "parseCrl() throws a SyntaxError for whatever is damaged": ({ crls }) => {
     const der = fromBase64(crls.entries);
