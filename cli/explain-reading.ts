@@ -14,12 +14,13 @@ import { readAvailableSecrets } from "./explain-secrets.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
 import { MAX_BODY_FILE_BYTES, readBytes, readEnvironment, readJson } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
+import { inFile } from "./problems.ts";
 import { parseHeaders } from "./send.ts";
 
 /** @throws UsageError, ConfigurationError */
 export async function readQuestion(values: Values, source: Source): Promise<Question> {
   const document = readJson(values.policy) as PolicyDocument;
-  const whole = compilePolicy(document);
+  const whole = inFile(values.policy, () => compilePolicy(document));
   const chain = values.certificate === undefined ? chainOf(source) : readChain(values.certificate);
   const request = readRequest(values, source);
   const at = parseTime(values.at) ?? source.event?.acceptedAt ?? source.decision?.at ?? now();

@@ -1,10 +1,10 @@
 // Files that the commands read: JSON, PEM, secrets.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { describeContents, isUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
+import { binaryContents, describeContents, isUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
 import { UsageError } from "./command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
+import { FileProblems } from "./problems.ts";
 
 /** More than any policy, set of keys or bundle of CAs has. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -30,20 +30,26 @@ export function readText(file: string, maxBytes?: number): string {
   const bytes = readBytes(file, maxBytes);
   if (isUtf16(bytes))
     throw new UsageError(`${file} is text in UTF-16: iconv -f UTF-16 -t UTF-8 ${file} > mended, and give that`);
+  const binary = binaryContents(bytes);
+  if (binary !== undefined) {
+    const isPacked = binary.some(({ kind }) => kind === "compressed");
+    const remedy = isPacked ? `unpack it first, as gzip -dc ${file} does, and give that` : "give another file";
+    throw new UsageError(`${file} is no text, but ${describeContents(binary)}: ${remedy}`);
+  }
   return withoutMark(bytes.toString("utf8"));
 }
 
 /**
  * Reads strict JSON in which no member is written twice. The content is not quoted, it may be a secret.
- * @throws UsageError that names the file, ConfigurationError that lists the repeated members
+ * @throws UsageError that names the file, FileProblems that lists the repeated members
  */
 export function readJson(file: string): unknown {
   const text = readText(file);
   const value = parseFile(file, text);
   const repeated = findRepeatedMembers(text);
   if (repeated.length > 0) {
-    const problems = repeated.map((member) => `${member.pointer}: ${file}: ${describeRepeated(member)}`);
-    throw new ConfigurationError(file, problems);
+    const problems = repeated.map((member) => `${member.pointer}: ${describeRepeated(member)}`);
+    throw new FileProblems(file, problems);
   }
   return value;
 }
@@ -56,9 +62,8 @@ export function parseFile(file: string, text: string): unknown {
     if (!(error instanceof JsonSyntaxError)) throw error;
     const items = readContents(Buffer.from(text));
     const isKnown = items.some(({ kind }) => kind !== "json" && kind !== "other");
-    throw new UsageError(
-      `${file} is not JSON: ${error.message}${isKnown ? ` (it holds ${describeContents(items)})` : ""}`,
-    );
+    const what = isKnown ? describeContents(items) : text.includes("\0") ? "something binary" : undefined;
+    throw new UsageError(`${file} is not JSON: ${error.message}${what === undefined ? "" : ` (it holds ${what})`}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { readJson } from "./files.ts";
 
 /** What an origin pins. @throws UsageError for a set that holds private keys */
 export function readPublicKeySet(file: string): unknown {
-  const set = readSet(file);
+  const set = readSet(file, "give the public set, countersign keys jwks --file FILE > jwks.json");
   if (isPrivate(set) !== true) return set;
   throw new UsageError(
     `${file} holds private keys, which belong to the edge alone: give the public set, countersign keys jwks --file ${file} > jwks.json`,
@@ -14,24 +14,38 @@ export function readPublicKeySet(file: string): unknown {
 
 /** What signs. @throws UsageError for a set of public keys alone */
 export function readPrivateKeySet(file: string): unknown {
-  const set = readSet(file);
+  const set = readSet(file, "give the file that countersign keys new made");
   if (isPrivate(set) !== false) return set;
   throw new UsageError(
     `${file} holds public keys alone, as countersign keys jwks prints them: give the file that countersign keys new made`,
   );
 }
 
-/** @throws UsageError for one key that stands alone */
-function readSet(file: string): unknown {
-  const set = readJson(file);
-  const isKey = typeof set === "object" && set !== null && Object.hasOwn(set, "kty");
-  if (isKey) throw new UsageError(`${file} holds one key and no set of keys: write { "keys": [ … ] } around it`);
-  return set;
+interface KeySet {
+  readonly keys: readonly unknown[];
 }
 
-/** Undefined for what is no set of keys: that is told by who reads it. */
-function isPrivate(set: unknown): boolean | undefined {
-  const keys: unknown = (set as { readonly keys?: unknown } | null)?.keys;
-  if (!Array.isArray(keys) || keys.length === 0) return undefined;
-  return keys.some((key) => typeof key === "object" && key !== null && "d" in key);
+/** @throws UsageError for what is none, also for one key that stands alone */
+function readSet(file: string, remedy: string): KeySet {
+  const document = readJson(file);
+  if (!isObject(document)) throw new UsageError(`${file} holds ${nameValue(document)} and no set of keys: ${remedy}`);
+  if (Array.isArray(document["keys"])) return { ...document, keys: document["keys"] };
+  if (Object.hasOwn(document, "kty"))
+    throw new UsageError(`${file} holds one key and no set of keys: write { "keys": [ … ] } around it`);
+  const what = Object.hasOwn(document, "senders") ? "a policy" : "an object without a list of keys";
+  throw new UsageError(`${file} holds ${what} and no set of keys: ${remedy}`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nameValue(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+}
+
+/** Undefined for an empty one: that is told by who reads it. */
+function isPrivate({ keys }: KeySet): boolean | undefined {
+  return keys.length === 0 ? undefined : keys.some((key) => typeof key === "object" && key !== null && "d" in key);
 }

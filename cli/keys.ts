@@ -6,6 +6,7 @@ import { type Command, parseOptions, refuseUnread, requireOption, UsageError } f
 import { formatJson } from "./files.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { printJson, printText } from "./output.ts";
+import { inFile } from "./problems.ts";
 import { writeWhole } from "./written-files.ts";
 
 type RotationStep = "publish" | "sign" | "retire";
@@ -53,7 +54,7 @@ With --json only the public JWK Set is printed.
 };
 
 function load(file: string): PrivateJwk[] {
-  return parsePrivateKeySet(readPrivateKeySet(file));
+  return inFile(file, () => parsePrivateKeySet(readPrivateKeySet(file)));
 }
 
 /** Makes a set with one key; an existing file is never overwritten. */

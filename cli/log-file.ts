@@ -1,6 +1,8 @@
 // Reads logs of ours back: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
 import { boundLine, type LogLine } from "../core/decision.ts";
+import { describeContents, readContents } from "../origin/file-contents.ts";
+import { UsageError } from "./command.ts";
 import { MAX_LOG_FILE_BYTES, readText } from "./files.ts";
 
 /** A line of ours, with what stands around it. */
@@ -19,8 +21,20 @@ export function readLogFile(file: string): LogLine[] {
 
 /** The same with what is known of each line. @throws UsageError */
 export function readLogEntries(file: string): LogEntry[] {
-  return documentsOf(readText(file, MAX_LOG_FILE_BYTES)).flatMap((document) =>
+  const text = readText(file, MAX_LOG_FILE_BYTES);
+  const entries = documentsOf(text).flatMap((document) =>
     isLogLine(document) ? [entryOf(document)] : tailedEntries(document),
+  );
+  if (entries.length === 0) refuseOtherContents(file, text);
+  return entries;
+}
+
+/** A log may hold nothing yet, and whatever other programs print. @throws UsageError for what nobody logs */
+function refuseOtherContents(file: string, text: string): void {
+  const items = readContents(Buffer.from(text));
+  if (items.some(({ kind }) => kind === "json" || kind === "other" || kind === "empty")) return;
+  throw new UsageError(
+    `${file} is no log, but holds ${describeContents(items)}: give what an origin or the edge printed`,
   );
 }
 

@@ -13,7 +13,7 @@ import { readPublicKeySet } from "./key-sets.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
-import { Problems } from "./problems.ts";
+import { inFile, Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings extends OriginSettings {
   readonly host: string;
@@ -62,7 +62,7 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
 }
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
-  if (!isUrl(jwks)) return pinnedKeys(readPublicKeySet(jwks));
+  if (!isUrl(jwks)) return inFile(jwks, () => pinnedKeys(readPublicKeySet(jwks)));
   const problem = problemOf(URL.parse(jwks));
   if (problem !== undefined) throw new ConfigurationError("jwks", [`--jwks ${showUrl(jwks)}: ${problem}`]);
   return fetchedKeys(jwks, {

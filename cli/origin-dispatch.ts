@@ -1,6 +1,6 @@
 // Where `countersign origin` brings what it has stored: a module of the user, or an upstream. Without either it keeps events.
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -17,7 +17,7 @@ import { forwardTo } from "../origin/upstream.ts";
 import { parseBaseUrl } from "./base-url.ts";
 import { requireOption, UsageError } from "./command.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
-import { Problems } from "./problems.ts";
+import { inFile, Problems } from "./problems.ts";
 
 export const DISPATCH_OPTIONS = {
   handler: { type: "string" },
@@ -115,12 +115,28 @@ export function openDispatch(
 
 async function loadHandler(module: string): Promise<Handler> {
   const file = resolve(module);
-  if (!existsSync(file)) throw new UsageError(`--handler ${module}: there is no such file`);
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) throw new UsageError(`--handler ${module}: there is no such file`);
+  if (!stats.isFile()) throw new UsageError(`--handler ${module} is no file: name the module itself, as in handler.js`);
   const loaded: { readonly default?: unknown } = await import(pathToFileURL(file).href).catch((error: unknown) =>
-    refuse(`--handler ${module} cannot be loaded: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
+    refuse(`--handler ${module} cannot be loaded: ${describeLoading(error, module)}`),
   );
   if (typeof loaded.default === "function") return loaded.default as Handler;
   return refuse(`--handler ${module} has no function as its default export`);
+}
+
+/** With the lines of the user's own code, and none of Node's or ours. */
+function describeLoading(error: unknown, module: string): string {
+  if (!(error instanceof Error)) return String(error);
+  if ((error as NodeJS.ErrnoException).code === "ERR_UNKNOWN_FILE_EXTENSION") return "it is no .js, .mjs or .ts module";
+  const lines = (error.stack ?? error.message).split("\n");
+  const own = lines.filter((line) => !/^ +at /.test(line) || !isForeign(line)).join("\n");
+  // Of an ES module Node keeps the place to itself.
+  return error instanceof SyntaxError && lines[0]?.startsWith("SyntaxError") ? `${own}: node --check ${module}` : own;
+}
+
+function isForeign(frame: string): boolean {
+  return frame.includes("node:") || frame.includes(import.meta.dirname);
 }
 
 async function loadUpstream(upstream: string, settings: DispatchSettings, problems: Problems) {
@@ -131,7 +147,7 @@ async function loadUpstream(upstream: string, settings: DispatchSettings, proble
   const file = await problems.attempt(() =>
     requireOption(settings["signing-keys"], "signing-keys", "this origin's own, made by countersign keys new"),
   );
-  const load = async () => await importSigningKeys(readPrivateKeySet(file ?? ""));
+  const load = async () => await inFile(file ?? "", () => importSigningKeys(readPrivateKeySet(file ?? "")));
   let keys = file === undefined ? undefined : await problems.attempt(load);
   if (origin === undefined || issuer === undefined || file === undefined || keys === undefined) return undefined;
   const current = () => keys as SigningKeys;

@@ -1,7 +1,6 @@
 // What `countersign policy add` does to a policy document. The result is compiled before it is written.
 
 import { formatPem } from "../core/certificate.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
@@ -21,6 +20,7 @@ import {
 import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
 import { nextSteps } from "./preset-steps.ts";
+import { FileProblems } from "./problems.ts";
 import { writeWhole } from "./written-files.ts";
 
 const OPTIONS = {
@@ -79,7 +79,7 @@ export function extendPolicy(file: string, addition: PolicyAddition): { policy: 
   const sender = preset === undefined ? addParts(document, addition) : addPreset(document, { ...addition, preset });
   const { policy, findings } = examinePolicy(document, systemClock());
   const fatal = findings.filter(isFatal);
-  if (policy === undefined || fatal.length > 0) throw new ConfigurationError("policy", fatal.map(formatFinding));
+  if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
   writeWhole(file, formatJson(document));
   const told = [
     ...describeAnchors(addition.anchors),

@@ -1,7 +1,6 @@
 // countersign policy deny: takes out the certificate of a file, by what holds whichever way it is presented.
 
 import type { Certificate } from "../core/certificate.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
@@ -10,6 +9,7 @@ import { parseOptions, UsageError } from "./command.ts";
 import { parseFile, readText } from "./files.ts";
 import { appendToList } from "./json-text.ts";
 import { print, printJson } from "./output.ts";
+import { FileProblems } from "./problems.ts";
 import { writeWhole } from "./written-files.ts";
 
 const OPTIONS = {
@@ -68,13 +68,17 @@ export function denyInPolicy(args: string[]): number {
 /** Adds the entry, unless it is there. The file changes only when the whole result is sound. */
 function deny(file: string, certificate: Certificate, entry: Record<string, string>): boolean {
   const text = readText(file);
-  const before = parseFile(file, text) as { deny?: unknown };
+  const before = parseFile(file, text) as { deny?: unknown } | null;
+  if (typeof before !== "object" || before === null || Array.isArray(before))
+    throw new UsageError(
+      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${file}`,
+    );
   const isThere =
-    Array.isArray(before?.deny) && before.deny.some((one) => JSON.stringify(one) === JSON.stringify(entry));
+    Array.isArray(before.deny) && before.deny.some((one) => JSON.stringify(one) === JSON.stringify(entry));
   const after = isThere ? text : appendToList(text, "deny", entry);
   const { policy, findings } = examinePolicy(parseFile(file, after), systemClock());
   const fatal = findings.filter(isFatal);
-  if (policy === undefined || fatal.length > 0) throw new ConfigurationError(file, fatal.map(formatFinding));
+  if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
   if (!policy.deny.holds(certificate)) throw new Error("the entry does not hold for its own certificate");
   if (!isThere) writeWhole(file, after);
   return !isThere;

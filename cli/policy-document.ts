@@ -33,7 +33,10 @@ export interface PolicyDraft {
 /** Opens a policy file, or starts a policy. Not compiled: it may be incomplete until all is added. */
 export function openPolicy(file: string): PolicyDraft {
   const document = existsSync(file) ? readJson(file) : { $schema: "./policy.schema.json" };
-  if (typeof document !== "object" || document === null) throw new UsageError(`${file} is not a JSON object`);
+  if (typeof document !== "object" || document === null || Array.isArray(document))
+    throw new UsageError(
+      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${file}`,
+    );
   return { anchors: {}, senders: {}, routes: {}, ...document };
 }
 

@@ -3,16 +3,15 @@
 import { describeEnding, sendersInUse } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { systemClock } from "../origin/clock.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { readJson } from "./files.ts";
 import { endListener } from "./listener-certificate.ts";
 import { print, printJson } from "./output.ts";
+import { compilePolicyFile } from "./policy-file.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -30,7 +29,7 @@ export async function tellExpiring(args: string[]): Promise<number> {
   const days = parseDays(within);
   const now = systemClock();
   const listeners = certificate.map((name) => endListener(readCertificatesAsPem(name).join(""), name));
-  const policy = compilePolicy(readJson(file));
+  const policy = compilePolicyFile(file);
   const seen = inbox === undefined ? [] : await readSeen(inbox, policy);
   const endings = listEndings(policy, now, seen, listeners)
     .filter(({ notAfter }) => notAfter <= now + days * DAY_SECONDS)

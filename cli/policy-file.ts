@@ -2,16 +2,17 @@
 // told in one go, the same at a check, at a start and in the build of the edge.
 
 import cluster from "node:cluster";
-import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
 import { type CompilePolicy, type Examination, examinePolicy } from "../core/policy-examination.ts";
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
 import { parsePlace } from "../core/policy-remedies.ts";
 import { systemClock } from "../origin/clock.ts";
-import { parseFile, readText } from "./files.ts";
+import { parseFile, readJson, readText } from "./files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
 import { complainLogLine } from "./output.ts";
+import { FileProblems, inFile } from "./problems.ts";
 
 export type LocatedFinding = Finding & Position;
 
@@ -32,6 +33,12 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
   return { policy, findings: [...describeRepetitions(text), ...(located as LocatedFinding[])] };
 }
 
+/** The policy of a file as a command asks it that does not start with it: its warnings are not told. @throws UsageError, FileProblems */
+export function compilePolicyFile(file: string): Policy {
+  const document = readJson(file);
+  return inFile(file, () => compilePolicy(document));
+}
+
 function describeRepetitions(text: string): LocatedFinding[] {
   return findRepeatedMembers(text).map((member) => ({
     ...member,
@@ -45,12 +52,12 @@ function describeRepetitions(text: string): LocatedFinding[] {
 /**
  * The policy of a file for a program that starts, or takes up a changed file. What time alone brought about is told on
  * stderr and goes on: a restart on the day after an anchor expired must not stop the other senders.
- * @throws UsageError when it cannot be read, ConfigurationError that lists everything else that is wrong with it
+ * @throws UsageError when it cannot be read, FileProblems that lists everything else that is wrong with it
  */
 export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
   const fatal = findings.filter(isFatal);
-  if (policy === undefined || fatal.length > 0) throw new ConfigurationError(file, fatal.map(formatFinding));
+  if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
   if (!isTold) for (const finding of findings) complainLogLine(describeWarning(file, finding));
   isTold = false;
   return policy;

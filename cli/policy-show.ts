@@ -1,10 +1,9 @@
 // countersign policy show: what a policy says.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import { parseOptions } from "./command.ts";
-import { readJson } from "./files.ts";
 import { printJson, printText } from "./output.ts";
+import { compilePolicyFile } from "./policy-file.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 
 const OPTIONS = {
@@ -15,7 +14,7 @@ const OPTIONS = {
 export function showPolicy(args: string[]): number {
   const { policy: file, json } = parseOptions(args, OPTIONS).values;
   try {
-    const summary = summarize(compilePolicy(readJson(file)));
+    const summary = summarize(compilePolicyFile(file));
     if (json) printJson({ ok: true, problems: [], ...summary });
     else printText(formatSummary(summary));
     return 0;

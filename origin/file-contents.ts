@@ -56,6 +56,16 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
   return [only(textKind(text), buffer)];
 }
 
+/** What stands for no text; undefined for what may be one, or is nothing that can be told apart. */
+export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const items = buffer[0] === SEQUENCE ? readDerItems(buffer) : undefined;
+  // A text may begin with the digit that is the tag of a SEQUENCE.
+  if (items !== undefined && !items.some(({ kind }) => kind === "other" || kind === "cutOff")) return items;
+  const kind = buffer.length === 0 ? undefined : binaryKind(buffer);
+  return kind && [only(kind, buffer)];
+}
+
 /** Text without the byte order mark that editors of Windows begin it with; a reader may pass over it (RFC 8259 §8.1). */
 export function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;

@@ -238,7 +238,9 @@ describe("every command that reads a policy", () => {
     const start = (text: string) => runCountersign([...origin, "--policy", fileOf(text)]);
     const now = { subject: { CN: "a" } };
     const contradiction = await start(policyText({ certificates: [now, now] }));
-    expect(contradiction.stderr).toMatch(/- \/senders\/one\/certificates\/1: repeats .* → remove one of them/);
+    expect(contradiction.stderr).toMatch(
+      /- \S+\.json: \/senders\/one\/certificates\/1: repeats .* → remove one of them/,
+    );
     // Without --jwks it does not start either, and says so alone.
     const overdue = await start(
       policyText({ certificates: [{ ...now, until: date(-2) }] }, { anchors: { root: expired } }),
