@@ -8,10 +8,11 @@ import { Refusal } from "./refusal.ts";
  * @throws Refusal `malformed_host`
  */
 export function requireHost(host: string): void {
+  const isPlain = /^[\w.:[\]-]+$/.test(host);
   const parsed = URL.parse(`http://${host}`)?.host;
-  if (parsed === host || `${parsed}:80` === host) return;
+  if (isPlain && (parsed === host || `${parsed}:80` === host)) return;
   // What is not made of a host's characters may hold anything, a secret too.
-  throw new Refusal("malformed_host", /^[\w.:[\]-]+$/.test(host) ? { host } : {});
+  throw new Refusal("malformed_host", isPlain ? { host } : {});
 }
 
 /** The same of a request whose platform shows the field; some make a URL of it and leave it out. */

@@ -24,15 +24,26 @@ export function readRequestTarget(requestUrl: string): RequestTarget {
   return { url, target };
 }
 
-/** What RFC 3986 §3.3 lets stand in a path as it is, and `/`, `\` and NUL, which routers read in different ways. */
-const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0]/;
+/**
+ * What RFC 3986 §3.3 lets stand in a path as it is, and what routers read in different ways: `/`, `\`, and control characters, of which
+ * a line feed is no part of the path for many patterns that end in `$`.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
+const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0-\x1f\x7f]/;
+/** Without its parameters such a segment is empty, or a step up for routers that leave them out before they go by dots. */
+const HIDDEN_SEGMENT = /\/\.{0,2};/;
+/** Decoded once more by a second hop it would be another path. */
+const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**
  * What gives a path a second spelling that a router may take for the same: an encoded character that needs no encoding,
- * lower-case digits (RFC 3986 §6.2.2), octets that are no UTF-8, or an empty segment. Undefined when nothing does.
+ * lower-case digits (RFC 3986 §6.2.2), octets that are no UTF-8, an encoded encoding, an empty segment, or one that parameters keep from
+ * being seen as empty or as dots. Undefined when nothing does.
  */
 export function findSecondSpelling(path: string): string | undefined {
   if (path.includes("//")) return "//";
+  const [found] = HIDDEN_SEGMENT.exec(path) ?? ENCODED_TWICE.exec(path) ?? [];
+  if (found !== undefined) return found;
   for (const [encoded, digits = ""] of path.matchAll(/%(.{0,2})/gsu)) {
     if (!/^[0-9A-F]{2}$/.test(digits)) return encoded;
     if (NEVER_ENCODED.test(String.fromCharCode(Number.parseInt(digits, 16)))) return encoded;

@@ -78,6 +78,9 @@ const FORMS: readonly string[] = ROUTES.flatMap((route) => {
     `${path};/y`,
     `${path};x/../y`,
     path.replace(/(.)\//, "$1;x/"),
+    path.replace("/", "/;x/"),
+    path.replace(/(.)\//, "$1/x/..;/"),
+    path.replace(/[a-z]/, (letter) => `%25${letter.charCodeAt(0).toString(16)}`),
     `${path}.`,
     `${path}.json`,
     `${path}/.`,
@@ -212,19 +215,21 @@ async function nextMatcher(strict: boolean, isDecoded: boolean): Promise<Ask> {
   };
 }
 
-async function nginx(): Promise<Ask> {
+/** nginx decodes a path before it looks for it. */
+const PLACES = {
+  nginx: (path: string) => (path.endsWith("*") ? path.slice(0, -1) : `= ${path}`),
+  "nginx with patterns": (path: string) =>
+    `~ "^${path.replaceAll(".", "\\.").replace(/\*?$/, (end) => (end === "*" ? "" : "$"))}"`,
+};
+
+async function nginx(placeOf: (path: string) => string): Promise<Ask> {
   const { directory } = proxyDirectory(stack);
   const name = "hooks.example.com";
   const { ca, hosts } = await issueServers(name);
   writeFileSync(`${directory}/server.pem`, hosts[0]?.certificate ?? "");
   writeFileSync(`${directory}/server.key`, hosts[0]?.key ?? "");
   const port = await freePort();
-  // nginx decodes a path before it looks for it.
-  const locations = ROUTES.map((route) => {
-    const path = decodeURI(route);
-    const place = path.endsWith("*") ? path.slice(0, -1) : `= ${path}`;
-    return `location ${place} { return 200 "${route}"; }`;
-  });
+  const locations = ROUTES.map((route) => `location ${placeOf(decodeURI(route))} { return 200 "${route}"; }`);
   const snippet = `server {
     listen 127.0.0.1:${port} ssl;
     ssl_certificate ${directory}/server.pem;
@@ -321,7 +326,9 @@ function keepsTo(name: string, start: () => Promise<Ask> | Ask): void {
 for (const [name, start] of Object.entries(ROUTERS)) keepsTo(name, start);
 
 const reason = reasonToSkip("nginx");
-describe.skipIf(reason !== undefined)(`locations${reason ? `: ${reason}` : ""}`, () => keepsTo("nginx", nginx));
+describe.skipIf(reason !== undefined)(`locations${reason ? `: ${reason}` : ""}`, () => {
+  for (const [name, placeOf] of Object.entries(PLACES)) keepsTo(name, () => nginx(placeOf));
+});
 
 test.each([
   ["express4", () => express("express4", false, false), ["/hooks/admiN", "/hooks/admin/", "/HOOKS/BANK/IN"]],
