@@ -18,7 +18,8 @@ const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^\s|\s$/, "it begins or ends with a blank"],
   [/^:/, "SQLite keeps no file of such a name"],
   [/^[a-z][a-z0-9+.-]+:|:\/\//i, "it is a URL of another kind"],
-  [/^[a-z_]+\s*=/i, "it is a list of libpq's parameters"],
+  [/^[a-z_]+\s*=|["'\s](?:host|hostaddr|dbname|user|password)\s*=/i, "it is a list of libpq's parameters"],
+  [/[?&](?:user|password|sslmode)=/i, "it is a URL without its scheme"],
   [/^[^/\\]*:[^/\\]*@|^\/\/[^/]*@/, "it is a URL without its scheme"],
 ];
 

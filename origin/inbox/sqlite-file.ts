@@ -7,20 +7,30 @@ import { resultCodeOf } from "./sqlite-result.ts";
 const PRIVATE = 0o600;
 
 /**
- * Makes the file where there is none, and takes the rights of others away from one that is there. SQLite gives the files beside it
- * the same mode. Returns what an operator should know of that.
- * @throws Error when it can be neither made nor opened
+ * Makes the file where there is none. SQLite gives the files beside it the same mode.
+ * @throws Error when it cannot be made, or is something else
  */
-export function makePrivate(file: string): string | undefined {
+export function makeFile(file: string): void {
   try {
     // A link that leads nowhere is not followed either.
     closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE));
-    return undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    requireFile(realpathSync(file));
   }
+}
+
+/** A directory, a device or a pipe is none, and opening a pipe may never end. What is not there is no fault yet. @throws Error */
+export function requireFile(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is no file");
+}
+
+/**
+ * Takes the rights of others away from a file that is known to be an inbox: of another program's nothing is changed.
+ * Returns what an operator should know of that.
+ */
+export function makePrivate(file: string): string | undefined {
   const path = realpathSync(file);
-  if (!statSync(path).isFile()) throw new Error("it is no file");
   const files = [path, `${path}-wal`, `${path}-shm`];
   const opened = files.filter((one) => narrow(one, file));
   if (opened.length === 0) return undefined;

@@ -13,7 +13,7 @@ import {
   toListedEvent,
   toWork,
 } from "./rows.ts";
-import { describeFileError } from "./sqlite-file.ts";
+import { describeFileError, requireFile } from "./sqlite-file.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
 /**
@@ -23,8 +23,10 @@ import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 export function openSqliteReader(file: string): InboxReader {
   let database: DatabaseSync | undefined;
   try {
+    requireFile(file);
     database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
     const version = readVersion(database, file);
+    if (version === 0) throw new Error(`${file} is empty: no origin has kept events in it`);
     if (version < SCHEMA_VERSION) {
       throw new Error(
         `${file} is an inbox of version ${version}, this program reads version ${SCHEMA_VERSION}: start an origin on it once, which brings it up to date`,

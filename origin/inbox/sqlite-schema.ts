@@ -177,6 +177,8 @@ export const SCHEMA_VERSION = STEPS.length;
  * @throws Error when the file is no inbox, or one of a newer version; it is left as it is
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
+  // Before the change of mode, which another program's database would keep.
+  readVersion(database, file);
   enterWal(database);
   database.exec(CONNECTION);
   database.exec("BEGIN IMMEDIATE");
@@ -214,12 +216,18 @@ export function emptyLog(database: DatabaseSync): boolean {
 /** The version of a file; 0 when it is empty. @throws Error when it is no inbox, or a newer one */
 export function readVersion(database: DatabaseSync, file: string): number {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
-  const tables = Number(database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"]);
+  const tables = new Set(
+    database
+      .prepare("SELECT name FROM sqlite_schema")
+      .all()
+      .map(({ name }) => name),
+  );
+  if (version < 0 || (tables.size > 0 && (version === 0 || !tables.has("event"))))
+    throw new Error(`${file} is no inbox: another program's database`);
   if (version > SCHEMA_VERSION) {
     throw new Error(
       `${file} is an inbox of version ${version}; this program knows versions up to ${SCHEMA_VERSION}, use a newer one`,
     );
   }
-  if (version < 0 || (version === 0 && tables > 0)) throw new Error(`${file} is no inbox: another program's database`);
   return version;
 }

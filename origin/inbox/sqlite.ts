@@ -8,7 +8,7 @@ import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { tellingPlace } from "./place.ts";
 import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
-import { describeFileError, makePrivate } from "./sqlite-file.ts";
+import { describeFileError, makeFile, makePrivate } from "./sqlite-file.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
 import { BUSY_MILLISECONDS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
@@ -22,9 +22,10 @@ import { SqliteWriter } from "./sqlite-writer.ts";
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
   let database: DatabaseSync | undefined;
   try {
-    const notice = makePrivate(file);
+    makeFile(file);
     database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
     prepareSchema(database, file);
+    const notice = makePrivate(file);
     if (notice !== undefined) options.onNotice?.(notice);
     return tellingPlace(new SqliteInbox(database, file, options), (error) => describeFileError(file, error));
   } catch (error) {

@@ -1,6 +1,6 @@
 // The SQLite inbox: what is accepted is on disk, once, and stays there.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -227,6 +227,11 @@ const foreign: [string, () => void | Promise<void>, RegExp][] = [
     NEWER,
   ],
   ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is no inbox/],
+  ...[1, 5].map((version): (typeof foreign)[number] => [
+    `of another program, which is at version ${version}`,
+    () => withDatabase((database) => database.exec(`CREATE TABLE customers (id); PRAGMA user_version = ${version}`)),
+    /is no inbox/,
+  ]),
   [
     "that is no database",
     () => writeFileSync(file, "a text longer than a database's header ".repeat(40)),
@@ -237,9 +242,12 @@ const foreign: [string, () => void | Promise<void>, RegExp][] = [
 
 test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, prepare, reason) => {
   await prepare();
-  const before = tablesOf();
+  chmodSync(file, 0o755);
+  const before = contentOf();
   expect(() => openSqliteInbox(file)).toThrow(reason);
-  expect(tablesOf()).toEqual(before);
+  expect(contentOf()).toEqual(before);
+  // The mode of an inbox is ours to change.
+  if (reason !== NEWER) expect(statSync(file).mode & 0o777).toBe(0o755);
 });
 
 test("inbox refuses a directory that does not exist", () => {
@@ -252,13 +260,6 @@ function withDatabase(use: (database: DatabaseSync) => void): void {
   database.close();
 }
 
-function tablesOf(): unknown {
-  try {
-    const database = new DatabaseSync(file, { readOnly: true });
-    const tables = database.prepare("SELECT name, sql FROM sqlite_schema").all();
-    database.close();
-    return tables;
-  } catch (error) {
-    return String(error);
-  }
+function contentOf(): unknown {
+  return statSync(file).isDirectory() || readFileSync(file);
 }

@@ -1,5 +1,6 @@
 // Where an inbox may be, what its start says when it cannot be there, and who can read it. No message holds a password.
 
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -53,6 +54,8 @@ describe("a location that is neither a path nor a URL of PostgreSQL", () => {
     "postgres://app:hun/ter2@db.example.com/cs",
     ":memory:hunter2",
     "hunter2\0",
+    "db.example.com/cs?user=app&password=hunter2",
+    "'host=db.example.com' password=hunter2",
   ])("is refused, and told to nobody: %j", async (location) => {
     for (const open of [openInbox, openInboxReader] as const) {
       const error = await Promise.resolve(open(location)).then(
@@ -137,6 +140,11 @@ describe("the file of an inbox", () => {
     symlinkSync(join(folder, "nowhere"), join(folder, "link"));
     expect(await failureOf(join(folder, "link"))).toContain("a link to a file that does not exist");
     expect(readdirSync(folder)).not.toContain("nowhere");
+    await expect(openInboxReader(join(folder, "directory"))).rejects.toThrow("directory: it is no file");
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    await expect(openInboxReader(join(folder, "pipe"))).rejects.toThrow("pipe: it is no file");
+    writeFileSync(file, "");
+    await expect(openInboxReader(file)).rejects.toThrow(`${file} is empty: no origin has kept events in it`);
     rmSync(file);
     await expect(openInboxReader(file)).rejects.toThrow(`${file}: there is no such file`);
   });
