@@ -9,6 +9,7 @@ import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
 import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
+import { issuerKeysOf } from "./legacy-texts.ts";
 import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
 import { readPolicyForm } from "./policy-form.ts";
 import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
@@ -176,7 +177,7 @@ class PolicyCompiler {
       holds: (certificate, presented = []) =>
         denied.size > 0 &&
         (denied.has(`key ${certificate.spkiSha256}`) ||
-          denied.has(serialKey(certificate.serial, certificate.issuerKey)) ||
+          issuerKeysOf(certificate).some((key) => denied.has(serialKey(certificate.serial, key))) ||
           (hasDigests && (isNamed(certificate) || isNamedAuthority(certificate, presented)))),
     };
   }

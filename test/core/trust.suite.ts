@@ -5,6 +5,8 @@ import { parseCertificate } from "../../core/certificate.ts";
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
+import { edit, encodeName, FIELD } from "./certificate-edit.ts";
+import { concat, TAG } from "./der-edit.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, present, prove, refused } from "./scene.ts";
 
 const TRUST = {
@@ -191,6 +193,25 @@ export const cases: Cases = {
     const issuer = "CN=intermediate,O=COUNTERSIGN tests,C=us";
     const entries = [{ sha256: colons(sha256) }, { serial: padded, issuer }, { serial: colons(padded), issuer }];
     for (const entry of entries) refused("certificate_denied", () => denied(fixtures, entry));
+  },
+  "compilePolicy() denies by an issuer as it is printed, whatever string types the CA wrote it in": (fixtures) => {
+    const { certificates } = fixtures;
+    const utf = (text: string, size: number) =>
+      concat(...Array.from(text, (character) => Uint8Array.of(...Array(size - 1).fill(0), character.charCodeAt(0))));
+    const wrote = [
+      encodeName([["2.5.4.10", TAG.bmp, utf("R\u00e9al CA", 2)]], [["2.5.4.3", TAG.utf8, "Root"]]),
+      encodeName([["2.5.4.10", TAG.universal, utf("R\u00e9al CA", 4)]], [["2.5.4.3", TAG.teletex, utf("Root", 1)]]),
+    ];
+    for (const name of wrote) {
+      const leaf = parseCertificate(edit(certificates.client, ({ tbs }) => tbs.splice(FIELD.issuer, 1, name)));
+      const holds = (issuer: string, serial = leaf.serial) =>
+        compilePolicy(policyDocument(fixtures, { deny: [{ serial, issuer }] })).deny.holds(leaf);
+      assert.ok(holds("CN=Root,O=R\u00e9al CA"), leaf.issuerText);
+      assert.ok(holds(leaf.issuerText));
+      assert.ok(!holds("CN=Root,O=Real CA"));
+      assert.ok(!holds("CN=Root"));
+      assert.ok(!holds("CN=Root,O=R\u00e9al CA", `${leaf.serial}0`));
+    }
   },
   "verifyTrust() goes around a denied intermediate where another path holds": (fixtures) => {
     const [digest, , entry] = entriesFor(fixtures, "loopBByRoot");

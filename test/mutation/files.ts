@@ -45,6 +45,7 @@ export const PENDING: readonly string[] = [
   "encoded-values",
   "factor-inspection",
   "issued-signatures",
+  "legacy-texts",
   "policy",
   "policy-compiler",
   "policy-examination",
