@@ -26,11 +26,13 @@ export class Allowlist {
   /** Every entry that could match. Each that is left out lacks something that the certificate would have to hold. */
   candidates(certificate: Certificate): AllowlistEntry[] {
     const keys = lookupKeysOf(certificate);
+    const found: AllowlistEntry[] = [];
+    const add = (entries: readonly AllowlistEntry[] = []) => {
+      for (const entry of entries) found.push(entry);
+    };
     // Whichever are fewer: a stranger's certificate may hold thousands of names, for fifty senders with an entry each.
-    const shared =
-      keys.size < this.#byKey.size
-        ? Array.from(keys, (key) => this.#byKey.get(key))
-        : Array.from(this.#byKey, ([key, entries]) => (keys.has(key) ? entries : undefined));
-    return shared.flatMap((entries) => entries ?? []);
+    if (keys.size < this.#byKey.size) for (const key of keys) add(this.#byKey.get(key));
+    else for (const [key, entries] of this.#byKey) if (keys.has(key)) add(entries);
+    return found;
   }
 }

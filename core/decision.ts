@@ -4,7 +4,7 @@ import { describeCertificate, type ProofTrace } from "./admit.ts";
 import type { AdmittedSender, Evidence } from "./candidate.ts";
 import type { Route } from "./policy.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
-import { bound, boundDetails, escapeControls } from "./shown-text.ts";
+import { bound, boundDetails, escapeControls, isBounded } from "./shown-text.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
@@ -123,14 +123,21 @@ const WHOLE: ReadonlyMap<string, number> = new Map([
  * that is too long all the same, members are left out and named in `leftOut`.
  */
 export function formatLogLine(line: LogLine): string {
-  const members = Object.entries(boundLine(line));
-  const text = formatMembers(members);
-  return Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES ? text : formatMembers(keepWhatFits(members));
+  const bounded = boundLine(line);
+  const text = escapeControls(JSON.stringify(bounded));
+  const isShort = text.length * MOST_OCTETS <= MAX_LOG_LINE_BYTES || Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES;
+  return isShort ? text : formatMembers(keepWhatFits(Object.entries(bounded)));
 }
+
+/** Of UTF-8, for one UTF-16 code unit. */
+const MOST_OCTETS = 3;
 
 /** The line with long values and lists cut: also of one that was read, which anybody may have written. */
 export function boundLine(line: LogLine): LogLine {
-  return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;
+  const members = Object.entries(line);
+  const bounded = members.map(([name, value]): Member => [name, boundMember(name, value)]);
+  const isSame = bounded.every(([, value], index) => value === members[index]?.[1]);
+  return isSame ? line : (Object.fromEntries(bounded) as LogLine);
 }
 
 type Member = readonly [name: string, value: unknown];
@@ -141,7 +148,7 @@ function formatMembers(members: readonly Member[]): string {
 
 function boundMember(name: string, value: unknown): unknown {
   const isWhole = typeof value === "string" && value.length <= (WHOLE.get(name) ?? 0);
-  return isWhole ? value : bound(value);
+  return isWhole || isBounded(value) ? value : bound(value);
 }
 
 /** In the order of the line, in which the verdict stands before its details. */

@@ -67,31 +67,46 @@ export async function readStream(
   }
 }
 
+/** Most bodies fit into the first; memory of the others is not taken before it is needed. */
+const FIRST_SEGMENT_BYTES = 4 * 1024;
 const SEGMENT_BYTES = 64 * 1024;
 
 /** Pieces in the order in which they came, copied together: each of them may be one octet, and would be an object. */
 class Pieces {
   readonly #segments: Uint8Array[] = [];
+  /** Octets of the last one that are not filled yet. */
+  #free = 0;
   count = 0;
   size = 0;
 
   add(piece: Uint8Array): void {
     this.count += 1;
     for (let rest = piece; rest.byteLength > 0; ) {
-      const used = this.size % SEGMENT_BYTES;
-      if (used === 0) this.#segments.push(new Uint8Array(SEGMENT_BYTES));
-      const part = rest.subarray(0, SEGMENT_BYTES - used);
-      this.#segments.at(-1)?.set(part, used);
+      const segment = this.#open();
+      const part = rest.subarray(0, this.#free);
+      segment.set(part, segment.byteLength - this.#free);
+      this.#free -= part.byteLength;
       this.size += part.byteLength;
       rest = rest.subarray(part.byteLength);
     }
   }
 
+  /** The last segment, which is not full. */
+  #open(): Uint8Array {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && this.#free > 0) return last;
+    const segment = new Uint8Array(last === undefined ? FIRST_SEGMENT_BYTES : SEGMENT_BYTES);
+    this.#segments.push(segment);
+    this.#free = segment.byteLength;
+    return segment;
+  }
+
   join(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.size);
-    for (const [index, segment] of this.#segments.entries()) {
-      const offset = index * SEGMENT_BYTES;
+    let offset = 0;
+    for (const segment of this.#segments) {
       bytes.set(segment.subarray(0, this.size - offset), offset);
+      offset += segment.byteLength;
     }
     return bytes;
   }

@@ -42,6 +42,7 @@ const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
  */
 export function findSecondSpelling(path: string): string | undefined {
   if (path.includes("//")) return "//";
+  if (!path.includes("%") && !path.includes(";")) return undefined;
   const [found] = HIDDEN_SEGMENT.exec(path) ?? ENCODED_TWICE.exec(path) ?? [];
   if (found !== undefined) return found;
   for (const [encoded, digits = ""] of path.matchAll(/%(.{0,2})/gsu)) {

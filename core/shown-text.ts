@@ -44,6 +44,20 @@ export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   return Object.fromEntries(left === 0 ? shown : [...shown, ["…", `and ${left} more`]]);
 }
 
+/** Whether a copy would be the same, as of most facts: looking is cheaper. */
+export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
+  if (typeof value === "string") return value.length <= MAX_LOGGED_CHARACTERS;
+  if (typeof value !== "object" || value === null) return typeof value !== "bigint";
+  if (depth === 0 || "toJSON" in value) return false;
+  const names = Object.keys(value);
+  return (
+    names.length <= MAX_LOGGED_MEMBERS &&
+    names.every(
+      (name) => name.length <= MAX_LOGGED_CHARACTERS && isBounded((value as Record<string, unknown>)[name], depth - 1),
+    )
+  );
+}
+
 /** The same of named facts, for whoever tells of a refusal otherwise than in the log. */
 export function boundDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return bound(details) as Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@
 // reads a body and admits by its signature.
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { admitByBasic, findCandidates } from "../../core/admit.ts";
 import { admitByBody } from "../../core/body-admission.ts";
 import { BodyBudget, type BodyReading } from "../../core/body-budget.ts";
@@ -210,6 +211,27 @@ export const cases: Cases = {
     assert.deepEqual((await refusedLater("body_too_large", read(streamOf(6, 5), 10))).details, { maxBodyBytes: 10 });
     const { details } = await refusedLater("body_in_pieces", read(streamOf(...Array(5_000).fill(1))));
     assert.deepEqual(details, { pieces: 4_097, received: 4_097 });
+  },
+  "readStream() joins pieces of any size, in the order in which they came": async () => {
+    const sizes = fc.array(fc.constantFrom(1, 3, 4_095, 4_096, 4_097, 65_535, 65_536, 140_000), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(sizes, async (list) => {
+        const whole = Uint8Array.from({ length: list.reduce((sum, size) => sum + size, 0) }, (_, index) => index % 251);
+        let at = 0;
+        const stream = new ReadableStream<Uint8Array>({
+          start(controller) {
+            for (const size of list) {
+              controller.enqueue(whole.slice(at, at + size));
+              at += size;
+            }
+            controller.close();
+          },
+        });
+        const read = await readStream(stream, whole.length);
+        assert.ok(read !== undefined && Buffer.compare(read, whole) === 0, `${list}`);
+      }),
+      { numRuns: 60 },
+    );
   },
   "readBody() takes no body of GET and HEAD": async () => {
     for (const method of ["GET", "HEAD"]) {

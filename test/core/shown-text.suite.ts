@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { bound, boundDetails, cut, escapeControls } from "../../core/shown-text.ts";
+import { bound, boundDetails, cut, escapeControls, isBounded } from "../../core/shown-text.ts";
 import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "../../core/wire.ts";
 import type { Cases } from "./scene.ts";
 
@@ -36,6 +36,23 @@ export const cases: Cases = {
       }),
       { numRuns: 200 },
     );
+  },
+  "isBounded() says of what bound() would leave as it is, and of nothing else": () => {
+    const kept = [
+      ...["", long, 1, true, null, undefined],
+      ...[numbers(MAX_LOGGED_MEMBERS), objectOf(MAX_LOGGED_MEMBERS), { [long]: long }],
+      inLists(MAX_LOGGED_DEPTH, 1),
+    ];
+    const changed = [
+      ...[`${long}a`, 1n, new Date(0), numbers(MAX_LOGGED_MEMBERS + 1), objectOf(MAX_LOGGED_MEMBERS + 1)],
+      ...[{ [`${long}a`]: 1 }, { a: [`${long}a`] }, { a: { b: 1n } }, [{ toJSON: () => 1 }]],
+      inLists(MAX_LOGGED_DEPTH + 1, 1),
+    ];
+    for (const value of kept) assert.deepEqual([isBounded(value), bound(value)], [true, value]);
+    for (const value of changed) {
+      assert.equal(isBounded(value), false);
+      assert.notDeepEqual(bound(value), value);
+    }
   },
   "cut() cuts behind a number of characters, never within one": () => {
     assert.equal(cut(long), long);
