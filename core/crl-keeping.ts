@@ -27,9 +27,10 @@ export interface KeptCrls {
 
 /**
  * Judges each list by itself, so that one which is broken keeps back none beside it.
- * A list is proven when a key of a known authority of its name signed it, or one on the path of a certificate. Of proven lists the newer one of the same key and scope
- * stays, and nothing else takes its place. A list that is not proven stays beside them until the source gives another: it may be
- * anybody's, so neither its age nor its name counts. It has no effect but on certificates whose own path proves it.
+ * A list is proven when a key of a known authority of its name signed it, or one on the path of a certificate. Of proven lists
+ * the newer one of the same key and scope stays, and nothing else takes its place. A list that is not proven stays beside them
+ * until the source gives another: it may be anybody's, so neither its age nor its name counts. It has no effect but on
+ * certificates whose own path proves it.
  */
 export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: CrlJudges): KeptCrls {
   const { authorities, now } = judges;

@@ -49,7 +49,7 @@ test("the lock file is read", () => {
   );
 });
 
-test("every package has a hash of SHA-512", () => {
+test("every package has a hash of SHA-512 (Packages without a hash)", () => {
   expect(strays(({ integrity = "" }) => /^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))).toEqual([]);
 });
 

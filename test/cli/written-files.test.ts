@@ -43,7 +43,7 @@ describe("keys new", () => {
     expect(readdirSync(folder)).toEqual(["keys.json"]);
   });
 
-  test("writes through nothing that somebody else put beside it, by whatever name", async () => {
+  test("writes through nothing that somebody else put beside it, by whatever name (Draft through a link)", async () => {
     writeFileSync(file("victim"), "precious");
     const plant = `ln -s ${file("victim")} ${file("keys.json")}.$$.tmp; touch ${file("keys.json")}.tmp`;
     const { code } = await runAs(plant, "keys", "new", "--file", file("keys.json"));

@@ -380,7 +380,7 @@ export const cases: Cases = {
       ["/deny/0", "takes out nothing: no sender presents a certificate", "remove it"],
     );
   },
-  "of a denied issuer that issues nothing": (fixtures) => {
+  "of a denied issuer that issues nothing (Denied in vain)": (fixtures) => {
     const command = "let countersign policy deny FILE write the entry from the certificate";
     const issuers = (changes: readonly Change[], issuer: string, problem: string, remedy: string, serial = "0a") =>
       tells(

@@ -132,7 +132,7 @@ export const cases: Cases = {
     assert.ok(excludes(other, dns("client.example")));
     assert.ok(excludes(other));
   },
-  "satisfiesNameConstraints() refuses everything under a base that can be no name's": () => {
+  "satisfiesNameConstraints() refuses everything under a base that can be no name's (Constraints in vain)": () => {
     const bad: GeneralName[] = [
       ...[
         "example.com.",

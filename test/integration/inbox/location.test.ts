@@ -97,7 +97,7 @@ describe("a location that is neither a path nor a URL of PostgreSQL", () => {
 });
 
 describe("the file of an inbox", () => {
-  test("is its owner's alone, with what is beside it, whatever the umask is", async () => {
+  test("is its owner's alone, with what is beside it, whatever the umask is (Inbox open to all users)", async () => {
     const file = join(temporaryDirectory(stack), "inbox.sqlite");
     const umask = process.umask(0);
     stack.defer(() => void process.umask(umask));
