@@ -235,6 +235,32 @@ export const cases: Cases = {
     found([[["extra"], 1], nobody], "error /extra", noSender);
     found([[["$schema"], 1], nobody], "error /$schema", noSender);
   },
+  "examinePolicy() finds what is wrong beside the only sender or the only route, when that is malformed": (
+    fixtures,
+  ) => {
+    const found = (changes: readonly Change[], ...expected: readonly string[]) =>
+      assert.deepEqual(placesIn(findingsOf(spoiled(fixtures, changes), fixtures.now)).sort(), [...expected].sort());
+    const alone: Change[] = [
+      [TWO, undefined],
+      [
+        [...ROUTE, "senders"],
+        ["one", "nobody"],
+      ],
+    ];
+    const noSender = "error /routes/~1hooks/senders/1";
+    found([...alone, [ONE, 1]], "error /senders/one", noSender);
+    found(
+      [...alone, [[...ONE, "basic"], { username: "a:b", secret: "A" }]],
+      "error /senders/one/basic/username",
+      noSender,
+    );
+    found([...alone, [[...ONE, "certificates"], 1]], "error /senders/one/certificates", noSender);
+    found([...alone, [ENTRY, 1]], "error /senders/one/certificates/0", noSender);
+    const lost: Change = [[...TWO, "trust", "anchors"], ["absent"]];
+    const noAnchor = "error /senders/two/trust/anchors/0";
+    found([[ROUTE, 1], lost], "error /routes/~1hooks", noAnchor);
+    found([[[...ROUTE, "methods", 0], 1], lost], "error /routes/~1hooks/methods/0", noAnchor);
+  },
   "examinePolicy() keeps the places of entries beside one that is malformed": (fixtures) => {
     const entries: Json[] = [
       { subject: { CN: "a" } },
