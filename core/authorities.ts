@@ -36,7 +36,7 @@ export function findAuthorities(
     return fault === undefined;
   };
   let open = namedIntermediates(client);
-  for (let issuers = anchors.map(({ certificate }) => certificate); issuers.length > 0 && open.length > 0; ) {
+  for (let issuers = anchors.map(({ certificate }) => certificate); issuers.length > 0; ) {
     const found = open.filter((certificate) => issuers.some((issuer) => isSigned(certificate, issuer)));
     open = open.filter((certificate) => !found.includes(certificate));
     certified.push(...found);

@@ -2,7 +2,7 @@
 // a search goes. Whose key signed what is tested on real signatures elsewhere.
 
 import assert from "node:assert/strict";
-import { findAuthorities } from "../../core/authorities.ts";
+import { findAuthorities, vouchedIntermediates } from "../../core/authorities.ts";
 import { type Certificate, parseCertificate } from "../../core/certificate.ts";
 import { parseDistinguishedName } from "../../core/distinguished-name.ts";
 import type { GeneralName } from "../../core/general-name.ts";
@@ -56,6 +56,33 @@ export const cases: Cases = {
       const intermediates = namesakes(fixtures, presented);
       const client = { leaf: changed(fixtures, "client"), intermediates, platform: undefined };
       assert.equal(findAuthorities(client, anchorsOf(fixtures), new IssuedSignatures()).certified.length, certified);
+    }
+  },
+  "findAuthorities() finds each authority once, also where two certify one another": (fixtures) => {
+    const { certificates } = fixtures;
+    const parsed = (name: CertificateName) => parseCertificate(certificates[name]);
+    const anchors = [{ name: "root", certificate: parsed("root"), certifiers: [], revocation: undefined }];
+    const certifiedBelow = (...intermediates: Certificate[]) => {
+      const client = { leaf: parsed("loopClient"), intermediates, platform: undefined };
+      return findAuthorities(client, anchors, new IssuedSignatures()).certified;
+    };
+    const [loopA, byRoot, byA] = [parsed("loopAByB"), parsed("loopBByRoot"), parsed("loopBByA")];
+    assert.deepEqual(certifiedBelow(loopA, byRoot, byA), [byRoot, loopA, byA]);
+    // The anchor's own certificate stands above one of the two alone.
+    const again = { ...parsed("root") };
+    assert.deepEqual(certifiedBelow(loopA, byRoot, byA, again), [byRoot, again, loopA, byA]);
+    assert.deepEqual(certifiedBelow(), []);
+  },
+  "vouchedIntermediates() has one order, whatever that of the sender is": (fixtures) => {
+    const anchors = anchorsOf(fixtures);
+    const digests = ["c", "a", "d", "b"];
+    const authorities = digests.map((sha256) => changed(fixtures, "intermediate", { sha256, spkiSha256: sha256 }));
+    for (const intermediates of [authorities, authorities.toReversed(), authorities.toSpliced(0, 1, ...authorities)]) {
+      const client = { leaf: changed(fixtures, "client"), intermediates, platform: undefined };
+      assert.deepEqual(
+        vouchedIntermediates(client, anchors).map(({ sha256 }) => sha256),
+        ["a", "b", "c", "d"],
+      );
     }
   },
   "findPath() goes over no key twice": (fixtures) => {

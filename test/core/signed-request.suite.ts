@@ -105,6 +105,18 @@ export const cases: Cases = {
     const fresh = new SignedRequest(headers, body, NOW);
     assert.equal(methodOf(keysOf(scheme, importSignatureKey(scheme, ED25519.otherKey)), fresh), "ed25519");
   },
+  "keys of HMAC are asked without a limit, and use up nothing of what is verified for Ed25519": () => {
+    const scheme = "standard-webhooks";
+    const signatures = [ED25519.signature, ED25519.otherSignature];
+    const headers = headersOf(scheme, { "webhook-signature": signatures.map((text) => `v1a,${text}`).join(" ") });
+    const request = new SignedRequest(headers, body, NOW);
+    for (let asked = 0; asked <= MAX_FURTHER_ED25519; asked += 1) {
+      const { limits, key } = countedKey("hmac");
+      assert.equal(request.isSignedBy(key, scheme), false);
+      assert.deepEqual(limits, [undefined]);
+    }
+    assert.equal(request.isSignedBy(importSignatureKey(scheme, ED25519.otherKey), scheme), true);
+  },
   "an Ed25519 key takes the content of each body anew": () => {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const point = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("base64");
