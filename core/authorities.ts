@@ -72,9 +72,7 @@ const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
 /** The intermediates to which the names lead from the leaf, each once. They are the same for every anchor. */
 function namedIntermediates(client: ClientCertificate): readonly Certificate[] {
-  const known = named.get(client);
-  if (known !== undefined) return known;
-  const found = climb(client.leaf, client.intermediates);
+  const found = named.get(client) ?? climb(client.leaf, client.intermediates);
   named.set(client, found);
   return found;
 }

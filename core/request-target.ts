@@ -16,9 +16,10 @@ export interface RequestTarget {
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {
   const url = URL.parse(requestUrl);
+  if (url === null) throw new Refusal("malformed_target");
+  const target = url.pathname + url.search;
   const sent = requestUrl.slice(requestUrl.indexOf("/", requestUrl.indexOf("//") + 2));
-  const target = url === null ? "" : url.pathname + url.search;
-  if (url === null || target !== sent) throw new Refusal("malformed_target");
+  if (target !== sent) throw new Refusal("malformed_target");
   const secondSpelling = findSecondSpelling(url.pathname);
   if (secondSpelling !== undefined) throw new Refusal("malformed_target", { secondSpelling });
   return { url, target };
@@ -45,9 +46,9 @@ export function findSecondSpelling(path: string): string | undefined {
   if (!path.includes("%") && !path.includes(";")) return undefined;
   const [found] = HIDDEN_SEGMENT.exec(path) ?? ENCODED_TWICE.exec(path) ?? [];
   if (found !== undefined) return found;
-  for (const [encoded, digits = ""] of path.matchAll(/%(.{0,2})/gsu)) {
-    if (!/^[0-9A-F]{2}$/.test(digits)) return encoded;
-    if (NEVER_ENCODED.test(String.fromCharCode(Number.parseInt(digits, 16)))) return encoded;
+  for (const [encoded] of path.matchAll(/%.{0,2}/gsu)) {
+    if (!/%[0-9A-F]{2}/.test(encoded)) return encoded;
+    if (NEVER_ENCODED.test(String.fromCharCode(Number.parseInt(encoded.slice(1), 16)))) return encoded;
   }
   try {
     decodeURIComponent(path);

@@ -48,7 +48,10 @@ export const cases: Cases = {
       "/hook/s",
       "//exact",
     ];
-    for (const path of others) refused("unknown_route", () => selectRoute(policy, path, "POST"));
+    for (const path of others) {
+      const { details } = refused("unknown_route", () => selectRoute(policy, path, "POST"));
+      assert.deepEqual(details, { path });
+    }
   },
   "selectRoute() takes a root prefix as a last resort": (fixtures) => {
     const policy = withRoutes(fixtures, "/*", "/a/*");

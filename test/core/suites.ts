@@ -55,6 +55,7 @@ import { cases as presentedAgain } from "./presented-again.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as publicKey } from "./public-key.suite.ts";
 import { cases as request } from "./request.suite.ts";
+import { cases as revocationLists } from "./revocation-lists.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
 import type { Cases } from "./scene.ts";
 import { cases as sealedText } from "./sealed-text.suite.ts";
@@ -127,6 +128,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "public-key": publicKey,
   request,
   revocation,
+  "revocation-lists": revocationLists,
   "shown-text": shownText,
   signature,
   "signature-diagnosis": signatureDiagnosis,
