@@ -37,6 +37,7 @@ const inEntry = (member: string, value: Json): Change => [[...ENTRY, member], va
 const inSubject = (attribute: string, value: Json): Change => [[...ENTRY, "subject", attribute], value];
 const deny = (...list: Json[]): Change => [["deny"], list];
 const subjectOfTwo = (subject: Json): Change => [[...TWO, "certificates", 0, "subject"], subject];
+const signature = (secret: string) => ({ signature: { ...SIGNATURE, secrets: [secret] } });
 const signed: Change = [[...ONE, "signature"], SIGNATURE];
 const signedAlone = (sender: readonly string[], secret = "KEY"): Change[] => [
   [[...sender, "certificates"], undefined],
@@ -336,6 +337,17 @@ export const cases: Cases = {
       [...signedAlone(TWO), signed],
       ["/senders/one/certificates", "on /hooks two accepts the same requests without it", require],
     );
+  },
+  "of a shadow list that never differs": (fixtures) => {
+    const problem = "holds the same senders as /senders of the route: it never differs";
+    const shadow = (...names: string[]): Change => [["routes", "/hooks", "shadow"], names];
+    const place = "/routes/~1hooks/shadow";
+    const add = "add the sender that is to take their place and name it, or remove the member";
+    tells(fixtures, [shadow("two", "one")], [place, problem, add]);
+    const third: Change = [["senders", "three"], signature("A")];
+    const used: Change = [["routes", "/other"], { senders: ["three"], methods: ["POST"] }];
+    const name = "name the senders that are to take their place, or remove the member";
+    tells(fixtures, [third, used, shadow("one", "two")], [place, problem, name]);
   },
   "of denied serial numbers and digests": (fixtures) => {
     const issuer = "CN=x";

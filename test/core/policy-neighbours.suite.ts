@@ -278,6 +278,12 @@ export const cases: Cases = {
       "error /routes/~1hooks/headers/1",
     );
   },
+  "inspectPolicy() takes every method of HTTP that reaches a route, and refuses those that do not": (fixtures) => {
+    const methods = (...names: string[]): Change => [[...ROUTE, "methods"], names];
+    expectFindings(fixtures, [methods("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")]);
+    const places = [0, 1, 2].map((index) => `error /routes/~1hooks/methods/${index}`);
+    expectFindings(fixtures, [methods("CONNECT", "TRACE", "TRACK")], ...places);
+  },
   "inspectPolicy() names methods and paths that no request has": (fixtures) => {
     expectFindings(
       fixtures,
