@@ -115,7 +115,7 @@ export const cases: Cases = {
         "/a%3Bb": "%3B",
         "/a%40b": "%40",
         "/a%c3%a4": "%c3",
-      "/a%C3%Aa": "%Aa",
+        "/a%C3%Aa": "%Aa",
         "/a%2Fb": "%2F",
         "/a%5Cb": "%5C",
         "/a%00": "%00",

@@ -62,6 +62,7 @@ export const cases: Cases = {
     assert.equal(check([leaf, root], [list({ thisUpdate: now, nextUpdate: now })]), undefined);
     for (const [facts, doubt] of [
       [{ thisUpdate: now + 1 }, /^not yet valid list \(thisUpdate 2027-01-01T00:00:01Z\)/],
+      [{ thisUpdate: now, nextUpdate: now - 1 }, /^stale list/],
       [{ nextUpdate: now - 1 }, /^stale list \(nextUpdate 2026-12-31T23:59:59Z\)/],
     ] as const) {
       const { details } = refused("revocation_unknown", () => check([leaf, root], [list(facts)]));
@@ -105,7 +106,7 @@ export const cases: Cases = {
       undefined,
     );
     // The leaf itself signs no list, whatever name it has.
-    const named = certificate("direct", { ...facts, subjectKey: root.subjectKey });
+    const named = certificate("direct", { ...facts, subjectKey: root.subjectKey, keyUsage: undefined });
     refused("revocation_unknown", () => check([named, root], [by("other")]));
   },
   "checkRevocation() refuses what the issuer's own key calls revoked, also where it may sign no lists": (fixtures) => {
@@ -121,6 +122,15 @@ export const cases: Cases = {
     check([leaf, root], [own, unsigned], [certificate("root")]);
     assert.equal(signerOnPath(own), root);
     assert.deepEqual([signerOnPath(unsigned), signerOnPath(unseen)], [undefined, undefined]);
+    // Of two certificates of one key that of the issuer, where the other is below it.
+    check([leaf, certificate("root"), root], [unseen]);
+    assert.equal(signerOnPath(unseen), root);
+  },
+  "checkRevocation() needs no anchors to tell that nobody signed a list": (fixtures) => {
+    const { root, leaf, list, now } = makeScene(fixtures);
+    const lists = indexLists([list({ isSignedBy: () => false })]);
+    const { details } = refused("revocation_unknown", () => checkRevocation([leaf, root], REQUIRED, { lists, now }));
+    assert.match(String(details["list"]), /^list without the signature of CN=Root,/);
   },
   "refuseListed() goes by the newest list of the issuer's own key that is about the certificate": (fixtures) => {
     const { root, leaf, list, now } = makeScene(fixtures);
