@@ -13,7 +13,15 @@ import {
   PROBLEM_TYPE_PREFIX,
   parseProblemType,
 } from "../../core/decision.ts";
-import { PROBLEMS, type Problem, REFUSALS, Refusal, type RefusalCode } from "../../core/refusal.ts";
+import {
+  PROBLEMS,
+  type Problem,
+  REFUSALS,
+  Refusal,
+  type RefusalCode,
+  refusalOf,
+  toRefusal,
+} from "../../core/refusal.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
@@ -38,6 +46,29 @@ export const cases: Cases = {
       assert.ok(refusal.status >= 400 && refusal.status < 600, code);
       assert.ok(why.length > 10 && refusal.message === why, code);
     }
+  },
+  "toRefusal() takes a refusal as it is, and keeps of any other error what the log needs": () => {
+    const refusal = new Refusal("replayed");
+    assert.equal(toRefusal(refusal), refusal);
+    assert.equal(refusal.name, "Refusal");
+    const error = new TypeError("ours");
+    const { code, details } = toRefusal(error);
+    assert.deepEqual([code, details], ["internal_error", { cause: error.stack }]);
+    error.stack = undefined as never;
+    assert.deepEqual(toRefusal(error).details, { cause: "ours" });
+    assert.deepEqual(toRefusal("text").details, { cause: "text" });
+  },
+  "refusalOf() gives what a check refuses, and lets other errors go on": () => {
+    const refusal = new Refusal("replayed");
+    const failing = (error: unknown) => () => {
+      throw error;
+    };
+    assert.equal(refusalOf(failing(refusal)), refusal);
+    assert.equal(
+      refusalOf(() => "passed"),
+      undefined,
+    );
+    assert.throws(() => refusalOf(failing(new TypeError("ours"))), TypeError);
   },
   "every problem is the face of some refusal": () => {
     const used = new Set<string>(CODES.map((code) => REFUSALS[code][0]));
