@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -9,7 +10,12 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Integration tests start workerd beside each worker, and a build machine has two cores. One more, because those of the queue wait.
     maxWorkers: 3,
-    // No look-up of a sample `cf` object and no usage report: a test run talks to nobody.
-    env: { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" },
+    env: {
+      // No look-up of a sample `cf` object and no usage report: a test run talks to nobody.
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      WRANGLER_SEND_METRICS: "false",
+      // Tests start the commands hundreds of times: each is compiled once, which is two thirds of the time that a start takes.
+      NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url)),
+    },
   },
 });
