@@ -4,6 +4,7 @@
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
+import { MAX_NAME_ATTRIBUTES } from "./wire.ts";
 
 /** One attribute: `text` for the string types of RFC 5280, else the value's DER in lower-case hex. */
 export type AttributeValue =
@@ -38,7 +39,8 @@ const ASCII = /^[\u0000-\u007f]*$/;
 /**
  * Reads a name from its DER (RFC 5280 §4.1.2.4).
  * BMPString, TeletexString, UniversalString and non-string values stay opaque (`der`): they never equal a text.
- * @throws SyntaxError when the bytes are no Name, an RDN is empty, or a text holds a control character or invalid UTF-8
+ * @throws SyntaxError when the bytes are no Name, an RDN is empty, there are too many attributes, or a text holds a control character
+ * or invalid UTF-8
  */
 export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
   return readDer(der, readName);
@@ -48,7 +50,13 @@ export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
 export function readName(values: DerReader): DistinguishedName {
   return values.members(TAG.sequence, (rdns) => {
     const name: RelativeDistinguishedName[] = [];
-    while (rdns.hasMore) name.push(readRelativeName(rdns, TAG.set));
+    let attributes = 0;
+    while (rdns.hasMore) {
+      const rdn = readRelativeName(rdns, TAG.set);
+      attributes += rdn.length;
+      if (attributes > MAX_NAME_ATTRIBUTES) throw new SyntaxError(`a name has over ${MAX_NAME_ATTRIBUTES} attributes`);
+      name.push(rdn);
+    }
     return name;
   });
 }

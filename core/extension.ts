@@ -2,6 +2,7 @@
 
 import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
+import { MAX_EXTENSIONS } from "./wire.ts";
 
 /** The value is DER where somebody reads it: those of OIDs that RFC 5280 does not define may hold anything. */
 export interface Extension {
@@ -11,13 +12,14 @@ export interface Extension {
 
 export type Extensions = ReadonlyMap<string, Extension>;
 
-/** Reads Extensions, by OID. @throws SyntaxError when there is none, or one twice */
+/** Reads Extensions, by OID. @throws SyntaxError when there is none, one twice, or too many */
 export function readExtensions(values: DerReader): Extensions {
   const extensions = new Map<string, Extension>();
   for (const [oid, extension] of values.list(TAG.sequence, readExtension)) {
     if (extensions.has(oid)) throw new SyntaxError(`extension ${oid} is repeated`);
     extensions.set(oid, extension);
   }
+  if (extensions.size > MAX_EXTENSIONS) throw new SyntaxError(`there are over ${MAX_EXTENSIONS} extensions`);
   return extensions;
 }
 

@@ -48,6 +48,9 @@ export const MAX_RSA_BITS = 8192;
  */
 export const MAX_SIGNATURE_COST = 120;
 export const MAX_WRONG_SIGNATURE_COST = 20;
+/** Of a certificate; and attributes of one name. In use are twenty and a dozen, and OpenSSL takes its time for each. */
+export const MAX_EXTENSIONS = 64;
+export const MAX_NAME_ATTRIBUTES = 64;
 /** A serial number has at most 20 octets (RFC 5280 §4.1.2.2). */
 export const MAX_SERIAL_OCTETS = 20;
 

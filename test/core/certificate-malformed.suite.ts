@@ -5,6 +5,7 @@ import { parseCertificate } from "../../core/certificate.ts";
 import {
   type CertificateParts,
   dropExtension,
+  type EncodedAttribute,
   edit,
   encodeName,
   FIELD,
@@ -35,6 +36,26 @@ const validity = (notBefore: Tlv, notAfter: Tlv = utcTime("300101000000Z")) =>
   setField("validity", sequence(notBefore, notAfter));
 
 export const cases: Cases = {
+  "parseCertificate() takes as many attributes and extensions as any certificate has, and not hundreds": (fixtures) => {
+    const attribute = ["2.5.4.11", TAG.utf8, "a"] as const;
+    const rdnsOf = (count: number) => Array.from({ length: count }, () => [attribute]);
+    const named = (...rdns: readonly (readonly EncodedAttribute[])[]) =>
+      edit(fixtures.certificates.direct, setField("subject", encodeName(...rdns)));
+    const { subject } = parseCertificate(named(...rdnsOf(64)));
+    assert.equal(subject.length, 64);
+    const { details } = refused("certificate_malformed", () => parseCertificate(named(...rdnsOf(65))));
+    assert.deepEqual(details, { cause: "a name has over 64 attributes" });
+    malformed("in one RDN", named(...rdnsOf(60), rdnsOf(5).flat()));
+    const extended = (count: number) =>
+      edit(fixtures.certificates.direct, (parts) => {
+        for (let index = parts.extensions.length; index < count; index += 1) {
+          setExtension(parts, `1.2.3.${index}`, new Uint8Array());
+        }
+      });
+    parseCertificate(extended(64));
+    const more = refused("certificate_malformed", () => parseCertificate(extended(65)));
+    assert.deepEqual(more.details, { cause: "there are over 64 extensions" });
+  },
   "parseCertificate() refuses every version but v3": (fixtures) => {
     malformedWhen(fixtures, {
       v1: ({ tbs }) => tbs.splice(0, 1),
