@@ -6,6 +6,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";
+import { UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { create as createKeys } from "./keys.ts";
 import { writeWhole } from "./written-files.ts";
@@ -37,9 +38,13 @@ const SENDER = [{ C: ["US"] }, { O: ["Example Sender, Inc."] }, { CN: ["webhooks
 const DAY_MILLISECONDS = 86_400_000;
 const RENEW_BEFORE_MILLISECONDS = 7 * DAY_MILLISECONDS;
 
-/** Opens the state in `directory`, making what is missing; certificates near their end are all made anew. */
+/** Opens the state in `directory`, making what is missing; certificates near their end are all made anew. @throws UsageError */
 export async function openDevelopmentState(directory: string): Promise<DevelopmentState> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new UsageError(`--state ${directory} cannot be made: ${error instanceof Error ? error.message : error}`);
+  }
   const file = (name: string) => join(directory, name);
   const state: DevelopmentState = {
     directory,

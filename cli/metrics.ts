@@ -1,12 +1,12 @@
 // Metrics of `countersign origin` in Prometheus' text format, on a port of their own. Label values come from the policy,
 // from our own tables and from certificates that were admitted: never from a stranger's request.
 
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { LogLine } from "../core/decision.ts";
 import type { Ending } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
+import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../origin/node/server.ts";
 import { UsageError } from "./command.ts";
@@ -81,7 +81,7 @@ export class Metrics {
     }
   }
 
-  /** Serves GET /metrics; `log` gets a line for what is no request. @throws Error when the port cannot be had */
+  /** Serves GET /metrics; `log` gets a line for what is no request. @throws ConfigurationError when the port cannot be had */
   async serve(
     { hostname, port }: MetricsAddress,
     log: (line: LogLine) => void,
@@ -97,8 +97,7 @@ export class Metrics {
     };
     const server = createServer({ requireHostHeader: false }, passClear(answer, tell));
     tellFaults(server, tell);
-    server.listen(port, hostname);
-    await once(server, "listening");
+    await listen(server, { hostname, port });
     // Not what keeps the process running.
     server.unref();
     return {

@@ -43,11 +43,16 @@ const CODES: Readonly<Record<string, string>> = {
 const NO_ISSUER = "UNABLE_TO_GET_ISSUER_CERT_LOCALLY";
 const DEADLINE_MILLISECONDS = 10_000;
 
-/** Runs `openssl verify -purpose sslclient`. Never throws: without the program it was not asked. */
+/** Runs `openssl verify -purpose sslclient`. Without the program, or a place for its files, it was not asked. */
 export async function askOpenssl(question: OpensslQuestion): Promise<OpensslVerdict> {
   const { leaf, intermediates, anchors, isPartialChain, at } = question;
   if (anchors.length === 0) return { code: NO_ISSUER, text: "no CA to verify it with" };
-  const directory = mkdtempSync(join(tmpdir(), "countersign-verify-"));
+  let directory: string;
+  try {
+    directory = mkdtempSync(join(tmpdir(), "countersign-verify-"));
+  } catch (error) {
+    return { why: `no temporary directory can be made: ${error instanceof Error ? error.message : error}` };
+  }
   const file = (name: string, certificates: readonly string[]) => {
     writeFileSync(join(directory, name), certificates.map(formatPem).join(""));
     return join(directory, name);

@@ -52,8 +52,12 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       headers: { "content-type": "application/json", ...signature, ...parseHeaders(values.header) },
       body,
       ...identity,
-    }).catch((error: Error) => {
-      throw new UsageError(`no answer from ${showUrl(url)}: ${describeCause(error)}`);
+    }).catch((error: NodeJS.ErrnoException) => {
+      // What Node does not even send.
+      const isUnsent = /^ERR_(?:INVALID|UNESCAPED|HTTP_INVALID)/.test(error.code ?? "");
+      throw new UsageError(
+        isUnsent ? `nothing was sent: ${error.message}` : `no answer from ${showUrl(url)}: ${describeCause(error)}`,
+      );
     });
     if (values.json) printJson(answer);
     else {

@@ -12,6 +12,7 @@ import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
+import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear } from "../origin/node/server.ts";
 import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
@@ -35,7 +36,7 @@ export interface TlsFront {
   close(): Promise<void>;
 }
 
-/** Starts the front on the loopback address. @throws Error when the port is taken */
+/** Starts the front on the loopback address. @throws ConfigurationError when the port is taken */
 export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
   const { port, certificate, key, clientCas, edge, log } = options;
   const trusted = new Set(clientCas.map((pem) => new X509Certificate(pem).fingerprint256));
@@ -58,10 +59,7 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
   }, log);
   server.on("request", pass);
   tellFaults(server, log);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
+  await listen(server, { hostname: "127.0.0.1", port });
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

@@ -6,6 +6,7 @@ import { type Ending, warnOfEndings } from "../core/expiry.ts";
 import { UsageError } from "./command.ts";
 import { type Count, Metrics, type MetricsAddress } from "./metrics.ts";
 import { printLogLine } from "./output.ts";
+import { problemsOf } from "./problems.ts";
 import { runWorkers } from "./workers.ts";
 
 export interface WatchOutlet {
@@ -49,7 +50,7 @@ export async function openOutlet(address: MetricsAddress | undefined): Promise<W
 const FLUSH_MILLISECONDS = 500;
 
 function refuseAddress(error: unknown): never {
-  throw new UsageError(`--metrics: ${error instanceof Error ? error.message : error}`);
+  throw new UsageError(`--metrics: ${problemsOf(error).join("; ")}`);
 }
 
 interface Report {

@@ -18,6 +18,7 @@ import { UsageError } from "./command.ts";
 
 /** Replaces the file in one step. One that is there already keeps its mode, where that is narrower. @throws UsageError that names the file */
 export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 0o644): void {
+  if (file === "-") throw new UsageError("- is standard input, which cannot be written to: name a file");
   const draft = `${file}.${randomUUID()}.tmp`;
   try {
     const existing = lstatSync(file, { throwIfNoEntry: false });

@@ -4,15 +4,16 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { ConfigurationError } from "../../core/configuration-error.ts";
 import { MAX_CRL_BYTES } from "../../core/wire.ts";
 import type { CrlStorage } from "../crl-store.ts";
 
 /**
  * Opens the directory, and makes it where it is missing. Paths of file sources are relative to `base`.
- * @throws Error when it cannot be made
+ * @throws ConfigurationError when it cannot be made
  */
 export function openCrlDirectory(directory: string, base: string): CrlStorage {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   return {
     ...readCrlDirectory(directory, base),
 
@@ -43,13 +44,26 @@ export function readCrlDirectory(directory: string, base: string): Omit<CrlStora
 
     async readFile(source, condition) {
       const file = resolve(base, source);
-      const { mtimeMs, size, ino } = await stat(file);
+      const stats = await stat(file);
+      // A pipe may never end, and a device has no size.
+      if (!stats.isFile()) throw new Error("it is no file");
+      const { mtimeMs, size, ino } = stats;
       const version = `${ino} ${size} ${mtimeMs}`;
       if (condition["version"] === version) return undefined;
       if (size > MAX_CRL_BYTES) throw new Error(`the list is over ${MAX_CRL_BYTES} bytes`);
       return { bytes: await readFile(file), condition: { version } };
     },
   };
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "EEXIST" || code === "ENOTDIR" ? "it is no directory, or is below a file" : message;
+    throw new ConfigurationError("crls", [`${directory} cannot keep revocation lists: ${why}`]);
+  }
 }
 
 /** A URL is no file name, and file systems differ in what they allow. */

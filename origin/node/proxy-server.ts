@@ -13,9 +13,10 @@ import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-cer
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { explainFailure } from "./handshake-diagnosis.ts";
+import { listen } from "./listening.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
 import { tellFaults } from "./request-faults.ts";
-import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
+import { type FetchHandler, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
 
@@ -98,7 +99,7 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
   }
 }
 
-/** Serves a fetch handler to the proxy alone. @throws ConfigurationError, Error when it cannot listen */
+/** Serves a fetch handler to the proxy alone. @throws ConfigurationError, also when it cannot listen */
 export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<ProxyServer> {
   return "socket" in listener ? await serveSocket(fetch, listener, log) : await serveTls(fetch, listener, log);
 }

@@ -10,6 +10,7 @@ import { requireHost } from "../../core/request-host.ts";
 import { showTarget } from "../../core/secure-url.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
+import { type Address, listen } from "./listening.ts";
 import { tellFaults } from "./request-faults.ts";
 
 /** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
@@ -26,17 +27,14 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export interface ListenOptions {
-  readonly hostname: string;
-  /** 0 takes any free port. */
-  readonly port: number;
+export interface ListenOptions extends Address {
   /** Receives a line for what is refused before the handler sees it. */
   readonly log: (line: LogLine) => void;
 }
 
 export type FetchHandler = (request: Request, environment?: object) => Response | Promise<Response>;
 
-/** Serves a fetch handler. @throws Error when the address cannot be listened on */
+/** Serves a fetch handler. @throws ConfigurationError when the address cannot be listened on */
 export async function serve(fetch: FetchHandler, options: ListenOptions): Promise<RunningServer> {
   const server = createServer(
     {
@@ -103,16 +101,6 @@ export function passClear(
     }
     handle(incoming, outgoing);
   };
-}
-
-export function listen(server: Server, { hostname, port }: Pick<ListenOptions, "hostname" | "port">): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, hostname, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 }
 
 /** Of several the adapter would take the first, and a hop in front perhaps the last; none it would answer without a word. */

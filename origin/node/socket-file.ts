@@ -3,6 +3,7 @@
 import { lstatSync, type Stats, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
+import { ConfigurationError } from "../../core/configuration-error.ts";
 
 /** Owner alone, or owner and group. */
 export type SocketMode = 0o600 | 0o660;
@@ -14,9 +15,17 @@ const CONNECT_DEADLINE_MILLISECONDS = 2_000;
 /**
  * Listens on a new socket file. What is left of an ended process is removed; anything else at that path is kept and is
  * an error. Closing the server removes the file.
- * @throws Error that names the path
+ * @throws ConfigurationError that names the path
  */
 export async function listenOnSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
+  try {
+    await makeSocket(server, path, mode);
+  } catch (error) {
+    throw new ConfigurationError("listener", [error instanceof Error ? error.message : String(error)]);
+  }
+}
+
+async function makeSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
   if (path.includes("\0") || Buffer.byteLength(path) > MAX_PATH_OCTETS) {
     throw new Error(`${JSON.stringify(path)} is no path of a socket: at most ${MAX_PATH_OCTETS} octets, no NUL`);
   }

@@ -11,8 +11,9 @@ import { Refusal } from "../../core/refusal.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
+import { listen } from "./listening.ts";
 import { tellFaults } from "./request-faults.ts";
-import { type FetchHandler, listen, type RunningServer, requestHandler, urlOf } from "./server.ts";
+import { type FetchHandler, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
 export interface TlsListenerOptions {

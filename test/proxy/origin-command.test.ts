@@ -128,7 +128,8 @@ describe("countersign origin --behind-proxy", () => {
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
   ])("does not start with %s", async (_, args, message) => {
     const { code, stderr } = await runCountersign(["origin", "--behind-proxy", "nginx", ...common(), ...args]);
-    expect(code).not.toBe(0);
+    expect(code).toBe(2);
     expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^ {4}at /m);
   });
 });

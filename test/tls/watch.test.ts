@@ -183,7 +183,9 @@ describe("metrics", () => {
     const { port } = new URL(ready["metrics"] ?? "");
     for (const workers of ["1", "2"]) {
       const failed = startTlsProcess(stack, files, "--metrics", port, "--workers", workers);
-      await expect(failed).rejects.toThrow(/countersign: --metrics: listen EADDRINUSE/);
+      await expect(failed).rejects.toThrow(
+        /countersign: --metrics: 127\.0\.0\.1 port \d+: EADDRINUSE: another program listens there/,
+      );
     }
     await expect(startTlsProcess(stack, files, "--metrics", "localhost")).rejects.toThrow(/is not HOST:PORT or PORT/);
   });

@@ -1,0 +1,110 @@
+// Places that a program cannot have: an address that is taken or not this machine's, a directory that is a file. Each is a fault of the
+// operator's, told with the place and what mends it, and without a stack.
+
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { issueCertificate } from "../../cli/authority.ts";
+import { openDevelopmentState } from "../../cli/development-state.ts";
+import { command as keys } from "../../cli/keys.ts";
+import { askOpenssl } from "../../cli/openssl-verify.ts";
+import { command as send } from "../../cli/send.ts";
+import { generateSigningKey, publicJwk } from "../../core/keys.ts";
+import { openCrlDirectory, readCrlDirectory } from "../../origin/node/crl-directory.ts";
+import { runCountersign } from "../e2e/running.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+const directory = temporaryDirectory(stack);
+const file = (name: string) => join(directory, name);
+const ca = await issueCertificate({ subject: [{ CN: ["Partner CA"] }], ca: {} });
+
+beforeAll(async () => {
+  writeFileSync(file("text"), "");
+  writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(await generateSigningKey(1))] }));
+  const policy = {
+    anchors: { root: { certificate: ca.pem, crls: { sources: ["root.crl"], freshness: "prefer" } } },
+    senders: { partner: { certificates: [{ subject: { CN: "x" } }], trust: { anchors: ["root"] } } },
+    routes: { "/hooks": { senders: ["partner"], methods: ["POST"] } },
+  };
+  writeFileSync(file("policy.json"), JSON.stringify(policy));
+});
+
+describe("origin does not start", () => {
+  const squatter = createServer();
+  stack.defer(() => void squatter.close());
+  const edge = ["--issuer", "https://edge.example", "--audience", "https://origin.example"];
+  const start = (...args: string[]) => {
+    const files = ["--jwks", file("jwks.json"), "--policy", file("policy.json"), "--inbox", file("inbox.sqlite")];
+    return runCountersign(["origin", ...edge, ...files, ...args]);
+  };
+
+  test.each<readonly [string, (taken: string) => readonly string[], RegExp]>([
+    ["at a port that is taken", (port) => ["--port", port], /port \d+: EADDRINUSE: another program listens there/],
+    [
+      "at an address of another machine",
+      () => ["--port", "0", "--host", "203.0.113.9"],
+      /203\.0\.113\.9 port 0: EADDRNOTAVAIL: this machine has no such address/,
+    ],
+    [
+      "at a name that nobody knows",
+      () => ["--port", "0", "--host", "no-such-host.invalid"],
+      /no-such-host\.invalid port 0: (?:ENOTFOUND|EAI_AGAIN): .* address of this machine/,
+    ],
+    [
+      "with a file as the directory of lists",
+      () => ["--port", "0", "--crls", file("text")],
+      /text cannot keep revocation lists: it is no directory/,
+    ],
+    [
+      "with a directory of lists below a file",
+      () => ["--port", "0", "--crls", file("text/crls")],
+      /text\/crls cannot keep revocation lists: it is no directory, or is below a file/,
+    ],
+  ])("%s", async (_, args, told) => {
+    if (!squatter.listening) await once(squatter.listen(0, "127.0.0.1"), "listening");
+    const { code, stderr } = await start(...args(String((squatter.address() as AddressInfo).port)));
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(told);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  });
+});
+
+test("a source of lists that is no file is not read: a pipe or a device may have no end", async () => {
+  for (const storage of [readCrlDirectory(file("crls"), "/"), openCrlDirectory(file("crls"), "/")]) {
+    await expect(storage.readFile("/dev/zero", {})).rejects.toThrow("it is no file");
+    await expect(storage.readFile(directory, {})).rejects.toThrow("it is no file");
+  }
+});
+
+test("dev names a state that is no directory", async () => {
+  await expect(openDevelopmentState(file("text"))).rejects.toMatchObject({
+    name: "UsageError",
+    message: expect.stringContaining(`--state ${file("text")} cannot be made`),
+  });
+});
+
+test("keys new writes to no standard input", async () => {
+  await expect(keys.run(["new", "--file", "-"])).rejects.toThrow(/standard input, .*: name a file/);
+});
+
+test("send says of what cannot be sent that nothing was, and not that no answer came", async () => {
+  for (const args of [
+    ["--header", "x: \u2603"],
+    ["--method", "PO ST"],
+  ])
+    await expect(send.run(["http://127.0.0.1:9/", ...args])).rejects.toThrow(/^nothing was sent: /);
+  await expect(send.run(["http://127.0.0.1:99999/?token=HUSH"])).rejects.toThrow(/^nothing was sent: Invalid URL$/);
+});
+
+test("explain goes on without a place for openssl's files", async () => {
+  vi.stubEnv("TMPDIR", file("missing"));
+  const question = { leaf: ca.base64, intermediates: [], anchors: [ca.base64], isPartialChain: true, at: 0 };
+  expect(await askOpenssl(question)).toMatchObject({
+    why: expect.stringMatching(/^no temporary directory can be made/),
+  });
+  vi.unstubAllEnvs();
+});
