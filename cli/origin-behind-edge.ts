@@ -7,7 +7,7 @@ import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
-import { requireOption } from "./command.ts";
+import { requireOption, UsageError } from "./command.ts";
 import { readEnvironment } from "./files.ts";
 import { readPublicKeySet } from "./key-sets.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
@@ -48,7 +48,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
 /** Reads everything that can be wrong. @throws ConfigurationError that lists every problem */
 async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey) {
   const problems = new Problems();
-  const issuer = await problems.attempt(() => requireOption(settings.issuer, "issuer", "the edge's ISSUER"));
+  const issuer = await problems.attempt(() => parseIssuer(settings.issuer));
   const audience = await problems.attempt(() => requireOption(settings.audience, "audience", "the edge's AUDIENCE"));
   const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const findKey = await problems.attempt(
@@ -59,6 +59,15 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
   const isIdentified = issuer !== undefined && audience !== undefined && findKey !== undefined;
   if (!isIdentified || policy === undefined || secrets === undefined) throw problems.toError("origin");
   return { issuer, audience, policy, secrets, findKey };
+}
+
+/** An edge starts with no other: every event of one that is spelt otherwise would be refused. */
+function parseIssuer(text: string | undefined): string {
+  const issuer = requireOption(text, "issuer", "the edge's ISSUER");
+  if (issuer.startsWith("https://") && URL.parse(issuer)?.origin === issuer) return issuer;
+  throw new UsageError(
+    `--issuer ${showUrl(issuer)}: https://HOST without a path and without a slash at its end, as the edge's ISSUER is`,
+  );
 }
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {

@@ -42,6 +42,18 @@ describe("origin does not start", () => {
     return runCountersign(["origin", ...edge, ...files, ...args]);
   };
 
+  test.each([
+    "edge.example",
+    "https://edge.example/",
+    "http://edge.example",
+    "https://Edge.example",
+    "https://edge.example:443",
+  ])("with an issuer that no edge has: %s", async (issuer) => {
+    const { code, stderr } = await start("--port", "0", "--issuer", issuer);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`--issuer ${issuer}: https://HOST without a path`);
+  });
+
   test.each<readonly [string, (taken: string) => readonly string[], RegExp]>([
     ["at a port that is taken", (port) => ["--port", port], /port \d+: EADDRINUSE: another program listens there/],
     [
