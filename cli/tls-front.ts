@@ -12,6 +12,7 @@ import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
+import { explainFailure } from "../origin/node/handshake-diagnosis.ts";
 import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear } from "../origin/node/server.ts";
@@ -59,6 +60,10 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
   }, log);
   server.on("request", pass);
   tellFaults(server, log);
+  server.on("tlsClientError", (error, { remoteAddress: peer }) => {
+    const { remedy, ...found } = explainFailure(error);
+    log({ decision: "handshake", ...found, peer, why: remedy });
+  });
   await listen(server, { hostname: "127.0.0.1", port });
   return {
     port: (server.address() as AddressInfo).port,
