@@ -9,6 +9,7 @@ import { type CompilePolicy, type Examination, examinePolicy } from "../core/pol
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
 import { parsePlace } from "../core/policy-remedies.ts";
 import { systemClock } from "../origin/clock.ts";
+import { nameContents } from "./anchor-contents.ts";
 import { parseFile, readJson, readText } from "./files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
 import { complainLogLine } from "./output.ts";
@@ -29,7 +30,10 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
   const document = parseFile(file, text);
   const { policy, findings } = examinePolicy(document, now, compile);
   const locate = findings.length === 0 ? undefined : locateMembers(text);
-  const located = findings.map((finding) => ({ ...finding, ...locate?.(parsePlace(finding.pointer)) }));
+  const located = findings.map((finding) => ({
+    ...nameContents(finding, document),
+    ...locate?.(parsePlace(finding.pointer)),
+  }));
   return { policy, findings: [...describeRepetitions(text), ...(located as LocatedFinding[])] };
 }
 

@@ -177,3 +177,22 @@ test("origin --signing-keys says what is no set of keys", async () => {
     /damaged\.json: \/keys\/0\/crv: is missing/,
   );
 });
+
+test.each<readonly [string, string, RegExp]>([
+  ["a path", "./certificates/root.pem", /but what seems to be a path → remove it, .*policy add --anchor NAME=FILE/],
+  ["two certificates", `${ca.pem}\n${ca.pem}`, /but 2 × certificate → give each a name of its own/],
+  ["a key", ca.keyPem, /but a private key → put the certificate of the CA there/],
+  ["its half", ca.pem.slice(0, 200), /but something cut off/],
+])("policy check says what is in the place of an anchor: %s", async (_, anchor, what) => {
+  const told = vi.spyOn(console, "error").mockReturnValue();
+  for (const root of [
+    anchor,
+    { certificate: anchor, crls: { sources: ["http://crl.example"], freshness: "prefer" } },
+  ]) {
+    write("anchor.json", JSON.stringify({ ...POLICY, anchors: { root } }));
+    expect(await tellOf("policy", "check", "--policy", file("anchor.json"))).toBe("ended with 2");
+    expect(told.mock.calls.flat().join("\n")).toMatch(what);
+    expect(told.mock.calls.flat().join("\n")).not.toContain("PRIVATE KEY");
+    told.mockClear();
+  }
+});

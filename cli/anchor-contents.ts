@@ -1,0 +1,47 @@
+// What stands in a policy in the place of a CA certificate: the compiler, which the edge carries, says that it is none.
+
+import { parsePointer } from "../core/configuration-error.ts";
+import type { Finding } from "../core/policy-finding.ts";
+import { describeContents, readContents } from "../origin/file-contents.ts";
+
+const NOT_ONE = "not exactly one certificate in PEM";
+const MADE_BY = "countersign policy add --anchor NAME=FILE";
+
+/** The finding, and of an anchor that is no certificate also what it is. */
+export function nameContents(finding: Finding, document: unknown): Finding {
+  if (finding.problem !== NOT_ONE) return finding;
+  const text = certificateAt(document, parsePointer(finding.pointer));
+  if (text === undefined) return finding;
+  const items = readContents(Buffer.from(text));
+  const what = describeContents(items);
+  if (items.length > 1 && items.every(({ kind }) => kind === "certificate"))
+    return {
+      ...finding,
+      problem: `${NOT_ONE}, but ${what}`,
+      remedy: `give each a name of its own, as ${MADE_BY} does`,
+    };
+  if (items.some(({ kind }) => kind === "other") && isPath(text))
+    return {
+      ...finding,
+      problem: `${NOT_ONE}, but what seems to be a path`,
+      remedy: `remove it, and have the file's content written here: ${MADE_BY}`,
+    };
+  return { ...finding, problem: `${NOT_ONE}, but ${what}` };
+}
+
+function isPath(text: string): boolean {
+  return /^[^\n]{1,4096}$/.test(text) && /[./\\]/.test(text);
+}
+
+/** An anchor is its certificate, or has it as a member. */
+function certificateAt(document: unknown, path: readonly string[]): string | undefined {
+  const [anchors, name] = path;
+  const anchor = memberOf(memberOf(document, anchors), name);
+  const certificate = typeof anchor === "string" ? anchor : memberOf(anchor, "certificate");
+  return typeof certificate === "string" ? certificate : undefined;
+}
+
+function memberOf(value: unknown, name = ""): unknown {
+  const isHolder = typeof value === "object" && value !== null && Object.hasOwn(value, name);
+  return isHolder ? (value as Record<string, unknown>)[name] : undefined;
+}
