@@ -8,6 +8,7 @@ import { SEQUENCE } from "../core/encoded-values.ts";
 import { Refusal } from "../core/refusal.ts";
 import { type Item, readContents } from "../origin/file-contents.ts";
 import { formatKey, readKey, readPems } from "../origin/node/pem-files.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { isBroken, pickContents, WrongContents } from "../origin/wanted-contents.ts";
 import { UsageError } from "./command.ts";
 import { readBytes } from "./files.ts";
@@ -120,7 +121,7 @@ export function readSenderCertificates(file: string): readonly Certificate[] {
   throw new UsageError(
     own < 0
       ? `${file} holds a CA certificate, ${first.subjectText}, and a CA is no sender: it goes with --anchor NAME=FILE; give the certificate that the sender presents`
-      : `${file} begins with a CA certificate, ${first.subjectText}, and the sender's is number ${own + 1} in it: put it first. This writes it to a file of its own: awk '/BEGIN CERT/{n++} n==${own + 1}' ${file} > sender.pem`,
+      : `${file} begins with a CA certificate, ${first.subjectText}, and the sender's is number ${own + 1} in it: put it first. This writes it to a file of its own: awk '/BEGIN CERT/{n++} n==${own + 1}' ${shellWord(file)} > sender.pem`,
   );
 }
 

@@ -1,7 +1,8 @@
 // Files that the commands read: JSON, PEM, secrets.
 
-import { binaryContents, describeContents, isUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
+import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { UsageError } from "./command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 import { FileProblems } from "./problems.ts";
@@ -28,12 +29,17 @@ export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
 /** Text in UTF-8, without the byte order mark that some editors begin it with. @throws UsageError that names the file */
 export function readText(file: string, maxBytes?: number): string {
   const bytes = readBytes(file, maxBytes);
-  if (isUtf16(bytes))
-    throw new UsageError(`${file} is text in UTF-16: iconv -f UTF-16 -t UTF-8 ${file} > mended, and give that`);
+  const utf16 = nameUtf16(bytes);
+  if (utf16 !== undefined)
+    throw new UsageError(
+      `${file} is text in UTF-16: iconv -f ${utf16} -t UTF-8 ${shellWord(file)} > mended, and give that`,
+    );
   const binary = binaryContents(bytes);
   if (binary !== undefined) {
     const isPacked = binary.some(({ kind }) => kind === "compressed");
-    const remedy = isPacked ? `unpack it first, as gzip -dc ${file} does, and give that` : "give another file";
+    const remedy = isPacked
+      ? `unpack it first, as gzip -dc ${shellWord(file)} does, and give that`
+      : "give another file";
     throw new UsageError(`${file} is no text, but ${describeContents(binary)}: ${remedy}`);
   }
   return withoutMark(bytes.toString("utf8"));

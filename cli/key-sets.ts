@@ -1,5 +1,6 @@
 // JWK Sets in files: the public one and the private one look alike, and each is taken for the other. No member of a key is shown.
 
+import { shellWord } from "../origin/shell-word.ts";
 import { UsageError } from "./command.ts";
 import { readJson } from "./files.ts";
 
@@ -8,7 +9,7 @@ export function readPublicKeySet(file: string): unknown {
   const set = readSet(file, "give the public set, countersign keys jwks --file FILE > jwks.json");
   if (isPrivate(set) !== true) return set;
   throw new UsageError(
-    `${file} holds private keys, which belong to the edge alone: give the public set, countersign keys jwks --file ${file} > jwks.json`,
+    `${file} holds private keys, which belong to the edge alone: give the public set, countersign keys jwks --file ${shellWord(file)} > jwks.json`,
   );
 }
 

@@ -13,6 +13,7 @@ import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.
 import { Dispatcher } from "../origin/dispatch.ts";
 import type { Handler } from "../origin/handler.ts";
 import type { Inbox } from "../origin/inbox.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { forwardTo } from "../origin/upstream.ts";
 import { parseBaseUrl } from "./base-url.ts";
 import { requireOption, UsageError } from "./command.ts";
@@ -132,7 +133,9 @@ function describeLoading(error: unknown, module: string): string {
   const lines = (error.stack ?? error.message).split("\n");
   const own = lines.filter((line) => !/^ +at /.test(line) || !isForeign(line)).join("\n");
   // Of an ES module Node keeps the place to itself.
-  return error instanceof SyntaxError && lines[0]?.startsWith("SyntaxError") ? `${own}: node --check ${module}` : own;
+  return error instanceof SyntaxError && lines[0]?.startsWith("SyntaxError")
+    ? `${own}: node --check ${shellWord(module)}`
+    : own;
 }
 
 function isForeign(frame: string): boolean {

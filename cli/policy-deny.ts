@@ -4,6 +4,7 @@ import type { Certificate } from "../core/certificate.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { readCertificates } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { parseFile, readText } from "./files.ts";
@@ -71,7 +72,7 @@ function deny(file: string, certificate: Certificate, entry: Record<string, stri
   const before = parseFile(file, text) as { deny?: unknown } | null;
   if (typeof before !== "object" || before === null || Array.isArray(before))
     throw new UsageError(
-      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${file}`,
+      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${shellWord(file)}`,
     );
   const isThere =
     Array.isArray(before.deny) && before.deny.some((one) => JSON.stringify(one) === JSON.stringify(entry));

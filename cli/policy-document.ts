@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Certificate } from "../core/certificate.ts";
 import { isNatural } from "../core/policy-form.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { faultsOfClient, readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { readJson } from "./files.ts";
@@ -35,7 +36,7 @@ export function openPolicy(file: string): PolicyDraft {
   const document = existsSync(file) ? readJson(file) : { $schema: "./policy.schema.json" };
   if (typeof document !== "object" || document === null || Array.isArray(document))
     throw new UsageError(
-      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${file}`,
+      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${shellWord(file)}`,
     );
   return { anchors: {}, senders: {}, routes: {}, ...document };
 }

@@ -85,15 +85,17 @@ function only(kind: Kind, der: Buffer): Item {
   return { kind, der, isPem: false };
 }
 
-/** By its byte order mark, or by the zeros between its characters. */
-export function isUtf16(bytes: Buffer): boolean {
+/** How iconv calls it: by its byte order mark, or by the zeros between its characters. Undefined for what is no UTF-16. */
+export function nameUtf16(bytes: Buffer): string | undefined {
   const start = bytes.toString("latin1", 0, 4);
-  return /^(?:\xff\xfe|\xfe\xff)/.test(start) || /^(?:[!-~]\0|\0[!-~]){2}/.test(start);
+  if (/^(?:\xff\xfe|\xfe\xff)/.test(start)) return "UTF-16";
+  if (/^(?:[!-~]\0){2}/.test(start)) return "UTF-16LE";
+  return /^(?:\0[!-~]){2}/.test(start) ? "UTF-16BE" : undefined;
 }
 
 function binaryKind(buffer: Buffer): Kind | undefined {
   if (buffer.length === 0) return "empty";
-  if (isUtf16(buffer)) return "utf16";
+  if (nameUtf16(buffer) !== undefined) return "utf16";
   const start = buffer.toString("latin1", 0, 4);
   if (start === "\xfe\xed\xfe\xed" || start === "\xce\xce\xce\xce") return "javaStore";
   return start.startsWith("PK\x03\x04") || start.startsWith("\x1f\x8b") ? "compressed" : undefined;

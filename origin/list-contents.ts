@@ -1,13 +1,14 @@
 // What is in the place of a revocation list, and how to make one of it.
 
-import { describeContents, type Kind, readContents } from "./file-contents.ts";
+import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file-contents.ts";
+import { shellWord } from "./shell-word.ts";
 
 /** Of an answer from the network so much is looked at: enough to name it. */
 const NAMED_BYTES = 64 * 1024;
 
-const REMEDIES: Partial<Record<Kind, (source: string, form: string) => string>> = {
-  pkcs7: (source, form) => `openssl pkcs7 -in ${source}${form} -print_certs -out lists.pem`,
-  utf16: (source) => `iconv -f UTF-16 -t UTF-8 ${source} > lists.pem`,
+const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
+  pkcs7: (file, { isPem }) => `openssl pkcs7 -in ${file}${isPem ? "" : " -inform DER"} -print_certs -out lists.pem`,
+  utf16: (file, { der }) => `iconv -f ${nameUtf16(der)} -t UTF-8 ${file} > lists.pem`,
   certificate: () => "a CA's certificate goes into anchors; its list is at the URL that its certificates name",
   key: () => "a private key is nobody else's to read: take it away from there",
   compressed: () => "unpack it first",
@@ -20,6 +21,6 @@ export function nameOtherContents(bytes: Uint8Array, source: string): string | u
   const [first] = items;
   if (first === undefined || items.some(({ kind }) => kind === "list")) return undefined;
   if (first.kind === "cutOff" && bytes.byteLength > NAMED_BYTES) return undefined;
-  const remedy = REMEDIES[first.kind]?.(source, first.isPem ? "" : " -inform DER");
+  const remedy = REMEDIES[first.kind]?.(shellWord(source), first);
   return `it holds no revocation list, but ${describeContents(items)}${remedy === undefined ? "" : `: ${remedy}`}`;
 }

@@ -1,7 +1,8 @@
 // Certificates and keys among what a file holds. Every form that leaves no doubt is taken; of anything else it is said what the file
 // holds and how to make of it what is wanted.
 
-import { describeContents, type Item, type Kind, readContents } from "./file-contents.ts";
+import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file-contents.ts";
+import { shellWord } from "./shell-word.ts";
 
 export type Wanted = "certificate" | "key";
 
@@ -32,7 +33,8 @@ export function isBroken({ kind }: Item): boolean {
   return kind === "cutOff" || kind === "damaged" || kind === "trustedCertificate";
 }
 
-function mend({ kind, isPem }: Item, wanted: Wanted, file: string): string {
+function mend({ kind, isPem, der }: Item, wanted: Wanted, from: string): string {
+  const file = shellWord(from);
   const form = isPem ? "" : " -inform DER";
   const isKey = wanted === "key";
   const exports: Partial<Record<Kind, string>> = {
@@ -45,7 +47,7 @@ function mend({ kind, isPem }: Item, wanted: Wanted, file: string): string {
     publicKey: isKey ? OTHER_OPTION.key : "give the certificate that was issued for this key",
     key: OTHER_OPTION.certificate,
     certificate: OTHER_OPTION.key,
-    utf16: `iconv -f UTF-16 -t UTF-8 ${file} > mended.pem`,
+    utf16: `iconv -f ${nameUtf16(der)} -t UTF-8 ${file} > mended.pem`,
     javaStore: `keytool -importkeystore -srckeystore ${file} -destkeystore store.p12 -deststoretype PKCS12, then openssl pkcs12 -in store.p12`,
     compressed: "unpack it first",
     html: "it was fetched from a page that is not the file; fetch it anew",

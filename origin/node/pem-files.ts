@@ -2,6 +2,7 @@
 // sender's must keep.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { shellWord } from "../shell-word.ts";
 import { pickContents, WrongContents } from "../wanted-contents.ts";
 
 /** Each in PEM, in the order of the file. @throws WrongContents */
@@ -28,7 +29,9 @@ export function readKey(bytes: Uint8Array, file: string): KeyObject {
       // Of another type, or of none.
     }
   }
-  throw new WrongContents(`${file} holds a private key that cannot be read: openssl pkey -in ${file} -check -noout`);
+  throw new WrongContents(
+    `${file} holds a private key that cannot be read: openssl pkey -in ${shellWord(file)} -check -noout`,
+  );
 }
 
 export function formatKey(key: KeyObject): string {

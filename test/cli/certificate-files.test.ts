@@ -189,6 +189,30 @@ describe("explain takes what stands for a certificate as it is, and says what is
   });
 });
 
+test("the command that mends a file can be pasted, whatever the file is called", () => {
+  const mend = (name: string, content: string | Uint8Array) => {
+    write(name, content);
+    try {
+      readCertificates(file(name));
+    } catch (error) {
+      const [, command = ""] = /: ((?:openssl|iconv) .*)$/.exec((error as Error).message) ?? [];
+      execFileSync("sh", ["-c", command], { cwd: directory, stdio: "pipe" });
+    }
+  };
+  const bundle = readFileSync(file("client.p7b"));
+  for (const name of ["our partner's.p7b", "$(exit 9).p7b", "a;b.p7b"]) {
+    write("certificates.pem", "");
+    mend(name, bundle);
+    expect(readCertificates(file("certificates.pem"))).toHaveLength(1);
+  }
+  const le = Buffer.from(client.pem, "utf16le");
+  for (const text of [Buffer.from(`\ufeff${client.pem}`, "utf16le"), le, Buffer.from(le).swap16()]) {
+    write("mended.pem", "");
+    mend("windows text.pem", text);
+    expect(readCertificates(file("mended.pem"))).toHaveLength(1);
+  }
+});
+
 test("a file that is too large is named, and not read whole", async () => {
   expect(() => readCertificates("/dev/zero")).toThrow(/cannot read \/dev\/zero: it is larger than 16 MiB/);
   truncateSync(file("empty.pem"), 16 * 1024 * 1024);
