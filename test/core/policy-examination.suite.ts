@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
+import { isNatural, readPolicyForm } from "../../core/policy-form.ts";
 import { parseProblem } from "../../core/policy-remedies.ts";
 import { anchorOf, type Change, ENTRY, findingsOf, ONE, placesIn, ROUTE, spoiled, TWO } from "./inspection-scene.ts";
 import type { Json } from "./policy-scene.ts";
@@ -289,6 +290,21 @@ export const cases: Cases = {
     ] as const) {
       assert.deepEqual(placesIn(examinePolicy(document, fixtures.now).findings).sort(), expected);
     }
+  },
+  "readPolicyForm() tells of every member that nobody knows, and of names that every object has": (fixtures) => {
+    const told = (changes: readonly Change[]) => readPolicyForm(spoiled(fixtures, changes)).problems;
+    const unknown = "is no member that is known here";
+    assert.deepEqual(
+      told([
+        [[...ROUTE, "x"], 1],
+        [[...ROUTE, "y"], 1],
+      ]).toSorted(),
+      [`/routes/~1hooks/x: ${unknown}`, `/routes/~1hooks/y: ${unknown}`],
+    );
+    assert.deepEqual(told([[["senders", "prototype"], {}]]).length, 1);
+    for (const name of ["prototype", "constructor", "__proto__", "toString"]) assert.ok(isNatural(name), name);
+    for (const name of ["one", "proto", ""]) assert.ok(!isNatural(name), name);
+    assert.deepEqual(told([]), []);
   },
   "examinePolicy() hides no fault of the compiler": (fixtures) => {
     const broken = () => {
