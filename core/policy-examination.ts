@@ -83,24 +83,21 @@ function removePart(document: unknown, { pointer }: Finding): string[] {
 
 function putAt(document: unknown, place: string[], value: unknown): string[] {
   const holder = holderOf(document, place);
-  const last = place.at(-1) ?? "";
-  if (holder !== undefined && place.length > 1 && Object.hasOwn(holder, last)) holder[last] = value;
+  const last = String(place.at(-1));
+  if (place.length > 1 && Object.hasOwn(holder, last)) holder[last] = value;
   return place;
 }
 
 function removeAt(document: unknown, place: string[]): string[] {
-  const holder = holderOf(document, place);
-  if (holder !== undefined) delete holder[place.at(-1) ?? ""];
+  delete holderOf(document, place)[String(place.at(-1))];
   return place;
 }
 
-function holderOf(document: unknown, place: readonly string[]): Record<string, unknown> | undefined {
-  let holder = document as Record<string, unknown> | undefined;
-  for (const member of place.slice(0, -1)) {
-    if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, member)) return undefined;
-    holder = holder[member] as Record<string, unknown> | undefined;
-  }
-  return typeof holder === "object" && holder !== null ? holder : undefined;
+/** The object whose member the place is; one that belongs to nobody where there is none. */
+function holderOf(document: unknown, place: readonly string[]): Record<string, unknown> {
+  let holder = Object(document);
+  for (const member of place.slice(0, -1)) holder = Object(Object.hasOwn(holder, member) ? holder[member] : undefined);
+  return holder;
 }
 
 /** Whether something is used cannot be said while parts that may use it are left out. */

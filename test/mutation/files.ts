@@ -41,7 +41,6 @@ export const PENDING: readonly string[] = [
   "encoded-values",
   "legacy-texts",
   "policy-compiler",
-  "policy-examination",
   "policy-remedies",
   "policy-schema",
   "route-rivals",
