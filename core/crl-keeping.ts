@@ -23,6 +23,8 @@ export interface KeptCrls {
   readonly added: readonly Crl[];
   /** What was not taken, or is in doubt. */
   readonly faults: readonly string[];
+  /** Whether a known key signed all of what was given. */
+  readonly isProven: boolean;
 }
 
 /**
@@ -64,6 +66,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
       faults.push(contents.ders.length === 1 ? why : `list ${index + 1} of ${contents.ders.length}: ${why}`);
     }
   }
+  const isProven = faults.length + unproven.length === 0;
   // What an answer that is not sound says nothing of stays.
   const given = [...proven, ...unproven];
   const isGiven = ({ issuerKey }: Crl) => given.some((list) => list.issuerKey === issuerKey);
@@ -71,7 +74,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
   const lists = withinLimits([...new Set([...proven, ...unproven])], judges.maxBytes, faults);
   const added = lists.filter((list) => !kept.includes(list));
   const isSame = added.length === 0 && lists.length === kept.length;
-  return { lists: isSame ? kept : lists, added: added.filter((list) => !inDoubt.has(list)), faults };
+  return { lists: isSame ? kept : lists, added: added.filter((list) => !inDoubt.has(list)), faults, isProven };
 }
 
 export const NO_LIST = "it holds no revocation list";

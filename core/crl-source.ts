@@ -44,12 +44,34 @@ export type Condition = Readonly<Record<string, string>>;
 /** Validators longer than this are not kept: Workers KV holds 1024 bytes beside a value. */
 const MAX_VALIDATOR_CHARACTERS = 256;
 
+/** One entity tag, also without its quotes. A `*` or a list would match whatever the source has. */
+const ENTITY_TAG = /^(?:(?:W\/)?"[^"]*"|[\w./+=-]+)$/;
+
 /** The condition that asks for what changed since the answer with these headers. */
 export function conditionAfter(headers: { get(name: string): string | null }): Condition {
   const etag = headers.get("etag");
-  if (etag !== null && etag.length <= MAX_VALIDATOR_CHARACTERS) return { "if-none-match": etag };
+  if (etag !== null && etag.length <= MAX_VALIDATOR_CHARACTERS && ENTITY_TAG.test(etag))
+    return { "if-none-match": etag };
   const modified = headers.get("last-modified");
   return modified !== null && modified.length <= MAX_VALIDATOR_CHARACTERS ? { "if-modified-since": modified } : {};
+}
+
+/** Over plain HTTP anybody on the way may have written an answer, and how it is asked for again. */
+function isForgeable(source: string): boolean {
+  return /^http:/i.test(source);
+}
+
+/** A forged answer with the genuine one's validators would stay when its forger has gone: of those only what is proven is kept by them. */
+export function conditionToKeep(source: string, condition: Condition, isProven: boolean): Condition {
+  return isProven || !isForgeable(source) ? condition : {};
+}
+
+/** An old list is proven too, and may have come with the validators of the newest. */
+const ASKED_WHOLE_SECONDS = 86_400;
+
+/** Whether a source whose last whole answer came at that time is asked for all of it, whatever it said. Unix seconds. */
+export function isAskedWhole(source: string, answeredAt: number, now: number): boolean {
+  return isForgeable(source) && now - answeredAt >= ASKED_WHOLE_SECONDS;
 }
 
 /** SHA-256 in hex: tells without parsing whether two answers are the same bytes. */

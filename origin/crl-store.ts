@@ -8,8 +8,10 @@ import {
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   conditionAfter,
+  conditionToKeep,
   describeCrl,
   failureCode,
+  isAskedWhole,
   isUrl,
   readCrlResponse,
 } from "../core/crl-source.ts";
@@ -117,6 +119,7 @@ class CrlSource {
   readonly #closing = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #condition: Condition = {};
+  #answeredAt = 0;
   #failures = 0;
 
   constructor(source: string, options: CrlStoreOptions, authorities: CrlAuthorities, onChange: () => void) {
@@ -148,7 +151,10 @@ class CrlSource {
   async refresh(): Promise<void> {
     const { storage } = this.#options;
     try {
-      const answer = isUrl(this.#source) ? await this.#fetch() : await storage.readFile(this.#source, this.#condition);
+      const condition = isAskedWhole(this.#source, this.#answeredAt, this.#options.clock()) ? {} : this.#condition;
+      const answer = isUrl(this.#source)
+        ? await this.#fetch(condition)
+        : await storage.readFile(this.#source, condition);
       const isSound = answer === undefined || (await this.#take(answer));
       this.#failures = isSound ? 0 : this.#failures + 1;
     } catch (error) {
@@ -162,9 +168,10 @@ class CrlSource {
   async #take({ bytes, condition }: CrlAnswer): Promise<boolean> {
     const { storage, log } = this.#options;
     const contents = readCrlContents(bytes);
-    const { lists, added, faults } = this.#judge(bytes, contents);
+    const { lists, added, faults, isProven } = this.#judge(bytes, contents);
     for (const fault of faults) this.#logFailure(fault);
-    if (faults.length === 0) this.#condition = condition;
+    if (faults.length === 0) this.#condition = conditionToKeep(this.#source, condition, isProven);
+    this.#answeredAt = this.#options.clock();
     if (lists !== this.kept) {
       this.#replace(lists);
       for (const list of added)
@@ -213,9 +220,9 @@ class CrlSource {
   }
 
   /** Undefined when nothing changed since the last answer. */
-  async #fetch(): Promise<CrlAnswer | undefined> {
+  async #fetch(asked: Condition): Promise<CrlAnswer | undefined> {
     const response = await this.#options.fetch(this.#source, {
-      headers: { ...CRL_REQUEST_HEADERS, ...this.#condition },
+      headers: { ...CRL_REQUEST_HEADERS, ...asked },
       // A list is where the policy says that it is: an address that moved is changed there.
       redirect: "manual",
       signal: AbortSignal.any([AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS), this.#closing.signal]),

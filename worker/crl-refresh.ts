@@ -11,9 +11,11 @@ import {
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   conditionAfter,
+  conditionToKeep,
   describeCrl,
   digestOf,
   failureCode,
+  isAskedWhole,
   readCrlResponse,
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
@@ -31,6 +33,8 @@ export interface CrlMetadata {
   /** Digest of the answer; where it is missing, the answer was the one list that is kept. */
   readonly answer?: string;
   readonly condition: Condition;
+  /** When the source gave a whole answer, Unix seconds. */
+  readonly answeredAt?: number;
 }
 
 /** What is used of a KV namespace. */
@@ -99,25 +103,42 @@ async function refresh(
   try {
     const { value, metadata } = await kv.getWithMetadata(source, "arrayBuffer");
     hasKept = value !== null;
-    const answer = await fetchCrl(source, metadata?.condition ?? {});
+    const isWhole = isAskedWhole(source, metadata?.answeredAt ?? 0, clock());
+    const answer = await fetchCrl(source, isWhole ? {} : (metadata?.condition ?? {}));
     if (answer === undefined) return;
     const digest = digestOf(answer.bytes);
-    if (digest === (metadata?.answer ?? metadata?.sha256)) return;
+    const answeredAt = clock();
+    if (digest === (metadata?.answer ?? metadata?.sha256))
+      return await noteAnswer(source, kv, { value, metadata }, isWhole ? answeredAt : undefined);
     // What can no longer be read is none: the rules may have become stricter since it was stored.
     const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], authorities, clock()).lists;
-    const { lists, added, faults } = judgeCrls(answer.bytes, kept, authorities, clock());
+    const { lists, added, faults, isProven } = judgeCrls(answer.bytes, kept, authorities, clock());
     for (const fault of faults) log(describeCrlFailure(source, fault, hasKept));
     if (lists === kept) return;
     const ders = formatCrls(lists);
     // What was not taken may be later, so it is asked for again.
     const { sha256 = "", answer: before = sha256, condition = {} } = metadata ?? {};
-    const asked = faults.length === 0 ? { answer: digest, condition: answer.condition } : { answer: before, condition };
-    await kv.put(source, ders, { metadata: { sha256: digestOf(ders), ...asked } });
+    const asked =
+      faults.length === 0
+        ? { answer: digest, condition: conditionToKeep(source, answer.condition, isProven) }
+        : { answer: before, condition };
+    await kv.put(source, ders, { metadata: { sha256: digestOf(ders), ...asked, answeredAt } });
     const isPem = answer.bytes[0] !== SEQUENCE;
     for (const list of added) log({ decision: "updated", crl: showUrl(source), ...describeCrl(list, isPem) });
   } catch (error) {
     log(describeCrlFailure(source, error, hasKept));
   }
+}
+
+/** Writes when the source gave again all of what is kept; not for an answer that was asked for by its validators. */
+async function noteAnswer(
+  source: string,
+  kv: CrlNamespace,
+  { value, metadata }: Stored<ArrayBuffer>,
+  answeredAt: number | undefined,
+): Promise<void> {
+  if (value === null || metadata === null || answeredAt === undefined) return;
+  await kv.put(source, new Uint8Array(value), { metadata: { ...metadata, answeredAt } });
 }
 
 /** By the rules of an edge, whoever reads the bytes. */

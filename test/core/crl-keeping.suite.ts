@@ -41,6 +41,14 @@ export const cases: Cases = {
       assert.deepEqual(result.added, result.lists);
     }
   },
+  "keepCrls() says whether known keys signed all of what was given": (fixtures) => {
+    const isProven = (...asked: Parameters<typeof keep> extends [unknown, ...infer Rest] ? Rest : never) =>
+      keep(fixtures, ...asked).isProven;
+    assert.equal(isProven(["root"]), true);
+    assert.equal(isProven(["root"], { kept: keep(fixtures, ["stranger"]).lists }), true);
+    for (const names of [["stranger"], ["root", "stranger"], ["rootForged"], ["root", "rootFuture"], []] as const)
+      assert.equal(isProven(names), false, names.join());
+  },
   "keepCrls() takes every list of a source, and tells which of them is broken": (fixtures) => {
     const all = ["root", "intermediate", "stranger"] as const;
     assert.deepEqual(told(fixtures, keep(fixtures, all)), [all.join(" "), ""]);

@@ -5,9 +5,11 @@ import { type Crl, parseCrl } from "../../core/crl.ts";
 import {
   CRL_REQUEST_HEADERS,
   conditionAfter,
+  conditionToKeep,
   describeCrl,
   digestOf,
   failureCode,
+  isAskedWhole,
   isUrl,
   readCrlResponse,
 } from "../../core/crl-source.ts";
@@ -65,6 +67,27 @@ export const cases: Cases = {
     assert.deepEqual(ask({ etag: longest, "last-modified": date }), { "if-none-match": longest });
     assert.deepEqual(ask({ "last-modified": longest }), { "if-modified-since": longest });
     assert.deepEqual(ask({ etag: `${longest}x`, "last-modified": `${longest}x` }), {});
+  },
+  "conditionAfter() asks by one entity tag, and by none that is all of them": () => {
+    const ask = (etag: string) => conditionAfter(new Headers({ etag }))["if-none-match"];
+    for (const etag of ['"a"', 'W/"a"', '""', '"a, b"', '"*"', "5f-6a1", "W/1"]) assert.equal(ask(etag), etag);
+    for (const etag of ["*", '"a", "b"', '"a",*', "a, b", '"a', 'x"a"', "a b", ""]) assert.equal(ask(etag), undefined);
+  },
+  "conditionToKeep() keeps over http those of a proven answer alone": () => {
+    const condition = { "if-none-match": '"1"' };
+    for (const source of ["https://crl.example/a", "lists/a.crl", "./http:a"]) {
+      for (const isProven of [true, false]) assert.equal(conditionToKeep(source, condition, isProven), condition);
+    }
+    for (const source of ["http://crl.example/a", "HTTP://crl.example/a"]) {
+      assert.equal(conditionToKeep(source, condition, true), condition);
+      assert.deepEqual(conditionToKeep(source, condition, false), {});
+    }
+  },
+  "isAskedWhole() says so of http once a day": () => {
+    const [at, day] = [1_000_000, 86_400];
+    assert.equal(isAskedWhole("http://crl.example/a", at, at + day - 1), false);
+    assert.equal(isAskedWhole("http://crl.example/a", at, at + day), true);
+    for (const source of ["https://crl.example/a", "a.crl"]) assert.equal(isAskedWhole(source, at, at + day), false);
   },
   "isUrl() tells URLs from files": () => {
     for (const url of ["http://crl.example/a", "https://crl.example/a", "HTTPS://crl.example/a"]) assert.ok(isUrl(url));

@@ -17,7 +17,7 @@ import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { CrlCache } from "../../worker/crl-cache.ts";
 import { type CrlMetadata, type CrlNamespace, refreshCrls } from "../../worker/crl-refresh.ts";
-import { type CrlServer, startCrlServer } from "../support/crl-server.ts";
+import { type CrlServer, startCrlServer, tagOf } from "../support/crl-server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
 import { newSigningKey } from "../support/local-edge.ts";
@@ -64,6 +64,7 @@ function policyOf(freshness: "require" | "prefer"): PolicyDocument {
 const genuine = (request: CrlRequest = {}) =>
   issueCrl({ thisUpdate: minutes(-90), revoked: [revoked.certificate.serialNumber], ...request }, issuing);
 const forged = (request: CrlRequest = {}) => issueCrl({ thisUpdate: minutes(-1), number: 99, ...request }, forger);
+const now = () => Math.floor(Date.now() / 1000);
 const AHEAD = { thisUpdate: new Date("2098-01-01"), nextUpdate: new Date("2099-12-31") };
 
 describe("an origin", () => {
@@ -73,9 +74,10 @@ describe("an origin", () => {
     directory = temporaryDirectory(own);
   });
 
-  async function open(): Promise<CrlStore> {
+  async function open(clock = now): Promise<CrlStore> {
     const storage = openCrlDirectory(join(directory, "crls"), directory);
-    const store = await openCrlStore({ policy: compilePolicy(policy), storage, log: (line) => lines.push(line) });
+    const log = (line: LogLine) => lines.push(line);
+    const store = await openCrlStore({ policy: compilePolicy(policy), storage, clock, log });
     own.defer(() => store.close());
     return store;
   }
@@ -120,6 +122,39 @@ describe("an origin", () => {
       expect(await decide(isRestarted ? await open() : first)).toEqual(RIGHT);
       directory = temporaryDirectory(own);
     }
+  });
+
+  test("asks for the genuine list though the forged one had its validators (Lists of a forger)", async () => {
+    const list = await genuine();
+    for (const tag of [tagOf(list), "*", `"other", ${tagOf(list)}`]) {
+      server.lists.set("issuing", await forged());
+      server.tags.set("issuing", tag);
+      const store = await open();
+      server.lists.set("issuing", list);
+      server.tags.clear();
+      await store.refresh();
+      expect(await decide(store)).toEqual(RIGHT);
+      directory = temporaryDirectory(own);
+    }
+  });
+
+  test("asks once a day for all of a list whose validators may be another's", async () => {
+    const list = await genuine();
+    server.lists.set("issuing", await genuine({ thisUpdate: minutes(-120), revoked: [] }));
+    const first = await open();
+    expect(await decide(first)).toEqual(["accepted", "accepted"]);
+    await first.refresh();
+    first.close();
+    let at = now();
+    server.tags.set("issuing", tagOf(list));
+    const store = await open(() => at);
+    server.lists.set("issuing", list);
+    server.tags.clear();
+    await store.refresh();
+    expect(server.answers.at(-1)).toEqual({ name: "issuing", status: 304 });
+    at += 86_400;
+    await store.refresh();
+    expect(await decide(store)).toEqual(RIGHT);
   });
 
   test("is not held up by the file that an earlier version kept of a forged list", async () => {
@@ -191,7 +226,6 @@ describe("an edge", () => {
     } as unknown as CrlNamespace;
   });
 
-  const now = () => Math.floor(Date.now() / 1000);
   const runCronTrigger = () => refreshCrls(kv, compilePolicy(policy), now, (line) => lines.push(line));
   const newIsolate = () => new CrlCache(kv, compilePolicy(policy));
   const listsOf = async (cache: CrlCache, at = now()) => {
@@ -230,6 +264,37 @@ describe("an edge", () => {
       expect(judge(await listsOf(isolate, now() + 301))).toEqual(RIGHT);
       expect(judge(await listsOf(newIsolate()))).toEqual(RIGHT);
     }
+  });
+
+  test("asks for the genuine list though the forged one had its validators (Lists of a forger)", async () => {
+    const list = await genuine();
+    for (const tag of [tagOf(list), "*"]) {
+      stored.clear();
+      server.lists.set("issuing", await forged());
+      server.tags.set("issuing", tag);
+      await runCronTrigger();
+      server.lists.set("issuing", list);
+      server.tags.clear();
+      await runCronTrigger();
+      expect(judge(await listsOf(newIsolate()))).toEqual(RIGHT);
+    }
+  });
+
+  test("asks once a day for all of a list whose validators may be another's, and writes then when it was asked", async () => {
+    const rootOf = () => server.answers.filter(({ name }) => name === "root").map(({ status }) => status);
+    let at = now();
+    const run = () =>
+      refreshCrls(
+        kv,
+        compilePolicy(policy),
+        () => at,
+        (line) => lines.push(line),
+      );
+    for (const seconds of [0, 60, 86_399, 1, 60]) {
+      at += seconds;
+      await run();
+    }
+    expect(rootOf()).toEqual([200, 304, 200, 304, 304]);
   });
 
   test("is not held up by the value that an earlier version kept of a forged list", async () => {
