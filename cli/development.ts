@@ -90,13 +90,15 @@ async function start(
     log: (line) => options.onDecision("edge", line),
   });
   started.push(() => front.close());
-  const issuer = `https://localhost:${front.port}`;
+  // As URL writes them: without the port, where it is 443.
+  const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
+  const issuer = urlOf("localhost").origin;
   const origin = options.originUrl ?? (await startOrigin());
   const logEdge = openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line));
   const harness = await startLocalEdge({
     policyFile,
     vars: {
-      HOSTS: [`localhost:${front.port}`, `127.0.0.1:${front.port}`],
+      HOSTS: [urlOf("localhost").host, urlOf("127.0.0.1").host],
       ISSUER: issuer,
       AUDIENCE,
       ORIGIN_URL: origin,
