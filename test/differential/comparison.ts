@@ -8,7 +8,7 @@ import { type Crl, parseCrl } from "../../core/crl.ts";
 import { type DistinguishedName, parseDistinguishedName } from "../../core/distinguished-name.ts";
 import type { GeneralName } from "../../core/general-name.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { toBase64, toHex } from "../core/der-edit.ts";
+import { decode, encode, members, TAG, type Tlv, tlv, toBase64, toHex } from "../core/der-edit.ts";
 import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameFacts } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
@@ -132,9 +132,27 @@ function crlFacts(crl: Crl, serials: readonly string[]) {
 
 const pem = (der: Uint8Array) => `-----BEGIN X509 CRL-----\n${toBase64(der)}\n-----END X509 CRL-----\n`;
 
-export function compareCrl(der: Uint8Array): Outcome {
+/** OpenSSL and the library want whole dates of entries, and refuse the list. For us an entry counts whatever its date says. */
+function withWholeDates(der: Uint8Array): Uint8Array {
+  const list = decode(der);
+  const entries = members(members(list)[0])[REVOKED_CERTIFICATES];
+  if (entries?.tag !== TAG.sequence) return der;
+  for (const entry of members(entries)) {
+    const date = WHOLE_DATES.find(({ tag }) => tag === members(entry)[1]?.tag);
+    if (date !== undefined) members(entry)[1] = date;
+  }
+  return encode(list);
+}
+
+/** Of TBSCertList, where there are a version and a nextUpdate. */
+const REVOKED_CERTIFICATES = 5;
+const WHOLE_DATES: readonly Tlv[] = [tlv(TAG.utcTime, "260101000000Z"), tlv(TAG.generalizedTime, "20260101000000Z")];
+
+export function compareCrl(edited: Uint8Array): Outcome {
+  const our = attempt(() => parseCrl(edited));
+  // What we take is DER, and can be written anew.
+  const der = "cause" in our ? edited : withWholeDates(edited);
   const openssl = attempt(() => createSecureContext({ ca: [], crl: pem(der) }));
-  const our = attempt(() => parseCrl(der));
   if ("cause" in our) return "cause" in openssl ? REFUSED : { kind: "refused by us", cause: our.cause };
   if ("cause" in openssl) return { kind: "different", fact: "OpenSSL refuses", ours: "", theirs: openssl.cause };
   const library = attempt(() => libraryCrlFacts(der));

@@ -46,6 +46,10 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
     /^Invalid IPv[46] address/,
     "The library keeps addresses as text. Octets of another count are no address in our comparison either.",
   ],
+  [
+    /^\[UNIVERSAL \d+\] is reserved by ASN\.1 standard$/,
+    "The parameters of a key may have any type when it is read. With parameters that its kind does not have it is not accepted.",
+  ],
 ];
 
 /** Serial numbers of entries, in hex with a sign, that a list of ours does not find. */
