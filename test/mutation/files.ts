@@ -35,16 +35,26 @@ export const NOTICED_ELSEWHERE_PERCENT = 90;
 
 /** Files that are not yet that good. Their survivors are printed, and fail no run. A file that is left out here stays out. */
 export const PENDING: readonly string[] = [
+  "assertion",
   "body-respellings",
+  "certificate-matcher",
   "crl-authorities",
   "crl-keeping",
+  "crl-source",
   "encoded-values",
   "legacy-texts",
+  "path",
+  "path-checks",
   "policy-compiler",
   "policy-remedies",
   "policy-schema",
+  "presented-signatures",
+  "request-host",
   "route-rivals",
+  "signature",
   "signature-diagnosis",
+  "signature-key",
+  "trust",
   "wire",
 ].map((name) => `core/${name}.ts`);
 
