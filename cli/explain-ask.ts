@@ -5,11 +5,11 @@ import { Hono } from "hono";
 import { describeProblem, describeRefusal, type LogLine } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
 import type { Policy } from "../core/policy.ts";
-import { PROBLEMS, REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
+import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
 import type { AuthenticateOptions, ProofOptions } from "../origin/authenticate-options.ts";
-import { type AskedRequest, type Question, resultOf } from "./explain-question.ts";
+import type { AskedRequest, Question } from "./explain-question.ts";
 
 /** What a program says to one request. */
 export type Answer =

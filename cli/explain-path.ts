@@ -8,12 +8,11 @@ import { checkCandidate, findPath, type PathLimits } from "../core/path.ts";
 import { namesIssuer } from "../core/path-checks.ts";
 import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
-import { REFUSALS, Refusal, type RefusalCode } from "../core/refusal.ts";
+import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { checkRevocation, NO_LISTS, type RevocationFacts } from "../core/revocation.ts";
 import { boundDetails } from "../core/shown-text.ts";
 import { verifyTrust } from "../core/trust.ts";
 import type { LoadedLists } from "./explain-crls.ts";
-import { resultOf } from "./explain-question.ts";
 
 /** What the lists say of one certificate. */
 export interface CrlFacts {

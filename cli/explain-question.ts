@@ -63,13 +63,3 @@ export function evidenceOf(question: Question, certificate: ClientCertificate | 
     receivedAt: at,
   };
 }
-
-/** The result, or the Refusal that it threw. */
-export function resultOf<T>(run: () => T): T | Refusal {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
-  }
-}

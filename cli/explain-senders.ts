@@ -5,13 +5,13 @@ import { verifyBasic } from "../core/basic.ts";
 import type { Evidence } from "../core/candidate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
 import type { Sender } from "../core/policy.ts";
-import { Refusal, type RefusalCode } from "../core/refusal.ts";
+import { Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { SignedRequest, verifySignature } from "../core/signature.ts";
 import { signatureHeaderNames } from "../core/signature-schemes.ts";
 import { type Proof, verifyTrust } from "../core/trust.ts";
 import { compareEntries, type EntryFacts } from "./explain-entries.ts";
 import { describePath, type Fault, faultOf, type PathFacts } from "./explain-path.ts";
-import { type Question, resultOf } from "./explain-question.ts";
+import type { Question } from "./explain-question.ts";
 import { signingNames } from "./explain-secrets.ts";
 
 /** `undecided`: it cannot be checked here, for the reason in `unchecked`. */

@@ -7,7 +7,7 @@ import { checkIssuer, isInDate, namesIssuer } from "./path-checks.ts";
 import type { Anchor, DenyList } from "./policy.ts";
 import { recall, remember } from "./presented-again.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
-import { Refusal, refusalOf } from "./refusal.ts";
+import { Refusal, refusalOf, resultOf } from "./refusal.ts";
 import { checkRevocation, type RevocationLists, refuseListed } from "./revocation.ts";
 
 export interface Path {
@@ -43,8 +43,8 @@ export function findPath(client: ClientCertificate, anchors: readonly Anchor[], 
 }
 
 /**
- * The path that a search would try first, and find: nothing that cannot change is wrong with it, and nothing else is now.
- * Undefined for everything that a search has to tell.
+ * The path that was found before for the same certificates, if it still holds: dates, denials, depth and revocation are judged anew.
+ * Undefined if one of them fails, so that the search tells why.
  */
 function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path | undefined {
   const known = recall(client, anchors)?.path;
@@ -54,11 +54,8 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
     if (!isInDate(issuer, limits.now) || limits.deny.holds(issuer, certified)) return undefined;
   }
   if (anchor.revocation === undefined && limits.lists.size === 0) return { anchor, issuers, revocation: undefined };
-  let path: Path | undefined;
-  refusalOf(() => {
-    path = complete(anchor, [client.leaf, ...issuers], anchors, limits);
-  });
-  return path;
+  const path = resultOf(() => complete(anchor, [client.leaf, ...issuers], anchors, limits));
+  return path instanceof Refusal ? undefined : path;
 }
 
 /**
@@ -99,12 +96,10 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   };
 
   const reach = (anchor: Anchor, below: readonly Certificate[]): Path | undefined => {
-    let path: Path | undefined;
-    const fault = refusalOf(() => {
-      path = complete(anchor, [...below, anchor.certificate], anchors, limits);
-    });
-    revocationFailure ??= fault;
-    return path;
+    const path = resultOf(() => complete(anchor, [...below, anchor.certificate], anchors, limits));
+    if (!(path instanceof Refusal)) return path;
+    revocationFailure ??= path;
+    return undefined;
   };
 
   const extend = (below: readonly Certificate[]): Path | undefined =>

@@ -241,13 +241,18 @@ export function toRefusal(error: unknown): Refusal {
   });
 }
 
-/** What a check refuses, or undefined when it passes. Other errors go on. */
-export function refusalOf(check: () => unknown): Refusal | undefined {
+/** What is found, or why it is refused. Other errors go on. */
+export function resultOf<T>(find: () => T): T | Refusal {
   try {
-    check();
-    return undefined;
+    return find();
   } catch (error) {
     if (error instanceof Refusal) return error;
     throw error;
   }
+}
+
+/** What a check refuses, or undefined when it passes. */
+export function refusalOf(check: () => unknown): Refusal | undefined {
+  const result = resultOf(check);
+  return result instanceof Refusal ? result : undefined;
 }

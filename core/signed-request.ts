@@ -2,7 +2,7 @@
 // hashed once for each key, however many of them ask.
 
 import { type PresentedSignatures, readPresentedSignatures } from "./presented-signatures.ts";
-import { type Refusal, refusalOf } from "./refusal.ts";
+import { type Refusal, resultOf } from "./refusal.ts";
 import type { SignatureKey } from "./signature-key.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
 import { MAX_FURTHER_ED25519 } from "./wire.ts";
@@ -54,17 +54,10 @@ export class SignedRequest {
     const scheme = SIGNATURE_SCHEMES[name];
     let reading = this.#readings.get(scheme);
     if (reading === undefined) {
-      reading = { presented: this.#readOnce(name), verdicts: new Map() };
+      const presented = resultOf(() => readPresentedSignatures(name, this.headers, this.now));
+      reading = { presented, verdicts: new Map() };
       this.#readings.set(scheme, reading);
     }
     return reading;
-  }
-
-  #readOnce(name: SignatureSchemeName): PresentedSignatures | Refusal {
-    let presented: PresentedSignatures | undefined;
-    const refusal = refusalOf(() => {
-      presented = readPresentedSignatures(name, this.headers, this.now);
-    });
-    return refusal ?? (presented as PresentedSignatures);
   }
 }

@@ -8,7 +8,7 @@ import { findPath, type PathLimits } from "./path.ts";
 import { hasAcceptedAlgorithms, isInDate, namesIssuer } from "./path-checks.ts";
 import type { Sender, Trust } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
-import { Refusal, refusalOf } from "./refusal.ts";
+import { Refusal, resultOf } from "./refusal.ts";
 import { refuseListed } from "./revocation.ts";
 
 /** What proved a certificate for one sender. */
@@ -99,19 +99,20 @@ function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
 
 function prove(certificate: ClientCertificate, trust: Trust, limits: SearchFacts): Proof | Refusal {
   const { anchors, maxChainDepth } = trust;
-  let proof: Proof = { anchor: undefined, chainDepth: 0 };
-  const fault = refusalOf(() => {
+  return resultOf((): Proof => {
     checkPlatform(certificate, trust);
-    if (anchors.length === 0) return checkPresented(certificate, limits);
+    if (anchors.length === 0) {
+      checkPresented(certificate, limits);
+      return { anchor: undefined, chainDepth: 0 };
+    }
     const { anchor, issuers, revocation } = findPath(certificate, anchors, { ...limits, maxChainDepth });
-    proof = { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
+    return { anchor: anchor.name, chainDepth: issuers.length, ...(revocation !== undefined && { revocation }) };
   });
-  return fault ?? proof;
 }
 
 /**
- * Where the platform alone is asked, nobody says over which of the CAs beside the leaf its path went: none of them may be denied, and
- * no list of one may hold what it signed. @throws Refusal
+ * Cloudflare does not say which of the presented CAs its path used. So none of them may be denied, and none may have revoked what it
+ * signed. @throws Refusal
  */
 function checkPresented({ leaf, intermediates }: ClientCertificate, { deny, lists, signatures }: SearchFacts): void {
   for (const issuer of intermediates) {
