@@ -4,7 +4,7 @@
 import { dirname } from "node:path";
 import type { Certificate } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
-import { AUTHORITIES_KEY, readAuthorities } from "../core/crl-authorities.ts";
+import { AUTHORITIES_KEY, authoritiesOf } from "../core/crl-authorities.ts";
 import { readCrlContents } from "../core/crl-contents.ts";
 import { keepCrls } from "../core/crl-keeping.ts";
 import {
@@ -54,8 +54,7 @@ type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Pro
 /** Loads every source as an origin would: the kept lists first, then what the source says now, if that may replace them. */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const stored = readCrlDirectory(options.directory, dirname(options.policyFile)).read(AUTHORITIES_KEY);
-  const learned = readAuthorities(await stored.catch(() => undefined));
-  const authorities = [...policy.anchors.map(({ certificate }) => certificate), ...learned];
+  const authorities = authoritiesOf(policy, await stored.catch(() => undefined));
   const loaded = await Promise.all(policy.crlSources.map((source) => loadSource(source, authorities, options)));
   const sourceOf = new Map(loaded.flatMap(({ kept, state }) => kept.map((list) => [list, state.source] as const)));
   return { lists: indexLists(sourceOf.keys()), sources: loaded.map(({ state }) => state), sourceOf };

@@ -4,15 +4,21 @@
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
 import type { Crl } from "./crl.ts";
 import { readValues } from "./encoded-values.ts";
+import type { Policy } from "./policy.ts";
 import { signerOnPath } from "./revocation.ts";
 import { MAX_CRL_AUTHORITIES } from "./wire.ts";
 
 /** Where they are stored, beside the lists of the sources: neither a path nor the URL of a source. */
 export const AUTHORITIES_KEY = "countersign:authorities";
 
+/** Whose keys prove lists: the anchors, and those that were stored. */
+export function authoritiesOf({ anchors }: Policy, stored?: Uint8Array): readonly Certificate[] {
+  return [...anchors.map(({ certificate }) => certificate), ...readAuthorities(stored)];
+}
+
 /** Those that were stored; what cannot be read is none. */
-export function readAuthorities(bytes: Uint8Array | undefined): readonly Certificate[] {
-  return (bytes === undefined ? [] : readValues(bytes)).flatMap((der) => {
+export function readAuthorities(stored: Uint8Array | undefined): readonly Certificate[] {
+  return [...(stored === undefined ? [] : readValues(stored))].flatMap((der) => {
     try {
       return [parseCertificate(Buffer.from(der).toString("base64"))];
     } catch {

@@ -1,6 +1,6 @@
 // What a source of revocation lists gave, cut into its lists: DER, PEM, or several of either, one after the other.
 
-import { decodeBase64, readBlocks, readHeader, SEQUENCE } from "./encoded-values.ts";
+import { decodeBase64, readBlocks, readValues, SEQUENCE } from "./encoded-values.ts";
 import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
 
 export interface CrlContents {
@@ -46,14 +46,14 @@ const TOO_MANY = `there are more than ${MAX_CRLS_OF_SOURCE} lists`;
 /** Values in DER that follow one another. What comes after the last is told: it may be a list that was cut off. */
 function cut(bytes: Buffer): CrlContents {
   const ders: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (ders.length === MAX_CRLS_OF_SOURCE) return { ders, isPem: false, faults: [TOO_MANY] };
-    const value = readHeader(bytes, at);
-    const isWhole = value?.tag === SEQUENCE && value.end <= bytes.length;
-    if (!isWhole && /^\s*$/.test(bytes.toString("latin1", at, at + 16))) break;
-    if (!isWhole) return { ders, isPem: false, faults: [`what follows ${ders.length} lists is cut off, or no list`] };
-    ders.push(bytes.subarray(at, value.end));
-    at = value.end;
+  let end = 0;
+  for (const der of readValues(bytes)) {
+    if (ders.length === MAX_CRLS_OF_SOURCE) break;
+    ders.push(der);
+    end += der.byteLength;
   }
-  return { ders, isPem: false, faults: [] };
+  const follows = (fault: string): CrlContents => ({ ders, isPem: false, faults: [fault] });
+  if (ders.length === MAX_CRLS_OF_SOURCE && end < bytes.length) return follows(TOO_MANY);
+  if (/^\s*$/.test(bytes.toString("latin1", end, end + 16))) return { ders, isPem: false, faults: [] };
+  return follows(`what follows ${ders.length} lists is cut off, or no list`);
 }

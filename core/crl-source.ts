@@ -61,12 +61,15 @@ function isForgeable(source: string): boolean {
   return /^http:/i.test(source);
 }
 
-/** A forged answer with the genuine one's validators would stay when its forger has gone: of those only what is proven is kept by them. */
+/**
+ * The condition that is kept with an answer. A forger may send a forged list with the validators of the genuine one: the source would then
+ * answer that nothing changed, and the forged list would stay. So over plain HTTP only the validators of a proven answer are kept.
+ */
 export function conditionToKeep(source: string, condition: Condition, isProven: boolean): Condition {
   return isProven || !isForgeable(source) ? condition : {};
 }
 
-/** An old list is proven too, and may have come with the validators of the newest. */
+/** A forger may also replay an old genuine list, which is proven, with the validators of the newest: that lasts a day at the most. */
 const ASKED_WHOLE_SECONDS = 86_400;
 
 /** Whether a source whose last whole answer came at that time is asked for all of it, whatever it said. Unix seconds. */

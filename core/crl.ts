@@ -34,9 +34,9 @@ const V2 = "01";
 
 /**
  * Reads a list from DER.
- * Refuses what RFC 5280 forbids (but for entries with a negative serial number), unknown critical extensions, delta, indirect and partitioned lists, and signature
- * algorithms that are not accepted. The entries are walked in place: as a tree of objects a million of them take
- * twenty seconds and 2.5 GB.
+ * Refuses what RFC 5280 forbids, unknown critical extensions, delta, indirect and partitioned lists, and signature
+ * algorithms that are not accepted. Of an entry it takes a negative serial number and a date that is none. The entries are
+ * walked in place: as a tree of objects a million of them take twenty seconds and 2.5 GB.
  * @throws SyntaxError
  */
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
@@ -97,8 +97,8 @@ function readTbs(tbs: DerReader) {
 }
 
 /**
- * Reads an entry: serial number, revocation date, extensions. When and why does not matter: what is listed is revoked, also with a
- * date that is none. One odd entry must not take away the others.
+ * Reads an entry: serial number, revocation date, extensions. The date and the reason do not matter: what is listed is revoked, even
+ * if its date is malformed. One odd entry must not void the others.
  * The result is the serial's octets as text of as many characters, the smallest key that hashes well.
  */
 function readEntry(entries: DerReader): string {

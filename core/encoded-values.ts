@@ -22,16 +22,14 @@ export function readHeader(bytes: Buffer, at: number): Header | undefined {
 }
 
 /** SEQUENCEs that follow one another, up to the first that is not whole. */
-export function readValues(bytes: Uint8Array): Uint8Array[] {
+export function* readValues(bytes: Uint8Array): Generator<Uint8Array> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values: Uint8Array[] = [];
   for (let at = 0; at < buffer.length; ) {
     const value = readHeader(buffer, at);
-    if (value?.tag !== SEQUENCE || value.end > buffer.length) break;
-    values.push(buffer.subarray(at, value.end));
+    if (value?.tag !== SEQUENCE || value.end > buffer.length) return;
+    yield buffer.subarray(at, value.end);
     at = value.end;
   }
-  return values;
 }
 
 const BEGIN = "-----BEGIN ";

@@ -4,6 +4,7 @@ import type { Certificate } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
 import {
   AUTHORITIES_KEY,
+  authoritiesOf,
   formatAuthorities,
   mergeAuthorities,
   newAuthorities,
@@ -24,18 +25,20 @@ export interface CrlAuthoritiesOptions {
 
 export class CrlAuthorities {
   known: readonly Certificate[];
+  readonly #policy: Policy;
   readonly #storage: CrlAuthoritiesOptions["storage"];
   readonly #log: CrlAuthoritiesOptions["log"];
 
   constructor({ policy, storage, log }: CrlAuthoritiesOptions) {
-    this.known = policy.anchors.map(({ certificate }) => certificate);
+    this.known = authoritiesOf(policy);
+    this.#policy = policy;
     this.#storage = storage;
     this.#log = log;
   }
 
   async restore(): Promise<void> {
     try {
-      this.known = [...this.known, ...readAuthorities(await this.#storage.read(AUTHORITIES_KEY))];
+      this.known = authoritiesOf(this.#policy, await this.#storage.read(AUTHORITIES_KEY));
     } catch (error) {
       this.#logFailure(error);
     }

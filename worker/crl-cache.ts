@@ -2,13 +2,12 @@
 
 import type { Certificate } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
-import { AUTHORITIES_KEY, newAuthorities } from "../core/crl-authorities.ts";
+import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../core/crl-authorities.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { readStream } from "../core/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import {
-  anchorsOf,
   type CrlNamespace,
   describeCrlFailure,
   judgeCrls,
@@ -44,7 +43,7 @@ export class CrlCache {
   constructor(kv: CrlNamespace, policy: Policy) {
     this.#kv = kv;
     this.#policy = policy;
-    this.#authorities = anchorsOf(policy);
+    this.#authorities = authoritiesOf(policy);
   }
 
   /**

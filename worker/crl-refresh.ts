@@ -3,7 +3,13 @@
 
 import { type Certificate, isSameAuthority } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
-import { AUTHORITIES_KEY, formatAuthorities, mergeAuthorities, readAuthorities } from "../core/crl-authorities.ts";
+import {
+  AUTHORITIES_KEY,
+  authoritiesOf,
+  formatAuthorities,
+  mergeAuthorities,
+  readAuthorities,
+} from "../core/crl-authorities.ts";
 import { readCrlContents } from "../core/crl-contents.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
 import {
@@ -58,7 +64,7 @@ export async function refreshCrls(
 ): Promise<void> {
   let authorities: readonly Certificate[];
   try {
-    authorities = await readEdgeAuthorities(kv, policy);
+    authorities = authoritiesOf(policy, await readStored(kv));
   } catch (error) {
     // Without them a forged list could take the place of a proven one: lists are left as they are.
     log(describeCrlFailure(AUTHORITIES_KEY, error, true));
@@ -67,20 +73,15 @@ export async function refreshCrls(
   for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
 }
 
-/** Whose keys prove lists: the anchors, and who was seen to have signed one by any isolate. */
-async function readEdgeAuthorities(kv: CrlNamespace, policy: Policy): Promise<readonly Certificate[]> {
+/** Who was seen by any isolate to have signed a list. */
+async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
   const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
-  return [...anchorsOf(policy), ...readAuthorities(value === null ? undefined : new Uint8Array(value))];
-}
-
-export function anchorsOf({ anchors }: Policy): readonly Certificate[] {
-  return anchors.map(({ certificate }) => certificate);
+  return value === null ? undefined : new Uint8Array(value);
 }
 
 /** Adds to those that are stored. */
 export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Certificate[]): Promise<void> {
-  const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
-  const stored = readAuthorities(value === null ? undefined : new Uint8Array(value));
+  const stored = readAuthorities(await readStored(kv));
   // Every new isolate finds the same ones.
   if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
   const ders = formatAuthorities(mergeAuthorities(stored, found));
