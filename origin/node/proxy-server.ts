@@ -10,13 +10,10 @@ import { Refusal, toRefusal } from "../../core/refusal.ts";
 import type { CertificateOptions } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
-import { limitConnections } from "./connection-limit.ts";
-import { closesGracefully } from "./graceful-close.ts";
 import { explainFailure } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
-import { tellFaults } from "./request-faults.ts";
-import { type FetchHandler, type RunningServer, requestHandler, urlOf } from "./server.ts";
+import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
 
@@ -113,9 +110,7 @@ async function serveSocket(
     HTTP_OPTIONS,
     requestHandler(fetch, log, (incoming) => fromProxy.add(incoming)),
   );
-  limitConnections(server, log);
-  tellFaults(server, log);
-  const close = closesGracefully(server);
+  const close = oversee(server, log);
   await listenOnSocket(server, socket, mode);
   return { url: `unix:${socket}`, close, replace() {} };
 }
@@ -154,9 +149,7 @@ async function serveTls(
       socket.destroy();
     }
   });
-  limitConnections(server, log);
-  tellFaults(server, log);
-  const close = closesGracefully(server);
+  const close = oversee(server, log);
   await listen(server, options);
   return {
     url: urlOf("https", hostname, server),

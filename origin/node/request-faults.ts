@@ -34,8 +34,8 @@ interface ParserError extends Error {
 }
 
 /**
- * Tells from now on of each request that Node ends by itself. Nothing that the request held gets into the line. Of a fault in
- * a body the handler tells, which reads it: it is given the parser's code.
+ * Writes a line for each request that Node ends by itself. The line holds nothing of the request. A fault within a body is told by
+ * the handler that reads the body: it gets the parser's code.
  */
 export function tellFaults(server: Server, log: (line: LogLine) => void): void {
   const latest = new WeakMap<Duplex, IncomingMessage>();

@@ -47,11 +47,16 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
     },
     requestHandler(fetch, options.log),
   );
-  limitConnections(server, options.log);
-  tellFaults(server, options.log);
-  const close = closesGracefully(server);
+  const close = oversee(server, options.log);
   await listen(server, options);
   return { url: urlOf("http", options.hostname, server), close };
+}
+
+/** What each server of events does from now on: it limits connections, and tells of what Node ends. Returns what closes it. */
+export function oversee(server: Server, log: (line: LogLine) => void): () => Promise<void> {
+  limitConnections(server, log);
+  tellFaults(server, log);
+  return closesGracefully(server);
 }
 
 /** Where a server listens that was told to listen on `hostname`. An IPv6 address stands in brackets, and a URL holds no zone of one. */

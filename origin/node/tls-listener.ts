@@ -8,12 +8,9 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { limitConnections } from "./connection-limit.ts";
-import { closesGracefully } from "./graceful-close.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";
-import { tellFaults } from "./request-faults.ts";
-import { type FetchHandler, type RunningServer, requestHandler, urlOf } from "./server.ts";
+import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
 export interface TlsListenerOptions {
@@ -95,9 +92,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
     },
     requestHandler(fetch, log, requireServerName),
   );
-  limitConnections(server, log);
-  tellFaults(server, log);
-  const close = closesGracefully(server);
+  const close = oversee(server, log);
   server.on("connection", (socket) => peers.set(socket, socket.remoteAddress));
   server.on("tlsClientError", (error, socket) => {
     const serverName = names.get(socket);
