@@ -4,12 +4,12 @@ import type { Certificate } from "../core/certificate.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
-import { shellWord } from "../origin/shell-word.ts";
 import { readCertificates } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { parseFile, readText } from "./files.ts";
 import { appendToList } from "./json-text.ts";
 import { print, printJson } from "./output.ts";
+import { requirePolicyObject } from "./policy-document.ts";
 import { FileProblems } from "./problems.ts";
 import { writeWhole } from "./written-files.ts";
 
@@ -69,11 +69,7 @@ export function denyInPolicy(args: string[]): number {
 /** Adds the entry, unless it is there. The file changes only when the whole result is sound. */
 function deny(file: string, certificate: Certificate, entry: Record<string, string>): boolean {
   const text = readText(file);
-  const before = parseFile(file, text) as { deny?: unknown } | null;
-  if (typeof before !== "object" || before === null || Array.isArray(before))
-    throw new UsageError(
-      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${shellWord(file)}`,
-    );
+  const before: { deny?: unknown } = requirePolicyObject(file, parseFile(file, text));
   const isThere =
     Array.isArray(before.deny) && before.deny.some((one) => JSON.stringify(one) === JSON.stringify(entry));
   const after = isThere ? text : appendToList(text, "deny", entry);

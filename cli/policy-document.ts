@@ -34,11 +34,15 @@ export interface PolicyDraft {
 /** Opens a policy file, or starts a policy. Not compiled: it may be incomplete until all is added. */
 export function openPolicy(file: string): PolicyDraft {
   const document = existsSync(file) ? readJson(file) : { $schema: "./policy.schema.json" };
-  if (typeof document !== "object" || document === null || Array.isArray(document))
-    throw new UsageError(
-      `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${shellWord(file)}`,
-    );
-  return { anchors: {}, senders: {}, routes: {}, ...document };
+  return { anchors: {}, senders: {}, routes: {}, ...requirePolicyObject(file, document) };
+}
+
+/** @throws UsageError for JSON that is no object */
+export function requirePolicyObject(file: string, document: unknown): object {
+  if (typeof document === "object" && document !== null && !Array.isArray(document)) return document;
+  throw new UsageError(
+    `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${shellWord(file)}`,
+  );
 }
 
 /**
