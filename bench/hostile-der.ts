@@ -3,22 +3,14 @@
 import { randomBytes } from "node:crypto";
 import { formatDer } from "../core/der.ts";
 import { constructed, primitive, TAG } from "../core/der-tags.ts";
+import { encode, oid as oidOf } from "../test/core/der-edit.ts";
 import type { Shape } from "./hostile-shape.ts";
 
 export const sequence = (...members: readonly Uint8Array[]): Buffer => formatDer(TAG.sequence, ...members);
 const set = (...members: readonly Uint8Array[]): Buffer => formatDer(TAG.set, ...members);
 export const nothing = Buffer.alloc(0);
 
-export function oid(dotted: string): Buffer {
-  const [first = 0, second = 0, ...arcs] = dotted.split(".").map(Number);
-  return formatDer(TAG.oid, Buffer.from([first * 40 + second, ...arcs.flatMap(base128)]));
-}
-
-function base128(arc: number): number[] {
-  const octets = [arc & 127];
-  for (let rest = arc >> 7; rest > 0; rest >>= 7) octets.unshift((rest & 127) | 128);
-  return octets;
-}
+export const oid = (dotted: string): Buffer => Buffer.from(encode(oidOf(dotted)));
 
 /** As many members as fit, at least one. */
 function fill(room: number, make: (index: number) => Buffer): Buffer[] {

@@ -157,8 +157,6 @@ const KeySchema = v.union([
     ),
   }),
 ]);
-const EventKeySchema = KeySchema;
-const OrderKeySchema = KeySchema;
 
 const SenderSchema = v.pipe(
   v.strictObject({
@@ -169,8 +167,8 @@ const SenderSchema = v.pipe(
     basic: v.optional(
       v.union([BasicSchema, v.pipe(v.array(BasicSchema), v.minLength(1, "must hold at least one credential"))]),
     ),
-    eventKey: v.optional(EventKeySchema),
-    orderKey: v.optional(OrderKeySchema),
+    eventKey: v.optional(KeySchema),
+    orderKey: v.optional(KeySchema),
   }),
   v.forward(
     v.partialCheck(
