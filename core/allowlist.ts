@@ -30,7 +30,7 @@ export class Allowlist {
     const add = (entries: readonly AllowlistEntry[] = []) => {
       for (const entry of entries) found.push(entry);
     };
-    // Whichever are fewer: a stranger's certificate may hold thousands of names, for fifty senders with an entry each.
+    // Goes over the smaller of the two: a stranger's certificate may hold thousands of names, and each of fifty senders one entry.
     if (keys.size < this.#byKey.size) for (const key of keys) add(this.#byKey.get(key));
     else for (const [key, entries] of this.#byKey) if (keys.has(key)) add(entries);
     return found;

@@ -96,7 +96,7 @@ export interface Policy {
   readonly senders: readonly Sender[];
   readonly anchors: readonly Anchor[];
   readonly deny: DenyList;
-  /** Of a path on its route: another route whose handler some routers run for it, and whose senders are not the same (route-rivals.ts). */
+  /** For a path and its route: another route whose handler a router may run for this path, and which does not admit all of its senders. */
   findRival(path: string, route: Route): Route | undefined;
   /** The sources of revocation lists of all anchors, each once. */
   readonly crlSources: readonly string[];

@@ -24,7 +24,7 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   return app;
 }
 
-/** A copy would take what a reload replaces as it is now. */
+/** Inherits from the options: a reload replaces the policy in them, and a copy would keep the old one. */
 function forEveryRoute(options: AuthenticateOptions): AuthenticateOptions {
   return Object.create(options, { servesEveryRoute: { value: true } });
 }

@@ -60,7 +60,7 @@ export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, no
   const name = subject === undefined ? undefined : attempt("the proxy's subject", () => readSubject(subject));
   const authorities = ca === undefined ? undefined : attempt("the proxy's CA", () => readAuthorities(ca));
   if (authorities === undefined) return { policy: undefined, problems, warnings: [] };
-  // In the place of a subject that is missing or no name one that excludes nothing.
+  // A placeholder stands for a subject that is missing or malformed, so that the CA is examined all the same.
   const { policy, findings } = examinePolicy(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
   const told = findings.map((finding) => ({ finding, text: describe(finding, authorities) }));
   problems.push(...told.filter(({ finding }) => finding.severity === "error").map(({ text }) => text));
