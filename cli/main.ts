@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   policy: () => import("./policy.ts"),
   explain: () => import("./explain.ts"),
   send: () => import("./send.ts"),
+  vectors: () => import("./vectors.ts"),
 };
 
 async function main([name, ...args]: string[]): Promise<number> {

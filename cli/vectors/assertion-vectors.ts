@@ -1,0 +1,64 @@
+// The cases as the file holds them.
+
+import { ACCEPTED } from "./accepted-cases.ts";
+import type { CaseRow } from "./case-row.ts";
+import { CLAIMS } from "./claim-cases.ts";
+import { type ForwardedRequest, issue } from "./issue.ts";
+import { REQUESTS } from "./request-cases.ts";
+import { TOKENS } from "./token-cases.ts";
+import { AUDIENCE, ISSUER, JWKS } from "./world.ts";
+
+/** One request to a receiver, and what it must say. */
+export interface AssertionCase {
+  readonly name: string;
+  readonly expect: "accept" | "reject";
+  /** Our refusal code. */
+  readonly reason?: string;
+  /** Unix seconds. */
+  readonly now: number;
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: string;
+  /** In its place where the bytes are no text. */
+  readonly bodyBase64?: string;
+}
+
+export interface AssertionVectors {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwks: typeof JWKS;
+  /** For one receiver, in this order: it remembers what it accepted. */
+  readonly cases: readonly AssertionCase[];
+}
+
+export async function makeAssertionVectors(): Promise<AssertionVectors> {
+  const issued = new Map<string, ForwardedRequest>();
+  const cases: AssertionCase[] = [];
+  for (const row of [...ACCEPTED, ...TOKENS, ...CLAIMS, ...REQUESTS]) {
+    const [, name, change, { of: seed = name, ...sent } = {}] = row;
+    const request = issued.get(seed) ?? (await issue(seed, sent));
+    issued.set(seed, request);
+    cases.push(formatCase(row, change(request)));
+  }
+  return { issuer: ISSUER, audience: AUDIENCE, jwks: JWKS, cases };
+}
+
+function formatCase([verdict, name]: CaseRow, { body, ...request }: ForwardedRequest): AssertionCase {
+  const bytes = Buffer.from(body);
+  const text = bytes.toString();
+  const isText = Buffer.from(text).equals(bytes);
+  return {
+    name,
+    ...(verdict === "accept" ? { expect: "accept" } : { expect: "reject", reason: verdict }),
+    ...request,
+    ...(isText ? { body: text } : { bodyBase64: bytes.toString("base64") }),
+  };
+}
+
+/** JSON with each case in a line of its own: a case has several kilobytes, and a change of one is one line. */
+export function formatAssertionVectors({ cases, ...rest }: AssertionVectors): string {
+  const begin = JSON.stringify(rest, null, 2).replace(/\n}$/, "");
+  const lines = cases.map((one) => `    ${JSON.stringify(one)}`);
+  return `${begin},\n  "cases": [\n${lines.join(",\n")}\n  ]\n}\n`;
+}

@@ -1,0 +1,99 @@
+// Claims that the edge's own key signed and that a receiver refuses: of another form, for another receiver, of another time.
+
+import type { RefusalCode } from "../../core/refusal.ts";
+import type { CaseRow } from "./case-row.ts";
+import { claimsOf, type Members, withClaims, withPayload } from "./forge.ts";
+import type { ForwardedRequest, SentEvent } from "./issue.ts";
+import { AUDIENCE, ISSUER, NOW } from "./world.ts";
+
+const THIRTY_DAYS = 30 * 86_400;
+
+/** A row whose claims are changed so. A function takes the claims as they are. */
+function changed(
+  code: RefusalCode,
+  name: string,
+  change: Members | ((claims: Members) => Members),
+  sent: SentEvent = {},
+): CaseRow {
+  const apply = (request: ForwardedRequest) =>
+    withClaims(request, typeof change === "function" ? change(claimsOf(request)) : change);
+  return [code, name, apply, sent];
+}
+
+const invalid = (name: string, change: Members | ((claims: Members) => Members), sent?: SentEvent) =>
+  changed("assertion_claims_invalid", name, change, sent);
+
+/** The claim with one of its own members changed. */
+const within = (claim: string, change: Members) => (claims: Members) => ({
+  [claim]: { ...(claims[claim] as Members), ...change },
+});
+
+const REQUIRED = ["iss", "aud", "iat", "exp", "jti", "sender", "req", "amr", "pol", "txn"];
+
+const FORMS: readonly CaseRow[] = [
+  ...REQUIRED.map((claim) => invalid(`no ${claim}`, { [claim]: undefined })),
+  ...["sub", "cnf", "crt"].map((claim) => invalid(`mtls in amr, and no ${claim}`, { [claim]: undefined })),
+  invalid("sub, cnf and crt, and no mtls in amr", { amr: ["hmac"] }),
+  invalid("mtls in amr of a sender without a certificate", { amr: ["mtls", "hmac"] }, { sender: "initech" }),
+  invalid("a claim that is not known", { hdr: "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:" }),
+  invalid("iss that is empty", { iss: "" }),
+  invalid("aud that is a list with the receiver in it", { aud: [AUDIENCE] }),
+  invalid("iat that is a text", { iat: String(NOW) }),
+  invalid("iat with a fraction", { iat: NOW + 0.5 }),
+  invalid("iat that is true", { iat: true }),
+  invalid("exp that is null", { exp: null }),
+  invalid("exp at iat", { exp: NOW }),
+  invalid("exp 61 seconds after iat", { exp: NOW + 61 }),
+  invalid("rcv at iat", { rcv: NOW }),
+  invalid("rcv after iat", { rcv: NOW + 1 }),
+  invalid("rcv thirty days and a second before iat", { rcv: NOW - THIRTY_DAYS - 1 }),
+  invalid("rcv that is a text", { rcv: String(NOW - 60) }),
+  invalid("jti that is too short", { jti: "AAECAwQFBgcICQoLDA0OD" }),
+  invalid("jti with another character", { jti: "AAECAwQFBgcICQoLDA0OD." }),
+  invalid("jti with a line feed at its end", { jti: "AAECAwQFBgcICQoLDA0ODw\n" }),
+  invalid("sender that is a list", { sender: ["acme"] }),
+  invalid("sub that is null", { sub: null }),
+  invalid("cnf with another member beside the digest", within("cnf", { jkt: "x" })),
+  invalid("cnf with a digest in hex", within("cnf", { "x5t#S256": "0".repeat(64) })),
+  invalid("crt without a serial number", within("crt", { serial: undefined })),
+  invalid("crt with a date that is a text", within("crt", { notBefore: "2026-01-01T00:00:00Z" })),
+  invalid("crt with a platform's verdict that is a text", within("crt", { platform: "SUCCESS" })),
+  invalid("req without a digest", within("req", { digest: undefined })),
+  invalid("req with a member that is not known", within("req", { host: "origin.example.com" })),
+  invalid("req that is a list", { req: [] }),
+  invalid("amr that is empty", { amr: [] }),
+  invalid("amr that is a text", { amr: "mtls" }),
+  invalid("pol in capital letters", ({ pol }) => ({ pol: String(pol).toUpperCase() })),
+  invalid("txn that is a number", { txn: 1 }),
+  ["assertion_claims_invalid", "claims that are no JSON", (request) => withPayload(request, "claims")],
+  ["assertion_claims_invalid", "claims that are a list", (request) => withPayload(request, "[]")],
+  [
+    "assertion_claims_invalid",
+    "claims that are not UTF-8",
+    (request) => {
+      const text = JSON.stringify({ ...claimsOf(request), sub: "\u00e9" });
+      return withPayload(request, Buffer.from(text, "latin1"));
+    },
+  ],
+];
+
+const PARTIES: readonly CaseRow[] = [
+  changed("assertion_wrong_issuer", "another issuer", { iss: "https://edge.attacker.example" }),
+  changed("assertion_wrong_issuer", "the issuer with a slash at its end", { iss: `${ISSUER}/` }),
+  changed("assertion_wrong_audience", "another audience", { aud: "https://other.example.com" }),
+  changed("assertion_wrong_audience", "the audience in capital letters", { aud: AUDIENCE.toUpperCase() }),
+  changed("assertion_wrong_audience", "an audience that begins with the receiver's", {
+    aud: `${AUDIENCE}.attacker.example`,
+  }),
+];
+
+const at = (code: RefusalCode, name: string, now: number): CaseRow => [code, name, (request) => ({ ...request, now })];
+
+const TIMES: readonly CaseRow[] = [
+  at("assertion_not_yet_valid", "eleven seconds before it was issued", NOW - 11),
+  at("assertion_not_yet_valid", "an hour before it was issued", NOW - 3600),
+  at("assertion_expired", "ten seconds after it has expired", NOW + 70),
+  at("assertion_expired", "a day after it was issued", NOW + 86_400),
+];
+
+export const CLAIMS: readonly CaseRow[] = [...FORMS, ...PARTIES, ...TIMES];

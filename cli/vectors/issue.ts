@@ -1,0 +1,108 @@
+// What the edge of the test vectors sends for an event: admitted, bound and signed by the steps of worker/receive.ts.
+
+import { createHmac, hash } from "node:crypto";
+import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admit.ts";
+import { issueAssertion } from "../../core/assertion.ts";
+import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
+import { formatForwardedHeaders } from "../../core/forwarded-headers.ts";
+import { importSigningKeys, type PrivateJwk } from "../../core/keys.ts";
+import { type Policy, selectRoute } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { type PresentedCertificate, parseClientCertificate } from "../../core/presented-certificate.ts";
+import { readContentType, selectForwardedHeaders } from "../../core/request-headers.ts";
+import { readRequestTarget } from "../../core/request-target.ts";
+import { NO_LISTS } from "../../core/revocation.ts";
+import { loadSecrets } from "../../core/secrets.ts";
+import { formatAssertionId, formatEventId } from "../../core/time-ordered-id.ts";
+import { ACME, INTERMEDIATE, MUELLER } from "./certificates.ts";
+import { AUDIENCE, FIRST_KEY, ISSUER, NOW, POLICY, SECRETS } from "./world.ts";
+
+/** An event as its sender sends it to the edge. By default a POST of a little JSON by acme, who has a certificate. */
+export interface SentEvent {
+  readonly sender?: "acme" | "mueller" | "initech";
+  readonly method?: string;
+  readonly target?: string;
+  /** Null for none. */
+  readonly contentType?: string | null;
+  readonly body?: string | Uint8Array;
+  /** The edge's key of that moment. */
+  readonly key?: PrivateJwk;
+  /** Seconds that the event waited in the edge's queue. */
+  readonly waited?: number;
+}
+
+/** A request as a receiver behind the edge gets it, and when. */
+export interface ForwardedRequest {
+  readonly now: number;
+  readonly method: string;
+  readonly target: string;
+  /** In lower case; a name may be there twice. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+}
+
+const TARGETS = { acme: "/hooks/acme/orders", mueller: "/hooks/mueller", initech: "/hooks/initech" };
+const BODY = '{"event":"order.created","id":4711}';
+
+const CERTIFICATES: Readonly<Record<string, PresentedCertificate>> = {
+  acme: { leaf: ACME, intermediates: [], platform: undefined },
+  mueller: { leaf: MUELLER, intermediates: [INTERMEDIATE], platform: { verified: "SUCCESS", revoked: false } },
+};
+
+const policy = () => compilePolicy(POLICY);
+
+/** `seed` is what the event's ids are made of: the same for the same one. */
+export async function issue(seed: string, sent: SentEvent): Promise<ForwardedRequest> {
+  const id = hash("sha256", seed, "buffer").subarray(0, 16);
+  const milliseconds = NOW * 1000;
+  const delivery = await admit(formatEventId(milliseconds, id), sent, policy());
+  const keys = await importSigningKeys({ keys: [sent.key ?? FIRST_KEY] });
+  const assertion = await issueAssertion(delivery, keys, {
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    jti: formatAssertionId(milliseconds, id),
+    now: NOW,
+    receivedAt: NOW - (sent.waited ?? 0),
+  });
+  const { request, body } = delivery;
+  const headers = Object.entries(formatForwardedHeaders(delivery, assertion));
+  return { now: NOW, method: request.method, target: request.target, headers, body };
+}
+
+async function admit(id: string, sent: SentEvent, policy: Policy): Promise<Delivery> {
+  const { sender = "acme", method = "POST" } = sent;
+  const body = Uint8Array.from(Buffer.from(sent.body ?? BODY));
+  const headers = headersOf(sent, body);
+  const { url, target } = readRequestTarget(`${ISSUER}${sent.target ?? TARGETS[sender]}`);
+  const route = selectRoute(policy, url.pathname, method);
+  const evidence = {
+    certificate: readCertificateFor(route, () => parseClientCertificate(CERTIFICATES[sender] as PresentedCertificate)),
+    headers,
+    facts: { deny: policy.deny, lists: NO_LISTS, now: NOW },
+    secrets: loadSecrets(policy, (name) => SECRETS[name]),
+    receivedAt: NOW,
+  };
+  const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+  const admitted = await admitBySignature(candidates, body, evidence);
+  return bindDelivery(admitted, {
+    id,
+    request: { method, target, contentType: readContentType(headers) },
+    headers: selectForwardedHeaders(headers, route, admitted.sender),
+    body: digestBody(body),
+    policyDigest: policy.digest,
+  });
+}
+
+function headersOf({ sender, contentType = "application/json" }: SentEvent, body: Uint8Array): Headers {
+  const { TEST_VECTORS_SIGNATURE = "", TEST_VECTORS_PASSWORD = "" } = SECRETS;
+  const headers = new Headers({ "user-agent": "test-vectors" });
+  if (contentType !== null) headers.set("content-type", contentType);
+  if (sender === "mueller") {
+    headers.set("authorization", `Basic ${Buffer.from(`mueller:${TEST_VECTORS_PASSWORD}`).toString("base64")}`);
+  }
+  if (sender === "mueller" || sender === "initech") {
+    const signature = createHmac("sha256", TEST_VECTORS_SIGNATURE).update(body).digest("hex");
+    headers.set("x-hub-signature-256", `sha256=${signature}`);
+  }
+  return headers;
+}

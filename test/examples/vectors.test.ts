@@ -1,0 +1,120 @@
+// vectors/assertion.json, judged by our own origin: each case gets exactly the verdict and the code that the file says. And the file
+// is what the command writes, but for ECDSA signatures, which are random.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type AssertionCase,
+  type AssertionVectors,
+  formatAssertionVectors,
+  makeAssertionVectors,
+} from "../../cli/vectors/assertion-vectors.ts";
+import { POLICY } from "../../cli/vectors/world.ts";
+import type { LogLine } from "../../core/decision.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { ROOT, runCountersign } from "../e2e/running.ts";
+import { LogLines } from "../support/log-lines.ts";
+import { openTestInbox } from "../support/origin.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const committedText = readFileSync(join(ROOT, "vectors/assertion.json"), "utf8");
+const committed = JSON.parse(committedText) as AssertionVectors;
+
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+
+/** The stand-alone origin with its inbox, whose clock stands at `now`. */
+async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
+  const lines = new LogLines();
+  const { inbox } = openTestInbox(stack);
+  let now = 0;
+  const app = createOriginApp({
+    policy: compilePolicy(POLICY),
+    findKey: await pinnedKeys(jwks),
+    issuer,
+    audience,
+    accept: inbox.accept,
+    log: lines.push,
+    clock: () => now,
+  });
+  return async (one: AssertionCase) => {
+    now = one.now;
+    const { status } = await app.fetch(requestOf(one, audience));
+    const { decision, code } = lines.all.at(-1) as LogLine;
+    return { status, decision, code };
+  };
+}
+
+function requestOf({ method, target, headers, body = "", bodyBase64 }: AssertionCase, audience: string): Request {
+  const bytes = bodyBase64 === undefined ? Buffer.from(body) : Buffer.from(bodyBase64, "base64");
+  const fields = headers.map(([name, value]) => [name, value] as [string, string]);
+  const isBodiless = method === "GET" || method === "HEAD";
+  return new Request(audience + target, { method, headers: fields, ...(!isBodiless && { body: bytes }) });
+}
+
+describe("our own origin says of vectors/assertion.json what the file says:", () => {
+  let judge: Awaited<ReturnType<typeof openOrigin>>;
+  beforeAll(async () => {
+    judge = await openOrigin(committed);
+  });
+
+  test.each(committed.cases)("$expect $reason: $name", async (one) => {
+    const { status, decision, code } = await judge(one);
+    expect([decision, code]).toEqual(one.expect === "accept" ? ["accepted", undefined] : ["refused", one.reason]);
+    expect(status === 202).toBe(one.expect === "accept");
+  });
+});
+
+/** Without what is random: the signature of each token. */
+function withoutSignatures(text: string): string {
+  return text.replace(/(?<="countersign-assertion",")[^"]*/g, (token) =>
+    token
+      .split(/\.|%2E/)
+      .toSpliced(2, 1, "…")
+      .join("."),
+  );
+}
+
+test("the committed file is what the command writes, but for the signatures", async () => {
+  const file = join(temporaryDirectory(stack), "new/vectors.json");
+  const { code, stdout } = await runCountersign(["vectors", "--file", file]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 22 to accept, 134 to refuse\n` });
+  const written = readFileSync(file, "utf8");
+  expect(withoutSignatures(written)).toBe(withoutSignatures(committedText));
+  expect(written).not.toBe(committedText);
+});
+
+test("a new set of cases gets the same verdicts as the committed one", async () => {
+  const made = await makeAssertionVectors();
+  expect(JSON.parse(formatAssertionVectors(made))).toEqual(made);
+  const judge = await openOrigin(made);
+  for (const one of made.cases) {
+    const { code } = await judge(one);
+    expect(code, one.name).toBe(one.reason);
+  }
+});
+
+test("there are cases of every refusal that a receiver can reach, and names are there once", () => {
+  const reasons = new Set(committed.cases.map(({ reason }) => reason));
+  expect([...reasons].sort()).toEqual([
+    "assertion_claims_invalid",
+    "assertion_expired",
+    "assertion_key_unknown",
+    "assertion_malformed",
+    "assertion_missing",
+    "assertion_not_yet_valid",
+    "assertion_signature_invalid",
+    "assertion_wrong_audience",
+    "assertion_wrong_issuer",
+    "body_mismatch",
+    "certificate_malformed",
+    "certificate_mismatch",
+    "replayed",
+    "request_mismatch",
+    undefined,
+  ]);
+  expect(new Set(committed.cases.map(({ name }) => name)).size).toBe(committed.cases.length);
+});
