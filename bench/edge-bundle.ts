@@ -1,13 +1,13 @@
 // A worker built as it deploys (`wrangler deploy --dry-run`) and served by workerd itself, without wrangler's proxy.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { unstable_readConfig } from "wrangler";
-import { type RunningProcess, startWorkerd } from "./processes.ts";
+import { type RunningProcess, startInspectedWorkerd, startWorkerd } from "./processes.ts";
 
 const WRANGLER_TOML = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
 const require = createRequire(import.meta.url);
@@ -32,13 +32,28 @@ export interface WorkerSource {
 }
 
 /** Builds the worker and starts it. */
-export async function startWorker({
-  main,
-  define = {},
-  policyFile,
-  bindings,
-  folder,
-}: WorkerSource): Promise<RunningProcess> {
+export async function startWorker(source: WorkerSource): Promise<RunningProcess> {
+  const { configFile } = await buildWorker(source);
+  return startWorkerd(WORKERD, configFile);
+}
+
+/** A worker that is not minified, so that a profile can name its parts. */
+export interface InspectedWorker extends RunningProcess {
+  /** The URL of its inspector. */
+  readonly inspector: string;
+  readonly bundle: string;
+}
+
+export async function startInspectedWorker(source: WorkerSource): Promise<InspectedWorker> {
+  const { configFile, moduleFile } = await buildWorker(source, { minify: false });
+  const { inspector, ...running } = await startInspectedWorkerd(WORKERD, configFile);
+  return { ...running, inspector: `${inspector}/worker`, bundle: readFileSync(moduleFile, "utf8") };
+}
+
+async function buildWorker(
+  { main, define = {}, policyFile, bindings, folder }: WorkerSource,
+  options: { readonly minify?: boolean } = {},
+) {
   mkdirSync(folder);
   const toml = unstable_readConfig({ config: WRANGLER_TOML });
   const { compatibility_date = "", compatibility_flags } = toml;
@@ -48,6 +63,7 @@ export async function startWorker({
     compatibility_date,
     compatibility_flags,
     minify: toml.minify,
+    ...options,
     define,
     alias: { ...toml.alias, "countersign:policy": policyFile },
   };
@@ -58,7 +74,7 @@ export async function startWorker({
   const capnpFile = join(folder, "config.capnp");
   const module = `out/${(config.main ?? "").replace(/^.*\//, "").replace(/\.ts$/, ".js")}`;
   writeFileSync(capnpFile, formatCapnp(module, compatibility_date, compatibility_flags, bindings));
-  return startWorkerd(WORKERD, capnpFile);
+  return { configFile: capnpFile, moduleFile: join(folder, module) };
 }
 
 /** JSON's string literals are Cap'n Proto's too, as long as they hold plain ASCII. */

@@ -1,8 +1,10 @@
 // npm run bench -- [edge|origin|inbox|dispatch|listener|trust|factors|hostile] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- edge --profile: what an event costs at the edge, by part of the code.
 
 import { parseArgs } from "node:util";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
+import { profileEdge } from "./edge-profile.ts";
 import { benchFactors } from "./factors.ts";
 import { benchHostile } from "./hostile.ts";
 import { benchInbox } from "./inbox.ts";
@@ -28,14 +30,23 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "20" },
     events: { type: "string", default: "2500" },
     json: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
   },
 });
 const volume: Volume = { rounds: Number(values.rounds), eventsPerRound: Number(values.events) };
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+const isProfile = values.profile && names.join() === "edge";
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
-if (unknown.length > 0 || !(volume.rounds >= 1) || !(volume.eventsPerRound >= 1)) {
-  console.error(`usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--rounds N] [--events N] [--json]`);
+if (unknown.length > 0 || values.profile !== isProfile || !(volume.rounds >= 1) || !(volume.eventsPerRound >= 1)) {
+  console.error(
+    `usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--rounds N] [--events N] [--json] | edge --profile`,
+  );
   process.exit(2);
+}
+
+if (isProfile) {
+  await profileEdge();
+  process.exit(0);
 }
 
 const reports: Report[] = [];

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
@@ -41,14 +42,35 @@ export function startServer(module: string, settings: unknown): Promise<RunningP
 
 /** Starts workerd with a configuration that has one socket, `http`, on any free port. Its output is thrown away. */
 export function startWorkerd(executable: string, configFile: string): Promise<RunningProcess> {
-  const child = watch(
-    spawn(executable, ["serve", configFile, "--control-fd=3"], { stdio: ["ignore", "ignore", "inherit", "pipe"] }),
+  const child = spawnWorkerd(executable, [configFile]);
+  return untilReady(child, "workerd", (resolve) => onListening(child, "listen", (host) => resolve(`http://${host}`)));
+}
+
+/** The same with its inspector: `inspector` is the URL of it, to which the name of a service is added. */
+export async function startInspectedWorkerd(
+  executable: string,
+  configFile: string,
+): Promise<RunningProcess & { readonly inspector: string }> {
+  const child = spawnWorkerd(executable, [configFile, "--inspector-addr=127.0.0.1:0"]);
+  const inspector = new Promise<string>((resolve) =>
+    onListening(child, "listen-inspector", (host) => resolve(`ws://${host}`)),
   );
-  return untilReady(child, "workerd", (resolve) => {
-    (child.stdio[3] as Readable).on("data", (line: Buffer) => {
-      const { event, port } = JSON.parse(line.toString()) as { event: string; port?: number };
-      if (event === "listen") resolve(`http://127.0.0.1:${port}`);
-    });
+  const running = await untilReady(child, "workerd", (resolve) =>
+    onListening(child, "listen", (host) => resolve(`http://${host}`)),
+  );
+  return { ...running, inspector: await inspector };
+}
+
+function spawnWorkerd(executable: string, args: readonly string[]): ChildProcess {
+  const stdio = ["ignore", "ignore", "inherit", "pipe"] as const;
+  return watch(spawn(executable, ["serve", ...args, "--control-fd=3"], { stdio: [...stdio] }));
+}
+
+/** workerd tells by lines of JSON where it listens. */
+function onListening({ stdio }: ChildProcess, name: string, tell: (host: string) => void): void {
+  createInterface(stdio[3] as Readable).on("line", (line) => {
+    const { event, port } = JSON.parse(line) as { event: string; port?: number };
+    if (event === name) tell(`127.0.0.1:${port}`);
   });
 }
 
