@@ -35,8 +35,9 @@ export function decodeBody(
   body: Uint8Array,
   contentEncoding: string | null,
 ): readonly [encoding: string, decoded: Uint8Array] | undefined {
-  const encoding = contentEncoding?.trim().toLowerCase() || sniff(body);
-  for (const decode of (Object.hasOwn(DECODERS, encoding) && DECODERS[encoding]) || []) {
+  const encoding = contentEncoding?.trim().toLowerCase() || encodingByMark(body);
+  if (encoding === undefined || !Object.hasOwn(DECODERS, encoding)) return undefined;
+  for (const decode of DECODERS[encoding] ?? []) {
     try {
       const decoded = decode(body);
       if (decoded !== undefined) return [encoding, decoded];
@@ -51,9 +52,9 @@ const MARKS: readonly (readonly [encoding: string, mark: string])[] = [
   ["zstd", "28b52ffd"],
 ];
 
-function sniff(body: Uint8Array): string {
+function encodingByMark(body: Uint8Array): string | undefined {
   const start = formatHex(body.subarray(0, 4));
-  return String(MARKS.find(([, mark]) => start.startsWith(mark))?.[0]);
+  return MARKS.find(([, mark]) => start.startsWith(mark))?.[0];
 }
 
 /**

@@ -40,13 +40,13 @@ function mend({ kind, isPem, der }: Item, wanted: Wanted, from: string): string 
   const exports: Partial<Record<Kind, string>> = {
     pkcs12: `openssl pkcs12 -in ${file} ${isKey ? "-nocerts -nodes -out key.pem" : "-nokeys -out certificates.pem"}`,
     pkcs7: `openssl pkcs7 -in ${file}${form} -print_certs -out certificates.pem`,
-    lockedKey: isKey ? `openssl pkey -in ${file}${form} -out key.pem` : OTHER_OPTION.certificate,
+    lockedKey: isKey ? `openssl pkey -in ${file}${form} -out key.pem` : COUNTERPART.certificate,
     opensshKey: `ssh-keygen -p -N "" -m PKCS8 -f ${file} (which changes the file)`,
     trustedCertificate: `openssl x509 -in ${file} -out certificate.pem`,
     request: "send it to the authority, and give the certificate that it answers with",
-    publicKey: isKey ? OTHER_OPTION.key : "give the certificate that was issued for this key",
-    key: OTHER_OPTION.certificate,
-    certificate: OTHER_OPTION.key,
+    publicKey: isKey ? COUNTERPART.key : "give the certificate that was issued for this key",
+    key: COUNTERPART.certificate,
+    certificate: COUNTERPART.key,
     utf16: `iconv -f ${nameUtf16(der)} -t UTF-8 ${file} > mended.pem`,
     javaStore: `keytool -importkeystore -srckeystore ${file} -destkeystore store.p12 -deststoretype PKCS12, then openssl pkcs12 -in store.p12`,
     compressed: "unpack it first",
@@ -58,7 +58,7 @@ function mend({ kind, isPem, der }: Item, wanted: Wanted, from: string): string 
   );
 }
 
-const OTHER_OPTION: Readonly<Record<Wanted, string>> = {
-  certificate: "a key goes with --key, and the certificate with --certificate; are they swapped?",
-  key: "a certificate goes with --certificate, and its private key with --key; are they swapped?",
+const COUNTERPART: Readonly<Record<Wanted, string>> = {
+  certificate: "give the certificate that belongs to this key",
+  key: "give the private key that belongs to this certificate",
 };

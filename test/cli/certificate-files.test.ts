@@ -107,9 +107,9 @@ const NO_CERTIFICATES: readonly (readonly [name: string, what: RegExp, mend: Reg
   ["client.p12", /PKCS #12/, /openssl pkcs12 -in \S+ -nokeys/],
   ["client.p7b", /PKCS #7/, /openssl pkcs7 -in \S+ -print_certs/],
   ["client.p7c", /PKCS #7/, /openssl pkcs7 -in \S+ -inform DER -print_certs/],
-  ["client.key", /a private key/, /swapped/],
-  ["key.der", /a private key/, /swapped/],
-  ["locked.key", /with a passphrase/, /swapped/],
+  ["client.key", /a private key/, /belongs to this key/],
+  ["key.der", /a private key/, /belongs to this key/],
+  ["locked.key", /with a passphrase/, /belongs to this key/],
   ["client.csr", /request/, /authority/],
   ["public.pem", /a public key/, /issued for this key/],
   ["trusted.pem", /TRUSTED CERTIFICATE/, /openssl x509/],
@@ -235,7 +235,7 @@ test("a file that is too large is named, and not read whole", async () => {
 
 test.each<readonly [string, RegExp]>([
   ["client.p12", /PKCS #12 store: openssl pkcs12 -in \S+ -nocerts/],
-  ["client.pem", /a certificate: .*swapped/],
+  ["client.pem", /a certificate: .*belongs to this certificate/],
   ["locked.key", /with a passphrase: openssl pkey -in/],
   ["old-locked.key", /with a passphrase: openssl pkey -in/],
   ["openssh.key", /ssh-keygen/],
