@@ -163,7 +163,13 @@ describe("a chain that nobody signed costs little, with fifty senders on the rou
 });
 
 test("Signatures of a stranger: fifty senders with one secret hash a body once", async () => {
-  const names = Array.from({ length: SENDERS }, (_, index) => `sender-${index}`);
+  const one = await costOfBodies(1);
+  expect(await costOfBodies(SENDERS)).toBeLessThan(one * 5);
+});
+
+/** What bodies cost whose signature is nobody's, with so many senders on the route. */
+async function costOfBodies(senders: number): Promise<number> {
+  const names = Array.from({ length: senders }, (_, index) => `sender-${index}`);
   const signature = { scheme: "github" as const, secrets: ["SECRET"] };
   const signing = compilePolicy({
     anchors: {},
@@ -185,9 +191,9 @@ test("Signatures of a stranger: fifty senders with one secret hash a body once",
     const { status } = await app.request("http://localhost/hooks/acme", { method: "POST", headers, body });
     expect(status).toBe(401);
   });
-  expect(cost).toBeLessThan(MAX_CPU_MILLISECONDS);
   expect(codes).toEqual(Array(REQUESTS).fill("signature_mismatch"));
-});
+  return cost;
+}
 
 test("Large certificates of strangers: few of them are kept, and usual ones by the hundred", () => {
   const grown = (octets: number, index: number) =>

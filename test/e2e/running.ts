@@ -22,6 +22,12 @@ export interface Running {
 /** A loaded machine takes its time to start a program. */
 const LINE_DEADLINE_MILLISECONDS = 25_000;
 
+/** Programs of a test that failed before it could end them: none outlives its test file. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts `countersign …args --json` and waits for its ready line. */
 export async function startCountersign(
   args: readonly string[],
@@ -33,6 +39,8 @@ export async function startCountersign(
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk;
