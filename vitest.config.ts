@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // By themselves: npm run test:faults.
-    exclude: ["test/faults/**"],
+    // By themselves: npm run test:faults and npm run test:package.
+    exclude: ["test/faults/**", "test/package/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Integration tests start workerd beside each worker, and a build machine has two cores. One more, because those of the queue wait.

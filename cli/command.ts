@@ -5,7 +5,6 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { complain } from "./output.ts";
 
 export interface Command {
-  readonly summary: string;
   readonly help: string;
   /** Runs with the arguments after the command's name; the number is the exit code. */
   run(args: string[]): Promise<number>;

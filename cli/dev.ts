@@ -1,6 +1,7 @@
 // countersign dev: the whole system locally, until it is stopped.
 
 import { resolve } from "node:path";
+import { loadOptional } from "../origin/optional-package.ts";
 import { parseBaseUrl } from "./base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
@@ -8,7 +9,6 @@ import type { Development } from "./development.ts";
 import { print, printLogLine, printText } from "./output.ts";
 
 export const command: Command = {
-  summary: "run everything locally: TLS front, edge worker in workerd, origin",
   help: `
 countersign dev [options]
 
@@ -54,16 +54,10 @@ The front asks for a client certificate and lets every handshake through: the wo
   },
 };
 
-/** What it consists of is not there where only the dependencies of production are installed, and other commands run there. */
+/** The runtime of Workers and the maker of certificates are not there where only the packages of production are. */
 async function loadDevelopment() {
-  try {
-    return await import("./development.ts");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new UsageError(
-      "dev needs the development dependencies, which are not installed; run npm ci without --omit=dev",
-    );
-  }
+  const packages = ["wrangler", "@peculiar/x509", "reflect-metadata"];
+  return await loadOptional("dev", packages, () => import("./development.ts"));
 }
 
 function readyLine({ edge, origin, jwks, audience, policyFile, state }: Development): string {

@@ -10,7 +10,6 @@ import { type Explanation, explain } from "./explanation.ts";
 import { print, printJson } from "./output.ts";
 
 export const command: Command = {
-  summary: "explain the verdict on a certificate and a request: the rule that decided, and what all others lacked",
   help: `
 countersign explain --route PATH [--certificate FILE] [options]
 countersign explain --event ID --inbox FILE [options]     a stored event, by the policy of now

@@ -40,7 +40,6 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 export const command: Command = {
-  summary: "look at stored events: what waits, what is dead and why; retry or drop it",
   help: `
 countersign inbox list [--state STATE] [--sender NAME] [--limit N]   the newest first (default 50)
 countersign inbox show ID [--body]                                   all that is known of one, or its bytes alone

@@ -19,7 +19,6 @@ const NEXT: Readonly<Record<RotationStep, string>> = {
 };
 
 export const command: Command = {
-  summary: "make, rotate and publish the edge's signing keys",
   help: `
 countersign keys new --file FILE          make a private JWK Set with one ES256 key
 countersign keys rotate --file FILE --step publish|sign|retire

@@ -1,8 +1,9 @@
-// Runs the edge worker of wrangler.toml in workerd on this machine, with another policy, origin and keys.
+// Runs the edge worker in workerd on this machine, with another policy, origin and keys.
 // For `countersign dev` and the tests. The worker is the one that deploys: only its configuration differs.
 
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createTestHarness, type TestHarness, type Unstable_RawConfig, unstable_readConfig } from "wrangler";
+import { createTestHarness, type TestHarness, type Unstable_RawConfig } from "wrangler";
 import type { LogLine } from "../core/decision.ts";
 import { complain } from "./output.ts";
 import { installPlatformFetch } from "./platform-fetch.ts";
@@ -13,7 +14,13 @@ process.env["WRANGLER_SEND_METRICS"] = "false";
 // Nor lines of wrangler's about every batch of a queue, on a standard output that may be JSON.
 process.env["WRANGLER_LOG"] ??= "error";
 
-const WRANGLER_TOML = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
+/** The worker of wrangler.toml, and of every project: built where this file is. */
+export const WORKER = {
+  name: "countersign",
+  main: fileURLToPath(new URL(`../worker/index${extname(import.meta.filename)}`, import.meta.url)),
+  compatibility_date: "2026-10-01",
+  compatibility_flags: ["global_fetch_strictly_public"],
+};
 
 export interface LocalEdgeOptions {
   /** Absolute path of the policy file to build in. */
@@ -65,16 +72,12 @@ export async function startLocalEdge({
   config = {},
   report = () => undefined,
 }: LocalEdgeOptions): Promise<TestHarness> {
-  const { name, main, compatibility_date, compatibility_flags, alias } = unstable_readConfig({ config: WRANGLER_TOML });
   const harness = createTestHarness({
     workers: [
       {
         config: {
-          name: name ?? "countersign",
-          ...(main !== undefined && { main }),
-          ...(compatibility_date !== undefined && { compatibility_date }),
-          ...(compatibility_flags !== undefined && { compatibility_flags }),
-          alias: { ...alias, "countersign:policy": policyFile },
+          ...WORKER,
+          alias: { "countersign:policy": policyFile },
           vars: { ...vars, ...secrets },
           kv_namespaces: [{ binding: "CRLS", id: "crls" }],
           ...QUEUE_CONFIG,

@@ -1,29 +1,54 @@
 #!/usr/bin/env node
 // countersign <command>: picks the command, prints help, turns an error into one message and an exit code.
 
+import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
 import { type Command, endWithError, UsageError } from "./command.ts";
 import { printText } from "./output.ts";
+import { readVersion } from "./package-folder.ts";
 
-/** Loaded when called: `keys` should not wait for wrangler. */
-const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
-  dev: () => import("./dev.ts"),
-  origin: () => import("./origin.ts"),
-  inbox: () => import("./inbox.ts"),
-  keys: () => import("./keys.ts"),
-  policy: () => import("./policy.ts"),
-  explain: () => import("./explain.ts"),
-  send: () => import("./send.ts"),
-  vectors: () => import("./vectors.ts"),
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<{ command: Command }>;
+}
+
+/** Loaded when called: `--help` should not wait for a database, nor `keys` for wrangler. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  dev: {
+    summary: "run everything locally: TLS front, edge worker in workerd, origin",
+    load: () => import("./dev.ts"),
+  },
+  origin: {
+    summary:
+      "run the origin: verify, store, answer 202, hand on to your code; behind the edge, behind your proxy, or on its own",
+    load: () => import("./origin.ts"),
+  },
+  inbox: {
+    summary: "look at stored events: what waits, what is dead and why; retry or drop it",
+    load: () => import("./inbox.ts"),
+  },
+  keys: { summary: "make, rotate and publish the edge's signing keys", load: () => import("./keys.ts") },
+  policy: { summary: "check, show and extend the policy file", load: () => import("./policy.ts") },
+  explain: {
+    summary: "explain the verdict on a certificate and a request: the rule that decided, and what all others lacked",
+    load: () => import("./explain.ts"),
+  },
+  send: { summary: "send an event to any URL with a client certificate", load: () => import("./send.ts") },
+  vectors: { summary: "write test vectors for receivers in other languages", load: () => import("./vectors.ts") },
 };
 
 async function main([name, ...args]: string[]): Promise<number> {
+  requireNode(NODE_FOR_ORIGIN, "countersign", "which has SQLite and runs TypeScript");
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    printText(await usage());
+    printText(usage());
     return name === undefined ? 2 : 0;
   }
-  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (load === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}; see countersign --help`);
-  const { command } = await load();
+  if (name === "--version") {
+    printText(readVersion());
+    return 0;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}; see countersign --help`);
+  const { command } = await entry.load();
   if (args.includes("--help") || args.includes("-h")) {
     printText(command.help.trim());
     return 0;
@@ -31,11 +56,9 @@ async function main([name, ...args]: string[]): Promise<number> {
   return command.run(args);
 }
 
-async function usage(): Promise<string> {
-  const lines = await Promise.all(
-    Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(8)} ${(await load()).command.summary}`),
-  );
-  return `countersign <command> [options]\n\n${lines.join("\n")}\n\ncountersign <command> --help says more.\n`;
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  return `countersign <command> [options]\n\n${lines.join("\n")}\n\ncountersign <command> --help says more; --version says which this is.\n`;
 }
 
 try {

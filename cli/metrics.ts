@@ -2,13 +2,14 @@
 // from our own tables and from certificates that were admitted: never from a stranger's request.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { Counter, Gauge, Registry } from "prom-client";
+import type { Counter, Gauge, Registry } from "@prometheus-io/client";
 import type { LogLine } from "../core/decision.ts";
 import type { Ending } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
 import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../origin/node/server.ts";
+import { loadOptional } from "../origin/optional-package.ts";
 import { UsageError } from "./command.ts";
 
 export interface MetricsAddress {
@@ -47,26 +48,44 @@ export function toCount({ decision, code, route, sender, what }: LogLine, policy
   };
 }
 
+type Client = typeof import("@prometheus-io/client");
+
 export class Metrics {
-  readonly #registry = new Registry();
-  readonly #decisions = new Counter({
-    name: "countersign_decisions_total",
-    help: "Lines of the log, by their decision, the code of a refusal, and the route and sender of the policy.",
-    labelNames: LABELS,
-    registers: [this.#registry],
-  });
-  readonly #firstSights = new Counter({
-    name: "countersign_first_sights_total",
-    help: "Keys, issuers and intermediates that a known sender presented for the first time.",
-    labelNames: ["sender", "what"],
-    registers: [this.#registry],
-  });
-  readonly #endings = new Gauge({
-    name: "countersign_end_timestamp_seconds",
-    help: "Unix time at which a certificate or a window of the policy ends; refuses tells whether events will be refused.",
-    labelNames: ENDING_LABELS,
-    registers: [this.#registry],
-  });
+  readonly #registry: Registry;
+  readonly #decisions: Counter<(typeof LABELS)[number]>;
+  readonly #firstSights: Counter<"sender" | "what">;
+  readonly #endings: Gauge<(typeof ENDING_LABELS)[number]>;
+
+  /** @throws ConfigurationError when the client is not installed */
+  static async load(): Promise<Metrics> {
+    return new Metrics(
+      await loadOptional("--metrics", ["@prometheus-io/client"], () => import("@prometheus-io/client")),
+    );
+  }
+
+  private constructor({ Counter, Gauge, Registry }: Client) {
+    const registry = new Registry();
+    const registers = [registry];
+    this.#registry = registry;
+    this.#decisions = new Counter({
+      name: "countersign_decisions_total",
+      help: "Lines of the log, by their decision, the code of a refusal, and the route and sender of the policy.",
+      labelNames: LABELS,
+      registers,
+    });
+    this.#firstSights = new Counter({
+      name: "countersign_first_sights_total",
+      help: "Keys, issuers and intermediates that a known sender presented for the first time.",
+      labelNames: ["sender", "what"],
+      registers,
+    });
+    this.#endings = new Gauge({
+      name: "countersign_end_timestamp_seconds",
+      help: "Unix time at which a certificate or a window of the policy ends; refuses tells whether events will be refused.",
+      labelNames: ENDING_LABELS,
+      registers,
+    });
+  }
 
   count({ decision, code, route, sender }: Count, times = 1): void {
     if (decision === "noticed") this.#firstSights.inc({ sender, what: code }, times);

@@ -13,8 +13,6 @@ import { METRICS_HELP } from "./origin-watch.ts";
 import { parseWorkers } from "./workers.ts";
 
 export const command: Command = {
-  summary:
-    "run the origin: verify, store, answer 202, hand on to your code; behind the edge, behind your proxy, or on its own",
   help: `
 countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     behind the edge
 countersign origin --tls --certificate FILE --key FILE [options]              on its own

@@ -22,7 +22,6 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 export const command: Command = {
-  summary: "check, show and extend the policy file",
   help: `
 countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none,
                               with which ways in (edge, origin, origin --tls, …) it starts, and what it needs there

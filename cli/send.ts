@@ -10,7 +10,6 @@ import { complain, print, printJson, printText } from "./output.ts";
 import { signBody } from "./sign.ts";
 
 export const command: Command = {
-  summary: "send an event to any URL with a client certificate",
   help: `
 countersign send URL [options]
 

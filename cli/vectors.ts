@@ -8,7 +8,6 @@ import { formatAssertionVectors, makeAssertionVectors } from "./vectors/assertio
 import { writeWhole } from "./written-files.ts";
 
 export const command: Command = {
-  summary: "write test vectors for receivers in other languages",
   help: `
 countersign vectors [--file FILE]   write requests as an edge forwards them, honest and forged, each with the verdict
                                     that a receiver must reach (default: vectors/assertion.json)

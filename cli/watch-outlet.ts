@@ -22,7 +22,7 @@ export interface WatchOutlet {
 
 /** Of a process that has its log to itself. @throws UsageError when the port of the metrics cannot be had */
 export async function openOutlet(address: MetricsAddress | undefined): Promise<WatchOutlet> {
-  const metrics = address && new Metrics();
+  const metrics = address && (await Metrics.load());
   const server = address && (await metrics?.serve(address, printLogLine).catch(refuseAddress));
   const warned = new Set<string>();
   let isStarted = false;

@@ -1,13 +1,7 @@
 // Bodies that were compressed: bounded in what they become, because anybody can send one that becomes gigabytes.
 
-import {
-  brotliDecompressSync,
-  constants,
-  gunzipSync,
-  inflateRawSync,
-  inflateSync,
-  zstdDecompressSync,
-} from "node:zlib";
+// As a whole: Node 20 has no Zstandard, and must come far enough to be told that it is too old.
+import * as zlib from "node:zlib";
 import { formatHex } from "./der.ts";
 import { DIAGNOSED_DECODED_BYTES } from "./wire.ts";
 
@@ -15,16 +9,16 @@ type Decode = (body: Uint8Array) => Uint8Array | undefined;
 
 const LIMIT = { maxOutputLength: DIAGNOSED_DECODED_BYTES };
 /** 8 MB: what senders' encoders use at the most. A frame may ask for 128. */
-const ZSTD_WINDOW = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+const ZSTD_WINDOW = { params: { [zlib.constants.ZSTD_d_windowLogMax]: 23 } };
 
 /** By names of HTTP (RFC 9110 §8.4.1). */
 const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
-  gzip: [(body) => gunzipSync(body, LIMIT)],
-  "x-gzip": [(body) => gunzipSync(body, LIMIT)],
+  gzip: [(body) => zlib.gunzipSync(body, LIMIT)],
+  "x-gzip": [(body) => zlib.gunzipSync(body, LIMIT)],
   // Many write DEFLATE without the frame of zlib that the name stands for.
-  deflate: [(body) => inflateSync(body, LIMIT), (body) => inflateRawSync(body, LIMIT)],
-  br: [(body) => (brotliSize(body) <= DIAGNOSED_DECODED_BYTES ? brotliDecompressSync(body, LIMIT) : undefined)],
-  zstd: [(body) => zstdDecompressSync(body, { ...LIMIT, ...ZSTD_WINDOW })],
+  deflate: [(body) => zlib.inflateSync(body, LIMIT), (body) => zlib.inflateRawSync(body, LIMIT)],
+  br: [(body) => (brotliSize(body) <= DIAGNOSED_DECODED_BYTES ? zlib.brotliDecompressSync(body, LIMIT) : undefined)],
+  zstd: [(body) => zlib.zstdDecompressSync(body, { ...LIMIT, ...ZSTD_WINDOW })],
 };
 
 /**

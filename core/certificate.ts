@@ -33,6 +33,7 @@ export interface Certificate extends CertificateExtensions {
   readonly notAfter: number;
   /** OID of the algorithm that signed this certificate. */
   readonly signatureAlgorithm: string;
+  /** @internal */
   readonly publicKey: KeyObject;
   /** Whether the key is of a kind and size that is accepted, and written as that kind is. */
   readonly hasAcceptedKey: boolean;

@@ -2,6 +2,7 @@
 
 import type * as v from "valibot";
 
+/** What was configured cannot be used: a policy, keys, secrets, options, an address, the runtime. Its message lists every problem. */
 export class ConfigurationError extends Error {
   /** One text a problem, beginning with the JSON pointer of its place. Holds no value of a secret. */
   readonly problems: readonly string[];

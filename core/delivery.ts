@@ -26,6 +26,7 @@ export interface CertificateFacts {
   readonly intermediates: readonly string[];
 }
 
+/** The request as the sender sent it; behind the edge, as the edge signed it. */
 export interface RequestFacts {
   readonly method: string;
   /** Path and query as the sender sent them. */

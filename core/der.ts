@@ -64,6 +64,7 @@ function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
 
 /** Reads values that follow one another, in place: no object is made for what is within another, since a list has a million entries. */
 export class DerReader {
+  /** @internal */
   readonly bytes: Buffer;
   readonly hasOddTimes: boolean;
   /** Of the value read last: its identifier octet, and where it, its content and the next value start. */
@@ -75,6 +76,7 @@ export class DerReader {
   depth = 0;
   #limit: number;
 
+  /** @internal */
   constructor(bytes: Buffer, hasOddTimes: boolean) {
     this.bytes = bytes;
     this.hasOddTimes = hasOddTimes;
@@ -233,7 +235,7 @@ export function formatHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
-/** The encoding of a value with this content. */
+/** The encoding of a value with this content. @internal */
 export function formatDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const length = content.length.toString(16);

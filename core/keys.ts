@@ -28,6 +28,7 @@ const PrivateJwkSchema = v.strictObject({
 export type PublicJwk = v.InferOutput<typeof PublicJwkSchema>;
 export type PrivateJwk = v.InferOutput<typeof PrivateJwkSchema>;
 
+/** The keys that sign assertions, imported. */
 export interface SigningKeys {
   /** The first of the set signs. */
   readonly signer: { readonly kid: string; readonly key: CryptoKey };
@@ -41,7 +42,11 @@ export type VerificationKeys = ReadonlyMap<string, CryptoKey>;
 /** Where the origin gets the key of a kid from: a pinned set, or a set that is fetched. */
 export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promise<CryptoKey | undefined>;
 
-/** @throws ConfigurationError */
+/**
+ * Imports a private JWK Set (RFC 7517), as `countersign keys new` makes it: P-256 keys for ES256, each with its own `kid`.
+ * Does not look at the age of a key: rotation is `countersign keys rotate`.
+ * @throws ConfigurationError that lists every problem and quotes no key
+ */
 export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
   const keys = parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
   // All of them: a key that cannot be used must not be found out when a rotation makes it the signer.

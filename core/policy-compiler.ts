@@ -23,8 +23,9 @@ import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wi
 type Place = readonly (string | number)[];
 
 /**
- * Compiles a policy document (the value of policy.json).
- * @throws ConfigurationError
+ * Compiles a policy document (the value of policy.json, as policy.schema.json describes it).
+ * Does not look at the time, nor whether what the policy says is sensible: `countersign policy check` does both.
+ * @throws ConfigurationError that lists every problem, each with its JSON pointer
  */
 export function compilePolicy(document: unknown): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);

@@ -91,6 +91,7 @@ export interface DenyList {
   holds(certificate: Certificate, presented?: readonly Certificate[]): boolean;
 }
 
+/** A compiled policy. It is only read, and passed on: `compilePolicy` alone makes one. */
 export interface Policy {
   readonly routes: readonly Route[];
   readonly senders: readonly Sender[];

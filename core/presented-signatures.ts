@@ -16,6 +16,7 @@ export type SignatureMethod = "hmac" | "ed25519";
 /** At least one, none twice; each canonical and of its full length. */
 export interface PresentedSignatures {
   readonly hmac: readonly string[];
+  /** @internal */
   readonly ed25519: readonly Buffer[];
   /** Of `hmac`, which is compared as text. */
   readonly encoding: "hex" | "base64";

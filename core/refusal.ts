@@ -207,12 +207,16 @@ export const REFUSALS = {
   internal_error: ["internal-error", "an unexpected error"],
 } as const satisfies Record<string, readonly [Problem, string]>;
 
+/** The reason, as it stands in the log line. */
 export type RefusalCode = keyof typeof REFUSALS;
 
 /** Facts for the operator's log line: strings, numbers and lists of them. Never a secret, never sent to the sender. */
 export type RefusalDetails = Readonly<Record<string, unknown>>;
 
-/** A verdict of "no". Thrown at the step that decides, caught once per program. */
+/**
+ * A verdict of "no". Thrown at the step that decides, caught once per program. An `accept` of one's own throws it too: `replayed` for
+ * an id that is there already, `store_unavailable` when nothing could be recorded.
+ */
 export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly details: RefusalDetails;

@@ -11,7 +11,7 @@ import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./sig
 export type ReadSecret = (name: string) => unknown;
 
 /**
- * Reads every secret of the policy.
+ * Reads every secret of the policy, and makes keys of them. Does not try whether they are those of the sender.
  * @throws ConfigurationError that lists each one that is missing or malformed
  */
 export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {

@@ -12,7 +12,7 @@ export interface SignatureKey {
   readonly method: SignatureMethod;
   /** Whether it made one of these signatures. All of HMAC are compared, each in constant time; of Ed25519 the first `limit`. */
   readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array, limit?: number) => boolean;
-  /** The secret of an HMAC, for diagnosis alone. */
+  /** The secret of an HMAC, for diagnosis alone. @internal */
   readonly secret: () => Buffer | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface SignatureKey {
 const EXPECTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 
-/** RFC 2104 with SHA-256. Any octets are a key. */
+/** RFC 2104 with SHA-256. Any octets are a key. @internal */
 export function makeHmacKey(secret: Buffer): SignatureKey {
   const madeOneOf = ({ hmac, encoding, prefix }: PresentedSignatures, body: Uint8Array) => {
     const [expected, presented] = [EXPECTED[encoding], PRESENTED[encoding]];
@@ -41,7 +41,7 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
   return { method: "hmac", madeOneOf, secret: () => secret } as unknown as SignatureKey;
 }
 
-/** RFC 8032. `point` is the public key's 32 octets. @throws SyntaxError when no signature can match it */
+/** RFC 8032. `point` is the public key's 32 octets. @throws SyntaxError when no signature can match it @internal */
 export function makeEd25519Key(point: Buffer): SignatureKey {
   if (!isPublicPoint(point)) throw new SyntaxError("the octets are no Ed25519 key that a sender can sign with");
   const key = createPublicKey({

@@ -10,6 +10,7 @@ import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
 
+/** What both ways of running an origin need. */
 export interface OriginOptions {
   /** This origin's own copy of the policy. */
   readonly policy: Policy;
@@ -55,6 +56,7 @@ export type ProofOptions =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
+/** Options of `authenticate`: behind the edge, or without it. */
 export type AuthenticateOptions = AssertionOptions | CertificateOptions;
 
 export const NO_SECRETS: Secrets = new Map();

@@ -40,6 +40,7 @@ export interface CrlStorage {
   readFile(source: string, condition: Condition): Promise<CrlAnswer | undefined>;
 }
 
+/** What `openCrlStore` is made of. */
 export interface CrlStoreOptions {
   readonly policy: Policy;
   readonly storage: CrlStorage;
@@ -52,6 +53,7 @@ export interface CrlStoreOptions {
   readonly random?: () => number;
 }
 
+/** The revocation lists that a policy names. `close` it, or its timers go on. */
 export interface CrlStore {
   /** The lists as they are now, for `authenticate`. */
   readonly lists: () => RevocationLists;

@@ -9,6 +9,7 @@ import { Outcomes } from "./dispatch/outcomes.ts";
 import type { Handler } from "./handler.ts";
 import type { Lease, WorkQueue } from "./inbox.ts";
 
+/** Which inbox, which handler, and how patiently. `limits` are those of `DispatchLimits` that differ. */
 export interface DispatchOptions {
   readonly work: WorkQueue;
   readonly handler: Handler;
@@ -38,6 +39,10 @@ interface RunOptions {
 /** The shortest wait between two looks into the inbox that nobody asked for. */
 const MIN_WAIT_MILLISECONDS = 50;
 
+/**
+ * Brings the events of an inbox to a handler, until each is done or dead: at least once, so a handler remembers the event's id.
+ * `start` it when the app is ready, `wake` it after each `accept`, `stop` it before the inbox is closed.
+ */
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #limits: DispatchLimits;

@@ -131,6 +131,7 @@ export interface InboxReader {
   close(): Promise<void>;
 }
 
+/** Every accepted event, kept until `prune` erases it. `close` it last. */
 export interface Inbox extends InboxReader {
   /** Replay check, duplicate check and storage in one commit, which acceptances of the same moment share. */
   readonly accept: AcceptDelivery;

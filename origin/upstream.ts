@@ -14,6 +14,7 @@ import type { Handler, HandlerContext } from "./handler.ts";
 /** 1 for the first. No sender's header has a name that begins so. */
 export const ATTEMPT_HEADER = "countersign-attempt";
 
+/** Where the user's program is, and who signs for it. */
 export interface UpstreamOptions {
   /** Scheme, host and port. The path is the event's own, so that what the assertion says of it is what the upstream sees. */
   readonly origin: string;
@@ -26,7 +27,10 @@ export interface UpstreamOptions {
   readonly clock?: () => number;
 }
 
-/** A handler that answers what the upstream answers. Redirects are not followed. */
+/**
+ * A handler that sends each event to a program behind HTTP, at the event's own path, with a fresh assertion, and answers what that
+ * answers. Redirects are not followed. Does not check that `origin` is HTTPS: what a network in between can read is the caller's choice.
+ */
 export function forwardTo(options: UpstreamOptions): Handler {
   return async function forwardToUpstream(delivery: Delivery, context: HandlerContext): Promise<Response> {
     const { method, target } = delivery.request;

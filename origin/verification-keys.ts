@@ -6,12 +6,16 @@ import { readStream } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { showUrl } from "../core/secure-url.ts";
 
-/** Keys from a JWK Set that the configuration holds: no network, no surprise; rotation is a change of configuration. */
+/**
+ * Keys from a JWK Set that the configuration holds: no network, no surprise; rotation is a change of configuration.
+ * @throws ConfigurationError when it is no set of public P-256 keys, also when a key in it is private
+ */
 export async function pinnedKeys(jwkSet: unknown): Promise<FindVerificationKey> {
   const keys = await importVerificationKeys(jwkSet);
   return (kid) => keys.get(kid);
 }
 
+/** How keys are fetched. */
 export interface FetchedKeysOptions {
   /** Receives the reason whenever a fetch fails. */
   readonly onError: (reason: string) => void;
@@ -35,6 +39,7 @@ const MAX_JWKS_BYTES = 64 * 1024;
 /**
  * Keys from the edge's JWKS URL: cached, fetched again when old or when a kid is unknown, at most once per cool-down. Who
  * names a known key waits for nobody, unless the set became too old and no fetch has failed since.
+ * Does not check that the URL is HTTPS: keys that come over plain HTTP prove nothing.
  * The last good set stays in use while the edge cannot be reached; before the first one every look-up is refused.
  * @throws Refusal `keys_unavailable` (from the returned function)
  */

@@ -136,6 +136,15 @@ describe("imports", () => {
     expect(strays(shipped, (name) => !isIn("cli", "bench", "test")(name))).toEqual([]);
   });
 
+  test("a door of the package passes on what others make, and nobody here goes through it", () => {
+    const doors = ["origin/index.ts", "origin/hono.ts", "origin/node/index.ts"];
+    const all = [...shipped, ...readSources("cli"), ...readSources("bench")];
+    expect(strays(all, (name) => !doors.includes(name))).toEqual([]);
+    const statements = /^(?:\/\/.*|import "(?:\.\.?\/)+engine\.ts";|export (?:type )?\{[^}]*\} from "[^"]+";|)$/gm;
+    for (const { path, text } of origin.filter(({ path }) => doors.includes(path)))
+      expect(`${path}: ${text.replaceAll(statements, "").trim()}`).toBe(`${path}: `);
+  });
+
   test("jose is imported by assertion.ts and keys.ts alone", () => {
     const importers = shipped.filter(({ imports }) => imports.includes("jose")).map(({ path }) => path);
     expect(importers.sort()).toEqual(["core/assertion.ts", "core/keys.ts"]);

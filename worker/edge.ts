@@ -13,7 +13,10 @@ import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
 import type { EventQueue } from "./queue-bindings.ts";
 
-/** The bindings of wrangler.toml. Unchecked: a deployment may lack any of them. */
+/**
+ * The variables, secrets and bindings of the Worker, as wrangler.toml explains them. Unchecked: a deployment may lack any of them, and
+ * the first request then names all that are missing.
+ */
 export interface EdgeBindings {
   readonly HOSTS?: unknown;
   readonly ISSUER?: unknown;

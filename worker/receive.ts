@@ -81,7 +81,8 @@ function mayWait({ method }: Request, { isQueued }: Route): boolean {
 }
 
 async function readEvidence(request: Request, route: Route, edge: Edge, ambient: Ambient): Promise<Evidence> {
-  const certificate = readCertificateFor(route, () => readTlsClientAuth(request.cf?.["tlsClientAuth"]));
+  const { cf } = request as { readonly cf?: Readonly<Record<string, unknown>> };
+  const certificate = readCertificateFor(route, () => readTlsClientAuth(cf?.["tlsClientAuth"]));
   const now = ambient.clock();
   // Who presents nothing that could be revoked waits for no list.
   const isRevocable = edge.crls !== undefined && !(certificate instanceof Refusal);

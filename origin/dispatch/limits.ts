@@ -1,5 +1,6 @@
 // The numbers of dispatch, each with its reason. All of them can be changed.
 
+/** All times in milliseconds. */
 export interface DispatchLimits {
   /** Attempts at a time, of one process. */
   readonly concurrency: number;

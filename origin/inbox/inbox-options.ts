@@ -3,6 +3,7 @@
 import type { Delivery } from "../../core/delivery.ts";
 import type { FirstSight } from "../inbox.ts";
 
+/** What an inbox may be told beside its place. */
 export interface InboxOptions {
   /** Unix milliseconds. Default: the system's; for PostgreSQL that of the server, which several origins share. */
   readonly clock?: () => number;

@@ -2,29 +2,35 @@
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Inbox, InboxReader } from "../inbox.ts";
+import { loadOptional } from "../optional-package.ts";
 import type { InboxOptions } from "./inbox-options.ts";
 import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
-import { openSqliteInbox } from "./sqlite.ts";
-import { openSqliteReader } from "./sqlite-reader.ts";
 
 /**
- * Opens or creates the inbox; one of an older version is brought up to this one.
+ * Opens or creates the inbox at `location`: the path of a SQLite file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which needs
+ * the package `pg`. One of an older version is brought up to this one. Does not encrypt what it keeps, nor erase it: see `prune`.
  * @throws ConfigurationError when it is no inbox, is a newer one, or cannot be opened; its message holds no password
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   return await open(location, async () => {
-    if (!isPostgresUrl(location)) return openSqliteInbox(location, options);
-    const { openPostgresInbox } = await importPostgres();
-    return await openPostgresInbox(location, describeInbox(location), options);
+    if (isPostgresUrl(location)) {
+      const { openPostgresInbox } = await importPostgres();
+      return await openPostgresInbox(location, describeInbox(location), options);
+    }
+    const { openSqliteInbox } = await requireSqlite(() => import("./sqlite.ts"));
+    return openSqliteInbox(location, options);
   });
 }
 
 /** Opens an inbox to read from, while others write to it. @throws ConfigurationError when it is no inbox of this version */
 export async function openInboxReader(location: string): Promise<InboxReader> {
   return await open(location, async () => {
-    if (!isPostgresUrl(location)) return openSqliteReader(location);
-    const { openPostgresReader } = await importPostgres();
-    return await openPostgresReader(location, describeInbox(location));
+    if (isPostgresUrl(location)) {
+      const { openPostgresReader } = await importPostgres();
+      return await openPostgresReader(location, describeInbox(location));
+    }
+    const { openSqliteReader } = await requireSqlite(() => import("./sqlite-reader.ts"));
+    return openSqliteReader(location);
   });
 }
 
@@ -38,9 +44,19 @@ async function open<T>(location: string, use: () => Promise<T>): Promise<T> {
   }
 }
 
+/** @throws ConfigurationError where the runtime brings no SQLite */
+async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!String(error).includes("node:sqlite")) throw error;
+    throw new ConfigurationError("inbox", ["a file needs node:sqlite, which Node has from 22.18 on"]);
+  }
+}
+
 /** An origin with a file does without the driver. */
 function importPostgres() {
-  return import("./postgres.ts");
+  return loadOptional("inbox", ["pg"], () => import("./postgres.ts"));
 }
 
 /** Reads from an inbox and closes it again. @throws ConfigurationError of openInboxReader */

@@ -18,7 +18,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EAI_AGAIN: "DNS does not answer for this host name: choose an address of this machine, or 0.0.0.0 for all",
 };
 
-/** @throws ConfigurationError when the address cannot be listened on */
+/** @throws ConfigurationError when the address cannot be listened on @internal */
 export function listen(server: Server, { hostname, port }: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {

@@ -13,6 +13,7 @@ import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-cer
 import { explainFailure } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
+import { requireIntermediates } from "./runtime.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
@@ -39,6 +40,7 @@ export interface TlsListener extends ProxyTls {
   readonly clock?: () => number;
 }
 
+/** What serves the proxy. */
 export interface ProxyServer extends RunningServer {
   /**
    * Handshakes from now on use the new certificate and key, and every request, on open connections too, is judged by the
@@ -48,6 +50,7 @@ export interface ProxyServer extends RunningServer {
   replace(tls: ProxyTls | SocketListener): void;
 }
 
+/** How the proxy is proven: by a Unix socket that it alone may open, or by its certificate. */
 export interface ProxyServerOptions {
   readonly listener: SocketListener | TlsListener;
   /** Receives a line for what is refused before the handler sees it. */
@@ -96,7 +99,10 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
   }
 }
 
-/** Serves a fetch handler to the proxy alone. @throws ConfigurationError, also when it cannot listen */
+/**
+ * Serves a fetch handler to the proxy alone. Judges no sender: the handler does, with `readProxiedCertificate`.
+ * @throws ConfigurationError, also when it cannot listen, and over TLS on a runtime that reports no intermediates
+ */
 export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<ProxyServer> {
   return "socket" in listener ? await serveSocket(fetch, listener, log) : await serveTls(fetch, listener, log);
 }
@@ -121,6 +127,7 @@ async function serveTls(
   log: ProxyServerOptions["log"],
 ): Promise<ProxyServer> {
   const { hostname, clock = systemClock } = options;
+  requireIntermediates("a proxy that comes over TLS");
   let proveProxy = compileProxyIdentity(options.proxy);
   const server = createTlsServer(
     {

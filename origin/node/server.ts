@@ -21,12 +21,14 @@ const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
 /** Longer than the edge's idle connections live, so that it never writes into one that we are closing. */
 const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
 
+/** A server that listens. */
 export interface RunningServer {
   readonly url: string;
   /** Stops listening, answers what is in flight, then resolves. */
   close(): Promise<void>;
 }
 
+/** Where to listen. */
 export interface ListenOptions extends Address {
   /** Receives a line for what is refused before the handler sees it. */
   readonly log: (line: LogLine) => void;
@@ -34,7 +36,11 @@ export interface ListenOptions extends Address {
 
 export type FetchHandler = (request: Request, environment?: object) => Response | Promise<Response>;
 
-/** Serves a fetch handler. @throws ConfigurationError when the address cannot be listened on */
+/**
+ * Serves a fetch handler over HTTP, with limits that fit one hop behind the edge. Proves nobody: the guard in the handler does.
+ * Refuses requests whose Host or target two programs could read in two ways.
+ * @throws ConfigurationError when the address cannot be listened on
+ */
 export async function serve(fetch: FetchHandler, options: ListenOptions): Promise<RunningServer> {
   const server = createServer(
     {
@@ -52,14 +58,14 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
   return { url: urlOf("http", options.hostname, server), close };
 }
 
-/** What each server of events does from now on: it limits connections, and tells of what Node ends. Returns what closes it. */
+/** What each server of events does from now on: it limits connections, and tells of what Node ends. Returns what closes it. @internal */
 export function oversee(server: Server, log: (line: LogLine) => void): () => Promise<void> {
   limitConnections(server, log);
   tellFaults(server, log);
   return closesGracefully(server);
 }
 
-/** Where a server listens that was told to listen on `hostname`. An IPv6 address stands in brackets, and a URL holds no zone of one. */
+/** Where a server listens that was told to listen on `hostname`. An IPv6 address stands in brackets, and a URL holds no zone of one. @internal */
 export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<Server, "address">): string {
   const { port } = server.address() as AddressInfo;
   const host = isIPv6(hostname) ? `[${hostname.replace(/%.*$/s, "")}]` : hostname;
@@ -68,7 +74,7 @@ export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<S
 
 type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-/** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. */
+/** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. @internal */
 export function requestHandler(
   fetch: FetchHandler,
   log: (line: LogLine) => void,
@@ -89,7 +95,7 @@ export function requestHandler(
   return passClear((incoming, outgoing) => void answer(incoming, outgoing), log, check);
 }
 
-/** Passes on requests whose Host and target everybody reads alike, and which the check lets through. */
+/** Passes on requests whose Host and target everybody reads alike, and which the check lets through. @internal */
 export function passClear(
   handle: NodeHandler,
   log: (line: LogLine) => void,

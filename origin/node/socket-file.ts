@@ -16,6 +16,7 @@ const CONNECT_DEADLINE_MILLISECONDS = 2_000;
  * Listens on a new socket file. What is left of an ended process is removed; anything else at that path is kept and is
  * an error. Closing the server removes the file.
  * @throws ConfigurationError that names the path
+ * @internal
  */
 export async function listenOnSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
   try {

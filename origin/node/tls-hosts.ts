@@ -15,7 +15,7 @@ export interface TlsHostFiles {
 
 /** What a reload replaces as a whole. */
 export interface TlsState {
-  /** By exact hostname, lower case. */
+  /** By exact hostname, lower case. @internal */
   readonly hosts: ReadonlyMap<string, SecureContext>;
   /** Names of the CAs that clients are asked for: for the log. */
   readonly anchors: readonly string[];

@@ -10,9 +10,11 @@ import type { LogLine } from "../../core/decision.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";
+import { requireIntermediates } from "./runtime.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
+/** Where to listen, for which hosts, and whom to ask for certificates. */
 export interface TlsListenerOptions {
   readonly hostname: string;
   readonly port: number;
@@ -60,9 +62,13 @@ const SIGNATURE_ALGORITHMS = [
   "RSA+SHA512",
 ].join(":");
 
-/** Starts the listener. @throws Error when the address cannot be listened on */
+/**
+ * Serves a fetch handler over mutual TLS. Completes handshakes and judges nobody: the guard in the handler does, with `readTlsPeer`.
+ * @throws ConfigurationError when the address cannot be listened on, and on a runtime that reports no intermediates
+ */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
   const { state, log, clientCertificates, deadlines = TLS_DEADLINES } = options;
+  requireIntermediates("the TLS listener");
   // Node forgets the peer of a socket that ended and tells a name only when the handshake has completed: the line of one
   // that failed needs both.
   const peers = new WeakMap<Socket, string | undefined>();

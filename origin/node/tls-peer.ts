@@ -24,7 +24,7 @@ export function readTlsPeer(environment: unknown): ClientCertificate {
  */
 const certificates = new WeakMap<TLSSocket, ClientCertificate | Refusal>();
 
-/** The same from a socket. */
+/** The same from a socket. @internal */
 export function readPeerCertificate(socket: TLSSocket): ClientCertificate {
   let certificate = certificates.get(socket);
   if (certificate === undefined) {
@@ -64,6 +64,7 @@ function tlsSocketOf(environment: unknown): TLSSocket {
 /**
  * The leaf and what was sent with it. Node's older getPeerCertificate() is not used at all: it makes objects of the
  * keys, and a chain with a secp256k1 key crashes the process.
+ * @internal
  */
 export function presentedBy(socket: TLSSocket): X509Certificate[] {
   const chain: X509Certificate[] = [];

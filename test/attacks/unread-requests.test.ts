@@ -50,7 +50,7 @@ beforeAll(async () => {
   proxied = { lines, socket };
   overTls = await startOverTls();
   const metricLines = new LogLines();
-  const served = await new Metrics().serve({ hostname: "127.0.0.1", port: 0 }, metricLines.push);
+  const served = await (await Metrics.load()).serve({ hostname: "127.0.0.1", port: 0 }, metricLines.push);
   stack.defer(() => served.close());
   metrics = { lines: metricLines, port: Number(new URL(served.url).port) };
 });

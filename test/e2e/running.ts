@@ -33,9 +33,10 @@ export async function startCountersign(
   args: readonly string[],
   environment: Record<string, string> = {},
   program = "cli/main.ts",
+  { node = process.execPath, folder = ROOT }: { readonly node?: string; readonly folder?: string } = {},
 ): Promise<Running> {
-  const child = spawn(process.execPath, [program, ...args, "--json"], {
-    cwd: ROOT,
+  const child = spawn(node, [program, ...args, "--json"], {
+    cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

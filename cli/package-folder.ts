@@ -1,0 +1,13 @@
+// The package that this program is in, in a checkout or installed.
+
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export function packageFolder(): string {
+  return dirname(fileURLToPath(import.meta.resolve("countersign/package.json")));
+}
+
+export function readVersion(): string {
+  return JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")).version;
+}

@@ -1,0 +1,18 @@
+// The door `countersign`: what an origin is made of on any runtime, without a framework. See docs/api.md.
+
+import "./engine.ts";
+
+export type { Factor } from "../core/candidate.ts";
+export { ConfigurationError } from "../core/configuration-error.ts";
+export type { LogLine } from "../core/decision.ts";
+export type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
+export { type FindVerificationKey, importSigningKeys, type SigningKeys } from "../core/keys.ts";
+export type { Policy } from "../core/policy.ts";
+export { compilePolicy } from "../core/policy-compiler.ts";
+export { Refusal, type RefusalCode } from "../core/refusal.ts";
+export { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/secrets.ts";
+export type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
+export { type CrlStorage, type CrlStore, type CrlStoreOptions, openCrlStore } from "./crl-store.ts";
+export { type Handler, type HandlerContext, PermanentFailure, RetryLater } from "./handler.ts";
+export { forwardTo, type UpstreamOptions } from "./upstream.ts";
+export { type FetchedKeysOptions, fetchedKeys, pinnedKeys } from "./verification-keys.ts";

@@ -1,0 +1,10 @@
+// Compiled against the built package, never run.
+
+import { createEdge, type EdgeBindings, type EdgeWorker } from "countersign/edge";
+
+const edge: EdgeWorker = createEdge({ anchors: {}, senders: {}, routes: {} });
+const bindings: EdgeBindings = { HOSTS: ["hooks.example.com"], ACME_KEY: "secret" };
+
+export const answer: Promise<Response> = edge.fetch(new Request("https://hooks.example.com/"), bindings, {
+  waitUntil: () => undefined,
+});

@@ -1,0 +1,89 @@
+// The package as a program of one's own sees it: its package.json, and the types that tsc makes of its doors.
+
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
+
+/** Runs the compiler; what it objects to is the error's message. */
+export async function compile(...args: readonly string[]): Promise<void> {
+  const { stdout = "", code } = await promisify(execFile)(process.execPath, [TSC, ...args]).then(
+    () => ({ stdout: "", code: 0 }),
+    (error: { stdout?: string; code?: unknown }) => error,
+  );
+  if (code !== 0) throw new Error(`tsc ${args.join(" ")}:\n${stdout}`);
+}
+
+/** Puts the package into `folder`, without its code. */
+export async function buildDeclarations(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(join(ROOT, "package.json"), join(folder, "package.json"));
+  const out = ["--outDir", join(folder, "dist"), "--emitDeclarationOnly"];
+  await compile("-p", join(ROOT, "tsconfig.package.json"), ...out);
+}
+
+/** The declarations file of each door, by what one imports. */
+export function doorsOf(folder: string): Map<string, string> {
+  const { name, exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+    name: string;
+    exports: Record<string, string | { types: string }>;
+  };
+  const doors = Object.entries(exports).flatMap(([path, target]): [string, string][] =>
+    typeof target === "string" ? [] : [[name + path.slice(1), join(folder, target.types)]],
+  );
+  return new Map(doors);
+}
+
+const COMMENT = String.raw`(?:\/\*\*(?:[^*]|\*(?!\/))*\*\/\n)?`;
+const DECLARATION = new RegExp(
+  String.raw`^(${COMMENT})export (?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)`,
+  "gm",
+);
+const REEXPORT = /^export (?:type )?\{([^}]*)\} from "([^"]+)";/gm;
+
+export interface Declaration {
+  readonly name: string;
+  /** Empty where there is no comment. */
+  readonly comment: string;
+  /** With its comment. */
+  readonly text: string;
+}
+
+/** What a file of declarations exports, in its order; of what it passes on, as it stands where it is declared. */
+export function readExports(file: string): Declaration[] {
+  const text = readFileSync(file, "utf8");
+  const own = [...text.matchAll(DECLARATION)].map(({ index, 1: comment = "", 2: name = "" }): Declaration => {
+    const rest = text.slice(index);
+    return { name, comment, text: rest.slice(0, endOfStatement(rest, comment.length)) };
+  });
+  const passedOn = [...text.matchAll(REEXPORT)].flatMap(([, names = "", from = ""]) => {
+    const there = readExports(join(dirname(file), from.replace(/\.[jt]s$/, ".d.ts")));
+    return names
+      .split(",")
+      .filter((entry) => entry.trim() !== "")
+      .map((entry) => {
+        const name = entry.replace(/^\s*type\s+/, "").trim();
+        const found = there.find((declaration) => declaration.name === name);
+        if (found === undefined) throw new Error(`${file}: ${name} is not found in ${from}`);
+        return found;
+      });
+  });
+  return [...passedOn, ...own];
+}
+
+/** Where the line ends that closes everything which was opened: of classes and interfaces with a brace, of all others with a semicolon. */
+function endOfStatement(text: string, from: number): number {
+  const last = /^export (?:declare )?(?:abstract )?(?:class|interface)/.test(text.slice(from)) ? "}" : ";";
+  let depth = 0;
+  for (let index = from; index < text.length; index += 1) {
+    const character = text[index] ?? "";
+    if ("{([".includes(character)) depth += 1;
+    if ("})]".includes(character)) depth -= 1;
+    if (depth === 0 && character === "\n" && text[index - 1] === last) return index;
+  }
+  return text.length;
+}

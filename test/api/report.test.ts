@@ -1,0 +1,68 @@
+// The public types: what is exported is written down, explained, and compiles in a program that has no types of Node's.
+
+import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { buildDeclarations, compile, doorsOf, ROOT, readExports } from "./declarations.ts";
+import { formatReport } from "./report.ts";
+
+const stack = new AsyncDisposableStack();
+let project: string;
+let doors: ReadonlyMap<string, string>;
+
+beforeAll(async () => {
+  project = temporaryDirectory(stack);
+  await buildDeclarations(join(project, "node_modules/countersign"));
+  doors = doorsOf(join(project, "node_modules/countersign"));
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  for (const name of [...Object.keys(dependencies), "hono", "@cloudflare/workers-types"]) {
+    mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
+  }
+  writeFileSync(join(project, "package.json"), '{"type":"module"}');
+  cpSync(join(ROOT, "test/api/consumer"), project, { recursive: true });
+  copyFileSync(join(ROOT, "policy.json"), join(project, "policy.json"));
+  mkdirSync(join(project, "src"));
+  writeFileSync(join(project, "guard.ts"), readmeCode("countersign/hono"));
+  writeFileSync(join(project, "src/index.ts"), readmeCode("countersign/edge"));
+});
+afterAll(() => stack.disposeAsync());
+
+/** The program in the README that imports this. */
+function readmeCode(door: string): string {
+  const programs = readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
+  const found = Array.from(programs, ([, code = ""]) => code).find((code) => code.includes(`from "${door}"`));
+  if (found === undefined) throw new Error(`README.md has no program that imports ${door}`);
+  return found;
+}
+
+test("docs/api.md is the report of the exports (npm run api)", () => {
+  expect(readFileSync(join(ROOT, "docs/api.md"), "utf8")).toBe(formatReport(doors));
+});
+
+test("every export is explained", () => {
+  const exported = [...doors.values()].flatMap(readExports);
+  expect(exported.length).toBeGreaterThan(50);
+  expect(exported.filter(({ comment }) => comment === "").map(({ name }) => name)).toEqual([]);
+});
+
+const OPTIONS = { strict: true, skipLibCheck: false, noEmit: true, exactOptionalPropertyTypes: true };
+const NODE = { module: "nodenext", target: "es2024", lib: ["es2024", "dom"], types: [] };
+const WORKER = {
+  module: "esnext",
+  moduleResolution: "bundler",
+  target: "es2024",
+  lib: ["es2024"],
+  types: ["@cloudflare/workers-types"],
+  resolveJsonModule: true,
+};
+
+test.each([
+  ["every door, with the types of the web alone", NODE, ["origin.ts", "edge.ts", "guard.ts"]],
+  ["Workers, with Cloudflare's types alone", WORKER, ["worker.ts", "src/index.ts"]],
+])("compiles under strict, with skipLibCheck off: %s", async (_, options, files) => {
+  const config = join(project, `tsconfig.${files[0]}.json`);
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...OPTIONS, ...options }, files }));
+  await compile("-p", config);
+});

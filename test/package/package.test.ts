@@ -1,0 +1,201 @@
+// What is published: installed from the tarball into an empty folder, and used from there.
+
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { publicJwk } from "../../core/keys.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { ROOT, type Running, startCountersign } from "../e2e/running.ts";
+import { forwardedRequest } from "../support/forgery.ts";
+import { newSigningKey } from "../support/local-edge.ts";
+import { ACME, AUDIENCE, createSenders, ISSUER, MARKER } from "../support/senders.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { bytesOf, install, installRuntimes, npm, pack, runIn } from "./world.ts";
+
+/** Of everything that a production installation puts on the disk. */
+const MAX_INSTALLED_BYTES = 25 * 1024 * 1024;
+const PROGRAM = "node_modules/countersign/dist/cli/main.js";
+
+const stack = new AsyncDisposableStack();
+let directory: string;
+let tarball: string;
+let project: string;
+let runtimes: Readonly<Record<string, readonly string[]>>;
+const countersign = (...args: readonly string[]) => runIn(project, process.execPath, PROGRAM, ...args);
+
+beforeAll(async () => {
+  directory = temporaryDirectory(stack);
+  tarball = await pack(directory);
+  project = join(directory, "project");
+  await install(project, tarball);
+  runtimes = await installRuntimes(join(directory, "runtimes"));
+  copyFileSync(join(ROOT, "test/package/check.mjs"), join(project, "check.mjs"));
+  copyFileSync(join(ROOT, "policy.json"), join(project, "policy.json"));
+});
+afterAll(() => stack.disposeAsync());
+
+describe("the tarball", () => {
+  test("holds what is built, the schema, and no source", async () => {
+    const [{ files }] = JSON.parse(await npm(ROOT, "pack", "--dry-run", "--ignore-scripts", "--json"));
+    const paths = (files as { path: string }[]).map(({ path }) => path);
+    const others = paths.filter((path) => !/^dist\/(cli|core|origin|worker)\/.*\.(js|d\.ts)$/.test(path));
+    expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json", "policy.schema.json"]);
+  });
+
+  test("publint finds nothing", async () => {
+    const { messages } = await publint({ pkgDir: join(project, "node_modules/countersign"), strict: true });
+    expect(messages).toEqual([]);
+  });
+
+  test("attw finds types behind every door, for programs of ES modules", async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+    if (analysis.types === false) throw new Error("the package has no types");
+    const old = ["node10", "node16-cjs"];
+    const problems = analysis.problems.filter(
+      (problem) => !("resolutionKind" in problem && old.includes(problem.resolutionKind)),
+    );
+    expect(Object.keys(analysis.entrypoints)).toEqual(
+      expect.arrayContaining([".", "./hono", "./edge", "./node", "./policy.schema.json"]),
+    );
+    expect(problems).toEqual([]);
+  });
+});
+
+describe("an installation", () => {
+  test("of production is within 25 MB, and has a bill of materials", async () => {
+    const bytes = bytesOf(join(project, "node_modules"));
+    const sbom = JSON.parse(await npm(project, "sbom", "--sbom-format", "cyclonedx"));
+    const names = (sbom.components as { name: string; version: string }[]).map(({ name }) => name).sort();
+    console.log(`installed: ${(bytes / 1024 / 1024).toFixed(1)} MB, ${names.length} packages: ${names.join(" ")}`);
+    expect(names).toEqual(expect.arrayContaining(["countersign", "hono", "valibot"]));
+    for (const optional of ["pg", "wrangler", "@peculiar/x509", "@prometheus-io/client"])
+      expect(names).not.toContain(optional);
+    expect(bytes).toBeLessThanOrEqual(MAX_INSTALLED_BYTES);
+  });
+
+  test("has a command that says its version, and helps without loading what it helps with", async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect((await runIn(project, "npx", "countersign", "--version")).stdout).toBe(`${version}\n`);
+    const { stdout } = await countersign("--help");
+    expect(stdout).toMatch(/^ {2}dev .*\n {2}origin /m);
+    expect(await countersign("policy", "check")).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ["an inbox in PostgreSQL", ["origin", "--inbox", "postgres://user@127.0.0.1/events"], "pg"],
+    ["metrics", ["origin", "--metrics", "0"], "@prometheus-io/client"],
+    ["dev", ["dev"], "wrangler @peculiar/x509 reflect-metadata"],
+  ])("without the package of %s, names it and the command", async (_, args, packages) => {
+    await countersign("keys", "new", "--file", "keys.json");
+    writeFileSync(join(project, "jwks.json"), (await countersign("keys", "jwks", "--file", "keys.json")).stdout);
+    const edge = args[0] === "origin" ? ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", "jwks.json"] : [];
+    const { code, stderr } = await countersign(...args, ...edge);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining(`which is not installed: npm install ${packages}\n`),
+    });
+  });
+});
+
+describe("the main job", () => {
+  beforeAll(async () => {
+    const senders = await createSenders();
+    const key = await newSigningKey();
+    const now = Math.floor(Date.now() / 1000);
+    const { digest } = compilePolicy(senders.policy);
+    const request = forwardedRequest({ key, identity: senders.acme, policyDigest: digest, now, body: '{"n":1}' });
+    const fixture = {
+      document: senders.policy,
+      jwks: { keys: [publicJwk(key)] },
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      now,
+      requests: [request, request, { ...request, body: '{"n":2}' }],
+    };
+    writeFileSync(join(project, "fixture.json"), JSON.stringify(fixture));
+  });
+
+  test.each(["Node 22", "Node 24", "Node 26", "Bun", "Deno"])("on %s", async (name) => {
+    const [program = "", ...args] = runtimes[name] ?? [];
+    const inbox = `${name.replace(" ", "")}.sqlite`;
+    const { code, stdout, stderr } = await runIn(project, program, ...args, "check.mjs", "fixture.json", inbox);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(JSON.parse(stdout)).toEqual({
+      statuses: [202, 409, 401],
+      decisions: expect.arrayContaining(["accepted", "dispatched", "replayed", "body_mismatch"]),
+      event: { sender: ACME, subject: `CN=${ACME},O=${MARKER} Inc`, body: '{"n":1}' },
+    });
+  });
+
+  test.each(["Node 22", "Node 24", "Bun", "Deno"])(
+    "is not begun by a listener on %s, which sees no intermediates",
+    async (name) => {
+      const [program = "", ...args] = runtimes[name] ?? [];
+      const options = '{ hostname: "127.0.0.1", port: 0, clientCertificates: "request", state() {}, log() {} }';
+      const code = `import { listenTls } from "countersign/node"; await listenTls(() => new Response(), ${options});`;
+      writeFileSync(join(project, "listen.mjs"), code);
+      const { code: status, stderr } = await runIn(project, program, ...args, "listen.mjs");
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining("needs Node 26.10 or newer") });
+    },
+  );
+});
+
+describe("a project of one's own", () => {
+  let own: string;
+  let development: Running;
+  const program = () => join(own, PROGRAM);
+
+  beforeAll(async () => {
+    own = join(directory, "own");
+    await install(own, tarball);
+    const made = await runIn(own, "npx", "countersign", "init", "--yes", "--preset", "docusign");
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    // What package.json asks for now: wrangler, and who makes certificates.
+    await npm(own, "install", "--no-audit", "--no-fund");
+    const args = ["dev", "--port", "0", "--state", join(own, ".countersign"), "--handler", join(own, "handler.ts")];
+    development = await startCountersign(args, {}, program());
+    stack.defer(() => void development.stop());
+  });
+
+  test.each([
+    ["good", 202, "accepted"],
+    ["expired", 403, "refused"],
+  ])("takes a real handshake: client %s gets %i", async (client, status, decision) => {
+    const { edge, serverCa, clients } = development.ready;
+    const { certificate = "", key = "" } = clients[client] ?? {};
+    const files = ["--ca", String(serverCa), "--certificate", certificate, "--key", key];
+    const sent = await runIn(own, process.execPath, program(), "send", `${edge}/hooks/example`, ...files);
+    expect(sent.stdout).toContain(String(status));
+    expect(await development.line({ decision })).toMatchObject({ decision });
+  });
+
+  test("hands the event to handler.ts", async () => {
+    expect(await development.line({ decision: "dispatched" })).toMatchObject({ attempt: 1 });
+  });
+
+  test("is checked and deployed by its own commands", async () => {
+    expect(await runIn(own, "npm", "run", "-s", "check")).toMatchObject({ code: 0 });
+    const deployed = await runIn(own, "npx", "wrangler", "deploy", "--dry-run", "--outdir", join(directory, "out"));
+    expect(deployed).toMatchObject({ code: 0, stdout: expect.stringContaining("gzip") });
+  });
+});
+
+describe("a checkout without development dependencies and install scripts", () => {
+  test("runs an origin, on a Node that it did not bring", async () => {
+    const checkout = join(directory, "checkout");
+    mkdirSync(checkout);
+    for (const part of ["core", "worker", "origin", "cli", "package.json", "package-lock.json", "policy.json"])
+      cpSync(join(ROOT, part), join(checkout, part), { recursive: true });
+    await npm(checkout, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund");
+    const [node = ""] = runtimes["Node 22"] ?? [];
+    const on22 = (...args: readonly string[]) => runIn(checkout, node, "cli/main.ts", ...args);
+    expect(await on22("keys", "new", "--file", "keys.json")).toMatchObject({ code: 0 });
+    writeFileSync(join(checkout, "jwks.json"), (await on22("keys", "jwks", "--file", "keys.json")).stdout);
+    const edge = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", "jwks.json", "--port", "0"];
+    const origin = await startCountersign(["origin", ...edge], {}, "cli/main.ts", { node, folder: checkout });
+    expect(origin.ready["origin"]).toMatch(/^http/);
+    expect(await origin.stop()).toBe(0);
+  });
+});

@@ -1,0 +1,71 @@
+// The package as it would be published, and folders that it is installed into. Nothing here is taken from this repository's node_modules.
+
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Finished } from "../e2e/running.ts";
+import { ROOT } from "../e2e/running.ts";
+
+/** Others than the one that runs the tests. Bun and Deno come with the types of packages alone, so they are named by their programs. */
+const RUNTIMES = {
+  node22: "npm:node@22.23.3",
+  node24: "npm:node@24.21.0",
+  bun: "1.4.5",
+  deno: "2.9.6",
+} as const;
+
+/** Runs a program to its end; a code other than 0 is a result like any other. */
+export async function runIn(folder: string, file: string, ...args: readonly string[]): Promise<Finished> {
+  const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: 110_000 };
+  return await promisify(execFile)(file, args, options).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout = "", stderr = "" }: { code: unknown; stdout?: string; stderr?: string }) => ({
+      code: typeof code === "number" ? code : -1,
+      stdout,
+      stderr,
+    }),
+  );
+}
+
+/** Runs npm, which must succeed; returns what it printed. */
+export async function npm(folder: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runIn(folder, "npm", ...args);
+  if (code !== 0) throw new Error(`npm ${args.join(" ")}: ${code}\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Builds and packs; returns the tarball. */
+export async function pack(folder: string): Promise<string> {
+  await npm(ROOT, "pack", "--silent", "--pack-destination", folder);
+  const [tarball] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack made no tarball");
+  return join(folder, tarball);
+}
+
+/** Makes a project that has nothing but these packages. */
+export async function install(folder: string, ...packages: readonly string[]): Promise<void> {
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "project", version: "1.0.0", private: true, type: "module" }));
+  await npm(folder, "install", "--no-audit", "--no-fund", ...packages);
+}
+
+/** The command line that runs a module on each runtime, the one of the tests among them. */
+export async function installRuntimes(folder: string): Promise<Record<string, readonly string[]>> {
+  await install(folder, ...Object.entries(RUNTIMES).map(([name, version]) => `${name}@${version}`));
+  const program = (path: string) => join(folder, "node_modules", path);
+  return {
+    "Node 22": [program("node22/bin/node")],
+    "Node 24": [program("node24/bin/node")],
+    "Node 26": [process.execPath],
+    Bun: [program(".bin/bun")],
+    Deno: [program(".bin/deno"), "run", "-A"],
+  };
+}
+
+/** Of all files below a folder. */
+export function bytesOf(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+}
