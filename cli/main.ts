@@ -13,6 +13,7 @@ interface Entry {
 
 /** Loaded when called: `--help` should not wait for a database, nor `keys` for wrangler. */
 const COMMANDS: Readonly<Record<string, Entry>> = {
+  init: { summary: "make a project of your own: policy, Worker, handler", load: () => import("./init.ts") },
   dev: {
     summary: "run everything locally: TLS front, edge worker in workerd, origin",
     load: () => import("./dev.ts"),

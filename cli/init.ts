@@ -1,0 +1,108 @@
+// countersign init: a project of one's own, in a folder that is new, empty, or has nothing of the kind.
+
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { shellWord } from "../origin/shell-word.ts";
+import { type Command, parseOptions, UsageError } from "./command.ts";
+import { formatJson, readJson } from "./files.ts";
+import { printText } from "./output.ts";
+import { makeProject, type ProjectMode } from "./project.ts";
+import { writeWhole } from "./written-files.ts";
+
+export const command: Command = {
+  help: `
+countersign init [DIR] [options]      make a project of your own in DIR (default: here)
+
+  --mode MODE          both (default): the Worker in front of the origin; edge: the Worker alone, whose origin is a program of yours;
+                       origin: without Cloudflare
+  --preset NAME        a policy for this sender: see countersign policy presets (default: the policy of an example)
+  --anchor NAME=FILE   the CA of the sender's certificate, for a preset that brings none; may be repeated
+  --yes                ask nothing
+
+Writes policy.json, package.json, .gitignore and README.md, for the edge wrangler.jsonc and src/index.ts, for the origin handler.ts. A
+package.json that is there gets what it lacks; of any other file that is there nothing is changed, and nothing is written.
+`,
+  async run(args) {
+    const { values, positionals } = parseOptions(args, OPTIONS, true);
+    const [directory = ".", ...rest] = positionals;
+    if (rest.length > 0) throw new UsageError("one folder, please; see countersign init --help");
+    const { preset, anchor: anchors = [] } = values;
+    if (preset === undefined && anchors.length > 0) throw new UsageError("--anchor has no effect without --preset");
+    const { files, steps } = makeProject({ mode: parseMode(values.mode), preset, anchors });
+    requireFree(directory, [...files.keys()]);
+    const contents = completed(directory, files);
+    if (!values.yes && !(await isConfirmed(directory, [...files.keys()]))) return 1;
+    for (const [name, text] of contents) {
+      makeFolder(dirname(join(directory, name)));
+      writeWhole(join(directory, name), text);
+    }
+    printText(formatSteps(directory, [...files.keys()], steps));
+    return 0;
+  },
+};
+
+const OPTIONS = {
+  mode: { type: "string", default: "both" },
+  preset: { type: "string" },
+  anchor: { type: "string", multiple: true },
+  yes: { type: "boolean", default: false },
+} as const;
+
+const MANIFEST = "package.json";
+
+function parseMode(text: string): ProjectMode {
+  if (text === "edge" || text === "origin" || text === "both") return text;
+  throw new UsageError(`--mode ${text} is none of both, edge, origin`);
+}
+
+/** @throws UsageError that lists what is there */
+function requireFree(directory: string, names: readonly string[]): void {
+  const present = names.filter((name) => name !== MANIFEST && existsSync(join(directory, name)));
+  if (present.length === 0) return;
+  throw new UsageError(
+    `nothing was written, because ${directory} has already:\n${present.map((name) => `  - ${name}`).join("\n")}`,
+  );
+}
+
+/** npm has made a package.json where this package is installed: what it says stays. @throws UsageError when it is no JSON object */
+function completed(directory: string, files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const file = join(directory, MANIFEST);
+  if (!existsSync(file)) return files;
+  const own = readJson(file);
+  if (typeof own !== "object" || own === null || Array.isArray(own)) throw new UsageError(`${file} is no JSON object`);
+  const { name: _, ...ours } = JSON.parse(files.get(MANIFEST) ?? "{}") as Record<string, unknown>;
+  const theirs = own as Record<string, unknown>;
+  const groups = ["scripts", "dependencies", "devDependencies"].map((group) => [
+    group,
+    { ...(ours[group] as object), ...(theirs[group] as object | undefined) },
+  ]);
+  return new Map(files).set(MANIFEST, formatJson({ ...ours, ...theirs, ...Object.fromEntries(groups) }));
+}
+
+/** Where nobody can answer nobody is asked. */
+async function isConfirmed(directory: string, names: readonly string[]): Promise<boolean> {
+  if (!process.stdin.isTTY) return true;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`write ${names.join(", ")} into ${resolve(directory)}? [Y/n] `);
+    return /^(?:y(?:es)?)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`cannot make ${folder}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function formatSteps(directory: string, names: readonly string[], steps: readonly string[]): string {
+  const folder = relative(process.cwd(), resolve(directory));
+  const first = [...(folder === "" ? [] : [`cd ${shellWord(folder)}`]), "npm install", "npm run dev"];
+  const later = steps.length === 0 ? "" : `\n\nfor the sender\n${steps.map((step) => `  - ${step}`).join("\n")}`;
+  return `${names.join(", ")} written\n\nnext: ${first.join(" && ")}; then see README.md${later}\n`;
+}

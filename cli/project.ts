@@ -1,0 +1,107 @@
+// What a project of one's own consists of: the files of template/, less those that its mode does without, with a policy of its own.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatJson } from "./files.ts";
+import { packageFolder, readVersion } from "./package-folder.ts";
+import { extendPolicy } from "./policy-addition.ts";
+
+/** Where senders are met: by the Worker, by the origin, or by the Worker in front of the origin. */
+export type ProjectMode = "edge" | "origin" | "both";
+
+export interface ProjectOptions {
+  readonly mode: ProjectMode;
+  /** Undefined for the template's policy, an example. */
+  readonly preset: string | undefined;
+  /** NAME=FILE, for a preset that brings no CA. */
+  readonly anchors: readonly string[];
+}
+
+export interface Project {
+  /** Text by path, in the order of their names. */
+  readonly files: ReadonlyMap<string, string>;
+  /** What is left to do for the preset's sender. */
+  readonly steps: readonly string[];
+}
+
+/** npm leaves such a file out of packages, so it is not where the others are. */
+const GITIGNORE = `node_modules/
+.wrangler/
+# What countersign writes: signing keys, secrets of local runs, events and who sent them
+.countersign/
+.dev.vars*
+keys.json
+*.sqlite
+*.sqlite-*
+crls/
+observed.jsonl
+`;
+
+const OF_EDGE = ["src/index.ts", "wrangler.jsonc"];
+const OF_ORIGIN = ["handler.ts"];
+
+/** @throws UsageError, ConfigurationError when the preset cannot be written */
+export function makeProject({ mode, preset, anchors }: ProjectOptions): Project {
+  const { policy, steps } = makePolicy(preset, anchors);
+  const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
+  if (policy !== undefined) files.set("policy.json", policy);
+  const left = [...(mode === "edge" ? OF_ORIGIN : []), ...(mode === "origin" ? OF_EDGE : [])];
+  for (const name of left) files.delete(name);
+  replace(files, "package.json", (text) => formatJson(manifestOf(JSON.parse(text), mode)));
+  replace(files, "README.md", (text) => {
+    if (mode === "both") return text;
+    return dropSection(text, mode === "edge" ? "The origin" : "The edge");
+  });
+  return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), steps };
+}
+
+function readTemplate(): [path: string, text: string][] {
+  const folder = join(packageFolder(), "template");
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((file) => [file.slice(folder.length + 1).replaceAll("\\", "/"), readFileSync(file, "utf8")]);
+}
+
+function replace(files: Map<string, string>, name: string, change: (text: string) => string): void {
+  const text = files.get(name);
+  if (text === undefined) throw new Error(`the template has no ${name}`);
+  files.set(name, change(text));
+}
+
+interface Manifest {
+  readonly scripts: Record<string, string>;
+  readonly dependencies: Record<string, string>;
+}
+
+/** The version that makes the project is the one that it is made for. */
+function manifestOf(template: Manifest, mode: ProjectMode): object {
+  const { deploy = "", ...scripts } = template.scripts;
+  if (mode === "edge") scripts["dev"] = "countersign dev";
+  return {
+    ...template,
+    scripts: { ...scripts, ...(mode !== "origin" && { deploy }) },
+    dependencies: { ...template.dependencies, countersign: `^${readVersion()}` },
+  };
+}
+
+function dropSection(text: string, heading: string): string {
+  const sections = text.split(/^(?=## )/m);
+  return sections.filter((section) => !section.startsWith(`## ${heading}\n`)).join("");
+}
+
+/** A policy with the preset alone, made where nothing is overwritten. */
+function makePolicy(preset: string | undefined, anchors: readonly string[]) {
+  if (preset === undefined) return { policy: undefined, steps: [] };
+  const folder = mkdtempSync(join(tmpdir(), "countersign-init-"));
+  try {
+    const file = join(folder, "policy.json");
+    writeFileSync(file, formatJson({ $schema: "./node_modules/countersign/policy.schema.json" }));
+    const none = { sender: undefined, certificates: [], match: "name", route: undefined, mode: undefined };
+    const { next } = extendPolicy(file, { ...none, preset, anchors });
+    return { policy: readFileSync(file, "utf8"), steps: next };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
