@@ -49,6 +49,6 @@ test.each([
 });
 
 test("a command helps without its packages", async () => {
-  for (const name of ["dev", "origin", "inbox", "keys", "policy", "explain", "send"])
+  for (const name of ["dev", "origin", "inbox", "keys", "policy", "explain", "send", "init", "vectors"])
     expect(await countersign(name, "--help")).toMatchObject({ code: 0, stderr: "" });
 });

@@ -46,7 +46,10 @@ export async function pack(folder: string): Promise<string> {
 /** Makes a project that has nothing but these packages. */
 export async function install(folder: string, ...packages: readonly string[]): Promise<void> {
   mkdirSync(folder);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "project", version: "1.0.0", private: true, type: "module" }));
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ name: "project", version: "1.0.0", private: true, type: "module" }),
+  );
   await npm(folder, "install", "--no-audit", "--no-fund", ...packages);
 }
 
