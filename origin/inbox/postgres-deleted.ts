@@ -5,15 +5,13 @@ import type { Arrival } from "./acceptor.ts";
 import type { Client } from "./postgres-pool.ts";
 import type { Insertion } from "./stored-columns.ts";
 
+/** Whether a replay or a duplicate, of each that came before. */
+type CameBefore = ReadonlyMap<Arrival, "replay" | "duplicate">;
+
 /**
- * Of a batch that was inserted, what came before and was deleted by retention. `sequences` has the rows that were stored: those of
- * such arrivals are taken out again. Asked after the insert, which waits for a deletion that is under way.
+ * Of a batch, what came before and was deleted by retention. Asked after the insert, which waits for a deletion that is under way.
  */
-export async function findDeleted(
-  client: Client,
-  arrivals: readonly Arrival[],
-  sequences: readonly (number | undefined)[],
-): Promise<Map<Arrival, Insertion>> {
+export async function askDeleted(client: Client, arrivals: readonly Arrival[]): Promise<CameBefore> {
   const asked = arrivals.filter(({ assertion }) => assertion.issuer !== DIRECT);
   if (asked.length === 0) return new Map();
   const { rows } = await client.query(
@@ -27,22 +25,27 @@ export async function findDeleted(
       asked.map(({ delivery }) => delivery.id),
     ],
   );
-  const replays = new Map<Arrival, boolean>();
-  for (const { place, is_replay: isReplay } of rows) {
-    const arrival = asked[Number(place) - 1];
-    if (arrival !== undefined) replays.set(arrival, isReplay === true);
-  }
+  return new Map(
+    rows.map((row) => [asked[Number(row["place"]) - 1] as Arrival, row["is_replay"] ? "replay" : "duplicate"]),
+  );
+}
+
+/** What becomes of those. `sequences` has the rows of the batch that were stored: theirs are taken out again. */
+export async function settleDeleted(
+  client: Client,
+  before: CameBefore,
+  arrivals: readonly Arrival[],
+  sequences: readonly (number | undefined)[],
+): Promise<Map<Arrival, Insertion>> {
   await takeOut(
     client,
-    sequences.filter((sequence, index) => sequence !== undefined && replays.has(arrivals[index] as Arrival)),
+    sequences.filter((sequence, index) => sequence !== undefined && before.has(arrivals[index] as Arrival)),
   );
-  const used = await useUp(
-    client,
-    [...replays].filter(([, isReplay]) => !isReplay).map(([arrival]) => arrival),
-  );
+  const duplicates = [...before.keys()].filter((arrival) => before.get(arrival) === "duplicate");
+  const used = await useUp(client, duplicates);
   // Of two with one assertion in one batch the first used it up.
   return new Map(
-    [...replays.keys()].map((arrival) => [
+    [...before.keys()].map((arrival) => [
       arrival,
       used.delete(assertionOf(arrival.assertion))
         ? { outcome: "duplicate", of: arrival.delivery.id }

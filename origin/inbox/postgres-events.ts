@@ -1,13 +1,11 @@
 // Storing a batch of events within one transaction of PostgreSQL.
 
 import type { Arrival } from "./acceptor.ts";
-import { assertionOf, findDeleted, useUp } from "./postgres-deleted.ts";
+import { askDeleted, assertionOf, settleDeleted, useUp } from "./postgres-deleted.ts";
+import { type CertifiedArrival, insertAll } from "./postgres-insert.ts";
 import { type Client, GONE, lockNumber } from "./postgres-pool.ts";
 import { digestOf } from "./postgres-schema.ts";
-import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
-
-/** With the certificate's row, when that is known. */
-export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
+import type { Insertion } from "./stored-columns.ts";
 
 interface Other {
   readonly id: string;
@@ -20,11 +18,14 @@ const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.ev
 
 /** An outcome for each, in order. The unique indexes decide; the rest is finding out which of them it was. */
 export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
-  await lockKeys(client, arrivals);
-  const others = await findSameKeys(client, arrivals);
-  const stored = await insertAll(client, arrivals);
-  const sequences = arrivals.map((arrival) => takeStored(stored, arrival));
-  const deleted = await findDeleted(client, arrivals, sequences);
+  // One after the other on the server, and on the way at once.
+  const [, others, sequences, replays] = await Promise.all([
+    lockKeys(client, arrivals),
+    findSameKeys(client, arrivals),
+    insertAll(client, arrivals),
+    askDeleted(client, arrivals),
+  ]);
+  const deleted = await settleDeleted(client, replays, arrivals, sequences);
   const refused = arrivals.filter((arrival, index) => sequences[index] === undefined && !deleted.has(arrival));
   const explanations = await explainAll(client, refused);
   const flagged = new Set<number>();
@@ -93,37 +94,6 @@ async function findSameKeys(client: Client, arrivals: readonly Arrival[]): Promi
 
 function keyOf({ delivery: { sender, eventKey, request } }: Arrival): string | undefined {
   return eventKey === undefined ? undefined : JSON.stringify([sender, eventKey, request.method, request.target]);
-}
-
-/** The rows that were stored, by what makes them unique. Bodies go as parameters of their own, which are binary. */
-async function insertAll(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Map<string, number>> {
-  const values: unknown[] = [];
-  const rows = arrivals.map(({ delivery, assertion, now, certificateId }) => {
-    const columns = columnsOf(delivery, assertion, now, certificateId ?? null);
-    const first = values.push(...columns) - columns.length;
-    return `(${columns.map((_, index) => `$${first + index + 1}`).join(", ")})`;
-  });
-  const { rows: stored } = await client.query(
-    `WITH stored AS (
-       INSERT INTO event (${EVENT_ROW_COLUMNS}) VALUES ${rows.join(", ")} ON CONFLICT DO NOTHING
-       RETURNING sequence, id, issuer, jti, sender, order_key, accepted_at
-     ), queued AS (
-       INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)
-       SELECT sequence, sender, order_key, 'waiting', accepted_at * 1000, accepted_at * 1000 FROM stored
-     ) SELECT sequence, id, issuer, jti FROM stored`,
-    values,
-  );
-  return new Map(
-    stored.map((row) => [JSON.stringify([row["id"], row["issuer"], row["jti"]]), Number(row["sequence"])]),
-  );
-}
-
-/** Of two in one batch that are the same, the first was stored. */
-function takeStored(stored: Map<string, number>, { delivery, assertion }: Arrival): number | undefined {
-  const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
-  const sequence = stored.get(key);
-  stored.delete(key);
-  return sequence;
 }
 
 /** What an index refused: a replay, or an event that is there. Its assertion is used up too, though it stored nothing. */

@@ -1,5 +1,5 @@
-// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store. Nothing is kept in a
-// session: all is set within each transaction, so that a pooler in transaction mode (PgBouncer) may stand between.
+// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store. What a session would
+// keep is kept only where no pooler (PgBouncer) gives every transaction another one.
 
 import { hash } from "node:crypto";
 import pg from "pg";
@@ -15,6 +15,9 @@ const CONNECT_MILLISECONDS = 5_000;
 const STATEMENT_MILLISECONDS = 10_000;
 /** For a server that says nothing any more. */
 const ANSWER_MILLISECONDS = 15_000;
+/** A change of the tables takes as long as there are events. */
+const PATIENT_MILLISECONDS = 3_600_000;
+const POOLED_SINCE = "a connection pooler answers where the database itself did at the start: start this program again";
 
 /** What stood in the way of a row was deleted before it could be asked about: PostgreSQL's own code for "no data found". */
 export const GONE = "P0002";
@@ -26,11 +29,18 @@ const PASSING: ReadonlySet<unknown> = new Set([
 ]);
 const MAX_ATTEMPTS = 3;
 
-export type Client = pg.PoolClient;
-
-/** One statement: of a transaction, or one of its own that is committed when it returns. */
+/** What runs statements: one transaction, or a pool, where each is committed when it returns. */
 export interface Queryable {
-  query(text: string, values?: unknown[]): Promise<pg.QueryResult>;
+  /**
+   * With values, even none, it is prepared once for each connection: its text is one of few, and it names the columns that it returns,
+   * because those of a prepared statement may not change.
+   */
+  query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
+}
+
+export interface Client extends Queryable {
+  /** A statement that may take long, such as a change of the tables. */
+  queryPatiently(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
 }
 
 export interface PostgresPool extends Queryable {
@@ -39,54 +49,134 @@ export interface PostgresPool extends Queryable {
   close(): Promise<void>;
 }
 
+interface PoolOptions {
+  /** As answersPooler found it. */
+  readonly isPooled: boolean;
+  readonly isReadOnly?: boolean;
+  readonly connections?: number;
+}
+
 /** Connects when it is asked for the first time, and again after every loss. */
-export function openPool(
-  { connectionString, ssl }: PostgresAddress,
-  { isReadOnly = false, connections = CONNECTIONS } = {},
-): PostgresPool {
-  const pool = new pg.Pool({
-    connectionString,
-    ssl,
-    application_name: "countersign",
-    max: connections,
-    connectionTimeoutMillis: CONNECT_MILLISECONDS,
-    query_timeout: ANSWER_MILLISECONDS,
-    keepAlive: true,
-  });
+export function openPool(address: PostgresAddress, options: PoolOptions): PostgresPool {
+  const pool = new pg.Pool({ ...settingsOf(address), max: options.connections ?? CONNECTIONS, ...onConnect(options) });
   pool.on("connect", (client) => client.on("error", () => {}));
   // An idle connection that the server closed: the next query makes another.
   pool.on("error", () => {});
-  const begin = [
-    // What another one committed while we waited for its lock must be seen.
-    `BEGIN ISOLATION LEVEL READ COMMITTED READ ${isReadOnly ? "ONLY" : "WRITE"}`,
-    `SET LOCAL search_path TO ${SCHEMA}`,
-    "SET LOCAL synchronous_commit TO on",
-    `SET LOCAL statement_timeout TO ${STATEMENT_MILLISECONDS}`,
-    `SET LOCAL idle_in_transaction_session_timeout TO ${ANSWER_MILLISECONDS}`,
-  ].join("; ");
+  const begin = options.isPooled ? `BEGIN; ${rulesOf(options, "SET LOCAL")}` : "BEGIN";
+  const isNamed = !options.isPooled;
+  const transact: PostgresPool["transact"] = (work) =>
+    useClient(pool, async (client) => {
+      // With the first statement already on the way.
+      const [, result] = await Promise.all([client.query(begin), work(clientOf(client, isNamed))]);
+      await client.query("COMMIT");
+      return result;
+    });
   return {
-    query: (text, values) => transact(pool, begin, (client) => client.query(text, values)),
-    transact: (work) => transact(pool, begin, work),
+    transact,
+    query: (text, values) =>
+      options.isPooled
+        ? transact((client) => client.query(text, values))
+        : useClient(pool, (client) => clientOf(client, isNamed).query(text, values)),
     close: () => pool.end(),
   };
 }
 
-async function transact<T>(pool: pg.Pool, begin: string, work: (client: Client) => Promise<T>): Promise<T> {
+function settingsOf({ connectionString, ssl }: PostgresAddress): pg.ClientConfig {
+  return {
+    connectionString,
+    ssl,
+    application_name: "countersign",
+    connectionTimeoutMillis: CONNECT_MILLISECONDS,
+    query_timeout: ANSWER_MILLISECONDS,
+    keepAlive: true,
+    // Statements that are given at once are on the way at once.
+    pipeline: true,
+  };
+}
+
+/** What holds for a session or a transaction, by statements that begin with `set`. */
+function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"): string {
+  const rules = {
+    search_path: SCHEMA,
+    synchronous_commit: "on",
+    statement_timeout: STATEMENT_MILLISECONDS,
+    idle_in_transaction_session_timeout: ANSWER_MILLISECONDS,
+    // Of a prepared statement too: a plan that was made for empty tables would stay when they fill.
+    plan_cache_mode: "force_custom_plan",
+    // What another one committed while we waited for its lock must be seen.
+    [set === "SET" ? "default_transaction_isolation" : "transaction_isolation"]: "'read committed'",
+    [set === "SET" ? "default_transaction_read_only" : "transaction_read_only"]: isReadOnly ? "on" : "off",
+  };
+  return Object.entries(rules)
+    .map(([name, value]) => `${set} ${name} TO ${value}`)
+    .join("; ");
+}
+
+/** A session that is ours alone has its rules once. That it is ours is asked of each, for an address may lead elsewhere one day. */
+function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) => Promise<void> } {
+  if (options.isPooled) return {};
+  return {
+    async onConnect(client) {
+      if (await isNotItsOwn(client)) throw new Error(POOLED_SINCE);
+      await client.query(rulesOf(options, "SET"));
+    },
+  };
+}
+
+/** Whether a pooler stands between. */
+export async function answersPooler(address: PostgresAddress): Promise<boolean> {
+  const client = new pg.Client(settingsOf(address));
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return await isNotItsOwn(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A pooler hands out numbers of its own in the place of those of the server's processes. */
+async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
+  return rows[0]?.["pid"] !== (client as { processID?: unknown }).processID;
+}
+
+const names = new Map<string, string>();
+
+/** Of a text: the same on each connection. */
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `countersign_${names.size + 1}`;
+  names.set(text, name);
+  return name;
+}
+
+function clientOf(client: pg.PoolClient, isNamed: boolean): Client {
+  return {
+    query: (text, values) =>
+      client.query({ text, ...(values && { values: [...values] }), ...(values && isNamed && { name: nameOf(text) }) }),
+    queryPatiently: (text, values) =>
+      client.query({
+        text,
+        ...(values && { values: [...values] }),
+        query_timeout: PATIENT_MILLISECONDS,
+      } as pg.QueryConfig),
+  };
+}
+
+async function useClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await transactOnce(pool, begin, work);
+      return await useClientOnce(pool, work);
     } catch (error) {
       if (attempt >= MAX_ATTEMPTS || !PASSING.has((error as { code?: unknown }).code)) throw error;
     }
   }
 }
 
-async function transactOnce<T>(pool: pg.Pool, begin: string, work: (client: Client) => Promise<T>): Promise<T> {
+async function useClientOnce<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   try {
-    await client.query(begin);
     const result = await work(client);
-    await client.query("COMMIT");
     client.release();
     return result;
   } catch (error) {
@@ -113,14 +203,6 @@ export function lockNumber(...texts: readonly string[]): string {
   return Buffer.from(hash("sha256", JSON.stringify(texts), "buffer"))
     .readBigInt64BE()
     .toString();
-}
-
-/** Whether a pooler stands between: it hands out numbers of its own in the place of those of the server's processes. */
-export function isPooled(pool: PostgresPool): Promise<boolean> {
-  return pool.transact(async (client) => {
-    const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
-    return rows[0]?.["pid"] !== (client as { processID?: unknown }).processID;
-  });
 }
 
 const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [

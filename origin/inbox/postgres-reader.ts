@@ -3,6 +3,7 @@
 import type { InboxReader, StoredEvent } from "../inbox.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import {
+  CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
   EVENT_TABLES,
   LATEST_FIRST,
@@ -19,7 +20,7 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
     async certificates(sha256) {
       const condition = sha256 === undefined ? "" : "WHERE sha256 = $1";
       const { rows } = await pool.query(
-        `SELECT * FROM certificate ${condition} ORDER BY id`,
+        `SELECT ${CERTIFICATE_COLUMNS} FROM certificate ${condition} ORDER BY id`,
         sha256 === undefined ? [] : [sha256],
       );
       return rows.map(toCertificate);
@@ -27,7 +28,7 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
     async latestCertificates(senders) {
       const { rows } = await pool.query(
         `SELECT latest.* FROM unnest($1::text[]) AS asked (name),
-           LATERAL (SELECT * FROM certificate WHERE sender = asked.name ${LATEST_FIRST}) AS latest`,
+           LATERAL (SELECT ${CERTIFICATE_COLUMNS} FROM certificate WHERE sender = asked.name ${LATEST_FIRST}) AS latest`,
         [senders],
       );
       return rows.map(toCertificate);

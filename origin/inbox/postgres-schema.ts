@@ -1,6 +1,5 @@
 // The tables of the inbox in PostgreSQL, and how those of an older version become this one's.
 
-import type pg from "pg";
 import { lockNumber, type PostgresPool, SCHEMA } from "./postgres-pool.ts";
 
 /**
@@ -98,8 +97,6 @@ const STEPS: readonly string[] = [
   `,
 ];
 
-const STEP_MILLISECONDS = 3_600_000;
-
 const POSTGRES_VERSION = STEPS.length;
 
 /**
@@ -111,9 +108,7 @@ export function preparePostgres(pool: PostgresPool, name: string): Promise<void>
   return pool.transact(async (client) => {
     // A step may take long where there are many events, and others wait for it.
     await client.query("SET LOCAL statement_timeout TO 0");
-    const patiently = (text: string, values?: unknown[]) =>
-      client.query({ text, ...(values && { values }), query_timeout: STEP_MILLISECONDS } as pg.QueryConfig);
-    await patiently("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
+    await client.queryPatiently("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
     const { rows: found } = await client.query(
       `SELECT to_regnamespace('${SCHEMA}') AS schema, to_regclass('${SCHEMA}.version') AS version`,
     );
@@ -123,7 +118,7 @@ export function preparePostgres(pool: PostgresPool, name: string): Promise<void>
     const { rows } = await client.query(`SELECT version FROM ${SCHEMA}.version`);
     const version = Number(rows[0]?.["version"] ?? 0);
     refuseNewer(version, name);
-    for (const step of STEPS.slice(version)) await patiently(step);
+    for (const step of STEPS.slice(version)) await client.queryPatiently(step);
     if (version === 0) await client.query("INSERT INTO version VALUES ($1)", [POSTGRES_VERSION]);
     else if (version < POSTGRES_VERSION) await client.query("UPDATE version SET version = $1", [POSTGRES_VERSION]);
   });

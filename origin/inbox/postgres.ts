@@ -8,8 +8,16 @@ import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { tellingPlace } from "./place.ts";
 import { writeCertificate } from "./postgres-certificates.ts";
 import { PostgresClock } from "./postgres-clock.ts";
-import { type CertifiedArrival, insertEvents } from "./postgres-events.ts";
-import { type Client, describeError, isOfTheDatabase, isPooled, openPool, type PostgresPool } from "./postgres-pool.ts";
+import { insertEvents } from "./postgres-events.ts";
+import type { CertifiedArrival } from "./postgres-insert.ts";
+import {
+  answersPooler,
+  type Client,
+  describeError,
+  isOfTheDatabase,
+  openPool,
+  type PostgresPool,
+} from "./postgres-pool.ts";
 import { postgresReaderOf } from "./postgres-reader.ts";
 import { prunePostgres } from "./postgres-retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
@@ -18,16 +26,17 @@ import { PostgresWork } from "./postgres-work.ts";
 
 /** While one batch waits for the server's disk, the next one is on its way. */
 const BATCHES = 2;
+const POOLED =
+  "a connection pooler answers; the database's direct address saves a hop, and what statements cost to prepare";
 
 /** As openInbox. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
-  return await open(url, { isReadOnly: false }, async (pool, address) => {
+  return await open(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
     await preparePostgres(pool, name);
     const clock = options.clock ?? (await PostgresClock.open(pool)).now;
     if (address.notice !== undefined) options.onNotice?.(`${name}: ${address.notice}`);
-    if (await isPooled(pool))
-      options.onNotice?.(`${name}: a connection pooler answers; the database's direct address saves a hop`);
-    const pools = { work: pool, acceptances: openPool(address, { connections: BATCHES }) };
+    if (isPooled) options.onNotice?.(`${name}: ${POOLED}`);
+    const pools = { work: pool, acceptances: openPool(address, { isPooled, connections: BATCHES }) };
     return tellingPlace<Inbox>(new PostgresInbox(pools, url, { ...options, clock }), (error) =>
       describeError(error, url),
     );
@@ -45,14 +54,15 @@ export async function openPostgresReader(url: string, name: string): Promise<Inb
 /** The error that comes out names no password, and has no cause that does. */
 async function open<T>(
   url: string,
-  mode: { readonly isReadOnly: boolean },
-  use: (pool: PostgresPool, address: PostgresAddress) => Promise<T>,
+  { isReadOnly }: { readonly isReadOnly: boolean },
+  use: (pool: PostgresPool, place: { readonly address: PostgresAddress; readonly isPooled: boolean }) => Promise<T>,
 ): Promise<T> {
   let pool: PostgresPool | undefined;
   try {
     const address = readPostgresUrl(url);
-    pool = openPool(address, mode);
-    return await use(pool, address);
+    const isPooled = await answersPooler(address);
+    pool = openPool(address, { isPooled, isReadOnly });
+    return await use(pool, { address, isPooled });
   } catch (error) {
     await pool?.close();
     if (error instanceof ConfigurationError) throw error;

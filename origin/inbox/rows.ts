@@ -14,6 +14,10 @@ export const EVENT_COLUMNS = `
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
 
+/** A row of toCertificate. */
+export const CERTIFICATE_COLUMNS =
+  "sender, subject, issuer, sha256, spki_sha256, not_after, der, intermediates, first_seen, last_seen";
+
 /** Of one sender's rows in the table of certificates. */
 export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
 import { tellingPlace } from "./place.ts";
 import {
+  CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
   EVENT_TABLES,
   LATEST_FIRST,
@@ -40,9 +41,9 @@ export function openSqliteReader(file: string): InboxReader {
 }
 
 export function readerOf(database: DatabaseSync): InboxReader {
-  const all = database.prepare("SELECT * FROM certificate ORDER BY id");
-  const bySha256 = database.prepare("SELECT * FROM certificate WHERE sha256 = ? ORDER BY id");
-  const latest = database.prepare(`SELECT * FROM certificate WHERE sender = ? ${LATEST_FIRST}`);
+  const all = database.prepare(`SELECT ${CERTIFICATE_COLUMNS} FROM certificate ORDER BY id`);
+  const bySha256 = database.prepare(`SELECT ${CERTIFICATE_COLUMNS} FROM certificate WHERE sha256 = ? ORDER BY id`);
+  const latest = database.prepare(`SELECT ${CERTIFICATE_COLUMNS} FROM certificate WHERE sender = ? ${LATEST_FIRST}`);
   const event = database.prepare(`
     SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.id = ? ORDER BY event.sequence LIMIT 1
   `);

@@ -1,0 +1,65 @@
+// A batch of events in one statement. It is the same for however many they are, so that it is prepared once.
+
+import type { Arrival } from "./acceptor.ts";
+import type { Client } from "./postgres-pool.ts";
+import { columnsOf, EVENT_ROW_COLUMNS } from "./stored-columns.ts";
+
+/** With the certificate's row, when that is known. */
+export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
+
+const COLUMNS = EVENT_ROW_COLUMNS.split(/,\s*/);
+const BODY = COLUMNS.indexOf("body");
+const BIGINTS: ReadonlySet<string> = new Set(["accepted_at", "certificate_id", "assertion_expires"]);
+/** One array each. Bodies follow one another in one binary parameter: as elements of an array they would take twice as many octets. */
+const ARRAYS = [...COLUMNS.filter((_, index) => index !== BODY), "body_start", "body_octets"];
+const typeOf = (name: string) => (BIGINTS.has(name) ? "bigint" : name.startsWith("body_") ? "integer" : "text");
+const SELECTED = COLUMNS.with(
+  BODY,
+  `substring($${ARRAYS.length + 1}::bytea FROM arrived.body_start + 1 FOR arrived.body_octets)`,
+);
+
+const INSERT = `
+  WITH stored AS (
+    INSERT INTO event (${EVENT_ROW_COLUMNS})
+    SELECT ${SELECTED.join(", ")}
+    FROM unnest(${ARRAYS.map((name, index) => `$${index + 1}::${typeOf(name)}[]`).join(", ")})
+      AS arrived (${ARRAYS.join(", ")})
+    ON CONFLICT DO NOTHING
+    RETURNING sequence, id, issuer, jti, sender, order_key, accepted_at
+  ), queued AS (
+    INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)
+    SELECT sequence, sender, order_key, 'waiting', accepted_at * 1000, accepted_at * 1000 FROM stored
+  ) SELECT sequence, id, issuer, jti FROM stored`;
+
+/** The sequence of each, in order; undefined for what a unique index refused. */
+export async function insertAll(
+  client: Client,
+  arrivals: readonly CertifiedArrival[],
+): Promise<readonly (number | undefined)[]> {
+  const { rows } = await client.query(INSERT, valuesOf(arrivals));
+  const stored = new Map(
+    rows.map((row) => [JSON.stringify([row["id"], row["issuer"], row["jti"]]), Number(row["sequence"])]),
+  );
+  return arrivals.map(({ delivery, assertion }) => {
+    const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
+    const sequence = stored.get(key);
+    // Of two in one batch that are the same, the first was stored.
+    stored.delete(key);
+    return sequence;
+  });
+}
+
+function valuesOf(arrivals: readonly CertifiedArrival[]): readonly unknown[] {
+  const rows = arrivals.map(({ delivery, assertion, now, certificateId }) =>
+    columnsOf(delivery, assertion, now, certificateId ?? null),
+  );
+  const arrays = COLUMNS.map((_, index) => rows.map((row) => row[index])).toSpliced(BODY, 1);
+  const starts: number[] = [];
+  let octets = 0;
+  for (const { delivery } of arrivals) {
+    starts.push(octets);
+    octets += delivery.body.byteLength;
+  }
+  const bodies = arrivals.map(({ delivery }) => delivery.body);
+  return [...arrays, starts, bodies.map(({ byteLength }) => byteLength), Buffer.concat(bodies)];
+}
