@@ -81,7 +81,7 @@ function withoutSignatures(text: string): string {
 test("the committed file is what the command writes, but for the signatures", async () => {
   const file = join(temporaryDirectory(stack), "new/vectors.json");
   const { code, stdout } = await runCountersign(["vectors", "--file", file]);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 22 to accept, 134 to refuse\n` });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 22 to accept, 144 to refuse\n` });
   const written = readFileSync(file, "utf8");
   expect(withoutSignatures(written)).toBe(withoutSignatures(committedText));
   expect(written).not.toBe(committedText);
@@ -118,3 +118,18 @@ test("there are cases of every refusal that a receiver can reach, and names are 
   ]);
   expect(new Set(committed.cases.map(({ name }) => name)).size).toBe(committed.cases.length);
 });
+
+test("docs/assertion.md names every refusal, and every claim with its form", () => {
+  const document = readFileSync(join(ROOT, "docs/assertion.md"), "utf8");
+  const reasons = committed.cases.flatMap(({ reason = [] }) => reason);
+  expect(reasons.filter((reason) => !document.includes(`\`${reason}\``))).toEqual([]);
+  const accepted = committed.cases.filter(({ expect: verdict }) => verdict === "accept");
+  const claims = new Set(accepted.flatMap(({ headers }) => Object.keys(claimsOf(headers))));
+  expect(claims.size).toBe(14);
+  expect([...claims].filter((claim) => !new RegExp(`^\\| .*\`${claim}\`.* \\|.*\\|`, "m").test(document))).toEqual([]);
+});
+
+function claimsOf(headers: AssertionCase["headers"]): object {
+  const token = headers.find(([name]) => name === "countersign-assertion")?.[1] ?? "";
+  return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+}

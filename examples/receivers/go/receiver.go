@@ -1,0 +1,306 @@
+// Verifies a request that a Countersign edge forwarded, in the steps of docs/assertion.md. Needs the standard library alone.
+
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/big"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	longestToken = 24 * 1024
+	lifetime     = 60
+	clockSkew    = 10
+	longestWait  = 30 * 86400
+)
+
+// Refused is a code that says why, for the log. Tell the sender nothing but 401.
+type Refused string
+
+func (code Refused) Error() string { return string(code) }
+
+// Header is one field of a request, its name in lower case.
+type Header [2]string
+
+// Request is what arrived.
+type Request struct {
+	Method string
+	// Target is path and query as they came, undecoded: (*http.Request).RequestURI.
+	Target  string
+	Headers []Header
+	// ReadBody gives the bytes, with a limit of your own.
+	ReadBody func() ([]byte, error)
+}
+
+// Receiver knows the edge and what it is called itself.
+type Receiver struct {
+	Issuer, Audience string
+	Keys             map[string]*ecdsa.PublicKey
+	// Remember records an assertion in one atomic step, and says false when it is there already.
+	Remember func(issuer, jti string, until int64) bool
+}
+
+// ReadKeys reads the JWK Set of an edge.
+func ReadKeys(document []byte) (map[string]*ecdsa.PublicKey, error) {
+	var set struct {
+		Keys []struct{ Kty, Crv, Kid, X, Y string }
+	}
+	if err := json.Unmarshal(document, &set); err != nil {
+		return nil, err
+	}
+	keys := map[string]*ecdsa.PublicKey{}
+	for _, jwk := range set.Keys {
+		key := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(decode(jwk.X)), Y: number(decode(jwk.Y))}
+		if jwk.Kty != "EC" || jwk.Crv != "P-256" || !key.IsOnCurve(key.X, key.Y) {
+			return nil, errors.New("a key that is none of an edge")
+		}
+		keys[jwk.Kid] = key
+	}
+	return keys, nil
+}
+
+// Verify returns the claims and the body of a request that is what it says. now: Unix seconds.
+func (r *Receiver) Verify(request Request, now int64) (map[string]any, []byte, error) {
+	token, isThere := field(request.Headers, "countersign-assertion")
+	if !isThere {
+		return nil, nil, Refused("assertion_missing")
+	}
+	claims, err := r.verifyToken(token, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := request.ReadBody()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := matchRequest(claims["req"].(map[string]any), request, body); err != nil {
+		return nil, nil, err
+	}
+	if err := verifyCertificate(claims, request.Headers); err != nil {
+		return nil, nil, err
+	}
+	if !r.Remember(claims["iss"].(string), claims["jti"].(string), seconds(claims["exp"])+clockSkew) {
+		return nil, nil, Refused("replayed")
+	}
+	return claims, body, nil
+}
+
+func (r *Receiver) verifyToken(token string, now int64) (map[string]any, error) {
+	segments := strings.Split(token, ".")
+	if len(token) > longestToken || len(segments) != 3 {
+		return nil, Refused("assertion_malformed")
+	}
+	for _, segment := range segments {
+		if segment == "" || encode(decode(segment)) != segment {
+			return nil, Refused("assertion_malformed")
+		}
+	}
+	header := readJSON(decode(segments[0]))
+	if !fits(header, headerForm) {
+		return nil, Refused("assertion_malformed")
+	}
+	key := r.Keys[header.(map[string]any)["kid"].(string)]
+	if key == nil {
+		return nil, Refused("assertion_key_unknown")
+	}
+	digest := sha256.Sum256([]byte(segments[0] + "." + segments[1]))
+	signature := decode(segments[2])
+	if len(signature) != 64 || !ecdsa.Verify(key, digest[:], number(signature[:32]), number(signature[32:])) {
+		return nil, Refused("assertion_signature_invalid")
+	}
+	document := readJSON(decode(segments[1]))
+	if !areClaims(document) {
+		return nil, Refused("assertion_claims_invalid")
+	}
+	claims := document.(map[string]any)
+	switch {
+	case claims["iss"] != r.Issuer:
+		return nil, Refused("assertion_wrong_issuer")
+	case claims["aud"] != r.Audience:
+		return nil, Refused("assertion_wrong_audience")
+	case seconds(claims["iat"]) > now+clockSkew:
+		return nil, Refused("assertion_not_yet_valid")
+	case seconds(claims["exp"])+clockSkew <= now:
+		return nil, Refused("assertion_expired")
+	}
+	return claims, nil
+}
+
+func matchRequest(req map[string]any, request Request, body []byte) error {
+	sum := sha256.Sum256(body)
+	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	if declared, _ := field(request.Headers, "content-digest"); declared != digest {
+		return Refused("body_mismatch")
+	}
+	contentType, _ := field(request.Headers, "content-type")
+	if req["method"] != request.Method || req["target"] != request.Target || req["type"] != contentType {
+		return Refused("request_mismatch")
+	}
+	if req["digest"] != digest {
+		return Refused("body_mismatch")
+	}
+	return nil
+}
+
+var byteSequence = regexp.MustCompile(`^:([A-Za-z0-9+/]+={0,2}):$`)
+
+func verifyCertificate(claims map[string]any, headers []Header) error {
+	value, isThere := field(headers, "client-cert")
+	cnf, isBound := claims["cnf"].(map[string]any)
+	if isThere != isBound {
+		return Refused("certificate_mismatch")
+	}
+	if !isBound {
+		return nil
+	}
+	match := byteSequence.FindStringSubmatch(value)
+	if match == nil {
+		return Refused("certificate_malformed")
+	}
+	der, err := base64.StdEncoding.DecodeString(match[1])
+	if err != nil || base64.StdEncoding.EncodeToString(der) != match[1] {
+		return Refused("certificate_malformed")
+	}
+	if sum := sha256.Sum256(der); encode(sum[:]) != cnf["x5t#S256"] {
+		return Refused("certificate_mismatch")
+	}
+	return nil
+}
+
+// A form is a function of a value, or an object's members; a name that ends in ? may be missing.
+type form = map[string]any
+
+var headerForm = form{"alg": exactly("ES256"), "kid": isString, "typ": exactly("countersign+jwt")}
+
+var claimsForm = form{
+	"iss": isText, "aud": isText, "iat": isSeconds, "exp": isSeconds, "rcv?": isSeconds,
+	"jti": matches(`^[A-Za-z0-9_-]{22}$`), "sender": isText,
+	"sub?": isString,
+	"cnf?": form{"x5t#S256": matches(`^[A-Za-z0-9_-]{43}$`)},
+	"crt?": form{
+		"issuer": isString, "serial": isText, "notBefore": isSeconds, "notAfter": isSeconds, "anchor?": isText,
+		"platform?": form{"verified": isString, "revoked": isBool},
+	},
+	"req": form{"method": isText, "target": isText, "type": isString, "digest": isText},
+	"amr": isTexts, "pol": matches(`^[0-9a-f]{64}$`), "txn": isText,
+}
+
+func areClaims(value any) bool {
+	if !fits(value, claimsForm) {
+		return false
+	}
+	claims := value.(map[string]any)
+	hasCertificate := false
+	for _, factor := range claims["amr"].([]any) {
+		hasCertificate = hasCertificate || factor == "mtls"
+	}
+	for _, name := range []string{"sub", "cnf", "crt"} {
+		if _, isThere := claims[name]; isThere != hasCertificate {
+			return false
+		}
+	}
+	iat, exp := seconds(claims["iat"]), seconds(claims["exp"])
+	rcv := iat - 1
+	if received, isThere := claims["rcv"]; isThere {
+		rcv = seconds(received)
+	}
+	return exp > iat && exp-iat <= lifetime && rcv < iat && iat-rcv <= longestWait
+}
+
+// fits says whether an object has the members of the form and no other.
+func fits(value any, wanted any) bool {
+	if check, isCheck := wanted.(func(any) bool); isCheck {
+		return check(value)
+	}
+	object, isObject := value.(map[string]any)
+	if !isObject {
+		return false
+	}
+	known := 0
+	for name, part := range wanted.(form) {
+		own := strings.TrimSuffix(name, "?")
+		member, isThere := object[own]
+		if isThere && !fits(member, part) || !isThere && own == name {
+			return false
+		}
+		if isThere {
+			known++
+		}
+	}
+	return known == len(object)
+}
+
+func isString(value any) bool { _, is := value.(string); return is }
+func isText(value any) bool   { return isString(value) && value != "" }
+func isBool(value any) bool   { _, is := value.(bool); return is }
+
+func exactly(text string) func(any) bool { return func(value any) bool { return value == text } }
+
+func matches(pattern string) func(any) bool {
+	expression := regexp.MustCompile(pattern)
+	return func(value any) bool { return isString(value) && expression.MatchString(value.(string)) }
+}
+
+func isSeconds(value any) bool {
+	digits, isNumber := value.(json.Number)
+	whole, err := digits.Int64()
+	return isNumber && err == nil && whole > -1<<53 && whole < 1<<53
+}
+
+func isTexts(value any) bool {
+	list, isList := value.([]any)
+	for _, member := range list {
+		isList = isList && isText(member)
+	}
+	return isList && len(list) > 0
+}
+
+// seconds is of what isSeconds.
+func seconds(value any) int64 { whole, _ := value.(json.Number).Int64(); return whole }
+
+// field joins several fields of one name, which gives none that an edge sends.
+func field(headers []Header, name string) (string, bool) {
+	var values []string
+	for _, header := range headers {
+		if header[0] == name {
+			values = append(values, header[1])
+		}
+	}
+	return strings.Join(values, ", "), values != nil
+}
+
+// readJSON gives nil for what is no JSON. Numbers keep their digits; structs would take names in any case of letters.
+func readJSON(document []byte) (value any) {
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber()
+	if !utf8.Valid(document) || decoder.Decode(&value) != nil {
+		return nil
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil
+	}
+	return value
+}
+
+func number(octets []byte) *big.Int { return new(big.Int).SetBytes(octets) }
+
+func encode(octets []byte) string { return base64.RawURLEncoding.EncodeToString(octets) }
+
+// decode gives nothing for what is no base64url.
+func decode(segment string) []byte {
+	octets, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		return nil
+	}
+	return octets
+}
