@@ -15,6 +15,7 @@ import { describeCause } from "../core/failure-cause.ts";
 import { explainFailure } from "../origin/node/handshake-diagnosis.ts";
 import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
+import { refuseLostIntermediates } from "../origin/node/runtime.ts";
 import { passClear } from "../origin/node/server.ts";
 import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
 import { complain } from "./output.ts";
@@ -37,9 +38,10 @@ export interface TlsFront {
   close(): Promise<void>;
 }
 
-/** Starts the front on the loopback address. @throws ConfigurationError when the port is taken */
+/** Starts the front on the loopback address. @throws ConfigurationError when the port is taken, or intermediates are lost */
 export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
   const { port, certificate, key, clientCas, edge, log } = options;
+  refuseLostIntermediates("dev");
   const trusted = new Set(clientCas.map((pem) => new X509Certificate(pem).fingerprint256));
   const server = createServer({
     cert: certificate,

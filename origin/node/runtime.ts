@@ -10,11 +10,18 @@ export const NODE_FOR_ORIGIN: Version = [22, 18];
 const NODE_FOR_INTERMEDIATES: Version = [26, 10];
 
 /**
- * Of who reads certificates from a socket. Every sender with an intermediate would be refused, by 24.21, 26.8 and 26.9 for one
- * (nodejs/node#65579). @throws ConfigurationError
+ * Of who judges certificates that it reads from a socket. Every sender with an intermediate would be refused by 24.21, 26.8 and 26.9, which
+ * report none (nodejs/node#65579); older ones report them to who asks first. @throws ConfigurationError
  */
 export function requireIntermediates(what: string): void {
   requireNode(NODE_FOR_INTERMEDIATES, what, "which reports the intermediates that a client sends");
+}
+
+/** The same of who asks once, and judges nothing. @throws ConfigurationError for a version that reports none */
+export function refuseLostIntermediates(what: string): void {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const isFaulty = (major === 24 && minor >= 21) || (major === 26 && (minor === 8 || minor === 9));
+  if (isFaulty) requireIntermediates(what);
 }
 
 /** @throws ConfigurationError unless this is Node of at least that version; `why` says what it lacks otherwise */

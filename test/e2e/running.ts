@@ -28,12 +28,19 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
+/** Where a program is run that is not this checkout's own, and how long each of its lines may take. */
+export interface Place {
+  readonly node?: string;
+  readonly folder?: string;
+  readonly milliseconds?: number;
+}
+
 /** Starts `countersign …args --json` and waits for its ready line. */
 export async function startCountersign(
   args: readonly string[],
   environment: Record<string, string> = {},
   program = "cli/main.ts",
-  { node = process.execPath, folder = ROOT }: { readonly node?: string; readonly folder?: string } = {},
+  { node = process.execPath, folder = ROOT, milliseconds = LINE_DEADLINE_MILLISECONDS }: Place = {},
 ): Promise<Running> {
   const child = spawn(node, [program, ...args, "--json"], {
     cwd: folder,
@@ -74,7 +81,7 @@ export async function startCountersign(
           reject(new Error(`no line ${JSON.stringify(members)}: ${why}\n${JSON.stringify(lines, null, 1)}\n${stderr}`)),
         );
       };
-      const timer = setTimeout(() => fail("too late"), LINE_DEADLINE_MILLISECONDS);
+      const timer = setTimeout(() => fail("too late"), milliseconds);
       exited.then((code) => fail(`ended with ${code}`));
       listeners.add(look);
       look();

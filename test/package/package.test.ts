@@ -37,11 +37,15 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 describe("the tarball", () => {
-  test("holds what is built, the schema, and no source", async () => {
+  test("holds what is built, the schema, the template, and no source", async () => {
     const [{ files }] = JSON.parse(await npm(ROOT, "pack", "--dry-run", "--ignore-scripts", "--json"));
     const paths = (files as { path: string }[]).map(({ path }) => path);
     const others = paths.filter((path) => !/^dist\/(cli|core|origin|worker)\/.*\.(js|d\.ts)$/.test(path));
-    expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json", "policy.schema.json"]);
+    const template = ["README.md", "handler.ts", "package.json", "policy.json", "src/index.ts", "wrangler.jsonc"];
+    expect(others.sort()).toEqual([
+      ...["LICENSE", "README.md", "package.json", "policy.schema.json"],
+      ...template.map((name) => `template/${name}`),
+    ]);
   });
 
   test("publint finds nothing", async () => {
@@ -142,7 +146,7 @@ describe("the main job", () => {
   );
 });
 
-describe("a project of one's own", () => {
+describe("a project of one's own, on the oldest Node", () => {
   let own: string;
   let development: Running;
   const program = () => join(own, PROGRAM);
@@ -155,7 +159,8 @@ describe("a project of one's own", () => {
     // What package.json asks for now: wrangler, and who makes certificates.
     await npm(own, "install", "--no-audit", "--no-fund");
     const args = ["dev", "--port", "0", "--state", join(own, ".countersign"), "--handler", join(own, "handler.ts")];
-    development = await startCountersign(args, {}, program());
+    const [node = ""] = runtimes["Node 22"] ?? [];
+    development = await startCountersign(args, {}, program(), { node, folder: own, milliseconds: 90_000 });
     stack.defer(() => void development.stop());
   });
 
@@ -173,6 +178,12 @@ describe("a project of one's own", () => {
 
   test("hands the event to handler.ts", async () => {
     expect(await development.line({ decision: "dispatched" })).toMatchObject({ attempt: 1 });
+  });
+
+  test("says so where Node loses what a client sends", async () => {
+    const [node = ""] = runtimes["Node 24"] ?? [];
+    const { code, stderr } = await runIn(own, node, program(), "dev", "--port", "0");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("this is Node 24.21.0") });
   });
 
   test("is checked and deployed by its own commands", async () => {
