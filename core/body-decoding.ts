@@ -1,39 +1,49 @@
 // Bodies that were compressed: bounded in what they become, because anybody can send one that becomes gigabytes.
 
-// As a whole: Node 20 has no Zstandard, and must come far enough to be told that it is too old.
-import * as zlib from "node:zlib";
 import { formatHex } from "./der.ts";
 import { DIAGNOSED_DECODED_BYTES } from "./wire.ts";
 
-type Decode = (body: Uint8Array) => Uint8Array | undefined;
+/** With the first body that needs it: an isolate starts sooner without it. */
+const loadZlib = () => import("node:zlib");
+
+type Decode = (body: Uint8Array, zlib: Awaited<ReturnType<typeof loadZlib>>) => Uint8Array | undefined;
 
 const LIMIT = { maxOutputLength: DIAGNOSED_DECODED_BYTES };
 /** 8 MB: what senders' encoders use at the most. A frame may ask for 128. */
-const ZSTD_WINDOW = { params: { [zlib.constants.ZSTD_d_windowLogMax]: 23 } };
+const ZSTD_WINDOW_LOG = 23;
 
 /** By names of HTTP (RFC 9110 §8.4.1). */
 const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
-  gzip: [(body) => zlib.gunzipSync(body, LIMIT)],
-  "x-gzip": [(body) => zlib.gunzipSync(body, LIMIT)],
+  gzip: [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
+  "x-gzip": [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
   // Many write DEFLATE without the frame of zlib that the name stands for.
-  deflate: [(body) => zlib.inflateSync(body, LIMIT), (body) => zlib.inflateRawSync(body, LIMIT)],
-  br: [(body) => (brotliSize(body) <= DIAGNOSED_DECODED_BYTES ? zlib.brotliDecompressSync(body, LIMIT) : undefined)],
-  zstd: [(body) => zlib.zstdDecompressSync(body, { ...LIMIT, ...ZSTD_WINDOW })],
+  deflate: [
+    (body, { inflateSync }) => inflateSync(body, LIMIT),
+    (body, { inflateRawSync }) => inflateRawSync(body, LIMIT),
+  ],
+  br: [
+    (body, { brotliDecompressSync }) =>
+      brotliSize(body) <= DIAGNOSED_DECODED_BYTES ? brotliDecompressSync(body, LIMIT) : undefined,
+  ],
+  zstd: [
+    (body, { zstdDecompressSync, constants }) =>
+      zstdDecompressSync(body, { ...LIMIT, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }),
+  ],
 };
 
 /**
  * The body as it was before it was compressed, and by which encoding: that of Content-Encoding, or the one by whose mark the
  * body begins. Undefined when it is not compressed, damaged, or too large.
  */
-export function decodeBody(
+export async function decodeBody(
   body: Uint8Array,
   contentEncoding: string | null,
-): readonly [encoding: string, decoded: Uint8Array] | undefined {
+): Promise<readonly [encoding: string, decoded: Uint8Array] | undefined> {
   const encoding = contentEncoding?.trim().toLowerCase() || encodingByMark(body);
   if (encoding === undefined || !Object.hasOwn(DECODERS, encoding)) return undefined;
   for (const decode of DECODERS[encoding] ?? []) {
     try {
-      const decoded = decode(body);
+      const decoded = decode(body, await loadZlib());
       if (decoded !== undefined) return [encoding, decoded];
     } catch {}
   }

@@ -21,11 +21,13 @@ const COST_OF_WRITING = 16;
 const COST_OF_SIGNATURE = { hmac: 64, ed25519: 64 * 1024 };
 
 /** What would have matched, in a few words; undefined when nothing that is tried does. Bounded by wire.ts. */
-export function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): string | undefined {
+export async function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): Promise<string | undefined> {
   const { presented } = mismatch;
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;
+  const decoding = await decodeBody(mismatch.body, mismatch.contentEncoding);
+  const { hasEncodedKeys = false } = SIGNATURE_SCHEMES[scheme];
   let work = DIAGNOSED_WORK;
-  for (const { what, keys, body, isWritten } of suspects(mismatch, SIGNATURE_SCHEMES[scheme].hasEncodedKeys ?? false)) {
+  for (const { what, keys, body, isWritten } of suspects(mismatch, hasEncodedKeys, decoding)) {
     if (isWritten) work -= body.byteLength * COST_OF_WRITING;
     for (const [index, key] of keys) {
       work -= body.byteLength + COST_OF_SIGNATURE[key.method] * presented[key.method].length;
@@ -43,7 +45,11 @@ interface Suspect {
   readonly isWritten?: boolean;
 }
 
-function* suspects({ keys, retired, body, contentEncoding }: Mismatch, hasEncodedKeys: boolean): Generator<Suspect> {
+function* suspects(
+  { keys, retired, body }: Mismatch,
+  hasEncodedKeys: boolean,
+  [encoding, decoded]: Awaited<ReturnType<typeof decodeBody>> | readonly [] = [],
+): Generator<Suspect> {
   yield { what: (index) => `retired key ${index}`, keys: retired.slice(0, DIAGNOSED_KEYS).entries(), body };
   const tried = [...keys.slice(0, DIAGNOSED_KEYS).entries()];
   for (const [index, key] of tried) {
@@ -53,7 +59,6 @@ function* suspects({ keys, retired, body, contentEncoding }: Mismatch, hasEncode
       yield { what: () => `key ${index} ${how}`, keys: [[index, makeHmacKey(Buffer.from(other))]], body };
     }
   }
-  const [encoding, decoded] = decodeBody(body, contentEncoding) ?? [];
   if (decoded !== undefined) {
     const how = `decoded from ${encoding} (Content-Encoding): the sender signs before it compresses`;
     yield { what: (index) => `key ${index} over the body ${how}`, keys: tried, body: decoded };

@@ -85,13 +85,14 @@ export function methodOf(keys: SignatureKeys, request: SignedRequest): Signature
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`,
  * `signature_mismatch`
  */
-export function verifySignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
+export async function verifySignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
   const method = methodOf(keys, request);
-  return method === undefined ? Promise.reject(explainFailure(keys, request)) : Promise.resolve(method);
+  if (method === undefined) throw await explainFailure(keys, request);
+  return method;
 }
 
 /** Why no key of the sender signed the request. */
-function explainFailure(keys: SignatureKeys, request: SignedRequest): Refusal {
+async function explainFailure(keys: SignatureKeys, request: SignedRequest): Promise<Refusal> {
   const { headers, body } = request;
   const presented = request.presented(keys.scheme);
   if (presented instanceof Refusal) return presented;
@@ -105,7 +106,7 @@ function explainFailure(keys: SignatureKeys, request: SignedRequest): Refusal {
   const details = { scheme: keys.scheme, ...(account !== "" && { account }) };
   if (tried === 0) return new Refusal("signature_key_unknown", details);
   const contentEncoding = headers.get("content-encoding");
-  const wouldMatch = diagnoseMismatch(
+  const wouldMatch = await diagnoseMismatch(
     { keys: own, retired: keys.retired, presented, body, contentEncoding },
     keys.scheme,
   );
