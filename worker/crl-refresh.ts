@@ -26,7 +26,7 @@ import {
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
 import { SEQUENCE } from "../core/encoded-values.ts";
-import { describeCause } from "../core/failure-cause.ts";
+import { describeCauses } from "../core/failure-chain.ts";
 import type { Policy } from "../core/policy.ts";
 import { showUrl } from "../core/secure-url.ts";
 
@@ -89,7 +89,7 @@ export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Cer
 }
 
 export function describeCrlFailure(source: string, why: unknown, hasKept: boolean): LogLine {
-  const text = typeof why === "string" ? why : describeCause(why);
+  const text = typeof why === "string" ? why : describeCauses(why);
   return { decision: "failed", code: failureCode(hasKept), crl: showUrl(source), why: text };
 }
 

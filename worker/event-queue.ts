@@ -2,7 +2,7 @@
 // Nothing is signed for the origin here: what would be signed now is out of date when it is delivered (deliver.ts).
 
 import type { Delivery } from "../core/delivery.ts";
-import { describeCause } from "../core/failure-cause.ts";
+import { describeCauses } from "../core/failure-chain.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Edge } from "./edge.ts";
 import { bodyKey, formatQueuedEvent } from "./queued-event.ts";
@@ -26,7 +26,7 @@ export async function enqueue(
   } catch (error) {
     // The sender will come again, as another event. What cannot be removed now is removed by age.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
-    throw new Refusal("queue_unavailable", { cause: describeCause(error) });
+    throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }
   return Response.json({ event: delivery.id }, { status: 202, headers: { "cache-control": "no-store" } });
 }

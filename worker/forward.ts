@@ -3,7 +3,7 @@
 
 import { parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
-import { describeCause } from "../core/failure-cause.ts";
+import { describeCauses } from "../core/failure-chain.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
 import { showTarget } from "../core/secure-url.ts";
@@ -69,7 +69,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   } catch (error) {
     const { name } = Object(error) as { name?: unknown };
     const code = name === "TimeoutError" || name === "AbortError" ? "origin_timeout" : "origin_unreachable";
-    throw new Refusal(code, { cause: describeCause(error) });
+    throw new Refusal(code, { cause: describeCauses(error) });
   }
 }
 
@@ -118,7 +118,7 @@ async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>) {
   try {
     return await reader.read();
   } catch (error) {
-    throw new Refusal("origin_malformed", { cause: describeCause(error) });
+    throw new Refusal("origin_malformed", { cause: describeCauses(error) });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describeCause } from "../../core/failure-cause.ts";
+import { describeCauses } from "../../core/failure-chain.ts";
 import type { Cases } from "./scene.ts";
 
 const failure = (code: string, message = "") => Object.assign(new Error(message), { code });
@@ -38,6 +39,16 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
 };
 
 export const cases: Cases = {
+  "describeCauses() knows deadlines, and no code of Node's": () => {
+    const [late] = Object.entries(CODES).filter(([meaning]) => meaning.startsWith("no answer in time"));
+    for (const [meaning, codes] of Object.entries(CODES)) {
+      const told = meaning === late?.[0] ? ` (${meaning})` : "";
+      for (const code of codes) assert.equal(describeCauses(failure(code)), `${code}${told}`);
+    }
+    const timeout = new DOMException("The operation was aborted due to timeout", "TimeoutError");
+    assert.match(describeCauses(timeout), /^The operation was aborted due to timeout \(no answer in time: /);
+    assert.equal(describeCauses(new Error("Network connection lost.")), "Network connection lost.");
+  },
   "describeCause() says what a code means": () => {
     for (const [meaning, codes] of Object.entries(CODES)) {
       for (const code of codes) assert.equal(describeCause(failure(code)), `${code} (${meaning})`);

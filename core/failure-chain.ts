@@ -1,0 +1,60 @@
+// An error down to its first cause, in one line: fetch() says "fetch failed" and keeps the reason in `cause`, and a connection
+// that was tried at several addresses says nothing at all and keeps the reasons in `errors`.
+
+/** Codes, names or words of errors, and what they mean. */
+export type Meaning = readonly [codes: RegExp, meaning: string];
+
+/** The one that every runtime knows. */
+export const LATE: Meaning = [
+  /TIMEOUT$|^ETIMEDOUT$|^TimeoutError$/,
+  "no answer in time: the host is slow, or a firewall drops what is sent to it",
+];
+/** Messages that say that there is a cause, and nothing of it. */
+const EMPTY = /^(?:fetch failed|terminated|)$/;
+const MAX_DEPTH = 4;
+/** Of the addresses that were tried; `localhost` has two. */
+const MAX_ERRORS = 3;
+
+interface Failure {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: unknown;
+}
+
+/** The causes of an error down to the first, with what the first known of their codes means. Whatever was thrown has a text. */
+export function describeCauses(error: unknown, meanings: readonly Meaning[] = [LATE]): string {
+  const texts: string[] = [];
+  let meaning: string | undefined;
+  const tell = (failure: unknown, depth: number): void => {
+    const { name, code, message, cause, errors } = Object(failure) as Failure;
+    const text = failure instanceof Error ? formatFailure(String(message), code) : String(failure);
+    if (!EMPTY.test(text) && !texts.some((other) => other.includes(text))) texts.push(text);
+    meaning ??= findMeaning([code, name, text], meanings);
+    if (depth === 0) return;
+    if (Array.isArray(errors)) for (const one of errors.slice(0, MAX_ERRORS)) tell(one, depth - 1);
+    if (cause !== undefined) tell(cause, depth - 1);
+  };
+  tell(error, MAX_DEPTH);
+  const text = texts.join(": ") || String(error);
+  return meaning === undefined ? text : `${text} (${meaning})`;
+}
+
+/** The code first. Of OpenSSL's text, which holds addresses of memory and lines of its source, the reason alone. */
+function formatFailure(message: string, code: unknown): string {
+  const reason = /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;
+  if (typeof code !== "string") return reason;
+  const rest = code.startsWith("ERR_SSL_")
+    ? ""
+    : reason.replace(code, "").replace(/ +/g, " ").replace(/;.*$/s, "").trim();
+  return rest === "" ? code : `${code}: ${rest}`;
+}
+
+function findMeaning(names: readonly unknown[], meanings: readonly Meaning[]): string | undefined {
+  for (const name of names) {
+    const found = typeof name === "string" && meanings.find(([codes]) => codes.test(name));
+    if (found) return found[1];
+  }
+  return undefined;
+}
