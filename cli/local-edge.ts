@@ -25,6 +25,8 @@ export const WORKER = {
 export interface LocalEdgeOptions {
   /** Absolute path of the policy file to build in. */
   readonly policyFile: string;
+  /** Absolute path of its mark (policy-mark.ts). */
+  readonly policyMark: string;
   /** The variables of wrangler.toml that differ. */
   readonly vars: Readonly<Record<string, string | string[] | number[]>>;
   readonly secrets: Readonly<Record<string, string>>;
@@ -66,6 +68,7 @@ export const QUEUE_CONFIG = {
 /** Starts the worker; `fetch(url, { cf })` on what it returns reaches it, and `close()` ends it. */
 export async function startLocalEdge({
   policyFile,
+  policyMark,
   vars,
   secrets,
   protocol = "https",
@@ -77,7 +80,7 @@ export async function startLocalEdge({
       {
         config: {
           ...WORKER,
-          alias: { "countersign:policy": policyFile },
+          alias: { "countersign:policy": policyFile, "countersign:policy-mark": policyMark },
           vars: { ...vars, ...secrets },
           kv_namespaces: [{ binding: "CRLS", id: "crls" }],
           ...QUEUE_CONFIG,

@@ -6,7 +6,7 @@ import { generateSigningKey, type PrivateJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
-import { temporaryJson } from "./temporary.ts";
+import { temporaryJson, temporaryMark } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
 export interface LocalEdgeSetUp {
@@ -45,6 +45,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
   const { retrySeconds } = setUp;
   const harness = await startLocalEdge({
     policyFile: temporaryJson(stack, policy),
+    policyMark: temporaryMark(stack, policy),
     vars: {
       HOSTS: [HOST],
       ISSUER,

@@ -16,7 +16,7 @@ import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { exchange, type HeaderList, type RawAnswer, type RawRequest } from "./http.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
-import { temporaryDirectory, temporaryJson } from "./temporary.ts";
+import { temporaryDirectory, temporaryJson, temporaryMark } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -43,15 +43,21 @@ export interface DeployedEdge {
 }
 
 /** Bundles the worker exactly as a deployment does, with another policy; returns the directory of index.js. */
-export async function buildBundle(stack: AsyncDisposableStack, policy?: PolicyDocument): Promise<string> {
+export async function buildBundle(
+  stack: AsyncDisposableStack,
+  policy?: PolicyDocument,
+  checked: unknown = policy ?? readJson("policy.json"),
+): Promise<string> {
   const directory = temporaryDirectory(stack);
   const text = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
   const policyFile = policy === undefined ? join(ROOT, "policy.json") : temporaryJson(stack, policy);
+  const policyMark = temporaryMark(stack, checked);
   // Without the check before the build: it costs a second, and tests build with policies that a check would not pass.
   const moved = text
     .replace(/^\[build\]\n(?:.+\n)*/m, "")
     .replace('main = "worker/', `main = "${ROOT}worker/`)
-    .replace('"countersign:policy" = "./policy.json"', `"countersign:policy" = "${policyFile}"`);
+    .replace('"countersign:policy" = "./policy.json"', `"countersign:policy" = "${policyFile}"`)
+    .replace('= "./.countersign/policy-mark.json"', `= "${policyMark}"`);
   const config = join(directory, "wrangler.toml");
   writeFileSync(config, moved);
   const wrangler = join(MODULES, "wrangler/bin/wrangler.js");
@@ -60,13 +66,18 @@ export async function buildBundle(stack: AsyncDisposableStack, policy?: PolicyDo
   return join(directory, "out");
 }
 
+function readJson(name: string): unknown {
+  return JSON.parse(readFileSync(join(ROOT, name), "utf8"));
+}
+
 /** Starts one workerd with an edge for each set of bindings; those of `defaults` fill what a set leaves out. */
 export async function startWorkerd<Name extends string>(
   stack: AsyncDisposableStack,
   policy: PolicyDocument,
   edges: Readonly<Record<Name, Bindings>>,
+  checked?: PolicyDocument,
 ): Promise<Record<Name, DeployedEdge>> {
-  const directory = await buildBundle(stack, policy);
+  const directory = await buildBundle(stack, policy, checked);
   const server = await issueCertificate({
     subject: [{ CN: [HOST] }],
     extendedKeyUsage: [SERVER_AUTH],
