@@ -7,7 +7,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { unstable_readConfig } from "wrangler";
-import { type RunningProcess, startInspectedWorkerd, startWorkerd } from "./processes.ts";
+import { writePolicyMark } from "../cli/policy-mark.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import {
+  type RunningIsolates,
+  type RunningProcess,
+  startInspectedWorkerd,
+  startIsolates,
+  startWorkerd,
+} from "./processes.ts";
 
 const WRANGLER_TOML = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
 const require = createRequire(import.meta.url);
@@ -29,12 +37,20 @@ export interface WorkerSource {
   readonly bindings: Readonly<Record<string, string | readonly string[]>>;
   /** An empty folder for what is built. */
   readonly folder: string;
+  /** How many of it, each behind a socket of its own. Default 1. */
+  readonly isolates?: number;
 }
 
 /** Builds the worker and starts it. */
 export async function startWorker(source: WorkerSource): Promise<RunningProcess> {
   const { configFile } = await buildWorker(source);
   return startWorkerd(WORKERD, configFile);
+}
+
+/** Builds the worker; returns what starts it, which may be done again and again. */
+export async function prepareWorker(source: WorkerSource): Promise<() => Promise<RunningIsolates>> {
+  const { configFile } = await buildWorker(source);
+  return () => startIsolates(WORKERD, configFile, source.isolates ?? 1);
 }
 
 /** A worker that is not minified, so that a profile can name its parts. */
@@ -51,53 +67,61 @@ export async function startInspectedWorker(source: WorkerSource): Promise<Inspec
 }
 
 async function buildWorker(
-  { main, define = {}, policyFile, bindings, folder }: WorkerSource,
+  { main, define = {}, policyFile, bindings, folder, isolates = 1 }: WorkerSource,
   options: { readonly minify?: boolean } = {},
 ) {
   mkdirSync(folder);
   const toml = unstable_readConfig({ config: WRANGLER_TOML });
   const { compatibility_date = "", compatibility_flags } = toml;
+  const entry = main ?? toml.main ?? "";
+  const policyMark = join(folder, "policy-mark.json");
+  if (/\bworker\/index\.ts$/.test(entry))
+    writePolicyMark(policyMark, compilePolicy(JSON.parse(readFileSync(policyFile, "utf8"))));
   const config = {
     name: "bench",
-    main: main ?? toml.main,
+    main: entry,
     compatibility_date,
     compatibility_flags,
     minify: toml.minify,
+    keep_names: toml.keep_names,
     ...options,
     define,
-    alias: { ...toml.alias, "countersign:policy": policyFile },
+    alias: { ...toml.alias, "countersign:policy": policyFile, "countersign:policy-mark": policyMark },
   };
   const configFile = join(folder, "wrangler.json");
   writeFileSync(configFile, JSON.stringify(config));
   const args = [WRANGLER, "deploy", "--dry-run", "--outdir", join(folder, "out"), "--config", configFile];
   await promisify(execFile)(process.execPath, args, { cwd: folder, env: { ...process.env, ...OFFLINE } });
   const capnpFile = join(folder, "config.capnp");
-  const module = `out/${(config.main ?? "").replace(/^.*\//, "").replace(/\.ts$/, ".js")}`;
-  writeFileSync(capnpFile, formatCapnp(module, compatibility_date, compatibility_flags, bindings));
+  const module = `out/${entry.replace(/^.*\//, "").replace(/\.ts$/, ".js")}`;
+  writeFileSync(
+    capnpFile,
+    formatCapnp({ module, date: compatibility_date, flags: compatibility_flags, bindings, isolates }),
+  );
   return { configFile: capnpFile, moduleFile: join(folder, module) };
 }
 
+interface Built extends Pick<WorkerSource, "bindings"> {
+  readonly module: string;
+  readonly date: string;
+  readonly flags: readonly string[];
+  readonly isolates: number;
+}
+
 /** JSON's string literals are Cap'n Proto's too, as long as they hold plain ASCII. */
-function formatCapnp(
-  module: string,
-  date: string,
-  flags: readonly string[],
-  bindings: WorkerSource["bindings"],
-): string {
+function formatCapnp({ module, date, flags, bindings, isolates }: Built): string {
   const formatBinding = ([name, value]: [string, string | readonly string[]]) =>
     typeof value === "string"
       ? `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(value)})`
       : `(name = ${JSON.stringify(name)}, json = ${JSON.stringify(JSON.stringify(value))})`;
+  const names = Array.from({ length: isolates }, (_, index) => (index === 0 ? "worker" : `worker${index}`));
+  const http = `http = (forwardedProtoHeader = "${PROTO_HEADER}", cfBlobHeader = "${CF_HEADER}")`;
+  const services = names.map((name) => `(name = "${name}", worker = .worker)`);
+  const sockets = names.map((name) => `(name = "${name}", address = "127.0.0.1:0", service = "${name}", ${http})`);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [
-    (name = "worker", worker = .worker),
-    (name = "internet", network = (allow = ["local"])),
-  ],
-  sockets = [(
-    name = "http", address = "127.0.0.1:0", service = "worker",
-    http = (forwardedProtoHeader = "${PROTO_HEADER}", cfBlobHeader = "${CF_HEADER}"),
-  )],
+  services = [${services.join(", ")}, (name = "internet", network = (allow = ["local"]))],
+  sockets = [${sockets.join(", ")}],
 );
 const worker :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "${module}")],

@@ -1,19 +1,28 @@
 // The edge worker in workerd, next to workers that only pass on, or sign and check nothing.
 
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CF_HEADER, PROTO_HEADER, startInspectedWorker, startWorker, type WorkerSource } from "./edge-bundle.ts";
+import {
+  CF_HEADER,
+  PROTO_HEADER,
+  prepareWorker,
+  startInspectedWorker,
+  startWorker,
+  type WorkerSource,
+} from "./edge-bundle.ts";
 import { AUDIENCE, type Fixture, HOST, ISSUER, makeFixture, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 import { makeFolder, startServer } from "./processes.ts";
 import { type Report, summarize, type Volume } from "./report.ts";
 import { measureRounds, type Subject } from "./rounds.ts";
 
-interface Candidate {
+export interface Candidate {
   readonly name: string;
   /** A module of bench/edge-workers/; ours when left out. */
   readonly worker?: string;
+  /** Another tree of this project, whose worker it is. */
+  readonly tree?: string;
   readonly define?: Readonly<Record<string, string>>;
 }
 
@@ -57,7 +66,8 @@ export async function prepareEdge() {
     ORIGIN_URL: origin.url,
     SIGNING_KEYS: JSON.stringify({ keys: [fixture.signingKey] }),
   };
-  const sourceOf = ({ name, worker, define }: Candidate): WorkerSource => ({
+  const sourceOf = ({ name, worker, tree, define }: Candidate): WorkerSource => ({
+    ...(tree !== undefined && { main: resolve(tree, "worker/index.ts") }),
     ...(worker !== undefined && { main: fileURLToPath(new URL(`edge-workers/${worker}.ts`, import.meta.url)) }),
     ...(define !== undefined && { define }),
     policyFile,
@@ -67,6 +77,7 @@ export async function prepareEdge() {
   return {
     event: makeEvent(fixture),
     start: (candidate: Candidate) => startWorker(sourceOf(candidate)),
+    prepare: (candidate: Candidate, isolates: number) => prepareWorker({ ...sourceOf(candidate), isolates }),
     startInspected: (candidate: Candidate) => startInspectedWorker(sourceOf(candidate)),
   };
 }

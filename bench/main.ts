@@ -1,7 +1,9 @@
-// npm run bench -- [edge|origin|inbox|dispatch|listener|trust|factors|hostile] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|cold|origin|inbox|dispatch|listener|trust|factors|hostile] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 // npm run bench -- edge --profile: what an event costs at the edge, by part of the code.
+// npm run bench -- cold --beside DIR: also the worker of another tree of this project.
 
 import { parseArgs } from "node:util";
+import { benchCold } from "./cold.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
 import { profileEdge } from "./edge-profile.ts";
@@ -15,6 +17,7 @@ import { benchTrust } from "./trust.ts";
 
 const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Report[]>>> = {
   edge: benchEdge,
+  cold: ({ rounds }) => benchCold(rounds, values.beside),
   origin: benchOrigin,
   inbox: benchInbox,
   dispatch: benchDispatch,
@@ -31,6 +34,7 @@ const { values, positionals } = parseArgs({
     events: { type: "string", default: "2500" },
     json: { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
+    beside: { type: "string" },
   },
 });
 const volume: Volume = { rounds: Number(values.rounds), eventsPerRound: Number(values.events) };
@@ -39,7 +43,7 @@ const isProfile = values.profile && names.join() === "edge";
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 if (unknown.length > 0 || values.profile !== isProfile || !(volume.rounds >= 1) || !(volume.eventsPerRound >= 1)) {
   console.error(
-    `usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--rounds N] [--events N] [--json] | edge --profile`,
+    `usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--rounds N] [--events N] [--json] | edge --profile | cold --beside DIR`,
   );
   process.exit(2);
 }

@@ -1,6 +1,7 @@
 // Processes and folders of one run. Whatever way the run ends, they end with it.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -44,6 +45,30 @@ export function startServer(module: string, settings: unknown): Promise<RunningP
 export function startWorkerd(executable: string, configFile: string): Promise<RunningProcess> {
   const child = spawnWorkerd(executable, [configFile]);
   return untilReady(child, "workerd", (resolve) => onListening(child, "listen", (host) => resolve(`http://${host}`)));
+}
+
+export interface RunningIsolates {
+  readonly pid: number;
+  readonly urls: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Starts workerd with a configuration that has so many sockets, each of an isolate. */
+export async function startIsolates(executable: string, configFile: string, count: number): Promise<RunningIsolates> {
+  const child = spawnWorkerd(executable, [configFile]);
+  const urls: string[] = [];
+  const { pid } = await untilReady(child, "workerd", (resolve) =>
+    onListening(child, "listen", (host) => {
+      urls.push(`http://${host}`);
+      if (urls.length === count) resolve(`http://${host}`);
+    }),
+  );
+  const ended = once(child, "exit");
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return { pid, urls, stop };
 }
 
 /** The same with its inspector: `inspector` is the URL of it, to which the name of a service is added. */

@@ -1,0 +1,63 @@
+// What an isolate costs until it has answered its first event: many isolates of one worker in one process that is started anew
+// each round.
+
+import { type Candidate, OURS, prepareEdge } from "./edge.ts";
+import { type LoadedEvent, sendAll } from "./load.ts";
+import { readCpuMicroseconds } from "./processes.ts";
+import { type Comparison, type Report, type Sample, summarize } from "./report.ts";
+
+/** So many that the process itself, and the hundredths of a second in which the system counts, are little beside them. */
+const ISOLATES = 20;
+const SETTLE_MILLISECONDS = 100;
+/** The least that the platform does for any worker. */
+const PLATFORM: Candidate = { name: "pass-through", worker: "pass-through" };
+const CANDIDATES: readonly Candidate[] = [OURS, PLATFORM, { name: "naive signer", worker: "naive" }];
+
+type Start = Awaited<ReturnType<Awaited<ReturnType<typeof prepareEdge>>["prepare"]>>;
+/** By subject. */
+type Samples = Map<string, Sample[]>;
+
+/** `beside` is another tree of this project, whose worker is a subject too. */
+export async function benchCold(rounds: number, beside: string | undefined): Promise<Report[]> {
+  const { event, prepare } = await prepareEdge();
+  const other: readonly Candidate[] = beside === undefined ? [] : [{ name: "other tree", tree: beside }];
+  const candidates = [...CANDIDATES, ...other];
+  const starts = await Promise.all(candidates.map((candidate) => prepare(candidate, ISOLATES)));
+  const evaluations: Samples = new Map(candidates.map(({ name }) => [name, []]));
+  const wholes: Samples = new Map(candidates.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const index of candidates.keys()) {
+      const at = (index + round) % candidates.length;
+      const { name } = candidates[at] as Candidate;
+      const { evaluation, whole } = await measure(starts[at] as Start, event);
+      evaluations.get(name)?.push(evaluation);
+      wholes.get(name)?.push(whole);
+      process.stderr.write(".");
+    }
+  }
+  process.stderr.write("\n");
+  const volume = { rounds, eventsPerRound: ISOLATES };
+  const comparisons: Comparison[] = candidates.slice(1).map(({ name }) => ({ against: name }));
+  return [
+    summarize("cold start, until the module is evaluated", volume, evaluations, comparisons),
+    summarize("cold start, until the first event is answered", volume, wholes, comparisons),
+  ];
+}
+
+async function measure(start: Start, event: LoadedEvent): Promise<{ evaluation: Sample; whole: Sample }> {
+  const began = performance.now();
+  const { pid, urls, stop } = await start();
+  const evaluation = await readSample(pid, began);
+  // One after the other: what is counted is the work, and two at a time would wait for each other.
+  for (const url of urls) await sendAll(url, [event], undefined, 1);
+  const whole = await readSample(pid, began);
+  await stop();
+  return { evaluation, whole };
+}
+
+/** Of a process since it was started. */
+async function readSample(pid: number, began: number): Promise<Sample> {
+  const seconds = (performance.now() - began) / 1000;
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
+  return { cpuMicroseconds: readCpuMicroseconds([pid]) / ISOLATES, eventsPerSecond: ISOLATES / seconds };
+}
