@@ -1,7 +1,7 @@
 // policy.json to Policy. A policy that is not understood in every member is an error that lists all problems; there is no
 // partial policy. Does not look at the time: what has expired is refused when it is used.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { Allowlist } from "./allowlist.ts";
 import { findCertifiers } from "./authorities.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
@@ -280,7 +280,7 @@ function serialKey(serial: string, issuerKey: string): string {
 /** Where its editors find the schema is no part of a policy. */
 function digestOf(document: unknown): string {
   const policy = { ...Object(document), $schema: undefined };
-  return createHash("sha256").update(canonicalJson(policy)).digest("hex");
+  return hash("sha256", canonicalJson(policy));
 }
 
 /** JSON with sorted members and no spaces (RFC 8785 for the strings, integers and booleans of a policy). */
