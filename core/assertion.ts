@@ -16,25 +16,11 @@ import {
   MAX_DELIVERY_AGE_SECONDS,
 } from "./wire.ts";
 
-const text = v.pipe(v.string(), v.minLength(1));
-const seconds = v.pipe(v.number(), v.safeInteger());
-
-/** What binds the token to a client certificate: all of it, or nothing where the sender's policy requires none. */
-const CertificateClaims = {
-  sub: v.string(),
-  cnf: v.strictObject({ "x5t#S256": v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)) }),
-  crt: v.strictObject({
-    issuer: v.string(),
-    serial: text,
-    notBefore: seconds,
-    notAfter: seconds,
-    anchor: v.optional(text),
-    platform: v.optional(v.strictObject({ verified: v.string(), revoked: v.boolean() })),
-  }),
-};
-
-const ClaimsSchema = v.pipe(
-  v.strictObject({
+/** The claims of a token. Those of the certificate bind the token to it: all of them, or none where the sender's policy requires none. */
+function makeClaimsSchema() {
+  const text = v.pipe(v.string(), v.minLength(1));
+  const seconds = v.pipe(v.number(), v.safeInteger());
+  const claims = v.strictObject({
     iss: text,
     aud: text,
     iat: seconds,
@@ -42,17 +28,36 @@ const ClaimsSchema = v.pipe(
     rcv: v.optional(seconds),
     jti: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)),
     sender: text,
-    ...v.partial(v.object(CertificateClaims)).entries,
+    sub: v.optional(v.string()),
+    cnf: v.optional(v.strictObject({ "x5t#S256": v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)) })),
+    crt: v.optional(
+      v.strictObject({
+        issuer: v.string(),
+        serial: text,
+        notBefore: seconds,
+        notAfter: seconds,
+        anchor: v.optional(text),
+        platform: v.optional(v.strictObject({ verified: v.string(), revoked: v.boolean() })),
+      }),
+    ),
     req: v.strictObject({ method: text, target: text, type: v.string(), digest: text }),
     amr: v.pipe(v.array(text), v.minLength(1)),
     pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     txn: text,
-  }),
-  // All three stand for mtls in amr.
-  v.check(({ sub, cnf, crt, amr }) => [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls"))),
-);
+  });
+  return v.pipe(
+    claims,
+    // All three stand for mtls in amr.
+    v.check(({ sub, cnf, crt, amr }) =>
+      [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
+    ),
+  );
+}
 
-export type AssertionClaims = v.InferOutput<typeof ClaimsSchema>;
+/** Made with the first token: an edge verifies none, and is loaded without the library. */
+let claimsSchema: ReturnType<typeof makeClaimsSchema> | undefined;
+
+export type AssertionClaims = v.InferOutput<ReturnType<typeof makeClaimsSchema>>;
 
 export interface AssertionContext {
   /** The edge's issuer URL and the origin's audience, as both sides are configured. */
@@ -170,7 +175,10 @@ function readKeyId(token: string): string {
     throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON of ours" });
   const members = Object.keys(header).sort().join();
   if (members !== "alg,kid,typ" || header["alg"] !== ASSERTION_ALGORITHM || header["typ"] !== ASSERTION_TYPE) {
-    throw new Refusal("assertion_malformed", { cause: "the protected header is not alg ES256, kid and typ", members });
+    throw new Refusal("assertion_malformed", {
+      cause: "the protected header is not alg ES256, kid and typ",
+      members,
+    });
   }
   if (typeof header["kid"] !== "string") throw new Refusal("assertion_malformed", { cause: "kid is not a string" });
   return header["kid"];
@@ -201,8 +209,8 @@ async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Arra
 }
 
 /** The claims at fault. The check of several says it of `amr`; of members that are not known the schema tells the first alone. */
-function nameClaims(issues: readonly v.BaseIssue<unknown>[], document: object): string[] {
-  const unknown = Object.keys(document).filter((name) => !Object.hasOwn(ClaimsSchema.entries, name));
+function nameClaims(issues: readonly v.BaseIssue<unknown>[], document: object, known: object): string[] {
+  const unknown = Object.keys(document).filter((name) => !Object.hasOwn(known, name));
   return [...new Set([...issues.map((issue) => v.getDotPath(issue) ?? "amr"), ...unknown])];
 }
 
@@ -210,9 +218,12 @@ function parseClaims(payload: Uint8Array): AssertionClaims {
   const document = parseJson(payload);
   if (document === undefined)
     throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON of ours" });
-  const result = v.safeParse(ClaimsSchema, document);
+  claimsSchema ??= makeClaimsSchema();
+  const result = v.safeParse(claimsSchema, document);
   if (!result.success) {
-    throw new Refusal("assertion_claims_invalid", { claims: nameClaims(result.issues, document) });
+    throw new Refusal("assertion_claims_invalid", {
+      claims: nameClaims(result.issues, document, claimsSchema.entries),
+    });
   }
   const claims = result.output;
   if (claims.exp <= claims.iat || claims.exp - claims.iat > ASSERTION_LIFETIME_SECONDS) {
