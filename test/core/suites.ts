@@ -57,6 +57,7 @@ import { cases as publicKey } from "./public-key.suite.ts";
 import { cases as request } from "./request.suite.ts";
 import { cases as revocationLists } from "./revocation-lists.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
+import { cases as rules } from "./rules.suite.ts";
 import type { Cases } from "./scene.ts";
 import { cases as sealedText } from "./sealed-text.suite.ts";
 import { cases as shownText } from "./shown-text.suite.ts";
@@ -129,6 +130,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   request,
   revocation,
   "revocation-lists": revocationLists,
+  rules,
   "shown-text": shownText,
   signature,
   "signature-diagnosis": signatureDiagnosis,
