@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestHarness } from "wrangler";
+import { WORKER } from "../../cli/local-edge.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { ROOT, type Running, startCountersign } from "../e2e/running.ts";
@@ -22,6 +24,7 @@ const stack = new AsyncDisposableStack();
 let directory: string;
 let tarball: string;
 let project: string;
+let fixture: Awaited<ReturnType<typeof makeFixture>>;
 let runtimes: Readonly<Record<string, readonly string[]>>;
 const countersign = (...args: readonly string[]) => runIn(project, process.execPath, PROGRAM, ...args);
 
@@ -33,8 +36,27 @@ beforeAll(async () => {
   runtimes = await installRuntimes(join(directory, "runtimes"));
   copyFileSync(join(ROOT, "test/package/check.mjs"), join(project, "check.mjs"));
   copyFileSync(join(ROOT, "policy.json"), join(project, "policy.json"));
+  fixture = await makeFixture();
+  writeFileSync(join(project, "fixture.json"), JSON.stringify(fixture));
 });
 afterAll(() => stack.disposeAsync());
+
+/** An event as an edge forwards it, its replay, and the same with another body; with what an origin judges them by. */
+async function makeFixture() {
+  const senders = await createSenders();
+  const key = await newSigningKey();
+  const now = Math.floor(Date.now() / 1000);
+  const { digest } = compilePolicy(senders.policy);
+  const request = forwardedRequest({ key, identity: senders.acme, policyDigest: digest, now, body: '{"n":1}' });
+  return {
+    document: senders.policy,
+    jwks: { keys: [publicJwk(key)] },
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    now,
+    requests: [request, request, { ...request, body: '{"n":2}' }],
+  };
+}
 
 describe("the tarball", () => {
   test("holds what is built, the schema, the template, and no source", async () => {
@@ -104,23 +126,6 @@ describe("an installation", () => {
 });
 
 describe("the main job", () => {
-  beforeAll(async () => {
-    const senders = await createSenders();
-    const key = await newSigningKey();
-    const now = Math.floor(Date.now() / 1000);
-    const { digest } = compilePolicy(senders.policy);
-    const request = forwardedRequest({ key, identity: senders.acme, policyDigest: digest, now, body: '{"n":1}' });
-    const fixture = {
-      document: senders.policy,
-      jwks: { keys: [publicJwk(key)] },
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      now,
-      requests: [request, request, { ...request, body: '{"n":2}' }],
-    };
-    writeFileSync(join(project, "fixture.json"), JSON.stringify(fixture));
-  });
-
   test.each(["Node 22", "Node 24", "Node 26", "Bun", "Deno"])("on %s", async (name) => {
     const [program = "", ...args] = runtimes[name] ?? [];
     const inbox = `${name.replace(" ", "")}.sqlite`;
@@ -186,10 +191,26 @@ describe("a project of one's own, on the oldest Node", () => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("this is Node 24.21.0") });
   });
 
+  test("may have an origin in a Worker", async () => {
+    writeFileSync(join(own, "fixture.json"), JSON.stringify(fixture));
+    const main = join(own, "check-worker.mjs");
+    copyFileSync(join(ROOT, "test/package/check-worker.mjs"), main);
+    const harness = createTestHarness({ workers: [{ config: { ...WORKER, name: "origin", main } }] });
+    stack.defer(() => harness.close());
+    await harness.listen();
+    const statuses: number[] = [];
+    for (const { headers, body } of fixture.requests) {
+      const init = { method: "POST", headers: headers as [string, string][], body: body as string };
+      statuses.push((await harness.fetch("https://origin.test/hooks/acme", init)).status);
+    }
+    expect(statuses).toEqual([202, 409, 401]);
+  });
+
   test("is checked and deployed by its own commands", async () => {
     expect(await runIn(own, "npm", "run", "-s", "check")).toMatchObject({ code: 0 });
-    const deployed = await runIn(own, "npx", "wrangler", "deploy", "--dry-run", "--outdir", join(directory, "out"));
-    expect(deployed).toMatchObject({ code: 0, stdout: expect.stringContaining("gzip") });
+    const out = join(directory, "out");
+    expect(await runIn(own, "npx", "wrangler", "deploy", "--dry-run", "--outdir", out)).toMatchObject({ code: 0 });
+    expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/countersign-assertion/i);
   });
 });
 
