@@ -8,7 +8,9 @@ import { createSenders } from "../support/senders.ts";
 import { buildBundle, startWorkerd } from "../support/workerd.ts";
 
 /** A tenth of a second to load on a slow line, and far below every limit of the platform. */
-const MAX_GZIP_BYTES = 48 * 1024;
+const MAX_GZIP_BYTES = 45 * 1024;
+/** What jose adds where it signs. */
+const MAX_JOSE_BYTES = 3 * 1024;
 
 interface Import {
   readonly path: string;
@@ -42,19 +44,20 @@ function partOf(path: string): string {
   return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/[^/]+$/.exec(path)?.[1] ?? path;
 }
 
-test("bundle stays within 48 KiB compressed", () => {
+test("bundle stays within 45 KiB compressed, and 3 more for a library", () => {
   const gzipBytes = gzipSync(code).byteLength;
   const parts = new Map<string, number>();
   for (const [path, bytes] of inputs) parts.set(partOf(path), (parts.get(partOf(path)) ?? 0) + bytes);
   const rows = [...parts].sort(([, a], [, b]) => b - a).map(([part, bytes]) => `${String(bytes).padStart(8)}  ${part}`);
   console.log(`bundle: ${code.length} bytes, ${gzipBytes} compressed; bytes by part:\n${rows.join("\n")}`);
   expect(rows.length).toBeGreaterThan(2);
-  expect(gzipBytes).toBeLessThanOrEqual(MAX_GZIP_BYTES);
+  expect(gzipBytes).toBeLessThanOrEqual(MAX_GZIP_BYTES + (parts.has("jose") ? MAX_JOSE_BYTES : 0));
 });
 
-test("bundle is made of core, worker, the policy with its mark, and one library", () => {
+test("bundle is made of core, worker, and the policy with its mark", () => {
   const parts = inputs.map(([path]) => partOf(path).replace(/^.*\/(?=[^/]*\.json$)/, ""));
-  expect([...new Set(parts)].sort()).toEqual(["core", "jose", "mark.json", "policy.json", "worker"]);
+  const own = parts.filter((part) => part !== "jose");
+  expect([...new Set(own)].sort()).toEqual(["core", "mark.json", "policy.json", "worker"]);
   // A policy is checked before it is deployed: the worker compiles what bears the mark of that.
   expect(inputs.filter(([path]) => /inspection|examination|remedies|policy-(?:schema|form)/.test(path))).toEqual([]);
 });
