@@ -1,9 +1,10 @@
 // Delivery to signed assertion and back (JWS compact, RFC 7515; claims in ARCHITECTURE.md).
 // A valid assertion says what the edge saw. The origin still proves and admits the certificate by itself.
 
-import { CompactSign, type CryptoKey, compactVerify } from "jose";
+import { CompactSign } from "jose";
 import * as v from "valibot";
 import type { CertificateFacts, Delivery, RequestFacts } from "./delivery.ts";
+import { verifyEs256 } from "./es256.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
 import { showTarget } from "./secure-url.ts";
@@ -129,10 +130,10 @@ export async function verifyAssertion(
   { issuer, audience }: AssertionContext,
   now: number,
 ): Promise<AssertionClaims> {
-  const kid = readKeyId(token);
+  const { kid, signed, signature, payload } = openToken(token);
   const key = await findKey(kid);
   if (key === undefined) throw new Refusal("assertion_key_unknown", { kid });
-  const payload = await verifySignature(token, key);
+  if (!(await verifyEs256(key, signature, signed))) throw new Refusal("assertion_signature_invalid");
   const claims = parseClaims(payload);
   if (claims.iss !== issuer) throw new Refusal("assertion_wrong_issuer", { iss: claims.iss, expected: issuer });
   if (claims.aud !== audience) throw new Refusal("assertion_wrong_audience", { aud: claims.aud, expected: audience });
@@ -162,15 +163,32 @@ export function matchRequest({ req }: AssertionClaims, request: RequestFacts, co
   if (req.digest !== contentDigest) throw new Refusal("body_mismatch", { signed: req.digest, received: contentDigest });
 }
 
-/** The kid of a token in its one canonical spelling, with exactly the header that we issue. */
-function readKeyId(token: string): string {
-  const segments = token.split(".");
-  const isCanonical =
-    token.length <= MAX_ASSERTION_CHARACTERS &&
-    segments.length === 3 &&
-    segments.every((segment) => segment !== "" && Buffer.from(segment, "base64url").toString("base64url") === segment);
-  if (!isCanonical) throw new Refusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
-  const header = parseJson(Buffer.from(segments[0] ?? "", "base64url"));
+interface OpenedToken {
+  readonly kid: string;
+  /** What the signature is over. */
+  readonly signed: Buffer<ArrayBuffer>;
+  readonly signature: Buffer<ArrayBuffer>;
+  readonly payload: Buffer;
+}
+
+/** The parts of a token in its one canonical spelling, with exactly the header that we issue. */
+function openToken(token: string): OpenedToken {
+  const segments = token.length <= MAX_ASSERTION_CHARACTERS ? token.split(".") : [];
+  const [header, payload, signature] = segments.length === 3 ? segments.map(decodeSegment) : [];
+  if (header === undefined || payload === undefined || signature === undefined)
+    throw new Refusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
+  return { kid: readKeyId(header), signed: Buffer.from(token.slice(0, token.lastIndexOf("."))), signature, payload };
+}
+
+/** Undefined for what is not canonical base64url, or empty. */
+function decodeSegment(segment: string): Buffer<ArrayBuffer> | undefined {
+  const octets = Buffer.from(segment, "base64url");
+  return segment !== "" && octets.toString("base64url") === segment ? octets : undefined;
+}
+
+/** The kid of exactly the header that we issue. */
+function readKeyId(octets: Buffer): string {
+  const header = parseJson(octets);
   if (header === undefined)
     throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON of ours" });
   const members = Object.keys(header).sort().join();
@@ -193,15 +211,6 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
     return isSpelledSo ? (document as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Array> {
-  try {
-    const { payload } = await compactVerify(token, key, { algorithms: [ASSERTION_ALGORITHM] });
-    return payload;
-  } catch {
-    throw new Refusal("assertion_signature_invalid");
   }
 }
 

@@ -26,6 +26,7 @@ import { cases as delivery } from "./delivery.suite.ts";
 import { cases as der } from "./der.suite.ts";
 import { cases as distinguishedName } from "./distinguished-name.suite.ts";
 import { cases as endings } from "./endings.suite.ts";
+import { cases as es256 } from "./es256.suite.ts";
 import { cases as eventKey } from "./event-key.suite.ts";
 import { cases as extensionValues } from "./extension-values.suite.ts";
 import { cases as failureCause } from "./failure-cause.suite.ts";
@@ -99,6 +100,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   der,
   "distinguished-name": distinguishedName,
   endings,
+  es256,
   "event-key": eventKey,
   "extension-values": extensionValues,
   "failure-cause": failureCause,

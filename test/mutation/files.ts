@@ -12,6 +12,7 @@ export const DECIDING: readonly string[] = [
   "crl-keeping",
   "crl-source",
   "delivery",
+  "es256",
   "name-constraints",
   "path",
   "path-checks",
