@@ -39,6 +39,7 @@ import {
 import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
 import { guardedPath, selectGuardedRoute } from "./guarded-route.ts";
+import { takeRandom } from "./random.ts";
 
 /** What a guarded handler finds in `c.var`. */
 export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
@@ -54,7 +55,7 @@ export function authenticate(options: AuthenticateOptions): MiddlewareHandler<Au
   requireOptions(options);
   const logMore = tellMore((line) => options.log(line));
   return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
-    const trace: Trace = { context: { id: formatEventId(Date.now(), crypto.getRandomValues(new Uint8Array(16))) } };
+    const trace: Trace = { context: { id: formatEventId(Date.now(), takeRandom()) } };
     try {
       requireHostField(c.req.raw.headers);
       const asked = {

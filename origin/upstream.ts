@@ -10,6 +10,7 @@ import { formatAssertionId } from "../core/time-ordered-id.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
+import { takeRandom } from "./random.ts";
 
 /** 1 for the first. No sender's header has a name that begins so. */
 export const ATTEMPT_HEADER = "countersign-attempt";
@@ -57,7 +58,7 @@ async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: Handle
   const now = clock();
   // Signatures are compared with the time of receipt; of an event that is older the upstream would refuse the claim.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
-  const jti = formatAssertionId(now * 1000, crypto.getRandomValues(new Uint8Array(16)));
+  const jti = formatAssertionId(now * 1000, takeRandom());
   const assertion = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });
   const headers = formatForwardedHeaders(delivery, assertion);
   headers[ATTEMPT_HEADER] = String(attempt);

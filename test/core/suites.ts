@@ -55,6 +55,7 @@ import { cases as policyRoutes } from "./policy-routes.suite.ts";
 import { cases as presentedAgain } from "./presented-again.suite.ts";
 import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
 import { cases as publicKey } from "./public-key.suite.ts";
+import { cases as randomPool } from "./random-pool.suite.ts";
 import { cases as request } from "./request.suite.ts";
 import { cases as revocationLists } from "./revocation-lists.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
@@ -129,6 +130,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "policy-crls": policyCrls,
   "policy-factors": policyFactors,
   "public-key": publicKey,
+  "random-pool": randomPool,
   request,
   revocation,
   "revocation-lists": revocationLists,
