@@ -5,10 +5,14 @@ export class BoundedCache<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #capacity: number;
   readonly #weight: number;
-  readonly #weightOf: (key: Key) => number;
+  readonly #weightOf: (key: Key, value: Value) => number;
   #held = 0;
 
-  constructor(capacity: number, weight = Number.POSITIVE_INFINITY, weightOf: (key: Key) => number = () => 0) {
+  constructor(
+    capacity: number,
+    weight = Number.POSITIVE_INFINITY,
+    weightOf: (key: Key, value: Value) => number = () => 0,
+  ) {
     this.#capacity = capacity;
     this.#weight = weight;
     this.#weightOf = weightOf;
@@ -26,7 +30,7 @@ export class BoundedCache<Key, Value> {
   set(key: Key, value: Value): void {
     this.#delete(key);
     this.#entries.set(key, value);
-    this.#held += this.#weightOf(key);
+    this.#held += this.#weightOf(key, value);
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#capacity && this.#held <= this.#weight) break;
       this.#delete(oldest);
@@ -34,7 +38,10 @@ export class BoundedCache<Key, Value> {
   }
 
   #delete(key: Key): void {
-    if (this.#entries.delete(key)) this.#held -= this.#weightOf(key);
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#entries.delete(key);
+    this.#held -= this.#weightOf(key, value);
   }
 
   get size(): number {

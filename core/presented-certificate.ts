@@ -1,8 +1,15 @@
 // What a sender presented, in the one shape that every reader yields, and the RFC 9440 fields that carry it.
 
+import { BoundedCache } from "./bounded-cache.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { Refusal } from "./refusal.ts";
-import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_INTERMEDIATES } from "./wire.ts";
+import {
+  CERTIFICATE_CACHE_CHARACTERS,
+  CERTIFICATE_CACHE_ENTRIES,
+  MAX_CERTIFICATE_FIELD_CHARACTERS,
+  MAX_CHAIN_FIELD_CHARACTERS,
+  MAX_INTERMEDIATES,
+} from "./wire.ts";
 
 /** Cloudflare's own view. `verified` is its string as it stands: only `SUCCESS` means yes. */
 export interface PlatformVerdict {
@@ -43,6 +50,39 @@ export function parseClientCertificate(presented: PresentedCertificate): ClientC
     intermediates: presented.intermediates.map(parseCertificate),
     platform: presented.platform,
   };
+}
+
+/** What the two fields of a request held. */
+interface ReadFields extends Pick<ClientCertificate, "leaf" | "intermediates"> {
+  readonly chain: string;
+}
+
+/** By the field of the leaf, with the chain that came with it last: a sender presents the same certificates again and again. */
+const readBefore = new BoundedCache<string, ReadFields>(
+  CERTIFICATE_CACHE_ENTRIES,
+  CERTIFICATE_CACHE_CHARACTERS,
+  (leaf, { chain }) => leaf.length + chain.length,
+);
+
+/**
+ * Reads a `Client-Cert` and a `Client-Cert-Chain` value; fields that were read before are known by their text. Empty text is no chain.
+ * @throws Refusal those of parseClientCertField and of parseClientCertificate
+ */
+export function parseClientCertFields(
+  leafField: string,
+  chainField: string,
+  platform: PlatformVerdict | undefined,
+): ClientCertificate {
+  const known = readBefore.get(leafField);
+  if (known?.chain === chainField) return { leaf: known.leaf, intermediates: known.intermediates, platform };
+  const certificate = parseClientCertificate({
+    leaf: parseClientCertField(leafField),
+    intermediates: parseClientCertChainField(chainField),
+    platform,
+  });
+  const { leaf, intermediates } = certificate;
+  readBefore.set(leafField, { chain: chainField, leaf, intermediates });
+  return certificate;
 }
 
 const BYTE_SEQUENCE = /^:([A-Za-z0-9+/]+={0,2}):$/;

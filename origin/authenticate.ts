@@ -11,12 +11,7 @@ import type { Candidate, Evidence } from "../core/candidate.ts";
 import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import type { Policy } from "../core/policy.ts";
-import {
-  type ClientCertificate,
-  parseClientCertChainField,
-  parseClientCertField,
-  parseClientCertificate,
-} from "../core/presented-certificate.ts";
+import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
@@ -222,11 +217,8 @@ function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims
     return new Refusal("no_certificate", { cause: "the assertion names none" });
   }
   if (field === null) throw new Refusal("certificate_mismatch", { cause: "no Client-Cert" });
-  const certificate = parseClientCertificate({
-    leaf: parseClientCertField(field),
-    intermediates: parseClientCertChainField(headers.get(CLIENT_CERT_CHAIN_HEADER) ?? ""),
-    platform: crt?.platform,
-  });
+  const chain = headers.get(CLIENT_CERT_CHAIN_HEADER) ?? "";
+  const certificate = parseClientCertFields(field, chain, crt?.platform);
   const thumbprint = Buffer.from(certificate.leaf.sha256, "hex").toString("base64url");
   if (thumbprint !== cnf["x5t#S256"])
     throw new Refusal("certificate_mismatch", { signed: cnf["x5t#S256"], received: thumbprint });

@@ -115,6 +115,15 @@ export const cases: Cases = {
     cache.set("bbb", 1);
     assert.deepEqual(held(), ["bbb"]);
   },
+  "BoundedCache weighs an entry by its value too, and takes off what the value before weighed": () => {
+    const cache = new BoundedCache<string, string>(10, 6, (key, value) => key.length + value.length);
+    cache.set("a", "aaaa");
+    cache.set("a", "a");
+    cache.set("b", "bbb");
+    assert.deepEqual([cache.get("a"), cache.get("b"), cache.size], ["a", "bbb", 2]);
+    cache.set("c", "");
+    assert.deepEqual([cache.get("a"), cache.get("b"), cache.get("c"), cache.size], [undefined, "bbb", "", 2]);
+  },
   "BoundedCache holds the newest of what was set, and never more than its capacity": () => {
     const steps = fc.array(fc.tuple(fc.nat(9), fc.nat()), { maxLength: 60 });
     fc.assert(

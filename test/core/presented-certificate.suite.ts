@@ -8,6 +8,7 @@ import {
   formatClientCertField,
   parseClientCertChainField,
   parseClientCertField,
+  parseClientCertFields,
   parseClientCertificate,
 } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -69,6 +70,41 @@ export const cases: Cases = {
       ":AAAA:,\n:BBBB:",
     ]) {
       refused("certificate_malformed", () => parseClientCertChainField(value));
+    }
+  },
+  "parseClientCertFields() reads both fields, the first time and the next, and knows each chain by itself": ({
+    certificates,
+  }) => {
+    const platform = { verified: "SUCCESS", revoked: false };
+    const other = { verified: "NONE", revoked: true };
+    const [first, second] = [
+      `:${certificates.intermediate}:`,
+      `:${certificates.depth1}: , :${certificates.intermediate}:`,
+    ];
+    const expect = (chain: string, verdict: typeof platform | undefined) => {
+      const read = parseClientCertFields(`:${certificates.client}:`, chain, verdict);
+      const intermediates = parseClientCertChainField(chain);
+      assert.deepEqual(read, parseClientCertificate({ leaf: certificates.client, intermediates, platform: verdict }));
+      return read;
+    };
+    const read = expect(first, platform);
+    const again = expect(first, other);
+    assert.equal(again.leaf, read.leaf);
+    assert.equal(again.intermediates, read.intermediates);
+    for (const chain of [second, "", first, second])
+      for (const verdict of [platform, undefined]) expect(chain, verdict);
+  },
+  "parseClientCertFields() refuses what either field refuses, every time": ({
+    certificates: { client, intermediate },
+  }) => {
+    const long = `:${"A".repeat(MAX_CHAIN_FIELD_CHARACTERS)}:`;
+    for (let again = 0; again < 2; again += 1) {
+      refused("certificate_malformed", () => parseClientCertFields(client, "", undefined));
+      refused("certificate_malformed", () => parseClientCertFields("", `:${client}:`, undefined));
+      parseClientCertFields(`:${client}:`, `:${intermediate}:`, undefined);
+      refused("certificate_malformed", () => parseClientCertFields(`:${client}:`, `:${intermediate}:,`, undefined));
+      refused("certificate_too_large", () => parseClientCertFields(`:${client}:`, long, undefined));
+      refused("certificate_too_large", () => parseClientCertFields(long, "", undefined));
     }
   },
   "fields are read up to the platform's limit, and no further": () => {
