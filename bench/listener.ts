@@ -1,5 +1,6 @@
 // Origin-only mode next to nginx and Apache in front of the same app: TLS, client certificate, one allowed name, proxy.
 // The proxies do what their guides show: verify to a CA, compare the CN. Ours validates the path itself on each request.
+// The same listener with a Hono app that judges nothing shows what is left for judging.
 // All of them agree on the same TLS version, cipher and keys, log nothing, and forward or keep nothing but the event.
 
 import { existsSync, writeFileSync } from "node:fs";
@@ -8,18 +9,24 @@ import { issueCertificate, SERVER_AUTH } from "../cli/authority.ts";
 import { type Fixture, makeFixture, PATH } from "./fixture.ts";
 import type { LoadedEvent, TlsClient } from "./load.ts";
 import { freePort, makeFolder, startProgram, startServer } from "./processes.ts";
-import { type Report, summarize, type Target, type Volume } from "./report.ts";
+import { type Comparison, type Report, summarize, type Volume } from "./report.ts";
 import { measureRounds, type Subject } from "./rounds.ts";
 import type { BareSettings } from "./servers/node-https.ts";
 import type { ListenerSettings } from "./servers/tls-listener.ts";
 
 const NGINX = "/usr/sbin/nginx";
 const APACHE = "/usr/sbin/apache2";
-const KEPT_ALIVE: readonly Target[] = [
+const KEPT_ALIVE: readonly Comparison[] = [
+  { against: "node https, bare", ratio: 1.4 },
+  { against: "hono, this listener" },
   { against: "nginx + hono", ratio: 0.85 },
   { against: "apache + hono", ratio: 0.45 },
 ];
-const NEW_HANDSHAKES: readonly Target[] = [{ against: "nginx + hono", ratio: 1 }];
+const NEW_HANDSHAKES: readonly Comparison[] = [
+  { against: "node https, bare", ratio: 1.4 },
+  { against: "hono, this listener" },
+  { against: "nginx + hono", ratio: 0.95 },
+];
 /** Linux counts CPU time in hundredths of a second: a round must be long beside one, and events are short without handshakes. */
 const KEPT_ALIVE_FACTOR = 4;
 
@@ -62,7 +69,7 @@ async function run(
   subjects: readonly Subject[],
   tls: TlsClient,
   fixture: Fixture,
-  targets: readonly Target[],
+  targets: readonly Comparison[],
 ): Promise<Report> {
   const eventsPerRound = volume.eventsPerRound * (tls.isKeptAlive ? KEPT_ALIVE_FACTOR : 1);
   const { headers, body } = fixture;
@@ -84,6 +91,12 @@ async function run(
 async function startAll({ policy, rootPem: root }: Fixture, certificate: string, key: string): Promise<Subject[]> {
   const subjects = [
     await startOwn("countersign", "tls-listener", { policy, certificate, key } satisfies ListenerSettings),
+    await startOwn("hono, this listener", "tls-listener", {
+      policy,
+      certificate,
+      key,
+      judges: false,
+    } satisfies ListenerSettings),
     await startOwn("node https, bare", "node-https", { certificate, key, root } satisfies BareSettings),
   ];
   const folder = makeFolder();

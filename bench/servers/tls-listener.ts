@@ -1,4 +1,4 @@
-// The origin on its own: our listener, our engine, no inbox.
+// The origin on its own: our listener, our engine, no inbox. Or the listener with the app of the proxies, which judges nothing.
 
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -7,28 +7,21 @@ import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
 import { announce } from "./announce.ts";
+import { answeringApp } from "./answering-app.ts";
 
 export interface ListenerSettings {
   readonly policy: object;
   readonly certificate: string;
   readonly key: string;
+  /** Default true. */
+  readonly judges?: boolean;
 }
 
-const { policy, certificate, key } = JSON.parse(process.argv[2] ?? "") as ListenerSettings;
+const { policy, certificate, key, judges = true } = JSON.parse(process.argv[2] ?? "") as ListenerSettings;
 const compiled = compilePolicy(policy);
 const log = () => undefined;
 
-const app = new Hono();
-const guard = authenticate({
-  servesEveryRoute: true,
-  policy: compiled,
-  readCertificate: (_, environment) => readTlsPeer(environment),
-  crossCheck: crossCheckTlsPeer,
-  // No inbox, as the app behind the proxies has none. A memory of ids would be nothing but work for the collector.
-  accept: () => undefined,
-  log,
-});
-app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
+const app = judges ? judgingApp() : answeringApp();
 const state = createTlsState([{ certificate, key }], anchorsInUse(compiled));
 const { url } = await listenTls(app.fetch, {
   hostname: "127.0.0.1",
@@ -38,3 +31,18 @@ const { url } = await listenTls(app.fetch, {
   log,
 });
 announce(url);
+
+function judgingApp(): Hono {
+  const guard = authenticate({
+    servesEveryRoute: true,
+    policy: compiled,
+    readCertificate: (_, environment) => readTlsPeer(environment),
+    crossCheck: crossCheckTlsPeer,
+    // No inbox, as the app behind the proxies has none. A memory of ids would be nothing but work for the collector.
+    accept: () => undefined,
+    log,
+  });
+  const app = new Hono();
+  app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
+  return app;
+}

@@ -1,0 +1,11 @@
+// A Hono app that reads the body and answers: what stands behind a proxy.
+
+import { Hono } from "hono";
+
+export function answeringApp(): Hono {
+  const app = new Hono();
+  app.post("*", async (c) =>
+    c.json({ event: crypto.randomUUID(), bytes: (await c.req.arrayBuffer()).byteLength }, 202),
+  );
+  return app;
+}
