@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // By themselves: npm run test:faults and npm run test:package.
     exclude: ["test/faults/**", "test/package/**"],
+    globalSetup: ["test/support/shared.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Integration tests start workerd beside each worker, and a build machine has two cores. One more, because those of the queue wait.

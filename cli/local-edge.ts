@@ -36,6 +36,8 @@ export interface LocalEdgeOptions {
   readonly report?: (text: string) => void;
   /** Members of wrangler.toml that differ. */
   readonly config?: Pick<Unstable_RawConfig, "main" | "queues">;
+  /** Further workers, over the same simulators. */
+  readonly beside?: readonly Unstable_RawConfig[];
 }
 
 /** What wrangler.toml holds as comments, as it stands there. */
@@ -73,6 +75,7 @@ export async function startLocalEdge({
   secrets,
   protocol = "https",
   config = {},
+  beside = [],
   report = () => undefined,
 }: LocalEdgeOptions): Promise<TestHarness> {
   const harness = createTestHarness({
@@ -88,6 +91,7 @@ export async function startLocalEdge({
           dev: { local_protocol: protocol, upstream_protocol: protocol },
         },
       },
+      ...beside.map((worker) => ({ config: worker })),
     ],
   });
   const uninstall = installPlatformFetch(report);

@@ -15,10 +15,10 @@ import type { Inbox } from "../../origin/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox, startTestOrigin } from "../support/origin.ts";
 import { createSenders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const stack = new AsyncDisposableStack();

@@ -19,7 +19,7 @@ import { resign } from "../core/fixtures-issue.ts";
 import { pemOf } from "../core/scene.ts";
 import { startOrigin } from "../proxy/world.ts";
 import { exchange, listen } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { sendInVain, sendOnce, TlsSender } from "../support/tls-client.ts";
 import { NO_CERTIFICATE, tlsClientAuth } from "../support/tls-client-auth.ts";

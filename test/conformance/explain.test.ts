@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { type Asked, explainHere } from "../support/explain.ts";
 import { listen } from "../support/http.ts";
-import { type LocalEdge, startTestEdge } from "../support/local-edge.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { NO_CERTIFICATE, type TlsClientAuth, tlsClientAuth } from "../support/tls-client-auth.ts";
+import { type Bindings, type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 import { type CorpusEntry, makeCorpus } from "./corpus.ts";
 
 /** The admitted sender, or the code of the refusal. */
@@ -25,17 +26,20 @@ const answerSender: RequestListener = ({ headers }, outgoing) => {
   outgoing.end(JSON.stringify({ sender: JSON.parse(Buffer.from(payload, "base64url").toString()).sender }));
 };
 
+async function startEdge(policy: PolicyDocument, secrets: Bindings = {}): Promise<DeployedEdge> {
+  const SIGNING_KEYS = JSON.stringify({ keys: [await newSigningKey()] });
+  const ORIGIN_URL = await listen(stack, answerSender);
+  return (await startWorkerd(stack, policy, { edge: { ...secrets, SIGNING_KEYS, ORIGIN_URL } })).edge;
+}
+
 type Sent = Pick<Asked, "route" | "headers" | "body" | "method"> & { readonly tls: TlsClientAuth };
 
 async function decideAtEdge(
-  edge: LocalEdge,
+  edge: DeployedEdge,
   { route, tls, headers = {}, body = "", method = "POST" }: Sent,
 ): Promise<Decision> {
-  const answer = (await (await edge.send({ target: route, method, headers, body, tls })).json()) as Record<
-    string,
-    string
-  >;
-  const { sender, decision } = answer;
+  const answer = await edge.send({ target: route, method, headers: Object.entries(headers), body, tls });
+  const { sender, decision } = JSON.parse(answer.body.toString()) as Record<string, string>;
   return decision === undefined ? { sender: sender ?? "" } : { code: (await edge.lines.of(decision))["code"] };
 }
 
@@ -57,9 +61,9 @@ const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "bes
 describe("certificates", async () => {
   const { policy, corpus } = await makeCorpus();
   const routes = Object.keys(policy.routes);
-  let edge: LocalEdge;
+  let edge: DeployedEdge;
   beforeAll(async () => {
-    edge = await startTestEdge(stack, { policy, originUrl: await listen(stack, answerSender) });
+    edge = await startEdge(policy);
   });
 
   const asPresented = ({ leaf, intermediates }: CorpusEntry): TlsClientAuth => ({
@@ -163,9 +167,9 @@ const REQUESTS: Readonly<Record<string, { readonly headers: Record<string, strin
 describe("signatures and credentials", async () => {
   const senders = await createSenders();
   const policy = factorPolicy(senders);
-  let edge: LocalEdge;
+  let edge: DeployedEdge;
   beforeAll(async () => {
-    edge = await startTestEdge(stack, { policy, originUrl: await listen(stack, answerSender), secrets: SECRETS });
+    edge = await startEdge(policy, SECRETS);
   });
 
   test.each(Object.entries(REQUESTS))(

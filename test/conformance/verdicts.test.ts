@@ -18,12 +18,13 @@ import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { pemOf } from "../core/scene.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, listen } from "../support/http.ts";
-import { type LocalEdge, newSigningKey, startTestEdge } from "../support/local-edge.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { AUDIENCE, ISSUER } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { TlsSender } from "../support/tls-client.ts";
 import { NO_CERTIFICATE } from "../support/tls-client-auth.ts";
 import { A, issueServers } from "../support/tls-origin.ts";
+import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 import { type CorpusEntry, makeCorpus } from "./corpus.ts";
 
 /** The sender and its anchor, or the code of the refusal. */
@@ -59,7 +60,7 @@ const compiled = compilePolicy(policy);
 const asserted = { url: "", lines: new LogLines() };
 const direct = { server: { port: 0, ca: "", name: A }, lines: new LogLines() };
 let key: PrivateJwk;
-let edge: LocalEdge;
+let edge: DeployedEdge;
 
 beforeAll(async () => {
   key = await newSigningKey();
@@ -69,7 +70,9 @@ beforeAll(async () => {
   stack.defer(() => origin.close());
   asserted.url = origin.url;
 
-  edge = await startTestEdge(stack, { policy, originUrl: await listen(stack, answerAsserted), keys: [key] });
+  const SIGNING_KEYS = JSON.stringify({ keys: [key] });
+  const ORIGIN_URL = await listen(stack, answerAsserted);
+  ({ edge } = await startWorkerd(stack, policy, { edge: { SIGNING_KEYS, ORIGIN_URL } }));
 
   const { ca, hosts } = await issueServers(A);
   const tls = createTlsState(hosts, anchorsInUse(compiled));
@@ -129,7 +132,7 @@ function throughTheEdge({ leaf, intermediates }: CorpusEntry): Promise<Decisions
     certRFC9440: `:${leaf}:`,
     certChainRFC9440: intermediates.map((ca) => `:${ca}:`).join(", "),
   };
-  return decideEach(async (target) => decisionOf(await (await edge.send({ target, tls })).text(), edge.lines));
+  return decideEach(async (target) => decisionOf((await edge.send({ target, tls })).body.toString(), edge.lines));
 }
 
 /** As an edge would forward it that had decided `as` this: the origin judges again. */

@@ -22,10 +22,10 @@ import { type Running, startCountersign } from "../e2e/running.ts";
 import { dispatch, QUICK, stateOf, store } from "../support/dispatch.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { exchange, listen, refusingUrl } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const ORIGIN_ISSUER = "https://inner.example.com";

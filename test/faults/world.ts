@@ -12,8 +12,8 @@ import { readInbox } from "../../origin/inbox/open.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { contentDigest, type ForwardedRequest, forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { type Books, Ledger } from "./books.ts";
 

@@ -14,10 +14,10 @@ import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { type ForwardedEvent, forwardedRequest, withHeader } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, MARKER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const stack = new AsyncDisposableStack();
 let senders: Senders;

@@ -6,9 +6,9 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { readBody } from "../../core/read-body.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type RawAnswer, type RawRequest } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { createSenders, MAX_BODY_BYTES, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 

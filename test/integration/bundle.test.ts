@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildBundle } from "../support/edge-bundle.ts";
 import { createSenders } from "../support/senders.ts";
-import { buildBundle, startWorkerd } from "../support/workerd.ts";
+import { startWorkerd } from "../support/workerd.ts";
 
 /** A tenth of a second to load on a slow line, and far below every limit of the platform. */
 const MAX_GZIP_BYTES = 45 * 1024;

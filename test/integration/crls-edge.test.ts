@@ -10,8 +10,9 @@ import { type CrlNamespace, MAX_EDGE_CRL_BYTES, refreshCrls } from "../../worker
 import { compileEdgePolicy, loadEdge } from "../../worker/edge.ts";
 import { type CrlServer, startCrlServer } from "../support/crl-server.ts";
 import { listen } from "../support/http.ts";
-import { type LocalEdge, newSigningKey, startTestEdge } from "../support/local-edge.ts";
+import { type LocalEdge, startTestEdge } from "../support/local-edge.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 
 const stack = new AsyncDisposableStack();

@@ -20,9 +20,9 @@ import { type CrlMetadata, type CrlNamespace, refreshCrls } from "../../worker/c
 import { type CrlServer, startCrlServer, tagOf } from "../support/crl-server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin } from "../support/origin.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 let senders: Senders;

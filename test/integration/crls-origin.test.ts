@@ -14,9 +14,9 @@ import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { type CrlServer, startCrlServer } from "../support/crl-server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, refusingUrl } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 let senders: Senders;

@@ -8,8 +8,8 @@ import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import { commonNamesOf, damageSigned, damages, damageUnsigned, isMarkedCa } from "../support/certificate-mutations.ts";
 import { listen, type RawAnswer } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { type TlsClientAuth, tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 

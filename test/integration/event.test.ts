@@ -3,10 +3,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { newSigningKey, startTestEdge } from "../support/local-edge.ts";
+import { startTestEdge } from "../support/local-edge.ts";
 import type { LogLines } from "../support/log-lines.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { ACME, createSenders, MARKER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { type TlsClientAuth, tlsClientAuth } from "../support/tls-client-auth.ts";
 import { startWorkerd } from "../support/workerd.ts";
 

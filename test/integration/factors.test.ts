@@ -5,10 +5,10 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { type HeaderList, listen } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
 import { BASIC_HEADER, SECRETS, SIGNED_SENDERS, signedPolicy } from "../support/signed-senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 

@@ -8,8 +8,8 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MAX_ORIGIN_PROBLEM_BYTES } from "../../core/wire.ts";
 import { listen, type RawAnswer } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, type EdgeRequest, startWorkerd } from "../support/workerd.ts";
 

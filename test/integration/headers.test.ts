@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { contentDigest } from "../support/forgery.ts";
 import { type HeaderList, listen, type RecordedRequest, record, valuesOf } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, type EdgeRequest, startWorkerd } from "../support/workerd.ts";
 

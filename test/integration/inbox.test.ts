@@ -13,9 +13,9 @@ import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { readEvents } from "../support/origin.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, MARKER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 let stack: AsyncDisposableStack;

@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import type { RawAnswer } from "../support/http.ts";
-import { newSigningKey, startTestEdge } from "../support/local-edge.ts";
+import { startTestEdge } from "../support/local-edge.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, type EdgeRequest, startWorkerd } from "../support/workerd.ts";
 

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";
 import { listen } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 

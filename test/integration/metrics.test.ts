@@ -10,8 +10,8 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, MARKER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 let stack: AsyncDisposableStack;

@@ -14,9 +14,9 @@ import {
   withHeader,
 } from "../support/forgery.ts";
 import { exchange, type RawAnswer } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { ACME, BETA, createSenders, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const stack = new AsyncDisposableStack();
 let senders: Senders;

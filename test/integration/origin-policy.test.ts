@@ -7,9 +7,9 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { type ForwardedEvent, forwardedRequest, withHeader } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { ACME, BETA, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const stack = new AsyncDisposableStack();
 let senders: Senders;

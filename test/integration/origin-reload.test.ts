@@ -8,8 +8,8 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { AUDIENCE, BETA, createSenders, ISSUER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { replaceFile } from "../support/tls-process.ts";
 

@@ -5,9 +5,9 @@ import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { type ForwardedEvent, forwardedRequest, headersOf, withHeader } from "../support/forgery.ts";
 import { exchange, type HeaderList, type RawAnswer } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
 import { createSenders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const stack = new AsyncDisposableStack();
 let key: PrivateJwk;

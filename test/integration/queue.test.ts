@@ -10,9 +10,9 @@ import type { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { backOff } from "../../worker/deliver.ts";
 import { loadEdge } from "../../worker/edge.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { type QueueWorld, queuedPolicy, startQueueWorld } from "../support/queue-world.ts";
 import { ACME, createSenders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 

@@ -14,11 +14,11 @@ import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.t
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import type { HeaderList } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/senders.ts";
 import { SECRETS } from "../support/signed-senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 

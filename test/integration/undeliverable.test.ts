@@ -11,8 +11,8 @@ import { loadEdge } from "../../worker/edge.ts";
 import type { BodyBucket } from "../../worker/queue-bindings.ts";
 import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";
 import { refusingUrl } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, AUDIENCE, ISSUER } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const stack = new AsyncDisposableStack();
 let world: DeadLetterWorld;

@@ -6,8 +6,8 @@ import { connect, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../../core/wire.ts";
 import { type HeaderList, listen } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { createSenders, HOST, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 

@@ -7,7 +7,7 @@ import { ConfigurationError } from "../../core/configuration-error.ts";
 import { type FindVerificationKey, type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { fetchedKeys, pinnedKeys } from "../../origin/verification-keys.ts";
 import { listen } from "../support/http.ts";
-import { newSigningKey } from "../support/local-edge.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

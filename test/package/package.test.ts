@@ -11,8 +11,8 @@ import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { ROOT, type Running, startCountersign } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";
-import { newSigningKey } from "../support/local-edge.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, MARKER } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { bytesOf, install, installRuntimes, npm, pack, runIn } from "./world.ts";
 

@@ -13,7 +13,7 @@ export interface DeadLetterWorld extends QueueWorld {
 }
 
 export async function startDeadLetterWorld(stack: AsyncDisposableStack): Promise<DeadLetterWorld> {
-  const queue = await startQueueWorld(stack, { retrySeconds: [1, 1], maxRetries: 1 });
+  const queue = await startQueueWorld(stack, { retrySeconds: [1, 1], maxRetries: 1, batchSeconds: 0 });
   const { lines } = queue.edge;
   return Object.assign(queue, {
     async die(body: string | Uint8Array<ArrayBuffer> = "poison") {

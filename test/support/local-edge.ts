@@ -1,11 +1,13 @@
 // The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness.
 // Its way to the origin leads through Node's fetch, so what is on the wire there is tested with workerd.ts instead.
 
+import type { TestHarness } from "wrangler";
 import { forwardEdgeLog, type LocalEdgeOptions, startLocalEdge } from "../../cli/local-edge.ts";
-import { generateSigningKey, type PrivateJwk } from "../../core/keys.ts";
+import type { PrivateJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
+import { newSigningKey } from "./signing-key.ts";
 import { temporaryJson, temporaryMark } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
@@ -19,6 +21,7 @@ export interface LocalEdgeSetUp {
   /** The delays of the queue; production's when not given. */
   readonly retrySeconds?: [number, number];
   readonly config?: LocalEdgeOptions["config"];
+  readonly beside?: LocalEdgeOptions["beside"];
 }
 
 export interface EdgeRequest {
@@ -32,6 +35,7 @@ export interface EdgeRequest {
 }
 
 export interface LocalEdge {
+  readonly harness: TestHarness;
   readonly lines: LogLines;
   /** The worker's own bindings, as proxies. */
   bindings<Bindings>(): Promise<Bindings>;
@@ -42,7 +46,7 @@ export interface LocalEdge {
 
 export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdgeSetUp): Promise<LocalEdge> {
   const { policy, originUrl, keys = [await newSigningKey()], protocol = "https", secrets = {}, config = {} } = setUp;
-  const { retrySeconds } = setUp;
+  const { retrySeconds, beside = [] } = setUp;
   const harness = await startLocalEdge({
     policyFile: temporaryJson(stack, policy),
     policyMark: temporaryMark(stack, policy),
@@ -54,6 +58,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
       ...(retrySeconds !== undefined && { RETRY_SECONDS: retrySeconds }),
     },
     config,
+    beside,
     secrets: { ...secrets, SIGNING_KEYS: JSON.stringify({ keys }) },
     protocol,
   });
@@ -61,6 +66,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
   const lines = new LogLines();
   stack.defer(forwardEdgeLog(harness, lines.push));
   return {
+    harness,
     lines,
     bindings: <Bindings>() => harness.getWorker().getEnv() as Promise<Bindings>,
     async runCronTrigger() {
@@ -74,8 +80,4 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
       return (await harness.fetch(url, { method, headers, cf, ...sent })) as unknown as Response;
     },
   };
-}
-
-export function newSigningKey(): Promise<PrivateJwk> {
-  return generateSigningKey(Math.floor(Date.now() / 1000));
 }

@@ -6,10 +6,12 @@ import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
 import type { BodyBucket, EventQueue } from "../../worker/queue-bindings.ts";
+import { BUCKET_WORKER, openBucket } from "./bucket.ts";
 import { listen, type RecordedRequest, record, valuesOf } from "./http.ts";
-import { type EdgeRequest, type LocalEdge, newSigningKey, startTestEdge } from "./local-edge.ts";
+import { type EdgeRequest, type LocalEdge, startTestEdge } from "./local-edge.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "./origin.ts";
 import { ACME, createSenders, type Senders } from "./senders.ts";
+import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 
 /**
@@ -50,6 +52,8 @@ export interface QueueSetUp {
   readonly originSecrets?: Readonly<Record<string, string>>;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
+  /** How long a message waits for others; a second when not given. */
+  readonly batchSeconds?: number;
   /** See faulty-edge.js. */
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
 }
@@ -87,16 +91,18 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
     keys: [key],
     secrets: { ...setUp.secrets, ...(setUp.fault && { FAULT: setUp.fault }) },
     config: configOf(setUp),
+    beside: [BUCKET_WORKER],
     ...(setUp.retrySeconds && { retrySeconds: setUp.retrySeconds }),
   });
-  const bindings = await edge.bindings<{ BODIES: BodyBucket; EVENTS: EventQueue["events"] }>();
+  const bucket = openBucket(edge.harness);
+  const { EVENTS: events } = await edge.bindings<{ EVENTS: EventQueue["events"] }>();
   const world: QueueWorld = {
     senders,
     key,
     edge,
     origin,
-    bucket: bindings.BODIES,
-    queue: { events: bindings.EVENTS, bodies: bindings.BODIES },
+    bucket,
+    queue: { events, bodies: bucket },
     attempts,
     behave: () => "pass",
     async accept(request = {}) {
@@ -111,7 +117,7 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
         .filter((event) => event["id"] === id)
         .map(({ body }) => Buffer.from(body as Uint8Array)),
     async keys(prefix = "") {
-      const { objects } = await bindings.BODIES.list({ prefix });
+      const { objects } = await bucket.list({ prefix });
       return objects.map(({ key: name }) => name);
     },
   };
@@ -119,7 +125,7 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
 }
 
 /** Production's settings but for how often is tried, and how long dead letters wait for company. */
-function configOf({ maxRetries, fault }: QueueSetUp) {
+function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
   const { producers, consumers } = QUEUE_CONFIG.queues;
   const [events, deadLetters] = consumers;
   return {
@@ -128,8 +134,8 @@ function configOf({ maxRetries, fault }: QueueSetUp) {
       queues: {
         producers,
         consumers: [
-          { ...events, max_retries: maxRetries, retry_delay: 1 },
-          { ...deadLetters, max_batch_timeout: 1 },
+          { ...events, max_retries: maxRetries, retry_delay: 1, max_batch_timeout: batchSeconds },
+          { ...deadLetters, max_batch_timeout: batchSeconds },
         ],
       },
     }),

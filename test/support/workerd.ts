@@ -1,26 +1,23 @@
 // The edge as it deploys: the bundle of `wrangler deploy` served by the workerd binary, with real sockets on both sides.
 
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { unstable_readConfig } from "wrangler";
 import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import type { LogLine } from "../../core/decision.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { askShared } from "./ask-shared.ts";
 import { exchange, type HeaderList, type RawAnswer, type RawRequest } from "./http.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
-import { temporaryDirectory, temporaryJson, temporaryMark } from "./temporary.ts";
+import { MARK_PLACE, POLICY_PLACE, type SharedBundle } from "./shared.ts";
+import { temporaryDirectory, temporaryMark } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MODULES = join(ROOT, "node_modules");
 /** Any name but the one that wrangler's harness uses, which is a header like others to a deployed worker. */
 export const CF_HEADER = "Test-Cf";
 
@@ -42,32 +39,21 @@ export interface DeployedEdge {
   send(request: EdgeRequest): Promise<RawAnswer>;
 }
 
-/** Bundles the worker exactly as a deployment does, with another policy; returns the directory of index.js. */
-export async function buildBundle(
-  stack: AsyncDisposableStack,
-  policy?: PolicyDocument,
-  checked: unknown = policy ?? readJson("policy.json"),
-): Promise<string> {
+/** The bundle of this run, with policy and mark where esbuild would have written them. */
+async function bundleWith(stack: AsyncDisposableStack, policy: PolicyDocument, checked: PolicyDocument) {
+  const bundle = await askShared("bundle");
+  const code = readFileSync(join(bundle.directory, "index.js"), "utf8");
+  const mark = readFileSync(temporaryMark(stack, checked), "utf8").trim();
   const directory = temporaryDirectory(stack);
-  const text = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-  const policyFile = policy === undefined ? join(ROOT, "policy.json") : temporaryJson(stack, policy);
-  const policyMark = temporaryMark(stack, checked);
-  // Without the check before the build: it costs a second, and tests build with policies that a check would not pass.
-  const moved = text
-    .replace(/^\[build\]\n(?:.+\n)*/m, "")
-    .replace('main = "worker/', `main = "${ROOT}worker/`)
-    .replace('"countersign:policy" = "./policy.json"', `"countersign:policy" = "${policyFile}"`)
-    .replace('= "./.countersign/policy-mark.json"', `= "${policyMark}"`);
-  const config = join(directory, "wrangler.toml");
-  writeFileSync(config, moved);
-  const wrangler = join(MODULES, "wrangler/bin/wrangler.js");
-  const args = ["deploy", "--dry-run", "--config", config, "--outdir", join(directory, "out"), "--metafile"];
-  await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT });
-  return join(directory, "out");
+  const filled = fill(fill(code, POLICY_PLACE, JSON.stringify(policy)), MARK_PLACE, mark);
+  writeFileSync(join(directory, "index.js"), filled);
+  return { ...bundle, directory };
 }
 
-function readJson(name: string): unknown {
-  return JSON.parse(readFileSync(join(ROOT, name), "utf8"));
+function fill(code: string, place: string, json: string): string {
+  const parts = code.split(JSON.stringify(place));
+  if (parts.length !== 2) throw new Error(`the bundle has ${parts.length - 1} places of ${place}`);
+  return parts.join(json);
 }
 
 /** Starts one workerd with an edge for each set of bindings; those of `defaults` fill what a set leaves out. */
@@ -75,19 +61,20 @@ export async function startWorkerd<Name extends string>(
   stack: AsyncDisposableStack,
   policy: PolicyDocument,
   edges: Readonly<Record<Name, Bindings>>,
-  checked?: PolicyDocument,
+  checked = policy,
 ): Promise<Record<Name, DeployedEdge>> {
-  const directory = await buildBundle(stack, policy, checked);
+  const bundle = await bundleWith(stack, policy, checked);
   const server = await issueCertificate({
     subject: [{ CN: [HOST] }],
     extendedKeyUsage: [SERVER_AUTH],
     subjectAltNames: [{ type: "dns", value: HOST }],
   });
   const names = Object.keys(edges) as Name[];
-  const config = join(directory, "config.capnp");
+  const config = join(bundle.directory, "config.capnp");
   writeFileSync(
     config,
     formatConfig(
+      bundle,
       names.map((name) => [name, { HOSTS: [HOST], ISSUER, AUDIENCE, ...(edges[name] as Bindings) }]),
       server,
     ),
@@ -130,7 +117,7 @@ function inAscii(json: string): string {
 }
 
 async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: number, lines: LogLines) {
-  const binary = createRequire(import.meta.url)(join(MODULES, "workerd")) as { default: string };
+  const binary = createRequire(import.meta.url)("workerd") as { default: string };
   const child = spawn(binary.default, ["serve", config, "--control-fd=3"], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
@@ -154,8 +141,11 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
 }
 
 /** Cap'n Proto text; its strings are written as JSON's. */
-function formatConfig(edges: readonly (readonly [string, Bindings])[], tls: { keyPem: string; pem: string }): string {
-  const { compatibility_date, compatibility_flags } = unstable_readConfig({ config: join(ROOT, "wrangler.toml") });
+function formatConfig(
+  { compatibilityDate, compatibilityFlags }: SharedBundle,
+  edges: readonly (readonly [string, Bindings])[],
+  tls: { keyPem: string; pem: string },
+): string {
   const quote = (value: unknown) => JSON.stringify(value);
   const binding = ([name, value]: [string, Bindings[string]]) =>
     typeof value === "string"
@@ -168,7 +158,7 @@ function formatConfig(edges: readonly (readonly [string, Bindings])[], tls: { ke
   const services = edges.map(
     ([name, set]) => `(name = ${quote(name)}, worker = (
       modules = [(name = "index.js", esModule = embed "index.js")],
-      compatibilityDate = ${quote(compatibility_date)}, compatibilityFlags = ${quote(compatibility_flags)},
+      compatibilityDate = ${quote(compatibilityDate)}, compatibilityFlags = ${quote(compatibilityFlags)},
       bindings = [${bindings(set).join(", ")}]))`,
   );
   const keypair = `(privateKey = ${quote(tls.keyPem)}, certificateChain = ${quote(tls.pem)})`;

@@ -15,9 +15,9 @@ import {
   withHeader,
 } from "../../support/forgery.ts";
 import { exchange, type RawRequest } from "../../support/http.ts";
-import { newSigningKey } from "../../support/local-edge.ts";
 import { LogLines } from "../../support/log-lines.ts";
 import { AUDIENCE, BETA, ISSUER } from "../../support/senders.ts";
+import { newSigningKey } from "../../support/signing-key.ts";
 import type { RefusalCase, World } from "./world.ts";
 
 type Expected = readonly [RefusalCode, number, Problem];

@@ -8,11 +8,12 @@ import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { fetchedKeys } from "../../../origin/verification-keys.ts";
 import { startCrlServer } from "../../support/crl-server.ts";
 import { listen, type RawAnswer, refusingUrl } from "../../support/http.ts";
-import { type LocalEdge, newSigningKey, startTestEdge } from "../../support/local-edge.ts";
+import { type LocalEdge, startTestEdge } from "../../support/local-edge.ts";
 import type { LogLines } from "../../support/log-lines.ts";
 import { startTestOrigin, type TestOrigin } from "../../support/origin.ts";
 import { FAULTY_EDGE, queuedPolicy } from "../../support/queue-world.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../../support/senders.ts";
+import { newSigningKey } from "../../support/signing-key.ts";
 import { type DeployedEdge, startWorkerd } from "../../support/workerd.ts";
 import { FACTOR_SECRETS, factorPolicy } from "./factor-cases.ts";
 

@@ -1,0 +1,20 @@
+// A worker beside the edge, with the same bucket: a test's call of the bucket is one request to it. Over the harness's own stand-ins
+// for bindings every member of every object that a list holds is a request, so that a thousand objects take half a minute.
+// JavaScript, because the types of the platform and those of Node do not go together in one program.
+
+const describe = ({ key, size, uploaded, customMetadata }) => ({ key, size, uploaded, customMetadata });
+
+export default {
+  async fetch(request, { BODIES }) {
+    const { method, key, options } = JSON.parse(request.headers.get("call"));
+    if (method === "get") {
+      const object = await BODIES.get(key);
+      return new Response(object?.body, { headers: { object: JSON.stringify(object && describe(object)) } });
+    }
+    if (method === "put") await BODIES.put(key, await request.arrayBuffer(), options);
+    if (method === "delete") await BODIES.delete(key);
+    if (method !== "list") return new Response();
+    const { objects, ...page } = await BODIES.list(options);
+    return Response.json({ ...page, objects: objects.map(describe) });
+  },
+};

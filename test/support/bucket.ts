@@ -1,0 +1,55 @@
+// The bucket of an edge in wrangler's harness, as a test reads and changes it.
+
+import { fileURLToPath } from "node:url";
+import type { TestHarness } from "wrangler";
+import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
+import type { BodyBucket, StoredObject, StoredObjects } from "../../worker/queue-bindings.ts";
+
+/** To be started beside the edge. */
+export const BUCKET_WORKER = {
+  name: "bucket",
+  main: fileURLToPath(new URL("bucket-worker.js", import.meta.url)),
+  compatibility_date: "2026-10-01",
+  r2_buckets: QUEUE_CONFIG.r2_buckets,
+};
+
+interface Call {
+  readonly method: keyof BodyBucket;
+  readonly key?: string | readonly string[];
+  readonly options?: object;
+}
+
+export function openBucket(harness: TestHarness): BodyBucket {
+  const worker = harness.getWorker(BUCKET_WORKER.name);
+  async function call(call: Call, body?: Uint8Array | string): Promise<Response> {
+    const headers = { call: JSON.stringify(call) };
+    const answer = await worker.fetch("http://bucket/", {
+      method: "POST",
+      headers,
+      ...(body !== undefined && { body }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer as unknown as Response;
+  }
+  return {
+    async get(key) {
+      const answer = await call({ method: "get", key });
+      const object = JSON.parse(answer.headers.get("object") ?? "");
+      return object && { ...revive(object), arrayBuffer: () => answer.arrayBuffer(), text: () => answer.text() };
+    },
+    put: (key, content, { sha256, ...options }) =>
+      call({ method: "put", key, options: { ...options, ...(sha256 && { sha256: hex(sha256) }) } }, content),
+    delete: async (keys) => void (await call({ method: "delete", key: keys })),
+    async list(options) {
+      const page = (await (await call({ method: "list", options })).json()) as StoredObjects;
+      return { ...page, objects: page.objects.map(revive) };
+    },
+  };
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+/** What is a Date in the bucket is a text in JSON. */
+function revive(object: StoredObject): StoredObject {
+  return { ...object, uploaded: new Date(object.uploaded) };
+}

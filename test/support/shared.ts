@@ -1,0 +1,73 @@
+// What all test files of a run share, made when the first of them asks: a bundle and a database server take seconds of CPU each.
+
+import { readFileSync } from "node:fs";
+import type { TestProject } from "vitest/node";
+import { buildBundle, WRANGLER_TOML } from "./edge-bundle.ts";
+import { listen } from "./http.ts";
+import { type PostgresServer, startPostgres } from "./postgres.ts";
+import { temporaryJson } from "./temporary.ts";
+
+export interface Shared {
+  readonly bundle: SharedBundle;
+  /** The URL of a new database. */
+  readonly database: string;
+}
+
+export interface SharedBundle {
+  /** Of index.js, in which both places stand once. */
+  readonly directory: string;
+  readonly compatibilityDate: string;
+  readonly compatibilityFlags: readonly string[];
+}
+
+/** Built in instead of a policy and its mark: JSON documents as well, which are written into the bundle as they are. */
+export const POLICY_PLACE = "countersign: here is the policy of a test";
+export const MARK_PLACE = "countersign: here is its mark";
+
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const stack = new AsyncDisposableStack();
+  let bundle: Promise<SharedBundle> | undefined;
+  let postgres: Promise<PostgresServer> | undefined;
+  const makers: { readonly [Name in keyof Shared]: () => Promise<Shared[Name]> } = {
+    bundle() {
+      bundle ??= build(stack);
+      return bundle;
+    },
+    async database() {
+      postgres ??= startPostgres(stack, SETTINGS);
+      return (await postgres).createDatabase();
+    },
+  };
+  const url = await listen(stack, (incoming, outgoing) => {
+    makers[incoming.url?.slice(1) as keyof Shared]().then(
+      (made) => outgoing.end(JSON.stringify(made)),
+      (error: Error) => outgoing.writeHead(500).end(error.stack),
+    );
+  });
+  project.provide("shared", url);
+  return () => stack.disposeAsync();
+}
+
+/** The server is not killed before its tests end, so that nothing has to be on the disk. */
+const SETTINGS = { fsync: "off", full_page_writes: "off", max_connections: "300" };
+
+async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
+  return {
+    directory: await buildBundle(stack, temporaryJson(stack, POLICY_PLACE), temporaryJson(stack, MARK_PLACE)),
+    compatibilityDate: readSetting("compatibility_date") as string,
+    compatibilityFlags: readSetting("compatibility_flags") as string[],
+  };
+}
+
+/** A line of wrangler.toml whose value is JSON as well: to ask wrangler takes a second. @throws SyntaxError when it is not there */
+function readSetting(name: string): unknown {
+  const text = readFileSync(WRANGLER_TOML, "utf8");
+  return JSON.parse(new RegExp(`^${name} = (.*)$`, "m").exec(text)?.[1] ?? "");
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The URL that it is asked of: see ask-shared.ts. */
+    shared: string;
+  }
+}
