@@ -1,6 +1,7 @@
 // Attempts on a real inbox file: retries, deadlines, ends, order, and what happens around a stop.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Dispatcher } from "../../origin/dispatch.ts";
 import { PermanentFailure, RetryLater } from "../../origin/handler.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { dispatch, idsIn, SENDER, stateOf, store } from "../support/dispatch.ts";
@@ -206,6 +207,30 @@ test("bodies under way are bounded, but for the last one that was begun", async 
   await until(async () => (await idsIn(inbox, "done")).length === ids.length);
   expect([2, 3]).toContain(Math.max(...most));
   expect(lines.all).toHaveLength(ids.length);
+});
+
+test("what ends while others run is followed by one claim for several, where a claim takes long", async () => {
+  const ids = Array.from({ length: 48 }, (_, index) => `event-${index}`);
+  for (const id of ids) await store(inbox, id);
+  let claims = 0;
+  const claim: Inbox["work"]["claim"] = async (...given) => {
+    await sleep(60);
+    claims += 1;
+    return await inbox.work.claim(...given);
+  };
+  const work = new Proxy(inbox.work, { get: (target, name) => (name === "claim" ? claim : Reflect.get(target, name)) });
+  let ended = 0;
+  const dispatcher = new Dispatcher({
+    work,
+    handler: () => sleep((ended++ % 8) + 1),
+    log: () => undefined,
+    limits: { concurrency: 8 },
+  });
+  dispatcher.start();
+  await until(async () => (await idsIn(inbox, "done")).length === ids.length);
+  // Six for all; eleven where each first end brings one for its place alone.
+  expect(claims).toBeLessThan(9);
+  await dispatcher.stop();
 });
 
 test("an attempt that is longer than its lease keeps it", async () => {
