@@ -1,4 +1,4 @@
-// npm run bench -- [edge|cold|origin|inbox|dispatch|listener|trust|factors|hostile] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
+// npm run bench -- [edge|cold|origin|inbox|dispatch|listener|trust|factors|hostile|scale] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
 // npm run bench -- edge --profile: what an event costs at the edge, by part of the code.
 // npm run bench -- cold --beside DIR: also the worker of another tree of this project.
 
@@ -13,6 +13,7 @@ import { benchInbox } from "./inbox.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
+import { benchScale } from "./scale.ts";
 import { benchTrust } from "./trust.ts";
 
 const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Report[]>>> = {
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Repo
   trust: benchTrust,
   factors: benchFactors,
   hostile: benchHostile,
+  scale: benchScale,
 };
 
 const { values, positionals } = parseArgs({
