@@ -7,7 +7,8 @@ type CryptoKey = Parameters<typeof crypto.subtle.verify>[1];
 type Octets = Uint8Array<ArrayBuffer>;
 type Verify = (signature: Octets, signed: Octets) => boolean | Promise<boolean>;
 
-const ECDSA = { name: "ECDSA", hash: "SHA-256" };
+/** As Web Crypto names it. */
+export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 
 const known = new WeakMap<CryptoKey, Verify>();
 
@@ -21,7 +22,7 @@ export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): 
 function chooseFor(key: CryptoKey): Verify {
   const { name, namedCurve } = key.algorithm as { readonly name: string; readonly namedCurve?: string };
   if (key.type !== "public" || name !== "ECDSA" || namedCurve !== "P-256") return () => false;
-  return nativeFor(key) ?? ((signature, signed) => crypto.subtle.verify(ECDSA, key, signature, signed));
+  return nativeFor(key) ?? ((signature, signed) => crypto.subtle.verify(ES256, key, signature, signed));
 }
 
 /** node:crypto takes two thirds of WebCrypto's time. Undefined where it does not take r and s: workerd's reads DER alone. */

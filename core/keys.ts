@@ -3,7 +3,7 @@
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
 import { ConfigurationError } from "./configuration-error.ts";
 import { inTurn, listOf, must, objectOf, optional, type Rule, text } from "./rules.ts";
-import { ASSERTION_ALGORITHM, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
+import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
 
 /** The last character has two bits more than the octets: in their one spelling they are zero. */
 const COORDINATE = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
@@ -55,7 +55,12 @@ export interface PrivateJwk extends PublicJwk {
 /** The keys that sign assertions, imported. */
 export interface SigningKeys {
   /** The first of the set signs. */
-  readonly signer: { readonly kid: string; readonly key: CryptoKey };
+  readonly signer: {
+    readonly kid: string;
+    readonly key: CryptoKey;
+    /** The protected header of its assertions, encoded. */
+    readonly header: string;
+  };
   /** Every key of the set, public members only. */
   readonly jwks: { readonly keys: readonly PublicJwk[] };
 }
@@ -74,12 +79,18 @@ export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promi
 export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
   const keys = parseJwkSet<PrivateJwk>("signing keys", privateJwkSet, jwkSet);
   // All of them: a key that cannot be used must not be found out when a rotation makes it the signer.
-  const imported = await Promise.all(keys.map(async (jwk) => ({ kid: jwk.kid, key: await importKey(jwk) })));
+  const imported = await Promise.all(
+    keys.map(async (jwk) => ({ kid: jwk.kid, key: await importKey(jwk), header: formatHeader(jwk) })),
+  );
   const [signer] = imported as [SigningKeys["signer"]];
   return {
     signer,
     jwks: { keys: keys.map(publicJwk) },
   };
+}
+
+function formatHeader({ kid }: PrivateJwk): string {
+  return Buffer.from(JSON.stringify({ alg: ASSERTION_ALGORITHM, kid, typ: ASSERTION_TYPE })).toString("base64url");
 }
 
 /** The answer at JWKS_PATH. */

@@ -1,9 +1,8 @@
 // Texts that a program leaves in a store and reads again: sealed with its signing key, so that who can write to the store
 // cannot put words into its mouth. A line of JSON that is the seal, then the text.
 
+import { ES256 } from "./es256.ts";
 import { importVerificationKeys, type SigningKeys } from "./keys.ts";
-
-const ECDSA = { name: "ECDSA", hash: "SHA-256" };
 
 /** What the text is: a seal is worth nothing for a text of another type or version. */
 export interface TextType {
@@ -12,7 +11,7 @@ export interface TextType {
 }
 
 export async function sealText(text: string, { type, version }: TextType, { signer }: SigningKeys): Promise<string> {
-  const signature = await crypto.subtle.sign(ECDSA, signer.key, bytesToSign(text, { type, version }));
+  const signature = await crypto.subtle.sign(ES256, signer.key, bytesToSign(text, { type, version }));
   const seal = { type, version, kid: signer.kid, signature: Buffer.from(signature).toString("base64url") };
   return `${JSON.stringify(seal)}\n${text}`;
 }
@@ -33,7 +32,7 @@ export async function openSealedText(sealed: string, expected: TextType, { jwks 
   const bytes = Buffer.from(String(signature), "base64url");
   const isIntact =
     bytes.toString("base64url") === signature &&
-    (await crypto.subtle.verify(ECDSA, key, bytes, bytesToSign(text, expected)));
+    (await crypto.subtle.verify(ES256, key, bytes, bytesToSign(text, expected)));
   if (!isIntact) throw new Error("the seal is broken");
   return text;
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { compactVerify, importJWK } from "jose";
 import { matchRequest, verifyAssertion } from "../../core/assertion.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import type { Delivery } from "../../core/delivery.ts";
@@ -47,6 +48,27 @@ export const cases: Cases = {
   },
   "issueAssertion() writes exactly alg, kid and typ in the header": async (fixtures) => {
     assert.deepEqual(open(await issue(fixtures, await deliver(fixtures))).header, HEADER);
+  },
+  "jose verifies what issueAssertion() signs": async (fixtures) => {
+    const [jwk] = (await importSigningKeys(fixtures.keys.signing)).jwks.keys;
+    const token = await issue(fixtures, await deliver(fixtures));
+    const { protectedHeader, payload } = await compactVerify(token, await importJWK(jwk ?? {}, "ES256"));
+    assert.deepEqual(protectedHeader, HEADER);
+    assert.deepEqual(JSON.parse(Buffer.from(payload).toString()), open(token).claims);
+    assert.equal(token.split(".")[2]?.length, 86);
+  },
+  "issueAssertion() signs each of many deliveries at a time, and targets of any length": async (fixtures) => {
+    const lengths = [1, 100, 7_000, 8_000, 9_000, 12_000, 30_000, 200_000];
+    const targets = lengths.flatMap((length) => ["a", "é", "漢"].map((character) => `/${character.repeat(length)}`));
+    const key = await importJWK((await importSigningKeys(fixtures.keys.signing)).jwks.keys[0] ?? {}, "ES256");
+    const request = { method: "POST", contentType: "" };
+    const signAll = targets.map(async (target) =>
+      issue(fixtures, await deliver(fixtures, { request: { ...request, target } })),
+    );
+    for (const [index, token] of (await Promise.all(signAll)).entries()) {
+      const { payload } = await compactVerify(token, key);
+      assert.equal(JSON.parse(Buffer.from(payload).toString()).req.target, targets[index]);
+    }
   },
   "issueAssertion() signs the platform's verdict where there is one": async (fixtures) => {
     const delivery = await deliver(fixtures, {}, { verified: "SUCCESS", revoked: false });
