@@ -6,6 +6,7 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
 import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
+import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
@@ -43,10 +44,11 @@ export interface EdgeExecution {
 
 const clock = () => Math.floor(Date.now() / 1000);
 const logMore = tellMore(log);
+const random = poolRandom((pool) => crypto.getRandomValues(pool));
 const ambient: Omit<Ambient, "waitUntil"> = {
   clock,
   log,
-  newAssertionId: () => formatAssertionId(Date.now(), crypto.getRandomValues(new Uint8Array(16))),
+  newAssertionId: () => formatAssertionId(Date.now(), random()),
 };
 
 /**
@@ -80,7 +82,7 @@ function edgeOf(policy: Policy): EdgeWorker {
 
   return {
     async fetch(request, bindings, execution) {
-      const trace: Trace = { context: { id: formatEventId(Date.now(), crypto.getRandomValues(new Uint8Array(16))) } };
+      const trace: Trace = { context: { id: formatEventId(Date.now(), random()) } };
       const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
       const alsoLog = (lines: Promise<void> | undefined) => lines && waitUntil(lines);
       try {
