@@ -1,12 +1,7 @@
 // Cloudflare's request.cf.tlsClientAuth to PresentedCertificate.
 // Of the platform's strings only its verdict is used, and the SHA-256 fingerprint for comparison; names come from the DER.
 
-import {
-  type ClientCertificate,
-  parseClientCertChainField,
-  parseClientCertField,
-  parseClientCertificate,
-} from "../core/presented-certificate.ts";
+import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
 
 /**
@@ -23,11 +18,10 @@ export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {
   for (const name of ["certRFC9440TooLarge", "certChainRFC9440TooLarge"]) {
     if (fields[name] !== false) throw new Refusal("certificate_too_large", { [name]: fields[name] });
   }
-  const certificate = parseClientCertificate({
-    leaf: parseClientCertField(text("certRFC9440")),
-    intermediates: parseClientCertChainField(text("certChainRFC9440")),
+  const certificate = parseClientCertFields(text("certRFC9440"), text("certChainRFC9440"), {
+    verified: text("certVerified"),
     // Anything but a plain "0" counts as revoked.
-    platform: { verified: text("certVerified"), revoked: text("certRevoked") !== "0" },
+    revoked: text("certRevoked") !== "0",
   });
   const fingerprint = text("certFingerprintSHA256").toLowerCase();
   if (/^[0-9a-f]{64}$/.test(fingerprint) && fingerprint !== certificate.leaf.sha256) {
