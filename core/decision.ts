@@ -134,10 +134,8 @@ const MOST_OCTETS = 3;
 
 /** The line with long values and lists cut: also of one that was read, which anybody may have written. */
 export function boundLine(line: LogLine): LogLine {
-  const members = Object.entries(line);
-  const bounded = members.map(([name, value]): Member => [name, boundMember(name, value)]);
-  const isSame = bounded.every(([, value], index) => value === members[index]?.[1]);
-  return isSame ? line : (Object.fromEntries(bounded) as LogLine);
+  if (Object.keys(line).every((name) => isBoundedMember(name, line[name]))) return line;
+  return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;
 }
 
 type Member = readonly [name: string, value: unknown];
@@ -146,9 +144,12 @@ function formatMembers(members: readonly Member[]): string {
   return escapeControls(JSON.stringify(Object.fromEntries(members)));
 }
 
+function isBoundedMember(name: string, value: unknown): boolean {
+  return isBounded(value) || (typeof value === "string" && value.length <= (WHOLE.get(name) ?? 0));
+}
+
 function boundMember(name: string, value: unknown): unknown {
-  const isWhole = typeof value === "string" && value.length <= (WHOLE.get(name) ?? 0);
-  return isWhole || isBounded(value) ? value : bound(value);
+  return isBoundedMember(name, value) ? value : bound(value);
 }
 
 /** In the order of the line, in which the verdict stands before its details. */

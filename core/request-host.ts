@@ -15,8 +15,13 @@ export function requireHost(host: string): void {
   throw new Refusal("malformed_host", isPlain ? { host } : {});
 }
 
-/** The same of a request whose platform shows the field; some make a URL of it and leave it out. */
-export function requireHostField(headers: Headers): void {
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * The same of a request whose platform shows the field; some make a URL of it and leave it out. `known`: hosts that were looked at
+ * before, as a URL prints them.
+ */
+export function requireHostField(headers: Headers, known = NONE): void {
   const host = headers.get("host");
-  if (host !== null) requireHost(host);
+  if (host !== null && !known.has(host)) requireHost(host);
 }

@@ -4,6 +4,7 @@ import { Refusal } from "./refusal.ts";
 
 export interface RequestTarget {
   readonly url: URL;
+  readonly path: string;
   /** Path and query, as sent. */
   readonly target: string;
 }
@@ -17,12 +18,14 @@ export interface RequestTarget {
 export function readRequestTarget(requestUrl: string): RequestTarget {
   const url = URL.parse(requestUrl);
   if (url === null) throw new Refusal("malformed_target");
-  const target = url.pathname + url.search;
+  // Each of them is made anew when it is read.
+  const { pathname: path, search } = url;
+  const target = path + search;
   const sent = requestUrl.slice(requestUrl.indexOf("/", requestUrl.indexOf("//") + 2));
   if (target !== sent) throw new Refusal("malformed_target");
-  const secondSpelling = findSecondSpelling(url.pathname);
+  const secondSpelling = findSecondSpelling(path);
   if (secondSpelling !== undefined) throw new Refusal("malformed_target", { secondSpelling });
-  return { url, target };
+  return { url, path, target };
 }
 
 /**

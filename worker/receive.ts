@@ -38,12 +38,12 @@ const bodies = new BodyBudget({ endsOldest: false });
  * @throws Refusal for every other outcome
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
-  const { url, target } = readRequestTarget(request.url);
-  requireHostField(request.headers);
+  const { url, path, target } = readRequestTarget(request.url);
+  requireHostField(request.headers, edge.hosts);
   requireConfiguredHost(url, edge);
-  if (url.pathname === JWKS_PATH) return publishJwks(request, edge);
+  if (path === JWKS_PATH) return publishJwks(request, edge);
 
-  const route = selectRoute(edge.policy, url.pathname, request.method);
+  const route = selectRoute(edge.policy, path, request.method);
   trace.route = route;
   trace.context["route"] = route.path;
 
@@ -96,9 +96,9 @@ async function readEvidence(request: Request, route: Route, edge: Edge, ambient:
   };
 }
 
-function requireConfiguredHost(url: URL, edge: Edge): void {
-  if (url.protocol !== "https:") throw new Refusal("plain_http", { host: url.host });
-  if (!edge.hosts.has(url.host)) throw new Refusal("unknown_host", { host: url.host });
+function requireConfiguredHost({ protocol, host }: URL, edge: Edge): void {
+  if (protocol !== "https:") throw new Refusal("plain_http", { host });
+  if (!edge.hosts.has(host)) throw new Refusal("unknown_host", { host });
 }
 
 function publishJwks(request: Request, edge: Edge): Response {
