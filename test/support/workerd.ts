@@ -122,6 +122,7 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
   const exited = once(child, "exit");
+  const closed = once(child, "close");
   stack.defer(async () => {
     child.kill("SIGKILL");
     await exited;
@@ -137,6 +138,8 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
     ports.set(socket, port);
     if (ports.size === sockets) return { ports, pid: child.pid ?? 0 };
   }
+  // Its last words may come after the end of the other pipe.
+  await closed;
   throw new Error(`workerd ended: ${errors}`);
 }
 
