@@ -31,6 +31,7 @@ export async function makeCrls(identities: Hierarchy) {
   const { root, intermediate, client, direct, stranger } = identities;
   const serialOf = ({ certificate }: Identity) => certificate.serialNumber;
   const intermediateAgain = await issueCa("Intermediate", root, { keys: intermediate.keys });
+  const intermediateRenamed = await issueCa("Renamed", root, { keys: intermediate.keys });
   const noCrlSignCa = await issueCa("No CRL Sign", root, { keyUsage: KeyUsageFlags.keyCertSign });
   const pointed = await issueClient(root, { extensions: [new CRLDistributionPointsExtension([POINT_A])] });
   // A CA with a new key under its name: the certificate of the old key by the root, and another by the new key.
@@ -40,6 +41,7 @@ export async function makeCrls(identities: Hierarchy) {
   const rekeyedClient = await issueClient(rekeyedOld);
   const noCrlSignClient = await issueClient(noCrlSignCa);
   const certificates = base64Of({
+    intermediateRenamed,
     rekeyedOld,
     rekeyedNew,
     rekeyedOldByNew,
@@ -75,6 +77,7 @@ export async function makeCrls(identities: Hierarchy) {
     rootPointB: await issue(root, { extensions: pointOf(POINT_B) }),
     intermediate: await issue(intermediate),
     intermediateRevokesClient: await issue(intermediate, { revoked: [serialOf(client)] }),
+    renamedRevokesClient: await issue(intermediateRenamed, { revoked: [serialOf(client)] }),
     stranger: await issue(stranger, { revoked: [serialOf(direct)] }),
     noCrlSign: await issue(noCrlSignCa),
     noCrlSignRevokes: await issue(noCrlSignCa, { revoked: [serialOf(noCrlSignClient)], number: 2 }),

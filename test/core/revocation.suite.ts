@@ -239,6 +239,11 @@ export const cases: Cases = {
       assert.equal(size([name]), 1);
     refused("certificate_revoked", () => size(["intermediateRevokesClient"]));
     refused("certificate_revoked", () => size(["rootRevokesIntermediate"], { intermediates }));
+    // A list speaks of what its CA signed under the name that the list has.
+    const rekeyed = { leaf: "rekeyedClient", intermediates: ["rekeyedOld", "rekeyedNew"] } as const;
+    assert.equal(size(["rekeyedByNewRevokes"], rekeyed), 1);
+    refused("certificate_revoked", () => size(["rekeyedByOldRevokes"], rekeyed));
+    assert.equal(size(["renamedRevokesClient"], { intermediates: ["intermediate", "intermediateRenamed"] }), 1);
     // Without the certificate of its issuer nothing says whose list it is.
     assert.equal(size(["intermediateRevokesClient"], { intermediates: [] }), 1);
   },

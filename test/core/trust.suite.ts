@@ -174,7 +174,9 @@ export const cases: Cases = {
     for (const entry of [...entriesFor(fixtures, "intermediate"), ...entriesFor(fixtures, "root")]) {
       const presented = { leaf: "client", intermediates: ["intermediateTwin", "root"], platform } as const;
       assert.equal(prove(fixtures, presented, TRUST.platform).anchor, undefined);
-      refused("certificate_denied", () => prove(fixtures, presented, { ...TRUST.platform, deny: [entry] }));
+      const denying = { ...TRUST.platform, deny: [entry] };
+      const { details } = refused("certificate_denied", () => prove(fixtures, presented, denying));
+      assert.match(String(details["authority"]), /^CN=(Intermediate|Root),/);
     }
   },
   "verifyTrust() is not moved by a deny list that names others": (fixtures) => {

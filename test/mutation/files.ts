@@ -44,18 +44,14 @@ export const PENDING: readonly string[] = [
   "crl-source",
   "encoded-values",
   "legacy-texts",
-  "path",
-  "path-checks",
   "policy-compiler",
   "policy-remedies",
   "policy-schema",
   "presented-signatures",
-  "request-host",
   "route-rivals",
   "signature",
   "signature-diagnosis",
   "signature-key",
-  "trust",
   "wire",
 ].map((name) => `core/${name}.ts`);
 
