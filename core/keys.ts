@@ -1,56 +1,34 @@
 // Signing and verification keys as JWK Sets (RFC 7517): ES256 on P-256 alone, each key with its own kid.
 
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
-import { ConfigurationError } from "./configuration-error.ts";
-import { inTurn, listOf, must, objectOf, optional, type Rule, text } from "./rules.ts";
+import * as v from "valibot";
+import { ConfigurationError, describeIssues } from "./configuration-error.ts";
 import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
 
 /** The last character has two bits more than the octets: in their one spelling they are zero. */
-const COORDINATE = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
-const MAX_KID_CHARACTERS = 128;
-const coordinate = must("32 octets in base64url", (value) => typeof value === "string" && COORDINATE.test(value));
-const PUBLIC_MEMBERS = {
-  kty: must("only EC keys sign assertions", (value) => value === "EC"),
-  crv: must("only P-256 keys sign assertions", (value) => value === "P-256"),
+const coordinate = v.pipe(v.string(), v.regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
+const publicMembers = {
+  kty: v.literal("EC", "only EC keys sign assertions"),
+  crv: v.literal("P-256", "only P-256 keys sign assertions"),
   x: coordinate,
   y: coordinate,
-  kid: inTurn(
-    text("must be string"),
-    must(`at most ${MAX_KID_CHARACTERS} characters`, (value) => String(value).length <= MAX_KID_CHARACTERS),
-  ),
-  alg: optional(must(`must be "${ASSERTION_ALGORITHM}"`, (value) => value === ASSERTION_ALGORITHM)),
-  use: optional(must('must be "sig"', (value) => value === "sig")),
+  kid: v.pipe(v.string(), v.minLength(1, "must not be empty"), v.maxLength(128)),
+  alg: v.optional(v.literal(ASSERTION_ALGORITHM)),
+  use: v.optional(v.literal("sig")),
 };
 /** Strict: a private member (`d`) in a set that is meant to be public is an error, not something to skip. */
-const publicJwkSet = setOf(PUBLIC_MEMBERS);
-const privateJwkSet = setOf({
-  ...PUBLIC_MEMBERS,
+const PublicJwkSchema = v.strictObject(publicMembers);
+/** `iat` is when the key was made, in Unix seconds: a rotation needs to know which is the newest. */
+const PrivateJwkSchema = v.strictObject({
+  ...publicMembers,
   d: coordinate,
-  iat: optional(must("must be a whole number", Number.isSafeInteger)),
+  iat: v.optional(v.pipe(v.number(), v.safeInteger())),
 });
-
-function setOf(members: Readonly<Record<string, Rule>>): Rule {
-  const keys = listOf(objectOf(members, { isStrict: true }), "must be Array", "must hold at least one key");
-  return objectOf({ keys }, { isStrict: false });
-}
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 
-export interface PublicJwk {
-  readonly kty: "EC";
-  readonly crv: "P-256";
-  readonly x: string;
-  readonly y: string;
-  readonly kid: string;
-  readonly alg?: typeof ASSERTION_ALGORITHM | undefined;
-  readonly use?: "sig" | undefined;
-}
-
-export interface PrivateJwk extends PublicJwk {
-  readonly d: string;
-  /** When the key was made, in Unix seconds: a rotation needs to know which is the newest. */
-  readonly iat?: number | undefined;
-}
+export type PublicJwk = v.InferOutput<typeof PublicJwkSchema>;
+export type PrivateJwk = v.InferOutput<typeof PrivateJwkSchema>;
 
 /** The keys that sign assertions, imported. */
 export interface SigningKeys {
@@ -77,7 +55,7 @@ export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promi
  * @throws ConfigurationError that lists every problem and quotes no key
  */
 export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
-  const keys = parseJwkSet<PrivateJwk>("signing keys", privateJwkSet, jwkSet);
+  const keys = parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
   // All of them: a key that cannot be used must not be found out when a rotation makes it the signer.
   const imported = await Promise.all(
     keys.map(async (jwk) => ({ kid: jwk.kid, key: await importKey(jwk), header: formatHeader(jwk) })),
@@ -102,13 +80,13 @@ export function publishKeys({ jwks }: SigningKeys): Response {
 
 /** @throws ConfigurationError, also when a key holds a private member */
 export async function importVerificationKeys(jwkSet: unknown): Promise<VerificationKeys> {
-  const keys = parseJwkSet<PublicJwk>("JWKS", publicJwkSet, jwkSet);
+  const keys = parseJwkSet("JWKS", PublicJwkSchema, jwkSet);
   return new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importKey(jwk)] as const)));
 }
 
 /** A private key set as `countersign keys` keeps it. @throws ConfigurationError */
 export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
-  return parseJwkSet<PrivateJwk>("signing keys", privateJwkSet, jwkSet);
+  return parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
 }
 
 /** A new private key, made at `now` (Unix seconds); its kid is the RFC 7638 thumbprint. */
@@ -116,18 +94,24 @@ export async function generateSigningKey(now: number): Promise<PrivateJwk> {
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
-  const made = { ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig", iat: now };
-  return parsePrivateKeySet({ keys: [made] })[0] as PrivateJwk;
+  return v.parse(PrivateJwkSchema, { ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig", iat: now });
 }
 
 export function publicJwk({ kty, crv, x, y, kid }: PublicJwk | PrivateJwk): PublicJwk {
   return { kty, crv, x, y, kid, alg: ASSERTION_ALGORITHM, use: "sig" };
 }
 
-function parseJwkSet<Key extends PublicJwk>(subject: string, rule: Rule, jwkSet: unknown): Key[] {
-  const problems = rule(jwkSet);
-  if (problems.length > 0) throw new ConfigurationError(subject, problems);
-  const { keys } = jwkSet as { readonly keys: Key[] };
+function parseJwkSet<Key extends PublicJwk>(
+  subject: string,
+  schema: v.GenericSchema<unknown, Key>,
+  jwkSet: unknown,
+): Key[] {
+  const Schema = v.object({ keys: v.pipe(v.array(schema), v.minLength(1, "must hold at least one key")) });
+  const result = v.safeParse(Schema, jwkSet);
+  if (!result.success) {
+    throw new ConfigurationError(subject, describeIssues(result.issues));
+  }
+  const { keys } = result.output;
   const repeated = keys.filter(({ kid }, index) => keys.findIndex((other) => other.kid === kid) !== index);
   if (repeated.length > 0)
     throw new ConfigurationError(

@@ -97,8 +97,8 @@ describe("imports", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
 
-  test("worker imports itself, core and the policy", () => {
-    const libraries = isOneOf("countersign:policy", "countersign:policy-mark");
+  test("worker imports itself, core, valibot and the policy", () => {
+    const libraries = isOneOf("valibot", "countersign:policy", "countersign:policy-mark");
     expect(strays(worker, (name) => isIn("worker", "core")(name) || libraries(name))).toEqual([]);
   });
 

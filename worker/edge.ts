@@ -1,12 +1,12 @@
 // The edge's configuration: variables and secrets of the Worker, checked as a whole and imported once per isolate.
 
+import * as v from "valibot";
 import type { Secrets } from "../core/candidate.ts";
-import { ConfigurationError, formatPointer } from "../core/configuration-error.ts";
+import { ConfigurationError, describeIssues, formatPointer } from "../core/configuration-error.ts";
 import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import { compileCheckedPolicy, compilePolicy } from "../core/policy-compiler.ts";
-import { listOf, must, objectOf, optional, text } from "../core/rules.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
@@ -90,64 +90,54 @@ export function requireEdgePolicy({ anchors }: Policy): void {
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;
 
-const isHost = (value: unknown) =>
-  typeof value === "string" && value !== "" && URL.parse(`https://${value}`)?.host === value;
-/** With 72 retries eleven days at most: what is older than fourteen a queue drops, without a dead letter. */
-const MAX_RETRY_SECONDS = 10_800;
-const isDelay = (value: unknown) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_RETRY_SECONDS;
-
-const checkBindings = objectOf(
-  {
-    HOSTS: listOf(
-      must("a host name in lower case, with the port if it is not 443", isHost),
-      "a list of host names",
-      "must not be empty",
-    ),
-    ISSUER: text(
-      "an https URL",
-      must("https://HOST without a path", (value) => isOrigin(String(value)) && String(value).startsWith("https://")),
-    ),
-    AUDIENCE: text("a text"),
-    ORIGIN_URL: text(
-      "an https URL",
-      // Loopback is for an origin that runs beside a local edge.
-      must(
-        "https://HOST without a path (http:// only to loopback)",
-        (value) => isOrigin(String(value)) && isHttpsOrLoopback(new URL(String(value))),
-      ),
-    ),
-    SIGNING_KEYS: text("a secret: the private JWK Set of `countersign keys new`"),
-    RETRY_SECONDS: optional(
-      must(
-        `the first delay and the longest, in whole seconds from 1 to ${MAX_RETRY_SECONDS}`,
-        (value) => Array.isArray(value) && value.length === 2 && value.every(isDelay),
-      ),
-    ),
-  },
-  { isStrict: false },
+const host = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text !== "" && URL.parse(`https://${text}`)?.host === text,
+    "a host name in lower case, with the port if it is not 443",
+  ),
 );
-
-interface CheckedBindings {
-  readonly HOSTS: readonly string[];
-  readonly ISSUER: string;
-  readonly AUDIENCE: string;
-  readonly ORIGIN_URL: string;
-  readonly RETRY_SECONDS?: RetrySeconds;
-}
+/** With 72 retries eleven days at most: what is older than fourteen a queue drops, without a dead letter. */
+const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_800));
+const BindingsSchema = v.object({
+  HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1, "must not be empty")),
+  ISSUER: v.pipe(
+    v.string("an https URL"),
+    v.check((text) => isOrigin(text) && text.startsWith("https://"), "https://HOST without a path"),
+  ),
+  AUDIENCE: v.pipe(v.string("a text"), v.minLength(1, "must not be empty")),
+  ORIGIN_URL: v.pipe(
+    v.string("an https URL"),
+    v.check(
+      // Loopback is for an origin that runs beside a local edge.
+      (text) => isOrigin(text) && isHttpsOrLoopback(new URL(text)),
+      "https://HOST without a path (http:// only to loopback)",
+    ),
+  ),
+  SIGNING_KEYS: v.pipe(
+    v.string("a secret: the private JWK Set of `countersign keys new`"),
+    v.minLength(1, "must not be empty"),
+  ),
+  RETRY_SECONDS: v.optional(
+    v.strictTuple([delaySeconds, delaySeconds], "the first delay and the longest, in seconds"),
+    DEFAULT_RETRY_SECONDS,
+  ),
+});
 
 /**
  * Checks the bindings and imports the keys.
  * @throws ConfigurationError that lists every problem
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
-  const problems = checkBindings(bindings);
+  const result = v.safeParse(BindingsSchema, bindings);
+  const problems = describeIssues(result.issues ?? []);
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
   const secrets = readSecrets(bindings, policy, problems);
   const kv = findCrlStore(bindings, policy, problems);
   const queue = findEventQueue(bindings, policy, problems);
-  if (keys === undefined || secrets === undefined || problems.length > 0)
+  if (!result.success || keys === undefined || secrets === undefined || problems.length > 0)
     throw new ConfigurationError("bindings", problems);
-  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS = DEFAULT_RETRY_SECONDS } = bindings as CheckedBindings;
+  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS } = result.output;
   const crls = kv && new CrlCache(kv, policy);
   const hosts = new Set(HOSTS);
   const shared = { issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, retrySeconds: RETRY_SECONDS };

@@ -59,7 +59,6 @@ import { cases as randomPool } from "./random-pool.suite.ts";
 import { cases as request } from "./request.suite.ts";
 import { cases as revocationLists } from "./revocation-lists.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
-import { cases as rules } from "./rules.suite.ts";
 import type { Cases } from "./scene.ts";
 import { cases as sealedText } from "./sealed-text.suite.ts";
 import { cases as shownText } from "./shown-text.suite.ts";
@@ -134,7 +133,6 @@ export const suites: Readonly<Record<string, Cases>> = {
   request,
   revocation,
   "revocation-lists": revocationLists,
-  rules,
   "shown-text": shownText,
   signature,
   "signature-diagnosis": signatureDiagnosis,
