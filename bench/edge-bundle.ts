@@ -7,8 +7,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { unstable_readConfig } from "wrangler";
-import { writePolicyMark } from "../cli/policy-mark.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
 import {
   type RunningIsolates,
   type RunningProcess,
@@ -74,9 +72,6 @@ async function buildWorker(
   const toml = unstable_readConfig({ config: WRANGLER_TOML });
   const { compatibility_date = "", compatibility_flags } = toml;
   const entry = main ?? toml.main ?? "";
-  const policyMark = join(folder, "policy-mark.json");
-  if (/\bworker\/index\.ts$/.test(entry))
-    writePolicyMark(policyMark, compilePolicy(JSON.parse(readFileSync(policyFile, "utf8"))));
   const config = {
     name: "bench",
     main: entry,
@@ -86,7 +81,7 @@ async function buildWorker(
     keep_names: toml.keep_names,
     ...options,
     define,
-    alias: { ...toml.alias, "countersign:policy": policyFile, "countersign:policy-mark": policyMark },
+    alias: { ...toml.alias, "countersign:policy": policyFile },
   };
   const configFile = join(folder, "wrangler.json");
   writeFileSync(configFile, JSON.stringify(config));

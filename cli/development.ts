@@ -1,6 +1,6 @@
 // The whole system on this machine: TLS front, edge worker in workerd, origin with its inbox.
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { TestHarness } from "wrangler";
 import { formatPem } from "../core/certificate.ts";
 import type { LogLine } from "../core/decision.ts";
@@ -22,7 +22,6 @@ import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
 import { complain } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
-import { writePolicyMark } from "./policy-mark.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface DevelopmentOptions {
@@ -73,9 +72,8 @@ async function start(
 ): Promise<Omit<Development, "close">> {
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
+  // The edge compiles the same file when it is built; compiling it first gives the better message.
   const policy = loadPolicy(policyFile, compileEdgePolicy);
-  const policyMark = resolve(state.directory, "policy-mark.json");
-  writePolicyMark(policyMark, policy);
   const secrets = loadSecrets(policy, readEnvironment);
   const keySet = readPrivateKeySet(state.keys);
   const target = await loadTarget({ handler: options.handlerFile });
@@ -99,7 +97,6 @@ async function start(
   const logEdge = openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line));
   const harness = await startLocalEdge({
     policyFile,
-    policyMark,
     vars: {
       HOSTS: [urlOf("localhost").host, urlOf("127.0.0.1").host],
       ISSUER: issuer,

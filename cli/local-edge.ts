@@ -25,8 +25,6 @@ export const WORKER = {
 export interface LocalEdgeOptions {
   /** Absolute path of the policy file to build in. */
   readonly policyFile: string;
-  /** Absolute path of its mark (policy-mark.ts). */
-  readonly policyMark: string;
   /** The variables of wrangler.toml that differ. */
   readonly vars: Readonly<Record<string, string | string[] | number[]>>;
   readonly secrets: Readonly<Record<string, string>>;
@@ -70,7 +68,6 @@ export const QUEUE_CONFIG = {
 /** Starts the worker; `fetch(url, { cf })` on what it returns reaches it, and `close()` ends it. */
 export async function startLocalEdge({
   policyFile,
-  policyMark,
   vars,
   secrets,
   protocol = "https",
@@ -83,7 +80,7 @@ export async function startLocalEdge({
       {
         config: {
           ...WORKER,
-          alias: { "countersign:policy": policyFile, "countersign:policy-mark": policyMark },
+          alias: { "countersign:policy": policyFile },
           vars: { ...vars, ...secrets },
           kv_namespaces: [{ binding: "CRLS", id: "crls" }],
           ...QUEUE_CONFIG,

@@ -1,6 +1,5 @@
 // countersign policy check: every problem of a policy file with its place and what to do about it.
 
-import { resolve } from "node:path";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { formatFinding } from "../core/policy-finding.ts";
@@ -9,7 +8,6 @@ import { compileEdgePolicy } from "../worker/edge.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { complain, print, printJson } from "./output.ts";
 import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "./policy-file.ts";
-import { writePolicyMark } from "./policy-mark.ts";
 import { summarize } from "./policy-summary.ts";
 import { askWays, needsOf } from "./policy-ways.ts";
 
@@ -17,14 +15,12 @@ const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   edge: { type: "boolean", default: false },
   strict: { type: "boolean", default: false },
-  mark: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
 
 /** 0 when some way in starts with it, with --edge that of the edge; 2 for errors, those of time among them, and with --strict for warnings. */
 export function checkPolicy(args: string[]): number {
-  const { policy: file, edge, strict, json, mark } = parseOptions(args, OPTIONS).values;
-  if (mark !== undefined) requireOwnFile(mark, file);
+  const { policy: file, edge, strict, json } = parseOptions(args, OPTIONS).values;
   const examined = examine(file, edge ? compileEdgePolicy : compilePolicy, json);
   if (examined === undefined) return 2;
   const { policy, findings } = examined;
@@ -35,17 +31,10 @@ export function checkPolicy(args: string[]): number {
     printJson({ ok: isSound, problems: problems.map(formatFinding), findings, ...summary });
   } else {
     for (const finding of findings) complain(formatLine(file, finding));
-    if (!isSound) complain(`${file} is not sound: ${problems.length} to mend`);
+    if (isSound) tellSound(file, policy);
+    else complain(`${file} is not sound: ${problems.length} to mend`);
   }
-  if (!isSound) return 2;
-  if (mark !== undefined) writePolicyMark(mark, policy);
-  if (!json) tellSound(file, policy);
-  return 0;
-}
-
-function requireOwnFile(mark: string, policyFile: string): void {
-  if (resolve(mark) !== resolve(policyFile)) return;
-  throw new UsageError("--mark names the policy itself: give it a file of its own");
+  return isSound ? 0 : 2;
 }
 
 /** Undefined when the file is not JSON, which has been said then: to machines in the same document as everything else. */

@@ -27,7 +27,6 @@ countersign policy check [--policy FILE]   name every problem, where it is and w
                               with which ways in (edge, origin, origin --tls, …) it starts, and what it needs there
     --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
     --strict                  warnings fail as well
-    --mark FILE               write the digest of a sound policy, which the edge asks for when it is built
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
 countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;

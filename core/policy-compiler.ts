@@ -30,44 +30,25 @@ type Place = readonly (string | number)[];
 export function compilePolicy(document: unknown): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
   if (output === undefined) throw new ConfigurationError("policy", ofForm);
-  return compileWhole(output, digestOf(output));
-}
-
-/**
- * Compiles a policy document whose form was found right before, so that the schema need not be there: `mark` holds the digest of
- * the policy that was checked.
- * @throws ConfigurationError also for any other document
- */
-export function compileCheckedPolicy(document: unknown, mark: unknown): Policy {
-  const digest = digestOf(document);
-  if (Object(mark).digest !== digest)
-    throw new ConfigurationError("policy", ["/: is not the policy that `countersign policy check --mark` found sound"]);
-  return compileWhole(document as PolicyDocument, digest);
+  const { policy, problems } = compileSoundParts(output);
+  if (problems.length > 0) throw new ConfigurationError("policy", problems);
+  return policy;
 }
 
 /** The policy without the parts that have problems, and those: for inspecting it further. It must not be put in force. */
 export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly string[] } {
-  const compiler = new PolicyCompiler(document, digestOf(document));
+  const compiler = new PolicyCompiler(document);
   return { policy: compiler.compile(), problems: compiler.problems };
-}
-
-function compileWhole(document: PolicyDocument, digest: string): Policy {
-  const compiler = new PolicyCompiler(document, digest);
-  const policy = compiler.compile();
-  if (compiler.problems.length > 0) throw new ConfigurationError("policy", compiler.problems);
-  return policy;
 }
 
 type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
 class PolicyCompiler {
   readonly #document: PolicyDocument;
-  readonly #digest: string;
   readonly problems: string[] = [];
 
-  constructor(document: PolicyDocument, digest: string) {
+  constructor(document: PolicyDocument) {
     this.#document = document;
-    this.#digest = digest;
   }
 
   compile(): Policy {
@@ -115,7 +96,7 @@ class PolicyCompiler {
       findRival: indexRivals(routeList),
       deny: denyList,
       crlSources: [...new Set(anchorList.flatMap(({ revocation }) => revocation?.sources ?? []))],
-      digest: this.#digest,
+      digest: digestOf({ ...this.#document, $schema: undefined }),
     };
   }
 
@@ -277,10 +258,8 @@ function serialKey(serial: string, issuerKey: string): string {
   return `serial ${serial.replace(/^0+(?=.)/, "")} ${issuerKey}`;
 }
 
-/** Where its editors find the schema is no part of a policy. */
 function digestOf(document: unknown): string {
-  const policy = { ...Object(document), $schema: undefined };
-  return hash("sha256", canonicalJson(policy));
+  return hash("sha256", canonicalJson(document));
 }
 
 /** JSON with sorted members and no spaces (RFC 8785 for the strings, integers and booleans of a policy). */

@@ -55,7 +55,7 @@ const CORE_LIBRARIES = isOneOf("jose", "valibot", "node:buffer", "node:crypto", 
 test("the reader of imports finds them all", () => {
   expect(shipped.length).toBeGreaterThan(30);
   const index = worker.find(({ path }) => path === "worker/index.ts");
-  expect(index?.imports).toEqual(["countersign:policy", "countersign:policy-mark", "worker/create-edge.ts"]);
+  expect(index?.imports).toEqual(["countersign:policy", "worker/create-edge.ts"]);
   expect(core.find(({ path }) => path === "core/admit.ts")?.imports).toContain("core/refusal.ts");
 });
 
@@ -98,7 +98,7 @@ describe("imports", () => {
   });
 
   test("worker imports itself, core, valibot and the policy", () => {
-    const libraries = isOneOf("valibot", "countersign:policy", "countersign:policy-mark");
+    const libraries = isOneOf("valibot", "countersign:policy");
     expect(strays(worker, (name) => isIn("worker", "core")(name) || libraries(name))).toEqual([]);
   });
 

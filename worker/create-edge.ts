@@ -5,7 +5,6 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
 import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
-import type { Policy } from "../core/policy.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { tellMore } from "../core/tell-more.ts";
@@ -13,15 +12,7 @@ import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { maintainQueue } from "./dead-letters.ts";
 import { deliverBatch, postponeBatch } from "./deliver.ts";
-import {
-  compileBuiltPolicy,
-  compileEdgePolicy,
-  type Edge,
-  type EdgeBindings,
-  findCrlStore,
-  findEventQueue,
-  loadEdge,
-} from "./edge.ts";
+import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
 import type { QueueBatch } from "./queue-bindings.ts";
 import { type Ambient, receive } from "./receive.ts";
 
@@ -60,21 +51,7 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  * @throws ConfigurationError that lists every problem of the policy, also what only an origin could do
  */
 export function createEdge(document: unknown): EdgeWorker {
-  return edgeOf(compileEdgePolicy(document));
-}
-
-/**
- * Makes the edge worker of a policy that was checked right before the build. It is smaller than that of createEdge and starts sooner,
- * because what reads policies by the schema is not in it.
- * @param document the content of policy.json
- * @param mark the content of the file that `countersign policy check --edge --mark FILE` wrote of it
- * @throws ConfigurationError when the mark is not of this policy, and for every problem that compiling it finds
- */
-export function createCheckedEdge(document: unknown, mark: unknown): EdgeWorker {
-  return edgeOf(compileBuiltPolicy(document, mark));
-}
-
-function edgeOf(policy: Policy): EdgeWorker {
+  const policy = compileEdgePolicy(document);
   /** Loaded by the first request and kept: bindings and secrets do not change during the life of an isolate. */
   let loaded: Promise<Edge> | undefined;
   /** What this isolate told of. */

@@ -6,7 +6,7 @@ import { ConfigurationError, describeIssues, formatPointer } from "../core/confi
 import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
-import { compileCheckedPolicy, compilePolicy } from "../core/policy-compiler.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
@@ -57,21 +57,11 @@ export interface Edge {
 }
 
 /**
- * Compiles a policy for an edge, before one is built with it.
+ * Compiles the policy that the edge is built with.
  * @throws ConfigurationError also for what only an origin could do
  */
 export function compileEdgePolicy(document: unknown): Policy {
   const policy = compilePolicy(document);
-  requireEdgePolicy(policy);
-  return policy;
-}
-
-/**
- * Compiles the policy that the edge is built with.
- * @throws ConfigurationError for any but the one that was checked
- */
-export function compileBuiltPolicy(document: unknown, mark: unknown): Policy {
-  const policy = compileCheckedPolicy(document, mark);
   requireEdgePolicy(policy);
   return policy;
 }

@@ -1,10 +1,9 @@
-// The digest of a policy: the same for the same meaning, another for any other; and the mark of a policy that was checked.
+// The digest of a policy: the same for the same meaning, another for any other.
 
 import assert from "node:assert/strict";
-import { compileCheckedPolicy, compilePolicy, compileSoundParts } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
 import { documentOf, ENTRY, type Json, put, ROUTE, TRUST } from "./policy-scene.ts";
-import { type Cases, pemOf, problemsOf } from "./scene.ts";
+import { type Cases, pemOf } from "./scene.ts";
 
 function reversed(value: Json): Json {
   if (Array.isArray(value)) return value.map(reversed);
@@ -52,35 +51,5 @@ export const cases: Cases = {
       return compilePolicy(document).digest;
     });
     assert.equal(new Set([digest, ...digests]).size, changes.length + 1);
-  },
-  "compileCheckedPolicy() compiles the policy that the mark is of, in any layout": (fixtures) => {
-    const document = documentOf(fixtures);
-    const { digest, routes, anchors } = compilePolicy(document);
-    for (const same of [document, reversed(document), { ...document, $schema: "./elsewhere.json" }]) {
-      const policy = compileCheckedPolicy(same, { digest });
-      assert.equal(policy.digest, digest);
-      assert.deepEqual([policy.routes.length, policy.anchors.length], [routes.length, anchors.length]);
-    }
-  },
-  "compileCheckedPolicy() refuses every other policy, and every other mark": (fixtures) => {
-    const document = documentOf(fixtures);
-    const { digest } = compilePolicy(document);
-    const complaint = ["/: is not the policy that `countersign policy check --mark` found sound"];
-    const problems = (other: unknown, mark: unknown) => problemsOf(() => compileCheckedPolicy(other, mark));
-    for (const mark of [undefined, null, "", digest, {}, { digest: undefined }, { digest: "" }, { digest: [digest] }])
-      assert.deepEqual(problems(document, mark), complaint, JSON.stringify(mark));
-    assert.deepEqual(problems(document, { digest: digest.toUpperCase() }), complaint);
-    for (const other of [undefined, null, "policy", [], {}, { ...document, deny: [] }, { ...document, unknown: 1 }])
-      assert.deepEqual(problems(other, { digest }), complaint, JSON.stringify(other));
-  },
-  "compileCheckedPolicy() takes no mark for a policy that does not compile": (fixtures) => {
-    const document = documentOf(fixtures);
-    put(document, [...TRUST, "anchors"], ["nobody"]);
-    const { digest } = compileSoundParts(document as unknown as PolicyDocument).policy;
-    assert.deepEqual(
-      problemsOf(() => compileCheckedPolicy(document, { digest })),
-      problemsOf(() => compilePolicy(document)),
-    );
-    assert.ok(problemsOf(() => compilePolicy(document)).length > 0);
   },
 };

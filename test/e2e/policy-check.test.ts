@@ -1,6 +1,6 @@
 // policy check as operators and builds run it, and the same check where a policy comes into force.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
@@ -252,33 +252,6 @@ describe("every command that reads a policy", () => {
   });
 });
 
-describe("policy check --mark", () => {
-  const mark = join(directory, "marks", "policy-mark.json");
-
-  it("writes the digest of a sound policy, and of no other", async () => {
-    const unsound = await check(policyText({}, { anchors: { root: expired } }), "--mark", mark);
-    expect([unsound.code, existsSync(mark)]).toEqual([2, false]);
-    const { code, stdout } = await check(policyText(), "--mark", mark);
-    const [, digest = "?"] = /digest ([0-9a-f]{64})/.exec(stdout) ?? [];
-    expect([code, JSON.parse(readFileSync(mark, "utf8"))]).toEqual([0, { digest }]);
-    const json = await check(policyText(), "--mark", mark, "--json");
-    expect([json.code, resultOf(json).ok, JSON.parse(readFileSync(mark, "utf8"))]).toEqual([0, true, { digest }]);
-    await check(policyText({}, { anchors: { root: expired } }), "--mark", mark);
-    expect(JSON.parse(readFileSync(mark, "utf8"))).toEqual({ digest });
-  });
-
-  it("does not write over the policy", async () => {
-    const { code, stderr } = await check(policyText(), "--mark", join(directory, "marks", "..", "policy.json"));
-    expect([code, stderr]).toEqual([2, expect.stringContaining("--mark names the policy itself")]);
-    expect(readFileSync(join(directory, "policy.json"), "utf8")).toBe(policyText());
-  });
-
-  it("names a place that cannot be written to", async () => {
-    const { code, stderr } = await check(policyText(), "--mark", join(fileOf("", "a-file"), "mark.json"));
-    expect([code, stderr]).toEqual([2, expect.stringContaining("cannot write ")]);
-  });
-});
-
 describe("wrangler's build", () => {
   /** The project as it is, but for its policy. */
   function projectWith(policy: string): string {
@@ -309,8 +282,7 @@ describe("wrangler's build", () => {
   it("checks the file that is built in", () => {
     const toml = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
     const [, file = "?"] = /^"countersign:policy" = "(.*)"$/m.exec(toml) ?? [];
-    const [, mark = "?"] = /^"countersign:policy-mark" = "(.*)"$/m.exec(toml) ?? [];
-    expect(toml).toContain(`policy check --edge --policy ${file} --mark ${mark}"`);
+    expect(toml).toContain(`policy check --edge --policy ${file}"`);
     expect(toml).toContain(`watch_dir = "${file}"`);
   });
 });

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { temporaryDirectory, temporaryMark } from "./temporary.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const WRANGLER_TOML = join(ROOT, "wrangler.toml");
@@ -14,15 +14,13 @@ export const WRANGLER_TOML = join(ROOT, "wrangler.toml");
 export async function buildBundle(
   stack: AsyncDisposableStack,
   policyFile = join(ROOT, "policy.json"),
-  markFile = temporaryMark(stack, JSON.parse(readFileSync(policyFile, "utf8"))),
 ): Promise<string> {
   const directory = temporaryDirectory(stack);
   // Without the check before the build: it costs a second, and tests build with policies that a check would not pass.
   const moved = readFileSync(WRANGLER_TOML, "utf8")
     .replace(/^\[build\]\n(?:.+\n)*/m, "")
     .replace('main = "worker/', `main = "${ROOT}worker/`)
-    .replace('"countersign:policy" = "./policy.json"', `"countersign:policy" = "${policyFile}"`)
-    .replace('= "./.countersign/policy-mark.json"', `= "${markFile}"`);
+    .replace('"countersign:policy" = "./policy.json"', `"countersign:policy" = "${policyFile}"`);
   const config = join(directory, "wrangler.toml");
   writeFileSync(config, moved);
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");

@@ -8,7 +8,7 @@ import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
 import { newSigningKey } from "./signing-key.ts";
-import { temporaryJson, temporaryMark } from "./temporary.ts";
+import { temporaryJson } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
 export interface LocalEdgeSetUp {
@@ -49,7 +49,6 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
   const { retrySeconds, beside = [] } = setUp;
   const harness = await startLocalEdge({
     policyFile: temporaryJson(stack, policy),
-    policyMark: temporaryMark(stack, policy),
     vars: {
       HOSTS: [HOST],
       ISSUER,

@@ -14,15 +14,14 @@ export interface Shared {
 }
 
 export interface SharedBundle {
-  /** Of index.js, in which both places stand once. */
+  /** Of index.js, in which the place of the policy stands once. */
   readonly directory: string;
   readonly compatibilityDate: string;
   readonly compatibilityFlags: readonly string[];
 }
 
-/** Built in instead of a policy and its mark: JSON documents as well, which are written into the bundle as they are. */
+/** Built in instead of a policy: a JSON document as well, which is written into the bundle as it is. */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
-export const MARK_PLACE = "countersign: here is its mark";
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const stack = new AsyncDisposableStack();
@@ -53,7 +52,7 @@ const SETTINGS = { fsync: "off", full_page_writes: "off", max_connections: "300"
 
 async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
   return {
-    directory: await buildBundle(stack, temporaryJson(stack, POLICY_PLACE), temporaryJson(stack, MARK_PLACE)),
+    directory: await buildBundle(stack, temporaryJson(stack, POLICY_PLACE)),
     compatibilityDate: readSetting("compatibility_date") as string,
     compatibilityFlags: readSetting("compatibility_flags") as string[],
   };

@@ -3,8 +3,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writePolicyMark } from "../../cli/policy-mark.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
 
 /** A new directory, removed with the stack. */
 export function temporaryDirectory(stack: AsyncDisposableStack): string {
@@ -17,12 +15,5 @@ export function temporaryDirectory(stack: AsyncDisposableStack): string {
 export function temporaryJson(stack: AsyncDisposableStack, document: unknown): string {
   const file = join(temporaryDirectory(stack), "document.json");
   writeFileSync(file, JSON.stringify(document));
-  return file;
-}
-
-/** The mark of a policy that compiles, as `countersign policy check --mark` writes it of a sound one. */
-export function temporaryMark(stack: AsyncDisposableStack, policy: unknown): string {
-  const file = join(temporaryDirectory(stack), "mark.json");
-  writePolicyMark(file, compilePolicy(policy));
   return file;
 }

@@ -14,8 +14,8 @@ import { askShared } from "./ask-shared.ts";
 import { exchange, type HeaderList, type RawAnswer, type RawRequest } from "./http.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";
-import { MARK_PLACE, POLICY_PLACE, type SharedBundle } from "./shared.ts";
-import { temporaryDirectory, temporaryMark } from "./temporary.ts";
+import { POLICY_PLACE, type SharedBundle } from "./shared.ts";
+import { temporaryDirectory } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
 /** Any name but the one that wrangler's harness uses, which is a header like others to a deployed worker. */
@@ -39,21 +39,14 @@ export interface DeployedEdge {
   send(request: EdgeRequest): Promise<RawAnswer>;
 }
 
-/** The bundle of this run, with policy and mark where esbuild would have written them. */
-async function bundleWith(stack: AsyncDisposableStack, policy: PolicyDocument, checked: PolicyDocument) {
+/** The bundle of this run, with the policy where esbuild would have written it. */
+async function bundleWith(stack: AsyncDisposableStack, policy: PolicyDocument) {
   const bundle = await askShared("bundle");
-  const code = readFileSync(join(bundle.directory, "index.js"), "utf8");
-  const mark = readFileSync(temporaryMark(stack, checked), "utf8").trim();
+  const parts = readFileSync(join(bundle.directory, "index.js"), "utf8").split(JSON.stringify(POLICY_PLACE));
+  if (parts.length !== 2) throw new Error(`the bundle has ${parts.length - 1} places of a policy`);
   const directory = temporaryDirectory(stack);
-  const filled = fill(fill(code, POLICY_PLACE, JSON.stringify(policy)), MARK_PLACE, mark);
-  writeFileSync(join(directory, "index.js"), filled);
+  writeFileSync(join(directory, "index.js"), parts.join(JSON.stringify(policy)));
   return { ...bundle, directory };
-}
-
-function fill(code: string, place: string, json: string): string {
-  const parts = code.split(JSON.stringify(place));
-  if (parts.length !== 2) throw new Error(`the bundle has ${parts.length - 1} places of ${place}`);
-  return parts.join(json);
 }
 
 /** Starts one workerd with an edge for each set of bindings; those of `defaults` fill what a set leaves out. */
@@ -61,9 +54,8 @@ export async function startWorkerd<Name extends string>(
   stack: AsyncDisposableStack,
   policy: PolicyDocument,
   edges: Readonly<Record<Name, Bindings>>,
-  checked = policy,
 ): Promise<Record<Name, DeployedEdge>> {
-  const bundle = await bundleWith(stack, policy, checked);
+  const bundle = await bundleWith(stack, policy);
   const server = await issueCertificate({
     subject: [{ CN: [HOST] }],
     extendedKeyUsage: [SERVER_AUTH],
