@@ -22,6 +22,7 @@ export const DECIDING: readonly string[] = [
   "request-host",
   "request-target",
   "revocation",
+  "request-host",
   "route-rivals",
   "signature",
   "signature-key",
@@ -41,9 +42,10 @@ export const PENDING: readonly string[] = [
   "certificate-matcher",
   "crl-authorities",
   "crl-keeping",
-  "crl-source",
   "encoded-values",
+  "es256",
   "legacy-texts",
+  "policy",
   "policy-compiler",
   "policy-remedies",
   "policy-schema",
@@ -51,7 +53,6 @@ export const PENDING: readonly string[] = [
   "route-rivals",
   "signature",
   "signature-diagnosis",
-  "signature-key",
   "wire",
 ].map((name) => `core/${name}.ts`);
 
