@@ -40,16 +40,16 @@ interface RunOptions {
 const MIN_WAIT_MILLISECONDS = 50;
 
 /**
- * Brings the events of an inbox to a handler, until each is done or dead: at least once, so a handler remembers the event's id.
- * `start` it when the app is ready, `wake` it after each `accept`, `stop` it before the inbox is closed.
- */
-/**
  * Attempts end one after the other. While some run, a claim waits for such a part of the time that the last one took: it then takes what
  * several of them left, where each would cost a commit.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;
 
+/**
+ * Brings the events of an inbox to a handler, until each is done or dead: at least once, so a handler remembers the event's id.
+ * `start` it when the app is ready, `wake` it after each `accept`, `stop` it before the inbox is closed.
+ */
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #limits: DispatchLimits;
