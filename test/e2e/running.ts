@@ -22,8 +22,9 @@ export interface Running {
 /** A loaded machine takes its time to start a program. */
 const LINE_DEADLINE_MILLISECONDS = 25_000;
 
-/** Programs of a test that failed before it could end them: none outlives its test file. */
+/** Programs of a test that failed before it could end them: none outlives its test file, which the runner ends by SIGTERM. */
 const running = new Set<ChildProcess>();
+process.once("SIGTERM", () => process.exit(1));
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
