@@ -151,15 +151,16 @@ function nameOf(text: string): string {
 }
 
 function clientOf(client: pg.PoolClient, isNamed: boolean): Client {
+  interface Options {
+    readonly name?: string;
+    /** The driver takes it, and its types do not have it. */
+    readonly query_timeout?: number;
+  }
+  const run = (text: string, values: readonly unknown[] | undefined, options: Options) =>
+    client.query({ text, ...(values && { values: [...values] }), ...options });
   return {
-    query: (text, values) =>
-      client.query({ text, ...(values && { values: [...values] }), ...(values && isNamed && { name: nameOf(text) }) }),
-    queryPatiently: (text, values) =>
-      client.query({
-        text,
-        ...(values && { values: [...values] }),
-        query_timeout: PATIENT_MILLISECONDS,
-      } as pg.QueryConfig),
+    query: (text, values) => run(text, values, values && isNamed ? { name: nameOf(text) } : {}),
+    queryPatiently: (text, values) => run(text, values, { query_timeout: PATIENT_MILLISECONDS }),
   };
 }
 

@@ -19,15 +19,21 @@ export function requireIntermediates(what: string): void {
 
 /** The same of who asks once, and judges nothing. @throws ConfigurationError for a version that reports none */
 export function refuseLostIntermediates(what: string): void {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const [major, minor] = ownVersion();
   const isFaulty = (major === 24 && minor >= 21) || (major === 26 && (minor === 8 || minor === 9));
   if (isFaulty) requireIntermediates(what);
+}
+
+/** Of Node, or the one that another runtime says it is like. */
+function ownVersion(): Version {
+  const [major = 0, minor = 0] = (process.versions.node ?? "").split(".").map(Number);
+  return [major, minor];
 }
 
 /** @throws ConfigurationError unless this is Node of at least that version; `why` says what it lacks otherwise */
 export function requireNode([major, minor]: Version, what: string, why: string): void {
   const { bun, deno, node = "0.0" } = process.versions as Readonly<Record<string, string | undefined>>;
-  const [ownMajor = 0, ownMinor = 0] = node.split(".").map(Number);
+  const [ownMajor, ownMinor] = ownVersion();
   const isNewEnough = ownMajor > major || (ownMajor === major && ownMinor >= minor);
   if (isNewEnough && bun === undefined && deno === undefined) return;
   const own = bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node ${node}`;
