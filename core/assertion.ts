@@ -54,7 +54,7 @@ function makeClaimsSchema() {
   );
 }
 
-/** Made with the first token: an edge verifies none, and is loaded without the library. */
+/** Made with the first token: an edge verifies none, and its isolates start without it. */
 let claimsSchema: ReturnType<typeof makeClaimsSchema> | undefined;
 
 export type AssertionClaims = v.InferOutput<ReturnType<typeof makeClaimsSchema>>;
@@ -201,10 +201,7 @@ function readKeyId(octets: Buffer): string {
     throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON of ours" });
   const members = Object.keys(header).sort().join();
   if (members !== "alg,kid,typ" || header["alg"] !== ASSERTION_ALGORITHM || header["typ"] !== ASSERTION_TYPE) {
-    throw new Refusal("assertion_malformed", {
-      cause: "the protected header is not alg ES256, kid and typ",
-      members,
-    });
+    throw new Refusal("assertion_malformed", { cause: "the protected header is not alg ES256, kid and typ", members });
   }
   if (typeof header["kid"] !== "string") throw new Refusal("assertion_malformed", { cause: "kid is not a string" });
   return header["kid"];
