@@ -1,6 +1,6 @@
 // Reads logs of ours back: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
-import { boundLine, type LogLine } from "../core/decision.ts";
+import { boundLine, type LogLine } from "../core/log-line.ts";
 import { describeContents, readContents } from "../origin/file-contents.ts";
 import { UsageError } from "./command.ts";
 import { MAX_LOG_FILE_BYTES, readText } from "./files.ts";

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatLogLine, type LogLine } from "../core/log-line.ts";
 import { identityOf, shareOf } from "../core/observation.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import {

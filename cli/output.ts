@@ -1,7 +1,7 @@
 // The one outlet of all commands. What a stranger wrote into a certificate, a header, an answer or a reason reaches the
 // terminal escaped: it can neither steer it nor be read as another text, and it stays within its line.
 
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatLogLine, type LogLine } from "../core/log-line.ts";
 import { escapeControls } from "../core/shown-text.ts";
 
 /** Prints lines. A line feed within one of them is escaped as well. */

@@ -1,24 +1,18 @@
 // countersign policy: picks what to do with a policy file.
 
 import { type Command, UsageError } from "./command.ts";
-import { addToPolicy } from "./policy-addition.ts";
-import { checkPolicy } from "./policy-check.ts";
-import { denyInPolicy } from "./policy-deny.ts";
-import { tellExpiring } from "./policy-expiring.ts";
-import { showObserved } from "./policy-observed.ts";
-import { showPolicy } from "./policy-show.ts";
-import { showPresets } from "./preset-show.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
-const ACTIONS: Readonly<Record<string, Action>> = {
-  check: checkPolicy,
-  show: showPolicy,
-  add: addToPolicy,
-  deny: denyInPolicy,
-  presets: showPresets,
-  observed: showObserved,
-  expiring: tellExpiring,
+/** Loaded when called, as the commands are: each needs another half of them. */
+const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
+  check: async () => (await import("./policy-check.ts")).checkPolicy,
+  show: async () => (await import("./policy-show.ts")).showPolicy,
+  add: async () => (await import("./policy-addition.ts")).addToPolicy,
+  deny: async () => (await import("./policy-deny.ts")).denyInPolicy,
+  presets: async () => (await import("./preset-show.ts")).showPresets,
+  observed: async () => (await import("./policy-observed.ts")).showObserved,
+  expiring: async () => (await import("./policy-expiring.ts")).tellExpiring,
 };
 
 export const command: Command = {
@@ -54,10 +48,11 @@ countersign policy expiring [--policy FILE]   everything that ends soon, soonest
 --policy defaults to policy.json. With --json the result is one JSON document.
 `,
   async run([action = "", ...args]) {
-    const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (act === undefined) {
+    const load = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
+    if (load === undefined) {
       throw new UsageError(`policy ${Object.keys(ACTIONS).join(", ")}; see countersign policy --help`);
     }
+    const act = await load();
     return await act(args);
   },
 };

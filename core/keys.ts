@@ -1,6 +1,6 @@
 // Signing and verification keys as JWK Sets (RFC 7517): ES256 on P-256 alone, each key with its own kid.
 
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
+import type { CryptoKey } from "jose";
 import * as v from "valibot";
 import { ConfigurationError, describeIssues } from "./configuration-error.ts";
 import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
@@ -91,6 +91,8 @@ export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
 
 /** A new private key, made at `now` (Unix seconds); its kid is the RFC 7638 thumbprint. */
 export async function generateSigningKey(now: number): Promise<PrivateJwk> {
+  // Loaded when a key is made, which no other program or request does: it is as many files as half a command.
+  const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await import("jose");
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
