@@ -2,11 +2,12 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
+import { afterEach, beforeEach, describe } from "vitest";
 import type { InboxOptions } from "../../origin/inbox/inbox-options.ts";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
+import { askShared } from "./ask-shared.ts";
 import { findPostgres, type PostgresServer, startPostgres, withClient } from "./postgres.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -41,6 +42,11 @@ function postgresStore(): Store {
   };
 }
 
+/** On the one server of the run, which is not stopped: see shared.ts. */
+function sharedPostgresStore(): Store {
+  return { ...postgresStore(), start: () => Promise.resolve(), newLocation: () => askShared("database") };
+}
+
 /** Why tests on PostgreSQL are skipped. In CI a missing server is a failure, told by the tests that cannot start it. */
 export function missingPostgres(): string | undefined {
   if (findPostgres() !== undefined || process.env["CI"] !== undefined) return undefined;
@@ -48,6 +54,7 @@ export function missingPostgres(): string | undefined {
   return "PostgreSQL is not installed";
 }
 
+/** With a server of their own, which writes to the disk as one of production does. */
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
 
 /** Of the test that runs. */
@@ -59,12 +66,9 @@ export interface OnStore {
 
 /** Tests on every store that is here, each with a stack and an inbox of its own. */
 export function describeOnStores(what: string, tests: (given: OnStore) => void): void {
-  describe.each(STORES.map((store) => [store.name, store] as const))("%s", (_, store) => {
+  describe.each([sqliteStore(), sharedPostgresStore()])("$name", (store) => {
     describe.skipIf(store.missing)(what, () => {
-      const servers = new AsyncDisposableStack();
       const given = { stack: new AsyncDisposableStack(), location: "" };
-      beforeAll(() => store.start(servers));
-      afterAll(() => servers.disposeAsync());
       beforeEach(async () => {
         given.stack = new AsyncDisposableStack();
         given.location = await store.newLocation(given.stack);

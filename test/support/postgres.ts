@@ -1,10 +1,11 @@
 // A real PostgreSQL server for one test file or one bench: a cluster in a directory of its own, on a free port of 127.0.0.1.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import pg from "pg";
 
 export const PASSWORD = "p%40ss/w:rd";
@@ -43,7 +44,7 @@ export async function startPostgres(
   stack.defer(remove);
   process.once("exit", remove);
   const port = await freePort();
-  initialize(bin, directory, port, { ...settings, ...(tls && writeTlsFiles(directory, tls)) });
+  await initialize(bin, directory, port, { ...settings, ...(tls && writeTlsFiles(directory, tls)) });
   const server = new Server(join(bin, "postgres"), directory, port);
   await server.start();
   stack.defer(() => server.stop());
@@ -133,14 +134,19 @@ export async function withClient<T>(url: string, use: (client: pg.Client) => Pro
   }
 }
 
-function initialize(bin: string, directory: string, port: number, settings: Readonly<Record<string, string>>): void {
+async function initialize(
+  bin: string,
+  directory: string,
+  port: number,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
   const passwordFile = join(directory, "password");
   const data = join(directory, "data");
   writeFileSync(passwordFile, PASSWORD);
   for (const path of [directory, passwordFile]) giveAway(path);
   const args = ["-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", passwordFile, "-E", "UTF8"];
   const [command, ...rest] = asUnprivileged([join(bin, "initdb"), ...args, "--locale=C", "--no-sync"]);
-  execFileSync(command as string, rest, { stdio: "ignore" });
+  await promisify(execFile)(command as string, rest);
   const lines = { listen_addresses: "127.0.0.1", port: String(port), unix_socket_directories: "", ...settings };
   writeFileSync(
     join(data, "postgresql.auto.conf"),

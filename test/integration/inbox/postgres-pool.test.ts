@@ -3,9 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answersPooler, openPool, type PostgresPool } from "../../../origin/inbox/postgres-pool.ts";
 import { readPostgresUrl } from "../../../origin/inbox/postgres-url.ts";
+import { askShared } from "../../support/ask-shared.ts";
 import { missingPostgres } from "../../support/inbox-stores.ts";
 import { missingPgBouncer, startPgBouncer } from "../../support/pgbouncer.ts";
-import { startPostgres, withClient } from "../../support/postgres.ts";
+import { withClient } from "../../support/postgres.ts";
 
 const RULES = `
   SELECT current_setting('search_path') AS path, current_setting('synchronous_commit') AS commits,
@@ -31,8 +32,7 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
     (await pool.query("SELECT statement FROM pg_prepared_statements WHERE name LIKE 'countersign%'")).rows;
 
   beforeAll(async () => {
-    const server = await startPostgres(stack);
-    urls.direct = await server.createDatabase();
+    urls.direct = await askShared("database");
     await withClient(urls.direct, async (client) => {
       for (const rule of DEFAULTS)
         await client.query(`ALTER DATABASE ${new URL(urls.direct).pathname.slice(1)} SET ${rule}`);
