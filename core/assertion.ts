@@ -7,6 +7,7 @@ import { ES256, verifyEs256 } from "./es256.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
 import { showTarget } from "./secure-url.ts";
+import { claimHeaders } from "./signed-headers.ts";
 import {
   ASSERTION_ALGORITHM,
   ASSERTION_LIFETIME_SECONDS,
@@ -20,6 +21,7 @@ import {
 function makeClaimsSchema() {
   const text = v.pipe(v.string(), v.minLength(1));
   const seconds = v.pipe(v.number(), v.safeInteger());
+  const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9a-z-]+$/));
   const claims = v.strictObject({
     iss: text,
     aud: text,
@@ -41,6 +43,7 @@ function makeClaimsSchema() {
       }),
     ),
     req: v.strictObject({ method: text, target: text, type: v.string(), digest: text }),
+    hdr: v.optional(v.strictObject({ names: v.pipe(v.array(fieldName), v.minLength(1)), digest: text })),
     amr: v.pipe(v.array(text), v.minLength(1)),
     pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     txn: text,
@@ -81,6 +84,7 @@ export async function issueAssertion(
   { issuer, audience, jti, now, receivedAt = now }: Issuance,
 ): Promise<string> {
   const { certificate, request } = delivery;
+  const hdr = claimHeaders(delivery.headers);
   const claims = {
     iss: issuer,
     aud: audience,
@@ -92,6 +96,7 @@ export async function issueAssertion(
     sender: delivery.sender,
     ...(certificate !== undefined && certificateClaims(certificate)),
     req: { method: request.method, target: request.target, type: request.contentType, digest: delivery.contentDigest },
+    ...(hdr !== undefined && { hdr }),
     amr: [...delivery.factors],
     pol: delivery.policyDigest,
     txn: delivery.id,

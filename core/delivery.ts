@@ -47,7 +47,7 @@ export interface Delivery {
   /** Undefined for a sender whose policy requires no certificate. */
   readonly certificate: CertificateFacts | undefined;
   readonly request: RequestFacts;
-  /** The forwarded headers, lower-case names. */
+  /** The forwarded headers, lower-case names; behind the edge, those that it signed. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array<ArrayBuffer>;
   /** RFC 9530 Content-Digest of the body: `sha-256=:…:`. */
@@ -140,7 +140,7 @@ function factsOf({ certificate, proof }: Certified): CertificateFacts {
   };
 }
 
-/** The RFC 9530 field value over exactly these bytes. */
-export function formatContentDigest(body: Uint8Array): string {
-  return `sha-256=:${hash("sha256", body, "base64")}:`;
+/** The RFC 9530 field value over exactly these bytes, or those of a text in UTF-8. */
+export function formatContentDigest(content: Uint8Array | string): string {
+  return `sha-256=:${hash("sha256", content, "base64")}:`;
 }

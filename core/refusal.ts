@@ -173,13 +173,20 @@ export const REFUSALS = {
     "no published key has this kid: rotate in steps, and check the JWKS that the origin uses",
   ],
   assertion_signature_invalid: ["assertion-refused", "the signature does not verify under the key that kid names"],
-  assertion_claims_invalid: ["assertion-refused", "a claim is missing or not of its form"],
+  assertion_claims_invalid: [
+    "assertion-refused",
+    "a claim is missing, not of its form, or of an edge that is newer than this origin: upgrade origins first",
+  ],
   assertion_wrong_issuer: ["assertion-refused", "iss is not the edge that this origin trusts"],
   assertion_wrong_audience: ["assertion-refused", "aud is not this origin"],
   assertion_expired: ["assertion-refused", "the assertion has expired: a late replay, or clocks that differ"],
   assertion_not_yet_valid: ["assertion-refused", "the assertion was issued in the future: clocks differ"],
   request_mismatch: ["assertion-refused", "method, target or content type are not those that were signed"],
   body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
+  headers_mismatch: [
+    "assertion-refused",
+    "a forwarded header is missing, changed, or not signed: something between edge and origin writes headers, or the edge is of a version that signs none",
+  ],
   certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
   sender_mismatch: [
     "sender-not-allowed",

@@ -46,14 +46,24 @@ export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
+/** Whether a header's value is ASCII: runtimes decode other characters each in their own way, and what is signed is a text. */
+export function isPlainText(value: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(value);
+}
+
 /**
- * The Content-Type, which is signed as a text: runtimes decode other characters than ASCII each in their own way.
+ * The Content-Type, which is signed.
  * @throws Refusal `malformed_headers`
  */
 export function readContentType(headers: Headers): string {
   const value = headers.get("content-type") ?? "";
-  if (!/^[\t\x20-\x7e]*$/.test(value)) throw new Refusal("malformed_headers");
+  if (!isPlainText(value)) throw new Refusal("malformed_headers");
   return value;
+}
+
+/** The headers that the sender's keys are read from. */
+function keyHeaders({ eventKey, orderKey }: Sender): string[] {
+  return [eventKey, orderKey].flatMap((key) => (key !== undefined && "header" in key ? [key.header] : []));
 }
 
 /**
@@ -65,10 +75,9 @@ export function selectForwardedHeaders(
   route: Route,
   sender: Sender,
 ): [name: string, value: string][] {
-  const { signature, eventKey, orderKey } = sender;
-  const lists = [FORWARDED_HEADERS, route.headers];
-  if (signature !== undefined) lists.push(signatureHeaderNames(signature.scheme, headers));
-  for (const key of [eventKey, orderKey]) if (key !== undefined && "header" in key) lists.push([key.header]);
+  const { signature } = sender;
+  const ofSignature = signature === undefined ? [] : signatureHeaderNames(signature.scheme, headers);
+  const lists = [FORWARDED_HEADERS, route.headers, ofSignature, keyHeaders(sender)];
   const selected = new Map<string, string>();
   for (const names of lists) {
     for (const name of names) {
@@ -80,4 +89,22 @@ export function selectForwardedHeaders(
   const characters = forwarded.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
   if (characters > MAX_FORWARDED_HEADER_CHARACTERS) throw new Refusal("malformed_headers", { characters });
   return forwarded;
+}
+
+/**
+ * Behind the edge: of the headers to forward those that the edge signed, and Content-Type, which it signs by itself. What others add on
+ * the way is left out; but what the policy names is never missing without a word.
+ * @throws Refusal `headers_mismatch` for a header that the policy names, and that is there and not signed
+ */
+export function selectSignedHeaders(
+  headers: Headers,
+  route: Route,
+  sender: Sender,
+  signed: readonly string[],
+): [name: string, value: string][] {
+  const isSigned = (name: string) => name === "content-type" || signed.includes(name);
+  const named = [...route.headers, ...keyHeaders(sender)];
+  const unsigned = named.filter((name) => headers.has(name) && !isSigned(name));
+  if (unsigned.length > 0) throw new Refusal("headers_mismatch", { signed, unsigned });
+  return selectForwardedHeaders(headers, route, sender).filter(([name]) => isSigned(name));
 }

@@ -24,7 +24,7 @@ export const CLOCK_SKEW_SECONDS = 10;
  * notice a dead letter and to send it again. What an event of last year would mean to a handler, nobody can say.
  */
 export const MAX_DELIVERY_AGE_SECONDS = 30 * 86_400;
-/** A JWS with the claims below is about 1.2 KB; a long target and subject fit in 24 KiB. */
+/** A JWS with our claims is about 1.2 KB; a long target, a long subject and the names of a hundred headers fit in 24 KiB. */
 export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
 
 /** Of what is forwarded beside the assertion and the certificates: an origin takes 64 KiB in all. Senders use a few KB. */

@@ -14,10 +14,11 @@ import type { Policy } from "../core/policy.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
+import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/request-headers.ts";
 import { requireHostField } from "../core/request-host.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
+import { matchHeaders } from "../core/signed-headers.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { formatEventId } from "../core/time-ordered-id.ts";
 import type { TrustFacts } from "../core/trust.ts";
@@ -110,6 +111,7 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
   const facts = readRequestFacts(request, target);
   requireDeclaredDigest(body, request.headers);
   matchRequest(claims, facts, body.contentDigest);
+  const signedHeaders = matchHeaders(claims, request.headers);
 
   const evidence: Evidence = {
     certificate: readAssertedCertificate(request.headers, claims),
@@ -126,7 +128,7 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
   const delivery = bindEvent(trace, admitted, {
     id: claims.txn,
     request: facts,
-    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
+    headers: selectSignedHeaders(request.headers, route, admitted.sender, signedHeaders),
     body,
     policyDigest: policy.digest,
   });

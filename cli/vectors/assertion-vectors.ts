@@ -3,6 +3,8 @@
 import { ACCEPTED } from "./accepted-cases.ts";
 import type { CaseRow } from "./case-row.ts";
 import { CLAIMS } from "./claim-cases.ts";
+import { claimsOf } from "./forge.ts";
+import { HEADERS } from "./header-cases.ts";
 import { type ForwardedRequest, issue } from "./issue.ts";
 import { REQUESTS } from "./request-cases.ts";
 import { TOKENS } from "./token-cases.ts";
@@ -22,6 +24,8 @@ export interface AssertionCase {
   readonly body?: string;
   /** In its place where the bytes are no text. */
   readonly bodyBase64?: string;
+  /** Of an accepted request: the headers that may be used, in the order of the claim. Without it there are none. */
+  readonly signed?: readonly (readonly [name: string, value: string])[];
 }
 
 export interface AssertionVectors {
@@ -35,7 +39,7 @@ export interface AssertionVectors {
 export async function makeAssertionVectors(): Promise<AssertionVectors> {
   const issued = new Map<string, ForwardedRequest>();
   const cases: AssertionCase[] = [];
-  for (const row of [...ACCEPTED, ...TOKENS, ...CLAIMS, ...REQUESTS]) {
+  for (const row of [...ACCEPTED, ...TOKENS, ...CLAIMS, ...HEADERS, ...REQUESTS]) {
     const [, name, change, { of: seed = name, ...sent } = {}] = row;
     const request = issued.get(seed) ?? (await issue(seed, sent));
     issued.set(seed, request);
@@ -44,16 +48,25 @@ export async function makeAssertionVectors(): Promise<AssertionVectors> {
   return { issuer: ISSUER, audience: AUDIENCE, jwks: JWKS, cases };
 }
 
-function formatCase([verdict, name]: CaseRow, { body, ...request }: ForwardedRequest): AssertionCase {
+function formatCase([verdict, name]: CaseRow, received: ForwardedRequest): AssertionCase {
+  const { body, ...request } = received;
   const bytes = Buffer.from(body);
   const text = bytes.toString();
   const isText = Buffer.from(text).equals(bytes);
+  const signed = verdict === "accept" ? signedOf(received) : [];
   return {
     name,
     ...(verdict === "accept" ? { expect: "accept" } : { expect: "reject", reason: verdict }),
     ...request,
     ...(isText ? { body: text } : { bodyBase64: bytes.toString("base64") }),
+    ...(signed.length > 0 && { signed }),
   };
+}
+
+function signedOf(received: ForwardedRequest): [name: string, value: string][] {
+  const { names = [] } = (claimsOf(received)["hdr"] ?? {}) as { names?: string[] };
+  const valuesOf = (name: string) => received.headers.filter(([other]) => other === name).map(([, value]) => value);
+  return names.map((name) => [name, valuesOf(name).join(", ")]);
 }
 
 /** JSON with each case in a line of its own: a case has several kilobytes, and a change of one is one line. */

@@ -28,6 +28,8 @@ const within = (claim: string, change: Members) => (claims: Members) => ({
   [claim]: { ...(claims[claim] as Members), ...change },
 });
 
+const TOPIC: SentEvent = { headers: { "x-acme-topic": "orders" } };
+
 const REQUIRED = ["iss", "aud", "iat", "exp", "jti", "sender", "req", "amr", "pol", "txn"];
 
 const FORMS: readonly CaseRow[] = [
@@ -35,7 +37,7 @@ const FORMS: readonly CaseRow[] = [
   ...["sub", "cnf", "crt"].map((claim) => invalid(`mtls in amr, and no ${claim}`, { [claim]: undefined })),
   invalid("sub, cnf and crt, and no mtls in amr", { amr: ["hmac"] }),
   invalid("mtls in amr of a sender without a certificate", { amr: ["mtls", "hmac"] }, { sender: "initech" }),
-  invalid("a claim that is not known", { hdr: "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:" }),
+  invalid("a claim that is not known", { htm: "POST" }),
   invalid("iss that is empty", { iss: "" }),
   invalid("aud that is a list with the receiver in it", { aud: [AUDIENCE] }),
   invalid("iat that is a text", { iat: String(NOW) }),
@@ -69,6 +71,18 @@ const FORMS: readonly CaseRow[] = [
   invalid("req without a digest", within("req", { digest: undefined })),
   invalid("req with a member that is not known", within("req", { host: "origin.example.com" })),
   invalid("req that is a list", { req: [] }),
+  invalid("hdr that is null", { hdr: null }),
+  invalid("hdr that is a list of names", { hdr: ["x-acme-topic"] }, TOPIC),
+  invalid("hdr without names", within("hdr", { names: undefined }), TOPIC),
+  invalid("hdr without a digest", within("hdr", { digest: undefined }), TOPIC),
+  invalid("hdr with an empty digest", within("hdr", { digest: "" }), TOPIC),
+  invalid("hdr with a member that is not known", within("hdr", { values: ["orders"] }), TOPIC),
+  invalid("hdr with no name in its list", within("hdr", { names: [] }), TOPIC),
+  invalid("hdr with a text in the place of the list", within("hdr", { names: "x-acme-topic" }), TOPIC),
+  invalid("hdr with an empty name", within("hdr", { names: ["x-acme-topic", ""] }), TOPIC),
+  invalid("hdr with a name in capital letters", within("hdr", { names: ["X-Acme-Topic"] }), TOPIC),
+  invalid("hdr with a line feed after a name", within("hdr", { names: ["x-acme-topic\n"] }), TOPIC),
+  invalid("hdr with a number as a name", within("hdr", { names: [1] }), TOPIC),
   invalid("amr that is empty", { amr: [] }, { sender: "initech" }),
   invalid("amr with an empty text", { amr: ["mtls", ""] }),
   invalid("amr that is a text", { amr: "mtls" }),

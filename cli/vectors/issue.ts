@@ -25,6 +25,8 @@ export interface SentEvent {
   /** Null for none. */
   readonly contentType?: string | null;
   readonly body?: string | Uint8Array;
+  /** Beside those of its signature and its body. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The edge's key of that moment. */
   readonly key?: PrivateJwk;
   /** Seconds that the event waited in the edge's queue. */
@@ -93,9 +95,12 @@ async function admit(id: string, sent: SentEvent, policy: Policy): Promise<Deliv
   });
 }
 
-function headersOf({ sender, contentType = "application/json" }: SentEvent, body: Uint8Array): Headers {
+function headersOf(
+  { sender, contentType = "application/json", headers: others }: SentEvent,
+  body: Uint8Array,
+): Headers {
   const { TEST_VECTORS_SIGNATURE = "", TEST_VECTORS_PASSWORD = "" } = SECRETS;
-  const headers = new Headers({ "user-agent": "test-vectors" });
+  const headers = new Headers(others);
   if (contentType !== null) headers.set("content-type", contentType);
   if (sender === "mueller") {
     headers.set("authorization", `Basic ${Buffer.from(`mueller:${TEST_VECTORS_PASSWORD}`).toString("base64")}`);

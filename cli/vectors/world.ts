@@ -59,7 +59,11 @@ export const POLICY: PolicyDocument = {
     initech: { signature },
   },
   routes: {
-    "/hooks/acme/*": { senders: ["acme"], methods: ["GET", "POST", "PUT"] },
+    "/hooks/acme/*": {
+      senders: ["acme"],
+      methods: ["GET", "POST", "PUT"],
+      headers: ["X-Acme-Topic", "X-Acme-Tags", "X-Acme-Note"],
+    },
     "/hooks/mueller": { senders: ["mueller"], methods: ["POST"] },
     "/hooks/initech": { senders: ["initech"], methods: ["POST"] },
   },

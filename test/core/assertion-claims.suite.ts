@@ -29,6 +29,9 @@ const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
   "req.target": [],
   "req.type": [""],
   "req.digest": [],
+  hdr: [],
+  "hdr.names": [],
+  "hdr.digest": [],
   amr: [],
   pol: [],
   txn: [],
@@ -47,7 +50,8 @@ function withMember(claims: Record<string, unknown>, path: string, value: unknow
 }
 
 async function fullToken(fixtures: Fixtures) {
-  return open(await issue(fixtures, await deliver(fixtures, {}, { verified: "SUCCESS", revoked: false })));
+  const delivery = await deliver(fixtures, {}, { verified: "SUCCESS", revoked: false });
+  return open(await issue(fixtures, { ...delivery, headers: [["x-topic", "orders"]] }));
 }
 
 async function claimsInvalid(fixtures: Fixtures, claims: Record<string, unknown>, what: string): Promise<void> {
@@ -60,7 +64,7 @@ async function claimsInvalid(fixtures: Fixtures, claims: Record<string, unknown>
 export const cases: Cases = {
   "verifyAssertion() refuses every claim that is missing, by the right key": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
-    for (const path of Object.keys(CLAIMS).filter((name) => name !== "crt.platform")) {
+    for (const path of Object.keys(CLAIMS).filter((name) => name !== "crt.platform" && name !== "hdr")) {
       await claimsInvalid(fixtures, withMember(claims, path, undefined), `without ${path}`);
     }
   },
@@ -92,7 +96,16 @@ export const cases: Cases = {
   },
   "verifyAssertion() refuses claims that it does not know, by the right key": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
-    for (const path of ["admin", "nbf", "constructor", "cnf.jwk", "crt.subject", "crt.platform.x", "req.body"]) {
+    for (const path of [
+      "admin",
+      "nbf",
+      "constructor",
+      "cnf.jwk",
+      "crt.subject",
+      "crt.platform.x",
+      "req.body",
+      "hdr.x",
+    ]) {
       await claimsInvalid(fixtures, withMember(claims, path, "x"), path);
     }
   },
@@ -114,6 +127,17 @@ export const cases: Cases = {
     ] as const) {
       await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${value}`);
     }
+  },
+  "verifyAssertion() refuses names of headers that are none, or not in lower case": async (fixtures) => {
+    const { claims } = await fullToken(fixtures);
+    const others = ["X-Topic", "x topic", "x-topic ", " x-topic", "x:topic", "é", "x-topic\n", "x,y", "x\0", 1, ["a"]];
+    for (const name of others) {
+      for (const names of [[name], ["x-other", name], [name, "x-other"]])
+        await claimsInvalid(fixtures, withMember(claims, "hdr.names", names), JSON.stringify(names));
+    }
+    const names = ["x-topic", "x_0.9", "!#$%&'*+^`|~"];
+    const token = await sealToken(fixtures, { header: HEADER, claims: withMember(claims, "hdr.names", names) });
+    assert.deepEqual((await verify(fixtures, token)).hdr?.names, names);
   },
   "verifyAssertion() tells the operator which claims are not of their form": async (fixtures) => {
     const { claims } = await fullToken(fixtures);

@@ -57,8 +57,8 @@ import { cases as presentedCertificate } from "./presented-certificate.suite.ts"
 import { cases as publicKey } from "./public-key.suite.ts";
 import { cases as randomPool } from "./random-pool.suite.ts";
 import { cases as request } from "./request.suite.ts";
-import { cases as revocationLists } from "./revocation-lists.suite.ts";
 import { cases as revocation } from "./revocation.suite.ts";
+import { cases as revocationLists } from "./revocation-lists.suite.ts";
 import type { Cases } from "./scene.ts";
 import { cases as sealedText } from "./sealed-text.suite.ts";
 import { cases as shownText } from "./shown-text.suite.ts";
@@ -68,6 +68,7 @@ import { cases as signatureForgery } from "./signature-forgery.suite.ts";
 import { cases as signatureKeys } from "./signature-keys.suite.ts";
 import { cases as signatureMalformed } from "./signature-malformed.suite.ts";
 import { cases as signatureVectors } from "./signature-vectors.suite.ts";
+import { cases as signedHeaders } from "./signed-headers.suite.ts";
 import { cases as signedRequest } from "./signed-request.suite.ts";
 import { cases as subtree } from "./subtree.suite.ts";
 import { cases as timeOrderedId } from "./time-ordered-id.suite.ts";
@@ -140,6 +141,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "signature-keys": signatureKeys,
   "signature-malformed": signatureMalformed,
   "signature-vectors": signatureVectors,
+  "signed-headers": signedHeaders,
   "signed-request": signedRequest,
   "sealed-text": sealedText,
   subtree,

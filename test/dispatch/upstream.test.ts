@@ -97,9 +97,10 @@ describe("an origin with --upstream", () => {
       return guard(c as Parameters<typeof guard>[0], next);
     });
     app.post("/hooks/*", (c) => {
-      const { id, sender, certificate, body, request } = c.var.delivery;
+      const { id, sender, certificate, body, request, headers } = c.var.delivery;
       const attempt = c.req.header("countersign-attempt");
-      seen.push({ id, sender, sha256: certificate?.sha256, body: Buffer.from(body).toString(), request, attempt });
+      const text = Buffer.from(body).toString();
+      seen.push({ id, sender, sha256: certificate?.sha256, body: text, request, headers, attempt });
       // The first attempt fails, so that the second shows a fresh assertion.
       return c.body(null, seen.length === 1 ? 503 : 204);
     });
@@ -108,12 +109,15 @@ describe("an origin with --upstream", () => {
     const running = await startOrigin(server.url, "--upstream-audience", "user-app");
     jwks = `${running.ready["origin"]}/.well-known/jwks.json`;
     const body = '{"größe":"\u0000"}';
-    const id = await send(running, { target: "/hooks/acme/a?b=%C3%BC&c", body });
+    const signedHeaders = [["x-quill-signature", "v1=abc"] as const];
+    const id = await send(running, { target: "/hooks/acme/a?b=%C3%BC&c", body, signedHeaders });
     expect(await running.line({ decision: "retrying", id })).toMatchObject({ attempt: 1, reason: "answered 503" });
     expect(await running.line({ decision: "dispatched", id })).toMatchObject({ attempt: 2, sender: ACME });
     const request = { method: "POST", target: "/hooks/acme/a?b=%C3%BC&c", contentType: "application/json" };
     const sha256 = sha256Of(senders);
-    expect(seen).toEqual(["1", "2"].map((attempt) => ({ id, sender: ACME, sha256, body, request, attempt })));
+    // Not what the origin's fetch() writes by itself: accept, user-agent.
+    const headers = [["content-type", "application/json"], ...signedHeaders];
+    expect(seen).toEqual(["1", "2"].map((attempt) => ({ id, sender: ACME, sha256, body, request, headers, attempt })));
   });
 
   test("brings every byte to a program in another language", async () => {

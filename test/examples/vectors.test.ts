@@ -12,10 +12,12 @@ import {
 } from "../../cli/vectors/assertion-vectors.ts";
 import { POLICY } from "../../cli/vectors/world.ts";
 import type { LogLine } from "../../core/decision.ts";
+import type { Delivery } from "../../core/delivery.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { ROOT, runCountersign } from "../e2e/running.ts";
+import { contentDigest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -31,20 +33,27 @@ async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
   const lines = new LogLines();
   const { inbox } = openTestInbox(stack);
   let now = 0;
+  let handed: Delivery["headers"] = [];
   const app = createOriginApp({
     policy: compilePolicy(POLICY),
     findKey: await pinnedKeys(jwks),
     issuer,
     audience,
-    accept: inbox.accept,
+    accept(delivery, id) {
+      handed = delivery.headers;
+      return inbox.accept(delivery, id);
+    },
     log: lines.push,
     clock: () => now,
   });
   return async (one: AssertionCase) => {
     now = one.now;
+    handed = [];
     const { status } = await app.fetch(requestOf(one, audience));
     const { decision, code } = lines.all.at(-1) as LogLine;
-    return { status, decision, code };
+    // Content-Type is signed by itself.
+    const headers = handed.filter(([name]) => name !== "content-type");
+    return { status, decision, code, headers: Object.fromEntries(headers) };
   };
 }
 
@@ -62,9 +71,10 @@ describe("our own origin says of vectors/assertion.json what the file says:", ()
   });
 
   test.each(committed.cases)("$expect $reason: $name", async (one) => {
-    const { status, decision, code } = await judge(one);
+    const { status, decision, code, headers } = await judge(one);
     expect([decision, code]).toEqual(one.expect === "accept" ? ["accepted", undefined] : ["refused", one.reason]);
     expect(status === 202).toBe(one.expect === "accept");
+    expect(headers).toEqual(Object.fromEntries(one.signed ?? []));
   });
 });
 
@@ -81,7 +91,7 @@ function withoutSignatures(text: string): string {
 test("the committed file is what the command writes, but for the signatures", async () => {
   const file = join(temporaryDirectory(stack), "new/vectors.json");
   const { code, stdout } = await runCountersign(["vectors", "--file", file]);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 22 to accept, 144 to refuse\n` });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 28 to accept, 174 to refuse\n` });
   const written = readFileSync(file, "utf8");
   expect(withoutSignatures(written)).toBe(withoutSignatures(committedText));
   expect(written).not.toBe(committedText);
@@ -112,6 +122,7 @@ test("there are cases of every refusal that a receiver can reach, and names are 
     "body_mismatch",
     "certificate_malformed",
     "certificate_mismatch",
+    "headers_mismatch",
     "replayed",
     "request_mismatch",
     undefined,
@@ -125,8 +136,19 @@ test("docs/assertion.md names every refusal, and every claim with its form", () 
   expect(reasons.filter((reason) => !document.includes(`\`${reason}\``))).toEqual([]);
   const accepted = committed.cases.filter(({ expect: verdict }) => verdict === "accept");
   const claims = new Set(accepted.flatMap(({ headers }) => Object.keys(claimsOf(headers))));
-  expect(claims.size).toBe(14);
+  expect(claims.size).toBe(15);
   expect([...claims].filter((claim) => !new RegExp(`^\\| .*\`${claim}\`.* \\|.*\\|`, "m").test(document))).toEqual([]);
+});
+
+test("docs/assertion.md has an example of hdr with its digest", () => {
+  const document = readFileSync(join(ROOT, "docs/assertion.md"), "utf8");
+  const [, claim = "{}"] = /^"hdr": (\{.*\})$/m.exec(document) ?? [];
+  const [, text = ""] = /^```text\n(user-agent: [^`]*)```$/m.exec(document) ?? [];
+  const names = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(":")[0]);
+  expect(JSON.parse(claim)).toEqual({ names, digest: contentDigest(text) });
 });
 
 function claimsOf(headers: AssertionCase["headers"]): object {

@@ -62,9 +62,9 @@ describe("authenticate in a user's app on Node", () => {
   });
 
   test("hands body, sender, certificate, request and headers to the handler", async () => {
-    const request = forwardedRequest({ ...event, target: "/hooks/acme/1?a=b", body: '{"n":1}' });
-    const signature = ["X-Quill-Signature", "v1=abc"] as const;
-    const answer = await exchange({ url, ...request, headers: [...request.headers, signature, ["X-Other", "1"]] });
+    const signedHeaders = [["x-quill-signature", "v1=abc"] as const];
+    const request = forwardedRequest({ ...event, target: "/hooks/acme/1?a=b", body: '{"n":1}', signedHeaders });
+    const answer = await exchange({ url, ...request, headers: [...request.headers, ["X-Other", "1"]] });
     expect(answer.status).toBe(201);
     expect(JSON.parse(answer.body.toString())).toMatchObject({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),

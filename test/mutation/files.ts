@@ -26,6 +26,7 @@ export const DECIDING: readonly string[] = [
   "signature",
   "signature-key",
   "signature-schemes",
+  "signed-headers",
   "signed-request",
   "subtree",
   "trust",

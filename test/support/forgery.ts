@@ -19,6 +19,8 @@ export interface ForwardedEvent {
   readonly target?: string;
   readonly contentType?: string;
   readonly body?: string;
+  /** Of the sender, which the token signs: lower-case names. */
+  readonly signedHeaders?: HeaderList;
   readonly sender?: string;
   /** Unix seconds. */
   readonly now?: number;
@@ -64,11 +66,17 @@ export function claimsOf(event: ForwardedEvent): Claims {
       notAfter: Math.floor(certificate.notAfter.getTime() / 1000),
     },
     req: { method, target, type: contentType, digest: contentDigest(body) },
+    ...(event.signedHeaders !== undefined && { hdr: headersClaim(event.signedHeaders) }),
     amr: ["mtls"],
     pol: event.policyDigest,
     txn: crypto.randomUUID(),
     ...event.claims,
   };
+}
+
+export function headersClaim(headers: HeaderList) {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\n`);
+  return { names: headers.map(([name]) => name), digest: contentDigest(lines.join("")) };
 }
 
 /** The request that carries this event, honest unless told otherwise. */
@@ -81,13 +89,15 @@ export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
     target = "/hooks/acme",
     contentType = "application/json",
     body = "{}",
+    signedHeaders = [],
   } = event;
   const token = signEs256(
     { alg: "ES256", kid: key.kid, typ: "countersign+jwt", ...event.header },
     claimsOf(event),
     key,
   );
-  return { method, target, body, token, headers: headersOf({ token, identity, intermediates, contentType, body }) };
+  const headers = [...headersOf({ token, identity, intermediates, contentType, body }), ...signedHeaders];
+  return { method, target, body, token, headers };
 }
 
 export function headersOf(parts: {

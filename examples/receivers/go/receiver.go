@@ -69,30 +69,42 @@ func ReadKeys(document []byte) (map[string]*ecdsa.PublicKey, error) {
 	return keys, nil
 }
 
-// Verify returns the claims and the body of a request that is what it says. now: Unix seconds.
-func (r *Receiver) Verify(request Request, now int64) (map[string]any, []byte, error) {
+// Event is what a request says of which it was verified.
+type Event struct {
+	Claims map[string]any
+	// Headers are those that the edge signed. No other header may be used.
+	Headers map[string]string
+	Body    []byte
+}
+
+// Verify returns a request that is what it says. now: Unix seconds.
+func (r *Receiver) Verify(request Request, now int64) (*Event, error) {
 	token, isThere := field(request.Headers, "countersign-assertion")
 	if !isThere {
-		return nil, nil, Refused("assertion_missing")
+		return nil, Refused("assertion_missing")
 	}
 	claims, err := r.verifyToken(token, now)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	body, err := request.ReadBody()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := matchRequest(claims["req"].(map[string]any), request, body); err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	signed, err := matchHeaders(claims, request.Headers)
+	if err != nil {
+		return nil, err
 	}
 	if err := verifyCertificate(claims, request.Headers); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !r.Remember(claims["iss"].(string), claims["jti"].(string), seconds(claims["exp"])+clockSkew) {
-		return nil, nil, Refused("replayed")
+		return nil, Refused("replayed")
 	}
-	return claims, body, nil
+	return &Event{claims, signed, body}, nil
 }
 
 func (r *Receiver) verifyToken(token string, now int64) (map[string]any, error) {
@@ -137,8 +149,7 @@ func (r *Receiver) verifyToken(token string, now int64) (map[string]any, error) 
 }
 
 func matchRequest(req map[string]any, request Request, body []byte) error {
-	sum := sha256.Sum256(body)
-	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	digest := digestOf(body)
 	if declared, _ := field(request.Headers, "content-digest"); declared != digest {
 		return Refused("body_mismatch")
 	}
@@ -150,6 +161,34 @@ func matchRequest(req map[string]any, request Request, body []byte) error {
 		return Refused("body_mismatch")
 	}
 	return nil
+}
+
+// matchHeaders gives the headers that the edge signed, as the claim names them. Their values have no blanks around them
+// (most servers see to it).
+func matchHeaders(claims map[string]any, headers []Header) (map[string]string, error) {
+	hdr, isThere := claims["hdr"].(map[string]any)
+	if !isThere {
+		return nil, nil
+	}
+	signed := map[string]string{}
+	var lines strings.Builder
+	for _, name := range hdr["names"].([]any) {
+		value, isThere := field(headers, name.(string))
+		if !isThere {
+			return nil, Refused("headers_mismatch")
+		}
+		signed[name.(string)] = value
+		lines.WriteString(name.(string) + ": " + value + "\n")
+	}
+	if hdr["digest"] != digestOf([]byte(lines.String())) {
+		return nil, Refused("headers_mismatch")
+	}
+	return signed, nil
+}
+
+func digestOf(octets []byte) string {
+	sum := sha256.Sum256(octets)
+	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 
 var byteSequence = regexp.MustCompile(`^:([A-Za-z0-9+/]+={0,2}):$`)
@@ -191,8 +230,9 @@ var claimsForm = form{
 		"issuer": isString, "serial": isText, "notBefore": isSeconds, "notAfter": isSeconds, "anchor?": isText,
 		"platform?": form{"verified": isString, "revoked": isBool},
 	},
-	"req": form{"method": isText, "target": isText, "type": isString, "digest": isText},
-	"amr": isTexts, "pol": matches(`^[0-9a-f]{64}$`), "txn": isText,
+	"req":  form{"method": isText, "target": isText, "type": isString, "digest": isText},
+	"hdr?": form{"names": listOf(matches("^[!#$%&'*+.^_`|~0-9a-z-]+$")), "digest": isText},
+	"amr":  listOf(isText), "pol": matches(`^[0-9a-f]{64}$`), "txn": isText,
 }
 
 func areClaims(value any) bool {
@@ -257,12 +297,14 @@ func isSeconds(value any) bool {
 	return isNumber && err == nil && whole > -1<<53 && whole < 1<<53
 }
 
-func isTexts(value any) bool {
-	list, isList := value.([]any)
-	for _, member := range list {
-		isList = isList && isText(member)
+func listOf(check func(any) bool) func(any) bool {
+	return func(value any) bool {
+		list, isList := value.([]any)
+		for _, member := range list {
+			isList = isList && check(member)
+		}
+		return isList && len(list) > 0
 	}
-	return isList && len(list) > 0
 }
 
 // seconds is of what isSeconds.

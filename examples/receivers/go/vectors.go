@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 )
 
 type testCase struct {
@@ -14,6 +15,7 @@ type testCase struct {
 	Headers                              []Header
 	Body                                 string
 	BodyBase64                           []byte
+	Signed                               []Header
 }
 
 func main() {
@@ -41,9 +43,9 @@ func main() {
 	receiver := &Receiver{Issuer: vectors.Issuer, Audience: vectors.Audience, Keys: keys, Remember: remember}
 	wrong := 0
 	for _, one := range vectors.Cases {
-		verdict, reason := judge(receiver, one)
+		verdict, reason, signed := judge(receiver, one)
 		mark := "ok   "
-		if verdict != one.Expect || reason != one.Reason {
+		if verdict != one.Expect || reason != one.Reason || !reflect.DeepEqual(signed, mapOf(one.Signed)) {
 			mark = "WRONG"
 			wrong++
 		}
@@ -55,16 +57,27 @@ func main() {
 	}
 }
 
-func judge(receiver *Receiver, one testCase) (verdict, reason string) {
+func judge(receiver *Receiver, one testCase) (verdict, reason string, signed map[string]string) {
 	body := []byte(one.Body)
 	if one.BodyBase64 != nil {
 		body = one.BodyBase64
 	}
 	request := Request{one.Method, one.Target, one.Headers, func() ([]byte, error) { return body, nil }}
-	if _, _, err := receiver.Verify(request, one.Now); err != nil {
-		return "reject", err.Error()
+	event, err := receiver.Verify(request, one.Now)
+	if err != nil {
+		return "reject", err.Error(), nil
 	}
-	return "accept", ""
+	return "accept", "", event.Headers
+}
+
+func mapOf(headers []Header) (values map[string]string) {
+	for _, header := range headers {
+		if values == nil {
+			values = map[string]string{}
+		}
+		values[header[0]] = header[1]
+	}
+	return values
 }
 
 func orEnd(err error) {

@@ -52,7 +52,8 @@ public final class Receiver {
      */
     public record Request(String method, String target, List<Map.Entry<String, String>> headers, Supplier<byte[]> readBody) {}
 
-    public record Event(JsonNode claims, byte[] body) {}
+    /** @param headers those that the edge signed: no other header may be used */
+    public record Event(JsonNode claims, Map<String, String> headers, byte[] body) {}
 
     public interface Memory {
         /** Records an assertion in one atomic step. False when it is there already. */
@@ -84,7 +85,7 @@ public final class Receiver {
         JsonNode claims = verifyToken(field(request, "countersign-assertion"), now);
         JsonNode req = claims.get("req");
         byte[] body = request.readBody().get();
-        String digest = "sha-256=:" + Base64.getEncoder().encodeToString(sha256(body)) + ":";
+        String digest = digestOf(body);
         check(digest.equals(field(request, "content-digest")), "body_mismatch");
         String type = field(request, "content-type");
         boolean isSigned = req.get("method").textValue().equals(request.method())
@@ -92,10 +93,11 @@ public final class Receiver {
                 && req.get("type").textValue().equals(type == null ? "" : type);
         check(isSigned, "request_mismatch");
         check(req.get("digest").textValue().equals(digest), "body_mismatch");
+        Map<String, String> signed = matchHeaders(request, claims.get("hdr"));
         verifyCertificate(field(request, "client-cert"), claims.get("cnf"));
         long until = claims.get("exp").longValue() + CLOCK_SKEW;
         check(memory.remember(claims.get("iss").textValue(), claims.get("jti").textValue(), until), "replayed");
-        return new Event(claims, body);
+        return new Event(claims, signed, body);
     }
 
     private JsonNode verifyToken(String token, long now) throws Refused, GeneralSecurityException {
@@ -135,6 +137,27 @@ public final class Receiver {
         }
     }
 
+    /** The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it). */
+    private static Map<String, String> matchHeaders(Request request, JsonNode hdr) throws Refused, GeneralSecurityException {
+        Map<String, String> signed = new HashMap<>();
+        if (hdr == null) return signed;
+        StringBuilder lines = new StringBuilder();
+        for (JsonNode node : hdr.get("names")) {
+            String name = node.textValue();
+            String value = field(request, name);
+            check(value != null, "headers_mismatch");
+            signed.put(name, value);
+            lines.append(name).append(": ").append(value).append("\n");
+        }
+        String digest = digestOf(lines.toString().getBytes(StandardCharsets.UTF_8));
+        check(digest.equals(hdr.get("digest").textValue()), "headers_mismatch");
+        return signed;
+    }
+
+    private static String digestOf(byte[] octets) throws GeneralSecurityException {
+        return "sha-256=:" + Base64.getEncoder().encodeToString(sha256(octets)) + ":";
+    }
+
     private static final Pattern BYTE_SEQUENCE = Pattern.compile(":([A-Za-z0-9+/]+={0,2}):");
 
     private static void verifyCertificate(String value, JsonNode cnf) throws Refused, GeneralSecurityException {
@@ -152,7 +175,6 @@ public final class Receiver {
     private static final Predicate<JsonNode> BOOLEAN = JsonNode::isBoolean;
     private static final Predicate<JsonNode> SECONDS =
             node -> node.isIntegralNumber() && node.canConvertToLong() && Math.abs(node.longValue()) < 1L << 53;
-    private static final Predicate<JsonNode> TEXTS = node -> node.isArray() && !node.isEmpty() && textsOf(node).allMatch(TEXT);
 
     /** A name that ends in ? may be missing. */
     private static final Map<String, Object> CLAIMS = Map.ofEntries(
@@ -169,7 +191,8 @@ public final class Receiver {
                     "issuer", STRING, "serial", TEXT, "notBefore", SECONDS, "notAfter", SECONDS, "anchor?", TEXT,
                     "platform?", Map.of("verified", STRING, "revoked", BOOLEAN))),
             Map.entry("req", Map.of("method", TEXT, "target", TEXT, "type", STRING, "digest", TEXT)),
-            Map.entry("amr", TEXTS),
+            Map.entry("hdr?", Map.of("names", listOf(matching("[!#$%&'*+.^_`|~0-9a-z-]+")), "digest", TEXT)),
+            Map.entry("amr", listOf(TEXT)),
             Map.entry("pol", matching("[0-9a-f]{64}")),
             Map.entry("txn", TEXT));
 
@@ -203,6 +226,10 @@ public final class Receiver {
 
     private static Predicate<JsonNode> matching(String pattern) {
         return STRING.and(node -> node.textValue().matches(pattern));
+    }
+
+    private static Predicate<JsonNode> listOf(Predicate<JsonNode> check) {
+        return node -> node.isArray() && !node.isEmpty() && textsOf(node).allMatch(check);
     }
 
     private static Stream<JsonNode> textsOf(JsonNode list) {

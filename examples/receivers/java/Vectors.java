@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,8 +25,12 @@ public final class Vectors {
         int passed = 0;
         int wrong = 0;
         for (JsonNode one : vectors.get("cases")) {
-            String verdict = judge(receiver, one);
-            boolean isRight = verdict.equals(one.get("expect").textValue() + " " + one.path("reason").asText(""));
+            Map<String, String> signed = new HashMap<>();
+            String verdict = judge(receiver, one, signed);
+            Map<String, String> expected = new HashMap<>();
+            one.path("signed").forEach(header -> expected.put(header.get(0).textValue(), header.get(1).textValue()));
+            boolean isRight = verdict.equals(one.get("expect").textValue() + " " + one.path("reason").asText(""))
+                    && signed.equals(expected);
             if (isRight) passed++;
             else wrong++;
             System.out.println((isRight ? "ok    " : "WRONG ") + verdict + " | " + one.get("name").textValue());
@@ -34,7 +39,8 @@ public final class Vectors {
         System.exit(passed > 0 && wrong == 0 ? 0 : 1);
     }
 
-    private static String judge(Receiver receiver, JsonNode one) throws Exception {
+    /** @param signed gets the headers that were signed */
+    private static String judge(Receiver receiver, JsonNode one, Map<String, String> signed) throws Exception {
         List<Map.Entry<String, String>> headers = new ArrayList<>();
         for (JsonNode header : one.get("headers")) {
             headers.add(Map.entry(header.get(0).textValue(), header.get(1).textValue()));
@@ -45,7 +51,7 @@ public final class Vectors {
         Receiver.Request request = new Receiver.Request(
                 one.get("method").textValue(), one.get("target").textValue(), headers, () -> body);
         try {
-            receiver.verify(request, one.get("now").longValue());
+            signed.putAll(receiver.verify(request, one.get("now").longValue()).headers());
             return "accept ";
         } catch (Receiver.Refused refused) {
             return "reject " + refused.getMessage();

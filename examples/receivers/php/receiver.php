@@ -42,27 +42,28 @@ final class Receiver
     }
 
     /**
-     * The claims and the body of a request that is what it says.
+     * The claims, the signed headers and the body of a request that is what it says. No other header may be used.
      *
      * @param string $target path and query as they came, undecoded: $_SERVER['REQUEST_URI']
      * @param list<array{string, string}> $headers pairs of a name in lower case and a value
      * @param callable(): string $readBody the bytes, with a limit of your own
      * @param int $now Unix seconds
-     * @return array{stdClass, string}
+     * @return array{stdClass, array<string, string>, string}
      * @throws Refused
      */
     public function verify(string $method, string $target, array $headers, callable $readBody, int $now): array
     {
         $claims = $this->verifyToken(self::field($headers, 'countersign-assertion'), $now);
         $body = $readBody();
-        $digest = 'sha-256=:' . base64_encode(hash('sha256', $body, true)) . ':';
+        $digest = self::digestOf($body);
         self::check(self::field($headers, 'content-digest') === $digest, 'body_mismatch');
         $received = [$method, $target, self::field($headers, 'content-type') ?? ''];
         self::check($received === [$claims->req->method, $claims->req->target, $claims->req->type], 'request_mismatch');
         self::check($claims->req->digest === $digest, 'body_mismatch');
+        $signed = self::matchHeaders($headers, $claims->hdr ?? null);
         self::verifyCertificate(self::field($headers, 'client-cert'), $claims->cnf ?? null);
         self::check(($this->remember)($claims->iss, $claims->jti, $claims->exp + self::CLOCK_SKEW), 'replayed');
-        return [$claims, $body];
+        return [$claims, $signed, $body];
     }
 
     private function verifyToken(?string $token, int $now): stdClass
@@ -115,6 +116,30 @@ final class Receiver
         return "\x30" . chr(strlen($integers)) . $integers;
     }
 
+    /**
+     * The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it).
+     *
+     * @return array<string, string>
+     */
+    private static function matchHeaders(array $headers, ?stdClass $hdr): array
+    {
+        $signed = [];
+        $lines = '';
+        foreach ($hdr->names ?? [] as $name) {
+            $value = self::field($headers, $name);
+            self::check($value !== null, 'headers_mismatch');
+            $signed[$name] = $value;
+            $lines .= "$name: $value\n";
+        }
+        self::check($hdr === null || self::digestOf($lines) === $hdr->digest, 'headers_mismatch');
+        return $signed;
+    }
+
+    private static function digestOf(string $octets): string
+    {
+        return 'sha-256=:' . base64_encode(hash('sha256', $octets, true)) . ':';
+    }
+
     private static function verifyCertificate(?string $value, ?stdClass $cnf): void
     {
         if ($cnf === null) {
@@ -150,6 +175,7 @@ final class Receiver
         $text = fn (mixed $value) => is_string($value) && $value !== '';
         $seconds = fn (mixed $value) => is_int($value) && abs($value) < 2 ** 53;
         $matches = fn (string $pattern) => fn (mixed $value) => is_string($value) && preg_match($pattern, $value) === 1;
+        $listOf = fn (Closure $check) => fn (mixed $value) => is_array($value) && $value !== [] && array_filter($value, $check) === $value;
         return [
             'iss' => $text,
             'aud' => $text,
@@ -169,7 +195,8 @@ final class Receiver
                 'platform?' => ['verified' => $string, 'revoked' => is_bool(...)],
             ],
             'req' => ['method' => $text, 'target' => $text, 'type' => $string, 'digest' => $text],
-            'amr' => fn (mixed $value) => is_array($value) && $value !== [] && array_filter($value, $text) === $value,
+            'hdr?' => ['names' => $listOf($matches('/^[!#$%&\'*+.^_`|~0-9a-z-]+$/D')), 'digest' => $text],
+            'amr' => $listOf($text),
             'pol' => $matches('/^[0-9a-f]{64}$/D'),
             'txn' => $text,
         ];

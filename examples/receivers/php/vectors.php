@@ -18,14 +18,15 @@ $receiver = new Receiver($vectors->issuer, $vectors->audience, $vectors->jwks, $
 
 $wrong = 0;
 foreach ($vectors->cases as $case) {
+    $signed = [];
     $readBody = fn (): string => isset($case->bodyBase64) ? base64_decode($case->bodyBase64, true) : $case->body;
     try {
-        $receiver->verify($case->method, $case->target, $case->headers, $readBody, $case->now);
+        [, $signed] = $receiver->verify($case->method, $case->target, $case->headers, $readBody, $case->now);
         $verdict = 'accept ';
     } catch (Refused $refused) {
         $verdict = "reject {$refused->getMessage()}";
     }
-    $isRight = $verdict === "$case->expect " . ($case->reason ?? '');
+    $isRight = $verdict === "$case->expect " . ($case->reason ?? '') && $signed === array_column($case->signed ?? [], 1, 0);
     $wrong += $isRight ? 0 : 1;
     echo $isRight ? 'ok   ' : 'WRONG', " $verdict | $case->name\n";
 }

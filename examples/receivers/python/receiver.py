@@ -35,14 +35,14 @@ class Receiver:
         self._issuer, self._audience, self._remember = issuer, audience, remember
 
     def verify(self, method, target, headers, read_body, now):
-        """The claims and the body of a request that is what it says.
+        """The claims, the signed headers and the body of a request that is what it says.
 
-        target: path and query as they came, undecoded. headers: pairs of a name in lower case and a value.
+        No other header may be used. target: path and query as they came, undecoded. headers: pairs of a name in lower case and a value.
         read_body(): the bytes, with a limit of your own. now: Unix seconds. Raises Refused.
         """
         claims = self._verify_token(field(headers, "countersign-assertion"), now)
         body = read_body()
-        digest = "sha-256=:" + base64.b64encode(hashlib.sha256(body).digest()).decode() + ":"
+        digest = digest_of(body)
         request = claims["req"]
         if field(headers, "content-digest") != digest:
             raise Refused("body_mismatch")
@@ -50,10 +50,11 @@ class Receiver:
             raise Refused("request_mismatch")
         if request["digest"] != digest:
             raise Refused("body_mismatch")
+        signed = match_headers(headers, claims.get("hdr"))
         verify_certificate(field(headers, "client-cert"), claims.get("cnf"))
         if not self._remember(claims["iss"], claims["jti"], claims["exp"] + CLOCK_SKEW):
             raise Refused("replayed")
-        return claims, body
+        return claims, signed, body
 
     def _verify_token(self, token, now):
         if token is None:
@@ -98,6 +99,21 @@ def read_key_id(token):
     return header["kid"]
 
 
+def match_headers(headers, hdr):
+    """The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it)."""
+    if hdr is None:
+        return {}
+    signed = {name: field(headers, name) for name in hdr["names"]}
+    lines = "".join(f"{name}: {signed[name]}\n" for name in hdr["names"])
+    if None in signed.values() or digest_of(lines.encode("utf-8", "surrogateescape")) != hdr["digest"]:
+        raise Refused("headers_mismatch")
+    return signed
+
+
+def digest_of(octets):
+    return "sha-256=:" + base64.b64encode(hashlib.sha256(octets).digest()).decode() + ":"
+
+
 def verify_certificate(value, cnf):
     if cnf is None:
         if value is not None:
@@ -132,6 +148,10 @@ def matches(pattern):
     return lambda value: is_string(value) and re.fullmatch(pattern, value) is not None
 
 
+def is_list_of(check):
+    return lambda value: isinstance(value, list) and value != [] and all(map(check, value))
+
+
 def fits(value, form):
     """Whether an object has the members of the form and no other. A name that ends in ? may be missing."""
     if callable(form):
@@ -163,7 +183,8 @@ CLAIMS = {
         "platform?": {"verified": is_string, "revoked": lambda value: isinstance(value, bool)},
     },
     "req": {"method": is_text, "target": is_text, "type": is_string, "digest": is_text},
-    "amr": lambda value: isinstance(value, list) and value != [] and all(map(is_text, value)),
+    "hdr?": {"names": is_list_of(matches(r"[!#$%&'*+.^_`|~0-9a-z-]+")), "digest": is_text},
+    "amr": is_list_of(is_text),
     "pol": matches(r"[0-9a-f]{64}"),
     "txn": is_text,
 }

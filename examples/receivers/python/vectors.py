@@ -23,8 +23,8 @@ def main(file):
     receiver = Receiver(vectors["issuer"], vectors["audience"], vectors["jwks"], remember)
     wrong = 0
     for case in vectors["cases"]:
-        verdict = judge(receiver, case)
-        is_right = verdict == (case["expect"], case.get("reason", ""))
+        *verdict, signed = judge(receiver, case)
+        is_right = verdict == [case["expect"], case.get("reason", "")] and signed == dict(case.get("signed", []))
         wrong += not is_right
         print("ok   " if is_right else "WRONG", *verdict, "|", case["name"])
     print(f"{len(vectors['cases']) - wrong} passed, {wrong} failed")
@@ -34,10 +34,10 @@ def main(file):
 def judge(receiver, case):
     body = base64.b64decode(case["bodyBase64"]) if "bodyBase64" in case else case["body"].encode()
     try:
-        receiver.verify(case["method"], case["target"], case["headers"], lambda: body, case["now"])
-        return "accept", ""
+        _, signed, _ = receiver.verify(case["method"], case["target"], case["headers"], lambda: body, case["now"])
+        return "accept", "", signed
     except Refused as refused:
-        return "reject", refused.code
+        return "reject", refused.code, {}
 
 
 sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else FILE))

@@ -24,6 +24,7 @@ class Receiver
   TEXT = ->(value) { value.is_a?(String) && value != "" }
   SECONDS = ->(value) { value.is_a?(Integer) && value.abs < 2**53 }
   MATCHES = ->(pattern) { ->(value) { value.is_a?(String) && pattern.match?(value) } }
+  LIST_OF = ->(check) { ->(value) { value.is_a?(Array) && !value.empty? && value.all?(&check) } }
 
   # A name that ends in ? may be missing.
   HEADER = { "alg" => TEXT, "kid" => STRING, "typ" => TEXT }.freeze
@@ -46,7 +47,8 @@ class Receiver
       "platform?" => { "verified" => STRING, "revoked" => ->(value) { [true, false].include?(value) } }
     },
     "req" => { "method" => TEXT, "target" => TEXT, "type" => STRING, "digest" => TEXT },
-    "amr" => ->(value) { value.is_a?(Array) && !value.empty? && value.all?(&TEXT) },
+    "hdr?" => { "names" => LIST_OF[MATCHES[/\A[!#$%&'*+.^_`|~0-9a-z-]+\z/]], "digest" => TEXT },
+    "amr" => LIST_OF[TEXT],
     "pol" => MATCHES[/\A[0-9a-f]{64}\z/],
     "txn" => TEXT
   }.freeze
@@ -63,21 +65,22 @@ class Receiver
     end
   end
 
-  # The claims and the body of a request that is what it says.
+  # The claims, the signed headers and the body of a request that is what it says. No other header may be used.
   # target: path and query as they came, undecoded. headers: pairs of a name in lower case and a value.
   # The block reads the body, with a limit of your own. now: Unix seconds. Raises Refused.
   def verify(method:, target:, headers:, now:)
     claims = verify_token(field(headers, "countersign-assertion"), now)
     body = yield
-    digest = "sha-256=:#{Digest::SHA256.base64digest(body)}:"
+    digest = digest_of(body)
     request = claims["req"]
     refuse "body_mismatch" if field(headers, "content-digest") != digest
     received = [method, target, field(headers, "content-type") || ""]
     refuse "request_mismatch" if received != request.values_at("method", "target", "type")
     refuse "body_mismatch" if request["digest"] != digest
+    signed = match_headers(headers, claims["hdr"])
     verify_certificate(field(headers, "client-cert"), claims["cnf"])
     refuse "replayed" unless @remember.call(claims["iss"], claims["jti"], claims["exp"] + CLOCK_SKEW)
-    [claims, body]
+    [claims, signed, body]
   end
 
   private
@@ -121,6 +124,18 @@ class Receiver
   rescue OpenSSL::PKey::PKeyError
     false
   end
+
+  # The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it).
+  def match_headers(headers, hdr)
+    return {} if hdr.nil?
+
+    signed = hdr["names"].to_h { |name| [name, field(headers, name)] }
+    lines = hdr["names"].map { |name| "#{name}: #{signed[name]}\n" }.join
+    refuse "headers_mismatch" if signed.value?(nil) || digest_of(lines) != hdr["digest"]
+    signed
+  end
+
+  def digest_of(octets) = "sha-256=:#{Digest::SHA256.base64digest(octets)}:"
 
   def verify_certificate(value, cnf)
     return value && refuse("certificate_mismatch") if cnf.nil?

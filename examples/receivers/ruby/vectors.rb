@@ -17,15 +17,15 @@ receiver = Receiver.new(
 
 judge = lambda do |one|
   body = one.key?("bodyBase64") ? one["bodyBase64"].unpack1("m") : one["body"]
-  receiver.verify(method: one["method"], target: one["target"], headers: one["headers"], now: one["now"]) { body }
-  ["accept", ""]
+  _, signed, = receiver.verify(method: one["method"], target: one["target"], headers: one["headers"], now: one["now"]) { body }
+  ["accept", "", signed]
 rescue Refused => e
-  ["reject", e.code]
+  ["reject", e.code, {}]
 end
 
 wrong = vectors["cases"].count do |one|
-  verdict = judge.call(one)
-  is_right = verdict == [one["expect"], one.fetch("reason", "")]
+  *verdict, signed = judge.call(one)
+  is_right = verdict == [one["expect"], one.fetch("reason", "")] && signed == one.fetch("signed", []).to_h
   puts "#{is_right ? 'ok   ' : 'WRONG'} #{verdict.join(' ')} | #{one['name']}"
   !is_right
 end

@@ -88,6 +88,18 @@ export const ORIGIN_CASES: readonly RefusalCase[] = [
   forwarded(assertion("assertion_not_yet_valid"), "an assertion of the next minute", (event) =>
     forwardedRequest({ ...event, now: now() + 60 }),
   ),
+  forwarded(assertion("headers_mismatch"), "another value of a header than the signed one", (event) => {
+    const request = forwardedRequest({ ...event, signedHeaders: [["x-quill-signature", "v1=abc"]] });
+    return { ...request, headers: withHeader(request.headers, "x-quill-signature", "v1=abd") };
+  }),
+  forwarded(
+    assertion("headers_mismatch"),
+    "a header of the route beside a token of an edge that signs none",
+    (event) => {
+      const { headers, ...request } = forwardedRequest(event);
+      return { ...request, headers: withHeader(headers, "x-quill-signature", "v1=abc") };
+    },
+  ),
   forwarded(assertion("request_mismatch"), "another target than the signed one", (event) => ({
     ...forwardedRequest(event),
     target: "/hooks/acme?more",
