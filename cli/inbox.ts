@@ -1,29 +1,12 @@
 // countersign inbox: what is stored, how far it is and why, and what an operator can do about it.
 
-import { describeInbox } from "../origin/inbox/location.ts";
-import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
-import type { EventState, Inbox, InboxReader } from "../origin/inbox.ts";
-import { type Command, parseOptions, refuseUnread, UsageError } from "./command.ts";
+import { openInbox } from "../origin/inbox/open.ts";
+import type { EventState, Inbox } from "../origin/inbox.ts";
+import { type Command, refuseUnread, UsageError } from "./command.ts";
+import { backup, restore } from "./inbox-backup.ts";
+import { type Action, parseInboxOptions, readFrom, tellNotice, type Values } from "./inbox-options.ts";
 import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
 import { complain, print, printBytes } from "./output.ts";
-import { problemsOf } from "./problems.ts";
-
-const OPTIONS = {
-  inbox: { type: "string", default: "inbox.sqlite" },
-  state: { type: "string" },
-  sender: { type: "string" },
-  limit: { type: "string", default: "50" },
-  reason: { type: "string", default: "dropped by the operator" },
-  body: { type: "boolean", default: false },
-  json: { type: "boolean", default: false },
-} as const;
-
-type Values = ReturnType<typeof parse>["values"];
-
-interface Action {
-  readonly reads: readonly (keyof typeof OPTIONS)[];
-  run(values: Values, ids: readonly string[]): Promise<number>;
-}
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   list: { reads: ["inbox", "state", "sender", "limit", "json"], run: list },
@@ -37,6 +20,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     run: (values, ids) =>
       change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
   },
+  backup: { reads: ["inbox", "json"], run: backup },
+  restore: { reads: ["inbox", "json"], run: restore },
 };
 
 export const command: Command = {
@@ -45,19 +30,22 @@ countersign inbox list [--state STATE] [--sender NAME] [--limit N]   the newest 
 countersign inbox show ID [--body]                                   all that is known of one, or its bytes alone
 countersign inbox retry ID...                                        dead or waiting: due now
 countersign inbox drop ID... [--reason TEXT]                         dead or waiting: done, without being handled
+countersign inbox backup FILE                                        all of one moment, in a new file; an origin may run meanwhile
+countersign inbox restore FILE                                       into an inbox that is new or empty: --inbox
 
   --inbox FILE|URL  as the origin has it (default inbox.sqlite)
   --state STATE     waiting, leased, done or dead
   --json            one JSON line per event
 
+A backup restores into either store: so an inbox moves from a file to PostgreSQL, or back, while its origins are stopped. It holds bodies in clear.
 An origin may run meanwhile; it sees the change within a second. All dead events of a sender again:
   countersign inbox list --state dead --sender NAME --limit 1000 --json | jq -r .id | xargs countersign inbox retry
 `,
   async run([action = "", ...args]) {
     const chosen = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
     if (chosen === undefined)
-      throw new UsageError("inbox list, inbox show, inbox retry or inbox drop; see countersign inbox --help");
-    const { values, positionals, given } = parse(args);
+      throw new UsageError(`inbox ${Object.keys(ACTIONS).join(", ")}: one of them; see countersign inbox --help`);
+    const { values, positionals, given } = parseInboxOptions(args);
     refuseUnread(given, chosen.reads, `with inbox ${action}`);
     if (values.body && values.json)
       throw new UsageError("--json has no effect beside --body, which prints the bytes alone");
@@ -72,14 +60,10 @@ function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
   process.exit();
 }
 
-function parse(args: string[]) {
-  return parseOptions(args, OPTIONS, true);
-}
-
 async function list(values: Values, ids: readonly string[]): Promise<number> {
   if (ids.length > 0) throw new UsageError("inbox list takes no id: see inbox show");
   const filter = { state: parseState(values.state), sender: values.sender, limit: parseLimit(values.limit) };
-  const events = await read(values, (reader) => reader.events(filter));
+  const events = await readFrom(values, (reader) => reader.events(filter));
   if (values.json) print(events.map((event) => JSON.stringify(describeEvent(event))));
   else if (events.length === 0) print(["no such events"]);
   else print([HEADINGS, ...events.map((event) => formatRow(event))]);
@@ -89,7 +73,7 @@ async function list(values: Values, ids: readonly string[]): Promise<number> {
 async function show(values: Values, ids: readonly string[]): Promise<number> {
   const [id, ...others] = ids;
   if (id === undefined || others.length > 0) throw new UsageError("inbox show ID: one event");
-  const event = await read(values, (reader) => reader.event(id));
+  const event = await readFrom(values, (reader) => reader.event(id));
   if (event === undefined) throw noSuch(id);
   const { body, ...facts } = event;
   if (values.body) {
@@ -98,10 +82,6 @@ async function show(values: Values, ids: readonly string[]): Promise<number> {
   } else if (values.json) print([JSON.stringify({ ...facts, ...describeEvent({ ...facts, body }) })]);
   else print(formatEvent(event));
   return 0;
-}
-
-function onNotice(text: string): void {
-  complain(`countersign: ${text}`);
 }
 
 /** 1 when one of them is not there, or in no state to be changed; the others are changed all the same. */
@@ -113,8 +93,8 @@ async function change(
 ): Promise<number> {
   if (ids.length === 0) throw new UsageError("name the ids of events: see countersign inbox list");
   // First to read from, which makes no new inbox where a name is mistyped.
-  await read(values, () => Promise.resolve());
-  const inbox = await openInbox(values.inbox, { onNotice });
+  await readFrom(values, () => Promise.resolve());
+  const inbox = await openInbox(values.inbox, { onNotice: tellNotice });
   let code = 0;
   try {
     for (const id of ids) {
@@ -129,14 +109,6 @@ async function change(
     await inbox.close();
   }
   return code;
-}
-
-/** @throws UsageError when there is no such inbox */
-async function read<T>({ inbox }: Values, ask: (reader: InboxReader) => Promise<T>): Promise<T> {
-  const reader = await openInboxReader(inbox).catch((error: unknown) => {
-    throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}`);
-  });
-  return await ask(reader).finally(() => reader.close());
 }
 
 function noSuch(id: string): UsageError {

@@ -36,6 +36,11 @@ export async function openInboxReader(location: string): Promise<InboxReader> {
 
 async function open<T>(location: string, use: () => Promise<T>): Promise<T> {
   requireLocation(location);
+  return await openingInbox(use);
+}
+
+/** Whatever is wrong is a fault of the configuration. @throws ConfigurationError */
+export async function openingInbox<T>(use: () => Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {
@@ -45,7 +50,7 @@ async function open<T>(location: string, use: () => Promise<T>): Promise<T> {
 }
 
 /** @throws ConfigurationError where the runtime brings no SQLite */
-async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
+export async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (error) {
@@ -57,6 +62,11 @@ async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
 /** An origin with a file does without the driver. */
 function importPostgres() {
   return loadOptional("inbox", ["pg"], () => import("./postgres.ts"));
+}
+
+/** As a whole, for backups. */
+export function importPostgresBackup() {
+  return loadOptional("inbox", ["pg"], () => import("./postgres-backup.ts"));
 }
 
 /** Reads from an inbox and closes it again. @throws ConfigurationError of openInboxReader */

@@ -9,6 +9,7 @@ import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
+import type { EventState } from "../../origin/inbox.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { contentDigest, type ForwardedRequest, forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
@@ -115,10 +116,11 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return ledger.close(title, await world.stored(inbox), handled());
     },
 
-    /** How often each event is in the inbox, by the digest of its bytes. */
-    async stored(location: string): Promise<Map<string, number>> {
+    /** How often each event is in the inbox, or is there in this state, by the digest of its bytes. */
+    async stored(location: string, only?: EventState): Promise<Map<string, number>> {
       const times = new Map<string, number>();
-      for (const { contentDigest: digest } of await readAll(location)) {
+      for (const { contentDigest: digest, state } of await readAll(location)) {
+        if (only !== undefined && state !== only) continue;
         const name = names.get(digest) ?? `never sent: ${digest}`;
         times.set(name, (times.get(name) ?? 0) + 1);
       }

@@ -1,0 +1,40 @@
+// countersign inbox backup and restore: one file with everything, from either store and into either store.
+
+import { backupInbox, restoreInbox } from "../origin/inbox/backup.ts";
+import { describeInbox } from "../origin/inbox/location.ts";
+import type { InboxContents } from "../origin/inbox/table-rows.ts";
+import { UsageError } from "./command.ts";
+import { tellingInbox, type Values } from "./inbox-options.ts";
+import { print } from "./output.ts";
+
+export async function backup(values: Values, files: readonly string[]): Promise<number> {
+  const file = requireFileName(files, "backup");
+  const contents = await tellingInbox(values.inbox, () => backupInbox(values.inbox, file));
+  tell(values, { backup: file, inbox: describeInbox(values.inbox) }, contents, `${file} holds`);
+  return 0;
+}
+
+export async function restore(values: Values, files: readonly string[]): Promise<number> {
+  const file = requireFileName(files, "restore");
+  const contents = await tellingInbox(values.inbox, () => restoreInbox(file, values.inbox));
+  const inbox = describeInbox(values.inbox);
+  tell(values, { restored: file, inbox }, contents, `${inbox} now holds`);
+  return 0;
+}
+
+function requireFileName([file, ...others]: readonly string[], action: string): string {
+  if (file === undefined || file === "" || others.length > 0) throw new UsageError(`inbox ${action} FILE: one file`);
+  if (file === "-") throw new UsageError(`inbox ${action} needs a file: - is no name of one`);
+  return file;
+}
+
+function tell(values: Values, facts: object, contents: InboxContents, what: string): void {
+  if (values.json) {
+    print([JSON.stringify({ ...facts, ...contents })]);
+    return;
+  }
+  const { events, states, certificates, keptIds } = contents;
+  const each = Object.entries(states).map(([state, number]) => `${number} ${state}`);
+  const of = each.length === 0 ? "" : ` (${each.join(", ")})`;
+  print([`${what} ${events} events${of}, ${certificates} certificates, ${keptIds} ids that tell replays`]);
+}

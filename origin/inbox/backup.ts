@@ -1,0 +1,104 @@
+// Backups of an inbox, whichever store it is in: one file, from which either store is filled again.
+
+import { randomUUID } from "node:crypto";
+import { closeSync, fsyncSync, lstatSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
+import { importPostgresBackup, openingInbox, requireSqlite } from "./open.ts";
+import type { InboxContents } from "./table-rows.ts";
+
+type SqliteBackup = typeof import("./sqlite-backup.ts");
+
+/**
+ * Writes everything of one moment of an inbox, which may be in use, into a new file: readable by its owner alone, and there when it is
+ * whole. It holds bodies in clear.
+ * @throws ConfigurationError when there is no inbox, or the file is there already
+ */
+export async function backupInbox(location: string, file: string): Promise<InboxContents> {
+  requireLocation(location);
+  return await openingInbox(async () => {
+    const sqlite = await requireSqlite(() => import("./sqlite-backup.ts"));
+    requireNew(file);
+    const draft = `${file}.${randomUUID()}.tmp`;
+    try {
+      closeSync(openSync(draft, "wx", 0o600));
+      await copyInto(sqlite, location, draft);
+      const contents = sqlite.countSqlite(draft);
+      publish(draft, file);
+      return contents;
+    } catch (error) {
+      for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(draft + end, { force: true });
+      throw describeFault(error, file);
+    }
+  });
+}
+
+async function copyInto(sqlite: SqliteBackup, location: string, draft: string): Promise<void> {
+  if (!isPostgresUrl(location)) return sqlite.copySqlite(location, draft);
+  const { readPostgres } = await importPostgresBackup();
+  await sqlite.fillSqlite(draft, (write) => readPostgres(location, describeInbox(location), write));
+}
+
+/**
+ * Fills an inbox that is new or empty with everything that a backup holds, in one transaction: events with their work, certificates, and
+ * the ids that tell replays. The backup is not changed; one of an older version is brought up to this one in a copy.
+ * @throws ConfigurationError when the backup is none, or the inbox is not empty; nothing is changed then
+ */
+export async function restoreInbox(file: string, location: string): Promise<InboxContents> {
+  requireLocation(location);
+  return await openingInbox(async () => {
+    const sqlite = await requireSqlite(() => import("./sqlite-backup.ts"));
+    return await withThisVersion(sqlite, file, async (current) => {
+      const backup = sqlite.openBackup(current);
+      try {
+        if (!isPostgresUrl(location)) sqlite.restoreSqlite(location, backup);
+        else await (await importPostgresBackup()).restorePostgres(location, describeInbox(location), backup);
+        return backup.contents;
+      } finally {
+        backup.close();
+      }
+    });
+  });
+}
+
+async function withThisVersion<T>(sqlite: SqliteBackup, file: string, use: (file: string) => Promise<T>): Promise<T> {
+  if (sqlite.isThisVersion(file)) return await use(file);
+  const folder = mkdtempSync(join(tmpdir(), "countersign-restore-"));
+  try {
+    const copy = join(folder, "inbox.sqlite");
+    closeSync(openSync(copy, "wx", 0o600));
+    sqlite.copySqlite(file, copy);
+    sqlite.upgradeCopy(copy);
+    return await use(copy);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function requireNew(file: string): void {
+  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return;
+  throw new ConfigurationError("inbox", [`${file} is there already: a backup is a new file, and overwrites nothing`]);
+}
+
+/** The name is taken first, so that nothing is replaced that came meanwhile. */
+function publish(draft: string, file: string): void {
+  closeSync(openSync(file, "wx", 0o600));
+  renameSync(draft, file);
+  const folder = openSync(dirname(file), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Of the file that is written: what is wrong with the inbox is told already. */
+function describeFault(error: unknown, file: string): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EEXIST") return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);
+  const isOfFiles = typeof code === "string" && /^E[A-Z]+$/.test(code) && !code.startsWith("ERR_");
+  if (isOfFiles) return new Error(`cannot write ${file}: ${message}`);
+  return error as Error;
+}

@@ -1,0 +1,130 @@
+// All rows of an inbox in PostgreSQL: read as of one moment while origins write, and written into tables that hold nothing.
+
+import { answersPooler, type Client, describeError, openPool } from "./postgres-pool.ts";
+import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
+import { readPostgresUrl } from "./postgres-url.ts";
+import type { Backup, RowWriter } from "./sqlite-backup.ts";
+import {
+  batchesOf,
+  type InboxContents,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_ROWS,
+  requireEmpty,
+  TABLES,
+  type Table,
+  type TableRow,
+} from "./table-rows.ts";
+
+/** Gives every row of one moment to `write`. Nothing waits for it, and it waits for nobody. @throws Error without the password */
+export async function readPostgres(url: string, name: string, write: RowWriter): Promise<void> {
+  await usePool(url, { isReadOnly: true }, async (pool) => {
+    await requirePostgresVersion(pool, name);
+    await pool.transact(async (client) => {
+      await client.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+      for (const table of TABLES) await readTable(client, table, write);
+    });
+  });
+}
+
+/** Writes all of a backup, in one transaction. @throws Error when something is there already; without the password */
+export async function restorePostgres(url: string, name: string, backup: Backup): Promise<void> {
+  await usePool(url, { isReadOnly: false }, async (pool) => {
+    await preparePostgres(pool, name);
+    await pool.transact(async (client) => {
+      // An origin that runs on it waits, or tells its senders to come again.
+      await client.query(`LOCK TABLE ${TABLES.map((table) => table.name).join(", ")} IN EXCLUSIVE MODE`);
+      requireEmpty(await countAll(client), name);
+      for (const table of TABLES) await writeTable(client, table, backup.rows(table));
+    });
+  });
+}
+
+async function usePool(
+  url: string,
+  { isReadOnly }: { readonly isReadOnly: boolean },
+  use: (pool: ReturnType<typeof openPool>) => Promise<void>,
+): Promise<void> {
+  let pool: ReturnType<typeof openPool> | undefined;
+  try {
+    const address = readPostgresUrl(url);
+    pool = openPool(address, { isPooled: await answersPooler(address), isReadOnly, connections: 1 });
+    await use(pool);
+  } catch (error) {
+    throw new Error(describeError(error, url));
+  } finally {
+    await pool?.close();
+  }
+}
+
+async function countAll(client: Client): Promise<InboxContents> {
+  const { rows } = await client.query(
+    `SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM certificate) AS certificates,
+       (SELECT count(*) FROM repeated) + (SELECT count(*) FROM deleted_event) AS kept_ids`,
+  );
+  const number = (column: string) => Number(rows[0]?.[column]);
+  return { events: number("events"), states: {}, certificates: number("certificates"), keptIds: number("kept_ids") };
+}
+
+/** By cursors, a bounded number of bytes at a time. */
+async function readTable(client: Client, table: Table, write: RowWriter): Promise<void> {
+  const { name, key, columns } = table;
+  const hasBodies = columns.includes("body");
+  await client.query(`DECLARE rows NO SCROLL CURSOR FOR SELECT ${columns.join(", ")} FROM ${name} ORDER BY ${key}`);
+  // The length of a body is known without reading it.
+  const bytes = hasBodies ? "coalesce(octet_length(body), 0)" : "0";
+  await client.query(`DECLARE sizes NO SCROLL CURSOR FOR SELECT ${bytes} AS bytes FROM ${name} ORDER BY ${key}`);
+  for (;;) {
+    const { rows: sizes } = await client.query(`FETCH ${MAX_BATCH_ROWS} FROM sizes`);
+    if (sizes.length === 0) break;
+    for (const number of splitByBytes(sizes.map((row) => Number(row["bytes"])))) {
+      const { rows } = await client.query(`FETCH ${number} FROM rows`);
+      write(
+        table,
+        rows.map((row) => toTableRow(table, row)),
+      );
+    }
+  }
+  await client.query("CLOSE rows");
+  await client.query("CLOSE sizes");
+}
+
+/** How many of them to take at a time. */
+function splitByBytes(sizes: readonly number[]): number[] {
+  const numbers: number[] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const size of sizes) {
+    if (bytes + size > MAX_BATCH_BYTES) {
+      numbers.push(0);
+      bytes = 0;
+    }
+    numbers.push((numbers.pop() ?? 0) + 1);
+    bytes += size;
+  }
+  return numbers;
+}
+
+function toTableRow({ integers, booleans }: Table, row: Readonly<Record<string, unknown>>): TableRow {
+  const values = Object.entries(row).map(([column, value]) => {
+    const isNumber = value !== null && (integers.has(column) || booleans.has(column));
+    return [column, isNumber ? Number(value) : value] as const;
+  });
+  return Object.fromEntries(values) as TableRow;
+}
+
+async function writeTable(client: Client, table: Table, rows: Iterable<TableRow>): Promise<void> {
+  const { name, columns, counted, booleans } = table;
+  const head = `INSERT INTO ${name} (${columns.join(", ")}) OVERRIDING SYSTEM VALUE VALUES`;
+  for (const batch of batchesOf(rows)) {
+    const places = batch.map(
+      (_, row) => `(${columns.map((_, index) => `$${row * columns.length + index + 1}`).join(", ")})`,
+    );
+    const values = batch.flatMap((row) =>
+      columns.map((column) => (booleans.has(column) ? row[column] === 1 : (row[column] ?? null))),
+    );
+    await client.queryPatiently(`${head} ${places.join(", ")}`, values);
+  }
+  if (counted === undefined) return;
+  await client.query(
+    `SELECT setval(pg_get_serial_sequence('${name}', '${counted}'), greatest(1, max(${counted})), max(${counted}) IS NOT NULL) FROM ${name}`,
+  );
+}

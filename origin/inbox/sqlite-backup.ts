@@ -1,0 +1,205 @@
+// A backup is a SQLite file with the tables of an inbox, without a log beside it. Made from a file by SQLite's own VACUUM INTO, which
+// reads one moment of it while others write. The online backup of the driver begins anew with each write of another process: under
+// load it does not end.
+
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { describeFileError, makeFile, makePrivate, requireFile } from "./sqlite-file.ts";
+import { BUSY_MILLISECONDS, prepareSchema, readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
+import {
+  type InboxContents,
+  requireEmpty,
+  SELECT_STATES,
+  TABLES,
+  type Table,
+  type TableRow,
+  toStates,
+} from "./table-rows.ts";
+
+/** Pages that are kept while many rows are written: ids are random, so that each touches other pages of the indexes. */
+const RESTORE_CACHE_KIB = 65_536;
+
+/** Copies an inbox file, also one of an older version, into an empty file. @throws Error that names the file at fault */
+export function copySqlite(file: string, draft: string): void {
+  telling(file, () => {
+    const database = openToRead(file);
+    try {
+      requireInbox(database, file);
+      database.prepare("VACUUM INTO ?").run(draft);
+    } finally {
+      database.close();
+    }
+  });
+  sync(draft);
+}
+
+/** Fills a new file with the rows that `fill` gives it, and leaves no log beside it. */
+export async function fillSqlite(draft: string, fill: (write: RowWriter) => Promise<void>): Promise<void> {
+  const database = new DatabaseSync(draft);
+  try {
+    prepareSchema(database, draft);
+    // What is left of it after a crash is thrown away: neither log nor journal.
+    database.exec("PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; BEGIN");
+    await fill(writerOf(database));
+    database.exec("COMMIT");
+  } finally {
+    database.close();
+  }
+  sync(draft);
+}
+
+/** One moment of a backup, or of any inbox file of this version. */
+export interface Backup {
+  readonly contents: InboxContents;
+  rows(table: Table): Iterable<TableRow>;
+  close(): void;
+}
+
+/** False for an older one. @throws Error when it is no backup, or one of a newer version */
+export function isThisVersion(file: string): boolean {
+  return telling(file, () => {
+    const database = openToRead(file);
+    try {
+      return requireInbox(database, file) === SCHEMA_VERSION;
+    } finally {
+      database.close();
+    }
+  });
+}
+
+/** Of one for which isThisVersion. @throws Error when it is damaged */
+export function openBackup(file: string): Backup {
+  return telling(file, () => {
+    const database = openToRead(file);
+    try {
+      database.exec("BEGIN");
+      requireSound(database);
+      return {
+        contents: contentsOf(database),
+        rows: ({ name, key, columns }) =>
+          database.prepare(`SELECT ${columns.join(", ")} FROM ${name} ORDER BY ${key}`).iterate() as Iterable<TableRow>,
+        close: () => database.close(),
+      };
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  });
+}
+
+/** Brings a copy of an older version up to this one. */
+export function upgradeCopy(file: string): void {
+  telling(file, () => {
+    const database = new DatabaseSync(file);
+    try {
+      prepareSchema(database, file);
+      database.exec("PRAGMA journal_mode = DELETE");
+    } finally {
+      database.close();
+    }
+  });
+}
+
+/** Writes all of a backup into a file that is new or holds nothing, in one transaction. @throws Error */
+export function restoreSqlite(file: string, backup: Backup): void {
+  telling(file, () => {
+    makeFile(file);
+    const database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
+    try {
+      prepareSchema(database, file);
+      makePrivate(file);
+      database.exec(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}; PRAGMA cache_size = -${RESTORE_CACHE_KIB}`);
+      // An origin that runs on it waits, or tells its senders to come again.
+      database.exec("BEGIN IMMEDIATE");
+      requireEmpty(contentsOf(database), file);
+      const write = writerOf(database);
+      for (const table of TABLES) write(table, backup.rows(table));
+      database.exec("COMMIT");
+    } finally {
+      database.close();
+    }
+  });
+}
+
+export type RowWriter = (table: Table, rows: Iterable<TableRow>) => void;
+
+function writerOf(database: DatabaseSync): RowWriter {
+  const statements = new Map(
+    TABLES.map(({ name, columns }) => [
+      name,
+      database.prepare(`INSERT INTO ${name} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`),
+    ]),
+  );
+  let isWorkEmpty = false;
+  return ({ name, columns }, rows) => {
+    // What the trigger has made of the events: their work comes as it was.
+    if (name === "work" && !isWorkEmpty) database.exec("DELETE FROM work");
+    isWorkEmpty ||= name === "work";
+    const statement = statements.get(name);
+    for (const row of rows) statement?.run(...columns.map((column) => row[column] ?? null));
+  };
+}
+
+export function countSqlite(file: string): InboxContents {
+  const database = openToRead(file);
+  try {
+    return contentsOf(database);
+  } finally {
+    database.close();
+  }
+}
+
+function contentsOf(database: DatabaseSync): InboxContents {
+  const there = new Set(
+    database
+      .prepare("SELECT name FROM sqlite_schema")
+      .all()
+      .map(({ name }) => name),
+  );
+  // A file of an older version has fewer tables.
+  const count = (...tables: readonly string[]) =>
+    tables
+      .filter((name) => there.has(name))
+      .map((name) => Number(database.prepare(`SELECT count(*) AS number FROM ${name}`).get()?.["number"]))
+      .reduce((sum, number) => sum + number, 0);
+  return {
+    events: count("event"),
+    states: there.has("work") ? toStates(database.prepare(SELECT_STATES).all()) : {},
+    certificates: count("certificate"),
+    keptIds: count("repeated", "deleted_event"),
+  };
+}
+
+function openToRead(file: string): DatabaseSync {
+  requireFile(file);
+  return new DatabaseSync(file, { readOnly: true, timeout: BUSY_MILLISECONDS });
+}
+
+function requireInbox(database: DatabaseSync, file: string): number {
+  const version = readVersion(database, file);
+  if (version === 0) throw new Error(`${file} is empty: no origin has kept events in it`);
+  return version;
+}
+
+/** Before anything of it is believed. */
+function requireSound(database: DatabaseSync): void {
+  const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+  if (found !== "ok") throw new Error(`it is damaged: take another backup (${String(found).replaceAll(/\s+/g, " ")})`);
+}
+
+function telling<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new Error(describeFileError(file, error), { cause: error });
+  }
+}
+
+function sync(file: string): void {
+  const descriptor = openSync(file, "r+");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,88 @@
+// Backups of an inbox that is in use, and the loss of it: what is restored has everything that was acknowledged before, once, and hands
+// to nobody a second time what was done. Each test prints its books.
+
+import { once } from "node:events";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { runCountersign } from "../e2e/running.ts";
+import { STORES } from "../support/inbox-stores.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { expectBalance } from "./books.ts";
+import { createFaultWorld, freePort, sleep } from "./world.ts";
+
+const BACKUPS = 3;
+/** Enough that a backup meets writes. */
+const PADDING = 20_000;
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+const PAIRS = STORES.flatMap((from) => STORES.map((to) => [from.name, to.name, from, to] as const));
+
+describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
+  describe.skipIf(from.missing ?? to.missing)(`restored into ${toName}`, () => {
+    const servers = new AsyncDisposableStack();
+    beforeAll(async () => {
+      await from.start(servers);
+      if (to !== from) await to.start(servers);
+    });
+    afterAll(() => servers.disposeAsync());
+
+    test("a backup taken under load has all that was acknowledged before, and the books balance on it", async () => {
+      const source = await from.newLocation(stack);
+      const target = await to.newLocation(stack);
+      const world = await createFaultWorld(stack, source, { padding: PADDING });
+      const port = await freePort();
+      const origin = await world.start(port);
+      const early = world.request("event-1");
+      expect(await world.attempt(port, early)).toBe(202);
+      expect(world.ledger.answered(world.ledger.newEvent(), 202)).toBe(true);
+
+      let isOver = false;
+      const load = world.send([port], () => isOver);
+      await sleep(500);
+      const backups: { readonly file: string; readonly before: ReadonlySet<string>; readonly during: number }[] = [];
+      for (let n = 0; n < BACKUPS; n += 1) {
+        const file = join(temporaryDirectory(stack), "inbox.backup");
+        const before = new Set(world.ledger.acknowledged);
+        const { code, stderr } = await runCountersign(["inbox", "backup", file, "--inbox", source]);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+        backups.push({ file, before, during: world.ledger.acknowledged.size - before.size });
+      }
+      isOver = true;
+      await load;
+      origin.process.kill("SIGKILL");
+      await once(origin.process, "exit");
+
+      const chosen = backups[1] as (typeof backups)[number];
+      expect(chosen.during).toBeGreaterThan(10);
+      expect(await runCountersign(["inbox", "restore", chosen.file, "--inbox", target])).toMatchObject({ code: 0 });
+      const restored = await world.stored(target);
+      const done = await world.stored(target, "done");
+      expect([...chosen.before].filter((name) => !restored.has(name))).toEqual([]);
+      expect([...restored].filter(([name, times]) => times > 1 || !name.startsWith("event-"))).toEqual([]);
+      expect(restored.size).toBeLessThan(world.ledger.sent);
+
+      const next = await world.start(port, "--inbox", target);
+      // The very assertion that was used up before the backup.
+      expect(await world.attempt(port, early)).toBe(409);
+      // What was lost with the old inbox comes again, as does all else.
+      for (let n = 1; n <= world.ledger.sent; n += 1) {
+        const name = `event-${n}`;
+        const status = await world.attempt(port, world.request(name));
+        expect([name, status]).toEqual([name, restored.has(name) ? 200 : 202]);
+      }
+      // Also what only the old origin had done.
+      const isIdle = async () => (await world.stored(target, "done")).size === world.ledger.sent;
+      for (let n = 0; n < 200 && !(await isIdle()); n += 1) await sleep(100);
+      expect(await isIdle()).toBe(true);
+      expectBalance(world.ledger.close(`${fromName} into ${toName}`, await world.stored(target), world.handled()));
+      expect(done.size).toBeGreaterThan(10);
+      expect(world.handledTwice().filter((name) => done.has(name))).toEqual([]);
+      expect(await next.stop()).toBe(0);
+    });
+  });
+});
