@@ -50,7 +50,11 @@ export function readText(file: string, maxBytes?: number): string {
  * @throws UsageError that names the file, FileProblems that lists the repeated members
  */
 export function readJson(file: string): unknown {
-  const text = readText(file);
+  return parseJsonFile(file, readText(file));
+}
+
+/** The same of a text that was read already. */
+export function parseJsonFile(file: string, text: string): unknown {
   const value = parseFile(file, text);
   const repeated = findRepeatedMembers(text);
   if (repeated.length > 0) {

@@ -110,25 +110,6 @@ function childOf(node: jsonc.Node, member: string): jsonc.Node | undefined {
   return holder?.children?.find(({ children }) => children?.[0]?.value === member);
 }
 
-/** The JSON text with one more value at the end of a list of its object, which is made where it is missing. All else stays as it is. */
-export function appendToList(text: string, list: string, value: unknown): string {
-  const root = jsonc.parseTree(text) as jsonc.Node;
-  const holder = jsonc.findNodeAtLocation(root, [list]);
-  // In one line: a line break of a text is written as an escape.
-  const written = JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
-  return holder === undefined
-    ? insertLast(text, root, `${JSON.stringify(list)}: [${written}]`)
-    : insertLast(text, holder, written);
-}
-
-/** Set off from what it follows as that is set off itself. */
-function insertLast(text: string, { offset, length, children }: jsonc.Node, written: string): string {
-  const last = children?.at(-1);
-  const at = last === undefined ? offset + length - 1 : last.offset + last.length;
-  const space = last === undefined ? "" : `,${/\s*$/.exec(text.slice(0, last.offset))?.[0] || " "}`;
-  return `${text.slice(0, at)}${space}${written}${text.slice(at)}`;
-}
-
 export function formatPosition({ line, column }: Position): string {
   return `line ${line}, column ${column}`;
 }

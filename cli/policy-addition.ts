@@ -1,30 +1,32 @@
 // What `countersign policy add` does to a policy document. The result is compiled before it is written.
 
 import { formatPem } from "../core/certificate.ts";
-import type { Policy } from "../core/policy.ts";
-import { examinePolicy } from "../core/policy-examination.ts";
-import { formatFinding, isFatal } from "../core/policy-finding.ts";
-import { systemClock } from "../origin/clock.ts";
+import { formatFinding } from "../core/policy-finding.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson } from "./files.ts";
-import { printJson, printText } from "./output.ts";
+import { print, printJson } from "./output.ts";
 import {
   describeAnchors,
   describeCertificates,
-  openPolicy,
   type PolicyDraft,
   readAnchorOption,
   readMatchers,
   requireOwnName,
 } from "./policy-document.ts";
+import {
+  describeEdit,
+  EDIT_OPTIONS,
+  editPolicy,
+  fileToChange,
+  formatEdit,
+  type PolicyEdit,
+  writeEdit,
+} from "./policy-edit.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 import { addPreset } from "./preset-addition.ts";
 import { nextSteps } from "./preset-steps.ts";
-import { FileProblems } from "./problems.ts";
-import { writeWhole } from "./written-files.ts";
 
 const OPTIONS = {
-  policy: { type: "string", default: "policy.json" },
+  ...EDIT_OPTIONS,
   preset: { type: "string" },
   anchor: { type: "string", multiple: true },
   sender: { type: "string" },
@@ -32,25 +34,27 @@ const OPTIONS = {
   match: { type: "string", default: "name" },
   route: { type: "string" },
   mode: { type: "string" },
-  json: { type: "boolean", default: false },
 } as const;
 
 /** countersign policy add. */
 export function addToPolicy(args: string[]): number {
-  const { values: all, given } = parseOptions(args, OPTIONS);
-  const { policy: file, json, ...values } = all;
+  const { values, given } = parseOptions(args, OPTIONS);
   if (given.has("match") && !given.has("certificate"))
     throw new UsageError("--match has no effect without --certificate: it says what of it to accept");
   const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route, mode } = values;
-  const { policy, next } = extendPolicy(file, { preset, anchors, sender, certificates, match, route, mode });
-  const summary = summarize(policy);
-  if (json) printJson({ ...summary, next });
-  else printText(`${file} written\n${formatSummary(summary)}${formatSteps(next)}`);
+  const addition = { preset, anchors, sender, certificates, match, route, mode };
+  requireSomething(addition);
+  const isDryRun = values["dry-run"];
+  const { edit, next } = extendPolicy(fileToChange(values, given), addition);
+  writeEdit(edit, isDryRun);
+  const summary = summarize(edit.policy);
+  if (values.json) printJson({ ...describeEdit(edit, isDryRun), ...summary, next });
+  else print([...formatEdit(edit, isDryRun), "", ...formatSummary(summary), ...formatSteps(next)]);
   return 0;
 }
 
-function formatSteps(steps: readonly string[]): string {
-  return steps.length === 0 ? "" : `\nnext steps\n${steps.map((step) => `  - ${step}`).join("\n")}\n`;
+function formatSteps(steps: readonly string[]): string[] {
+  return steps.length === 0 ? [] : ["", "next steps", ...steps.map((step) => `  - ${step}`)];
 }
 
 export interface PolicyAddition {
@@ -67,37 +71,41 @@ export interface PolicyAddition {
 }
 
 /**
- * Extends a policy file, or starts one. The file changes only when the whole result is sound.
- * @returns the policy, and what is left to do for the sender
+ * Extends a policy file, or starts one, in memory.
+ * @returns the change, and what is left to do for the sender
  * @throws UsageError, ConfigurationError
  */
-export function extendPolicy(file: string, addition: PolicyAddition): { policy: Policy; next: string[] } {
+export function extendPolicy(file: string, addition: PolicyAddition): { edit: PolicyEdit; next: string[] } {
   requireOwnName("sender", addition.sender);
   requireOwnName("route", addition.route);
-  const document = openPolicy(file);
   const { preset } = addition;
-  const sender = preset === undefined ? addParts(document, addition) : addPreset(document, { ...addition, preset });
-  const { policy, findings } = examinePolicy(document, systemClock());
-  const fatal = findings.filter(isFatal);
-  if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
-  writeWhole(file, formatJson(document));
+  let sender: string | undefined;
+  const add = (draft: PolicyDraft) => {
+    sender = preset === undefined ? addParts(draft, addition) : addPreset(draft, { ...addition, preset });
+  };
+  const edit = editPolicy(file, add, true);
   const told = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
     // A start goes on with these, and so does this.
-    ...findings.filter(({ severity }) => severity === "error").map(formatFinding),
+    ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
-  return { policy, next: [...told, ...(sender === undefined ? [] : nextSteps(document, sender, preset))] };
+  return { edit, next: [...told, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
+}
+
+/** What is wrong with the options whatever the file holds. @throws UsageError */
+function requireSomething({ preset, anchors, sender, certificates, route, mode }: PolicyAddition): void {
+  if (preset !== undefined) return;
+  if (anchors.length === 0 && sender === undefined)
+    throw new UsageError("nothing to add: --preset, --anchor or --sender");
+  if (sender === undefined && (route ?? certificates[0]) !== undefined)
+    throw new UsageError("--route and --certificate need --sender");
+  if (mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
 }
 
 /** Adds what the options name one by one. @returns the sender's name */
 function addParts(document: PolicyDraft, addition: PolicyAddition): string | undefined {
   const { sender, route } = addition;
-  if (addition.anchors.length === 0 && sender === undefined)
-    throw new UsageError("nothing to add: --preset, --anchor or --sender");
-  if (sender === undefined && (route ?? addition.certificates[0]) !== undefined)
-    throw new UsageError("--route and --certificate need --sender");
-  if (addition.mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
   const isKnown = sender !== undefined && Object.hasOwn(document.senders, sender);
   if (isKnown && addition.anchors.length === 0 && addition.certificates.length === 0 && route === undefined)
     throw new UsageError(

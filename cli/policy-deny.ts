@@ -1,82 +1,112 @@
-// countersign policy deny: takes out the certificate of a file, by what holds whichever way it is presented.
+// countersign policy deny: takes out a certificate or a key, by what holds whichever way it is presented.
 
+import { isDeepStrictEqual } from "node:util";
 import type { Certificate } from "../core/certificate.ts";
-import { examinePolicy } from "../core/policy-examination.ts";
-import { formatFinding, isFatal } from "../core/policy-finding.ts";
-import { systemClock } from "../origin/clock.ts";
+import { normalizeHex } from "../core/certificate-matcher.ts";
 import { readCertificates } from "./certificate-files.ts";
-import { parseOptions, UsageError } from "./command.ts";
-import { parseFile, readText } from "./files.ts";
-import { appendToList } from "./json-text.ts";
+import { parseOptions, refuseUnread, UsageError } from "./command.ts";
 import { print, printJson } from "./output.ts";
-import { requirePolicyObject } from "./policy-document.ts";
-import { FileProblems } from "./problems.ts";
-import { writeWhole } from "./written-files.ts";
+import type { DenyDraft } from "./policy-document.ts";
+import { describeEdit, EDIT_OPTIONS, editPolicy, fileToChange, formatEdit, writeEdit } from "./policy-edit.ts";
 
 const OPTIONS = {
-  policy: { type: "string", default: "policy.json" },
+  ...EDIT_OPTIONS,
   match: { type: "string", default: "key" },
-  json: { type: "boolean", default: false },
+  sha256: { type: "string" },
+  key: { type: "string" },
+  serial: { type: "string" },
+  issuer: { type: "string" },
 } as const;
 
-/** The entries that deny a certificate, and what else they take out. */
-const ENTRIES: Readonly<
-  Record<string, (certificate: Certificate) => { entry: Record<string, string>; scope: string }>
-> = {
-  key: ({ spkiSha256, isCa }) => ({
-    entry: { spkiSha256 },
-    scope: isCa
-      ? "every certificate of this CA's key, whoever issued it, and everything below it"
-      : "every certificate with this key: a renewal must have a new one",
-  }),
-  certificate: ({ serial, issuerText: issuer, isCa }) => ({
-    entry: { serial, issuer },
-    scope: isCa
-      ? "this certificate alone: the CA passes by another one of its key"
-      : "this certificate alone: another one with the same key passes",
-  }),
-};
+type Values = ReturnType<typeof parse>["values"];
+
+/** What is to be denied: the entry, what else it takes out, and the certificate where a file named it. */
+interface Denial {
+  readonly entry: DenyDraft;
+  readonly scope: string;
+  readonly certificate?: Certificate;
+  /** What else was in the file. */
+  readonly others: readonly Certificate[];
+}
+
+const SCOPES = {
+  key: "every certificate with this key: a renewal must have a new one",
+  keyOfCa: "every certificate of this CA's key, whoever issued it, and everything below it",
+  certificate: "this certificate alone: another one with the same key passes",
+  certificateOfCa: "this certificate alone: the CA passes by another one of its key",
+} as const;
 
 /** countersign policy deny. */
 export function denyInPolicy(args: string[]): number {
-  const { values, positionals } = parseOptions(args, OPTIONS, true);
-  const { policy: file, match, json } = values;
-  const [source] = positionals;
-  if (source === undefined || positionals.length > 1) throw new UsageError("policy deny FILE: name one certificate");
-  const entryFor = Object.hasOwn(ENTRIES, match) ? ENTRIES[match] : undefined;
-  if (entryFor === undefined) throw new UsageError(`--match ${match} is none of ${Object.keys(ENTRIES).join(", ")}`);
-  const [certificate, ...others] = readCertificates(source) as [Certificate, ...Certificate[]];
-  const { entry, scope } = entryFor(certificate);
-  const isNew = deny(file, certificate, entry);
-  const { subjectText, issuerText, serial } = certificate;
-  if (json)
+  const { values, positionals, given } = parse(args);
+  const denial = readDenial(values, positionals, given);
+  const { entry, scope, certificate, others } = denial;
+  const isDryRun = values["dry-run"];
+  const edit = editPolicy(fileToChange(values, given), (draft) => {
+    if (!draft.deny?.some((one) => isDeepStrictEqual(one, entry))) draft.deny = [...(draft.deny ?? []), entry];
+  });
+  if (certificate !== undefined && !edit.policy.deny.holds(certificate))
+    throw new Error("the entry does not hold for its own certificate");
+  writeEdit(edit, isDryRun);
+  if (values.json)
     printJson({
-      ...{ written: isNew, entry, scope, subject: subjectText, issuer: issuerText, serial },
-      notDenied: others.map(({ subjectText: name }) => name),
+      ...{ ...describeEdit(edit, isDryRun), entry, scope },
+      ...(certificate && {
+        subject: certificate.subjectText,
+        issuer: certificate.issuerText,
+        serial: certificate.serial,
+      }),
+      notDenied: others.map(({ subjectText }) => subjectText),
     });
-  else
-    print([
-      `${file} ${isNew ? "written" : "holds it already"}: /deny has ${JSON.stringify(entry)}`,
-      `  denied   ${subjectText}, serial ${serial}, of ${issuerText}`,
-      `  it is    ${scope}`,
-      ...others.map(
-        ({ subjectText: name }) => `  not      ${name}, which is in the file too: give it in a file of its own`,
-      ),
-    ]);
+  else print([...formatEdit(edit, isDryRun), "", ...formatDenial(denial)]);
   return 0;
 }
 
-/** Adds the entry, unless it is there. The file changes only when the whole result is sound. */
-function deny(file: string, certificate: Certificate, entry: Record<string, string>): boolean {
-  const text = readText(file);
-  const before: { deny?: unknown } = requirePolicyObject(file, parseFile(file, text));
-  const isThere =
-    Array.isArray(before.deny) && before.deny.some((one) => JSON.stringify(one) === JSON.stringify(entry));
-  const after = isThere ? text : appendToList(text, "deny", entry);
-  const { policy, findings } = examinePolicy(parseFile(file, after), systemClock());
-  const fatal = findings.filter(isFatal);
-  if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
-  if (!policy.deny.holds(certificate)) throw new Error("the entry does not hold for its own certificate");
-  if (!isThere) writeWhole(file, after);
-  return !isThere;
+function parse(args: string[]) {
+  return parseOptions(args, OPTIONS, true);
+}
+
+function formatDenial({ entry, scope, certificate, others }: Denial): string[] {
+  const what =
+    certificate === undefined
+      ? JSON.stringify(entry)
+      : `${certificate.subjectText}, serial ${certificate.serial}, of ${certificate.issuerText}`;
+  return [
+    `  denied   ${what}`,
+    `  it is    ${scope}`,
+    ...others.map(
+      ({ subjectText }) => `  not      ${subjectText}, which is in the file too: give it in a file of its own`,
+    ),
+  ];
+}
+
+/** @throws UsageError unless exactly one thing is named */
+function readDenial(values: Values, positionals: readonly string[], given: ReadonlySet<string>): Denial {
+  const { sha256, key, serial, issuer } = values;
+  const [file] = positionals;
+  const named = [file, sha256, key, serial ?? issuer].filter((one) => one !== undefined);
+  if (named.length !== 1 || positionals.length > 1)
+    throw new UsageError("policy deny: name one certificate, by FILE, --key, --sha256, or --serial with --issuer");
+  if (file !== undefined) return readFileDenial(file, values.match);
+  refuseUnread(new Set(given.has("match") ? ["match"] : []), [], "without FILE");
+  if (key !== undefined) return { entry: { spkiSha256: parseDigest("key", key) }, scope: SCOPES.key, others: [] };
+  if (sha256 !== undefined)
+    return { entry: { sha256: parseDigest("sha256", sha256) }, scope: SCOPES.certificate, others: [] };
+  if (serial === undefined || issuer === undefined) throw new UsageError("--serial and --issuer go together");
+  return { entry: { serial, issuer }, scope: SCOPES.certificate, others: [] };
+}
+
+function readFileDenial(file: string, match: string): Denial {
+  if (match !== "key" && match !== "certificate") throw new UsageError(`--match ${match} is none of key, certificate`);
+  const [certificate, ...others] = readCertificates(file) as [Certificate, ...Certificate[]];
+  const { spkiSha256, serial, issuerText: issuer, isCa } = certificate;
+  const entry: DenyDraft = match === "key" ? { spkiSha256 } : { serial, issuer };
+  return { entry, scope: SCOPES[isCa ? (`${match}OfCa` as const) : match], certificate, others };
+}
+
+function parseDigest(option: string, text: string): string {
+  const digest = normalizeHex(text);
+  if (!/^[0-9a-f]{64}$/.test(digest))
+    throw new UsageError(`--${option} ${text} is no SHA-256: 64 hex digits, with or without colons`);
+  return digest;
 }

@@ -1,13 +1,16 @@
 // A policy file while a command changes it: what is looked at and written, and the PEM files that it comes from.
 
 import { X509Certificate } from "node:crypto";
-import { existsSync } from "node:fs";
+import * as v from "valibot";
 import type { Certificate } from "../core/certificate.ts";
+import { describeIssues } from "../core/configuration-error.ts";
+import { formatFinding } from "../core/policy-finding.ts";
 import { isNatural } from "../core/policy-form.ts";
+import { parseProblem } from "../core/policy-remedies.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { faultsOfClient, readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
-import { readJson } from "./files.ts";
+import { FileProblems } from "./problems.ts";
 
 export type MatcherDocument = Record<string, unknown>;
 
@@ -17,11 +20,14 @@ export interface SenderDraft {
   trust?: { anchors?: string[] };
 }
 
+export type DenyDraft = Record<string, string>;
+
 export interface RouteDraft {
   senders: string[];
   methods: string[];
   maxBodyBytes?: number | undefined;
   mode?: string | undefined;
+  shadow?: string[] | undefined;
 }
 
 /** Members that the commands do not know stay as they are. */
@@ -29,16 +35,43 @@ export interface PolicyDraft {
   anchors: Record<string, string | { certificate: string }>;
   senders: Record<string, SenderDraft>;
   routes: Record<string, RouteDraft>;
+  deny?: DenyDraft[];
 }
 
-/** Opens a policy file, or starts a policy. Not compiled: it may be incomplete until all is added. */
-export function openPolicy(file: string): PolicyDraft {
-  const document = existsSync(file) ? readJson(file) : { $schema: "./policy.schema.json" };
-  return { anchors: {}, senders: {}, routes: {}, ...requirePolicyObject(file, document) };
+/** What the commands look at has the form that they take it to have. The rest is for the check of the result. */
+const names = v.optional(v.array(v.string()));
+const DraftSchema = v.looseObject({
+  anchors: v.optional(v.record(v.string(), v.union([v.string(), v.looseObject({ certificate: v.string() })]))),
+  senders: v.optional(
+    v.record(
+      v.string(),
+      v.looseObject({
+        certificates: v.optional(v.array(v.looseObject({}))),
+        trust: v.optional(v.looseObject({ anchors: names })),
+      }),
+    ),
+  ),
+  routes: v.optional(v.record(v.string(), v.looseObject({ senders: v.array(v.string()), shadow: names }))),
+  deny: v.optional(v.array(v.looseObject({}))),
+});
+
+/**
+ * A policy to change. It is not compiled: it may be incomplete until all is added.
+ * @throws UsageError for JSON that is no object, FileProblems where a part has not the form to be changed
+ */
+export function readDraft(file: string, document: unknown): PolicyDraft {
+  const draft = { anchors: {}, senders: {}, routes: {}, ...requirePolicyObject(file, document) };
+  const { success, issues = [] } = v.safeParse(DraftSchema, draft);
+  if (!success)
+    throw new FileProblems(
+      file,
+      describeIssues(issues).map((problem) => formatFinding(parseProblem(problem))),
+    );
+  return draft as PolicyDraft;
 }
 
 /** @throws UsageError for JSON that is no object */
-export function requirePolicyObject(file: string, document: unknown): object {
+function requirePolicyObject(file: string, document: unknown): object {
   if (typeof document === "object" && document !== null && !Array.isArray(document)) return document;
   throw new UsageError(
     `${file} holds no policy, which is a JSON object: see countersign policy check --policy ${shellWord(file)}`,

@@ -2,7 +2,7 @@
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { parseOptions } from "./command.ts";
-import { printJson, printText } from "./output.ts";
+import { print, printJson } from "./output.ts";
 import { compilePolicyFile } from "./policy-file.ts";
 import { formatSummary, summarize } from "./policy-summary.ts";
 
@@ -16,7 +16,7 @@ export function showPolicy(args: string[]): number {
   try {
     const summary = summarize(compilePolicyFile(file));
     if (json) printJson({ ok: true, problems: [], ...summary });
-    else printText(formatSummary(summary));
+    else print(formatSummary(summary));
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigurationError) || !json) throw error;

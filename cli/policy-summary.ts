@@ -39,8 +39,8 @@ export function summarize({ routes, senders, anchors, digest }: Policy) {
   };
 }
 
-export function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): string {
-  const lines = [
+export function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): string[] {
+  return [
     `policy ${digest}`,
     ...routes.map(
       (route) =>
@@ -55,7 +55,6 @@ export function formatSummary({ digest, routes, senders, anchors }: ReturnType<t
         `anchor  ${anchor.name}  ${anchor.subject}  until ${anchor.notAfter}${anchor.crls === undefined ? "" : `  ${anchor.crls.freshness} lists of ${anchor.crls.sources.join(", ")}`}`,
     ),
   ];
-  return `${lines.join("\n")}\n`;
 }
 
 function describeFactor(factor: string, sender: ReturnType<typeof summarize>["senders"][number]): string {

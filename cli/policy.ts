@@ -9,6 +9,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   check: async () => (await import("./policy-check.ts")).checkPolicy,
   show: async () => (await import("./policy-show.ts")).showPolicy,
   add: async () => (await import("./policy-addition.ts")).addToPolicy,
+  remove: async () => (await import("./policy-removal.ts")).removeFromPolicy,
   deny: async () => (await import("./policy-deny.ts")).denyInPolicy,
   presets: async () => (await import("./preset-show.ts")).showPresets,
   observed: async () => (await import("./policy-observed.ts")).showObserved,
@@ -22,7 +23,7 @@ countersign policy check [--policy FILE]   name every problem, where it is and w
     --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
     --strict                  warnings fail as well
 countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
-countersign policy add   [--policy FILE]   add, all at once or one by one, and keep the file only if it is sound:
+countersign policy add   [--policy FILE]   add to a policy, or start one:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
                               --sender and --route name it otherwise, --anchor and --certificate complete it
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
@@ -31,8 +32,16 @@ countersign policy add   [--policy FILE]   add, all at once or one by one, and k
                               by subject and issuer, by key, or this very certificate
     --route PATH [--mode observe|enforce]
                               with --sender: the sender may POST there; observe also records every certificate
+countersign policy remove [--policy FILE]  remove, all that is named in one step; each may be repeated:
+    --sender NAME             the sender, here and on every route; with --from PATH it stays, and only leaves this route
+    --entry SENDER/NUMBER     one accepted certificate of a sender, by the number that policy show gives it
+    --anchor NAME             the CA, here and in every sender's trust
+    --route PATH              the route; its senders stay
+    --deny NUMBER             one entry of the deny list, by its number
 countersign policy deny FILE [--policy FILE]   take out the certificate in FILE, of a sender or of a CA:
     --match key|certificate   every certificate with its key (default), or this one, by serial number and issuer
+    --key HEX | --sha256 HEX | --serial HEX --issuer NAME
+                              the same without a file: by SHA-256 of the key or of the certificate, or by number
 countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
 countersign policy observed [FILE|- ...]   the certificates that observed routes saw, with matchers to paste:
     --route PATH              of this route alone
@@ -46,6 +55,8 @@ countersign policy expiring [--policy FILE]   everything that ends soon, soonest
     Ends with 0, or with 1 when something in the list refuses events: what something else replaces is harmless.
 
 --policy defaults to policy.json. With --json the result is one JSON document.
+add, remove and deny keep the file as it is written, print what they change, and write nothing that would not compile.
+With --dry-run they write nothing. In the checkout of Countersign itself they need --policy.
 `,
   async run([action = "", ...args]) {
     const load = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;

@@ -99,8 +99,8 @@ function makePolicy(preset: string | undefined, anchors: readonly string[]) {
     const file = join(folder, "policy.json");
     writeFileSync(file, formatJson({ $schema: "./node_modules/countersign/policy.schema.json" }));
     const none = { sender: undefined, certificates: [], match: "name", route: undefined, mode: undefined };
-    const { next } = extendPolicy(file, { ...none, preset, anchors });
-    return { policy: readFileSync(file, "utf8"), steps: next };
+    const { edit, next } = extendPolicy(file, { ...none, preset, anchors });
+    return { policy: edit.after, steps: next };
   } finally {
     rmSync(folder, { recursive: true });
   }

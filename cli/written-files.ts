@@ -1,5 +1,5 @@
-// Files that the commands write. A draft is made new, so that nothing of somebody else's is written to and no link is followed; what
-// may hold a secret is readable by its owner alone, whatever the umask is.
+// Files that the commands write. A draft is made new beside the file, so that nothing of somebody else's is written to; what may hold
+// a secret is readable by its owner alone, whatever the umask is. A link is written through: it stays, and its target is replaced.
 
 import { randomUUID } from "node:crypto";
 import {
@@ -10,19 +10,27 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
+  readlinkSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { UsageError } from "./command.ts";
 
-/** Replaces the file in one step. One that is there already keeps its mode, where that is narrower. @throws UsageError that names the file */
+/**
+ * Replaces the file in one step; of a link, its target. One that is there already keeps its mode, where that is narrower.
+ * @throws UsageError that names the file
+ */
 export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 0o644): void {
   if (file === "-") throw new UsageError("- is standard input, which cannot be written to: name a file");
-  const draft = `${file}.${randomUUID()}.tmp`;
+  let draft: string | undefined;
   try {
-    const existing = lstatSync(file, { throwIfNoEntry: false });
-    const kept = existing?.isFile() ? existing.mode & mode : mode;
+    const target = followLinks(file);
+    draft = `${target}.${randomUUID()}.tmp`;
+    const existing = lstatSync(target, { throwIfNoEntry: false });
+    if (existing?.isFile() === false) throw new Error("it is no file that can be replaced");
+    const kept = existing === undefined ? mode : existing.mode & mode;
     const descriptor = openSync(draft, "wx", kept);
     try {
       writeFileSync(descriptor, content);
@@ -30,11 +38,31 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
     } finally {
       closeSync(descriptor);
     }
-    renameSync(draft, file);
+    renameSync(draft, target);
   } catch (error) {
-    rmSync(draft, { force: true });
+    if (draft !== undefined) rmSync(draft, { force: true });
     throw new UsageError(`cannot write ${file}: ${error instanceof Error ? error.message : error}`);
   }
+}
+
+/** As many as Linux follows. */
+const MAX_LINKS = 40;
+
+/**
+ * Where a file stands. In a folder that all may write to anybody can put a link to a file of ours, so a link of another user is not
+ * followed, unless it is root's.
+ */
+function followLinks(file: string): string {
+  let target = file;
+  for (let links = 0; links <= MAX_LINKS; links += 1) {
+    const stats = lstatSync(target, { throwIfNoEntry: false });
+    if (stats === undefined && links > 0) throw new Error(`it is a link to ${target}, which is not there`);
+    if (!stats?.isSymbolicLink()) return target;
+    const user = process.geteuid?.() ?? stats.uid;
+    if (stats.uid !== user && stats.uid !== 0) throw new Error(`${target} is a link of another user`);
+    target = resolve(dirname(target), readlinkSync(target));
+  }
+  throw new Error("its links lead in a circle");
 }
 
 /** Adds to the file, which is made where it is missing. @throws Error when it is a link, or no file */

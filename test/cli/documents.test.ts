@@ -68,7 +68,13 @@ describe.each<readonly [string, (given: string) => readonly string[], noObject: 
     "policy deny",
     (given) => ["policy", "deny", file("ca.pem"), "--policy", given],
     /holds no policy, .*policy check/,
-    /\/anchors: is missing/,
+    /\/senders: must hold at least one/,
+  ],
+  [
+    "policy remove",
+    (given) => ["policy", "remove", "--sender", "x", "--policy", given],
+    /holds no policy, .*policy check/,
+    /--sender x: the policy has none of this name; it has none at all/,
   ],
   [
     "policy add",

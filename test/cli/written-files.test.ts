@@ -3,17 +3,21 @@
 import {
   chmodSync,
   existsSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import { openLog } from "../../cli/observations.ts";
+import { writeWhole } from "../../cli/written-files.ts";
 import type { LogLine } from "../../core/decision.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { run, runCountersign } from "../e2e/running.ts";
@@ -70,6 +74,57 @@ test("policy add opens no policy that its owner had closed to others", async () 
     expect(await runCountersign(args)).toMatchObject({ code: 0 });
     expect(modeOf("policy.json")).toBe(mode);
   }
+});
+
+describe("a link in the place of a file", () => {
+  const add = () =>
+    runCountersign(["policy", "add", "--policy", file("policy.json"), "--anchor", `other=${file("root.pem")}`]);
+  beforeEach(async () => {
+    const { pem } = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
+    writeFileSync(file("root.pem"), pem);
+    mkdirSync(file("shared"));
+  });
+
+  test("stays, and the file that it leads to is replaced, with its mode", async () => {
+    writeFileSync(file("shared/real.json"), readFileSync("policy.json"), { mode: 0o640 });
+    symlinkSync("shared/real.json", file("second"));
+    symlinkSync("second", file("policy.json"));
+    expect(await add()).toMatchObject({ code: 0 });
+    expect(lstatSync(file("policy.json")).isSymbolicLink()).toBe(true);
+    expect(JSON.parse(readFileSync(file("shared/real.json"), "utf8")).anchors).toHaveProperty("other");
+    expect(modeOf("shared/real.json")).toBe(0o640);
+    expect(readdirSync(file("shared"))).toEqual(["real.json"]);
+
+    await runCountersign(["keys", "new", "--file", file("shared/keys.json")]);
+    symlinkSync("shared/keys.json", file("keys.json"));
+    const rotate = ["keys", "rotate", "--file", file("keys.json"), "--step", "publish"];
+    expect(await runCountersign(rotate)).toMatchObject({ code: 0 });
+    expect(lstatSync(file("keys.json")).isSymbolicLink()).toBe(true);
+    expect(JSON.parse(readFileSync(file("shared/keys.json"), "utf8")).keys).toHaveLength(2);
+    expect(modeOf("shared/keys.json")).toBe(0o600);
+  });
+
+  test("is not followed to nothing, in a circle, or to what is no file", () => {
+    for (const [target, why] of [
+      ["nowhere", /cannot write .*: it is a link to .*nowhere, which is not there/],
+      ["keys.json", /cannot write .*: its links lead in a circle/],
+      ["/dev/null", /cannot write .*: it is no file that can be replaced/],
+    ] as const) {
+      symlinkSync(target, file("keys.json"));
+      expect(() => writeWhole(file("keys.json"), "{}")).toThrow(why);
+      expect(lstatSync(file("keys.json")).isSymbolicLink()).toBe(true);
+      unlinkSync(file("keys.json"));
+    }
+    expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
+  });
+
+  test.runIf(process.getuid?.() === 0)("is not followed when another user made it", () => {
+    writeFileSync(file("precious"), "precious");
+    symlinkSync("precious", file("policy.json"));
+    lchownSync(file("policy.json"), 12_345, 12_345);
+    expect(() => writeWhole(file("policy.json"), "{}")).toThrow(/policy\.json is a link of another user/);
+    expect(readFileSync(file("precious"), "utf8")).toBe("precious");
+  });
 });
 
 test("a revocation list is kept for its owner alone", async () => {

@@ -54,7 +54,7 @@ test("denies a sender's key, in whatever certificate, and leaves the file as it 
   expect(written).toBe(textOf(`,\n    "deny": [${entry}]`));
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /written: \/deny has .*"spkiSha256".*\n +denied +CN=client, serial [0-9a-f]+, of CN=Issuing,O=Real CA\\, Inc\./,
+    /written:\n(?:.*\n)*\+ +"deny": \[\{ "spkiSha256".*\n(?:.*\n)* +denied +CN=client, serial [0-9a-f]+, of CN=Issuing,O=Real CA\\, Inc\./,
   );
   expect([leaf, renewed].map(({ base64 }) => denies(base64))).toEqual([true, true]);
   expect(denies(withOtherSignature(leaf.base64))).toBe(true);
@@ -62,7 +62,7 @@ test("denies a sender's key, in whatever certificate, and leaves the file as it 
 
   const again = await deny(leaf, written);
   expect([again.code, again.written]).toEqual([0, written]);
-  expect(again.stdout).toContain("holds it already");
+  expect(again.stdout).toContain("says so already: nothing was changed");
   const check = await runCountersign(["policy", "check", "--strict", "--policy", policyFile]);
   expect([check.code, check.stderr]).toEqual([0, ""]);
 });
@@ -89,6 +89,34 @@ test("denies one certificate by serial number and issuer, after the entries that
 test("denies a CA by whatever other CA it was certified", async () => {
   const { denies } = await deny(issuing, textOf());
   expect([issuing, issuingByOther].map(({ base64 }) => denies(base64))).toEqual([true, true]);
+});
+
+test("denies by digest or number without a file, and with --dry-run only says what it would write", async () => {
+  writeFileSync(policyFile, textOf());
+  const told = (...options: string[]) =>
+    runCountersign(["policy", "deny", "--policy", policyFile, ...options]).then(
+      ({ stdout, stderr }) => stdout + stderr,
+    );
+  const { spkiSha256, sha256, serial, issuerText } = parseCertificate(leaf.base64);
+  expect(await told("--key", spkiSha256, "--dry-run")).toMatch(
+    new RegExp(`changes; nothing was written \\(--dry-run\\):\n(?:.*\n)*\\+ .*"spkiSha256": "${spkiSha256}"`),
+  );
+  expect(readFileSync(policyFile, "utf8")).toBe(textOf());
+  await told("--sha256", sha256.toUpperCase());
+  await told("--serial", serial, "--issuer", issuerText);
+  const written = readFileSync(policyFile, "utf8");
+  const entry = `{ "serial": "${serial}", "issuer": ${JSON.stringify(issuerText)} }`;
+  expect(written).toBe(textOf(`,\n    "deny": [{ "sha256": "${sha256}" }, ${entry}]`));
+  for (const [options, fault] of [
+    [[], /name one certificate, by FILE, --key/],
+    [["--key", "ab"], /--key ab is no SHA-256/],
+    [["--key", spkiSha256, "--match", "key"], /--match has no effect without FILE/],
+    [["--serial", "ab"], /--serial and --issuer go together/],
+    [["--serial", "xyz", "--issuer", "CN=a"], /\/deny\/2\/serial: hex digits/],
+    [["--sha256", sha256, "--key", spkiSha256], /name one certificate/],
+  ] as const)
+    expect(await told(...options)).toMatch(fault);
+  expect(readFileSync(policyFile, "utf8")).toBe(written);
 });
 
 test.each([

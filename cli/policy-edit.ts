@@ -1,0 +1,154 @@
+// One change of a policy file, as every command makes it that changes one: read, changed in its own text, compiled, shown, and
+// only then written. Nothing is written that would not compile.
+
+import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { diff } from "node:util";
+import type { Policy } from "../core/policy.ts";
+import { examinePolicy } from "../core/policy-examination.ts";
+import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
+import { systemClock } from "../origin/clock.ts";
+import { UsageError } from "./command.ts";
+import { formatJson, parseJsonFile, readText } from "./files.ts";
+import { rewriteJson } from "./json-edit.ts";
+import { packageFolder } from "./package-folder.ts";
+import { type PolicyDraft, readDraft } from "./policy-document.ts";
+import { FileProblems } from "./problems.ts";
+import { writeWhole } from "./written-files.ts";
+
+/** The options that every command has that changes a policy. */
+export const EDIT_OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  "dry-run": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
+
+/** A change that is not written yet. */
+export interface PolicyEdit {
+  readonly file: string;
+  readonly isNew: boolean;
+  /** Texts; the one before is empty for a new file. */
+  readonly before: string;
+  readonly after: string;
+  /** What it is changed to. */
+  readonly document: PolicyDraft;
+  readonly policy: Policy;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * The file that is changed. The policy of the checkout itself is an example and belongs to its repository: it is changed by who
+ * names it. @throws UsageError
+ */
+export function fileToChange({ policy }: { readonly policy: string }, given: ReadonlySet<string>): string {
+  if (!given.has("policy") && realpathSync(resolve(".")) === realpathSync(packageFolder()))
+    throw new UsageError(
+      `this is the checkout of Countersign, whose ${policy} belongs to its repository: name your own with --policy FILE, or this one with --policy ${policy}`,
+    );
+  return policy;
+}
+
+/**
+ * Changes a policy file, or starts one, in memory.
+ * @throws UsageError, FileProblems that lists why the result would not compile
+ */
+export function editPolicy(file: string, change: (draft: PolicyDraft) => void, mayStart = false): PolicyEdit {
+  const isNew = mayStart && !existsSync(file);
+  const before = isNew ? "" : readText(file);
+  const start = isNew ? formatJson({ $schema: "./policy.schema.json" }) : before;
+  const document = readDraft(file, parseJsonFile(file, start));
+  change(document);
+  const { policy, findings } = examinePolicy(document, systemClock());
+  const fatal = findings.filter(isFatal);
+  if (policy === undefined || fatal.length > 0)
+    throw new FileProblems(`${file} as it would be, so that nothing was written`, fatal.map(formatFinding));
+  return { file, isNew, before, after: rewriteJson(start, document), document, policy, findings };
+}
+
+/** Writes the change, unless there is none, or it is only tried. @returns whether the file was written */
+export function writeEdit({ file, before, after }: PolicyEdit, isDryRun: boolean): boolean {
+  const isWritten = !isDryRun && before !== after;
+  if (isWritten) writeWhole(file, after);
+  return isWritten;
+}
+
+/** What became of the file, for people: one line, and what differs. */
+export function formatEdit(edit: PolicyEdit, isDryRun: boolean): string[] {
+  const { file, isNew, before, after } = edit;
+  if (before === after) return [`${file} says so already: nothing was changed`];
+  const what = isNew ? "is new" : "changes";
+  return [isDryRun ? `${file} ${what}; nothing was written (--dry-run):` : `${file} written:`, ...changesOf(edit)];
+}
+
+/** The same for machines. */
+export function describeEdit(edit: PolicyEdit, isDryRun: boolean) {
+  return { file: edit.file, written: !isDryRun && edit.before !== edit.after, changes: changesOf(edit) };
+}
+
+/** Lines around a change that are shown, so that it is seen where it is. */
+const CONTEXT_LINES = 2;
+
+/** Each line that differs, - for removed and + for added, with those around it. */
+function changesOf({ before, after }: PolicyEdit): string[] {
+  const lines = compareLines(linesOf(before), linesOf(after));
+  const isNear = lines.map((_, index) =>
+    lines.slice(Math.max(0, index - CONTEXT_LINES), index + CONTEXT_LINES + 1).some(({ sign }) => sign !== " "),
+  );
+  return lines.flatMap(({ sign, text }, index) => {
+    if (!isNear[index]) return [];
+    const isGap = index > 0 && !isNear[index - 1];
+    return [...(isGap ? ["  …"] : []), `${sign} ${shorten(text, firstDifference(lines, index))}`];
+  });
+}
+
+const SHOWN_CHARACTERS = 160;
+
+/** A certificate is one line of two thousand characters: of a long line the part that differs is shown. */
+function shorten(text: string, difference: number): string {
+  if (text.length <= SHOWN_CHARACTERS) return text;
+  const from = Math.max(0, Math.min(difference - SHOWN_CHARACTERS / 2, text.length - SHOWN_CHARACTERS));
+  const to = from + SHOWN_CHARACTERS;
+  return `${from > 0 ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`;
+}
+
+/** Where a line departs from the one whose place it takes, or that takes its place; 0 where there is none such. */
+function firstDifference(lines: readonly ComparedLine[], index: number): number {
+  const line = lines[index];
+  const other = line?.sign === "-" ? lines[index + 1] : lines[index - 1];
+  if (line === undefined || other === undefined || line.sign === " " || other.sign === line.sign) return 0;
+  if (other.sign === " ") return 0;
+  let at = 0;
+  while (at < line.text.length && line.text[at] === other.text[at]) at += 1;
+  return at;
+}
+
+interface ComparedLine {
+  readonly sign: "-" | "+" | " ";
+  readonly text: string;
+}
+
+/** What both begin and end with is left out of the comparison, whose time grows with its length. */
+function compareLines(before: readonly string[], after: readonly string[]): ComparedLine[] {
+  let head = 0;
+  while (head < before.length && head < after.length && before[head] === after[head]) head += 1;
+  let tail = 0;
+  const most = Math.min(before.length, after.length) - head;
+  while (tail < most && before.at(-1 - tail) === after.at(-1 - tail)) tail += 1;
+  const same = (lines: readonly string[]) => lines.map((text): ComparedLine => ({ sign: " ", text }));
+  const middle = diff(before.slice(head, before.length - tail), after.slice(head, after.length - tail));
+  return [
+    ...same(before.slice(0, head)),
+    ...middle.map(([operation, text]): ComparedLine => ({ sign: signOf(operation), text })),
+    ...same(before.slice(before.length - tail)),
+  ];
+}
+
+/** The library's sign is that of a line which the first of the two has and the second lacks. */
+function signOf(operation: number): ComparedLine["sign"] {
+  if (operation === 0) return " ";
+  return operation > 0 ? "-" : "+";
+}
+
+function linesOf(text: string): string[] {
+  return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
+}
