@@ -2,7 +2,7 @@
 // process of its own, whose CPU time is counted.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { Agent, type IncomingMessage, request, type RequestOptions } from "node:http";
+import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { join } from "node:path";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../cli/authority.ts";

@@ -3,8 +3,9 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
-import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/secure-url.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
+import { problemOfKeysUrl } from "../origin/key-source.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, UsageError } from "./command.ts";
@@ -72,7 +73,7 @@ function parseIssuer(text: string | undefined): string {
 
 function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationKey> {
   if (!isUrl(jwks)) return inFile(jwks, () => pinnedKeys(readPublicKeySet(jwks)));
-  const problem = problemOf(URL.parse(jwks));
+  const problem = problemOfKeysUrl(URL.parse(jwks), "is neither a file nor an https URL");
   if (problem !== undefined) throw new ConfigurationError("jwks", [`--jwks ${showUrl(jwks)}: ${problem}`]);
   return fetchedKeys(jwks, {
     onError: (reason) => complainLogLine({ decision: "failed", code: "keys_unavailable", reason }),
@@ -82,11 +83,4 @@ function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationK
 /** Of one letter a scheme would be a drive. */
 function isUrl(jwks: string): boolean {
   return /^[a-z][a-z0-9+.-]+:/i.test(jwks);
-}
-
-function problemOf(url: URL | null): string | undefined {
-  if (url === null || !/^https?:$/.test(url.protocol)) return "is neither a file nor an https URL";
-  if (!isHttpsOrLoopback(url)) return "keys that come over plain HTTP prove nothing, use https";
-  // fetch() refuses it each time, and would quote it.
-  return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }

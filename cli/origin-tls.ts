@@ -11,7 +11,7 @@ import {
   type TlsState,
 } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
-import { crossCheckTlsPeer, readTlsPeer } from "../origin/node/tls-peer.ts";
+import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
 import { readEnvironment } from "./files.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
@@ -46,10 +46,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
     files: [settings.policy, ...settings.certificates, ...settings.keys],
     load: () => load(settings),
     listen({ createApp, loaded, log }) {
-      const app = createApp({
-        readCertificate: (_, environment) => readTlsPeer(environment),
-        crossCheck: crossCheckTlsPeer,
-      });
+      const app = createApp(ofListener);
       return listenTls(app.fetch, { hostname, port, clientCertificates, state: () => loaded().tls, log });
     },
     certificates: ({ tls }) => tls.certificates,

@@ -80,8 +80,13 @@ export function publishKeys({ jwks }: SigningKeys): Response {
 
 /** @throws ConfigurationError, also when a key holds a private member */
 export async function importVerificationKeys(jwkSet: unknown): Promise<VerificationKeys> {
-  const keys = parseJwkSet("JWKS", PublicJwkSchema, jwkSet);
+  const keys = parsePublicKeySet(jwkSet);
   return new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importKey(jwk)] as const)));
+}
+
+/** A public key set as a JWKS URL answers it. Does not look whether the numbers are a point. @throws ConfigurationError */
+export function parsePublicKeySet(jwkSet: unknown): PublicJwk[] {
+  return parseJwkSet("JWKS", PublicJwkSchema, jwkSet);
 }
 
 /** A private key set as `countersign keys` keeps it. @throws ConfigurationError */

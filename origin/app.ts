@@ -4,8 +4,8 @@ import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Answers } from "./answers.ts";
-import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
+import { type AuthenticatedEnv, authenticate } from "./guard.ts";
 
 export interface OriginAppParts {
   /** How senders are answered, where events are dispatched: its `accept` must be that of the options. */
@@ -20,7 +20,11 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
   const answer = async (c: Context<AuthenticatedEnv>) =>
     answers === undefined ? c.json({ event: c.var.delivery.id }, 202) : await answers.answer(c.var.delivery);
-  app.all("*", authenticate(forEveryRoute(options)), answer);
+  app.all(
+    "*",
+    authenticate(forEveryRoute(options), (refused) => refused.getResponse()),
+    answer,
+  );
   return app;
 }
 

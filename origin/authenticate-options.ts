@@ -1,4 +1,4 @@
-// What authenticate() is given: the policy, its secrets, where events go, and how the certificate comes to this origin.
+// What a guard judges by, each part ready for use: the policy, its secrets, where events go, and how the certificate comes to this origin.
 
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -6,6 +6,7 @@ import type { LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
+import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
@@ -56,18 +57,34 @@ export type ProofOptions =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
-/** Options of `authenticate`: behind the edge, or without it. */
+/** What a guard judges by: behind the edge, or without it. */
 export type AuthenticateOptions = AssertionOptions | CertificateOptions;
 
 export const NO_SECRETS: Secrets = new Map();
 
 /** @throws ConfigurationError that lists what the policy needs and is not there */
 export function requireOptions(options: AuthenticateOptions): void {
-  const { policy, lists, secrets } = options;
+  const problems = findMissing(options.policy, options, "findKey" in options);
+  if (problems.length > 0) throw new ConfigurationError("origin", problems);
+}
+
+/** What the policy needs, and the options do not hold. */
+export function findMissing(
+  policy: Policy,
+  { lists, secrets }: { readonly lists?: unknown; readonly secrets?: unknown },
+  isBehindEdge: boolean,
+): string[] {
   const problems: string[] = [];
   if (policy.crlSources.length > 0 && lists === undefined)
-    problems.push("the policy names sources of revocation lists: pass `lists`");
-  const needsSecrets = !("findKey" in options) && secretNames(policy).length > 0;
-  if (needsSecrets && secrets === undefined) problems.push("the policy names secrets: pass `secrets`");
-  if (problems.length > 0) throw new ConfigurationError("origin", problems);
+    problems.push("/lists: is missing: the policy names sources of revocation lists, see openCrlStore");
+  if (!isBehindEdge && secretNames(policy).length > 0 && secrets === undefined)
+    problems.push("/secrets: is missing: the policy names secrets");
+  return problems;
+}
+
+/** What a request is refused with where the configuration is of no use. */
+export function misconfigured(error: unknown): Refusal {
+  return error instanceof ConfigurationError
+    ? new Refusal("misconfigured", { problems: error.problems })
+    : toRefusal(error);
 }

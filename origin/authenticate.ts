@@ -1,97 +1,60 @@
-// The way of one event through the origin. Hono middleware on web standards only: Node, workerd and others run it as it is.
+// The way of one event through the origin, on web standards only: Node, workerd and others run it as it is.
 // It trusts the edge for nothing that it can check by itself: signature, time, bytes, certificate, trust, allowlist, replay.
 
-import type { MiddlewareHandler } from "hono";
-import { createMiddleware } from "hono/factory";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
 import { admitByBody } from "../core/body-admission.ts";
 import { BodyBudget } from "../core/body-budget.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
-import { describeRefusal, formatProblem, noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
+import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import type { Policy } from "../core/policy.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
-import { Refusal, toRefusal } from "../core/refusal.ts";
+import { Refusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/request-headers.ts";
-import { requireHostField } from "../core/request-host.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { matchHeaders } from "../core/signed-headers.ts";
-import { tellMore } from "../core/tell-more.ts";
-import { formatEventId } from "../core/time-ordered-id.ts";
 import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
-import { type Acceptance, type AssertionId, DIRECT } from "./acceptance.ts";
+import { type AssertionId, DIRECT } from "./acceptance.ts";
 import {
   type AssertionOptions,
   type AuthenticateOptions,
   type CertificateOptions,
   NO_SECRETS,
   type OriginOptions,
-  requireOptions,
 } from "./authenticate-options.ts";
 import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
-import { guardedPath, selectGuardedRoute } from "./guarded-route.ts";
-import { takeRandom } from "./random.ts";
-
-/** What a guarded handler finds in `c.var`. */
-export type AuthenticatedEnv = { Variables: { delivery: Delivery } };
-
-/**
- * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. It stands on a path
- * that is a route of the policy, written as there, or is told that it `servesEveryRoute`.
- * The handler reads `c.var.delivery`: body bytes, sender, certificate. The request's own body has been read.
- * @throws ConfigurationError when the policy names revocation lists and there are no `lists`, or, without the edge, secrets
- * and there are none
- */
-export function authenticate(options: AuthenticateOptions): MiddlewareHandler<AuthenticatedEnv> {
-  requireOptions(options);
-  const logMore = tellMore((line) => options.log(line));
-  return createMiddleware<AuthenticatedEnv>(async function authenticate(c, next) {
-    const trace: Trace = { context: { id: formatEventId(Date.now(), takeRandom()) } };
-    try {
-      requireHostField(c.req.raw.headers);
-      const asked = {
-        request: c.req.raw,
-        guard: options.servesEveryRoute === true ? undefined : guardedPath(c),
-        environment: c.env as unknown,
-      };
-      const [delivery, assertion] =
-        "findKey" in options
-          ? await receiveAsserted(asked, options, trace)
-          : await receiveDirect(asked, options, trace);
-      const acceptance = noteAcceptance(trace, await options.accept(delivery, assertion));
-      options.log({ decision: "accepted", ...trace.context });
-      void logMore(trace);
-      // Handled already, or about to be: its sender need not send it again.
-      if (acceptance.outcome === "duplicate") return c.json({ event: acceptance.of, duplicate: true }, 200);
-      c.set("delivery", delivery);
-    } catch (error) {
-      const refusal = toRefusal(error);
-      options.log(describeRefusal(refusal, trace.context));
-      void logMore(trace, refusal);
-      return formatProblem(refusal, trace.context.id);
-    }
-    return next();
-  });
-}
+import { selectGuardedRoute } from "./guarded-route.ts";
 
 /** Of the process, whose memory it is. */
 const bodies = new BodyBudget({ endsOldest: true });
 
-interface Asked {
+/** One request to be judged. Its body is read. */
+export interface Asked {
   readonly request: Request;
   /** The path of the guard; undefined for one that stands for every route of the policy. */
   readonly guard: string | undefined;
   /** The runtime's, on Node it holds the socket. */
   readonly environment: unknown;
+  /** Somebody before the guard has read the body. */
+  readonly isBodyRead: boolean;
 }
 
 /** What `accept` takes. */
-type Received = readonly [Delivery, AssertionId];
+export type Received = readonly [Delivery, AssertionId];
+
+/** Judges one request, and notes in `trace` what it learns. Accepts nothing yet. @throws Refusal */
+export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace): Promise<Received> {
+  if (asked.isBodyRead)
+    throw new Refusal("misconfigured", {
+      problems: ["the body was read before the guard had it: let the guard stand before whatever reads bodies"],
+    });
+  return "findKey" in options ? receiveAsserted(asked, options, trace) : receiveDirect(asked, options, trace);
+}
 
 /** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
 async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: Trace): Promise<Received> {
@@ -165,14 +128,6 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   });
   // The sender's connection cannot be replayed by others; the event's own id is unique already.
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
-}
-
-// biome-ignore lint/suspicious/noConfusingVoidType: what a user's own function may return
-function noteAcceptance({ context }: Trace, acceptance: Acceptance | void): Acceptance {
-  if (acceptance?.outcome === "duplicate") context["duplicateOf"] = acceptance.of;
-  if (acceptance?.outcome === "stored" && acceptance.conflictsWith !== undefined)
-    context["conflictsWith"] = acceptance.conflictsWith;
-  return acceptance ?? { outcome: "stored" };
 }
 
 /** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */

@@ -1,14 +1,7 @@
 // A guard admits the senders of one route of the policy, and the router runs what stands behind the guard: both must mean the same.
 
-import type { Context } from "hono";
-import { routePath } from "hono/route";
 import { type Policy, type Route, selectRoute } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
-
-/** The path that the router matched for the guard that runs now, as it was registered. */
-export function guardedPath(c: Context): string {
-  return routePath(c);
-}
 
 /**
  * The policy's route of a request, which must be the path of the guard unless that one stands for all routes.

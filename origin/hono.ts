@@ -2,10 +2,4 @@
 
 import "./engine.ts";
 
-export { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
-export type {
-  AssertionOptions,
-  AuthenticateOptions,
-  CertificateOptions,
-  OriginOptions,
-} from "./authenticate-options.ts";
+export { type AnswerRefusal, type CountersignOptions, type CountersignVariables, countersign } from "./guard.ts";

@@ -10,9 +10,11 @@ export { type FindVerificationKey, importSigningKeys, type SigningKeys } from ".
 export type { Policy } from "../core/policy.ts";
 export { compilePolicy } from "../core/policy-compiler.ts";
 export { Refusal, type RefusalCode } from "../core/refusal.ts";
-export { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/secrets.ts";
-export type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
+export type { ReadSecret } from "../core/secrets.ts";
+export { type Acceptance, type AcceptDelivery, type AssertionId, ReplayedError } from "./acceptance.ts";
 export { type CrlStorage, type CrlStore, type CrlStoreOptions, openCrlStore } from "./crl-store.ts";
+export type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./guard-options.ts";
 export { type Handler, type HandlerContext, PermanentFailure, RetryLater } from "./handler.ts";
 export { forwardTo, type UpstreamOptions } from "./upstream.ts";
 export { type FetchedKeysOptions, fetchedKeys, pinnedKeys } from "./verification-keys.ts";
+export { createVerifier, RefusedError, type Verified, type Verifier } from "./verifier.ts";

@@ -102,8 +102,8 @@ describe("imports", () => {
     expect(strays(worker, (name) => isIn("worker", "core")(name) || libraries(name))).toEqual([]);
   });
 
-  test("origin imports itself, core and Hono, with Node's modules in inbox/ and node/ alone", () => {
-    const isWeb = (name: string) => isIn("origin", "core")(name) || /^hono(\/|$)/.test(name);
+  test("origin imports itself, core, Hono and valibot, with Node's modules in inbox/ and node/ alone", () => {
+    const isWeb = (name: string) => isIn("origin", "core")(name) || /^(hono|valibot)(\/|$)/.test(name);
     const isOnNode = ({ path }: Source) => /^origin\/(inbox|node)\//.test(path);
     const onWebStandards = origin.filter((source) => !isOnNode(source));
     expect(onWebStandards.length).toBeGreaterThan(0);

@@ -4,13 +4,21 @@ import "../engine.ts";
 
 export type { DispatchLimits } from "../dispatch/limits.ts";
 export { Dispatcher, type DispatchOptions } from "../dispatch.ts";
-export { type ForwardedFormat, forwardedFormat } from "../forwarded-certificate.ts";
 export type { InboxOptions } from "../inbox/inbox-options.ts";
 export { openInbox } from "../inbox/open.ts";
 export type { Inbox, Retention } from "../inbox.ts";
 export { openCrlDirectory } from "./crl-directory.ts";
-export { type ProxyServer, type ProxyServerOptions, readProxiedCertificate, serveProxy } from "./proxy-server.ts";
+export type { ProxyIdentity } from "./proxy-identity.ts";
+export {
+  type ProxyServer,
+  type ProxyServerOptions,
+  type ProxyTls,
+  type SocketListener,
+  serveProxy,
+  type TlsListener,
+  throughProxy,
+} from "./proxy-server.ts";
 export { type ListenOptions, type RunningServer, serve } from "./server.ts";
 export { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "./tls-hosts.ts";
-export { listenTls, type TlsListenerOptions } from "./tls-listener.ts";
-export { crossCheckTlsPeer, readTlsPeer } from "./tls-peer.ts";
+export { listenTls, type TlsDeadlines, type TlsListenerOptions } from "./tls-listener.ts";
+export { throughTls } from "./tls-peer.ts";

@@ -15,6 +15,7 @@ import { verifyTrust } from "../../core/trust.ts";
 import { systemClock } from "../clock.ts";
 import { readPemCertificates } from "../pem.ts";
 
+/** Who the proxy is: who may certify it, and its one exact name. */
 export interface ProxyIdentity {
   /** CA certificates that may certify the proxy, in PEM: each is an authority by itself. */
   readonly ca: string;

@@ -9,7 +9,8 @@ import type { LogLine } from "../../core/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import type { CertificateOptions } from "../authenticate-options.ts";
 import { systemClock } from "../clock.ts";
-import { type ForwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
+import { type ForwardedFormat, forwardedFormat, readForwardedCertificate } from "../forwarded-certificate.ts";
+import type { WithoutEdge } from "../guard-options.ts";
 import { explainFailure } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
@@ -89,6 +90,17 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
     requireSingleFields(incoming, format);
     return readForwardedCertificate(request.headers, format);
   };
+}
+
+/**
+ * For `countersign` and `createVerifier` behind `serveProxy`: the certificate that the proxy forwards, read from no other connection.
+ * @param format nginx, apache, haproxy, xfcc and the others of `countersign origin --help`
+ * @param header the field of the leaf, where the format leaves it to the operator (default `ssl-client-cert`); its chain is in the same
+ * name with `-chain`
+ * @throws ConfigurationError
+ */
+export function throughProxy(format: string, header?: string): WithoutEdge {
+  return { readCertificate: readProxiedCertificate(forwardedFormat(format, header)) };
 }
 
 /** A list field may come in several lines, but a proxy that sets a field sends one: the other is the client's. */

@@ -7,6 +7,7 @@ import { TLSSocket } from "node:tls";
 import { type ClientCertificate, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
+import type { WithoutEdge } from "../guard-options.ts";
 
 /**
  * Reads the certificate of the connection that carries a request; `environment` is what @hono/node-server hands on.
@@ -54,6 +55,12 @@ export function crossCheckTlsPeer(environment: unknown): void {
   const { authorized, authorizationError } = tlsSocketOf(environment);
   if (!authorized) throw new Refusal("listener_disagrees", { openssl: String(authorizationError) });
 }
+
+/** For `countersign` and `createVerifier` behind `listenTls`: the certificate of the connection, with OpenSSL's verdict as a cross-check. */
+export const throughTls: WithoutEdge = {
+  readCertificate: (_, environment) => readTlsPeer(environment),
+  crossCheck: crossCheckTlsPeer,
+};
 
 function tlsSocketOf(environment: unknown): TLSSocket {
   const socket = (environment as { incoming?: IncomingMessage } | undefined)?.incoming?.socket;

@@ -2,14 +2,15 @@
 
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness, unstable_readConfig } from "wrangler";
 import type { LogLine } from "../../core/decision.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AuthenticateOptions } from "../../origin/authenticate-options.ts";
+import { type AuthenticatedEnv, authenticate } from "../../origin/guard.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { type ForwardedEvent, forwardedRequest, withHeader } from "../support/forgery.ts";
@@ -55,7 +56,9 @@ describe("authenticate in a user's app on Node", () => {
         return c.json({ id, sender, certificate, body: new TextDecoder().decode(body), request, headers }, 201);
       });
     }
-    app.onError((error, c) => c.text(`caught: ${error.message}`, 500));
+    app.onError((error, c) =>
+      error instanceof HTTPException ? error.getResponse() : c.text(`caught: ${error.message}`, 500),
+    );
     const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
     stack.defer(() => server.close());
     ({ url } = server);

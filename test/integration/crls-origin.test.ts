@@ -8,8 +8,8 @@ import type { LogLine } from "../../core/decision.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { authenticate } from "../../origin/authenticate.ts";
 import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";
+import { authenticate } from "../../origin/guard.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { type CrlServer, startCrlServer } from "../support/crl-server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
@@ -447,6 +447,6 @@ describe("an origin whose lists come from a file", () => {
 
 test("authenticate() does not start without lists where the policy names them", () => {
   const options = { issuer: "i", audience: "a", accept() {}, log() {}, findKey: () => undefined };
-  expect(() => authenticate({ ...options, policy: compilePolicy(policyWith("root.crl")) })).toThrow(/pass `lists`/);
+  expect(() => authenticate({ ...options, policy: compilePolicy(policyWith("root.crl")) })).toThrow(/lists: is missing/);
   authenticate({ ...options, policy: compilePolicy(senders.policy) });
 });

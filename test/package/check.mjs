@@ -2,16 +2,13 @@
 // refuses its replay and another body, and hands it to a handler. Prints what happened as JSON.
 
 import { readFileSync } from "node:fs";
-import { compilePolicy, pinnedKeys } from "countersign";
-import { authenticate } from "countersign/hono";
+import { countersign } from "countersign/hono";
 import { Dispatcher, openInbox, serve } from "countersign/node";
 import { Hono } from "hono";
 
 const [fixture, location] = process.argv.slice(2);
 const { document, jwks, issuer, audience, now, requests } = JSON.parse(readFileSync(fixture, "utf8"));
 
-const policy = compilePolicy(document);
-const findKey = await pinnedKeys(jwks);
 const inbox = await openInbox(location);
 const decisions = [];
 const log = ({ decision, code }) => decisions.push(code ?? decision);
@@ -26,7 +23,10 @@ const dispatcher = new Dispatcher({
 dispatcher.start();
 
 const app = new Hono();
-const guard = authenticate({ policy, findKey, issuer, audience, accept: inbox.accept, log, clock: () => now });
+const guard = countersign({
+  ...{ policy: document, keys: jwks, issuer, audience },
+  ...{ accept: inbox.accept, onDecision: log, clock: () => now },
+});
 app.post("/hooks/acme", guard, (c) => {
   dispatcher.wake();
   return c.json({ event: c.var.delivery.id }, 202);

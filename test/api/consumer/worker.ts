@@ -1,28 +1,32 @@
 // Compiled against the built package, never run: an edge, and an origin in a Worker.
 
-import { compilePolicy, pinnedKeys, Refusal } from "countersign";
+import { compilePolicy, ReplayedError } from "countersign";
 import { createEdge, type EdgeBindings } from "countersign/edge";
-import { type AuthenticatedEnv, authenticate } from "countersign/hono";
+import { countersign } from "countersign/hono";
 import { Hono } from "hono";
 
 interface Bindings {
-  readonly EVENTS: D1Database;
+  readonly DB: D1Database;
+  readonly AUDIENCE: string;
+  readonly ACME_KEY: string;
 }
 
-const app = new Hono<AuthenticatedEnv & { Bindings: Bindings }>();
+const policy = compilePolicy({});
+const app = new Hono<{ Bindings: Bindings }>();
 app.post(
   "/hooks/acme",
-  authenticate({
-    policy: compilePolicy({}),
-    findKey: await pinnedKeys({ keys: [] }),
+  countersign<{ Bindings: Bindings }>((c) => ({
+    policy,
+    keys: "https://hooks.example.com/.well-known/jwks.json",
     issuer: "https://hooks.example.com",
-    audience: "https://origin.example.com",
-    accept: (_, { jti }) => {
-      if (jti === "") throw new Refusal("replayed");
+    audience: c.env.AUDIENCE,
+    secrets: c.env,
+    accept: async (_, assertion) => {
+      const { success } = await c.env.DB.prepare("INSERT INTO seen VALUES (?)").bind(assertion.jti).run();
+      if (!success) throw new ReplayedError(assertion);
     },
-    log: (line) => console.log(line.decision),
-  }),
-  (c) => c.json({ sender: c.var.delivery.sender, bytes: c.var.delivery.body.byteLength }),
+  })),
+  (c) => c.json({ sender: c.var.delivery.sender, audience: c.env.AUDIENCE }),
 );
 
 export const origin: ExportedHandler<Bindings> = { fetch: app.fetch };

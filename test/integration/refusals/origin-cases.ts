@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { publicJwk } from "../../../core/keys.ts";
 import { compilePolicy } from "../../../core/policy-compiler.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
-import { authenticate } from "../../../origin/authenticate.ts";
+import { authenticate } from "../../../origin/guard.ts";
 import { pinnedKeys } from "../../../origin/verification-keys.ts";
 import {
   base64url,
@@ -162,7 +162,7 @@ export const ORIGIN_CASES: readonly RefusalCase[] = [
   ),
   forwarded(
     ["internal_error", 500, "internal-error"],
-    "an accept that throws",
+    "a look-up of keys that throws",
     (event) => forwardedRequest(event),
     "failing",
   ),

@@ -139,8 +139,7 @@ async function startOrigins(stack: AsyncDisposableStack, policy: PolicyDocument,
     closedInbox,
     failing: await startTestOrigin(stack, {
       policy,
-      keys,
-      accept() {
+      keys() {
         throw new Error(`${MARKER} has a fault`);
       },
     }),

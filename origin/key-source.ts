@@ -1,0 +1,56 @@
+// Where a guard's verification keys come from, by what it was given: a URL, a set, or a function.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { type FindVerificationKey, parsePublicKeySet } from "../core/keys.ts";
+import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
+import { misconfigured } from "./authenticate-options.ts";
+import type { KeySource } from "./guard-options.ts";
+import { fetchedKeys, pinnedKeys } from "./verification-keys.ts";
+
+/**
+ * Neither fetches nor imports before the first look-up: a Worker may do neither while it starts.
+ * @throws ConfigurationError for a URL or a set that is of no use
+ */
+export function keysOf(source: KeySource, onError: (reason: string) => void): FindVerificationKey {
+  if (typeof source === "function") return source;
+  if (typeof source === "string" || source instanceof URL) return keysAt(String(source), onError);
+  return keysIn(source);
+}
+
+/** What a KeySource is known by, where what it makes is kept; undefined for a function. */
+export function nameKeySource(source: KeySource): string | undefined {
+  if (typeof source === "function") return undefined;
+  return typeof source === "string" || source instanceof URL ? String(source) : JSON.stringify(source);
+}
+
+/** What is wrong with the URL of an edge's keys. `otherwise` is said of what is none. */
+export function problemOfKeysUrl(url: URL | null, otherwise = "is no https URL"): string | undefined {
+  if (url === null || !/^https?:$/.test(url.protocol)) return otherwise;
+  if (!isHttpsOrLoopback(url)) return "keys that come over plain HTTP prove nothing, use https";
+  // fetch() refuses it each time, and would quote it.
+  return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
+}
+
+function keysAt(url: string, onError: (reason: string) => void): FindVerificationKey {
+  const problem = problemOfKeysUrl(URL.parse(url));
+  if (problem !== undefined) throw new ConfigurationError("keys", [`/: ${showUrl(url)} ${problem}`]);
+  return fetchedKeys(url, { onError });
+}
+
+function keysIn(set: { readonly keys: readonly object[] }): FindVerificationKey {
+  if (set.keys.some((key) => typeof key === "object" && key !== null && "d" in key))
+    throw new ConfigurationError("keys", [
+      "/: holds private keys, which belong to the edge alone: pass the public set, as countersign keys jwks prints it",
+    ]);
+  parsePublicKeySet(set);
+  let find: FindVerificationKey | undefined;
+  const load = async (kid: string) => {
+    try {
+      find = await pinnedKeys(set);
+    } catch (error) {
+      throw misconfigured(error);
+    }
+    return find(kid);
+  };
+  return (kid) => (find === undefined ? load(kid) : find(kid));
+}

@@ -1,0 +1,123 @@
+// From the options of a guard to what it judges by. Everything that is wrong with them is one error.
+
+import { BoundedCache } from "../core/bounded-cache.ts";
+import type { Secrets } from "../core/candidate.ts";
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { formatLogLine, type LogLine } from "../core/decision.ts";
+import type { FindVerificationKey } from "../core/keys.ts";
+import type { Policy } from "../core/policy.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/secrets.ts";
+import { type AuthenticateOptions, findMissing } from "./authenticate-options.ts";
+import { findFormProblems, isWithoutEdge } from "./guard-form.ts";
+import type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./guard-options.ts";
+import { keysOf, nameKeySource } from "./key-source.ts";
+
+type Log = AuthenticateOptions["log"];
+type Given = GuardOptions & (BehindEdge | WithoutEdge);
+type Kind = Parameters<typeof findFormProblems>[1];
+type Members = Partial<GuardOptions & BehindEdge & WithoutEdge> & {
+  readonly route?: string;
+  readonly servesEveryRoute?: boolean;
+};
+
+/** Of as many sources keys are kept. There is more than one only where options are made for each request. */
+const MAX_KEY_SOURCES = 16;
+
+/** Reads the options of one guard; for each request, where they are a function of it. What takes long is kept for what it was made of. */
+export class OptionsReader {
+  readonly #kind: Kind;
+  readonly #policies = new WeakMap<object, Policy>();
+  readonly #secrets = new WeakMap<Policy, WeakMap<object, Secrets>>();
+  readonly #keys = new BoundedCache<string, FindVerificationKey>(MAX_KEY_SOURCES);
+
+  constructor(kind: Kind) {
+    this.#kind = kind;
+  }
+
+  /** @throws ConfigurationError that lists every problem */
+  read(given: Given | VerifierOptions): AuthenticateOptions {
+    const problems = findFormProblems(given, this.#kind);
+    if (typeof given !== "object" || given === null) throw new ConfigurationError(SUBJECTS[this.#kind], problems);
+    const options: Members = given;
+    const take = <T>(member: keyof Members, read: () => T): T | undefined => {
+      if (problems.some((problem) => problem.startsWith(`/${member}:`))) return undefined;
+      try {
+        return read();
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error;
+        problems.push(...error.problems.map((problem) => `/${member}${problem.replace(/^\/:/, ":")}`));
+        return undefined;
+      }
+    };
+    const log = options.onDecision ?? printDecision;
+    const policy = take("policy", () => this.#policyOf(options.policy as object));
+    const findKey = isWithoutEdge(options)
+      ? undefined
+      : take("keys", () => this.#keysOf(options.keys as KeySource, log));
+    const secrets = policy && take("secrets", () => this.#secretsOf(policy, options));
+    if (policy !== undefined) {
+      problems.push(...findMissing(policy, options, findKey !== undefined));
+      if (this.#kind === "verifier") problems.push(...findRouteProblems(policy, options));
+    }
+    if (policy === undefined || problems.length > 0) throw new ConfigurationError(SUBJECTS[this.#kind], problems);
+    const { accept, lists, clock, readCertificate, crossCheck, issuer, audience, servesEveryRoute } = options;
+    const judging = {
+      ...{ policy, log, accept, servesEveryRoute: servesEveryRoute === true },
+      ...(secrets && { secrets }),
+      ...(lists && { lists }),
+      ...(clock && { clock }),
+      ...(findKey ? { findKey, issuer, audience } : { readCertificate, ...(crossCheck && { crossCheck }) }),
+    };
+    return judging as AuthenticateOptions;
+  }
+
+  #policyOf(given: object): Policy {
+    const policy = this.#policies.get(given) ?? (isCompiled(given) ? given : compilePolicy(given));
+    this.#policies.set(given, policy);
+    return policy;
+  }
+
+  #keysOf(source: KeySource, log: Log): FindVerificationKey {
+    const name = nameKeySource(source);
+    const kept = name === undefined ? undefined : this.#keys.get(name);
+    if (kept !== undefined) return kept;
+    const find = keysOf(source, (reason) => log({ decision: "failed", code: "keys_unavailable", reason }));
+    if (name !== undefined) this.#keys.set(name, find);
+    return find;
+  }
+
+  #secretsOf(policy: Policy, options: Members): Secrets | undefined {
+    const { secrets: given } = options;
+    if (given === undefined) return undefined;
+    const ofPolicy = this.#secrets.get(policy) ?? new WeakMap<object, Secrets>();
+    this.#secrets.set(policy, ofPolicy);
+    const find =
+      typeof given === "function" ? (given as ReadSecret) : (name: string) => (given as Record<string, unknown>)[name];
+    const secrets = ofPolicy.get(given) ?? (isWithoutEdge(options) ? loadSecrets : loadHeldSecrets)(policy, find);
+    ofPolicy.set(given, secrets);
+    return secrets;
+  }
+}
+
+const SUBJECTS: Readonly<Record<Kind, string>> = { guard: "countersign()", verifier: "createVerifier()" };
+
+/** The default of `onDecision`. */
+export function printDecision(line: LogLine): void {
+  console.log(formatLogLine(line));
+}
+
+/** A document holds no function: it comes of JSON. */
+function isCompiled(policy: object): policy is Policy {
+  return typeof (policy as Partial<Policy>).findRival === "function";
+}
+
+function findRouteProblems({ routes }: Policy, { route, servesEveryRoute }: Members): string[] {
+  if (route === undefined)
+    return servesEveryRoute === true
+      ? []
+      : ["/route: is missing: the policy's route that your code serves, or servesEveryRoute: true for all of them"];
+  if (servesEveryRoute === true) return ["/route: goes without servesEveryRoute"];
+  const paths = routes.map(({ path }) => path);
+  return paths.includes(route) ? [] : [`/route: is none of the policy, which has ${paths.join(", ")}`];
+}
