@@ -15,6 +15,9 @@ export { type Acceptance, type AcceptDelivery, type AssertionId, ReplayedError }
 export { type CrlStorage, type CrlStore, type CrlStoreOptions, openCrlStore } from "./crl-store.ts";
 export type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./guard-options.ts";
 export { type Handler, type HandlerContext, PermanentFailure, RetryLater } from "./handler.ts";
+export { type D1, type D1Statement, onceInD1 } from "./once-d1.ts";
+export { type ObjectNamespace, type ObjectState, OnceObject, onceInDurableObject } from "./once-object.ts";
+export { onceInPostgres, type PostgresPool } from "./once-postgres.ts";
 export { forwardTo, type UpstreamOptions } from "./upstream.ts";
 export { type FetchedKeysOptions, fetchedKeys, pinnedKeys } from "./verification-keys.ts";
 export { createVerifier, RefusedError, type Verified, type Verifier } from "./verifier.ts";

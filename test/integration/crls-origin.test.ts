@@ -447,6 +447,8 @@ describe("an origin whose lists come from a file", () => {
 
 test("authenticate() does not start without lists where the policy names them", () => {
   const options = { issuer: "i", audience: "a", accept() {}, log() {}, findKey: () => undefined };
-  expect(() => authenticate({ ...options, policy: compilePolicy(policyWith("root.crl")) })).toThrow(/lists: is missing/);
+  expect(() => authenticate({ ...options, policy: compilePolicy(policyWith("root.crl")) })).toThrow(
+    /lists: is missing/,
+  );
   authenticate({ ...options, policy: compilePolicy(senders.policy) });
 });

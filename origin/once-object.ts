@@ -1,0 +1,63 @@
+// Each assertion once, in a Durable Object of Cloudflare's.
+
+import type { AcceptDelivery, AssertionId } from "./acceptance.ts";
+import { acceptOnce, forgettableBefore, PRUNE_SHARE, requireMember, TABLE } from "./once.ts";
+
+/** What is used of the binding of a Durable Object. */
+export interface ObjectNamespace {
+  getByName(name: string): { fetch(url: string, init: { method: string; body: string }): Promise<Response> };
+}
+
+/** What is used of the state of a Durable Object. */
+export interface ObjectState {
+  readonly storage: {
+    readonly sql: { exec(sql: string, ...values: (string | number)[]): { toArray(): unknown[] } };
+  };
+}
+
+/**
+ * The Durable Object behind `onceInDurableObject`: export it from your Worker's main module, and name it in `new_sqlite_classes` of a
+ * migration. All events of one edge go through one object.
+ */
+export class OnceObject {
+  readonly #sql: ObjectState["storage"]["sql"];
+
+  constructor(state: ObjectState) {
+    this.#sql = state.storage.sql;
+    this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS ${TABLE} (issuer TEXT, jti TEXT, expires INTEGER, PRIMARY KEY (issuer, jti))`,
+    );
+    this.#sql.exec(`CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`);
+  }
+
+  /** 201 for an id that is new, 409 for one that is there already. Reachable by the Worker alone. */
+  async fetch(request: Request): Promise<Response> {
+    const { issuer, jti, expires } = (await request.json()) as AssertionId;
+    const insert = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
+    const isNew = this.#sql.exec(insert, issuer, jti, expires).toArray().length === 1;
+    if (Math.random() < PRUNE_SHARE) this.#sql.exec(`DELETE FROM ${TABLE} WHERE expires < ?`, forgettableBefore());
+    // Sent when what was written is kept: the object's output gate.
+    return new Response(null, { status: isNew ? 201 : 409 });
+  }
+}
+
+/**
+ * An `accept` that records each assertion's id in a Durable Object. It keeps no event: when your handler fails, the sender has no 2xx and
+ * sends again. Ids are forgotten a day after they expired.
+ * @param namespace the binding of OnceObject
+ * @throws ConfigurationError when it is no such binding
+ */
+export function onceInDurableObject(namespace: ObjectNamespace): AcceptDelivery {
+  requireMember("onceInDurableObject()", namespace, "getByName", "the binding of OnceObject");
+  return acceptOnce({
+    async insert(assertion) {
+      const { issuer } = assertion;
+      const init = { method: "POST", body: JSON.stringify(assertion) };
+      const { status } = await namespace.getByName(issuer).fetch("https://once/", init);
+      if (status !== 201 && status !== 409) throw new Error(`the object answered ${status}`);
+      return status === 201;
+    },
+    // The object does so by itself.
+    prune: () => Promise.resolve(),
+  });
+}

@@ -1,0 +1,36 @@
+// Each assertion once, in a table of one's own PostgreSQL.
+
+import type { AcceptDelivery } from "./acceptance.ts";
+import { acceptOnce, insertOrCreate, requireMember, TABLE } from "./once.ts";
+
+/** A `Pool` of the package `pg`, or what has its `query`. */
+export interface PostgresPool {
+  query(text: string, values?: unknown[]): Promise<{ readonly rowCount: number | null }>;
+}
+
+const CREATE = `CREATE TABLE IF NOT EXISTS ${TABLE}
+  (issuer text NOT NULL, jti text NOT NULL, expires bigint NOT NULL, PRIMARY KEY (issuer, jti));
+  CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
+const UNDEFINED_TABLE = "42P01";
+
+/**
+ * An `accept` that records each assertion's id in the table `countersign_accepted`, which the first event makes, in the first schema of
+ * the search path. It keeps no event: when your handler fails, or this process dies in it, the sender has no 2xx and sends again.
+ * Pass the pool, and no client within a transaction. Ids are forgotten a day after they expired.
+ * @throws ConfigurationError when it is no pool
+ */
+export function onceInPostgres(pool: PostgresPool): AcceptDelivery {
+  requireMember("onceInPostgres()", pool, "query", "a Pool of the package pg");
+  return acceptOnce({
+    insert: ({ issuer, jti, expires }) =>
+      insertOrCreate(
+        async () => {
+          const text = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`;
+          return (await pool.query(text, [issuer, jti, expires])).rowCount === 1;
+        },
+        () => pool.query(CREATE),
+        (error) => (error as { readonly code?: unknown }).code === UNDEFINED_TABLE,
+      ),
+    prune: (before) => pool.query(`DELETE FROM ${TABLE} WHERE expires < $1`, [before]),
+  });
+}
