@@ -2,12 +2,12 @@
 
 import { UsageError } from "./command.ts";
 
-const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
+export const SECONDS_OF = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
 
 /** The seconds of `90s`, `15m`, `12h`, `30d` or `2w`. @throws UsageError */
 export function parseDuration(text: string, option: string): number {
   const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   if (number === undefined)
     throw new UsageError(`--${option} ${text} is no duration: a number and s, m, h, d or w, as 30d`);
-  return Number(number) * SECONDS[unit as keyof typeof SECONDS];
+  return Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];
 }

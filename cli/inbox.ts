@@ -1,15 +1,17 @@
 // countersign inbox: what is stored, how far it is and why, and what an operator can do about it.
 
 import { openInbox } from "../origin/inbox/open.ts";
-import type { EventState, Inbox } from "../origin/inbox.ts";
+import type { Inbox } from "../origin/inbox.ts";
 import { type Command, refuseUnread, UsageError } from "./command.ts";
 import { backup, restore } from "./inbox-backup.ts";
+import { exportEvents } from "./inbox-export.ts";
+import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
 import { type Action, parseInboxOptions, readFrom, tellNotice, type Values } from "./inbox-options.ts";
 import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
 import { complain, print, printBytes } from "./output.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {
-  list: { reads: ["inbox", "state", "sender", "limit", "json"], run: list },
+  list: { reads: ["inbox", ...FILTER_OPTIONS, "limit", "json"], run: list },
   show: { reads: ["inbox", "body", "json"], run: show },
   retry: {
     reads: ["inbox", "json"],
@@ -20,13 +22,15 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     run: (values, ids) =>
       change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
   },
+  export: { reads: ["inbox", ...FILTER_OPTIONS], run: exportEvents },
   backup: { reads: ["inbox", "json"], run: backup },
   restore: { reads: ["inbox", "json"], run: restore },
 };
 
 export const command: Command = {
   help: `
-countersign inbox list [--state STATE] [--sender NAME] [--limit N]   the newest first (default 50)
+countersign inbox list [FILTER...] [--limit N]                       the newest first (default 50)
+countersign inbox export [FILTER...]                                 the oldest first, all of them, with their bodies: JSON lines
 countersign inbox show ID [--body]                                   all that is known of one, or its bytes alone
 countersign inbox retry ID...                                        dead or waiting: due now
 countersign inbox drop ID... [--reason TEXT]                         dead or waiting: done, without being handled
@@ -34,8 +38,16 @@ countersign inbox backup FILE                                        all of one 
 countersign inbox restore FILE                                       into an inbox that is new or empty: --inbox
 
   --inbox FILE|URL  as the origin has it (default inbox.sqlite)
+  --json            one JSON line per event (export prints nothing else)
+
+FILTER: all that are given must hold.
+  --since TIME      accepted from then on: 2026-11-30, 2026-11-30T08:00:00Z, or so long ago, like 12h or 7d
+  --until TIME      accepted before then
+  --route PATH      the path of their request, as the policy has it: /hooks/acme, or /hooks/acme/* for all below
+  --sender NAME
+  --key KEY         the event key, as list --json shows it, or the text of its only part
   --state STATE     waiting, leased, done or dead
-  --json            one JSON line per event
+  --conflict        another event of the sender has the same key and other bytes
 
 A backup restores into either store: so an inbox moves from a file to PostgreSQL, or back, while its origins are stopped. It holds bodies in clear.
 An origin may run meanwhile; it sees the change within a second. All dead events of a sender again:
@@ -62,7 +74,7 @@ function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
 
 async function list(values: Values, ids: readonly string[]): Promise<number> {
   if (ids.length > 0) throw new UsageError("inbox list takes no id: see inbox show");
-  const filter = { state: parseState(values.state), sender: values.sender, limit: parseLimit(values.limit) };
+  const filter = parseFilter(values, parseLimit(values.limit));
   const events = await readFrom(values, (reader) => reader.events(filter));
   if (values.json) print(events.map((event) => JSON.stringify(describeEvent(event))));
   else if (events.length === 0) print(["no such events"]);
@@ -113,11 +125,6 @@ async function change(
 
 function noSuch(id: string): UsageError {
   return new UsageError(`there is no event ${JSON.stringify(id)}`);
-}
-
-function parseState(text: string | undefined): EventState | undefined {
-  if (text === undefined || text === "waiting" || text === "leased" || text === "done" || text === "dead") return text;
-  throw new UsageError(`--state ${text} is none of waiting, leased, done, dead`);
 }
 
 function parseLimit(text: string): number {

@@ -116,8 +116,29 @@ export interface Retention {
 export interface EventFilter {
   readonly state?: EventState | undefined;
   readonly sender?: string | undefined;
+  /** Unix seconds of acceptance: from this one on, and before that one. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** A route as the policy writes it: a path, or a prefix that ends with `/*`. */
+  readonly route?: string | undefined;
+  /** As it is stored, or the text of its only part. */
+  readonly eventKey?: string | undefined;
+  /** True: only those that share their key with other bytes. */
+  readonly hasConflict?: boolean | undefined;
   /** The newest first; at most so many. */
   readonly limit: number;
+}
+
+/** Where a reading of many events goes on. */
+export interface EventCursor {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface EventPage {
+  readonly events: readonly (StoredEvent & EventWork & { readonly bodyBytes: number })[];
+  /** Undefined: there are no more. */
+  readonly next: EventCursor | undefined;
 }
 
 export interface InboxReader {
@@ -128,6 +149,11 @@ export interface InboxReader {
   /** The event of this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
   events(filter: EventFilter): Promise<(Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number })[]>;
+  /**
+   * The oldest first, with their bodies: a bounded number of bytes at a time. What is accepted after the first page was read is not among
+   * them. `limit` bounds a page.
+   */
+  page(filter: EventFilter, cursor?: EventCursor): Promise<EventPage>;
   close(): Promise<void>;
 }
 

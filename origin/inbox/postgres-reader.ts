@@ -1,6 +1,7 @@
 // What an inbox in PostgreSQL holds, as values. Reading changes nothing in it.
 
 import type { InboxReader, StoredEvent } from "../inbox.ts";
+import { type Ask, listEvents, readPage } from "./event-pages.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import {
   CERTIFICATE_COLUMNS,
@@ -8,14 +9,15 @@ import {
   EVENT_TABLES,
   LATEST_FIRST,
   type Row,
-  selectEvents,
   toCertificate,
   toEvent,
-  toListedEvent,
   toWork,
 } from "./rows.ts";
 
 export function postgresReaderOf(pool: PostgresPool): InboxReader {
+  // Each is another text: not prepared.
+  const ask: Ask = async (text, values) =>
+    (await pool.transact((client) => client.queryPatiently(text, values))).rows as readonly Row[];
   return {
     async certificates(sha256) {
       const condition = sha256 === undefined ? "" : "WHERE sha256 = $1";
@@ -40,12 +42,8 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
       );
       return rows[0] && { ...toPostgresEvent(rows[0]), ...toWork(rows[0]) };
     },
-    async events(filter) {
-      const { sender, limit } = filter;
-      const text = selectEvents(filter, { limit: "$1", sender: "$2" });
-      const { rows } = await pool.query(text, sender === undefined ? [limit] : [limit, sender]);
-      return rows.map(toListedEvent);
-    },
+    events: (filter) => listEvents(ask, "$", filter),
+    page: (filter, cursor) => readPage(ask, "$", filter, cursor),
     close: () => pool.close(),
   };
 }

@@ -80,6 +80,7 @@ class PostgresInbox implements Inbox {
   readonly latestCertificates: Inbox["latestCertificates"];
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
+  readonly page: Inbox["page"];
   readonly accept: Inbox["accept"];
   readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: PostgresWork;
@@ -99,7 +100,7 @@ class PostgresInbox implements Inbox {
     const { work: pool } = pools;
     const reader = postgresReaderOf(pool);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates } = reader);
-    ({ event: this.event, events: this.events } = reader);
+    ({ event: this.event, events: this.events, page: this.page } = reader);
     const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);

@@ -1,7 +1,7 @@
 // Rows of an inbox as values. Both stores name their columns alike, and keep lists and facts as JSON texts.
 
 import { MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
-import type { EventFilter, EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
+import type { EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -21,23 +21,7 @@ export const CERTIFICATE_COLUMNS =
 /** Of one sender's rows in the table of certificates. */
 export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 
-/** The rows of InboxReader.events; the parameters as the store writes them. */
-export function selectEvents(
-  { state, sender }: EventFilter,
-  parameters: { readonly sender: string; readonly limit: string },
-): string {
-  const conditions = [
-    // One of four words of ours: in the text, its index is used.
-    ...(state === undefined ? [] : [`work.state = '${state}'`]),
-    ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
-    ...(sender === undefined ? [] : [`event.sender = ${parameters.sender}`]),
-  ];
-  return `
-    SELECT ${EVENT_COLUMNS}, coalesce(length(event.body), 0) AS body_bytes FROM ${EVENT_TABLES}
-    WHERE ${conditions.join(" AND ") || "true"} ORDER BY work.sequence DESC LIMIT ${parameters.limit}`;
-}
-
-/** A row of selectEvents. */
+/** A row of EVENT_COLUMNS with the length of its body. */
 export function toListedEvent(row: Row): Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number } {
   return { ...toReadableFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
 }

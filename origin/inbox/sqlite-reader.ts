@@ -1,17 +1,16 @@
 // What an inbox file holds, as values. Reading changes nothing in it.
 
 import { DatabaseSync } from "node:sqlite";
-import type { EventFilter, InboxReader, Lease } from "../inbox.ts";
+import type { InboxReader, Lease } from "../inbox.ts";
+import { type Ask, listEvents, readPage } from "./event-pages.ts";
 import { tellingPlace } from "./place.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
   EVENT_TABLES,
   LATEST_FIRST,
-  selectEvents,
   toCertificate,
   toEvent,
-  toListedEvent,
   toWork,
 } from "./rows.ts";
 import { describeFileError, requireFile } from "./sqlite-file.ts";
@@ -47,6 +46,9 @@ export function readerOf(database: DatabaseSync): InboxReader {
   const event = database.prepare(`
     SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.id = ? ORDER BY event.sequence LIMIT 1
   `);
+  const ask: Ask = promising((text: string, values: readonly (string | number)[]) =>
+    database.prepare(text).all(...values),
+  );
   return {
     certificates: promising((sha256?: string) =>
       (sha256 === undefined ? all.all() : bySha256.all(sha256)).map(toCertificate),
@@ -58,12 +60,8 @@ export function readerOf(database: DatabaseSync): InboxReader {
       const row = event.get(id);
       return row && { ...toEvent(row), ...toWork(row) };
     }),
-    events: promising((filter: EventFilter) =>
-      database
-        .prepare(selectEvents(filter, { sender: ":sender", limit: ":limit" }))
-        .all({ ...(filter.sender !== undefined && { sender: filter.sender }), limit: filter.limit })
-        .map(toListedEvent),
-    ),
+    events: (filter) => listEvents(ask, "?", filter),
+    page: (filter, cursor) => readPage(ask, "?", filter, cursor),
     close: promising(() => database.close()),
   };
 }

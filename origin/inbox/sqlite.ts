@@ -39,6 +39,7 @@ class SqliteInbox implements Inbox {
   readonly latestCertificates: Inbox["latestCertificates"];
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
+  readonly page: Inbox["page"];
   readonly accept: Inbox["accept"];
   readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: SqliteWork;
@@ -59,7 +60,7 @@ class SqliteInbox implements Inbox {
     const { clock = Date.now, monotonic = options.clock ?? (() => performance.now()) } = options;
     const reader = readerOf(database);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates, close: this.#close } = reader);
-    ({ event: this.event, events: this.events } = reader);
+    ({ event: this.event, events: this.events, page: this.page } = reader);
     this.#database = database;
     this.#writer = new SqliteWriter(database);
     const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));

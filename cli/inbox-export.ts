@@ -1,0 +1,52 @@
+// countersign inbox export: stored events as JSON lines, for other programs. docs/operations.md says what the members mean.
+
+import { once } from "node:events";
+import type { EventCursor, EventPage } from "../origin/inbox.ts";
+import { UsageError } from "./command.ts";
+import { parseFilter } from "./inbox-filter.ts";
+import { readFrom, type Values } from "./inbox-options.ts";
+import { describeEvent } from "./inbox-text.ts";
+import { print } from "./output.ts";
+
+const EVENTS_A_PAGE = 250;
+
+export async function exportEvents(values: Values, ids: readonly string[]): Promise<number> {
+  if (ids.length > 0) throw new UsageError("inbox export takes no id: see inbox show");
+  const filter = parseFilter(values, EVENTS_A_PAGE);
+  await readFrom(values, async (reader) => {
+    let cursor: EventCursor | undefined;
+    do {
+      const { events, next } = await reader.page(filter, cursor);
+      for (const event of events) await write(event);
+      cursor = next;
+    } while (cursor !== undefined);
+  });
+  return 0;
+}
+
+/** Waits for who reads, so that nothing piles up. */
+async function write(event: EventPage["events"][number]): Promise<void> {
+  print([JSON.stringify(toExported(event))]);
+  if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
+}
+
+function toExported(event: EventPage["events"][number]) {
+  const { headers, certificate, factors, reliedOnEdge, policyDigest, issuer, jti, body } = event;
+  const { der, intermediates, ...facts } = certificate ?? {};
+  return {
+    ...describeEvent(event),
+    headers,
+    certificate: certificate === undefined ? undefined : facts,
+    ...{ factors, reliedOnEdge, policyDigest, issuer, jti },
+    ...(body !== undefined && toText(body)),
+  };
+}
+
+/** The bytes are those of the text in UTF-8, or what base64 says. */
+function toText(body: Uint8Array): { readonly body: string } | { readonly bodyBase64: string } {
+  try {
+    return { body: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body) };
+  } catch {
+    return { bodyBase64: Buffer.from(body).toString("base64") };
+  }
+}

@@ -1,0 +1,31 @@
+// Which events a command means: the same options for list, export and run.
+
+import type { EventFilter, EventState } from "../origin/inbox.ts";
+import { UsageError } from "./command.ts";
+import type { Values } from "./inbox-options.ts";
+import { parseTime } from "./times.ts";
+
+export const FILTER_OPTIONS = ["since", "until", "route", "sender", "key", "state", "conflict"] as const;
+
+/** @throws UsageError */
+export function parseFilter(values: Values, limit: number): EventFilter {
+  const now = Math.floor(Date.now() / 1000);
+  const { sender, route, key } = values;
+  const [since, until] = (["since", "until"] as const).map((name) => {
+    const text = values[name];
+    return text === undefined ? undefined : parseTime(text, name, now);
+  });
+  if (since !== undefined && until !== undefined && since >= until)
+    throw new UsageError(`--until ${values.until} is not after --since ${values.since}`);
+  if (route !== undefined && !/^\/[^?*#\s]*(?:\/\*)?$/.test(route))
+    throw new UsageError(`--route ${route} is no path like /hooks/acme, nor a prefix like /hooks/*`);
+  return {
+    ...{ state: parseState(values.state), sender, since, until, route, eventKey: key, limit },
+    hasConflict: values.conflict ? true : undefined,
+  };
+}
+
+function parseState(text: string | undefined): EventState | undefined {
+  if (text === undefined || text === "waiting" || text === "leased" || text === "done" || text === "dead") return text;
+  throw new UsageError(`--state ${text} is none of waiting, leased, done, dead`);
+}

@@ -1,0 +1,24 @@
+// Points in time in options.
+
+import { UsageError } from "./command.ts";
+import { SECONDS_OF } from "./durations.ts";
+
+const DATE = /^\d{4}-\d\d-\d\d$/;
+/** Without a zone it is UTC, as all times that are printed. */
+const INSTANT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?$/;
+
+/** Unix seconds of `2026-11-30`, `2026-11-30T08:00:00Z`, or so long ago: `90s`, `15m`, `12h`, `7d`, `2w`. @throws UsageError */
+export function parseTime(text: string, option: string, now: number): number {
+  const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  if (number !== undefined) return now - Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];
+  const [, date, time, zone = "Z"] = INSTANT.exec(text) ?? [];
+  const milliseconds = Date.parse(DATE.test(text) ? `${text}T00:00Z` : `${date}T${time}${zone}`);
+  // The parser takes the 31st of a month that has 30 days.
+  const day = text.slice(0, 10);
+  const isDay = !Number.isNaN(Date.parse(day)) && new Date(Date.parse(day)).toISOString().startsWith(day);
+  if (Number.isNaN(milliseconds) || !isDay)
+    throw new UsageError(
+      `--${option} ${text} is no time: a day like 2026-11-30, an instant like 2026-11-30T08:00:00Z, or so long ago, like 7d`,
+    );
+  return Math.floor(milliseconds / 1000);
+}
