@@ -22,7 +22,8 @@ countersign policy check [--policy FILE]   name every problem, where it is and w
                               with which ways in (edge, origin, origin --tls, …) it starts, and what it needs there
     --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
     --strict                  warnings fail as well
-countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
+countersign policy show  [--policy FILE]   who is accepted, in words to sign: the senders of each route in their order, what each
+                              must prove, the CAs with their dates and revocation lists, what is denied, the digest
 countersign policy add   [--policy FILE]   add to a policy, or start one:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
                               --sender and --route name it otherwise, --anchor and --certificate complete it
