@@ -30,7 +30,8 @@ countersign policy add   [--policy FILE]   add to a policy, or start one:
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
-                              by subject and issuer, by key, or this very certificate
+                              by subject and issuer, by key, or this very certificate; one that the policy would refuse
+                              is not written, unless you insist with --anyway
     --route PATH [--mode observe|enforce]
                               with --sender: the sender may POST there; observe also records every certificate
 countersign policy remove [--policy FILE]  remove, all that is named in one step; each may be repeated:
