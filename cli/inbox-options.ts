@@ -19,6 +19,7 @@ export const OPTIONS = {
   limit: { type: "string", default: "50" },
   reason: { type: "string", default: "dropped by the operator" },
   body: { type: "boolean", default: false },
+  yes: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 

@@ -8,8 +8,8 @@ type Facts = Omit<StoredEvent, "body"> &
 
 /** The members of a line of `list`. */
 export function describeEvent(event: Facts) {
-  const { id, state, sender, attempts, reason, request, contentDigest, eventKey, orderKey, hasConflict, duplicates } =
-    event;
+  const { id, state, sender, attempts, reason, request, contentDigest, eventKey, orderKey, hasConflict } = event;
+  const { duplicates, reruns } = event;
   return {
     id,
     state,
@@ -29,6 +29,7 @@ export function describeEvent(event: Facts) {
     orderKey,
     hasConflict,
     duplicates,
+    reruns,
   };
 }
 

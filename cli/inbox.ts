@@ -7,6 +7,7 @@ import { backup, restore } from "./inbox-backup.ts";
 import { exportEvents } from "./inbox-export.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
 import { type Action, parseInboxOptions, readFrom, tellNotice, type Values } from "./inbox-options.ts";
+import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
 import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
 import { complain, print, printBytes } from "./output.ts";
 
@@ -22,6 +23,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     run: (values, ids) =>
       change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
   },
+  run: { reads: ["inbox", ...RUN_FILTERS, "yes", "json"], run: runAgain },
   export: { reads: ["inbox", ...FILTER_OPTIONS], run: exportEvents },
   backup: { reads: ["inbox", "json"], run: backup },
   restore: { reads: ["inbox", "json"], run: restore },
@@ -34,6 +36,7 @@ countersign inbox export [FILTER...]                                 the oldest 
 countersign inbox show ID [--body]                                   all that is known of one, or its bytes alone
 countersign inbox retry ID...                                        dead or waiting: due now
 countersign inbox drop ID... [--reason TEXT]                         dead or waiting: done, without being handled
+countersign inbox run ID... | FILTER... [--yes]                      done: to the handler again, when their number is confirmed
 countersign inbox backup FILE                                        all of one moment, in a new file; an origin may run meanwhile
 countersign inbox restore FILE                                       into an inbox that is new or empty: --inbox
 

@@ -77,6 +77,8 @@ export interface EventWork {
   readonly hasConflict: boolean;
   /** How often the same event came again. */
   readonly duplicates: number;
+  /** How often an operator had it handled again after it was done. */
+  readonly reruns: number;
 }
 
 /** One attempt that this process may make, alone, until the lease runs out. */
@@ -105,6 +107,23 @@ export interface WorkQueue {
   release(leases: readonly Lease[]): Promise<void>;
   /** In how many milliseconds claim may find something, by the store's clock; undefined when nothing waits. */
   nextDueIn(): Promise<number | undefined>;
+}
+
+/** Which done events are handed to the handler again: those with these ids, or all that a filter means. */
+export interface RerunOptions {
+  readonly ids?: readonly string[];
+  readonly filter?: EventFilter;
+  /** Only counted. */
+  readonly isTrial: boolean;
+}
+
+export interface Rerun {
+  /** Those that go again. */
+  readonly events: number;
+  /** Done too, and left out: their bodies are erased. */
+  readonly erased: number;
+  /** And those that were dropped, not handled, unless their ids are given. */
+  readonly dropped: number;
 }
 
 /** How long what is finished is kept. Facts outlive bodies. */
@@ -175,6 +194,11 @@ export interface Inbox extends InboxReader {
   retryNow(id: string): Promise<boolean>;
   /** Makes a waiting or dead event done without handling it; false when there is none such. */
   drop(id: string, reason: string): Promise<boolean>;
+  /**
+   * Puts done events in line once more, all or none: with attempts before them and, of an order key, in order. Those that are not done are
+   * passed over. Rejects when a later event of an order key was handled and is not among them, or is being handled.
+   */
+  rerun(options: RerunOptions): Promise<Rerun>;
   /** Erases what is older than the rule allows, a bounded number at a time; returns how many rows changed. */
   prune(retention: Retention): Promise<number>;
   /** Events stored. */

@@ -95,6 +95,10 @@ const STEPS: readonly string[] = [
   CREATE INDEX certificate_by_bytes ON certificate (sender, sha256, ${digestOf("intermediates")});
   DROP INDEX certificate_by_sender;
   `,
+  // That an operator had an event handled again is known of it for good.
+  `
+  ALTER TABLE work ADD COLUMN reruns bigint NOT NULL DEFAULT 0;
+  `,
 ];
 
 const POSTGRES_VERSION = STEPS.length;

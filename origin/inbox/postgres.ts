@@ -19,6 +19,7 @@ import {
   type PostgresPool,
 } from "./postgres-pool.ts";
 import { postgresReaderOf } from "./postgres-reader.ts";
+import { rerunPostgres } from "./postgres-rerun.ts";
 import { prunePostgres } from "./postgres-retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
 import { type PostgresAddress, readPostgresUrl } from "./postgres-url.ts";
@@ -86,6 +87,7 @@ class PostgresInbox implements Inbox {
   readonly work: PostgresWork;
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
+  readonly rerun: Inbox["rerun"];
   readonly #pools: Pools;
   readonly #group = new GroupCommit<Arrival, Stored>({
     commit: (arrivals) => this.#pools.acceptances.transact((client) => this.#store(client, arrivals)),
@@ -107,6 +109,7 @@ class PostgresInbox implements Inbox {
     this.work = new PostgresWork(pool, clock);
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
+    this.rerun = (options) => rerunPostgres(pool, clock, options);
     this.#pools = pools;
     this.#clock = clock;
   }

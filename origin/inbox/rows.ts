@@ -10,7 +10,7 @@ export const EVENT_COLUMNS = `
   event.sequence, event.id, event.issuer, event.jti, event.accepted_at, event.sender, event.method, event.target,
   event.content_type, event.headers, event.content_digest, event.event_key, event.order_key, event.certificate, event.factors,
   event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
-  work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates`;
+  work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates, work.reruns`;
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
 
@@ -96,6 +96,7 @@ export function toWork(row: Row): EventWork {
     finishedAt: isFinished ? Math.floor(changedAt / 1000) : undefined,
     hasConflict: Boolean(row["has_conflict"]),
     duplicates: Number(row["duplicates"]),
+    reruns: Number(row["reruns"]),
   };
 }
 

@@ -157,6 +157,10 @@ const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
   `,
+  // That an operator had an event handled again is known of it for good.
+  `
+  ALTER TABLE work ADD COLUMN reruns INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /**

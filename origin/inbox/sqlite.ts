@@ -10,6 +10,7 @@ import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
 import { describeFileError, makeFile, makePrivate } from "./sqlite-file.ts";
 import { promising, readerOf } from "./sqlite-reader.ts";
+import { rerunSqlite } from "./sqlite-rerun.ts";
 import { SqliteRetention } from "./sqlite-retention.ts";
 import { BUSY_MILLISECONDS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
 import { SqliteWork } from "./sqlite-work.ts";
@@ -46,6 +47,7 @@ class SqliteInbox implements Inbox {
   readonly count: Inbox["count"];
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
+  readonly rerun: Inbox["rerun"];
   readonly #close: Inbox["close"];
   readonly #writer: SqliteWriter;
   readonly #acceptor: Acceptor;
@@ -70,6 +72,7 @@ class SqliteInbox implements Inbox {
     this.work = new SqliteWork(database, this.#writer, { clock, monotonic });
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
+    this.rerun = (options) => rerunSqlite(database, this.#writer, clock, options);
     const count = database.prepare("SELECT count(*) AS events FROM event");
     this.count = promising(() => Number(count.get()?.["events"]));
     this.#events = new SqliteEvents(database);

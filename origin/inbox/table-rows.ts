@@ -47,7 +47,7 @@ export const TABLES: readonly Table[] = [
   table(
     "work",
     "sequence",
-    `sequence# sender order_key state attempts# due_at# changed_at# token reason has_body? has_conflict? duplicates#`,
+    `sequence# sender order_key state attempts# due_at# changed_at# token reason has_body? has_conflict? duplicates# reruns#`,
   ),
   table("repeated", "issuer, jti", "issuer jti expires#"),
   table("deleted_event", "issuer, id", "issuer id expires#"),

@@ -210,24 +210,24 @@ test.each([
   expect(await send(forwardedRequest({ ...event, body: "a".repeat(60_000) }))).toBe(503);
 });
 
-const NEWER = /is an inbox of version 5; this program knows versions up to 4, use a newer one/;
+const NEWER = /is an inbox of version 6; this program knows versions up to 5, use a newer one/;
 
 const foreign: [string, () => void | Promise<void>, RegExp][] = [
   [
     "of a newer version with the same tables",
     async () => {
       await openSqliteInbox(file).close();
-      withDatabase((database) => database.exec("PRAGMA user_version = 5"));
+      withDatabase((database) => database.exec("PRAGMA user_version = 6"));
     },
     NEWER,
   ],
   [
     "of a newer version without tables",
-    () => withDatabase((database) => database.exec("PRAGMA user_version = 5")),
+    () => withDatabase((database) => database.exec("PRAGMA user_version = 6")),
     NEWER,
   ],
   ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is no inbox/],
-  ...[1, 5].map((version): (typeof foreign)[number] => [
+  ...[1, 6].map((version): (typeof foreign)[number] => [
     `of another program, which is at version ${version}`,
     () => withDatabase((database) => database.exec(`CREATE TABLE customers (id); PRAGMA user_version = ${version}`)),
     /is no inbox/,

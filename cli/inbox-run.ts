@@ -1,0 +1,82 @@
+// countersign inbox run: done events go to the handler again, after their number was shown and confirmed.
+
+import { createInterface } from "node:readline/promises";
+import { openInbox } from "../origin/inbox/open.ts";
+import type { Inbox, Rerun, RerunOptions } from "../origin/inbox.ts";
+import { UsageError } from "./command.ts";
+import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
+import { readFrom, tellingInbox, tellNotice, type Values } from "./inbox-options.ts";
+import { complain, print } from "./output.ts";
+
+/** Only what is done is meant. */
+export const RUN_FILTERS = FILTER_OPTIONS.filter((name) => name !== "state");
+
+/** 1 when nothing is handed over, or one of the ids is not done; the others go all the same. */
+export async function runAgain(values: Values, ids: readonly string[]): Promise<number> {
+  const options = parseWhich(values, ids);
+  // First to read from, which makes no new inbox where a name is mistyped.
+  await readFrom(values, () => Promise.resolve());
+  const inbox = await tellingInbox(values.inbox, () => openInbox(values.inbox, { onNotice: tellNotice }));
+  try {
+    const passedOver = await tellUndone(inbox, ids);
+    const trial = await rerun(inbox, { ...options, isTrial: true });
+    if (trial.events === 0 || !(await isConfirmed(values, trial))) return tell(values, { ...trial, isRun: false });
+    const done = await rerun(inbox, { ...options, isTrial: false });
+    return tell(values, { ...done, isRun: true }) || (passedOver ? 1 : 0);
+  } finally {
+    await inbox.close();
+  }
+}
+
+function parseWhich(values: Values, ids: readonly string[]): Omit<RerunOptions, "isTrial"> {
+  const isFiltered = RUN_FILTERS.some((name) => values[name] !== undefined && values[name] !== false);
+  if (ids.length > 0 && isFiltered) throw new UsageError("inbox run takes ids or filters, not both");
+  if (ids.length > 0) return { ids };
+  if (!isFiltered) throw new UsageError("name the ids of events, or what is meant by --since, --sender and the like");
+  return { filter: parseFilter(values, 1) };
+}
+
+/** Whether there are any. */
+async function tellUndone(inbox: Inbox, ids: readonly string[]): Promise<boolean> {
+  let found = false;
+  for (const id of ids) {
+    const state = (await inbox.event(id))?.state;
+    if (state === "done") continue;
+    complain(`countersign: ${state === undefined ? `there is no event ${JSON.stringify(id)}` : `${id} is ${state}`}`);
+    found = true;
+  }
+  return found;
+}
+
+async function rerun(inbox: Inbox, options: RerunOptions): Promise<Rerun> {
+  return await inbox.rerun(options).catch((error: unknown) => {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  });
+}
+
+async function isConfirmed(values: Values, trial: Rerun): Promise<boolean> {
+  if (values.yes) return true;
+  const what = describe(trial);
+  if (!process.stdin.isTTY) throw new UsageError(`${what}: say --yes to hand them to the handler again`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${what}: hand them to the handler again? [y/N] `);
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function tell(values: Values, rerun: Rerun & { readonly isRun: boolean }): number {
+  if (values.json) print([JSON.stringify(rerun)]);
+  else print([`${describe(rerun)}${rerun.isRun ? ": they wait for the handler again" : ": nothing was changed"}`]);
+  return rerun.isRun ? 0 : 1;
+}
+
+function describe({ events, erased, dropped }: Rerun): string {
+  const left = [
+    ...(erased > 0 ? [`${erased} whose body is erased`] : []),
+    ...(dropped > 0 ? [`${dropped} that were dropped, not handled`] : []),
+  ];
+  return `${events} done ${events === 1 ? "event" : "events"}${left.length > 0 ? ` (without ${left.join(" and ")})` : ""}`;
+}

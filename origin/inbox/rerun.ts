@@ -1,0 +1,101 @@
+// Handing done events to the handler again, as SQL for both stores, within one transaction. Events of one order key were handled in order,
+// and whatever is handled again must end with the latest of them: one goes again only with all later ones that were done.
+
+import type { EventFilter, Rerun, RerunOptions } from "../inbox.ts";
+import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./event-filter.ts";
+import type { Row } from "./rows.ts";
+
+/** Others wait for the transaction. */
+export const MAX_RERUN_EVENTS = 100_000;
+
+export const RERUN_REASON = "run again by the operator";
+
+/** Filled by selectChosen, and gone with the transaction. */
+export function chosenTable(sign: ParameterSign): string {
+  return `CREATE TEMPORARY TABLE chosen (
+    sequence bigint PRIMARY KEY, sender text NOT NULL, order_key text, has_body integer NOT NULL, was_handled integer NOT NULL
+  ) ${sign === "$" ? "ON COMMIT DROP" : ""}`;
+}
+
+/** What is done of what is meant: by a filter, or by the id of one event. */
+export function selectChosen(
+  which: EventFilter | string,
+  range: SequenceRange | undefined,
+  sign: ParameterSign,
+): Statement {
+  const values: (string | number)[] = [];
+  const conditions =
+    typeof which === "string"
+      ? [`event.id = ${sign}${values.push(which)}`]
+      : conditionsOf({ ...which, state: "done" }, range, sign, values);
+  const tables =
+    typeof which === "string" || which.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
+  const number = (condition: string) => `CASE WHEN ${condition} THEN 1 ELSE 0 END`;
+  return {
+    // One that the operator dropped was never handled, and has the reason.
+    text: `
+      INSERT INTO chosen SELECT work.sequence, work.sender, work.order_key,
+        ${number(sign === "$" ? "work.has_body" : "work.has_body = 1")}, ${number("work.reason IS NULL")}
+      FROM ${tables} WHERE event.sequence = work.sequence AND work.state = 'done' AND ${conditions.join(" AND ")}
+      ON CONFLICT DO NOTHING`,
+    values,
+  };
+}
+
+export const COUNT_CHOSEN = `
+  SELECT sum(has_body * was_handled) AS handled, sum(has_body) AS whole, sum(1 - has_body) AS erased,
+    sum(has_body * (1 - was_handled)) AS dropped FROM chosen`;
+
+/** `byId`: whoever names a dropped event means it. */
+export function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
+  const number = (column: string) => Number(row[column] ?? 0);
+  return {
+    events: number(byId ? "whole" : "handled"),
+    erased: number("erased"),
+    dropped: byId ? 0 : number("dropped"),
+  };
+}
+
+export function leaveOut({ byId }: { readonly byId: boolean }): string {
+  return `DELETE FROM chosen WHERE has_body = 0 ${byId ? "" : "OR was_handled = 0"}`;
+}
+
+/** The first event that was handled later, or is being handled, and is not among those that go again. `now` in Unix milliseconds. */
+export function selectOvertaken(now: number): string {
+  return `
+    SELECT event.id AS id, later.state AS state FROM (
+      SELECT sender, order_key, min(sequence) AS sequence FROM chosen WHERE order_key IS NOT NULL GROUP BY sender, order_key
+    ) AS earliest JOIN work AS later
+      ON later.sender = earliest.sender AND later.order_key = earliest.order_key AND later.sequence > earliest.sequence
+    JOIN event ON event.sequence = later.sequence
+    WHERE (later.state = 'leased' AND later.due_at > ${now})
+      OR (later.state = 'done' AND later.reason IS NULL AND later.sequence NOT IN (SELECT sequence FROM chosen))
+    ORDER BY later.sequence LIMIT 1`;
+}
+
+export function updateChosen(now: number): string {
+  return `
+    UPDATE work SET state = 'waiting', due_at = ${now}, changed_at = ${now}, attempts = 0, token = NULL,
+      reason = '${RERUN_REASON}', reruns = reruns + 1
+    WHERE state = 'done' AND sequence IN (SELECT sequence FROM chosen)`;
+}
+
+/** The filter, or each id. */
+export function whichOf({ ids, filter }: RerunOptions): readonly (EventFilter | string)[] {
+  return ids ?? (filter === undefined ? [] : [filter]);
+}
+
+/** @throws Error when it is too many, or would be out of order */
+export function requireRunnable({ events }: Rerun, overtaken: Row | undefined): void {
+  if (events > MAX_RERUN_EVENTS)
+    throw new Error(
+      `${events} events are more than go at a time (${MAX_RERUN_EVENTS}): give an earlier --until, and the rest after it`,
+    );
+  if (overtaken === undefined) return;
+  const [id, isLeased] = [String(overtaken["id"]), overtaken["state"] === "leased"];
+  throw new Error(
+    isLeased
+      ? `an event of their order keys is being handled now (${id}): run this again when it is done`
+      : `events of one order key are handled in order, and a later one that was handled is not among these (${id}): run it again as well, as --since without --until does`,
+  );
+}
