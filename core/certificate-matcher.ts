@@ -111,7 +111,7 @@ function nameChecks(
     const values = typeof value === "string" ? [value] : value;
     return [
       `${member}.${attribute}`,
-      (certificate) => isSameList(valuesByType(of(certificate)).get(type) ?? NONE, values),
+      (certificate) => isSameList(valuesByType(of(certificate)).get(type), values),
       keyOf(`${member}.${type}`, values),
     ];
   });
@@ -141,10 +141,9 @@ function valuesByType(name: DistinguishedName): ReadonlyMap<string, readonly (st
 }
 
 const valuesByName = new WeakMap<DistinguishedName, ReadonlyMap<string, readonly (string | undefined)[]>>();
-const NONE: readonly string[] = [];
 
-function isSameList(found: readonly (string | undefined)[], wanted: readonly string[]): boolean {
-  return found.length === wanted.length && wanted.every((value, index) => value === found[index]);
+function isSameList(found: readonly (string | undefined)[] | undefined, wanted: readonly string[]): boolean {
+  return found?.length === wanted.length && wanted.every((value, index) => value === found[index]);
 }
 
 function sanChecks(san: NonNullable<CertificateMatcherDocument["san"]>): Check[] {

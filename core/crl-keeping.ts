@@ -112,6 +112,5 @@ function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[])
 
 /** Lists as they are kept: in DER, one after the other. One alone is the file that it was. */
 export function formatCrls(lists: readonly Crl[]): Uint8Array {
-  const [first] = lists;
-  return lists.length === 1 && first !== undefined ? first.der : Buffer.concat(lists.map(({ der }) => der));
+  return Buffer.concat(lists.map(({ der }) => der));
 }

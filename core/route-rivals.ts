@@ -51,7 +51,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
 
 /** Some routers leave out the parameters of a segment (RFC 3986 §3.3), others all behind the first semicolon. */
 function looseFormsOf(path: string): readonly string[] {
-  const forms = path.includes(";") ? [path, path.replace(/;[^/]*/g, ""), path.replace(/;.*$/s, "")] : [path];
+  const forms = path.includes(";") ? [path, path.replace(/;[^/]*/g, ""), path.replace(/;.*/s, "")] : [path];
   return forms.map(looseFormOf);
 }
 

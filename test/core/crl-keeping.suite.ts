@@ -136,6 +136,13 @@ export const cases: Cases = {
       assert.deepEqual(told(fixtures, keep(fixtures, names, { anchors })), [names.join(" "), ""]);
     }
   },
+  "keepCrls() lets no list take the place of another authority's that has the same key": (fixtures) => {
+    const root = parseCertificate(fixtures.certificates.root);
+    const other = { ...list(fixtures, "root"), issuerKey: "other" };
+    const judges = { authorities: [root, { ...root, subjectKey: "other" }], now: fixtures.now, maxBytes: 1e6 };
+    const { lists, faults } = keepCrls(readCrlContents(fromBase64(fixtures.crls.rootNewer)), [other], judges);
+    assert.deepEqual([lists.length, lists[0], faults], [2, other, []]);
+  },
   "keepCrls() keeps 64 lists of a source": (fixtures) => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, index) => ({ ...list(fixtures, "stranger"), issuerKey: String(index) }));

@@ -198,23 +198,36 @@ export const cases: Cases = {
         "/both": route("bank", "shop"),
         "/%C3%A4": route("bank"),
         "/%C3%A4/*": route("bank"),
+        "/ss": route("bank"),
       },
     });
-    const taken = ["/hooks/Admin", "/hooks/admin/", "/HOOKS/ADMIN", "/hooks/Bank/x", "/Hooks/x", "/A", "/a/"];
-    // With a slash at its end the first is on the prefix of the bank, and routers take it for that without one too.
-    const onPrefix = ["/hooks/bank", "/hooks/bank/", "/hooks/BANK", "/Hooks/"];
-    const encoded = ["/%C3%84", "/%C3%84/", "/%C3%84/x"];
-    const parameters = [
-      "/hooks/admin;x=1",
-      "/hooks/admin;/x",
-      "/hooks;x/admin",
-      "/a;b",
-      "/hooks/bank;x/y",
-      "/hooks;/x",
-    ];
-    for (const path of [...taken, ...onPrefix, ...encoded, ...parameters]) {
+    const refusals = {
+      "/hooks/Admin": "/hooks/admin",
+      "/hooks/admin/": "/hooks/admin",
+      "/HOOKS/ADMIN": "/hooks/admin",
+      "/hooks/Bank/x": "/hooks/bank/*",
+      "/Hooks/x": "/hooks/*",
+      "/A": "/a",
+      "/a/": "/a",
+      // With a slash at its end the first is on the prefix of the bank, and routers take it for that without one too.
+      "/hooks/bank": "/hooks/bank/*",
+      "/hooks/bank/": "/hooks/*",
+      "/hooks/BANK": "/hooks/bank/*",
+      "/Hooks/": "/hooks/*",
+      "/%C3%84": "/%C3%A4",
+      "/%C3%84/": "/%C3%A4",
+      "/%C3%84/x": "/%C3%A4/*",
+      // Without the parameter of a segment, and without all that follows the first semicolon.
+      "/hooks/admin;x=1": "/hooks/admin",
+      "/hooks/admin;/x": "/hooks/admin",
+      "/hooks;xy/admin": "/hooks/admin",
+      "/a;b": "/a",
+      "/hooks/bank;x/y": "/hooks/bank/*",
+      "/hooks;/x": "/hooks/*",
+    };
+    for (const [path, resembles] of Object.entries(refusals)) {
       const { details } = refused("unknown_route", () => selectRoute(policy, path, "POST"));
-      assert.ok(details["resembles"], path);
+      assert.deepEqual(details, { path, resembles });
     }
     const admitted = {
       "/a": "/a",
@@ -232,10 +245,29 @@ export const cases: Cases = {
       "/Both": "/*",
       "/x": "/*",
       "/": "/*",
+      // The capitals of one letter that are two letters are no other case of those, and octets may be no text.
+      "/%C3%9F": "/*",
+      "/%FF": "/*",
     };
     for (const [path, expected] of Object.entries(admitted)) {
       assert.equal(selectRoute(policy, path, "POST").path, expected, path);
     }
+  },
+  "findRival() looks behind every prefix, also where there is none, and never names a route as its own rival": (
+    fixtures,
+  ) => {
+    const document = policyDocument(fixtures);
+    const route = (...senders: string[]) => ({ senders, methods: ["POST"] });
+    const withRoutes = (routes: Record<string, ReturnType<typeof route>>) =>
+      compilePolicy({ ...document, senders: { bank: document.senders.sender, shop: document.senders.sender }, routes });
+    const exact = withRoutes({ "/a;b": route("shop"), "/b": route("bank"), "/": route("shop") });
+    for (const path of ["/a;b", "/"]) assert.equal(selectRoute(exact, path, "POST").path, path);
+    const everywhere = withRoutes({ "/a;b": route("shop"), "/*": route("bank") });
+    const { details } = refused("unknown_route", () => selectRoute(everywhere, "/a;b", "POST"));
+    assert.equal(details["resembles"], "/*");
+    const [own, other] = exact.routes;
+    assert.ok(own && other);
+    assert.equal(exact.findRival(own.path, { ...own, senders: other.senders }), undefined);
   },
   "requireHost() takes one host in its one spelling, and tells of no other what it holds": () => {
     const good = [
