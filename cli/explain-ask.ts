@@ -7,8 +7,8 @@ import type { Delivery } from "../core/delivery.ts";
 import type { Policy } from "../core/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request-target.ts";
+import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
 import type { AuthenticateOptions, ProofOptions } from "../origin/authenticate-options.ts";
-import { type AuthenticatedEnv, authenticate } from "../origin/guard.ts";
 import type { AskedRequest, Question } from "./explain-question.ts";
 
 /** What a program says to one request. */

@@ -1,7 +1,9 @@
 // What `countersign policy add` does to a policy document. The result is compiled before it is written.
 
 import { formatPem } from "../core/certificate.ts";
+import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatFinding } from "../core/policy-finding.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { print, printJson } from "./output.ts";
 import {
@@ -34,23 +36,43 @@ const OPTIONS = {
   match: { type: "string", default: "name" },
   route: { type: "string" },
   mode: { type: "string" },
+  anyway: { type: "boolean", default: false },
 } as const;
 
 /** countersign policy add. */
-export function addToPolicy(args: string[]): number {
+export async function addToPolicy(args: string[]): Promise<number> {
   const { values, given } = parseOptions(args, OPTIONS);
   if (given.has("match") && !given.has("certificate"))
     throw new UsageError("--match has no effect without --certificate: it says what of it to accept");
+  if (given.has("anyway") && !given.has("certificate"))
+    throw new UsageError("--anyway has no effect without --certificate: it takes one that would be refused");
   const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route, mode } = values;
   const addition = { preset, anchors, sender, certificates, match, route, mode };
   requireSomething(addition);
   const isDryRun = values["dry-run"];
-  const { edit, next } = extendPolicy(fileToChange(values, given), addition);
+  const { edit, sender: added, next: steps } = extendPolicy(fileToChange(values, given), addition);
+  const told = await foreseen(edit, added, certificates, values.anyway);
   writeEdit(edit, isDryRun);
+  const next = [...told, ...steps];
   const summary = summarize(edit.policy);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), ...summary, next });
   else print([...formatEdit(edit, isDryRun), "", ...formatSummary(summary), ...formatSteps(next)]);
   return 0;
+}
+
+/** What to say of the certificates. @throws ConfigurationError for what would never be accepted, unless it is insisted on */
+async function foreseen(edit: PolicyEdit, sender: string | undefined, files: readonly string[], isInsisted: boolean) {
+  if (sender === undefined || files.length === 0) return [];
+  const { foresee } = await import("./policy-foresight.ts");
+  // What compiles has the form of the schema.
+  const document = edit.document as PolicyDocument;
+  const { faults, notes } = await foresee(edit.file, document, edit.policy, sender, files);
+  if (faults.length > 0 && !isInsisted)
+    throw new ConfigurationError(
+      `${sender} would be refused with this, so that nothing was written (--anyway writes it)`,
+      faults,
+    );
+  return [...faults, ...notes];
 }
 
 function formatSteps(steps: readonly string[]): string[] {
@@ -72,10 +94,13 @@ export interface PolicyAddition {
 
 /**
  * Extends a policy file, or starts one, in memory.
- * @returns the change, and what is left to do for the sender
+ * @returns the change, the sender that it is about, and what is left to do for it
  * @throws UsageError, ConfigurationError
  */
-export function extendPolicy(file: string, addition: PolicyAddition): { edit: PolicyEdit; next: string[] } {
+export function extendPolicy(
+  file: string,
+  addition: PolicyAddition,
+): { edit: PolicyEdit; sender: string | undefined; next: string[] } {
   requireOwnName("sender", addition.sender);
   requireOwnName("route", addition.route);
   const { preset } = addition;
@@ -90,7 +115,7 @@ export function extendPolicy(file: string, addition: PolicyAddition): { edit: Po
     // A start goes on with these, and so does this.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
-  return { edit, next: [...told, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
+  return { edit, sender, next: [...told, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
 }
 
 /** What is wrong with the options whatever the file holds. @throws UsageError */

@@ -1,6 +1,5 @@
 // A policy file while a command changes it: what is looked at and written, and the PEM files that it comes from.
 
-import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
 import type { Certificate } from "../core/certificate.ts";
 import { describeIssues } from "../core/configuration-error.ts";
@@ -8,7 +7,7 @@ import { formatFinding } from "../core/policy-finding.ts";
 import { isNatural } from "../core/policy-form.ts";
 import { parseProblem } from "../core/policy-remedies.ts";
 import { shellWord } from "../origin/shell-word.ts";
-import { faultsOfClient, readAuthorities, readSenderCertificates } from "./certificate-files.ts";
+import { readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { FileProblems } from "./problems.ts";
 
@@ -117,41 +116,24 @@ export function describeAnchors(options: readonly string[]): string[] {
   });
 }
 
-/**
- * The entries that accept the sender's certificates of a file.
- * @throws UsageError, also for a certificate that is refused whoever presents it, where the entry is for no other
- */
+/** The entries that accept the sender's certificates of a file. @throws UsageError */
 export function readMatchers(file: string, match: string): MatcherDocument[] {
-  const matchers = readSenderCertificates(file).map((certificate) => {
-    const [fault] = match === "certificate" ? faultsOf(certificate) : [];
-    if (fault !== undefined)
-      throw new UsageError(`${file}: ${fault}: it would be refused; ask the sender for the one that it uses now`);
-    return matcherFor(certificate, match);
-  });
+  const matchers = readSenderCertificates(file).map((certificate) => matcherFor(certificate, match));
   // Two certificates of one name are one entry by name.
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 
-/** What to know of a file of a sender's certificates. */
+/** What to say of a file that holds several certificates of a sender. */
 export function describeCertificates(files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const certificates = readSenderCertificates(file);
     const names = certificates.map(({ subjectText }) => subjectText).join("; ");
-    return [
-      ...(certificates.length === 1
-        ? []
-        : [
-            `--certificate ${file}: the file holds ${certificates.length} certificates that are no CA's, each accepted: ${names}`,
-          ]),
-      ...certificates.flatMap((certificate) =>
-        faultsOf(certificate).map((fault) => `--certificate ${file}: ${fault}: the sender needs another one`),
-      ),
-    ];
+    return certificates.length === 1
+      ? []
+      : [
+          `--certificate ${file}: the file holds ${certificates.length} certificates that are no CA's, each accepted: ${names}`,
+        ];
   });
-}
-
-function faultsOf({ base64 }: Certificate): string[] {
-  return faultsOfClient(new X509Certificate(Buffer.from(base64, "base64")));
 }
 
 /** The entry that accepts a certificate: by its names, its key, or as a whole. */

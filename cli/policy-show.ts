@@ -1,10 +1,15 @@
-// countersign policy show: what a policy says.
+// countersign policy show: what a policy says, in words or as one document.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import { systemClock } from "../origin/clock.ts";
 import { parseOptions } from "./command.ts";
+import { readJson } from "./files.ts";
 import { print, printJson } from "./output.ts";
-import { compilePolicyFile } from "./policy-file.ts";
-import { formatSummary, summarize } from "./policy-summary.ts";
+import { statePolicy } from "./policy-statement.ts";
+import { formatStatement } from "./policy-statement-text.ts";
+import { inFile } from "./problems.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -14,9 +19,12 @@ const OPTIONS = {
 export function showPolicy(args: string[]): number {
   const { policy: file, json } = parseOptions(args, OPTIONS).values;
   try {
-    const summary = summarize(compilePolicyFile(file));
-    if (json) printJson({ ok: true, problems: [], ...summary });
-    else print(formatSummary(summary));
+    const document = readJson(file);
+    const policy = inFile(file, () => compilePolicy(document));
+    // What compiles has the form of the schema.
+    const statement = statePolicy(document as PolicyDocument, policy, systemClock());
+    if (json) printJson({ ok: true, problems: [], ...statement });
+    else print(formatStatement(file, statement));
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigurationError) || !json) throw error;

@@ -22,14 +22,16 @@ countersign policy check [--policy FILE]   name every problem, where it is and w
                               with which ways in (edge, origin, origin --tls, …) it starts, and what it needs there
     --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
     --strict                  warnings fail as well
-countersign policy show  [--policy FILE]   routes, senders, anchors with their dates, digest
+countersign policy show  [--policy FILE]   who is accepted, in words to sign: the senders of each route in their order, what each
+                              must prove, the CAs with their dates and revocation lists, what is denied, the digest
 countersign policy add   [--policy FILE]   add to a policy, or start one:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
                               --sender and --route name it otherwise, --anchor and --certificate complete it
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
-                              by subject and issuer, by key, or this very certificate
+                              by subject and issuer, by key, or this very certificate; one that the policy would refuse
+                              is not written, unless you insist with --anyway
     --route PATH [--mode observe|enforce]
                               with --sender: the sender may POST there; observe also records every certificate
 countersign policy remove [--policy FILE]  remove, all that is named in one step; each may be repeated:

@@ -4,8 +4,8 @@ import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Answers } from "./answers.ts";
+import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
-import { type AuthenticatedEnv, authenticate } from "./guard.ts";
 
 export interface OriginAppParts {
   /** How senders are answered, where events are dispatched: its `accept` must be that of the options. */

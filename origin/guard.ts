@@ -1,30 +1,10 @@
-// The guard of a route in a Hono app.
+// Middleware for a Hono app: countersign().
 
 import type { Context, Env, MiddlewareHandler } from "hono";
-import { createMiddleware } from "hono/factory";
-import { HTTPException } from "hono/http-exception";
-import { routePath } from "hono/route";
-import type { Delivery } from "../core/delivery.ts";
-import type { AuthenticateOptions } from "./authenticate-options.ts";
+import { type AnswerRefusal, type AuthenticatedEnv, guardBy, type Standing } from "./authenticate.ts";
 import type { BehindEdge, GuardOptions, WithoutEdge } from "./guard-options.ts";
 import { OptionsReader, printDecision } from "./options-reader.ts";
-import { type Judge, judgeBy, RefusedError, refuseBy } from "./verifier.ts";
-
-/** What a guarded handler finds in `c.var`. */
-export type CountersignVariables = {
-  /** The event: body bytes, sender, certificate, and what was checked. */
-  delivery: Delivery;
-};
-
-/** What a guard makes of an app's environment. */
-export type AuthenticatedEnv = { Variables: CountersignVariables };
-
-/** Another answer to a refused request than its problem; nothing leaves it to the app: an HTTPException, for `app.onError`. */
-export type AnswerRefusal = (
-  refused: RefusedError,
-  c: Context,
-  // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
-) => Response | void | Promise<Response | void>;
+import { judgeBy, refuseBy } from "./verifier.ts";
 
 /** Options of `countersign`: behind the edge, or without it. */
 export type CountersignOptions = GuardOptions &
@@ -60,22 +40,6 @@ export function countersign<E extends Env = Env>(
   return guard as unknown as MiddlewareHandler<E & AuthenticatedEnv>;
 }
 
-/** The same guard over options that are read already, which may change while it stands. */
-export function authenticate(
-  options: AuthenticateOptions,
-  onRefusal?: AnswerRefusal,
-): MiddlewareHandler<AuthenticatedEnv> {
-  const judge = judgeBy(options);
-  return guardBy(() => ({ judge, servesEveryRoute: options.servesEveryRoute, onRefusal }));
-}
-
-/** What a guard does with one request. */
-interface Standing {
-  readonly judge: Judge;
-  readonly servesEveryRoute?: boolean | undefined;
-  readonly onRefusal?: AnswerRefusal | undefined;
-}
-
 function makeStanding(options: CountersignOptions, reader: OptionsReader): Standing {
   const judging = reader.read(options);
   return { judge: judgeBy(judging), servesEveryRoute: judging.servesEveryRoute, onRefusal: options.onRefusal };
@@ -98,61 +62,4 @@ function makeEachTime<E extends Env>(makeOptions: (c: Context<E>) => Countersign
       return { judge: refuseBy(error, typeof log === "function" ? (log as typeof printDecision) : printDecision) };
     }
   };
-}
-
-function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler<AuthenticatedEnv> {
-  return createMiddleware<AuthenticatedEnv>(async function countersign(c, next) {
-    const { judge, servesEveryRoute, onRefusal } = standingOf(c);
-    const guard = servesEveryRoute === true ? undefined : routePath(c);
-    try {
-      const { delivery, duplicateOf } = await judge({
-        request: c.req.raw,
-        guard,
-        environment: c.env,
-        // What the request itself says of it would cost Node's adapter a whole Request.
-        isBodyRead: Object.keys(c.req.bodyCache).length > 0,
-      });
-      // Handled already, or about to be: its sender need not send it again.
-      if (duplicateOf !== undefined) return c.json({ event: duplicateOf, duplicate: true }, 200);
-      giveBack(c, delivery.body);
-      c.set("delivery", delivery);
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
-      const answer = await onRefusal?.(error, c);
-      if (answer !== undefined) return answer;
-      throw new RefusedRequest(error);
-    }
-    return next();
-  });
-}
-
-/** As Hono has it. Its text is the answer's title. */
-class RefusedRequest extends HTTPException {
-  readonly #refused: RefusedError;
-
-  constructor(refused: RefusedError) {
-    super(refused.status as 500, { message: refused.message, cause: refused });
-    this.#refused = refused;
-  }
-
-  override getResponse(): Response {
-    return this.#refused.getResponse();
-  }
-}
-
-/** To the methods of `c.req`, which make everything else of this. */
-function giveBack({ req }: Context, { buffer }: Uint8Array<ArrayBuffer>): void {
-  // Its methods put their promises there, whatever its type says.
-  const bodyCache = req.bodyCache as { arrayBuffer?: unknown };
-  bodyCache.arrayBuffer = Promise.resolve(buffer);
-  const contentType = req.raw.headers.get("content-type") ?? "";
-  if (!/form/i.test(contentType)) return;
-  // A Hono before 4.13 would make a form of the bytes alone, which do not say where its parts begin.
-  let form: Promise<FormData> | undefined;
-  Object.defineProperty(bodyCache, "formData", {
-    get: () => (form ??= new Response(buffer, { headers: { "content-type": contentType } }).formData()),
-    set(other) {
-      form = other;
-    },
-  });
 }

@@ -2,4 +2,5 @@
 
 import "./engine.ts";
 
-export { type AnswerRefusal, type CountersignOptions, type CountersignVariables, countersign } from "./guard.ts";
+export type { AnswerRefusal, CountersignVariables } from "./authenticate.ts";
+export { type CountersignOptions, countersign } from "./guard.ts";

@@ -7,11 +7,11 @@ import { requireHostField } from "../core/request-host.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { formatEventId } from "../core/time-ordered-id.ts";
 import { type Acceptance, recordBy } from "./acceptance.ts";
-import { type Asked, receive } from "./authenticate.ts";
 import { type AuthenticateOptions, misconfigured, requireOptions } from "./authenticate-options.ts";
 import type { VerifierOptions } from "./guard-options.ts";
 import { OptionsReader } from "./options-reader.ts";
 import { takeRandom } from "./random.ts";
+import { type Asked, receive } from "./receive.ts";
 
 /**
  * The request is refused, and its log line is out. `message` is what the sender may read, as is `getResponse()`; why it is refused

@@ -5,7 +5,7 @@ import { formatLogLine } from "../../core/decision.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";
-import { authenticate } from "../../origin/guard.ts";
+import { authenticate } from "../../origin/authenticate.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { authenticate } from "../../origin/guard.ts";
+import { authenticate } from "../../origin/authenticate.ts";
 import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";

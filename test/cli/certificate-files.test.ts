@@ -2,7 +2,7 @@
 // message names the file, what it holds and what mends it.
 
 import { execFileSync } from "node:child_process";
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
@@ -354,15 +354,16 @@ describe("policy add", () => {
         ...args,
       );
     const route = ["--route", "/s", "--certificate", file("several.pem")];
-    await expect(add("several.json", ...route, "--match", "certificate")).rejects.toThrow(
-      /several\.pem: .* expired on/,
-    );
+    for (const match of ["name", "certificate"])
+      await expect(add("several.json", ...route, "--match", match)).rejects.toThrow(
+        /2 problems[\s\S]*CN=old.*: the certificate has expired .* → ask the sender[\s\S]*CN=s: .*clientAuth .*not for clients/,
+      );
+    expect(existsSync(file("several.json"))).toBe(false);
     const written = vi.spyOn(console, "log").mockReturnValue();
-    expect(await add("several.json", ...route)).toBe(0);
+    expect(await add("several.json", ...route, "--anyway")).toBe(0);
     const text = String(written.mock.calls.at(-1));
     expect(text).toMatch(/holds 4 certificates that are no CA's, each accepted: CN=webhooks.*; CN=old.*; CN=s/);
-    expect(text).toMatch(/several\.pem: the certificate expired on .*: the sender needs another one/);
-    expect(text).toMatch(/several\.pem: the certificate is not for clients/);
+    expect(text).toMatch(/next steps[\s\S]*several\.pem: CN=old.*: the certificate has expired/);
     const { senders } = JSON.parse(readFileSync(file("several.json"), "utf8"));
     expect(senders.s.certificates.map((entry: { subject: string }) => entry.subject)).toEqual([
       "CN=webhooks.partner.example",
@@ -372,7 +373,7 @@ describe("policy add", () => {
     const oldCaFile = await issueCertificate({ subject: [{ CN: ["Old"] }], ca: {}, ...past });
     write("old-ca.pem", oldCaFile.pem);
     const only = ["--anchor", `old=${file("old-ca.pem")}`, "--sender", "x", "--certificate", file("client.pem")];
-    await countersign("policy", "add", "--policy", file("old.json"), ...only, "--route", "/x");
+    await countersign("policy", "add", "--policy", file("old.json"), ...only, "--route", "/x", "--anyway");
     expect(String(written.mock.calls.at(-1))).toMatch(/next steps[\s\S]*\/anchors\/old: expired on/);
   });
 

@@ -59,6 +59,7 @@ describe("an option without an effect is refused by name:", () => {
     ["keys jwks --file x --step sign", "--step has no effect with keys jwks"],
     ["policy add --sender x --match name", "--match has no effect without --certificate"],
     ["policy add --preset slack --match key", "--match has no effect without --certificate"],
+    ["policy add --preset slack --anyway", "--anyway has no effect without --certificate"],
     ["policy add --sender x --mode observe", "--mode needs --route"],
     ["policy remove --anchor x --from /hooks", "--from needs --sender"],
     ["policy remove --dry-run", "nothing to remove: --sender, --entry, --anchor, --route or --deny"],

@@ -14,7 +14,7 @@ import { importSigningKeys, type PrivateJwk, publicJwk } from "../../core/keys.t
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../../origin/acceptance.ts";
-import { type AuthenticatedEnv, authenticate } from "../../origin/guard.ts";
+import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import { serve } from "../../origin/node/server.ts";
 import { forwardTo } from "../../origin/upstream.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";

@@ -106,7 +106,7 @@ describe("countersign policy add --preset", () => {
 
   it("does not overwrite a sender that has changed", async () => {
     await add("changed.json", "--preset", "docusign");
-    const learned = ["--sender", "docusign", "--certificate", file("client.field")];
+    const learned = ["--sender", "docusign", "--certificate", file("client.field"), "--anyway"];
     const added = await add("changed.json", ...learned);
     expect(added.stdout).toContain("observes: when its events are admitted as they should be, countersign policy add");
     const before = readFileSync(file("changed.json"), "utf8");
@@ -129,6 +129,7 @@ describe("countersign policy add --preset", () => {
       "/hooks",
       "--certificate",
       file("client.pem"),
+      "--anyway",
     );
     expect(read("shared.json").routes["/hooks"]).toMatchObject({ senders: ["pagerduty", "docusign"], mode: "enforce" });
     expect(stdout).toContain("/hooks was there already and keeps maxBodyBytes 1048576; the preset has 26214400");

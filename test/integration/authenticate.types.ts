@@ -2,8 +2,8 @@
 
 import { Hono } from "hono";
 import type { Delivery } from "../../core/delivery.ts";
+import { authenticate } from "../../origin/authenticate.ts";
 import type { AuthenticateOptions } from "../../origin/authenticate-options.ts";
-import { authenticate } from "../../origin/guard.ts";
 
 declare const options: AuthenticateOptions;
 const app = new Hono();

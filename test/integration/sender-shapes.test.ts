@@ -10,7 +10,7 @@ import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
-import { type AuthenticatedEnv, authenticate } from "../../origin/guard.ts";
+import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import type { HeaderList } from "../support/http.ts";

@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { formatLogLine } from "../../core/decision.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { type AuthenticatedEnv, authenticate } from "../../origin/guard.ts";
+import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 
 export interface EmbeddedOriginBindings {

@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { publicJwk } from "../../../core/keys.ts";
 import { compilePolicy } from "../../../core/policy-compiler.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
-import { authenticate } from "../../../origin/guard.ts";
+import { authenticate } from "../../../origin/authenticate.ts";
 import { pinnedKeys } from "../../../origin/verification-keys.ts";
 import {
   base64url,

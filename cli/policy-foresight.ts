@@ -1,0 +1,114 @@
+// What the policy will say of certificates that it was just given, asked of the code that explains a verdict, before it is written.
+
+import { dirname, join } from "node:path";
+import type { Certificate } from "../core/certificate.ts";
+import type { Policy } from "../core/policy.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import { type RefusalCode, resultOf } from "../core/refusal.ts";
+import { systemClock } from "../origin/clock.ts";
+import { shellWord } from "../origin/shell-word.ts";
+import { readCertificates, readSenderCertificates } from "./certificate-files.ts";
+import { loadCrls } from "./explain-crls.ts";
+import { ANY_HOST, evidenceOf, type Question, readChain } from "./explain-question.ts";
+import { denyRulesOf } from "./explain-rule.ts";
+import { readAvailableSecrets } from "./explain-secrets.ts";
+import { explainSender } from "./explain-senders.ts";
+import { askOpenssl } from "./openssl-verify.ts";
+
+export interface Foresight {
+  /** Of certificates that will never be accepted: what is wrong, and what to do. */
+  readonly faults: readonly string[];
+  /** Of those that are not accepted now, and may be later. */
+  readonly notes: readonly string[];
+}
+
+interface Asked {
+  readonly file: string;
+  readonly certificate: Certificate;
+  readonly others: readonly Certificate[];
+}
+
+/** What passes with time, or with a list that is not here. */
+const MAY_PASS: ReadonlySet<RefusalCode> = new Set(["certificate_not_yet_valid", "revocation_unknown"]);
+
+/** Asks about each certificate of a sender in the files, with the CA certificates of its file beside it. Nothing is fetched. */
+export async function foresee(
+  policyFile: string,
+  document: PolicyDocument,
+  policy: Policy,
+  sender: string,
+  files: readonly string[],
+): Promise<Foresight> {
+  const at = systemClock();
+  const options = { policyFile, directory: join(dirname(policyFile), "crls"), isFetching: false, at };
+  const lists = await loadCrls(policy, options);
+  const faults: string[] = [];
+  const notes: string[] = [];
+  for (const asked of files.flatMap(askedOf)) {
+    const question: Question = { ...questionOf(asked, document, policy), at, lists };
+    const { code, why } = await judge(question, sender);
+    if (code === null) continue;
+    const told = `${asked.file}: ${asked.certificate.subjectText}: ${why} (${code})`;
+    if (MAY_PASS.has(code)) notes.push(`${told}: it is not accepted now`);
+    else faults.push(`${told} → ${remedyOf(code, asked, document, policy)}`);
+  }
+  return { faults, notes };
+}
+
+function askedOf(file: string): Asked[] {
+  const others = readCertificates(file).filter(({ isCa }) => isCa);
+  return readSenderCertificates(file).map((certificate) => ({ file, certificate, others }));
+}
+
+function questionOf({ certificate, others }: Asked, document: PolicyDocument, policy: Policy) {
+  return {
+    document,
+    policy,
+    chain: { leaf: certificate.base64, intermediates: others.map(({ base64 }) => base64) },
+    request: { method: "POST", url: `${ANY_HOST}/`, headers: new Headers(), body: undefined },
+    unknown: {},
+    passedBefore: undefined,
+    platform: undefined,
+    available: readAvailableSecrets(policy, () => undefined),
+    askOpenssl,
+  };
+}
+
+/** The certificate alone, without what a request brings. Cloudflare's verdict is not known here, and taken for a good one. */
+async function judge(question: Question, name: string) {
+  const sender = question.policy.senders.find((one) => one.name === name);
+  if (sender === undefined) throw new Error(`the policy has no sender ${name}`);
+  const certificate = resultOf(() => readChain(question, { verified: "SUCCESS", revoked: false }));
+  const { certificate: factor } = await explainSender(sender, "sender", question, evidenceOf(question, certificate));
+  return { code: factor?.fault?.code ?? null, why: factor?.fault?.why ?? null };
+}
+
+const ANOTHER = "ask the sender for the certificate that it presents now";
+
+const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
+  certificate_expired: ANOTHER,
+  certificate_revoked: ANOTHER,
+  wrong_key_usage: `this one is for another use: ${ANOTHER}`,
+  wrong_extended_key_usage: `this one is for servers or another use, and not for clients: ${ANOTHER}`,
+  algorithm_not_accepted: "ask the sender for one with a stronger key and signature",
+  chain_too_deep: "let maxChainDepth in the sender's trust be higher",
+};
+
+function remedyOf(
+  code: RefusalCode,
+  { file, certificate, others }: Asked,
+  document: PolicyDocument,
+  policy: Policy,
+): string {
+  if (code === "certificate_denied") {
+    const rules = [certificate, ...others].flatMap((one) => denyRulesOf(one, document, policy));
+    return `it is denied by ${rules.join(", ") || "/deny"}: another certificate, or policy remove --deny NUMBER if that was an error`;
+  }
+  if (code === "issuer_unknown") {
+    const { issuerText } = certificate;
+    const isIssuerHere = others.some((one) => one.subjectText === issuerText);
+    const missing = isIssuerHere ? others.at(-1)?.issuerText : issuerText;
+    return `no anchor of the sender is ${missing}: add that CA with --anchor NAME=FILE; or, if an anchor certified it, put its certificate behind the sender's in ${file}, as the sender presents both`;
+  }
+  return REMEDIES[code] ?? `countersign explain --certificate ${shellWord(file)} says more`;
+}

@@ -1,0 +1,178 @@
+// The statement of a policy in words that somebody can sign. Each text of the policy stands in quotes, so that it cannot be read as ours.
+
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import type { AcceptedEntry, Currency, Statement } from "./policy-statement.ts";
+
+type Routes = Statement["routes"];
+type Senders = Statement["senders"];
+type Anchors = Statement["anchors"];
+
+export function formatStatement(file: string, statement: Statement): string[] {
+  const { digest, at, routes, senders, anchors, deny } = statement;
+  return [
+    `${file}, as of ${at}`,
+    `digest ${digest}`,
+    "",
+    "A request is admitted on these routes alone, and only as one of the senders of its route.",
+    ...routes.flatMap((route) => ["", ...formatRoute(route)]),
+    ...senders.flatMap((sender) => ["", ...formatSender(sender)]),
+    ...anchors.flatMap((anchor) => ["", ...formatAnchor(anchor)]),
+    "",
+    ...formatDenied(deny.map(({ entry }) => entry)),
+  ];
+}
+
+function formatRoute({
+  path,
+  methods,
+  senders,
+  shadow = [],
+  mode,
+  maxBodyBytes,
+  delivery,
+  answer,
+  headers,
+}: Routes[number]) {
+  const order = senders.map((name, index) => `${index + 1}. ${name}`).join("  ");
+  return [
+    `route ${quote(path)}, ${methods.join(", ")}`,
+    `  senders    ${order}${senders.length > 1 ? "  (the first whose every check passes)" : ""}`,
+    `  mode       ${mode === "observe" ? "observe: whoever is not admitted is refused, and each certificate is recorded" : "enforce: whoever is not admitted is refused"}`,
+    ...(shadow.length === 0
+      ? []
+      : [
+          `  observed   ${shadow.join(", ")}: judged in the place of the senders and only logged; nobody is admitted by it`,
+        ]),
+    `  body       at most ${maxBodyBytes} bytes`,
+    ...(headers.length === 0 ? [] : [`  forwarded  ${headers.map(quote).join(", ")}, beside the usual headers`]),
+    `  answer     ${answerOf(delivery, answer)}`,
+  ];
+}
+
+function answerOf(delivery: string, answer: string): string {
+  if (delivery === "queue") return "202 once the event is in the edge's queue";
+  return answer === "handler" ? "what the handler answers" : "202 once the event is stored";
+}
+
+function formatSender(sender: Senders[number]): string[] {
+  const { name, routes, shadowOf, factors, about, basic } = sender;
+  const where = routes.length === 0 ? "no route admits it" : `on ${routes.map(quote).join(", ")}`;
+  const also = shadowOf.length === 0 ? "" : `; observed only on ${shadowOf.map(quote).join(", ")}`;
+  const credentials = basic.map(({ username, secret }) => `user ${quote(username)} with the secret named ${secret}`);
+  return [
+    `sender ${name}, ${where}${also}`,
+    factors.length > 1 ? "  must prove all of this with each request:" : "  must prove this with each request:",
+    ...(factors.includes("certificate") ? formatCertificate(sender) : []),
+    ...(factors.includes("signature") ? formatSignature(sender) : []),
+    ...(credentials.length === 0 ? [] : [`  - Basic credentials: ${credentials.join(", or ")}`]),
+    ...(about === null ? [] : [`  about: ${formatAbout(about)}`]),
+  ];
+}
+
+function formatCertificate({ accepts, anchors, platform, maxChainDepth, name }: Senders[number]): string[] {
+  const path = `a path to one of these CAs, of at most ${maxChainDepth} CA certificate(s): ${anchors.join(", ")}`;
+  const verdict = "Cloudflare's verdict SUCCESS";
+  const proof = [...(anchors.length > 0 ? [path] : []), ...(platform ? [verdict] : [])].join("; and ");
+  return [
+    "  - a client certificate",
+    `      proven by  ${proof}`,
+    ...(accepts.length === 0
+      ? ["      that is    nobody's yet: no certificate is accepted, and each is refused"]
+      : ["      that is    what one of these says, each value exact and whole:"]),
+    ...accepts.map((entry) => `        ${name}/${entry.number}  ${formatEntry(entry)}`),
+  ];
+}
+
+function formatEntry({ entry, from, until, currency }: AcceptedEntry): string {
+  const { subject, issuer, san = {}, sha256, spkiSha256 } = entry;
+  const names = Object.entries(san).flatMap(([kind, values = []]) => values.map((value) => `${kind} ${quote(value)}`));
+  const parts = [
+    ...(subject === undefined ? [] : [`subject ${formatName(subject)}`]),
+    ...(issuer === undefined ? [] : [`issuer ${formatName(issuer)}`]),
+    ...(names.length === 0 ? [] : [`alternative name ${names.join(" and ")}`]),
+    ...(spkiSha256 === undefined ? [] : [`key with SHA-256 ${spkiSha256}`]),
+    ...(sha256 === undefined ? [] : [`certificate with SHA-256 ${sha256}`]),
+    ...(from === null ? [] : [`from ${from}`]),
+    ...(until === null ? [] : [`until ${until}`]),
+  ];
+  return `${parts.join("; ")}${noteOf(currency)}`;
+}
+
+function noteOf(currency: Currency): string {
+  if (currency === "current") return "";
+  return currency === "over" ? "  (over: accepts nobody)" : "  (not yet: accepts nobody)";
+}
+
+/** A text is the whole name; of attributes, those that are listed. */
+function formatName(name: NonNullable<AcceptedEntry["entry"]["subject"]>): string {
+  if (typeof name === "string") return `the whole name ${quote(name)}`;
+  const each = Object.entries(name).map(([type, value]) => `${type} ${[value].flat().map(quote).join(" then ")}`);
+  return each.join(" and ");
+}
+
+function formatSignature({ scheme, secrets = [], accounts, retired }: Senders[number]): string[] {
+  const others = Object.entries(accounts).map(
+    ([id, names]) => `      account ${quote(id)}: with one of the secrets named ${names.join(", ")}`,
+  );
+  return [
+    `  - a signature of the body, by the scheme ${scheme}${secrets.length === 0 ? "" : `, with one of the secrets named ${secrets.join(", ")}`}`,
+    ...others,
+    ...(retired.length === 0 ? [] : [`      refused: the secrets named ${retired.join(", ")}, which are retired`]),
+  ];
+}
+
+function formatAbout(about: NonNullable<Senders[number]["about"]>): string {
+  const { preset, checked, sources = [], note } = about;
+  const parts = [
+    ...(preset === undefined ? [] : [`preset ${quote(preset)}`]),
+    ...(checked === undefined ? [] : [`checked ${quote(checked)}`]),
+    ...(sources.length === 0 ? [] : [`sources ${sources.map(quote).join(", ")}`]),
+    ...(note === undefined ? [] : [`note ${quote(note)}`]),
+  ];
+  return parts.join("; ");
+}
+
+function formatAnchor({
+  name,
+  subject,
+  sha256,
+  notBefore,
+  notAfter,
+  currency,
+  trustedBy,
+  crls,
+}: Anchors[number]): string[] {
+  const dates = `${notBefore} to ${notAfter.replace(".000", "")}`;
+  const state = currency === "current" ? "" : `  (${currency}: proves nothing)`;
+  return [
+    `CA ${name}, ${trustedBy.length === 0 ? "trusted by no sender" : `trusted for ${trustedBy.join(", ")}`}`,
+    `  subject    ${quote(subject)}`,
+    `  valid      ${dates}${state}`,
+    `  SHA-256    ${sha256}`,
+    `  revocation ${formatRevocation(crls)}`,
+  ];
+}
+
+function formatRevocation(crls: Anchors[number]["crls"]): string {
+  if (crls === undefined) return "no list is asked for below this CA";
+  const missing = crls.freshness === "require" ? "refused" : "passed, and logged";
+  return `every certificate below is looked up in ${crls.sources.map(quote).join(", ")}; what a list holds is refused; without a current list it is ${missing}`;
+}
+
+function formatDenied(entries: NonNullable<PolicyDocument["deny"]>): string[] {
+  if (entries.length === 0) return ["denied: nothing"];
+  return [
+    "denied, of a sender or of a CA, whatever else is said of it:",
+    ...entries.map((entry, index) => `  ${index}  ${describeDenied(entry)}`),
+  ];
+}
+
+function describeDenied(entry: NonNullable<PolicyDocument["deny"]>[number]): string {
+  if ("sha256" in entry) return `the certificate with SHA-256 ${quote(entry.sha256)}`;
+  if ("spkiSha256" in entry) return `every certificate with the key of SHA-256 ${quote(entry.spkiSha256)}`;
+  return `the certificate with serial number ${quote(entry.serial)} of the issuer ${quote(entry.issuer)}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,85 @@
+// What a policy says, in full: whom each route admits, what each sender must prove, what is denied and what is only observed.
+// Facts for machines, and for the words of policy-statement-text.ts.
+
+import { formatPointer } from "../core/configuration-error.ts";
+import { formatTime } from "../core/crl.ts";
+import type { Policy, Sender } from "../core/policy.ts";
+import type { CertificateMatcherDocument, PolicyDocument } from "../core/policy-schema.ts";
+import { summarize } from "./policy-summary.ts";
+
+/** Of what has a beginning and an end, at the time of the statement. */
+export type Currency = "current" | "not yet" | "over";
+
+export type Statement = ReturnType<typeof statePolicy>;
+
+/** Entries are numbered as JSON pointers number them, and as `policy remove` takes them. Secrets are names alone. */
+export function statePolicy(document: PolicyDocument, policy: Policy, now: number) {
+  const summary = summarize(policy);
+  return {
+    ...summary,
+    at: formatTime(now),
+    routes: summary.routes.map((route) => ({
+      ...route,
+      rule: formatPointer(["routes", route.path]),
+      delivery: document.routes[route.path]?.delivery ?? "direct",
+      answer: document.routes[route.path]?.answer ?? "accepted",
+      headers: document.routes[route.path]?.headers ?? [],
+    })),
+    senders: policy.senders.map((sender, index) => ({
+      ...(summary.senders[index] as (typeof summary.senders)[number]),
+      rule: formatPointer(["senders", sender.name]),
+      routes: pathsOf(policy, sender, "senders"),
+      shadowOf: pathsOf(policy, sender, "shadow"),
+      accepts: acceptsOf(document, sender, now),
+      accounts: Object.fromEntries(sender.signature?.accounts ?? []),
+      retired: sender.signature?.retired ?? [],
+      basic: sender.basic.map(({ username, secret }) => ({ username, secret })),
+      eventKey: sender.eventKey ?? null,
+      orderKey: sender.orderKey ?? null,
+      about: document.senders[sender.name]?.about ?? null,
+    })),
+    anchors: policy.anchors.map(({ name, certificate }, index) => ({
+      ...(summary.anchors[index] as (typeof summary.anchors)[number]),
+      notBefore: formatTime(certificate.notBefore),
+      currency: currencyOf(certificate.notBefore, certificate.notAfter + 1, now),
+      trustedBy: policy.senders.flatMap((sender) =>
+        sender.certificate?.trust.anchors.some((anchor) => anchor.name === name) ? [sender.name] : [],
+      ),
+    })),
+    deny: (document.deny ?? []).map((entry, index) => ({ number: index, rule: formatPointer(["deny", index]), entry })),
+  };
+}
+
+function pathsOf({ routes }: Policy, sender: Sender, role: "senders" | "shadow"): string[] {
+  return routes.filter((route) => route[role].includes(sender)).map(({ path }) => path);
+}
+
+export interface AcceptedEntry {
+  readonly number: number;
+  readonly rule: string;
+  /** What a certificate must hold, as the policy has it, without the window. */
+  readonly entry: Omit<CertificateMatcherDocument, "from" | "until">;
+  readonly from: string | null;
+  readonly until: string | null;
+  readonly currency: Currency;
+}
+
+function acceptsOf(document: PolicyDocument, { name, certificate }: Sender, now: number): AcceptedEntry[] {
+  const entries = document.senders[name]?.certificates ?? [];
+  return (certificate?.allowlist.matchers ?? []).map(({ from, until }, number) => {
+    const { from: _, until: __, ...entry } = entries[number] ?? {};
+    return {
+      number,
+      rule: formatPointer(["senders", name, "certificates", number]),
+      entry,
+      from: Number.isFinite(from) ? formatTime(from) : null,
+      until: Number.isFinite(until) ? formatTime(until) : null,
+      currency: currencyOf(from, until, now),
+    };
+  });
+}
+
+function currencyOf(from: number, until: number, now: number): Currency {
+  if (now < from) return "not yet";
+  return now < until ? "current" : "over";
+}

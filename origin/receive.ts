@@ -1,0 +1,183 @@
+// The way of one event through the origin, on web standards only: Node, workerd and others run it as it is.
+// It trusts the edge for nothing that it can check by itself: signature, time, bytes, certificate, trust, allowlist, replay.
+
+import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
+import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
+import { admitByBody } from "../core/body-admission.ts";
+import { BodyBudget } from "../core/body-budget.ts";
+import type { Candidate, Evidence } from "../core/candidate.ts";
+import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
+import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
+import type { Policy } from "../core/policy.ts";
+import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
+import { readBody } from "../core/read-body.ts";
+import { Refusal } from "../core/refusal.ts";
+import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/request-headers.ts";
+import { readRequestTarget } from "../core/request-target.ts";
+import { NO_LISTS } from "../core/revocation.ts";
+import { matchHeaders } from "../core/signed-headers.ts";
+import type { TrustFacts } from "../core/trust.ts";
+import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+import { type AssertionId, DIRECT } from "./acceptance.ts";
+import {
+  type AssertionOptions,
+  type AuthenticateOptions,
+  type CertificateOptions,
+  NO_SECRETS,
+  type OriginOptions,
+} from "./authenticate-options.ts";
+import { bindEvent } from "./bind-event.ts";
+import { systemClock } from "./clock.ts";
+import { selectGuardedRoute } from "./guarded-route.ts";
+
+/** Of the process, whose memory it is. */
+const bodies = new BodyBudget({ endsOldest: true });
+
+/** One request to be judged. Its body is read. */
+export interface Asked {
+  readonly request: Request;
+  /** The path of the guard; undefined for one that stands for every route of the policy. */
+  readonly guard: string | undefined;
+  /** The runtime's, on Node it holds the socket. */
+  readonly environment: unknown;
+  /** Somebody before the guard has read the body. */
+  readonly isBodyRead: boolean;
+}
+
+/** What `accept` takes. */
+export type Received = readonly [Delivery, AssertionId];
+
+/** Judges one request, and notes in `trace` what it learns. Accepts nothing yet. @throws Refusal */
+export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace): Promise<Received> {
+  if (asked.isBodyRead)
+    throw new Refusal("misconfigured", {
+      problems: ["the body was read before the guard had it: let the guard stand before whatever reads bodies"],
+    });
+  return "findKey" in options ? receiveAsserted(asked, options, trace) : receiveDirect(asked, options, trace);
+}
+
+/** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
+async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: Trace): Promise<Received> {
+  const { request, guard } = asked;
+  // Both of one moment: a reload may replace them during the request.
+  const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
+  const { context } = trace;
+  const { url, target } = readRequestTarget(request.url);
+  const route = selectGuardedRoute(policy, url.pathname, request.method, guard);
+  context["route"] = route.path;
+
+  const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
+  context["edgeDecision"] = claims.txn;
+  if (claims.pol !== policy.digest) context["policyDrift"] = { edge: claims.pol, origin: policy.digest };
+
+  const body = digestBody(await readBody(request, route.maxBodyBytes));
+  const facts = readRequestFacts(request, target);
+  requireDeclaredDigest(body, request.headers);
+  matchRequest(claims, facts, body.contentDigest);
+  const signedHeaders = matchHeaders(claims, request.headers);
+
+  const evidence: Evidence = {
+    certificate: readAssertedCertificate(request.headers, claims),
+    headers: request.headers,
+    facts: trustFacts(policy, options),
+    secrets,
+    // The edge's time: a signature's timestamp may be too old by now, and the edge may have kept the event in its queue.
+    receivedAt: claims.rcv ?? claims.iat,
+  };
+  noteCertificate(context, evidence);
+  const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);
+  const admitted = noteAdmitted(trace, await admitBySignature([candidate], body.bytes, evidence));
+
+  const delivery = bindEvent(trace, admitted, {
+    id: claims.txn,
+    request: facts,
+    headers: selectSignedHeaders(request.headers, route, admitted.sender, signedHeaders),
+    body,
+    policyDigest: policy.digest,
+  });
+  return [delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp }];
+}
+
+/** Without the edge: the certificate and the credentials are judged before a byte of the body is read. */
+async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received> {
+  const { request, guard, environment } = asked;
+  // Both of one moment: a reload may replace them during the request.
+  const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
+  const { context } = trace;
+  const { url, target } = readRequestTarget(request.url);
+  const route = selectGuardedRoute(policy, url.pathname, request.method, guard);
+  trace.route = route;
+  context["route"] = route.path;
+
+  const certificate = readCertificateFor(route, () => options.readCertificate(request, environment));
+  const facts = trustFacts(policy, options);
+  const evidence: Evidence = { certificate, headers: request.headers, facts, secrets, receivedAt: facts.now };
+  trace.evidence = evidence;
+  noteCertificate(context, evidence);
+
+  const proven = crossCheck(findCandidates(route.senders, evidence, trace), () => options.crossCheck?.(environment));
+  const candidates = admitByBasic(proven, evidence);
+  const { body, admitted } = await admitByBody(request, route, { candidates, evidence, trace, bodies });
+
+  const delivery = bindEvent(trace, admitted, {
+    id: context.id,
+    request: readRequestFacts(request, target),
+    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
+    body,
+    policyDigest: policy.digest,
+  });
+  // The sender's connection cannot be replayed by others; the event's own id is unique already.
+  return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
+}
+
+/** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */
+function crossCheck(candidates: readonly Candidate[], check: () => void): readonly Candidate[] {
+  if (!candidates.some(({ certified }) => certified !== undefined)) return candidates;
+  try {
+    check();
+    return candidates;
+  } catch (error) {
+    const others = candidates.filter(({ certified }) => certified === undefined);
+    if (others.length === 0 || !(error instanceof Refusal)) throw error;
+    return others;
+  }
+}
+
+function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustFacts {
+  return { deny, lists: lists(), now: clock() };
+}
+
+function readRequestFacts({ method, headers }: Request, target: string): RequestFacts {
+  return { method, target, contentType: readContentType(headers) };
+}
+
+function readAssertion(headers: Headers): string {
+  const assertion = headers.get(ASSERTION_HEADER);
+  if (assertion === null) throw new Refusal("assertion_missing");
+  return assertion;
+}
+
+/** A Content-Digest beside the bytes that says otherwise is refused, not ignored. */
+function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers): void {
+  const declared = headers.get(CONTENT_DIGEST_HEADER);
+  if (declared !== contentDigest) throw new Refusal("body_mismatch", { declared, received: contentDigest });
+}
+
+/**
+ * The certificate beside the assertion, which must be the one that the assertion is bound to (RFC 8705 §3.1). An assertion
+ * without one is for a sender that needs none: it counts as no certificate, and comes with none.
+ */
+function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate | Refusal {
+  const field = headers.get(CLIENT_CERT_HEADER);
+  if (cnf === undefined) {
+    if (field !== null) throw new Refusal("certificate_mismatch", { cause: "Client-Cert without cnf" });
+    return new Refusal("no_certificate", { cause: "the assertion names none" });
+  }
+  if (field === null) throw new Refusal("certificate_mismatch", { cause: "no Client-Cert" });
+  const chain = headers.get(CLIENT_CERT_CHAIN_HEADER) ?? "";
+  const certificate = parseClientCertFields(field, chain, crt?.platform);
+  const thumbprint = Buffer.from(certificate.leaf.sha256, "hex").toString("base64url");
+  if (thumbprint !== cnf["x5t#S256"])
+    throw new Refusal("certificate_mismatch", { signed: cnf["x5t#S256"], received: thumbprint });
+  return certificate;
+}
