@@ -18,6 +18,7 @@ export { type Handler, type HandlerContext, PermanentFailure, RetryLater } from 
 export { type D1, type D1Statement, onceInD1 } from "./once-d1.ts";
 export { type ObjectNamespace, type ObjectState, OnceObject, onceInDurableObject } from "./once-object.ts";
 export { onceInPostgres, type PostgresPool } from "./once-postgres.ts";
+export { onceInSqlite, type SqliteDatabase } from "./once-sqlite.ts";
 export { forwardTo, type UpstreamOptions } from "./upstream.ts";
 export { type FetchedKeysOptions, fetchedKeys, pinnedKeys } from "./verification-keys.ts";
 export { createVerifier, RefusedError, type Verified, type Verifier } from "./verifier.ts";

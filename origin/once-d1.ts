@@ -1,7 +1,7 @@
 // Each assertion once, in a D1 database of Cloudflare's.
 
 import type { AcceptDelivery } from "./acceptance.ts";
-import { acceptOnce, insertOrCreate, requireMember, TABLE } from "./once.ts";
+import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, insertOrCreate, requireMember, TABLE } from "./once.ts";
 
 /** What is used of a D1 binding. */
 export interface D1 {
@@ -16,8 +16,6 @@ export interface D1Statement {
 }
 
 const INSERT = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
-const CREATE = `CREATE TABLE IF NOT EXISTS ${TABLE} (issuer TEXT, jti TEXT, expires INTEGER, PRIMARY KEY (issuer, jti))`;
-const CREATE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
 
 /**
  * An `accept` that records each assertion's id in the table `countersign_accepted`, which the first event makes. It keeps no event: when
@@ -31,8 +29,8 @@ export function onceInD1(database: D1): AcceptDelivery {
       insertOrCreate(
         async () => (await database.prepare(INSERT).bind(issuer, jti, expires).first()) !== null,
         async () => {
-          await database.prepare(CREATE).run();
-          await database.prepare(CREATE_INDEX).run();
+          await database.prepare(CREATE_SQLITE_TABLE).run();
+          await database.prepare(CREATE_SQLITE_INDEX).run();
         },
         (error) => error instanceof Error && error.message.includes("no such table"),
       ),

@@ -1,7 +1,15 @@
 // Each assertion once, in a Durable Object of Cloudflare's.
 
 import type { AcceptDelivery, AssertionId } from "./acceptance.ts";
-import { acceptOnce, forgettableBefore, PRUNE_SHARE, requireMember, TABLE } from "./once.ts";
+import {
+  acceptOnce,
+  CREATE_SQLITE_INDEX,
+  CREATE_SQLITE_TABLE,
+  forgettableBefore,
+  PRUNE_SHARE,
+  requireMember,
+  TABLE,
+} from "./once.ts";
 
 /** What is used of the binding of a Durable Object. */
 export interface ObjectNamespace {
@@ -24,10 +32,8 @@ export class OnceObject {
 
   constructor(state: ObjectState) {
     this.#sql = state.storage.sql;
-    this.#sql.exec(
-      `CREATE TABLE IF NOT EXISTS ${TABLE} (issuer TEXT, jti TEXT, expires INTEGER, PRIMARY KEY (issuer, jti))`,
-    );
-    this.#sql.exec(`CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`);
+    this.#sql.exec(CREATE_SQLITE_TABLE);
+    this.#sql.exec(CREATE_SQLITE_INDEX);
   }
 
   /** 201 for an id that is new, 409 for one that is there already. Reachable by the Worker alone. */
@@ -58,6 +64,6 @@ export function onceInDurableObject(namespace: ObjectNamespace): AcceptDelivery 
       return status === 201;
     },
     // The object does so by itself.
-    prune: () => Promise.resolve(),
+    prune: () => undefined,
   });
 }

@@ -6,9 +6,9 @@ import { type AcceptDelivery, type AssertionId, DIRECT, ReplayedError } from "./
 /** Where the ids of assertions are kept. */
 export interface IdStore {
   /** False when it is there already. Makes the table where there is none yet. */
-  insert(assertion: AssertionId): Promise<boolean>;
+  insert(assertion: AssertionId): boolean | Promise<boolean>;
   /** Forgets what expired before this Unix second. */
-  prune(before: number): Promise<unknown>;
+  prune(before: number): unknown;
 }
 
 /** An assertion that expired is refused before it is looked for. A day more, for clocks that differ. */
@@ -17,6 +17,11 @@ const MARGIN_SECONDS = 86_400;
 export const PRUNE_SHARE = 0.01;
 
 export const TABLE = "countersign_accepted";
+
+/** Of SQLite, and what is made of it. */
+export const CREATE_SQLITE_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE}
+  (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (issuer, jti))`;
+export const CREATE_SQLITE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
 
 /** What may be forgotten by now. */
 export const forgettableBefore = () => Math.floor(Date.now() / 1000) - MARGIN_SECONDS;
@@ -27,7 +32,10 @@ export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
     if (assertion.issuer === DIRECT) return;
     if (!(await insert(assertion))) throw new ReplayedError(assertion);
     // It is recorded: what was not forgotten now will be later.
-    if (Math.random() < PRUNE_SHARE) await prune(forgettableBefore()).catch(() => undefined);
+    if (Math.random() >= PRUNE_SHARE) return;
+    try {
+      await prune(forgettableBefore());
+    } catch {}
   };
 }
 

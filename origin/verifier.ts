@@ -67,6 +67,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify: (request, environment) => judge({ request, guard, environment, isBodyRead: request.bodyUsed }) };
 }
 
+/** Requests made of others, which showed a fault that they cannot. */
+const faults = new WeakMap<Request, Refusal>();
+
+/** Has a request refused by whoever judges it. */
+export function refuseLater(request: Request, fault: Refusal): Request {
+  faults.set(request, fault);
+  return request;
+}
+
 /** @throws RefusedError */
 export type Judge = (asked: Asked) => Promise<Verified>;
 
@@ -77,6 +86,8 @@ export function judgeBy(options: AuthenticateOptions): Judge {
   return async (asked) => {
     const trace: Trace = { context: { id: formatEventId(Date.now(), takeRandom()) } };
     try {
+      const fault = faults.get(asked.request);
+      if (fault !== undefined) throw fault;
       requireHostField(asked.request.headers);
       const [delivery, assertion] = await receive(asked, options, trace);
       const acceptance = noteAcceptance(trace, await recordBy(options.accept, delivery, assertion));

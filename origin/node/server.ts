@@ -103,8 +103,7 @@ export function passClear(
 ): NodeHandler {
   return (incoming, outgoing) => {
     try {
-      requireOneHost(incoming);
-      requireNormalTarget(incoming);
+      requireClear(incoming);
       check(incoming);
     } catch (error) {
       refuse(outgoing, toRefusal(error), log);
@@ -114,8 +113,16 @@ export function passClear(
   };
 }
 
+/** @internal @throws Refusal for a request that two programs could read in two ways */
+export function requireClear(
+  incoming: Pick<IncomingMessage, "rawHeaders"> & { readonly url?: string | undefined },
+): void {
+  requireOneHost(incoming);
+  requireNormalTarget(incoming);
+}
+
 /** Of several the adapter would take the first, and a hop in front perhaps the last; none it would answer without a word. */
-function requireOneHost({ rawHeaders }: IncomingMessage): void {
+function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): void {
   let host: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     if (rawHeaders[index]?.length !== 4 || rawHeaders[index]?.toLowerCase() !== "host") continue;
@@ -129,7 +136,7 @@ function requireOneHost({ rawHeaders }: IncomingMessage): void {
  * The target on the wire must be what the handler will read. The Request that it gets holds a normalised URL
  * already, so readRequestTarget cannot see there what a hop in front may have routed by.
  */
-function requireNormalTarget({ url: target = "" }: IncomingMessage): void {
+function requireNormalTarget({ url: target = "" }: { readonly url?: string | undefined }): void {
   const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
   if (url !== null && url.pathname + url.search === target) return;
   const isInQuery = url !== null && target.startsWith(`${url.pathname}?`);

@@ -1,7 +1,7 @@
 // The package as a program of one's own sees it: its package.json, and the types that tsc makes of its doors.
 
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -20,10 +20,23 @@ export async function compile(...args: readonly string[]): Promise<void> {
 
 /** Puts the package into `folder`, without its code. */
 export async function buildDeclarations(folder: string): Promise<void> {
+  await buildPackage(folder, "--emitDeclarationOnly");
+}
+
+/** Puts the package into `folder`, as it is published. */
+export async function buildPackage(folder: string, ...args: readonly string[]): Promise<void> {
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(ROOT, "package.json"), join(folder, "package.json"));
-  const out = ["--outDir", join(folder, "dist"), "--emitDeclarationOnly"];
-  await compile("-p", join(ROOT, "tsconfig.package.json"), ...out);
+  await compile("-p", join(ROOT, "tsconfig.package.json"), "--outDir", join(folder, "dist"), ...args);
+}
+
+/** Makes packages of this repository those of a project. The last name is what the project calls it, where it differs. */
+export function linkPackages(project: string, ...names: readonly (readonly [own: string, name?: string])[]): void {
+  for (const [own, name = own] of names) {
+    const link = join(project, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules", own), link);
+  }
 }
 
 /** The declarations file of each door, by what one imports. */

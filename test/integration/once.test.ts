@@ -1,5 +1,7 @@
-// Each assertion once, where an app keeps no inbox: in PostgreSQL, and in workerd in D1 and in a Durable Object.
+// Each assertion once, where an app keeps no inbox: in SQLite and PostgreSQL, and in workerd in D1 and in a Durable Object.
 
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
 import pg from "pg";
@@ -13,11 +15,13 @@ import { countersign } from "../../origin/guard.ts";
 import { onceInD1 } from "../../origin/once-d1.ts";
 import { onceInDurableObject } from "../../origin/once-object.ts";
 import { onceInPostgres } from "../../origin/once-postgres.ts";
+import { onceInSqlite } from "../../origin/once-sqlite.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { findPostgres, startPostgres } from "../support/postgres.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
 let event: ForwardedEvent;
@@ -55,20 +59,56 @@ async function takesEachOnce(send: Send, path: string): Promise<void> {
   expect(statuses.toSorted()).toEqual([201, ...Array(19).fill(409)]);
 }
 
+const lines = new LogLines();
+
+function sendTo(accept: AcceptDelivery): Send {
+  const app = new Hono();
+  app.post("/hooks/acme", countersign({ ...guarding, accept, onDecision: lines.push }), (c) =>
+    c.json({ sender: c.var.delivery.sender }, 201),
+  );
+  return async (path, init) => await app.request(path, init);
+}
+
 const TWO_DAYS_AGO = Math.floor(Date.now() / 1000) - 2 * 86_400;
 /** Of so many inserts one is followed by a prune: that none is would happen once in three million. */
 const MANY = Array.from({ length: 1_500 }, (_, index) => `id-${index}`);
 
+describe("onceInSqlite", () => {
+  let file: string;
+  const open = () => {
+    const database = new DatabaseSync(file);
+    stack.defer(() => database.close());
+    return onceInSqlite(database);
+  };
+  beforeAll(() => {
+    file = join(temporaryDirectory(stack), "accepted.sqlite");
+  });
+
+  test("takes each assertion once", async () => {
+    await takesEachOnce(sendTo(open()), "/hooks/acme");
+  });
+
+  test("of two processes too, and after a restart", async () => {
+    const [one, other] = [sendTo(open()), sendTo(open())];
+    const same = forwarded("/hooks/acme");
+    expect(await statusOf(one, "/hooks/acme", same)).toBe(201);
+    expect(await statusOf(other, "/hooks/acme", same)).toBe(409);
+    expect(await statusOf(sendTo(open()), "/hooks/acme", same)).toBe(409);
+  });
+
+  test("forgets what expired more than a day ago", async () => {
+    const database = new DatabaseSync(":memory:");
+    const accept = onceInSqlite(database);
+    for (const jti of [...MANY, "id-0"]) await accept({} as never, { issuer: ISSUER, jti, expires: TWO_DAYS_AGO });
+    const [{ held }] = database.prepare("SELECT count(*) AS held FROM countersign_accepted").all() as [
+      { held: number },
+    ];
+    expect(held).toBeLessThan(MANY.length);
+  });
+});
+
 describe.skipIf(findPostgres() === undefined)("onceInPostgres", () => {
   let pool: pg.Pool;
-  const lines = new LogLines();
-  const sendTo = (accept: AcceptDelivery): Send => {
-    const app = new Hono();
-    app.post("/hooks/acme", countersign({ ...guarding, accept, onDecision: lines.push }), (c) =>
-      c.json({ sender: c.var.delivery.sender }, 201),
-    );
-    return async (path, init) => await app.request(path, init);
-  };
 
   beforeAll(async () => {
     const server = await startPostgres(stack);

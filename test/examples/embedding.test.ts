@@ -1,0 +1,253 @@
+// The programs of examples/ and of docs/hono.md, run as they stand over the built package: each takes an event that is what it says, and
+// refuses its replay and one that nobody signed.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestHarness } from "wrangler";
+import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { WORKER } from "../../cli/local-edge.ts";
+import { publicJwk } from "../../core/keys.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { buildPackage, compile, linkPackages, ROOT } from "../api/declarations.ts";
+import { startCountersign } from "../e2e/running.ts";
+import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
+import { exchange, type HeaderList } from "../support/http.ts";
+import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/senders.ts";
+import { newSigningKey } from "../support/signing-key.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { TlsSender } from "../support/tls-client.ts";
+
+const stack = new AsyncDisposableStack();
+const EXAMPLES = join(ROOT, "examples");
+const PROGRAMS = readdirSync(EXAMPLES).filter((name) => name.includes("."));
+let project: string;
+let senders: Senders;
+let event: ForwardedEvent;
+
+beforeAll(async () => {
+  project = temporaryDirectory(stack);
+  await buildPackage(join(project, "node_modules/countersign"));
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: object };
+  linkPackages(project, ...Object.keys(dependencies).map((name) => [name] as const));
+  linkPackages(project, ["hono"], ["express5", "express"], ["@types/node"], ["@cloudflare/workers-types"]);
+  for (const name of PROGRAMS) cpSync(join(EXAMPLES, name), join(project, name));
+  senders = await createSenders();
+  const key = await newSigningKey();
+  event = { key, identity: senders.acme, policyDigest: compilePolicy(senders.policy).digest, body: '{"n":1}' };
+  write("package.json", { type: "module" });
+  write("policy.json", senders.policy);
+  write("jwks.json", { keys: [publicJwk(key)] });
+});
+afterAll(() => stack.disposeAsync());
+
+function write(name: string, content: object | string): void {
+  writeFileSync(join(project, name), typeof content === "string" ? content : JSON.stringify(content));
+}
+
+/** Starts a program in the project, and reads where it listens. */
+async function start(program: string, args: readonly string[], environment: Record<string, string> = {}) {
+  const child = spawn(program, args, { cwd: project, env: { ...process.env, PORT: "0", ...environment } });
+  stack.defer(() => endOf(child));
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors += chunk;
+  });
+  const lines: string[] = [];
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      lines.push(line);
+      const [, found] = /^listening at (.*)$/.exec(line) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    child.once("exit", (code) => reject(new Error(`${args.join(" ")} ended with ${code}: ${errors}`)));
+  });
+  return { url, lines };
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await ended;
+}
+
+type Send = (headers: HeaderList, body: string) => Promise<{ readonly status: number; readonly text: string }>;
+
+const overHttp =
+  (url: string): Send =>
+  async (headers, body) => {
+    const answer = await exchange({ url: `${url}/hooks/acme`, method: "POST", headers, body });
+    return { status: answer.status, text: answer.body.toString() };
+  };
+
+async function takesWhatTheEdgeSent(send: Send): Promise<void> {
+  const { headers, body } = forwardedRequest(event);
+  const text = String(body);
+  const answer = await send(headers, text);
+  expect([answer.status, JSON.parse(answer.text)]).toEqual([
+    200,
+    { id: expect.stringMatching(/^[0-9a-f-]{36}$/), sender: ACME, event: { n: 1 } },
+  ]);
+  const refused = async (...request: Parameters<Send>) => {
+    const { status, text } = await send(...request);
+    return [status, (JSON.parse(text) as { code: string }).code];
+  };
+  expect(await refused(headers, text)).toEqual([409, "replayed"]);
+  expect(await refused(forwardedRequest(event).headers, '{"n":2}')).toEqual([401, "assertion-refused"]);
+  expect(await refused([["Content-Type", "application/json"]], text)).toEqual([401, "assertion-refused"]);
+}
+
+test("docs/hono.md has these programs, as they stand", () => {
+  const text = readFileSync(join(ROOT, "docs/hono.md"), "utf8");
+  const blocks = Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, code = ""]) => code);
+  const programs = blocks.filter((code) => code.startsWith("// A Hono app"));
+  expect(programs).toEqual(
+    ["hono-node.ts", "hono-worker.ts", "hono-tls.ts"].map((name) => readFileSync(join(EXAMPLES, name), "utf8")),
+  );
+  const [fragment = ""] = blocks.filter((code) => !programs.includes(code));
+  write(
+    "accept.ts",
+    `import { type AcceptDelivery, ReplayedError } from "countersign";\n${STORE}${fragment}void accept;\n`,
+  );
+});
+
+const STORE = "declare const store: { insertUnlessThere(row: object): Promise<boolean> };\n";
+
+test("they compile under strict", async () => {
+  const options = { strict: true, skipLibCheck: false, noEmit: true, resolveJsonModule: true, target: "es2024" };
+  const node = { module: "nodenext", lib: ["es2024", "dom", "esnext.disposable"], types: ["node"], skipLibCheck: true };
+  const worker = {
+    module: "esnext",
+    moduleResolution: "bundler",
+    lib: ["es2024"],
+    types: ["@cloudflare/workers-types"],
+  };
+  const others = PROGRAMS.filter((name) => name.endsWith(".ts") && name !== "hono-worker.ts");
+  write("tsconfig.node.json", { compilerOptions: { ...options, ...node }, files: [...others, "accept.ts"] });
+  write("tsconfig.worker.json", { compilerOptions: { ...options, ...worker }, files: ["hono-worker.ts"] });
+  await compile("-p", join(project, "tsconfig.node.json"));
+  await compile("-p", join(project, "tsconfig.worker.json"));
+});
+
+describe("behind the edge", () => {
+  test("hono-node.ts", async () => {
+    const { url, lines } = await start(process.execPath, ["hono-node.ts"]);
+    expect((await exchange({ url, method: "GET" })).body.toString()).toBe("open to everybody, as before");
+    await takesWhatTheEdgeSent(overHttp(url));
+    const decisions = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line).code ?? "accepted");
+    expect(decisions).toEqual(["accepted", "replayed", "body_mismatch", "assertion_missing"]);
+  });
+
+  test("hono-worker.ts, in workerd with D1", async () => {
+    const config = {
+      ...WORKER,
+      name: "hono-worker",
+      main: join(project, "hono-worker.ts"),
+      vars: { JWKS: { keys: [publicJwk(event.key)] } as never, ISSUER, AUDIENCE },
+      d1_databases: [{ binding: "DB", database_name: "accepted", database_id: "accepted" }],
+    };
+    const harness = createTestHarness({ workers: [{ config }] });
+    stack.defer(() => harness.close());
+    await harness.listen();
+    await takesWhatTheEdgeSent(async (headers, body) => {
+      const init = { method: "POST", headers: headers as [string, string][], body };
+      const answer = await harness.fetch(`${AUDIENCE}/hooks/acme`, init);
+      return { status: answer.status, text: await answer.text() };
+    });
+  });
+
+  test("express.mjs", async () => {
+    const { url } = await start(process.execPath, ["express.mjs"]);
+    await takesWhatTheEdgeSent(overHttp(url));
+    const headers: HeaderList = [["Content-Type", "application/json"]];
+    const open = await exchange({ url: `${url}/open`, method: "POST", headers, body: '{"n":1}' });
+    expect(JSON.parse(open.body.toString())).toEqual({ said: { n: 1 } });
+    // Express runs this handler for other spellings of the path, for which the policy may have another route.
+    const spelt = await exchange({ url, ...forwardedRequest({ ...event, target: "/hooks/ACME" }) });
+    expect([spelt.status, JSON.parse(spelt.body.toString())]).toMatchObject([404, { code: "not-found" }]);
+  });
+
+  test("next-route.ts", async () => {
+    const main = `import { serve } from "countersign/node";
+      import { POST } from "./next-route.ts";
+      const { url } = await serve(POST, { hostname: "127.0.0.1", port: 0, log() {} });
+      console.log("listening at " + url);`;
+    write("next.ts", main);
+    const { url } = await start(process.execPath, ["next.ts"]);
+    await takesWhatTheEdgeSent(overHttp(url));
+  });
+
+  test("upstream.py, behind an origin", async () => {
+    const { url: upstream, lines } = await start("/usr/bin/python3", ["-B", "upstream.py"]);
+    write("keys.json", { keys: [await newSigningKey()] });
+    const file = (name: string) => join(project, name);
+    const edge = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json"), "--port", "0"];
+    const signing = ["--origin-issuer", AUDIENCE, "--signing-keys", file("keys.json")];
+    const kept = ["--policy", file("policy.json"), "--inbox", file("inbox.sqlite")];
+    const origin = await startCountersign(["origin", ...edge, ...kept, "--upstream", upstream, ...signing]);
+    try {
+      const send = overHttp(String(origin.ready["origin"]));
+      const { headers, body } = forwardedRequest({ ...event, body: '{"n":3}' });
+      expect((await send(headers, String(body))).status).toBe(202);
+      expect((await send([["Content-Type", "application/json"]], "{}")).status).toBe(401);
+      await origin.line({ decision: "dispatched" });
+    } finally {
+      await origin.stop();
+    }
+    expect(lines.slice(1).map((line) => JSON.parse(line))).toEqual([
+      { path: "/hooks/acme", attempt: "1", event: { n: 3 } },
+    ]);
+  });
+});
+
+describe("without the edge", () => {
+  test("hono-tls.ts", async () => {
+    const name = "origin.example.com";
+    const server = await issueCertificate({
+      subject: [{ CN: [name] }],
+      extendedKeyUsage: [SERVER_AUTH],
+      subjectAltNames: [{ type: "dns", value: name }],
+    });
+    write("server.pem", server.pem);
+    write("server.key", server.keyPem);
+    const { url } = await start(process.execPath, ["hono-tls.ts"]);
+    const ask = async (client?: { pem: string; keyPem: string }) => {
+      const sender = new TlsSender({ port: Number(new URL(url).port), ca: server.pem, name }, client);
+      const headers: HeaderList = [["Content-Type", "application/json"]];
+      const answer = await sender.send({ target: "/hooks/acme", method: "POST", headers, body: '{"n":1}' });
+      sender.close();
+      return [answer.status, JSON.parse(answer.body.toString())];
+    };
+    expect(await ask(senders.acme)).toEqual([200, { sender: ACME, event: { n: 1 } }]);
+    expect(await ask()).toMatchObject([403, { code: "no-client-certificate" }]);
+    expect(await ask(senders.beta)).toMatchObject([403, { code: "sender-not-allowed" }]);
+  });
+
+  test("hono-proxy.ts", async () => {
+    const folder = join(project, "run");
+    mkdirSync(folder, { mode: 0o700 });
+    const { url } = await start(process.execPath, ["hono-proxy.ts"], { SOCKET: join(folder, "origin.sock") });
+    const ask = (certificate: string) =>
+      new Promise<[number | undefined, unknown]>((resolve, reject) => {
+        const headers = { "content-type": "application/json", "ssl-client-cert": encodeURIComponent(certificate) };
+        const socketPath = url.replace(/^unix:/, "");
+        const outgoing = request({ socketPath, method: "POST", path: "/hooks/acme", headers }, async (response) => {
+          let text = "";
+          for await (const piece of response) text += piece;
+          resolve([response.statusCode, JSON.parse(text)]);
+        });
+        outgoing.once("error", reject).end('{"n":1}');
+      });
+    expect(await ask(senders.acme.pem)).toEqual([200, { sender: ACME, event: { n: 1 } }]);
+    expect(await ask(senders.beta.pem)).toMatchObject([403, { code: "sender-not-allowed" }]);
+  });
+});
+
+test("every program is run here", () => {
+  const text = readFileSync(import.meta.filename, "utf8");
+  for (const name of PROGRAMS) expect(text).toContain(name);
+});
