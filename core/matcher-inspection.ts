@@ -11,7 +11,47 @@ import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.t
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
 
 export function inspectMatchers(sender: InspectedSender): Finding[] {
-  return [...sender.facts.flatMap(({ entry, at }) => inspectValues(entry, at)), ...inspectRepetitions(sender)];
+  return [
+    ...sender.facts.flatMap(({ entry, at }) => [...inspectValues(entry, at), ...inspectPatterns(entry, at)]),
+    ...inspectRepetitions(sender),
+  ];
+}
+
+/** What somebody writes who expects patterns: a `*`, and the signs of regular expressions that no name holds. */
+const PATTERN = /\*|\\[.dwsbS]|^\^|\.\+|\[[a-z0-9]-[a-z0-9]/i;
+
+/** Beside a digest a `*` is a name's own: who copied the one has seen the other. */
+function inspectPatterns(
+  { subject, issuer, san = {}, sha256, spkiSha256 }: CertificateMatcherDocument,
+  at: Place,
+): Finding[] {
+  if ((sha256 ?? spkiSha256) !== undefined) return [];
+  const values = [
+    ...Object.entries({ subject, issuer }).flatMap(([member, name]) => valuesOf(name, [...at, member])),
+    ...Object.entries(san).flatMap(([kind, names = []]) => valuesOf(names, [...at, "san", kind])),
+  ];
+  return values.flatMap(([place, value]) => {
+    if (!PATTERN.test(value)) return [];
+    const problem = `there are no patterns: ${value.includes("*") ? "a * matches a * alone" : "each sign matches itself alone"}`;
+    return [
+      warningAt(
+        place,
+        problem,
+        "write each whole value as a certificate has it; if it holds the sign itself, add its spkiSha256 to the entry",
+      ),
+    ];
+  });
+}
+
+type Name = CertificateMatcherDocument["subject"];
+
+/** A whole name in one text is looked at for a `*` alone: it has escapes of its own. */
+function valuesOf(name: Name | readonly string[], at: Place): (readonly [Place, string])[] {
+  if (name === undefined) return [];
+  if (typeof name === "string") return [[at, name.replaceAll(/[^*]/g, "")]];
+  return Object.entries(name).flatMap(([key, value]: [string, string | readonly string[]]) =>
+    [value].flat().map((text, index) => [Array.isArray(value) ? [...at, key, index] : [...at, key], text] as const),
+  );
 }
 
 function inspectValues({ subject, issuer, san = {} }: CertificateMatcherDocument, at: Place): Finding[] {

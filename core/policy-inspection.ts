@@ -37,6 +37,7 @@ function inspectSender(sender: InspectedSender, document: PolicyDocument, policy
     ...inspectWindows(sender, now),
     ...inspectDenied(sender, document.deny ?? []),
     ...inspectBasic(sender),
+    ...inspectSecretNames(sender),
     ...inspectAccounts(document.senders[sender.name]?.signature?.accounts ?? {}, [...sender.at, "signature"]),
   ];
 }
@@ -56,6 +57,29 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
     const problem = `repeats ${formatPointer([...at, "basic", original])}`;
     return [errorAt([...at, "basic", index], problem, "remove one of them, or name the secret that was meant")];
   });
+}
+
+/** Digits and capitals as keys are written, in hex or base32: a name has words, and rarely a digit. */
+const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
+
+/** A text that is taken for a name is told to everybody who reads the policy. It is not shown here. */
+function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSender): Finding[] {
+  const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
+  const remedy =
+    "if it is the secret itself, have a new one made, and write the name of the variable that holds it; if it is a name, choose a plainer one";
+  const lists = [
+    ...secrets.map((name, index) => [["signature", "secrets", index], name] as const),
+    ...retired.map((name, index) => [["signature", "retired", index], name] as const),
+    ...Array.from(accounts, ([id, names]) =>
+      names.map((name, index) => [["signature", "accounts", id, index], name] as const),
+    ).flat(),
+    ...basic.map(({ secret }, index) => [["basic", index, "secret"], secret] as const),
+  ];
+  return lists.flatMap(([place, name]) =>
+    LIKE_A_KEY.test(name)
+      ? [warningAt([...at, ...place], "looks like a secret, and not like the name of one", remedy)]
+      : [],
+  );
 }
 
 /** Account ids are compared in lower case, so of two spellings the secrets of the last would be used alone. */

@@ -7,7 +7,17 @@ import { membersAt } from "./policy-members.ts";
 
 /** The first row whose place and problem fit. Every problem that `compilePolicy` can report has a row above the last. */
 const REMEDIES: readonly (readonly [place: RegExp, problem: RegExp, remedy: string])[] = [
+  [
+    /\/trust\/anchors\/\d+$/,
+    /^a name is /,
+    "put the CA certificate into /anchors under a name of its own, and write that name here",
+  ],
   [/^/, /^a name is /, "choose another name, here and where it is used"],
+  [
+    /^\/senders\/[^/]+\/(signature|basic)/,
+    /^the name of a secret/,
+    "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file",
+  ],
   [
     /^\/anchors\/[^/]+/,
     /^(not exactly one|is not a CA|.* is not a CA)/,
@@ -35,7 +45,12 @@ const REMEDIES: readonly (readonly [place: RegExp, problem: RegExp, remedy: stri
   [/^/, /^no sender is called/, "add it to /senders, or correct the name"],
   [/^/, /is listed twice$|names a secret twice/, "remove one of them"],
   [/^/, /^is missing$/, "add it"],
-  [/(sha256|spkiSha256)$/i, /hex digits/, "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256"],
+  [
+    /spkiSha256$/,
+    /hex digits/,
+    "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256",
+  ],
+  [/sha256$/, /hex digits/, "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256"],
   [/^\/deny\/\d+\/serial/, /./, "copy the number: openssl x509 -in client.pem -noout -serial"],
   [
     /^\/deny/,
@@ -64,6 +79,11 @@ const REMEDIES: readonly (readonly [place: RegExp, problem: RegExp, remedy: stri
     /at least one matcher/,
     "add the sender's certificate, for example by countersign policy add",
   ],
+  [
+    /^\/senders\/[^/]+\/certificates\/\d+$/,
+    /^must be Object/,
+    'write { "subject": { "CN": "…" } }; countersign policy add --sender NAME --certificate FILE writes the entry of a file',
+  ],
   [/^\/senders\/[^/]+\/certificates/, /./, 'write a list of entries, as [{ "subject": { "CN": "…" } }]'],
   [/^\/senders\/[^/]+\/trust\/maxChainDepth/, /./, "write a whole number from 1 to 10, or remove it"],
   [
@@ -81,6 +101,11 @@ const REMEDIES: readonly (readonly [place: RegExp, problem: RegExp, remedy: stri
     /./,
     'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }',
   ],
+  [
+    /^\/senders\/[^/]+\/basic.*\/username/,
+    /colon/,
+    "write the user name alone: the password is a secret, whose name goes into secret",
+  ],
   [/^\/senders\/[^/]+\/basic/, /./, 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }'],
   [/^\/senders\/[^/]+\/eventKey/, /never forwarded/, "name another header, or pointers into the body"],
   [/^\/senders\/[^/]+\/eventKey/, /./, 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }'],
@@ -92,7 +117,17 @@ const REMEDIES: readonly (readonly [place: RegExp, problem: RegExp, remedy: stri
   [/^\/routes\/[^/]+\/methods/, /./, 'list them in capitals, as ["POST"]'],
   [/^\/routes\/[^/]+\/(senders|shadow)/, /./, 'write names of senders, as ["NAME"]'],
   [/^\/routes\/[^/]+\/maxBodyBytes/, /./, "write a whole number of bytes, at most 52428800 (50 MiB), or remove it"],
-  [/^\/routes\/[^/]+\/mode/, /./, "write enforce or observe, or remove it"],
+  [
+    /^\/routes\/[^/]+\/mode/,
+    /./,
+    "write enforce or observe, or remove it; senders that are to be tried go into shadow",
+  ],
+  [/^\/routes\/https?:/, /./, "write the path alone, as in /hooks/acme: a policy names no scheme and no host"],
+  [
+    /^\/routes\/.*\{[^}]*\}/,
+    /write it as requests have it/,
+    "write /hooks/* for all below it: there are no parameters in a path",
+  ],
   [/^\/routes\/[^/]+$/, /write it as requests have it/, "rename the route so"],
   [
     /^\/routes\/[^/]+$/,
@@ -121,10 +156,33 @@ export function parseProblem(text: string): Finding {
 function findRemedy(pointer: string, problem: string, at: readonly string[]): string {
   if (problem.startsWith(UNKNOWN_MEMBER)) {
     const known = membersAt(at.slice(0, -1));
-    return known.length === 0 ? "remove it, or choose another name" : `remove it, or write one of ${known.join(", ")}`;
+    if (known.length === 0) return "remove it, or choose another name";
+    const meant = known.find((name) => isMeant(String(at.at(-1)), name));
+    return meant === undefined
+      ? `remove it, or write one of ${known.join(", ")}`
+      : `write ${meant} in its place, or remove it${meant.startsWith("secret") ? ": it holds names of secrets, and never their text" : ""}`;
   }
   return REMEDIES.find(([place, what]) => place.test(pointer) && what.test(problem))?.[2] ?? OTHERWISE;
 }
+
+/** Other letter case, one for many or many for one, and what the same thing is called elsewhere. */
+function isMeant(written: string, known: string): boolean {
+  const [a, b] = [written, known].map((name) => name.toLowerCase().replace(/[-_\s]/g, ""));
+  return a === b || a === `${b}s` || `${a}s` === b || SYNONYMS[known]?.includes(a ?? "") === true;
+}
+
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  username: ["user", "name", "login"],
+  secret: ["password", "passwd", "pass"],
+  secrets: ["key", "keys", "hmackey", "token"],
+  spkiSha256: ["spki", "keysha256", "pin", "publickey"],
+  sha256: ["fingerprint", "thumbprint", "digest"],
+  until: ["notafter", "to", "validto"],
+  from: ["notbefore", "validfrom"],
+  crls: ["crl"],
+  deny: ["denied", "blocklist", "blacklist"],
+  maxBodyBytes: ["maxbodysize", "maxbody", "bodylimit"],
+};
 
 /** The place that formatPointer wrote. */
 export function parsePlace(pointer: string): string[] {

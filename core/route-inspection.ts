@@ -19,6 +19,15 @@ export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding
 }
 
 function inspectPath(path: string, at: Place): Finding[] {
+  const parameter = /\/(:[A-Za-z_]\w*)/.exec(path)?.[1];
+  if (parameter !== undefined)
+    return [
+      warningAt(
+        at,
+        `there are no parameters: ${parameter} matches itself alone`,
+        "write /* in its place, for all below",
+      ),
+    ];
   if (!path.startsWith("/cdn-cgi/")) return [];
   return [warningAt(at, "Cloudflare answers /cdn-cgi/ itself: no request reaches the edge", "choose another path")];
 }

@@ -108,7 +108,7 @@ export const cases: Cases = {
       "remove it, or write one of subject, issuer, san, sha256, spkiSha256, from, until",
     );
     assert.match(remedyFor(["extra"]) ?? "", /one of \$schema, anchors, senders, routes, deny$/);
-    assert.match(remedyFor([...ROUTE, "method"]) ?? "", /one of senders, methods, /);
+    assert.match(remedyFor([...ROUTE, "extra"]) ?? "", /one of senders, methods, /);
     assert.match(parseProblem("/senders/a/constructor: is no member that is known here").remedy, /certificates/);
   },
   "examinePolicy() names what every object has by nature, and everything else that is wrong": (fixtures) => {

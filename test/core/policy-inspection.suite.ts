@@ -71,8 +71,58 @@ export const cases: Cases = {
       `warning ${AT}/san/uri/0`,
     );
     expectFindings(fixtures, [withSan({ dns: ["a.example", "a.example"] })], `warning ${AT}/san/dns/1`);
-    expectFindings(fixtures, [withSan({ dns: ["*.a.example"], email: ["a@b"], uri: ["urn:a:b"], ip: ["::1"] })]);
+    expectFindings(fixtures, [withSan({ dns: ["a.example"], email: ["a@b"], uri: ["urn:a:b"], ip: ["::1"] })]);
     expectFindings(fixtures, [[[...ENTRY, "subject"], { C: "US", CN: "é".repeat(64), O: "字" }]]);
+  },
+  "inspectPolicy() warns of patterns, which are literals, but where a digest shows that the certificate was seen": (
+    fixtures,
+  ) => {
+    for (const CN of ["*.one.example", "^one\\.example", "one.+", "[a-z].example", "one\\d.example"])
+      expectFindings(fixtures, [[[...ENTRY, "subject", "CN"], CN]], `warning ${AT}/subject/CN`);
+    expectFindings(fixtures, [[[...ENTRY, "subject"], "CN=*,O=a"]], `warning ${AT}/subject`);
+    expectFindings(
+      fixtures,
+      [
+        [
+          [...ENTRY, "subject", "OU"],
+          ["a", "*"],
+        ],
+      ],
+      `warning ${AT}/subject/OU/1`,
+    );
+    expectFindings(fixtures, [[[...ENTRY, "issuer"], { O: "*" }]], `warning ${AT}/issuer/O`);
+    expectFindings(fixtures, [withSan({ dns: ["*.a.example"] })], `warning ${AT}/san/dns/0`);
+    expectFindings(fixtures, [withSan({ dns: ["*.a.example"] }), [[...ENTRY, "spkiSha256"], "ab".repeat(32)]]);
+    expectFindings(fixtures, [[[...ENTRY, "subject"], "CN=a\\, b+O=A.B [c]"]]);
+    expectFindings(fixtures, [[[...ENTRY, "subject"], { CN: "a.b-c [d] ^ e", O: "A, Inc. (2)" }]]);
+  },
+  "inspectPolicy() warns of a name that looks like a secret, and never shows it": (fixtures) => {
+    const key = "A7F2B19C33E04D5F8A7F2B19C33E04D5";
+    const signature = {
+      scheme: "docusign",
+      secrets: ["GOOD_NAME_1", key],
+      accounts: { a: [key] },
+      retired: [`${key}A`],
+    };
+    const changes: Change[] = [
+      [[...ONE, "signature"], signature],
+      [[...TWO, "signature"], { scheme: "docusign", secrets: ["A_LONG_NAME_OF_A_SECRET_OF_2027_AND_8"] }],
+      [[...ONE, "basic"], { username: "u", secret: key }],
+    ];
+    expectFindings(
+      fixtures,
+      changes,
+      ...["signature/secrets/1", "signature/accounts/a/0", "signature/retired/0", "basic/0/secret"].map(
+        (place) => `warning /senders/one/${place}`,
+      ),
+    );
+    assert.doesNotMatch(JSON.stringify(findingsOf(spoiled(fixtures, changes), fixtures.now)), /A7F2/);
+  },
+  "inspectPolicy() warns of parameters in a path": (fixtures) => {
+    const route = { senders: ["one"], methods: ["POST"] };
+    const path = "/hooks/:id/x";
+    expectFindings(fixtures, [[["routes", path], route]], "warning /routes/~1hooks~1:id~1x");
+    expectFindings(fixtures, [[["routes", "/hooks/a:b"], route]]);
   },
   "inspectPolicy() names an issuer that no path can have": (fixtures) => {
     const issuer = { CN: "Intermediate" };

@@ -43,10 +43,21 @@ const REMEDIES: Readonly<Record<string, readonly string[]>> = {
     "/senders/one/signature: names a secret twice",
   ],
   "add it": ["/senders/one/signature/scheme: is missing", "/routes/~1a/methods: is missing"],
+  "put the CA certificate into /anchors under a name of its own, and write that name here": [
+    "/senders/one/trust/anchors/0: a name is letters",
+  ],
+  "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file":
+    [
+      "/senders/one/signature/secrets/0: the name of a secret: capital letters, digits and '_', at most 64",
+      "/senders/one/signature/retired/0: the name of a secret: capital letters, digits and '_', at most 64",
+      "/senders/one/signature/accounts/1/0: the name of a secret: capital letters, digits and '_', at most 64",
+      "/senders/one/basic/0/secret: the name of a secret: capital letters, digits and '_', at most 64",
+    ],
+  "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256":
+    ["/senders/one/certificates/0/spkiSha256: 64 hex digits", "/deny/0/spkiSha256: 64 hex digits"],
   "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256": [
     "/senders/one/certificates/0/sha256: 64 hex digits",
-    "/senders/one/certificates/0/spkiSha256: 64 hex digits",
-    "/deny/0/spkiSha256: 64 hex digits",
+    "/deny/0/sha256: 64 hex digits",
   ],
   "copy the number: openssl x509 -in client.pem -noout -serial": ["/deny/10/serial: hex digits"],
   "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253": [
@@ -83,6 +94,8 @@ const REMEDIES: Readonly<Record<string, readonly string[]>> = {
   "add the sender's certificate, for example by countersign policy add": [
     "/senders/one/certificates: must hold at least one matcher",
   ],
+  'write { "subject": { "CN": "…" } }; countersign policy add --sender NAME --certificate FILE writes the entry of a file':
+    ["/senders/one/certificates/2: must be Object"],
   'write a list of entries, as [{ "subject": { "CN": "…" } }]': ["/senders/one/certificates: must be Array"],
   "write a whole number from 1 to 10, or remove it": ["/senders/one/trust/maxChainDepth: must be >=1"],
   'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict': [
@@ -102,8 +115,27 @@ const REMEDIES: Readonly<Record<string, readonly string[]>> = {
   'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }': [
     "/senders/one/signature/secrets: must be Array",
   ],
-  'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }': [
+  "write the user name alone: the password is a secret, whose name goes into secret": [
     "/senders/one/basic/username: a user name holds no colon",
+    "/senders/one/basic/0/username: a user name holds no colon",
+  ],
+  'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }': [
+    "/senders/one/basic: must hold at least one credential",
+  ],
+  "write the path alone, as in /hooks/acme: a policy names no scheme and no host": [
+    "/routes/https:~1~1h.example~1a: an absolute path, exact or ending in /*",
+  ],
+  "write /hooks/* for all below it: there are no parameters in a path": [
+    "/routes/~1hooks~1{id}: write it as requests have it: /hooks/%7Bid%7D",
+  ],
+  "write senders in its place, or remove it": ["/routes/~1a/sender: is no member that is known here"],
+  "write san in its place, or remove it": ["/senders/one/certificates/0/SAN: is no member that is known here"],
+  "write until in its place, or remove it": ["/senders/one/certificates/0/not_after: is no member that is known here"],
+  "write secret in its place, or remove it: it holds names of secrets, and never their text": [
+    "/senders/one/basic/password: is no member that is known here",
+  ],
+  "write secrets in its place, or remove it: it holds names of secrets, and never their text": [
+    "/senders/one/signature/secret: is no member that is known here",
   ],
   "name another header, or pointers into the body": ["/senders/one/eventKey: Cookie is never forwarded"],
   'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }': [
@@ -119,7 +151,9 @@ const REMEDIES: Readonly<Record<string, readonly string[]>> = {
   'list them in capitals, as ["POST"]': ["/routes/~1a/methods/0: an upper-case HTTP method"],
   'write names of senders, as ["NAME"]': ["/routes/~1a/senders: must be Array", "/routes/~1a/shadow: must name one"],
   "write a whole number of bytes, at most 52428800 (50 MiB), or remove it": ["/routes/~1a/maxBodyBytes: must be >=0"],
-  "write enforce or observe, or remove it": ["/routes/~1a/mode: must be one"],
+  "write enforce or observe, or remove it; senders that are to be tried go into shadow": [
+    "/routes/~1a/mode: must be one",
+  ],
   "rename the route so": ["/routes/~1a~1..: write it as requests have it: /"],
   "write letters, digits and signs as they are, escapes in upper case, and one / between segments": [
     "/routes/~1%61: a request with this path is refused, because of %61",
