@@ -1,10 +1,11 @@
 // countersign init: what it writes, and what it leaves alone.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { unstable_readConfig } from "wrangler";
 import { WORKER } from "../../cli/local-edge.ts";
+import { buildDeclarations, compile, linkPackages } from "../api/declarations.ts";
 import { ROOT, run } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -21,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-const COMMON = [".gitignore", "README.md", "package.json", "policy.json"];
+const COMMON = [".gitignore", "README.md", "package.json", "policy.json", "tsconfig.json"];
 
 describe("writes", () => {
   test.each([
@@ -101,7 +102,15 @@ describe("the template", () => {
 
   test("is what is written, for who takes the folder as it is", async () => {
     await init();
-    for (const name of [".gitignore", "README.md", "handler.ts", "policy.json", "src/index.ts", "wrangler.jsonc"])
+    for (const name of [
+      ".gitignore",
+      "README.md",
+      "handler.ts",
+      "policy.json",
+      "src/index.ts",
+      "tsconfig.json",
+      "wrangler.jsonc",
+    ])
       expect(read(name)).toBe(template(name));
     expect(JSON.parse(read("package.json"))).toEqual(JSON.parse(template("package.json")));
   });
@@ -136,5 +145,31 @@ describe("the template", () => {
     const { name, compatibility_date, compatibility_flags } = deployed("wrangler.toml");
     const { main: _, ...worker } = WORKER;
     expect(worker).toEqual({ name, compatibility_date, compatibility_flags });
+  });
+});
+
+describe("compiles under its own tsconfig.json", () => {
+  const packages = new AsyncDisposableStack();
+  let modules: string;
+
+  beforeAll(async () => {
+    modules = temporaryDirectory(packages);
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    linkPackages(modules, ...[...Object.keys(dependencies), "hono"].map((name) => [name] as const));
+    await buildDeclarations(join(modules, "node_modules/countersign"));
+  });
+  afterAll(() => packages.disposeAsync());
+
+  test.each([
+    ["both", "handler.ts"],
+    ["edge", "src/index.ts"],
+    ["origin", "handler.ts"],
+  ])("in mode %s", { timeout: 90_000 }, async (mode, program) => {
+    await init("--mode", mode);
+    symlinkSync(join(modules, "node_modules"), file("node_modules"));
+    await compile("-p", folder);
+    // What it is made of is read: another name does not compile.
+    writeFileSync(file(program), read(program).replace('from "countersign', 'from "countersign/none'));
+    await expect(compile("-p", folder)).rejects.toThrow("countersign/none");
   });
 });

@@ -63,7 +63,15 @@ describe("the tarball", () => {
     const [{ files }] = JSON.parse(await npm(ROOT, "pack", "--dry-run", "--ignore-scripts", "--json"));
     const paths = (files as { path: string }[]).map(({ path }) => path);
     const others = paths.filter((path) => !/^dist\/(cli|core|origin|worker)\/.*\.(js|d\.ts)$/.test(path));
-    const template = ["README.md", "handler.ts", "package.json", "policy.json", "src/index.ts", "wrangler.jsonc"];
+    const template = [
+      "README.md",
+      "handler.ts",
+      "package.json",
+      "policy.json",
+      "src/index.ts",
+      "tsconfig.json",
+      "wrangler.jsonc",
+    ];
     expect(others.sort()).toEqual([
       ...["LICENSE", "README.md", "package.json", "policy.schema.json"],
       ...template.map((name) => `template/${name}`),
