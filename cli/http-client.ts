@@ -1,7 +1,6 @@
 // One HTTPS request the way a sender makes it: with a client certificate, or without.
 
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 
 export interface SendOptions {
   readonly method: string;
@@ -29,10 +28,11 @@ const TIMEOUT_MILLISECONDS = 30_000;
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends on a connection of its own, so that each request makes a handshake. @throws Error when no answer comes */
-export function sendEvent(url: string, options: SendOptions): Promise<Answer> {
+export async function sendEvent(url: string, options: SendOptions): Promise<Answer> {
   const { method, headers, body, certificate, key, serverCa } = options;
-  const request = url.startsWith("http:") ? httpRequest : httpsRequest;
-  return new Promise((resolve, reject) => {
+  // One of them: with node:http comes all of fetch, which takes as long to load as Node itself.
+  const { request } = url.startsWith("http:") ? await import("node:http") : await import("node:https");
+  return await new Promise((resolve, reject) => {
     const outgoing = request(url, {
       method,
       headers: { "content-length": String(Buffer.byteLength(body)), ...headers },
