@@ -116,7 +116,7 @@ describe("a wish to send dead letters again", () => {
     "sends five hundred letters a run, and the rest in the next",
     async () => {
       const names = Array.from({ length: 501 }, (_, index) => `dead/${String(index).padStart(3, "0")}/1`);
-      await Promise.all(names.map((name) => world.bucket.put(name, name, {})));
+      await world.bucket.fill(names);
       await world.bucket.put("redrive/all", "", {});
       expect(await maintain(() => true)).toEqual(names.slice(0, 500));
       expect(await world.keys()).toEqual(["dead/500/1", "redrive/all"]);
@@ -130,7 +130,7 @@ describe("a wish to send dead letters again", () => {
     "is over when exactly five hundred letters were sent",
     async () => {
       const names = Array.from({ length: 500 }, (_, index) => `dead/${index}/1`);
-      await Promise.all(names.map((name) => world.bucket.put(name, name, {})));
+      await world.bucket.fill(names);
       await world.bucket.put("redrive/all", "", {});
       expect(await maintain(() => true)).toHaveLength(500);
       expect(await world.keys()).toEqual([]);
@@ -173,7 +173,7 @@ test("a body stays in the run that sends its letter again, however old both are"
 test("many bodies are removed with few calls", async () => {
   await world.clear();
   const names = Array.from({ length: 1_200 }, (_, index) => `body/${index}`);
-  await Promise.all(names.map((name) => world.bucket.put(name, "x", {})));
+  await world.bucket.fill(names);
   const calls: string[] = [];
   const bodies: BodyBucket = {
     get: (key) => world.bucket.get(key),

@@ -12,6 +12,7 @@ export default {
       return new Response(object?.body, { headers: { object: JSON.stringify(object && describe(object)) } });
     }
     if (method === "put") await BODIES.put(key, await request.arrayBuffer(), options);
+    if (method === "fill") await Promise.all((await request.json()).map((one) => BODIES.put(one, one)));
     if (method === "delete") await BODIES.delete(key);
     if (method !== "list") return new Response();
     const { objects, ...page } = await BODIES.list(options);

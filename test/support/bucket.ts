@@ -13,13 +13,18 @@ export const BUCKET_WORKER = {
   r2_buckets: QUEUE_CONFIG.r2_buckets,
 };
 
+export interface TestBucket extends BodyBucket {
+  /** Puts an object at each key, which holds its key: hundreds in one request. */
+  fill(keys: readonly string[]): Promise<void>;
+}
+
 interface Call {
-  readonly method: keyof BodyBucket;
+  readonly method: keyof TestBucket;
   readonly key?: string | readonly string[];
   readonly options?: object;
 }
 
-export function openBucket(harness: TestHarness): BodyBucket {
+export function openBucket(harness: TestHarness): TestBucket {
   const worker = harness.getWorker(BUCKET_WORKER.name);
   async function call(call: Call, body?: Uint8Array | string): Promise<Response> {
     const headers = { call: JSON.stringify(call) };
@@ -39,6 +44,7 @@ export function openBucket(harness: TestHarness): BodyBucket {
     },
     put: (key, content, { sha256, ...options }) =>
       call({ method: "put", key, options: { ...options, ...(sha256 && { sha256: hex(sha256) }) } }, content),
+    fill: async (keys) => void (await call({ method: "fill" }, JSON.stringify(keys))),
     delete: async (keys) => void (await call({ method: "delete", key: keys })),
     async list(options) {
       const page = (await (await call({ method: "list", options })).json()) as StoredObjects;

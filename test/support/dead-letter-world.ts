@@ -31,7 +31,8 @@ export async function startDeadLetterWorld(stack: AsyncDisposableStack): Promise
       return lines.all.slice(known).filter((line) => !("attempt" in line));
     },
     async clear() {
-      for (const key of await queue.keys()) await queue.bucket.delete(key);
+      const keys = await queue.keys();
+      if (keys.length > 0) await queue.bucket.delete(keys);
     },
   });
 }

@@ -5,8 +5,8 @@ import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
-import type { BodyBucket, EventQueue } from "../../worker/queue-bindings.ts";
-import { BUCKET_WORKER, openBucket } from "./bucket.ts";
+import type { EventQueue } from "../../worker/queue-bindings.ts";
+import { BUCKET_WORKER, openBucket, type TestBucket } from "./bucket.ts";
 import { listen, type RecordedRequest, record, valuesOf } from "./http.ts";
 import { type EdgeRequest, type LocalEdge, startTestEdge } from "./local-edge.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "./origin.ts";
@@ -32,7 +32,7 @@ export interface QueueWorld {
   readonly key: PrivateJwk;
   readonly edge: LocalEdge;
   readonly origin: TestOrigin;
-  readonly bucket: BodyBucket;
+  readonly bucket: TestBucket;
   readonly queue: EventQueue;
   readonly attempts: Attempt[];
   /** Told for each attempt from now on. */
