@@ -16,7 +16,9 @@ export async function backup(values: Values, files: readonly string[]): Promise<
 
 export async function restore(values: Values, files: readonly string[]): Promise<number> {
   const file = requireFileName(files, "restore");
-  const contents = await tellingInbox(values.inbox, () => restoreInbox(file, values.inbox));
+  const contents = await tellingInbox(values.inbox, () =>
+    restoreInbox(file, values.inbox, { allowNetworkFileSystem: values.anyway }),
+  );
   const inbox = describeInbox(values.inbox);
   tell(values, { restored: file, inbox }, contents, `${inbox} now holds`);
   return 0;

@@ -1,8 +1,11 @@
 // The options of all inbox commands, and what several of them do alike.
 
-import { describeInbox } from "../origin/inbox/location.ts";
-import { openInboxReader } from "../origin/inbox/open.ts";
-import type { InboxReader } from "../origin/inbox.ts";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { describeInbox, isPostgresUrl } from "../origin/inbox/location.ts";
+import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
+import type { Inbox, InboxReader } from "../origin/inbox.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { complain } from "./output.ts";
 import { problemsOf } from "./problems.ts";
@@ -19,6 +22,7 @@ export const OPTIONS = {
   limit: { type: "string", default: "50" },
   reason: { type: "string", default: "dropped by the operator" },
   body: { type: "boolean", default: false },
+  anyway: { type: "boolean", default: false },
   yes: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
@@ -43,10 +47,24 @@ export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) 
 /** What opens an inbox, or fails with its reason alone. @throws UsageError */
 export async function tellingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
   return await open().catch((error: unknown) => {
-    throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}`);
+    throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}${findElsewhere(inbox)}`);
   });
 }
 
-export function tellNotice(text: string): void {
+/** npm runs the program in the folder of its package.json, and tells where the user was. */
+function findElsewhere(inbox: string): string {
+  const folder = process.env["INIT_CWD"];
+  if (isPostgresUrl(inbox) || folder === undefined || existsSync(inbox)) return "";
+  const file = resolve(folder, inbox);
+  return existsSync(file) ? `; npm runs it in ${process.cwd()}, and you may mean --inbox ${shellWord(file)}` : "";
+}
+
+/** What opens the inbox to change it. */
+export function openToChange({ inbox, anyway }: Values): Promise<Inbox> {
+  const options = { onNotice: tellNotice, allowNetworkFileSystem: anyway };
+  return tellingInbox(inbox, () => openInbox(inbox, options));
+}
+
+function tellNotice(text: string): void {
   complain(`countersign: ${text}`);
 }

@@ -1,11 +1,10 @@
 // countersign inbox run: done events go to the handler again, after their number was shown and confirmed.
 
 import { createInterface } from "node:readline/promises";
-import { openInbox } from "../origin/inbox/open.ts";
 import type { Inbox, Rerun, RerunOptions } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
-import { readFrom, tellingInbox, tellNotice, type Values } from "./inbox-options.ts";
+import { openToChange, readFrom, type Values } from "./inbox-options.ts";
 import { complain, print } from "./output.ts";
 
 /** Only what is done is meant. */
@@ -16,7 +15,7 @@ export async function runAgain(values: Values, ids: readonly string[]): Promise<
   const options = parseWhich(values, ids);
   // First to read from, which makes no new inbox where a name is mistyped.
   await readFrom(values, () => Promise.resolve());
-  const inbox = await tellingInbox(values.inbox, () => openInbox(values.inbox, { onNotice: tellNotice }));
+  const inbox = await openToChange(values);
   try {
     const passedOver = await tellUndone(inbox, ids);
     const trial = await rerun(inbox, { ...options, isTrial: true });

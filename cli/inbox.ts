@@ -1,12 +1,11 @@
 // countersign inbox: what is stored, how far it is and why, and what an operator can do about it.
 
-import { openInbox } from "../origin/inbox/open.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import { type Command, refuseUnread, UsageError } from "./command.ts";
 import { backup, restore } from "./inbox-backup.ts";
 import { exportEvents } from "./inbox-export.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
-import { type Action, parseInboxOptions, readFrom, tellNotice, type Values } from "./inbox-options.ts";
+import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./inbox-options.ts";
 import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
 import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
 import { complain, print, printBytes } from "./output.ts";
@@ -15,18 +14,18 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   list: { reads: ["inbox", ...FILTER_OPTIONS, "limit", "json"], run: list },
   show: { reads: ["inbox", "body", "json"], run: show },
   retry: {
-    reads: ["inbox", "json"],
+    reads: ["inbox", "anyway", "json"],
     run: (values, ids) => change(values, ids, "is due now", (inbox, id) => inbox.retryNow(id)),
   },
   drop: {
-    reads: ["inbox", "reason", "json"],
+    reads: ["inbox", "reason", "anyway", "json"],
     run: (values, ids) =>
       change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
   },
-  run: { reads: ["inbox", ...RUN_FILTERS, "yes", "json"], run: runAgain },
+  run: { reads: ["inbox", ...RUN_FILTERS, "yes", "anyway", "json"], run: runAgain },
   export: { reads: ["inbox", ...FILTER_OPTIONS], run: exportEvents },
   backup: { reads: ["inbox", "json"], run: backup },
-  restore: { reads: ["inbox", "json"], run: restore },
+  restore: { reads: ["inbox", "anyway", "json"], run: restore },
 };
 
 export const command: Command = {
@@ -41,6 +40,7 @@ countersign inbox backup FILE                                        all of one 
 countersign inbox restore FILE                                       into an inbox that is new or empty: --inbox
 
   --inbox FILE|URL  as the origin has it (default inbox.sqlite)
+  --anyway          change a file that is on a network file system too, as the origin's own --anyway does
   --json            one JSON line per event (export prints nothing else)
 
 FILTER: all that are given must hold.
@@ -109,7 +109,7 @@ async function change(
   if (ids.length === 0) throw new UsageError("name the ids of events: see countersign inbox list");
   // First to read from, which makes no new inbox where a name is mistyped.
   await readFrom(values, () => Promise.resolve());
-  const inbox = await openInbox(values.inbox, { onNotice: tellNotice });
+  const inbox = await openToChange(values);
   let code = 0;
   try {
     for (const id of ids) {

@@ -6,6 +6,7 @@ import { parseDuration } from "./durations.ts";
 
 export const INBOX_OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },
+  anyway: { type: "boolean", default: false },
   "keep-bodies": { type: "string", default: "30d" },
   "keep-events": { type: "string", default: "365d" },
 } as const;
@@ -13,6 +14,7 @@ export const INBOX_OPTIONS = {
 export const INBOX_HELP = `
   --inbox FILE|URL  what keeps every accepted event: a SQLite file (default inbox.sqlite), or the postgres:// URL of a
                     database that several origins share
+  --anyway          keep the file on a network file system (NFS, SMB, …) too, where SQLite can lose or damage it
   --keep-bodies DURATION   how long after success the body of an event is kept (default 30d)
   --keep-events DURATION   how long after its end an event is kept and known again (default 365d). Ids that tell
                     a replay, or that an edge's queue may deliver again, are kept as long as it takes`;

@@ -33,6 +33,8 @@ export interface OriginSettings {
   /** The policy file. */
   readonly policy: string;
   readonly inbox: string;
+  /** Whether the inbox may be on a network file system. */
+  readonly anyway: boolean;
   readonly retention: Retention;
   readonly crls?: string | undefined;
   readonly metrics: MetricsAddress | undefined;

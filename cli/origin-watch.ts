@@ -18,6 +18,8 @@ import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
 
 export interface WatchSettings {
   readonly inbox: string;
+  /** Whether the inbox may be on a network file system. */
+  readonly anyway: boolean;
   readonly retention: Retention;
   /** Undefined where no metrics are asked for. */
   readonly metrics: MetricsAddress | undefined;
@@ -55,7 +57,11 @@ const MOST_TIME_LOOKING = 1 / 20;
 /** @throws Error when the inbox or the port of the metrics cannot be had */
 export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
   const outlet = given ?? (await openOutlet(settings.metrics));
-  const inbox = await openInbox(settings.inbox, { onNewCertificate, onNotice });
+  const inbox = await openInbox(settings.inbox, {
+    onNewCertificate,
+    onNotice,
+    allowNetworkFileSystem: settings.anyway,
+  });
   const stopErasing = startRetention(inbox, settings.retention, (error) =>
     log({ decision: "failed", code: "retention_failed", cause: messageOf(error) }),
   );

@@ -49,7 +49,7 @@ gives back what was begun and not handled, and ends.
     const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
     const retention = parseRetention(values);
     const host = parseHost(values.host);
-    const common = { policy, inbox, retention, crls, host, json, metrics, dispatch: values };
+    const common = { policy, inbox, anyway: values.anyway, retention, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
       const { issuer, audience, jwks } = values;
       return await runEdgeOrigin({ ...common, port: parsePort(values.port ?? "8080"), issuer, audience, jwks });

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
 import { importPostgresBackup, openingInbox, requireSqlite } from "./open.ts";
+import type { RestoreOptions } from "./sqlite-backup.ts";
 import type { InboxContents } from "./table-rows.ts";
 
 type SqliteBackup = typeof import("./sqlite-backup.ts");
@@ -46,14 +47,18 @@ async function copyInto(sqlite: SqliteBackup, location: string, draft: string): 
  * the ids that tell replays. The backup is not changed; one of an older version is brought up to this one in a copy.
  * @throws ConfigurationError when the backup is none, or the inbox is not empty; nothing is changed then
  */
-export async function restoreInbox(file: string, location: string): Promise<InboxContents> {
+export async function restoreInbox(
+  file: string,
+  location: string,
+  options: RestoreOptions = {},
+): Promise<InboxContents> {
   requireLocation(location);
   return await openingInbox(async () => {
     const sqlite = await requireSqlite(() => import("./sqlite-backup.ts"));
     return await withThisVersion(sqlite, file, async (current) => {
       const backup = sqlite.openBackup(current);
       try {
-        if (!isPostgresUrl(location)) sqlite.restoreSqlite(location, backup);
+        if (!isPostgresUrl(location)) sqlite.restoreSqlite(location, backup, options);
         else await (await importPostgresBackup()).restorePostgres(location, describeInbox(location), backup);
         return backup.contents;
       } finally {

@@ -14,6 +14,11 @@ export interface InboxOptions {
    * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.
    */
   readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
+  /**
+   * Lets the file be on a network file system (NFS, SMB and the like), which else is refused: SQLite can lose or damage it there.
+   * Default: false.
+   */
+  readonly allowNetworkFileSystem?: boolean;
   /** Called at the start with what an operator should know of the place: who can read it, or what is on the way. */
   readonly onNotice?: (text: string) => void;
 }

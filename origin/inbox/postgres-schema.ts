@@ -145,6 +145,6 @@ export async function requirePostgresVersion(pool: PostgresPool, name: string): 
 function refuseNewer(version: number, name: string): void {
   if (version <= POSTGRES_VERSION) return;
   throw new Error(
-    `${name} is an inbox of version ${version}; this program knows versions up to ${POSTGRES_VERSION}, use a newer one`,
+    `${name} is an inbox of version ${version}; this program knows versions up to ${POSTGRES_VERSION}: use the newer one that wrote it, or restore a backup from before the upgrade`,
   );
 }

@@ -4,6 +4,8 @@
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import type { InboxOptions } from "./inbox-options.ts";
+import { requireLocalDisk } from "./network-file-system.ts";
 import { describeFileError, makeFile, makePrivate, requireFile } from "./sqlite-file.ts";
 import { BUSY_MILLISECONDS, prepareSchema, readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 import {
@@ -100,9 +102,12 @@ export function upgradeCopy(file: string): void {
   });
 }
 
+export type RestoreOptions = Pick<InboxOptions, "allowNetworkFileSystem">;
+
 /** Writes all of a backup into a file that is new or holds nothing, in one transaction. @throws Error */
-export function restoreSqlite(file: string, backup: Backup): void {
+export function restoreSqlite(file: string, backup: Backup, options: RestoreOptions): void {
   telling(file, () => {
+    requireLocalDisk(file, options);
     makeFile(file);
     const database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
     try {

@@ -230,7 +230,7 @@ export function readVersion(database: DatabaseSync, file: string): number {
     throw new Error(`${file} is no inbox: another program's database`);
   if (version > SCHEMA_VERSION) {
     throw new Error(
-      `${file} is an inbox of version ${version}; this program knows versions up to ${SCHEMA_VERSION}, use a newer one`,
+      `${file} is an inbox of version ${version}; this program knows versions up to ${SCHEMA_VERSION}: use the newer one that wrote it, or restore a backup from before the upgrade`,
     );
   }
   return version;

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Inbox, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
+import { requireLocalDisk } from "./network-file-system.ts";
 import { tellingPlace } from "./place.ts";
 import { SqliteCertificates } from "./sqlite-certificates.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
@@ -23,11 +24,12 @@ import { SqliteWriter } from "./sqlite-writer.ts";
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
   let database: DatabaseSync | undefined;
   try {
+    const place = requireLocalDisk(file, options);
     makeFile(file);
     database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
     prepareSchema(database, file);
     const notice = makePrivate(file);
-    if (notice !== undefined) options.onNotice?.(notice);
+    for (const told of [place, notice]) if (told !== undefined) options.onNotice?.(told);
     return tellingPlace(new SqliteInbox(database, file, options), (error) => describeFileError(file, error));
   } catch (error) {
     database?.close();

@@ -210,7 +210,8 @@ test.each([
   expect(await send(forwardedRequest({ ...event, body: "a".repeat(60_000) }))).toBe(503);
 });
 
-const NEWER = /is an inbox of version 6; this program knows versions up to 5, use a newer one/;
+const NEWER =
+  /is an inbox of version 6; this program knows versions up to 5: use the newer one that wrote it, or restore a backup/;
 
 const foreign: [string, () => void | Promise<void>, RegExp][] = [
   [

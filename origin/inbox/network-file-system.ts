@@ -1,0 +1,65 @@
+// Whether a file would be on another machine's disk. SQLite's log needs memory that all processes share, and locks that hold: over a network
+// neither can be relied on, and what is lost or damaged is found much later.
+
+import { statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** By Linux's numbers (linux/magic.h and those of the drivers). */
+const NETWORK: ReadonlyMap<number, string> = new Map([
+  [0x6969, "NFS"],
+  [0x517b, "SMB"],
+  [0xff534d42, "CIFS"],
+  [0xfe534d42, "SMB"],
+  [0x564c, "NCP"],
+  [0x5346414f, "AFS"],
+  [0x6b414653, "AFS"],
+  [0x73757245, "Coda"],
+  [0x01021997, "9P"],
+  [0x00c36400, "Ceph"],
+  [0x0bd00bd0, "Lustre"],
+  [0x47504653, "GPFS"],
+  [0x7461636f, "OCFS2"],
+  [0x01161970, "GFS2"],
+  [0x20030528, "OrangeFS"],
+  [0x19830326, "BeeGFS"],
+  [0x786f4256, "a folder shared by VirtualBox"],
+  [0x7c7c6673, "a folder shared by Parallels"],
+  [0xbacbacbc, "a folder shared by VMware"],
+]);
+const FUSE = 0x65735546;
+
+/** The name of the network file system; undefined for any other. `type` is statfs's. */
+export function nameNetwork(type: number): string | undefined {
+  // Some systems give it with a sign.
+  return NETWORK.get(type >>> 0);
+}
+
+/**
+ * Returns what an operator should know of the place. Only Linux tells by numbers that mean the same everywhere.
+ * @throws Error when the file is, or would be made, on a network file system
+ */
+export function requireLocalDisk(file: string, { allowNetworkFileSystem = false } = {}): string | undefined {
+  const type = typeOf(file);
+  if (type === undefined) return undefined;
+  const name = nameNetwork(type);
+  if (name !== undefined && !allowNetworkFileSystem) {
+    throw new Error(
+      `${file} is on a network file system (${name}), where SQLite can lose or damage it: use a disk of this machine, or PostgreSQL; --anyway (allowNetworkFileSystem) insists`,
+    );
+  }
+  if (name !== undefined)
+    return `${file} is on a network file system (${name}): only one machine may use it, and back it up`;
+  if (type >>> 0 !== FUSE) return undefined;
+  return `${file} is on a FUSE file system: where that leads to another machine, SQLite can lose or damage it`;
+}
+
+function typeOf(file: string): number | undefined {
+  if (process.platform !== "linux") return undefined;
+  const place = statSync(file, { throwIfNoEntry: false }) === undefined ? dirname(file) : file;
+  try {
+    return statfsSync(place).type;
+  } catch {
+    // What keeps it from being opened is told by that.
+    return undefined;
+  }
+}
