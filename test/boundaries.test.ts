@@ -132,6 +132,14 @@ describe("imports", () => {
     );
   });
 
+  test("the door countersign reaches no Hono", () => {
+    const importsOf = new Map(shipped.map(({ path, imports }) => [path, imports]));
+    const reached = new Set(["origin/index.ts"]);
+    for (const path of reached) for (const next of importsOf.get(path) ?? []) reached.add(next);
+    expect(reached).toContain("origin/verifier.ts");
+    expect([...reached].filter((name) => /^@?hono(\/|$)/.test(name))).toEqual([]);
+  });
+
   test("nothing shipped imports cli, bench or test", () => {
     expect(strays(shipped, (name) => !isIn("cli", "bench", "test")(name))).toEqual([]);
   });

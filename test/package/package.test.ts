@@ -55,6 +55,11 @@ async function makeFixture() {
     audience: AUDIENCE,
     now,
     requests: [request, request, { ...request, body: '{"n":2}' }],
+    form: forwardedRequest({
+      ...{ key, identity: senders.acme, policyDigest: digest, now },
+      contentType: "multipart/form-data; boundary=x",
+      body: '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nhold\r\n--x--\r\n',
+    }),
   };
 }
 
@@ -130,6 +135,23 @@ describe("an installation", () => {
       code: 2,
       stderr: expect.stringContaining(`which is not installed: npm install ${packages}\n`),
     });
+  });
+});
+
+describe("the oldest Hono", () => {
+  test("has the body given back, a form too", async () => {
+    const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    const old = join(directory, "old");
+    await install(old, tarball, `hono@${peerDependencies.hono.replace("^", "")}`);
+    writeFileSync(join(old, "fixture.json"), JSON.stringify(fixture));
+    copyFileSync(join(ROOT, "test/package/check-form.mjs"), join(old, "check-form.mjs"));
+    const { code, stdout, stderr } = await runIn(old, process.execPath, "check-form.mjs");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual([
+      [200, { a: "hold" }],
+      [200, { n: 1 }],
+      [409, expect.objectContaining({ code: "replayed" })],
+    ]);
   });
 });
 
