@@ -1,4 +1,5 @@
-// An Express app, one route of which is for webhooks of proven senders alone. Fastify: toWebRequest(request.raw), and no parser of bodies.
+// An Express app, one route of which is for webhooks of proven senders alone. In Fastify: toWebRequest(request.raw), after
+// app.removeAllContentTypeParsers() and app.addContentTypeParser("*", (request, payload, done) => done(null)).
 
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";

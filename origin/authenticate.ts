@@ -81,7 +81,9 @@ class RefusedRequest extends HTTPException {
 }
 
 /** To the methods of `c.req`, which make everything else of this. */
-function giveBack({ req }: Context, { buffer }: Uint8Array<ArrayBuffer>): void {
+function giveBack({ req }: Context, body: Uint8Array<ArrayBuffer>): void {
+  // The octets alone, whatever else the buffer holds.
+  const buffer = body.byteLength === body.buffer.byteLength ? body.buffer : body.slice().buffer;
   // Its methods put their promises there, whatever its type says.
   const bodyCache = req.bodyCache as { arrayBuffer?: unknown };
   bodyCache.arrayBuffer = Promise.resolve(buffer);

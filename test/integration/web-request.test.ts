@@ -2,11 +2,12 @@
 
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import fastify from "fastify5";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { toWebRequest } from "../../origin/node/web-request.ts";
-import { createVerifier, RefusedError } from "../../origin/verifier.ts";
+import { createVerifier, RefusedError, type Verifier } from "../../origin/verifier.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
 import { LogLines } from "../support/log-lines.ts";
@@ -17,6 +18,7 @@ const stack = new AsyncDisposableStack();
 const lines = new LogLines();
 let event: ForwardedEvent;
 let url: string;
+let verifier: Verifier;
 /** What stands before the verifier. */
 let before: (incoming: IncomingMessage) => unknown = () => undefined;
 
@@ -24,26 +26,47 @@ beforeAll(async () => {
   const senders = await createSenders();
   const key = await newSigningKey();
   event = { key, identity: senders.acme, policyDigest: compilePolicy(senders.policy).digest };
-  const verifier = createVerifier({
+  verifier = createVerifier({
     ...{ policy: senders.policy, keys: { keys: [publicJwk(key)] }, issuer: ISSUER, audience: AUDIENCE },
     ...{ accept: () => undefined, onDecision: lines.push, servesEveryRoute: true },
   });
   const server = createServer({ requireHostHeader: false }, async (incoming, outgoing) => {
     await before(incoming);
-    try {
-      const { delivery } = await verifier.verify(toWebRequest(incoming));
-      const { sender, body, request } = delivery;
-      outgoing.end(JSON.stringify({ sender, bytes: body.byteLength, request }));
-    } catch (error) {
-      outgoing.statusCode = error instanceof RefusedError ? error.status : 599;
-      outgoing.end();
-    }
+    const [status, answer] = await answerTo(incoming);
+    outgoing.writeHead(status).end(JSON.stringify(answer));
   }).listen(0, "127.0.0.1");
   stack.defer(() => void server.close());
   await new Promise((resolve) => server.once("listening", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 afterAll(() => stack.disposeAsync());
+
+/** What every server here does with a request. */
+async function answerTo(incoming: IncomingMessage): Promise<[status: number, answer: object]> {
+  try {
+    const { delivery } = await verifier.verify(toWebRequest(incoming));
+    const { sender, body, request } = delivery;
+    return [200, { sender, bytes: body.byteLength, request }];
+  } catch (error) {
+    return [error instanceof RefusedError ? error.status : 599, {}];
+  }
+}
+
+test("Fastify, whose parsers of bodies are taken out", async () => {
+  const app = fastify();
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request: unknown, _payload: unknown, done: (error: null) => void) => done(null));
+  app.post("/hooks/acme", async (request, reply) => {
+    const [status, answer] = await answerTo(request.raw);
+    return reply.code(status).send(answer);
+  });
+  stack.defer(() => app.close());
+  const at = await app.listen({ host: "127.0.0.1", port: 0 });
+  const { body } = await exchange({ url: at, ...forwardedRequest({ ...event, body: '{"n":1}' }) });
+  expect(JSON.parse(body.toString())).toMatchObject({ sender: ACME, bytes: 7 });
+  const forged = forwardedRequest({ ...event, claims: { aud: "https://other.example.com" } });
+  expect((await exchange({ url: at, ...forged })).status).toBe(401);
+});
 
 test("method, target, headers and body come as they were sent", async () => {
   const sent = { ...event, target: "/hooks/acme/1?a=%41&b", body: "x".repeat(60_000) };

@@ -1,12 +1,13 @@
 // Compiled against the built package, never run: an edge, and an origin in a Worker.
 
-import { compilePolicy, ReplayedError } from "countersign";
+import { compilePolicy, onceInD1, onceInDurableObject, ReplayedError } from "countersign";
 import { createEdge, type EdgeBindings } from "countersign/edge";
 import { countersign } from "countersign/hono";
 import { Hono } from "hono";
 
 interface Bindings {
   readonly DB: D1Database;
+  readonly ONCE: DurableObjectNamespace;
   readonly AUDIENCE: string;
   readonly ACME_KEY: string;
 }
@@ -28,6 +29,19 @@ app.post(
   })),
   (c) => c.json({ sender: c.var.delivery.sender, audience: c.env.AUDIENCE }),
 );
+
+const edge = {
+  policy,
+  keys: { keys: [] },
+  issuer: "https://hooks.example.com",
+  audience: "https://origin.example.com",
+};
+const inD1 = countersign<{ Bindings: Bindings }>((c) => ({ ...edge, accept: onceInD1(c.env.DB) }));
+const inObject = countersign<{ Bindings: Bindings }>((c) => ({ ...edge, accept: onceInDurableObject(c.env.ONCE) }));
+app.post("/hooks/d1", inD1, (c) => c.json(c.var.delivery.factors));
+app.post("/hooks/object", inObject, (c) => c.json(c.var.delivery.factors));
+
+export { OnceObject } from "countersign";
 
 export const origin: ExportedHandler<Bindings> = { fetch: app.fetch };
 export default createEdge({}) satisfies ExportedHandler<EdgeBindings>;
