@@ -18,9 +18,8 @@ import { explainWays } from "./explain-ways.ts";
 
 export type Explanation = Awaited<ReturnType<typeof explain>>;
 
-/** Judges the request at the question's time. Reads nothing but the question, and changes nothing. */
-export async function explain(question: Question) {
-  const { policy, request, at } = question;
+/** The verdict, and what it is made of: the question put to the origin's own middleware, and each sender of the route by itself. */
+export async function judge(question: Question) {
   const route = routeOf(question);
   const platform = await readPlatform(question);
   const asksPlatform = [...(route?.senders ?? []), ...(route?.shadow ?? [])].some(
@@ -30,19 +29,19 @@ export async function explain(question: Question) {
     asksPlatform || question.platform !== undefined ? { verified: platform.verified, revoked: false } : undefined;
   const certificate = resultOf(() => readChain(question, inFront));
   const way = { readCertificate: () => readChain(question, inFront) };
-
   const evidence = evidenceOf(question, certificate);
-  const factsOf = (role: SenderFacts["role"]) =>
-    Promise.all(
-      (role === "sender" ? route?.senders : route?.shadow)?.map((one) =>
-        explainSender(one, role, question, evidence),
-      ) ?? [],
-    );
-  const senders = await factsOf("sender");
-  const shadow = await factsOf("shadow");
-
+  const senders = await Promise.all(
+    route?.senders.map((one) => explainSender(one, "sender", question, evidence)) ?? [],
+  );
   const answer = await ask(way, question);
-  const outcome = settle(answer, senders);
+  return { route, platform, inFront, certificate, way, evidence, senders, answer, outcome: settle(answer, senders) };
+}
+
+/** Judges the request at the question's time. Reads nothing but the question, and changes nothing. */
+export async function explain(question: Question) {
+  const { policy, request, at } = question;
+  const { route, platform, inFront, certificate, way, evidence, senders, answer, outcome } = await judge(question);
+  const shadow = await Promise.all(route?.shadow.map((one) => explainSender(one, "shadow", question, evidence)) ?? []);
   const denied = deniedCertificates(certificate, route, question);
   return {
     ...outcome,

@@ -28,7 +28,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./inbox.ts"),
   },
   keys: { summary: "make, rotate and publish the edge's signing keys", load: () => import("./keys.ts") },
-  policy: { summary: "check, show and extend the policy file", load: () => import("./policy.ts") },
+  policy: { summary: "check, show, change and try the policy file", load: () => import("./policy.ts") },
   explain: {
     summary: "explain the verdict on a certificate and a request: the rule that decided, and what all others lacked",
     load: () => import("./explain.ts"),

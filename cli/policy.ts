@@ -13,6 +13,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   deny: async () => (await import("./policy-deny.ts")).denyInPolicy,
   presets: async () => (await import("./preset-show.ts")).showPresets,
   observed: async () => (await import("./policy-observed.ts")).showObserved,
+  try: async () => (await import("./policy-trial.ts")).tryOnStored,
   expiring: async () => (await import("./policy-expiring.ts")).tellExpiring,
 };
 
@@ -50,6 +51,12 @@ countersign policy observed [FILE|- ...]   the certificates that observed routes
     --pem SHA256              print the certificate that begins so, in PEM, with its intermediates
                               FILE: observed.jsonl beside the inbox (default), or any log of ours, also that of
                               npx wrangler tail --format json
+countersign policy try FILE [--policy FILE]    what the changed policy in FILE would say of what is stored, where --policy (today's) says another:
+    --inbox FILE|URL          as the origin has it (default inbox.sqlite), with observed.jsonl beside it
+    --last N                  of the last N events (default 1000)
+    --log FILE                also the certificates that this log has of observed routes; may be repeated
+    Ends with 1 when something that is accepted today would be refused, with 2 when something cannot be judged here (a secret that is
+    not set, a body that is erased), else with 0. Each is judged as of the time when it came; nothing is stored or changed.
 countersign policy expiring [--policy FILE]   everything that ends soon, soonest first, and what to do
     --inbox FILE              what senders present: their certificates, and what the policy will still admit of them
     --certificate FILE        a certificate of a listener, in PEM; may be repeated

@@ -1,0 +1,107 @@
+// What a policy is tried on: the events that an inbox holds, and the certificates that observed routes recorded, refused ones among them.
+// What is not stored of them is said, so that its absence proves nothing.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { findRoute, type Policy } from "../core/policy.ts";
+import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
+import { readInbox } from "../origin/inbox/open.ts";
+import type { StoredEvent } from "../origin/inbox.ts";
+import { UsageError } from "./command.ts";
+import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+import { chainOf, platformOf } from "./explain-source.ts";
+import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
+import { problemsOf } from "./problems.ts";
+
+/** One request, as far as it is known. */
+export interface TrialCase {
+  readonly kind: "event" | "certificate";
+  /** The event's id, or the SHA-256 of the certificate. */
+  readonly id: string;
+  /** Unix seconds. */
+  readonly at: number;
+  readonly request: AskedRequest;
+  readonly chain: Chain | undefined;
+  /** Cloudflare's verdict, where it was stored. */
+  readonly platform: string | undefined;
+  readonly unknown: Question["unknown"];
+  /** The stored event, whose factors passed when it was accepted. */
+  readonly event: StoredEvent | undefined;
+  /** Why it cannot be judged by any policy. */
+  readonly lacking: string | undefined;
+}
+
+/** Hands each of the last events to `use`, the newest first, with its body alone in memory. @throws UsageError */
+export async function eachEvent(location: string, last: number, use: (one: TrialCase) => Promise<void>): Promise<void> {
+  try {
+    await readInbox(location, async (reader) => {
+      for (const { id } of await reader.events({ limit: last })) {
+        const event = await reader.event(id);
+        if (event !== undefined) await use(caseOfEvent(event));
+      }
+    });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--inbox ${describeInbox(location)}: ${problemsOf(error).join("; ")}`);
+  }
+}
+
+function caseOfEvent(event: StoredEvent): TrialCase {
+  const { id, acceptedAt, request, headers, body, certificate } = event;
+  return {
+    kind: "event",
+    id,
+    at: acceptedAt,
+    request: {
+      method: request.method,
+      url: ANY_HOST + request.target,
+      headers: new Headers(headers.map(([name, value]) => [name, value])),
+      body,
+    },
+    chain: chainOf({ event }),
+    platform: platformOf({ event }),
+    unknown: {
+      credentials: "credentials are not stored",
+      ...(body === undefined && { body: "its body is erased" }),
+    },
+    event,
+    lacking: certificate !== undefined && certificate.der === undefined ? "its certificate is erased" : undefined,
+  };
+}
+
+/** What is recorded beside the inbox, or in the files that are named. @throws UsageError */
+export function observedCases(
+  policy: Policy,
+  inbox: string | undefined,
+  files: readonly string[],
+  now: number,
+): TrialCase[] {
+  const kept = inbox === undefined ? [] : [join(folderOfInbox(inbox), OBSERVATIONS)].filter((file) => existsSync(file));
+  return [...kept, ...files]
+    .flatMap(readObservations)
+    .map((observation) => caseOfObservation(policy, observation, now));
+}
+
+const NOT_RECORDED = "of an observed request only the certificate is recorded";
+
+function caseOfObservation(policy: Policy, { route, at, certificate }: Observation, now: number): TrialCase {
+  const { leaf, intermediates } = certificate;
+  const path = route.endsWith("/*") ? `${route.slice(0, -1)}observed` : route;
+  const methods = findRoute(policy, path)?.methods ?? [];
+  return {
+    kind: "certificate",
+    id: leaf.sha256,
+    at: at === undefined ? now : Math.floor(Date.parse(at) / 1000),
+    request: {
+      method: methods.includes("POST") ? "POST" : (methods[0] ?? "POST"),
+      url: ANY_HOST + path,
+      headers: new Headers(),
+      body: undefined,
+    },
+    chain: { leaf: leaf.base64, intermediates: intermediates.map(({ base64 }) => base64) },
+    platform: undefined,
+    unknown: { headers: NOT_RECORDED, credentials: NOT_RECORDED, body: NOT_RECORDED },
+    event: undefined,
+    lacking: undefined,
+  };
+}

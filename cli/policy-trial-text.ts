@@ -1,0 +1,50 @@
+// A trial of a policy in words: a line for each difference, and what was judged and what was not.
+
+import type { Difference, Trial } from "./policy-trial-tally.ts";
+
+export function formatTrial(trial: Trial): string[] {
+  const { today, changed, events, certificates, same, takenOver, refusedByBoth, differences } = trial;
+  const count = (what: Difference["what"]) => differences.filter((one) => one.what === what).length;
+  const told = differences.filter(({ what }) => what !== "UNKNOWN");
+  const also = [
+    ...(takenOver === 0
+      ? []
+      : [`${takenOver} by signatures or credentials that cannot be verified again, under rules that are the same`]),
+    ...(refusedByBoth === 0 ? [] : [`${refusedByBoth} refused by both`]),
+  ];
+  return [
+    ...told.map(formatDifference),
+    ...(told.length === 0 ? [] : [""]),
+    `${events} stored event(s) and ${certificates} observed certificate(s), each as of the time when it came`,
+    `  today    ${today.file}, digest ${today.digest}`,
+    `  changed  ${changed.file}, digest ${changed.digest}`,
+    `  same verdict             ${same}${also.length === 0 ? "" : ` (${also.join("; ")})`}`,
+    `  would be refused         ${count("REFUSED")}`,
+    `  would be accepted        ${count("ACCEPTED")}`,
+    `  as another sender        ${count("OTHER SENDER")}`,
+    `  cannot be judged here    ${count("UNKNOWN")}`,
+    ...reasonsOf(differences).map(([why, number]) => `    ${number}  ${why}`),
+    "Requests that were refused on routes that do not observe are not stored, and were not judged.",
+  ];
+}
+
+function formatDifference({ what, kind, id, at, method, target, today, changed }: Difference): string {
+  const name = kind === "event" ? `event ${id}` : `certificate ${id.slice(0, 16)}`;
+  return `${what.padEnd(12)}  ${at}  ${name}  ${method} ${target}  today ${tell(today)}, then ${tell(changed)}`;
+}
+
+function tell({ verdict, sender, code, why }: Difference["today"]): string {
+  if (verdict === "accepted") return sender === null ? "accepted by its certificate" : `accepted as ${sender}`;
+  return verdict === "refused" ? `${code}: ${why}` : `not to be judged: ${why}`;
+}
+
+/** Each reason once, with how often it was met. */
+function reasonsOf(differences: readonly Difference[]): [why: string, number: number][] {
+  const reasons = new Map<string, number>();
+  for (const { what, today, changed } of differences) {
+    if (what !== "UNKNOWN") continue;
+    const why = (changed.verdict === "unknown" ? changed.why : today.why) ?? "";
+    reasons.set(why, (reasons.get(why) ?? 0) + 1);
+  }
+  return [...reasons];
+}

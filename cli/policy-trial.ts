@@ -1,0 +1,68 @@
+// countersign policy try: what a changed policy would have said of what is stored, beside what the policy of today says of it.
+
+import { dirname, join } from "node:path";
+import { compilePolicy } from "../core/policy-compiler.ts";
+import type { PolicyDocument } from "../core/policy-schema.ts";
+import { systemClock } from "../origin/clock.ts";
+import { parseOptions, UsageError } from "./command.ts";
+import { loadCrls } from "./explain-crls.ts";
+import { readAvailableSecrets } from "./explain-secrets.ts";
+import { readEnvironment, readJson } from "./files.ts";
+import { print, printJson } from "./output.ts";
+import { eachEvent, observedCases } from "./policy-trial-cases.ts";
+import { Tally, type Trial } from "./policy-trial-tally.ts";
+import { formatTrial } from "./policy-trial-text.ts";
+import type { TriedPolicy } from "./policy-trial-verdict.ts";
+import { inFile } from "./problems.ts";
+
+const OPTIONS = {
+  policy: { type: "string", default: "policy.json" },
+  inbox: { type: "string" },
+  last: { type: "string" },
+  log: { type: "string", multiple: true },
+  json: { type: "boolean", default: false },
+} as const;
+
+const DEFAULT_LAST = "1000";
+
+/** 0 when nothing that is accepted today would be refused, 1 when something would be, 2 when some cannot be judged. */
+export async function tryOnStored(args: string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, OPTIONS, true);
+  const [file, ...rest] = positionals;
+  if (file === undefined || rest.length > 0) throw new UsageError("policy try FILE: name the changed policy");
+  const { log = [], last, json } = values;
+  if (values.inbox === undefined && log.length > 0 && last !== undefined)
+    throw new UsageError("--last needs --inbox: it counts stored events");
+  const count = parseLast(last ?? DEFAULT_LAST);
+  const inbox = values.inbox ?? (log.length === 0 ? "inbox.sqlite" : undefined);
+  const now = systemClock();
+  const crls = join(dirname(inbox ?? "inbox.sqlite"), "crls");
+  const today = await load(values.policy, crls, now);
+  const changed = await load(file, crls, now);
+  const trial = new Tally(today, changed);
+  const cases = observedCases(today.policy, inbox, log, now);
+  if (inbox !== undefined) await eachEvent(inbox, count, (one) => trial.add(one));
+  for (const one of cases) await trial.add(one);
+  const result = trial.result();
+  if (json) printJson({ ok: codeOf(result) === 0, ...result });
+  else print(formatTrial(result));
+  return codeOf(result);
+}
+
+function codeOf({ differences }: Trial): number {
+  if (differences.some(({ what }) => what === "REFUSED")) return 1;
+  return differences.some(({ what }) => what === "UNKNOWN") ? 2 : 0;
+}
+
+function parseLast(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`--last ${text} is not 1 to 999999`);
+  return Number(text);
+}
+
+async function load(file: string, directory: string, at: number): Promise<TriedPolicy> {
+  // What compiles has the form of the schema.
+  const document = readJson(file) as PolicyDocument;
+  const policy = inFile(file, () => compilePolicy(document));
+  const lists = await loadCrls(policy, { policyFile: file, directory, isFetching: false, at });
+  return { file, document, policy, lists, available: readAvailableSecrets(policy, readEnvironment) };
+}
