@@ -4,12 +4,15 @@ import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
 import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
 import { nameKey } from "../core/distinguished-name.ts";
+import { shellWord } from "../origin/shell-word.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
 import { print, printJson, printText } from "./output.ts";
 import { matcherFor } from "./policy-document.ts";
+import { compilePolicyFile } from "./policy-file.ts";
 
 const OPTIONS = {
+  policy: { type: "string" },
   route: { type: "string" },
   pem: { type: "string" },
   json: { type: "boolean", default: false },
@@ -47,8 +50,28 @@ export function showObserved(args: string[]): number {
   const now = Math.floor(Date.now() / 1000);
   const rows = observations.map((observation, index) => describe(observation, observations.slice(0, index), now));
   if (values.json) printJson({ observed: rows });
-  else print(formatRows(rows));
+  else print(formatRows(rows, namesFor(values.policy)));
   return 0;
+}
+
+/** What the line to paste needs of the policy that the route is in. */
+interface PolicyNames {
+  /** Empty where no policy is named. */
+  readonly option: string;
+  senderOf(route: string): string;
+}
+
+/** Where no policy is named, or several senders are on the route, the reader has to say which. @throws UsageError, ConfigurationError */
+function namesFor(file: string | undefined): PolicyNames {
+  if (file === undefined) return { option: "", senderOf: () => "NAME" };
+  const { routes } = compilePolicyFile(file);
+  return {
+    option: ` --policy ${shellWord(file)}`,
+    senderOf(path) {
+      const [sender, ...others] = routes.find((route) => route.path === path)?.senders ?? [];
+      return sender === undefined || others.length > 0 ? "NAME" : sender.name;
+    },
+  };
 }
 
 /** Leaf and intermediates of the one certificate whose SHA-256 begins so. */
@@ -149,12 +172,12 @@ function formatDay(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
-function formatRows(rows: readonly Row[]): string[] {
+function formatRows(rows: readonly Row[], names: PolicyNames): string[] {
   if (rows.length === 0) return ["no certificate was observed yet"];
-  return rows.flatMap((row, index) => [...(index === 0 ? [] : [""]), ...formatRow(row)]);
+  return rows.flatMap((row, index) => [...(index === 0 ? [] : [""]), ...formatRow(row, names)]);
 }
 
-function formatRow(row: Row): string[] {
+function formatRow(row: Row, { option, senderOf }: PolicyNames): string[] {
   const short = row.sha256.slice(0, 16);
   return [
     `${row.route}  ${row.verdict}${row.at === undefined ? "" : `  first seen ${row.at}`}`,
@@ -166,6 +189,6 @@ function formatRow(row: Row): string[] {
     `  key      ${row.spkiSha256}`,
     ...row.warnings.map((warning) => `  note     ${warning}`),
     `  matcher  ${JSON.stringify(row.matcher)}`,
-    `  accept   countersign policy observed --pem ${short} > ${short}.pem && countersign policy add --sender NAME --certificate ${short}.pem`,
+    `  accept   countersign policy observed --pem ${short} > ${short}.pem && countersign policy add${option} --sender ${senderOf(row.route)} --route ${shellWord(row.route)} --certificate ${short}.pem`,
   ];
 }

@@ -48,6 +48,7 @@ countersign policy deny FILE [--policy FILE]   take out the certificate in FILE,
 countersign policy presets [NAME]          the known senders, or one with all that is known and not known of it
 countersign policy observed [FILE|- ...]   the certificates that observed routes saw, with matchers to paste:
     --route PATH              of this route alone
+    --policy FILE             the policy of these routes: the line to paste then names it and the route's sender
     --pem SHA256              print the certificate that begins so, in PEM, with its intermediates
                               FILE: observed.jsonl beside the inbox (default), or any log of ours, also that of
                               npx wrangler tail --format json

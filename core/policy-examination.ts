@@ -4,7 +4,7 @@
 import { ConfigurationError } from "./configuration-error.ts";
 import type { Policy } from "./policy.ts";
 import { compilePolicy, compileSoundParts } from "./policy-compiler.ts";
-import type { Finding } from "./policy-finding.ts";
+import { errorAt, type Finding } from "./policy-finding.ts";
 import { readPolicyForm } from "./policy-form.ts";
 import { inspectPolicy } from "./policy-inspection.ts";
 import { parsePlace, parseProblem, UNKNOWN_MEMBER } from "./policy-remedies.ts";
@@ -24,12 +24,32 @@ export function examinePolicy(document: unknown, now: number, compile: CompilePo
   try {
     const policy = compile(document);
     // What compiles has the form of the schema.
-    return { policy, findings: inspectPolicy(document as PolicyDocument, policy, now) };
+    return {
+      policy,
+      findings: [...inspectSections(document), ...inspectPolicy(document as PolicyDocument, policy, now)],
+    };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    return { policy: undefined, findings: examineParts(document, error.problems, now) };
+    return {
+      policy: undefined,
+      findings: [...inspectSections(document), ...examineParts(document, error.problems, now)],
+    };
   }
 }
+
+/** A list passes for an object, with numbers for names: nobody means that. */
+function inspectSections(document: unknown): Finding[] {
+  const sections: Readonly<Record<string, unknown>> = Object(document);
+  return Object.entries(SECTIONS).flatMap(([section, remedy]) =>
+    Array.isArray(sections[section]) ? [errorAt([section], "is a list, and not an object by names", remedy)] : [],
+  );
+}
+
+const SECTIONS = {
+  anchors: 'write { "NAME": "-----BEGIN CERTIFICATE-----…" }',
+  senders: 'write { "NAME": { "certificates": […], "trust": {…} } }',
+  routes: 'write { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }',
+} as const;
 
 function examineParts(document: unknown, problems: readonly string[], now: number): Finding[] {
   const told = problems.map(parseProblem);

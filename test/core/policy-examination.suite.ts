@@ -6,7 +6,18 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import { isNatural, readPolicyForm } from "../../core/policy-form.ts";
 import { parseProblem } from "../../core/policy-remedies.ts";
-import { anchorOf, type Change, ENTRY, findingsOf, ONE, placesIn, ROUTE, spoiled, TWO } from "./inspection-scene.ts";
+import {
+  anchorOf,
+  type Change,
+  ENTRY,
+  findingsOf,
+  ONE,
+  placesIn,
+  ROUTE,
+  soundDocument,
+  spoiled,
+  TWO,
+} from "./inspection-scene.ts";
 import type { Json } from "./policy-scene.ts";
 import { type Cases, pemOf, problemsOf } from "./scene.ts";
 
@@ -110,6 +121,17 @@ export const cases: Cases = {
     assert.match(remedyFor(["extra"]) ?? "", /one of \$schema, anchors, senders, routes, deny$/);
     assert.match(remedyFor([...ROUTE, "extra"]) ?? "", /one of senders, methods, /);
     assert.match(parseProblem("/senders/a/constructor: is no member that is known here").remedy, /certificates/);
+  },
+  "examinePolicy() names a list in the place of an object by names, whether it compiles or not": (fixtures) => {
+    const document = soundDocument(fixtures);
+    const { anchors, senders } = document as { anchors: Record<string, Json>; senders: Record<string, Json> };
+    const listed = (value: Json) =>
+      JSON.parse(JSON.stringify(value).replaceAll('"anchors":["root"]', '"anchors":["0"]'));
+    const compiles = { ...listed(document), anchors: [anchors["root"]] };
+    compilePolicy(compiles);
+    assert.deepEqual(placesIn(findingsOf(compiles, fixtures.now)), ["error /anchors"]);
+    const others = findingsOf({ ...document, senders: Object.values(senders), routes: [] }, fixtures.now);
+    assert.deepEqual(placesIn(others).slice(0, 2), ["error /senders", "error /routes"]);
   },
   "examinePolicy() names what every object has by nature, and everything else that is wrong": (fixtures) => {
     const changes: Change[] = [

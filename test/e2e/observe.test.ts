@@ -141,6 +141,18 @@ describe("observe, paste, enforce", () => {
     expect(JSON.parse(await observed(file("tail.json"), "--json")).observed).toHaveLength(1);
   });
 
+  it("gives a line to paste, with the sender of the route where it has one", async () => {
+    const args = ["policy", "observed", file("state/observed.jsonl"), "--policy", policyOf("edge")];
+    const { code, stdout } = await runCountersign(args);
+    expect(code).toBe(0);
+    const [, short = ""] = /accept +countersign policy observed --pem ([0-9a-f]{16}) > /.exec(stdout) ?? [];
+    expect(stdout).toContain(
+      `countersign policy add --policy ${policyOf("edge")} --sender docusign --route /hooks/docusign --certificate ${short}.pem`,
+    );
+    const { stdout: unnamed } = await runCountersign(args.slice(0, 3));
+    expect(unnamed).toContain("countersign policy add --sender NAME --route /hooks/docusign --certificate");
+  });
+
   it("refuses to guess which certificate is meant", async () => {
     const { code, stderr } = await runCountersign(["policy", "observed", file("state/observed.jsonl"), "--pem", ""]);
     expect(code).toBe(2);
