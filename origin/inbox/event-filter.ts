@@ -99,7 +99,7 @@ export function conditionsOf(
     ...(since === undefined ? [] : [`event.accepted_at >= ${parameter(since)}`]),
     ...(until === undefined ? [] : [`event.accepted_at < ${parameter(until)}`]),
     ...(route === undefined ? [] : [onRoute(route, parameter)]),
-    ...(eventKey === undefined ? [] : hasKey(eventKey, sender, parameter)),
+    ...(eventKey === undefined ? [] : hasKey(eventKey, sender, { sign, parameter })),
   ];
 }
 
@@ -121,8 +121,13 @@ const SENDERS_WITH_KEYS = `
   ) SELECT sender FROM keyed WHERE sender IS NOT NULL`;
 
 /** As it is stored, or its only part alone. */
-function hasKey(eventKey: string, sender: string | undefined, parameter: (value: string) => string): string[] {
+function hasKey(
+  eventKey: string,
+  sender: string | undefined,
+  { sign, parameter }: { readonly sign: ParameterSign; readonly parameter: (value: string) => string },
+): string[] {
   const keys = `event.event_key IN (${parameter(eventKey)}, ${parameter(JSON.stringify([eventKey]))})`;
-  const of = sender === undefined ? `IN (${SENDERS_WITH_KEYS})` : `= ${parameter(sender)}`;
-  return [`event.sender ${of}`, keys];
+  // PostgreSQL's planner takes a subquery for many rows, unless it is an array.
+  const any = sign === "$" ? `= ANY (ARRAY(${SENDERS_WITH_KEYS}))` : `IN (${SENDERS_WITH_KEYS})`;
+  return [`event.sender ${sender === undefined ? any : `= ${parameter(sender)}`}`, keys];
 }
