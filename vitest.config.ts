@@ -7,6 +7,13 @@ export default defineConfig({
     // By themselves: npm run test:faults and npm run test:package.
     exclude: ["test/faults/**", "test/package/**"],
     globalSetup: ["test/support/shared.ts"],
+    // A worker runs file after file and keeps the modules that it has loaded: to start one for each file, and to load the same
+    // modules in it, took more than a second of CPU a file. So a test puts back what it changes of the process.
+    isolate: false,
+    setupFiles: ["test/support/after-file.ts"],
+    restoreMocks: true,
+    // Files are loaded by Node itself, as the programs are, which also keeps them compiled.
+    experimental: { viteModuleRunner: false },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Integration tests start workerd beside each worker, and a build machine has two cores. One more, because those of the queue wait.

@@ -22,12 +22,14 @@ export interface Running {
 /** A loaded machine takes its time to start a program. */
 const LINE_DEADLINE_MILLISECONDS = 25_000;
 
-/** Programs of a test that failed before it could end them: none outlives its test file, which the runner ends by SIGTERM. */
+/** Programs of a test that failed before it could end them: none outlives its test file, nor the worker, which the runner ends by SIGTERM. */
 const running = new Set<ChildProcess>();
 process.once("SIGTERM", () => process.exit(1));
-process.on("exit", () => {
+process.on("exit", killPrograms);
+
+export function killPrograms(): void {
   for (const child of running) child.kill("SIGKILL");
-});
+}
 
 /** Where a program is run that is not this checkout's own, and how long each of its lines may take. */
 export interface Place {

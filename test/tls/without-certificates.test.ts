@@ -33,6 +33,7 @@ let files: TlsFiles;
 let origin: TlsProcess;
 beforeAll(async () => {
   process.env["GITHUB_SECRET"] = SECRET;
+  stack.defer(() => void delete process.env["GITHUB_SECRET"]);
   files = await writeTlsFiles(stack, alone);
   origin = await startTlsProcess(stack, files);
 });
