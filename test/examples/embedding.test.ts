@@ -6,10 +6,10 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { request } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { parse as parseJsonc } from "jsonc-parser";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { WORKER } from "../../cli/local-edge.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { buildPackage, compile, linkPackages, ROOT } from "../api/declarations.ts";
@@ -102,9 +102,14 @@ async function takesWhatTheEdgeSent(send: Send): Promise<void> {
   expect(await refused([["Content-Type", "application/json"]], text)).toEqual([401, "assertion-refused"]);
 }
 
-test("docs/hono.md has these programs, as they stand", () => {
+function blocksOf(language: string): string[] {
   const text = readFileSync(join(ROOT, "docs/hono.md"), "utf8");
-  const blocks = Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, code = ""]) => code);
+  const blocks = text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"));
+  return Array.from(blocks, ([, code = ""]) => code);
+}
+
+test("docs/hono.md has these programs, as they stand", () => {
+  const blocks = blocksOf("ts");
   const programs = blocks.filter((code) => code.startsWith("// A Hono app"));
   expect(programs).toEqual(
     ["hono-node.ts", "hono-worker.ts", "hono-tls.ts"].map((name) => readFileSync(join(EXAMPLES, name), "utf8")),
@@ -144,13 +149,10 @@ describe("behind the edge", () => {
   });
 
   test("hono-worker.ts, in workerd with D1", async () => {
-    const config = {
-      ...WORKER,
-      name: "hono-worker",
-      main: join(project, "hono-worker.ts"),
-      vars: { JWKS: { keys: [publicJwk(event.key)] } as never, ISSUER, AUDIENCE },
-      d1_databases: [{ binding: "DB", database_name: "accepted", database_id: "accepted" }],
-    };
+    const [written = ""] = blocksOf("jsonc");
+    const { vars, main, ...others } = parseJsonc(written) as { vars: object; main: string };
+    const JWKS = { keys: [publicJwk(event.key)] };
+    const config = { ...others, main: join(project, main), vars: { ...vars, JWKS } };
     const harness = createTestHarness({ workers: [{ config }] });
     stack.defer(() => harness.close());
     await harness.listen();

@@ -1,5 +1,6 @@
 // Each assertion once, where an app keeps no inbox: in SQLite and PostgreSQL, and in workerd in D1 and in a Durable Object.
 
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
@@ -16,6 +17,7 @@ import { onceInD1 } from "../../origin/once-d1.ts";
 import { onceInDurableObject } from "../../origin/once-object.ts";
 import { onceInPostgres } from "../../origin/once-postgres.ts";
 import { onceInSqlite } from "../../origin/once-sqlite.ts";
+import { ROOT } from "../e2e/running.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { findPostgres, startPostgres } from "../support/postgres.ts";
@@ -147,6 +149,12 @@ describe.skipIf(findPostgres() === undefined)("onceInPostgres", () => {
   });
 });
 
+/** As docs/hono.md has it. */
+const [OBJECT] = Array.from(
+  readFileSync(join(ROOT, "docs/hono.md"), "utf8").matchAll(/^```jsonc\n(\{\n {2}"durable_objects".*?)^```$/gms),
+  ([, text = ""]) => JSON.parse(text) as object,
+);
+
 describe("in workerd", () => {
   let send: Send;
 
@@ -165,8 +173,7 @@ describe("in workerd", () => {
               AUDIENCE,
             },
             d1_databases: [{ binding: "DB", database_name: "events", database_id: "events" }],
-            durable_objects: { bindings: [{ name: "ONCE", class_name: "OnceObject" }] },
-            migrations: [{ tag: "v1", new_sqlite_classes: ["OnceObject"] }],
+            ...OBJECT,
           },
         },
       ],
