@@ -6,11 +6,11 @@ import { admitByBody } from "../core/body-admission.ts";
 import { BodyBudget } from "../core/body-budget.ts";
 import type { Evidence } from "../core/candidate.ts";
 import { type LogLine, noteCertificate, type Trace } from "../core/decision.ts";
-import { bindDelivery } from "../core/delivery.ts";
+import { bindDelivery, type Delivery } from "../core/delivery.ts";
 import { publishKeys } from "../core/keys.ts";
 import { type Route, selectRoute } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
-import { readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
+import { isPlainText, readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
 import { requireHostField } from "../core/request-host.ts";
 import { readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
@@ -61,6 +61,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
     body,
     policyDigest: edge.policy.digest,
   });
+  noteNotForwarded(trace, delivery);
 
   if (mayWait(request, route)) {
     trace.isQueued = true;
@@ -73,6 +74,12 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
     now: ambient.clock(),
   });
   return forward(delivery, assertion, edge);
+}
+
+/** Tells of headers that cannot be signed: the handler misses them, and the sender does not know. */
+function noteNotForwarded({ context }: Trace, { headers }: Delivery): void {
+  const names = headers.flatMap(([name, value]) => (isPlainText(value) ? [] : [name]));
+  if (names.length > 0) context["notForwarded"] = names;
 }
 
 /** GET and HEAD ask for the origin's answer: senders prove with them that they know who receives. */

@@ -10,6 +10,7 @@ import type { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { backOff } from "../../worker/deliver.ts";
 import { loadEdge } from "../../worker/edge.ts";
+import { headersClaim } from "../support/forgery.ts";
 import { type QueueWorld, queuedPolicy, startQueueWorld } from "../support/queue-world.ts";
 import { ACME, createSenders } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
@@ -47,7 +48,8 @@ describe("a route that queues", () => {
   test("delivers an event once, signed at delivery, with its id as txn", async () => {
     const target = "/hooks/acme?b=2&a=%41";
     const body = JSON.stringify({ event: "queued" });
-    const id = await world.accept({ target, body, headers: { "content-type": "application/json" } });
+    const headers = { "content-type": "application/json", accept: "a/b", "user-agent": "quill/1.0" };
+    const id = await world.accept({ target, body, headers });
     expect(await world.edge.lines.with({ decision: "forwarded", id })).toMatchObject({
       sender: ACME,
       attempt: 1,
@@ -58,6 +60,9 @@ describe("a route that queues", () => {
     expect(attempt).toMatchObject({ method: "POST", target });
     const { claims, at = 0 } = attempt ?? {};
     expect(Math.abs(Number(claims?.["iat"]) - at / 1000)).toBeLessThan(2);
+    expect(claims?.["hdr"]).toEqual(
+      headersClaim(["accept", "user-agent"].map((name) => [name, headers[name as "accept"]])),
+    );
     expect(world.stored(id).map(String)).toEqual([body]);
     const accepted = world.origin.lines.all.find(({ edgeDecision }) => edgeDecision === id);
     expect(accepted).toMatchObject({ decision: "accepted", sender: ACME });

@@ -52,10 +52,13 @@ test("a header that the sender sends twice is one list", async () => {
   ]);
 });
 
-test("a value beyond ASCII is not forwarded, and keeps back no other header", async () => {
+test("a value beyond ASCII is not forwarded, is told, and keeps back no other header", async () => {
   for (const value of ["caf\u00c3\u00a9", "caf\u00e9"]) {
-    const { status, delivered } = await send([TYPE, ["X-Quill-Note", value], ["X-Quill-Topic", "orders"]]);
+    const headers: HeaderList = [TYPE, ["X-Quill-Note", value], ["X-Quill-Topic", "orders"]];
+    const { status, delivered, edgeLine } = await send(headers);
     expect(status).toBe(202);
+    expect(edgeLine).toMatchObject({ decision: "forwarded", id: delivered?.id, notForwarded: ["x-quill-note"] });
+    expect((await send(SENT)).edgeLine).not.toHaveProperty("notForwarded");
     expect(delivered?.headers).toEqual([
       ["content-type", "application/json"],
       ["x-quill-topic", "orders"],

@@ -50,7 +50,8 @@ export async function startEdgeHopOrigin(stack: AsyncDisposableStack) {
     delivered = undefined;
     const { status } = await edge.send({ tls: tlsClientAuth(senders.acme, [senders.root]), body: "{}", headers });
     const line = origin.lines.all.at(-1);
-    return { status, line, code: line?.["code"], delivered: delivered as Delivery | undefined };
+    const edgeLine = edge.lines.all.at(-1);
+    return { status, line, edgeLine, code: line?.["code"], delivered: delivered as Delivery | undefined };
   }
   return { origin, send };
 }
