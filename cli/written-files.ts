@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -41,8 +42,16 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
     renameSync(draft, target);
   } catch (error) {
     if (draft !== undefined) rmSync(draft, { force: true });
-    throw new UsageError(`cannot write ${file}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`cannot write ${file}: ${tellWithoutDraft(file, error)}`);
   }
+}
+
+/** The name of a draft says nothing to who asked for the file: what is missing is the folder. */
+function tellWithoutDraft(file: string, error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const folder = dirname(file);
+  const missing = existsSync(folder) ? "" : `: there is no folder ${folder}`;
+  return error.message.replace(/, (?:open|rename|lstat) '.*$/s, "") + missing;
 }
 
 /** As many as Linux follows. */
