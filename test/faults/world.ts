@@ -65,8 +65,8 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
     request(name: string, eventKey = name): ForwardedRequest {
       const body = JSON.stringify({ id: name, padding: "x".repeat(padding) });
       names.set(contentDigest(body), name);
-      const request = forwardedRequest({ key, identity: senders.acme, policyDigest, body, now: clock() });
-      return { ...request, headers: [...request.headers, ["Webhook-Id", eventKey]] };
+      const signedHeaders = [["webhook-id", eventKey]] as const;
+      return forwardedRequest({ key, identity: senders.acme, policyDigest, body, signedHeaders, now: clock() });
     },
 
     /** The answer's status; 0 when there was none. A refusal for now must say when to come again. */
