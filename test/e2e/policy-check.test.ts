@@ -263,7 +263,15 @@ describe("wrangler's build", () => {
     return project;
   }
   const build = (project: string) =>
-    run("sh", ["-c", `cd '${project}' && node node_modules/wrangler/bin/wrangler.js deploy --dry-run --outdir out`]);
+    run(
+      "sh",
+      ["-c", `cd '${project}' && node node_modules/wrangler/bin/wrangler.js deploy --dry-run --outdir out`],
+      "",
+      {
+        // Local edges of other test files let it say only errors.
+        WRANGLER_LOG: "log",
+      },
+    );
 
   it("bundles a sound policy", async () => {
     const { code, stdout } = await build(projectWith(policyText()));
