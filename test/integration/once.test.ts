@@ -90,6 +90,29 @@ describe("onceInSqlite", () => {
     await takesEachOnce(sendTo(open()), "/hooks/acme");
   });
 
+  test("acknowledges nothing that the handler failed: the same event under a new assertion runs it again", async () => {
+    let runs = 0;
+    const app = new Hono();
+    app.post("/hooks/acme", countersign({ ...guarding, accept: open(), onDecision: lines.push }), (c) => {
+      runs += 1;
+      if (runs === 1) throw new Error("the database of the handler is away");
+      return c.json({ id: c.var.delivery.id }, 201);
+    });
+    app.onError((_, c) => c.text("failed", 500));
+    const txn = crypto.randomUUID();
+    const again = async () => {
+      const { headers, body } = forwardedRequest({ ...event, claims: { txn } });
+      return await app.request("/hooks/acme", {
+        method: "POST",
+        headers: headers as [string, string][],
+        body: `${body}`,
+      });
+    };
+    expect((await again()).status).toBe(500);
+    const answer = await again();
+    expect([answer.status, await answer.json(), runs]).toEqual([201, { id: txn }, 2]);
+  });
+
   test("of two processes too, and after a restart", async () => {
     const [one, other] = [sendTo(open()), sendTo(open())];
     const same = forwarded("/hooks/acme");
