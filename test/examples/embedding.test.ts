@@ -2,6 +2,7 @@
 // refuses its replay and one that nobody signed.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { buildPackage, compile, linkPackages, ROOT } from "../api/declarations.ts";
-import { startCountersign } from "../e2e/running.ts";
+import { run, startCountersign } from "../e2e/running.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/senders.ts";
@@ -208,6 +209,73 @@ describe("behind the edge", () => {
 });
 
 describe("without the edge", () => {
+  test("docusign.ts, from the preset to the handler", async () => {
+    const name = "hooks.example.com";
+    const server = await issueCertificate({
+      subject: [{ CN: [name] }],
+      extendedKeyUsage: [SERVER_AUTH],
+      subjectAltNames: [{ type: "dns", value: name }],
+    });
+    const KEY = "as Docusign shows it";
+    // In place of DigiCert and of the certificate that Docusign publishes.
+    const ca = await issueCertificate({ subject: [{ CN: ["Docusign's CA"] }], ca: {} });
+    const docusign = await issueCertificate({ subject: [{ O: ["Docusign, Inc."] }, { CN: ["Connect"] }] }, ca);
+    const stranger = await issueCertificate({ subject: [{ O: ["Somebody"] }, { CN: ["Connect"] }] }, ca);
+    const files = { "tls.pem": server.pem, "tls.key": server.keyPem, "ca.pem": ca.pem, "docusign.pem": docusign.pem };
+    for (const [path, content] of Object.entries(files)) write(path, content);
+
+    const file = (name: string) => join(project, name);
+    const program = file("node_modules/countersign/dist/cli/main.js");
+    const policy = ["--policy", file("docusign.json")];
+    const add = (...args: string[]) => run(process.execPath, [program, "policy", "add", ...policy, ...args]);
+    expect(await add("--preset", "docusign", "--anchor", `ca=${file("ca.pem")}`)).toMatchObject({ code: 0 });
+    const enforced = ["--certificate", file("docusign.pem"), "--route", "/hooks/docusign", "--mode", "enforce"];
+    expect(await add("--sender", "docusign", ...enforced)).toMatchObject({ code: 0 });
+    const tls = [
+      "--tls",
+      "--certificate",
+      file("tls.pem"),
+      "--key",
+      file("tls.key"),
+      "--client-certificates",
+      "request",
+    ];
+    const events = ["--inbox", file("docusign.sqlite"), "--handler", file("docusign.ts")];
+    const secret = { DOCUSIGN_HMAC_KEY: KEY };
+    const origin = await startCountersign(["origin", ...tls, ...policy, ...events, "--port", "0"], secret, program);
+    try {
+      const completed = {
+        ...{
+          event: "envelope-completed",
+          apiVersion: "v2.1",
+          configurationId: 22,
+          generatedDateTime: "2026-11-30T01:00:00Z",
+        },
+        data: { accountId: "an account", envelopeId: "an envelope" },
+      };
+      const port = Number(new URL(String(origin.ready["origin"])).port);
+      const send = async (client: { pem: string; keyPem: string }, key: string) => {
+        const body = JSON.stringify(completed);
+        const signature = createHmac("sha256", key).update(body).digest("base64");
+        const headers: HeaderList = [
+          ["Content-Type", "application/json"],
+          ["X-DocuSign-Signature-1", signature],
+        ];
+        const sender = new TlsSender({ port, ca: server.pem, name }, client);
+        const { status } = await sender.send({ target: "/hooks/docusign", method: "POST", headers, body });
+        sender.close();
+        return status;
+      };
+      expect(await send(stranger, KEY)).toBe(403);
+      expect(await send(docusign, "another key than that")).toBe(401);
+      expect(await send(docusign, KEY)).toBe(202);
+      await origin.line({ completed: "an envelope", account: "an account" });
+      expect(origin.lines.filter(({ completed: envelope }) => envelope !== undefined)).toHaveLength(1);
+    } finally {
+      await origin.stop();
+    }
+  });
+
   test("hono-tls.ts", async () => {
     const name = "origin.example.com";
     const server = await issueCertificate({

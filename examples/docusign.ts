@@ -1,0 +1,32 @@
+// A handler for Docusign Connect (JSON, "eventData": restv2.1), called for every event that is stored. The way here:
+//
+//   countersign policy add --policy docusign.json --preset docusign          (says what to switch on at Docusign)
+//   DOCUSIGN_HMAC_KEY=… countersign origin --tls --certificate server.pem --key server.key \
+//       --client-certificates request --policy docusign.json --handler docusign.ts
+//   countersign policy add --policy docusign.json --sender docusign --certificate docusign.pem \
+//       --route /hooks/docusign --mode enforce                               (the certificate that Docusign publishes for Connect)
+
+import { type Handler, PermanentFailure } from "countersign";
+
+/** The members that are read here. Docusign sends other objects through the same channel: templates have no envelopeId. */
+interface ConnectEvent {
+  readonly event: string;
+  readonly data: { readonly accountId: string; readonly envelopeId?: string };
+}
+
+const handler: Handler = ({ body }, { id }) => {
+  const { event, data } = readEvent(body);
+  if (event !== "envelope-completed" || data.envelopeId === undefined) return;
+  // Yours: whatever follows a signed envelope. It may be called again with the same id, so let it do the same thing once.
+  console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id }));
+};
+
+function readEvent(body: Uint8Array): ConnectEvent {
+  try {
+    return JSON.parse(new TextDecoder().decode(body)) as ConnectEvent;
+  } catch {
+    throw new PermanentFailure("the body is no JSON: choose JSON, not XML, in the Connect configuration");
+  }
+}
+
+export default handler;
