@@ -170,7 +170,10 @@ export const cases: Cases = {
       assert.equal(fails(fixtures, "client", { san: { ip: [ip] } }), "san.ip", ip);
     }
   },
-  "an IP address of a wrong size matches nothing": ({ certificates }) => {
+  "an IP address matches by its octets, and one of a wrong size matches nothing": ({ certificates }) => {
+    const right = withSubjectAltNames(certificates.direct, tlv(0x87, [192, 0, 2, 77]));
+    assert.deepEqual(failuresOf(right, { san: { ip: ["192.0.2.77"] } }), []);
+    assert.deepEqual(failuresOf(right, { san: { ip: ["192.0.2.7"] } }), ["san.ip"]);
     const base64 = withSubjectAltNames(certificates.direct, tlv(0x87, [192, 0, 2]), tlv(0x82, "192.0.2.7"));
     assert.deepEqual(failuresOf(base64, { san: { ip: ["192.0.2.7"] } }), ["san.ip"]);
   },
