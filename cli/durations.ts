@@ -2,12 +2,18 @@
 
 import { UsageError } from "./command.ts";
 
-export const SECONDS_OF = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
+const SECONDS_OF = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
 
 /** The seconds of `90s`, `15m`, `12h`, `30d` or `2w`. @throws UsageError */
 export function parseDuration(text: string, option: string): number {
-  const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  if (number === undefined)
+  const seconds = readDuration(text);
+  if (seconds === undefined)
     throw new UsageError(`--${option} ${text} is no duration: a number and s, m, h, d or w, as 30d`);
-  return Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];
+  return seconds;
+}
+
+/** The same; undefined for what is no duration. */
+export function readDuration(text: string): number | undefined {
+  const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];
 }

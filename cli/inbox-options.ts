@@ -47,6 +47,7 @@ export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) 
 /** What opens an inbox, or fails with its reason alone. @throws UsageError */
 export async function tellingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
   return await open().catch((error: unknown) => {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}${findElsewhere(inbox)}`);
   });
 }

@@ -4,11 +4,11 @@ import { describeEnding, sendersInUse } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
+import { tellingInbox } from "./inbox-options.ts";
 import { endListener } from "./listener-certificate.ts";
 import { print, printJson } from "./output.ts";
 import { compilePolicyFile } from "./policy-file.ts";
@@ -47,11 +47,7 @@ function parseDays(text: string): number {
 
 async function readSeen(location: string, policy: Policy): Promise<SeenCertificate[]> {
   const senders = sendersInUse(policy).map(({ name }) => name);
-  try {
-    return await readInbox(location, (reader) => reader.latestCertificates(senders));
-  } catch (error) {
-    throw new UsageError(`--inbox ${describeInbox(location)}: ${error instanceof Error ? error.message : error}`);
-  }
+  return await tellingInbox(location, () => readInbox(location, (reader) => reader.latestCertificates(senders)));
 }
 
 function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): string[] {

@@ -4,14 +4,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { findRoute, type Policy } from "../core/policy.ts";
-import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
+import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
-import type { StoredEvent } from "../origin/inbox.ts";
-import { UsageError } from "./command.ts";
+import type { InboxReader, StoredEvent } from "../origin/inbox.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { chainOf, platformOf } from "./explain-source.ts";
+import { tellingInbox } from "./inbox-options.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
-import { problemsOf } from "./problems.ts";
 
 /** One request, as far as it is known. */
 export interface TrialCase {
@@ -33,17 +32,13 @@ export interface TrialCase {
 
 /** Hands each of the last events to `use`, the newest first, with its body alone in memory. @throws UsageError */
 export async function eachEvent(location: string, last: number, use: (one: TrialCase) => Promise<void>): Promise<void> {
-  try {
-    await readInbox(location, async (reader) => {
-      for (const { id } of await reader.events({ limit: last })) {
-        const event = await reader.event(id);
-        if (event !== undefined) await use(caseOfEvent(event));
-      }
-    });
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`--inbox ${describeInbox(location)}: ${problemsOf(error).join("; ")}`);
-  }
+  const read = async (reader: InboxReader) => {
+    for (const { id } of await reader.events({ limit: last })) {
+      const event = await reader.event(id);
+      if (event !== undefined) await use(caseOfEvent(event));
+    }
+  };
+  await tellingInbox(location, () => readInbox(location, read));
 }
 
 function caseOfEvent(event: StoredEvent): TrialCase {

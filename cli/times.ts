@@ -1,7 +1,7 @@
 // Points in time in options.
 
 import { UsageError } from "./command.ts";
-import { SECONDS_OF } from "./durations.ts";
+import { readDuration } from "./durations.ts";
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
 /** Without a zone it is UTC, as all times that are printed. */
@@ -9,8 +9,8 @@ const INSTANT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-
 
 /** Unix seconds of `2026-11-30`, `2026-11-30T08:00:00Z`, or so long ago: `90s`, `15m`, `12h`, `7d`, `2w`. @throws UsageError */
 export function parseTime(text: string, option: string, now: number): number {
-  const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  if (number !== undefined) return now - Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];
+  const ago = readDuration(text);
+  if (ago !== undefined) return now - ago;
   const [, date, time, zone = "Z"] = INSTANT.exec(text) ?? [];
   const milliseconds = Date.parse(DATE.test(text) ? `${text}T00:00Z` : `${date}T${time}${zone}`);
   // The parser takes the 31st of a month that has 30 days.
