@@ -33,6 +33,18 @@ const BEHIND_EDGE = {
 const WITHOUT_EDGE = { readCertificate: callable, crossCheck: v.optional(callable) };
 const OF_GUARD = { onRefusal: v.optional(callable) };
 const OF_VERIFIER = { route: v.optional(v.string("must be a route of the policy")) };
+/** Made once: options may be a function of each request. */
+const SCHEMAS = {
+  guard: schemasOf(OF_GUARD),
+  verifier: schemasOf(OF_VERIFIER),
+};
+
+function schemasOf(own: v.ObjectEntries) {
+  return {
+    behindEdge: v.strictObject({ ...COMMON, ...BEHIND_EDGE, ...own }),
+    withoutEdge: v.strictObject({ ...COMMON, ...WITHOUT_EDGE, ...own }),
+  };
+}
 
 /** Whether the options are those of an origin that sees the certificate itself. */
 export function isWithoutEdge(options: object): boolean {
@@ -44,8 +56,7 @@ export function findFormProblems(options: unknown, kind: "guard" | "verifier"): 
   if (!isObject(options)) return ["/: must be an object"];
   if (isWithoutEdge(options) && "keys" in options)
     return ["/keys: is for an origin behind the edge, readCertificate for one without it: pass one of them"];
-  const way = isWithoutEdge(options) ? WITHOUT_EDGE : BEHIND_EDGE;
-  const schema = v.strictObject({ ...COMMON, ...way, ...(kind === "guard" ? OF_GUARD : OF_VERIFIER) });
+  const schema = SCHEMAS[kind][isWithoutEdge(options) ? "withoutEdge" : "behindEdge"];
   const { issues = [] } = v.safeParse(schema, options);
   return describeIssues(issues);
 }

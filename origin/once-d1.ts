@@ -1,7 +1,15 @@
 // Each assertion once, in a D1 database of Cloudflare's.
 
 import type { AcceptDelivery } from "./acceptance.ts";
-import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, insertOrCreate, requireMember, TABLE } from "./once.ts";
+import {
+  acceptOnce,
+  CREATE_SQLITE_INDEX,
+  CREATE_SQLITE_TABLE,
+  INSERT_SQLITE,
+  insertOrCreate,
+  PRUNE_SQLITE,
+  requireMember,
+} from "./once.ts";
 
 /** What is used of a D1 binding. */
 export interface D1 {
@@ -15,8 +23,6 @@ export interface D1Statement {
   run(): Promise<unknown>;
 }
 
-const INSERT = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
-
 /**
  * An `accept` that records each assertion's id in the table `countersign_accepted`, which the first event makes. It keeps no event: when
  * your handler fails, the sender has no 2xx and sends again. Ids are forgotten a day after they expired.
@@ -27,13 +33,13 @@ export function onceInD1(database: D1): AcceptDelivery {
   return acceptOnce({
     insert: ({ issuer, jti, expires }) =>
       insertOrCreate(
-        async () => (await database.prepare(INSERT).bind(issuer, jti, expires).first()) !== null,
+        async () => (await database.prepare(INSERT_SQLITE).bind(issuer, jti, expires).first()) !== null,
         async () => {
           await database.prepare(CREATE_SQLITE_TABLE).run();
           await database.prepare(CREATE_SQLITE_INDEX).run();
         },
         (error) => error instanceof Error && error.message.includes("no such table"),
       ),
-    prune: (before) => database.prepare(`DELETE FROM ${TABLE} WHERE expires < ?`).bind(before).run(),
+    prune: (before) => database.prepare(PRUNE_SQLITE).bind(before).run(),
   });
 }

@@ -6,9 +6,10 @@ import {
   CREATE_SQLITE_INDEX,
   CREATE_SQLITE_TABLE,
   forgettableBefore,
+  INSERT_SQLITE,
   PRUNE_SHARE,
+  PRUNE_SQLITE,
   requireMember,
-  TABLE,
 } from "./once.ts";
 
 /** What is used of the binding of a Durable Object. */
@@ -39,9 +40,8 @@ export class OnceObject {
   /** 201 for an id that is new, 409 for one that is there already. Reachable by the Worker alone. */
   async fetch(request: Request): Promise<Response> {
     const { issuer, jti, expires } = (await request.json()) as AssertionId;
-    const insert = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
-    const isNew = this.#sql.exec(insert, issuer, jti, expires).toArray().length === 1;
-    if (Math.random() < PRUNE_SHARE) this.#sql.exec(`DELETE FROM ${TABLE} WHERE expires < ?`, forgettableBefore());
+    const isNew = this.#sql.exec(INSERT_SQLITE, issuer, jti, expires).toArray().length === 1;
+    if (Math.random() < PRUNE_SHARE) this.#sql.exec(PRUNE_SQLITE, forgettableBefore());
     // Sent when what was written is kept: the object's output gate.
     return new Response(null, { status: isNew ? 201 : 409 });
   }

@@ -1,7 +1,7 @@
 // Each assertion once, in a SQLite file of one's own.
 
 import type { AcceptDelivery } from "./acceptance.ts";
-import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, requireMember, TABLE } from "./once.ts";
+import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, PRUNE_SQLITE, requireMember, TABLE } from "./once.ts";
 
 /** What is used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */
 export interface SqliteDatabase {
@@ -20,7 +20,7 @@ export function onceInSqlite(database: SqliteDatabase): AcceptDelivery {
   const insert = database.prepare(
     `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
   );
-  const prune = database.prepare(`DELETE FROM ${TABLE} WHERE expires < ?`);
+  const prune = database.prepare(PRUNE_SQLITE);
   return acceptOnce({
     insert: ({ issuer, jti, expires }) => Number(insert.run(issuer, jti, expires).changes) === 1,
     prune: (before) => prune.run(before),

@@ -23,6 +23,10 @@ export const CREATE_SQLITE_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE}
   (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (issuer, jti))`;
 export const CREATE_SQLITE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
 
+/** Of SQLite. Gives a row for an id that is new. */
+export const INSERT_SQLITE = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
+export const PRUNE_SQLITE = `DELETE FROM ${TABLE} WHERE expires < ?`;
+
 /** What may be forgotten by now. */
 export const forgettableBefore = () => Math.floor(Date.now() / 1000) - MARGIN_SECONDS;
 
