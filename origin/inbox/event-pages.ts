@@ -17,7 +17,7 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 export type Ask = (text: string, values: readonly (string | number)[]) => Promise<readonly Row[]>;
 
 /** Between which rows the times of the filter lie; undefined when nothing is stored. */
-export async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange | undefined> {
+async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
   const ends = { first: Number(row["first"]), last: Number(row["last"]) };
@@ -30,11 +30,15 @@ export async function findRange(ask: Ask, filter: EventFilter): Promise<Sequence
   );
 }
 
+/** The same where the filter has a time; undefined also where it has none, and no row need be looked at. */
+export async function findTimeRange(ask: Ask, filter: EventFilter | undefined): Promise<SequenceRange | undefined> {
+  if (filter?.since === undefined && filter?.until === undefined) return undefined;
+  return await findRange(ask, filter);
+}
+
 /** The newest first. */
 export async function listEvents(ask: Ask, sign: ParameterSign, filter: EventFilter) {
-  const isTimed = filter.since !== undefined || filter.until !== undefined;
-  const range = isTimed ? await findRange(ask, filter) : undefined;
-  if (isTimed && range === undefined) return [];
+  const range = await findTimeRange(ask, filter);
   const { text, values } = selectEvents(filter, range, { sign, order: "newest first" });
   return (await ask(text, values)).map(toListedEvent);
 }

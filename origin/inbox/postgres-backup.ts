@@ -1,8 +1,8 @@
 // All rows of an inbox in PostgreSQL: read as of one moment while origins write, and written into tables that hold nothing.
 
-import { answersPooler, type Client, describeError, openPool } from "./postgres-pool.ts";
+import { withPool } from "./postgres-opening.ts";
+import type { Client, PostgresPool } from "./postgres-pool.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
-import { readPostgresUrl } from "./postgres-url.ts";
 import type { Backup, RowWriter } from "./sqlite-backup.ts";
 import {
   batchesOf,
@@ -39,21 +39,16 @@ export async function restorePostgres(url: string, name: string, backup: Backup)
   });
 }
 
+/** The pool is closed in the end. */
 async function usePool(
   url: string,
   { isReadOnly }: { readonly isReadOnly: boolean },
-  use: (pool: ReturnType<typeof openPool>) => Promise<void>,
+  use: (pool: PostgresPool) => Promise<void>,
 ): Promise<void> {
-  let pool: ReturnType<typeof openPool> | undefined;
-  try {
-    const address = readPostgresUrl(url);
-    pool = openPool(address, { isPooled: await answersPooler(address), isReadOnly, connections: 1 });
+  await withPool(url, { isReadOnly, connections: 1 }, async (pool) => {
     await use(pool);
-  } catch (error) {
-    throw new Error(describeError(error, url));
-  } finally {
-    await pool?.close();
-  }
+    await pool.close();
+  });
 }
 
 async function countAll(client: Client): Promise<InboxContents> {

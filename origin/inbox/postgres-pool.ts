@@ -49,7 +49,7 @@ export interface PostgresPool extends Queryable {
   close(): Promise<void>;
 }
 
-interface PoolOptions {
+export interface PoolOptions {
   /** As answersPooler found it. */
   readonly isPooled: boolean;
   readonly isReadOnly?: boolean;

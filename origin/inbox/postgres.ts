@@ -1,6 +1,5 @@
 // The inbox in PostgreSQL, for several origins that share the work. A commit that returned is on the server's disk.
 
-import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -10,19 +9,12 @@ import { writeCertificate } from "./postgres-certificates.ts";
 import { PostgresClock } from "./postgres-clock.ts";
 import { insertEvents } from "./postgres-events.ts";
 import type { CertifiedArrival } from "./postgres-insert.ts";
-import {
-  answersPooler,
-  type Client,
-  describeError,
-  isOfTheDatabase,
-  openPool,
-  type PostgresPool,
-} from "./postgres-pool.ts";
+import { withPool } from "./postgres-opening.ts";
+import { type Client, describeError, isOfTheDatabase, openPool, type PostgresPool } from "./postgres-pool.ts";
 import { postgresReaderOf } from "./postgres-reader.ts";
 import { rerunPostgres } from "./postgres-rerun.ts";
 import { prunePostgres } from "./postgres-retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
-import { type PostgresAddress, readPostgresUrl } from "./postgres-url.ts";
 import { PostgresWork } from "./postgres-work.ts";
 
 /** While one batch waits for the server's disk, the next one is on its way. */
@@ -32,7 +24,7 @@ const POOLED =
 
 /** As openInbox. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
-  return await open(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
+  return await withPool(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
     await preparePostgres(pool, name);
     const clock = options.clock ?? (await PostgresClock.open(pool)).now;
     if (address.notice !== undefined) options.onNotice?.(`${name}: ${address.notice}`);
@@ -46,29 +38,10 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
 
 /** As openInboxReader. */
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
-  return await open(url, { isReadOnly: true }, async (pool) => {
+  return await withPool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
     return tellingPlace(postgresReaderOf(pool), (error) => describeError(error, url));
   });
-}
-
-/** The error that comes out names no password, and has no cause that does. */
-async function open<T>(
-  url: string,
-  { isReadOnly }: { readonly isReadOnly: boolean },
-  use: (pool: PostgresPool, place: { readonly address: PostgresAddress; readonly isPooled: boolean }) => Promise<T>,
-): Promise<T> {
-  let pool: PostgresPool | undefined;
-  try {
-    const address = readPostgresUrl(url);
-    const isPooled = await answersPooler(address);
-    pool = openPool(address, { isPooled, isReadOnly });
-    return await use(pool, { address, isPooled });
-  } catch (error) {
-    await pool?.close();
-    if (error instanceof ConfigurationError) throw error;
-    throw new Error(describeError(error, url));
-  }
 }
 
 interface Pools {

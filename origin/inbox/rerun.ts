@@ -10,19 +10,41 @@ export const MAX_RERUN_EVENTS = 100_000;
 
 export const RERUN_REASON = "run again by the operator";
 
+/** What a store runs for rerunSteps: it answers each statement with its rows. */
+export type RerunSteps = Generator<Statement, Rerun, readonly Row[]>;
+
+/** The statements of one transaction, in their order. `now` in Unix milliseconds. @throws Error when it is too many, or would be out of order */
+export function* rerunSteps(
+  { ids, filter, isTrial }: RerunOptions,
+  range: SequenceRange | undefined,
+  sign: ParameterSign,
+  now: number,
+): RerunSteps {
+  const byId = ids !== undefined;
+  yield plain(chosenTable(sign));
+  for (const which of ids ?? (filter === undefined ? [] : [filter])) yield selectChosen(which, range, sign);
+  const [counts = {}] = yield plain(COUNT_CHOSEN);
+  const rerun = toRerun(counts, { byId });
+  yield plain(leaveOut({ byId }));
+  const [overtaken] = yield plain(selectOvertaken(now));
+  requireRunnable(rerun, overtaken);
+  if (!isTrial) yield plain(updateChosen(now));
+  return rerun;
+}
+
+function plain(text: string): Statement {
+  return { text, values: [] };
+}
+
 /** Filled by selectChosen, and gone with the transaction. */
-export function chosenTable(sign: ParameterSign): string {
+function chosenTable(sign: ParameterSign): string {
   return `CREATE TEMPORARY TABLE chosen (
     sequence bigint PRIMARY KEY, sender text NOT NULL, order_key text, has_body integer NOT NULL, was_handled integer NOT NULL
   ) ${sign === "$" ? "ON COMMIT DROP" : ""}`;
 }
 
 /** What is done of what is meant: by a filter, or by the id of one event. */
-export function selectChosen(
-  which: EventFilter | string,
-  range: SequenceRange | undefined,
-  sign: ParameterSign,
-): Statement {
+function selectChosen(which: EventFilter | string, range: SequenceRange | undefined, sign: ParameterSign): Statement {
   const values: (string | number)[] = [];
   const conditions =
     typeof which === "string"
@@ -42,12 +64,12 @@ export function selectChosen(
   };
 }
 
-export const COUNT_CHOSEN = `
+const COUNT_CHOSEN = `
   SELECT sum(has_body * was_handled) AS handled, sum(has_body) AS whole, sum(1 - has_body) AS erased,
     sum(has_body * (1 - was_handled)) AS dropped FROM chosen`;
 
 /** `byId`: whoever names a dropped event means it. */
-export function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
+function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
   const number = (column: string) => Number(row[column] ?? 0);
   return {
     events: number(byId ? "whole" : "handled"),
@@ -56,12 +78,12 @@ export function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
   };
 }
 
-export function leaveOut({ byId }: { readonly byId: boolean }): string {
+function leaveOut({ byId }: { readonly byId: boolean }): string {
   return `DELETE FROM chosen WHERE has_body = 0 ${byId ? "" : "OR was_handled = 0"}`;
 }
 
 /** The first event that was handled later, or is being handled, and is not among those that go again. `now` in Unix milliseconds. */
-export function selectOvertaken(now: number): string {
+function selectOvertaken(now: number): string {
   return `
     SELECT event.id AS id, later.state AS state FROM (
       SELECT sender, order_key, min(sequence) AS sequence FROM chosen WHERE order_key IS NOT NULL GROUP BY sender, order_key
@@ -73,20 +95,15 @@ export function selectOvertaken(now: number): string {
     ORDER BY later.sequence LIMIT 1`;
 }
 
-export function updateChosen(now: number): string {
+function updateChosen(now: number): string {
   return `
     UPDATE work SET state = 'waiting', due_at = ${now}, changed_at = ${now}, attempts = 0, token = NULL,
       reason = '${RERUN_REASON}', reruns = reruns + 1
     WHERE state = 'done' AND sequence IN (SELECT sequence FROM chosen)`;
 }
 
-/** The filter, or each id. */
-export function whichOf({ ids, filter }: RerunOptions): readonly (EventFilter | string)[] {
-  return ids ?? (filter === undefined ? [] : [filter]);
-}
-
 /** @throws Error when it is too many, or would be out of order */
-export function requireRunnable({ events }: Rerun, overtaken: Row | undefined): void {
+function requireRunnable({ events }: Rerun, overtaken: Row | undefined): void {
   if (events > MAX_RERUN_EVENTS)
     throw new Error(
       `${events} events are more than go at a time (${MAX_RERUN_EVENTS}): give an earlier --until, and the rest after it`,

@@ -1,19 +1,9 @@
 // Done events of a file that go to the handler again, in one transaction.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { EventFilter, Rerun, RerunOptions } from "../inbox.ts";
-import { findRange } from "./event-pages.ts";
-import {
-  COUNT_CHOSEN,
-  chosenTable,
-  leaveOut,
-  requireRunnable,
-  selectChosen,
-  selectOvertaken,
-  toRerun,
-  updateChosen,
-  whichOf,
-} from "./rerun.ts";
+import type { Rerun, RerunOptions } from "../inbox.ts";
+import { findTimeRange } from "./event-pages.ts";
+import { rerunSteps } from "./rerun.ts";
 import type { SqliteWriter } from "./sqlite-writer.ts";
 
 const DROP = "DROP TABLE IF EXISTS temp.chosen";
@@ -24,26 +14,13 @@ export async function rerunSqlite(
   clock: () => number,
   options: RerunOptions,
 ): Promise<Rerun> {
-  const range = await rangeOf(database, options.filter);
-  const byId = options.ids !== undefined;
+  const range = await findTimeRange((text) => Promise.resolve(database.prepare(text).all()), options.filter);
   return await writer.write(() => {
-    const now = clock();
     database.exec(DROP);
-    database.exec(chosenTable("?"));
-    for (const which of whichOf(options)) {
-      const { text, values } = selectChosen(which, range, "?");
-      database.prepare(text).run(...values);
-    }
-    const rerun = toRerun(database.prepare(COUNT_CHOSEN).get() ?? {}, { byId });
-    database.exec(leaveOut({ byId }));
-    requireRunnable(rerun, database.prepare(selectOvertaken(now)).get());
-    if (!options.isTrial) database.exec(updateChosen(now));
+    const steps = rerunSteps(options, range, "?", clock());
+    let step = steps.next();
+    while (!step.done) step = steps.next(database.prepare(step.value.text).all(...step.value.values));
     database.exec(DROP);
-    return rerun;
+    return step.value;
   });
-}
-
-async function rangeOf(database: DatabaseSync, filter: EventFilter | undefined) {
-  if (filter?.since === undefined && filter?.until === undefined) return undefined;
-  return await findRange((text) => Promise.resolve(database.prepare(text).all()), filter);
 }
