@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { parse as parseJsonc } from "jsonc-parser";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
-import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/authority.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { buildPackage, compile, linkPackages, ROOT } from "../api/declarations.ts";
@@ -21,6 +21,7 @@ import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/
 import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { TlsSender } from "../support/tls-client.ts";
+import { issueServers } from "../support/tls-origin.ts";
 
 const stack = new AsyncDisposableStack();
 const PYTHON = "/usr/bin/python3";
@@ -48,6 +49,14 @@ afterAll(() => stack.disposeAsync());
 
 function write(name: string, content: object | string): void {
   writeFileSync(join(project, name), typeof content === "string" ? content : JSON.stringify(content));
+}
+
+/** A certificate and key for a host, in NAME.pem and NAME.key of the project. */
+async function writeServer(host: string, name: string): Promise<{ readonly ca: string }> {
+  const { ca, hosts } = await issueServers(host);
+  write(`${name}.pem`, hosts.map(({ certificate }) => certificate).join(""));
+  write(`${name}.key`, hosts.map(({ key }) => key).join(""));
+  return { ca };
 }
 
 /** Starts a program in the project, and reads where it listens. */
@@ -211,18 +220,14 @@ describe("behind the edge", () => {
 describe("without the edge", () => {
   test("docusign.ts, from the preset to the handler", async () => {
     const name = "hooks.example.com";
-    const server = await issueCertificate({
-      subject: [{ CN: [name] }],
-      extendedKeyUsage: [SERVER_AUTH],
-      subjectAltNames: [{ type: "dns", value: name }],
-    });
+    const { ca: serverCa } = await writeServer(name, "tls");
     const KEY = "as Docusign shows it";
     // In place of DigiCert and of the certificate that Docusign publishes.
     const ca = await issueCertificate({ subject: [{ CN: ["Docusign's CA"] }], ca: {} });
     const docusign = await issueCertificate({ subject: [{ O: ["Docusign, Inc."] }, { CN: ["Connect"] }] }, ca);
     const stranger = await issueCertificate({ subject: [{ O: ["Somebody"] }, { CN: ["Connect"] }] }, ca);
-    const files = { "tls.pem": server.pem, "tls.key": server.keyPem, "ca.pem": ca.pem, "docusign.pem": docusign.pem };
-    for (const [path, content] of Object.entries(files)) write(path, content);
+    write("ca.pem", ca.pem);
+    write("docusign.pem", docusign.pem);
 
     const file = (name: string) => join(project, name);
     const program = file("node_modules/countersign/dist/cli/main.js");
@@ -261,7 +266,7 @@ describe("without the edge", () => {
           ["Content-Type", "application/json"],
           ["X-DocuSign-Signature-1", signature],
         ];
-        const sender = new TlsSender({ port, ca: server.pem, name }, client);
+        const sender = new TlsSender({ port, ca: serverCa, name }, client);
         const { status } = await sender.send({ target: "/hooks/docusign", method: "POST", headers, body });
         sender.close();
         return status;
@@ -278,16 +283,10 @@ describe("without the edge", () => {
 
   test("hono-tls.ts", async () => {
     const name = "origin.example.com";
-    const server = await issueCertificate({
-      subject: [{ CN: [name] }],
-      extendedKeyUsage: [SERVER_AUTH],
-      subjectAltNames: [{ type: "dns", value: name }],
-    });
-    write("server.pem", server.pem);
-    write("server.key", server.keyPem);
+    const { ca: serverCa } = await writeServer(name, "server");
     const { url } = await start(process.execPath, ["hono-tls.ts"]);
     const ask = async (client?: { pem: string; keyPem: string }) => {
-      const sender = new TlsSender({ port: Number(new URL(url).port), ca: server.pem, name }, client);
+      const sender = new TlsSender({ port: Number(new URL(url).port), ca: serverCa, name }, client);
       const headers: HeaderList = [["Content-Type", "application/json"]];
       const answer = await sender.send({ target: "/hooks/acme", method: "POST", headers, body: '{"n":1}' });
       sender.close();
