@@ -1,5 +1,5 @@
 // What a policy is tried on: the events that an inbox holds, and the certificates that observed routes recorded, refused ones among them.
-// What is not stored of them is said, so that its absence proves nothing.
+// Where something of a request was not stored, the case says what is missing.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";

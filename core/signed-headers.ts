@@ -15,7 +15,7 @@ export interface HeadersClaim {
 
 type Fields = Delivery["headers"];
 
-/** Of a delivery's headers those that can be signed, and so forwarded: runtimes decode other values each in their own way. */
+/** Those headers of a delivery that can be signed and forwarded: ASCII values. Runtimes decode other values in different ways. */
 export function forwardableHeaders(headers: Fields): Fields {
   return headers.filter(([, value]) => isPlainText(value));
 }

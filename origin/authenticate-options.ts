@@ -1,4 +1,4 @@
-// What a guard judges by, each part ready for use: the policy, its secrets, where events go, and how the certificate comes to this origin.
+// What a guard works with, ready for use: policy, secrets, where events go, and how the certificate comes to this origin.
 
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -57,7 +57,7 @@ export type ProofOptions =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
-/** What a guard judges by: behind the edge, or without it. */
+/** What a guard works with: behind the edge, or without it. */
 export type AuthenticateOptions = AssertionOptions | CertificateOptions;
 
 export const NO_SECRETS: Secrets = new Map();

@@ -41,8 +41,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * Between which rows the times lie. A clock that was set leaves rows out of order, of which a look may meet the wrong ones: what is before
- * the first look that is late enough counts from the latest of the looks before it, and what is after the last one likewise.
+ * Between which rows the times lie. Where somebody set the clock, times are not in the order of rows, and a sample may lie on a wrong
+ * one. So the range is wider than the samples need: it begins at the sample with the latest time of all before `since`, and ends at
+ * the one with the earliest time of all after `until`.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);
