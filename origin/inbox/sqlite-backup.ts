@@ -53,9 +53,15 @@ export async function fillSqlite(draft: string, fill: (write: RowWriter) => Prom
 /** One moment of a backup, or of any inbox file of this version. */
 export interface Backup {
   readonly contents: InboxContents;
+  /** As they are restored: leases have ended. */
   rows(table: Table): Iterable<TableRow>;
   close(): void;
 }
+
+/** Whoever held a lease works on another inbox: nothing waits here until the lease would have run out. */
+const RESTORED_VALUES: Readonly<Record<string, string>> = {
+  due_at: "CASE state WHEN 'leased' THEN changed_at ELSE due_at END AS due_at",
+};
 
 /** False for an older one. @throws Error when it is no backup, or one of a newer version */
 export function isThisVersion(file: string): boolean {
@@ -78,8 +84,12 @@ export function openBackup(file: string): Backup {
       requireSound(database);
       return {
         contents: contentsOf(database),
-        rows: ({ name, key, columns }) =>
-          database.prepare(`SELECT ${columns.join(", ")} FROM ${name} ORDER BY ${key}`).iterate() as Iterable<TableRow>,
+        rows: ({ name, key, columns }) => {
+          const values = columns.map((column) => RESTORED_VALUES[column] ?? column);
+          return database
+            .prepare(`SELECT ${values.join(", ")} FROM ${name} ORDER BY ${key}`)
+            .iterate() as Iterable<TableRow>;
+        },
         close: () => database.close(),
       };
     } catch (error) {

@@ -77,7 +77,7 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       }
       // Also what only the old origin had done.
       const isIdle = async () => (await world.stored(target, "done")).size === world.ledger.sent;
-      for (let n = 0; n < 200 && !(await isIdle()); n += 1) await sleep(100);
+      for (let n = 0; n < 600 && !(await isIdle()); n += 1) await sleep(100);
       expect(await isIdle()).toBe(true);
       expectBalance(world.ledger.close(`${fromName} into ${toName}`, await world.stored(target), world.handled()));
       expect(done.size).toBeGreaterThan(10);
