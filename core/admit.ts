@@ -1,6 +1,6 @@
-// Which sender of the route a request is from: the one place where proofs turn into permission. Step by step the senders
-// that it may be become fewer: by certificate, by Basic credentials, and, over the body, by signature.
-// A factor that a sender's policy names is never passed over.
+// Decides which sender of the route sent a request. This is the only place where proofs become permission. Each step removes
+// senders from the list of possible ones: first by certificate, then by Basic credentials, then by the signature of the body. A
+// sender's factors are all required: no step skips one that the sender's policy names.
 
 import type { Allowlist, AllowlistEntry } from "./allowlist.ts";
 import { verifyBasic } from "./basic.ts";
@@ -15,7 +15,10 @@ import { DIAGNOSED_ENTRIES } from "./wire.ts";
 
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 
-/** The certificate of a request, or why there is none; not read at all where no sender of the route needs one. */
+/**
+ * The certificate of the request, or the Refusal that says why there is none. Undefined, and nothing is read, if no sender of the
+ * route needs a certificate.
+ */
 export function readCertificateFor(
   { senders, shadow }: Route,
   read: () => ClientCertificate,
@@ -29,15 +32,18 @@ export function readCertificateFor(
   }
 }
 
-/** Where the proof of a certificate is left for whoever tells of the request. */
+/** A record of whether the certificate was proven, for the log. */
 export interface ProofTrace {
-  /** Set by findCandidates alone, when verifyTrust has proven the certificate for a sender: no verdict implies it. */
+  /**
+   * Set by findCandidates alone, when verifyTrust proved the certificate for at least one sender. Read this, not the verdict: a
+   * verdict alone does not say whether the certificate was proven.
+   */
   proven?: ProvenCertificate;
 }
 
 /**
- * The senders that the certificate leaves: those that it proves and matches, and those that need none. In the given order.
- * @throws Refusal why the certificate is nobody's, when no sender is left
+ * Keeps the senders for which the certificate is proven and matches, and the senders that need no certificate. Keeps the order.
+ * @throws Refusal that says why no sender accepts the certificate, when no sender is left
  */
 export function findCandidates(
   senders: readonly Sender[],
@@ -48,7 +54,7 @@ export function findCandidates(
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
   try {
     const proven = verifyTrust(certificate, senders, facts);
-    // Without proofs no sender asked: nobody has looked at who signed it.
+    // If there is no proof, no sender asked for a certificate, so nobody checked who signed it.
     if (proven.proofs.size > 0) trace.proven = proven;
     return admitByCertificate(proven, senders, facts.now);
   } catch (error) {
@@ -89,7 +95,7 @@ function withoutCertificate(sender: Sender): Candidate[] {
 }
 
 /**
- * Keeps the candidates that need no Basic credentials, or whose own the request carries. Costs no body.
+ * Keeps the candidates that need no Basic credentials, and those whose credentials the request carries. Does not need the body.
  * @throws Refusal `basic_*` of the first candidate when none is left
  */
 export function admitByBasic(candidates: readonly Candidate[], { headers, secrets }: Evidence): readonly Candidate[] {
@@ -111,8 +117,8 @@ export function admitByBasic(candidates: readonly Candidate[], { headers, secret
 }
 
 /**
- * The first candidate that needs no signature, or that signed these bytes. Why the first's signature does not match is
- * looked for when there is none.
+ * Returns the first candidate that needs no signature or whose key signed these bytes. If there is none, verifies the first
+ * candidate's signature again, to find out why it does not match.
  * @throws Refusal `signature_*` of the first candidate when there is none
  */
 export async function admitBySignature(
@@ -135,8 +141,9 @@ export async function admitBySignature(
 }
 
 /**
- * Of the candidates the one that the edge's assertion names. A factor whose secret is not held here stands on the edge's
- * word (`amr`) and is named in `reliedOnEdge`; Basic always does, because credentials are not forwarded.
+ * Returns the candidate that the edge's assertion names. If this program does not hold the secret of a factor, it relies on the
+ * edge, which lists the factor in `amr`; `reliedOnEdge` names it. That is always so for Basic, because the edge does not forward
+ * credentials.
  * @throws Refusal `sender_mismatch`, `factor_missing`
  */
 export function relyOnEdge(
@@ -160,7 +167,10 @@ export function relyOnEdge(
   return { ...candidate, factors: [...factors, ...relied], reliedOnEdge: relied };
 }
 
-/** Start-up refuses a policy whose secrets are missing: here nothing passes by a check that cannot be made. */
+/**
+ * Start-up refuses a policy whose secrets are missing. If one is missing here all the same, the request is refused: a check that
+ * cannot be made does not pass.
+ */
 function secretsOf<Kind extends keyof SenderSecrets>(
   sender: Sender,
   secrets: Secrets,
@@ -171,7 +181,10 @@ function secretsOf<Kind extends keyof SenderSecrets>(
   throw new Refusal("misconfigured", { problems: [`the ${kind} secrets of ${sender.name} are not loaded`] });
 }
 
-/** The entry that came nearest, of those that share something with the certificate and of the first ones: a bounded number. */
+/**
+ * The entry that failed in the fewest members. Compares a bounded number of entries: those that share a value with the
+ * certificate, and the first ones.
+ */
 function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number) {
   let nearest: { sender: string; entry: number; failed: readonly string[] } | undefined;
   const compared = [

@@ -1,16 +1,17 @@
-// The accepted certificates of one sender, found by what they must hold: a hundred thousand entries cost what ten do.
+// The accepted certificates of one sender, indexed by the values that they require: a lookup in 100,000 entries costs as much as
+// in ten.
 
 import type { Certificate } from "./certificate.ts";
 import { type CertificateMatcher, lookupKeysOf } from "./certificate-matcher.ts";
 
-/** An entry by its place in the policy. */
+/** An entry with its index in the policy. */
 export type AllowlistEntry = readonly [index: number, matcher: CertificateMatcher];
 
 export class Allowlist {
   readonly matchers: readonly CertificateMatcher[];
   readonly #byKey = new Map<string, AllowlistEntry[]>();
 
-  /** Files each entry under the one of its keys that the fewest others have. */
+  /** Indexes each entry by the one of its keys that the fewest other entries have. */
   constructor(matchers: readonly CertificateMatcher[]) {
     this.matchers = matchers;
     const uses = new Map<string, number>();
@@ -23,14 +24,15 @@ export class Allowlist {
     }
   }
 
-  /** Every entry that could match. Each that is left out lacks something that the certificate would have to hold. */
+  /** Every entry that could match. An entry that is left out requires a value that the certificate does not have. */
   candidates(certificate: Certificate): AllowlistEntry[] {
     const keys = lookupKeysOf(certificate);
     const found: AllowlistEntry[] = [];
     const add = (entries: readonly AllowlistEntry[] = []) => {
       for (const entry of entries) found.push(entry);
     };
-    // Goes over the smaller of the two: a stranger's certificate may hold thousands of names, and each of fifty senders one entry.
+    // Iterates over the smaller of the two sets: a stranger's certificate may hold thousands of names, while each of fifty
+    // senders has one entry.
     if (keys.size < this.#byKey.size) for (const key of keys) add(this.#byKey.get(key));
     else for (const [key, entries] of this.#byKey) if (keys.has(key)) add(entries);
     return found;

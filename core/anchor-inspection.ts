@@ -1,4 +1,5 @@
-// CA certificates that prove nothing: expired, not made for clients, denied, or the same twice with other revocation lists.
+// Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that stand in the policy twice with
+// different revocation lists.
 
 import { isSameAuthority } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
@@ -24,7 +25,7 @@ export function inspectAnchors(policy: Policy, now: number): Finding[] {
   ];
 }
 
-/** What path validation refuses in every path that ends here. */
+/** Faults of the anchor for which path validation refuses every path that ends at it. */
 function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   const { certificate } = anchor;
   const findings: Finding[] = [];
@@ -38,7 +39,8 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   if (nameConstraints !== undefined && !satisfiesNameConstraints([], nameConstraints)) {
     report("has name constraints of a kind that is not understood");
   }
-  // Denying a CA is how everything below it is cut off in a hurry: that must never be what keeps a policy out of force.
+  // A warning, not an error: an operator denies a CA in an emergency, to refuse every certificate that it issued. The policy that
+  // does so must come into force.
   if (deny.holds(certificate)) {
     const remedy = "remove it here as well, or the entry in /deny if it was not meant";
     findings.push(warningAt(place(anchor), "is denied: it proves nothing", remedy));
@@ -47,8 +49,8 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
 }
 
 /**
- * An anchor out of its dates is an error where it leaves a sender without any. Beside one that is in date it is what is left
- * of the CA's last certificate, or put there ahead of its next: a build must not fail for either.
+ * An anchor that is not in date is an error if its sender has no other anchor that is. If there is another, it is a warning: the
+ * anchor is the CA's previous certificate, or was added ahead of its next one, and a build must not fail for that.
  */
 function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   const { certificate } = anchor;
@@ -68,7 +70,7 @@ function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   return [overdueAt(place(anchor), `is not valid before ${formatTime(certificate.notBefore)}`, remedy, severity)];
 }
 
-/** No error: a certificate that no sender names may be there for its revocation lists. */
+/** A warning, not an error: a certificate that no sender names may be there because it signs revocation lists. */
 function inspectUse(anchor: Anchor, { senders, anchors }: Policy): Finding[] {
   const isUsed = senders.some(({ certificate }) => certificate?.trust.anchors.includes(anchor));
   const isForLists = anchor.revocation !== undefined || anchors.some(({ revocation }) => revocation !== undefined);
@@ -87,7 +89,7 @@ function inspectCopies({ anchors }: Policy): Finding[] {
   });
 }
 
-/** A path may end at either certificate of one CA key, so the one with the laxer rule lets revoked certificates through. */
+/** An error: a path may end at either certificate of the same CA key, so revoked certificates pass by the one with the laxer rule. */
 function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {
     const lax = anchors.find(
@@ -101,8 +103,8 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
 }
 
 /**
- * No error: another CA may publish no lists. What a list holds is refused at every anchor, but whoever sends the request
- * chooses the one at which a missing list passes.
+ * A warning, not an error, because another CA may publish no lists. A certificate that a list holds is refused under every
+ * anchor, but whoever sends the request can choose the anchor under which a missing list is accepted.
  */
 function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
   const strictest = anchors.reduce<Anchor | undefined>(

@@ -1,5 +1,5 @@
-// Delivery to signed assertion and back (JWS compact, RFC 7515; claims in ARCHITECTURE.md).
-// A valid assertion says what the edge saw. The origin still proves and admits the certificate by itself.
+// Makes a signed assertion of a Delivery, and verifies one (JWS compact, RFC 7515; claims in ARCHITECTURE.md). A valid assertion
+// says what the edge saw. The origin still proves and admits the certificate by itself.
 
 import * as v from "valibot";
 import type { CertificateFacts, Delivery, RequestFacts } from "./delivery.ts";
@@ -17,7 +17,10 @@ import {
   MAX_DELIVERY_AGE_SECONDS,
 } from "./wire.ts";
 
-/** The claims of a token. Those of the certificate bind the token to it: all of them, or none where the sender's policy requires none. */
+/**
+ * The claims of a token. The claims of the certificate (`sub`, `cnf`, `crt`) bind the token to it. A token has all of them, or
+ * none if the sender's policy requires no certificate.
+ */
 function makeClaimsSchema() {
   const text = v.pipe(v.string(), v.minLength(1));
   const seconds = v.pipe(v.number(), v.safeInteger());
@@ -50,34 +53,37 @@ function makeClaimsSchema() {
   });
   return v.pipe(
     claims,
-    // All three stand for mtls in amr.
+    // All three are present exactly if `amr` holds `mtls`.
     v.check(({ sub, cnf, crt, amr }) =>
       [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
     ),
   );
 }
 
-/** An edge verifies no token, and its bundle leaves this out. */
+/** Marked as pure so that the edge's bundle leaves it out: an edge verifies no token. */
 const claimsSchema = /* @__PURE__ */ makeClaimsSchema();
 
 export type AssertionClaims = v.InferOutput<ReturnType<typeof makeClaimsSchema>>;
 
 export interface AssertionContext {
-  /** The edge's issuer URL and the origin's audience, as both sides are configured. */
+  /** The edge's issuer URL and the origin's audience, as configured on both sides. */
   readonly issuer: string;
   readonly audience: string;
 }
 
-/** What is of one token alone. Times in Unix seconds. */
+/** What differs for each token. Times in Unix seconds. */
 export interface Issuance extends AssertionContext {
-  /** 128 bits that no other assertion has, in base64url: formatAssertionId. */
+  /** 128 unique bits in base64url, as formatAssertionId makes them. */
   readonly jti: string;
   readonly now: number;
-  /** When the edge had the request, for a delivery that was kept meanwhile. */
+  /** When the edge received the request. Set only for a delivery that waited in the queue. */
   readonly receivedAt?: number;
 }
 
-/** Signs one delivery, by the runtime's own ES256: what jose does around it for each token takes as long as the signature. */
+/**
+ * Signs one delivery with the runtime's own ES256. jose is not used: what it does around each signature takes as long as the
+ * signature.
+ */
 export async function issueAssertion(
   delivery: Delivery,
   { signer }: SigningKeys,
@@ -90,7 +96,8 @@ export async function issueAssertion(
     aud: audience,
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
-    // The clocks of two machines may differ, and who does not know the claim refuses it.
+    // Left out unless it is before `iat`, as it must be: the clock of the machine that received the event may be ahead of this
+    // one's. Origins of older versions refuse a token with this claim.
     ...(receivedAt < now && { rcv: receivedAt }),
     jti,
     sender: delivery.sender,
@@ -106,11 +113,14 @@ export async function issueAssertion(
   return `${signed}.${Buffer.from(signature).toString("base64url")}`;
 }
 
-/** A token has one or two KB. What may not fit gets a buffer of its own. */
+/** A token has one or two KB. A text that may be larger than this gets a buffer of its own. */
 const scratch = Buffer.alloc(32 * 1024);
 const MOST_OCTETS = 3;
 
-/** The octets of a text, good until the next one is encoded: a new buffer for each would take longer than what is done with it. */
+/**
+ * Encodes a text into a shared buffer. The result is valid until the next call. A new buffer for each text would take longer than
+ * the hashing or signing of it.
+ */
 function encode(text: string, encoding: "utf8" | "hex" = "utf8"): Buffer<ArrayBuffer> {
   if (text.length * MOST_OCTETS > scratch.byteLength) return Buffer.from(text, encoding);
   return scratch.subarray(0, scratch.write(text, encoding));
@@ -132,9 +142,9 @@ function certificateClaims({ anchor, platform, ...certificate }: CertificateFact
 }
 
 /**
- * Verifies the token itself: canonical base64url, exactly `alg`, `kid` and `typ` in the header, the pinned algorithm
- * under the key that `kid` names, issuer, audience, and time with bounded skew.
- * Does not compare the claims with any request, body or certificate, and does not check for replay.
+ * Verifies the token itself: canonical base64url; exactly `alg`, `kid` and `typ` in the header; the pinned algorithm with the key
+ * that `kid` names; issuer and audience; and times, with bounded clock skew. Does not compare the claims with any request, body
+ * or certificate, and does not check for replay.
  * @throws Refusal `assertion_*`
  */
 export async function verifyAssertion(
@@ -156,7 +166,7 @@ export async function verifyAssertion(
 }
 
 /**
- * Compares the claims with the request that carried them.
+ * Compares the claims with the request that carried the token.
  * @throws Refusal `request_mismatch`, `body_mismatch`
  */
 export function matchRequest({ req }: AssertionClaims, request: RequestFacts, contentDigest: string): void {
@@ -178,13 +188,13 @@ export function matchRequest({ req }: AssertionClaims, request: RequestFacts, co
 
 interface OpenedToken {
   readonly kid: string;
-  /** What the signature is over. */
+  /** The octets that the signature covers. */
   readonly signed: Buffer<ArrayBuffer>;
   readonly signature: Buffer<ArrayBuffer>;
   readonly payload: Buffer;
 }
 
-/** The parts of a token in its one canonical spelling, with exactly the header that we issue. */
+/** Splits a token. It must be in its one canonical spelling and have exactly the header that our edges write. */
 function openToken(token: string): OpenedToken {
   const segments = token.length <= MAX_ASSERTION_CHARACTERS ? token.split(".") : [];
   const [header, payload, signature] = segments.length === 3 ? segments.map(decodeSegment) : [];
@@ -193,13 +203,13 @@ function openToken(token: string): OpenedToken {
   return { kid: readKeyId(header), signed: Buffer.from(token.slice(0, token.lastIndexOf("."))), signature, payload };
 }
 
-/** Undefined for what is not canonical base64url, or empty. */
+/** Undefined for an empty segment, or one that is not canonical base64url. */
 function decodeSegment(segment: string): Buffer<ArrayBuffer> | undefined {
   const octets = Buffer.from(segment, "base64url");
   return segment !== "" && octets.toString("base64url") === segment ? octets : undefined;
 }
 
-/** The kid of exactly the header that we issue. */
+/** Reads `kid` from a header that must be exactly the one that our edges write. */
 function readKeyId(octets: Buffer): string {
   const header = parseJson(octets);
   if (header === undefined)
@@ -214,7 +224,7 @@ function readKeyId(octets: Buffer): string {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** JSON in the one spelling that we issue: no repeated member, no white space, no other escapes. */
+/** Parses JSON that must be spelled as JSON.stringify spells it: no repeated member, no white space, no other escapes. */
 function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
     const text = utf8.decode(bytes);
@@ -226,7 +236,10 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-/** The claims at fault. The check of several says it of `amr`; of members that are not known the schema tells the first alone. */
+/**
+ * The names of the invalid claims. A check of several claims at once is reported as `amr`. The schema reports the first unknown
+ * member only, so the others are added here.
+ */
 function nameClaims(issues: readonly v.BaseIssue<unknown>[], document: object, known: object): string[] {
   const unknown = Object.keys(document).filter((name) => !Object.hasOwn(known, name));
   return [...new Set([...issues.map((issue) => v.getDotPath(issue) ?? "amr"), ...unknown])];

@@ -1,7 +1,7 @@
-// The attribute types that get a short name in text: RFC 4514 §3 and the ones that certificates carry beside them.
-// Any other type is written as a dotted OID.
+// Attribute types that have a short name in text: those of RFC 4514 §3, and others that certificates use. Any other type is
+// written as a dotted OID.
 
-/** Short name to OID. The first name of an OID is the one that is printed. */
+/** Short name and OID. If an OID has several names, the first one is printed. */
 const NAMES: ReadonlyArray<readonly [name: string, oid: string]> = [
   ["CN", "2.5.4.3"],
   ["L", "2.5.4.7"],
@@ -32,7 +32,7 @@ const NAMES: ReadonlyArray<readonly [name: string, oid: string]> = [
 
 const oidByName = new Map(NAMES.map(([name, oid]) => [name.toLowerCase(), oid]));
 const nameByOid = new Map(NAMES.map(([name, oid]) => [oid, name]));
-/** Below 0 and 1 there are forty arcs each: a certificate cannot hold another. */
+/** Below the arcs 0 and 1 there are at most 40 arcs (X.660), so DER cannot encode a larger second number. */
 const DOTTED_OID = /^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]{0,18}))(?:\.(?:0|[1-9][0-9]{0,18})){0,19}$/;
 
 /** The OID of a short name (in any case) or of a dotted OID; undefined for anything else. */
@@ -40,7 +40,7 @@ export function parseAttributeType(text: string): string | undefined {
   return oidByName.get(text.toLowerCase()) ?? (DOTTED_OID.test(text) ? text : undefined);
 }
 
-/** The short name of an OID, or undefined where it has none. */
+/** The short name of an OID, or undefined if it has none. */
 export function attributeTypeName(oid: string): string | undefined {
   return nameByOid.get(oid);
 }

@@ -1,5 +1,5 @@
-// Which of the intermediates that a sender presents an anchor vouches for. It comes before every other check of them:
-// a stranger can sign as many certificates for himself as he likes, but none in the name of an anchor.
+// Finds the intermediates, of those that a sender presents, that an anchor certified. This comes before every other check of
+// them: a stranger can sign any number of certificates for himself, but none with the key of an anchor.
 
 import type { Certificate } from "./certificate.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
@@ -10,16 +10,16 @@ import type { ClientCertificate } from "./presented-certificate.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 
 export interface Authorities {
-  /** Signed by an anchor, or by another of these. Nothing else is said of them. */
+  /** Signed by an anchor, or by another certificate of this list. Nothing else about them is checked. */
   readonly certified: readonly Certificate[];
-  /** The first signature that is missing on the way from an anchor to the leaf, where the names chain. */
+  /** The first signature on the way from an anchor to the leaf that does not verify although the names chain. */
   readonly failure: Refusal | undefined;
 }
 
-/** Signatures verified in one search. Ten intermediates of an honest sender need about as many. */
+/** Limit of signatures verified in one search. An honest sender with ten intermediates needs about that number. */
 const MAX_SIGNATURES = 20;
 
-/** Verifies from the anchors down, so that only keys of anchors and of whom they certified are ever used. */
+/** Verifies from the anchors downwards, so that it uses only the keys of anchors and of certificates that they certified. */
 export function findAuthorities(
   client: ClientCertificate,
   anchors: readonly Anchor[],
@@ -46,8 +46,8 @@ export function findAuthorities(
 }
 
 /**
- * What an anchor vouches for of what was presented beside the leaf, from the leaf upwards. The order does not follow the sender's, who
- * would otherwise make a hundred sets of five certificates.
+ * The presented intermediates that an anchor vouches for, from the leaf's issuer upwards. Sorted by digest, not in the sender's
+ * order: otherwise one sender could turn five certificates into more than a hundred different lists.
  */
 export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const known = recall(client, anchors)?.vouched;
@@ -61,7 +61,7 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
   return vouched;
 }
 
-/** Of certificates of CAs those that certified this one, not counting others of its own key. */
+/** The CA certificates that certified this one, without those that have its own key. */
 export function findCertifiers(certificate: Certificate, authorities: readonly Certificate[]): readonly Certificate[] {
   return authorities.filter(
     (one) => one.spkiSha256 !== certificate.spkiSha256 && namesIssuer(certificate, one) && certificate.isSignedBy(one),
@@ -70,14 +70,14 @@ export function findCertifiers(certificate: Certificate, authorities: readonly C
 
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
-/** The intermediates to which the names lead from the leaf, each once. They are the same for every anchor. */
+/** The intermediates that the issuer names lead to from the leaf, each once. The result does not depend on the anchors. */
 function namedIntermediates(client: ClientCertificate): readonly Certificate[] {
   const found = named.get(client) ?? climb(client.leaf, client.intermediates);
   named.set(client, found);
   return found;
 }
 
-/** Those to which the names lead from the leaf, each once. */
+/** The certificates that the issuer names lead to from the leaf, each once. */
 function climb(leaf: Certificate, intermediates: readonly Certificate[]): readonly Certificate[] {
   const found: Certificate[] = [];
   let open = [...new Set(intermediates)];

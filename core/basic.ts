@@ -1,4 +1,5 @@
-// HTTP Basic (RFC 7617): one user name and password out of those configured. Keeps digests alone, and quotes nothing.
+// HTTP Basic (RFC 7617): the request must carry one of the configured pairs of user name and password. Keeps only digests of
+// them, and never quotes them.
 
 import { isUtf8 } from "node:buffer";
 import { hash, timingSafeEqual } from "node:crypto";
@@ -7,15 +8,15 @@ import { MAX_BASIC_CHARACTERS } from "./wire.ts";
 
 declare const imported: unique symbol;
 
-/** Opaque; prints as nothing. Only importBasicCredential makes one. */
+/** Opaque: printing it shows nothing. Only importBasicCredential makes one. */
 export interface BasicCredential {
   readonly [imported]: true;
   readonly matches: (digest: Uint8Array) => boolean;
 }
 
 /**
- * In NFC, as RFC 7617 §2.1 has clients send them. The user name may be empty (some senders have a password alone).
- * Does not check that the password is hard to guess.
+ * Normalises to NFC, as RFC 7617 §2.1 tells clients to do. The user name may be empty: some senders have only a password. Does
+ * not check that the password is hard to guess.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
 export function importBasicCredential(username: string, password: string): BasicCredential {
@@ -33,8 +34,8 @@ const CONTROL = /\p{Cc}/u;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
 /**
- * Verifies that `Authorization` holds one of the credentials: digests of one length are compared, all of them, each in
- * constant time. Does not limit attempts.
+ * Verifies that `Authorization` holds one of the credentials. Compares the digest with that of every credential, each in constant
+ * time. Does not limit attempts.
  * @throws Refusal `basic_missing`, `basic_malformed`, `basic_mismatch`
  */
 export function verifyBasic(credentials: readonly BasicCredential[], authorization: string | null): void {
@@ -45,7 +46,10 @@ export function verifyBasic(credentials: readonly BasicCredential[], authorizati
   if (!isFound) throw new Refusal("basic_mismatch", { credentials: credentials.length });
 }
 
-/** The octets of `user-id ":" password`. A repeated field reaches us joined by a comma, which no base64 holds. */
+/**
+ * The octets of `user-id ":" password`. If the field is repeated, `Headers` joins the values with a comma, which is not base64,
+ * so it is refused.
+ */
 function parseBasic(authorization: string): Buffer {
   const isShort = authorization.length <= "Basic ".length + MAX_BASIC_CHARACTERS;
   const base64 = isShort ? BASIC.exec(authorization)?.[1] : undefined;

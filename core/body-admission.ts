@@ -1,4 +1,4 @@
-// The last step of admission, for which the body must be there: read, digested, and compared with its signature.
+// The last step of admission. It needs the body: reads it, computes its digest, and verifies its signature.
 
 import { admitBySignature } from "./admit.ts";
 import type { BodyBudget } from "./body-budget.ts";
@@ -9,8 +9,8 @@ import type { Route } from "./policy.ts";
 import { readBody } from "./read-body.ts";
 
 /**
- * Reads the body, and admits by its signature one of the candidates. Where none of them has passed another factor it counts
- * against the budget until then.
+ * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body
+ * counts against the budget until its signature is verified.
  * @throws Refusal those of readBody and of admitBySignature
  */
 export async function admitByBody(

@@ -1,9 +1,9 @@
-// How much memory bodies may take while nothing is proven of who sends them: anybody can begin to send one, and stop.
+// Limits the memory that the bodies of unproven senders may take together, because anybody can begin to send a body and stop.
 
 import { Refusal } from "./refusal.ts";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "./wire.ts";
 
-/** Of one process or isolate. It keeps counts, and no bodies. */
+/** One budget for each process or isolate. It counts octets; it does not hold the bodies. */
 export class BodyBudget {
   readonly #endsOldest: boolean;
   #held = 0;
@@ -11,8 +11,8 @@ export class BodyBudget {
   readonly #readings = new Set<BodyReading>();
 
   /**
-   * Over the limit the body is ended that has been on its way for the longest, so that who stops sending keeps nobody out; or,
-   * where a request may not touch another's stream, the one that asks for more.
+   * If `endsOldest`, reaching the limit ends the body that began first, so that a sender that stops sending keeps nobody out.
+   * Otherwise it ends the body that asks for more: in workerd a request must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;
@@ -24,7 +24,7 @@ export class BodyBudget {
     return reading;
   }
 
-  /** The body is no longer needed, or its sender is proven. */
+  /** To be called when the body is no longer needed, or when its sender is proven. */
   finish(reading: BodyReading): void {
     if (this.#readings.delete(reading)) this.#held -= reading.held;
   }
@@ -46,14 +46,14 @@ export class BodyReading {
   #stop = () => {};
   #isEnded = false;
   #size = 0;
-  /** What counts of it. */
+  /** The octets of it that count against the budget. */
   held = 0;
 
   constructor(add: (bytes: number) => void) {
     this.#add = add;
   }
 
-  /** `stop` ends the wait for the next piece. */
+  /** The budget calls `stop` to end the wait for the next chunk. */
   start(stop: () => void): void {
     this.#stop = stop;
   }
@@ -63,7 +63,7 @@ export class BodyReading {
     this.#stop();
   }
 
-  /** Counts so many octets more, which are about to be kept. @throws Refusal `bodies_full` */
+  /** Counts octets that are about to be kept. @throws Refusal `bodies_full` */
   take(bytes: number): void {
     this.#size += bytes;
     const more = Math.max(0, this.#size - UNCOUNTED_BODY_BYTES) - this.held;

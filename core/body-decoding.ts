@@ -1,22 +1,22 @@
-// Bodies that were compressed: bounded in what they become, because anybody can send one that becomes gigabytes.
+// Decompresses bodies, up to a limit: anybody can send a small body that decompresses to gigabytes.
 
 import { formatHex } from "./der.ts";
 import { DIAGNOSED_DECODED_BYTES } from "./wire.ts";
 
-/** With the first body that needs it: an isolate starts sooner without it. */
+/** Loaded with the first body that needs it, so that an isolate starts sooner. */
 const loadZlib = () => import("node:zlib");
 
 type Decode = (body: Uint8Array, zlib: Awaited<ReturnType<typeof loadZlib>>) => Uint8Array | undefined;
 
 const LIMIT = { maxOutputLength: DIAGNOSED_DECODED_BYTES };
-/** 8 MB: what senders' encoders use at the most. A frame may ask for 128. */
+/** 8 MB, the most that senders' encoders use. A frame may ask for 128 MB. */
 const ZSTD_WINDOW_LOG = 23;
 
-/** By names of HTTP (RFC 9110 §8.4.1). */
+/** By name of content coding (RFC 9110 §8.4.1). */
 const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
   gzip: [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
   "x-gzip": [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
-  // Many write DEFLATE without the frame of zlib that the name stands for.
+  // The name stands for DEFLATE in a zlib frame, but many programs send it without the frame.
   deflate: [
     (body, { inflateSync }) => inflateSync(body, LIMIT),
     (body, { inflateRawSync }) => inflateRawSync(body, LIMIT),
@@ -32,8 +32,8 @@ const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
 };
 
 /**
- * The body as it was before it was compressed, and by which encoding: that of Content-Encoding, or the one by whose mark the
- * body begins. Undefined when it is not compressed, damaged, or too large.
+ * The decompressed body and its encoding. The encoding is that of Content-Encoding or, without this header, the one whose magic
+ * number the body begins with. Undefined if the body is not compressed, damaged, or too large.
  */
 export async function decodeBody(
   body: Uint8Array,
@@ -50,7 +50,7 @@ export async function decodeBody(
   return undefined;
 }
 
-/** What bodies begin with, in hex. */
+/** Magic numbers in hex. */
 const MARKS: readonly (readonly [encoding: string, mark: string])[] = [
   ["gzip", "1f8b"],
   ["zstd", "28b52ffd"],
@@ -62,8 +62,8 @@ function encodingByMark(body: Uint8Array): string | undefined {
 }
 
 /**
- * How many octets a Brotli stream holds, by RFC 7932 §9; Infinity when that is not known before it is decoded. zlib writes
- * nothing before its window of up to 16 MB is full, so that a limit to what it may write comes too late.
+ * The decompressed size of a Brotli stream (RFC 7932 §9); Infinity if the stream does not declare it. This is checked before
+ * decompression because zlib writes no output until its window of up to 16 MB is full, so its own output limit comes too late.
  */
 function brotliSize(body: Uint8Array): number {
   let at = 0;
@@ -72,7 +72,7 @@ function brotliSize(body: Uint8Array): number {
     for (let i = 0; i < count; i++, at++) value |= (((body[at >> 3] ?? 0) >> (at & 7)) & 1) << i;
     return value;
   };
-  // The window's size: one, four or seven bits.
+  // The window size takes one, four or seven bits.
   if (bits(1) === 1 && bits(3) === 0) bits(3);
   for (let size = 0; at < body.length * 8; ) {
     const isLast = bits(1) === 1;

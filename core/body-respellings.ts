@@ -1,13 +1,13 @@
-// What a body may have been before something on the way wrote it anew: other line ends, other spellings of the same JSON, the
-// value of a form. A generator, so that what is found early costs no more.
+// Guesses what a body was before a hop rewrote it: other line ends, another spelling of the same JSON, the value of a form field.
+// A generator, so that the search stops at the first body that matches.
 
-/** In a few words for the operator, and the other body. */
+/** A few words for the operator, and the other body. */
 export type Respelling = readonly [how: string, body: Buffer];
 
-/** Depth and number of values that are written anew: both make a small body expensive. */
+/** Limits of the JSON that is rewritten: deep or numerous values make even a small body expensive. */
 const MAX_DEPTH = 12;
 const MAX_VALUES = 4_096;
-/** Fields of a form that may hold what was signed. */
+/** How many fields of a form are tried. */
 const MAX_FORM_FIELDS = 3;
 
 /** Other spellings of a body, the likely ones first. */
@@ -36,10 +36,13 @@ function* respellLines(text: string): Generator<Spelling> {
 }
 
 interface Style {
-  /** An empty one leaves all white space out; "," writes a space after each comma and colon, and no line feed. */
+  /** "" writes no white space at all. "," writes a space after each comma and colon, and no line feed. */
   readonly indent: "" | "," | "  " | "    " | "\t";
   readonly isSorted?: boolean;
-  /** `\u00e9` for a letter beyond ASCII, `\/`, and `\u003c` for `<`, `>` and `&`. */
+  /**
+   * `letters` writes `\u00e9` for a character beyond ASCII; `slashes` writes `\/`; `html` writes `\u003c` and the like for `<`,
+   * `>` and `&`.
+   */
   readonly escapes?: readonly Escape[];
 }
 
@@ -61,7 +64,7 @@ const ESCAPES: Readonly<Record<Escape, { pattern: RegExp; write: (found: string)
   html: { pattern: /[<>&\u2028\u2029]/g, write: asUnicode, how: "<, > and & escaped" },
 };
 
-/** As JavaScript, Python, PHP, Go and others write JSON by default, and with their usual options. */
+/** How JavaScript, Python, PHP, Go and others write JSON, by default and with their usual options. */
 const STYLES: readonly Style[] = [
   { indent: "" },
   { indent: "  " },
@@ -95,7 +98,7 @@ function* respellJson(text: string): Generator<Spelling> {
   const sorted = sortMembers(value);
   const isSorted = JSON.stringify(sorted) === compact;
   for (const { indent, isSorted: sorts = false, escapes = [] } of STYLES) {
-    // Without anything to sort or to escape it would be another of the styles.
+    // If there is nothing to sort or to escape, the result would be the same as that of another style.
     if ((sorts && isSorted) || escapes.some((name) => compact.search(ESCAPES[name].pattern) < 0)) continue;
     let written = writeJson(sorts ? sorted : value, indent);
     for (const name of escapes) written = written.replace(ESCAPES[name].pattern, ESCAPES[name].write);
@@ -106,20 +109,20 @@ function* respellJson(text: string): Generator<Spelling> {
 
 function writeJson(value: unknown, indent: Style["indent"]): string {
   if (indent !== ",") return JSON.stringify(value, null, indent);
-  // Line feeds within strings are escaped, so that these are all between values.
+  // Strings hold no raw line feed, so every line feed here is between values.
   return JSON.stringify(value, null, 1).replace(/,\n */g, ", ").replace(/\n */g, "");
 }
 
-/** ES2025's access to the text of numbers, of which TypeScript does not know yet. */
+/** ES2025's access to the source text of numbers, which TypeScript does not declare yet. */
 const json = JSON as unknown as {
   parse(text: string, revive: (name: string, value: unknown, context: { source: string }) => unknown): unknown;
   rawJSON(text: string): unknown;
   isRawJSON(value: unknown): boolean;
 };
-/** Numbers that JavaScript would write in other digits: 12.50, 1e3, 12345678901234567890. */
+/** Numbers that JavaScript would write with other digits: 12.50, 1e3, 12345678901234567890. */
 const OTHER_DIGITS = /\d(?:\.\d*0|[eE])|\d{16}|-0/;
 
-/** Undefined when it is no JSON, or too large to be written anew. Numbers keep their digits. */
+/** Undefined if the text is not JSON, or too large to rewrite. Numbers keep their digits. */
 function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
@@ -131,7 +134,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Infinity below that depth. */
+/** Infinity if the value is deeper than `depth`. */
 function countValues(value: unknown, depth: number): number {
   if (typeof value !== "object" || value === null) return 1;
   if (depth === 0) return Number.POSITIVE_INFINITY;

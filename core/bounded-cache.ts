@@ -1,6 +1,6 @@
-// A least-recently-used map for facts that cannot change (a parsed certificate), never for verdicts.
+// A least-recently-used cache for facts that cannot change (a parsed certificate). Never for verdicts.
 
-/** Keeps at most `capacity` entries, of at most `weight` together; the one unused for longest goes first. */
+/** Keeps at most `capacity` entries, and at most `weight` in total. The least recently used entry is removed first. */
 export class BoundedCache<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #capacity: number;

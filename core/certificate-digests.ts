@@ -1,5 +1,5 @@
-// Every SHA-256 under which one certificate can be met. The signature is not signed itself: for each ECDSA signature (r, s) there
-// is another one, (r, n - s), which anybody can compute and everybody accepts (SEC 1 §4.1.4).
+// Every SHA-256 digest that one certificate can have. A signature does not cover itself: for each ECDSA signature (r, s) anybody
+// can compute another valid one, (r, n - s) (SEC 1 §4.1.4), and the certificate with it has another digest.
 
 import { hash } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
@@ -16,7 +16,10 @@ const ORDERS = [
 
 const known = new WeakMap<Certificate, readonly string[]>();
 
-/** Its own digest, and those with the other signature: one for each curve that the issuer's key may be on. */
+/**
+ * The certificate's own digest, and its digests with the other signature. There is one for each accepted curve, because the curve
+ * of the issuer's key is not known here.
+ */
 export function digestsOf(certificate: Certificate): readonly string[] {
   const digests = known.get(certificate) ?? [certificate.sha256, ...otherDigests(certificate)];
   known.set(certificate, digests);
@@ -32,12 +35,12 @@ function otherDigests({ base64, signatureAlgorithm }: Certificate): string[] {
       return hash("sha256", formatDer(TAG.sequence, signed, formatDer(TAG.bitString, Buffer.of(0), signature)));
     });
   } catch {
-    // No signature that any key made.
+    // The signature field holds no ECDSA signature at all.
     return [];
   }
 }
 
-/** What stands before the signature, the encoding of r, and s. */
+/** The DER that precedes the signature, the encoding of r, and the value of s. */
 function readSignature(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const tbs = members.read().encoding;

@@ -1,4 +1,4 @@
-// The certificate extensions that decisions rest on (RFC 5280 §4.2), and the list of those that forbid a path.
+// The certificate extensions that decisions depend on (RFC 5280 §4.2), and those for which a path is refused.
 
 import type { DerReader } from "./der.ts";
 import { type Extensions, readExtensions, readValue } from "./extension.ts";
@@ -20,20 +20,20 @@ export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 export interface CertificateExtensions {
   readonly isCa: boolean;
   readonly pathLength: number | undefined;
-  /** Undefined when the extension is absent: then any use is open. */
+  /** Undefined if the extension is absent: then every use is allowed. */
   readonly keyUsage:
     | { readonly digitalSignature: boolean; readonly keyCertSign: boolean; readonly cRLSign: boolean }
     | undefined;
-  /** OIDs; undefined when the extension is absent. */
+  /** OIDs. Undefined if the extension is absent. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly subjectAltNames: readonly GeneralName[];
   readonly nameConstraints: NameConstraints | undefined;
-  /** URIs of the full names in cRLDistributionPoints: compared with the scope of a list, never fetched. */
+  /** URIs of the full names in cRLDistributionPoints. They are compared with the scope of a list, and never fetched. */
   readonly distributionPoints: readonly string[];
   /** Lower-case hex. */
   readonly authorityKeyId: string | undefined;
   readonly subjectKeyId: string | undefined;
-  /** OIDs of extensions that would have to be followed and are not understood: a path that holds one is refused. */
+  /** OIDs of extensions that must be processed and are not understood. A path with such a certificate is refused. */
   readonly unknownCritical: readonly string[];
 }
 
@@ -48,21 +48,24 @@ const OID = {
   extendedKeyUsage: "2.5.29.37",
 } as const;
 
-/** Not among the above: a critical one would have to be followed, also where no list is asked for. */
+/**
+ * Not in the list above: if this extension is critical it must be processed, even for an anchor without revocation lists, and
+ * then the path is refused.
+ */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
-/** certificatePolicies asks for nothing while no policy is required, so it may be critical (RFC 5280 §6.1.3 d). */
+/** certificatePolicies may be critical: while no policy is required it demands nothing (RFC 5280 §6.1.3 d). */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
 /**
- * policyConstraints and inhibitAnyPolicy, which require policies, critical or not. Everybody must recognise the first
- * (RFC 5280 §4.2), and policies are not processed here.
+ * policyConstraints and inhibitAnyPolicy require policies, whether critical or not. RFC 5280 §4.2 says that everybody must
+ * recognise the first. Policies are not processed here, so a certificate with either is refused.
  */
 const NEVER_PASSED_OVER: ReadonlySet<string> = new Set(["2.5.29.36", "2.5.29.54"]);
 
 /**
  * Reads the Extensions of one certificate.
- * @throws SyntaxError when one is repeated or malformed
+ * @throws SyntaxError if one is repeated or malformed
  */
 export function readCertificateExtensions(values: DerReader): CertificateExtensions {
   return interpret(readExtensions(values));
@@ -84,7 +87,7 @@ function interpret(extensions: Extensions): CertificateExtensions {
     subjectKeyId: readValue(extensions, OID.subjectKeyIdentifier, readSubjectKeyId),
     unknownCritical: Array.from(extensions)
       .filter(([oid, { isCritical }]) => {
-        // A critical qualifier must be interpreted, or the certificate refused (RFC 5280 §4.2.1.4).
+        // A certificate with a critical qualifier that is not understood must be refused (RFC 5280 §4.2.1.4).
         const isUnderstood = UNDERSTOOD.has(oid) && (oid !== OID.certificatePolicies || hasKnownQualifiers);
         return NEVER_PASSED_OVER.has(oid) || (isCritical && !isUnderstood);
       })

@@ -1,5 +1,5 @@
-// One entry of a sender's `certificates`: compiled once, then compared whole and exact with a certificate.
-// Code points are compared as they are; the case folding of RFC 5280 is for chaining names, not for allowing them.
+// One entry of a sender's `certificates`: compiled once, then compared with certificates as a whole. Code points are compared
+// exactly. The case folding of RFC 5280 is for chaining names, not for allowing them.
 
 import { parseAttributeType } from "./attribute-types.ts";
 import type { Certificate } from "./certificate.ts";
@@ -8,12 +8,12 @@ import { canonicalIpAddress, formatIpAddress, type GeneralName } from "./general
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
 
 export interface CertificateMatcher {
-  /** Keys under which the entry can be found: lookupKeysOf a certificate that matches holds every one of them. */
+  /** Keys in the index. A certificate that matches the entry has every one of them among its lookupKeysOf. */
   readonly keys: readonly string[];
-  /** Unix seconds; infinite where the policy sets no end. */
+  /** Unix seconds. -Infinity or Infinity if the policy sets no limit. */
   readonly from: number;
   readonly until: number;
-  /** Names the members that do not match, for example `subject.CN`; empty means that the entry matches. */
+  /** The members that do not match, for example `subject.CN`. Empty if the entry matches. */
   failures(certificate: Certificate, now: number): readonly string[];
 }
 
@@ -25,7 +25,7 @@ type Check = readonly [
 
 /**
  * Compiles one entry.
- * @throws SyntaxError with the member and what is wrong
+ * @throws SyntaxError that names the member and says what is wrong
  */
 export function compileCertificateMatcher(entry: CertificateMatcherDocument): CertificateMatcher {
   const checks: Check[] = [
@@ -66,7 +66,7 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
 
 const keysByCertificate = new WeakMap<Certificate, ReadonlySet<string>>();
 
-/** What a certificate holds, in the keys that entries are found by: digests, the subject and its attributes, typed SANs. */
+/** The index keys of a certificate: its digests, the subject and its attributes, and its SANs by type. */
 export function lookupKeysOf(certificate: Certificate): ReadonlySet<string> {
   const keys = keysByCertificate.get(certificate) ?? listKeys(certificate);
   keysByCertificate.set(certificate, keys);
@@ -125,7 +125,7 @@ function parseNameMember(member: string, text: string): DistinguishedName {
   }
 }
 
-/** All values of each attribute type in encoding order; a value that is not text equals nothing. */
+/** The values of each attribute type, in encoding order. A value that is not text is undefined, and equals nothing. */
 function valuesByType(name: DistinguishedName): ReadonlyMap<string, readonly (string | undefined)[]> {
   const known = valuesByName.get(name);
   if (known !== undefined) return known;
@@ -165,7 +165,7 @@ function sanText(name: GeneralName): string | undefined {
 function parseInstant(member: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const milliseconds = Date.parse(text);
-  // Date.parse rolls 2027-02-30 over into March in some engines: the text must come back as it was.
+  // Some engines read 2027-02-30 as a day in March, so the result is formatted again and compared with the text.
   if (Number.isNaN(milliseconds) || !new Date(milliseconds).toISOString().startsWith(text.replace("Z", ""))) {
     throw new SyntaxError(`${member} is no date: ${JSON.stringify(text)}`);
   }

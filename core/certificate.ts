@@ -1,5 +1,5 @@
-// DER to Certificate: the facts of one X.509 v3 certificate (RFC 5280 §4), read once and kept.
-// Nothing here says that a certificate is in date, signed by anyone, or allowed anything.
+// Reads one X.509 v3 certificate (RFC 5280 §4) from DER and caches it. Does not check that the certificate is in date, who signed
+// it, or what it is allowed.
 
 import { hash, type KeyObject, X509Certificate } from "node:crypto";
 import { isAcceptedKey, isSameAlgorithm, readAlgorithm } from "./algorithms.ts";
@@ -12,9 +12,9 @@ import { readPublicKey } from "./public-key.ts";
 import { Refusal } from "./refusal.ts";
 import { CERTIFICATE_CACHE_CHARACTERS, CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
 
-/** The facts of one certificate. Digests and the serial are lower-case hex; times are Unix seconds. */
+/** The contents of one certificate. Digests and the serial are lower-case hex; times are Unix seconds. */
 export interface Certificate extends CertificateExtensions {
-  /** The DER in standard base64, as RFC 9440 carries it. */
+  /** The DER in standard base64, as in RFC 9440. */
   readonly base64: string;
   readonly sha256: string;
   /** SHA-256 of the DER of SubjectPublicKeyInfo. */
@@ -24,24 +24,24 @@ export interface Certificate extends CertificateExtensions {
   /** The two names in canonical RFC 4514. */
   readonly subjectText: string;
   readonly issuerText: string;
-  /** The two names as keys for chaining (RFC 5280 §7.1). */
+  /** The two names, folded for comparison when a path is built (RFC 5280 §7.1). They have nothing to do with public keys. */
   readonly subjectKey: string;
   readonly issuerKey: string;
   /** Without leading zeros. */
   readonly serial: string;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** OID of the algorithm that signed this certificate. */
+  /** OID of the algorithm with which the issuer signed this certificate. */
   readonly signatureAlgorithm: string;
   /** @internal */
   readonly publicKey: KeyObject;
-  /** Whether the key is of a kind and size that is accepted, and written as that kind is. */
+  /** Whether the key has an accepted type and size, and is encoded in the one form of its type. */
   readonly hasAcceptedKey: boolean;
-  /** Whether `issuer`'s key signed this certificate. Nothing else about the issuer is looked at. */
+  /** Whether `issuer`'s key signed this certificate. Checks nothing else of the issuer. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
-/** In the field it is one less. */
+/** Version 3: the field holds the version minus one. */
 const V3 = "02";
 
 const parsed = new BoundedCache<string, Certificate>(
@@ -51,9 +51,9 @@ const parsed = new BoundedCache<string, Certificate>(
 );
 
 /**
- * Reads a certificate from base64 DER, from the cache when the same text was read before.
- * Refuses what RFC 5280 forbids: other versions than 3, repeated extensions, serials that are negative or over
- * 20 octets, two different signature algorithms, whatever is not DER, control characters in names.
+ * Reads a certificate from base64 DER, or takes it from the cache. Refuses what RFC 5280 forbids: versions other than 3, repeated
+ * extensions, serial numbers that are negative or longer than 20 octets, two different signature algorithms, control characters
+ * in names, and anything that is not DER.
  * @throws Refusal `certificate_malformed`
  */
 export function parseCertificate(base64: string): Certificate {
@@ -78,7 +78,8 @@ function readCertificate(base64: string): Certificate {
   if (Buffer.from(der).toString("base64") !== base64) throw new SyntaxError("the base64 is not canonical");
   const { spki, isPlainKey, ...facts } = readDer(der, readSigned);
   const x509 = new X509Certificate(der);
-  // The signature is checked by the runtime's parser, the facts come from ours: both must have read the same bytes.
+  // The runtime's parser provides the key that verifies signatures, our reader provides everything else. Both must have read the
+  // same bytes.
   if (Buffer.compare(x509.raw, der) !== 0) throw new SyntaxError("the encoding is not DER");
   const signedBy = new WeakMap<KeyObject, boolean>();
   return {
@@ -99,7 +100,7 @@ function readCertificate(base64: string): Certificate {
   };
 }
 
-/** Certificate: what is signed, the algorithm, the signature. */
+/** Certificate: the signed part, the algorithm, the signature. */
 function readSigned(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const tbs = members.members(TAG.sequence, readTbs);
@@ -112,7 +113,7 @@ function readSigned(values: DerReader) {
   });
 }
 
-/** TBSCertificate, in its order (RFC 5280 §4.1). */
+/** TBSCertificate, in the order of its members (RFC 5280 §4.1). */
 function readTbs(tbs: DerReader) {
   const version = tbs.nextIs(constructed(0)) && tbs.members(constructed(0), (number) => formatHex(number.unsigned()));
   if (version !== V3) throw new SyntaxError("not an X.509 v3 certificate");
@@ -141,12 +142,12 @@ function readTbs(tbs: DerReader) {
   };
 }
 
-/** Whether both are certificates of one CA: of its name and its key, whoever certified it. */
+/** Whether both are certificates of the same CA: same name and same key, whoever issued them. */
 export function isSameAuthority(a: Certificate, b: Certificate): boolean {
   return a.subjectKey === b.subjectKey && a.spkiSha256 === b.spkiSha256;
 }
 
-/** A key of another type than the signature makes the runtimes throw: that too means "did not sign". */
+/** Node and workerd throw if the key is not of the type that made the signature. That also means that this key did not sign. */
 function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
   try {
     return x509.verify(publicKey);
@@ -164,7 +165,10 @@ function sha256Hex(bytes: Uint8Array): string {
   return hash("sha256", bytes);
 }
 
-/** A certificate in PEM (RFC 7468), from the base64 of its DER. */
+/**
+ * Writes a certificate in PEM (RFC 7468).
+ * @param base64 the DER
+ */
 export function formatPem(base64: string): string {
   return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
 }

@@ -1,10 +1,13 @@
-// A fault in the configuration, told as a list: every problem at once, each with its place.
+// A fault of the configuration. It lists every problem at once, each with its place.
 
 import type * as v from "valibot";
 
-/** What was configured cannot be used: a policy, keys, secrets, options, an address, the runtime. Its message lists every problem. */
+/**
+ * The configuration cannot be used: a policy, keys, secrets, options, an address, or the runtime. The message lists every
+ * problem.
+ */
 export class ConfigurationError extends Error {
-  /** One text a problem, beginning with the JSON pointer of its place. Holds no value of a secret. */
+  /** One text for each problem, beginning with the JSON pointer of its place. Holds no secret value. */
   readonly problems: readonly string[];
 
   constructor(subject: string, problems: readonly string[]) {
@@ -15,12 +18,12 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** The problems of a schema check. The library's own messages quote what they received, so they are replaced. */
+/** The problems of a failed schema check. Replaces the library's own messages, because they quote the value. */
 export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string[] {
   return issues.flatMap((issue) => describeIssue(issue, []));
 }
 
-/** Of a value that may have several forms, the problems of the one form that it has the shape of, where there is one. */
+/** If a value may have one of several forms, reports only the problems of the form whose shape it has, if there is one. */
 function describeIssue(issue: v.BaseIssue<unknown>, parent: readonly unknown[]): string[] {
   const path = [...parent, ...(issue.path?.map(({ key }) => key) ?? [])];
   const forms = issue.issues ?? [];
@@ -35,13 +38,13 @@ function describe({ message, expected, received }: v.BaseIssue<unknown>): string
   return message.startsWith("Invalid") ? `must be ${expected}` : message;
 }
 
-/** The members of a JSON pointer (RFC 6901). */
+/** The member names of a JSON pointer (RFC 6901). */
 export function parsePointer(pointer: string): string[] {
   const members = pointer.split("/").slice(1);
   return members.map((member) => member.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-/** A JSON pointer (RFC 6901), but "/" for the whole document. */
+/** Writes a JSON pointer (RFC 6901). The whole document is "/", not the empty text. */
 export function formatPointer(path: readonly unknown[]): string {
   return `/${path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
 }

@@ -1,5 +1,6 @@
-// CA certificates whose keys were seen to sign revocation lists, on paths that led to an anchor. They outlive the process, so that
-// a forged list does not take the place of a genuine one that was proven before. They prove no certificate, and no list to a request.
+// CA certificates whose keys were seen to sign revocation lists, on paths that led to an anchor. They are stored, so that after a
+// restart, too, a forged list cannot replace a genuine one. They prove no certificate; and a request accepts a list only if its
+// own path proves it.
 
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
 import type { Crl } from "./crl.ts";
@@ -8,15 +9,15 @@ import type { Policy } from "./policy.ts";
 import { signerOnPath } from "./revocation.ts";
 import { MAX_CRL_AUTHORITIES } from "./wire.ts";
 
-/** Where they are stored, beside the lists of the sources: neither a path nor the URL of a source. */
+/** The key under which they are stored, next to the lists of the sources. It is neither a path nor the URL of a source. */
 export const AUTHORITIES_KEY = "countersign:authorities";
 
-/** Whose keys prove lists: the anchors, and those that were stored. */
+/** The certificates whose keys prove lists: the anchors, and the stored ones. */
 export function authoritiesOf({ anchors }: Policy, stored?: Uint8Array): readonly Certificate[] {
   return [...anchors.map(({ certificate }) => certificate), ...readAuthorities(stored)];
 }
 
-/** Those that were stored; what cannot be read is none. */
+/** Reads the stored certificates. Leaves out those that cannot be parsed. */
 export function readAuthorities(stored: Uint8Array | undefined): readonly Certificate[] {
   return [...(stored === undefined ? [] : readValues(stored))].flatMap((der) => {
     try {
@@ -27,12 +28,12 @@ export function readAuthorities(stored: Uint8Array | undefined): readonly Certif
   });
 }
 
-/** In DER, one after the other. */
+/** Writes their DER, one after the other. */
 export function formatAuthorities(authorities: readonly Certificate[]): Uint8Array {
   return Buffer.concat(authorities.map(({ base64 }) => Buffer.from(base64, "base64")));
 }
 
-/** Who signed these lists and is not known yet. */
+/** The signers of these lists that are not known yet. */
 export function newAuthorities(known: readonly Certificate[], lists: readonly Crl[]): readonly Certificate[] {
   const found: Certificate[] = [];
   for (const list of lists) {
@@ -43,7 +44,7 @@ export function newAuthorities(known: readonly Certificate[], lists: readonly Cr
   return found;
 }
 
-/** With those that were found, the last found staying. */
+/** Adds those that were found. If there are too many, the oldest are dropped. */
 export function mergeAuthorities(
   stored: readonly Certificate[],
   found: readonly Certificate[],

@@ -1,26 +1,26 @@
-// What a source of revocation lists gave, cut into its lists: DER, PEM, or several of either, one after the other.
+// Splits the answer of a revocation list source into its lists: DER, PEM, or several of either, one after the other.
 
 import { decodeBase64, readBlocks, readValues, SEQUENCE } from "./encoded-values.ts";
 import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
 
 export interface CrlContents {
-  /** Each list by itself, unread. */
+  /** The DER of each list, not parsed. */
   readonly ders: readonly Uint8Array[];
   readonly isPem: boolean;
-  /** What of it is not whole, or not looked at. */
+  /** Parts that are incomplete or were not looked at. */
   readonly faults: readonly string[];
 }
 
 const LABEL = "X509 CRL";
 
 /**
- * Text around PEM, a byte order mark, line ends and blocks of other kinds are passed over. Without a list there is no fault:
- * who knows more than this says what it is instead.
+ * Skips text around PEM, a byte order mark, line ends, and PEM blocks of other kinds. Reports no fault if there is no list at
+ * all: the caller knows better what the content is instead.
  */
 export function readCrlContents(bytes: Uint8Array): CrlContents {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer[0] === SEQUENCE) return cut(buffer);
-  // Every octet is one character: only ASCII is looked for.
+  // latin1 makes one character of each octet. That is enough, because only ASCII is searched for.
   const text = buffer.toString("latin1");
   const contents = readPem(text);
   if (contents.isPem) return contents;
@@ -43,7 +43,7 @@ function readPem(text: string): CrlContents {
 
 const TOO_MANY = `there are more than ${MAX_CRLS_OF_SOURCE} lists`;
 
-/** Values in DER that follow one another. What comes after the last is told: it may be a list that was cut off. */
+/** Splits DER values that follow one another. What comes after the last is reported: it may be a list that was cut off. */
 function cut(bytes: Buffer): CrlContents {
   const ders: Uint8Array[] = [];
   let end = 0;

@@ -1,4 +1,4 @@
-// The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3): what of them changes the list's meaning.
+// The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3): those that change what the list means.
 
 import { type DerReader, formatHex } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
@@ -12,7 +12,10 @@ const OID = {
   issuingDistributionPoint: "2.5.29.28",
   authorityKeyIdentifier: "2.5.29.35",
 } as const;
-/** authorityKeyIdentifier is a hint for finding the key, which here is that of the path. */
+/**
+ * authorityKeyIdentifier is among them although nothing reads it: it is a hint for finding the key, and the key is known from the
+ * path.
+ */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
 export interface CrlExtensions {
@@ -24,7 +27,7 @@ export const NO_CRL_EXTENSIONS: CrlExtensions = { number: undefined, distributio
 
 /**
  * Reads crlExtensions.
- * @throws SyntaxError when one is repeated, malformed, critical and unknown, or makes the list of a kind that is not supported
+ * @throws SyntaxError if one is repeated or malformed, if a critical one is unknown, or if the kind of list is not supported
  */
 export function readCrlExtensions(values: DerReader): CrlExtensions {
   const extensions = readExtensions(values);
@@ -46,7 +49,7 @@ function readNumber(values: DerReader): bigint {
   return BigInt(`0x${formatHex(octets)}`);
 }
 
-/** What leaves out certificates, reasons or issuers, by its tag in IssuingDistributionPoint, in their order. */
+/** The tags of IssuingDistributionPoint that restrict a list to some certificates, reasons or issuers, in their order. */
 const ONLY = {
   userCerts: primitive(1),
   caCerts: primitive(2),
@@ -56,15 +59,15 @@ const ONLY = {
 };
 
 /**
- * A list that leaves out certificates, reasons or issuers says nothing of those, so it is refused rather than misread.
- * One that only names its own distribution point is accepted for the certificates that name the same point.
+ * Refuses a list that is restricted to some certificates, reasons or issuers: it says nothing of the others. Accepts one that
+ * only names its distribution point, for the certificates that name the same point.
  */
 function readScope(values: DerReader): string[] {
   return values.members(TAG.sequence, (members) => {
     const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : [];
     const isSet = (tag: number) => members.nextIs(tag) && members.boolean(tag);
     const isOfSomeCertificates = [isSet(ONLY.userCerts), isSet(ONLY.caCerts)].includes(true);
-    // Refused whatever they are, and so not read.
+    // A list for some reasons only is refused, so the reasons are not read.
     const isOfSomeReasons = members.nextIs(ONLY.someReasons);
     if (isSet(ONLY.indirect)) throw new SyntaxError("indirect lists are not supported");
     if (isSet(ONLY.attributeCerts) || isOfSomeReasons || isOfSomeCertificates) {
@@ -75,9 +78,9 @@ function readScope(values: DerReader): string[] {
   });
 }
 
-/** Contents of OBJECT IDENTIFIERs, a character an octet: 2.5.29 and the last arc. */
+/** Contents of OBJECT IDENTIFIERs, one character for each octet: 2.5.29 (id-ce) and the last arc. */
 const CERTIFICATE_ISSUER = "\x55\x1d\x1d";
-/** reasonCode, holdInstructionCode, invalidityDate: none of them makes a listed certificate less revoked. */
+/** reasonCode, holdInstructionCode, invalidityDate. A listed certificate is revoked whatever they say. */
 const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["\x55\x1d\x15", (values) => void values.read(TAG.enumerated)],
   ["\x55\x1d\x17", (values) => void values.read(TAG.oid)],
@@ -85,12 +88,12 @@ const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
 ]);
 
 /**
- * Reads the extensions of one entry, in place: a list may have a million. There may be none, for some libraries write
- * the empty SEQUENCE that RFC 5280 does not know.
+ * Reads the extensions of one entry in place, because a list may have a million entries. Accepts an empty SEQUENCE: RFC 5280
+ * forbids it, but some libraries write it.
  * @throws SyntaxError
  */
 export function checkEntryExtensions(entry: DerReader): void {
-  // Most have one extension, and need no set for it.
+  // The set is made for the second extension: most entries have only one.
   let seen: Set<string> | undefined;
   entry.members(TAG.sequence, (extensions) => {
     while (extensions.hasMore) {

@@ -1,4 +1,4 @@
-// What a source of revocation lists gave, judged before it takes the place of what it gave before.
+// Decides which revocation lists a source's new answer replaces.
 
 import type { Certificate } from "./certificate.ts";
 import { type Crl, formatTime, parseCrl } from "./crl.ts";
@@ -7,32 +7,32 @@ import { isNewer, signerOnPath } from "./revocation.ts";
 import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
 
 export interface CrlJudges {
-  /** Certificates whose keys prove lists in their names: the anchors of the policy, and who signed lists before. */
+  /** Certificates whose keys prove lists in their names: the anchors of the policy, and earlier signers of lists. */
   readonly authorities: readonly Certificate[];
-  /** Of all lists of one source. */
+  /** For all lists of one source together. */
   readonly maxBytes: number;
   /** Unix seconds. */
   readonly now: number;
 }
 
-/** The lists of a source from now on. */
+/** The lists to keep for a source. */
 export interface KeptCrls {
-  /** The very array that was passed, where nothing changed. */
+  /** The array that was passed, the same object, if nothing changed. */
   readonly lists: readonly Crl[];
-  /** Those that were not there before, without those in doubt. */
+  /** Lists that are new and not in doubt. */
   readonly added: readonly Crl[];
-  /** What was not taken, or is in doubt. */
+  /** Why a list was not kept, or is in doubt. */
   readonly faults: readonly string[];
-  /** Whether a known key signed all of what was given. */
+  /** Whether known keys signed everything in the answer. */
   readonly isProven: boolean;
 }
 
 /**
- * Judges each list by itself, so that one which is broken keeps back none beside it.
- * A list is proven when a key of a known authority of its name signed it, or one on the path of a certificate. Of proven lists
- * the newer one of the same key and scope stays, and nothing else takes its place. A list that is not proven stays beside them
- * until the source gives another: it may be anybody's, so neither its age nor its name counts. It has no effect but on
- * certificates whose own path proves it.
+ * Judges each list by itself, so that a broken list does not keep out the others.
+ * - A list is proven if a known authority of its name signed it, or a certificate on a path that was verified.
+ * - Of proven lists with the same key and scope, the newer one is kept. Nothing else replaces a proven list.
+ * - A list that is not proven is kept in addition, until the source gives another, whatever its age or name: anybody may have
+ * made it. It has an effect only on certificates whose own path proves it.
  */
 export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: CrlJudges): KeptCrls {
   const { authorities, now } = judges;
@@ -67,7 +67,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
     }
   }
   const isProven = faults.length + unproven.length === 0;
-  // What an answer that is not sound says nothing of stays.
+  // If the answer has faults, keeps the lists of every issuer that the answer does not mention.
   const given = [...proven, ...unproven];
   const isGiven = ({ issuerKey }: Crl) => given.some((list) => list.issuerKey === issuerKey);
   if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));
@@ -79,26 +79,26 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
 
 export const NO_LIST = "it holds no revocation list";
 
-/** The authority of its name whose key signed the list. */
+/** The authority with the list's issuer name whose key signed the list. */
 function findSigner(list: Crl, authorities: readonly Certificate[]): Certificate | undefined {
   return authorities.find((authority) => authority.subjectKey === list.issuerKey && list.isSignedBy(authority));
 }
 
-/** @throws Error when the list must not replace the one kept */
+/** @throws Error if `list` must not replace `kept` */
 function newerOf(list: Crl, kept: Crl, now: number): Crl {
   if (isNewer(kept, list)) throw new Error(`the list is older than the one kept (${formatTime(kept.thisUpdate)})`);
   if (!isNewer(list, kept)) return kept;
-  // Where both are, what the newer one holds is revoked all the same.
+  // If both are out of date, the newer one still replaces the other: what it holds is revoked all the same.
   if (now > list.nextUpdate && now <= kept.nextUpdate) throw new Error("the list is out of date");
   return list;
 }
 
-/** Whether both are of one authority, about the same certificates. */
+/** Whether both lists have the same issuer and cover the same certificates. */
 function isOfSameScope(a: Crl, b: Crl): boolean {
   return a.issuerKey === b.issuerKey && String(a.distributionPoints) === String(b.distributionPoints);
 }
 
-/** Those that come first, which are the proven ones. */
+/** Keeps the first ones, up to the limits. Proven lists come first. */
 function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[]): readonly Crl[] {
   let bytes = 0;
   const fitting = lists.filter(({ der }, index) => {
@@ -110,7 +110,7 @@ function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[])
   return fitting;
 }
 
-/** Lists as they are kept: in DER, one after the other. One alone is the file that it was. */
+/** Writes lists for the store: DER, one after the other. A single list is the same file as in earlier versions. */
 export function formatCrls(lists: readonly Crl[]): Uint8Array {
   return Buffer.concat(lists.map(({ der }) => der));
 }

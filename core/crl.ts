@@ -1,5 +1,5 @@
-// DER to Crl: one certificate revocation list (RFC 5280 §5), with the serial numbers that it holds.
-// Nothing here says that a list is current, or that the authority that it names signed it.
+// Reads one certificate revocation list (RFC 5280 §5) from DER, with the serial numbers that it holds. Does not check that the
+// list is current, or that the authority that it names signed it.
 
 import { isAcceptedSignature, isSameAlgorithm, readAlgorithm, verifySignature } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
@@ -9,40 +9,42 @@ import { magnitudeStart } from "./der-primitives.ts";
 import { constructed, TAG } from "./der-tags.ts";
 import { formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
 
-/** The facts of one list. Times are Unix seconds. */
+/** The contents of one list. Times are Unix seconds. */
 export interface Crl {
-  /** The name of its issuer in canonical RFC 4514, and as the key for chaining (RFC 5280 §7.1). */
+  /** The name of its issuer in canonical RFC 4514, and the same name folded for comparison (RFC 5280 §7.1). */
   readonly issuer: string;
   readonly issuerKey: string;
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** cRLNumber, where it has one. */
+  /** cRLNumber. Undefined if the list has none. */
   readonly number: bigint | undefined;
-  /** URIs of its issuingDistributionPoint: it speaks only of certificates that name one of them. Undefined: of all. */
+  /**
+   * URIs of its issuingDistributionPoint. The list covers only the certificates that name one of them. Undefined if it covers
+   * all.
+   */
   readonly distributionPoints: readonly string[] | undefined;
-  /** Serial numbers listed. */
+  /** How many serial numbers the list holds. */
   readonly size: number;
   readonly der: Uint8Array;
-  /** Whether the list holds this serial number, in hex as Certificate has it. */
+  /** Whether the list holds this serial number (hex, as in Certificate). */
   lists(serial: string): boolean;
-  /** Whether `issuer`'s key signed this list. Nothing else about the issuer is looked at. */
+  /** Whether `issuer`'s key signed this list. Checks nothing else of the issuer. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
-/** In the field it is one less. */
+/** Version 2: the field holds the version minus one. */
 const V2 = "01";
 
 /**
- * Reads a list from DER.
- * Refuses what RFC 5280 forbids, unknown critical extensions, delta, indirect and partitioned lists, and signature
- * algorithms that are not accepted. Of an entry it takes a negative serial number and a date that is none. The entries are
- * walked in place: as a tree of objects a million of them take twenty seconds and 2.5 GB.
+ * Reads a list from DER. Refuses what RFC 5280 forbids, unknown critical extensions, delta, indirect and partitioned lists, and
+ * signature algorithms that are not accepted. Accepts entries with a negative serial number or an invalid date. Walks the entries
+ * in place: as a tree of objects, a million of them take twenty seconds and 2.5 GB.
  * @throws SyntaxError
  */
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
   const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
-  // By the key's digest, which outlives the certificate objects that are parsed again.
+  // Indexed by the digest of the key, because certificates are parsed again and then are other objects.
   const signedBy = new Map<string, boolean>();
   return {
     ...facts,
@@ -60,7 +62,7 @@ export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   };
 }
 
-/** CertificateList: what is signed, the algorithm, the signature. */
+/** CertificateList: the signed part, the algorithm, the signature. */
 function readSigned(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const { algorithm, ...facts } = members.members(TAG.sequence, readTbs);
@@ -72,7 +74,7 @@ function readSigned(values: DerReader) {
   });
 }
 
-/** TBSCertList, in its order (RFC 5280 §5.1), with a nextUpdate: a list without one would never be out of date. */
+/** TBSCertList, in the order of its members (RFC 5280 §5.1). nextUpdate is required: a list without it would never expire. */
 function readTbs(tbs: DerReader) {
   if (!tbs.nextIs(TAG.integer) || formatHex(tbs.unsigned()) !== V2) throw new SyntaxError("not a v2 list");
   const algorithm = readAlgorithm(tbs);
@@ -97,9 +99,9 @@ function readTbs(tbs: DerReader) {
 }
 
 /**
- * Reads an entry: serial number, revocation date, extensions. The date and the reason do not matter: what is listed is revoked, even
- * if its date is malformed. One odd entry must not void the others.
- * The result is the serial's octets as text of as many characters, the smallest key that hashes well.
+ * Reads an entry: serial number, revocation date, extensions. Date and reason do not matter: a listed certificate is revoked even
+ * if the date is malformed, and one odd entry must not invalidate the others. Returns the octets of the serial number, one
+ * character for each: the smallest key that hashes well.
  */
 function readEntry(entries: DerReader): string {
   return entries.members(TAG.sequence, (entry) => {
@@ -110,21 +112,21 @@ function readEntry(entries: DerReader): string {
   });
 }
 
-/** Some authorities listed negative numbers: no certificate here has one, and the other entries count all the same. */
+/** Some authorities listed negative numbers. No certificate that we accept has one, and the other entries still count. */
 function readSerial(entry: DerReader): string {
   const { bytes, start, end } = entry.read(TAG.integer);
   const isNegative = (bytes[start] as number) >= 0x80;
   return isNegative ? `${NEGATIVE}${entry.latin1()}` : entry.latin1(magnitudeStart(bytes, start, end));
 }
 
-/** Before the octets, which no magnitude of more than one octet begins with. */
+/** Prefix of negative numbers. No magnitude of more than one octet begins with it. */
 const NEGATIVE = "\0";
 
 function serialOctets(hex: string): string {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex").toString("latin1");
 }
 
-/** Unix seconds as an instant in UTC. */
+/** Writes Unix seconds as a time in UTC. */
 export function formatTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(".000", "");
 }

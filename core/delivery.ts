@@ -1,4 +1,4 @@
-// Delivery: one event of one admitted sender, bound to its bytes. What handlers get, and what the assertion signs.
+// Delivery: one event of one admitted sender, bound to its bytes. Handlers receive it, and the assertion signs it.
 
 import { hash } from "node:crypto";
 import { describeCertificate } from "./admit.ts";
@@ -6,7 +6,7 @@ import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
 import type { PlatformVerdict } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 
-/** The sender's certificate as it was proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
+/** The sender's certificate, proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
 export interface CertificateFacts {
   readonly subject: string;
   readonly issuer: string;
@@ -15,63 +15,67 @@ export interface CertificateFacts {
   readonly spkiSha256: string;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The anchor of the policy that proved it; undefined when the platform alone was asked. */
+  /** The anchor of the policy that proved the certificate. Undefined if only the platform's verdict was used. */
   readonly anchor: string | undefined;
   readonly platform: PlatformVerdict | undefined;
   /**
-   * In base64 DER: the certificate, and its intermediates from there upwards. At an origin they are those that an anchor of the sender
-   * vouches for; at an edge, or where the platform alone is asked, all that were presented, in the sender's order.
+   * Base64 DER of the certificate, and of its intermediates from its issuer upwards. At an origin the intermediates are those
+   * that an anchor of the sender vouches for. At an edge, or if only the platform's verdict is used, they are all that were
+   * presented, in the sender's order.
    */
   readonly der: string;
   readonly intermediates: readonly string[];
 }
 
-/** The request as the sender sent it; behind the edge, as the edge signed it. */
+/** The request as the sender sent it. Behind the edge, the request that the edge signed. */
 export interface RequestFacts {
   readonly method: string;
   /** Path and query as the sender sent them. */
   readonly target: string;
-  /** Empty when the sender named none. */
+  /** Empty if the request had no Content-Type. */
   readonly contentType: string;
 }
 
 declare const bound: unique symbol;
 
-/** An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one; restoreDelivery repeats it. */
+/**
+ * An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one, and restoreDelivery makes it
+ * again.
+ */
 export interface Delivery {
   readonly [bound]: true;
-  /** The event's id: the same on every attempt to deliver it, and the decision id in every log. */
+  /** The event's id. It is the same on every delivery attempt, and the decision id in every log. */
   readonly id: string;
   /** The sender's name in the policy. */
   readonly sender: string;
-  /** Undefined for a sender whose policy requires no certificate. */
+  /** Undefined if the sender's policy requires no certificate. */
   readonly certificate: CertificateFacts | undefined;
   readonly request: RequestFacts;
-  /** The forwarded headers, lower-case names; behind the edge, those that it signed. */
+  /** The forwarded headers, with lower-case names. Behind the edge, those that the edge signed. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array<ArrayBuffer>;
   /** RFC 9530 Content-Digest of the body: `sha-256=:…:`. */
   readonly contentDigest: string;
-  /** What the policy's `eventKey` reads: the same on the sender's own retries. Undefined where there is none. */
+  /** The value that the policy's `eventKey` reads. It is the same when the sender retries. Undefined if there is none. */
   readonly eventKey: string | undefined;
-  /** What the policy's `orderKey` reads: the sender's events with the same one are handled in order, one at a time. */
+  /** The value that the policy's `orderKey` reads. Events of a sender with the same value are handled in order, one at a time. */
   readonly orderKey: string | undefined;
   /** The factors that the sender's policy requires; all of them passed. */
   readonly factors: readonly Factor[];
-  /** Of the factors, those that the edge checked and this program did not: without their secrets it takes the edge's word. */
+  /** Those of the factors that the edge checked and this program did not, because it does not hold their secrets. */
   readonly reliedOnEdge: readonly Factor[];
   /** Digest of the policy that admitted the sender. */
   readonly policyDigest: string;
 }
 
-/** Read from headers and body, and kept beside the record by who needs them: an edge does not. */
+/** Read from headers and body. Kept outside the DeliveryRecord, because an edge does not need them. */
 export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
 
 const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
 
 declare const digested: unique symbol;
 
-/** Bytes and their digest: hashed once, however often they are compared. Only digestBody makes one. */
+/** Bytes with their digest, which is computed once. Only digestBody makes one. */
 export interface DigestedBody {
   readonly [digested]: true;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -87,7 +91,10 @@ export type ReceivedEvent = Pick<Delivery, "id" | "request" | "headers" | "polic
   readonly body: DigestedBody;
 };
 
-/** Binds an admitted sender to the request and the bytes it sent. `keys`: of who keeps events by them; the edge does not. */
+/**
+ * Binds an admitted sender to the request and the bytes that it sent. `keys`: only an origin, which stores events by them, passes
+ * them.
+ */
 export function bindDelivery(admitted: AdmittedSender, event: ReceivedEvent, keys: EventKeys = NO_KEYS): Delivery {
   const { sender, certified, factors, reliedOnEdge } = admitted;
   const { id, request, headers, body, policyDigest } = event;
@@ -107,7 +114,7 @@ export function bindDelivery(admitted: AdmittedSender, event: ReceivedEvent, key
   } as unknown as Delivery;
 }
 
-/** What a program keeps of a delivery beside its bytes: plain values, the same after JSON. */
+/** What a program stores of a delivery besides the body: plain values that JSON does not change. */
 export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | keyof EventKeys>;
 
 export function recordDelivery(delivery: Delivery): DeliveryRecord {
@@ -116,9 +123,9 @@ export function recordDelivery(delivery: Delivery): DeliveryRecord {
 }
 
 /**
- * The delivery that this program recorded, with its bytes again. Takes the record's word for who sent it: only for what the
- * program wrote itself and nobody else can write.
- * @throws Refusal `body_mismatch` for other bytes
+ * Makes the delivery again from its record and its body. Does not check who sent it: use only a record that this program wrote
+ * and nobody else can write.
+ * @throws Refusal `body_mismatch` if these are other bytes
  */
 export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys: EventKeys = NO_KEYS): Delivery {
   if (body.contentDigest !== record.contentDigest) {
@@ -140,7 +147,7 @@ function factsOf({ certificate, proof }: Certified): CertificateFacts {
   };
 }
 
-/** The RFC 9530 field value over exactly these bytes, or those of a text in UTF-8. */
+/** The RFC 9530 field value over exactly these bytes. A text is encoded in UTF-8. */
 export function formatContentDigest(content: Uint8Array | string): string {
   return `sha-256=:${hash("sha256", content, "base64")}:`;
 }

@@ -1,5 +1,5 @@
-// Entries of the deny list that take out nothing, or less than they seem to. A mistake elsewhere refuses too much; one here accepts
-// what was to be refused.
+// Finds entries of the deny list that deny nothing, or less than they seem to. A mistake elsewhere in a policy refuses too much.
+// A mistake here accepts what should be refused.
 
 import type { Certificate } from "./certificate.ts";
 import { normalizeHex } from "./certificate-matcher.ts";
@@ -15,20 +15,20 @@ type Name = ReturnType<typeof parseDistinguishedName>;
 
 const BY_COMMAND = "let countersign policy deny FILE write the entry from the certificate";
 
-/** What is known of certificates that an entry can be about. */
+/** What the policy says of the certificates that an entry can deny. */
 interface Known {
   readonly authorities: readonly Certificate[];
-  /** Names that issue certificates, of the anchors and as senders' entries have them. */
+  /** Names of issuers: those of the anchors, and those in senders' entries. */
   readonly issuers: readonly Name[];
-  /** Names of senders. */
+  /** Names of subjects, in senders' entries. */
   readonly subjects: readonly Name[];
   readonly digests: Readonly<Record<"sha256" | "spkiSha256", ReadonlySet<string>>>;
   readonly hasCertificates: boolean;
-  /** Whether every certificate that can be proven is issued by an anchor itself. */
+  /** Whether every certificate that can be proven is issued directly by an anchor. */
   readonly isDirect: boolean;
 }
 
-/** Nothing that takes certificates out is an error for being superfluous: it must come into force when it is needed. */
+/** A superfluous entry is a warning, never an error: the deny list must come into force when it is needed. */
 export function inspectDenyList(
   entries: readonly Entry[],
   policy: Policy,
@@ -51,7 +51,7 @@ export function inspectDenyList(
   });
 }
 
-/** Entries of a sender that accept what is denied. */
+/** Finds entries of a sender that accept a certificate which is denied. */
 export function inspectDenied({ facts }: InspectedSender, deny: readonly Entry[]): Finding[] {
   const denied = new Map(deny.map((entry, index) => [keyOf(entry), index]));
   return facts.flatMap(({ entry: { sha256, spkiSha256 }, at }) =>
@@ -89,7 +89,7 @@ function readKnown({ anchors }: Policy, senders: readonly InspectedSender[]): Kn
   };
 }
 
-/** Two entries of one key say the same. */
+/** Two entries with the same key deny the same certificates. */
 function keyOf(entry: Entry): string {
   if (!("serial" in entry))
     return JSON.stringify(Object.entries(entry).map(([member, hex]) => [member, normalizeHex(hex)]));
@@ -105,7 +105,7 @@ function normalizeSerial(text: string): string {
   return normalizeHex(text).replace(/^0+(?=.)/, "");
 }
 
-/** Shorter numbers of decimal digits alone may well be hex. */
+/** A shorter number that has only decimal digits may still be meant as hex. */
 const SURELY_DECIMAL = /^\d{20,}$/;
 
 function inspectSerial(serial: string, at: Place): Finding[] {
@@ -149,22 +149,22 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   return known.isDirect ? report("it is none of the anchors, and no other CA may issue", BY_COMMAND) : [];
 }
 
-/** The same attributes in any order, or all of the other's and more. */
+/** Whether the names have the same attributes in any order, or one has all of the other's and more. */
 function resembles(a: Name, b: Name): boolean {
   const [ofA, ofB] = [new Set(rdnKeysOf(a)), new Set(rdnKeysOf(b))];
   return ofA.isSubsetOf(ofB) || ofB.isSubsetOf(ofA);
 }
 
 const COMMON_NAME = "2.5.4.3";
-/** C, O and DC: what the names of CAs begin with. */
+/** C, O and DC, with which the names of CAs begin. */
 const GENERAL: ReadonlySet<string> = new Set(["2.5.4.6", "2.5.4.10", "0.9.2342.19200300.100.1.25"]);
 
-/** RFC 4514 text begins with the most specific attribute, whose place in the certificate is the last. */
+/** RFC 4514 text begins with the most specific attribute, which is the last one in the certificate. */
 function isReversed(name: Name): boolean {
   return name[0]?.[0]?.type === COMMON_NAME && GENERAL.has(name.at(-1)?.[0]?.type ?? "");
 }
 
-/** SHA-256 of no bytes: what openssl dgst says when nothing was piped into it. */
+/** SHA-256 of no bytes, which `openssl dgst` prints if nothing was piped into it. */
 const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 function inspectDigest(
@@ -186,7 +186,7 @@ function inspectDigest(
   return [warningAt([...at, member], problem, "deny the key as well: countersign policy deny FILE")];
 }
 
-/** Undefined for what does not compile, which was told already. */
+/** Undefined if the text is not a name. The compiler has reported that already. */
 function parseName(text: string): Name | undefined {
   try {
     return parseDistinguishedName(text);

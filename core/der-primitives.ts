@@ -1,12 +1,12 @@
-// The contents of DER's primitive types (X.690 §8, §10 and §11): one check and one reader of each.
-// A content lies in `bytes` from `start` to `end`: lists are too long for an array of its own for each.
+// The contents of DER's primitive types (X.690 §8, §10 and §11), with one check and one reader for each. A content is given as
+// `bytes`, `start` and `end`, because lists are too long to make an array for each value.
 
 import { TAG } from "./der-tags.ts";
 
-/** Throws SyntaxError when the content breaks a rule of its type. */
+/** Throws SyntaxError if the content breaks a rule of its type. */
 type Check = (bytes: Uint8Array, start: number, end: number) => void;
 
-/** By the identifier octet of the type. Texts are held to their alphabets where they are read. */
+/** By identifier octet. The alphabets of the string types are checked by the code that reads them. */
 const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.boolean]: readBoolean,
   [TAG.integer]: checkInteger,
@@ -33,7 +33,10 @@ export function demand(isMet: boolean, complaint: string): asserts isMet {
 const MAX_CHARACTER = 0x10ffff;
 const isSurrogate = (character: number) => character >= 0xd800 && character <= 0xdfff;
 
-/** Whole characters of so many octets, each of which there is: halves of surrogate pairs are none. */
+/**
+ * Checks that a text has whole characters of `size` octets, and that each is a Unicode character: halves of surrogate pairs are
+ * not.
+ */
 function checkText(bytes: Uint8Array, start: number, end: number, size: 2 | 4): void {
   demand((end - start) % size === 0, "a text ends within a character");
   for (let at = start; at < end; at += size) {
@@ -43,14 +46,14 @@ function checkText(bytes: Uint8Array, start: number, end: number, size: 2 | 4): 
   }
 }
 
-/** FALSE is 0, TRUE is 255 (X.690 §11.1). @throws SyntaxError */
+/** FALSE is 0 and TRUE is 255 (X.690 §11.1). @throws SyntaxError */
 export function readBoolean(bytes: Uint8Array, start: number, end: number): boolean {
   const octet = bytes[start];
   demand(end - start === 1 && (octet === 0 || octet === 0xff), "a BOOLEAN is malformed");
   return octet === 0xff;
 }
 
-/** As few octets as the number needs (X.690 §8.3.2). @throws SyntaxError */
+/** Checks that the INTEGER has no superfluous leading octet (X.690 §8.3.2). @throws SyntaxError */
 export function checkInteger(bytes: Uint8Array, start: number, end: number): void {
   demand(end > start, "an INTEGER is empty");
   if (end - start === 1) return;
@@ -58,14 +61,14 @@ export function checkInteger(bytes: Uint8Array, start: number, end: number): voi
   demand(bytes[start] !== sign, "an INTEGER is padded");
 }
 
-/** Where the magnitude of an INTEGER starts, which must not be negative: after its zero octet. @throws SyntaxError */
+/** Where the magnitude of a non-negative INTEGER starts: after its leading zero octet, if it has one. @throws SyntaxError */
 export function magnitudeStart(bytes: Uint8Array, start: number, end: number): number {
   checkInteger(bytes, start, end);
   demand((bytes[start] as number) < 0x80, "an INTEGER is negative");
   return bytes[start] === 0 && end - start > 1 ? start + 1 : start;
 }
 
-/** The bits that its last octet leaves unused are counted before the octets, and zero (X.690 §8.6.2, §11.2.1). */
+/** The first octet says how many bits of the last octet are unused. These must be zero (X.690 §8.6.2, §11.2.1). */
 export function checkBitString(bytes: Uint8Array, start: number, end: number): void {
   const unused = bytes[start] as number;
   const last = end - start > 1 ? (bytes[end - 1] as number) : 0;
@@ -73,7 +76,7 @@ export function checkBitString(bytes: Uint8Array, start: number, end: number): v
   demand(isWhole && (last & ((1 << unused) - 1)) === 0, "a BIT STRING is malformed");
 }
 
-/** The bits of a list of named ones, of which zeros at the end are left out (X.690 §11.2.2). @throws SyntaxError */
+/** Reads a list of named bits, whose trailing zero bits must be left out (X.690 §11.2.2). @throws SyntaxError */
 export function readNamedBits(bytes: Uint8Array, start: number, end: number): (bit: number) => boolean {
   checkBitString(bytes, start, end);
   const lowest = 1 << (bytes[start] as number);
@@ -83,10 +86,10 @@ export function readNamedBits(bytes: Uint8Array, start: number, end: number): (b
   return (bit) => (((octets[bit >> 3] ?? 0) << (bit & 7)) & 0x80) !== 0;
 }
 
-/** RFC 5280 Appendix A asks for 20 arcs of 28 bits. Numbers without an end would cost time without an end. */
+/** RFC 5280 Appendix A asks for 20 arcs of 28 bits. A limit is needed because the time that a number takes grows with its length. */
 const MAX_OID_OCTETS = 128;
 
-/** Whole arcs in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
+/** Checks that every arc is complete and in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
 export function checkOid(bytes: Uint8Array, start: number, end: number): void {
   demand(end > start && end - start <= MAX_OID_OCTETS, "an OBJECT IDENTIFIER is empty or too long");
   let isFirst = true;
@@ -113,7 +116,7 @@ export function readOid(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** The first two arcs share a number: 40 times the first, which is 0, 1 or 2, and the second (X.690 §8.19.4). */
+/** One number encodes the first two arcs: 40 times the first, which is 0, 1 or 2, plus the second (X.690 §8.19.4). */
 function firstArcs(both: number | bigint): string {
   const first = both < 40 ? 0 : both < 80 ? 1 : 2;
   return `${first}.${BigInt(both) - BigInt(first * 40)}`;
@@ -122,7 +125,7 @@ function firstArcs(both: number | bigint): string {
 const DIGITS = { from: 0x30, to: 0x39 };
 const Z = 0x5a;
 
-/** UTC, with seconds, without fractions: the only form that RFC 5280 §4.1.2.5 allows. */
+/** UTC, with seconds and without fractions: the only form that RFC 5280 §4.1.2.5 allows. */
 function checkTime(bytes: Uint8Array, start: number, end: number, digits: number): void {
   let isTime = end - start === digits + 1 && bytes[end - 1] === Z;
   for (let at = start; isTime && at < end - 1; at += 1) {
@@ -132,13 +135,13 @@ function checkTime(bytes: Uint8Array, start: number, end: number, digits: number
   demand(isTime, "a time is malformed");
 }
 
-/** The text of a UTCTime or GeneralizedTime as Unix seconds. @throws SyntaxError */
+/** Reads the text of a UTCTime or GeneralizedTime as Unix seconds. @throws SyntaxError */
 export function readTime(text: string): number {
-  // Two digits are a year from 1950 to 2049 (RFC 5280 §4.1.2.5.1).
+  // A year of two digits is from 1950 to 2049 (RFC 5280 §4.1.2.5.1).
   const full = text.length > 13 ? text : `${text < "5" ? "20" : "19"}${text}`;
   const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6.000Z");
   const date = new Date(iso);
-  // Printed again it must be the same: a thirteenth month would have become January.
+  // Formats the date again and compares, because Date reads a thirteenth month as January.
   demand(!Number.isNaN(date.getTime()) && date.toISOString() === iso, "a time is malformed");
   return date.getTime() / 1000;
 }

@@ -1,4 +1,4 @@
-// Identifier octets of DER (X.690 §8.1.2): a class, whether the value is constructed of others, and a number below 31.
+// Identifier octets of DER (X.690 §8.1.2): the class, whether the value is constructed, and a tag number below 31.
 
 export const TAG = {
   boolean: 0x01,
@@ -22,7 +22,7 @@ export const TAG = {
   set: 0x31,
 } as const;
 
-/** `[n]` around or in place of one primitive value. */
+/** `[n]` as an implicit tag of a primitive value. */
 export const primitive = (number: number): number => 0x80 | number;
-/** `[n]` around another value, or in place of a constructed one. */
+/** `[n]` as an explicit tag, or as an implicit tag of a constructed value. */
 export const constructed = (number: number): number => 0xa0 | number;

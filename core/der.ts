@@ -1,4 +1,4 @@
-// Strict reading of DER (X.690 §8 and §10): every value is checked once, then its members are read in their order.
+// Strict reading of DER (X.690 §8 and §10). Every value is checked once; then its members are read in order.
 
 import {
   checkBitString,
@@ -13,18 +13,18 @@ import {
 } from "./der-primitives.ts";
 import { TAG } from "./der-tags.ts";
 
-/** Certificates nest ten deep. */
+/** Real certificates nest ten deep. */
 const MAX_DEPTH = 32;
 const CONSTRUCTED = 0x20;
-/** Of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE and SET, and CHARACTER STRING. */
+/** The constructed types of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, and CHARACTER STRING. */
 const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
 const TIMES: ReadonlySet<number> = new Set([TAG.utcTime, TAG.generalizedTime]);
 
 /**
- * Reads exactly one value, all of it: `read` must read whatever is in it.
- * Everything within, read or not, is held to DER. Only the order of a SET's members and the absence of defaults are not:
- * authorities get both wrong, OpenSSL takes them, and nothing here depends on them. With `hasOddTimes`, times that nobody reads are not
- * held to their form either.
+ * Reads exactly one value, to its end: `read` must read all of its members. Checks the rules of DER for every value inside,
+ * whether it is read or not. Two rules are not checked, the order of a SET's members and the absence of defaults: authorities
+ * break both, OpenSSL accepts that, and nothing here depends on them. With `hasOddTimes`, the form of times that are not read is
+ * not checked either.
  * @throws SyntaxError
  */
 export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T, { hasOddTimes = false } = {}): T {
@@ -39,7 +39,7 @@ function readOne<T>(reader: DerReader, read: (value: DerReader) => T): T {
   return readWhole(reader, read);
 }
 
-/** Holds the value read last, and all in it, to the rules of its type. */
+/** Checks the value read last, and everything in it, against the rules of its type. */
 function check(value: DerReader): void {
   const { tag } = value;
   demand(tag !== 0 && value.depth <= MAX_DEPTH, "not DER: an empty type, or values nested too deep");
@@ -55,24 +55,27 @@ function checkAll(members: DerReader): void {
   while (members.hasMore) check(members.read());
 }
 
-/** What was begun is read to its end: a member too many is never passed over. */
+/** Checks that `read` read everything, so that no surplus member is skipped. */
 function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
   const result = read(reader);
   demand(!reader.hasMore, "a value has more members than its type");
   return result;
 }
 
-/** Reads values that follow one another, in place: no object is made for what is within another, since a list has a million entries. */
+/**
+ * Reads values that follow one another, in place. It makes no object for a value, because a revocation list has a million
+ * entries.
+ */
 export class DerReader {
   /** @internal */
   readonly bytes: Buffer;
   readonly hasOddTimes: boolean;
-  /** Of the value read last: its identifier octet, and where it, its content and the next value start. */
+  /** The value read last: its identifier octet, and where the value begins, where its content starts, and where it ends. */
   tag = 0;
   begin = 0;
   start = 0;
   end = 0;
-  /** Of the values that are read now. */
+  /** How deep the values that are being read are nested. */
   depth = 0;
   #limit: number;
 
@@ -91,7 +94,7 @@ export class DerReader {
     return this.hasMore && this.bytes[this.end] === tag;
   }
 
-  /** Reads the next value, which must be of this type if one is given. @throws SyntaxError */
+  /** Reads the next value. If `tag` is given, the value must have it. @throws SyntaxError */
   read(tag?: number): this {
     const at = this.end;
     const next = this.bytes[at];
@@ -107,7 +110,7 @@ export class DerReader {
     return this;
   }
 
-  /** Definite, and in as few octets as it needs (X.690 §10.1). */
+  /** Checks that the length is definite and in as few octets as possible (X.690 §10.1). */
   #readLongLength(octets: number): number {
     const at = this.start;
     const isHeld = octets > 0 && octets <= 4 && at + octets <= this.#limit;
@@ -118,7 +121,7 @@ export class DerReader {
     return this.start + length;
   }
 
-  /** Reads all that is in the value read last, which is the value read last again afterwards. */
+  /** Reads everything in the value read last. Afterwards that value is the value read last again. */
   within<T>(read: (members: DerReader) => T): T {
     const { tag, begin, start, end } = this;
     const limit = this.#limit;
@@ -135,17 +138,17 @@ export class DerReader {
     return result;
   }
 
-  /** Reads a constructed value; `read` must read all of its members. */
+  /** Reads a constructed value. `read` must read all of its members. */
   members<T>(tag: number, read: (members: DerReader) => T): T {
     return this.read(tag).within(read);
   }
 
-  /** Reads the value that the OCTET STRING read last holds, under the rules of `readDer`. */
+  /** Reads the value inside the OCTET STRING that was read last, under the rules of `readDer`. */
   held<T>(read: (value: DerReader) => T): T {
     return this.within((value) => readOne(value, read));
   }
 
-  /** Reads a constructed value of one or more members that are all alike. */
+  /** Reads a constructed value of one or more members of one kind. */
   each(tag: number, readMember: (members: DerReader) => unknown): void {
     this.members(tag, (members) => {
       do readMember(members);
@@ -159,7 +162,7 @@ export class DerReader {
     return list;
   }
 
-  /** The content of the value read last, and its whole encoding: views, no copies. */
+  /** The content of the value read last, and its whole encoding. Both are views, not copies. */
   get content(): Uint8Array {
     return this.#view(this.start, this.end);
   }
@@ -172,7 +175,7 @@ export class DerReader {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, end - start);
   }
 
-  /** The content read last as text of one character an octet, from `start` on. */
+  /** The content of the value read last, from `start` on, as text with one character for each octet. */
   latin1(start = this.start): string {
     return this.bytes.toString("latin1", start, this.end);
   }
@@ -187,26 +190,26 @@ export class DerReader {
     return readOid(this.bytes, this.start, this.end);
   }
 
-  /** An INTEGER of any sign, under a tag of its own. */
+  /** An INTEGER of either sign. It may have another tag. */
   skipInteger(tag: number = TAG.integer): void {
     this.read(tag);
     checkInteger(this.bytes, this.start, this.end);
   }
 
-  /** The octets of an INTEGER that is not negative, without a leading zero. */
+  /** The octets of a non-negative INTEGER, without a leading zero. */
   unsigned(tag: number = TAG.integer): Uint8Array {
     this.read(tag);
     return this.#view(magnitudeStart(this.bytes, this.start, this.end), this.end);
   }
 
-  /** The octets of a BIT STRING that uses all bits of its last one. */
+  /** The octets of a BIT STRING that has no unused bits. */
   bitOctets(): Uint8Array {
     this.read(TAG.bitString);
     demand(this.bytes[this.start] === 0, "a BIT STRING is not one of octets");
     return this.#view(this.start + 1, this.end);
   }
 
-  /** A BIT STRING of any length, under a tag of its own. */
+  /** A BIT STRING of any length, with the tag `tag`. */
   skipBits(tag: number): void {
     this.read(tag);
     checkBitString(this.bytes, this.start, this.end);
@@ -224,7 +227,7 @@ export class DerReader {
     return readTime(this.latin1());
   }
 
-  /** A time of either type, which need not be one that there is. */
+  /** A time of either type. Does not check that the time exists. */
   skipTime(): void {
     this.read();
     demand(TIMES.has(this.tag), "a time is missing or of another type");
@@ -235,7 +238,7 @@ export function formatHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
-/** The encoding of a value with this content. @internal */
+/** Encodes a value with this content. @internal */
 export function formatDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const length = content.length.toString(16);

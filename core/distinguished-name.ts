@@ -1,26 +1,29 @@
-// X.501 names: DER and RFC 4514 text to a value and back, and the RFC 5280 §7.1 comparison key.
-// Names are compared as values here; what a name permits is decided in admit.ts.
+// X.501 names: reads DER and RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. Names are only
+// values here. certificate-matcher.ts decides what a name permits.
 
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 import { MAX_NAME_ATTRIBUTES } from "./wire.ts";
 
-/** One attribute: `text` for the string types of RFC 5280, else the value's DER in lower-case hex. */
+/** One attribute: `text` for the string types of RFC 5280, otherwise the DER of the value in lower-case hex. */
 export type AttributeValue =
   | { readonly type: string; readonly text: string }
   | { readonly type: string; readonly der: string };
 
-/** Usually one attribute; several in a multi-valued RDN, where order means nothing. */
+/** Usually one attribute. A multi-valued RDN has several, whose order has no meaning. */
 export type RelativeDistinguishedName = readonly AttributeValue[];
 
-/** A name in encoding order (`C` first, as in the certificate); RFC 4514 text runs the other way. */
+/** A name in encoding order (`C` first, as in the certificate). RFC 4514 text has the opposite order. */
 export type DistinguishedName = readonly RelativeDistinguishedName[];
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** NumericString, PrintableString, IA5String and UTF8String: one octet string reads the same in each. */
+/** Types with one octet for each ASCII character: NumericString, PrintableString, IA5String. They are read like UTF8String. */
 const ASCII_TAGS: ReadonlySet<number> = new Set([TAG.numeric, TAG.printable, TAG.ia5]);
-/** Of attributes: OpenSSL takes no others, so that no certificate is named by one, and no list or constraint may be. */
+/**
+ * The accepted types of attribute values. OpenSSL accepts no others, so no certificate can have a name with another one, and no
+ * list or constraint may.
+ */
 const VALUE_TAGS: ReadonlySet<number> = new Set([
   ...[...ASCII_TAGS, TAG.utf8, TAG.teletex, TAG.universal, TAG.bmp],
   // x500UniqueIdentifier, postalAddress
@@ -28,8 +31,8 @@ const VALUE_TAGS: ReadonlySet<number> = new Set([
 ]);
 const NUMERIC = /^[0-9 ]*$/;
 /**
- * C0, DEL and C1. Characters that turn the direction of writing are no part of it: names in Arabic and Hebrew hold them.
- * They are compared as they are, so no other name equals one that holds them.
+ * C0, DEL and C1. Characters that change the direction of writing are not refused: names in Arabic and Hebrew need them. Names
+ * are compared exactly, so a name with them equals no name without them.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
@@ -37,16 +40,16 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 const ASCII = /^[\u0000-\u007f]*$/;
 
 /**
- * Reads a name from its DER (RFC 5280 §4.1.2.4).
- * BMPString, TeletexString, UniversalString and non-string values stay opaque (`der`): they never equal a text.
- * @throws SyntaxError when the bytes are no Name, an RDN is empty, there are too many attributes, or a text holds a control character
- * or invalid UTF-8
+ * Reads a name from its DER (RFC 5280 §4.1.2.4). Values in BMPString, TeletexString, UniversalString and types that are not
+ * strings are kept as `der`: they never equal a text.
+ * @throws SyntaxError if the bytes are not a Name, an RDN is empty, there are too many attributes, or a text holds a control
+ * character or invalid UTF-8
  */
 export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
   return readDer(der, readName);
 }
 
-/** The same from a value that is the next of others. */
+/** Reads a name that is the next value of `values`. @throws SyntaxError as parseDistinguishedNameDer */
 export function readName(values: DerReader): DistinguishedName {
   return values.members(TAG.sequence, (rdns) => {
     const name: RelativeDistinguishedName[] = [];
@@ -85,13 +88,13 @@ function readAttributeValue(type: string, values: DerReader): AttributeValue {
 }
 
 /**
- * Reads a name from RFC 4514 text, most specific attribute first: `CN=svc,O=Acme\, Inc.,C=US`.
- * Strict: no spaces around `,` `+` `=`, no `;`, no quotes. The OpenSSL "/C=/O=" form is not read at all.
- * @throws SyntaxError with what is wrong and where
+ * Reads a name from RFC 4514 text, most specific attribute first: `CN=svc,O=Acme\, Inc.,C=US`. Strict: no spaces around `,` `+`
+ * `=`, no `;`, no quotes. Does not accept OpenSSL's form "/C=/O=".
+ * @throws SyntaxError that says what is wrong and where
  */
 export function parseDistinguishedName(text: string): DistinguishedName {
   if (text === "") return [];
-  // Encoded as UTF-8 such a text would become another one.
+  // UTF-8 cannot encode half of a surrogate pair: the text would become another one.
   if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair is no character");
   const rdns: AttributeValue[][] = [];
   let rdn: AttributeValue[] = [];
@@ -117,7 +120,7 @@ export function parseDistinguishedName(text: string): DistinguishedName {
 
 type ValueText = { readonly raw: string; readonly text?: string; readonly end: number };
 
-/** One value up to an unescaped `,` or `+`. `text` is absent for the `#hex` form. */
+/** Reads one value, up to an unescaped `,` or `+`. `text` is absent for the `#hex` form. */
 function readValueText(source: string, start: number): ValueText {
   const match = /^(?:\\[0-9A-Fa-f]{2}|\\[ "#+,;<=>\\]|[^"+,;<>\\])*/u.exec(source.slice(start));
   const raw = match?.[0] ?? "";
@@ -153,8 +156,8 @@ function parseHexValue(type: string, raw: string): AttributeValue {
 }
 
 /**
- * Writes a name as canonical RFC 4514 text: equal names of equal spelling give equal text.
- * Types without a short name are written as OID and `#hex`; non-ASCII letters stay as they are.
+ * Writes a name as canonical RFC 4514 text: names with the same attributes and spelling give the same text. Types without a short
+ * name are written as OID and `#hex`. Letters beyond ASCII stay as they are.
  */
 export function formatDistinguishedName(name: DistinguishedName): string {
   let text = "";
@@ -184,26 +187,26 @@ function escapeValue(text: string): string {
 }
 
 /**
- * The key under which two names are the same name for chaining (RFC 5280 §7.1): RDNs in order, attributes of one
- * RDN in any order, text folded for case, compatibility forms and white space. Not for deciding what a name permits.
+ * The comparison key of a name, for building a path (RFC 5280 §7.1). It keeps the order of RDNs, ignores the order of attributes
+ * within one RDN, and folds case, compatibility forms and white space. Do not decide with it what a name permits.
  */
 export function nameKey(name: DistinguishedName): string {
   return `[${rdnKeysOf(name).join()}]`;
 }
 
-/** The keys of its RDNs, in order: those of an ancestor are the first of them (RFC 5280 §4.2.1.10). */
+/** The keys of the name's RDNs, in order. Those of an ancestor are the first of them (RFC 5280 §4.2.1.10). */
 export function rdnKeysOf(name: DistinguishedName): string[] {
   return name.map((rdn) => JSON.stringify(rdn.length === 1 ? rdn.map(foldAttribute) : rdn.map(foldAttribute).sort()));
 }
 
 function foldAttribute(attribute: AttributeValue): string {
   if ("der" in attribute) return `${attribute.type}#${attribute.der}`;
-  // A type that we do not know may be case-sensitive, so its text is compared as it is.
+  // The text of an unknown type is not folded, because the type may be case-sensitive.
   if (attributeTypeName(attribute.type) === undefined) return `${attribute.type}=${attribute.text}`;
   return `${attribute.type}=${foldText(attribute.text)}`;
 }
 
-/** Words of visible ASCII with single spaces between them, as nearly all texts are, fold to their lower case. */
+/** Words of visible ASCII with single spaces between them. Nearly all texts are such; folding them is only lower-casing. */
 const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
 
 function foldText(text: string): string {

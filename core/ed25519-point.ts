@@ -1,28 +1,35 @@
-// Whether 32 octets are an Ed25519 key that signatures can match (RFC 8032 §5.1): no runtime looks before it verifies.
+// Whether 32 octets are an Ed25519 public key that signatures can match (RFC 8032 §5.1). The runtimes do not check this before
+// they verify.
 
 /** The field is the integers modulo 2^255 − 19, and the curve −x² + y² = 1 + Dx²y². */
 const P = 2n ** 255n - 19n;
 const D = 0x52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3n;
-/** y of the points of order eight, but for the sign. */
+/** y of the points of order eight; the other value is P minus this. */
 const Y_OF_ORDER_EIGHT = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
-/** y of the points of order one, two, four and eight, and the two that are written with the modulus in them. */
+/**
+ * y of the points of order one, two, four and eight, and the two non-canonical spellings of these values, which are not reduced
+ * modulo P.
+ */
 const LOW_ORDER: ReadonlySet<bigint> = new Set([1n, P - 1n, 0n, Y_OF_ORDER_EIGHT, P - Y_OF_ORDER_EIGHT, P, P + 1n]);
 
-/** Whether everybody can make signatures that match, or none: no key pair has such a point. */
+/**
+ * Whether the point has a low order. No key pair has such a point: either anybody can make signatures that match it, or nobody
+ * can.
+ */
 export function isLowOrderPoint(octets: Uint8Array): boolean {
   return LOW_ORDER.has(yOf(octets));
 }
 
-/** Whether the octets are a point that a key pair can have. */
+/** Whether the octets encode a point that a key pair can have. */
 export function isPublicPoint(octets: Uint8Array): boolean {
   const y = yOf(octets);
   if (octets.length !== 32 || y >= P || LOW_ORDER.has(y)) return false;
-  // x² = (y² − 1) / (Dy² + 1) has a root when the product of the two has one (Euler's criterion).
+  // x² = (y² − 1) / (Dy² + 1) has a solution if the product of both sides of the fraction is a square (Euler's criterion).
   const square = (y * y) % P;
   return power((square - 1n) * (D * square + 1n), (P - 1n) / 2n) === 1n;
 }
 
-/** Without the highest bit, which is the sign of x. */
+/** The number without its highest bit, which is the sign of x. */
 function yOf(octets: Uint8Array): bigint {
   return BigInt.asUintN(255, BigInt(`0x${Buffer.from(octets).reverse().toString("hex") || "0"}`));
 }

@@ -1,18 +1,19 @@
-// ES256 signatures (RFC 7518 §3.4), verified by the quickest means of the runtime, which is found out once for each key.
+// Verifies ES256 signatures (RFC 7518 §3.4) with the faster of the runtime's two implementations. The choice is made once for
+// each key.
 
 import { KeyObject, verify, type webcrypto } from "node:crypto";
 
-/** In the type of the runtime for which this is compiled. */
+/** The CryptoKey type of the runtime for which this is compiled. */
 type CryptoKey = Parameters<typeof crypto.subtle.verify>[1];
 type Octets = Uint8Array<ArrayBuffer>;
 type Verify = (signature: Octets, signed: Octets) => boolean | Promise<boolean>;
 
-/** As Web Crypto names it. */
+/** The algorithm parameters of Web Crypto. */
 export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 
 const known = new WeakMap<CryptoKey, Verify>();
 
-/** Whether the key made this signature (r and s, 32 octets each) over these octets. A key that is no public one of P-256 made none. */
+/** Whether `key` made `signature` (r and s, 32 octets each) over `signed`. False for a key that is not a public key on P-256. */
 export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): boolean | Promise<boolean> {
   const verifyWith = known.get(key) ?? chooseFor(key);
   known.set(key, verifyWith);
@@ -25,7 +26,7 @@ function chooseFor(key: CryptoKey): Verify {
   return nativeFor(key) ?? ((signature, signed) => crypto.subtle.verify(ES256, key, signature, signed));
 }
 
-/** node:crypto takes two thirds of WebCrypto's time. Undefined where it does not take r and s: workerd's reads DER alone. */
+/** node:crypto takes two thirds of WebCrypto's time. Undefined where it does not accept r and s: workerd's accepts only DER. */
 function nativeFor(key: CryptoKey): Verify | undefined {
   try {
     const native = { key: KeyObject.from(key as webcrypto.CryptoKey), dsaEncoding: "ieee-p1363" } as const;

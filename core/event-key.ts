@@ -1,5 +1,5 @@
-// What identifies an event across its sender's retries, read from a header or from members of a JSON body.
-// The sender chose it: it is as trustworthy as the sender, and two senders may use the same.
+// Reads what identifies an event across its sender's retries, from a header or from members of a JSON body. The sender chooses
+// this key, so it is as trustworthy as the sender, and two senders may use the same one.
 
 import { hash } from "node:crypto";
 import { parsePointer } from "./configuration-error.ts";
@@ -14,7 +14,7 @@ export type EventKeyReading =
   | { readonly key: string; readonly problem?: undefined }
   | { readonly key?: undefined; readonly problem: string };
 
-/** Why an event has no such key, though its sender's policy names one. */
+/** For each kind of key that the sender's policy names and the event does not have: the reason. */
 export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
 
 export function readEventKeys(
@@ -34,9 +34,9 @@ export function readEventKeys(
 }
 
 /**
- * The key of one event, as a JSON list of texts: one for each pointer, null where the body has no such member. Of a long
- * list the digest, as a JSON text.
- * An event has none when nothing that the rule names is there, or its body cannot be read.
+ * The key of one event, as a JSON array of texts: one for each pointer, or null if the body has no such member. A long array is
+ * replaced by its digest, as a JSON text. An event has no key if nothing that the rule names is present, or if its body cannot be
+ * parsed.
  */
 export function readEventKey(rule: EventKeyRule, headers: Delivery["headers"], body: Uint8Array): EventKeyReading {
   try {

@@ -1,5 +1,5 @@
-// What of a policy comes to an end, and whether events will be refused then: anchors, and the windows of accepted
-// certificates. What senders present is known to origins alone (outlook.ts); the edge does without.
+// Finds what expires in a policy (anchors, and the windows of accepted certificates), and whether events will be refused then.
+// Only an origin knows which certificates senders present (outlook.ts); an edge works without that.
 
 import { formatPointer } from "./configuration-error.ts";
 import { formatTime } from "./crl.ts";
@@ -9,35 +9,35 @@ import type { Anchor, CertificateRule, Policy, Sender } from "./policy.ts";
 import { MAX_WATCHED_WINDOWS } from "./wire.ts";
 
 const DAY_SECONDS = 86_400;
-/** Enough time to get a certificate from somebody else's security team; then ever shorter, as it becomes urgent. */
+/** Thirty days are enough to get a certificate from another company's security team. The later warnings come at shorter intervals. */
 const WARNING_DAYS = [1, 3, 7, 14, 30];
 
-/** Something that ends. */
+/** Something that expires. */
 export interface Ending {
   readonly kind: "sender-certificate" | "anchor" | "listener-certificate" | "policy-window";
-  /** Of the sender, the anchor, or the listener's host. */
+  /** The name of the sender or the anchor, or the host of the listener. */
   readonly name: string;
-  /** Where it is in the policy; undefined for a listener. */
+  /** Its place in the policy. Undefined for a listener. */
   readonly pointer: string | undefined;
-  /** Of the certificate that ends. */
+  /** Digest of the certificate that expires. */
   readonly sha256: string | undefined;
-  /** Of a certificate. */
+  /** The lifetime of a certificate. */
   readonly lifetimeSeconds: number | undefined;
-  /** Unix seconds: of a certificate the last second, of a window the first without it. */
+  /** Unix seconds. For a certificate, the last second of its validity; for a window, the first second after it. */
   readonly notAfter: number;
-  /** Whether events are refused from then on; false where something else takes its place. */
+  /** Whether events will be refused afterwards. False if something else takes its place. */
   readonly refuses: boolean;
-  /** What to do. */
+  /** What the operator should do. */
   readonly remedy: string;
 }
 
 /**
- * What is known of a sender's certificates: of those that it presents now and that are admitted at `before`, whether all are
- * admitted at `after`, by the policy of now. Undefined when nothing is known of them.
+ * Whether every certificate that the sender was seen to present, and that the current policy admits at `before`, is still
+ * admitted at `after`. Undefined if none was seen.
  */
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 
-/** The ends of anchors and windows, as far as routes use them. One that is over and did no harm is none. */
+/** The expiry of the anchors and windows that routes use. Leaves out what has already expired without harm. */
 export function listPolicyEndings(policy: Policy, now: number, outlook: Outlook = () => undefined): Ending[] {
   const senders = sendersInUse(policy);
   return [
@@ -46,7 +46,7 @@ export function listPolicyEndings(policy: Policy, now: number, outlook: Outlook 
   ].filter(({ refuses, notAfter }) => refuses || notAfter > now);
 }
 
-/** Senders that need a certificate and that some route admits. */
+/** The senders that some route admits and that need a certificate. */
 export function sendersInUse({ routes }: Policy): Sender[] {
   const senders = new Set(routes.flatMap((route) => route.senders));
   return [...senders].filter(({ certificate }) => certificate !== undefined);
@@ -64,7 +64,7 @@ function endAnchor(
   if (users.length === 0) return undefined;
   const losers = users.filter((sender) => {
     const hasOther = anchorsOf(sender).some((anchor) => anchor.name !== name && isInDate(anchor.certificate, after));
-    // What was refused since is told by the refusals.
+    // If the anchor has already expired, what senders presented since was refused and logged, so the outlook is not asked.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");
@@ -81,7 +81,7 @@ function anchorsOf({ certificate }: Sender): readonly Anchor[] {
   return certificate?.trust.anchors ?? [];
 }
 
-/** The window that ended last, if none took its place, and the windows that end next. */
+/** The window that ended last, if no other window is open now, and the windows that end next. */
 function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
   const { matchers } = (sender.certificate as CertificateRule).allowlist;
   const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
@@ -116,7 +116,7 @@ function closeGap(after: number, next: number | undefined): string {
   return `nothing is accepted from ${formatTime(after)} until the next entry begins at ${formatTime(next)}: let the two overlap`;
 }
 
-/** The ending in the form of log lines and reports. */
+/** The expiry in the form of log lines and reports. */
 export function describeEnding({ kind, name, pointer, sha256, notAfter, refuses, remedy }: Ending, now: number) {
   return {
     what: kind,
@@ -131,8 +131,8 @@ export function describeEnding({ kind, name, pointer, sha256, notAfter, refuses,
 }
 
 /**
- * The lines to log: one for each ending and threshold, kept in `told`. What lives shortly is told of in its last third:
- * certificates of a day are renewed every day.
+ * The lines to log: one for each expiry and threshold, which `told` remembers. A short-lived certificate is reported only in the
+ * last third of its lifetime, because a certificate of one day is renewed every day.
  */
 export function warnOfEndings(endings: readonly Ending[], now: number, told: Set<string>): LogLine[] {
   return endings.flatMap((ending) => {

@@ -1,5 +1,5 @@
-// The values of the extensions that RFC 5280 defines for certificates and lists. Also those that decide nothing are held
-// to their form: an authority that signs such bytes did not look at what it signs.
+// The values of the extensions that RFC 5280 defines for certificates and lists. Extensions that decide nothing must have the
+// right form too: an authority that signs malformed ones did not check what it signs.
 
 import { type DerReader, formatHex } from "./der.ts";
 import { readTime } from "./der-primitives.ts";
@@ -41,12 +41,15 @@ export function readAuthorityKeyId(values: DerReader): string | undefined {
   });
 }
 
-/** The URIs of cRLDistributionPoints and freshestCRL. Points that are only some reasons, or another authority's list, are left out. */
+/**
+ * The URIs of cRLDistributionPoints and freshestCRL. Leaves out points for some reasons only, and points with the list of another
+ * authority.
+ */
 export function readDistributionPoints(values: DerReader): string[] {
   return values.list(TAG.sequence, readDistributionPoint).flat();
 }
 
-/** [0] distributionPoint, [1] reasons, [2] cRLIssuer, all OPTIONAL, but not the reasons alone. */
+/** [0] distributionPoint, [1] reasons, [2] cRLIssuer, all OPTIONAL. A point must not have reasons alone. */
 function readDistributionPoint(points: DerReader): string[] {
   return points.members(TAG.sequence, (members) => {
     const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : undefined;
@@ -70,7 +73,7 @@ export function readDistributionPointName(values: DerReader): string[] {
 
 const QUALIFIER = { cps: "1.3.6.1.5.5.7.2.1", userNotice: "1.3.6.1.5.5.7.2.2" };
 
-/** Whether every qualifier of every policy is one that RFC 5280 §4.2.1.4 defines. */
+/** Whether RFC 5280 §4.2.1.4 defines every qualifier of every policy. */
 export function readCertificatePolicies(values: DerReader): boolean {
   const seen = new Set<string>();
   const isKnown = values.list(TAG.sequence, (policies) =>
@@ -113,11 +116,11 @@ function skipDisplayText(values: DerReader): void {
   if (!DISPLAY_TEXTS.has(values.read().tag)) throw new SyntaxError("a notice is no text");
 }
 
-/** Values that only have to be of their form, by OID. */
+/** Extensions whose values are not used, only checked for their form, by OID. */
 export const FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   // privateKeyUsagePeriod: [0] notBefore, [1] notAfter.
   ["2.5.29.16", skipPrivateKeyUsagePeriod],
-  // subjectDirectoryAttributes: of an OID and a SET of anything each.
+  // subjectDirectoryAttributes: each is an OID and a SET of any values.
   ["2.5.29.9", (values) => skipAll(values, (members) => [members.oid(), members.list(TAG.set, (set) => set.read())])],
   // issuerAltName
   ["2.5.29.18", (values) => void readLocations(values, TAG.sequence)],

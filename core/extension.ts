@@ -4,7 +4,7 @@ import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 import { MAX_EXTENSIONS } from "./wire.ts";
 
-/** The value is DER where somebody reads it: those of OIDs that RFC 5280 does not define may hold anything. */
+/** The value is checked as DER only when it is read: extensions that RFC 5280 does not define may hold anything. */
 export interface Extension {
   readonly isCritical: boolean;
   readonly value: Uint8Array;
@@ -12,7 +12,7 @@ export interface Extension {
 
 export type Extensions = ReadonlyMap<string, Extension>;
 
-/** Reads Extensions, by OID. @throws SyntaxError when there is none, one twice, or too many */
+/** Reads Extensions, indexed by OID. @throws SyntaxError if there is none, if one is repeated, or if there are too many */
 export function readExtensions(values: DerReader): Extensions {
   const extensions = new Map<string, Extension>();
   for (const [oid, extension] of values.list(TAG.sequence, readExtension)) {
@@ -32,7 +32,7 @@ function readExtension(extensions: DerReader): readonly [oid: string, extension:
   });
 }
 
-/** Reads the value of one extension, where it is there. @throws SyntaxError that names the extension */
+/** Reads the value of one extension, if it is present. @throws SyntaxError that names the extension */
 export function readValue<T>(extensions: Extensions, oid: string, read: (value: DerReader) => T): T | undefined {
   const extension = extensions.get(oid);
   if (extension === undefined) return undefined;

@@ -1,6 +1,6 @@
-// Senders that stand beside one another on a route. A request is from the first of them whose every factor passes, so a
-// factor that one sender requires is void where another accepts the same without it; and a sender after another that
-// accepts all that it does is never the one.
+// Finds conflicts between the senders of a route. A request comes from the first sender whose factors all pass. So a factor of
+// one sender has no effect if another sender accepts the same request without it. And a sender has no effect if an earlier one
+// accepts everything that it accepts.
 
 import { formatPointer } from "./configuration-error.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
@@ -12,11 +12,11 @@ type Factor = "certificates" | "signature" | "basic";
 interface Pair {
   readonly one: InspectedSender;
   readonly other: InspectedSender;
-  /** Of the first route on which they meet. */
+  /** The path of the first route that has both. */
   readonly path: string;
 }
 
-/** Each two senders that meet on a route, once. */
+/** Checks every pair of senders that share a route, once. */
 export function inspectNeighbours(routes: readonly Route[], senders: readonly InspectedSender[]): Finding[] {
   const byName = new Map(senders.map((sender) => [sender.name, sender]));
   const judged = new Set<string>();
@@ -39,9 +39,10 @@ function inspectPair({ one, other, path }: Pair): Finding[] {
 }
 
 /**
- * In either order: what fails the factor that `weak` lacks is admitted as `weak`. An error where that is so for all that an
- * entry of `strong` accepts. Where `weak` names some certificates out of those, somebody meant an exception: a warning.
- * Entries that speak of different members may meet in one certificate too; that cannot be told from the policy.
+ * Reports factors of `strong` that `weak` does not ask for. In either order of the two, a request that fails such a factor is
+ * admitted as `weak`. An error if that is so for every certificate that an entry of `strong` accepts. A warning if an entry of
+ * `weak` names only some of them: that looks like an intended exception. Two entries with different members may also match the
+ * same certificate, but that cannot be told from the policy.
  */
 function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
@@ -61,7 +62,7 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
   return tell(warningAt, `without it the certificates of ${formatPointer(exception[0].at)}`);
 }
 
-/** The same factors, and whatever the later sender accepts is the earlier one's already. */
+/** Reports a sender that asks for the same factors as an earlier one, when the earlier one accepts everything that it accepts. */
 function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   const isSameFactors = factorsOf(one).join() === factorsOf(other).join();
   if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];
@@ -94,7 +95,7 @@ function factorsOf({ sender }: InspectedSender): Factor[] {
   return factors;
 }
 
-/** Whether one request can pass every factor of `weak` and those of `strong`, but for the entries of certificates. */
+/** Whether one request can pass every factor of `weak` and of `strong`. Does not compare the entries of certificates. */
 function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: InspectedSender): boolean {
   const { certificate, signature, basic } = weak;
   const isProvenTwice =
@@ -115,7 +116,7 @@ function haveCommonAnchor(a: Trust, b: Trust): boolean {
   return a.anchors.some((anchor) => b.anchors.some((other) => isSameCertificate(anchor, other)));
 }
 
-/** Whether each proof, signature and credential that passes for `other` passes for `one`. */
+/** Whether every proof, signature and credential that passes for `other` also passes for `one`. */
 function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }: InspectedSender): boolean {
   const isProven =
     one.certificate === undefined || (other.certificate && trustsAll(one.certificate.trust, other.certificate.trust));
@@ -133,7 +134,7 @@ function trustsAll(one: Trust, other: Trust): boolean {
   return isAnchored && (!one.platform || other.platform) && one.maxChainDepth >= other.maxChainDepth;
 }
 
-/** Accounts select secrets by a header: only equal ones are taken to be covered. */
+/** Accounts select secrets by a header, so only equal accounts count as covered. */
 function signsAll(one: SignatureRule, other: SignatureRule): boolean {
   const isSameAccounts = JSON.stringify([...one.accounts]) === JSON.stringify([...other.accounts]);
   return one.scheme === other.scheme && isSameAccounts && other.secrets.every((secret) => one.secrets.includes(secret));

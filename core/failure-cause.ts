@@ -1,9 +1,9 @@
-// Why something failed on Node. Workers get none of these codes: workerd says "Network connection lost." or "internal error" of
-// every host that it cannot reach, so the edge has describeCauses() alone.
+// Explains errors of Node. The edge uses only describeCauses(), because workerd has none of these codes: for every host that it
+// cannot reach, it says "Network connection lost." or "internal error".
 
 import { describeCauses, LATE, type Meaning } from "./failure-chain.ts";
 
-/** What a code means, and what to look at. By the codes of the system, of OpenSSL and of Node. */
+/** What an error code means, and what to look at. Codes of the operating system, of OpenSSL and of Node. */
 const MEANINGS: readonly Meaning[] = [
   [/^ECONNREFUSED$/, "nothing listens at this address and port"],
   [/^(?:ENOTFOUND|EAI_AGAIN)$/, "DNS does not know the host name, or does not answer"],
@@ -18,7 +18,7 @@ const MEANINGS: readonly Meaning[] = [
   [/^unexpected redirect$/, "redirects are not followed: name the address to which it leads"],
 ];
 
-/** The causes of an error down to the first, with what their codes mean. Whatever was thrown has a text. */
+/** The chain of causes of an error, with the meaning of their codes. Accepts any thrown value. */
 export function describeCause(error: unknown): string {
   return describeCauses(error, MEANINGS);
 }

@@ -1,18 +1,18 @@
-// An error down to its first cause, in one line: fetch() says "fetch failed" and keeps the reason in `cause`, and a connection
-// that was tried at several addresses says nothing at all and keeps the reasons in `errors`.
+// Writes the chain of causes of an error in one line. It is needed because fetch() says only "fetch failed" and keeps the reason
+// in `cause`, and a connection that was tried at several addresses says nothing and keeps the reasons in `errors`.
 
-/** Codes, names or words of errors, and what they mean. */
+/** Matches codes, names or messages of errors, and says what they mean. */
 export type Meaning = readonly [codes: RegExp, meaning: string];
 
-/** The one that every runtime knows. */
+/** The only meaning that applies to every runtime. */
 export const LATE: Meaning = [
   /TIMEOUT$|^ETIMEDOUT$|^TimeoutError$/,
   "no answer in time: the host is slow, or a firewall drops what is sent to it",
 ];
-/** Messages that say that there is a cause, and nothing of it. */
+/** Messages that say nothing about the cause. */
 const EMPTY = /^(?:fetch failed|terminated|)$/;
 const MAX_DEPTH = 4;
-/** Of the addresses that were tried; `localhost` has two. */
+/** How many of the tried addresses are reported; `localhost` has two. */
 const MAX_ERRORS = 3;
 
 interface Failure {
@@ -23,7 +23,7 @@ interface Failure {
   readonly errors?: unknown;
 }
 
-/** The causes of an error down to the first, with what the first known of their codes means. Whatever was thrown has a text. */
+/** The chain of causes of an error, with the meaning of the first code that is known. Accepts any thrown value. */
 export function describeCauses(error: unknown, meanings: readonly Meaning[] = [LATE]): string {
   const texts: string[] = [];
   let meaning: string | undefined;
@@ -41,7 +41,10 @@ export function describeCauses(error: unknown, meanings: readonly Meaning[] = [L
   return meaning === undefined ? text : `${text} (${meaning})`;
 }
 
-/** The code first. Of OpenSSL's text, which holds addresses of memory and lines of its source, the reason alone. */
+/**
+ * Writes the code first. Of OpenSSL's message only the reason is kept: the rest holds memory addresses and line numbers of its
+ * source.
+ */
 function formatFailure(message: string, code: unknown): string {
   const reason = /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;
   if (typeof code !== "string") return reason;

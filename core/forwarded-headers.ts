@@ -1,4 +1,5 @@
-// The headers of a request that brings a delivery to who verifies it again: an edge to its origin, an origin to its upstream.
+// The headers of a request that carries a delivery to the next program, which verifies it again: from an edge to its origin, or
+// from an origin to its upstream.
 
 import type { Delivery } from "./delivery.ts";
 import { formatClientCertChainField, formatClientCertField } from "./presented-certificate.ts";
@@ -6,8 +7,9 @@ import { forwardableHeaders } from "./signed-headers.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "./wire.ts";
 
 /**
- * The sender's selected headers as far as they are signed, the assertion and what it is bound to. The selected names are lower case and none of ours,
- * so no name is there twice. A certificate whose bytes are no longer stored is left out.
+ * The headers: those of the sender that are signed, the assertion, and the certificate that the assertion is bound to. No name
+ * occurs twice, because the selected names are lower case and none begins with `countersign-`. The certificate is left out if its
+ * bytes are no longer stored.
  */
 export function formatForwardedHeaders(delivery: Delivery, assertion: string): Record<string, string> {
   const { certificate } = delivery;

@@ -1,5 +1,5 @@
-// GeneralName (RFC 5280 §4.2.1.6): the typed names of subjectAltName and of name constraints.
-// Types are never mixed: a DNS name equal to the text of an e-mail address is another name.
+// GeneralName (RFC 5280 §4.2.1.6): the typed names of subjectAltName and of name constraints. Types are never mixed: a DNS name
+// is a different name from an e-mail address with the same text.
 
 import type { DerReader } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
@@ -9,7 +9,7 @@ export type GeneralName =
   | { readonly kind: "dns" | "email" | "uri"; readonly value: string }
   | { readonly kind: "ip"; readonly octets: Uint8Array }
   | { readonly kind: "directory"; readonly name: DistinguishedName }
-  /** otherName, x400Address, ediPartyName, registeredID: present, but not understood. */
+  /** otherName, x400Address, ediPartyName, registeredID. They are kept, but not understood. */
   | { readonly kind: "other"; readonly tag: number };
 
 /** Tagging is implicit, so only the directory name, a CHOICE, wraps another value (RFC 5280 Appendix A.2). */
@@ -30,7 +30,7 @@ const IA5 = /^[\u0000-\u007f]*$/;
 
 /**
  * Reads one GeneralName.
- * @throws SyntaxError when a text holds NUL, a space, a control or a non-ASCII character, or the form is wrong
+ * @throws SyntaxError if a text holds NUL, a space, a control or a non-ASCII character, or if the form is wrong
  */
 export function readGeneralName(values: DerReader): GeneralName {
   if (values.nextIs(FORM.email)) return { kind: "email", value: readText(values, VISIBLE_ASCII) };
@@ -41,12 +41,12 @@ export function readGeneralName(values: DerReader): GeneralName {
   return readOther(values);
 }
 
-/** Nothing in these kinds is understood, but they must have their form. */
+/** These kinds are not understood, but their form is checked. */
 function readOther(values: DerReader): GeneralName {
   if (values.nextIs(FORM.registeredId)) values.oid(FORM.registeredId);
   else if (values.nextIs(FORM.otherName)) values.members(FORM.otherName, skipOtherName);
   else if (values.nextIs(FORM.ediPartyName)) values.members(FORM.ediPartyName, skipEdiPartyName);
-  // ORAddress has no outer form to hold it to, beyond DER.
+  // Only the rules of DER are checked: ORAddress has no form of its own at this level.
   else values.read(FORM.x400Address);
   return { kind: "other", tag: values.tag & 0x1f };
 }
@@ -63,24 +63,27 @@ function skipEdiPartyName(members: DerReader): void {
   members.members(constructed(1), (value) => value.read());
 }
 
-/** Reads GeneralNames, the value of subjectAltName. It must not be empty. */
+/** Reads GeneralNames, the value of subjectAltName. The list must not be empty. */
 export function readGeneralNames(values: DerReader): GeneralName[] {
   return values.list(TAG.sequence, readGeneralName);
 }
 
-/** Reads GeneralNames that say where something is: their URIs. Spaces in those are common, and harmless: none is fetched. */
+/**
+ * Reads GeneralNames that say where something is, and returns the URIs. Spaces in these URIs are accepted: they are common, and
+ * harmless because none is fetched.
+ */
 export function readLocations(values: DerReader, tag: number): string[] {
   return values.list(tag, readLocation).flatMap((uri) => uri ?? []);
 }
 
-/** The URI, where the name is one. */
+/** The URI, or undefined for a name of another kind. */
 export function readLocation(values: DerReader): string | undefined {
   if (values.nextIs(FORM.uri)) return readText(values, IA5);
   readGeneralName(values);
   return undefined;
 }
 
-/** An IP address in its canonical text (RFC 5952 for IPv6), or undefined when it has neither 4 nor 16 octets. */
+/** The canonical text of an IP address (RFC 5952 for IPv6). Undefined if it has neither 4 nor 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string | undefined {
   if (octets.byteLength === 4) return octets.join(".");
   if (octets.byteLength !== 16) return undefined;
@@ -90,7 +93,7 @@ export function formatIpAddress(octets: Uint8Array): string | undefined {
   return canonicalIpv6(groups.join(":"));
 }
 
-/** The canonical text of an IP address written by hand, or undefined when it is none. */
+/** The canonical text of an IP address that a person wrote. Undefined if the text is not an IP address. */
 export function canonicalIpAddress(text: string): string | undefined {
   if (/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) {
     return text.split(".").every((octet) => Number(octet) <= 255) ? text : undefined;
@@ -98,7 +101,7 @@ export function canonicalIpAddress(text: string): string | undefined {
   return /^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text) ? canonicalIpv6(text) : undefined;
 }
 
-/** The octets of an IP address written by hand, or undefined when it is none. */
+/** The octets of an IP address that a person wrote. Undefined if the text is not an IP address. */
 export function parseIpAddress(text: string): Uint8Array | undefined {
   const address = canonicalIpAddress(text);
   if (address === undefined) return undefined;

@@ -1,4 +1,4 @@
-// A sender as the inspections see it: compiled, as it is written, and its entries in comparable facts.
+// A sender as the inspections need it: compiled, as written in the document, and with its entries as comparable facts.
 
 import { compiles, keyOf, type MatcherFacts, MatcherIndex, readMatcherFacts } from "./matcher-facts.ts";
 import type { Policy, Sender } from "./policy.ts";
@@ -9,11 +9,11 @@ export interface InspectedSender {
   readonly name: string;
   readonly at: Place;
   readonly sender: Sender;
-  /** Of each entry that compiles, in the same order. */
+  /** The facts of each entry that compiles, in the same order. */
   readonly facts: readonly MatcherFacts[];
-  /** Of the first of those that say the same. */
+  /** The index of the entries. Of entries that say the same it holds the first. */
   readonly index: MatcherIndex;
-  /** Whether every anchor that it names is there: of what is left of its trust nothing can be concluded. */
+  /** Whether every anchor that the sender names exists. If not, nothing can be concluded from the rest of its trust. */
   readonly hasWholeTrust: boolean;
 }
 

@@ -1,5 +1,5 @@
-// The signatures on certificates that are verified for one request: a stranger may present as many wrong ones as he likes
-// in the name of an anchor, and its key may be slow.
+// Verifies the signatures on certificates for one request, up to a limit: a stranger may present any number of wrong signatures
+// in the name of an anchor, and the anchor's key may be slow to verify.
 
 import { costOfVerifying } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
@@ -10,7 +10,7 @@ export class IssuedSignatures {
   #cost = 0;
   #wrongCost = 0;
 
-  /** Whether `issuer`'s key signed it. False as well when so many have been verified already that no more are looked at. */
+  /** Whether `issuer`'s key signed the certificate. Also false once the limit is reached, without verifying. */
   holds(certificate: Certificate, issuer: Certificate): boolean {
     this.#verdicts ??= new Map();
     const verdicts = this.#verdicts.get(certificate) ?? new Map<Certificate, boolean>();

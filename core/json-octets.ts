@@ -1,6 +1,6 @@
-// The octets of a JSON text (RFC 8259), taken one token at a time. What is a token is what JSON.parse takes for one.
+// Reads the octets of a JSON text (RFC 8259) token by token. Accepts the same tokens as JSON.parse.
 
-/** Why nothing was read. Its message quotes nothing of the body. */
+/** Why a body cannot be read. The message quotes nothing of it. */
 export class UnreadableBody extends Error {
   override readonly name = "UnreadableBody";
 }
@@ -8,7 +8,7 @@ export class UnreadableBody extends Error {
 export const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BOM = [0xef, 0xbb, 0xbf];
-/** Octets of an escape, by what comes after its backslash; 0 for what is none. */
+/** The length of an escape in octets, indexed by the octet after the backslash. 0 if there is no such escape. */
 const ESCAPES = new Uint8Array(256);
 for (const octet of Buffer.from('"\\/bfnrt')) ESCAPES[octet] = 2;
 ESCAPES[0x75] = 6;
@@ -16,9 +16,9 @@ const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class JsonOctets {
   readonly bytes: Uint8Array;
-  /** The next octet. */
+  /** Position of the next octet. */
   at: number;
-  /** Whether the last string holds an escape. */
+  /** Whether the string read last holds an escape. */
   isEscaped = false;
 
   constructor(bytes: Uint8Array) {
@@ -44,7 +44,7 @@ export class JsonOctets {
     this.at = at + 1;
   }
 
-  /** Octets of the escape, with its backslash. */
+  /** The length of the escape in octets, with its backslash. */
   #escape(at: number): number {
     const octets = ESCAPES[this.bytes[at] ?? 0] ?? 0;
     if (octets === 0) this.fail(at);
@@ -75,7 +75,7 @@ export class JsonOctets {
     this.at = at;
   }
 
-  /** The octet after white space; undefined at the end. */
+  /** Skips white space and returns the octet after it, or undefined at the end. */
   next(): number | undefined {
     const bytes = this.bytes;
     let at = this.at;
@@ -94,7 +94,7 @@ export class JsonOctets {
     return true;
   }
 
-  /** Of a scalar. */
+  /** Parses one scalar. */
   parse(start: number, end: number): unknown {
     return JSON.parse(text.decode(this.bytes.subarray(start, end)));
   }

@@ -1,17 +1,18 @@
-// Values at JSON pointers, read from the bytes of a body without building it: a body of 25 MB would be a gigabyte of objects. What is
-// JSON, and what a pointer finds in it, is what JSON.parse says: also that of members of one name the last counts.
+// Reads values at JSON pointers from the bytes of a body, without building objects: those of a body of 25 MB would take a
+// gigabyte. Accepts what JSON.parse accepts and finds the values that it finds. If a name is repeated, the last member counts, as
+// with JSON.parse.
 
 import { isUtf8 } from "node:buffer";
 import { JsonOctets, QUOTE, UnreadableBody } from "./json-octets.ts";
 import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "./wire.ts";
 
-/** A pointer's members. */
+/** The member names of a pointer. */
 type Path = readonly string[];
 
 /**
- * The texts at the pointers, in their order; numbers and booleans as the texts that String() makes of them. Undefined where there is
- * no such member, or it is null, an object or an array.
- * @throws UnreadableBody for what is no JSON, or has more values, is nested deeper or holds a longer value there than is read
+ * The texts at the pointers, in their order. Numbers and booleans become texts as String() makes them. Undefined if the member
+ * does not exist, or is null, an object or an array.
+ * @throws UnreadableBody if the body is not JSON, has too many values, is nested too deep, or has too long a value at a pointer
  */
 export function readPointers(body: Uint8Array, paths: readonly Path[]): (string | undefined)[] {
   if (!isUtf8(body)) throw new UnreadableBody("the body is not UTF-8");
@@ -22,7 +23,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BRACE = { open: 0x7b, close: 0x7d } as const;
 const BRACKET = { open: 0x5b, close: 0x5d } as const;
-/** A name that is written with escapes is compared as its text, which takes as long as so many values. */
+/** A name with escapes has to be decoded before it is compared. That takes as long as this number of values. */
 const ESCAPED_NAME_VALUES = 20;
 const WORDS = { true: Buffer.from("true"), false: Buffer.from("false"), null: Buffer.from("null") } as const;
 const NONE: readonly number[] = [];
@@ -30,11 +31,11 @@ const NONE: readonly number[] = [];
 class Scanner {
   readonly #json: JsonOctets;
   readonly #paths: readonly Path[];
-  /** The members of the paths, as they are written without escapes. */
+  /** For each path, its names as they are written in JSON without escapes. */
   readonly #names: readonly (readonly Uint8Array[])[];
-  /** Where the values are. */
+  /** Position of the value for each path. */
   readonly #found: (readonly [start: number, end: number] | undefined)[];
-  /** No name with more octets is one of a path: an escape has six for one character. */
+  /** The longest encoding that a name of a path can have, with six octets for each character. A longer name cannot match. */
   readonly #longestName: number;
   #values = 0;
 
@@ -61,10 +62,10 @@ class Scanner {
     return String(this.#json.parse(start, end));
   }
 
-  /** `wanted`: the paths that lead here, or further. */
+  /** `wanted`: the indexes of the paths that lead to this value, or into it. */
   #value(wanted: readonly number[], depth: number): void {
     this.#count(1);
-    // What an earlier member of the same name left.
+    // Discards the result of an earlier member with the same name.
     for (const index of wanted) this.#found[index] = undefined;
     const first = this.#json.next();
     if (first === BRACE.open || first === BRACKET.open) {
@@ -112,7 +113,7 @@ class Scanner {
     return wanted.filter((index) => this.#paths[index]?.[depth] === name);
   }
 
-  /** Of a member whose name has just been read. */
+  /** Those of the wanted paths that go on with the member name read last. */
   #called(wanted: readonly number[], depth: number, start: number): readonly number[] {
     if (this.#json.at - start > this.#longestName) return NONE;
     if (!this.#json.isEscaped) return wanted.filter((index) => this.#isWritten(this.#names[index]?.[depth], start + 1));
@@ -127,7 +128,7 @@ class Scanner {
     return true;
   }
 
-  /** Returns whether it was null. */
+  /** Reads a scalar. Returns whether it was null. */
   #scalar(first: number | undefined): boolean {
     if (first === QUOTE) this.#json.string();
     else if (first === WORDS.true[0]) this.#json.word(WORDS.true);

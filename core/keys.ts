@@ -1,11 +1,14 @@
-// Signing and verification keys as JWK Sets (RFC 7517): ES256 on P-256 alone, each key with its own kid.
+// Signing and verification keys as JWK Sets (RFC 7517). Only ES256 on P-256, and each key has its own kid.
 
 import type { CryptoKey } from "jose";
 import * as v from "valibot";
 import { ConfigurationError, describeIssues } from "./configuration-error.ts";
 import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
 
-/** The last character has two bits more than the octets: in their one spelling they are zero. */
+/**
+ * The last character of base64url encodes two more bits than the octets have. They must be zero, so that there is only one
+ * spelling.
+ */
 const coordinate = v.pipe(v.string(), v.regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
 const publicMembers = {
   kty: v.literal("EC", "only EC keys sign assertions"),
@@ -16,9 +19,9 @@ const publicMembers = {
   alg: v.optional(v.literal(ASSERTION_ALGORITHM)),
   use: v.optional(v.literal("sig")),
 };
-/** Strict: a private member (`d`) in a set that is meant to be public is an error, not something to skip. */
+/** Strict: a private member (`d`) in a public set is an error. It is not skipped. */
 const PublicJwkSchema = v.strictObject(publicMembers);
-/** `iat` is when the key was made, in Unix seconds: a rotation needs to know which is the newest. */
+/** `iat` is when the key was made, in Unix seconds. A rotation needs it to find the newest key. */
 const PrivateJwkSchema = v.strictObject({
   ...publicMembers,
   d: coordinate,
@@ -32,31 +35,31 @@ export type PrivateJwk = v.InferOutput<typeof PrivateJwkSchema>;
 
 /** The keys that sign assertions, imported. */
 export interface SigningKeys {
-  /** The first of the set signs. */
+  /** The first key of the set. It signs. */
   readonly signer: {
     readonly kid: string;
     readonly key: CryptoKey;
-    /** The protected header of its assertions, encoded. */
+    /** The protected header of its assertions, base64url encoded. */
     readonly header: string;
   };
-  /** Every key of the set, public members only. */
+  /** Every key of the set, with its public members only. */
   readonly jwks: { readonly keys: readonly PublicJwk[] };
 }
 
 /** Verification keys by kid. */
 export type VerificationKeys = ReadonlyMap<string, CryptoKey>;
 
-/** Where the origin gets the key of a kid from: a pinned set, or a set that is fetched. */
+/** Finds the key of a kid: in a pinned set, or in a set that is fetched. */
 export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promise<CryptoKey | undefined>;
 
 /**
- * Imports a private JWK Set (RFC 7517), as `countersign keys new` makes it: P-256 keys for ES256, each with its own `kid`.
- * Does not look at the age of a key: rotation is `countersign keys rotate`.
+ * Imports a private JWK Set (RFC 7517), as `countersign keys new` makes it: P-256 keys for ES256, each with its own `kid`. Does
+ * not check the age of a key; `countersign keys rotate` replaces old ones.
  * @throws ConfigurationError that lists every problem and quotes no key
  */
 export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
   const keys = parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
-  // All of them: a key that cannot be used must not be found out when a rotation makes it the signer.
+  // Imports all keys, so that an unusable one is reported now and not when a rotation makes it the signer.
   const imported = await Promise.all(
     keys.map(async (jwk) => ({ kid: jwk.kid, key: await importKey(jwk), header: formatHeader(jwk) })),
   );
@@ -71,32 +74,35 @@ function formatHeader({ kid }: PrivateJwk): string {
   return Buffer.from(JSON.stringify({ alg: ASSERTION_ALGORITHM, kid, typ: ASSERTION_TYPE })).toString("base64url");
 }
 
-/** The answer at JWKS_PATH. */
+/** The response at JWKS_PATH. */
 export function publishKeys({ jwks }: SigningKeys): Response {
   return Response.json(jwks, {
     headers: { "content-type": "application/jwk-set+json", "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}` },
   });
 }
 
-/** @throws ConfigurationError, also when a key holds a private member */
+/** @throws ConfigurationError, also if a key holds a private member */
 export async function importVerificationKeys(jwkSet: unknown): Promise<VerificationKeys> {
   const keys = parsePublicKeySet(jwkSet);
   return new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importKey(jwk)] as const)));
 }
 
-/** A public key set as a JWKS URL answers it. Does not look whether the numbers are a point. @throws ConfigurationError */
+/**
+ * Parses a public key set, as a JWKS URL answers it. Does not check that the coordinates are a point on the curve.
+ * @throws ConfigurationError
+ */
 export function parsePublicKeySet(jwkSet: unknown): PublicJwk[] {
   return parseJwkSet("JWKS", PublicJwkSchema, jwkSet);
 }
 
-/** A private key set as `countersign keys` keeps it. @throws ConfigurationError */
+/** Parses a private key set, as `countersign keys` writes it. @throws ConfigurationError */
 export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
   return parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
 }
 
-/** A new private key, made at `now` (Unix seconds); its kid is the RFC 7638 thumbprint. */
+/** Makes a new private key, made at `now` (Unix seconds). Its kid is the RFC 7638 thumbprint. */
 export async function generateSigningKey(now: number): Promise<PrivateJwk> {
-  // Loaded when a key is made, which no other program or request does: it is as many files as half a command.
+  // jose is loaded only here, because only this function needs it and it is as many files as half a command.
   const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await import("jose");
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
@@ -128,7 +134,7 @@ function parseJwkSet<Key extends PublicJwk>(
   return keys;
 }
 
-/** By the runtime alone: jose's import would bring every algorithm that it knows into the worker. */
+/** Uses the runtime's own import: jose's would add every algorithm that it knows to the worker's bundle. */
 async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {
   const { kty, crv, x, y } = jwk;
   const secret = "d" in jwk && { d: jwk.d };

@@ -1,5 +1,6 @@
-// Names with texts in the string types of older certificates (BMPString, UniversalString, TeletexString), as programs print them.
-// Only for refusing by a name: what a name permits is compared with the types that RFC 5280 has for new certificates.
+// Names with texts in the string types of older certificates (BMPString, UniversalString, TeletexString), in the form in which
+// programs print them. Use them only to refuse a name. To permit one, only the types that RFC 5280 allows in new certificates are
+// compared.
 
 import type { Certificate } from "./certificate.ts";
 import { readDer } from "./der.ts";
@@ -8,7 +9,7 @@ import { type AttributeValue, nameKey } from "./distinguished-name.ts";
 
 const known = new WeakMap<Certificate, readonly string[]>();
 
-/** The keys under which the issuer of a certificate may be named: its own, and that of the texts as they are printed. */
+/** The folded issuer names under which a certificate can be denied: its own, and the one with the texts as programs print them. */
 export function issuerKeysOf(certificate: Certificate): readonly string[] {
   const { issuer, issuerKey } = certificate;
   const isOpaque = issuer.some((rdn) => rdn.some((attribute) => "der" in attribute));
@@ -28,12 +29,12 @@ function readText(der: string): string | undefined {
     const { tag, content } = value.read();
     if (tag === TAG.bmp) return readUnits(content, 2);
     if (tag === TAG.universal) return readUnits(content, 4);
-    // T.61 is nowhere told from Latin-1.
+    // Programs read T.61 as Latin-1.
     return tag === TAG.teletex ? readUnits(content, 1) : undefined;
   });
 }
 
-/** Big-endian characters of so many octets, each of which there is. */
+/** Reads big-endian characters of `size` octets. Each must be a Unicode character. */
 function readUnits(octets: Uint8Array, size: number): string {
   const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   const characters: string[] = [];

@@ -1,5 +1,5 @@
-// What an entry of `certificates` asks for, in conditions that can be compared: which entries say the same as others, or
-// more than them. Nothing is decided about a certificate here.
+// The conditions of an entry of `certificates`, in a comparable form, to find entries that say the same as others or include
+// them. Decides nothing about a certificate.
 
 import { parseAttributeType } from "./attribute-types.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
@@ -11,11 +11,11 @@ import type { CertificateMatcherDocument } from "./policy-schema.ts";
 export interface MatcherFacts {
   readonly at: Place;
   readonly entry: CertificateMatcherDocument;
-  /** What a certificate must hold; none for what every certificate matches. */
+  /** What a certificate must hold. Empty if every certificate matches. */
   readonly conditions: readonly string[];
-  /** The conditions and what follows from them: a whole subject also says what its CN is. */
+  /** The conditions and what follows from them. For example, a whole subject also says what its CN is. */
   readonly consequences: ReadonlySet<string>;
-  /** Unix seconds: from the first instant on, up to but without the second. Infinite where nothing is said. */
+  /** Unix seconds: from `from`, inclusive, to `until`, exclusive. Infinite if the entry sets no limit. */
   readonly from: number;
   readonly until: number;
 }
@@ -49,7 +49,7 @@ export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): 
   };
 }
 
-/** The same for entries that say the same, whatever their spelling. */
+/** The same for all entries that say the same, however they are spelled. */
 export function keyOf({ conditions, from, until }: MatcherFacts): string {
   return JSON.stringify([conditions.toSorted(), String(from), String(until)]);
 }
@@ -66,11 +66,11 @@ export function haveCommonTime(a: MatcherFacts, b: MatcherFacts): boolean {
   return Math.max(a.from, b.from) < Math.min(a.until, b.until);
 }
 
-/** Finds, among many entries, those that accept whatever another one does: a hundred thousand are looked up, not scanned. */
+/** Finds, among many entries, those that accept everything that another one accepts. Uses an index, because there may be 100,000. */
 export class MatcherIndex {
   readonly #byCondition = new Map<string, MatcherFacts[]>();
 
-  /** Files each entry under the one of its conditions that the fewest others have. */
+  /** Indexes each entry by the one of its conditions that the fewest other entries have. */
   constructor(entries: readonly MatcherFacts[]) {
     const uses = new Map<string, number>();
     const usesOf = (condition: string) => uses.get(condition) ?? 0;
@@ -83,7 +83,7 @@ export class MatcherIndex {
     }
   }
 
-  /** The entries that match every certificate that `entry` matches. Their windows are not compared. */
+  /** The entries that match every certificate that `entry` matches. Does not compare their windows. */
   impliedBy(entry: MatcherFacts): MatcherFacts[] {
     return Array.from(entry.consequences, (condition) => this.#byCondition.get(condition) ?? [])
       .flat()
@@ -112,7 +112,7 @@ function readName(member: "subject" | "issuer", wanted: CertificateMatcherDocume
   return { conditions, consequences: [] };
 }
 
-/** A value that is not text equals none, also not in the text of another condition. */
+/** JSON null for a value that is not text: it equals no text, not even as part of another condition. */
 function textsOf(name: DistinguishedName, type: string): (string | null)[] {
   return name
     .flat()

@@ -1,5 +1,6 @@
-// Entries of `certificates` that match nothing: values that no certificate can hold, and entries that others make void.
-// An error is what our own reader refuses or can never read so; what RFC 5280 forbids, and it reads all the same, is a warning.
+// Finds entries of `certificates` that match nothing: values that no certificate can hold, and entries that other entries make
+// void. An error if our own reader can never read such a value from a certificate. A warning if RFC 5280 forbids the value but
+// our reader accepts it.
 
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { formatPointer } from "./configuration-error.ts";
@@ -17,10 +18,10 @@ export function inspectMatchers(sender: InspectedSender): Finding[] {
   ];
 }
 
-/** What somebody writes who expects patterns: a `*`, and the signs of regular expressions that no name holds. */
+/** Signs that somebody expects patterns: a `*`, and regular expression syntax that no name holds. */
 const PATTERN = /\*|\\[.dwsbS]|^\^|\.\+|\[[a-z0-9]-[a-z0-9]/i;
 
-/** Beside a digest a `*` is a name's own: who copied the one has seen the other. */
+/** If the entry has a digest, a `*` really is part of the name: who copied the digest has seen the name. */
 function inspectPatterns(
   { subject, issuer, san = {}, sha256, spkiSha256 }: CertificateMatcherDocument,
   at: Place,
@@ -45,7 +46,7 @@ function inspectPatterns(
 
 type Name = CertificateMatcherDocument["subject"];
 
-/** A whole name in one text is looked at for a `*` alone: it has escapes of its own. */
+/** A name that is written as one text is searched for `*` only, because it has escapes of its own. */
 function valuesOf(name: Name | readonly string[], at: Place): (readonly [Place, string])[] {
   if (name === undefined) return [];
   if (typeof name === "string") return [[at, name.replaceAll(/[^*]/g, "")]];
@@ -132,7 +133,7 @@ function inspectSan(kind: SanKind, value: string, at: Place): Finding[] {
   return remedy === undefined ? [] : [warningAt(at, `is no ${kind} name as certificates have them`, remedy)];
 }
 
-/** How certificates spell what is written in Unicode (RFC 5280 §7.2 to §7.5); undefined where there is no such form. */
+/** How certificates write values that are given in Unicode (RFC 5280 §7.2 to §7.5). Undefined if there is no such form. */
 const asciiForms: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => asciiOrNothing(hostOf(value)),
   email: (value) => {
@@ -150,7 +151,7 @@ function asciiOrNothing(value: string | undefined): string | undefined {
   return value !== undefined && VISIBLE_ASCII.test(value) ? value : undefined;
 }
 
-/** What is to be done about a value that has the form of another kind; undefined where it has its own. */
+/** What to do about a value that has the form of another kind. Undefined if it has the form of its own kind. */
 const misspelling: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => {
     if (canonicalIpAddress(value) !== undefined) return "write it under ip";
@@ -160,7 +161,7 @@ const misspelling: Readonly<Record<SanKind, (value: string) => string | undefine
   uri: (value) => (URL.parse(value) === null ? "write the whole URI with its scheme" : undefined),
 };
 
-/** Entries that say what another one says: in the same words, or as a special case of it. */
+/** Finds entries that repeat another one, or are a special case of it. */
 function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
   const known = new Map<string, MatcherFacts>();
   return facts.flatMap((entry) => {
@@ -178,7 +179,7 @@ function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
   });
 }
 
-/** Two that imply one another are told once, at the later one. */
+/** Two entries that imply each other are reported once, at the later one. */
 function isToldThere(entry: MatcherFacts, other: MatcherFacts): boolean {
   const isMutual =
     isSameWindow(entry, other) && entry.conditions.every((condition) => other.consequences.has(condition));

@@ -1,5 +1,5 @@
-// Name constraints (RFC 5280 §4.2.1.10): what an issuer lets the certificates below it be named.
-// A constraint of a kind that is not understood, or whose base is malformed, permits nothing.
+// Name constraints (RFC 5280 §4.2.1.10): which names an issuer permits in the certificates below it. A constraint of a kind that
+// is not understood, or with a malformed base, permits nothing.
 
 import type { DerReader } from "./der.ts";
 import { constructed, TAG } from "./der-tags.ts";
@@ -15,7 +15,7 @@ export interface NameConstraints {
 
 const SUBTREES = { permitted: constructed(0), excluded: constructed(1) };
 
-/** Reads the extension's value. @throws SyntaxError when malformed, empty, or with minimum or maximum distances */
+/** Reads the value of the extension. @throws SyntaxError if it is malformed or empty, or has minimum or maximum distances */
 export function readNameConstraints(values: DerReader): NameConstraints {
   return values.members(TAG.sequence, (parts) => {
     if (!parts.hasMore) throw new SyntaxError("NameConstraints is empty");
@@ -24,23 +24,23 @@ export function readNameConstraints(values: DerReader): NameConstraints {
   });
 }
 
-/** One base name: distances are not written where they have their defaults, and have no others (RFC 5280 §4.2.1.10). */
+/** One base name. The distances may only have their default values (RFC 5280 §4.2.1.10), which DER leaves out. */
 function readSubtree(subtrees: DerReader): GeneralName {
   return subtrees.members(TAG.sequence, readGeneralName);
 }
 
-/** Constraints in the form in which names are held against them, by kind. */
+/** Constraints by kind, in the form in which names are compared with them. */
 interface Rules {
   readonly permitted: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
   readonly excluded: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
-  /** Octets that a name is compared with. */
+  /** How many octets a name is compared with. */
   readonly octets: number;
 }
 
 /**
- * Whether every name obeys: none inside an excluded subtree, and each inside a permitted one where its kind has any.
- * Where a constraint cannot be judged nothing obeys, and a name that cannot be judged disobeys each constraint of its kind.
- * More names and constraints than can be compared in a moment obey nothing.
+ * Whether every name is permitted: none is inside an excluded subtree, and each is inside a permitted subtree if there is one of
+ * its kind. False for any name if a constraint cannot be judged. A name that cannot be judged violates every constraint of its
+ * kind. False if there are too many names and constraints to compare quickly.
  */
 export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
   const rules = rulesOf(constraints);
@@ -59,7 +59,7 @@ export function satisfiesNameConstraints(names: readonly GeneralName[], constrai
 
 const known = new WeakMap<NameConstraints, Rules | null>();
 
-/** Undefined where a base cannot be judged. */
+/** Undefined if a base cannot be judged. */
 function rulesOf(constraints: NameConstraints): Rules | undefined {
   const rules = known.get(constraints) ?? readRules(constraints) ?? null;
   known.set(constraints, rules);
@@ -85,7 +85,7 @@ function groupByKind(bases: readonly GeneralName[]): Map<GeneralName["kind"], Su
   return groups;
 }
 
-/** What a comparison costs at the least, as octets. */
+/** The minimum cost of a comparison, in octets. */
 const LEAST_OCTETS = 64;
 
 function sizeOf(base: GeneralName): number {

@@ -1,5 +1,5 @@
-// Which certificates routes in observe mode are presented with: each distinct one is told of once, and only so many.
-// It decides nothing. What it keeps are fingerprints.
+// Chooses which certificates are reported for routes in observe mode: each distinct one once, up to a limit. It decides nothing,
+// and keeps only fingerprints.
 
 import { describeCertificate } from "./admit.ts";
 import type { LogLine, Trace } from "./decision.ts";
@@ -12,14 +12,14 @@ import {
   MAX_OBSERVED_UNPROVEN,
 } from "./wire.ts";
 
-/** Remembers, for one process or isolate, what has been told. */
+/** Remembers, for one process or isolate, what was reported. */
 export class Observer {
-  /** By share. */
+  /** Indexed by share. */
   readonly #told = new Map<string, Set<string>>();
 
   /**
-   * The line for a certificate that an observed route sees for the first time, the certificate in it (RFC 9440 fields);
-   * undefined for every other request.
+   * The log line for a certificate that an observed route sees for the first time, with the certificate in it (RFC 9440 fields).
+   * Undefined for every other request.
    */
   observe(trace: Trace, refusal?: Refusal): LogLine | undefined {
     const { route, evidence } = trace;
@@ -48,7 +48,7 @@ function describe(
 ): LogLine | undefined {
   const clientCert = formatClientCertField(certificate.leaf);
   const clientCertChain = formatClientCertChainField(certificate.intermediates);
-  // A certificate that no field can carry could not be read again.
+  // A certificate that is too large for its field could not be read back from the log.
   if (clientCert.length > MAX_CERTIFICATE_FIELD_CHARACTERS || clientCertChain.length > MAX_CHAIN_FIELD_CHARACTERS)
     return undefined;
   const [proof] = proven?.proofs.values() ?? [];
@@ -60,7 +60,7 @@ function describe(
     isProven: proof !== undefined,
     anchor: admitted?.certified?.proof.anchor ?? proof?.anchor,
     sender: admitted?.sender.name,
-    // Without "mtls" the sender was admitted by other factors, and the certificate was only there.
+    // If "mtls" is not among them, other factors admitted the sender, and the certificate was only presented.
     factors: admitted?.factors,
     certificate: describeCertificate(certificate),
     clientCert,
@@ -69,9 +69,9 @@ function describe(
 }
 
 /**
- * What an observed certificate uses up, of a route: the share of the sender that it admitted, that of the anchor that
- * proves it, or that of strangers. Anybody can make certificates that nothing proves, and many can get one of a public CA:
- * they leave room for the others.
+ * The share of the route's limit that an observed certificate counts against: that of the sender admitted with it, that of the
+ * anchor that proves it, or that of strangers. They are separate because anybody can make certificates that nothing proves, and
+ * many can get one of a public CA: these must not use up the room of the others.
  */
 export function shareOf(line: LogLine): string {
   const { route, isProven, sender, anchor, factors } = line;
@@ -80,8 +80,8 @@ export function shareOf(line: LogLine): string {
 }
 
 /**
- * What tells one certificate from another: nothing outside of what its issuer signed. The signature itself can be written
- * in several ways by anybody (ECDSA), and each makes another digest.
+ * What identifies a certificate. Only values that its issuer signed: anybody can write an ECDSA signature in another valid form,
+ * and that gives the certificate another digest.
  */
 export function identityOf(line: LogLine): string {
   const { issuer, serial, spkiSha256 } = Object(line["certificate"]) as Record<string, unknown>;

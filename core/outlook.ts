@@ -1,5 +1,5 @@
-// What senders were seen to present, and until when the policy of now admits it. Nothing is decided by it: the verdict
-// on a request is made from what that request presents.
+// Which certificates senders were seen to present, and until when the current policy admits them. Decides nothing: a request is
+// judged only by what it presents.
 
 import { admitByCertificate } from "./admit.ts";
 import type { Certificate } from "./certificate.ts";
@@ -13,7 +13,7 @@ import { NO_LISTS } from "./revocation.ts";
 import { verifyTrust } from "./trust.ts";
 import { MAX_WATCHED_CERTIFICATES } from "./wire.ts";
 
-/** A certificate that a sender was admitted with. Base64 DER; times in Unix seconds. */
+/** A certificate with which a sender was admitted. Base64 DER; times in Unix seconds. */
 export interface Presentation {
   /** The sender's name. */
   readonly sender: string;
@@ -26,14 +26,14 @@ export interface Presentation {
 
 interface Watched extends Presentation {
   readonly certificate: ClientCertificate;
-  /** Whether the sender presents one that ends later, and no longer this. */
+  /** Whether the sender has stopped presenting this one and presents one that expires later. */
   readonly isReplaced: boolean;
 }
 
-/** A sender with several hosts presents the old and the new certificate side by side while it rotates. */
+/** During a rotation, a sender with several hosts presents the old and the new certificate at the same time. */
 const ROTATION_SECONDS = 86_400;
 
-/** Everything that ends, soonest first: what senders present, anchors, windows, and what else is given. */
+/** Everything that expires, soonest first: presented certificates, anchors, windows, and `others`. */
 export function listEndings(
   policy: Policy,
   now: number,
@@ -47,14 +47,14 @@ export function listEndings(
     return admitted.length === 0 ? undefined : admitted.every(isAdmittedAt(after));
   };
   const ofSenders = [...watched].flatMap(([sender, own]) => {
-    // With other intermediates a certificate is presented anew: its latest form counts.
+    // The same certificate may have been presented with different intermediates. The latest presentation counts.
     const latest = new Map(own.map((one) => [one.sha256, one]));
     return [...latest.values()].flatMap((one) => endPresentation(one, sender, policy, now) ?? []);
   });
   return [...ofSenders, ...listPolicyEndings(policy, now, outlook), ...others].sort((a, b) => a.notAfter - b.notAfter);
 }
 
-/** What the sender presented last, the latest at the end. */
+/** The certificates that the sender presented most recently, the latest last. */
 function watch({ name }: Sender, presentations: readonly Presentation[]): Watched[] {
   const own = presentations
     .filter(({ sender }) => sender === name)
@@ -69,7 +69,7 @@ function watch({ name }: Sender, presentations: readonly Presentation[]): Watche
   });
 }
 
-/** What can no longer be read is not admitted any more either. */
+/** A certificate that can no longer be parsed is no longer admitted either. */
 function parsePresentation({ der, intermediates }: Presentation): ClientCertificate | undefined {
   try {
     return parseClientCertificate({ leaf: der, intermediates, platform: undefined });
@@ -79,7 +79,7 @@ function parsePresentation({ der, intermediates }: Presentation): ClientCertific
   }
 }
 
-/** The end of the certificate, or of the first intermediate with it without which it is not proven. */
+/** The expiry of the certificate, or of the first intermediate without which it is not proven, if that is earlier. */
 function endPresentation(one: Watched, sender: Sender, policy: Policy, now: number): Ending | undefined {
   const { certificate, isReplaced, lastSeen } = one;
   const { leaf, intermediates } = certificate;
@@ -89,7 +89,7 @@ function endPresentation(one: Watched, sender: Sender, policy: Policy, now: numb
     .filter((intermediate) => intermediate.notAfter < leaf.notAfter && isNeeded(intermediate))
     .sort((a, b) => a.notAfter - b.notAfter);
   const { notBefore, notAfter, sha256 } = first;
-  // What the policy itself no longer admits has no end of its own.
+  // Leaves out a certificate that the policy itself no longer admits: its expiry changes nothing.
   if (!isAdmitted(one, sender, policy, Math.min(now, notAfter)) || (isReplaced && notAfter < now)) return undefined;
   const { name } = sender;
   const pointer = formatPointer(["senders", name]);
@@ -102,8 +102,8 @@ function endPresentation(one: Watched, sender: Sender, policy: Policy, now: numb
 }
 
 /**
- * Whether the policy admits the certificate at that time, by the checks of every request. Left out is what only a request
- * brings: the platform's verdict, and revocation lists, which nobody has for the future.
+ * Whether the policy admits the certificate at `now`, by the checks of every request. Leaves out the platform's verdict, which
+ * only a request has, and revocation lists, which do not exist for the future.
  */
 function isAdmitted({ certificate }: Watched, sender: Sender, { deny }: Policy, now: number): boolean {
   if (sender.certificate === undefined) return false;

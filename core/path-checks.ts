@@ -1,4 +1,4 @@
-// The single checks of a certification path (RFC 5280 §6.1.3 and §6.1.4), each a small yes or a Refusal.
+// The single checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). Each passes or throws a Refusal.
 
 import { isAcceptedSignature } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
@@ -9,7 +9,7 @@ import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { DenyList } from "./policy.ts";
 import { Refusal, type RefusalCode, type RefusalDetails } from "./refusal.ts";
 
-/** Both ends of the validity are included (RFC 5280 §4.1.2.5). */
+/** Both ends of the validity are inclusive (RFC 5280 §4.1.2.5). */
 export function isInDate(certificate: Certificate, now: number): boolean {
   return certificate.notBefore <= now && now <= certificate.notAfter;
 }
@@ -18,7 +18,7 @@ export function hasAcceptedAlgorithms({ signatureAlgorithm, hasAcceptedKey }: Ce
   return isAcceptedSignature(signatureAlgorithm) && hasAcceptedKey;
 }
 
-/** Whether the names chain; key identifiers, where both certificates have them, must not contradict (RFC 5280 §4.2.1.1). */
+/** Whether the names chain. If both certificates have key identifiers, these must be equal (RFC 5280 §4.2.1.1). */
 export function namesIssuer(certificate: Certificate, issuer: Certificate): boolean {
   const { authorityKeyId } = certificate;
   return (
@@ -29,9 +29,9 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
 }
 
 /**
- * Checks one issuer over the path below it, `below[0]` being the leaf and the last what this issuer signed.
- * An anchor is held to the same: it is a certificate that somebody put into a policy, and may have expired since.
- * The signature comes before everything that costs more than a comparison.
+ * Checks one issuer and the path below it. `below[0]` is the leaf; the last is the certificate that the issuer signed. An anchor
+ * is checked like any issuer: it is a certificate in a policy, and may have expired. The signature is checked before everything
+ * that costs more than a comparison.
  * @throws Refusal
  */
 export function checkIssuer(
@@ -64,7 +64,7 @@ export function checkIssuer(
   }
 }
 
-/** Whether the issuer signed this certificate, by an algorithm and with a key that are accepted. @throws Refusal */
+/** Checks that the issuer signed this certificate with an accepted algorithm and an accepted key. @throws Refusal */
 export function checkSignature(certificate: Certificate, issuer: Certificate, signatures: IssuedSignatures): void {
   const { signatureAlgorithm } = certificate;
   const refuse = (code: RefusalCode, details?: RefusalDetails) =>
@@ -74,7 +74,7 @@ export function checkSignature(certificate: Certificate, issuer: Certificate, si
   if (!signatures.holds(certificate, issuer)) throw refuse("signature_invalid");
 }
 
-/** Verdicts by issuer and certificate: the names and the constraints of both cannot change. */
+/** Results by issuer and certificate. They can be kept, because the names and constraints of a certificate cannot change. */
 const obedience = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 function obeysNameConstraints(certificate: Certificate, issuer: Certificate): boolean {
@@ -103,7 +103,10 @@ function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
   return names;
 }
 
-/** A policy may match a host name or an address in CN, so it is held to the constraints of its kind, beside a SAN too. */
+/**
+ * A policy may match a host name or an IP address in CN, so the constraints of its kind apply to it, even if the certificate has
+ * a SAN.
+ */
 function namesInCommonName(text: string): GeneralName[] {
   const octets = parseIpAddress(text);
   if (octets !== undefined) return [{ kind: "ip", octets }];

@@ -1,4 +1,4 @@
-// Finds the certification path from a leaf to one of the anchors among unordered, untrusted intermediates.
+// Finds the certification path from a leaf to one of the anchors. The intermediates are unordered and not trusted.
 
 import { findAuthorities } from "./authorities.ts";
 import type { Certificate } from "./certificate.ts";
@@ -14,37 +14,40 @@ export interface Path {
   readonly anchor: Anchor;
   /** CA certificates from the leaf's issuer up to the anchor. */
   readonly issuers: readonly Certificate[];
-  /** Which revocation list was missing or not current, where the anchor's rule lets that pass. */
+  /** Which revocation list was missing or not current, if the anchor's rule permits that. */
   readonly revocation: string | undefined;
 }
 
 export interface PathLimits {
-  /** CA certificates on the path, the anchor included. */
+  /** How many CA certificates a path may have, the anchor included. */
   readonly maxChainDepth: number;
   readonly deny: DenyList;
-  /** Revocation lists as they are loaded now. */
+  /** The revocation lists that are loaded now. */
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
-  /** Of the request, where there are several searches. */
+  /** Shared by all searches of one request. */
   readonly signatures?: IssuedSignatures;
 }
 
-/** Issuers tried in one search. A real chain needs a handful; who has a CA below an anchor can make ten that sign one another. */
+/**
+ * Limit of issuers tried in one search. A real path needs a handful. Whoever has a CA below an anchor can make ten CAs that sign
+ * one another.
+ */
 const MAX_ISSUERS_TRIED = 20;
 
 /**
- * Searches depth first, anchors before intermediates, and returns the first path on which every check passes. Goes only
- * over intermediates that an anchor vouches for, so that what a stranger signs for himself is never searched.
- * @throws Refusal of the first fault met on a path whose names chain, else `issuer_unknown`
+ * Searches depth first, anchors before intermediates, and returns the first path on which every check passes. Uses only
+ * intermediates that an anchor vouches for, so that certificates which a stranger signed for himself are never searched.
+ * @throws Refusal of the first fault on a path whose names chain, otherwise `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
   return findAgain(client, anchors, facts) ?? search(client, anchors, facts);
 }
 
 /**
- * The path that was found before for the same certificates, if it still holds: dates, denials, depth and revocation are judged anew.
- * Undefined if one of them fails, so that the search tells why.
+ * The path that was found earlier for the same certificates, if it is still valid: dates, denials, depth and revocation are
+ * checked again. Undefined if a check fails, so that the search reports the reason.
  */
 function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path | undefined {
   const known = recall(client, anchors)?.path;
@@ -59,8 +62,8 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /**
- * A validated path, leaf first and anchor last, once nothing on it is revoked: nor its anchor, by another one that certified it. Else
- * a CA that was revoked would pass because the path ends at it.
+ * Returns a validated path, leaf first and anchor last, if no certificate on it is revoked. The anchor is looked up too, in the
+ * lists of other anchors that certified it: otherwise a revoked CA would pass because the path ends at it.
  * @throws Refusal
  */
 function complete(
@@ -81,10 +84,10 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   const limits = { ...facts, signatures, deny: { holds } };
   let tried = 0;
   let failure: Refusal | undefined;
-  /** Of a path that reached an anchor: it tells more than the faults of candidates on the way. */
+  /** The fault of a path that reached an anchor. It says more than the faults of other candidates. */
   let revocationFailure: Refusal | undefined;
 
-  /** `below` starts with the leaf; its last member is the one whose issuer is looked for. */
+  /** `below` starts with the leaf. Its last member is the certificate whose issuer is searched for. */
   const isUsable = (issuer: Certificate, below: readonly Certificate[]): boolean => {
     const top = below[below.length - 1] as Certificate;
     if (!namesIssuer(top, issuer) || below.some(({ spkiSha256 }) => spkiSha256 === issuer.spkiSha256)) return false;
@@ -124,7 +127,7 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   );
 }
 
-/** The first result, in order; what comes after it is not tried. */
+/** The first result, in order. The candidates after it are not tried. */
 function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | undefined): Path | undefined {
   for (const candidate of candidates) {
     const path = attempt(candidate);
@@ -133,7 +136,7 @@ function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | 
   return undefined;
 }
 
-/** What makes a certificate an issuer on a path: the depth, and checkIssuer. @throws Refusal */
+/** Checks that a certificate can be an issuer on the path: the depth, and checkIssuer. @throws Refusal */
 export function checkCandidate(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });

@@ -10,9 +10,12 @@ export interface Finding {
   readonly pointer: string;
   readonly problem: string;
   readonly remedy: string;
-  /** An error keeps something from working as it is written; a warning says what is of no use, or soon will be. */
+  /** An error: something does not work as it is written. A warning: something has no effect, or soon will have none. */
   readonly severity: "error" | "warning";
-  /** `time`: nothing was changed, a date was passed. A start goes on with these, because other senders depend on it. */
+  /**
+   * `time`: nobody changed the policy, but a date has passed. A program still starts with such a finding, because other senders
+   * depend on it.
+   */
   readonly cause: "policy" | "time";
 }
 
@@ -28,12 +31,12 @@ export function overdueAt(at: Place, problem: string, remedy: string, severity: 
   return { pointer: formatPointer(at), problem, remedy, severity, cause: "time" };
 }
 
-/** Whether a program must not start with it. */
+/** Whether the finding must prevent a start. */
 export function isFatal({ severity, cause }: Finding): boolean {
   return severity === "error" && cause === "policy";
 }
 
-/** As the problems of a ConfigurationError are written. */
+/** Writes the finding as a problem of a ConfigurationError. */
 export function formatFinding({ pointer, problem, remedy }: Finding): string {
   return `${pointer}: ${problem} → ${remedy}`;
 }

@@ -1,17 +1,17 @@
-// A policy document in the form of the schema, with every member that it holds: what the library passes over without a
-// word is a problem here, because an operator would believe it in force.
+// Checks the form of a policy document, including members that the schema library would skip silently: an operator would believe
+// that they have an effect, so they are problems here.
 
 import * as v from "valibot";
 import { describeIssues, formatPointer } from "./configuration-error.ts";
 import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
 
 export interface PolicyForm {
-  /** Undefined where there are problems. */
+  /** Undefined if there are problems. */
   readonly output: PolicyDocument | undefined;
   readonly problems: readonly string[];
 }
 
-/** Reads the value of policy.json. Each problem begins with the JSON pointer of its place. */
+/** Checks the parsed policy.json. Each problem begins with the JSON pointer of its place. */
 export function readPolicyForm(document: unknown): PolicyForm {
   const { success, output, issues = [] } = v.safeParse(PolicySchema, document);
   const told = describeIssues(issues);
@@ -23,8 +23,8 @@ export function readPolicyForm(document: unknown): PolicyForm {
 }
 
 /**
- * Members that are not in the output, or whose name every object has by nature: `constructor` names a sender as little as a
- * member of one.
+ * Members that are missing from the output, or whose name every JavaScript object has: `constructor` cannot name a sender or a
+ * member.
  */
 function findPassedOver(
   input: unknown,
@@ -40,11 +40,11 @@ function findPassedOver(
   });
 }
 
-/** Both begin as describeIssues() begins, which says it of the first unknown member alone. */
+/** Both begin like the texts of describeIssues(), which reports only the first unknown member. */
 const UNKNOWN = "is no member that is known here";
 const NATURAL = "is no member that can be named so: every JavaScript object has one of this name";
 
-/** Whether an object that holds no member of this name seems to hold one. */
+/** Whether every JavaScript object seems to have a member of this name. */
 export function isNatural(name: string): boolean {
   return name === "prototype" || name in Object.prototype;
 }

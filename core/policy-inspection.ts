@@ -1,5 +1,5 @@
-// What is wrong with a policy that compiles: what contradicts itself, matches nothing or admits nobody, and what time has
-// brought about. For the command line, before a policy is in force; the worker is built without it.
+// Finds what is wrong with a policy that compiles: contradictions, entries that match nothing, senders that admit nobody, and
+// what has expired. Used by the command line before a policy is deployed; the worker's bundle does not contain it.
 
 import { inspectAnchors } from "./anchor-inspection.ts";
 import { formatPointer } from "./configuration-error.ts";
@@ -15,8 +15,8 @@ import { inspectTrust } from "./trust-inspection.ts";
 import { inspectWindows } from "./window-inspection.ts";
 
 /**
- * Everything that is wrong at `now` (Unix seconds) with a policy and the document that it was compiled from. Warnings and
- * errors, in the order of the document's parts. Nothing is fetched and no secret is looked at.
+ * Every finding about a policy and its document at `now` (Unix seconds): warnings and errors, in the order of the document.
+ * Fetches nothing and reads no secret.
  */
 export function inspectPolicy(document: PolicyDocument, policy: Policy, now: number): Finding[] {
   const senders = readSenders(document, policy);
@@ -49,7 +49,7 @@ function inspectUse({ name, at }: InspectedSender, { routes }: PolicyDocument): 
   return isUsed ? [] : [warningAt(at, "no route names it", "add it to the senders of a route, or remove it")];
 }
 
-/** One user name with several passwords is a rotation; the same pair twice is an oversight. */
+/** One user name with several passwords is a rotation. The same pair twice is a mistake. */
 function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
   return basic.flatMap(({ username, secret }, index) => {
     const original = basic.findIndex((other) => other.username === username && other.secret === secret);
@@ -59,10 +59,10 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
   });
 }
 
-/** Digits and capitals as keys are written, in hex or base32: a name has words, and rarely a digit. */
+/** Digits and capitals as in keys in hex or base32. A name has words, and rarely a digit. */
 const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 
-/** A text that is taken for a name is told to everybody who reads the policy. It is not shown here. */
+/** A secret name is visible to everybody who reads the policy. If it looks like a key, the finding does not show it. */
 function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSender): Finding[] {
   const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
   const remedy =
@@ -82,7 +82,7 @@ function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSende
   );
 }
 
-/** Account ids are compared in lower case, so of two spellings the secrets of the last would be used alone. */
+/** Account ids are compared in lower case: of two spellings only the secrets of the last would be used. */
 function inspectAccounts(accounts: Readonly<Record<string, unknown>>, at: Place): Finding[] {
   const ids = Object.keys(accounts);
   return ids.flatMap((id, index) => {

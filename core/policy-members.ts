@@ -1,8 +1,8 @@
-// Which members the schema of a policy knows at a place.
+// Finds which members the policy schema has at a place.
 
 import { PolicySchema } from "./policy-schema.ts";
 
-/** What is read of a schema of Valibot. */
+/** The parts of a Valibot schema that are read. */
 interface Node {
   readonly type: string;
   readonly entries?: Readonly<Record<string, Node>>;
@@ -12,7 +12,7 @@ interface Node {
   readonly options?: readonly Node[];
 }
 
-/** The names of the members of the object at a path; empty where it is no object of known members. */
+/** The member names of the object at a path. Empty if there is no object with known members. */
 export function membersAt(path: readonly string[]): string[] {
   return nodesAt(PolicySchema as unknown as Node, path).flatMap(({ entries = {} }) => Object.keys(entries));
 }

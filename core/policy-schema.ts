@@ -1,6 +1,6 @@
-// The form of policy.json. The published JSON Schema (policy.schema.json) is generated from this and from the
-// descriptions of its members (cli/policy-descriptions.ts), and nothing else.
-// Meaning that spans several members (an anchor that is not defined) is checked in policy.ts.
+// The schema of policy.json. The published JSON Schema (policy.schema.json) is generated only from this and from the descriptions
+// of the members (cli/policy-descriptions.ts). policy-compiler.ts checks what spans several members, for example that an anchor
+// is defined.
 
 import * as v from "valibot";
 import { SIGNATURE_SCHEME_NAMES } from "./signature-schemes.ts";
@@ -73,7 +73,7 @@ const CrlSource = v.pipe(
   v.check(isCrlSource, "an http:// or https:// URL without user, password and fragment, or the path of a file"),
 );
 
-/** A path is what does not look like a URL of any kind. */
+/** A text that does not look like a URL is a path. */
 function isCrlSource(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed()) return false;
@@ -102,7 +102,7 @@ const TrustSchema = v.pipe(
   ),
 );
 
-/** What an operator should know of an entry. Nothing is decided by it. */
+/** Notes for the operator. They decide nothing. */
 const AboutSchema = v.strictObject({
   preset: v.optional(text),
   sources: v.optional(v.array(text)),

@@ -1,4 +1,4 @@
-// Policy: anchors, senders, routes and the deny list, compiled once (policy-compiler.ts) and then only read.
+// Policy: anchors, senders, routes and the deny list. policy-compiler.ts compiles it once; after that it is only read.
 
 import type { Allowlist } from "./allowlist.ts";
 import type { Certificate } from "./certificate.ts";
@@ -8,52 +8,52 @@ import type { SignatureSchemeName } from "./signature-schemes.ts";
 export interface Anchor {
   readonly name: string;
   readonly certificate: Certificate;
-  /** Other anchors of the policy that certified this one: it may be in their revocation lists. */
+  /** Other anchors of the policy that certified this one. Their revocation lists may hold it. */
   readonly certifiers: readonly Certificate[];
-  /** Undefined where no revocation list is asked. */
+  /** Undefined if no revocation list is used. */
   readonly revocation: RevocationRule | undefined;
 }
 
 /** How certificates below an anchor are looked up in revocation lists. */
 export interface RevocationRule {
-  /** URLs and file paths, as in the policy. */
+  /** URLs and file paths, as written in the policy. */
   readonly sources: readonly string[];
   /** Whether a certificate is refused when the list that could hold it is missing or not current. */
   readonly freshness: "require" | "prefer";
 }
 
 export interface Trust {
-  /** Empty when the platform alone is asked. */
+  /** Empty if only the platform's verdict is used. */
   readonly anchors: readonly Anchor[];
   readonly platform: boolean;
   readonly maxChainDepth: number;
 }
 
-/** A sender: every factor that is there is required of each of its requests. At least one of certificate and signature is. */
+/** A sender. Every factor that is present is required of each of its requests. At least a certificate or a signature is present. */
 export interface Sender {
   readonly name: string;
   readonly certificate: CertificateRule | undefined;
   readonly signature: SignatureRule | undefined;
-  /** Empty where no credentials are required; else one of them must be sent. */
+  /** Empty if no credentials are required. Otherwise a request must carry one of them. */
   readonly basic: readonly BasicRule[];
   readonly eventKey: EventKeyRule | undefined;
-  /** What the events that keep their order have in common. */
+  /** Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
 }
 
-/** Which certificates are this sender's, and what proves them. */
+/** Which certificates belong to this sender, and what proves them. */
 export interface CertificateRule {
   readonly allowlist: Allowlist;
   readonly trust: Trust;
 }
 
-/** Secrets are named here; their texts are loaded by secrets.ts. */
+/** Holds the names of secrets. secrets.ts loads their values. */
 export interface SignatureRule {
   readonly scheme: SignatureSchemeName;
   readonly secrets: readonly string[];
   /** By Docusign account id in lower case. */
   readonly accounts: ReadonlyMap<string, readonly string[]>;
-  /** Not accepted: named in the log when one of them signed. */
+  /** No longer accepted. If one of them made the signature, the log names it. */
   readonly retired: readonly string[];
 }
 
@@ -62,52 +62,57 @@ export interface BasicRule {
   readonly secret: string;
 }
 
-/** Where an event's own key is: a header (lower case), or JSON pointers into the body. */
+/** Where the key of an event is read from: a header (lower case), or JSON pointers into the body. */
 export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
 export interface Route {
-  /** As in the policy: exact, or ending in `/*`. */
+  /** As written in the policy: exact, or ending in `/*`. */
   readonly path: string;
   readonly senders: readonly Sender[];
   readonly methods: readonly string[];
   readonly maxBodyBytes: number;
-  /** Lower-case names forwarded beside the standard list and those of the senders' signatures. */
+  /** Lower-case names that are forwarded in addition to the standard list and to the headers of the sender's signature and keys. */
   readonly headers: readonly string[];
-  /** Whether each distinct certificate is recorded. The verdict is the same. */
+  /** Whether each distinct certificate is recorded. The verdict does not change. */
   readonly isObserved: boolean;
-  /** Whether the edge answers once an event is in its queue, and brings it to the origin afterwards. */
+  /** Whether the edge answers as soon as an event is in its queue, and delivers it to the origin afterwards. */
   readonly isQueued: boolean;
-  /** Whether the sender gets the handler's own answer. */
+  /** Whether the sender gets the response of the handler itself. */
   readonly isAnsweredByHandler: boolean;
-  /** Senders that would take the place of `senders`; empty for none. */
+  /** Senders that are tried in place of `senders`, for the log only. Empty if there are none. */
   readonly shadow: readonly Sender[];
 }
 
 export interface DenyList {
   /**
-   * Whether the list names this certificate, its key, or its serial number under its issuer. A CA that it names by digest is denied
-   * by every certificate of the same name and key, where the one with that digest is an anchor or among those `presented`.
+   * Whether the list names this certificate, its key, or its serial number with its issuer. If the list names a CA by digest,
+   * every certificate with the same name and key is denied, provided that the one with that digest is an anchor or among those
+   * `presented`.
    */
   holds(certificate: Certificate, presented?: readonly Certificate[]): boolean;
 }
 
-/** A compiled policy. It is only read, and passed on: `compilePolicy` alone makes one. */
+/** A compiled policy. It is never changed. Only `compilePolicy` makes one. */
 export interface Policy {
   readonly routes: readonly Route[];
   readonly senders: readonly Sender[];
   readonly anchors: readonly Anchor[];
   readonly deny: DenyList;
-  /** For a path and its route: another route whose handler a router may run for this path, and which does not admit all of its senders. */
+  /**
+   * For a path and its route: another route whose handler a router may run for this path, and that does not admit every sender of
+   * `route`.
+   */
   findRival(path: string, route: Route): Route | undefined;
   /** The sources of revocation lists of all anchors, each once. */
   readonly crlSources: readonly string[];
-  /** SHA-256 in hex of the document without `$schema`, members sorted: the same for every layout of one policy. */
+  /** SHA-256 in hex of the document without `$schema` and with sorted members, so that the layout of the file does not change it. */
   readonly digest: string;
 }
 
 /**
- * The route of a path: the exact one, else the longest prefix. A path that another route has in other letters or with a
- * slash more or less is refused when that route does not admit every sender of this one: some routers run its handler.
+ * The route of a path: the exact one, otherwise the one with the longest prefix. Some routers ignore letter case or a slash at
+ * the end. So a path is refused if it differs only in these from another route's path, and that route does not admit every sender
+ * of this route.
  * @throws Refusal `unknown_route`, `method_not_allowed`
  */
 export function selectRoute(policy: Policy, path: string, method: string): Route {
@@ -120,13 +125,13 @@ export function selectRoute(policy: Policy, path: string, method: string): Route
   return route;
 }
 
-/** The routes of one policy by their paths, and those that end in `/*`, the longest first. */
+/** The routes of one policy by path, and those that end in `/*`, the longest first. */
 interface RouteIndex {
   readonly exact: ReadonlyMap<string, Route>;
   readonly prefixes: readonly Route[];
 }
 
-/** Made at the first look-up: ten thousand routes are not gone through for each request. */
+/** Made at the first look-up, so that a request does not have to go through ten thousand routes. */
 const indexes = new WeakMap<readonly Route[], RouteIndex>();
 
 function indexOf(routes: readonly Route[]): RouteIndex {

@@ -1,12 +1,13 @@
-// What was found about certificates that are presented again: on a kept-alive connection, or by the same sender's next request. Only
-// facts that cannot change: who signed whom, and what a CA may. Dates, denials, depth and revocation are judged anew.
+// What was found about certificates that are presented again: on a kept-alive connection, or with the same sender's next request.
+// Holds only facts that cannot change: who signed whom, and what a CA may do. Dates, denials, depth and revocation are checked
+// each time.
 
 import type { Certificate } from "./certificate.ts";
 import type { Anchor } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
 
 export interface Findings {
-  /** The path that a search tried first, where nothing on the way had a fault. */
+  /** The path, if it was the first one that the search tried and no check on the way failed. */
   readonly path?: {
     readonly anchor: Anchor;
     /** From the leaf's issuer up to the anchor. */
@@ -14,7 +15,7 @@ export interface Findings {
     /** The intermediates that the anchors vouch for. */
     readonly certified: readonly Certificate[];
   };
-  /** The same in an order that does not follow the sender's. */
+  /** The intermediates that the anchors vouch for, in an order that does not depend on the sender's. */
   readonly vouched?: readonly Certificate[];
 }
 
@@ -23,7 +24,10 @@ interface Presented {
   readonly byAnchors: WeakMap<readonly Anchor[], Findings>;
 }
 
-/** By the leaf, with the intermediates that came with it last. They go with the leaf, and findings with their policy. */
+/**
+ * By leaf, for the intermediates that came with it last. An entry is garbage-collected with its leaf, and its findings with their
+ * policy.
+ */
 const presented = new WeakMap<Certificate, Presented>();
 
 /** What was found about exactly these certificates under these anchors. */

@@ -1,4 +1,4 @@
-// What a sender presented, in the one shape that every reader yields, and the RFC 9440 fields that carry it.
+// What a sender presented, in one shape for every way in, and the RFC 9440 fields that carry it.
 
 import { BoundedCache } from "./bounded-cache.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
@@ -11,21 +11,21 @@ import {
   MAX_INTERMEDIATES,
 } from "./wire.ts";
 
-/** Cloudflare's own view. `verified` is its string as it stands: only `SUCCESS` means yes. */
+/** Cloudflare's own verdict. `verified` is its string unchanged: only `SUCCESS` means yes. */
 export interface PlatformVerdict {
   readonly verified: string;
   readonly revoked: boolean;
 }
 
-/** Base64 DER as presented. The intermediates are in the sender's order and prove nothing yet. */
+/** Base64 DER as presented. The intermediates are in the sender's order. Nothing is proven yet. */
 export interface PresentedCertificate {
   readonly leaf: string;
   readonly intermediates: readonly string[];
-  /** Undefined where no platform stands in front. */
+  /** Undefined if there is no platform in front of this program. */
   readonly platform: PlatformVerdict | undefined;
 }
 
-/** The same, read. Still not in date, not signed by anyone, not allowed. */
+/** The same, parsed. Dates, signatures and permission are still not checked. */
 export interface ClientCertificate {
   readonly leaf: Certificate;
   readonly intermediates: readonly Certificate[];
@@ -33,8 +33,8 @@ export interface ClientCertificate {
 }
 
 /**
- * Reads leaf and intermediates. One malformed intermediate refuses the whole. Whatever way they came, they are held to
- * the limits of the RFC 9440 fields: what is larger is not read.
+ * Parses leaf and intermediates. Refuses all of them if one intermediate is malformed. The limits of the RFC 9440 fields apply,
+ * however the certificates arrived.
  * @throws Refusal `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
  */
 export function parseClientCertificate(presented: PresentedCertificate): ClientCertificate {
@@ -52,12 +52,15 @@ export function parseClientCertificate(presented: PresentedCertificate): ClientC
   };
 }
 
-/** What the two fields of a request held. */
+/** The parsed content of the two fields of a request. */
 interface ReadFields extends Pick<ClientCertificate, "leaf" | "intermediates"> {
   readonly chain: string;
 }
 
-/** By the field of the leaf, with the chain that came with it last: a sender presents the same certificates again and again. */
+/**
+ * Indexed by the field of the leaf, with the chain that came with it last: a sender presents the same certificates again and
+ * again.
+ */
 const readBefore = new BoundedCache<string, ReadFields>(
   CERTIFICATE_CACHE_ENTRIES,
   CERTIFICATE_CACHE_CHARACTERS,
@@ -65,7 +68,8 @@ const readBefore = new BoundedCache<string, ReadFields>(
 );
 
 /**
- * Reads a `Client-Cert` and a `Client-Cert-Chain` value; fields that were read before are known by their text. Empty text is no chain.
+ * Reads a `Client-Cert` and a `Client-Cert-Chain` value. Fields with the same text as before are taken from a cache. An empty
+ * text is an empty chain.
  * @throws Refusal those of parseClientCertField and of parseClientCertificate
  */
 export function parseClientCertFields(
@@ -88,7 +92,7 @@ export function parseClientCertFields(
 const BYTE_SEQUENCE = /^:([A-Za-z0-9+/]+={0,2}):$/;
 
 /**
- * Reads a `Client-Cert` value, one Byte Sequence (RFC 9440 §2.1); parameters are not accepted.
+ * Reads a `Client-Cert` value, one Byte Sequence (RFC 9440 §2.1). Does not accept parameters.
  * @throws Refusal `certificate_too_large`, `certificate_malformed`
  */
 export function parseClientCertField(value: string): string {
@@ -108,7 +112,7 @@ export function parseClientCertChainField(value: string): string[] {
   return value.split(",").map((member) => parseClientCertField(trimBlanks(member)));
 }
 
-/** Without blanks and tabs at the ends. A regular expression would look at a run of them within once for each of them. */
+/** Trims blanks and tabs. A regular expression would take quadratic time on a long run of blanks inside the text. */
 function trimBlanks(text: string): string {
   let [start, end] = [0, text.length];
   while (isBlank(text[start])) start += 1;

@@ -1,4 +1,4 @@
-// The signatures that a request presents: its headers, read strictly by the scheme's form. Nothing is verified here.
+// Reads the signatures that a request presents, from its headers and strictly in the form of the scheme. Verifies nothing.
 
 import { Refusal } from "./refusal.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
@@ -10,21 +10,21 @@ import {
   SIGNATURE_TOLERANCE_SECONDS,
 } from "./wire.ts";
 
-/** What signed the body: a shared secret, or a private key that the sender alone has. */
+/** How the body was signed: with a shared secret, or with a private key that only the sender has. */
 export type SignatureMethod = "hmac" | "ed25519";
 
-/** At least one, none twice; each canonical and of its full length. */
+/** At least one signature. None occurs twice, and each is canonical and complete. */
 export interface PresentedSignatures {
   readonly hmac: readonly string[];
   /** @internal */
   readonly ed25519: readonly Buffer[];
-  /** Of `hmac`, which is compared as text. */
+  /** The encoding of `hmac`. These signatures are compared as text. */
   readonly encoding: "hex" | "base64";
-  /** What is signed before the body: ASCII. */
+  /** ASCII text that is signed before the body. */
   readonly prefix: string;
 }
 
-/** Spellings of 32 octets, and of the 64 of Ed25519, each the only one: the bits left over in base64 are zero. */
+/** The spellings of 32 octets, and of the 64 of Ed25519. Each is the only one: the unused bits of base64 must be zero. */
 const CANONICAL = {
   hex: /^[0-9a-f]{64}$/,
   base64: /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/,
@@ -32,11 +32,11 @@ const CANONICAL = {
 };
 const OTHER_VERSION = /^\w{1,16}[=,][\w+/=-]{1,512}$/;
 const TIMESTAMP = /^(?:0|[1-9][0-9]{0,11})$/;
-/** Visible ASCII without the dot that ends it in what is signed. */
+/** Visible ASCII without the dot, because in what is signed the dot ends the id. */
 const EVENT_ID = /^[!-\-/-~]+$/;
 
 /**
- * Reads signatures, id and time, and holds the time against `now` (Unix seconds).
+ * Reads signatures, id and time, and compares the time with `now` (Unix seconds).
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`
  */
 export function readPresentedSignatures(name: SignatureSchemeName, headers: Headers, now: number): PresentedSignatures {
@@ -82,7 +82,7 @@ function readElements({ headers: names, separator, algorithm }: SignatureScheme,
 }
 
 function readTime(timestamps: readonly string[], now: number): string {
-  // None, and several, are no time either.
+  // If there is no time, or more than one, the joined text is not a time either.
   const timestamp = timestamps.join();
   if (!TIMESTAMP.test(timestamp)) throw malformed("not exactly one time in canonical Unix seconds");
   if (Math.abs(now - Number(timestamp)) > SIGNATURE_TOLERANCE_SECONDS) {

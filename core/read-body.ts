@@ -1,13 +1,13 @@
-// Reads a request body up to a limit, and no further.
+// Reads a request body up to a limit.
 
 import type { BodyReading } from "./body-budget.ts";
 import { Refusal } from "./refusal.ts";
 import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "./wire.ts";
 
 /**
- * Reads the whole body. A declared length over the limit is refused before a byte is read; without one, reading
- * stops at the first chunk that passes the limit. GET and HEAD may have none, because fetch() cannot forward one.
- * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` where `reading` counts it
+ * Reads the whole body. Refuses a declared length over the limit before it reads anything. Without a declared length, stops at
+ * the first chunk that passes the limit. GET and HEAD must not have a body, because fetch() cannot forward one.
+ * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` if `reading` counts the body
  */
 export function readBody(
   request: Request,
@@ -24,7 +24,7 @@ async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyRea
     throw new Refusal("body_too_large", { declared, maxBodyBytes });
   }
   try {
-    // HTTP framing holds the body to its declared length, so it can be taken in one piece.
+    // HTTP framing limits the body to its declared length, so it can be read at once.
     const isWhole = declared !== null && (reading === undefined || Number(declared) <= UNCOUNTED_BODY_BYTES);
     const body =
       isWhole || request.body === null
@@ -39,8 +39,8 @@ async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyRea
 }
 
 /**
- * Reads a stream to its end; undefined, with the stream cancelled, as soon as it holds more than `maxBytes`.
- * @throws Refusal `body_in_pieces`, and `bodies_full` where `reading` counts it, with the stream cancelled
+ * Reads a stream to its end. If it holds more than `maxBytes`, cancels it and returns undefined.
+ * @throws Refusal `body_in_pieces`, and `bodies_full` if `reading` counts the body; the stream is cancelled
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,
@@ -59,7 +59,8 @@ export async function readStream(
       if (pieces.count > MAX_TINY_PIECES && pieces.size < pieces.count * TINY_PIECE_BYTES)
         throw new Refusal("body_in_pieces", { pieces: pieces.count, received: pieces.size });
     }
-    // Held a second time while they are joined. Whoever was stopped learns it here too.
+    // Counts the octets again, because joining the pieces holds a second copy. If the budget ended this reading, this call
+    // throws.
     reading?.take(pieces.size);
     return pieces.join();
   } finally {
@@ -67,14 +68,17 @@ export async function readStream(
   }
 }
 
-/** Most bodies fit into the first; memory of the others is not taken before it is needed. */
+/** Most bodies fit into the first segment. Larger segments are allocated only when they are needed. */
 const FIRST_SEGMENT_BYTES = 4 * 1024;
 const SEGMENT_BYTES = 64 * 1024;
 
-/** Pieces in the order in which they came, copied together: each of them may be one octet, and would be an object. */
+/**
+ * Collects pieces in segments, in the order in which they came. A piece may be one octet long, and an object for each would take
+ * too much memory.
+ */
 class Pieces {
   readonly #segments: Uint8Array[] = [];
-  /** Octets of the last one that are not filled yet. */
+  /** Octets of the last segment that are still free. */
   #free = 0;
   count = 0;
   size = 0;
@@ -91,7 +95,7 @@ class Pieces {
     }
   }
 
-  /** The last segment, which is not full. */
+  /** The last segment, or a new one if it is full. */
   #open(): Uint8Array {
     const last = this.#segments.at(-1);
     if (last !== undefined && this.#free > 0) return last;

@@ -1,7 +1,7 @@
-// Every "no" that Countersign can say: one closed table from code to public problem and operator's explanation.
-// The public half is coarse on purpose (no oracle for the sender); nothing from a certificate or policy goes into it.
+// Every refusal of Countersign: one closed table from the code to the public problem and to the explanation for the operator. The
+// public half is coarse on purpose, so that a sender cannot probe with it. It holds nothing of a certificate or policy.
 
-/** What the sender learns: RFC 9457 type and title, with the HTTP status. */
+/** What the sender is told: RFC 9457 type and title, with the HTTP status. */
 export const PROBLEMS = {
   "https-required": { status: 403, title: "This endpoint is served over HTTPS only" },
   "unknown-host": { status: 421, title: "This host is not served here" },
@@ -24,7 +24,7 @@ export const PROBLEMS = {
 
 export type Problem = keyof typeof PROBLEMS;
 
-/** Code of the log line: the problem that it shows to the sender, and what it tells the operator. */
+/** By the code in the log line: the problem that the sender is told, and the explanation for the operator. */
 export const REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP: make the route HTTPS only"],
   unknown_host: [
@@ -214,15 +214,15 @@ export const REFUSALS = {
   internal_error: ["internal-error", "an unexpected error"],
 } as const satisfies Record<string, readonly [Problem, string]>;
 
-/** The reason, as it stands in the log line. */
+/** The reason, as in the log line. */
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** Facts for the operator's log line: strings, numbers and lists of them. Never a secret, never sent to the sender. */
+/** Facts for the operator's log line: strings, numbers and lists of them. Never a secret, and never sent to the sender. */
 export type RefusalDetails = Readonly<Record<string, unknown>>;
 
 /**
- * A verdict of "no". Thrown at the step that decides, caught once per program. An `accept` of one's own throws it too: `replayed` for
- * an id that is there already, `store_unavailable` when nothing could be recorded.
+ * A refusal. It is thrown at the step that decides, and caught once per program. An `accept` function that you write throws it
+ * too: `replayed` for an id that was recorded before, `store_unavailable` if nothing could be recorded.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;
@@ -244,7 +244,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The refusal that an error is: itself, or `internal_error` with the stack for the log. */
+/** The error itself if it is a Refusal, otherwise `internal_error` with the stack for the log. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   return new Refusal("internal_error", {
@@ -252,7 +252,7 @@ export function toRefusal(error: unknown): Refusal {
   });
 }
 
-/** What is found, or why it is refused. Other errors go on. */
+/** The result of `find`, or the Refusal that it throws. Other errors pass through. */
 export function resultOf<T>(find: () => T): T | Refusal {
   try {
     return find();
@@ -262,7 +262,7 @@ export function resultOf<T>(find: () => T): T | Refusal {
   }
 }
 
-/** What a check refuses, or undefined when it passes. */
+/** The Refusal that `check` throws, or undefined if it passes. */
 export function refusalOf(check: () => unknown): Refusal | undefined {
   const result = resultOf(check);
   return result instanceof Refusal ? result : undefined;

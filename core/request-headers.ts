@@ -1,4 +1,5 @@
-// Which headers of a sender travel on: a list, so that nothing unnamed can, in any spelling.
+// Which headers of a sender are forwarded. It is an allowlist, so that a header which it does not name is never forwarded, in
+// whatever spelling.
 
 import type { Route, Sender } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
@@ -11,7 +12,7 @@ import {
   MAX_FORWARDED_HEADER_CHARACTERS,
 } from "./wire.ts";
 
-/** What describes the body and the sender's software. Everything else is named by the route, or dropped. */
+/** Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it. */
 export const FORWARDED_HEADERS: readonly string[] = [
   "accept",
   "content-encoding",
@@ -41,18 +42,21 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 ]);
 const NEVER_FORWARDED_PREFIXES: readonly string[] = ["cf-", "countersign-", "mf-", "proxy-", "x-forwarded-"];
 
-/** Whether a route may name this header (lower case): not ours, not a credential, not of one hop, not a platform's. */
+/**
+ * Whether a route may name this header (lower case). It must not be one of Countersign's, a credential, a hop-by-hop header, or
+ * one that a platform sets.
+ */
 export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** Whether a header's value is ASCII: runtimes decode other characters each in their own way, and what is signed is a text. */
+/** Whether a header's value is ASCII. Runtimes decode other octets differently, and a signature needs the same text everywhere. */
 export function isPlainText(value: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(value);
 }
 
 /**
- * The Content-Type, which is signed.
+ * The Content-Type, which is signed. Empty if there is none.
  * @throws Refusal `malformed_headers`
  */
 export function readContentType(headers: Headers): string {
@@ -61,14 +65,14 @@ export function readContentType(headers: Headers): string {
   return value;
 }
 
-/** The headers that the sender's keys are read from. */
+/** The headers from which the sender's event key and order key are read. */
 function keyHeaders({ eventKey, orderKey }: Sender): string[] {
   return [eventKey, orderKey].flatMap((key) => (key !== undefined && "header" in key ? [key.header] : []));
 }
 
 /**
- * The headers to forward: by the standard list, by the route, and what the sender's signature and keys are read from.
- * @throws Refusal `malformed_headers` for more than an origin takes
+ * The headers to forward: the standard list, those that the route names, and those of the sender's signature and keys.
+ * @throws Refusal `malformed_headers` if they are larger than an origin accepts
  */
 export function selectForwardedHeaders(
   headers: Headers,
@@ -92,9 +96,9 @@ export function selectForwardedHeaders(
 }
 
 /**
- * Behind the edge: of the headers to forward those that the edge signed, and Content-Type, which it signs by itself. What others add on
- * the way is left out; but what the policy names is never missing without a word.
- * @throws Refusal `headers_mismatch` for a header that the policy names, and that is there and not signed
+ * Behind the edge: the headers to forward that the edge signed. Content-Type is always included, because the edge signs it
+ * separately. A header that a hop added is left out silently, unless the policy names it.
+ * @throws Refusal `headers_mismatch` if a header that the policy names is present and not signed
  */
 export function selectSignedHeaders(
   headers: Headers,

@@ -1,25 +1,25 @@
-// The Host of a request says which host it is, and nothing else: what builds a URL of it must find no path, user or query in it.
+// Checks that the Host of a request is only a host: a URL that is built from it must not get a path, a user or a query from it.
 
 import { Refusal } from "./refusal.ts";
 
 /**
- * Refuses a Host field that is not exactly what a URL parser makes of it, in the one spelling of a host and its port; the
- * default port may be written. Fields that were joined because there were several are none.
+ * Refuses a Host field that a URL parser would change. It must be one host and port in canonical form; port 80 may be written.
+ * Several Host fields that were joined into one are refused too.
  * @throws Refusal `malformed_host`
  */
 export function requireHost(host: string): void {
   const isPlain = /^[\w.:[\]-]+$/.test(host);
   const parsed = URL.parse(`http://${host}`)?.host;
   if (isPlain && (parsed === host || `${parsed}:80` === host)) return;
-  // What is not made of a host's characters may hold anything, a secret too.
+  // A value with other characters is not logged: it may hold anything, even a secret.
   throw new Refusal("malformed_host", isPlain ? { host } : {});
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * The same of a request whose platform shows the field; some make a URL of it and leave it out. `known`: hosts that were looked at
- * before, as a URL prints them.
+ * The same check for a request in `Headers`. Some platforms put the host into the URL and leave out the field; then there is
+ * nothing to check. `known`: hosts that were checked before, in the form of URL.host.
  */
 export function requireHostField(headers: Headers, known = NONE): void {
   const host = headers.get("host");

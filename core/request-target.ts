@@ -1,4 +1,4 @@
-// The request target as it is routed, signed and compared: one reading for edge and origin.
+// The request target that is routed, signed and compared. Edge and origin read it with the same code.
 
 import { Refusal } from "./refusal.ts";
 
@@ -10,15 +10,14 @@ export interface RequestTarget {
 }
 
 /**
- * Reads the target of an absolute request URL.
- * Refuses one that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), and a path with a second spelling, so that
- * no hop and no router can read it differently.
+ * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite (`/a/../b`, `\`, a raw quote),
+ * and a path with a second spelling, so that no hop and no router can read it differently.
  * @throws Refusal `malformed_target`
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {
   const url = URL.parse(requestUrl);
   if (url === null) throw new Refusal("malformed_target");
-  // Each of them is made anew when it is read.
+  // Copied once, because a URL builds each of them again whenever it is read.
   const { pathname: path, search } = url;
   const target = path + search;
   const sent = requestUrl.slice(requestUrl.indexOf("/", requestUrl.indexOf("//") + 2));
@@ -29,20 +28,23 @@ export function readRequestTarget(requestUrl: string): RequestTarget {
 }
 
 /**
- * What RFC 3986 §3.3 lets stand in a path as it is, and what routers read in different ways: `/`, `\`, and control characters, of which
- * a line feed is no part of the path for many patterns that end in `$`.
+ * Characters that must not be percent-encoded in a path. RFC 3986 §3.3 allows most of them unencoded. Routers read the others in
+ * different ways: `/`, `\`, and control characters. (Many patterns that end in `$` match before a line feed.)
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0-\x1f\x7f]/;
-/** Without its parameters such a segment is empty, or a step up for routers that leave them out before they go by dots. */
+/**
+ * A segment of dots or of nothing before its parameters. Some routers remove parameters before they resolve dots, and then read
+ * an empty segment or a step up.
+ */
 const HIDDEN_SEGMENT = /\/\.{0,2};/;
-/** Decoded once more by a second hop it would be another path. */
+/** A hop that decodes the path a second time would read another path. */
 const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**
- * What gives a path a second spelling that a router may take for the same: an encoded character that needs no encoding,
- * lower-case digits (RFC 3986 §6.2.2), octets that are no UTF-8, an encoded encoding, an empty segment, or one that parameters keep from
- * being seen as empty or as dots. Undefined when nothing does.
+ * Finds what gives a path a second spelling that a router may take for the same path: an encoded character that needs no
+ * encoding, lower-case hex digits (RFC 3986 §6.2.2), octets that are not UTF-8, an encoded percent sign before two hex digits, an
+ * empty segment, or a segment of dots or of nothing before its parameters. Undefined if there is nothing of the kind.
  */
 export function findSecondSpelling(path: string): string | undefined {
   if (path.includes("//")) return "//";

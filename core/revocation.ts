@@ -1,12 +1,12 @@
-// Whether the certificates of a path are revoked, by the lists that are loaded now (RFC 5280 §6.3, complete lists only).
-// A verdict is made for each request and kept nowhere.
+// Whether the certificates of a path are revoked, by the lists that are loaded now (RFC 5280 §6.3, complete lists only). The
+// answer is computed for each request and never cached.
 
 import type { Certificate } from "./certificate.ts";
 import { type Crl, formatTime } from "./crl.ts";
 import type { Anchor, RevocationRule } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
 
-/** The loaded lists by the key of their issuer's name, the newest first. */
+/** The loaded lists by the folded name of their issuer, the newest first. */
 export type RevocationLists = ReadonlyMap<string, readonly Crl[]>;
 
 export const NO_LISTS: RevocationLists = new Map();
@@ -18,15 +18,15 @@ export function indexLists(lists: Iterable<Crl>): RevocationLists {
   return index;
 }
 
-/** By list, an issuer on a path to an anchor whose key signed it. */
+/** For each list, an issuer on a path to an anchor whose key signed it. */
 const signers = new WeakMap<Crl, Certificate>();
 
-/** Who was seen to have signed the list, on the path of a certificate that was looked up in it. */
+/** The signer of the list, if it was seen on the path of a certificate that was looked up in the list. */
 export function signerOnPath(list: Crl): Certificate | undefined {
   return signers.get(list);
 }
 
-/** Whether `a` was issued after `b`: by thisUpdate, and by cRLNumber where two lists are of one second. */
+/** Whether `a` was issued after `b`. Compares thisUpdate and, if both have the same second, cRLNumber. */
 export function isNewer(a: Crl, b: Crl): boolean {
   return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
 }
@@ -35,17 +35,19 @@ export interface RevocationFacts {
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
-  /** Beside the path, whose certificates may prove a list: the anchors of the sender. */
+  /** The anchors of the sender. Like the certificates of the path, they may prove a list. */
   readonly anchors?: readonly Pick<Anchor, "certificate">[];
 }
 
 /**
- * Looks up every certificate of a validated path, leaf first and anchor last, in the newest list of each key of its issuer. The
- * anchor itself is not looked up. The keys of an issuer are its own, and those that certificates of its name on the path or
- * among the anchors prove: it may have been given a new key, or sign its lists with another one (RFC 5280 §6.3.3 f).
- * What such a list holds is refused under every rule, and without one: it is the sender who chooses between anchors.
- * Under `prefer`, a list that is missing or not current is no refusal: what is in doubt is returned for the log. A list that no
- * key of the issuer signed says nothing, like one that is missing.
+ * Looks up every certificate of a validated path (leaf first, anchor last; the anchor itself is not looked up) in the newest list
+ * of each key of its issuer.
+ * - The keys of an issuer are its own, and those of certificates with its name on the path or among the anchors: it may have got
+ * a new key, or sign its lists with another one (RFC 5280 §6.3.3 f).
+ * - A certificate that such a list holds is refused under every rule, and without a rule, because the sender can choose between
+ * anchors.
+ * - Under `prefer`, a list that is missing or not current does not refuse the request. What is missing is returned for the log.
+ * - A list that no key of the issuer signed counts as missing.
  * @throws Refusal `certificate_revoked`, `revocation_unknown`
  */
 export function checkRevocation(
@@ -68,8 +70,8 @@ export function checkRevocation(
 }
 
 /**
- * Refuses a certificate that the newest list of its issuer's own key holds. Says nothing where there is none, and remembers no signer:
- * nobody need have validated the path on which the two were met.
+ * Refuses a certificate that is in the newest list which its issuer's own key signed. A missing list is accepted. Does not
+ * remember the signer of a list, because the two certificates may come from a path that nobody validated.
  * @throws Refusal `certificate_revoked`
  */
 export function refuseListed(
@@ -96,9 +98,9 @@ interface Signed {
 }
 
 interface Found {
-  /** Those about the certificate that a key of its issuer signed: of each key the newest, and the newest first. */
+  /** The lists that cover the certificate and that a key of its issuer signed. Only the newest of each key, the newest first. */
   readonly newest: readonly Signed[];
-  /** What is wrong where there is none that may say that it is good. */
+  /** What is wrong if none of them may declare the certificate good. */
   readonly without: string;
 }
 
@@ -126,8 +128,8 @@ const MISSING = "missing list";
 const NONE: Found = { newest: [], without: MISSING };
 
 /**
- * The issuer, or another certificate of its name on the path or among the anchors. The issuer's own key counts also where its key usage
- * lacks cRLSign: such a list says of nothing that it is good, but what the issuer itself calls revoked is not passed over.
+ * The signer: the issuer, or another certificate with its name on the path or among the anchors. The issuer's own key counts even
+ * if its key usage lacks cRLSign: such a list declares no certificate good, but a certificate that it holds is revoked.
  */
 function findSigner(
   list: Crl,
@@ -150,14 +152,14 @@ function isFirstOfItsKey({ signer }: Signed, index: number, all: readonly Signed
   return all.findIndex((other) => other.signer.spkiSha256 === signer.spkiSha256) === index;
 }
 
-/** A list with an issuing distribution point speaks of the certificates that name it, and of no others. */
+/** A list with an issuing distribution point covers only the certificates that name the same point. */
 function isCovered(certificate: Certificate, distributionPoints: readonly string[] | undefined): boolean {
   return (
     distributionPoints === undefined || distributionPoints.some((uri) => certificate.distributionPoints.includes(uri))
   );
 }
 
-/** Why no list says that the certificate is good now. */
+/** Why no list declares the certificate good now. Undefined if one does. */
 function faultOf({ newest, without }: Found, now: number): string | undefined {
   const usable = newest.filter(({ signer }) => maySignLists(signer));
   if (usable.some(({ list }) => list.thisUpdate <= now && now <= list.nextUpdate)) return undefined;

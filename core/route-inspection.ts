@@ -1,4 +1,4 @@
-// Routes that no request reaches as they are written, and lists that say something twice.
+// Finds routes that no request can reach, and lists that hold a value twice.
 
 import type { Policy, Route } from "./policy.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
@@ -32,16 +32,19 @@ function inspectPath(path: string, at: Place): Finding[] {
   return [warningAt(at, "Cloudflare answers /cdn-cgi/ itself: no request reaches the edge", "choose another path")];
 }
 
-/** Two routes that differ only in letter case or by a slash at the end refuse each other's senders, and so everybody. */
+/**
+ * If two routes differ only in letter case or in a slash at the end, each is the rival of the other, so the requests of both are
+ * refused.
+ */
 function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
-  // Of a prefix, a path below it that is no route of its own.
+  // For a prefix, asks for a path below it that has no route of its own.
   const rival = policy.findRival(route.path.replace(/\*$/, "\0"), route);
   if (rival === undefined) return [];
   const problem = `every request is refused: some routers read no letter case and no slash at the end, and would run the handler of ${rival.path} for senders that it does not admit`;
   return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];
 }
 
-/** Servers know others too, those of WebDAV for example. */
+/** Some servers know more methods, for example those of WebDAV. */
 const USUAL_METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -52,7 +55,7 @@ const USUAL_METHODS: ReadonlySet<string> = new Set([
   "OPTIONS",
   "QUERY",
 ]);
-/** The Fetch standard refuses to make a request of them, so neither edge nor origin ever has one. */
+/** The Fetch standard forbids requests with these methods, so neither edge nor origin ever receives one. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 function inspectMethods(methods: readonly string[], at: Place): Finding[] {
@@ -73,8 +76,8 @@ function repeatedIn(values: readonly string[], at: Place): Finding[] {
 }
 
 /**
- * Only whether a request is accepted is compared, so the same senders in any order never differ. A list that shares some
- * of the senders is the way to see what one more of them, or one less, would change.
+ * Shadow senders are compared only by whether they accept a request, so the same senders in another order never differ. A list
+ * that shares some of the senders is useful: it shows what one sender more or less would change.
  */
 function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at: Place): Finding[] {
   if (shadow.length === 0) return [];
@@ -87,11 +90,14 @@ function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at:
   return [errorAt(at, "holds the same senders as /senders of the route: it never differs", remedy)];
 }
 
-/** Some 20 ms of HMAC-SHA256 on one core. */
+/** About 20 ms of HMAC-SHA256 on one core. */
 const MAX_HASHED_BYTES = 16 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
-/** Anybody can send a body with a signature of nobody: it is hashed with the keys of every sender that asks for no certificate before it. */
+/**
+ * Anybody can send a body with an invalid signature. It is hashed with the keys of every sender that asks for a signature and for
+ * no certificate.
+ */
 function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   const counts = senders.flatMap(({ certificate, signature }) =>
     certificate === undefined && signature !== undefined ? [countKeys(signature)] : [],
@@ -109,7 +115,7 @@ function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   ];
 }
 
-/** Those that one request is tried with: an account selects its own. */
+/** How many keys one request is tried with. An account selects its own keys. */
 function countKeys({ secrets, accounts }: NonNullable<Route["senders"][number]["signature"]>): number {
   return Math.max(secrets.length, ...[...accounts.values()].map(({ length }) => length));
 }

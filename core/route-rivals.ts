@@ -1,14 +1,14 @@
-// Routes that a router may take for one another: many read no letter case, no slash at the end of a path and no parameters in it.
-// Indexed once, so that a request looks up a few segments, however many routes there are.
+// Finds routes that a router may confuse: many routers ignore letter case, a slash at the end of a path, and parameters in it. An
+// index is built once, so that a request looks up only a few segments, however many routes there are.
 
 import type { Policy, Route } from "./policy.ts";
 
 /**
- * Of a path on its route: the route whose handler a looser router would run, where that one does not admit every sender of
- * the path's own. Routes whose senders are all the same have no rivals.
+ * The function finds, for a path and its route, another route whose handler a loose router would run, and that does not admit
+ * every sender of `route`. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
-  // By name and path: who asks may have made a route with other senders of one of these.
+  // Compares senders by name and routes by path, because a caller may have copied a route and given it other senders.
   const senders = new Map(routes.map((route) => [route.path, new Set(route.senders.map(({ name }) => name))]));
   const [first] = routes;
   if (routes.every((route) => first !== undefined && admitsAllOf(first, route) && admitsAllOf(route, first)))
@@ -29,11 +29,11 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
       .find((other) => other.path !== route.path && !admitsAllOf(other, route));
 
   function routesOf(loose: string): readonly Route[] {
-    // With a slash at its end the path may be on a longer prefix than without.
+    // With a slash at its end, the path may match a longer prefix than without it.
     return exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
   }
 
-  /** The walk begins where the longest prefix ends: a path of thousands of segments costs no more than another. */
+  /** Starts at the length of the longest prefix, so that a path of thousands of segments costs no more than another. */
   function longestPrefix(loose: string): readonly Route[] {
     let end = longest + 1;
     while (end > 0) {
@@ -49,13 +49,13 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   }
 }
 
-/** Some routers leave out the parameters of a segment (RFC 3986 §3.3), others all behind the first semicolon. */
+/** Some routers remove the parameters of each segment (RFC 3986 §3.3); others remove everything after the first semicolon. */
 function looseFormsOf(path: string): readonly string[] {
   const forms = path.includes(";") ? [path, path.replace(/;[^/]*/g, ""), path.replace(/;.*/s, "")] : [path];
   return forms.map(looseFormOf);
 }
 
-/** What is left of a path for a router that reads no letter case, also of encoded letters, and no slash at the end. */
+/** The path as a router sees it that ignores letter case, even of encoded letters, and a slash at the end. */
 function looseFormOf(path: string): string {
   return decode(path).toLowerCase().replace(/\/$/, "");
 }

@@ -1,10 +1,10 @@
-// Texts that a program leaves in a store and reads again: sealed with its signing key, so that who can write to the store
-// cannot put words into its mouth. A line of JSON that is the seal, then the text.
+// Texts that a program stores and reads again later, sealed with its signing key: whoever can write to the store must not be able
+// to make up such a text. Format: one line of JSON with the seal, then the text.
 
 import { ES256 } from "./es256.ts";
 import { importVerificationKeys, type SigningKeys } from "./keys.ts";
 
-/** What the text is: a seal is worth nothing for a text of another type or version. */
+/** The type and version of the text. A seal is not valid for a text of another type or version. */
 export interface TextType {
   readonly type: string;
   readonly version: number;
@@ -17,8 +17,8 @@ export async function sealText(text: string, { type, version }: TextType, { sign
 }
 
 /**
- * The text of a sealed text, when a key of the set sealed it as this type and version.
- * @throws Error that says why it is none
+ * Returns the text if a key of the set sealed it with this type and version.
+ * @throws Error that says why the seal is not accepted
  */
 export async function openSealedText(sealed: string, expected: TextType, { jwks }: SigningKeys): Promise<string> {
   const end = sealed.indexOf("\n");
@@ -37,7 +37,7 @@ export async function openSealedText(sealed: string, expected: TextType, { jwks 
   return text;
 }
 
-/** The first line keeps it apart from every JWS, whose signing input holds no space. */
+/** What is signed begins with a line that holds a space. The signing input of a JWS never does, so no signature is valid for both. */
 function bytesToSign(text: string, { type, version }: TextType): Uint8Array<ArrayBuffer> {
   return Buffer.from(`${type} ${version}\n${text}`);
 }

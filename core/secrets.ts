@@ -1,5 +1,5 @@
-// The secrets that a policy names, read once: keys of signatures and Basic credentials.
-// No message quotes a secret, and a policy whose secrets are missing or malformed does not start.
+// Loads the secrets that a policy names, once: keys of signatures and Basic credentials. No message quotes a secret. A program
+// with a missing or malformed secret does not start.
 
 import { importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
@@ -7,11 +7,11 @@ import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
 import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature.ts";
 
-/** The text of a secret by its name in the policy: of the environment, or a binding of the Worker. */
+/** Reads the value of a secret by its name in the policy, from the environment or from a binding of the Worker. */
 export type ReadSecret = (name: string) => unknown;
 
 /**
- * Reads every secret of the policy, and makes keys of them. Does not try whether they are those of the sender.
+ * Reads every secret of the policy and imports it. Does not check that it is the one that the sender uses.
  * @throws ConfigurationError that lists each one that is missing or malformed
  */
 export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
@@ -22,9 +22,9 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
 }
 
 /**
- * Reads the secrets that an origin behind an edge may hold: those of signatures, which it then verifies again by itself.
- * A sender of whose secrets not one is there is left to the edge; some of them alone are an oversight.
- * @throws ConfigurationError that lists each one that is malformed, or missing beside others
+ * Reads the secrets that an origin behind an edge may hold: those of signatures, so that it verifies them itself. If none of a
+ * sender's secrets is set, the origin relies on the edge for this sender. If only some are set, that is an error.
+ * @throws ConfigurationError that lists each one that is malformed, or missing while others of the sender are set
  */
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   return load(policy, read, ({ signature }, reader) => {
@@ -50,7 +50,7 @@ function load(
   return secrets;
 }
 
-/** Senders with the same secret share its key, so that a request is hashed with it once. */
+/** Senders with the same secret share its key object, so that a body is hashed with it only once. */
 function importOnce(): typeof importSignatureKey {
   const keys = new Map<string, SignatureKey>();
   return (scheme, text) => {
@@ -104,7 +104,8 @@ class SecretReader {
   }
 
   credential({ username, secret }: BasicRule) {
-    // A credential that could not be read is a problem already, and nothing starts with it.
+    // If a credential cannot be read, that is already recorded as a problem and load() throws, so the undefined value is never
+    // used.
     return this.#importText("basic", secret, (text) => importBasicCredential(username, text)) as ReturnType<
       typeof importBasicCredential
     >;

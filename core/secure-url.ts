@@ -1,5 +1,5 @@
-// Where keys and events may go: over HTTPS, or without it to this machine alone. And how a URL is told: user, password and query may
-// be secrets, whoever wrote them.
+// Where keys and events may be sent: over HTTPS, or without it to this machine only. Also how to show a URL: user, password and
+// query may be secrets.
 
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
@@ -9,11 +9,11 @@ export function isHttpsOrLoopback({ protocol, hostname }: URL): boolean {
 
 const LEFT_OUT = "?…";
 
-/** A URL without user, password, query and fragment. What has no scheme is the path of a file, and stays as it is. */
+/** The URL without user, password, query and fragment. A text without a scheme is the path of a file and is not changed. */
 export function showUrl(text: string): string {
-  // User and password without a scheme before them would be taken for one.
+  // Without "//" the user name would be read as a scheme.
   if (!text.includes("://") && /^[^/]*:[^/]*@/.test(text)) return "…";
-  // One letter before a colon is a drive.
+  // One letter before a colon is a drive letter.
   if (!/^[a-z][a-z0-9+.-]+:/i.test(text)) return text;
   const url = URL.parse(text);
   if (url === null) return "…";
@@ -22,7 +22,7 @@ export function showUrl(text: string): string {
   return `${protocol}//${host}${pathname}${search + hash === "" ? "" : LEFT_OUT}`;
 }
 
-/** The target of a request without its query: senders are told to put tokens there. */
+/** The target of a request without its query, because senders are told to put tokens into it. */
 export function showTarget(target: string): string {
   return showUrl(target).replace(/[?#].*$/s, LEFT_OUT);
 }

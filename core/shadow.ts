@@ -1,15 +1,15 @@
-// What the shadow senders of a route would have decided. It runs after the verdict and cannot change it.
+// What the shadow senders of a route would have decided. Runs after the verdict and cannot change it.
 
 import { admitByBasic, admitBySignature, findCandidates } from "./admit.ts";
 import type { LogLine, Trace } from "./decision.ts";
 import { type Problem, Refusal } from "./refusal.ts";
 
-/** Refusals that are about the request, not about who sent it: another list of senders would meet them too. */
+/** Problems of the request itself, not of its sender: with other senders the result would be the same. */
 const OF_THE_REQUEST: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
 
 /**
- * The line for a request on which the shadow senders differ from those in force; undefined when they agree.
- * A signature is compared only where the body was read: without it the verdict is `undecided`, which is told as well.
+ * The log line for a request for which the shadow senders and the senders in force decide differently. Undefined if they agree. A
+ * signature can be compared only if the body was read; if it was not, the verdict is `undecided`, and is logged too.
  */
 export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<LogLine | undefined> {
   const { route, evidence, admitted, context } = trace;

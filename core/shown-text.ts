@@ -1,14 +1,14 @@
-// Text and facts that a stranger may have written, made fit to be shown: bounded, and without what a terminal obeys.
+// Makes text and facts from strangers safe to show: of limited size, and without characters that control a terminal.
 
 import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "./wire.ts";
 
-/** Controls (C0, DEL, C1), marks of direction, separators of lines, and what has no width: in a name nobody sees them. */
+/** Controls (C0, DEL, C1), direction marks, line separators, and characters without width, which nobody sees in a name. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Most texts, for which the search above is slow. */
+/** Matches most texts, faster than the search above. */
 const PLAIN = /^[\u0020-\u007e]*$/;
 
-/** Writes what steers a terminal, reorders text or is not seen as `\uXXXX`: in JSON it reads as before. */
+/** Writes characters that control a terminal, reorder text or are invisible as `\uXXXX`. A JSON text still has the same meaning. */
 export function escapeControls(text: string): string {
   return PLAIN.test(text) ? text : text.replace(UNSEEN, escapeUnits);
 }
@@ -21,15 +21,15 @@ function escapeUnits(character: string): string {
   return escaped;
 }
 
-/** Cuts a text where the log cuts it. */
+/** Cuts a text at the length that the log uses. */
 export function cut(text: string): string {
   if (text.length <= MAX_LOGGED_CHARACTERS) return text;
   return `${text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /**
- * A copy with long texts cut, of long lists the first members and how many more there are, and nothing below a few levels.
- * A copy of the copy is the same.
+ * A copy in which long texts are cut, long lists and objects end with the number of members left out, and deep values are
+ * replaced by "…". A copy of the copy is the same.
  */
 export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   if (typeof value === "string") return cut(value);
@@ -44,7 +44,7 @@ export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   return Object.fromEntries(left === 0 ? shown : [...shown, ["…", `and ${left} more`]]);
 }
 
-/** Whether a copy would be the same, as of most facts: looking is cheaper. */
+/** Whether bound() would change nothing. This is so for most values, and cheaper to find out than to copy. */
 export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   if (typeof value === "string") return value.length <= MAX_LOGGED_CHARACTERS;
   if (typeof value !== "object" || value === null) return typeof value !== "bigint";
@@ -58,7 +58,7 @@ export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   );
 }
 
-/** The same of named facts, for whoever tells of a refusal otherwise than in the log. */
+/** bound() for named facts, to show a refusal elsewhere than in the log. */
 export function boundDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return bound(details) as Readonly<Record<string, unknown>>;
 }
@@ -69,7 +69,7 @@ function boundList(list: readonly unknown[], depth: number): unknown[] {
   return left === 0 ? shown : [...shown, `… and ${left} more`];
 }
 
-/** All of them, or one less than the most, to say how many more there are. */
+/** How many members to show: all of them, or one less than the limit, so that the last says how many more there are. */
 function countShown({ length }: readonly unknown[]): number {
   return length <= MAX_LOGGED_MEMBERS ? length : MAX_LOGGED_MEMBERS - 1;
 }

@@ -1,5 +1,5 @@
-// Why a signature does not match: the mistakes that people make with keys and bodies, tried one after another.
-// For the operator's log line alone: names a key by its index, never by its text, and never the expected value.
+// Finds out why a signature does not match, by trying the usual mistakes with keys and bodies one after another. The result is
+// for the operator's log only. It names a key by its index and never shows a key or the expected signature.
 
 import { decodeBody } from "./body-decoding.ts";
 import { respellBody } from "./body-respellings.ts";
@@ -13,14 +13,14 @@ export interface Mismatch {
   readonly retired: readonly SignatureKey[];
   readonly presented: PresentedSignatures;
   readonly body: Uint8Array<ArrayBuffer>;
-  /** Of Content-Encoding. */
+  /** Value of the Content-Encoding header. */
   readonly contentEncoding: string | null;
 }
 
 const COST_OF_WRITING = 16;
 const COST_OF_SIGNATURE = { hmac: 64, ed25519: 64 * 1024 };
 
-/** What would have matched, in a few words; undefined when nothing that is tried does. Bounded by wire.ts. */
+/** In a few words, what would have matched. Undefined if nothing that is tried matches. The limits are in wire.ts. */
 export async function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): Promise<string | undefined> {
   const { presented } = mismatch;
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;

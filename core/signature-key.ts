@@ -1,4 +1,4 @@
-// One key that verifies signatures. What it is made of stays inside: it prints as nothing, in JSON and in a console.
+// One key that verifies signatures. Its value cannot be seen from outside: it prints as nothing, in JSON and in a console.
 
 import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
 import { isPublicPoint } from "./ed25519-point.ts";
@@ -6,28 +6,32 @@ import type { PresentedSignatures, SignatureMethod } from "./presented-signature
 
 declare const imported: unique symbol;
 
-/** Opaque to all but verification and diagnosis. Only importSignatureKey makes one. */
+/** Opaque to all code except verification and diagnosis. Only importSignatureKey makes one. */
 export interface SignatureKey {
   readonly [imported]: true;
   readonly method: SignatureMethod;
-  /** Whether it made one of these signatures. All of HMAC are compared, each in constant time; of Ed25519 the first `limit`. */
+  /**
+   * Whether the key made one of these signatures. For HMAC, all of them are compared, each in constant time. For Ed25519, the
+   * first `limit` are verified.
+   */
   readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array, limit?: number) => boolean;
-  /** The secret of an HMAC, for diagnosis alone. @internal */
+  /** The secret of an HMAC, only for diagnosis. @internal */
   readonly secret: () => Buffer | undefined;
 }
 
 /**
- * Signatures are compared as text, of which each has one. Filled anew for each comparison, which nothing interrupts:
- * decoding them, and buffers of their own, cost a quarter of a small body's HMAC.
+ * Signatures are compared as text, because each has exactly one spelling. The buffers are shared, and filled again for each
+ * comparison, which runs without interruption. To decode the signatures, or to allocate buffers each time, would take a quarter
+ * of the time of a small body's HMAC.
  */
 const EXPECTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 
-/** RFC 2104 with SHA-256. Any octets are a key. @internal */
+/** HMAC-SHA256 (RFC 2104). Accepts any octets as a key. @internal */
 export function makeHmacKey(secret: Buffer): SignatureKey {
   const madeOneOf = ({ hmac, encoding, prefix }: PresentedSignatures, body: Uint8Array) => {
     const [expected, presented] = [EXPECTED[encoding], PRESENTED[encoding]];
-    // Octets, not a KeyObject: workerd takes a fifth longer with one.
+    // Passes the octets and not a KeyObject, with which workerd takes a fifth longer.
     const mac = createHmac("sha256", secret);
     if (prefix !== "") mac.update(prefix);
     expected.write(mac.update(body).digest(encoding), "latin1");
@@ -41,7 +45,7 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
   return { method: "hmac", madeOneOf, secret: () => secret } as unknown as SignatureKey;
 }
 
-/** RFC 8032. `point` is the public key's 32 octets. @throws SyntaxError when no signature can match it @internal */
+/** Ed25519 (RFC 8032). `point`: the 32 octets of the public key. @throws SyntaxError if no signature can match it @internal */
 export function makeEd25519Key(point: Buffer): SignatureKey {
   if (!isPublicPoint(point)) throw new SyntaxError("the octets are no Ed25519 key that a sender can sign with");
   const key = createPublicKey({
@@ -50,7 +54,8 @@ export function makeEd25519Key(point: Buffer): SignatureKey {
   });
   const madeOneOf = (presented: PresentedSignatures, body: Uint8Array, limit?: number) => {
     const content = contentOf(presented, body);
-    // Nothing here is secret. node:crypto takes two thirds of WebCrypto's time, and its keys need no promise.
+    // Constant time is not needed, because nothing here is secret. node:crypto takes two thirds of WebCrypto's time, and
+    // importing its keys is synchronous.
     return presented.ed25519.slice(0, limit).some((signature) => verify(null, content, key, signature));
   };
   return { method: "ed25519", madeOneOf, secret: () => undefined } as unknown as SignatureKey;
@@ -58,7 +63,7 @@ export function makeEd25519Key(point: Buffer): SignatureKey {
 
 const joined = new WeakMap<PresentedSignatures, readonly [body: Uint8Array, content: Buffer]>();
 
-/** What is signed in one piece, made once for all keys. */
+/** The signed content in one buffer, which is made once for all keys. */
 function contentOf(presented: PresentedSignatures, body: Uint8Array): Buffer {
   const [known, whole] = joined.get(presented) ?? [];
   if (known === body && whole !== undefined) return whole;

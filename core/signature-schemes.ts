@@ -1,4 +1,4 @@
-// How each sender signs: which headers, in which spelling, over which bytes. One table; nothing here verifies.
+// How each sender signs: which headers, in which form, over which bytes. A single table; nothing here verifies.
 
 import { MAX_NUMBERED_SIGNATURES } from "./wire.ts";
 
@@ -15,29 +15,29 @@ export const SIGNATURE_SCHEME_NAMES = [
 
 export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
 
-/** Every scheme has HMAC-SHA256; header names are in lower case. */
+/** Every scheme has HMAC-SHA256. Header names are in lower case. */
 export interface SignatureScheme {
-  /** Hold the signatures, from the first until one is missing. */
+  /** The headers that hold signatures. They are read in order, up to the first that is missing. */
   readonly headers: readonly [string, ...string[]];
   readonly encoding: "hex" | "base64";
-  /** What stands before each thing in the header. */
+  /** The prefix of each kind of part in the header. */
   readonly tags: readonly (readonly [tag: string, kind: "hmac" | "ed25519" | "timestamp"])[];
-  /** Between the signatures of one header, where it may hold several. What has another tag is skipped. */
+  /** Separates the parts of one header, if it may hold several. Parts with an unknown tag are skipped. */
   readonly separator?: "," | " ";
-  /** The header of the signed time, where that is not in the list. */
+  /** The header of the signed time, if the time is not a part of the signature header. */
   readonly timestamp?: string;
   readonly id?: string;
-  /** What is signed before the raw body. */
+  /** The text that is signed before the raw body. */
   readonly prefix?: (timestamp: string, id: string) => string;
-  /** A header that selects keys: unsigned, so it says nothing else. */
+  /** A header that selects the keys. It is not signed, so nothing else is read from it. */
   readonly account?: string;
-  /** A header that, where present, must have this value. */
+  /** A header that must have this value if it is present. */
   readonly algorithm?: readonly [header: string, value: string];
-  /** Keys are written in base64 (`whsec_…`), not used as the text that they are. */
+  /** The key is the decoded base64 (`whsec_…`), not the text itself. */
   readonly hasEncodedKeys?: true;
 }
 
-/** One more than there may be, so that whoever verifies behind the edge sees that there are too many. */
+/** One more than the limit, so that a verifier behind the edge also sees that there are too many. */
 const DOCUSIGN_HEADERS = Array.from(
   { length: MAX_NUMBERED_SIGNATURES + 1 },
   (_, index) => `x-docusign-signature-${index + 1}`,
@@ -45,7 +45,7 @@ const DOCUSIGN_HEADERS = Array.from(
 
 const HUB: SignatureScheme = { headers: ["x-hub-signature-256"], encoding: "hex", tags: [["sha256=", "hmac"]] };
 
-/** Standard Webhooks 1.0.0; Svix is the same under names of its own. */
+/** Standard Webhooks 1.0.0. Svix is the same with other header names. */
 const standard = (name: string): SignatureScheme => ({
   headers: [`${name}-signature`],
   encoding: "base64",

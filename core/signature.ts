@@ -1,5 +1,5 @@
-// Webhook signatures over the raw body: keys in, and whether one of them made a signature that the request presents.
-// Never says which one to the sender, and keeps no verdict.
+// Verifies webhook signatures over the raw body: whether one of the sender's keys made a signature that the request presents.
+// Never tells the sender which key, and caches no verdict.
 
 import type { PresentedSignatures, SignatureMethod } from "./presented-signatures.ts";
 import { Refusal } from "./refusal.ts";
@@ -16,9 +16,9 @@ export { SignedRequest };
 export interface SignatureKeys {
   readonly scheme: SignatureSchemeName;
   readonly keys: readonly SignatureKey[];
-  /** By Docusign account id in lower case. An account that is not there uses `keys`. */
+  /** By Docusign account id in lower case. `keys` apply to an account that is not listed. */
   readonly accounts: ReadonlyMap<string, readonly SignatureKey[]>;
-  /** Verify nothing; a signature of theirs is told to the operator. */
+  /** They are not accepted. A signature that one of them made is reported to the operator. */
   readonly retired: readonly SignatureKey[];
 }
 
@@ -26,9 +26,9 @@ const ED25519_OCTETS = 32;
 const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
 
 /**
- * Reads a key as the sender's pages show it: of Standard Webhooks and Svix base64, with `whsec_` or without it, as
- * both hand it out, or `whpk_` for Ed25519; of all others the text itself, Stripe's `whsec_` included.
- * Does not check that a secret is random.
+ * Imports a key in the form that the sender's pages show. For Standard Webhooks and Svix: base64 with or without `whsec_`, or
+ * `whpk_` for Ed25519. For all other schemes: the text itself, including Stripe's `whsec_`. Does not check that a secret is
+ * random.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
 export function importSignatureKey(name: SignatureSchemeName, secret: string): SignatureKey {
@@ -65,13 +65,13 @@ function importEncodedKey(name: SignatureSchemeName, secret: string): SignatureK
   return makeHmacKey(octets);
 }
 
-/** By which method one of the keys signed the request; undefined where none did, for whatever reason. */
+/** The method with which one of the keys signed the request. Undefined if none did, for whatever reason. */
 export function methodOf(keys: SignatureKeys, request: SignedRequest): SignatureMethod | undefined {
   const presented = request.presented(keys.scheme);
   const account = readAccount(keys, request.headers);
   if (presented instanceof Refusal || account === undefined) return undefined;
   let method: SignatureMethod | undefined;
-  // Every key is tried, whichever matches.
+  // Tries every key even after a match, so that the time does not depend on which key matches.
   for (const key of usableKeys(keysOf(keys, account), presented)) {
     if (request.isSignedBy(key, keys.scheme)) method ??= key.method;
   }
@@ -79,11 +79,10 @@ export function methodOf(keys: SignatureKeys, request: SignedRequest): Signature
 }
 
 /**
- * Verifies that a configured key signed these bytes, with the time and the id that the scheme signs beside them.
- * Returns by which method, or says what would have matched. Does not check that the event is new: no scheme's signature is for
- * one delivery alone.
- * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`,
- * `signature_mismatch`
+ * Verifies that a configured key signed these bytes, together with the time and id of the scheme. Returns the method. If none
+ * matches, the Refusal says what would have matched. Does not check that the event is new: in every scheme a signature can be
+ * replayed.
+ * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`, `signature_mismatch`
  */
 export async function verifySignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
   const method = methodOf(keys, request);
@@ -119,7 +118,7 @@ async function explainFailure(keys: SignatureKeys, request: SignedRequest): Prom
   });
 }
 
-/** The account that selects the keys, in lower case; empty where none does, undefined where it cannot be read. */
+/** The account that selects the keys, in lower case. Empty if no account does; undefined if the header is malformed. */
 function readAccount({ scheme, accounts }: SignatureKeys, headers: Headers): string | undefined {
   const { account: header } = SIGNATURE_SCHEMES[scheme];
   const account = (accounts.size > 0 && header !== undefined && headers.get(header)) || "";
@@ -130,7 +129,7 @@ function keysOf({ keys, accounts }: SignatureKeys, account: string): readonly Si
   return accounts.get(account) ?? keys;
 }
 
-/** Those that could have made one of the signatures. */
+/** The keys that could have made one of the signatures, by method. */
 function usableKeys(keys: readonly SignatureKey[], presented: PresentedSignatures): readonly SignatureKey[] {
   return keys.filter(({ method }) => presented[method].length > 0);
 }

@@ -1,34 +1,37 @@
-// The claim over the headers that are forwarded: their names, and one digest over names and values. Values are combined as
-// RFC 9421 §2.1 does it and as `Headers` of every runtime does: each without the blanks around it, joined with ", ".
+// The claim over the forwarded headers: their names, and one digest over names and values. Several values of one header are
+// combined as in RFC 9421 §2.1, which `Headers` does in every runtime: each without the blanks around it, joined with ", ".
 
 import { type Delivery, formatContentDigest } from "./delivery.ts";
 import { Refusal } from "./refusal.ts";
 import { isPlainText } from "./request-headers.ts";
 
-/** `hdr` of an assertion. */
+/** The claim `hdr` of an assertion. */
 export interface HeadersClaim {
-  /** In lower case, at least one; in the order in which the digest has them. */
+  /** In lower case, at least one, in the order in which the digest covers them. */
   readonly names: string[];
-  /** RFC 9530 field value over a line `name: value` with a line feed for each. */
+  /** RFC 9530 field value over one line for each header: `name: value` and a line feed. */
   readonly digest: string;
 }
 
 type Fields = Delivery["headers"];
 
-/** Those headers of a delivery that can be signed and forwarded: ASCII values. Runtimes decode other values in different ways. */
+/**
+ * The headers of a delivery that can be signed and forwarded: those with ASCII values. Runtimes decode other values in different
+ * ways.
+ */
 export function forwardableHeaders(headers: Fields): Fields {
   return headers.filter(([, value]) => isPlainText(value));
 }
 
-/** The claim over what is forwarded of these headers. Undefined where that is none, or Content-Type alone, which `req.type` binds. */
+/** The claim over the headers that are forwarded. Undefined if there are none, or only Content-Type, which `req.type` covers. */
 export function claimHeaders(headers: Fields): HeadersClaim | undefined {
   const fields = forwardableHeaders(headers).filter(([name]) => name !== "content-type");
   return fields.length === 0 ? undefined : { names: fields.map(([name]) => name), digest: digestFields(fields) };
 }
 
 /**
- * The names of the headers that the edge signed, each of which the request has with the value that was signed. None without
- * the claim. Does not look at other headers of the request.
+ * Checks that the request has each header that the edge signed, with the same value, and returns their names. Empty if there is
+ * no claim. Does not check other headers of the request.
  * @throws Refusal `headers_mismatch`
  */
 export function matchHeaders(
@@ -44,7 +47,10 @@ export function matchHeaders(
   return names;
 }
 
-/** No value and no name holds a line feed, so that two lists with the same names have the same text only if they are the same. */
+/**
+ * Neither a name nor a value can hold a line feed. So two lists with the same names give the same text only if their values are
+ * the same.
+ */
 function digestFields(fields: readonly (readonly [name: string, value: string | null])[]): string {
   return formatContentDigest(fields.map(([name, value]) => `${name}: ${value}\n`).join(""));
 }

@@ -1,5 +1,5 @@
-// One request as the senders of a route see it that only sign: its headers are read once for each scheme, and its body is
-// hashed once for each key, however many of them ask.
+// One request, shared by all candidates that must sign it. Its headers are read once for each scheme, and its body is hashed once
+// for each key, however many candidates use them.
 
 import { type PresentedSignatures, readPresentedSignatures } from "./presented-signatures.ts";
 import { type Refusal, resultOf } from "./refusal.ts";
@@ -7,7 +7,7 @@ import type { SignatureKey } from "./signature-key.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
 import { MAX_FURTHER_ED25519 } from "./wire.ts";
 
-/** What the headers of one scheme hold, and which keys made it. */
+/** The signatures in the headers of one scheme, and whether each key made one of them. */
 interface Reading {
   readonly presented: PresentedSignatures | Refusal;
   readonly verdicts: Map<SignatureKey, boolean>;
@@ -18,7 +18,7 @@ export class SignedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Unix seconds. */
   readonly now: number;
-  /** Two names may stand for one scheme. */
+  /** Two scheme names may share one scheme. */
   readonly #readings = new Map<SignatureScheme, Reading>();
   #further = MAX_FURTHER_ED25519;
 
@@ -28,12 +28,12 @@ export class SignedRequest {
     this.now = now;
   }
 
-  /** The signatures of that scheme, or why there are none: the refusals of readPresentedSignatures. */
+  /** The signatures of this scheme, or the Refusal that readPresentedSignatures throws. */
   presented(name: SignatureSchemeName): PresentedSignatures | Refusal {
     return this.#read(name).presented;
   }
 
-  /** Whether the key made one of the signatures of that scheme, which there are. */
+  /** Whether the key made one of the signatures of this scheme. `presented` must have returned signatures, not a Refusal. */
   isSignedBy(key: SignatureKey, name: SignatureSchemeName): boolean {
     const { presented, verdicts } = this.#read(name);
     const known = verdicts.get(key);

@@ -1,4 +1,4 @@
-// The lines beside the one of the verdict: what an observed route saw, and where shadow senders differ.
+// Log lines in addition to that of the verdict: what an observed route saw, and where shadow senders differ.
 
 import type { LogLine, Trace } from "./decision.ts";
 import { Observer } from "./observation.ts";
@@ -6,8 +6,8 @@ import type { Refusal } from "./refusal.ts";
 import { compareShadow } from "./shadow.ts";
 
 /**
- * Made once per process or isolate. Of what it returns, undefined means that the route asks for nothing more; the promise
- * never rejects, because the verdict is out already.
+ * Call it once per process or isolate. The function that it returns gives undefined if the route needs no further lines. Its
+ * promise never rejects, because the verdict has already been sent.
  */
 export function tellMore(log: (line: LogLine) => void): (trace: Trace, refusal?: Refusal) => Promise<void> | undefined {
   const observer = new Observer();

@@ -1,10 +1,10 @@
-// Ids that begin with their time, so that those of one moment are neighbours in an index: with a million events in an inbox a
-// random id writes another page of each index for every event. Clock and randomness are passed in.
+// Ids that begin with their time, so that ids made at the same time are adjacent in an index. In an inbox with a million events,
+// a random id would write to another page of each index for every event. Clock and randomness are passed in.
 
 const TIME_OCTETS = 6;
 const OCTETS = 16;
 
-/** Where each id is put together: a new buffer for each would take longer than all the rest. */
+/** A shared buffer for each id: to allocate one each time would take longer than everything else. */
 const octets = Buffer.alloc(OCTETS);
 
 /** The id of an event and of its decision: a UUID of version 7 (RFC 9562 §5.7). `random`: 16 octets, of which 74 bits are kept. */
@@ -25,7 +25,7 @@ export function formatAssertionId(milliseconds: number, random: Uint8Array): str
 function fill(milliseconds: number, random: Uint8Array): void {
   if (random.byteLength !== OCTETS) throw new RangeError(`${random.byteLength} octets, not ${OCTETS}`);
   octets.set(random);
-  // By hand: what a Buffer checks before it writes takes longer than the rest of an id.
+  // Written without Buffer's methods: their checks take longer than the rest of an id.
   let rest = milliseconds;
   for (let index = TIME_OCTETS - 1; index >= 0; index -= 1) {
     octets[index] = rest;

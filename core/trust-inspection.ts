@@ -1,4 +1,4 @@
-// Entries that match nothing which the sender's own trust could prove: another issuer, another time, other names.
+// Finds entries that match no certificate which the sender's own trust could prove: another issuer, another time, other names.
 
 import { parseAttributeType } from "./attribute-types.ts";
 import { normalizeHex } from "./certificate-matcher.ts";
@@ -23,7 +23,7 @@ export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, 
   ]);
 }
 
-/** The fingerprint of a CA in the place of its client's. */
+/** Finds the digest of a CA where the digest of the client certificate was meant. */
 function inspectDigests({ entry: { sha256, spkiSha256 }, at }: MatcherFacts, anchors: readonly Anchor[]): Finding[] {
   const remedy = "write the digest of the sender's own certificate";
   const isAnchor = anchors.some(
@@ -36,7 +36,7 @@ function inspectDigests({ entry: { sha256, spkiSha256 }, at }: MatcherFacts, anc
   return isKeyOfAnchor ? [warningAt([...at, "spkiSha256"], "is the digest of a CA's key", remedy)] : [];
 }
 
-/** Where no intermediate can stand between, the issuer is the anchor itself. */
+/** If no intermediate may stand between anchor and leaf, the issuer must be an anchor. */
 function inspectIssuer({ entry: { issuer }, at }: MatcherFacts, { anchors, maxChainDepth }: Trust): Finding[] {
   const isDirect = anchors.every(({ certificate }) => maxChainDepth === 1 || certificate.pathLength === 0);
   if (issuer === undefined || anchors.length === 0 || !isDirect) return [];
@@ -48,7 +48,10 @@ function inspectIssuer({ entry: { issuer }, at }: MatcherFacts, { anchors, maxCh
   return [errorAt([...at, "issuer"], "is none of the sender's anchors, and no other CA may issue", remedy)];
 }
 
-/** Folded as names are when they chain: an issuer in another spelling than the anchor's subject is still the anchor. */
+/**
+ * Compares folded names, as for building a path: an issuer may be spelled differently from the anchor's subject and still be that
+ * anchor.
+ */
 function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
   if (typeof wanted === "string") return nameKey(parseDistinguishedName(wanted)) === nameKey(name);
   return Object.entries(wanted).every(([attribute, value]) => {
@@ -59,7 +62,7 @@ function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcher
   });
 }
 
-/** No error: there is time to renew the anchors until then. */
+/** A warning, not an error: there is time until then to renew the anchors. */
 function inspectValidity({ from, at }: MatcherFacts, { anchors }: Trust): Finding[] {
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
   if (anchors.length === 0 || from <= last) return [];
@@ -67,7 +70,7 @@ function inspectValidity({ from, at }: MatcherFacts, { anchors }: Trust): Findin
   return [warningAt([...at, "from"], problem, "add the CA certificate that is valid then, or let it begin earlier")];
 }
 
-/** Only names that the entry gives whole are held against the anchors' constraints. */
+/** Compares only names that the entry states completely with the anchors' constraints. */
 function inspectConstraints({ entry, at }: MatcherFacts, { anchors }: Trust): Finding[] {
   const names = namesOf(entry);
   const isPossible = anchors.some(

@@ -1,5 +1,5 @@
-// Whether a certificate is proven: RFC 5280 §6 path validation to the anchors of the policy, the platform's verdict, or both.
-// Proven says who certified the name. It never says that the sender may call: that is admit.ts.
+// Whether a certificate is proven: by RFC 5280 §6 path validation to the anchors of the policy, by the platform's verdict, or by
+// both. A proof says who certified the name. It does not say that the sender may call; admit.ts decides that.
 
 import type { Certificate } from "./certificate.ts";
 import { CLIENT_AUTH } from "./certificate-extensions.ts";
@@ -13,17 +13,20 @@ import { refuseListed } from "./revocation.ts";
 
 /** What proved a certificate for one sender. */
 export interface Proof {
-  /** Name of the anchor, and the number of CA certificates on the path; undefined when the platform alone was asked. */
+  /**
+   * Name of the anchor, and number of CA certificates on the path. The anchor is undefined if only the platform's verdict was
+   * used.
+   */
   readonly anchor: string | undefined;
   readonly chainDepth: number;
-  /** Which revocation list was missing or not current, where the policy prefers one without requiring it. */
+  /** Which revocation list was missing or not current, if the policy only prefers one. */
   readonly revocation?: string;
 }
 
-/** What may change from one request to the next. */
+/** The facts that may change from one request to the next. */
 export type TrustFacts = Omit<PathLimits, "maxChainDepth" | "signatures">;
 
-/** With the signatures that were verified for the request. */
+/** With the signatures verified so far for this request. */
 type SearchFacts = Required<Omit<PathLimits, "maxChainDepth">>;
 
 declare const proven: unique symbol;
@@ -32,20 +35,23 @@ declare const proven: unique symbol;
 export interface ProvenCertificate {
   readonly [proven]: true;
   readonly certificate: ClientCertificate;
-  /** The senders whose trust is satisfied; a sender that is missing here cannot be admitted. */
+  /** The senders whose trust is satisfied. A sender that is not in this map cannot be admitted. */
   readonly proofs: ReadonlyMap<Sender, Proof>;
 }
 
-/** Verdicts that only say "I do not know the issuer" (OpenSSL 20 and 21): our own anchors answer that question. */
+/**
+ * Verdicts of the platform that only say that it does not know the issuer (OpenSSL 20 and 21). Our own anchors answer that
+ * question.
+ */
 const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
   "FAILED:unable to get local issuer certificate",
   "FAILED:unable to verify the first certificate",
 ]);
 
 /**
- * Proves the certificate for each of the senders that need one, by the lists and the time that are passed.
- * Does not check whether any sender's matcher fits the certificate.
- * @throws Refusal with the code of the first fault when no sender's trust is satisfied
+ * Proves the certificate for each sender that needs one, with the given lists and time. Does not check whether a sender's entries
+ * match the certificate.
+ * @throws Refusal with the code of the first fault if no sender's trust is satisfied
  */
 export function verifyTrust(
   certificate: ClientCertificate,
@@ -71,7 +77,7 @@ export function verifyTrust(
 
 const keys = new WeakMap<Trust, string>();
 
-/** Senders of one policy with the same key are proven by the same path, which is searched once. */
+/** Senders of one policy with the same key share one proof, so the path is searched only once. */
 function keyOf(trust: Trust): string {
   const { anchors, platform, maxChainDepth } = trust;
   const key = keys.get(trust) ?? JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]);
@@ -79,7 +85,7 @@ function keyOf(trust: Trust): string {
   return key;
 }
 
-/** What a client certificate must be, whoever signed it. */
+/** Checks that do not depend on who signed the certificate. */
 function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
   if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
   if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
@@ -111,8 +117,8 @@ function prove(certificate: ClientCertificate, trust: Trust, limits: SearchFacts
 }
 
 /**
- * Cloudflare does not say which of the presented CAs its path used. So none of them may be denied, and none may have revoked what it
- * signed. @throws Refusal
+ * Cloudflare does not say which of the presented CAs its path used. So none of them may be denied, and the list of none may hold
+ * a certificate that it signed. @throws Refusal
  */
 function checkPresented({ leaf, intermediates }: ClientCertificate, { deny, lists, signatures }: SearchFacts): void {
   for (const issuer of intermediates) {
@@ -125,7 +131,10 @@ function checkPresented({ leaf, intermediates }: ClientCertificate, { deny, list
   }
 }
 
-/** The platform's verdict must be SUCCESS where it is asked for; elsewhere it may at most not know the issuer. */
+/**
+ * If the trust asks for the platform, its verdict must be SUCCESS. Otherwise the only failure that is accepted is that it does
+ * not know the issuer.
+ */
 function checkPlatform({ platform }: ClientCertificate, trust: Trust): void {
   const verdict = platform?.verified ?? "none given";
   if (trust.platform && verdict !== "SUCCESS") throw new Refusal("platform_not_verified", { verdict });

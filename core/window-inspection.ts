@@ -1,4 +1,4 @@
-// What dates do to senders: windows that ended, and times at which nobody would be accepted.
+// Finds problems with dates: windows that have ended, and times at which no entry would accept a certificate.
 
 import { formatPointer } from "./configuration-error.ts";
 import { formatTime } from "./crl.ts";
@@ -7,12 +7,12 @@ import type { MatcherFacts } from "./matcher-facts.ts";
 import { type Finding, overdueAt } from "./policy-finding.ts";
 
 interface Gap {
-  /** The entry that ends, and the one with which it goes on. */
+  /** A gap in time: the entry that ends before it, and the one that begins after it. */
   readonly before: MatcherFacts;
   readonly after: MatcherFacts;
 }
 
-/** The windows of one sender. A gap is an error only while it lasts: before, there is time to close it. */
+/** The windows of one sender. A gap is an error only while it lasts. Before it begins, there is time to close it. */
 export function inspectWindows({ at, facts }: InspectedSender, now: number): Finding[] {
   if (facts.length === 0) return [];
   const last = Math.max(...facts.map(({ until }) => until));
@@ -33,7 +33,7 @@ export function inspectWindows({ at, facts }: InspectedSender, now: number): Fin
   ];
 }
 
-/** The times that no window covers between two of them, unless they are over. */
+/** The times between two windows that no window covers. Leaves out those in the past. */
 function gapsOf(facts: readonly MatcherFacts[], now: number): Gap[] {
   const [first, ...others] = facts.toSorted((a, b) => a.from - b.from);
   const gaps: Gap[] = [];
@@ -46,7 +46,7 @@ function gapsOf(facts: readonly MatcherFacts[], now: number): Gap[] {
   return gaps;
 }
 
-/** Entries that differ in digests and dates alone: the certificates that follow one another under one name. */
+/** Groups entries that differ only in digests and dates: successive certificates of one name. */
 function groupByName(facts: readonly MatcherFacts[]): MatcherFacts[][] {
   const name = ({ conditions }: MatcherFacts) =>
     conditions
