@@ -1,26 +1,37 @@
 // One decision as one line for people; machines get the JSON.
 
 import type { LogLine } from "../core/decision.ts";
-import { cut, escapeControls } from "../core/shown-text.ts";
+import { cut } from "../core/shown-text.ts";
+import type { Shown } from "./output.ts";
+import { bad, type Cell, doubtful, good, tabulate } from "./table.ts";
+
+/** Lines come one by one, so that no column can be measured. */
+const SOURCE_WIDTH = 6;
+const DECISION_WIDTH = 9;
 
 /** Time, program, verdict, code, route, subject, and why. */
-export function formatDecision(source: string, line: LogLine, now: Date): string {
+export function formatDecision(source: string, line: LogLine, now: Date): Shown[] {
   const why = line["why"] ?? line["reason"];
   const certificate = line["certificate"] as { subject?: string } | undefined;
-  const fields = [
-    now.toISOString().slice(11, 19),
-    source.padEnd(6),
-    line.decision.padEnd(9),
+  const facts = [
     line["code"] ?? line["sender"] ?? line["crl"] ?? "",
     line["route"] ?? "",
     certificate?.subject ?? "",
     why === undefined ? "" : `(${why})`,
   ];
-  // Everything from a certificate or request is escaped as in the log.
-  return escapeControls(
-    fields
-      .filter((field) => field !== "")
-      .map((field) => cut(String(field)))
-      .join("  "),
-  );
+  const told = facts.filter((fact) => fact !== "").map((fact) => cut(String(fact)));
+  return tabulate([
+    [now.toISOString().slice(11, 19), source.padEnd(SOURCE_WIDTH), verdictOf(line.decision), told.join("  ")],
+  ]);
+}
+
+const GOOD: ReadonlySet<string> = new Set(["accepted", "forwarded", "queued", "dispatched"]);
+const BAD: ReadonlySet<string> = new Set(["refused", "failed", "dead", "dead-letter"]);
+const DOUBTFUL: ReadonlySet<string> = new Set(["retrying", "expiring", "noticed"]);
+
+function verdictOf(decision: string): Cell {
+  const text = decision.padEnd(DECISION_WIDTH);
+  if (GOOD.has(decision)) return good(text);
+  if (BAD.has(decision)) return bad(text);
+  return DOUBTFUL.has(decision) ? doubtful(text) : text;
 }

@@ -6,7 +6,7 @@ import { parseBaseUrl } from "./base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import type { Development } from "./development.ts";
-import { print, printLogLine, printText } from "./output.ts";
+import { print, printLogLine } from "./output.ts";
 
 export const command: Command = {
   help: `
@@ -45,9 +45,9 @@ The front asks for a client certificate and lets every handshake through: the wo
       originUrl,
       handlerFile: values.handler,
       onDecision: (source, line) =>
-        values.json ? printLogLine({ source, ...line }) : print([formatDecision(source, line, new Date())]),
+        values.json ? printLogLine({ source, ...line }) : print(formatDecision(source, line, new Date())),
     });
-    printText(values.json ? readyLine(development) : `ready\n${describe(development)}`);
+    print(values.json ? [readyLine(development)] : ["ready", ...describe(development)]);
     await stopped;
     await development.close();
     return 0;

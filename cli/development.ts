@@ -20,8 +20,9 @@ import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
-import { complain } from "./output.ts";
+import { complain, type Line } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
+import { tabulate } from "./table.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface DevelopmentOptions {
@@ -162,21 +163,23 @@ function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly st
 }
 
 /** Where everything is, and commands to copy. */
-export function describe({ edge, origin, jwks, policyFile, state }: Development): string {
+export function describe({ edge, origin, jwks, policyFile, state }: Development): Line[] {
   const curl = (client: string) => {
     const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];
     return `  curl --cacert ${state.serverCa} --cert ${certificate} --key ${key} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`;
   };
   return [
-    `  edge    ${edge}`,
-    `  origin  ${origin}`,
-    `  keys    ${jwks}`,
-    `  policy  ${policyFile}`,
+    ...tabulate([
+      ["  edge", edge],
+      ["  origin", origin],
+      ["  keys", jwks],
+      ["  policy", policyFile],
+    ]),
     "",
     "accepted:",
     curl("good"),
     "refused:",
     ...CLIENTS.filter((client) => client !== "good").map(curl),
     `  curl --cacert ${state.serverCa} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`,
-  ].join("\n");
+  ];
 }

@@ -4,32 +4,28 @@ import { cut } from "../core/shown-text.ts";
 import type { EntryFacts } from "./explain-entries.ts";
 import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "./explain-senders.ts";
 import { formatDetails, formatPath } from "./explain-text-path.ts";
+import type { Line } from "./output.ts";
+import { type Row, tabulate } from "./table.ts";
 
 /** Entries that are shown to people; the JSON has all that were compared. */
 const SHOWN_ENTRIES = 5;
 
-export function formatSender({
-  sender,
-  role,
-  verdict,
-  code,
-  why,
-  certificate,
-  basic,
-  signature,
-}: SenderFacts): string[] {
+export function formatSender({ sender, role, verdict, code, why, certificate, basic, signature }: SenderFacts): Line[] {
   const reason = verdict === "undecided" ? `  ${why}` : code === null ? "" : `  ${code}`;
   return [
     `${role === "shadow" ? "shadow " : ""}sender ${sender}: ${verdict}${reason}`,
-    ...(certificate === null ? ["  certificate  not required"] : formatCertificate(certificate)),
-    ...(signature === null ? [] : formatSignature(signature)),
-    ...(basic === null ? [] : formatBasic(basic)),
+    ...tabulate([
+      ...(certificate === null ? [["  certificate", "not required"]] : tellCertificate(certificate)),
+      ...(signature === null ? [] : tellSignature(signature)),
+      ...(basic === null ? [] : tellBasic(basic)),
+    ]),
   ];
 }
 
-function formatCertificate({ verdict, fault, unchecked, trust, entries }: CertificateFactor): string[] {
-  const lines = [`  certificate  ${verdict}${fault === null ? "" : `  ${fault.code}`}`, ...uncheckedLines(unchecked)];
-  if (trust === null) return lines;
+function tellCertificate({ verdict, fault, unchecked, trust, entries }: CertificateFactor): Row[] {
+  const head = ["  certificate", `${verdict}${fault === null ? "" : `  ${fault.code}`}`];
+  const lines = uncheckedLines(unchecked);
+  if (trust === null) return [head, ...lines.map((line) => [line])];
   const { holds, anchor, revocation, path } = trust;
   if (holds) lines.push(`    trust holds, by ${anchor === null ? "the platform alone" : `anchor ${anchor}`}`);
   else lines.push(...formatTrustFault(trust));
@@ -39,7 +35,7 @@ function formatCertificate({ verdict, fault, unchecked, trust, entries }: Certif
   if (entries.length > SHOWN_ENTRIES)
     lines.push(`    and ${entries.length - SHOWN_ENTRIES} further entries, see --json`);
   if (entries.length === 0) lines.push("    no certificate is accepted yet");
-  return lines;
+  return [head, ...lines.map((line) => [line])];
 }
 
 /** The details stand beside the certificate at which the path fails, where there is one. */
@@ -64,22 +60,25 @@ function formatEntry({ rule, matches, members }: EntryFacts): string[] {
   ];
 }
 
-function formatSignature({ verdict, scheme, headers, keys, method, fault, unchecked }: SignatureFactor): string[] {
+function tellSignature({ verdict, scheme, headers, keys, method, fault, unchecked }: SignatureFactor): Row[] {
   const found = headers.length === 0 ? "none of its headers" : headers.join(", ");
   return [
-    `  signature    ${verdict}  ${scheme}${method === null ? "" : `, ${method}`}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}`,
-    `    found ${found}; tried ${keys.length === 0 ? "no key" : keys.join(", ")}`,
-    ...(fault === null ? [] : [`    ${formatDetails(fault.details)}`]),
-    ...uncheckedLines(unchecked),
+    [
+      "  signature",
+      `${verdict}  ${scheme}${method === null ? "" : `, ${method}`}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}`,
+    ],
+    [`    found ${found}; tried ${keys.length === 0 ? "no key" : keys.join(", ")}`],
+    ...(fault === null ? [] : [[`    ${formatDetails(fault.details)}`]]),
+    ...uncheckedLines(unchecked).map((line) => [line]),
   ];
 }
 
-function formatBasic({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): string[] {
+function tellBasic({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): Row[] {
   const before = wasCheckedBefore ? "  checked when the event was stored; credentials are not kept" : "";
   return [
-    `  basic        ${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`,
-    `    user names ${usernames.join(", ")}`,
-    ...uncheckedLines(unchecked),
+    ["  basic", `${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`],
+    [`    user names ${usernames.join(", ")}`],
+    ...uncheckedLines(unchecked).map((line) => [line]),
   ];
 }
 

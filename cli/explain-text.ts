@@ -4,8 +4,10 @@ import { cut } from "../core/shown-text.ts";
 import { formatDetails } from "./explain-text-path.ts";
 import { formatSender } from "./explain-text-sender.ts";
 import type { Explanation } from "./explanation.ts";
+import type { Line } from "./output.ts";
+import { bad, type Cell, doubtful, good, type Row, tabulate } from "./table.ts";
 
-export function formatExplanation(explanation: Explanation): string[] {
+export function formatExplanation(explanation: Explanation): Line[] {
   const { senders, shadow, denied, ways } = explanation;
   return [
     ...formatVerdict(explanation),
@@ -20,26 +22,28 @@ export function formatExplanation(explanation: Explanation): string[] {
   ];
 }
 
-function formatVerdict(explanation: Explanation): string[] {
+function formatVerdict(explanation: Explanation): Line[] {
   const { verdict, sender, factors, why, decidedBy, answer, details, asked, route, platform } = explanation;
   const { rule, fields } = decidedBy;
   const wasAccepted = verdict === "accepted" ? `as ${sender}, by ${factors.join(" and ")}` : (explanation.code ?? "");
-  const nearest = route.nearest.length === 0 ? [] : [`  nearest    ${route.nearest.join("  ")}`];
   const told = answer?.problem === null ? "the origin's own answer (202 of countersign origin)" : "";
+  const hasRule = rule !== null || fields.length > 0;
   return [
-    `${verdict.toUpperCase()}  ${wasAccepted}`,
+    ...tabulate([[verdictCell(verdict, verdict.toUpperCase()), wasAccepted]]),
     ...(why === null ? [] : [`  ${cut(why)}`]),
-    ...formatAllDetails(details),
-    `  asked      ${asked.method} ${cut(asked.target)}, ${bodyText(asked.bodyBytes)}, as of ${asked.at}`,
-    ...(platform?.isAsked ? [`  platform   ${cut(platform.note)}`] : []),
-    ...nearest,
-    ...(rule === null && fields.length === 0
-      ? []
-      : [`  decided by ${[rule ?? "what every client certificate must be", ...fields].join("  ")}`]),
-    ...(answer === null
-      ? []
-      : [`  answer     ${told || `${answer.status} "${"title" in answer ? answer.title : ""}"`}`]),
+    ...tabulate([
+      ...detailsOf(details),
+      ["  asked", `${asked.method} ${cut(asked.target)}, ${bodyText(asked.bodyBytes)}, as of ${asked.at}`],
+      ...(platform?.isAsked ? [["  platform", cut(platform.note)]] : []),
+      ...(route.nearest.length === 0 ? [] : [["  nearest", route.nearest.join("  ")]]),
+      ...(hasRule ? [["  decided by", [rule ?? "what every client certificate must be", ...fields].join("  ")]] : []),
+      ...(answer === null ? [] : [["  answer", told || `${answer.status} "${"title" in answer ? answer.title : ""}"`]]),
+    ]),
   ];
+}
+
+function verdictCell(verdict: Explanation["ways"][number]["verdict"], text: string = verdict): Cell {
+  return verdict === "accepted" ? good(text) : verdict === "refused" ? bad(text) : doubtful(text);
 }
 
 function bodyText(bytes: number | null): string {
@@ -47,8 +51,8 @@ function bodyText(bytes: number | null): string {
 }
 
 /** The entry that came nearest is shown by the rule that decided. */
-function formatAllDetails({ nearMiss: _, ...details }: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(details).length === 0 ? [] : [`  details    ${formatDetails(details)}`];
+function detailsOf({ nearMiss: _, ...details }: Readonly<Record<string, unknown>>): Row[] {
+  return Object.keys(details).length === 0 ? [] : [["  details", formatDetails(details)]];
 }
 
 function formatRoute({ route, certificate }: Explanation): string[] {
@@ -74,33 +78,37 @@ function formatOutcome({
   return [verdict, code ?? (sender === null ? (why ?? "") : `as ${sender}`)].filter((text) => text !== "").join("  ");
 }
 
-function formatWays(ways: Explanation["ways"]): string[] {
-  const width = Math.max(...ways.map(({ way }) => way.length));
+function formatWays(ways: Explanation["ways"]): Line[] {
   return [
     "what each program would say",
-    ...ways.flatMap((row) => {
-      const why = row.differs && row.code !== null ? `  (${row.why})` : "";
-      const reason = row.code ?? (row.sender === null ? (row.why ?? "") : `as ${row.sender}`);
-      return [
-        `  ${row.way.padEnd(width)}  ${row.verdict.padEnd(11)}  ${reason}${why}`,
-        ...row.notes.map((note) => `  ${" ".repeat(width)}  - ${cut(note)}`),
-      ];
-    }),
+    ...tabulate(
+      ways.flatMap((row) => {
+        const why = row.differs && row.code !== null ? `  (${row.why})` : "";
+        const reason = row.code ?? (row.sender === null ? (row.why ?? "") : `as ${row.sender}`);
+        return [
+          [`  ${row.way}`, verdictCell(row.verdict), `${reason}${why}`],
+          ...row.notes.map((note) => ["", `- ${cut(note)}`]),
+        ];
+      }),
+    ),
   ];
 }
 
-function formatLists({ revocationLists }: Explanation): string[] {
+function formatLists({ revocationLists }: Explanation): Line[] {
   if (revocationLists.length === 0) return [];
   return [
     "",
     "revocation lists",
-    ...revocationLists.flatMap(({ source, from, lists, why }) => {
-      const told = lists.map(
-        (list) => `${from}: of ${cut(list.issuer)}, ${list.thisUpdate} to ${list.nextUpdate}, ${list.entries} entries`,
-      );
-      const [first, ...others] = told.length === 0 ? ["none"] : told;
-      const doubt = why === null ? "" : `  (${cut(why)})`;
-      return [`  ${source}  ${first}${doubt}`, ...others.map((text) => `  ${source}  ${text}`)];
-    }),
+    ...tabulate(
+      revocationLists.flatMap(({ source, from, lists, why }) => {
+        const told = lists.map(
+          (list) =>
+            `${from}: of ${cut(list.issuer)}, ${list.thisUpdate} to ${list.nextUpdate}, ${list.entries} entries`,
+        );
+        const [first, ...others] = told.length === 0 ? ["none"] : told;
+        const doubt = why === null ? "" : `  (${cut(why)})`;
+        return [[`  ${source}`, `${first}${doubt}`], ...others.map((text) => [`  ${source}`, text])];
+      }),
+    ),
   ];
 }

@@ -1,7 +1,8 @@
 // Stored events as lines: a table for people, JSON for machines.
 
-import { escapeControls } from "../core/shown-text.ts";
 import type { EventWork, StoredEvent } from "../origin/inbox.ts";
+import type { Line, Shown } from "./output.ts";
+import { bad, good, heading, type Row, tabulate } from "./table.ts";
 
 type Facts = Omit<StoredEvent, "body"> &
   EventWork & { readonly bodyBytes?: number; readonly body?: StoredEvent["body"] };
@@ -33,27 +34,24 @@ export function describeEvent(event: Facts) {
   };
 }
 
-const WIDTHS = [36, 8, 20, 20, 8, 24] as const;
-export const HEADINGS = formatCells(["id", "state", "sender", "accepted", "attempts", "due or finished", "reason"]);
+const HEADINGS = ["id", "state", "sender", "accepted", "attempts", "due or finished", "reason"];
 
-export function formatRow(event: Facts): string {
+export function formatEvents(events: readonly Facts[]): Shown[] {
+  return tabulate([HEADINGS.map(heading), ...events.map(rowOf)]);
+}
+
+function rowOf(event: Facts): Row {
   const { id, state, sender, acceptedAt, attempts, dueAt, finishedAt, reason } = {
     dueAt: undefined,
     finishedAt: undefined,
     ...describeEvent(event),
   };
-  return formatCells([id, state, sender, acceptedAt, String(attempts), dueAt ?? finishedAt ?? "", reason ?? ""]);
-}
-
-function formatCells(cells: readonly string[]): string {
-  return cells
-    .map((cell, index) => escapeControls(cell).padEnd(WIDTHS[index] ?? 0))
-    .join("  ")
-    .trimEnd();
+  const shown = state === "dead" ? bad(state) : state === "done" ? good(state) : state;
+  return [id, shown, sender, acceptedAt, String(attempts), dueAt ?? finishedAt ?? "", reason ?? ""];
 }
 
 /** Everything but the body, line by line. */
-export function formatEvent(event: StoredEvent & EventWork): string[] {
+export function formatEvent(event: StoredEvent & EventWork): Line[] {
   const { certificate, factors, reliedOnEdge, headers, policyDigest, issuer } = event;
   const facts: readonly (readonly [string, unknown])[] = [
     ...Object.entries(describeEvent(event)),
@@ -68,7 +66,7 @@ export function formatEvent(event: StoredEvent & EventWork): string[] {
   ];
   const lines = facts.filter(([, value]) => value !== undefined && value !== "" && value !== false);
   return [
-    ...lines.map(([name, value]) => `${name.padEnd(18)}  ${value}`),
+    ...tabulate(lines.map(([name, value]) => [name, String(value)])),
     "",
     ...headers.map(([name, value]) => `${name}: ${value}`),
   ];

@@ -7,7 +7,7 @@ import { exportEvents } from "./inbox-export.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
 import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./inbox-options.ts";
 import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
-import { describeEvent, formatEvent, formatRow, HEADINGS } from "./inbox-text.ts";
+import { describeEvent, formatEvent, formatEvents } from "./inbox-text.ts";
 import { complain, print, printBytes } from "./output.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {
@@ -81,7 +81,7 @@ async function list(values: Values, ids: readonly string[]): Promise<number> {
   const events = await readFrom(values, (reader) => reader.events(filter));
   if (values.json) print(events.map((event) => JSON.stringify(describeEvent(event))));
   else if (events.length === 0) print(["no such events"]);
-  else print([HEADINGS, ...events.map((event) => formatRow(event))]);
+  else print(formatEvents(events));
   return 0;
 }
 

@@ -5,8 +5,9 @@ import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } fr
 import { type Command, parseOptions, refuseUnread, requireOption, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
-import { printJson, printText } from "./output.ts";
+import { print, printJson, printText } from "./output.ts";
 import { inFile } from "./problems.ts";
+import { tabulate } from "./table.ts";
 import { writeWhole } from "./written-files.ts";
 
 type RotationStep = "publish" | "sign" | "retire";
@@ -100,7 +101,7 @@ function report(keys: readonly PrivateJwk[], file: string, next: string | undefi
     printJson({ keys: keys.map(publicJwk) });
     return 0;
   }
-  const lines = keys.map(({ kid }, index) => `  ${kid}  ${index === 0 ? "signs" : "published"}`);
-  printText(`${file}\n${lines.join("\n")}\n\n${next ?? ""}\n`);
+  print([file, ...tabulate(keys.map(({ kid }, index) => [`  ${kid}`, index === 0 ? "signs" : "published"])), ""]);
+  printText(`${next ?? ""}\n`);
   return 0;
 }

@@ -3,8 +3,9 @@
 
 import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
 import { type Command, endWithError, UsageError } from "./command.ts";
-import { printText } from "./output.ts";
+import { print, printText } from "./output.ts";
 import { readVersion } from "./package-folder.ts";
+import { tabulate } from "./table.ts";
 
 interface Entry {
   readonly summary: string;
@@ -40,7 +41,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 async function main([name, ...args]: string[]): Promise<number> {
   requireNode(NODE_FOR_ORIGIN, "countersign", "which has SQLite and runs TypeScript");
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    printText(usage());
+    printUsage();
     return name === undefined ? 2 : 0;
   }
   if (name === "--version") {
@@ -57,9 +58,14 @@ async function main([name, ...args]: string[]): Promise<number> {
   return command.run(args);
 }
 
-function usage(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
-  return `countersign <command> [options]\n\n${lines.join("\n")}\n\ncountersign <command> --help says more; --version says which this is.\n`;
+function printUsage(): void {
+  print([
+    "countersign <command> [options]",
+    "",
+    ...tabulate(Object.entries(COMMANDS).map(([name, { summary }]) => [`  ${name}`, summary])),
+    "",
+    "countersign <command> --help says more; --version says which this is.",
+  ]);
 }
 
 try {

@@ -4,8 +4,19 @@
 import { formatLogLine, type LogLine } from "../core/log-line.ts";
 import { escapeControls } from "../core/shown-text.ts";
 
+/** A line that is escaped already, and may have colours: made by `tabulate` alone. */
+export class Shown {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Line = string | Shown;
+
 /** Prints lines. A line feed within one of them is escaped as well. */
-export function print(lines: readonly string[]): void {
+export function print(lines: readonly Line[]): void {
   if (lines.length > 0) console.log(format(lines));
 }
 
@@ -34,12 +45,17 @@ export function complain(text: string): void {
   console.error(format(linesOf(text)));
 }
 
+/** Prints lines on stderr. */
+export function complainLines(lines: readonly Line[]): void {
+  if (lines.length > 0) console.error(format(lines));
+}
+
 export function complainLogLine(line: LogLine): void {
   console.error(formatLogLine(line));
 }
 
-function format(lines: readonly string[]): string {
-  return lines.map(escapeControls).join("\n");
+function format(lines: readonly Line[]): string {
+  return lines.map((line) => (typeof line === "string" ? escapeControls(line) : line.text)).join("\n");
 }
 
 /** Without the end of the last line, which printing adds. */

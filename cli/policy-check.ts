@@ -6,10 +6,11 @@ import { formatFinding } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { complain, print, printJson } from "./output.ts";
+import { complain, complainLines, print, printJson } from "./output.ts";
 import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "./policy-file.ts";
 import { summarize } from "./policy-summary.ts";
 import { askWays, needsOf } from "./policy-ways.ts";
+import { bad, doubtful, type Row, tabulate } from "./table.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -30,7 +31,12 @@ export function checkPolicy(args: string[]): number {
     const summary = policy === undefined ? {} : { ways: askWays(policy), needs: needsOf(policy), ...summarize(policy) };
     printJson({ ok: isSound, problems: problems.map(formatFinding), findings, ...summary });
   } else {
-    for (const finding of findings) complain(formatLine(file, finding));
+    complainLines(
+      tabulate(
+        findings.map((finding) => rowOf(file, finding)),
+        process.stderr,
+      ),
+    );
     if (isSound) tellSound(file, policy);
     else complain(`${file} is not sound: ${problems.length} to mend`);
   }
@@ -48,8 +54,12 @@ function examine(file: string, compile: typeof compilePolicy, json: boolean): Ex
   }
 }
 
-function formatLine(file: string, finding: LocatedFinding): string {
-  return `${finding.severity.padEnd(7)}  ${file}:${finding.line}:${finding.column}  ${formatFinding(finding)}`;
+function rowOf(file: string, finding: LocatedFinding): Row {
+  const { severity, line, column } = finding;
+  return [
+    severity === "error" ? bad(severity) : doubtful(severity),
+    `${file}:${line}:${column}  ${formatFinding(finding)}`,
+  ];
 }
 
 /** Sound it is for the ways in that start with it, and of every other it is said why it does not. */
@@ -62,6 +72,6 @@ function tellSound(file: string, policy: Policy): void {
   const { routes, digest } = policy;
   print([
     `${file} is sound${forWhom}: ${routes.length} route(s), digest ${digest}`,
-    ...needsOf(policy).map((need) => `needs  ${need}`),
+    ...tabulate(needsOf(policy).map((need) => ["needs", need])),
   ]);
 }

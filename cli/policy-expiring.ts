@@ -10,8 +10,9 @@ import { readCertificatesAsPem } from "./certificate-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { tellingInbox } from "./inbox-options.ts";
 import { endListener } from "./listener-certificate.ts";
-import { print, printJson } from "./output.ts";
+import { type Line, print, printJson } from "./output.ts";
 import { compilePolicyFile } from "./policy-file.ts";
+import { bad, good, tabulate } from "./table.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -50,10 +51,17 @@ async function readSeen(location: string, policy: Policy): Promise<SeenCertifica
   return await tellingInbox(location, () => readInbox(location, (reader) => reader.latestCertificates(senders)));
 }
 
-function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): string[] {
+function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): Line[] {
   if (endings.length === 0) return [`nothing ends within ${days} days`];
-  return endings.flatMap(({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) => [
-    `${notAfter}  ${left < 0 ? "ended" : `${left} days`}  ${refuses ? "REFUSES" : "harmless"}  ${what} ${name} ${pointer}${sha256 === undefined ? "" : ` sha256 ${sha256}`}`,
-    `    ${remedy}`,
-  ]);
+  return tabulate(
+    endings.flatMap(({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) => [
+      [
+        notAfter,
+        left < 0 ? "ended" : `${left} days`,
+        refuses ? bad("REFUSES") : good("harmless"),
+        `${what} ${name} ${pointer}${sha256 === undefined ? "" : ` sha256 ${sha256}`}`,
+      ],
+      [`    ${remedy}`],
+    ]),
+  );
 }

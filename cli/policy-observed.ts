@@ -7,9 +7,10 @@ import { nameKey } from "../core/distinguished-name.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
-import { print, printJson, printText } from "./output.ts";
+import { type Line, print, printJson, printText } from "./output.ts";
 import { matcherFor } from "./policy-document.ts";
 import { compilePolicyFile } from "./policy-file.ts";
+import { bad, good, tabulate, whole } from "./table.ts";
 
 const OPTIONS = {
   policy: { type: "string" },
@@ -172,23 +173,31 @@ function formatDay(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
-function formatRows(rows: readonly Row[], names: PolicyNames): string[] {
+function formatRows(rows: readonly Row[], names: PolicyNames): Line[] {
   if (rows.length === 0) return ["no certificate was observed yet"];
   return rows.flatMap((row, index) => [...(index === 0 ? [] : [""]), ...formatRow(row, names)]);
 }
 
-function formatRow(row: Row, { option, senderOf }: PolicyNames): string[] {
+function formatRow(row: Row, { option, senderOf }: PolicyNames): Line[] {
   const short = row.sha256.slice(0, 16);
+  const verdict = row.verdict === "accepted" ? good(row.verdict) : bad(row.verdict);
   return [
-    `${row.route}  ${row.verdict}${row.at === undefined ? "" : `  first seen ${row.at}`}`,
-    `  subject  ${row.subject}`,
-    `  issuer   ${row.issuer}`,
-    ...(row.names.length > 0 ? [`  names    ${row.names.join(", ")}`] : []),
-    `  valid    ${row.notBefore} to ${row.notAfter}`,
-    `  sha256   ${row.sha256}`,
-    `  key      ${row.spkiSha256}`,
-    ...row.warnings.map((warning) => `  note     ${warning}`),
-    `  matcher  ${JSON.stringify(row.matcher)}`,
-    `  accept   countersign policy observed --pem ${short} > ${short}.pem && countersign policy add${option} --sender ${senderOf(row.route)} --route ${shellWord(row.route)} --certificate ${short}.pem`,
+    ...tabulate([[row.route, verdict, row.at === undefined ? "" : `first seen ${row.at}`]]),
+    ...tabulate([
+      ["  subject", row.subject],
+      ["  issuer", row.issuer],
+      ...(row.names.length > 0 ? [["  names", row.names.join(", ")]] : []),
+      ["  valid", `${row.notBefore} to ${row.notAfter}`],
+      ["  sha256", row.sha256],
+      ["  key", row.spkiSha256],
+      ...row.warnings.map((warning) => ["  note", warning]),
+      ["  matcher", whole(JSON.stringify(row.matcher))],
+      [
+        "  accept",
+        whole(
+          `countersign policy observed --pem ${short} > ${short}.pem && countersign policy add${option} --sender ${senderOf(row.route)} --route ${shellWord(row.route)} --certificate ${short}.pem`,
+        ),
+      ],
+    ]),
   ];
 }

@@ -1,13 +1,15 @@
 // The statement of a policy in words that somebody can sign. Each text of the policy stands in quotes, so that it cannot be read as ours.
 
 import type { PolicyDocument } from "../core/policy-schema.ts";
+import type { Line } from "./output.ts";
 import type { AcceptedEntry, Currency, Statement } from "./policy-statement.ts";
+import { tabulate } from "./table.ts";
 
 type Routes = Statement["routes"];
 type Senders = Statement["senders"];
 type Anchors = Statement["anchors"];
 
-export function formatStatement(file: string, statement: Statement): string[] {
+export function formatStatement(file: string, statement: Statement): Line[] {
   const { digest, at, routes, senders, anchors, deny } = statement;
   return [
     `${file}, as of ${at}`,
@@ -36,16 +38,26 @@ function formatRoute({
   const order = senders.map((name, index) => `${index + 1}. ${name}`).join("  ");
   return [
     `route ${quote(path)}, ${methods.join(", ")}`,
-    `  senders    ${order}${senders.length > 1 ? "  (the first whose every check passes)" : ""}`,
-    `  mode       ${mode === "observe" ? "observe: whoever is not admitted is refused, and each certificate is recorded" : "enforce: whoever is not admitted is refused"}`,
-    ...(shadow.length === 0
-      ? []
-      : [
-          `  observed   ${shadow.join(", ")}: judged in the place of the senders and only logged; nobody is admitted by it`,
-        ]),
-    `  body       at most ${maxBodyBytes} bytes`,
-    ...(headers.length === 0 ? [] : [`  forwarded  ${headers.map(quote).join(", ")}, beside the usual headers`]),
-    `  answer     ${answerOf(delivery, answer)}`,
+    ...tabulate([
+      ["  senders", `${order}${senders.length > 1 ? "  (the first whose every check passes)" : ""}`],
+      [
+        "  mode",
+        mode === "observe"
+          ? "observe: whoever is not admitted is refused, and each certificate is recorded"
+          : "enforce: whoever is not admitted is refused",
+      ],
+      ...(shadow.length === 0
+        ? []
+        : [
+            [
+              "  observed",
+              `${shadow.join(", ")}: judged in the place of the senders and only logged; nobody is admitted by it`,
+            ],
+          ]),
+      ["  body", `at most ${maxBodyBytes} bytes`],
+      ...(headers.length === 0 ? [] : [["  forwarded", `${headers.map(quote).join(", ")}, beside the usual headers`]]),
+      ["  answer", answerOf(delivery, answer)],
+    ]),
   ];
 }
 
@@ -54,7 +66,7 @@ function answerOf(delivery: string, answer: string): string {
   return answer === "handler" ? "what the handler answers" : "202 once the event is stored";
 }
 
-function formatSender(sender: Senders[number]): string[] {
+function formatSender(sender: Senders[number]): Line[] {
   const { name, routes, shadowOf, factors, about, basic } = sender;
   const where = routes.length === 0 ? "no route admits it" : `on ${routes.map(quote).join(", ")}`;
   const also = shadowOf.length === 0 ? "" : `; observed only on ${shadowOf.map(quote).join(", ")}`;
@@ -69,17 +81,21 @@ function formatSender(sender: Senders[number]): string[] {
   ];
 }
 
-function formatCertificate({ accepts, anchors, platform, maxChainDepth, name }: Senders[number]): string[] {
+function formatCertificate({ accepts, anchors, platform, maxChainDepth, name }: Senders[number]): Line[] {
   const path = `a path to one of these CAs, of at most ${maxChainDepth} CA certificate(s): ${anchors.join(", ")}`;
   const verdict = "Cloudflare's verdict SUCCESS";
   const proof = [...(anchors.length > 0 ? [path] : []), ...(platform ? [verdict] : [])].join("; and ");
+  const whose =
+    accepts.length === 0
+      ? "nobody's yet: no certificate is accepted, and each is refused"
+      : "what one of these says, each value exact and whole:";
   return [
     "  - a client certificate",
-    `      proven by  ${proof}`,
-    ...(accepts.length === 0
-      ? ["      that is    nobody's yet: no certificate is accepted, and each is refused"]
-      : ["      that is    what one of these says, each value exact and whole:"]),
-    ...accepts.map((entry) => `        ${name}/${entry.number}  ${formatEntry(entry)}`),
+    ...tabulate([
+      ["      proven by", proof],
+      ["      that is", whose],
+    ]),
+    ...tabulate(accepts.map((entry) => [`        ${name}/${entry.number}`, formatEntry(entry)])),
   ];
 }
 
@@ -141,15 +157,17 @@ function formatAnchor({
   currency,
   trustedBy,
   crls,
-}: Anchors[number]): string[] {
+}: Anchors[number]): Line[] {
   const dates = `${notBefore} to ${notAfter.replace(".000", "")}`;
   const state = currency === "current" ? "" : `  (${currency}: proves nothing)`;
   return [
     `CA ${name}, ${trustedBy.length === 0 ? "trusted by no sender" : `trusted for ${trustedBy.join(", ")}`}`,
-    `  subject    ${quote(subject)}`,
-    `  valid      ${dates}${state}`,
-    `  SHA-256    ${sha256}`,
-    `  revocation ${formatRevocation(crls)}`,
+    ...tabulate([
+      ["  subject", quote(subject)],
+      ["  valid", `${dates}${state}`],
+      ["  SHA-256", sha256],
+      ["  revocation", formatRevocation(crls)],
+    ]),
   ];
 }
 
@@ -159,11 +177,11 @@ function formatRevocation(crls: Anchors[number]["crls"]): string {
   return `every certificate below is looked up in ${crls.sources.map(quote).join(", ")}; what a list holds is refused; without a current list it is ${missing}`;
 }
 
-function formatDenied(entries: NonNullable<PolicyDocument["deny"]>): string[] {
+function formatDenied(entries: NonNullable<PolicyDocument["deny"]>): Line[] {
   if (entries.length === 0) return ["denied: nothing"];
   return [
     "denied, of a sender or of a CA, whatever else is said of it:",
-    ...entries.map((entry, index) => `  ${index}  ${describeDenied(entry)}`),
+    ...tabulate(entries.map((entry, index) => [`  ${index}`, describeDenied(entry)])),
   ];
 }
 

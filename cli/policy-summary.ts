@@ -3,6 +3,8 @@
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import type { Policy } from "../core/policy.ts";
 import { showUrl } from "../core/secure-url.ts";
+import type { Line } from "./output.ts";
+import { tabulate } from "./table.ts";
 
 /** What a policy says, for machines and for formatSummary. */
 export function summarize({ routes, senders, anchors, digest }: Policy) {
@@ -39,21 +41,26 @@ export function summarize({ routes, senders, anchors, digest }: Policy) {
   };
 }
 
-export function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): string[] {
+export function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): Line[] {
   return [
     `policy ${digest}`,
-    ...routes.map(
-      (route) =>
-        `route   ${route.methods.join(",")} ${route.path}  senders ${route.senders.join(", ")}  ${route.mode}  body up to ${route.maxBodyBytes} bytes`,
-    ),
-    ...senders.map(
-      (sender) =>
-        `sender  ${sender.name}  requires ${sender.factors.map((factor) => describeFactor(factor, sender)).join(" and ")}`,
-    ),
-    ...anchors.map(
-      (anchor) =>
-        `anchor  ${anchor.name}  ${anchor.subject}  until ${anchor.notAfter}${anchor.crls === undefined ? "" : `  ${anchor.crls.freshness} lists of ${anchor.crls.sources.join(", ")}`}`,
-    ),
+    ...tabulate([
+      ...routes.map(({ methods, path, senders: names, mode, maxBodyBytes }) => [
+        "route",
+        `${methods.join(",")} ${path}`,
+        `senders ${names.join(", ")}  ${mode}  body up to ${maxBodyBytes} bytes`,
+      ]),
+      ...senders.map((sender) => [
+        "sender",
+        sender.name,
+        `requires ${sender.factors.map((factor) => describeFactor(factor, sender)).join(" and ")}`,
+      ]),
+      ...anchors.map(({ name, subject, notAfter, crls }) => [
+        "anchor",
+        name,
+        `${subject}  until ${notAfter}${crls === undefined ? "" : `  ${crls.freshness} lists of ${crls.sources.join(", ")}`}`,
+      ]),
+    ]),
   ];
 }
 

@@ -1,8 +1,10 @@
 // A trial of a policy in words: a line for each difference, and what was judged and what was not.
 
+import type { Line } from "./output.ts";
 import type { Difference, Trial } from "./policy-trial-tally.ts";
+import { bad, doubtful, good, type Row, tabulate } from "./table.ts";
 
-export function formatTrial(trial: Trial): string[] {
+export function formatTrial(trial: Trial): Line[] {
   const { today, changed, events, certificates, same, takenOver, refusedByBoth, differences } = trial;
   const count = (what: Difference["what"]) => differences.filter((one) => one.what === what).length;
   const told = differences.filter(({ what }) => what !== "UNKNOWN");
@@ -13,24 +15,30 @@ export function formatTrial(trial: Trial): string[] {
     ...(refusedByBoth === 0 ? [] : [`${refusedByBoth} refused by both`]),
   ];
   return [
-    ...told.map(formatDifference),
+    ...tabulate(told.map(rowOf)),
     ...(told.length === 0 ? [] : [""]),
     `${events} stored event(s) and ${certificates} observed certificate(s), each as of the time when it came`,
-    `  today    ${today.file}, digest ${today.digest}`,
-    `  changed  ${changed.file}, digest ${changed.digest}`,
-    `  same verdict             ${same}${also.length === 0 ? "" : ` (${also.join("; ")})`}`,
-    `  would be refused         ${count("REFUSED")}`,
-    `  would be accepted        ${count("ACCEPTED")}`,
-    `  as another sender        ${count("OTHER SENDER")}`,
-    `  cannot be judged here    ${count("UNKNOWN")}`,
-    ...reasonsOf(differences).map(([why, number]) => `    ${number}  ${why}`),
+    ...tabulate([
+      ["  today", `${today.file}, digest ${today.digest}`],
+      ["  changed", `${changed.file}, digest ${changed.digest}`],
+    ]),
+    ...tabulate([
+      ["  same verdict", `${same}${also.length === 0 ? "" : ` (${also.join("; ")})`}`],
+      ["  would be refused", String(count("REFUSED"))],
+      ["  would be accepted", String(count("ACCEPTED"))],
+      ["  as another sender", String(count("OTHER SENDER"))],
+      ["  cannot be judged here", String(count("UNKNOWN"))],
+    ]),
+    ...tabulate(reasonsOf(differences).map(([why, number]) => [`    ${number}`, why])),
     "Requests that were refused on routes that do not observe are not stored, and were not judged.",
   ];
 }
 
-function formatDifference({ what, kind, id, at, method, target, today, changed }: Difference): string {
+const STYLES = { REFUSED: bad, ACCEPTED: good, "OTHER SENDER": doubtful, UNKNOWN: doubtful } as const;
+
+function rowOf({ what, kind, id, at, method, target, today, changed }: Difference): Row {
   const name = kind === "event" ? `event ${id}` : `certificate ${id.slice(0, 16)}`;
-  return `${what.padEnd(12)}  ${at}  ${name}  ${method} ${target}  today ${tell(today)}, then ${tell(changed)}`;
+  return [STYLES[what](what), at, name, `${method} ${target}  today ${tell(today)}, then ${tell(changed)}`];
 }
 
 function tell({ verdict, sender, code, why }: Difference["today"]): string {

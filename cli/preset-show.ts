@@ -2,28 +2,36 @@
 
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
-import { printText } from "./output.ts";
+import { type Line, print, printText } from "./output.ts";
 import { findPreset } from "./preset-addition.ts";
 import { describeSource } from "./preset-anchors.ts";
 import { secretSteps } from "./preset-steps.ts";
 import type { AnchorSource, Preset } from "./presets/preset.ts";
 import { PRESETS } from "./presets/presets.ts";
 import { findPublicRoot } from "./root-store.ts";
+import { tabulate } from "./table.ts";
 
 /** countersign policy presets. */
 export function showPresets(args: string[]): number {
   const { values, positionals } = parseOptions(args, { json: { type: "boolean", default: false } }, true);
   const [name, ...others] = positionals;
   if (others.length > 0) throw new UsageError("policy presets takes one name at most");
-  printText(name === undefined ? formatList(values.json) : formatOne(name, values.json));
+  if (name !== undefined) printText(formatOne(name, values.json));
+  else if (values.json) printText(formatJson({ presets: listPresets() }));
+  else print(formatList());
   return 0;
 }
 
-function formatList(asJson: boolean): string {
-  const presets = Object.entries(PRESETS).map(([name, { title, checked }]) => ({ name, title, checked }));
-  if (asJson) return formatJson({ presets });
-  const lines = presets.map(({ name, title }) => `${name.padEnd(14)} ${title}`);
-  return `${lines.join("\n")}\n\ncountersign policy presets NAME says all of one; countersign policy add --preset NAME writes it.\n`;
+function listPresets() {
+  return Object.entries(PRESETS).map(([name, { title, checked }]) => ({ name, title, checked }));
+}
+
+function formatList(): Line[] {
+  return [
+    ...tabulate(listPresets().map(({ name, title }) => [name, title])),
+    "",
+    "countersign policy presets NAME says all of one; countersign policy add --preset NAME writes it.",
+  ];
 }
 
 function formatOne(name: string, asJson: boolean): string {

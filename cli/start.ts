@@ -6,7 +6,7 @@ import { endWithError, parseOptions, parsePort, untilSignal } from "./command.ts
 import { formatDecision } from "./decision-text.ts";
 import { describe, startDevelopment } from "./development.ts";
 import { print, printText } from "./output.ts";
-import { formatTable, runTrials } from "./trials.ts";
+import { formatResults, runTrials } from "./trials.ts";
 
 const HELP = `npm start -- [options]
 
@@ -33,7 +33,7 @@ async function start(args: string[]): Promise<void> {
     directory: resolve(values.state),
     onDecision(source, line) {
       if (isTrial) decisions.push({ source, line });
-      else print([formatDecision(source, line, new Date())]);
+      else print(formatDecision(source, line, new Date()));
     },
     onOriginRequest(request) {
       if (isTrial) forwarded.push(request.clone());
@@ -42,14 +42,14 @@ async function start(args: string[]): Promise<void> {
   try {
     const results = await runTrials(development, decisions, forwarded);
     isTrial = false;
-    printText(formatTable(results));
+    print(formatResults(results));
     const failures = results.filter(({ isExpected }) => !isExpected).length;
     printText(
       failures === 0 ? `\nall ${results.length} as expected\n` : `\n${failures} of ${results.length} not as expected\n`,
     );
     process.exitCode = failures === 0 ? 0 : 1;
     if (!values.once) {
-      printText(`${describe(development)}\n\nCtrl-C ends it.`);
+      print([...describe(development), "", "Ctrl-C ends it."]);
       await untilSignal();
     }
   } finally {

@@ -6,7 +6,9 @@ import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import type { Development } from "./development.ts";
 import { type ClientName, DEVELOPMENT_ROUTE } from "./development-state.ts";
 import { type Answer, sendEvent } from "./http-client.ts";
+import type { Shown } from "./output.ts";
 import { SAMPLE_EVENT } from "./send.ts";
+import { bad, good, heading, tabulate } from "./table.ts";
 
 export interface TrialResult {
   readonly sent: string;
@@ -176,22 +178,11 @@ function judge({ sent, status, code, at }: Trial, answer: Answer, decision: Deci
   };
 }
 
-/** The results as one aligned table. */
-export function formatTable(results: readonly TrialResult[]): string {
-  const header = ["", "sent", "expected", "answer", "reason", "stopped at"];
-  const rows = results.map((r) => [
-    r.isExpected ? "ok" : "NOT OK",
-    r.sent,
-    r.expected,
-    r.answer,
-    r.reason,
-    r.stoppedAt,
+export function formatResults(results: readonly TrialResult[]): Shown[] {
+  const headings = ["", "sent", "expected", "answer", "reason", "stopped at"].map(heading);
+  const rows = results.map(({ isExpected, sent, expected, answer, reason, stoppedAt }) => [
+    isExpected ? good("ok") : bad("NOT OK"),
+    ...[sent, expected, answer, reason, stoppedAt],
   ]);
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const format = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [format(header), format(widths.map((width) => "-".repeat(width))), ...rows.map(format)].join("\n");
+  return tabulate([headings, ...rows]);
 }

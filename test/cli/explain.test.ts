@@ -226,7 +226,7 @@ describe("revocation lists", () => {
       freshness: "require",
       lists: [{ source: "issuing.crl", isSignedByIssuer: true }],
     });
-    expect(text).toMatch(/^ {2}root\.crl {2}file: of CN=Root, /m);
+    expect(text).toMatch(/^ {2}root\.crl +file: of CN=Root, /m);
   });
 
   test("that hold the certificate, are stale, or are missing", async () => {

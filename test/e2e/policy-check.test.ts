@@ -137,7 +137,7 @@ describe("countersign policy check", () => {
     const { stdout, stderr } = await check(entries(now, now));
     expect(stdout).toBe("");
     expect(stderr).toMatch(
-      /^error {4}\S*policy\.json:\d+:\d+ {2}\/senders\/one\/certificates\/1: repeats .* → remove one of them$/m,
+      /^error +\S*policy\.json:\d+:\d+ {2}\/senders\/one\/certificates\/1: repeats .* → remove one of them$/m,
     );
   });
 

@@ -82,7 +82,7 @@ describe("in words", async () => {
       'route "/two/*", POST',
       [
         "observe: whoever is not admitted is refused, and",
-        "observed   plain: judged in the place",
+        "observed  plain: judged in the place",
         "what the handler answers",
       ],
     ],
@@ -118,7 +118,7 @@ describe("in words", async () => {
     [
       "CA root, trusted for plain, everything",
       [
-        `SHA-256    ${parseCertificate(root.base64).sha256}`,
+        `SHA-256     ${parseCertificate(root.base64).sha256}`,
         'looked up in "https://u.example/a.crl?…"',
         "without a current list it is refused",
       ],
