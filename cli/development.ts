@@ -9,12 +9,12 @@ import type { Policy } from "../core/policy.ts";
 import { loadSecrets, secretNames } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openInbox } from "../origin/inbox/open.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { readEnvironment } from "./files.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
@@ -75,7 +75,7 @@ async function start(
   const policyFile = options.policyFile ?? state.policy;
   // The edge compiles the same file when it is built; compiling it first gives the better message.
   const policy = loadPolicy(policyFile, compileEdgePolicy);
-  const secrets = loadSecrets(policy, readEnvironment);
+  const secrets = loadSecrets(policy, readSecret);
   const keySet = readPrivateKeySet(state.keys);
   const target = await loadTarget({ handler: options.handlerFile });
   if (options.originUrl === undefined) requireTarget(policy, target);
@@ -143,7 +143,7 @@ async function start(
 
 /** The secrets that the policy names, as bindings of the worker. They have been loaded once, so they are all there. */
 function readSecretTexts(policy: Policy): Record<string, string> {
-  return Object.fromEntries(secretNames(policy).map((name) => [name, readEnvironment(name) ?? ""]));
+  return Object.fromEntries(secretNames(policy).map((name) => [name, readSecret(name) ?? ""]));
 }
 
 const CRON_MILLISECONDS = 60_000;

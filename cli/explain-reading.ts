@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { showUrl } from "../core/secure-url.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import { readPresentedCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { toRequest } from "./explain-ask.ts";
@@ -12,7 +13,7 @@ import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { readAvailableSecrets } from "./explain-secrets.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
-import { MAX_BODY_FILE_BYTES, readBytes, readEnvironment, readJson } from "./files.ts";
+import { MAX_BODY_FILE_BYTES, readBytes, readJson } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
 import { inFile } from "./problems.ts";
 import { parseHeaders } from "./send.ts";
@@ -40,7 +41,7 @@ export async function readQuestion(values: Values, source: Source): Promise<Ques
       isFetching: values["fetch-crls"],
       at,
     }),
-    available: readAvailableSecrets(policy, readEnvironment),
+    available: readAvailableSecrets(policy, readSecret),
     askOpenssl,
   };
 }

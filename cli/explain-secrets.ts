@@ -74,8 +74,8 @@ function attempt<T>(
   missing: Map<string, string>,
   importText: (text: string) => T,
 ): T | undefined {
-  const text = read(name);
   try {
+    const text = read(name);
     if (typeof text === "string" && text !== "") return importText(text);
     missing.set(name, `secret ${name} is ${text === "" ? "empty" : "not set"}`);
   } catch (error) {

@@ -17,7 +17,7 @@ countersign explain --decision ID --log FILE|- [options]  a decision of a log: o
                                                           its certificate is looked for there, in observed.jsonl, and
                                                           in --inbox FILE
 
-  --policy FILE        default policy.json; secrets that it names are environment variables, as at an origin
+  --policy FILE        default policy.json; secrets that it names are read as by countersign origin
   --certificate FILE   what the sender presents, in PEM: the certificate, intermediates after it
   --route PATH         path and query; or --url URL
   --method METHOD      default POST

@@ -1,4 +1,4 @@
-// Files that the commands read: JSON, PEM, secrets.
+// Files that the commands read: JSON, PEM.
 
 import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
@@ -84,9 +84,4 @@ export function describeRepeated(member: RepeatedMember): string {
 
 export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** The text of a secret that the policy names: environment variables hold them at an origin and in `dev`. */
-export function readEnvironment(name: string): string | undefined {
-  return process.env[name];
 }

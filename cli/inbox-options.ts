@@ -9,6 +9,7 @@ import { shellWord } from "../origin/shell-word.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { complain } from "./output.ts";
 import { problemsOf } from "./problems.ts";
+import { tellShownPassword } from "./secret-notices.ts";
 
 export const OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },
@@ -46,6 +47,7 @@ export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) 
 
 /** What opens an inbox, or fails with its reason alone. @throws UsageError */
 export async function tellingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
+  tellShownPassword(inbox);
   return await open().catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}${findElsewhere(inbox)}`);

@@ -6,10 +6,10 @@ import { loadHeldSecrets } from "../core/secrets.ts";
 import { showUrl } from "../core/secure-url.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { problemOfKeysUrl } from "../origin/key-source.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, UsageError } from "./command.ts";
-import { readEnvironment } from "./files.ts";
 import { readPublicKeySet } from "./key-sets.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
@@ -56,7 +56,7 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
     () =>
       fetched ?? loadKeys(requireOption(settings.jwks, "jwks", "a file with the edge's public keys, or its JWKS URL")),
   );
-  const secrets = policy && (await problems.attempt(() => loadHeldSecrets(policy, readEnvironment)));
+  const secrets = policy && (await problems.attempt(() => loadHeldSecrets(policy, readSecret)));
   const isIdentified = issuer !== undefined && audience !== undefined && findKey !== undefined;
   if (!isIdentified || policy === undefined || secrets === undefined) throw problems.toError("origin");
   return { issuer, audience, policy, secrets, findKey };

@@ -13,9 +13,9 @@ import {
   serveProxy,
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
-import { readEnvironment } from "./files.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { parseRetention } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
@@ -75,7 +75,7 @@ async function load(options: OriginOptions) {
   const way = values.socket === undefined ? "proxyTls" : "proxySocket";
   await problems.attempt(() => refuseOtherWays(options, way));
   const policy = await problems.attempt(() => loadPolicy(values.policy));
-  const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
+  const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const format = await problems.attempt(() =>
     forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
   );

@@ -23,6 +23,7 @@ import {
 import { openWatch } from "./origin-watch.ts";
 import { printText } from "./output.ts";
 import { problemsOf } from "./problems.ts";
+import { secretFilesOf, tellReadableSecrets, tellShownPassword } from "./secret-notices.ts";
 import { watchFiles } from "./watch-files.ts";
 import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
@@ -45,7 +46,7 @@ export interface OriginSettings {
 /** What the files hold. */
 export interface Loaded {
   readonly policy: Policy;
-  /** Those that the policy names, of the environment. */
+  /** Those that the policy names. */
   readonly secrets: Secrets;
 }
 
@@ -66,7 +67,7 @@ export interface Listening<T extends Loaded> extends RunningServer {
 /** One way into the origin. */
 export interface WayIn<T extends Loaded> {
   readonly settings: OriginSettings;
-  /** The files whose change reloads; the policy's is among them. */
+  /** The files whose change reloads, beside those of secrets; the policy's is among them. */
   readonly files: readonly string[];
   /** Reads them. @throws ConfigurationError that lists every problem */
   readonly load: () => Promise<T>;
@@ -95,6 +96,8 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
   const { settings } = given;
   const target = await loadTarget(settings.dispatch);
   requireTarget(first.policy, target);
+  tellReadableSecrets(first.policy);
+  tellShownPassword(settings.inbox);
   const way = withTarget(given, target);
   let inForce = () => first;
   const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
@@ -150,6 +153,7 @@ function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | un
     async load() {
       const loaded = await way.load();
       requireTarget(loaded.policy, target);
+      tellReadableSecrets(loaded.policy);
       await target?.reload();
       return loaded;
     },
@@ -186,9 +190,12 @@ class InForce<T extends Loaded> {
   readonly lists = () => this.#crls.lists();
 
   watch(apply: Listening<T>["apply"]): void {
-    this.#stopWatching = watchFiles(this.#way.files, () => {
-      this.#reloads = this.#reloads.then(() => this.#reload(apply));
-    });
+    this.#stopWatching = watchFiles(
+      () => [...this.#way.files, ...secretFilesOf(this.#loaded.policy)],
+      () => {
+        this.#reloads = this.#reloads.then(() => this.#reload(apply));
+      },
+    );
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
 
 import { loadSecrets } from "../core/secrets.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import {
   anchorsInUse,
   createTlsState,
@@ -13,7 +14,6 @@ import {
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
 import { UsageError } from "./command.ts";
-import { readEnvironment } from "./files.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
@@ -59,7 +59,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
 async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const problems = new Problems();
   const policy = await problems.attempt(() => loadPolicy(settings.policy));
-  const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readEnvironment)));
+  const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   if (policy !== undefined && settings.clientCertificates === "require") {
     await problems.attempt(() => requireCertificates(policy));

@@ -35,7 +35,9 @@ on its own:
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
   --workers N                      processes on the one port (default 1)
 ${PROXY_HELP}${DISPATCH_HELP}
-SIGHUP, or a change of a file with the policy, keys, certificates or CAs, reloads them; a broken file keeps the old ones.
+The secrets that the policy names are environment variables (NAME), files (NAME_FILE) or credentials of systemd; the password of
+a database is PGPASSWORD, PGPASSWORD_FILE or in PGPASSFILE. SIGHUP, or a change of a file with the policy, secrets, keys, certificates or CAs,
+reloads them; a broken file keeps the old ones.
 Prints one JSON line per decision, one when a sender presents a new key, issuer or intermediate, and one when something
 ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign policy expiring. SIGINT or SIGTERM answers what is in flight,
 gives back what was begun and not handled, and ends.

@@ -5,12 +5,12 @@ import { isDeepStrictEqual } from "node:util";
 import type { Policy } from "../core/policy.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import type { RefusalCode } from "../core/refusal.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import type { LoadedLists } from "./explain-crls.ts";
 import { type AvailableSecrets, readAvailableSecrets } from "./explain-secrets.ts";
 import type { SenderFacts } from "./explain-senders.ts";
 import { withoutCheckedCredentials } from "./explain-source.ts";
 import { judge } from "./explanation.ts";
-import { readEnvironment } from "./files.ts";
 import type { TrialCase } from "./policy-trial-cases.ts";
 
 /** A policy with what it is judged by. */
@@ -43,7 +43,7 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
   const judged = await judge({
     ...{ document: tried.document, lists: tried.lists, policy, passedBefore },
     ...{ chain: one.chain, request: one.request, at: one.at, unknown: one.unknown, platform: one.platform },
-    available: policy === tried.policy ? tried.available : readAvailableSecrets(policy, readEnvironment),
+    available: policy === tried.policy ? tried.available : readAvailableSecrets(policy, readSecret),
     askOpenssl: () => Promise.resolve({ why: "it is not asked for stored requests" }),
   });
   const { outcome, senders } = judged;

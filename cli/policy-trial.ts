@@ -4,10 +4,11 @@ import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { systemClock } from "../origin/clock.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { loadCrls } from "./explain-crls.ts";
 import { readAvailableSecrets } from "./explain-secrets.ts";
-import { readEnvironment, readJson } from "./files.ts";
+import { readJson } from "./files.ts";
 import { print, printJson } from "./output.ts";
 import { eachEvent, observedCases } from "./policy-trial-cases.ts";
 import { Tally, type Trial } from "./policy-trial-tally.ts";
@@ -64,5 +65,5 @@ async function load(file: string, directory: string, at: number): Promise<TriedP
   const document = readJson(file) as PolicyDocument;
   const policy = inFile(file, () => compilePolicy(document));
   const lists = await loadCrls(policy, { policyFile: file, directory, isFetching: false, at });
-  return { file, document, policy, lists, available: readAvailableSecrets(policy, readEnvironment) };
+  return { file, document, policy, lists, available: readAvailableSecrets(policy, readSecret) };
 }

@@ -47,7 +47,7 @@ export function needsOf(policy: Policy): string[] {
   return [
     ...(secrets.length > 0
       ? [
-          `secrets ${secrets.join(", ")}: on the edge by npx wrangler secret put; of dev, origin --tls and origin --behind-proxy in the environment`,
+          `secrets ${secrets.join(", ")}: on the edge by npx wrangler secret put; of dev, origin --tls and origin --behind-proxy as variables, or as files that NAME_FILE names`,
         ]
       : []),
     ...(crlSources.length > 0 ? ["the binding CRLS on the edge, for revocation lists"] : []),

@@ -19,7 +19,7 @@ countersign send URL [options]
   --method METHOD      default POST
   --header "N: V"      may be repeated
   --body FILE|-        the body's bytes (default: a small JSON event)
-  --sign SCHEME:NAME   sign the body by this scheme with the secret in the environment variable NAME
+  --sign SCHEME:NAME   sign the body by this scheme with the secret NAME: a variable, or a file that NAME_FILE names
   --json               print status, headers and body as JSON
 
 Exits with 0 for an answer of 200 to 299, with 1 for any other.

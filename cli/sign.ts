@@ -2,11 +2,11 @@
 
 import { createHmac, randomUUID } from "node:crypto";
 import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
 import { UsageError } from "./command.ts";
-import { readEnvironment } from "./files.ts";
 
 /**
- * The headers of one HMAC signature over these bytes. `option` is SCHEME:NAME, the scheme and the environment variable of
+ * The headers of one HMAC signature over these bytes. `option` is SCHEME:NAME, the scheme and the name of
  * its secret. @throws UsageError
  */
 export function signBody(option: string, body: Uint8Array, now: number): Record<string, string> {
@@ -16,10 +16,19 @@ export function signBody(option: string, body: Uint8Array, now: number): Record<
     throw new UsageError(
       `--sign ${option} is not SCHEME:SECRET_NAME, a scheme of ${SIGNATURE_SCHEME_NAMES.join(", ")}`,
     );
-  const secret = readEnvironment(variable);
-  if (secret === undefined || secret === "")
-    throw new UsageError(`--sign: the environment variable ${variable} is not set`);
-  return headersOf(scheme, secret, body, String(now));
+  return headersOf(scheme, readKey(variable), body, String(now));
+}
+
+function readKey(name: string): string {
+  try {
+    const secret = readSecret(name);
+    if (secret !== undefined && secret !== "") return secret;
+  } catch (error) {
+    throw new UsageError(`--sign: the secret ${name}: ${error instanceof Error ? error.message : error}`);
+  }
+  throw new UsageError(
+    `--sign: the secret ${name} is not set, by a variable of that name or by a file in ${name}_FILE`,
+  );
 }
 
 function headersOf(

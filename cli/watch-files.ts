@@ -9,17 +9,19 @@ const LOOK_MILLISECONDS = 250;
 /**
  * Looks at what each path leads to, whatever was replaced on the way: the file, a link, a directory above it. Notifications of
  * the system would speak of single directories, and come from no network file system.
- * Returns how to stop.
+ * The list is asked for at each look: one that has changed counts as a change. Returns how to stop.
  */
-export function watchFiles(files: readonly string[], onChange: () => void): () => void {
+export function watchFiles(files: () => readonly string[], onChange: () => void): () => void {
   // Not later: the caller may change a file as soon as this has returned.
-  let reported = files.map((file) => versionOf(statSync(file, { bigint: true, throwIfNoEntry: false }))).join();
+  let reported = files()
+    .map((file) => versionOf(statSync(file, { bigint: true, throwIfNoEntry: false })))
+    .join();
   let last = reported;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   const look = async () => {
     const versions = await Promise.all(
-      files.map((file) => stat(file, { bigint: true }).then(versionOf, () => undefined)),
+      files().map((file) => stat(file, { bigint: true }).then(versionOf, () => undefined)),
     );
     if (isStopped) return;
     const now = versions.join();

@@ -7,7 +7,7 @@ import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
 import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature.ts";
 
-/** Reads the value of a secret by its name in the policy, from the environment or from a binding of the Worker. */
+/** Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. What it throws is told. */
 export type ReadSecret = (name: string) => unknown;
 
 /**
@@ -28,7 +28,7 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
  */
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   return load(policy, read, ({ signature }, reader) => {
-    const isHeld = signature !== undefined && namesOf(signature).some((name) => read(name) !== undefined);
+    const isHeld = signature !== undefined && namesOf(signature).some((name) => reader.has(name));
     return { signature: isHeld ? reader.signatureKeys(signature) : undefined, basic: undefined };
   });
 }
@@ -111,11 +111,20 @@ class SecretReader {
     >;
   }
 
+  /** What is there and cannot be read is an oversight as well. */
+  has(name: string): boolean {
+    try {
+      return this.#loading.read(name) !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
   #importText<T>(factor: string, name: string, importText: (text: string) => T): T | undefined {
     const place = formatPointer(["senders", this.#sender, factor]);
     const { read, problems } = this.#loading;
-    const text = read(name);
     try {
+      const text = read(name);
       if (typeof text === "string" && text !== "") return importText(text);
       problems.push(`${place}: the secret ${name} is ${text === "" ? "empty" : "not set"}`);
     } catch (error) {

@@ -4,6 +4,9 @@
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
+/** What the secret with the database's password is called, as libpq calls it. */
+export const PASSWORD_NAME = "PGPASSWORD";
+
 export function isPostgresUrl(location: string): boolean {
   return /^postgres(ql)?:\/\//i.test(location);
 }
@@ -52,6 +55,13 @@ export function describeInbox(location: string): string {
   if (!isPostgresUrl(location)) return whyNoPath(location) === undefined ? location : "…";
   const [, scheme = "postgres://", host = "…", database = ""] = POSTGRES_URL.exec(location) ?? [];
   return scheme + host + database;
+}
+
+/** Whether the location is a URL with a password in it. */
+export function hasPassword(location: string): boolean {
+  if (!isPostgresUrl(location)) return false;
+  const { password = "", searchParams } = URL.parse(location) ?? {};
+  return password !== "" || searchParams?.has("password") === true;
 }
 
 /** Where other files of the same origin are kept unless told otherwise: beside the file, or here. */

@@ -3,7 +3,8 @@
 
 import { hash } from "node:crypto";
 import pg from "pg";
-import { describeInbox } from "./location.ts";
+import { readSecret } from "../node/secret-files.ts";
+import { describeInbox, PASSWORD_NAME } from "./location.ts";
 import type { PostgresAddress } from "./postgres-url.ts";
 
 /** The tables have a schema of their own, beside whatever else the database holds. */
@@ -58,7 +59,12 @@ export interface PoolOptions {
 
 /** Connects when it is asked for the first time, and again after every loss. */
 export function openPool(address: PostgresAddress, options: PoolOptions): PostgresPool {
-  const pool = new pg.Pool({ ...settingsOf(address), max: options.connections ?? CONNECTIONS, ...onConnect(options) });
+  const pool = new pg.Pool({
+    ...settingsOf(address),
+    Client: clientFor(address),
+    max: options.connections ?? CONNECTIONS,
+    ...onConnect(options),
+  });
   pool.on("connect", (client) => client.on("error", () => {}));
   // An idle connection that the server closed: the next query makes another.
   pool.on("error", () => {});
@@ -94,6 +100,17 @@ function settingsOf({ connectionString, ssl }: PostgresAddress): pg.ClientConfig
   };
 }
 
+/** Of a URL without a password the driver takes an empty one, whatever else it is given: it is put into each client. */
+function clientFor({ password }: PostgresAddress): typeof pg.Client {
+  if (password === undefined) return pg.Client;
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super(config);
+      Object.assign(this, { password });
+    }
+  };
+}
+
 /** What holds for a session or a transaction, by statements that begin with `set`. */
 function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"): string {
   const rules = {
@@ -125,7 +142,7 @@ function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) 
 
 /** Whether a pooler stands between. */
 export async function answersPooler(address: PostgresAddress): Promise<boolean> {
-  const client = new pg.Client(settingsOf(address));
+  const client = new (clientFor(address))(settingsOf(address));
   client.on("error", () => {});
   try {
     await client.connect();
@@ -230,8 +247,16 @@ export function describeError(error: unknown, url: string): string {
   const [told = ""] = (message || code || String(error)).split(/; if the root CA/);
   const text = remedy === undefined ? told : `${told}: ${remedy}`;
   const { password = "", searchParams } = URL.parse(url) ?? {};
-  const secrets = [password, decodeURIComponent(password), searchParams?.get("password") ?? ""];
+  const secrets = [password, decodeURIComponent(password), searchParams?.get("password") ?? "", passwordOfFile()];
   const safe = secrets.filter((secret) => secret !== "").reduce((told, secret) => told.replaceAll(secret, "…"), text);
   const place = describeInbox(url);
   return safe.startsWith(place) ? safe : `${place}: ${safe}`;
+}
+
+function passwordOfFile(): string {
+  try {
+    return readSecret(PASSWORD_NAME) ?? "";
+  } catch {
+    return "";
+  }
 }

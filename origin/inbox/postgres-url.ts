@@ -5,12 +5,16 @@ import pg from "pg";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { readBoundedFile } from "../node/bounded-file.ts";
 import { formatKey, readKey, readPems } from "../node/pem-files.ts";
+import { readSecret, secretFile } from "../node/secret-files.ts";
 import { WrongContents } from "../wanted-contents.ts";
+import { hasPassword, PASSWORD_NAME } from "./location.ts";
 
 export interface PostgresAddress {
   /** The URL without what it says of TLS: the driver has its own meaning for that, and warns its programmers of it. */
   readonly connectionString: string;
   readonly ssl: false | ConnectionOptions;
+  /** The password of now, where a file holds it: asked for at each connection, so that a file that was replaced needs no reload. */
+  readonly password?: (() => string) | undefined;
   /** What an operator must know of the connection. */
   readonly notice: string | undefined;
 }
@@ -39,20 +43,35 @@ export function readPostgresUrl(text: string): PostgresAddress {
   const unknown = [...searchParams.keys()].find((name) => UNKNOWN.test(name));
   if (unknown !== undefined) refuse(`${unknown} is not supported: take it out of the URL`);
   const connectionString = url.href;
+  const password = findPassword(text);
   const { host } = new pg.Client({ connectionString, ssl: false });
   const isNear = isThisMachine(host);
   const hasFiles = Object.values(files).some((file) => file !== undefined);
   const mode = named ?? (isNear && !hasFiles ? "disable" : "verify-full");
   if (mode === "disable") {
     const notice = isNear ? undefined : `sslmode=disable: events go to ${host} without TLS, and can be read on the way`;
-    return { connectionString, ssl: false, notice };
+    return { connectionString, password, ssl: false, notice };
   }
   if (mode === "no-verify") {
     const notice = `sslmode=no-verify: the certificate of ${host} is not verified, so that anybody can be in its place`;
-    return { connectionString, ssl: { ...readFiles(files), rejectUnauthorized: false }, notice };
+    return { connectionString, password, ssl: { ...readFiles(files), rejectUnauthorized: false }, notice };
   }
   if (!MODES.some((known) => known === mode)) refuse(`sslmode is none of ${MODES.join(", ")}`);
-  return { connectionString, ssl: { ...readFiles(files), rejectUnauthorized: true }, notice: undefined };
+  return { connectionString, password, ssl: { ...readFiles(files), rejectUnauthorized: true }, notice: undefined };
+}
+
+/** Undefined where no file holds it: the driver has its own ways. Read once, so that what is wrong with it stops the start. */
+function findPassword(url: string): (() => string) | undefined {
+  try {
+    if (secretFile(PASSWORD_NAME) === undefined) return undefined;
+    if (hasPassword(url))
+      refuse(`it holds a password, and a file holds one too (${PASSWORD_NAME}): remove one of them`);
+    readSecret(PASSWORD_NAME);
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    return refuse(`the password ${PASSWORD_NAME}: ${error instanceof Error ? error.message : error}`);
+  }
+  return () => readSecret(PASSWORD_NAME) ?? "";
 }
 
 function modeOfFlag(ssl: string | undefined): string | undefined {

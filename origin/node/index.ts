@@ -18,6 +18,7 @@ export {
   type TlsListener,
   throughProxy,
 } from "./proxy-server.ts";
+export { readSecret } from "./secret-files.ts";
 export { type ListenOptions, type RunningServer, serve } from "./server.ts";
 export { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "./tls-hosts.ts";
 export { listenTls, type TlsDeadlines, type TlsListenerOptions } from "./tls-listener.ts";

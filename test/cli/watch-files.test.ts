@@ -127,7 +127,11 @@ test.each(ARRANGEMENTS)("a change is told once, and whole, of a file %s", async 
   const at = (name: string) => join(directory, name);
   const file = arrange(at);
   const seen: string[] = [];
-  const stop = watchFiles([write(at("other"), ""), file], () => seen.push(readFileSync(file, "utf8")));
+  const other = write(at("other"), "");
+  const stop = watchFiles(
+    () => [other, file],
+    () => seen.push(readFileSync(file, "utf8")),
+  );
   onTestFinished(stop);
   change(at);
   await expect.poll(() => seen, { timeout: 10_000 }).toEqual(["new"]);
@@ -139,9 +143,12 @@ test("nothing is told where nothing changed, nor after the end", async () => {
   await using stack = new AsyncDisposableStack();
   const file = write(join(temporaryDirectory(stack), "file"), "old");
   let count = 0;
-  const stop = watchFiles([file], () => {
-    count += 1;
-  });
+  const stop = watchFiles(
+    () => [file],
+    () => {
+      count += 1;
+    },
+  );
   await new Promise((resolve) => setTimeout(resolve, 800));
   expect(count).toBe(0);
   stop();

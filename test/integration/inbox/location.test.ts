@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
 import type { InboxOptions } from "../../../origin/inbox/inbox-options.ts";
 import { describeInbox } from "../../../origin/inbox/location.ts";
@@ -239,6 +239,39 @@ describe.skipIf(missingPostgres())("a database", () => {
     ["sslrootcert=/etc/passwd", "sslrootcert /etc/passwd holds no certificate, but neither PEM nor DER"],
   ])("with %s in its URL is refused, with the reason", async (parameter, reason) => {
     expect(await failureOf(`${url}?${parameter}`)).toContain(reason);
+  });
+
+  test("takes its password from a file, at each connection anew, and shows it to nobody", async () => {
+    const file = join(temporaryDirectory(stack), "password");
+    const role = `rotated_${new URL(url).pathname.slice(1)}`;
+    const setPassword = (password: string) =>
+      withClient(url, (client) => client.query(`ALTER ROLE ${role} PASSWORD '${password}'`));
+    await withClient(url, (client) => client.query(`CREATE ROLE ${role} SUPERUSER LOGIN`));
+    await setPassword("sesame-1");
+    const open = url.replace(/\/\/.*@/, `//${role}@`);
+    vi.stubEnv("PGPASSWORD_FILE", file);
+    stack.defer(() => void vi.unstubAllEnvs());
+    expect(await failureOf(open)).toMatch(/the password PGPASSWORD: PGPASSWORD_FILE: .*ENOENT/);
+    writeFileSync(file, "sesame-0\n");
+    expect(await failureOf(open)).toMatch(/password authentication failed/);
+    writeFileSync(file, "sesame-1\n");
+    expect(await failureOf(url)).toMatch(/it holds a password, and a file holds one too \(PGPASSWORD\): remove one/);
+    const inbox = await openTestInbox(stack, open);
+    await accept(inbox, "a");
+    await setPassword("sesame-2");
+    writeFileSync(file, "sesame-2\n");
+    await withClient(url, (client) =>
+      client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`),
+    );
+    await expect.poll(async () => await accept(inbox, "b")).toEqual({ outcome: "stored" });
+    vi.stubEnv("PGPASSWORD_FILE", undefined);
+    const passfile = `${file}.pgpass`;
+    writeFileSync(passfile, `127.0.0.1:*:*:${role}:sesame-2\n`, { mode: 0o600 });
+    vi.stubEnv("PGPASSFILE", passfile);
+    await accept(await openTestInbox(stack, open), "c");
+    vi.stubEnv("PGPASSWORD_FILE", file);
+    vi.stubEnv("PGPASSWORD", "sesame-2");
+    expect(await failureOf(open)).toMatch(/it is given twice, by the variable PGPASSWORD and by PGPASSWORD_FILE/);
   });
 
   test("in another place than its URL's host says is judged by that place", async () => {

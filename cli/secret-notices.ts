@@ -1,0 +1,68 @@
+// What an operator is told of secrets that start no refusal: others can read a file, or ps shows a password.
+
+import cluster from "node:cluster";
+import { statSync } from "node:fs";
+import type { Policy } from "../core/policy.ts";
+import { secretNames } from "../core/secrets.ts";
+import { hasPassword, PASSWORD_NAME } from "../origin/inbox/location.ts";
+import { credentialsDirectory, secretFile } from "../origin/node/secret-files.ts";
+import { shellWord } from "../origin/shell-word.ts";
+import { complainLogLine } from "./output.ts";
+
+const MODE_OF_OTHERS = 0o007;
+
+const known = new WeakMap<Policy, readonly string[]>();
+
+/** The files with the secrets of a policy, and the directory in which more of them may appear: what to watch. */
+export function secretFilesOf(policy: Policy): readonly string[] {
+  const files = known.get(policy) ?? listFiles(policy);
+  known.set(policy, files);
+  return files;
+}
+
+function listFiles(policy: Policy): string[] {
+  const directory = credentialsDirectory();
+  const files = secretNames(policy).flatMap((name) => findFile(name) ?? []);
+  return directory === undefined ? files : [...files, directory];
+}
+
+/** What is wrong with a secret is told by who reads it. */
+function findFile(name: string): string | undefined {
+  try {
+    return secretFile(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tells of each file that every user of this machine can read. Docker and Kubernetes mount secrets so unless told otherwise: no refusal. */
+export function tellReadableSecrets(policy: Policy): void {
+  if (!isTeller()) return;
+  for (const name of [...secretNames(policy), PASSWORD_NAME]) {
+    const file = findFile(name);
+    const { mode = 0 } = (file !== undefined && statSync(file, { throwIfNoEntry: false })) || {};
+    if (file === undefined || (mode & MODE_OF_OTHERS) === 0) continue;
+    const remedy = `chmod o= ${shellWord(file)}; a mounted secret: mode 0400 (Docker), defaultMode 0400 (Kubernetes)`;
+    complainLogLine({
+      decision: "warning",
+      code: "secret_readable",
+      secret: name,
+      file,
+      why: "every user of this machine can read it",
+      remedy,
+    });
+  }
+}
+
+/** Tells of a password in the location of an inbox, which stands on the command line. */
+export function tellShownPassword(inbox: string): void {
+  if (!isTeller() || !hasPassword(inbox)) return;
+  const why = "--inbox holds a password, and ps shows the command line to every user of this machine";
+  const remedy = `leave it out of the URL; write it to a file and name that in ${PASSWORD_NAME}_FILE`;
+  complainLogLine({ decision: "warning", code: "password_shown", why, remedy });
+}
+
+/** Of several processes one tells. */
+function isTeller(): boolean {
+  return cluster.worker === undefined || cluster.worker.id === 1;
+}

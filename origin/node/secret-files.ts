@@ -1,0 +1,83 @@
+// Where the text of a secret comes from: the environment variable NAME, the file that NAME_FILE names, or the file NAME in the directory of
+// credentials that systemd hands to a service. No message holds any of the text.
+
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { readBoundedFile } from "./bounded-file.ts";
+
+/** The longest key has some hundred octets: more is another file, named by mistake. */
+const MAX_SECRET_BYTES = 64 * 1024;
+/** What a policy may call a secret. */
+const NAME = /^[A-Z][A-Z0-9_]*$/;
+
+interface Place {
+  /** What a message calls it. */
+  readonly told: string;
+  readonly text?: string | undefined;
+  readonly file?: string;
+}
+
+/**
+ * The text of a secret, read anew at each call; undefined where it is given nowhere. One line end at the end of a file is no part of it.
+ * Does not check that others cannot read the file.
+ * @throws Error when it is given in two places, or when its file cannot be read or holds no single line of text
+ */
+export function readSecret(name: string): string | undefined {
+  const place = findSecret(name);
+  return place?.file === undefined ? place?.text : inPlace(place.told, () => readLine(place.file ?? ""));
+}
+
+/** The file from which a secret comes; undefined where it comes from none. @throws Error when it is given in two places */
+export function secretFile(name: string): string | undefined {
+  return findSecret(name)?.file;
+}
+
+function findSecret(name: string): Place | undefined {
+  const [place, other] = NAME.test(name) ? placesOf(name) : [];
+  if (other === undefined) return place;
+  throw new Error(`it is given twice, by ${place?.told} and by ${other.told}: remove one of them`);
+}
+
+function placesOf(name: string): Place[] {
+  const fileName = `${name}_FILE`;
+  const { [name]: text, [fileName]: file } = process.env;
+  const directory = credentialsDirectory();
+  return [
+    ...(text === undefined ? [] : [{ told: `the variable ${name}`, text }]),
+    ...(file === undefined ? [] : [{ told: fileName, file }]),
+    ...(directory !== undefined && existsSync(join(directory, name))
+      ? [{ told: "CREDENTIALS_DIRECTORY", file: join(directory, name) }]
+      : []),
+  ];
+}
+
+/** Where a service manager puts the credentials of a service; undefined where it has given none. */
+export function credentialsDirectory(): string | undefined {
+  return process.env["CREDENTIALS_DIRECTORY"] || undefined;
+}
+
+function readLine(file: string): string {
+  if (file === "") throw new Error("it is empty, and names no file");
+  // One that can be read only once, such as a pipe, would be gone at the next reload.
+  if (!statSync(file).isFile()) throw new Error(`${file} is no file`);
+  const text = decode(readBoundedFile(file, MAX_SECRET_BYTES), file).replace(/\r?\n$/, "");
+  if (text === "") throw new Error(`${file} is empty`);
+  if (/[\0\r\n]/.test(text)) throw new Error(`${file} holds more than one line: a secret is one line of text`);
+  return text;
+}
+
+function decode(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`${file} is no text in UTF-8`);
+  }
+}
+
+function inPlace<T>(place: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Error(`${place}: ${error instanceof Error ? error.message : error}`);
+  }
+}
