@@ -1,8 +1,7 @@
-// npm run bench -- [edge|cold|origin|inbox|dispatch|listener|trust|factors|hostile|scale] [--rounds N] [--events N] [--json]: what Countersign costs, side by side with its peers in one run.
-// npm run bench -- edge --profile: what an event costs at the edge, by part of the code.
-// npm run bench -- cold --beside DIR: also the worker of another tree of this project.
+// What Countersign costs, side by side with its peers in one run.
 
-import { parseArgs } from "node:util";
+import { endWithError, parseOptions, UsageError } from "../cli/command.ts";
+import { parseChoice, parseWhole } from "../cli/option-values.ts";
 import { benchCold } from "./cold.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
@@ -16,9 +15,14 @@ import { formatReport, type Report, type Volume } from "./report.ts";
 import { benchScale } from "./scale.ts";
 import { benchTrust } from "./trust.ts";
 
-const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Report[]>>> = {
+/** What the command line may change. */
+interface Settings extends Volume {
+  readonly beside: string | undefined;
+}
+
+const BENCHES: Readonly<Record<string, (settings: Settings) => Promise<Report | Report[]>>> = {
   edge: benchEdge,
-  cold: ({ rounds }) => benchCold(rounds, values.beside),
+  cold: ({ rounds, beside }) => benchCold(rounds, beside),
   origin: benchOrigin,
   inbox: benchInbox,
   dispatch: benchDispatch,
@@ -29,39 +33,53 @@ const BENCHES: Readonly<Record<string, (volume: Volume) => Promise<Report | Repo
   scale: benchScale,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string", default: "20" },
-    events: { type: "string", default: "2500" },
-    json: { type: "boolean", default: false },
-    profile: { type: "boolean", default: false },
-    beside: { type: "string" },
-  },
-});
-const volume: Volume = { rounds: Number(values.rounds), eventsPerRound: Number(values.events) };
-const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
-const isProfile = values.profile && names.join() === "edge";
-const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
-if (unknown.length > 0 || values.profile !== isProfile || !(volume.rounds >= 1) || !(volume.eventsPerRound >= 1)) {
-  console.error(
-    `usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--rounds N] [--events N] [--json] | edge --profile | cold --beside DIR`,
-  );
-  process.exit(2);
-}
+const HELP = `npm run bench -- [NAME...] [options]
 
-if (isProfile) {
-  await profileEdge();
-  process.exit(0);
-}
+NAME: ${Object.keys(BENCHES).join(", ")} (default: all of them)
 
-const reports: Report[] = [];
-for (const name of names) {
-  for (const report of [(await BENCHES[name]?.(volume)) ?? []].flat()) {
-    reports.push(report);
-    if (!values.json) console.log(formatReport(report));
+  --rounds N      of each, one beside the other (default 20)
+  --events N      of each round (default 2500)
+  --profile       with edge: what an event costs there, by part of the code
+  --beside DIR    with cold: also the worker of another tree of this project
+  --json          print one JSON document
+`;
+
+const OPTIONS = {
+  rounds: { type: "string", default: "20" },
+  events: { type: "string", default: "2500" },
+  json: { type: "boolean", default: false },
+  profile: { type: "boolean", default: false },
+  beside: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseOptions(args, OPTIONS, true);
+  if (values.help) {
+    console.log(HELP);
+    return;
   }
+  const all = Object.keys(BENCHES);
+  const names = positionals.length > 0 ? positionals.map((name) => parseChoice("the bench", name, all)) : all;
+  const rounds = parseWhole("--rounds", values.rounds, 1, 1_000_000);
+  const eventsPerRound = parseWhole("--events", values.events, 1, 100_000_000);
+  if (values.profile && names.join() !== "edge") throw new UsageError("--profile goes with edge alone");
+  if (values.beside !== undefined && !names.includes("cold")) throw new UsageError("--beside goes with cold");
+  if (values.profile) return await profileEdge();
+  const reports: Report[] = [];
+  for (const name of names) {
+    for (const report of [(await BENCHES[name]?.({ rounds, eventsPerRound, beside: values.beside })) ?? []].flat()) {
+      reports.push(report);
+      if (!values.json) console.log(formatReport(report));
+    }
+  }
+  if (values.json) console.log(JSON.stringify({ node: process.version, reports }, null, 2));
 }
-if (values.json) console.log(JSON.stringify({ node: process.version, reports }, null, 2));
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  endWithError(error);
+}
 // The servers under test end with this process.
-process.exit(0);
+process.exit();

@@ -2,6 +2,7 @@
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { findOptionFaults } from "./option-faults.ts";
 import { complain } from "./output.ts";
 
 export interface Command {
@@ -20,9 +21,12 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 /**
  * Reads options strictly. `given` are those that stand on the command line: a default is not one of them.
  * Of one that is given twice the last counts, so that a script with options of its own can be given others.
- * @throws UsageError for an unknown option, or one without its value
+ * @throws UsageError for an option that is not known, has no value or an empty one, or for a word that belongs to none
  */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {
+  const faults = findOptionFaults(args, options, allowPositionals);
+  if (faults.length > 1) throw new ConfigurationError("options", faults);
+  if (faults[0] !== undefined) throw new UsageError(faults[0]);
   const { values, positionals, tokens } = parse(args, options, allowPositionals);
   const given = new Set(tokens.flatMap((token) => (token.kind === "option" ? [token.name] : [])));
   return { values, positionals, given };
@@ -47,11 +51,17 @@ export function refuseUnread(given: ReadonlySet<string>, read: readonly string[]
   throw new UsageError(`${names} ${unread.length === 1 ? "has" : "have"} no effect ${way}`);
 }
 
-/** How a program ends with an error: the message alone for what the user can mend. */
-export function endWithError(error: unknown): void {
+/** How a program ends with an error: the message alone, and 2, for what the user can mend. */
+export function endOf(error: unknown): { code: number; text: string } {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
-  complain(`countersign: ${isExpected ? error.message : error instanceof Error ? error.stack : error}`);
-  process.exitCode = isExpected ? 2 : 1;
+  if (isExpected) return { code: 2, text: error.message };
+  return { code: 1, text: String(error instanceof Error ? error.stack : error) };
+}
+
+export function endWithError(error: unknown): void {
+  const { code, text } = endOf(error);
+  complain(`countersign: ${text}`);
+  process.exitCode = code;
 }
 
 /** An address to listen on. An IPv6 address may stand in brackets, as it does in a URL. */
@@ -66,10 +76,8 @@ export function requireOption(value: string | undefined, option: string, meaning
 }
 
 export function parsePort(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65535)
-    throw new UsageError(`--port ${text} is no port (0 to 65535)`);
-  return port;
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw new UsageError(`--port ${text} is no port (0 to 65535)`);
+  return Number(text);
 }
 
 /** Resolves on the first SIGINT or SIGTERM. */

@@ -3,6 +3,7 @@
 import type { EventFilter, EventState } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import type { Values } from "./inbox-options.ts";
+import { parseChoice } from "./option-values.ts";
 import { parseTime } from "./times.ts";
 
 export const FILTER_OPTIONS = ["since", "until", "route", "sender", "key", "state", "conflict"] as const;
@@ -26,6 +27,5 @@ export function parseFilter(values: Values, limit: number): EventFilter {
 }
 
 function parseState(text: string | undefined): EventState | undefined {
-  if (text === undefined || text === "waiting" || text === "leased" || text === "done" || text === "dead") return text;
-  throw new UsageError(`--state ${text} is none of waiting, leased, done, dead`);
+  return text === undefined ? undefined : parseChoice("--state", text, ["waiting", "leased", "done", "dead"]);
 }

@@ -8,6 +8,7 @@ import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
 import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./inbox-options.ts";
 import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
 import { describeEvent, formatEvent, formatEvents } from "./inbox-text.ts";
+import { parseAction, parseWhole } from "./option-values.ts";
 import { complain, print, printBytes } from "./output.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {
@@ -57,9 +58,7 @@ An origin may run meanwhile; it sees the change within a second. All dead events
   countersign inbox list --state dead --sender NAME --limit 1000 --json | jq -r .id | xargs countersign inbox retry
 `,
   async run([action = "", ...args]) {
-    const chosen = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (chosen === undefined)
-      throw new UsageError(`inbox ${Object.keys(ACTIONS).join(", ")}: one of them; see countersign inbox --help`);
+    const chosen = ACTIONS[parseAction("inbox", action, Object.keys(ACTIONS))] as Action;
     const { values, positionals, given } = parseInboxOptions(args);
     refuseUnread(given, chosen.reads, `with inbox ${action}`);
     if (values.body && values.json)
@@ -77,7 +76,7 @@ function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
 
 async function list(values: Values, ids: readonly string[]): Promise<number> {
   if (ids.length > 0) throw new UsageError("inbox list takes no id: see inbox show");
-  const filter = parseFilter(values, parseLimit(values.limit));
+  const filter = parseFilter(values, parseWhole("--limit", values.limit, 1, 999_999));
   const events = await readFrom(values, (reader) => reader.events(filter));
   if (values.json) print(events.map((event) => JSON.stringify(describeEvent(event))));
   else if (events.length === 0) print(["no such events"]);
@@ -128,9 +127,4 @@ async function change(
 
 function noSuch(id: string): UsageError {
   return new UsageError(`there is no event ${JSON.stringify(id)}`);
-}
-
-function parseLimit(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`--limit ${text} is not 1 to 999999`);
-  return Number(text);
 }

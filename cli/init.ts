@@ -6,8 +6,9 @@ import { createInterface } from "node:readline/promises";
 import { shellWord } from "../origin/shell-word.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
+import { parseChoice } from "./option-values.ts";
 import { printText } from "./output.ts";
-import { makeProject, type ProjectMode } from "./project.ts";
+import { makeProject } from "./project.ts";
 import { writeWhole } from "./written-files.ts";
 
 export const command: Command = {
@@ -26,10 +27,14 @@ package.json that is there gets what it lacks; of any other file that is there n
   async run(args) {
     const { values, positionals } = parseOptions(args, OPTIONS, true);
     const [directory = ".", ...rest] = positionals;
-    if (rest.length > 0) throw new UsageError("one folder, please; see countersign init --help");
+    if (rest.length > 0) throw new UsageError(`init takes one folder, and ${JSON.stringify(rest[0])} is a second one`);
     const { preset, anchor: anchors = [] } = values;
     if (preset === undefined && anchors.length > 0) throw new UsageError("--anchor has no effect without --preset");
-    const { files, steps } = makeProject({ mode: parseMode(values.mode), preset, anchors });
+    const { files, steps } = makeProject({
+      mode: parseChoice("--mode", values.mode, ["both", "edge", "origin"]),
+      preset,
+      anchors,
+    });
     requireFree(directory, [...files.keys()]);
     const contents = completed(directory, files);
     if (!values.yes && !(await isConfirmed(directory, [...files.keys()]))) return 1;
@@ -50,11 +55,6 @@ const OPTIONS = {
 } as const;
 
 const MANIFEST = "package.json";
-
-function parseMode(text: string): ProjectMode {
-  if (text === "edge" || text === "origin" || text === "both") return text;
-  throw new UsageError(`--mode ${text} is none of both, edge, origin`);
-}
 
 /** @throws UsageError that lists what is there */
 function requireFree(directory: string, names: readonly string[]): void {

@@ -5,6 +5,7 @@ import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } fr
 import { type Command, parseOptions, refuseUnread, requireOption, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
+import { parseAction, parseChoice } from "./option-values.ts";
 import { print, printJson, printText } from "./output.ts";
 import { inFile } from "./problems.ts";
 import { tabulate } from "./table.ts";
@@ -29,13 +30,14 @@ countersign keys jwks --file FILE         print the public JWK Set, to pin at th
 The file is the value of the Worker's secret:  npx wrangler secret put SIGNING_KEYS < FILE
 With --json only the public JWK Set is printed.
 `,
-  async run([action, ...args]) {
+  async run([word = "", ...args]) {
+    const action = parseAction("keys", word, ["new", "rotate", "jwks"]);
     const { values, given } = parseOptions(args, {
       file: { type: "string" },
       step: { type: "string" },
       json: { type: "boolean" },
     });
-    if (action !== "rotate") refuseUnread(given, ["file", "json"], `with keys ${action ?? ""}`);
+    if (action !== "rotate") refuseUnread(given, ["file", "json"], `with keys ${action}`);
     const file = requireOption(values.file, "file", "where the private keys are kept");
     if (action === "new")
       return report(
@@ -48,8 +50,7 @@ With --json only the public JWK Set is printed.
       const step = parseStep(values.step);
       return report(await rotate(file, step), file, NEXT[step], values.json);
     }
-    if (action === "jwks") return report(load(file), file, undefined, true);
-    throw new UsageError("keys new, keys rotate or keys jwks; see countersign keys --help");
+    return report(load(file), file, undefined, true);
   },
 };
 
@@ -87,8 +88,8 @@ function newKey(newest = 0): Promise<PrivateJwk> {
 }
 
 function parseStep(text: string | undefined): RotationStep {
-  if (text === "publish" || text === "sign" || text === "retire") return text;
-  throw new UsageError("--step is required: publish, then sign, then retire");
+  const given = requireOption(text, "step", "publish, then sign, then retire");
+  return parseChoice("--step", given, ["publish", "sign", "retire"]);
 }
 
 function save(file: string, keys: PrivateJwk[]): PrivateJwk[] {

@@ -3,6 +3,7 @@
 
 import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
 import { type Command, endWithError, UsageError } from "./command.ts";
+import { askWhether } from "./nearest.ts";
 import { print, printText } from "./output.ts";
 import { readVersion } from "./package-folder.ts";
 import { tabulate } from "./table.ts";
@@ -49,7 +50,10 @@ async function main([name, ...args]: string[]): Promise<number> {
     return 0;
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (entry === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}; see countersign --help`);
+  if (entry === undefined) {
+    const nearest = askWhether(name, [...Object.keys(COMMANDS), "--help", "--version"]);
+    throw new UsageError(`there is no command ${JSON.stringify(name)}${nearest || ": see countersign --help"}`);
+  }
   const { command } = await entry.load();
   if (args.includes("--help") || args.includes("-h")) {
     printText(command.help.trim());

@@ -18,6 +18,7 @@ import { forwardTo } from "../origin/upstream.ts";
 import { parseBaseUrl } from "./base-url.ts";
 import { requireOption, UsageError } from "./command.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
+import { parseWhole } from "./option-values.ts";
 import { inFile, Problems } from "./problems.ts";
 
 export const DISPATCH_OPTIONS = {
@@ -188,10 +189,7 @@ async function parseLimits(settings: DispatchSettings, problems: Problems): Prom
 
 function parseCount(settings: DispatchSettings, option: keyof DispatchSettings, max: number): number | undefined {
   const text = settings[option];
-  if (text === undefined) return undefined;
-  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > max)
-    return refuse(`--${option} ${text} is not 1 to ${max}`);
-  return Number(text);
+  return text === undefined ? undefined : parseWhole(`--${option}`, text, 1, max);
 }
 
 function refuse(message: string): never {

@@ -18,6 +18,7 @@ import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { parseRetention } from "./origin-inbox.ts";
+import { parseChoice } from "./option-values.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
@@ -77,7 +78,7 @@ async function load(options: OriginOptions) {
   const policy = await problems.attempt(() => loadPolicy(values.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const format = await problems.attempt(() =>
-    forwardedFormat(requireOption(values["behind-proxy"], "behind-proxy", "a format"), values["certificate-header"]),
+    forwardedFormat(parseFormat(values["behind-proxy"]), values["certificate-header"]),
   );
   const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
   const retention = await problems.attempt(() => parseRetention(values));
@@ -135,8 +136,10 @@ function only(option: string, values: string | readonly string[] | undefined): s
   return values[0];
 }
 
+function parseFormat(text: string | undefined): string {
+  return parseChoice("--behind-proxy", requireOption(text, "behind-proxy", "a format"), FORWARDED_FORMATS);
+}
+
 function parseSocketMode(text = "0600"): SocketListener["mode"] {
-  if (text === "0600") return 0o600;
-  if (text === "0660") return 0o660;
-  throw new UsageError(`--socket-mode ${text} is none of 0600, 0660: nobody else may connect`);
+  return parseChoice("--socket-mode", text, ["0600", "0660"]) === "0600" ? 0o600 : 0o660;
 }

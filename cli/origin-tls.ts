@@ -13,7 +13,7 @@ import {
 } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
-import { UsageError } from "./command.ts";
+import { requireOption, UsageError } from "./command.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
@@ -77,9 +77,10 @@ async function readHosts(
   problems: Problems,
 ): Promise<TlsHostFiles[] | undefined> {
   const hosts: TlsHostFiles[] = [];
+  await problems.attempt(() => requireOption(certificates[0], "certificate", "this server's own, with its --key"));
   for (const [index, file] of certificates.entries()) {
     const pair = await problems.attempt(() => readServerPair(file, keys[index] ?? ""));
     if (pair !== undefined) hosts.push(pair);
   }
-  return hosts.length === certificates.length ? hosts : undefined;
+  return hosts.length > 0 && hosts.length === certificates.length ? hosts : undefined;
 }

@@ -1,7 +1,8 @@
 // countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
-import { type Command, parseHost, parsePort, UsageError } from "./command.ts";
+import { type Command, parseHost, parsePort, requireOption } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
+import { parseChoice } from "./option-values.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { DISPATCH_HELP } from "./origin-dispatch.ts";
@@ -68,6 +69,6 @@ gives back what was begun and not handled, and ends.
 };
 
 function parseClientCertificates(text: string | undefined): "request" | "require" {
-  if (text === "request" || text === "require") return text;
-  throw new UsageError("--client-certificates is required: request or require");
+  const given = requireOption(text, "client-certificates", "request or require");
+  return parseChoice("--client-certificates", given, ["request", "require"]);
 }

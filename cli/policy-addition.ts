@@ -5,10 +5,13 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { parseOptions, UsageError } from "./command.ts";
+import { parseChoice } from "./option-values.ts";
 import { print, printJson } from "./output.ts";
 import {
   describeAnchors,
   describeCertificates,
+  MATCHES,
+  type Match,
   type PolicyDraft,
   readAnchorOption,
   readMatchers,
@@ -46,7 +49,9 @@ export async function addToPolicy(args: string[]): Promise<number> {
     throw new UsageError("--match has no effect without --certificate: it says what of it to accept");
   if (given.has("anyway") && !given.has("certificate"))
     throw new UsageError("--anyway has no effect without --certificate: it takes one that would be refused");
-  const { anchor: anchors = [], certificate: certificates = [], preset, sender, match, route, mode } = values;
+  const { anchor: anchors = [], certificate: certificates = [], preset, sender, route } = values;
+  const match = parseChoice("--match", values.match, MATCHES);
+  const mode = values.mode && parseChoice("--mode", values.mode, ["observe", "enforce"]);
   const addition = { preset, anchors, sender, certificates, match, route, mode };
   requireSomething(addition);
   const isDryRun = values["dry-run"];
@@ -86,7 +91,7 @@ export interface PolicyAddition {
   readonly sender: string | undefined;
   /** PEM files of certificates of the sender, and what of them to accept: name, key or certificate. */
   readonly certificates: readonly string[];
-  readonly match: string;
+  readonly match: Match;
   readonly route: string | undefined;
   /** observe or enforce; undefined leaves it. */
   readonly mode: string | undefined;

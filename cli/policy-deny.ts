@@ -5,6 +5,7 @@ import type { Certificate } from "../core/certificate.ts";
 import { normalizeHex } from "../core/certificate-matcher.ts";
 import { readCertificates } from "./certificate-files.ts";
 import { parseOptions, refuseUnread, UsageError } from "./command.ts";
+import { parseChoice } from "./option-values.ts";
 import { print, printJson } from "./output.ts";
 import type { DenyDraft } from "./policy-document.ts";
 import { describeEdit, EDIT_OPTIONS, editPolicy, fileToChange, formatEdit, writeEdit } from "./policy-edit.ts";
@@ -87,7 +88,7 @@ function readDenial(values: Values, positionals: readonly string[], given: Reado
   const named = [file, sha256, key, serial ?? issuer].filter((one) => one !== undefined);
   if (named.length !== 1 || positionals.length > 1)
     throw new UsageError("policy deny: name one certificate, by FILE, --key, --sha256, or --serial with --issuer");
-  if (file !== undefined) return readFileDenial(file, values.match);
+  if (file !== undefined) return readFileDenial(file, parseChoice("--match", values.match, ["key", "certificate"]));
   refuseUnread(new Set(given.has("match") ? ["match"] : []), [], "without FILE");
   if (key !== undefined) return { entry: { spkiSha256: parseDigest("key", key) }, scope: SCOPES.key, others: [] };
   if (sha256 !== undefined)
@@ -96,8 +97,7 @@ function readDenial(values: Values, positionals: readonly string[], given: Reado
   return { entry: { serial, issuer }, scope: SCOPES.certificate, others: [] };
 }
 
-function readFileDenial(file: string, match: string): Denial {
-  if (match !== "key" && match !== "certificate") throw new UsageError(`--match ${match} is none of key, certificate`);
+function readFileDenial(file: string, match: "key" | "certificate"): Denial {
   const [certificate, ...others] = readCertificates(file) as [Certificate, ...Certificate[]];
   const { spkiSha256, serial, issuerText: issuer, isCa } = certificate;
   const entry: DenyDraft = match === "key" ? { spkiSha256 } : { serial, issuer };

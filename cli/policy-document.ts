@@ -116,8 +116,12 @@ export function describeAnchors(options: readonly string[]): string[] {
   });
 }
 
+/** What of a certificate is accepted: its names, its key, or this very one. */
+export const MATCHES = ["name", "key", "certificate"] as const;
+export type Match = (typeof MATCHES)[number];
+
 /** The entries that accept the sender's certificates of a file. @throws UsageError */
-export function readMatchers(file: string, match: string): MatcherDocument[] {
+export function readMatchers(file: string, match: Match): MatcherDocument[] {
   const matchers = readSenderCertificates(file).map((certificate) => matcherFor(certificate, match));
   // Two certificates of one name are one entry by name.
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
@@ -136,13 +140,11 @@ export function describeCertificates(files: readonly string[]): string[] {
   });
 }
 
-/** The entry that accepts a certificate: by its names, its key, or as a whole. */
+/** The entry that accepts a certificate. */
 export function matcherFor(
   { subjectText, issuerText, spkiSha256, sha256 }: Certificate,
-  match: string,
+  match: Match,
 ): MatcherDocument {
   if (match === "name") return { subject: subjectText, issuer: issuerText };
-  if (match === "key") return { spkiSha256 };
-  if (match === "certificate") return { sha256 };
-  throw new UsageError(`--match ${match} is none of name, key, certificate`);
+  return match === "key" ? { spkiSha256 } : { sha256 };
 }

@@ -7,9 +7,10 @@ import { systemClock } from "../origin/clock.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";
-import { parseOptions, UsageError } from "./command.ts";
+import { parseOptions } from "./command.ts";
 import { tellingInbox } from "./inbox-options.ts";
 import { endListener } from "./listener-certificate.ts";
+import { parseWhole } from "./option-values.ts";
 import { type Line, print, printJson } from "./output.ts";
 import { compilePolicyFile } from "./policy-file.ts";
 import { bad, good, tabulate } from "./table.ts";
@@ -27,7 +28,7 @@ const DAY_SECONDS = 86_400;
 /** 1 when something will refuse events within the time, or does so already. */
 export async function tellExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
-  const days = parseDays(within);
+  const days = parseWhole("--within", within, 0, 99_999);
   const now = systemClock();
   const listeners = certificate.map((name) => endListener(readCertificatesAsPem(name).join(""), name));
   const policy = compilePolicyFile(file);
@@ -39,11 +40,6 @@ export async function tellExpiring(args: string[]): Promise<number> {
   if (json) printJson({ ok: !isRefusing, within: days, endings });
   else print(formatEndings(endings, days));
   return isRefusing ? 1 : 0;
-}
-
-function parseDays(text: string): number {
-  if (!/^\d{1,5}$/.test(text)) throw new UsageError(`--within ${text} is not a number of days`);
-  return Number(text);
 }
 
 async function readSeen(location: string, policy: Policy): Promise<SeenCertificate[]> {

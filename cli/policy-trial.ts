@@ -9,6 +9,7 @@ import { parseOptions, UsageError } from "./command.ts";
 import { loadCrls } from "./explain-crls.ts";
 import { readAvailableSecrets } from "./explain-secrets.ts";
 import { readJson } from "./files.ts";
+import { parseWhole } from "./option-values.ts";
 import { print, printJson } from "./output.ts";
 import { eachEvent, observedCases } from "./policy-trial-cases.ts";
 import { Tally, type Trial } from "./policy-trial-tally.ts";
@@ -34,7 +35,7 @@ export async function tryOnStored(args: string[]): Promise<number> {
   const { log = [], last, json } = values;
   if (values.inbox === undefined && log.length > 0 && last !== undefined)
     throw new UsageError("--last needs --inbox: it counts stored events");
-  const count = parseLast(last ?? DEFAULT_LAST);
+  const count = parseWhole("--last", last ?? DEFAULT_LAST, 1, 999_999);
   const inbox = values.inbox ?? (log.length === 0 ? "inbox.sqlite" : undefined);
   const now = systemClock();
   const crls = join(dirname(inbox ?? "inbox.sqlite"), "crls");
@@ -53,11 +54,6 @@ export async function tryOnStored(args: string[]): Promise<number> {
 function codeOf({ differences }: Trial): number {
   if (differences.some(({ what }) => what === "REFUSED")) return 1;
   return differences.some(({ what }) => what === "UNKNOWN") ? 2 : 0;
-}
-
-function parseLast(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`--last ${text} is not 1 to 999999`);
-  return Number(text);
 }
 
 async function load(file: string, directory: string, at: number): Promise<TriedPolicy> {

@@ -1,6 +1,7 @@
 // countersign policy: picks what to do with a policy file.
 
-import { type Command, UsageError } from "./command.ts";
+import type { Command } from "./command.ts";
+import { parseAction } from "./option-values.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
@@ -69,10 +70,7 @@ add, remove and deny keep the file as it is written, print what they change, and
 With --dry-run they write nothing. In the checkout of Countersign itself they need --policy.
 `,
   async run([action = "", ...args]) {
-    const load = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (load === undefined) {
-      throw new UsageError(`policy ${Object.keys(ACTIONS).join(", ")}; see countersign policy --help`);
-    }
+    const load = ACTIONS[parseAction("policy", action, Object.keys(ACTIONS))] as () => Promise<Action>;
     const act = await load();
     return await act(args);
   },

@@ -4,7 +4,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../core/certificate.ts";
 import { UsageError } from "./command.ts";
-import { type MatcherDocument, type PolicyDraft, type RouteDraft, readMatchers } from "./policy-document.ts";
+import { askWhether } from "./nearest.ts";
+import {
+  type Match,
+  type MatcherDocument,
+  type PolicyDraft,
+  type RouteDraft,
+  readMatchers,
+} from "./policy-document.ts";
 import { resolveAnchors } from "./preset-anchors.ts";
 import type { Preset } from "./presets/preset.ts";
 import { PRESETS } from "./presets/presets.ts";
@@ -19,16 +26,19 @@ export interface PresetAddition {
   readonly anchors: readonly string[];
   /** PEM files of certificates to accept beside the preset's, and what of them: name, key or certificate. */
   readonly certificates: readonly string[];
-  readonly match: string;
+  readonly match: Match;
   /** observe or enforce; undefined takes the preset's, or leaves that of a route which is there. */
   readonly mode: string | undefined;
 }
 
 /** @throws UsageError that names those there are */
 export function findPreset(name: string): Preset {
+  const names = Object.keys(PRESETS);
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset === undefined)
-    throw new UsageError(`there is no preset ${JSON.stringify(name)}; there are ${Object.keys(PRESETS).join(", ")}`);
+    throw new UsageError(
+      `there is no preset ${JSON.stringify(name)}${askWhether(name, names) || `: there are ${names.join(", ")}`}`,
+    );
   return preset;
 }
 

@@ -39,9 +39,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       },
       true,
     );
-    const [url, ...rest] = positionals;
-    if (url === undefined || rest.length > 0 || !/^https?:\/\//.test(url))
-      throw new UsageError("one http(s) URL is required");
+    const url = parseTarget(positionals);
     // What is wrong with the files here is told before anything is sent.
     const identity = readIdentity(url, values);
     const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body, MAX_BODY_FILE_BYTES);
@@ -67,6 +65,18 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
     return answer.status >= 200 && answer.status < 300 ? 0 : 1;
   },
 };
+
+/** @throws UsageError that shows no user, password and query */
+function parseTarget([url, ...rest]: readonly string[]): string {
+  if (url === undefined) throw new UsageError("send needs a URL to send to: see countersign send --help");
+  const [second] = rest;
+  if (second !== undefined)
+    throw new UsageError(`send takes one URL, and ${JSON.stringify(showUrl(second))} is a second one`);
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw new UsageError(
+    `${showUrl(url)} is no URL to send to: https://HOST:PORT/PATH, or http:// for a server without TLS`,
+  );
+}
 
 interface IdentityOptions {
   readonly certificate?: string | undefined;

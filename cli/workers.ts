@@ -1,16 +1,13 @@
 // Several processes on one port: a primary that starts them, passes signals on and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
-import { UsageError } from "./command.ts";
+import { parseWhole } from "./option-values.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 
 /** The number of processes. @throws UsageError */
 export function parseWorkers(text = "1"): number {
-  const workers = Number(text);
-  if (!Number.isInteger(workers) || workers < 1 || workers > 64)
-    throw new UsageError(`--workers ${text} is not 1 to 64`);
-  return workers;
+  return parseWhole("--workers", text, 1, 64);
 }
 
 /**

@@ -11,8 +11,8 @@ export class ConfigurationError extends Error {
   readonly problems: readonly string[];
 
   constructor(subject: string, problems: readonly string[]) {
-    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    super(`${subject}: ${count}\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+    const list = problems.map((problem) => `\n  - ${problem}`).join("");
+    super(`${subject}: ${problems.length === 1 ? problems[0] : `${problems.length} problems${list}`}`);
     this.name = "ConfigurationError";
     this.problems = problems;
   }

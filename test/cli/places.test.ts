@@ -109,7 +109,7 @@ test("send says of what cannot be sent that nothing was, and not that no answer 
     ["--method", "PO ST"],
   ])
     await expect(send.run(["http://127.0.0.1:9/", ...args])).rejects.toThrow(/^nothing was sent: /);
-  await expect(send.run(["http://127.0.0.1:99999/?token=HUSH"])).rejects.toThrow(/^nothing was sent: Invalid URL$/);
+  await expect(send.run(["http://127.0.0.1:99999/?token=HUSH"])).rejects.toThrow(/^… is no URL to send to: /);
 });
 
 test("explain goes on without a place for openssl's files", async () => {

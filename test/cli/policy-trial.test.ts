@@ -253,7 +253,7 @@ test("--last bounds the events, and --log gives certificates alone", async () =>
 test.each<readonly [readonly string[], RegExp]>([
   [[], /policy try FILE: name the changed policy/],
   [["a.json", "b.json"], /policy try FILE/],
-  [["policy.json", "--last", "0"], /--last 0 is not 1 to 999999/],
+  [["policy.json", "--last", "0"], /--last 0 is no whole number from 1 to 999999/],
   [["policy.json", "--log", "x", "--last", "5"], /--last needs --inbox/],
   [["policy.json", "--inbox", "/nowhere/inbox.sqlite"], /--inbox \/nowhere\/inbox.sqlite: /],
   [["policy.json", "--log", "/nowhere/log"], /cannot read \/nowhere\/log/],

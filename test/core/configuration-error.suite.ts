@@ -41,12 +41,9 @@ export const cases: Cases = {
   },
   "a ConfigurationError is one text, with a line for each problem": () => {
     const one = new ConfigurationError("policy", ["/a: b"]);
-    assert.deepEqual(
-      [one.name, one.message, one.problems],
-      ["ConfigurationError", "policy: 1 problem\n  - /a: b", ["/a: b"]],
-    );
+    assert.deepEqual([one.name, one.message, one.problems], ["ConfigurationError", "policy: /a: b", ["/a: b"]]);
     assert.equal(new ConfigurationError("keys", ["/a: b", "/c: d"]).message, "keys: 2 problems\n  - /a: b\n  - /c: d");
-    assert.equal(new ConfigurationError("keys", []).message, "keys: 0 problems\n");
+    assert.equal(new ConfigurationError("keys", []).message, "keys: 0 problems");
   },
   "a JSON pointer reads back, whatever its members are": () => {
     const members = fc.array(fc.string({ unit: fc.constantFrom(..."ab/~01") }), { minLength: 1 });

@@ -189,12 +189,12 @@ export const cases: Cases = {
     const spoiled = { ...first(fixtures), kid: "", use: "enc" };
     const message = (run: () => unknown) => assert.throws(run, { message: /^signing keys: 2 problems\n {2}- \/keys/ });
     message(() => parsePrivateKeySet({ keys: [spoiled] }));
-    await assert.rejects(importSigningKeys({}), { message: "signing keys: 1 problem\n  - /keys: is missing" });
-    await assert.rejects(importVerificationKeys({}), { message: "JWKS: 1 problem\n  - /keys: is missing" });
+    await assert.rejects(importSigningKeys({}), { message: "signing keys: /keys: is missing" });
+    await assert.rejects(importVerificationKeys({}), { message: "JWKS: /keys: is missing" });
     const twice = { keys: [publicJwk(first(fixtures)), publicJwk(first(fixtures))] };
-    await assert.rejects(importVerificationKeys(twice), { message: "JWKS: 1 problem\n  - kid first is used twice" });
+    await assert.rejects(importVerificationKeys(twice), { message: "JWKS: kid first is used twice" });
     const off = { ...first(fixtures), x: first(fixtures).y };
-    const problem = "keys: 1 problem\n  - kid first: the numbers are no point of P-256";
+    const problem = "keys: kid first: the numbers are no point of P-256";
     await assert.rejects(importSigningKeys({ keys: [off] }), { message: problem });
   },
   "publishKeys() answers with the public set, kept for five minutes": async (fixtures) => {

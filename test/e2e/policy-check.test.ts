@@ -248,7 +248,7 @@ describe("every command that reads a policy", () => {
     const [first, second, ...rest] = overdue.stderr.trim().split("\n");
     expect(JSON.parse(first ?? "")).toMatchObject({ decision: "warning", severity: "error", pointer: "/anchors/root" });
     expect(JSON.parse(second ?? "")).toMatchObject({ pointer: "/senders/one/certificates" });
-    expect(rest.join("\n")).toMatch(/^countersign: origin: 1 problem\n.*--jwks is required/);
+    expect(rest.join("\n")).toMatch(/^countersign: origin: --jwks is required/);
   });
 });
 

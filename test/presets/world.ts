@@ -52,7 +52,7 @@ export function presetDocument(preset: string, addition: Partial<PresetAddition>
     certificates: [],
     match: "name",
     mode: undefined,
-  };
+  } as const;
   addPreset(document, { ...nothing, ...addition, preset });
   return document;
 }

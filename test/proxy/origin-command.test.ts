@@ -78,7 +78,7 @@ describe("countersign origin --behind-proxy", () => {
     const expected = [
       /--jwks, --issuer.* have no effect with --behind-proxy/,
       /\/anchors/,
-      /"traefik" is none of rfc9440, nginx/,
+      /--behind-proxy traefik is none of rfc9440, nginx/,
       /--socket-mode.* no effect with --behind-proxy without --socket/,
     ];
     for (const problem of [
@@ -123,7 +123,7 @@ describe("countersign origin --behind-proxy", () => {
       ["--socket", "/run/x/x.sock", "--workers", "2"],
       /--workers has no effect with --behind-proxy and --socket/,
     ],
-    ["a number of processes that is none", ["--workers", "0"], /--workers 0 is not 1 to 64/],
+    ["a number of processes that is none", ["--workers", "0"], /--workers 0 is no whole number from 1 to 64/],
     ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls has no effect with --behind-proxy/],
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
   ])("does not start with %s", async (_, args, message) => {

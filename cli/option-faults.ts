@@ -1,0 +1,44 @@
+// What is wrong with a command line that node:util does not take, in the words of the one who wrote it.
+
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { askWhether } from "./nearest.ts";
+
+type Options = NonNullable<ParseArgsConfig["options"]>;
+type Token = ReturnType<typeof tokensOf>[number];
+
+/** Each fault as a sentence; none where there is nothing wrong. */
+export function findOptionFaults(args: readonly string[], options: Options, allowPositionals: boolean): string[] {
+  const tokens = tokensOf(args, options);
+  return tokens.flatMap((token, index) => {
+    // What stands behind an option that is not known is taken for its value.
+    if (token.kind === "positional" && isUnknown(tokens[index - 1], options)) return [];
+    return describeToken(token, options, allowPositionals) ?? [];
+  });
+}
+
+function isUnknown(token: Token | undefined, options: Options): boolean {
+  return token?.kind === "option" && !Object.hasOwn(options, token.name);
+}
+
+function tokensOf(args: readonly string[], options: Options) {
+  return parseArgs({ args, options, allowPositionals: true, strict: false, tokens: true }).tokens;
+}
+
+function describeToken(token: Token, options: Options, allowPositionals: boolean): string | undefined {
+  if (token.kind === "option-terminator") return undefined;
+  if (token.kind === "positional") {
+    if (allowPositionals) return undefined;
+    return `${JSON.stringify(token.value)} belongs to no option, and this command takes nothing else`;
+  }
+  const { name, rawName, value, inlineValue } = token;
+  const type = Object.hasOwn(options, name) ? options[name]?.type : undefined;
+  if (type === undefined) {
+    const names = Object.keys(options).map((known) => `--${known}`);
+    return `there is no option ${rawName} here${askWhether(rawName, names)}`;
+  }
+  if (type === "boolean") return value === undefined ? undefined : `${rawName} takes no value`;
+  if (value === undefined) return `${rawName} needs a value behind it`;
+  if (value === "") return `${rawName} is given an empty value: write one, or leave the option out`;
+  if (inlineValue || value === "-" || !value.startsWith("-")) return undefined;
+  return `${rawName} needs a value before ${value}; one that begins with - is written ${rawName}=${value}`;
+}
