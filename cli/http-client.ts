@@ -11,6 +11,10 @@ export interface SendOptions {
   readonly key?: string | undefined;
   /** PEM of the CA that signed the server's certificate; the system's roots otherwise. */
   readonly serverCa?: string | undefined;
+  /** The name that the client asks the server for in the handshake; the URL's host otherwise. */
+  readonly serverName?: string | undefined;
+  /** Where false, any server is talked to. Default true. */
+  readonly isServerVerified?: boolean;
 }
 
 export interface Answer {
@@ -29,17 +33,19 @@ export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends on a connection of its own, so that each request makes a handshake. @throws Error when no answer comes */
 export async function sendEvent(url: string, options: SendOptions): Promise<Answer> {
-  const { method, headers, body, certificate, key, serverCa } = options;
+  const { method, headers, body, certificate, key, serverCa, serverName, isServerVerified = true } = options;
   // One of them: with node:http comes all of fetch, which takes as long to load as Node itself.
   const { request } = url.startsWith("http:") ? await import("node:http") : await import("node:https");
   return await new Promise((resolve, reject) => {
     const outgoing = request(url, {
       method,
-      headers: { "content-length": String(Buffer.byteLength(body)), ...headers },
+      headers: { ...lengthOf(method, body), ...headers },
       agent: false,
       signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
       ...(certificate !== undefined && { cert: certificate, key }),
       ...(serverCa !== undefined && { ca: serverCa }),
+      ...(serverName !== undefined && { servername: serverName }),
+      rejectUnauthorized: isServerVerified,
     });
     const fail = (error: Error) =>
       reject(error.name === "AbortError" ? new Error(`no answer within ${TIMEOUT_MILLISECONDS / 1000} s`) : error);
@@ -47,6 +53,12 @@ export async function sendEvent(url: string, options: SendOptions): Promise<Answ
     outgoing.on("response", (response) => readAnswer(response).then(resolve, fail));
     outgoing.end(body);
   });
+}
+
+/** A method without a body sends no length (RFC 9110 §8.6). */
+function lengthOf(method: string, body: Uint8Array | string): Record<string, string> {
+  const length = Buffer.byteLength(body);
+  return length === 0 && (method === "GET" || method === "HEAD") ? {} : { "content-length": String(length) };
 }
 
 async function readAnswer(response: IncomingMessage): Promise<Answer> {

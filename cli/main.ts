@@ -35,6 +35,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "explain the verdict on a certificate and a request: the rule that decided, and what all others lacked",
     load: () => import("./explain.ts"),
   },
+  doctor: {
+    summary: "look at the endpoint from outside, as senders and strangers would, and say what is wrong",
+    load: () => import("./doctor/index.ts"),
+  },
   send: { summary: "send an event to any URL with a client certificate", load: () => import("./send.ts") },
   vectors: { summary: "write test vectors for receivers in other languages", load: () => import("./vectors.ts") },
 };

@@ -84,7 +84,10 @@ async function relay(
   trusted: ReadonlySet<string>,
 ): Promise<void> {
   const socket = request.socket as TLSSocket;
-  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  // fetch takes no body with GET and HEAD, also none of length 0.
+  const mayHaveBody = request.method !== "GET" && request.method !== "HEAD";
+  const { "content-length": length, "transfer-encoding": coding } = request.headers;
+  const hasBody = mayHaveBody && (length ?? coding) !== undefined;
   const aborted = new AbortController();
   response.on("close", () => aborted.abort());
   const answer = await (await edge).fetch(`https://${request.headers.host ?? ""}${request.url ?? "/"}`, {

@@ -1,0 +1,82 @@
+// Ways around the check: plain HTTP, other host names, other addresses, the origin behind the edge.
+
+import { type CheckReport, type Finding, found } from "./findings.ts";
+import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject, serverNameOf } from "./subject.ts";
+
+/** No name of this top-level domain exists (RFC 6761). */
+const OTHER_HOST = "countersign-doctor.invalid";
+
+export async function checkPlainHttp({ url, options: { httpPort } }: Subject): Promise<CheckReport> {
+  const check = "plain HTTP";
+  const reply = await ask(`http://${url.hostname}:${httpPort}${url.pathname}${url.search}`);
+  const evidence = `POST to port ${httpPort}: ${describeReply(reply)}`;
+  const findings: Finding[] = [];
+  if (isAccepted(reply)) findings.push(found("plain_http_accepted", evidence));
+  else if (isRedirect(reply))
+    findings.push(found("plain_http_redirects", `${evidence} to ${reply.location ?? "nowhere"}`));
+  return { check, seen: [evidence], findings };
+}
+
+/** The host that is asked for, in the request and then in the handshake, is another one than the server's. */
+export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
+  const { url } = subject;
+  const serverName = serverNameOf(subject);
+  const askAs = async (host: string, name: string) => ask(url.href, { headers: { host }, serverName: name });
+  const other = await askAs(OTHER_HOST, serverName);
+  const seen = [`Host: ${OTHER_HOST}: ${describeReply(other)}`];
+  const findings: Finding[] = [];
+  if (isAccepted(other) || isSameRefusal(other, own)) findings.push(found("other_host_accepted", seen[0] as string));
+  if (serverName !== "") {
+    const named = await askAs(url.host, OTHER_HOST);
+    const line = `server name ${OTHER_HOST} in the handshake: ${describeReply(named)}`;
+    seen.push(line);
+    if (isAccepted(named) || isSameRefusal(named, own)) findings.push(found("other_name_served", line));
+  }
+  return { check: "other host names", seen, findings };
+}
+
+/** The server came as far with this request as with one for its own host. What is no refusal of Countersign's is another server's. */
+function isSameRefusal(reply: Reply, own: Reply): boolean {
+  return reply.problem !== undefined && reply.problem === own.problem;
+}
+
+/** Addresses such as `NAME.workers.dev`, where nobody asks for a certificate. */
+export async function checkAlso({ options: { also } }: Subject): Promise<CheckReport> {
+  const check = "other addresses";
+  if (also.length === 0)
+    return {
+      check,
+      seen: [],
+      findings: [],
+      notChecked: "give --also with each other URL of the Worker, such as that on workers.dev",
+    };
+  const replies = await Promise.all(also.map(async (url) => [url, await ask(url)] as const));
+  const seen = replies.map(([url, reply]) => `POST ${url}: ${describeReply(reply)}`);
+  const findings = replies.flatMap(([, reply], index) => {
+    const isReached = isAccepted(reply) || (reply.problem !== undefined && reply.problem !== "unknown-host");
+    return isReached ? [found("also_answers", seen[index] as string)] : [];
+  });
+  return { check, seen, findings };
+}
+
+/** What somebody who knows the origin's address can send it. */
+const FORGERIES: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+  ["without an assertion", {}],
+  ["with an assertion that nobody signed", { "countersign-assertion": "eyJhbGciOiJub25lIn0.e30." }],
+  ["with a certificate in a header", { "client-cert": ":MAA=:", "x-client-cert": "-----BEGIN CERTIFICATE-----" }],
+];
+
+export async function checkOrigin(subject: Subject): Promise<CheckReport> {
+  const check = "origin around the edge";
+  const { origin } = subject.options;
+  if (origin === undefined) return { check, seen: [], findings: [], notChecked: "give --origin with the origin's URL" };
+  const target = new URL(subject.url.pathname + subject.url.search, origin).href;
+  const replies = await Promise.all(
+    FORGERIES.map(async ([what, headers]) => [what, await ask(target, { headers })] as const),
+  );
+  const seen = replies.map(([what, reply]) => `POST ${target} ${what}: ${describeReply(reply)}`);
+  const findings = replies.flatMap(([, reply], index) =>
+    isAccepted(reply) ? [found("origin_open", seen[index] as string)] : [],
+  );
+  return { check, seen, findings: findings.slice(0, 1) };
+}

@@ -1,0 +1,209 @@
+// What doctor can find: one closed table from code to severity, problem and remedy. The evidence comes from the check.
+
+export type Severity = "error" | "warning";
+
+/** An error: events are lost, or somebody gets in who must not. A warning: one of both may come, or for some senders. */
+export const FINDINGS = {
+  host_unknown: ["error", "the host name does not resolve", "publish a DNS record for it, or mend the URL"],
+  no_connection: ["error", "nothing answers at this address", "start the server, or open the port to the internet"],
+  not_tls: [
+    "error",
+    "the port does not speak TLS",
+    "give the HTTPS port, or configure a certificate for it: a client certificate can be presented over TLS alone",
+  ],
+  handshake_failed: [
+    "error",
+    "the TLS handshake fails",
+    "read the server's log: senders see this too, and log no more than it",
+  ],
+  server_chain_incomplete: [
+    "error",
+    "the server's certificate cannot be verified: an intermediate is missing, or its CA is not public",
+    "put the intermediate certificates behind the server's own, in the order of the chain",
+  ],
+  server_ca_unknown: [
+    "error",
+    "the CA of the server's certificate is not among the public roots",
+    "use a certificate of a public CA: a sender verifies the server before it presents itself; where the sender knows your CA, give it here with --ca",
+  ],
+  server_self_signed: [
+    "error",
+    "the server's certificate is signed by itself",
+    "use a certificate of a public CA: a sender verifies the server before it presents itself",
+  ],
+  server_other_host: [
+    "error",
+    "the server's certificate is for another host",
+    "issue one whose subject alternative names hold the host that senders call",
+  ],
+  server_expired: ["error", "a certificate of the server has expired", "renew it, and see that the server reloads it"],
+  server_not_yet_valid: [
+    "error",
+    "a certificate of the server is not valid yet",
+    "use the one that is valid now, or correct the clock",
+  ],
+  server_ends_soon: [
+    "warning",
+    "the server's certificate expires soon",
+    "renew it, and see that the server reloads it",
+  ],
+  server_not_for_servers: [
+    "error",
+    "the server's certificate is not for servers",
+    "issue one with serverAuth in its extended key usage",
+  ],
+  server_not_verified: ["error", "the server's certificate cannot be verified", "use another certificate"],
+  tls_1_2_missing: [
+    "warning",
+    "the server does not speak TLS 1.2",
+    "accept TLS 1.2 and 1.3: some senders, PagerDuty among them, offer 1.2 alone",
+  ],
+  tls_outdated: [
+    "warning",
+    "the server accepts a TLS version that is deprecated",
+    "accept TLS 1.2 and 1.3 alone (RFC 8996)",
+  ],
+  certificate_not_requested: [
+    "error",
+    "the server does not ask for a client certificate",
+    "switch mutual TLS on for this host: without a request no sender presents anything",
+  ],
+  ca_name_missing: [
+    "error",
+    "the server does not name the CA of a sender",
+    "add this CA to those that the server names: Docusign and others present nothing to a server that does not name their CA",
+  ],
+  ca_names_empty: [
+    "warning",
+    "the server names no CA in its request",
+    "name the CAs of your senders: some senders present nothing to a server that names none",
+  ],
+  signature_algorithms_missing: [
+    "warning",
+    "the server accepts no signature with SHA-256 of a common kind of key",
+    "accept rsa_pss_rsae_sha256, rsa_pkcs1_sha256 and ecdsa_secp256r1_sha256",
+  ],
+  certificate_not_needed: [
+    "error",
+    "a request without a client certificate and without a signature is accepted",
+    "refuse it: anybody can post events",
+  ],
+  stranger_accepted: [
+    "error",
+    "a certificate that no known CA signed is accepted",
+    "verify the certificate against the CA of the sender: anybody can make this one",
+  ],
+  given_refused: [
+    "error",
+    "the given certificate is refused",
+    "ask countersign explain why, with the same certificate: it names the rule",
+  ],
+  host_not_served: [
+    "error",
+    "the server does not serve this host",
+    "add the host to HOSTS of the edge, or to the names of the origin's certificate",
+  ],
+  route_not_found: ["error", "there is no route for this path", "add the path to the policy's routes, or mend the URL"],
+  method_refused: ["error", "the route does not accept POST", "add POST to the route's methods"],
+  server_failing: ["error", "the server cannot take events", "read its log: the line of this request names the cause"],
+  redirected: [
+    "error",
+    "the server redirects",
+    "give the sender the final URL: senders do not follow, or lose the body",
+  ],
+  other_server: [
+    "warning",
+    "it is not Countersign that answers",
+    "see which server or firewall answers in front of it: its refusal is in no log of Countersign",
+  ],
+  plain_http_accepted: [
+    "error",
+    "an event is accepted over plain HTTP",
+    "close port 80 for this path: nobody presents a certificate there",
+  ],
+  plain_http_redirects: [
+    "warning",
+    "plain HTTP is redirected",
+    "refuse POST there instead: a sender with an http:// URL has sent its event in clear before it follows",
+  ],
+  other_host_accepted: [
+    "error",
+    "the server answers for a host that is not its own",
+    "refuse other hosts: client certificates are switched on for each host, and another name skips that",
+  ],
+  other_name_served: [
+    "warning",
+    "the server completes a handshake for a name that it does not have",
+    "refuse it: where several hosts share a server, the client certificate settings of one must not serve for another",
+  ],
+  also_answers: [
+    "error",
+    "another address reaches the same code",
+    "close it: workers_dev = false, preview_urls = false, no route on a host without mutual TLS",
+  ],
+  origin_open: [
+    "error",
+    "the origin accepts a request that no edge has signed",
+    "verify the assertion at the origin before any handler runs",
+  ],
+  keys_unreachable: [
+    "error",
+    "the published keys cannot be fetched",
+    "serve the JWK Set there: without it the origin refuses all events",
+  ],
+  keys_malformed: [
+    "error",
+    "what is published is no JWK Set of public ES256 keys",
+    "publish what countersign keys jwks prints",
+  ],
+  keys_private: [
+    "error",
+    "private keys are published",
+    "remove them at once, make new keys (countersign keys new), and deploy edge and origin: whoever read them can sign as the edge",
+  ],
+  keys_disjoint: [
+    "error",
+    "the origin knows none of the published keys",
+    "give the origin the published set: countersign keys jwks prints it",
+  ],
+  clock_skew: [
+    "warning",
+    "the server's clock and the clock here differ",
+    "synchronise both (NTP): assertions and signatures carry times",
+  ],
+  ended: ["error", "something has expired, and events are refused for it", "countersign policy expiring says more"],
+  ends_soon: [
+    "warning",
+    "something expires soon, and events will be refused for it",
+    "countersign policy expiring says more",
+  ],
+  policy_drift: [
+    "warning",
+    "edge and origin have different policies",
+    "deploy the same policy to both: the origin's decides",
+  ],
+} as const satisfies Readonly<Record<string, readonly [Severity, string, string]>>;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  readonly problem: string;
+  /** What was seen. It may hold text of the server: it is printed escaped. */
+  readonly evidence: string;
+  readonly remedy: string;
+}
+
+export function found(code: FindingCode, evidence: string): Finding {
+  const [severity, problem, remedy] = FINDINGS[code];
+  return { code, severity, problem, evidence, remedy };
+}
+
+/** Of one check: what it saw, what is wrong, and why it was not made. */
+export interface CheckReport {
+  readonly check: string;
+  readonly seen: readonly string[];
+  readonly findings: readonly Finding[];
+  readonly notChecked?: string;
+}

@@ -1,0 +1,163 @@
+// What a server says in a handshake, read from openssl s_client: Node shows a client neither the request for its certificate nor the
+// chain as it was sent.
+
+import { execFile } from "node:child_process";
+
+export type TlsVersion = "tls1" | "tls1_1" | "tls1_2" | "tls1_3";
+
+interface Message {
+  readonly isTls13: boolean;
+  readonly content: Buffer;
+}
+
+export interface Handshake {
+  /** The messages of the server by their names. Of several of one name the first. */
+  readonly messages: ReadonlyMap<string, Message>;
+  /** As OpenSSL writes it, such as `TLSv1.3`; undefined when no version was agreed on. */
+  readonly version: string | undefined;
+}
+
+const DEADLINE_MILLISECONDS = 15_000;
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Begins a handshake without a certificate, and ends the connection after it. With `only`, that version alone is offered, at the lowest
+ * security level, which OpenSSL demands for versions before 1.2.
+ * @returns undefined where there is no program openssl
+ */
+export async function observeHandshake(
+  { host, port, serverName }: { readonly host: string; readonly port: number; readonly serverName: string },
+  only?: TlsVersion,
+): Promise<Handshake | undefined> {
+  const address = host.includes(":") ? `[${host}]` : host;
+  const version = only === undefined ? [] : [`-${only}`, "-cipher", "ALL:@SECLEVEL=0"];
+  const output = await run(["s_client", "-connect", `${address}:${port}`, ...nameOf(serverName), "-msg", ...version]);
+  if (output === undefined) return undefined;
+  const agreed = /^(?:New|Reused), (TLSv[\d.]+), Cipher is (?!\(NONE\))/m.exec(output)?.[1];
+  return { messages: readMessages(output), version: agreed };
+}
+
+/** An address is no name that a client may ask for (RFC 6066 §3). */
+function nameOf(serverName: string): string[] {
+  return /^[\d.]+$|:/.test(serverName) ? ["-noservername"] : ["-servername", serverName];
+}
+
+function run(args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const options = { timeout: DEADLINE_MILLISECONDS, maxBuffer: MAX_OUTPUT_BYTES };
+    const child = execFile("openssl", [...args], options, (error, stdout) =>
+      resolve(error?.code === ("ENOENT" as unknown) ? undefined : stdout),
+    );
+    // It ends when there is nothing to send. It may have ended before.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end();
+  });
+}
+
+/** Type and length of a handshake message. */
+const HEADER_OCTETS = 4;
+
+/** `-msg` prints a line for each message, and its octets below it in hex. */
+function readMessages(output: string): Map<string, Message> {
+  const messages = new Map<string, Message>();
+  for (const [, minor, name = "", octets = ""] of output.matchAll(
+    /^<<< TLS 1\.(\d), Handshake \[length [0-9a-f]+\], (\w+)\r?\n((?: {4}[0-9a-f ]+\r?\n)+)/gm,
+  )) {
+    const content = Buffer.from(octets.replaceAll(/\s/g, ""), "hex").subarray(HEADER_OCTETS);
+    if (!messages.has(name)) messages.set(name, { isTls13: minor === "3", content });
+  }
+  return messages;
+}
+
+/** The request for a client certificate (RFC 5246 §7.4.4, RFC 8446 §4.3.2). */
+export interface CertificateRequest {
+  /** DER of the names of the CAs, in order. */
+  readonly authorities: readonly Buffer[];
+  /** Numbers of RFC 8446 §4.2.3. */
+  readonly signatureAlgorithms: readonly number[];
+}
+
+const SIGNATURE_ALGORITHMS = 13;
+const CERTIFICATE_AUTHORITIES = 47;
+
+/** Undefined when the server asked for none. @throws RangeError when the message is cut short */
+export function readCertificateRequest({ messages }: Handshake): CertificateRequest | undefined {
+  const message = messages.get("CertificateRequest");
+  if (message === undefined) return undefined;
+  const reader = new Reader(message.content);
+  if (message.isTls13) return readExtensions(reader);
+  reader.vector(1);
+  const signatureAlgorithms = numbersOf(reader.vector(2));
+  return { authorities: namesOf(reader.vector(2)), signatureAlgorithms };
+}
+
+function readExtensions(reader: Reader): CertificateRequest {
+  reader.vector(1);
+  const extensions = new Map<number, Buffer>();
+  for (const list = new Reader(reader.vector(2)); list.hasMore; ) {
+    const type = list.number(2);
+    extensions.set(type, list.vector(2));
+  }
+  const inner = (type: number) => {
+    const content = extensions.get(type);
+    return content === undefined ? Buffer.alloc(0) : new Reader(content).vector(2);
+  };
+  return {
+    authorities: namesOf(inner(CERTIFICATE_AUTHORITIES)),
+    signatureAlgorithms: numbersOf(inner(SIGNATURE_ALGORITHMS)),
+  };
+}
+
+function numbersOf(bytes: Buffer): number[] {
+  const numbers: number[] = [];
+  for (const list = new Reader(bytes); list.hasMore; ) numbers.push(list.number(2));
+  return numbers;
+}
+
+function namesOf(bytes: Buffer): Buffer[] {
+  const names: Buffer[] = [];
+  for (const list = new Reader(bytes); list.hasMore; ) names.push(list.vector(2));
+  return names;
+}
+
+/** The certificates that the server sent, DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2). @throws RangeError when cut short */
+export function readSentChain({ messages }: Handshake): Buffer[] {
+  const message = messages.get("Certificate");
+  if (message === undefined) return [];
+  const reader = new Reader(message.content);
+  // Only TLS 1.3 has a context, which is empty, and extensions behind each certificate.
+  if (message.isTls13) reader.vector(1);
+  const chain: Buffer[] = [];
+  for (const list = new Reader(reader.vector(3)); list.hasMore; ) {
+    chain.push(list.vector(3));
+    if (message.isTls13) list.vector(2);
+  }
+  return chain;
+}
+
+/** Numbers and vectors of TLS: a length, then as many octets. */
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get hasMore(): boolean {
+    return this.#at < this.#bytes.length;
+  }
+
+  number(octets: number): number {
+    this.#at += octets;
+    return this.#bytes.readUIntBE(this.#at - octets, octets);
+  }
+
+  vector(lengthOctets: number): Buffer {
+    const length = this.number(lengthOctets);
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw new RangeError("a message of the handshake is cut short");
+    this.#at = end;
+    return this.#bytes.subarray(end - length, end);
+  }
+}

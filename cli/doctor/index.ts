@@ -1,0 +1,110 @@
+// countersign doctor: asks a server what senders and strangers would ask, and says what is wrong.
+
+import { existsSync } from "node:fs";
+import { selectRoute } from "../../core/policy.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { readCertificatesAsPem, readPair } from "../certificate-files.ts";
+import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
+
+import { readPublicKeySet } from "../key-sets.ts";
+import { print, printJson } from "../output.ts";
+import { compilePolicyFile } from "../policy-file.ts";
+import { examineEndpoint } from "./examine.ts";
+import type { Subject } from "./subject.ts";
+import { formatReports } from "./text.ts";
+
+const OPTIONS = {
+  policy: { type: "string" },
+  certificate: { type: "string" },
+  key: { type: "string" },
+  ca: { type: "string" },
+  also: { type: "string", multiple: true },
+  origin: { type: "string" },
+  jwks: { type: "string" },
+  pinned: { type: "string" },
+  log: { type: "string" },
+  "http-port": { type: "string", default: "80" },
+  json: { type: "boolean", default: false },
+} as const;
+
+export const command: Command = {
+  help: `
+countersign doctor URL [options]   what is wrong with the endpoint that senders call
+
+It connects to an https:// URL as senders and strangers would, and posts a small event: without a certificate, with a certificate that
+no known CA signed, over plain HTTP, and for other host names. Each of these must be refused. What is accepted was handled as an event.
+
+  --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json if it is there)
+  --certificate FILE   a sender's certificate (PEM or DER), intermediates after it: its event must be accepted
+  --key FILE           its private key
+  --ca FILE            CA of the server's certificate (default: the public roots)
+  --also URL           another address of the same Worker, which must not answer; may be repeated
+  --origin URL         the origin behind the edge, which must refuse what no edge has signed
+  --jwks URL           where the edge publishes its keys (default: /.well-known/jwks.json of the URL's host)
+  --pinned FILE        the JWK Set that the origin pins
+  --log FILE           log lines of the origin: whether edge and origin have the same policy
+  --http-port PORT     where plain HTTP would be served (default 80)
+  --json               print everything as JSON
+
+The handshake is read with the program openssl; without it these checks are not made, and the report says so.
+Exits with 0 when nothing is found, with 1 for an error, with 3 for warnings alone.
+`,
+  async run(args) {
+    const { values, positionals } = read(args);
+    const reports = await examineEndpoint(readSubject(positionals, values));
+    const findings = reports.flatMap((report) => report.findings);
+    const hasErrors = findings.some(({ severity }) => severity === "error");
+    if (values.json) printJson({ ok: findings.length === 0, url: positionals[0], checks: reports });
+    else print(formatReports(reports));
+    if (hasErrors) return 1;
+    return findings.length > 0 ? 3 : 0;
+  },
+};
+
+const DEFAULT_POLICY = "policy.json";
+
+const read = (args: string[]) => parseOptions(args, OPTIONS, true);
+type Values = ReturnType<typeof read>["values"];
+
+/** @throws UsageError, ConfigurationError */
+function readSubject([text, ...rest]: readonly string[], values: Values): Subject {
+  const { certificate, key, ca, also = [], origin, jwks, pinned, log } = values;
+  if (text === undefined || rest.length > 0) throw new UsageError("one https:// URL is required");
+  const url = requireUrl(text, "the URL", ["https:"]);
+  if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
+  const file = values.policy ?? (existsSync(DEFAULT_POLICY) ? DEFAULT_POLICY : undefined);
+  const policy = file === undefined ? undefined : compilePolicyFile(file);
+  return {
+    url,
+    port: url.port === "" ? 443 : Number(url.port),
+    serverCa: ca === undefined ? undefined : readCertificatesAsPem(ca).join(""),
+    identity: certificate === undefined || key === undefined ? undefined : readPair(certificate, key),
+    policy,
+    route: policy === undefined ? undefined : routeOf(policy, url.pathname),
+    options: {
+      httpPort: parsePort(values["http-port"]),
+      also: also.map((one) => requireUrl(one, "--also", ["http:", "https:"]).href),
+      origin: origin === undefined ? undefined : requireUrl(origin, "--origin", ["http:", "https:"]).origin,
+      jwks: jwks === undefined ? undefined : requireUrl(jwks, "--jwks", ["http:", "https:"]).href,
+      pinned: pinned === undefined ? undefined : readPublicKeySet(pinned),
+      log,
+    },
+  };
+}
+
+function requireUrl(text: string, what: string, protocols: readonly string[]): URL {
+  const url = URL.parse(text);
+  if (url === null || !protocols.includes(url.protocol) || url.username !== "")
+    throw new UsageError(`${what} ${JSON.stringify(text)} is not a URL with ${protocols.join(" or ")}`);
+  return url;
+}
+
+/** Undefined where the policy has no route for the path. */
+function routeOf(policy: NonNullable<Subject["policy"]>, path: string): Subject["route"] {
+  try {
+    return selectRoute(policy, path, "POST");
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}

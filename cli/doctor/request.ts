@@ -1,0 +1,58 @@
+// The request for a client certificate: without it, or with names in it that a sender does not know, no certificate ever arrives.
+
+import { formatDistinguishedName, nameKey, parseDistinguishedNameDer } from "../../core/distinguished-name.ts";
+import type { Anchor } from "../../core/policy.ts";
+import { type CheckReport, type Finding, found } from "./findings.ts";
+import { type Handshake, readCertificateRequest } from "./handshake.ts";
+import type { Subject } from "./subject.ts";
+
+/** ecdsa_secp256r1_sha256, rsa_pkcs1_sha256, rsa_pss_rsae_sha256 (RFC 8446 §4.2.3): RSA in one of two ways. */
+const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
+  ["ECDSA with P-256 and SHA-256", [0x0403]],
+  ["RSA with SHA-256", [0x0401, 0x0804]],
+];
+const MOST_NAMES_SHOWN = 20;
+
+/** What the server asks for, against the anchors of the senders that the policy admits on the route, or anywhere. */
+export function checkCertificateRequest({ policy, route }: Subject, handshake: Handshake): CheckReport {
+  const check = "client certificate request";
+  const request = readCertificateRequest(handshake);
+  if (request === undefined)
+    return {
+      check,
+      seen: [],
+      findings: [found("certificate_not_requested", "no CertificateRequest in the handshake")],
+    };
+  const names = request.authorities.map(readName);
+  const texts = [...new Set(names.map(({ text }) => text))];
+  const shown = texts.slice(0, MOST_NAMES_SHOWN).map((text) => `names ${text}`);
+  const more = texts.length > MOST_NAMES_SHOWN ? [`names ${texts.length - MOST_NAMES_SHOWN} more`] : [];
+  const lacking = COMMON_ALGORITHMS.filter(
+    ([, numbers]) => !numbers.some((one) => request.signatureAlgorithms.includes(one)),
+  );
+  const findings: Finding[] = lacking.map(([name]) => found("signature_algorithms_missing", `not ${name}`));
+  const senders = route?.senders ?? policy?.senders ?? [];
+  const anchors = new Set(senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? []));
+  if (names.length === 0) findings.push(found("ca_names_empty", "the list of CA names is empty"));
+  else findings.push(...missingNames([...anchors], new Set(names.map(({ key }) => key))));
+  const notChecked =
+    policy === undefined ? { notChecked: "no policy is given: the named CAs are not compared with anchors" } : {};
+  return { check, seen: ["asks for a client certificate", ...shown, ...more], findings, ...notChecked };
+}
+
+function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): Finding[] {
+  return anchors
+    .filter(({ certificate }) => !named.has(certificate.subjectKey))
+    .map(({ name, certificate }) => found("ca_name_missing", `anchor ${name}: ${certificate.subjectText}`));
+}
+
+/** A name that the reader of certificates refuses has a key that equals none. */
+function readName(der: Buffer): { readonly text: string; readonly key: string } {
+  try {
+    const name = parseDistinguishedNameDer(der);
+    return { text: formatDistinguishedName(name), key: nameKey(name) };
+  } catch {
+    const hex = der.toString("hex");
+    return { text: `a name that cannot be read (${hex.slice(0, 40)})`, key: hex };
+  }
+}

@@ -1,0 +1,172 @@
+// The server's side of the handshake: whether it is there, and whether a sender that verifies strictly goes on.
+
+import { X509Certificate } from "node:crypto";
+import { connect, type TLSSocket } from "node:tls";
+import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
+import { type Handshake, observeHandshake, readSentChain, type TlsVersion } from "./handshake.ts";
+import { hostOf, type Subject, serverNameOf } from "./subject.ts";
+
+/** serverAuth (RFC 5280 §4.2.1.12). */
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const TIMEOUT_MILLISECONDS = 15_000;
+const DAY_MILLISECONDS = 86_400_000;
+/** Public CAs advise to renew 30 days before the end; what is left of that now is late. */
+const ENDS_SOON_DAYS = 21;
+
+/** What a client of Node's sees. */
+export interface Connection {
+  /** Node's or OpenSSL's code of what is wrong with the server's certificate; empty for nothing. */
+  readonly verification: string;
+  readonly protocol: string;
+}
+
+/** @throws NodeJS.ErrnoException when no handshake completes */
+export function connectTo(subject: Subject, serverName = serverNameOf(subject)): Promise<Connection> {
+  const { port, serverCa, identity } = subject;
+  return new Promise((resolve, reject) => {
+    const socket: TLSSocket = connect({
+      host: hostOf(subject),
+      port,
+      ...(serverName !== "" && { servername: serverName }),
+      ...(serverCa !== undefined && { ca: serverCa }),
+      ...(identity !== undefined && { cert: identity.certificate, key: identity.key }),
+      rejectUnauthorized: false,
+    });
+    const timer = setTimeout(() => {
+      socket.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" }));
+    }, TIMEOUT_MILLISECONDS);
+    socket.once("close", () => clearTimeout(timer));
+    socket.once("error", reject);
+    socket.once("secureConnect", () => {
+      const { authorizationError } = socket as { readonly authorizationError?: unknown };
+      resolve({ verification: codeOf(authorizationError), protocol: socket.getProtocol() ?? "" });
+      socket.destroy();
+    });
+  });
+}
+
+function codeOf(error: unknown): string {
+  if (error === undefined || error === null) return "";
+  return String((error as { readonly code?: unknown }).code ?? error);
+}
+
+/** Whether anything can be asked. The handshake is undefined where there is no openssl, or no server. */
+export async function checkConnection(
+  subject: Subject,
+): Promise<{ report: CheckReport; connection: Connection | undefined; handshake: Handshake | undefined }> {
+  const { port } = subject;
+  const place = `${hostOf(subject)} port ${port}`;
+  const handshake = observeHandshake({ host: hostOf(subject), port, serverName: serverNameOf(subject) });
+  try {
+    const connection = await connectTo(subject);
+    const report = { check: "connection", seen: [`${place} speaks ${connection.protocol}`], findings: [] };
+    return { report, connection, handshake: await handshake };
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    const seen = await handshake;
+    // A server that insists on a client certificate ends the handshake with one of TLS 1.2 that presents none.
+    const isInsisting = seen?.messages.has("CertificateRequest") === true;
+    const evidence = `${place}: ${code === "" ? message : code}`;
+    const findings = isInsisting ? [] : [found(codeOfFailure(code), evidence)];
+    const report = {
+      check: "connection",
+      seen: isInsisting ? [`${place} ends a handshake without a certificate`] : [],
+      findings,
+    };
+    return { report, connection: undefined, handshake: isInsisting ? seen : undefined };
+  }
+}
+
+function codeOfFailure(code: string): FindingCode {
+  if (/^(?:ENOTFOUND|EAI_)/.test(code)) return "host_unknown";
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNEXPECTED_MESSAGE/.test(code)) return "not_tls";
+  if (/^ERR_SSL|^EPROTO|^ECONNRESET/.test(code)) return "handshake_failed";
+  return "no_connection";
+}
+
+/** OpenSSL's codes of what makes a strict client leave. */
+const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: "server_other_host",
+  CERT_HAS_EXPIRED: "server_expired",
+  CERT_NOT_YET_VALID: "server_not_yet_valid",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "server_self_signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "server_ca_unknown",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "server_chain_incomplete",
+  UNABLE_TO_GET_ISSUER_CERT: "server_chain_incomplete",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "server_chain_incomplete",
+  INVALID_PURPOSE: "server_not_for_servers",
+};
+
+/** The server's certificate, as a client verifies it that knows the public roots, or those of --ca, and nothing else. */
+export function checkServerCertificate(
+  connection: Connection | undefined,
+  handshake: Handshake | undefined,
+  now: Date,
+): CheckReport {
+  const check = "server certificate";
+  const chain = handshake === undefined ? [] : readSentChain(handshake).map((der) => new X509Certificate(der));
+  const [own] = chain;
+  const seen = chain.map(
+    (one) => `${oneLine(one.subject)}, issued by ${oneLine(one.issuer)}, until ${one.validToDate.toISOString()}`,
+  );
+  const findings = own === undefined ? [] : describeOwn(own, now);
+  if (connection === undefined) {
+    const notChecked =
+      "the server ends a handshake without a client certificate: give --certificate and --key to have its chain verified";
+    return { check, seen, findings, notChecked };
+  }
+  const { verification } = connection;
+  const evidence = [
+    verification,
+    ...(own === undefined ? [] : [oneLine(own.subject), own.subjectAltName ?? "no alternative names"]),
+  ].join(": ");
+  if (verification !== "") findings.push(found(VERIFICATIONS[verification] ?? "server_not_verified", evidence));
+  // A verification stops at the first fault: of the same kind it says no more than what the certificate says itself.
+  return {
+    check,
+    seen,
+    findings: findings.filter(({ code }, index) => findings.findIndex((one) => one.code === code) === index),
+  };
+}
+
+function describeOwn({ validFromDate, validToDate, keyUsage }: X509Certificate, now: Date): Finding[] {
+  const days = Math.floor((validToDate.getTime() - now.getTime()) / DAY_MILLISECONDS);
+  const uses = keyUsage as readonly string[] | undefined;
+  if (validToDate < now) return [found("server_expired", `it expired on ${validToDate.toISOString()}`)];
+  return [
+    ...(validFromDate > now ? [found("server_not_yet_valid", `it is valid from ${validFromDate.toISOString()}`)] : []),
+    ...(days < ENDS_SOON_DAYS
+      ? [found("server_ends_soon", `it expires on ${validToDate.toISOString()}, in ${days} days`)]
+      : []),
+    ...(uses !== undefined && !uses.includes(SERVER_AUTH)
+      ? [found("server_not_for_servers", `its extended key usage is ${uses.join(", ")}`)]
+      : []),
+  ];
+}
+
+/** Node writes a name with a line for each attribute. */
+function oneLine(name: string | undefined): string {
+  return name === undefined || name === "" ? "(no name)" : name.replaceAll("\n", ", ");
+}
+
+const VERSIONS: readonly (readonly [TlsVersion, string])[] = [
+  ["tls1", "TLS 1.0"],
+  ["tls1_1", "TLS 1.1"],
+  ["tls1_2", "TLS 1.2"],
+  ["tls1_3", "TLS 1.3"],
+];
+
+/** Which versions of TLS the server agrees to, each asked for alone. */
+export async function checkVersions(subject: Subject): Promise<CheckReport> {
+  const target = { host: hostOf(subject), port: subject.port, serverName: serverNameOf(subject) };
+  const asked = await Promise.all(
+    VERSIONS.map(async ([version, name]) => [name, await observeHandshake(target, version)] as const),
+  );
+  const spoken = asked.filter(([, handshake]) => handshake?.messages.has("ServerHello") === true).map(([name]) => name);
+  const old = spoken.filter((name) => name === "TLS 1.0" || name === "TLS 1.1");
+  const findings = [
+    ...(old.length > 0 ? [found("tls_outdated", old.join(", "))] : []),
+    ...(spoken.includes("TLS 1.2") ? [] : [found("tls_1_2_missing", spoken.join(", "))]),
+  ];
+  return { check: "TLS versions", seen: [spoken.join(", ")], findings };
+}

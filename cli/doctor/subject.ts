@@ -1,0 +1,111 @@
+// What doctor looks at: one URL, what is known of it here, and how to ask it.
+
+import { isIP } from "node:net";
+import type { Policy, Route } from "../../core/policy.ts";
+import type { Pair } from "../certificate-files.ts";
+import { type Answer, type SendOptions, sendEvent } from "../http-client.ts";
+
+export interface Subject {
+  readonly url: URL;
+  readonly port: number;
+  /** PEM of the CAs that sign the server's certificate; the public roots of Node otherwise. */
+  readonly serverCa: string | undefined;
+  /** A sender's certificate and key. */
+  readonly identity: Pair | undefined;
+  readonly policy: Policy | undefined;
+  /** The policy's route for the URL's path. */
+  readonly route: Route | undefined;
+  readonly options: SubjectOptions;
+}
+
+export interface SubjectOptions {
+  readonly httpPort: number;
+  /** Other URLs that must not reach the same code. */
+  readonly also: readonly string[];
+  /** URL of the origin behind the edge. */
+  readonly origin: string | undefined;
+  /** URL of the edge's published keys. */
+  readonly jwks: string | undefined;
+  /** Public keys that the origin pins, as its file holds them. */
+  readonly pinned: unknown;
+  /** File of log lines of the origin. */
+  readonly log: string | undefined;
+}
+
+/** The name in the URL, without the brackets of an IPv6 address. */
+export function hostOf({ url }: Subject): string {
+  return url.hostname.replace(/^\[|\]$/g, "");
+}
+
+/** The name that a client asks for in the handshake: empty for an address. */
+export function serverNameOf(subject: Subject): string {
+  const host = hostOf(subject);
+  return isIP(host) === 0 ? host : "";
+}
+
+/** What came back. */
+export interface Reply {
+  /** 0 where nothing came. */
+  readonly status: number;
+  /** Why nothing came: a code of Node's or OpenSSL's where there is one. */
+  readonly error?: string;
+  /** Of a refusal of Countersign's, its problem, such as `not-found`. */
+  readonly problem?: string | undefined;
+  readonly location?: string | undefined;
+  readonly date?: string | undefined;
+}
+
+const PROBLEM = /^urn:countersign:problem:([a-z-]+)$/;
+/** What is posted says what it is: where it is accepted, somebody's handler reads it. */
+export const PROBE_BODY = JSON.stringify({ event: "countersign-doctor", data: {} });
+
+/** Sends one request, to any server, on a connection of its own. */
+export async function ask(url: string, { headers = {}, ...options }: Partial<SendOptions> = {}): Promise<Reply> {
+  try {
+    const answer = await sendEvent(url, {
+      method: "POST",
+      body: PROBE_BODY,
+      isServerVerified: false,
+      ...options,
+      headers: { "content-type": "application/json", ...headers },
+    });
+    return toReply(answer);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { status: 0, error: code ?? message };
+  }
+}
+
+function toReply({ status, headers, body }: Answer): Reply {
+  const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
+  const isProblem = text("content-type")?.startsWith("application/problem+json") === true;
+  return {
+    status,
+    problem: isProblem ? readProblem(body) : undefined,
+    location: text("location"),
+    date: text("date"),
+  };
+}
+
+function readProblem(body: string): string | undefined {
+  try {
+    const { type } = JSON.parse(body) as { readonly type?: unknown };
+    return PROBLEM.exec(String(type))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+export function isAccepted({ status }: Reply): boolean {
+  return status >= 200 && status < 300;
+}
+
+export function isRedirect({ status }: Reply): boolean {
+  return status >= 300 && status < 400;
+}
+
+/** A reply in a few words. */
+export function describeReply(reply: Reply): string {
+  if (reply.error !== undefined) return `no answer (${reply.error})`;
+  return reply.problem === undefined ? `${reply.status}` : `${reply.status} ${reply.problem}`;
+}

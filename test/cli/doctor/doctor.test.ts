@@ -1,0 +1,372 @@
+// countersign doctor against endpoints that are broken on purpose, one fault at a time: it names exactly that fault.
+
+import { X509Certificate } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import type { RequestListener } from "node:http";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { CLIENT_AUTH, type Identity, issueCertificate } from "../../../cli/authority.ts";
+import { checkAlso, checkOrigin, checkPlainHttp } from "../../../cli/doctor/around.ts";
+import { examineEndpoint } from "../../../cli/doctor/examine.ts";
+import { type CheckReport, FINDINGS } from "../../../cli/doctor/findings.ts";
+import { checkKeys } from "../../../cli/doctor/keys.ts";
+import type { Subject } from "../../../cli/doctor/subject.ts";
+import { publicJwk } from "../../../core/keys.ts";
+import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { runCountersign } from "../../e2e/running.ts";
+import { newSigningKey } from "../../support/signing-key.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+import { issueServers, startTlsOrigin } from "../../support/tls-origin.ts";
+import {
+  CLOSED_PORT,
+  createWorld,
+  type Faults,
+  issueServer,
+  listen,
+  refuse,
+  startEndpoint,
+  startPlain,
+  subjectAt,
+  type World,
+} from "./endpoint.ts";
+
+const DAY = 86_400_000;
+const inDays = (days: number) => new Date(Date.now() + days * DAY);
+
+let world: World;
+let stack: AsyncDisposableStack;
+beforeAll(async () => {
+  world = await createWorld();
+});
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+async function codesOf(subject: Subject): Promise<string[]> {
+  const reports = await examineEndpoint(subject);
+  return reports.flatMap(({ findings }) => findings.map(({ code }) => code));
+}
+
+const codesIn = ({ findings }: CheckReport) => findings.map(({ code }) => code);
+const pairOf = ({ pem, keyPem }: Identity) => ({ certificate: pem, key: keyPem, chain: [new X509Certificate(pem)] });
+const answer =
+  (status: number, headers: Record<string, string> = {}): RequestListener =>
+  (_, response) =>
+    void response.writeHead(status, headers).end();
+
+test("a right endpoint has nothing wrong, and takes the sender's event", async () => {
+  const port = await startEndpoint(stack, world);
+  const reports = await examineEndpoint(subjectAt(port, world, { identity: pairOf(world.senders.acme) }));
+  expect(reports.flatMap(({ findings }) => findings)).toEqual([]);
+  const seen = Object.fromEntries(reports.map((report) => [report.check, report.seen]));
+  expect(seen).toMatchObject({
+    connection: [`localhost port ${port} speaks TLSv1.3`],
+    "TLS versions": ["TLS 1.2, TLS 1.3"],
+    "client certificate request": ["asks for a client certificate", "names CN=Quillon Root,O=Quillon Inc"],
+    "answer without a certificate": ["POST without a certificate: 403 no-client-certificate"],
+    "answer to a stranger": ["POST with a certificate that no known CA signed: 403 certificate-not-proven"],
+    "answer to the given certificate": ["POST with the given certificate: 202"],
+    expiry: ["nothing expires within 30 days"],
+  });
+  expect(reports.filter(({ notChecked }) => notChecked !== undefined).map(({ check }) => check)).toEqual([
+    "other addresses",
+    "origin around the edge",
+    "published keys",
+    "policy of edge and origin",
+  ]);
+});
+
+test.each(["request", "require"] as const)(
+  "the origin's own listener that %ss certificates",
+  async (clientCertificates) => {
+    const servers = await issueServers("localhost");
+    const origin = await startTlsOrigin(stack, { policy: world.senders.policy, servers, clientCertificates });
+    const identity = pairOf(world.senders.acme);
+    const subject = subjectAt(origin.port, world, { serverCa: servers.ca, identity });
+    const reports = await examineEndpoint(subject);
+    expect(reports.flatMap(({ findings }) => findings)).toEqual([]);
+    expect(reports).toContainEqual(expect.objectContaining({ seen: ["POST with the given certificate: 202"] }));
+  },
+);
+
+/** Of the server: what is broken, and what is found. */
+const SERVER_FAULTS: readonly (readonly [string, readonly string[], (given: World) => Promise<Faults>])[] = [
+  [
+    "has expired",
+    ["server_expired"],
+    async (given) => ({ server: await issueServer(given, { notAfter: inDays(-0.5) }) }),
+  ],
+  [
+    "is not valid yet",
+    ["server_not_yet_valid"],
+    async (given) => ({ server: await issueServer(given, { notBefore: inDays(1) }) }),
+  ],
+  ["ends soon", ["server_ends_soon"], async (given) => ({ server: await issueServer(given, { notAfter: inDays(5) }) })],
+  [
+    "is for another host",
+    ["server_other_host"],
+    async (given) => ({
+      server: await issueServer(given, { subjectAltNames: [{ type: "dns", value: "other.example" }] }),
+    }),
+  ],
+  [
+    "is for clients",
+    ["server_not_for_servers"],
+    async (given) => ({ server: await issueServer(given, { extendedKeyUsage: [CLIENT_AUTH] }) }),
+  ],
+  ["is signed by itself", ["server_self_signed"], async (given) => ({ server: await issueServerAlone(given) })],
+  [
+    "comes without its intermediate",
+    ["server_chain_incomplete"],
+    async (given) => ({ server: await issueServer(given, {}, await issueIntermediate(given)) }),
+  ],
+  [
+    "is of a CA that is not public",
+    ["server_ca_unknown"],
+    async (given) => {
+      const ca = await issueCertificate({ subject: [{ CN: ["Private CA"] }], ca: {} });
+      return { server: await issueServer(given, {}, ca), intermediates: [ca] };
+    },
+  ],
+];
+
+const issueIntermediate = ({ serverCa }: World) =>
+  issueCertificate({ subject: [{ CN: ["Issuing CA"] }], ca: {} }, serverCa);
+async function issueServerAlone(given: World): Promise<Identity> {
+  const { keys } = await issueServer(given);
+  return await issueCertificate({
+    subject: [{ CN: ["localhost"] }],
+    extendedKeyUsage: ["1.3.6.1.5.5.7.3.1"],
+    subjectAltNames: [{ type: "dns", value: "localhost" }],
+    keys,
+  });
+}
+
+test.each(SERVER_FAULTS)("the server's certificate %s", async (_, expected, breakIt) => {
+  const port = await startEndpoint(stack, world, await breakIt(world));
+  expect(await codesOf(subjectAt(port, world))).toEqual(expected);
+});
+
+test("an intermediate that is sent is enough", async () => {
+  const intermediate = await issueIntermediate(world);
+  const port = await startEndpoint(stack, world, {
+    server: await issueServer(world, {}, intermediate),
+    intermediates: [intermediate],
+  });
+  expect(await codesOf(subjectAt(port, world))).toEqual([]);
+});
+
+/** Of the handshake and the answers. */
+const ENDPOINT_FAULTS: readonly (readonly [string, readonly string[], (given: World) => Faults])[] = [
+  ["asks for no certificate", ["certificate_not_requested"], () => ({ isAsking: false })],
+  ["names another CA", ["ca_name_missing"], ({ serverCa }) => ({ named: [serverCa.pem] })],
+  ["names no CA", ["ca_names_empty"], () => ({ named: [] })],
+  ["speaks TLS 1.3 alone", ["tls_1_2_missing"], () => ({ tls: { minVersion: "TLSv1.3" } })],
+  ["speaks TLS 1.0 too", ["tls_outdated"], () => ({ tls: { minVersion: "TLSv1", ciphers: "ALL:@SECLEVEL=0" } })],
+  [
+    "verifies ECDSA signatures alone",
+    ["signature_algorithms_missing"],
+    () => ({ tls: { sigalgs: "ecdsa_secp256r1_sha256" } }),
+  ],
+  ["serves every name", ["other_name_served"], () => ({ servesEveryName: true })],
+  [
+    "accepts everything",
+    ["certificate_not_needed", "stranger_accepted", "other_host_accepted"],
+    () => ({ respond: answer(202) }),
+  ],
+  ["redirects", ["redirected"], () => ({ respond: answer(301, { location: "/elsewhere" }) })],
+  ["fails", ["server_failing"], () => ({ respond: answer(500) })],
+  ["is another server", ["other_server"], () => ({ respond: answer(403) })],
+  [
+    "has no route there",
+    ["route_not_found", "other_host_accepted"],
+    () => ({ respond: (_, response) => refuse(response, "not-found") }),
+  ],
+  [
+    "does not serve its host",
+    ["host_not_served", "other_host_accepted"],
+    () => ({ respond: (_, response) => refuse(response, "unknown-host") }),
+  ],
+  [
+    "refuses POST",
+    ["method_refused", "other_host_accepted"],
+    () => ({ respond: (_, response) => refuse(response, "method-not-allowed") }),
+  ],
+];
+
+test.each(ENDPOINT_FAULTS)("an endpoint that %s", async (_, expected, breakIt) => {
+  const port = await startEndpoint(stack, world, breakIt(world));
+  expect(await codesOf(subjectAt(port, world))).toEqual(expected);
+});
+
+test("a stranger that is accepted, although a certificate is needed", async () => {
+  const port = await startEndpoint(stack, world, {
+    respond: (request, response) => {
+      const peer = (request.socket as unknown as { getPeerCertificate(): object }).getPeerCertificate();
+      if (Object.keys(peer).length === 0) refuse(response, "no-client-certificate");
+      else response.writeHead(202).end();
+    },
+  });
+  expect(await codesOf(subjectAt(port, world))).toEqual(["stranger_accepted", "other_host_accepted"]);
+});
+
+test("nothing is asked of a server that is not there, does not speak TLS, or has no name", async () => {
+  expect(await codesOf(subjectAt(CLOSED_PORT, world))).toEqual(["no_connection"]);
+  expect(await codesOf(subjectAt(await startPlain(stack, answer(200)), world))).toEqual(["not_tls"]);
+  const subject = subjectAt(443, world, { url: new URL("https://countersign-doctor.invalid/hooks/acme") });
+  expect(await codesOf(subject)).toEqual(["host_unknown"]);
+  const silent = createServer((socket) => socket.destroy());
+  expect(await codesOf(subjectAt(await listen(stack, silent), world))).toEqual(["handshake_failed"]);
+});
+
+test("the given certificate is refused", async () => {
+  const port = await startEndpoint(stack, world);
+  const identity = pairOf(await issueCertificate({ subject: [{ CN: ["nobody"] }] }));
+  expect(await codesOf(subjectAt(port, world, { identity }))).toEqual(["given_refused"]);
+});
+
+test("plain HTTP is accepted, or redirected", async () => {
+  const at = async (httpPort: number) =>
+    codesIn(await checkPlainHttp(subjectAt(CLOSED_PORT, world, { options: { httpPort } })));
+  expect(await at(await startPlain(stack, answer(200)))).toEqual(["plain_http_accepted"]);
+  expect(await at(await startPlain(stack, answer(308, { location: "https://localhost/" })))).toEqual([
+    "plain_http_redirects",
+  ]);
+  expect(await at(await startPlain(stack, answer(404)))).toEqual([]);
+});
+
+test("another address reaches the same code", async () => {
+  const at = async (also: number) =>
+    codesIn(
+      await checkAlso(subjectAt(CLOSED_PORT, world, { options: { also: [`http://127.0.0.1:${also}/hooks/acme`] } })),
+    );
+  const reached = await startPlain(stack, (_, response) => refuse(response, "no-client-certificate"));
+  expect(await at(reached)).toEqual(["also_answers"]);
+  expect(await at(await startPlain(stack, (_, response) => refuse(response, "unknown-host")))).toEqual([]);
+  expect(await at(CLOSED_PORT)).toEqual([]);
+});
+
+test("the origin takes what no edge has signed", async () => {
+  const at = async (origin: number) =>
+    codesIn(await checkOrigin(subjectAt(CLOSED_PORT, world, { options: { origin: `http://127.0.0.1:${origin}` } })));
+  expect(await at(await startPlain(stack, answer(200)))).toEqual(["origin_open"]);
+  const believing: RequestListener = ({ headers }, response) =>
+    void response.writeHead(headers["client-cert"] === undefined ? 401 : 200).end();
+  expect(await at(await startPlain(stack, believing))).toEqual(["origin_open"]);
+  expect(await at(await startPlain(stack, (_, response) => refuse(response, "assertion-refused")))).toEqual([]);
+});
+
+test("the published keys are missing, no set, private, or others than the origin's", async () => {
+  const [one, two] = [await newSigningKey(), await newSigningKey()];
+  const publish =
+    (text: string): RequestListener =>
+    (_, response) =>
+      void response.end(text);
+  const at = async (respond: RequestListener, pinned?: unknown) => {
+    const jwks = `http://127.0.0.1:${await startPlain(stack, respond)}/jwks.json`;
+    return codesIn(await checkKeys(subjectAt(CLOSED_PORT, world, { options: { jwks, pinned } })));
+  };
+  const set = (key: typeof one) => JSON.stringify({ keys: [publicJwk(key)] });
+  expect(await at(answer(404))).toEqual(["keys_unreachable"]);
+  expect(await at(publish("<html>"))).toEqual(["keys_malformed"]);
+  expect(await at(publish('{"keys":[]}'))).toEqual(["keys_malformed"]);
+  expect(await at(publish(JSON.stringify({ keys: [{ ...publicJwk(one), d: "AA" }] })))).toEqual(["keys_private"]);
+  expect(await at(publish(set(one)), JSON.parse(set(two)))).toEqual(["keys_disjoint"]);
+  expect(await at(publish(set(one)), JSON.parse(set(one)))).toEqual([]);
+});
+
+test("the server's clock is wrong", async () => {
+  const date = new Date(Date.now() - 60_000).toUTCString();
+  const port = await startEndpoint(stack, world, {
+    respond: ({ headers: { host } }, response) => {
+      response.setHeader("date", date);
+      refuse(response, host?.startsWith("localhost") ? "no-client-certificate" : "unknown-host");
+    },
+  });
+  expect(await codesOf(subjectAt(port, world))).toEqual(["clock_skew"]);
+});
+
+test("an anchor or the given certificate ends soon, or has ended", async () => {
+  const policyOf = async (notAfter: Date) => {
+    const root = await issueCertificate({ subject: [{ CN: ["Short"] }], ca: {}, notAfter });
+    const { senders, routes } = world.senders.policy;
+    const [name] = Object.keys(world.senders.policy.anchors ?? {});
+    return compilePolicy({ anchors: { [name as string]: root.pem }, senders, routes });
+  };
+  const expiryOf = async (subject: Partial<Subject>) => {
+    const codes = await codesOf({ ...subjectAt(CLOSED_PORT, world), ...subject });
+    return [...new Set(codes.filter((code) => code !== "no_connection"))];
+  };
+  expect(await expiryOf({ policy: await policyOf(inDays(10)) })).toEqual(["ends_soon"]);
+  expect(await expiryOf({ policy: await policyOf(inDays(-0.5)) })).toEqual(["ended"]);
+  expect(await expiryOf({ policy: await policyOf(inDays(100)) })).toEqual([]);
+  const short = await issueCertificate({ subject: [{ CN: ["acme"] }], notAfter: inDays(3) });
+  expect(await expiryOf({ identity: pairOf(short) })).toEqual(["ends_soon"]);
+});
+
+test("edge and origin have two policies, by the origin's last accepted event", async () => {
+  const file = join(temporaryDirectory(stack), "log.jsonl");
+  const codes = async (...lines: object[]) => {
+    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    return await codesOf(subjectAt(CLOSED_PORT, world, { options: { log: file } }));
+  };
+  const drifted = { decision: "accepted", id: "1", policyDrift: { edge: "a", origin: "b" } };
+  expect(await codes({ decision: "accepted", id: "0" }, drifted)).toEqual(["no_connection", "policy_drift"]);
+  expect(await codes(drifted, { decision: "accepted", id: "2" })).toEqual(["no_connection"]);
+});
+
+test("the command prints each check, its finding and the remedy, and its exit code is of the worst", async () => {
+  const folder = temporaryDirectory(stack);
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const common = [
+    "--ca",
+    write("ca.pem", world.serverCa.pem),
+    "--policy",
+    write("policy.json", JSON.stringify(world.senders.policy)),
+    "--http-port",
+    "1",
+  ];
+  const doctor = (port: number, ...more: string[]) =>
+    runCountersign(["doctor", `https://localhost:${port}/hooks/acme`, ...common, ...more]);
+  const wrong = await doctor(await startEndpoint(stack, world, { isAsking: false }));
+  expect(wrong).toMatchObject({ code: 1, stderr: "" });
+  expect(wrong.stdout).toContain("ERROR    client certificate request\n");
+  expect(wrong.stdout).toContain("error certificate_not_requested: the server does not ask for a client certificate");
+  expect(wrong.stdout).toContain("switch mutual TLS on for this host");
+  expect(wrong.stdout).toMatch(/\n1 error, 0 warnings; not checked: \d\n$/);
+  const warned = await doctor(await startEndpoint(stack, world, { tls: { minVersion: "TLSv1.3" } }), "--json");
+  expect(warned).toMatchObject({ code: 3, stderr: "" });
+  expect(JSON.parse(warned.stdout)).toMatchObject({
+    ok: false,
+    checks: expect.arrayContaining([expect.objectContaining({ check: "TLS versions" })]),
+  });
+  expect(await doctor(await startEndpoint(stack, world))).toMatchObject({ code: 0, stderr: "" });
+  expect(await runCountersign(["doctor", "http://localhost/"])).toMatchObject({ code: 2, stdout: "" });
+});
+
+test("of several faults each is named once, in the order of the checks", async () => {
+  const open = await startPlain(stack, answer(200));
+  const port = await startEndpoint(stack, world);
+  const options = {
+    httpPort: open,
+    also: [`http://127.0.0.1:${open}/`],
+    origin: `http://127.0.0.1:${open}`,
+    jwks: `http://127.0.0.1:${open}/`,
+  };
+  const expected = ["plain_http_accepted", "also_answers", "origin_open", "keys_malformed"];
+  expect(await codesOf(subjectAt(port, world, { options }))).toEqual(expected);
+});
+
+test("there are at least 25 faults, each with a sentence and a remedy", () => {
+  expect(Object.keys(FINDINGS).length).toBeGreaterThanOrEqual(25);
+  for (const [severity, problem, remedy] of Object.values(FINDINGS)) {
+    expect(["error", "warning"]).toContain(severity);
+    expect(problem).toMatch(/^[a-z].*[^.]$/);
+    expect(remedy).toMatch(/^[a-z].*[^.]$/);
+  }
+});

@@ -1,0 +1,144 @@
+// A receiver of events for doctor to look at, which is right unless a test breaks it: TLS with a client certificate, one host.
+
+import { once } from "node:events";
+import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo, Server } from "node:net";
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
+import type { Subject, SubjectOptions } from "../../../cli/doctor/subject.ts";
+import { type Policy, selectRoute } from "../../../core/policy.ts";
+import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { PROBLEMS, type Problem } from "../../../core/refusal.ts";
+import { createSenders, type Senders } from "../../support/senders.ts";
+
+const PATH = "/hooks/acme";
+const CLIENT_NAME = "localhost";
+
+/** What all endpoints of a suite have in common. */
+export interface World {
+  readonly senders: Senders;
+  readonly policy: Policy;
+  readonly serverCa: Identity;
+}
+
+export async function createWorld(): Promise<World> {
+  const senders = await createSenders();
+  const serverCa = await issueCertificate({ subject: [{ CN: ["Test Server CA"] }], ca: {} });
+  return { senders, policy: compilePolicy(senders.policy), serverCa };
+}
+
+export function issueServer(
+  { serverCa }: World,
+  request: Partial<CertificateRequest> = {},
+  issuer: Identity | undefined = serverCa,
+) {
+  return issueCertificate(
+    {
+      subject: [{ CN: [CLIENT_NAME] }],
+      extendedKeyUsage: [SERVER_AUTH],
+      subjectAltNames: [{ type: "dns", value: CLIENT_NAME }],
+      ...request,
+    },
+    issuer,
+  );
+}
+
+export interface Faults {
+  readonly server?: Identity;
+  /** Behind the server's own. */
+  readonly intermediates?: readonly Identity[];
+  readonly tls?: Partial<SecureContextOptions>;
+  readonly isAsking?: boolean;
+  /** PEM of the CAs that are named. */
+  readonly named?: readonly string[];
+  readonly servesEveryName?: boolean;
+  readonly respond?: RequestListener;
+}
+
+export function refuse(response: ServerResponse, problem: Problem): void {
+  response.writeHead(PROBLEMS[problem].status, { "content-type": "application/problem+json" });
+  response.end(JSON.stringify({ type: `urn:countersign:problem:${problem}` }));
+}
+
+/** What a right receiver answers: to the sender's certificate 202. */
+const respondRightly =
+  (port: () => number): RequestListener =>
+  (request, response) => {
+    const socket = request.socket as TLSSocket;
+    if (request.headers.host !== `${CLIENT_NAME}:${port()}`) return refuse(response, "unknown-host");
+    if (request.url === "/.well-known/jwks.json") return refuse(response, "not-found");
+    if (request.url !== PATH) return refuse(response, "not-found");
+    if (Object.keys(socket.getPeerCertificate()).length === 0) return refuse(response, "no-client-certificate");
+    if (!socket.authorized) return refuse(response, "certificate-not-proven");
+    response.writeHead(202).end();
+  };
+
+/** Starts it on the loopback address; it ends with the stack. @returns its port */
+export async function startEndpoint(stack: AsyncDisposableStack, world: World, faults: Faults = {}): Promise<number> {
+  const {
+    server: own = await issueServer(world),
+    intermediates = [],
+    tls = {},
+    isAsking = true,
+    servesEveryName,
+  } = faults;
+  let port = 0;
+  const context = {
+    cert: [own, ...intermediates].map(({ pem }) => pem).join("\n"),
+    key: own.keyPem,
+    ca: [...(faults.named ?? [world.senders.root.pem])],
+    ...tls,
+  };
+  const server = createServer({
+    ...context,
+    requestCert: isAsking,
+    rejectUnauthorized: false,
+    SNICallback: (name, done) => {
+      if (name === CLIENT_NAME || servesEveryName) done(null, createSecureContext(context));
+      else done(new Error("unrecognized name"));
+    },
+  });
+  server.on("request", faults.respond ?? respondRightly(() => port));
+  server.on("tlsClientError", () => {});
+  port = await listen(stack, server);
+  return port;
+}
+
+/** The same over plain HTTP. */
+export async function startPlain(stack: AsyncDisposableStack, respond: RequestListener): Promise<number> {
+  return await listen(stack, createHttpServer(respond));
+}
+
+export async function listen(stack: AsyncDisposableStack, server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  stack.defer(() => {
+    server.close();
+    (server as Partial<ReturnType<typeof createHttpServer>>).closeAllConnections?.();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Nothing listens on it. */
+export const CLOSED_PORT = 1;
+
+export function subjectAt(
+  port: number,
+  { policy, serverCa }: World,
+  more: Partial<Omit<Subject, "options">> & { options?: Partial<SubjectOptions> } = {},
+): Subject {
+  return {
+    url: new URL(`https://${CLIENT_NAME}:${port}${PATH}`),
+    port,
+    serverCa: serverCa.pem,
+    identity: undefined,
+    policy,
+    route: selectRoute(policy, PATH, "POST"),
+    ...more,
+    options: {
+      ...{ httpPort: CLOSED_PORT, also: [], origin: undefined, jwks: undefined, pinned: undefined, log: undefined },
+      ...more.options,
+    },
+  };
+}
