@@ -37,7 +37,7 @@ export function removeFromPolicy(args: string[]): number {
   return 0;
 }
 
-const OF_NO_USE = /^(no route names it|no sender trusts it|takes out nothing)/;
+const OF_NO_USE = /^(no route names it|no sender trusts it|denies nothing)/;
 
 function parse(args: string[]) {
   return parseOptions(args, OPTIONS);

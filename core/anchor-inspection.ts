@@ -96,7 +96,7 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
       (other) => isSameAuthority(anchor.certificate, other.certificate) && strictnessOf(other) < strictnessOf(anchor),
     );
     if (lax === undefined) return [];
-    const problem = `its revocation lists can be passed by: ${formatPointer(place(lax))} is the same CA under a laxer rule`;
+    const problem = `revoked certificates can bypass its revocation lists: ${formatPointer(place(lax))} is the same CA with a laxer rule`;
     const at = ["senders", sender, "trust", "anchors", index];
     return [errorAt(at, problem, "give both the same crls, or name one of them")];
   });
@@ -115,7 +115,7 @@ function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {
     const isKnown = isSameAuthority(anchor.certificate, strictest.certificate);
     if (strictnessOf(anchor) === strictnessOf(strictest) || isKnown) return [];
-    const problem = `is laxer about revocation lists than ${formatPointer(place(strictest))}, and a certificate that both CAs vouch for comes by either`;
+    const problem = `has a laxer rule for revocation lists than ${formatPointer(place(strictest))}, and a sender whose certificate both CAs vouch for can choose between them`;
     const remedy = "give both the same freshness, with the lists of each, or trust one of them";
     return [warningAt(["senders", sender, "trust", "anchors", index], problem, remedy)];
   });

@@ -115,14 +115,14 @@ export async function issueAssertion(
 
 /** A token has one or two KB. A text that may be larger than this gets a buffer of its own. */
 const scratch = Buffer.alloc(32 * 1024);
-const MOST_OCTETS = 3;
+const MAX_OCTETS_PER_CODE_UNIT = 3;
 
 /**
  * Encodes a text into a shared buffer. The result is valid until the next call. A new buffer for each text would take longer than
  * the hashing or signing of it.
  */
 function encode(text: string, encoding: "utf8" | "hex" = "utf8"): Buffer<ArrayBuffer> {
-  if (text.length * MOST_OCTETS > scratch.byteLength) return Buffer.from(text, encoding);
+  if (text.length * MAX_OCTETS_PER_CODE_UNIT > scratch.byteLength) return Buffer.from(text, encoding);
   return scratch.subarray(0, scratch.write(text, encoding));
 }
 
@@ -213,7 +213,7 @@ function decodeSegment(segment: string): Buffer<ArrayBuffer> | undefined {
 function readKeyId(octets: Buffer): string {
   const header = parseJson(octets);
   if (header === undefined)
-    throw new Refusal("assertion_malformed", { cause: "the protected header is no JSON of ours" });
+    throw new Refusal("assertion_malformed", { cause: "the protected header is not JSON as an edge writes it" });
   const members = Object.keys(header).sort().join();
   if (members !== "alg,kid,typ" || header["alg"] !== ASSERTION_ALGORITHM || header["typ"] !== ASSERTION_TYPE) {
     throw new Refusal("assertion_malformed", { cause: "the protected header is not alg ES256, kid and typ", members });
@@ -248,7 +248,7 @@ function nameClaims(issues: readonly v.BaseIssue<unknown>[], document: object, k
 function parseClaims(payload: Uint8Array): AssertionClaims {
   const document = parseJson(payload);
   if (document === undefined)
-    throw new Refusal("assertion_claims_invalid", { cause: "the payload is no JSON of ours" });
+    throw new Refusal("assertion_claims_invalid", { cause: "the payload is not JSON as an edge writes it" });
   const result = v.safeParse(claimsSchema, document);
   if (!result.success) {
     throw new Refusal("assertion_claims_invalid", {

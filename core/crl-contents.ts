@@ -35,7 +35,7 @@ function readPem(text: string): CrlContents {
     if (label !== LABEL) continue;
     if (ders.length === MAX_CRLS_OF_SOURCE) return { ders, isPem: true, faults: [TOO_MANY] };
     const der = body === undefined ? undefined : decodeBase64(body);
-    if (der === undefined) fault ??= `the list after ${ders.length} others is cut off or no base64`;
+    if (der === undefined) fault ??= `the list after ${ders.length} others is cut off or is not base64`;
     else ders.push(der);
   }
   return { ders, isPem: ders.length > 0 || fault !== undefined, faults: fault === undefined ? [] : [fault] };
@@ -55,5 +55,5 @@ function cut(bytes: Buffer): CrlContents {
   const follows = (fault: string): CrlContents => ({ ders, isPem: false, faults: [fault] });
   if (ders.length === MAX_CRLS_OF_SOURCE && end < bytes.length) return follows(TOO_MANY);
   if (/^\s*$/.test(bytes.toString("latin1", end, end + 16))) return { ders, isPem: false, faults: [] };
-  return follows(`what follows ${ders.length} lists is cut off, or no list`);
+  return follows(`what follows ${ders.length} lists is cut off, or is not a list`);
 }

@@ -106,7 +106,9 @@ function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[])
     return index < MAX_CRLS_OF_SOURCE && bytes <= maxBytes;
   });
   if (fitting.length < lists.length)
-    faults.push(`${lists.length - fitting.length} lists are left out: with those kept they are too many, or too large`);
+    faults.push(
+      `${lists.length - fitting.length} lists are left out: together with those kept they are too many, or too large`,
+    );
   return fitting;
 }
 

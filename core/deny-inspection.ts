@@ -43,7 +43,7 @@ export function inspectDenyList(
     if (original !== undefined) return [warningAt(at, `repeats /deny/${original}`, "remove one of them")];
     seen.set(key, index);
     if (!known.hasCertificates) {
-      return [warningAt(at, "takes out nothing: no sender presents a certificate", "remove it")];
+      return [warningAt(at, "denies nothing: no sender presents a certificate", "remove it")];
     }
     return "serial" in entry
       ? [...inspectSerial(entry.serial, at), ...inspectIssuer(entry, at, known)]
@@ -117,7 +117,7 @@ function inspectSerial(serial: string, at: Place): Finding[] {
     ];
   }
   return SURELY_DECIMAL.test(digits)
-    ? [warningAt([...at, "serial"], "takes out nothing if it is decimal: it is read as hex", remedy)]
+    ? [warningAt([...at, "serial"], "denies nothing if it is decimal: it is read as hex", remedy)]
     : [];
 }
 
@@ -126,13 +126,13 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   if (name === undefined) return [];
   const key = nameKey(name);
   const report = (problem: string, remedy: string) => [
-    warningAt([...at, "issuer"], `takes out nothing: ${problem}`, remedy),
+    warningAt([...at, "issuer"], `denies nothing: ${problem}`, remedy),
   ];
   const ofAuthority = known.authorities.find(
     (one) => one.serial === normalizeSerial(serial) && one.subjectKey === key && one.issuerKey !== key,
   );
   if (ofAuthority !== undefined)
-    return report("this is the certificate's own name, and not its issuer's", `write ${ofAuthority.issuerText}`);
+    return report("this is the name of the certificate itself, not of its issuer", `write ${ofAuthority.issuerText}`);
   if (known.issuers.some((one) => nameKey(one) === key)) return [];
   const resembled = known.issuers.find((one) => resembles(name, one));
   if (resembled !== undefined) {
@@ -145,7 +145,7 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   if (isReversed(name))
     return report("its attributes seem to be in reverse order", `write ${formatDistinguishedName(name.toReversed())}`);
   if (known.subjects.some((one) => nameKey(one) === key))
-    return report("this is the name of a sender, which issues none", BY_COMMAND);
+    return report("this is the name of a sender, and a sender issues no certificates", BY_COMMAND);
   return known.isDirect ? report("it is none of the anchors, and no other CA may issue", BY_COMMAND) : [];
 }
 
@@ -165,7 +165,7 @@ function isReversed(name: Name): boolean {
 }
 
 /** SHA-256 of no bytes, which `openssl dgst` prints if nothing was piped into it. */
-const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 function inspectDigest(
   entry: Exclude<Entry, { serial: string }>,
@@ -174,15 +174,15 @@ function inspectDigest(
 ): Finding[] {
   const [member, other] = "sha256" in entry ? (["sha256", "spkiSha256"] as const) : (["spkiSha256", "sha256"] as const);
   const digest = normalizeHex("sha256" in entry ? entry.sha256 : entry.spkiSha256);
-  if (digest === OF_NOTHING)
-    return [warningAt([...at, member], "takes out nothing: it is the digest of no bytes", BY_COMMAND)];
+  if (digest === EMPTY_DIGEST)
+    return [warningAt([...at, member], "denies nothing: it is the digest of no bytes", BY_COMMAND)];
   if (!digests[member].has(digest) && digests[other].has(digest)) {
-    const problem = `takes out nothing: it is known here as a ${other}`;
+    const problem = `denies nothing: in this policy it is a ${other}`;
     return [warningAt([...at, member], problem, `write { "${other}": "…" }`)];
   }
   if (member === "spkiSha256" || authorities.some(({ sha256 }) => sha256 === digest)) return [];
   const problem =
-    "takes out one certificate alone: whoever has its key may have another one, and a CA another one of its name and key";
+    "denies only one certificate: whoever has its key may have another one, and a CA may have another one of its name and key";
   return [warningAt([...at, member], problem, "deny the key as well: countersign policy deny FILE")];
 }
 

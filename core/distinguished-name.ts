@@ -95,7 +95,7 @@ function readAttributeValue(type: string, values: DerReader): AttributeValue {
 export function parseDistinguishedName(text: string): DistinguishedName {
   if (text === "") return [];
   // UTF-8 cannot encode half of a surrogate pair: the text would become another one.
-  if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair is no character");
+  if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair is not a character");
   const rdns: AttributeValue[][] = [];
   let rdn: AttributeValue[] = [];
   let position = 0;

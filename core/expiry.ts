@@ -70,8 +70,8 @@ function endAnchor(
   const names = losers.map((sender) => sender.name).join(", ");
   const remedy =
     losers.length > 0
-      ? `nothing that ${names} presents is proven after it: add the CA certificate that follows it`
-      : "its senders have another anchor: remove it when it has ended";
+      ? `nothing that ${names} presents will be proven afterwards: add the CA certificate that follows it`
+      : "its senders have another anchor: remove it when it has expired";
   const pointer = formatPointer(["anchors", name]);
   const lifetimeSeconds = notAfter - notBefore;
   return { kind: "anchor", name, pointer, sha256, lifetimeSeconds, notAfter, refuses: losers.length > 0, remedy };
@@ -106,7 +106,7 @@ function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
       refuses,
       remedy: refuses
         ? closeGap(after, next.find(isCovered))
-        : "another entry goes on: remove this one when it has ended",
+        : "another entry continues: remove this one when it has ended",
     };
   });
 }

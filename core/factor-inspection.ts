@@ -66,7 +66,7 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
 function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   const isSameFactors = factorsOf(one).join() === factorsOf(other).join();
   if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];
-  const problem = `is never the one on ${path}: ${one.name} comes first and accepts the same`;
+  const problem = `is never chosen on ${path}: ${one.name} comes first and accepts the same`;
   const remedy = `list ${other.name} before ${one.name} if it is the special case, or remove it from one of them`;
   if (other.sender.certificate === undefined) return [errorAt([...other.at, "signature"], problem, remedy)];
   return other.facts.flatMap((entry) => {

@@ -142,6 +142,6 @@ async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {
     const numbers = { kty, crv, x, y, ...secret };
     return await crypto.subtle.importKey("jwk", numbers, CURVE, !secret, [secret ? "sign" : "verify"]);
   } catch {
-    throw new ConfigurationError("keys", [`kid ${jwk.kid}: the numbers are no point of P-256`]);
+    throw new ConfigurationError("keys", [`kid ${jwk.kid}: x and y are not a point on P-256`]);
   }
 }

@@ -33,7 +33,7 @@ function inspectPatterns(
   ];
   return values.flatMap(([place, value]) => {
     if (!PATTERN.test(value)) return [];
-    const problem = `there are no patterns: ${value.includes("*") ? "a * matches a * alone" : "each sign matches itself alone"}`;
+    const problem = `patterns are not supported: ${value.includes("*") ? "a * matches only a *" : "each character matches only itself"}`;
     return [
       warningAt(
         place,
@@ -79,7 +79,7 @@ function inspectName(wanted: CertificateMatcherDocument["subject"], at: Place): 
     const type = parseAttributeType(attribute) ?? attribute;
     const place = [...at, attribute];
     const other = attributes.slice(0, index).find(([earlier]) => parseAttributeType(earlier) === type)?.[0];
-    if (other !== undefined) return [errorAt(place, `is ${other} once more`, "write the attribute once")];
+    if (other !== undefined) return [errorAt(place, `is the same attribute as ${other}`, "write the attribute once")];
     if (typeof value === "string") return inspectAttribute(type, value, place);
     return value.flatMap((text, position) => inspectAttribute(type, text, [...place, position]));
   });
@@ -127,10 +127,10 @@ function inspectSan(kind: SanKind, value: string, at: Place): Finding[] {
   if (!VISIBLE_ASCII.test(value)) {
     const ascii = asciiForms[kind](value);
     const remedy = ascii === undefined ? "write it as the certificate has it" : `write ${JSON.stringify(ascii)}`;
-    return [errorAt(at, "such names are visible ASCII characters in certificates", remedy)];
+    return [errorAt(at, "certificates write such names in visible ASCII", remedy)];
   }
   const remedy = misspelling[kind](value);
-  return remedy === undefined ? [] : [warningAt(at, `is no ${kind} name as certificates have them`, remedy)];
+  return remedy === undefined ? [] : [warningAt(at, `is not in the form of a ${kind} name in certificates`, remedy)];
 }
 
 /** How certificates write values that are given in Unicode (RFC 5280 §7.2 to §7.5). Undefined if there is no such form. */

@@ -96,8 +96,8 @@ function endPresentation(one: Watched, sender: Sender, policy: Policy, now: numb
   const lifetimeSeconds = notAfter - notBefore;
   const what = first === leaf ? "the certificate" : `the intermediate ${first.subjectText}`;
   const remedy = isReplaced
-    ? "nothing: the sender presents one that ends later"
-    : `ask the sender for what follows ${what}, last presented on ${formatTime(lastSeen)}, and see that the policy admits it`;
+    ? "nothing to do: the sender presents one that expires later"
+    : `ask the sender for the successor of ${what}, last presented on ${formatTime(lastSeen)}, and check that the policy admits it`;
   return { kind: "sender-certificate", name, pointer, sha256, lifetimeSeconds, notAfter, refuses: !isReplaced, remedy };
 }
 

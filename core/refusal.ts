@@ -29,13 +29,13 @@ export const REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP: make the route HTTPS only"],
   unknown_host: [
     "unknown-host",
-    "the host is not in HOSTS: a request by another name skips the mTLS settings of the configured one",
+    "the host is not in HOSTS: a request to another host name would bypass the mTLS settings of the configured one",
   ],
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
   route_mismatch: [
     "not-found",
-    "the guard stands on another path than the policy's route of this request: see guard and policy",
+    "the guard is mounted on another path than the policy's route for this request: see guard and policy",
   ],
   malformed_target: [
     "malformed-request",
@@ -53,7 +53,7 @@ export const REFUSALS = {
   ],
   bodies_full: [
     "unavailable",
-    "too much of bodies is on its way from senders that nothing has proven yet: a flood, or slow uploads by senders that only sign",
+    "the bodies in transit from senders that nothing has proven yet are too large together: a flood, or slow uploads by senders that only sign",
   ],
   body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
 
@@ -67,7 +67,7 @@ export const REFUSALS = {
   ],
   certificate_elsewhere: [
     "no-client-certificate",
-    "the proxy sent no certificate in the field that this origin reads, see expected, but what looks like one in another, see found: compare --behind-proxy and --certificate-header with the proxy's configuration",
+    "the proxy sent no certificate in the field that this origin reads (see expected), but another field holds what looks like one (see found): compare --behind-proxy and --certificate-header with the proxy's configuration",
   ],
   certificate_too_large: [
     "certificate-not-proven",
@@ -100,12 +100,12 @@ export const REFUSALS = {
   ],
   platform_disagrees: [
     "certificate-not-proven",
-    "the platform found a fault other than an issuer that it does not know",
+    "the platform reports a fault, and not only that it does not know the issuer",
   ],
   platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
   certificate_revoked: [
     "certificate-not-proven",
-    "a revocation list of its issuer holds the certificate, or that of a CA on its path",
+    "a revocation list holds the certificate, or the certificate of a CA on its path",
   ],
   revocation_unknown: [
     "unavailable",
@@ -113,7 +113,7 @@ export const REFUSALS = {
   ],
   listener_disagrees: [
     "certificate-not-proven",
-    "OpenSSL did not verify in the handshake what our own path validation accepts, for example under anchors of before a reload",
+    "our own path validation accepts the certificate, but OpenSSL did not verify it in the handshake, for example because the anchors were reloaded since",
   ],
   issuer_unknown: [
     "certificate-not-proven",
@@ -139,11 +139,11 @@ export const REFUSALS = {
   ],
   signature_malformed: [
     "signature-not-verified",
-    "a header of the signature is repeated, cut, not canonical or otherwise not of the scheme's form: see cause",
+    "a signature header is repeated, cut off, not canonical, or otherwise not in the form of the scheme: see cause",
   ],
   signature_stale: [
     "signature-not-verified",
-    "the time that the sender signed is over five minutes from ours: a late replay, or clocks that differ",
+    "the time that the sender signed differs from ours by over five minutes: a late replay, or clocks that differ",
   ],
   signature_key_unknown: [
     "signature-not-verified",
@@ -175,7 +175,7 @@ export const REFUSALS = {
   assertion_signature_invalid: ["assertion-refused", "the signature does not verify under the key that kid names"],
   assertion_claims_invalid: [
     "assertion-refused",
-    "a claim is missing, not of its form, or of an edge that is newer than this origin: upgrade origins first",
+    "a claim is missing, malformed, or unknown because the edge is newer than this origin: upgrade origins first",
   ],
   assertion_wrong_issuer: ["assertion-refused", "iss is not the edge that this origin trusts"],
   assertion_wrong_audience: ["assertion-refused", "aud is not this origin"],
@@ -207,7 +207,7 @@ export const REFUSALS = {
   ],
   origin_unreachable: ["unavailable", "the origin could not be reached"],
   origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
-  origin_unavailable: ["unavailable", "the origin is there, but has no verification keys yet or cannot store events"],
+  origin_unavailable: ["unavailable", "the origin answers, but has no verification keys yet or cannot store events"],
   origin_malformed: ["bad-gateway", "the origin's answer breaks off or has a status that cannot be passed on"],
   origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
   misconfigured: ["internal-error", "the configuration is incomplete: see problems"],

@@ -40,7 +40,7 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
   // For a prefix, asks for a path below it that has no route of its own.
   const rival = policy.findRival(route.path.replace(/\*$/, "\0"), route);
   if (rival === undefined) return [];
-  const problem = `every request is refused: some routers read no letter case and no slash at the end, and would run the handler of ${rival.path} for senders that it does not admit`;
+  const problem = `every request is refused: some routers ignore letter case and a slash at the end, and would run the handler of ${rival.path} for senders that ${rival.path} does not admit`;
   return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];
 }
 
@@ -105,7 +105,7 @@ function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   const keys = counts.reduce((sum, count) => sum + count, 0);
   if (counts.length < 2 || keys * maxBodyBytes <= MAX_HASHED_BYTES) return [];
   const [body, work] = [maxBodyBytes, keys * maxBodyBytes].map((bytes) => `${Math.ceil((bytes / MIB) * 10) / 10} MiB`);
-  const problem = `a body of anybody's, up to ${body}, is hashed with ${keys} keys of ${counts.length} senders that only sign: ${work} of work for one request`;
+  const problem = `anybody can send a body of up to ${body}, which is hashed with ${keys} keys of ${counts.length} senders that only sign: ${work} of work for one request`;
   return [
     warningAt(
       at,

@@ -23,7 +23,7 @@ export async function sealText(text: string, { type, version }: TextType, { sign
 export async function openSealedText(sealed: string, expected: TextType, { jwks }: SigningKeys): Promise<string> {
   const end = sealed.indexOf("\n");
   const { type, version, kid, signature } = parseSeal(sealed.slice(0, Math.max(end, 0)));
-  if (type !== expected.type) throw new Error(`no ${expected.type} of ours`);
+  if (type !== expected.type) throw new Error(`not a sealed ${expected.type}`);
   if (version !== expected.version) throw new Error(`version ${version} of ${type} is not known here`);
   const key = (await importVerificationKeys(jwks)).get(String(kid));
   if (key === undefined)

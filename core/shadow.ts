@@ -5,7 +5,7 @@ import type { LogLine, Trace } from "./decision.ts";
 import { type Problem, Refusal } from "./refusal.ts";
 
 /** Problems of the request itself, not of its sender: with other senders the result would be the same. */
-const OF_THE_REQUEST: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
+const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
 
 /**
  * The log line for a request for which the shadow senders and the senders in force decide differently. Undefined if they agree. A
@@ -14,7 +14,7 @@ const OF_THE_REQUEST: ReadonlySet<Problem> = new Set(["body-too-large", "malform
 export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<LogLine | undefined> {
   const { route, evidence, admitted, context } = trace;
   if (route === undefined || route.shadow.length === 0 || evidence === undefined) return undefined;
-  if (admitted === undefined && (refusal === undefined || OF_THE_REQUEST.has(refusal.problem))) return undefined;
+  if (admitted === undefined && (refusal === undefined || REQUEST_PROBLEMS.has(refusal.problem))) return undefined;
   const shadow = await judgeShadow(trace);
   const isSame = (admitted !== undefined) === (shadow["verdict"] === "accepted");
   if (isSame && shadow["verdict"] !== "undecided") return undefined;

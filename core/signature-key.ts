@@ -47,7 +47,7 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
 
 /** Ed25519 (RFC 8032). `point`: the 32 octets of the public key. @throws SyntaxError if no signature can match it @internal */
 export function makeEd25519Key(point: Buffer): SignatureKey {
-  if (!isPublicPoint(point)) throw new SyntaxError("the octets are no Ed25519 key that a sender can sign with");
+  if (!isPublicPoint(point)) throw new SyntaxError("the octets are not an Ed25519 key that a sender can sign with");
   const key = createPublicKey({
     key: { kty: "OKP", crv: "Ed25519", x: point.toString("base64url") },
     format: "jwk",

@@ -34,7 +34,7 @@ const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
 export function importSignatureKey(name: SignatureSchemeName, secret: string): SignatureKey {
   if (secret === "") throw new SyntaxError("the key is empty");
   if (secret.trim() !== secret) throw new SyntaxError("the key has white space or a line break at an end");
-  if (/^(["'`]).*\1$/s.test(secret)) throw new SyntaxError("the key stands in quotes, which are no part of it");
+  if (/^(["'`]).*\1$/s.test(secret)) throw new SyntaxError("the key is in quotes, which are not part of it");
   if (/\p{Cc}/u.test(secret) || !secret.isWellFormed()) throw new SyntaxError("the key holds a control character");
   if (!SIGNATURE_SCHEMES[name].hasEncodedKeys) {
     if (secret.length < MIN_SIGNATURE_SECRET_CHARACTERS) {
@@ -49,7 +49,7 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
 function importEncodedKey(name: SignatureSchemeName, secret: string): SignatureKey {
   const tag = SIGNATURE_SCHEMES[name].tags.find(([text]) => secret.startsWith(text));
   if (tag !== undefined)
-    throw new SyntaxError(`the key begins with ${tag[0]} which stands before signatures: leave it out`);
+    throw new SyntaxError(`the key begins with ${tag[0]} which is a prefix of signatures: leave it out`);
   const prefix = KEY_PREFIXES.find((text) => secret.startsWith(text)) ?? "";
   const base64 = secret.slice(prefix.length);
   if (prefix === "whsk_") throw new SyntaxError("whsk_ is what the sender signs with: the receiver's key is whpk_");
@@ -98,7 +98,7 @@ async function explainFailure(keys: SignatureKeys, request: SignedRequest): Prom
   const account = readAccount(keys, headers);
   if (account === undefined) {
     const { account: header } = SIGNATURE_SCHEMES[keys.scheme];
-    return new Refusal("signature_malformed", { cause: `${header} is not one id` });
+    return new Refusal("signature_malformed", { cause: `${header} is not exactly one id` });
   }
   const own = keysOf(keys, account);
   const { length: tried } = usableKeys(own, presented);

@@ -29,7 +29,8 @@ function inspectDigests({ entry: { sha256, spkiSha256 }, at }: MatcherFacts, anc
   const isAnchor = anchors.some(
     ({ certificate }) => sha256 !== undefined && certificate.sha256 === normalizeHex(sha256),
   );
-  if (isAnchor) return [errorAt([...at, "sha256"], "is the digest of a CA certificate, which is no sender's", remedy)];
+  if (isAnchor)
+    return [errorAt([...at, "sha256"], "is the digest of a CA certificate, not of a sender's certificate", remedy)];
   const isKeyOfAnchor = anchors.some(
     ({ certificate }) => spkiSha256 !== undefined && certificate.spkiSha256 === normalizeHex(spkiSha256),
   );

@@ -156,7 +156,7 @@ export const cases: Cases = {
     assert.deepEqual(await tell({ rcv: iat }), { claims: ["rcv"], iat, rcv: iat });
     const token = await seal(fixtures, JSON.stringify(HEADER), "1");
     const { details } = await refusedLater("assertion_claims_invalid", verify(fixtures, token));
-    assert.deepEqual(details, { cause: "the payload is no JSON of ours" });
+    assert.deepEqual(details, { cause: "the payload is not JSON as an edge writes it" });
   },
   "verifyAssertion() refuses a payload that is not the JSON of the edge, by the right key": async (fixtures) => {
     const header = JSON.stringify(HEADER);

@@ -197,7 +197,7 @@ export const cases: Cases = {
     }
     for (const header of ["[", "1", '"text"']) {
       const details = await tell(await withHeader(fixtures, header));
-      assert.deepEqual(details, { cause: "the protected header is no JSON of ours" }, header);
+      assert.deepEqual(details, { cause: "the protected header is not JSON as an edge writes it" }, header);
     }
     assert.deepEqual(await tell(await withHeader(fixtures, { typ: "JWT", kid, alg })), {
       cause: "the protected header is not alg ES256, kid and typ",

@@ -42,20 +42,20 @@ export const cases: Cases = {
     assert.deepEqual(read(octets(`${first}${cut}`)), [
       [lists[0]],
       true,
-      ["the list after 1 others is cut off or no base64"],
+      ["the list after 1 others is cut off or is not base64"],
     ]);
     assert.deepEqual(read(octets(`${cut}${first}`)), [
       [lists[0]],
       true,
-      ["the list after 0 others is cut off or no base64"],
+      ["the list after 0 others is cut off or is not base64"],
     ]);
-    assert.deepEqual(read(octets(pemOf("!!!!"))), [[], true, ["the list after 0 others is cut off or no base64"]]);
+    assert.deepEqual(read(octets(pemOf("!!!!"))), [[], true, ["the list after 0 others is cut off or is not base64"]]);
     const der = concat(fromBase64(lists[0]), fromBase64(lists[1]).subarray(0, 50));
-    assert.deepEqual(read(der), [[lists[0]], false, ["what follows 1 lists is cut off, or no list"]]);
+    assert.deepEqual(read(der), [[lists[0]], false, ["what follows 1 lists is cut off, or is not a list"]]);
     assert.deepEqual(read(concat(fromBase64(lists[0]), Uint8Array.of(5, 0))), [
       [lists[0]],
       false,
-      ["what follows 1 lists is cut off, or no list"],
+      ["what follows 1 lists is cut off, or is not a list"],
     ]);
   },
   "readCrlContents() finds no list where there is none": () => {

@@ -79,7 +79,7 @@ export const cases: Cases = {
       const [ending] = ends(fixtures, "anchor", { anchors: ["oldRoot"], now }, anchor("oldRoot", 40, true));
       assert.equal(
         ending?.remedy,
-        "nothing that acme presents is proven after it: add the CA certificate that follows it",
+        "nothing that acme presents will be proven afterwards: add the CA certificate that follows it",
       );
     }
   },
@@ -91,7 +91,7 @@ export const cases: Cases = {
   "an anchor with another beside it is harmless, and no longer told of when it has ended": (fixtures) => {
     const anchors = ["oldRoot", "root"] as const;
     const [first] = ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), anchor("root", 1000, true));
-    assert.equal(first?.remedy, "its senders have another anchor: remove it when it has ended");
+    assert.equal(first?.remedy, "its senders have another anchor: remove it when it has expired");
     ends(fixtures, "anchor", { anchors, now: at(40) }, anchor("root", 1000, true));
     ends(fixtures, "anchor", { anchors, now: at(40) - 1 }, anchor("oldRoot", 40, false), anchor("root", 1000, true));
   },
@@ -119,7 +119,7 @@ export const cases: Cases = {
       },
       routes: { "/hooks": { senders: ["one", "two", "three", "signer"], methods: ["POST"] } },
     });
-    const remedies = listPolicyEndings(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" is ")[0]]);
+    const remedies = listPolicyEndings(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will be ")[0]]);
     assert.deepEqual(remedies, [
       ["oldRoot", "nothing that one, two presents"],
       ["stranger", "nothing that three presents"],
@@ -132,7 +132,7 @@ export const cases: Cases = {
     for (const presented of [[], [seen(fixtures, "leaf")]]) {
       const certificates = [UNTIL, ONWARD];
       const [ending] = ends(fixtures, "policy-window", { certificates, presented }, window(0, 20, false));
-      assert.equal(ending?.remedy, "another entry goes on: remove this one when it has ended");
+      assert.equal(ending?.remedy, "another entry continues: remove this one when it has ended");
       assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["acme", undefined, undefined]);
       ends(fixtures, "policy-window", { certificates, presented, now: at(20) });
     }
@@ -222,7 +222,7 @@ export const cases: Cases = {
       const [ending] = ends(fixtures, "sender-certificate", { presented, now }, ofSender(160, true));
       const { sha256 } = parseCertificate(fixtures.endings.leaf);
       assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["acme", sha256, 360 * DAY]);
-      const remedy = `ask the sender for what follows the certificate, last presented on ${day(-1)}T00:00:00Z, and see that the policy admits it`;
+      const remedy = `ask the sender for the successor of the certificate, last presented on ${day(-1)}T00:00:00Z, and check that the policy admits it`;
       assert.equal(ending?.remedy, remedy);
     }
   },
@@ -234,7 +234,7 @@ export const cases: Cases = {
     const later = ofSender(400, true);
     const replaced = [{ ...leaf, lastSeen: at(-2) }, next];
     const [first] = ends(fixtures, kind, { presented: replaced }, ofSender(160, false), later);
-    assert.equal(first?.remedy, "nothing: the sender presents one that ends later");
+    assert.equal(first?.remedy, "nothing to do: the sender presents one that expires later");
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-1) }, next] }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-0.5) }, next] }, ofSender(160, true), later);
     // Gone back to the old one.
@@ -245,7 +245,7 @@ export const cases: Cases = {
   "a sender's certificate ends with an intermediate that it is not proven without": (fixtures) => {
     const kind = "sender-certificate";
     const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
-    assert.match(first?.remedy ?? "", /^ask the sender for what follows the intermediate CN=Middle,/);
+    assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
     assert.equal(first?.sha256, parseCertificate(fixtures.endings.middle).sha256);
     // One that is only in the way ends nothing; presented anew, the latest form counts.
     const passed = seen(fixtures, "leaf", at(-2), "middle");

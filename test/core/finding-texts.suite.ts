@@ -100,7 +100,7 @@ export const cases: Cases = {
     ];
     tells(fixtures, [strict, anchor(fixtures, "root", "again"), named], copy("again"), [
       "/senders/one/trust/anchors/0",
-      "its revocation lists can be passed by: /anchors/again is the same CA under a laxer rule",
+      "revoked certificates can bypass its revocation lists: /anchors/again is the same CA with a laxer rule",
       "give both the same crls, or name one of them",
     ]);
   },
@@ -143,7 +143,7 @@ export const cases: Cases = {
     tells(
       fixtures,
       [inEntry("subject", subject)],
-      [at("cn"), "is CN once more", "write the attribute once"],
+      [at("cn"), "is the same attribute as CN", "write the attribute once"],
       [at("O/1"), impossible, written],
     );
     tells(
@@ -161,9 +161,9 @@ export const cases: Cases = {
           problem === "" ? [] : [[`${AT}/0/san/${kind}/${index}`, problem, remedy]],
         ),
       );
-    const ascii = "such names are visible ASCII characters in certificates";
+    const ascii = "certificates write such names in visible ASCII";
     const asItIs = "write it as the certificate has it";
-    const noDns = "is no dns name as certificates have them";
+    const noDns = "is not in the form of a dns name in certificates";
     names("dns", [
       ["müller.example", ascii, 'write "xn--mller-kva.example"'],
       ["https://x.example", noDns, "write the host name alone"],
@@ -179,7 +179,7 @@ export const cases: Cases = {
       ["ä/b", ascii, asItIs],
       ["ä@b", ascii, asItIs],
     ]);
-    const noEmail = "is no email name as certificates have them";
+    const noEmail = "is not in the form of a email name in certificates";
     const mailbox = "write one mailbox, as in name@example.com";
     names("email", [
       ["a@müller.example", ascii, 'write "a@xn--mller-kva.example"'],
@@ -195,7 +195,7 @@ export const cases: Cases = {
     names("uri", [
       ["https://x.example/ä", ascii, 'write "https://x.example/%C3%A4"'],
       ["ä", ascii, asItIs],
-      ["x.example", "is no uri name as certificates have them", "write the whole URI with its scheme"],
+      ["x.example", "is not in the form of a uri name in certificates", "write the whole URI with its scheme"],
       ["urn:a:b", "", ""],
     ]);
     names("ip", [
@@ -219,7 +219,7 @@ export const cases: Cases = {
   "of entries that the sender's trust cannot prove": (fixtures) => {
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     const remedy = "write the digest of the sender's own certificate";
-    const digest = "is the digest of a CA certificate, which is no sender's";
+    const digest = "is the digest of a CA certificate, not of a sender's certificate";
     tells(fixtures, [[ENTRY, { sha256 }]], [`${AT}/0/sha256`, digest, remedy]);
     tells(fixtures, [[ENTRY, { spkiSha256 }]], [`${AT}/0/spkiSha256`, "is the digest of a CA's key", remedy]);
     const problem = "is none of the sender's anchors, and no other CA may issue";
@@ -310,7 +310,7 @@ export const cases: Cases = {
     );
   },
   "of senders beside one another": (fixtures) => {
-    const never = "is never the one on /hooks: one comes first and accepts the same";
+    const never = "is never chosen on /hooks: one comes first and accepts the same";
     const list = "list two before one if it is the special case, or remove it from one of them";
     const [same, narrow] = [subjectOfTwo({ CN: "one.example" }), subjectOfTwo({ CN: "one.example", O: "Example" })];
     tells(fixtures, [same], ["/senders/two/certificates/0", `${never} by ${AT}/0`, list]);
@@ -357,11 +357,11 @@ export const cases: Cases = {
       [deny(...["1".repeat(42), "01", "1", "12345678901234567890"].map((serial) => ({ serial, issuer })))],
       ["/deny/0/serial", "no certificate has a serial number of more than 20 octets", copy],
       ["/deny/2", "repeats /deny/1", "remove one of them"],
-      ["/deny/3/serial", "takes out nothing if it is decimal: it is read as hex", copy],
+      ["/deny/3/serial", "denies nothing if it is decimal: it is read as hex", copy],
     );
     const alone: Text = [
       "/deny/0/sha256",
-      "takes out one certificate alone: whoever has its key may have another one, and a CA another one of its name and key",
+      "denies only one certificate: whoever has its key may have another one, and a CA may have another one of its name and key",
       "deny the key as well: countersign policy deny FILE",
     ];
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
@@ -370,9 +370,9 @@ export const cases: Cases = {
       fixtures,
       [deny({ sha256: DIGEST }, { sha256: spkiSha256 }, { spkiSha256: sha256 }, { sha256: OF_NOTHING })],
       alone,
-      ["/deny/1/sha256", "takes out nothing: it is known here as a spkiSha256", 'write { "spkiSha256": "…" }'],
-      ["/deny/2/spkiSha256", "takes out nothing: it is known here as a sha256", 'write { "sha256": "…" }'],
-      ["/deny/3/sha256", "takes out nothing: it is the digest of no bytes", command],
+      ["/deny/1/sha256", "denies nothing: in this policy it is a spkiSha256", 'write { "spkiSha256": "…" }'],
+      ["/deny/2/spkiSha256", "denies nothing: in this policy it is a sha256", 'write { "sha256": "…" }'],
+      ["/deny/3/sha256", "denies nothing: it is the digest of no bytes", command],
     );
     const remedy = "remove the entry, or that of /deny if it was not meant";
     tells(
@@ -389,26 +389,27 @@ export const cases: Cases = {
     tells(
       fixtures,
       [...signedAlone(ONE), ...signedAlone(TWO, "OTHER"), [["anchors"], {}], deny({ sha256: DIGEST })],
-      ["/deny/0", "takes out nothing: no sender presents a certificate", "remove it"],
+      ["/deny/0", "denies nothing: no sender presents a certificate", "remove it"],
     );
   },
   "of a denied issuer that issues nothing (Denied in vain)": (fixtures) => {
     const command = "let countersign policy deny FILE write the entry from the certificate";
     const issuers = (changes: readonly Change[], issuer: string, problem: string, remedy: string, serial = "0a") =>
-      tells(
-        fixtures,
-        [...changes, deny({ serial, issuer })],
-        ["/deny/0/issuer", `takes out nothing: ${problem}`, remedy],
-      );
+      tells(fixtures, [...changes, deny({ serial, issuer })], ["/deny/0/issuer", `denies nothing: ${problem}`, remedy]);
     const root = "CN=Root,O=Countersign Tests,C=US";
     const order = "a CA is known by these attributes in another order, by more or by fewer";
     issuers([], "CN=Root", order, `write ${root}, if it is meant`);
     const reverse = "its attributes seem to be in reverse order";
     issuers([], "C=US,O=Somebody,CN=Other", reverse, "write CN=Other,O=Somebody,C=US");
     const sender = inEntry("subject", "CN=one.example,O=One");
-    issuers([sender], "CN=one.example,O=One", "this is the name of a sender, which issues none", command);
+    issuers(
+      [sender],
+      "CN=one.example,O=One",
+      "this is the name of a sender, and a sender issues no certificates",
+      command,
+    );
     const { serial, subjectText } = parseCertificate(fixtures.certificates.intermediate);
-    const own = "this is the certificate's own name, and not its issuer's";
+    const own = "this is the name of the certificate itself, not of its issuer";
     issuers([anchor(fixtures, "intermediate")], subjectText, own, `write ${root}`, serial);
     const direct = "it is none of the anchors, and no other CA may issue";
     issuers([anchor(fixtures, "limited")], "CN=Other,O=Somebody", direct, command);

@@ -194,7 +194,7 @@ export const cases: Cases = {
     const twice = { keys: [publicJwk(first(fixtures)), publicJwk(first(fixtures))] };
     await assert.rejects(importVerificationKeys(twice), { message: "JWKS: kid first is used twice" });
     const off = { ...first(fixtures), x: first(fixtures).y };
-    const problem = "keys: kid first: the numbers are no point of P-256";
+    const problem = "keys: kid first: x and y are not a point on P-256";
     await assert.rejects(importSigningKeys({ keys: [off] }), { message: problem });
   },
   "publishKeys() answers with the public set, kept for five minutes": async (fixtures) => {

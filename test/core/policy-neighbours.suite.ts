@@ -68,7 +68,7 @@ export const cases: Cases = {
     expectFindings(fixtures, [...signing(1, 1), limit(8 * MIB)]);
     expectFindings(fixtures, [...signing(1, 1), limit(8 * MIB + 1)], warning);
     const [{ problem } = { problem: "" }] = findingsOf(spoiled(fixtures, [...signing(8, 9)]), fixtures.now);
-    assert.match(problem, /up to 1 MiB, is hashed with 17 keys of 2 senders that only sign: 17 MiB of work/);
+    assert.match(problem, /up to 1 MiB, which is hashed with 17 keys of 2 senders that only sign: 17 MiB of work/);
     // One sender's own keys are a rotation, and a certificate comes before them.
     const large = { scheme: "github", secrets: keys(20, "A") };
     expectFindings(fixtures, [

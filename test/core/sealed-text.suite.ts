@@ -51,9 +51,9 @@ export const cases: Cases = {
     const told = (changed: string, message: string, expected = TYPE) =>
       assert.rejects(openSealedText(changed, expected, signing), { message });
     const changed = (members: object) => `${JSON.stringify({ ...JSON.parse(seal), ...members })}\n${text}`;
-    for (const other of ["", "x", "null\n", "7\n", "{}\ntext", "}\ntext"]) await told(other, "no test-text of ours");
+    for (const other of ["", "x", "null\n", "7\n", "{}\ntext", "}\ntext"]) await told(other, "not a sealed test-text");
     // A seal alone, without the line that ends it.
-    await told(seal, "no test-text of ours");
+    await told(seal, "not a sealed test-text");
     await told(sealed, "version 1 of test-text is not known here", { ...TYPE, version: 2 });
     const lost = (kid: string) => `sealed with the key ${kid}, which SIGNING_KEYS no longer holds`;
     await told(changed({ kid: "k".repeat(65) }), lost("k".repeat(64)));

@@ -82,8 +82,8 @@ export const cases: Cases = {
     }
   },
   "importSignatureKey() names what stands before signatures, and is no part of a key": () => {
-    refusedAs(/begins with v1, which stands before signatures: leave it out/, ENCODED, `v1,whsec_${KEY}`, `v1,${KEY}`);
-    refusedAs(/begins with v1a, which stands/, ENCODED, `v1a,${ED25519.key}`);
+    refusedAs(/begins with v1, which is a prefix of signatures: leave it out/, ENCODED, `v1,whsec_${KEY}`, `v1,${KEY}`);
+    refusedAs(/begins with v1a, which is a prefix/, ENCODED, `v1a,${ED25519.key}`);
   },
   "importSignatureKey() refuses keys that are empty or short": () => {
     refusedAs(/empty/, SCHEMES, "");
@@ -104,9 +104,9 @@ export const cases: Cases = {
       "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
     ];
     const inExcess = [p("ed"), p("ee"), p("ef"), p("f0")];
-    for (const hex of [...ofLowOrder, ...inExcess]) refusedAs(/no Ed25519 key/, ENCODED, keyOf(hex), flipped(hex));
+    for (const hex of [...ofLowOrder, ...inExcess]) refusedAs(/not an Ed25519 key/, ENCODED, keyOf(hex), flipped(hex));
     // 2 is no y of a point on the curve, 3 is one.
-    refusedAs(/no Ed25519 key/, ENCODED, keyOf("02"), keyOf(`${"02".padEnd(62, "0")}80`));
+    refusedAs(/not an Ed25519 key/, ENCODED, keyOf("02"), keyOf(`${"02".padEnd(62, "0")}80`));
     importSignatureKey("svix", keyOf("03"));
   },
   "importSignatureKey() takes every Ed25519 key that is made": () => {

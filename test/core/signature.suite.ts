@@ -82,7 +82,7 @@ export const cases: Cases = {
       const headers = { "x-docusign-accountid": account };
       const refusal = attempt("docusign", { headers, accounts: { b: [key] } });
       const { details } = await refusedLater("signature_malformed", refusal);
-      assert.deepEqual(details, { cause: "x-docusign-accountid is not one id" });
+      assert.deepEqual(details, { cause: "x-docusign-accountid is not exactly one id" });
     }
   },
   "a mismatch tells the operator how much was compared": async () => {

@@ -80,7 +80,7 @@ describe("keys", () => {
     expect((await app.request(honest())).status).toBe(500);
     expect(lines.all.at(-1)).toMatchObject({
       code: "misconfigured",
-      problems: [`kid ${jwk.kid}: the numbers are no point of P-256`],
+      problems: [`kid ${jwk.kid}: x and y are not a point on P-256`],
     });
   });
 });
