@@ -1,6 +1,6 @@
-// The edge worker: reads clock, randomness and bindings, catches every refusal once, logs one line per request.
-// Its cron trigger tells what of the policy ends soon, fetches revocation lists and looks after the queue, where the policy
-// asks for them.
+// The edge worker. It reads clock, randomness and bindings, catches every refusal in one place, and logs one line per request.
+// Its cron trigger reports what expires soon in the policy and, if the policy needs it, fetches revocation lists and maintains
+// the queue.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
@@ -18,17 +18,17 @@ import { type Ambient, receive } from "./receive.ts";
 
 export type { EdgeBindings } from "./edge.ts";
 
-/** What a Worker exports as its default. */
+/** The default export of a Worker. */
 export interface EdgeWorker {
-  /** Answers one request: with the origin's own answer, 202 for a queued event, or an RFC 9457 problem. Never rejects. */
+  /** Answers one request: with the origin's response, with 202 for a queued event, or with an RFC 9457 problem. Never rejects. */
   fetch(request: Request, bindings: EdgeBindings, execution: EdgeExecution): Promise<Response>;
-  /** For a cron trigger: warns of what ends, fetches revocation lists, looks after the queue. */
+  /** For a cron trigger: warns of what expires soon, fetches revocation lists, maintains the queue. */
   scheduled(controller: unknown, bindings: EdgeBindings): Promise<void>;
   /** For the consumers of the queue and of its dead letters. */
   queue(batch: QueueBatch, bindings: EdgeBindings): Promise<void>;
 }
 
-/** What is used of the runtime's ExecutionContext. */
+/** The part of the runtime's ExecutionContext that is used. */
 export interface EdgeExecution {
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -43,18 +43,18 @@ const ambient: Omit<Ambient, "waitUntil"> = {
 };
 
 /**
- * Makes the edge worker of a policy: it proves the sender by its client certificate, admits it, signs what it saw, and
- * forwards the event to the origin. Call it at module scope, so that a policy with a fault cannot be deployed.
- * It does not check that the policy is sensible, as `countersign policy check` does, nor the bindings: that is done by the
- * first request of an isolate, and until they are complete every request is answered with 500 and logged as `misconfigured`.
+ * Makes the edge worker of a policy. It proves the sender by its client certificate, admits it, signs what it saw, and forwards
+ * the event to the origin. Call it at module scope, so that a policy with a fault cannot be deployed. Does not check that the
+ * policy is sensible; `countersign policy check` does. Does not check the bindings: the first request of an isolate does. As long
+ * as they are incomplete, every request gets 500 and is logged as `misconfigured`.
  * @param document the content of policy.json
- * @throws ConfigurationError that lists every problem of the policy, also what only an origin could do
+ * @throws ConfigurationError that lists every problem of the policy, including what only an origin can do
  */
 export function createEdge(document: unknown): EdgeWorker {
   const policy = compileEdgePolicy(document);
-  /** Loaded by the first request and kept: bindings and secrets do not change during the life of an isolate. */
+  /** Loaded by the first request and kept, because bindings and secrets do not change during the life of an isolate. */
   let loaded: Promise<Edge> | undefined;
-  /** What this isolate told of. */
+  /** The warnings that this isolate has logged. */
   const warned = new Set<string>();
 
   return {

@@ -1,4 +1,4 @@
-// The revocation lists of one isolate: read from Workers KV, parsed once, read again every minute beside the requests.
+// The revocation lists of one isolate: read from Workers KV, parsed once, and read again every minute while requests go on.
 
 import type { Certificate } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
@@ -15,14 +15,14 @@ import {
   storeEdgeAuthorities,
 } from "./crl-refresh.ts";
 
-/** Lists older than this are read again while requests go on with them. */
+/** Older lists are read again, while requests go on with them. */
 const REREAD_SECONDS = 60;
-/** Lists older than this are read again first: an isolate may have slept for hours between two requests. */
+/** Older lists are read again before a request uses them: an isolate may have been idle for hours between two requests. */
 const MAX_AGE_SECONDS = 300;
-/** How long a request waits for that. */
+/** How long a request waits for that reading. */
 const READ_DEADLINE_MILLISECONDS = 10_000;
 
-/** What a request lends: its clock (Unix seconds), a life after its answer, and the log. */
+/** What a request provides: its clock (Unix seconds), `waitUntil` for work after the response, and the log. */
 export interface RequestScope {
   readonly now: number;
   readonly waitUntil: (promise: Promise<unknown>) => void;
@@ -36,7 +36,7 @@ export class CrlCache {
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
-  /** For which a request waited in vain. */
+  /** The reading for which a request waited until the deadline. */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
@@ -47,8 +47,8 @@ export class CrlCache {
   }
 
   /**
-   * The lists as they were in KV at most MAX_AGE_SECONDS ago, or, while KV does not answer, as they were last read. Where
-   * one request waited in vain, the next ones wait no more for the same reading.
+   * The lists as they were in KV at most MAX_AGE_SECONDS ago. If KV does not answer, the lists as they were last read. If one
+   * request waited for a reading until the deadline, the next requests do not wait for the same reading.
    */
   async lists(scope: RequestScope): Promise<RevocationLists> {
     const age = scope.now - this.#readAt;
@@ -59,7 +59,10 @@ export class CrlCache {
     return this.#lists;
   }
 
-  /** One reading at a time. One whose request was cut off never ends, so it is given up. */
+  /**
+   * Starts a reading, unless one is running. A reading whose request was cancelled never ends, so after REREAD_SECONDS it is
+   * abandoned.
+   */
   #read(scope: RequestScope): Promise<void> {
     const { now, waitUntil } = scope;
     if (this.#underway !== undefined && now - this.#underway.since < REREAD_SECONDS) return this.#underway.reading;
@@ -76,7 +79,7 @@ export class CrlCache {
     for (const source of this.#policy.crlSources) {
       try {
         await this.#readOne(source, scope);
-        // Each by itself: one that does not come must not keep back those before it.
+        // Done after each source, so that a source that cannot be read does not keep back those before it.
         this.#lists = indexLists([...this.#kept.values()].flatMap(({ lists }) => lists));
       } catch (error) {
         isComplete = false;
@@ -84,12 +87,12 @@ export class CrlCache {
       }
     }
     isComplete = (await this.#learn(scope)) && isComplete;
-    // After a failure the next request tries again, beside its work as soon as there is anything to work with.
+    // After a failure the next request reads again. It does not wait for that reading if there are lists that are recent enough.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
   }
 
-  /** What requests have proven since is stored for the cron trigger, which sees no certificate of a sender. */
+  /** Stores the authorities that requests have proven. The cron trigger needs them, because it sees no certificate of a sender. */
   async #learn({ log }: RequestScope): Promise<boolean> {
     const lists = [...this.#kept.values()].flatMap((kept) => kept.lists);
     const found = newAuthorities(this.#authorities, lists);
@@ -114,7 +117,7 @@ export class CrlCache {
     const before = kept?.lists ?? [];
     const { lists, faults } = judgeCrls(bytes, before, this.#authorities, now);
     for (const fault of faults) log(describeCrlFailure(source, fault, before.length > 0));
-    // What was not taken may be the next time.
+    // If a list was not taken, reads it again next time: it may be accepted then.
     const sha256 = faults.length === 0 ? metadata?.sha256 : undefined;
     this.#kept.set(source, { sha256: sha256 ?? "", lists });
   }

@@ -1,5 +1,5 @@
-// What the cron trigger runs: fetches every revocation list that the policy names into Workers KV.
-// Lists are kept under their source, as DER, until better ones replace them. Requests read them in crl-cache.ts.
+// The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
+// source, as DER, until newer ones replace them. Requests read them in crl-cache.ts.
 
 import { type Certificate, isSameAuthority } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
@@ -30,20 +30,23 @@ import { describeCauses } from "../core/failure-chain.ts";
 import type { Policy } from "../core/policy.ts";
 import { showUrl } from "../core/secure-url.ts";
 
-/** An isolate has 128 MB, where the kept list and the new one are read side by side; KV takes 25 MiB. */
+/** The stored list and the new one are in memory together, in an isolate of 128 MB. KV accepts values of 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
 
-/** Beside the lists of each source: which bytes they are, of which answer, and how to ask whether that changed. */
+/**
+ * Stored with the lists of each source: the digest of the lists, the digest of the answer that they came from, and the condition
+ * for the next request.
+ */
 export interface CrlMetadata {
   readonly sha256: string;
-  /** Digest of the answer; where it is missing, the answer was the one list that is kept. */
+  /** Digest of the answer. If it is missing, the answer was the single stored list itself. */
   readonly answer?: string;
   readonly condition: Condition;
-  /** When the source gave a whole answer, Unix seconds. */
+  /** When the source last gave a whole answer, in Unix seconds. */
   readonly answeredAt?: number;
 }
 
-/** What is used of a KV namespace. */
+/** The part of a KV namespace that is used. */
 export interface CrlNamespace {
   getWithMetadata(source: string, type: "arrayBuffer"): Promise<Stored<ArrayBuffer>>;
   getWithMetadata(source: string, type: "stream"): Promise<Stored<ReadableStream<Uint8Array>>>;
@@ -55,7 +58,7 @@ interface Stored<Value> {
   readonly metadata: CrlMetadata | null;
 }
 
-/** Fetches one source after another, so that memory holds the lists of one. Never throws: what fails is logged. */
+/** Fetches one source after another, so that only the lists of one are in memory. Never throws: a failure is logged. */
 export async function refreshCrls(
   kv: CrlNamespace,
   policy: Policy,
@@ -66,23 +69,23 @@ export async function refreshCrls(
   try {
     authorities = authoritiesOf(policy, await readStored(kv));
   } catch (error) {
-    // Without them a forged list could take the place of a proven one: lists are left as they are.
+    // Without the known authorities, a forged list could replace a proven one. So nothing is fetched.
     log(describeCrlFailure(AUTHORITIES_KEY, error, true));
     return;
   }
   for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
 }
 
-/** Who was seen by any isolate to have signed a list. */
+/** The authorities that any isolate has seen to sign a list. */
 async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
   const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
   return value === null ? undefined : new Uint8Array(value);
 }
 
-/** Adds to those that are stored. */
+/** Adds authorities to those that are stored. */
 export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Certificate[]): Promise<void> {
   const stored = readAuthorities(await readStored(kv));
-  // Every new isolate finds the same ones.
+  // Does nothing if all are stored already: every new isolate finds the same ones.
   if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
   const ders = formatAuthorities(mergeAuthorities(stored, found));
   await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: digestOf(ders), condition: {} } });
@@ -111,13 +114,14 @@ async function refresh(
     const answeredAt = clock();
     if (digest === (metadata?.answer ?? metadata?.sha256))
       return await noteAnswer(source, kv, { value, metadata }, isWhole ? answeredAt : undefined);
-    // What can no longer be read is none: the rules may have become stricter since it was stored.
+    // Stored lists are judged again, because the rules may have become stricter since. A list that can no longer be read is
+    // dropped.
     const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], authorities, clock()).lists;
     const { lists, added, faults, isProven } = judgeCrls(answer.bytes, kept, authorities, clock());
     for (const fault of faults) log(describeCrlFailure(source, fault, hasKept));
     if (lists === kept) return;
     const ders = formatCrls(lists);
-    // What was not taken may be later, so it is asked for again.
+    // If a list was not taken, keeps the earlier condition, so that the same answer is fetched again: it may be accepted later.
     const { sha256 = "", answer: before = sha256, condition = {} } = metadata ?? {};
     const asked =
       faults.length === 0
@@ -131,7 +135,7 @@ async function refresh(
   }
 }
 
-/** Writes when the source gave again all of what is kept; not for an answer that was asked for by its validators. */
+/** Records that the source gave a whole answer that is equal to the stored one. Does nothing after a conditional request. */
 async function noteAnswer(
   source: string,
   kv: CrlNamespace,
@@ -142,7 +146,7 @@ async function noteAnswer(
   await kv.put(source, new Uint8Array(value), { metadata: { ...metadata, answeredAt } });
 }
 
-/** By the rules of an edge, whoever reads the bytes. */
+/** Applies the rules of an edge, both for requests and for the cron trigger. */
 export function judgeCrls(
   bytes: Uint8Array,
   kept: readonly Crl[],
@@ -152,11 +156,11 @@ export function judgeCrls(
   return keepCrls(readCrlContents(bytes), kept, { authorities, maxBytes: MAX_EDGE_CRL_BYTES, now });
 }
 
-/** Undefined when nothing changed since the answer that `condition` is of. */
+/** Undefined if nothing changed since the answer to which `condition` belongs. */
 async function fetchCrl(source: string, condition: Condition) {
   const response = await fetch(source, {
     headers: { ...CRL_REQUEST_HEADERS, ...condition },
-    // A list is where the policy says that it is: an address that moved is changed there.
+    // Redirects are not followed: the policy says where a list is. If the address has moved, change the policy.
     redirect: "manual",
     cache: "no-store",
     signal: AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS),

@@ -1,5 +1,5 @@
-// Dead letters: events that could not be delivered, kept in the bucket until somebody looks. Each is the queue's message as it
-// was, so that it can be sent again. Nothing here removes one that was not.
+// Dead letters: events that could not be delivered. They are kept in the bucket until somebody looks at them. Each is the queue's
+// message unchanged, so that it can be sent again. Nothing here removes a letter that was not sent again.
 
 import type { LogLine } from "../core/decision.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
@@ -8,21 +8,21 @@ import type { QueuedEvent } from "./queued-event.ts";
 
 type Log = (line: LogLine) => void;
 
-/** Dead letters that one run sends again, with three calls each: the rest waits for the next. */
+/** How many dead letters one run sends again, with three calls each. The next run sends the rest. */
 const MAX_REDRIVEN = 500;
-/** A message whose acknowledgement was lost comes again within minutes. */
+/** A message whose acknowledgement was lost is delivered again within minutes. */
 const DAY_SECONDS = 86_400;
-/** Of one call to the bucket; a run has a limit of calls. */
+/** Limit of keys in one call to the bucket. The number of calls per run is limited too. */
 const MAX_KEYS = 1000;
-/** Of what is written beside a dead letter; the bucket takes 8 KiB. */
+/** Limit of the metadata that is stored with a dead letter. The bucket accepts 8 KiB. */
 const MAX_REASON_CHARACTERS = 1024;
 
-/** Why an attempt failed, for the log and beside the dead letter. */
+/** Why an attempt failed. It is logged, and stored with the dead letter. */
 export type Failure = Readonly<Record<string, unknown>> & { readonly code: string; readonly why: string };
 
 /**
- * Keeps a message in the bucket, and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` where the message does not
- * tell its event. A message that is sent again gets another id, so that redrive() removes none but what it sent.
+ * Stores a message in the bucket and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event cannot be read
+ * from the message. A message that is sent again has another id, so redrive() removes only what it sent.
  */
 export async function bury(
   letter: { readonly message: QueueMessage; readonly event: QueuedEvent | undefined; readonly failure: Failure },
@@ -36,9 +36,9 @@ export async function bury(
   return key;
 }
 
-/** What the cron trigger runs for the queue. Never throws: what fails is logged, and done by the next run. */
+/** The cron trigger's task for the queue. Never throws: a failure is logged, and the next run tries again. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
-  // Orphans first: of a letter that is sent again the body stays.
+  // Orphans are removed first: once a letter is sent again, nothing shows that its body is still needed.
   const steps = { removeOrphans, redrive, tellDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {
@@ -50,14 +50,14 @@ export async function maintainQueue(queue: EventQueue, now: number, log: Log): P
 }
 
 /**
- * Sends again what is asked for by objects `redrive/EVENT`, `redrive/unread` and `redrive/all`, whatever they hold. A wish
- * stays until all of it is sent.
+ * Sends dead letters again for which there is an object `redrive/EVENT`, `redrive/unread` or `redrive/all`, whatever its content.
+ * This request object is removed when all of its letters are sent.
  */
 async function redrive(queue: EventQueue, log: Log): Promise<void> {
   const { bodies } = queue;
   let budget = MAX_REDRIVEN;
   for await (const wish of listAll(bodies, "redrive/")) {
-    // One more than may be sent tells whether this is all.
+    // Looks for one more than the budget, to know whether these are all.
     const letters = await findLetters(wish, budget + 1, bodies);
     if (letters.length === 0) log({ decision: "failed", code: "no_dead_letter", redrive: wish.key });
     let isDone = letters.length <= budget;
@@ -76,7 +76,7 @@ async function redrive(queue: EventQueue, log: Log): Promise<void> {
   }
 }
 
-/** Without those that became dead letters after the wish: none goes round and round. */
+/** Leaves out letters that died after the request was made, so that no letter is sent again and again. */
 async function findLetters(wish: StoredObject, limit: number, bodies: BodyBucket): Promise<StoredObject[]> {
   const name = wish.key.slice("redrive/".length);
   const letters: StoredObject[] = [];
@@ -87,7 +87,7 @@ async function findLetters(wish: StoredObject, limit: number, bodies: BodyBucket
   return letters;
 }
 
-/** In this order: sent twice is better than lost. */
+/** Sends first, then deletes: to send a letter twice is better than to lose it. */
 async function resend(key: string, { events, bodies }: EventQueue): Promise<void> {
   const text = await bodies.get(key).then((object) => object?.text());
   if (text === undefined) return;
@@ -95,12 +95,15 @@ async function resend(key: string, { events, bodies }: EventQueue): Promise<void
   await bodies.delete(key);
 }
 
-/** Removes bodies that nobody will ask for, of events that were delivered or refused when something crashed; and words of delivery. */
+/**
+ * Removes bodies that nobody will ask for (their events were delivered or refused, but then something crashed), and old records
+ * of delivery.
+ */
 async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Promise<void> {
   await remove(await listOlder(bodies, "delivered/", now - DAY_SECONDS), bodies);
   const needed = new Set<string | undefined>();
   for await (const { key } of listAll(bodies, "dead/")) needed.add(key.split("/")[1]);
-  // Of what cannot be read nobody knows which body it needs.
+  // While there is a letter that cannot be read, no body is removed: nobody knows which body it needs.
   if (needed.has("unread")) return;
   const old = await listOlder(bodies, "body/", now - MAX_DELIVERY_AGE_SECONDS - DAY_SECONDS);
   const orphans = old.filter((key) => !needed.has(key.split("/")[1]));
@@ -108,7 +111,7 @@ async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Pro
   if (orphans.length > 0) log({ decision: "removed", bodies: orphans.length });
 }
 
-/** Keys of what is there since before `before`, in Unix seconds. */
+/** The keys of objects that were stored before `before`, in Unix seconds. */
 async function listOlder(bodies: BodyBucket, prefix: string, before: number): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key, uploaded } of listAll(bodies, prefix)) if (uploaded.getTime() < before * 1000) keys.push(key);
@@ -119,7 +122,7 @@ async function remove(keys: readonly string[], bodies: BodyBucket): Promise<void
   for (let first = 0; first < keys.length; first += MAX_KEYS) await bodies.delete(keys.slice(first, first + MAX_KEYS));
 }
 
-/** One line as long as there are any: how many, and since when. */
+/** Logs how many dead letters there are and the time of the oldest, if there are any. */
 async function tellDeadLetters({ bodies }: EventQueue, log: Log): Promise<void> {
   let count = 0;
   let oldest = Number.POSITIVE_INFINITY;

@@ -1,5 +1,6 @@
-// The consumer of the queue: each event is signed anew and brought to the origin, until the origin takes it.
-// At least once: an event is delivered twice, under one `txn`, when this ends between the origin's answer and the queue's.
+// The consumer of the queue. It signs each event anew and delivers it to the origin, until the origin accepts it. Delivery is at
+// least once: if this program ends after the origin's response and before the acknowledgement, the event is delivered twice, with
+// the same `txn`.
 
 import { issueAssertion } from "../core/assertion.ts";
 import type { LogLine } from "../core/decision.ts";
@@ -11,23 +12,29 @@ import { forward } from "./forward.ts";
 import type { BodyBucket, EventQueue, QueueBatch, QueueMessage } from "./queue-bindings.ts";
 import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./queued-event.ts";
 
-/** Messages that are delivered at the same time: of six connections that may wait for an answer, the bucket needs some. */
+/**
+ * How many messages are delivered at the same time. A Worker may have six connections waiting for a response, and the bucket
+ * needs some of them.
+ */
 const LANES = 4;
-/** Two days before a queue drops what it holds: attempts may be slower than their delays, behind many others. */
+/** Two days before a queue drops its messages: if many messages wait, attempts come later than their delays say. */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
-/** Any other queue holds dead letters: if a wrong name took those for events, the platform would drop them at last. */
+/**
+ * A queue with any other name holds dead letters. If the name were wrong and dead letters counted as events, the platform would
+ * drop them in the end.
+ */
 const EVENTS_QUEUE = /-events$/;
 
-/** What the entry point alone may read and do: see Ambient. */
+/** What only the entry point may read and do: see Ambient. */
 export interface DeliveryScope {
   readonly clock: () => number;
   readonly newAssertionId: () => string;
   readonly log: (line: LogLine) => void;
-  /** From 0 up to 1. */
+  /** 0 ≤ value < 1. */
   readonly random: () => number;
 }
 
-/** Delivers the messages of a batch, each by itself. Never throws: a message is acknowledged, or comes again. */
+/** Delivers the messages of a batch, each independently. Never throws: a message is acknowledged, or retried. */
 export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, scope: DeliveryScope): Promise<unknown> {
   const consumer = new Consumer(edge, queue, scope, !EVENTS_QUEUE.test(batch.queue));
   const waiting = [...batch.messages];
@@ -40,8 +47,8 @@ export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, s
 }
 
 /**
- * What becomes of a batch where nothing can be delivered, for as long as such a fault may last: each comes again as if it had failed by
- * itself. What the platform would drop in the end is kept in the bucket, if there is one.
+ * Handles a batch while nothing can be delivered, however long that takes: every message is retried as if it had failed by
+ * itself. A message that the platform would drop in the end is stored in the bucket, if there is one.
  */
 export async function postponeBatch(
   { queue, messages }: QueueBatch,
@@ -65,7 +72,10 @@ class Consumer {
   readonly #queue: EventQueue;
   readonly #scope: DeliveryScope;
   readonly #isForDeadLetters: boolean;
-  /** Settles when those are settled whose bodies are in the bucket: one after the other, beside the lanes. */
+  /**
+   * Settles when all messages with bodies in the bucket are settled. They are handled one after the other, in parallel with the
+   * lanes.
+   */
   largeOnes: Promise<void> = Promise.resolve();
 
   constructor(edge: Edge, queue: EventQueue, scope: DeliveryScope, isForDeadLetters: boolean) {
@@ -78,18 +88,19 @@ class Consumer {
   async settle(message: QueueMessage): Promise<void> {
     try {
       const event = await parseQueuedEvent(message.body, this.#edge);
-      // The isolate has 128 MB, and a body in the bucket may have 50. No lane waits for it.
-      if (event.body === undefined) this.largeOnes = this.largeOnes.then(() => this.#bring(event, message));
-      else await this.#bring(event, message);
+      // The isolate has 128 MB, and a body in the bucket may have 50 MB. So these are not handled in the lanes but one at a time.
+      if (event.body === undefined) this.largeOnes = this.largeOnes.then(() => this.#attemptAndSettle(event, message));
+      else await this.#attemptAndSettle(event, message);
     } catch (error) {
       return this.#postpone(error, undefined, message);
     }
   }
 
-  async #bring(event: QueuedEvent, message: QueueMessage): Promise<void> {
+  async #attemptAndSettle(event: QueuedEvent, message: QueueMessage): Promise<void> {
     try {
       await this.#attempt(event, message);
-      // In this order: a body without its event is removed by age, an event without its body is lost.
+      // The message is acknowledged before its body is removed: a body without a message is removed later by its age, but an
+      // event without its body would be lost.
       message.ack();
     } catch (error) {
       return this.#postpone(error, event, message);
@@ -102,7 +113,8 @@ class Consumer {
     if (clock() - event.receivedAt > MAX_DELIVERY_AGE_SECONDS) {
       throw new DeliveryError("undeliverable", "received so long ago that no origin accepts it");
     }
-    // Why a message is a dead letter, the platform does not say. One more attempt finds out, unless attempts are what crashes.
+    // The platform does not say why a message is a dead letter. One more attempt finds the reason, unless the attempts themselves
+    // crash.
     if (this.#isForDeadLetters && message.attempts > 1) {
       throw new DeliveryError(
         "attempt_crashed",
@@ -116,7 +128,7 @@ class Consumer {
     log({ decision: "forwarded", ...about, status });
   }
 
-  /** The status of the origin's answer; undefined when the origin had the event before. */
+  /** The status of the origin's response. Undefined if the event was delivered before. */
   async #deliver(event: QueuedEvent): Promise<number | undefined> {
     const { keys, issuer, audience } = this.#edge;
     const { clock, newAssertionId } = this.#scope;
@@ -131,7 +143,7 @@ class Consumer {
       receivedAt,
     });
     const response = await forward(delivery, assertion, this.#edge);
-    // Taken is taken, however the rest of the answer ends.
+    // The status alone decides. Whether the rest of the response arrives does not matter.
     await response.body?.cancel().catch(() => undefined);
     return response.status;
   }
@@ -167,7 +179,10 @@ function describeAttempt({ id, attempts }: QueueMessage, event: QueuedEvent | un
   return { id: event.delivery.id, sender: event.delivery.sender, attempt: attempts };
 }
 
-/** Doubles from the first delay to the longest, a quarter more or less, so that what failed together comes again apart. */
+/**
+ * Doubles from the first delay to the longest, with random jitter of a quarter, so that messages that failed together are not
+ * retried together.
+ */
 export function backOff(attempts: number, [first, longest]: RetrySeconds, random: number): number {
   return Math.ceil(Math.min(first * 2 ** (attempts - 1), longest) * (0.75 + random / 2));
 }

@@ -1,4 +1,4 @@
-// The edge's configuration: variables and secrets of the Worker, checked as a whole and imported once per isolate.
+// The edge's configuration: variables and secrets of the Worker, checked together and imported once per isolate.
 
 import * as v from "valibot";
 import type { Secrets } from "../core/candidate.ts";
@@ -14,8 +14,8 @@ import type { CrlNamespace } from "./crl-refresh.ts";
 import type { EventQueue } from "./queue-bindings.ts";
 
 /**
- * The variables, secrets and bindings of the Worker, as wrangler.toml explains them. Unchecked: a deployment may lack any of them, and
- * the first request then names all that are missing.
+ * The variables, secrets and bindings of the Worker; wrangler.toml explains them. They are not checked: a deployment may lack any
+ * of them, and then the first request reports all that are missing.
  */
 export interface EdgeBindings {
   readonly HOSTS?: unknown;
@@ -23,9 +23,9 @@ export interface EdgeBindings {
   readonly AUDIENCE?: unknown;
   readonly ORIGIN_URL?: unknown;
   readonly SIGNING_KEYS?: unknown;
-  /** The KV namespace of the revocation lists, for a policy that names sources of them. */
+  /** The KV namespace of the revocation lists, needed if the policy names sources. */
   readonly CRLS?: unknown;
-  /** The queue, and the R2 bucket of what is too large for it and of dead letters, for a policy whose routes queue. */
+  /** The queue, and the R2 bucket for large bodies and dead letters, needed if a route of the policy queues. */
   readonly EVENTS?: unknown;
   readonly BODIES?: unknown;
   readonly RETRY_SECONDS?: unknown;
@@ -33,14 +33,14 @@ export interface EdgeBindings {
   readonly [secret: string]: unknown;
 }
 
-/** The delay after the first failed attempt, which doubles, and the longest. */
+/** The delay after the first failed attempt, which doubles each time, and the longest delay. */
 export type RetrySeconds = readonly [first: number, longest: number];
 
-/** In three days 72 retries: nine within an hour and a half, then one an hour. */
+/** 72 retries within three days: nine in the first hour and a half, then one per hour. */
 export const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
 
 export interface Edge {
-  /** Lower case, as a URL prints them; with the port where it is not 443. */
+  /** In lower case, as in URL.host, with the port unless it is 443. */
   readonly hosts: ReadonlySet<string>;
   readonly issuer: string;
   readonly audience: string;
@@ -49,16 +49,16 @@ export interface Edge {
   readonly keys: SigningKeys;
   readonly policy: Policy;
   readonly secrets: Secrets;
-  /** Undefined when the policy names no revocation lists. */
+  /** Undefined if the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;
-  /** Undefined when no queue is bound. There is one when a route queues. */
+  /** Undefined if no queue is bound. If a route queues, it is bound. */
   readonly queue: EventQueue | undefined;
   readonly retrySeconds: RetrySeconds;
 }
 
 /**
- * Compiles the policy that the edge is built with.
- * @throws ConfigurationError also for what only an origin could do
+ * Compiles the policy for the edge.
+ * @throws ConfigurationError, also for what only an origin can do
  */
 export function compileEdgePolicy(document: unknown): Policy {
   const policy = compilePolicy(document);
@@ -87,7 +87,7 @@ const host = v.pipe(
     "a host name in lower case, with the port if it is not 443",
   ),
 );
-/** With 72 retries eleven days at most: what is older than fourteen a queue drops, without a dead letter. */
+/** With 72 retries that is at most eleven days. After fourteen days a queue drops a message without making it a dead letter. */
 const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_800));
 const BindingsSchema = v.object({
   HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1, "must not be empty")),
@@ -99,7 +99,7 @@ const BindingsSchema = v.object({
   ORIGIN_URL: v.pipe(
     v.string("an https URL"),
     v.check(
-      // Loopback is for an origin that runs beside a local edge.
+      // Loopback is for a local edge with an origin on the same machine.
       (text) => isOrigin(text) && isHttpsOrLoopback(new URL(text)),
       "https://HOST without a path (http:// only to loopback)",
     ),
@@ -144,7 +144,7 @@ function readSecrets(bindings: EdgeBindings, policy: Policy, problems: string[])
   }
 }
 
-/** The KV namespace of the lists; undefined when none is needed, or when it is missing, which is a problem then. */
+/** The KV namespace of the lists. Undefined if none is needed; if one is needed and missing, that is added to `problems`. */
 export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: string[]): CrlNamespace | undefined {
   if (policy.crlSources.length === 0) return undefined;
   const isNamespace = hasMembers(CRLS, "getWithMetadata", "put");
@@ -153,8 +153,8 @@ export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: s
 }
 
 /**
- * The queue, when it is bound: what waits in it is delivered also when no route queues any more. A binding that is missing
- * is a problem when one does.
+ * The queue, if it is bound. It may be bound even if no route queues any more, because messages that still wait in it must be
+ * delivered. If a route queues and a binding is missing, that is added to `problems`.
  */
 export function findEventQueue({ EVENTS, BODIES }: EdgeBindings, policy: Policy, problems: string[]) {
   const hasQueue = hasMembers(EVENTS, "send");
@@ -175,7 +175,7 @@ async function importKeys(secret: unknown, problems: string[]): Promise<SigningK
   try {
     return await importSigningKeys(JSON.parse(secret));
   } catch (error) {
-    // JSON.parse quotes what it read, and this is a secret.
+    // JSON.parse would quote its input, which is a secret.
     problems.push(
       ...(error instanceof ConfigurationError
         ? error.problems.map((problem) => `/SIGNING_KEYS${problem}`)

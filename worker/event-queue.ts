@@ -1,5 +1,5 @@
-// The queue of a route with `delivery: "queue"`: an admitted event is answered with 202 as soon as it cannot be lost any more.
-// Nothing is signed for the origin here: what would be signed now is out of date when it is delivered (deliver.ts).
+// The queue of a route with `delivery: "queue"`. An admitted event is answered with 202 as soon as it cannot be lost any more. It
+// is not signed here, because the signature would have expired before delivery; deliver.ts signs it.
 
 import type { Delivery } from "../core/delivery.ts";
 import { describeCauses } from "../core/failure-chain.ts";
@@ -8,7 +8,7 @@ import type { Edge } from "./edge.ts";
 import { bodyKey, formatQueuedEvent } from "./queued-event.ts";
 
 /**
- * Puts a delivery into the queue, and its body into the bucket where it is too large for a message.
+ * Puts a delivery into the queue. If the body is too large for a message, puts it into the bucket.
  * @throws Refusal `queue_unavailable`
  */
 export async function enqueue(
@@ -24,14 +24,14 @@ export async function enqueue(
     if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
     await events.send(text, { contentType: "text" });
   } catch (error) {
-    // The sender will come again, as another event. What cannot be removed now is removed by age.
+    // The sender retries, and that becomes another event. If the body cannot be removed now, it is removed later by its age.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
     throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }
   return Response.json({ event: delivery.id }, { status: 202, headers: { "cache-control": "no-store" } });
 }
 
-/** The bucket compares it with the bytes that it got. */
+/** The bucket compares it with the digest of the bytes that it received. */
 function readDigest({ contentDigest }: Delivery): Uint8Array {
   return Buffer.from(contentDigest.slice("sha-256=:".length, -1), "base64");
 }

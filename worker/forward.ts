@@ -1,5 +1,5 @@
-// Delivery and assertion to the origin, and the origin's answer back to the sender.
-// An answer passes unchanged; a fault between edge and origin is ours and says so with 502, 503 or 504.
+// Sends delivery and assertion to the origin, and the origin's response back to the sender. A response is passed on unchanged. A
+// fault between edge and origin is answered with 502, 503 or 504.
 
 import { parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
@@ -10,7 +10,7 @@ import { showTarget } from "../core/secure-url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 
-/** The platform's own, which the types of the web lack: pipes without a copy. */
+/** Workers' own class, which the types of the web lack. It pipes without copying. */
 declare const IdentityTransformStream: typeof TransformStream<Uint8Array, Uint8Array>;
 
 /**
@@ -23,11 +23,11 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
   const response = await send(`${edge.originUrl}${target}`, {
     method,
     headers: formatForwardedHeaders(delivery, assertion),
-    // A followed redirect would carry the assertion to whatever host it names.
+    // A redirect is not followed, because it would carry the assertion to another host.
     redirect: "manual",
-    // Over the whole answer: a sender that waits longer than this has gone.
+    // The limit includes the response body: a sender does not wait longer than this.
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
-    // The platform's cache keeps answers to GET alone; an answer here belongs to one event.
+    // Only responses to GET are cached by the platform. A response here belongs to one event.
     ...(isBodiless ? { cache: "no-store" } : { body: delivery.body }),
   });
   refusePlatformError(response);
@@ -42,7 +42,7 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
   return relay(response);
 }
 
-/** What Cloudflare says by the statuses with which it answers in the origin's place. */
+/** What Cloudflare means by the statuses with which it answers in the place of the origin. */
 const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
   520: "the origin closed the connection, or its answer was no HTTP",
   521: "the origin refused the connection: nothing listens at this address and port",
@@ -54,7 +54,7 @@ const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
   530: "the platform could not resolve ORIGIN_URL's host name",
 };
 
-/** Cloudflare answers in the origin's place, with 520 to 530, when it could not reach it; 522 and 524 are timeouts. */
+/** If Cloudflare cannot reach the origin, it answers itself with a status from 520 to 530. 522 and 524 are timeouts. */
 function refusePlatformError({ status }: Response): void {
   if (status < 520 || status > 530) return;
   throw new Refusal(status === 522 || status === 524 ? "origin_timeout" : "origin_unreachable", {
@@ -73,7 +73,10 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-/** Status, body and the headers that describe it. Nothing else of the origin's reaches the sender. */
+/**
+ * Passes on the status, the body and the headers that describe the body. Nothing else of the origin's response reaches the
+ * sender.
+ */
 async function relay(response: Response): Promise<Response> {
   const type = response.headers.get("content-type");
   let body: BodyInit | null = response.body;
@@ -85,7 +88,11 @@ async function relay(response: Response): Promise<Response> {
   return new Response(body, { status: response.status, headers });
 }
 
-/** The body of a problem that is the user's. One that is too long to be ours is passed on as it comes. @throws Refusal for ours */
+/**
+ * Returns the body of a problem document, unless it is one of Countersign's own. A body that is too long for that is passed on
+ * without looking at all of it.
+ * @throws Refusal for Countersign's own problems
+ */
 async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> {
   const reader = body.getReader();
   const pieces: Uint8Array[] = [];
@@ -101,12 +108,12 @@ async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> 
   }
   reader.releaseLock();
   const { readable, writable } = new IdentityTransformStream();
-  // When it breaks off, or the sender leaves, both ends of it end.
+  // If the body breaks off or the sender leaves, the streams on both sides are ended.
   void passOn(pieces, body, writable).catch(() => body.cancel().catch(() => undefined));
   return readable;
 }
 
-/** The rest is piped by the platform, which holds a piece at a time. */
+/** The platform pipes the rest, one chunk at a time. */
 async function passOn(begun: readonly Uint8Array[], rest: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>) {
   const writer = to.getWriter();
   for (const piece of begun) await writer.write(piece);

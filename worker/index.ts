@@ -1,4 +1,5 @@
-// Entry of this repository's edge worker, as that of any project is: the policy that it is built with, and nothing else.
+// The entry point of this repository's edge worker. It contains only the policy that the worker is built with, like that of any
+// project.
 
 import policy from "countersign:policy";
 import { createEdge } from "./create-edge.ts";

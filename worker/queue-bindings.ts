@@ -1,11 +1,11 @@
-// What is used of Cloudflare Queues and R2.
+// The parts of Cloudflare Queues and R2 that are used.
 
-/** What is used of a producer of Cloudflare Queues. */
+/** The part of a producer of Cloudflare Queues that is used. */
 export interface QueueProducer {
   send(text: string, options: { readonly contentType: "text" }): Promise<unknown>;
 }
 
-/** What is used of an R2 bucket. */
+/** The part of an R2 bucket that is used. */
 export interface BodyBucket {
   get(key: string): Promise<(StoredObject & { arrayBuffer(): Promise<ArrayBuffer>; text(): Promise<string> }) | null>;
   put(
@@ -33,13 +33,13 @@ export interface EventQueue {
   readonly bodies: BodyBucket;
 }
 
-/** What is used of a message of Cloudflare Queues. */
+/** The part of a message of Cloudflare Queues that is used. */
 export interface QueueMessage {
   readonly id: string;
-  /** When it was sent to its queue. */
+  /** When the message was sent to its queue. */
   readonly timestamp: Date;
   readonly body: unknown;
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   readonly attempts: number;
   ack(): void;
   retry(options: { readonly delaySeconds: number }): void;

@@ -1,4 +1,4 @@
-// One event as it waits in the queue: everything that its delivery is made of, in one text that only this edge can write.
+// The message of one queued event: everything that its delivery needs, in one text that only this edge can write.
 
 import { type Delivery, type DeliveryRecord, digestBody, recordDelivery, restoreDelivery } from "../core/delivery.ts";
 import type { SigningKeys } from "../core/keys.ts";
@@ -7,27 +7,33 @@ import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 import type { BodyBucket } from "./queue-bindings.ts";
 
-/** The edge that seals and that opens: another one may have the same keys, and see less than this one of what it lets pass. */
+/**
+ * The seal also names issuer and audience. Another edge may have the same keys and another policy, and its events must not be
+ * accepted here.
+ */
 type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;
 
-/** A change of this form is a new version: what was queued before it goes to the dead letters, and waits for whoever knows it. */
+/**
+ * Increase the version with every change of the format. Messages of an older version then become dead letters, which the older
+ * program can still read.
+ */
 function typeOf({ issuer, audience }: Sealer) {
   return { type: `countersign-event ${issuer} ${audience}`, version: 1 };
 }
 
 const DELIVERED = { type: "countersign-delivered", version: 1 };
-/** Cloudflare Queues takes 128,000 bytes, of which it uses about a hundred. */
+/** Cloudflare Queues accepts 128,000 bytes, of which it uses about a hundred itself. */
 const MAX_MESSAGE_BYTES = 127_000;
 
 export interface QueuedEvent {
   /** Unix seconds. */
   readonly receivedAt: number;
   readonly delivery: DeliveryRecord;
-  /** In base64; undefined when the body waits in the bucket. */
+  /** Base64. Undefined if the body is in the bucket. */
   readonly body?: string;
 }
 
-/** Why an attempt failed. No further one can change what is `undeliverable`. */
+/** Why an attempt failed. After `undeliverable`, a retry would fail too. */
 export class DeliveryError extends Error {
   readonly code: "undeliverable" | "origin_answer" | "attempt_crashed";
 
@@ -39,12 +45,12 @@ export class DeliveryError extends Error {
 
 const undeliverable = (why: string) => new DeliveryError("undeliverable", why);
 
-/** Where the body of an event waits that is too large for the queue. */
+/** The bucket key of a body that is too large for the queue. */
 export function bodyKey({ id }: Pick<Delivery, "id">): string {
   return `body/${id}`;
 }
 
-/** Where it is written that an event was delivered whose body is gone. */
+/** The bucket key of the record that an event was delivered and its body removed. */
 function deliveredKey({ id }: Pick<Delivery, "id">): string {
   return `delivered/${id}`;
 }
@@ -61,7 +67,7 @@ export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, 
   return { text: await sealText(JSON.stringify(event), typeOf(edge), edge.keys), isWhole: false };
 }
 
-/** @throws DeliveryError `undeliverable` for what this version of this edge, with these keys, did not write */
+/** @throws DeliveryError `undeliverable` for a text that this version of this edge, with these keys, did not write */
 export async function parseQueuedEvent(text: unknown, edge: Sealer): Promise<QueuedEvent> {
   try {
     return JSON.parse(await openSealedText(String(text), typeOf(edge), edge.keys)) as QueuedEvent;
@@ -71,8 +77,8 @@ export async function parseQueuedEvent(text: unknown, edge: Sealer): Promise<Que
 }
 
 /**
- * The delivery of a queued event; undefined when it was delivered already, and its body is gone.
- * @throws DeliveryError `undeliverable` when its body is not in the bucket, or is another one
+ * The delivery of a queued event. Undefined if it was delivered before and its body is removed.
+ * @throws DeliveryError `undeliverable` if its body is not in the bucket, or is another one
  */
 export async function restoreQueuedEvent(
   { delivery, body }: QueuedEvent,
@@ -89,8 +95,8 @@ export async function restoreQueuedEvent(
 }
 
 /**
- * Removes the body of an event that was delivered, and keeps a word of it: when the consumer dies before its acknowledgement counts,
- * the message comes again.
+ * Removes the body of a delivered event and stores a record of the delivery: if the consumer ends before its acknowledgement
+ * counts, the message is delivered again, without a body.
  */
 export async function removeBody({ delivery }: QueuedEvent, bodies: BodyBucket, keys: SigningKeys): Promise<void> {
   await bodies.put(deliveredKey(delivery), await sealText(delivery.id, DELIVERED, keys), {});

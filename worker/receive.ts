@@ -1,4 +1,4 @@
-// The way of one event through the edge. Read this first: each step takes what the step before returned.
+// The steps of one event through the edge. Read this first: each step takes what the step before returned.
 
 import { admitByBasic, findCandidates, readCertificateFor } from "../core/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
@@ -20,21 +20,21 @@ import { enqueue } from "./event-queue.ts";
 import { forward } from "./forward.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
-/** What the entry point alone may read and do: the clock (Unix seconds), new ids of assertions, the log. */
+/** What only the entry point may read and do: the clock (Unix seconds), new ids of assertions, the log. */
 export interface Ambient {
   readonly clock: () => number;
   readonly newAssertionId: () => string;
   readonly log: (line: LogLine) => void;
-  /** Lets work go on after the answer. */
+  /** Lets work go on after the response. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
-/** Of the isolate, in which no request may end another's. */
+/** One budget per isolate. In workerd a request must not end another request, so it does not end the oldest. */
 const bodies = new BodyBudget({ endsOldest: false });
 
 /**
- * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's answer; or puts
- * the event into the queue, from which deliver.ts takes it, and returns 202.
+ * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's response. On a
+ * queued route, puts the event into the queue, from which deliver.ts takes it, and returns 202.
  * @throws Refusal for every other outcome
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
@@ -76,13 +76,13 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   return forward(delivery, assertion, edge);
 }
 
-/** Tells of headers that cannot be signed: the handler misses them, and the sender does not know. */
+/** Logs the headers that cannot be signed: the handler does not get them, and the sender does not know that. */
 function noteNotForwarded({ context }: Trace, { headers }: Delivery): void {
   const names = headers.flatMap(([name, value]) => (isPlainText(value) ? [] : [name]));
   if (names.length > 0) context["notForwarded"] = names;
 }
 
-/** GET and HEAD ask for the origin's answer: senders prove with them that they know who receives. */
+/** GET and HEAD need the origin's response: with them senders verify who owns the endpoint. */
 function mayWait({ method }: Request, { isQueued }: Route): boolean {
   return isQueued && method !== "GET" && method !== "HEAD";
 }
@@ -91,7 +91,7 @@ async function readEvidence(request: Request, route: Route, edge: Edge, ambient:
   const { cf } = request as { readonly cf?: Readonly<Record<string, unknown>> };
   const certificate = readCertificateFor(route, () => readTlsClientAuth(cf?.["tlsClientAuth"]));
   const now = ambient.clock();
-  // Who presents nothing that could be revoked waits for no list.
+  // If there is no certificate that could be revoked, the request does not wait for the lists.
   const isRevocable = edge.crls !== undefined && !(certificate instanceof Refusal);
   const lists = isRevocable ? await edge.crls.lists({ ...ambient, now }) : NO_LISTS;
   return {

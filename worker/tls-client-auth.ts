@@ -1,12 +1,12 @@
-// Cloudflare's request.cf.tlsClientAuth to PresentedCertificate.
-// Of the platform's strings only its verdict is used, and the SHA-256 fingerprint for comparison; names come from the DER.
+// Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. Of the platform's strings it uses only the verdict and,
+// for comparison, the SHA-256 fingerprint. Names come from the DER.
 
 import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
 
 /**
- * Reads what the platform says of the client certificate.
- * Does not judge the verdict: `certVerified` may be a failure here, which verifyTrust decides upon.
+ * Reads what the platform says of the client certificate. Does not judge the verdict: `certVerified` may be a failure here;
+ * verifyTrust decides.
  * @throws Refusal `no_client_auth` (no such object), `no_certificate` (the placeholder), `certificate_too_large`,
  * `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
  */
@@ -20,7 +20,7 @@ export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {
   }
   const certificate = parseClientCertFields(text("certRFC9440"), text("certChainRFC9440"), {
     verified: text("certVerified"),
-    // Anything but a plain "0" counts as revoked.
+    // Anything except "0" counts as revoked.
     revoked: text("certRevoked") !== "0",
   });
   const fingerprint = text("certFingerprintSHA256").toLowerCase();
