@@ -1,5 +1,5 @@
-// Brings stored events to the user's code: at least once, several at a time, each by one process at a time.
-// An event is leased, attempted, and then done, due again, or dead. What is not stored in the inbox did not happen.
+// Delivers stored events to the user's code: at least once, several at the same time, but each event by only one process at a
+// time. An event is leased and attempted; then it is done, due again, or dead. Only what is stored in the inbox counts.
 
 import type { LogLine } from "../core/decision.ts";
 import { type Answer, attemptOnce } from "./dispatch/attempt.ts";
@@ -9,22 +9,22 @@ import { Outcomes } from "./dispatch/outcomes.ts";
 import type { Handler } from "./handler.ts";
 import type { Lease, WorkQueue } from "./inbox.ts";
 
-/** Which inbox, which handler, and how patiently. `limits` are those of `DispatchLimits` that differ. */
+/** Options of a Dispatcher. `limits`: those of `DispatchLimits` that differ from the default. */
 export interface DispatchOptions {
   readonly work: WorkQueue;
   readonly handler: Handler;
   /** Receives one line per attempt: `dispatched`, `retrying`, `dead`, `released` or `failed`. */
   readonly log: (line: LogLine) => void;
   readonly limits?: Partial<DispatchLimits>;
-  /** Unix milliseconds: what retries are due by. */
+  /** Unix milliseconds. Retries are scheduled by it. */
   readonly clock?: () => number;
-  /** From 0 up to 1. */
+  /** 0 ≤ value < 1. */
   readonly random?: () => number;
 }
 
-/** What became of an attempt whose answer the sender waits for. */
+/** The result of an attempt whose response the sender waits for. */
 export interface AnsweredAttempt {
-  /** As it is stored; `unknown` when nothing is, and the event will be attempted again. */
+  /** The stored outcome. `unknown` if none was stored; then the event will be attempted again. */
   readonly outcome: "done" | "retry" | "dead" | "unknown";
   readonly isLate: boolean;
   readonly answer: Answer | undefined;
@@ -32,23 +32,23 @@ export interface AnsweredAttempt {
 
 interface RunOptions {
   readonly isAnswerWanted?: boolean;
-  /** Called when the handler has ended, and its outcome is on the way into the store. */
+  /** Called when the handler has ended and its outcome is being stored. */
   readonly onHandled?: () => void;
 }
 
-/** The shortest wait between two looks into the inbox that nobody asked for. */
+/** The shortest wait between two looks into the inbox, unless wake() is called. */
 const MIN_WAIT_MILLISECONDS = 50;
 
 /**
- * Attempts end one after the other. While some run, a claim waits for such a part of the time that the last one took: it then takes what
- * several of them left, where each would cost a commit.
+ * Attempts end one after the other. While some run, a claim first waits for this share of the time that the last claim took: then
+ * one claim fills the places of several attempts, and does not cost a commit for each.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;
 
 /**
- * Brings the events of an inbox to a handler, until each is done or dead: at least once, so a handler remembers the event's id.
- * `start` it when the app is ready, `wake` it after each `accept`, `stop` it before the inbox is closed.
+ * Delivers the events of an inbox to a handler, until each is done or dead. Delivery is at least once, so a handler should
+ * remember the event's id. Call `start` when the app is ready, `wake` after each `accept`, and `stop` before the inbox is closed.
  */
 export class Dispatcher {
   readonly #options: DispatchOptions;
@@ -56,7 +56,7 @@ export class Dispatcher {
   readonly #clock: () => number;
   readonly #outcomes: Outcomes;
   readonly #stop = new AbortController();
-  /** Attempts under way, by event: of one that is leased again, the last. */
+  /** Running attempts, by event id. If an event is leased again, the latest attempt. */
   readonly #attempts = new Map<string, { readonly held: HeldLease; readonly end: Promise<unknown> }>();
   readonly #underWay = new Set<Promise<unknown>>();
   #taken = 0;
@@ -85,17 +85,17 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** There may be something to do: an event was accepted, an attempt has ended, or time has passed. */
+  /** Looks for events to attempt. Called when an event was accepted, when an attempt has ended, and after a time. */
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;
-    // Without a free place the end of an attempt looks.
+    // If no place is free, the end of an attempt calls wake() again.
     if (this.#free > 0) this.#looking ??= this.#look();
   }
 
   /**
-   * Begins nothing more. What runs may end until the deadline, then its signal is aborted, and what has not ended a moment later is
-   * given back, so that others take it at once.
+   * Starts no further attempt. Running attempts may continue until the deadline; then their signals are aborted. What has not
+   * ended a moment later is released, so that another process can attempt it at once.
    */
   async stop(milliseconds = this.#limits.stopMilliseconds): Promise<void> {
     this.#isStopping = true;
@@ -108,14 +108,14 @@ export class Dispatcher {
   }
 
   /**
-   * Attempts an event that was leased when it was accepted, beside the others, and tells what came of it once that is stored.
-   * `since` is when the lease was asked for, by `performance.now()`.
+   * Attempts an event that was leased when it was accepted, in addition to the others. Resolves when the outcome is stored.
+   * `since`: when the lease was requested, by `performance.now()`.
    */
   answer(lease: Lease, since: number): Promise<AnsweredAttempt> {
     return this.#begin(lease, since, { isAnswerWanted: true });
   }
 
-  /** How long an event is to be leased. */
+  /** How long an event should be leased. */
   get leaseMilliseconds(): number {
     return this.#limits.leaseMilliseconds;
   }
@@ -148,7 +148,7 @@ export class Dispatcher {
 
   async #gather(): Promise<void> {
     const milliseconds = Math.min(this.#claimMilliseconds * GATHERING_SHARE, MAX_GATHERING_MILLISECONDS);
-    // A shorter wait is longer than it says.
+    // Timers cannot wait for less than 1 ms.
     if (this.#taken > 0 && milliseconds >= 1) await new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 
@@ -163,7 +163,7 @@ export class Dispatcher {
       const bytes = lease.event.body?.byteLength ?? 0;
       this.#taken += 1;
       this.#takenBytes += bytes;
-      // The next one is claimed while the outcome is stored, in the same commit where the store can.
+      // Called before the outcome is stored, so that the next claim can share the commit, if the store supports that.
       const onHandled = () => {
         this.#taken -= 1;
         this.#takenBytes -= bytes;
@@ -177,7 +177,7 @@ export class Dispatcher {
     if (leases.length === free) this.#isWanted = true;
   }
 
-  /** Until something is due, at most until the next look for events of other processes. */
+  /** Milliseconds until an event is due, but at most until the next look for events of other processes. */
   async #untilDue(): Promise<number> {
     const { pollMilliseconds } = this.#limits;
     const dueIn = (await this.#options.work.nextDueIn()) ?? Number.POSITIVE_INFINITY;
@@ -187,7 +187,7 @@ export class Dispatcher {
   #begin(lease: Lease, since: number, options: RunOptions): Promise<AnsweredAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#limits.leaseMilliseconds, since);
-    // Of this process itself, whose lease ran out: it must be over before the next begins.
+    // If this process still runs an attempt whose lease has expired, it must end before the next one starts.
     const earlier = this.#attempts.get(id);
     earlier?.held.lose();
     const run = () => this.#run(held, options);
@@ -213,7 +213,7 @@ export class Dispatcher {
     return { outcome: await outcome, isLate: end.ending === "deadline", answer: end.answer };
   }
 
-  /** Resolves when the handler has ended, and its outcome is on the way into the store. */
+  /** Resolves when the handler has ended and its outcome is being stored. */
   async #handle(held: HeldLease, isAnswerWanted: boolean) {
     const { deadlineMilliseconds, answerDeadlineMilliseconds, maxAttempts } = this.#limits;
     const started = performance.now();

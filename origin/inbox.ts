@@ -1,10 +1,10 @@
-// The durable inbox: where an event is before its sender is told that it arrived, and what its sender presented.
+// The durable inbox. It stores an event before the sender is told that it arrived, and the certificates that senders presented.
 
 import type { Factor } from "../core/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
 import type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
 
-/** A certificate that a sender was accepted with, and what came with it. Names as in CertificateFacts, times in Unix seconds. */
+/** A certificate with which a sender was accepted, and its intermediates. Names as in CertificateFacts, times in Unix seconds. */
 export interface SeenCertificate {
   readonly sender: string;
   readonly subject: string;
@@ -16,11 +16,11 @@ export interface SeenCertificate {
   readonly der: string;
   readonly intermediates: readonly string[];
   readonly firstSeen: number;
-  /** At most an hour before the last event that came with it. */
+  /** At most an hour earlier than the last event with this certificate. */
   readonly lastSeen: number;
 }
 
-/** The bytes are missing only when somebody deleted them from the file. */
+/** The bytes are missing only if somebody deleted them from the store. */
 export type StoredCertificate = Omit<CertificateFacts, "der" | "intermediates"> &
   Partial<Pick<CertificateFacts, "der" | "intermediates">>;
 
@@ -35,98 +35,105 @@ export interface StoredEvent {
   readonly sender: string;
   readonly request: RequestFacts;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Undefined once it is erased. */
+  /** Undefined after retention has deleted it. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   readonly contentDigest: string;
   readonly eventKey: string | undefined;
   readonly orderKey: string | undefined;
-  /** Undefined for a sender whose policy required none. */
+  /** Undefined if the sender's policy required no certificate. */
   readonly certificate: StoredCertificate | undefined;
   readonly factors: readonly Factor[];
   readonly reliedOnEdge: readonly Factor[];
   readonly policyDigest: string;
 }
 
-/** A sender that was known presented what it never presented before. It was accepted all the same. */
+/** A known sender presented something for the first time. It was accepted all the same. */
 export interface FirstSight {
   readonly what: "new key" | "new issuer" | "new intermediate";
   readonly sender: string;
-  /** The event that brought it. */
+  /** The id of the event. */
   readonly id: string;
-  /** What the sender presented last, and since when, in Unix seconds. */
+  /** What the sender presented before, and since when, in Unix seconds. */
   readonly old: string;
   readonly since: number;
   readonly new: string;
 }
 
-/** How far an event is. `waiting` for its first or next attempt, `leased` to a process that attempts it, and the two ends. */
+/**
+ * The state of an event: `waiting` for its first or next attempt, `leased` to a process that attempts it, or finished: `done` or
+ * `dead`.
+ */
 export type EventState = "waiting" | "leased" | "done" | "dead";
 
-/** The work on an event: beside what was stored when it was accepted. */
+/** The work on an event, which changes after the event was stored. */
 export interface EventWork {
   readonly state: EventState;
-  /** Attempts begun. */
+  /** How many attempts were started. */
   readonly attempts: number;
-  /** Unix milliseconds: when the next attempt may begin. */
+  /** Unix milliseconds at which the next attempt may start. */
   readonly dueAt: number;
   /** Why the last attempt failed, or why it is dead. */
   readonly reason: string | undefined;
-  /** Unix seconds; undefined while it is neither done nor dead. */
+  /** Unix seconds. Undefined if the event is neither done nor dead. */
   readonly finishedAt: number | undefined;
-  /** Another event of the sender has the same key, method and target, and other bytes. */
+  /** Whether another event of the sender has the same key, method and target, but other bytes. */
   readonly hasConflict: boolean;
-  /** How often the same event came again. */
+  /** How often the same event arrived again. */
   readonly duplicates: number;
-  /** How often an operator had it handled again after it was done. */
+  /** How often an operator ran the event again after it was done. */
   readonly reruns: number;
 }
 
-/** One attempt that this process may make, alone, until the lease runs out. */
+/** The right to attempt one event, which no other process has until the lease expires. */
 export interface Lease {
   readonly event: StoredEvent;
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
-  /** Unix milliseconds: from then on another process may take it. */
+  /** Unix milliseconds. After this time another process may lease the event. */
   readonly until: number;
   readonly token: string;
 }
 
-/** What dispatch asks of an inbox. Every answer is committed. `false`: the lease was lost meanwhile, and nothing was changed. */
+/**
+ * The operations that dispatch needs of an inbox. Each promise resolves after the commit. `false`: the lease was lost, and
+ * nothing was changed.
+ */
 export interface WorkQueue {
   /**
-   * Leases events that are due, the oldest first. Of one sender and order key never two at once, and none before an earlier
-   * one is done or dead. Leases that ran out are due again. Of bodies as many as fit into `maxBytes`, and at least one.
+   * Leases events that are due, the oldest first. Never leases two events of one sender and order key at the same time, or one
+   * before an earlier one is done or dead. Expired leases are due again. Returns as many events as their bodies fit into
+   * `maxBytes`, but at least one.
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
   complete(lease: Lease): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string): Promise<boolean>;
-  /** The dead-letter state. */
+  /** Makes the event dead. */
   bury(lease: Lease, reason: string): Promise<boolean>;
-  /** Gives leases back unused: their attempts do not count. */
+  /** Returns unused leases: their attempts do not count. */
   release(leases: readonly Lease[]): Promise<void>;
-  /** In how many milliseconds claim may find something, by the store's clock; undefined when nothing waits. */
+  /** Milliseconds until claim may find something, by the store's clock. Undefined if nothing waits. */
   nextDueIn(): Promise<number | undefined>;
 }
 
-/** Which done events are handed to the handler again: those with these ids, or all that a filter means. */
+/** Which done events to run again: those with these ids, or all that match a filter. */
 export interface RerunOptions {
   readonly ids?: readonly string[];
   readonly filter?: EventFilter;
-  /** Only counted. */
+  /** Only counts, and changes nothing. */
   readonly isTrial: boolean;
 }
 
 export interface Rerun {
-  /** Those that go again. */
+  /** Events that run again. */
   readonly events: number;
-  /** Done too, and left out: their bodies are erased. */
+  /** Done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /** And those that were dropped, not handled, unless their ids are given. */
+  /** Done events that are left out because they were dropped and never handled. If ids are given, dropped events are not left out. */
   readonly dropped: number;
 }
 
-/** How long what is finished is kept. Facts outlive bodies. */
+/** How long finished events are kept. Facts are kept longer than bodies. */
 export interface Retention {
   readonly bodySeconds: number;
   readonly eventSeconds: number;
@@ -135,20 +142,20 @@ export interface Retention {
 export interface EventFilter {
   readonly state?: EventState | undefined;
   readonly sender?: string | undefined;
-  /** Unix seconds of acceptance: from this one on, and before that one. */
+  /** Unix seconds of acceptance: `since` inclusive, `until` exclusive. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
-  /** A route as the policy writes it: a path, or a prefix that ends with `/*`. */
+  /** A route as in the policy: a path, or a prefix that ends in `/*`. */
   readonly route?: string | undefined;
   /** As it is stored, or the text of its only part. */
   readonly eventKey?: string | undefined;
-  /** True: only those that share their key with other bytes. */
+  /** If true: only events with a conflict. */
   readonly hasConflict?: boolean | undefined;
-  /** The newest first; at most so many. */
+  /** At most this number of events, the newest first. */
   readonly limit: number;
 }
 
-/** Where a reading of many events goes on. */
+/** Where to continue reading many events. */
 export interface EventCursor {
   readonly first: number;
   readonly last: number;
@@ -156,33 +163,36 @@ export interface EventCursor {
 
 export interface EventPage {
   readonly events: readonly (StoredEvent & EventWork & { readonly bodyBytes: number })[];
-  /** Undefined: there are no more. */
+  /** Undefined if there are no more events. */
   readonly next: EventCursor | undefined;
 }
 
 export interface InboxReader {
-  /** Everything that senders were accepted with, in the order in which it was first seen; of one fingerprint when it is given. */
+  /**
+   * Every certificate with which senders were accepted, in the order in which it was first seen. If `sha256` is given, only those
+   * with this digest.
+   */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
-  /** What each of the senders was accepted with last, at most MAX_WATCHED_CERTIFICATES. */
+  /** The certificates with which each of the senders was accepted last, at most MAX_WATCHED_CERTIFICATES for each. */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
-  /** The event of this id. */
+  /** The event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
   events(filter: EventFilter): Promise<(Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number })[]>;
   /**
-   * The oldest first, with their bodies: a bounded number of bytes at a time. What is accepted after the first page was read is not among
-   * them. `limit` bounds a page.
+   * Events with their bodies, the oldest first, in pages of a limited number of bytes. Events accepted after the first page was
+   * read are not included. `limit` applies to a page.
    */
   page(filter: EventFilter, cursor?: EventCursor): Promise<EventPage>;
   close(): Promise<void>;
 }
 
-/** Every accepted event, kept until `prune` erases it. `close` it last. */
+/** Every accepted event, kept until `prune` deletes it. Call `close` last. */
 export interface Inbox extends InboxReader {
-  /** Replay check, duplicate check and storage in one commit, which acceptances of the same moment share. */
+  /** Replay check, duplicate check and storage in one commit. Acceptances at the same time share a commit. */
   readonly accept: AcceptDelivery;
   /**
-   * The same, leased to this process at once: for an answer that waits for the handler. It is `stored` alone when an earlier
-   * event of its order key is still to be handled.
+   * Like `accept`, but also leases the event to this process at once, for a response that waits for the handler. Only `stored`,
+   * without a lease, if an earlier event of its order key is not finished yet.
    */
   acceptLeased(
     delivery: Delivery,
@@ -190,17 +200,17 @@ export interface Inbox extends InboxReader {
     leaseMilliseconds: number,
   ): Promise<{ readonly lease: Lease } | Acceptance>;
   readonly work: WorkQueue;
-  /** Puts a dead or waiting event first in line, a dead one with its attempts before it; false when there is none such. */
+  /** Makes a dead or waiting event due before all others. A dead event gets new attempts. False if there is no such event. */
   retryNow(id: string): Promise<boolean>;
-  /** Makes a waiting or dead event done without handling it; false when there is none such. */
+  /** Makes a waiting or dead event done without handling it. False if there is no such event. */
   drop(id: string, reason: string): Promise<boolean>;
   /**
-   * Puts done events in line once more, all or none: with attempts before them and, of an order key, in order. Those that are not done are
-   * passed over. Rejects when a later event of an order key was handled and is not among them, or is being handled.
+   * Makes done events due again, all or none, with new attempts, and in order if they have an order key. Skips events that are
+   * not done. Rejects if a later event of an order key is being handled, or was handled and is not among them.
    */
   rerun(options: RerunOptions): Promise<Rerun>;
-  /** Erases what is older than the rule allows, a bounded number at a time; returns how many rows changed. */
+  /** Deletes a limited number of entries that are older than the rule allows. Returns how many rows changed. */
   prune(retention: Retention): Promise<number>;
-  /** Events stored. */
+  /** The number of stored events. */
   count(): Promise<number>;
 }

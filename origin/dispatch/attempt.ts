@@ -1,5 +1,4 @@
-// One attempt: the stored event becomes a delivery again, the handler gets it, and what it does is judged.
-// Stores nothing.
+// One attempt: makes the delivery again from the stored event, calls the handler, and judges the result. Stores nothing.
 
 import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery.ts";
 import { readStream } from "../../core/read-body.ts";
@@ -9,7 +8,7 @@ import type { Lease, StoredEvent } from "../inbox.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
 import { judgeError, judgeResponse, type Verdict } from "./verdict.ts";
 
-/** What a handler answered, read. The body is undefined when it is too large or broke off. */
+/** The response of a handler, with its body. The body is undefined if it is too large or broke off. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -18,9 +17,9 @@ export interface Answer {
 
 export interface AttemptEnd {
   readonly verdict: Verdict;
-  /** Where the handler gave one, and it was asked for. */
+  /** The handler's response, if there is one and isAnswerWanted is set. */
   readonly answer: Answer | undefined;
-  /** By itself, at its deadline, or because it was told to. */
+  /** How the attempt ended: by itself, at its deadline, or by `interrupt`. */
   readonly ending: "finished" | "deadline" | "interrupted";
 }
 
@@ -28,21 +27,21 @@ export interface AttemptOptions {
   readonly handler: Handler;
   readonly deadlineMilliseconds: number;
   readonly maxAttempts: number;
-  /** Ends the attempt: the origin stops, or the lease is lost. */
+  /** Ends the attempt, because the origin stops or the lease is lost. */
   readonly interrupt: AbortSignal;
-  /** Whether the answer's body is wanted. */
+  /** Whether the body of the response is needed. */
   readonly isAnswerWanted: boolean;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
 
 /**
- * Attempts that left no outcome, because their process ended, are counted as well, but nobody was there to bury the event. An
- * operator's own retries of a dead event come after `maxAttempts`, and must have their place.
+ * An attempt without an outcome, because its process ended, counts too, but then nobody could make the event dead. So the limit
+ * here is a multiple of `maxAttempts`. It leaves room for the retries of a dead event by an operator, too.
  */
 const MAX_BEGUN = 2;
 
-/** Never throws: every fault is a verdict. */
+/** Never throws: every fault becomes a verdict. */
 export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
   const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
   if (attempt > MAX_BEGUN * maxAttempts) {
@@ -53,7 +52,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 
   if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
-  // Not AbortSignal.any: what it makes stays in memory for good once a handler listens to it.
+  // AbortSignal.any is not used: its signal is never freed once a handler has added a listener to it.
   const end = new AbortController();
   const { signal } = end;
   const onInterrupt = () => end.abort(interrupt.reason);
@@ -85,7 +84,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   }
 }
 
-/** Also one of another `fetch` than the runtime's own, whose class is another one. */
+/** Also accepts a Response of another implementation of `fetch`, which has a class of its own. */
 function isResponse(result: unknown): result is Response {
   return result instanceof Response || Object.prototype.toString.call(result) === "[object Response]";
 }
@@ -94,11 +93,11 @@ function endWith(verdict: Verdict, ending: AttemptEnd["ending"] = "finished", an
   return { verdict, answer, ending };
 }
 
-/** The delivery, or why there is none any more. */
+/** The delivery, or the reason why it cannot be made again. */
 function restore(event: StoredEvent): Delivery | string {
   const { id, sender, request, headers, body, contentDigest, factors, reliedOnEdge, policyDigest } = event;
   if (body === undefined) return "its body was erased";
-  // A certificate whose bytes were deleted is known by its facts alone.
+  // If the bytes of a certificate were deleted, only its facts are known.
   const certificate = event.certificate && { der: "", intermediates: [], ...event.certificate };
   const record = { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
   try {
@@ -110,7 +109,7 @@ function restore(event: StoredEvent): Delivery | string {
   }
 }
 
-/** Rejects a moment after the signal, so that a handler that obeys it has ended by itself. */
+/** Rejects a short time after the signal, so that a handler that obeys the signal ends by itself. */
 function afterAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const rejectSoon = () => setTimeout(() => reject(signal.reason), ABORT_GRACE_MILLISECONDS);
@@ -132,7 +131,7 @@ async function readBounded({ body }: Response, maxBytes: number): Promise<Uint8A
   }
 }
 
-/** Reads a short body, so that the connection can be used again. False: it is too slow for that. */
+/** Reads a short body to its end, so that the connection can be used again. False if that takes too long. */
 async function discardBody(response: Response): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {

@@ -1,9 +1,9 @@
-// A lease, held while an attempt runs: extended in time, and given up when that fails for as long as it lasted.
-// Time is measured by a clock that only moves forward, so that a clock that is set does not make a lease longer.
+// A lease that is held while an attempt runs. It is extended in time. If extending fails until the lease has expired, it is lost.
+// Time is measured by a monotonic clock, so that setting the clock does not make a lease longer.
 
 import type { Lease, WorkQueue } from "../inbox.ts";
 
-/** A third of the lease: two extensions may fail before it runs out. */
+/** The lease is extended after each third of its time, so two extensions may fail before it expires. */
 const EXTENSIONS_PER_LEASE = 3;
 
 export class HeldLease {
@@ -15,7 +15,7 @@ export class HeldLease {
   readonly #interval: ReturnType<typeof setInterval>;
   #end: ReturnType<typeof setTimeout>;
 
-  /** `since` is when the lease was asked for, by `performance.now()`. */
+  /** `since`: when the lease was requested, by `performance.now()`. */
   constructor(work: WorkQueue, lease: Lease, milliseconds: number, since: number) {
     this.lease = lease;
     this.#work = work;
@@ -24,18 +24,18 @@ export class HeldLease {
     this.#interval = setInterval(() => void this.#extend(), milliseconds / EXTENSIONS_PER_LEASE);
   }
 
-  /** Aborted once another process may have the event. */
+  /** Aborted when another process may lease the event. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Somebody else has it. */
+  /** Another process has the lease. */
   lose(): void {
     this.letGo();
     this.#lost.abort();
   }
 
-  /** Extends it no longer. */
+  /** Stops extending the lease. */
   letGo(): void {
     this.#isHeld = false;
     clearInterval(this.#interval);
@@ -51,7 +51,7 @@ export class HeldLease {
       clearTimeout(this.#end);
       this.#end = this.#loseAfter(since);
     } catch {
-      // The next one may succeed; if none does, the lease is lost when it ends.
+      // The next extension may succeed. If none does, the lease is lost when it expires.
     }
   }
 

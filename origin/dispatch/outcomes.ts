@@ -1,4 +1,5 @@
-// Stores what attempts came to, and says so in the log. A lease that is lost stores nothing: the attempt of another process counts.
+// Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored: the attempt of the process that has the
+// lease now counts.
 
 import type { LogLine } from "../../core/decision.ts";
 import type { Lease, WorkQueue } from "../inbox.ts";
@@ -17,8 +18,8 @@ export interface OutcomeOptions {
   readonly isStopping: () => boolean;
 }
 
-/** When the origin stops: it is killed if it takes much longer. */
-const TRIES_OF_A_STOP = 5;
+/** The limit while the origin stops: if it took much longer, it would be killed. */
+const MAX_TRIES_WHILE_STOPPING = 5;
 const STORE_WAIT_MILLISECONDS = 500;
 
 export class Outcomes {
@@ -28,7 +29,7 @@ export class Outcomes {
     this.#options = options;
   }
 
-  /** `unknown`: nothing is stored, and the event is attempted again. */
+  /** `unknown`: nothing was stored, and the event will be attempted again. */
   async store(held: HeldLease, end: AttemptEnd, milliseconds: number): Promise<"done" | "retry" | "dead" | "unknown"> {
     const { lease, lost } = held;
     const facts = { id: lease.event.id, sender: lease.event.sender, attempt: lease.attempt };
@@ -69,14 +70,14 @@ export class Outcomes {
   }
 
   /**
-   * A store that is busy or restarts is asked again, for as long as the lease is: else an event that is done would be handled once
-   * more. False when the lease is lost, or nothing could be stored.
+   * Retries while the store is busy or restarts, as long as the lease lasts: otherwise a done event would be handled again. False
+   * if the lease is lost, or if nothing could be stored.
    */
   async #try(held: HeldLease, store: () => Promise<boolean>): Promise<boolean> {
     const { limits, isStopping, log } = this.#options;
     const { id } = held.lease.event;
-    const most = Math.max(TRIES_OF_A_STOP, limits.leaseMilliseconds / STORE_WAIT_MILLISECONDS);
-    for (let tries = 1; tries <= (isStopping() ? TRIES_OF_A_STOP : most) && !held.lost.aborted; tries += 1) {
+    const most = Math.max(MAX_TRIES_WHILE_STOPPING, limits.leaseMilliseconds / STORE_WAIT_MILLISECONDS);
+    for (let tries = 1; tries <= (isStopping() ? MAX_TRIES_WHILE_STOPPING : most) && !held.lost.aborted; tries += 1) {
       try {
         return await store();
       } catch (error) {

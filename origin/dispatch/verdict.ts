@@ -1,17 +1,17 @@
-// What an attempt came to: the one place where an answer or an error of the user's code becomes done, retry or dead.
+// Judges an attempt. This is the only place where a response or an error of the user's code becomes done, retry or dead.
 
 import { describeCause } from "../../core/failure-cause.ts";
 import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 
 export type Verdict =
   | { readonly outcome: "done" }
-  /** `notBefore` in Unix milliseconds, where the user's code named a time. */
+  /** `notBefore`: Unix milliseconds, if the user's code named a time. */
   | { readonly outcome: "retry"; readonly reason: string; readonly notBefore: number | undefined }
   | { readonly outcome: "dead"; readonly reason: string };
 
 /**
- * By the status alone. 410 is Standard Webhooks' "never again". Other 4xx are attempted again like 5xx: a path that is not deployed yet
- * or a key that is not known yet answers 404 or 401, and says nothing of the event.
+ * Judges by the status only. 410 is "never again" in Standard Webhooks. Other 4xx are retried like 5xx: a path that is not
+ * deployed yet or a key that is not known yet gives 404 or 401, and says nothing about the event.
  */
 export function judgeResponse({ status, headers }: Response, now: number): Verdict {
   if (status >= 200 && status < 300) return { outcome: "done" };
@@ -21,7 +21,7 @@ export function judgeResponse({ status, headers }: Response, now: number): Verdi
   return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now) };
 }
 
-/** Whatever was thrown: a value without a text is a fault of the user's code like any other. */
+/** Accepts any thrown value. A value that cannot be converted to text counts as a fault of the user's code too. */
 export function judgeError(error: unknown): Verdict {
   try {
     const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
@@ -36,7 +36,7 @@ export function judgeError(error: unknown): Verdict {
   }
 }
 
-/** RFC 9110 §10.2.3: seconds, or a date in GMT. Anything else counts as not there: Date.parse makes a year of `1.5`. */
+/** RFC 9110 §10.2.3: seconds, or a date in GMT. Anything else is ignored, because Date.parse would read `1.5` as a date. */
 function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
   if (/^\d{1,9}$/.test(value)) return now + Number(value) * 1000;
@@ -44,16 +44,17 @@ function parseRetryAfter(value: string | null, now: number): number | undefined 
   return Number.isNaN(at) ? undefined : at;
 }
 
-/** One bounded line that every store takes: PostgreSQL's texts hold no U+0000. */
+/** One line of limited length that every store accepts: texts in PostgreSQL cannot hold U+0000. */
 export function formatReason(text: string): string {
   const line = text.slice(0, MAX_REASON_CHARACTERS * 2).replaceAll(/[\p{Cc}\s]+/gu, " ");
   return (line.length <= MAX_REASON_CHARACTERS ? line : `${line.slice(0, MAX_REASON_CHARACTERS)}…`).toWellFormed();
 }
 
 /**
- * How many milliseconds the next attempt waits at least. Full jitter: anything up to the wait of this attempt, so that what failed
- * together does not come again together. A time that was named makes it longer, within its limit and with the first wait as
- * jitter, and never shorter: whoever names the next second each time would use up all attempts in a minute.
+ * The minimum wait before the next attempt, in milliseconds. Full jitter: a random time up to the wait of this attempt, so that
+ * events that failed together are not retried together. A time that the handler named makes the wait longer, up to its limit,
+ * with the first wait as jitter. It never makes it shorter: a handler that always names the next second would use up all attempts
+ * in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<Verdict, { outcome: "retry" }>,

@@ -1,5 +1,5 @@
-// Acceptance as every store has it: an event goes to the store's next commit, and what follows from that commit is
-// remembered, told and answered here.
+// Acceptance of an event, for every store. Passes the event to the store's next commit. After the commit, remembers the
+// certificate, reports what is new about it, and returns the result.
 
 import type { Delivery } from "../../core/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -9,7 +9,7 @@ import { type Presented, type Sight, type WrittenCertificate, WrittenCertificate
 import type { InboxOptions } from "./inbox-options.ts";
 import type { Insertion } from "./stored-columns.ts";
 
-/** An event on its way into the store. */
+/** An event on its way to the store. */
 export interface Arrival {
   readonly delivery: Delivery;
   readonly assertion: AssertionId;
@@ -17,7 +17,7 @@ export interface Arrival {
   readonly now: number;
   /** Undefined for a sender that needs no certificate. */
   readonly presented: Presented | undefined;
-  /** Undefined: it is not to be leased. */
+  /** Undefined if the event must not be leased at once. */
   readonly leaseMilliseconds: number | undefined;
 }
 
@@ -25,11 +25,11 @@ export interface Arrival {
 export interface Stored {
   readonly insertion: Insertion;
   readonly lease?: Lease | undefined;
-  /** The certificate's row, when it was written. */
+  /** The row of the certificate, if it was written now. */
   readonly certificate?: WrittenCertificate | undefined;
 }
 
-/** Resolves once it is committed. */
+/** Resolves after the commit. */
 type Store = (arrival: Arrival) => Promise<Stored>;
 
 export class Acceptor {
@@ -50,7 +50,7 @@ export class Acceptor {
     this.#describeError = describeError;
   }
 
-  /** Passed on as a function. */
+  /** An arrow property, because it is passed on without its object. */
   readonly accept = async (delivery: Delivery, assertion: AssertionId): Promise<Acceptance> => {
     const { acceptance } = await this.#accept(delivery, assertion, undefined);
     return acceptance;
@@ -61,7 +61,7 @@ export class Acceptor {
     return lease === undefined ? acceptance : { lease };
   };
 
-  /** The row of what was presented, when this process wrote it within the hour. To be asked when it is committed. */
+  /** The certificate's row, if this process wrote it within the last hour. Ask at the moment of the commit. */
   findWritten({ presented, now }: Arrival): number | undefined {
     return presented && this.#written.find(presented, now);
   }
@@ -96,7 +96,7 @@ export class Acceptor {
     throw new Refusal("store_unavailable", { cause: this.#describeError(error) });
   }
 
-  /** The event is stored: a listener that fails must not make its sender send it again. */
+  /** Errors of the listener are ignored: the event is stored, and the sender must not send it again. */
   #tell(sights: readonly Sight[], { id, sender }: Delivery): void {
     try {
       this.#onNewCertificate(sights.map((sight) => ({ ...sight, sender, id })));

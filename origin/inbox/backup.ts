@@ -1,4 +1,4 @@
-// Backups of an inbox, whichever store it is in: one file, from which either store is filled again.
+// Backups of an inbox of either kind. A backup is one file, and it can be restored into either kind of store.
 
 import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, lstatSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
@@ -13,9 +13,9 @@ import type { InboxContents } from "./table-rows.ts";
 type SqliteBackup = typeof import("./sqlite-backup.ts");
 
 /**
- * Writes everything of one moment of an inbox, which may be in use, into a new file: readable by its owner alone, and there when it is
- * whole. It holds bodies in clear.
- * @throws ConfigurationError when there is no inbox, or the file is there already
+ * Writes the whole content of an inbox, as of one moment, into a new file. The inbox may be in use. The file is readable only by
+ * its owner and appears only when it is complete. It holds bodies in clear text.
+ * @throws ConfigurationError if there is no inbox, or if the file exists
  */
 export async function backupInbox(location: string, file: string): Promise<InboxContents> {
   requireLocation(location);
@@ -43,9 +43,9 @@ async function copyInto(sqlite: SqliteBackup, location: string, draft: string): 
 }
 
 /**
- * Fills an inbox that is new or empty with everything that a backup holds, in one transaction: events with their work, certificates, and
- * the ids that tell replays. The backup is not changed; one of an older version is brought up to this one in a copy.
- * @throws ConfigurationError when the backup is none, or the inbox is not empty; nothing is changed then
+ * Fills a new or empty inbox with the whole content of a backup, in one transaction: events with their work, certificates, and
+ * the ids that detect replays. Does not change the backup. A backup of an older version is upgraded in a copy.
+ * @throws ConfigurationError if the file is not a backup, or if the inbox is not empty; then nothing is changed
  */
 export async function restoreInbox(
   file: string,
@@ -87,7 +87,7 @@ function requireNew(file: string): void {
   throw new ConfigurationError("inbox", [`${file} is there already: a backup is a new file, and overwrites nothing`]);
 }
 
-/** The name is taken first, so that nothing is replaced that came meanwhile. */
+/** Reserves the name first, so that a file which appeared in the meantime is not replaced. */
 function publish(draft: string, file: string): void {
   closeSync(openSync(file, "wx", 0o600));
   renameSync(draft, file);
@@ -99,7 +99,7 @@ function publish(draft: string, file: string): void {
   }
 }
 
-/** Of the file that is written: what is wrong with the inbox is told already. */
+/** Describes faults of the file that is written. Faults of the inbox have their description already. */
 function describeFault(error: unknown, file: string): Error {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EEXIST") return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);

@@ -1,5 +1,5 @@
-// Which events are meant, as SQL for both stores. No index has the time: events are stored in the order of time, so that a few looks
-// at the table tell between which rows a time lies.
+// Builds the SQL of an event filter, for both stores. There is no index on the time. Events are stored in order of time, so a few
+// samples of the table show between which rows a time lies.
 
 import type { EventFilter } from "../inbox.ts";
 import { EVENT_COLUMNS } from "./rows.ts";
@@ -9,13 +9,13 @@ export interface Statement {
   readonly values: (string | number)[];
 }
 
-/** Rows between these sequences, both included. */
+/** The rows between these sequence numbers, both inclusive. */
 export interface SequenceRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** How a store writes its parameters: `$` or `?`, with a number from 1 on. */
+/** The prefix of a store's parameters: `$` or `?`, followed by a number from 1 on. */
 export type ParameterSign = "$" | "?";
 
 export const SELECT_ENDS =
@@ -23,13 +23,13 @@ export const SELECT_ENDS =
 
 const SAMPLES = 1_000;
 
-/** A place in the order of rows, and when the row there was accepted. */
+/** A place in the order of rows, and when the event there was accepted. */
 interface Sample {
   readonly at: number;
   readonly acceptedAt: number;
 }
 
-/** Looks at so many rows, evenly spread. */
+/** Selects SAMPLES rows, evenly spread. */
 export function selectSamples({ first, last }: SequenceRange): string {
   const step = Math.max(1, Math.ceil((last - first) / SAMPLES));
   return `
@@ -41,9 +41,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * Between which rows the times lie. Where somebody set the clock, times are not in the order of rows, and a sample may lie on a wrong
- * one. So the range is wider than the samples need: it begins at the sample with the latest time of all before `since`, and ends at
- * the one with the earliest time of all after `until`.
+ * The rows between which the times lie. If somebody changed the clock, the times are not in the order of rows, and a sample may
+ * mislead. So the range is made wider than the samples require: it begins at the latest of the samples before `since`, and ends
+ * at the earliest of the samples after `until`.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);
@@ -61,7 +61,7 @@ export function narrow({ since, until }: EventFilter, samples: readonly Sample[]
   return { first: latest?.at ?? ends.first, last: earliest?.at ?? ends.last };
 }
 
-/** Rows of toListedEvent. */
+/** The result has rows for toListedEvent. */
 export function selectEvents(
   filter: EventFilter,
   range: SequenceRange | undefined,
@@ -70,7 +70,8 @@ export function selectEvents(
   const values: (string | number)[] = [];
   const conditions = conditionsOf(filter, range, sign, values);
   values.push(filter.limit);
-  // A file's planner keeps the order of a CROSS JOIN: a key is looked up, anything else is read from the narrow table.
+  // SQLite keeps the order of a CROSS JOIN. An event key is looked up in the index of event; any other filter scans the narrow
+  // table work.
   const tables = filter.eventKey === undefined ? "work CROSS JOIN event" : "event CROSS JOIN work";
   return {
     text: `
@@ -82,7 +83,7 @@ export function selectEvents(
   };
 }
 
-/** Of the tables work and event. Its parameters are added to the values. */
+/** Conditions on the tables work and event. Adds their parameters to `values`. */
 export function conditionsOf(
   { state, sender, since, until, route, eventKey, hasConflict }: Omit<EventFilter, "limit">,
   range: SequenceRange | undefined,
@@ -91,7 +92,7 @@ export function conditionsOf(
 ): string[] {
   const parameter = (value: string | number) => `${sign}${values.push(value)}`;
   return [
-    // One of four words of ours: in the text, its index is used.
+    // The state is one of four fixed words. It is written into the text, so that the database uses its index.
     ...(state === undefined ? [] : [`work.state = '${state}'`]),
     ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
     ...(sender === undefined ? [] : [`work.sender = ${parameter(sender)}`]),
@@ -104,7 +105,7 @@ export function conditionsOf(
   ];
 }
 
-/** As the policy writes it: a path, or a prefix that ends with `/*`. A target has a query behind its path. */
+/** `route` is as in the policy: a path, or a prefix that ends in `/*`. A target may have a query after its path. */
 function onRoute(route: string, parameter: (value: string) => string): string {
   const startsWith = (start: string) => `substr(event.target, 1, ${[...start].length}) = ${parameter(start)}`;
   return route.endsWith("/*")
@@ -112,7 +113,7 @@ function onRoute(route: string, parameter: (value: string) => string): string {
     : `(event.target = ${parameter(route)} OR ${startsWith(`${route}?`)})`;
 }
 
-/** The index begins with the sender: where none is named, each that has keys is looked up. */
+/** The index begins with the sender. If the filter names no sender, every sender that has event keys is looked up. */
 const SENDERS_WITH_KEYS = `
   WITH RECURSIVE keyed (sender) AS (
     SELECT min(sender) FROM event WHERE event_key IS NOT NULL
@@ -121,14 +122,14 @@ const SENDERS_WITH_KEYS = `
     FROM keyed WHERE keyed.sender IS NOT NULL
   ) SELECT sender FROM keyed WHERE sender IS NOT NULL`;
 
-/** As it is stored, or its only part alone. */
+/** Matches an event key as it is stored, or the only part of one. */
 function hasKey(
   eventKey: string,
   sender: string | undefined,
   { sign, parameter }: { readonly sign: ParameterSign; readonly parameter: (value: string) => string },
 ): string[] {
   const keys = `event.event_key IN (${parameter(eventKey)}, ${parameter(JSON.stringify([eventKey]))})`;
-  // PostgreSQL's planner takes a subquery for many rows, unless it is an array.
+  // PostgreSQL's planner expects many rows from a subquery, but not from an array.
   const any = sign === "$" ? `= ANY (ARRAY(${SENDERS_WITH_KEYS}))` : `IN (${SENDERS_WITH_KEYS})`;
   return [`event.sender ${sender === undefined ? any : `= ${parameter(sender)}`}`, keys];
 }

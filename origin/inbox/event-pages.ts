@@ -1,4 +1,4 @@
-// Reading many events in the order in which they were accepted, with no more of their bodies in memory than a page has.
+// Reads many events in the order in which they were accepted, one page at a time, to limit the bodies in memory.
 
 import type { EventCursor, EventFilter, EventPage, StoredEvent } from "../inbox.ts";
 import {
@@ -13,10 +13,10 @@ import { type Row, toListedEvent } from "./rows.ts";
 
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
-/** How a store is asked: rows of a statement. */
+/** Runs a statement on the store and returns its rows. */
 export type Ask = (text: string, values: readonly (string | number)[]) => Promise<readonly Row[]>;
 
-/** Between which rows the times of the filter lie; undefined when nothing is stored. */
+/** The rows between which the times of the filter lie. Undefined if nothing is stored. */
 async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
@@ -30,7 +30,7 @@ async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange |
   );
 }
 
-/** The same where the filter has a time; undefined also where it has none, and no row need be looked at. */
+/** As findRange(), but without any query if the filter has no time: then undefined. */
 export async function findTimeRange(ask: Ask, filter: EventFilter | undefined): Promise<SequenceRange | undefined> {
   if (filter?.since === undefined && filter?.until === undefined) return undefined;
   return await findRange(ask, filter);
@@ -65,7 +65,7 @@ export async function readPage(
   return { events, next };
 }
 
-/** How many of them fit into a page: one at least. */
+/** How many of the events fit into a page; at least one. */
 function fitting(sizes: readonly number[]): number {
   let bytes = 0;
   const most = sizes.findIndex((size, index) => {

@@ -1,5 +1,5 @@
-// What a sender presented for the first time, by what it presented before, and which certificates this process wrote already.
-// It decides nothing about a request.
+// Finds what is new in a sender's certificate, compared with what the sender presented before, and remembers which certificates
+// this process has written. Decides nothing about a request.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import { parseCertificate } from "../../core/certificate.ts";
@@ -8,13 +8,13 @@ import { CERTIFICATE_CACHE_ENTRIES } from "../../core/wire.ts";
 import type { FirstSight } from "../inbox.ts";
 import type { Row } from "./rows.ts";
 
-/** last_seen may be this late: exact, it would cost every event a second write. */
+/** How late last_seen may be. To keep it exact, every event would need a second write. */
 const LAST_SEEN_SECONDS = 3600;
 
-/** What a new one is compared with: its sender's latest. */
+/** What a new certificate is compared with: the latest ones of its sender. */
 export const SELECT_KNOWN = "SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate";
 
-/** The sender's name, and what it presented. */
+/** The name of the sender, and its certificate. */
 export interface Presented {
   readonly sender: string;
   readonly certificate: CertificateFacts;
@@ -25,11 +25,11 @@ export type Sight = Omit<FirstSight, "id" | "sender">;
 export interface WrittenCertificate {
   readonly id: number;
   readonly isNew: boolean;
-  /** Of a sender that was known. */
+  /** Empty if the sender is new. */
   readonly firstSights: readonly Sight[];
 }
 
-/** The rows of certificates that this process wrote within the hour: of those there is nothing to write. */
+/** The rows of certificates that this process wrote within the last hour. They need not be written again. */
 export class WrittenCertificates {
   readonly #written = new BoundedCache<string, { readonly id: number; readonly at: number }>(CERTIFICATE_CACHE_ENTRIES);
 
@@ -38,13 +38,13 @@ export class WrittenCertificates {
     return written !== undefined && now - written.at < LAST_SEEN_SECONDS ? written.id : undefined;
   }
 
-  /** After the commit. */
+  /** To be called after the commit. */
   remember(presented: Presented, id: number, now: number): void {
     this.#written.set(keyOf(presented), { id, at: now });
   }
 }
 
-/** What is new about a certificate, by the latest ones of its sender, the one seen last first. */
+/** What is new about a certificate, compared with the latest ones of its sender. `known`: the one that was seen last comes first. */
 export function findFirstSights({ certificate }: Presented, known: readonly Row[]): Sight[] {
   const latest = known[0];
   if (latest === undefined) return [];

@@ -1,16 +1,16 @@
-// Writes that arrive while others wait share one commit, so that waiting for the disk does not put them in a line.
-// Knows nothing of databases; it bounds what may wait.
+// Lets writes that arrive at the same time share one commit, so that each does not wait for the disk in turn. Independent of the
+// database. Limits how much may wait.
 
 import { Refusal } from "../../core/refusal.ts";
 
 type Settled<Result> = { readonly value: Result } | { readonly error: unknown };
 
 export interface GroupCommitOptions<Item, Result> {
-  /** Commits all of them, and returns a result for each, in order; or throws, and has changed nothing. */
+  /** Commits all items and returns a result for each, in order. Or throws, and then has changed nothing. */
   readonly commit: (items: readonly Item[]) => readonly Result[] | Promise<readonly Result[]>;
-  /** Whether an error says nothing of one item: every other would meet the same. */
+  /** Whether an error is a fault of the database, not of one item, so that every other item would fail too. */
   readonly isOfTheDatabase: (error: unknown) => boolean;
-  /** So many commits at a time; what arrives during them shares the next one. Default 1. */
+  /** How many commits may run at the same time. What arrives meanwhile shares the next one. Default 1. */
   readonly parallel?: number;
 }
 
@@ -19,12 +19,15 @@ interface Limits {
   readonly bytes: number;
 }
 
-/** Long enough to share the disk's wait among all, short enough that the first of them is not late. */
+/** Large enough that many writes share one wait for the disk, small enough that the first one does not wait long. */
 const MAX_BATCH: Limits = { events: 256, bytes: 16 * 1024 * 1024 };
-/** What waits is held in memory: beyond it senders are told to come again. One larger event may always wait alone. */
+/** Waiting writes are in memory. Beyond this limit senders are told to retry. One larger event may always wait if no other does. */
 const MAX_WAITING: Limits = { events: 4096, bytes: 128 * 1024 * 1024 };
 
-/** Requests that came together are verified one after the other: so many turns bring nearly all of them, and one alone waits for none. */
+/**
+ * Requests that arrive together are verified one after the other. This number of turns collects nearly all of them. A single
+ * request does not wait.
+ */
 const MAX_TURNS = 16;
 
 interface Waiting<Item, Result> {
@@ -45,7 +48,10 @@ export class GroupCommit<Item, Result> {
     this.#options = options;
   }
 
-  /** Resolves once the item is committed. @throws Refusal `store_unavailable` when too much waits; else what the commit said */
+  /**
+   * Resolves after the item is committed. @throws Refusal `store_unavailable` if too much waits, otherwise the error of the
+   * commit
+   */
   add(item: Item, bytes = 0): Promise<Result> {
     const isFull =
       this.#waiting.length >= MAX_WAITING.events ||
@@ -69,7 +75,7 @@ export class GroupCommit<Item, Result> {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** At the end of a turn of the event loop that brought nothing more: until then what arrives comes along. */
+  /** Starts a commit as soon as a turn of the event loop brings no further item, so that items which arrive together share it. */
   #schedule(): void {
     const { parallel = 1 } = this.#options;
     if (this.#isScheduled || this.#waiting.length === 0 || this.#running >= parallel) return;
@@ -114,7 +120,7 @@ export class GroupCommit<Item, Result> {
     if (this.#waiting.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** One item at fault must not fail those beside it: they are committed again one by one. */
+  /** If one item is at fault, the others must not fail with it: they are committed again one by one. */
   async #commit(items: readonly Item[]): Promise<readonly Settled<Result>[]> {
     const { commit, isOfTheDatabase } = this.#options;
     try {

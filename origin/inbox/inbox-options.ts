@@ -1,29 +1,32 @@
-// What both stores are opened with, and what an event weighs in both.
+// The options with which both stores are opened, and the size of an event.
 
 import type { Delivery } from "../../core/delivery.ts";
 import type { FirstSight } from "../inbox.ts";
 
-/** What an inbox may be told beside its place. */
+/** Options of an inbox, besides its location. */
 export interface InboxOptions {
-  /** Unix milliseconds. Default: the system's; for PostgreSQL that of the server, which several origins share. */
+  /** Unix milliseconds. Default: the system clock. For PostgreSQL: the clock of the server, which several origins share. */
   readonly clock?: () => number;
-  /** Milliseconds by a clock that nobody sets. Default: the system's, or `clock` where that is given. */
+  /** Milliseconds of a clock that nobody can set. Default: the system's monotonic clock, or `clock` if that is given. */
   readonly monotonic?: () => number;
   /**
-   * Called when a sender was accepted with what it was not seen with before, after the commit, in the one process that
-   * wrote it; with nothing in the list when the sender itself is new, or its key, issuer and intermediates are known.
+   * Called after the commit when a sender was accepted with a certificate that it was not seen with before, only in the process
+   * that wrote it. The list is empty if the sender itself is new, or if key, issuer and intermediates are all known.
    */
   readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
   /**
-   * Lets the file be on a network file system (NFS, SMB and the like), which else is refused: SQLite can lose or damage it there.
-   * Default: false.
+   * Permits a file on a network file system (NFS, SMB and the like). Otherwise it is refused, because SQLite can lose or damage
+   * it there. Default: false.
    */
   readonly allowNetworkFileSystem?: boolean;
-  /** Called at the start with what an operator should know of the place: who can read it, or what is on the way. */
+  /**
+   * Called at the start with what an operator should know of the location: that others could read the file, that the connection
+   * is not protected, or that a connection pooler is in between.
+   */
   readonly onNotice?: (text: string) => void;
 }
 
-/** About what an event holds in memory beside its body. */
+/** Approximate size of an event in memory without its body. */
 const EVENT_BYTES = 4096;
 
 export function weigh({ body }: Delivery): number {

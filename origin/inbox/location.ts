@@ -1,5 +1,5 @@
-// Where an inbox is: a PostgreSQL URL, or else the path of a SQLite file. Whatever looks like neither is refused unread, because it
-// may hold a password.
+// The location of an inbox: a PostgreSQL URL, or the path of a SQLite file. A text that looks like neither is refused and never
+// shown, because it may hold a password.
 
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -11,10 +11,13 @@ export function isPostgresUrl(location: string): boolean {
   return /^postgres(ql)?:\/\//i.test(location);
 }
 
-/** Scheme, user and password, host and port, database, options. Nothing after the host may look like a password that was not encoded. */
+/**
+ * Scheme, user and password, host and port, database, options. After the host, nothing may look like a password that was not
+ * percent-encoded.
+ */
 const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?.*)?$/i;
 
-/** What no path of a file is taken for, and what it seems to be. A file of such a name can be written as ./NAME. */
+/** Texts that are not accepted as the path of a file, and what they seem to be. A file with such a name can be written as ./NAME. */
 const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^$/, "it is empty"],
   [/\0/, "it holds a NUL"],
@@ -26,7 +29,7 @@ const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^[^/\\]*:[^/\\]*@|^\/\/[^/]*@/, "it is a URL without its scheme"],
 ];
 
-/** @throws ConfigurationError that holds nothing of the location */
+/** @throws ConfigurationError whose message quotes nothing of the location */
 export function requireLocation(location: string): void {
   if (isPostgresUrl(location)) requireWellFormed(location);
   const what = isPostgresUrl(location) ? undefined : whyNoPath(location);
@@ -40,7 +43,7 @@ function whyNoPath(location: string): string | undefined {
   return NO_PATHS.find(([pattern]) => pattern.test(location))?.[1];
 }
 
-/** @throws ConfigurationError for a URL of which nobody can tell where its password ends; the message holds nothing of it */
+/** @throws ConfigurationError if it is not clear where the password in the URL ends; the message quotes nothing of the URL */
 function requireWellFormed(location: string): void {
   try {
     if (POSTGRES_URL.test(location) && decodeURIComponent(new URL(location).password) !== undefined) return;
@@ -50,7 +53,7 @@ function requireWellFormed(location: string): void {
   ]);
 }
 
-/** The location without its password, for people. */
+/** The location without its password, to be shown. */
 export function describeInbox(location: string): string {
   if (!isPostgresUrl(location)) return whyNoPath(location) === undefined ? location : "…";
   const [, scheme = "postgres://", host = "…", database = ""] = POSTGRES_URL.exec(location) ?? [];
@@ -64,7 +67,7 @@ export function hasPassword(location: string): boolean {
   return password !== "" || searchParams?.has("password") === true;
 }
 
-/** Where other files of the same origin are kept unless told otherwise: beside the file, or here. */
+/** The default folder for other files of the same origin: that of the inbox file, or the current one. */
 export function folderOfInbox(location: string): string {
   return isPostgresUrl(location) ? "." : dirname(location);
 }

@@ -1,10 +1,10 @@
-// Whether a file would be on another machine's disk. SQLite's log needs memory that all processes share, and locks that hold: over a network
-// neither can be relied on, and what is lost or damaged is found much later.
+// Detects files on the disk of another machine. SQLite's write-ahead log needs shared memory of all processes, and reliable
+// locks. A network file system provides neither, and loss or damage is found much later.
 
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** By Linux's numbers (linux/magic.h and those of the drivers). */
+/** By the numbers of Linux (linux/magic.h and those of the drivers). */
 const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -28,15 +28,15 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
 ]);
 const FUSE = 0x65735546;
 
-/** The name of the network file system; undefined for any other. `type` is statfs's. */
+/** The name of the network file system, or undefined for any other file system. `type` is that of statfs. */
 export function nameNetwork(type: number): string | undefined {
-  // Some systems give it with a sign.
+  // Some systems return it as a signed number.
   return NETWORK.get(type >>> 0);
 }
 
 /**
- * Returns what an operator should know of the place. Only Linux tells by numbers that mean the same everywhere.
- * @throws Error when the file is, or would be made, on a network file system
+ * Returns a notice for the operator, or undefined. Works only on Linux: elsewhere the numbers do not have a fixed meaning.
+ * @throws Error if the file is, or would be created, on a network file system
  */
 export function requireLocalDisk(file: string, { allowNetworkFileSystem = false } = {}): string | undefined {
   const type = typeOf(file);
@@ -59,7 +59,7 @@ function typeOf(file: string): number | undefined {
   try {
     return statfsSync(place).type;
   } catch {
-    // What keeps it from being opened is told by that.
+    // If the file cannot be opened, opening it reports that.
     return undefined;
   }
 }

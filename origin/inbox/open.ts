@@ -1,4 +1,4 @@
-// Opens an inbox by its location. What keeps it from opening is told as a fault of the configuration, with the place.
+// Opens an inbox by its location. Every error is reported as a ConfigurationError that names the location.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Inbox, InboxReader } from "../inbox.ts";
@@ -7,9 +7,9 @@ import type { InboxOptions } from "./inbox-options.ts";
 import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
 
 /**
- * Opens or creates the inbox at `location`: the path of a SQLite file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which needs
- * the package `pg`. One of an older version is brought up to this one. Does not encrypt what it keeps, nor erase it: see `prune`.
- * @throws ConfigurationError when it is no inbox, is a newer one, or cannot be opened; its message holds no password
+ * Opens or creates the inbox at `location`: the path of a SQLite file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which
+ * needs the package `pg`. An inbox of an older version is upgraded. Does not encrypt or delete what it stores: see `prune`.
+ * @throws ConfigurationError if it is not an inbox, is of a newer version, or cannot be opened; the message holds no password
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   return await open(location, async () => {
@@ -22,7 +22,7 @@ export async function openInbox(location: string, options: InboxOptions = {}): P
   });
 }
 
-/** Opens an inbox to read from, while others write to it. @throws ConfigurationError when it is no inbox of this version */
+/** Opens an inbox for reading, while others write to it. @throws ConfigurationError if it is not an inbox of this version */
 export async function openInboxReader(location: string): Promise<InboxReader> {
   return await open(location, async () => {
     if (isPostgresUrl(location)) {
@@ -39,7 +39,7 @@ async function open<T>(location: string, use: () => Promise<T>): Promise<T> {
   return await openingInbox(use);
 }
 
-/** Whatever is wrong is a fault of the configuration. @throws ConfigurationError */
+/** Turns every error of `use` into a ConfigurationError. */
 export async function openingInbox<T>(use: () => Promise<T>): Promise<T> {
   try {
     return await use();
@@ -49,7 +49,7 @@ export async function openingInbox<T>(use: () => Promise<T>): Promise<T> {
   }
 }
 
-/** @throws ConfigurationError where the runtime brings no SQLite */
+/** @throws ConfigurationError if the runtime has no SQLite */
 export async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
@@ -59,17 +59,17 @@ export async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** An origin with a file does without the driver. */
+/** Loaded only when it is needed, so that an origin with a SQLite file works without the driver. */
 function importPostgres() {
   return loadOptional("inbox", ["pg"], () => import("./postgres.ts"));
 }
 
-/** As a whole, for backups. */
+/** The whole module, for backups. */
 export function importPostgresBackup() {
   return loadOptional("inbox", ["pg"], () => import("./postgres-backup.ts"));
 }
 
-/** Reads from an inbox and closes it again. @throws ConfigurationError of openInboxReader */
+/** Opens an inbox, reads from it and closes it. @throws ConfigurationError of openInboxReader */
 export async function readInbox<T>(location: string, read: (reader: InboxReader) => Promise<T>): Promise<T> {
   const reader = await openInboxReader(location);
   try {

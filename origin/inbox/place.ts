@@ -1,10 +1,10 @@
-// Errors of an inbox that say which one it is. They end in a log line or on a terminal, where no path or URL stands beside them.
+// Adds the location of the inbox to its errors. They end up in a log line or on a terminal, where nothing else shows it.
 
 import { Refusal } from "../../core/refusal.ts";
 
 /**
- * The same store, whose methods reject with what `describe` says. Refusals pass: they have a code, and their cause is described already.
- * The errors that come out have no cause, which could hold a password.
+ * The same store, with methods that reject with the text of `describe`. A Refusal is not changed: it has a code, and its cause is
+ * described already. The new errors have no `cause`, because that could hold a password.
  */
 export function tellingPlace<T extends object>(store: T, describe: (error: unknown) => string): T {
   const members = new Map<PropertyKey, unknown>();

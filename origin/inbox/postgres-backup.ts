@@ -1,4 +1,4 @@
-// All rows of an inbox in PostgreSQL: read as of one moment while origins write, and written into tables that hold nothing.
+// Reads all rows of an inbox in PostgreSQL as of one moment, while origins write, and writes them into empty tables.
 
 import { withPool } from "./postgres-opening.ts";
 import type { Client, PostgresPool } from "./postgres-pool.ts";
@@ -15,7 +15,7 @@ import {
   type TableRow,
 } from "./table-rows.ts";
 
-/** Gives every row of one moment to `write`. Nothing waits for it, and it waits for nobody. @throws Error without the password */
+/** Passes every row to `write`, as of one moment. Takes no lock that origins wait for. @throws Error without the password */
 export async function readPostgres(url: string, name: string, write: RowWriter): Promise<void> {
   await usePool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
@@ -26,12 +26,12 @@ export async function readPostgres(url: string, name: string, write: RowWriter):
   });
 }
 
-/** Writes all of a backup, in one transaction. @throws Error when something is there already; without the password */
+/** Writes all of a backup in one transaction. @throws Error if the inbox is not empty; without the password */
 export async function restorePostgres(url: string, name: string, backup: Backup): Promise<void> {
   await usePool(url, { isReadOnly: false }, async (pool) => {
     await preparePostgres(pool, name);
     await pool.transact(async (client) => {
-      // An origin that runs on it waits, or tells its senders to come again.
+      // While the lock is held, an origin that uses this inbox waits, or tells its senders to retry.
       await client.query(`LOCK TABLE ${TABLES.map((table) => table.name).join(", ")} IN EXCLUSIVE MODE`);
       requireEmpty(await countAll(client), name);
       for (const table of TABLES) await writeTable(client, table, backup.rows(table));
@@ -39,7 +39,7 @@ export async function restorePostgres(url: string, name: string, backup: Backup)
   });
 }
 
-/** The pool is closed in the end. */
+/** Opens a pool, calls `use`, and closes the pool. */
 async function usePool(
   url: string,
   { isReadOnly }: { readonly isReadOnly: boolean },
@@ -60,12 +60,12 @@ async function countAll(client: Client): Promise<InboxContents> {
   return { events: number("events"), states: {}, certificates: number("certificates"), keptIds: number("kept_ids") };
 }
 
-/** By cursors, a bounded number of bytes at a time. */
+/** Reads with cursors, and limits the bytes in memory. */
 async function readTable(client: Client, table: Table, write: RowWriter): Promise<void> {
   const { name, key, columns } = table;
   const hasBodies = columns.includes("body");
   await client.query(`DECLARE rows NO SCROLL CURSOR FOR SELECT ${columns.join(", ")} FROM ${name} ORDER BY ${key}`);
-  // The length of a body is known without reading it.
+  // The length of a body can be read without the body.
   const bytes = hasBodies ? "coalesce(octet_length(body), 0)" : "0";
   await client.query(`DECLARE sizes NO SCROLL CURSOR FOR SELECT ${bytes} AS bytes FROM ${name} ORDER BY ${key}`);
   for (;;) {
@@ -83,7 +83,7 @@ async function readTable(client: Client, table: Table, write: RowWriter): Promis
   await client.query("CLOSE sizes");
 }
 
-/** How many of them to take at a time. */
+/** How many rows to read at a time. */
 function splitByBytes(sizes: readonly number[]): number[] {
   const numbers: number[] = [];
   let bytes = Number.POSITIVE_INFINITY;

@@ -1,11 +1,14 @@
-// Which certificates senders were accepted with: one row for each, written beside the event that brought it.
+// The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
 
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "./first-sights.ts";
 import { type Client, lockNumber } from "./postgres-pool.ts";
 import { digestOf } from "./postgres-schema.ts";
 import { LATEST_FIRST } from "./rows.ts";
 
-/** Writes the row or its last_seen. Of several origins that are shown one certificate at once, one is first. */
+/**
+ * Writes the row, or its last_seen. If several origins receive a new certificate at the same time, for only one of them it is
+ * new.
+ */
 export async function writeCertificate(client: Client, presented: Presented, now: number): Promise<WrittenCertificate> {
   const { sender, certificate } = presented;
   const { sha256, spkiSha256, issuer, subject, notAfter, der } = certificate;

@@ -1,4 +1,4 @@
-// Which events may be leased now, and their leases, within one transaction of PostgreSQL.
+// Selects the events that may be leased now, and leases them, within one transaction of PostgreSQL.
 
 import type { Lease } from "../inbox.ts";
 import { type Candidate, lockOrders, postponeBlocked } from "./postgres-order.ts";
@@ -13,18 +13,21 @@ import {
   UNFINISHED_APART_MILLISECONDS,
 } from "./work-rules.ts";
 
-/** Each look behind events that wait takes twice as many rows, up to these: another origin passes over what is locked. */
-const MAX_ROWS_OF_A_LOOK = 128;
+/**
+ * If the events at the front have to wait, each further query reads twice as many rows, up to this number. Rows that this query
+ * locks are skipped by other origins.
+ */
+const MAX_ROWS_PER_QUERY = 128;
 
 interface Due extends Candidate {
   readonly state: string;
   readonly attempts: number;
-  /** Of its body. */
+  /** Octets of its body. */
   readonly bytes: number;
 }
 
 /**
- * At most so many that are due, the oldest first, and as many as fit into so many bytes, at least one; their rows are locked.
+ * The due events, the oldest first: at most `limit`, and as many as fit into `maxBytes`, but at least one. Locks their rows.
  * `now` in Unix milliseconds.
  */
 export async function findDue(
@@ -36,10 +39,10 @@ export async function findDue(
   const seen: string[] = [];
   const most = Math.min(maxBytes, MAX_CLAIMED_BYTES);
   let bytes = 0;
-  for (let rows = limit; seen.length < MAX_LOOKED_AT; rows = Math.min(rows * 2, MAX_ROWS_OF_A_LOOK)) {
+  for (let rows = limit; seen.length < MAX_LOOKED_AT; rows = Math.min(rows * 2, MAX_ROWS_PER_QUERY)) {
     const candidates = await selectDue(client, now, rows, seen);
     seen.push(...candidates.map(({ sequence }) => sequence));
-    for (const due of await separate(client, candidates, now)) {
+    for (const due of await selectLeasable(client, candidates, now)) {
       bytes += due.bytes;
       if (found.length >= limit || (found.length > 0 && bytes > most)) return found;
       found.push(due.sequence);
@@ -61,10 +64,10 @@ async function selectDue(client: Client, now: number, rows: number, without: rea
 }
 
 /**
- * Those that may be leased. Put off are those that wait for another one of their order key, and all but one of those that may have
- * ended their process; those whose order key another origin looks at stay as they are.
+ * Returns the candidates that may be leased. Postpones those that wait for another event of their order key and, of those that
+ * may have ended their process, all except the first. Leaves those whose order key another origin has locked.
  */
-async function separate(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
+async function selectLeasable(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);
   const locked = await lockOrders(client, ordered, { isPatient: false });
   const blocked = new Set(
@@ -78,11 +81,11 @@ async function separate(client: Client, candidates: readonly Due[], now: number)
     (candidate) => (candidate.order_key === null || locked.has(candidate)) && !blocked.has(candidate.sequence),
   );
   const [, ...unfinished] = free.filter((candidate) => isUnfinished(candidate));
-  await putApart(client, unfinished, now);
+  await postponeUnfinished(client, unfinished, now);
   return free.filter((candidate) => !unfinished.includes(candidate));
 }
 
-async function putApart(client: Client, unfinished: readonly Due[], now: number): Promise<void> {
+async function postponeUnfinished(client: Client, unfinished: readonly Due[], now: number): Promise<void> {
   if (unfinished.length === 0) return;
   await client.query(
     `UPDATE work SET state = 'waiting', token = NULL, due_at = $2::bigint + place * $3::bigint
@@ -91,7 +94,10 @@ async function putApart(client: Client, unfinished: readonly Due[], now: number)
   );
 }
 
-/** In the given order. What is missing is dead: its row is damaged, and keeps no other from its attempt. */
+/**
+ * Leases events in the given order. An event that is missing from the result has a damaged row and is now dead, so that it does
+ * not block the others.
+ */
 export async function leaseAll(
   client: Client,
   sequences: readonly string[],

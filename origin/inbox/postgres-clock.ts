@@ -1,12 +1,19 @@
-// The server's clock, by which origins that share its inbox tell when leases run out: their own may differ by more than a lease.
+// The clock of the database server. Origins that share an inbox use it to decide when a lease expires, because their own clocks
+// may differ by more than a lease.
 
 import type { Queryable } from "./postgres-pool.ts";
 
-/** Between two looks at the server's clock. In between ours goes on from there, by a clock that nobody sets. */
+/** How often the server's clock is read. In between, a monotonic clock continues from it. */
 const TRUSTED_MILLISECONDS = 30_000;
-/** The answer is from somewhere between question and answer: one that took longer says too little. */
+/**
+ * The server's time is from some moment between request and response. If that took longer, the result is too inaccurate and is
+ * not used.
+ */
 const MAX_ROUND_TRIP_MILLISECONDS = 1_000;
-/** A machine that slept has a clock that did not go on. */
+/**
+ * If the system clock and the monotonic clock differ by more than this, the machine slept or somebody set the clock: then the
+ * server is asked again.
+ */
 const MAX_APART_MILLISECONDS = 1_000;
 
 interface Look {
@@ -30,7 +37,7 @@ export class PostgresClock {
     return new PostgresClock(pool, look);
   }
 
-  /** Unix milliseconds. Passed on as a function. */
+  /** Unix milliseconds. An arrow property, because it is passed on without its object. */
   readonly now = (): number => {
     const { server, system, monotonic } = this.#look;
     const elapsed = performance.now() - monotonic;
@@ -39,13 +46,13 @@ export class PostgresClock {
     return Math.round(server + elapsed);
   };
 
-  /** Beside what asked for the time. While the server does not answer, ours goes on. */
+  /** Runs in the background. While the server does not answer, the local clock continues. */
   async #lookAgain(): Promise<void> {
     try {
       const { look, roundTrip } = await readServer(this.#pool);
       if (roundTrip <= MAX_ROUND_TRIP_MILLISECONDS) this.#look = look;
     } catch {
-      // The next one to ask tries again.
+      // The next call of now() tries again.
     } finally {
       this.#looking = undefined;
     }

@@ -1,15 +1,16 @@
-// What came before, though retention has deleted the event since: by the ids that are kept of it.
+// Finds replays and duplicates of events that retention has deleted, by the ids that are still stored.
 
 import { type AssertionId, DIRECT } from "../acceptance.ts";
 import type { Arrival } from "./acceptor.ts";
 import type { Client } from "./postgres-pool.ts";
 import type { Insertion } from "./stored-columns.ts";
 
-/** Whether a replay or a duplicate, of each that came before. */
+/** Whether each arrival that came before is a replay or a duplicate. */
 type CameBefore = ReadonlyMap<Arrival, "replay" | "duplicate">;
 
 /**
- * Of a batch, what came before and was deleted by retention. Asked after the insert, which waits for a deletion that is under way.
+ * Finds the arrivals of a batch whose earlier event was deleted by retention. Call it after the insert, because the insert waits
+ * for a deletion that is in progress.
  */
 export async function askDeleted(client: Client, arrivals: readonly Arrival[]): Promise<CameBefore> {
   const asked = arrivals.filter(({ assertion }) => assertion.issuer !== DIRECT);
@@ -30,20 +31,23 @@ export async function askDeleted(client: Client, arrivals: readonly Arrival[]): 
   );
 }
 
-/** What becomes of those. `sequences` has the rows of the batch that were stored: theirs are taken out again. */
+/**
+ * The result for each of them. `sequences`: the rows that the batch has stored. Those of replays and duplicates are deleted
+ * again.
+ */
 export async function settleDeleted(
   client: Client,
   before: CameBefore,
   arrivals: readonly Arrival[],
   sequences: readonly (number | undefined)[],
 ): Promise<Map<Arrival, Insertion>> {
-  await takeOut(
+  await deleteStored(
     client,
     sequences.filter((sequence, index) => sequence !== undefined && before.has(arrivals[index] as Arrival)),
   );
   const duplicates = [...before.keys()].filter((arrival) => before.get(arrival) === "duplicate");
   const used = await useUp(client, duplicates);
-  // Of two with one assertion in one batch the first used it up.
+  // If two arrivals in a batch have the same assertion, only the first used it.
   return new Map(
     [...before.keys()].map((arrival) => [
       arrival,
@@ -54,13 +58,13 @@ export async function settleDeleted(
   );
 }
 
-async function takeOut(client: Client, sequences: readonly (number | undefined)[]): Promise<void> {
+async function deleteStored(client: Client, sequences: readonly (number | undefined)[]): Promise<void> {
   if (sequences.length === 0) return;
   await client.query("DELETE FROM work WHERE sequence = ANY($1)", [sequences]);
   await client.query("DELETE FROM event WHERE sequence = ANY($1)", [sequences]);
 }
 
-/** Those that nobody used up before, by assertionOf. */
+/** Records the assertions as used. Returns those that were not used before, in the form of assertionOf. */
 export async function useUp(client: Client, arrivals: readonly Arrival[]): Promise<Set<string>> {
   if (arrivals.length === 0) return new Set();
   const { rows } = await client.query(

@@ -1,4 +1,4 @@
-// How attempts ended, in PostgreSQL: what ends at the same moment shares a statement and a commit.
+// Writes the results of attempts to PostgreSQL. Results that arrive at the same time share a statement and a commit.
 
 import type { Lease } from "../inbox.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -12,10 +12,10 @@ export interface End {
   readonly now: number;
 }
 
-/** While one statement waits for the server's disk, the next one is on its way. */
+/** While one statement waits for the server's disk, the next one can be sent. */
 const STATEMENTS = 2;
 
-/** Writes ends one by one or many at a time; false for one whose lease was lost. Wakes nothing that waits behind an order key. */
+/** Writes results together. The result is false if the lease was lost. Does not wake events that wait for the same order key. */
 export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
   return new GroupCommit<End, boolean>({
     commit: (ends) => writeEnds(pool, ends),

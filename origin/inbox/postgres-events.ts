@@ -1,4 +1,4 @@
-// Storing a batch of events within one transaction of PostgreSQL.
+// Stores a batch of events within one transaction of PostgreSQL.
 
 import type { Arrival } from "./acceptor.ts";
 import { askDeleted, assertionOf, settleDeleted, useUp } from "./postgres-deleted.ts";
@@ -12,13 +12,13 @@ interface Other {
   readonly sequence: number;
 }
 
-/** By the unique index. */
+/** Uses the unique index. */
 const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
   AND ${digestOf("event.target")} = ${digestOf("asked.target")}`;
 
-/** An outcome for each, in order. The unique indexes decide; the rest is finding out which of them it was. */
+/** Returns a result for each event, in order. The unique indexes decide; the rest finds out which of them refused an event. */
 export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
-  // One after the other on the server, and on the way at once.
+  // All are sent at once. The server executes them one after the other.
   const [, others, sequences, replays] = await Promise.all([
     lockKeys(client, arrivals),
     findSameKeys(client, arrivals),
@@ -36,7 +36,7 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
     if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
     const other = key === undefined ? undefined : others.get(key);
-    // Of more than one other all are flagged already.
+    // If there was more than one other event, all of them have the flag already.
     if (other !== undefined) flagged.add(sequence).add(other.sequence);
     if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
     return { outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) };
@@ -47,8 +47,8 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
 }
 
 /**
- * What shares an event key or an order key is accepted one after the other, also by other origins: a conflict must be seen,
- * and an order be kept, by whoever comes second. Sorted, so that no two wait for each other.
+ * Events with the same event key or order key are accepted one after the other, even by several origins: the later one must see a
+ * conflict, and must come after the earlier one in the order. The locks are sorted, so that there is no deadlock.
  */
 async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<void> {
   const locks = new Set<string>();
@@ -56,7 +56,8 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     const { sender, eventKey, orderKey } = delivery;
     if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
     if (orderKey === undefined) continue;
-    // Not that of leases: senders hand it to each other, and claims, which do not wait, would never find it free.
+    // Not the lock that claims use: if senders passed it on from one to the next, claims, which do not wait for it, would never
+    // get it.
     locks.add(lockNumber("accept", sender, orderKey));
     if (leaseMilliseconds !== undefined) locks.add(orderLock(sender, orderKey));
   }
@@ -64,7 +65,7 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     await client.query("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", [[...locks].sort()]);
 }
 
-/** Of whoever leases, ends or puts off an event of the order key. */
+/** The lock for leasing, finishing or postponing an event of the order key. */
 export function orderLock(sender: string, orderKey: string): string {
   return lockNumber("order", sender, orderKey);
 }
@@ -96,7 +97,10 @@ function keyOf({ delivery: { sender, eventKey, request } }: Arrival): string | u
   return eventKey === undefined ? undefined : JSON.stringify([sender, eventKey, request.method, request.target]);
 }
 
-/** What an index refused: a replay, or an event that is there. Its assertion is used up too, though it stored nothing. */
+/**
+ * Explains what an index refused: a replay, or an event that is stored already. The assertion of a duplicate is recorded as used
+ * too, although nothing was stored.
+ */
 async function explainAll(client: Client, refused: readonly Arrival[]): Promise<Insertion[]> {
   if (refused.length === 0) return [];
   const firsts = await findFirsts(client, refused);
@@ -107,7 +111,7 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
     const first = firsts[index];
     if (first === undefined)
       throw Object.assign(new Error("the event was refused by an index and is not there"), { code: GONE });
-    // Of two with one assertion in one batch the first used it up.
+    // If two arrivals in a batch have the same assertion, only the first used it.
     if (first.isReplay || !used.delete(assertionOf(assertion))) return { outcome: "replayed" };
     counted.push(first.sequence);
     return { outcome: "duplicate", of: first.id };

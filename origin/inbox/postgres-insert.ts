@@ -1,16 +1,19 @@
-// A batch of events in one statement. It is the same for however many they are, so that it is prepared once.
+// Inserts a batch of events with one statement. Its text does not depend on the number of events, so it is prepared once.
 
 import type { Arrival } from "./acceptor.ts";
 import type { Client } from "./postgres-pool.ts";
 import { columnsOf, EVENT_ROW_COLUMNS } from "./stored-columns.ts";
 
-/** With the certificate's row, when that is known. */
+/** With the row of the certificate, if it is known. */
 export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
 
 const COLUMNS = EVENT_ROW_COLUMNS.split(/,\s*/);
 const BODY = COLUMNS.indexOf("body");
 const BIGINTS: ReadonlySet<string> = new Set(["accepted_at", "certificate_id", "assertion_expires"]);
-/** One array each. Bodies follow one another in one binary parameter: as elements of an array they would take twice as many octets. */
+/**
+ * One array for each column. Bodies are concatenated in one binary parameter: as elements of an array they would take twice as
+ * many octets.
+ */
 const ARRAYS = [...COLUMNS.filter((_, index) => index !== BODY), "body_start", "body_octets"];
 const typeOf = (name: string) => (BIGINTS.has(name) ? "bigint" : name.startsWith("body_") ? "integer" : "text");
 const SELECTED = COLUMNS.with(
@@ -31,7 +34,7 @@ const INSERT = `
     SELECT sequence, sender, order_key, 'waiting', accepted_at * 1000, accepted_at * 1000 FROM stored
   ) SELECT sequence, id, issuer, jti FROM stored`;
 
-/** The sequence of each, in order; undefined for what a unique index refused. */
+/** The sequence of each event, in order. Undefined if a unique index refused it. */
 export async function insertAll(
   client: Client,
   arrivals: readonly CertifiedArrival[],
@@ -43,7 +46,7 @@ export async function insertAll(
   return arrivals.map(({ delivery, assertion }) => {
     const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
     const sequence = stored.get(key);
-    // Of two in one batch that are the same, the first was stored.
+    // If two events in a batch are the same, the first was stored.
     stored.delete(key);
     return sequence;
   });

@@ -1,10 +1,13 @@
-// A pool for one database, opened for whoever uses it.
+// Opens a pool for one database.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { answersPooler, describeError, openPool, type PoolOptions, type PostgresPool } from "./postgres-pool.ts";
 import { type PostgresAddress, readPostgresUrl } from "./postgres-url.ts";
 
-/** The pool stays open when the use resolves. The error that comes out names no password, and has no cause that does. */
+/**
+ * Calls `use` with a new pool. If it fails, the pool is closed, and the error that is thrown holds no password, not even in its
+ * cause. If it succeeds, the pool stays open.
+ */
 export async function withPool<T>(
   url: string,
   options: Omit<PoolOptions, "isPooled">,

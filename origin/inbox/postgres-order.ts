@@ -1,17 +1,20 @@
-// Events that keep their order, while several origins lease them: whoever decides about an order key holds its lock.
+// Keeps the order of events while several origins lease them: whoever decides about an order key holds its lock.
 
 import { orderLock } from "./postgres-events.ts";
 import type { Client } from "./postgres-pool.ts";
 import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "./work-rules.ts";
 
-/** A row of work; the driver gives a bigint as text. */
+/** A row of the table work. The driver returns a bigint as text. */
 export interface Candidate {
   readonly sequence: string;
   readonly sender: string;
   readonly order_key: string | null;
 }
 
-/** Locks the order keys until the transaction ends; not patient, only those that nobody holds. Returns whose key is locked. */
+/**
+ * Locks the order keys until the transaction ends. If not `isPatient`, locks only those that are free. Returns the candidates
+ * whose key is locked.
+ */
 export async function lockOrders(
   client: Client,
   candidates: readonly Candidate[],
@@ -31,8 +34,8 @@ export async function lockOrders(
 }
 
 /**
- * Puts off those that wait for another one of their order key, and returns them. In a statement of its own, so that it sees
- * what was committed before the locks were held. A lease that ran out is none any more: it would block the earlier one.
+ * Postpones the events that wait for another one of their order key, and returns them. It is a statement of its own, so that it
+ * sees what was committed before the locks were held. A lease that has expired does not count: it would block the earlier event.
  */
 export async function postponeBlocked(
   client: Client,
@@ -53,7 +56,7 @@ export async function postponeBlocked(
   return rows.map((row) => String(row["sequence"]));
 }
 
-/** After a change of one: the first of its order key may have been put off meanwhile. */
+/** Call it after a change of one event: the first of its order key may have been postponed in the meantime. */
 export async function wakeNext(client: Client, { sender, order_key: orderKey }: Candidate, now: number): Promise<void> {
   if (orderKey === null) return;
   await client.query(

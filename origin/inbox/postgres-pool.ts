@@ -1,5 +1,6 @@
-// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store. What a session would
-// keep is kept only where no pooler (PgBouncer) gives every transaction another one.
+// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store. Session settings
+// and prepared statements are used only without a connection pooler (PgBouncer), which may give every transaction another
+// session.
 
 import { hash } from "node:crypto";
 import pg from "pg";
@@ -7,57 +8,60 @@ import { readSecret } from "../node/secret-files.ts";
 import { describeInbox, PASSWORD_NAME } from "./location.ts";
 import type { PostgresAddress } from "./postgres-url.ts";
 
-/** The tables have a schema of their own, beside whatever else the database holds. */
+/** The tables have a schema of their own, apart from everything else in the database. */
 export const SCHEMA = "countersign";
-/** For the work on events and for readers. Acceptances have connections of their own: they wait for no attempt. */
+/**
+ * Connections for the work on events and for readers. Acceptances have their own connections, so that they do not wait for
+ * attempts.
+ */
 const CONNECTIONS = 6;
 const CONNECT_MILLISECONDS = 5_000;
-/** A statement takes milliseconds; one that waits longer for a lock or a disk shall not hold senders any longer. */
+/** A statement takes milliseconds. One that waits longer for a lock or a disk must not keep senders waiting. */
 const STATEMENT_MILLISECONDS = 10_000;
-/** For a server that says nothing any more. */
+/** For a server that has stopped responding. */
 const ANSWER_MILLISECONDS = 15_000;
-/** A change of the tables takes as long as there are events. */
+/** A change of the tables takes the longer, the more events there are. */
 const PATIENT_MILLISECONDS = 3_600_000;
 const POOLED_SINCE = "a connection pooler answers where the database itself did at the start: start this program again";
 
-/** What stood in the way of a row was deleted before it could be asked about: PostgreSQL's own code for "no data found". */
+/** The row that caused a conflict was deleted before it could be read. This is PostgreSQL's own code for "no data found". */
 export const GONE = "P0002";
-/** What a transaction is begun again for: it changed nothing. */
+/** Errors after which a transaction is run again. It has changed nothing. */
 const PASSING: ReadonlySet<unknown> = new Set([
-  // Two transactions waited for each other: the server ended one.
+  // Deadlock: the server ended one of the transactions.
   "40P01",
   GONE,
 ]);
 const MAX_ATTEMPTS = 3;
 
-/** What runs statements: one transaction, or a pool, where each is committed when it returns. */
+/** Runs statements: in one transaction, or in a pool, where each statement is committed when it returns. */
 export interface Queryable {
   /**
-   * With values, even none, it is prepared once for each connection: its text is one of few, and it names the columns that it returns,
-   * because those of a prepared statement may not change.
+   * If `values` is given, even empty, the statement is prepared once for each connection. So its text must be one of few, and it
+   * must name the columns that it returns, because those of a prepared statement may not change.
    */
   query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
 }
 
 export interface Client extends Queryable {
-  /** A statement that may take long, such as a change of the tables. */
+  /** Runs a statement that may take long, such as a change of the tables. */
   queryPatiently(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
 }
 
 export interface PostgresPool extends Queryable {
-  /** Commits when the work resolves, else rolls back. */
+  /** Commits if `work` resolves, otherwise rolls back. */
   transact<T>(work: (client: Client) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 export interface PoolOptions {
-  /** As answersPooler found it. */
+  /** The result of answersPooler. */
   readonly isPooled: boolean;
   readonly isReadOnly?: boolean;
   readonly connections?: number;
 }
 
-/** Connects when it is asked for the first time, and again after every loss. */
+/** Connects when it is first used, and again after every loss of the connection. */
 export function openPool(address: PostgresAddress, options: PoolOptions): PostgresPool {
   const pool = new pg.Pool({
     ...settingsOf(address),
@@ -66,13 +70,13 @@ export function openPool(address: PostgresAddress, options: PoolOptions): Postgr
     ...onConnect(options),
   });
   pool.on("connect", (client) => client.on("error", () => {}));
-  // An idle connection that the server closed: the next query makes another.
+  // The server closed an idle connection. The next query opens another one.
   pool.on("error", () => {});
   const begin = options.isPooled ? `BEGIN; ${rulesOf(options, "SET LOCAL")}` : "BEGIN";
   const isNamed = !options.isPooled;
   const transact: PostgresPool["transact"] = (work) =>
     useClient(pool, async (client) => {
-      // With the first statement already on the way.
+      // BEGIN and the first statement are sent together.
       const [, result] = await Promise.all([client.query(begin), work(clientOf(client, isNamed))]);
       await client.query("COMMIT");
       return result;
@@ -95,7 +99,7 @@ function settingsOf({ connectionString, ssl }: PostgresAddress): pg.ClientConfig
     connectionTimeoutMillis: CONNECT_MILLISECONDS,
     query_timeout: ANSWER_MILLISECONDS,
     keepAlive: true,
-    // Statements that are given at once are on the way at once.
+    // Statements that are issued together are sent together, without waiting for each result.
     pipeline: true,
   };
 }
@@ -111,16 +115,16 @@ function clientFor({ password }: PostgresAddress): typeof pg.Client {
   };
 }
 
-/** What holds for a session or a transaction, by statements that begin with `set`. */
+/** The settings of a session (SET) or of a transaction (SET LOCAL). */
 function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"): string {
   const rules = {
     search_path: SCHEMA,
     synchronous_commit: "on",
     statement_timeout: STATEMENT_MILLISECONDS,
     idle_in_transaction_session_timeout: ANSWER_MILLISECONDS,
-    // Of a prepared statement too: a plan that was made for empty tables would stay when they fill.
+    // Applies to prepared statements too: otherwise a plan that was made for empty tables would stay when they fill.
     plan_cache_mode: "force_custom_plan",
-    // What another one committed while we waited for its lock must be seen.
+    // With this level a statement sees what another transaction committed while it waited for that transaction's lock.
     [set === "SET" ? "default_transaction_isolation" : "transaction_isolation"]: "'read committed'",
     [set === "SET" ? "default_transaction_read_only" : "transaction_read_only"]: isReadOnly ? "on" : "off",
   };
@@ -129,7 +133,10 @@ function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"):
     .join("; ");
 }
 
-/** A session that is ours alone has its rules once. That it is ours is asked of each, for an address may lead elsewhere one day. */
+/**
+ * A session of its own gets its settings once. Each new connection is checked for a pooler, because the address may lead to one
+ * later.
+ */
 function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) => Promise<void> } {
   if (options.isPooled) return {};
   return {
@@ -140,7 +147,7 @@ function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) 
   };
 }
 
-/** Whether a pooler stands between. */
+/** Whether a connection pooler answers at this address. */
 export async function answersPooler(address: PostgresAddress): Promise<boolean> {
   const client = new (clientFor(address))(settingsOf(address));
   client.on("error", () => {});
@@ -152,7 +159,7 @@ export async function answersPooler(address: PostgresAddress): Promise<boolean> 
   }
 }
 
-/** A pooler hands out numbers of its own in the place of those of the server's processes. */
+/** A pooler reports process numbers of its own instead of those of the server's processes. */
 async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
   return rows[0]?.["pid"] !== (client as { processID?: unknown }).processID;
@@ -160,7 +167,7 @@ async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
 
 const names = new Map<string, string>();
 
-/** Of a text: the same on each connection. */
+/** The name of a prepared statement. The same text has the same name on every connection. */
 function nameOf(text: string): string {
   const name = names.get(text) ?? `countersign_${names.size + 1}`;
   names.set(text, name);
@@ -170,7 +177,7 @@ function nameOf(text: string): string {
 function clientOf(client: pg.PoolClient, isNamed: boolean): Client {
   interface Options {
     readonly name?: string;
-    /** The driver takes it, and its types do not have it. */
+    /** The driver accepts this option, but its types lack it. */
     readonly query_timeout?: number;
   }
   const run = (text: string, values: readonly unknown[] | undefined, options: Options) =>
@@ -198,7 +205,7 @@ async function useClientOnce<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
     client.release();
     return result;
   } catch (error) {
-    // A connection of which nobody knows what it still waits for is not used again, and not waited for.
+    // After such an error it is unknown what the connection still waits for. So it is closed at once and not used again.
     if (isOfTheDatabase(error)) client.release(true);
     else {
       await client.query("ROLLBACK").then(
@@ -210,13 +217,16 @@ async function useClientOnce<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
   }
 }
 
-/** Errors that say nothing of one write: the connection, resources, an operator, the system, a server that only reads. */
+/**
+ * Whether the error is a fault of the database and not of one write: the connection, resources, an operator, the system, or a
+ * read-only server.
+ */
 export function isOfTheDatabase(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || /^(08|53|55|57|58|25006|F0|XX)/.test(code);
 }
 
-/** The number of an advisory lock for what these texts name. */
+/** The number of the advisory lock for what these texts name. */
 export function lockNumber(...texts: readonly string[]): string {
   return Buffer.from(hash("sha256", JSON.stringify(texts), "buffer"))
     .readBigInt64BE()
@@ -239,11 +249,11 @@ const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
   ],
 ];
 
-/** Where what went wrong and what mends it, without the password that a driver's message or object could repeat. */
+/** The place, the error and a remedy, without the password, which the driver's message or object may repeat. */
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
   const remedy = REMEDIES.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1];
-  // Behind the ; it is for the driver's programmers.
+  // The text after the semicolon is for programmers who use the driver.
   const [told = ""] = (message || code || String(error)).split(/; if the root CA/);
   const text = remedy === undefined ? told : `${told}: ${remedy}`;
   const { password = "", searchParams } = URL.parse(url) ?? {};

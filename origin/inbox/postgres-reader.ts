@@ -1,4 +1,4 @@
-// What an inbox in PostgreSQL holds, as values. Reading changes nothing in it.
+// Reads an inbox in PostgreSQL. Changes nothing in it.
 
 import type { InboxReader, StoredEvent } from "../inbox.ts";
 import { type Ask, listEvents, readPage } from "./event-pages.ts";
@@ -15,7 +15,7 @@ import {
 } from "./rows.ts";
 
 export function postgresReaderOf(pool: PostgresPool): InboxReader {
-  // Each is another text: not prepared.
+  // Not prepared, because every text is different.
   const ask: Ask = async (text, values) =>
     (await pool.transact((client) => client.queryPatiently(text, values))).rows as readonly Row[];
   return {
@@ -48,7 +48,7 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
   };
 }
 
-/** The driver's buffers are views of larger ones, and of a type of Node's own. */
+/** The driver's buffers are views of larger ones, and of Node's own type, so they are copied. */
 export function toPostgresEvent(row: Row): StoredEvent {
   const event = toEvent(row);
   return event.body === undefined ? event : { ...event, body: new Uint8Array(event.body) };

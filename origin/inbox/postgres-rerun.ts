@@ -1,4 +1,4 @@
-// Done events in PostgreSQL that go to the handler again, in one transaction, beside which no other changes what is to be done.
+// Runs done events in PostgreSQL again, in one transaction that locks the table of work.
 
 import type { Rerun, RerunOptions } from "../inbox.ts";
 import { type Ask, findTimeRange } from "./event-pages.ts";
@@ -8,7 +8,7 @@ import { rerunSteps } from "./rerun.ts";
 export function rerunPostgres(pool: PostgresPool, clock: () => number, options: RerunOptions): Promise<Rerun> {
   return pool.transact(async (client) => {
     const ask: Ask = async (text, values) => (await client.queryPatiently(text, values)).rows;
-    // An order key has a lock of its own, and a hundred thousand of them are more than a server has room for.
+    // The whole table is locked: each order key has a lock of its own, and the server has no room for 100,000 of them.
     if (!options.isTrial) await ask("LOCK TABLE work IN EXCLUSIVE MODE", []);
     const steps = rerunSteps(options, await findTimeRange(ask, options.filter), "$", clock());
     let step = steps.next();

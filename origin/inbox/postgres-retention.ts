@@ -1,4 +1,4 @@
-// Erasing what is older than the rule allows, in short statements. Several origins may do it at once.
+// Deletes what is older than the retention rule allows, in short statements. Several origins may do so at the same time.
 
 import { DIRECT } from "../acceptance.ts";
 import type { Retention } from "../inbox.ts";
@@ -14,7 +14,7 @@ const ERASE_BODIES = `
     erased AS (UPDATE event SET body = NULL FROM old WHERE event.sequence = old.sequence)
   UPDATE work SET has_body = false FROM old WHERE work.sequence = old.sequence`;
 
-/** Ids that may come again are kept, whatever the rule says. */
+/** The ids of events that may arrive again are kept, whatever the rule says. */
 const DELETE_EVENTS = `
   WITH old AS (${oldest("due_at IS NULL")}),
     deleted AS (DELETE FROM event USING old WHERE event.sequence = old.sequence
@@ -38,12 +38,12 @@ const FORGET_DELETED = `
   DELETE FROM deleted_event WHERE (issuer, id) IN
     (SELECT issuer, id FROM deleted_event WHERE expires < $1 LIMIT ${MAX_ERASED_EVENTS})`;
 
-/** After the events: which senders have many reads an index of all. */
+/** Done after the events, because finding senders with many certificates reads a whole index. */
 const DELETE_CERTIFICATES = `
   DELETE FROM certificate WHERE id IN (
     ${oldCertificates("least($1::bigint, (SELECT accepted_at FROM event ORDER BY sequence LIMIT 1))")})`;
 
-/** One step; `now` in Unix milliseconds. Returns how many rows changed. */
+/** One step. `now` in Unix milliseconds. Returns how many rows changed. */
 export async function prunePostgres(
   pool: PostgresPool,
   { bodySeconds, eventSeconds }: Retention,

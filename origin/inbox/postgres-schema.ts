@@ -1,16 +1,16 @@
-// The tables of the inbox in PostgreSQL, and how those of an older version become this one's.
+// The tables of the inbox in PostgreSQL, and the upgrade from older versions.
 
 import { lockNumber, type PostgresPool, SCHEMA } from "./postgres-pool.ts";
 
 /**
- * A row of an index has 2,704 octets, and a target may be longer. Part of a released step, so it stays as it is: the cast reads a
- * backslash as an escape, unless it is doubled.
+ * A row of an index has at most 2,704 octets, and a target may be longer. This text is part of a released step, so it must not
+ * change. The cast reads a backslash as an escape, so backslashes are doubled.
  */
 export function digestOf(target: string): string {
   return `sha256(replace(${target}, chr(92), chr(92) || chr(92))::bytea)`;
 }
 
-/** As for the file: version n has taken the first n steps, and a step that was released stays as it is. */
+/** As in the SQLite file: version n has run the first n steps, and a released step must not change. */
 const STEPS: readonly string[] = [
   `
   CREATE TABLE certificate (
@@ -78,8 +78,8 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (issuer, jti)
   );
   `,
-  // An event is the same again only with the same method and target. What makes a request a replay outlives its event. What a
-  // sender presented last, and whether it presented the same before, is found without reading all that it ever presented.
+  // An event is a duplicate only if method and target are the same too. What detects a replay is kept longer than its event. The
+  // last presented certificate of a sender, and whether it was presented before, can be found without reading all of them.
   `
   ALTER TABLE event ADD COLUMN assertion_expires bigint NOT NULL DEFAULT 0;
   DROP INDEX event_by_key;
@@ -95,7 +95,7 @@ const STEPS: readonly string[] = [
   CREATE INDEX certificate_by_bytes ON certificate (sender, sha256, ${digestOf("intermediates")});
   DROP INDEX certificate_by_sender;
   `,
-  // That an operator had an event handled again is known of it for good.
+  // The number of reruns by an operator is kept for good.
   `
   ALTER TABLE work ADD COLUMN reruns bigint NOT NULL DEFAULT 0;
   `,
@@ -104,19 +104,19 @@ const STEPS: readonly string[] = [
 const POSTGRES_VERSION = STEPS.length;
 
 /**
- * Makes the tables, or takes the steps that are missing: all of them, or none. Of several origins that start at once one
- * does it and the others wait.
- * @throws Error when the tables are of a newer version
+ * Creates the tables, or runs the missing steps: all or none. If several origins start at the same time, one runs them and the
+ * others wait.
+ * @throws Error if the tables are of a newer version
  */
 export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
   return pool.transact(async (client) => {
-    // A step may take long where there are many events, and others wait for it.
+    // A step may take long if there are many events, and other origins wait for it.
     await client.query("SET LOCAL statement_timeout TO 0");
     await client.queryPatiently("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
     const { rows: found } = await client.query(
       `SELECT to_regnamespace('${SCHEMA}') AS schema, to_regclass('${SCHEMA}.version') AS version`,
     );
-    // Asked first: who may make neither may still use what is there.
+    // Checked before CREATE: a user without the right to create may still use an existing schema.
     if (found[0]?.["schema"] === null) await client.query(`CREATE SCHEMA ${SCHEMA}`);
     if (found[0]?.["version"] === null) await client.query(`CREATE TABLE ${SCHEMA}.version (version integer NOT NULL)`);
     const { rows } = await client.query(`SELECT version FROM ${SCHEMA}.version`);
@@ -128,7 +128,7 @@ export function preparePostgres(pool: PostgresPool, name: string): Promise<void>
   });
 }
 
-/** @throws Error when there is no inbox of this version */
+/** @throws Error if there is no inbox of this version */
 export async function requirePostgresVersion(pool: PostgresPool, name: string): Promise<void> {
   const { rows: tables } = await pool.query(`SELECT to_regclass('${SCHEMA}.version') AS found`);
   if (tables[0]?.["found"] === null) throw new Error(`${name} holds no inbox: start an origin on it once`);

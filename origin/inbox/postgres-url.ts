@@ -1,4 +1,5 @@
-// What the URL of a PostgreSQL inbox says of TLS, in libpq's words. Beyond this machine nothing goes in clear unless it says so.
+// Reads what the URL of a PostgreSQL inbox says of TLS, in libpq's parameters. A connection that leaves this machine uses TLS,
+// unless the URL says otherwise.
 
 import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
@@ -10,7 +11,7 @@ import { WrongContents } from "../wanted-contents.ts";
 import { hasPassword, PASSWORD_NAME } from "./location.ts";
 
 export interface PostgresAddress {
-  /** The URL without what it says of TLS: the driver has its own meaning for that, and warns its programmers of it. */
+  /** The URL without its TLS parameters: the driver reads them differently, and prints a warning for programmers. */
   readonly connectionString: string;
   readonly ssl: false | ConnectionOptions;
   /** The password of now, where a file holds it: asked for at each connection, so that a file that was replaced needs no reload. */
@@ -19,11 +20,11 @@ export interface PostgresAddress {
   readonly notice: string | undefined;
 }
 
-/** libpq's meaning is weaker for all but the first and the last: here a certificate is always verified. */
+/** In libpq, all except the first and the last are weaker: here the certificate is always verified. */
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-/** A bundle of all public CAs has a quarter of it. */
+/** Four times the size of a bundle of all public CAs. */
 const MAX_FILE_BYTES = 1024 * 1024;
-/** Parameters of libpq that would be ignored, though somebody relies on them. */
+/** Parameters of libpq that would be ignored here although somebody relies on them. */
 const UNKNOWN = /^ssl(?!mode$|rootcert$|cert$|key$|negotiation$)./;
 
 /** @throws ConfigurationError that names the parameter */
@@ -79,14 +80,14 @@ function modeOfFlag(ssl: string | undefined): string | undefined {
   return ssl === "0" || ssl === "false" ? "disable" : ssl;
 }
 
-/** A socket file, or an address of the loopback interface. */
+/** A socket file, or a loopback address. */
 function isThisMachine(host: string): boolean {
   return host.startsWith("/") || host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 type Files = Readonly<Record<"ca" | "cert" | "key", string | undefined>>;
 
-/** `system` is libpq's word for the CAs that are known anyway. */
+/** `system` is libpq's word for the CAs of the system, which are used anyway. */
 function readFiles({ ca, cert, key }: Files): ConnectionOptions {
   return {
     ...(ca !== undefined && ca !== "system" && { ca: read("sslrootcert", ca, readPems).join("") }),

@@ -1,4 +1,4 @@
-// The work on events in PostgreSQL, for several origins at once. Every change is of the row that a lease's token names.
+// The work on events in PostgreSQL, shared by several origins. Every change applies only to the row that the lease's token names.
 
 import type { Lease, WorkQueue } from "../inbox.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -9,11 +9,11 @@ import type { Client, PostgresPool, Queryable } from "./postgres-pool.ts";
 import { CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
 
 /**
- * So long after the clock went back others may still write by the old one: transactions that are under way, and origins that have not
- * looked at the server's clock since.
+ * For this long after the clock went back, other writes may still use the old time: transactions in progress, and origins that
+ * have not read the server's clock since.
  */
 const FOLLOWED_MILLISECONDS = 60_000;
-/** Between two looks for that, each of which reads all that is unfinished. */
+/** The interval between two checks for such rows. Each check reads all unfinished events. */
 const FOLLOW_AGAIN_MILLISECONDS = 1_000;
 
 const OWN = "WHERE sequence = $1 AND token = $2";
@@ -23,7 +23,7 @@ export class PostgresWork implements WorkQueue {
   readonly #ends: GroupCommit<End, boolean>;
   readonly #clock: () => number;
   #latest = Number.POSITIVE_INFINITY;
-  /** By `performance.now()`. */
+  /** Milliseconds of `performance.now()`. */
   #setBackAt = Number.NEGATIVE_INFINITY;
   #followedAt = Number.NEGATIVE_INFINITY;
 
@@ -40,12 +40,12 @@ export class PostgresWork implements WorkQueue {
       await this.#followClock(client, now);
       return await leaseAll(client, await findDue(client, now, { limit, maxBytes }), now, leaseMilliseconds);
     });
-    // Only now: what a claim put right that failed was rolled back.
+    // Set after the commit: if a claim fails, its corrections are rolled back.
     this.#latest = now;
     return leases;
   }
 
-  /** Within the transaction that stored the event. Undefined when an earlier one of its order key comes first. */
+  /** Called within the transaction that stored the event. Undefined if an earlier event of its order key comes first. */
   async leaseStored(client: Client, event: Candidate, leaseMilliseconds: number): Promise<Lease | undefined> {
     const now = this.#clock();
     const blocked = event.order_key === null ? [] : await postponeBlocked(client, [event.sequence], now, now);
@@ -87,7 +87,7 @@ export class PostgresWork implements WorkQueue {
     return dueAt === null || dueAt === undefined ? undefined : Number(dueAt) - this.#clock();
   }
 
-  /** Before whatever is due. */
+  /** Due before everything else. */
   retryNow(id: string): Promise<boolean> {
     return this.#pool.transact(async (client) => {
       const rows = await lockEvents(client, id);
@@ -126,13 +126,13 @@ export class PostgresWork implements WorkQueue {
     return await this.#end(lease, end.now, async (client) => (await writeEnds(client, [end]))[0] ?? false);
   }
 
-  /** A change after which another one of the order key may be next. False when no row was changed. */
+  /** Makes a change after which another event of the order key may be next. False if no row was changed. */
   async #end(lease: Lease, now: number, write: (client: Queryable) => Promise<boolean>): Promise<boolean> {
     const { sequence, sender, orderKey } = lease.event;
     if (orderKey === undefined) return await write(this.#pool);
     const candidate = { sequence: String(sequence), sender, order_key: orderKey };
     return await this.#pool.transact(async (client) => {
-      // Until it is committed nobody puts off a later one of its order key: it would not be woken.
+      // The lock is held until the commit: if a later event of the order key were postponed meanwhile, nothing would wake it.
       await lockOrders(client, [candidate]);
       const isOurs = await write(client);
       if (isOurs) await wakeNext(client, candidate, now);
@@ -140,7 +140,10 @@ export class PostgresWork implements WorkQueue {
     });
   }
 
-  /** After the clock went back, what was put off until a time of the old one would wait for it. Asked at first, and after a step. */
+  /**
+   * After the clock went back, an event that was postponed by the old time would wait too long. Corrects such due times at the
+   * first claim, and after each step of the clock.
+   */
   async #followClock(client: Client, now: number): Promise<void> {
     const passed = performance.now();
     const isSetBack = now < this.#latest - CLOCK_TOLERANCE_MILLISECONDS;
@@ -157,7 +160,7 @@ export class PostgresWork implements WorkQueue {
   }
 }
 
-/** The events of this id; until the transaction ends nobody leases or puts off a later one of their order keys. */
+/** The events with this id. Until the transaction ends, no later event of their order keys can be leased or postponed. */
 async function lockEvents(client: Client, id: string): Promise<readonly Candidate[]> {
   const { rows } = await client.query(
     "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",
@@ -167,7 +170,7 @@ async function lockEvents(client: Client, id: string): Promise<readonly Candidat
   return rows;
 }
 
-/** A statement about the row that the lease's token names. False when the lease is lost. */
+/** Changes the row that the lease's token names. False if the lease is lost. */
 async function updateOwn(
   client: Queryable,
   text: string,

@@ -1,4 +1,4 @@
-// The inbox in PostgreSQL, for several origins that share the work. A commit that returned is on the server's disk.
+// The inbox in PostgreSQL. Several origins may share its work. When a commit returns, it is on the server's disk.
 
 import type { Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
@@ -17,12 +17,12 @@ import { prunePostgres } from "./postgres-retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
 import { PostgresWork } from "./postgres-work.ts";
 
-/** While one batch waits for the server's disk, the next one is on its way. */
+/** While one batch waits for the server's disk, the next one can be sent. */
 const BATCHES = 2;
 const POOLED =
   "a connection pooler answers; the database's direct address saves a hop, and what statements cost to prepare";
 
-/** As openInbox. `name` is the location without its password. */
+/** See openInbox. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
   return await withPool(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
     await preparePostgres(pool, name);
@@ -36,7 +36,7 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
   });
 }
 
-/** As openInboxReader. */
+/** See openInboxReader. */
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
   return await withPool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
@@ -112,7 +112,7 @@ class PostgresInbox implements Inbox {
     return stored;
   }
 
-  /** What comes after the event: its certificate, when that was not written within the hour, and its lease. */
+  /** The writes after the event itself: its certificate, if that was not written within the last hour, and its lease. */
   async #finish(client: Client, arrival: CertifiedArrival, insertion: Stored["insertion"]): Promise<Stored> {
     if (insertion.outcome !== "stored") return { insertion };
     const { delivery, now, presented, certificateId, leaseMilliseconds } = arrival;

@@ -1,19 +1,22 @@
-// Handing done events to the handler again, as SQL for both stores, within one transaction. Events of one order key were handled in order,
-// and whatever is handled again must end with the latest of them: one goes again only with all later ones that were done.
+// Runs done events again: the SQL for both stores, within one transaction. Events of one order key were handled in order, and a
+// rerun must end with the latest of them. So an event is run again only together with all later done events of its order key.
 
 import type { EventFilter, Rerun, RerunOptions } from "../inbox.ts";
 import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./event-filter.ts";
 import type { Row } from "./rows.ts";
 
-/** Others wait for the transaction. */
+/** A limit is needed because other writes wait for the transaction. */
 export const MAX_RERUN_EVENTS = 100_000;
 
 export const RERUN_REASON = "run again by the operator";
 
-/** What a store runs for rerunSteps: it answers each statement with its rows. */
+/** The statements of rerunSteps, for a store to run. The store returns the rows of each statement to the generator. */
 export type RerunSteps = Generator<Statement, Rerun, readonly Row[]>;
 
-/** The statements of one transaction, in their order. `now` in Unix milliseconds. @throws Error when it is too many, or would be out of order */
+/**
+ * Yields the statements of one transaction, in order. `now` in Unix milliseconds. @throws Error if there are too many events, or
+ * if the order would be broken
+ */
 export function* rerunSteps(
   { ids, filter, isTrial }: RerunOptions,
   range: SequenceRange | undefined,
@@ -36,14 +39,14 @@ function plain(text: string): Statement {
   return { text, values: [] };
 }
 
-/** Filled by selectChosen, and gone with the transaction. */
+/** selectChosen fills it. It is dropped with the transaction. */
 function chosenTable(sign: ParameterSign): string {
   return `CREATE TEMPORARY TABLE chosen (
     sequence bigint PRIMARY KEY, sender text NOT NULL, order_key text, has_body integer NOT NULL, was_handled integer NOT NULL
   ) ${sign === "$" ? "ON COMMIT DROP" : ""}`;
 }
 
-/** What is done of what is meant: by a filter, or by the id of one event. */
+/** Selects the done events of a filter, or those with one id. */
 function selectChosen(which: EventFilter | string, range: SequenceRange | undefined, sign: ParameterSign): Statement {
   const values: (string | number)[] = [];
   const conditions =
@@ -54,7 +57,7 @@ function selectChosen(which: EventFilter | string, range: SequenceRange | undefi
     typeof which === "string" || which.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
   const number = (condition: string) => `CASE WHEN ${condition} THEN 1 ELSE 0 END`;
   return {
-    // One that the operator dropped was never handled, and has the reason.
+    // An event that the operator dropped was never handled; it is the only done event with a reason.
     text: `
       INSERT INTO chosen SELECT work.sequence, work.sender, work.order_key,
         ${number(sign === "$" ? "work.has_body" : "work.has_body = 1")}, ${number("work.reason IS NULL")}
@@ -68,7 +71,7 @@ const COUNT_CHOSEN = `
   SELECT sum(has_body * was_handled) AS handled, sum(has_body) AS whole, sum(1 - has_body) AS erased,
     sum(has_body * (1 - was_handled)) AS dropped FROM chosen`;
 
-/** `byId`: whoever names a dropped event means it. */
+/** `byId`: if the operator named an event by its id, it is run again even if it was dropped. */
 function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
   const number = (column: string) => Number(row[column] ?? 0);
   return {
@@ -82,7 +85,10 @@ function leaveOut({ byId }: { readonly byId: boolean }): string {
   return `DELETE FROM chosen WHERE has_body = 0 ${byId ? "" : "OR was_handled = 0"}`;
 }
 
-/** The first event that was handled later, or is being handled, and is not among those that go again. `now` in Unix milliseconds. */
+/**
+ * Finds the first later event of an order key that was handled, or is being handled, and is not among those to run again. `now`
+ * in Unix milliseconds.
+ */
 function selectOvertaken(now: number): string {
   return `
     SELECT event.id AS id, later.state AS state FROM (
@@ -102,7 +108,7 @@ function updateChosen(now: number): string {
     WHERE state = 'done' AND sequence IN (SELECT sequence FROM chosen)`;
 }
 
-/** @throws Error when it is too many, or would be out of order */
+/** @throws Error if there are too many events, or if the order would be broken */
 function requireRunnable({ events }: Rerun, overtaken: Row | undefined): void {
   if (events > MAX_RERUN_EVENTS)
     throw new Error(

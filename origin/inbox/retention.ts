@@ -1,19 +1,20 @@
-// How long an inbox keeps what is finished, and the timer that erases it.
+// How long an inbox keeps finished events, and the timer that deletes them.
 
 import { MAX_DELIVERY_AGE_SECONDS, MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import type { Inbox, Retention } from "../inbox.ts";
 import { LATEST_FIRST } from "./rows.ts";
 
-/** Rows and bytes of one step: it stands between two acceptances. */
+/** Limits of rows and bytes in one step, because acceptances wait while a step runs. */
 export const MAX_ERASED_EVENTS = 100;
 export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
 
 const DAY_SECONDS = 86_400;
 
 /**
- * Of the certificates of senders that had more than are watched, those that no event came with. By time, because an index of events would
- * cost each of them: last_seen is late by an hour at the most, and clocks of origins do not differ by a day.
- * @param before the parameter: the time of the oldest event
+ * Certificates without an event, of senders that have more than are watched. Found by time, because an index of certificates in
+ * the table of events would cost every event a write. A day is enough: last_seen is at most an hour late, and the clocks of
+ * origins do not differ by a day.
+ * @param before the parameter that holds the time of the oldest event
  */
 export function oldCertificates(before: string): string {
   return `
@@ -24,21 +25,24 @@ export function oldCertificates(before: string): string {
       AND old.id NOT IN (SELECT id FROM certificate WHERE sender = many.sender ${LATEST_FIRST})
     LIMIT ${MAX_ERASED_EVENTS}`;
 }
-/** Assertions are refused by their own end long before: this is for clocks that differ or are set. */
+/**
+ * How long the id of a replay or duplicate is kept. Its assertion expires after 60 s. A day allows for clocks that differ or are
+ * set.
+ */
 export const REPEATED_SECONDS = DAY_SECONDS;
-/** An edge's queue may bring an event once more until so long after it was accepted. */
+/** Until this long after its acceptance, an edge's queue may deliver an event again. */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
 
-/** A month to look at what was handled; a year to know what comes again, and to answer who sent what. */
+/** A month, to look at what was handled. A year, to recognise repeated events, and to find out who sent what. */
 export const DEFAULT_RETENTION: Retention = { bodySeconds: 30 * DAY_SECONDS, eventSeconds: 365 * DAY_SECONDS };
 
-/** Steps of a backlog leave most of the time to others. */
+/** The pause between the steps of a backlog leaves most of the time to acceptances. */
 const BETWEEN_STEPS_MILLISECONDS = 50;
 const BETWEEN_ROUNDS_MILLISECONDS = 60_000;
 
 /**
- * Erases until nothing is older than the rule allows, and looks again every minute. It keeps no process alive.
- * Returns what ends it.
+ * Deletes until nothing is older than the rule allows, and checks again every minute. Its timer does not keep the process alive.
+ * Returns a function that stops it.
  */
 export function startRetention(
   inbox: Pick<Inbox, "prune">,

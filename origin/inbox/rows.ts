@@ -1,11 +1,11 @@
-// Rows of an inbox as values. Both stores name their columns alike, and keep lists and facts as JSON texts.
+// Converts rows of an inbox to values. Both stores use the same column names, and store lists and objects as JSON texts.
 
 import { MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import type { EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** An event with its certificate's bytes and its work, without the body. */
+/** An event with the bytes of its certificate and its work, without the body. */
 export const EVENT_COLUMNS = `
   event.sequence, event.id, event.issuer, event.jti, event.accepted_at, event.sender, event.method, event.target,
   event.content_type, event.headers, event.content_digest, event.event_key, event.order_key, event.certificate, event.factors,
@@ -14,19 +14,19 @@ export const EVENT_COLUMNS = `
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
 
-/** A row of toCertificate. */
+/** The columns for toCertificate. */
 export const CERTIFICATE_COLUMNS =
   "sender, subject, issuer, sha256, spki_sha256, not_after, der, intermediates, first_seen, last_seen";
 
-/** Of one sender's rows in the table of certificates. */
+/** For the rows of one sender in the table of certificates. */
 export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 
-/** A row of EVENT_COLUMNS with the length of its body. */
+/** Converts a row of EVENT_COLUMNS with `body_bytes`. */
 export function toListedEvent(row: Row): Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number } {
   return { ...toReadableFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
 }
 
-/** One row that is damaged must not hide all others from a list, nor itself. */
+/** A damaged row must be shown in a list, too, and must not hide the others. */
 function toReadableFacts(row: Row): Omit<StoredEvent, "body"> {
   try {
     return toFacts(row);
@@ -54,7 +54,7 @@ export function toCertificate(row: Row): SeenCertificate {
   };
 }
 
-/** The facts of an event without its body. */
+/** The event without its body. */
 function toFacts(row: Row): Omit<StoredEvent, "body"> {
   const text = (column: string) => String(row[column]);
   const facts = parseText(row["certificate"]) as StoredCertificate | null;

@@ -1,6 +1,6 @@
-// A backup is a SQLite file with the tables of an inbox, without a log beside it. Made from a file by SQLite's own VACUUM INTO, which
-// reads one moment of it while others write. The online backup of the driver begins anew with each write of another process: under
-// load it does not end.
+// A backup is a SQLite file with the tables of an inbox, and without a write-ahead log. A SQLite inbox is copied with VACUUM
+// INTO, which reads one moment of it while others write. The driver's online backup is not used: it starts again after each write
+// of another process, so under load it would never end.
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -18,10 +18,10 @@ import {
   toStates,
 } from "./table-rows.ts";
 
-/** Pages that are kept while many rows are written: ids are random, so that each touches other pages of the indexes. */
+/** The page cache while many rows are written. Ids are random, so each row touches other pages of the indexes. */
 const RESTORE_CACHE_KIB = 65_536;
 
-/** Copies an inbox file, also one of an older version, into an empty file. @throws Error that names the file at fault */
+/** Copies an inbox file, which may be of an older version, into an empty file. @throws Error that names the faulty file */
 export function copySqlite(file: string, draft: string): void {
   telling(file, () => {
     const database = openToRead(file);
@@ -35,12 +35,12 @@ export function copySqlite(file: string, draft: string): void {
   sync(draft);
 }
 
-/** Fills a new file with the rows that `fill` gives it, and leaves no log beside it. */
+/** Fills a new file with the rows that `fill` passes, and leaves no log next to it. */
 export async function fillSqlite(draft: string, fill: (write: RowWriter) => Promise<void>): Promise<void> {
   const database = new DatabaseSync(draft);
   try {
     prepareSchema(database, draft);
-    // What is left of it after a crash is thrown away: neither log nor journal.
+    // Without log and journal: after a crash the incomplete file is deleted anyway.
     database.exec("PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; BEGIN");
     await fill(writerOf(database));
     database.exec("COMMIT");
@@ -50,20 +50,20 @@ export async function fillSqlite(draft: string, fill: (write: RowWriter) => Prom
   sync(draft);
 }
 
-/** One moment of a backup, or of any inbox file of this version. */
+/** A backup, or any inbox file of this version, as of one moment. */
 export interface Backup {
   readonly contents: InboxContents;
-  /** As they are restored: leases have ended. */
+  /** The rows as they are restored: without leases. */
   rows(table: Table): Iterable<TableRow>;
   close(): void;
 }
 
-/** Whoever held a lease works on another inbox: nothing waits here until the lease would have run out. */
+/** Whoever held a lease works on another inbox. So a leased event is due at once, and not only when the lease would have expired. */
 const RESTORED_VALUES: Readonly<Record<string, string>> = {
   due_at: "CASE state WHEN 'leased' THEN changed_at ELSE due_at END AS due_at",
 };
 
-/** False for an older one. @throws Error when it is no backup, or one of a newer version */
+/** False for an older version. @throws Error if it is not a backup, or is of a newer version */
 export function isThisVersion(file: string): boolean {
   return telling(file, () => {
     const database = openToRead(file);
@@ -75,7 +75,7 @@ export function isThisVersion(file: string): boolean {
   });
 }
 
-/** Of one for which isThisVersion. @throws Error when it is damaged */
+/** Opens a backup for which isThisVersion is true. @throws Error if it is damaged */
 export function openBackup(file: string): Backup {
   return telling(file, () => {
     const database = openToRead(file);
@@ -99,7 +99,7 @@ export function openBackup(file: string): Backup {
   });
 }
 
-/** Brings a copy of an older version up to this one. */
+/** Upgrades a copy of an older version to this version. */
 export function upgradeCopy(file: string): void {
   telling(file, () => {
     const database = new DatabaseSync(file);
@@ -114,7 +114,7 @@ export function upgradeCopy(file: string): void {
 
 export type RestoreOptions = Pick<InboxOptions, "allowNetworkFileSystem">;
 
-/** Writes all of a backup into a file that is new or holds nothing, in one transaction. @throws Error */
+/** Writes all of a backup into a new or empty file, in one transaction. @throws Error */
 export function restoreSqlite(file: string, backup: Backup, options: RestoreOptions): void {
   telling(file, () => {
     requireLocalDisk(file, options);
@@ -124,7 +124,7 @@ export function restoreSqlite(file: string, backup: Backup, options: RestoreOpti
       prepareSchema(database, file);
       makePrivate(file);
       database.exec(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}; PRAGMA cache_size = -${RESTORE_CACHE_KIB}`);
-      // An origin that runs on it waits, or tells its senders to come again.
+      // While the transaction runs, an origin that uses this file waits, or tells its senders to retry.
       database.exec("BEGIN IMMEDIATE");
       requireEmpty(contentsOf(database), file);
       const write = writerOf(database);
@@ -147,7 +147,7 @@ function writerOf(database: DatabaseSync): RowWriter {
   );
   let isWorkEmpty = false;
   return ({ name, columns }, rows) => {
-    // What the trigger has made of the events: their work comes as it was.
+    // Deletes the work rows that the trigger has made for the events. The backup has its own.
     if (name === "work" && !isWorkEmpty) database.exec("DELETE FROM work");
     isWorkEmpty ||= name === "work";
     const statement = statements.get(name);
@@ -196,7 +196,7 @@ function requireInbox(database: DatabaseSync, file: string): number {
   return version;
 }
 
-/** Before anything of it is believed. */
+/** Checks the file before anything in it is used. */
 function requireSound(database: DatabaseSync): void {
   const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
   if (found !== "ok") throw new Error(`it is damaged: take another backup (${String(found).replaceAll(/\s+/g, " ")})`);

@@ -1,4 +1,4 @@
-// Which certificates senders were accepted with: one row for each in the file, written beside the event that brought it.
+// The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
 
 import type { DatabaseSync } from "node:sqlite";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "./first-sights.ts";
@@ -11,7 +11,10 @@ export class SqliteCertificates {
     this.#statements = prepare(database);
   }
 
-  /** Writes the row or its last_seen. In a transaction that holds the write lock, so that of several processes one is first. */
+  /**
+   * Writes the row, or its last_seen. Call it in a transaction that holds the write lock, so that a certificate is new for only
+   * one of several processes.
+   */
   write(presented: Presented, now: number): WrittenCertificate {
     const { sender, certificate } = presented;
     const { sha256, spkiSha256, issuer, subject, notAfter, der } = certificate;

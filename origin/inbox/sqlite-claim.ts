@@ -1,4 +1,4 @@
-// Which events of the file may be leased now, and their leases, within one transaction.
+// Selects the events of the file that may be leased now, and leases them, within one transaction.
 
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
@@ -14,7 +14,7 @@ import {
   UNFINISHED_APART_MILLISECONDS,
 } from "./work-rules.ts";
 
-/** What decides about the order of an event. */
+/** The columns that decide about the order of an event. */
 export interface Ordered {
   readonly sequence: number;
   readonly sender: string;
@@ -24,7 +24,7 @@ export interface Ordered {
 interface Due extends Ordered {
   readonly state: string;
   readonly attempts: number;
-  /** Of its body. */
+  /** Octets of its body. */
   readonly bytes: number;
 }
 
@@ -57,13 +57,13 @@ export class SqliteClaim {
     return leases;
   }
 
-  /** Undefined when an earlier one of its order key comes first. */
+  /** Undefined if an earlier event of its order key comes first. */
   leaseStored(sequence: number, now: number, leaseMilliseconds: number): Lease | undefined {
     const stored = this.#statements.ordered.get(sequence) as unknown as Ordered;
     return this.#isBlocked(stored, now) ? undefined : this.lease(stored, now, leaseMilliseconds);
   }
 
-  /** Undefined for one whose row is damaged: it is dead, and keeps no other from its attempt. */
+  /** Undefined if the row of the event is damaged. Such an event becomes dead, so that it does not block the others. */
   lease(due: Ordered, now: number, leaseMilliseconds: number): Lease | undefined {
     const { sequence } = due;
     const token = randomUUID();
@@ -79,14 +79,14 @@ export class SqliteClaim {
     }
   }
 
-  /** After a change of one: the first of its order key may have been put off meanwhile. */
+  /** Call it after a change of one event: the first of its order key may have been postponed in the meantime. */
   wakeNext({ sender, order_key: orderKey }: Omit<Ordered, "sequence">, now: number): void {
     if (orderKey !== null) this.#statements.wake.run(now, sender, orderKey);
   }
 
   /**
-   * Each is leased, or the last, before the next one is asked for. Put off are those that wait for another one of their order
-   * key, and all but one of those that may have ended their process.
+   * Yields events that may be leased. The caller must lease each before it asks for the next, or stop. Postpones those that wait
+   * for another event of their order key and, of those that may have ended their process, all except the first.
    */
   *#findDue(now: number, limit: number): Generator<Due> {
     let unfinished = 0;
@@ -98,7 +98,7 @@ export class SqliteClaim {
           this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
           continue;
         }
-        // The first of them is attempted now, each other one a step later.
+        // The first of them is attempted now, each other one a second after the one before.
         const place = isUnfinished(due) ? unfinished++ : 0;
         if (place === 0) yield due;
         else this.#statements.putOff.run(now + place * UNFINISHED_APART_MILLISECONDS, null, due.sequence);
@@ -124,7 +124,7 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // A lease that ran out is none any more: it would block the earlier one that this one waits for.
+    // A lease that has expired is removed: it would block the earlier event for which this one waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'

@@ -1,4 +1,5 @@
-// Storing one event within a transaction: is its assertion a replay, is the event there already, has it a conflict.
+// Stores one event within a transaction. Finds out whether its assertion is a replay, whether the event is a duplicate, and
+// whether it conflicts with another.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../core/delivery.ts";
@@ -19,7 +20,7 @@ export class SqliteEvents {
     this.#statements = prepare(database);
   }
 
-  /** `now` in Unix seconds. The unique indexes decide; the rest is finding out which of them it was. */
+  /** `now` in Unix seconds. The unique indexes decide; the rest finds out which of them refused the event. */
   insert(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): Insertion {
     const { sender, eventKey, request } = delivery;
     const { insert, sameKey } = this.#statements;
@@ -31,7 +32,7 @@ export class SqliteEvents {
     const other =
       eventKey === undefined ? undefined : sameKey.get(sender, eventKey, request.method, request.target, sequence);
     if (other === undefined) return { outcome: "stored", sequence };
-    // Of more than one other all are flagged already.
+    // If there was more than one other event, all of them have the flag already.
     for (const flagged of [sequence, Number(other["sequence"])]) this.#statements.flag.run(flagged);
     return { outcome: "stored", sequence, conflictsWith: String(other["id"]) };
   }
@@ -40,7 +41,7 @@ export class SqliteEvents {
     this.#statements.setCertificate.run(certificateId, sequence);
   }
 
-  /** What tells that this came before, though retention has deleted the event. */
+  /** Finds a replay or duplicate of an event that retention has deleted. */
   #findDeleted({ id }: Delivery, { issuer, jti, expires }: AssertionId): Insertion | undefined {
     const { isUsedUp, isDeleted, useUp } = this.#statements;
     if (isUsedUp.get(issuer, jti) !== undefined) return { outcome: "replayed" };
@@ -57,7 +58,7 @@ export class SqliteEvents {
       sameId.get(delivery.id, issuer) ??
       sameBytes.get(sender, eventKey ?? null, request.method, request.target, contentDigest);
     if (first === undefined) throw new Error("the event was refused by an index and is not there");
-    // This assertion is used up too, though it stored nothing.
+    // The assertion of a duplicate is recorded as used too, although nothing was stored.
     if (Number(useUp.run(issuer, jti, expires).changes) === 0) return { outcome: "replayed" };
     count.run(Number(first["sequence"]));
     return { outcome: "duplicate", of: String(first["id"]) };

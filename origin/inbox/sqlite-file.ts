@@ -1,4 +1,4 @@
-// The file of an inbox as a file: who may read it, and why it cannot be opened. It holds bodies in clear.
+// The file of an inbox: who may read it, and why it cannot be opened. It holds bodies in clear text.
 
 import { closeSync, constants, fchmodSync, fstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -7,12 +7,12 @@ import { resultCodeOf } from "./sqlite-result.ts";
 const PRIVATE = 0o600;
 
 /**
- * Makes the file where there is none. SQLite gives the files beside it the same mode.
- * @throws Error when it cannot be made, or is something else
+ * Creates the file if it does not exist. SQLite gives its own further files the same mode.
+ * @throws Error if it cannot be created, or is not a regular file
  */
 export function makeFile(file: string): void {
   try {
-    // A link that leads nowhere is not followed either.
+    // O_EXCL: a dangling symbolic link is not followed either.
     closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -20,14 +20,17 @@ export function makeFile(file: string): void {
   }
 }
 
-/** A directory, a device or a pipe is none, and opening a pipe may never end. What is not there is no fault yet. @throws Error */
+/**
+ * Refuses a directory, a device or a pipe; to open a pipe may block for ever. Accepts a file that does not exist yet. @throws
+ * Error
+ */
 export function requireFile(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is no file");
 }
 
 /**
- * Takes the rights of others away from a file that is known to be an inbox: of another program's nothing is changed.
- * Returns what an operator should know of that.
+ * Removes the rights of others from the file. Call it only for a file that is known to be an inbox, so that a file of another
+ * program is not changed. Returns a notice for the operator.
  */
 export function makePrivate(file: string): string | undefined {
   const path = realpathSync(file);
@@ -40,7 +43,7 @@ export function makePrivate(file: string): string | undefined {
     : `${path} could be read by others on this machine: its mode is now 600`;
 }
 
-/** Whether others had rights. */
+/** Removes the rights of others from one file. Returns whether there were any. */
 function narrow(path: string, named: string): boolean {
   if (!isWide(statSync(path, { throwIfNoEntry: false }))) return false;
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);

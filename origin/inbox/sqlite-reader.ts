@@ -1,4 +1,4 @@
-// What an inbox file holds, as values. Reading changes nothing in it.
+// Reads an inbox file. Changes nothing in it.
 
 import { DatabaseSync } from "node:sqlite";
 import type { InboxReader, Lease } from "../inbox.ts";
@@ -17,8 +17,8 @@ import { describeFileError, requireFile } from "./sqlite-file.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
 /**
- * Opens an inbox to read from, while others write to it.
- * @throws Error when there is no such file, or it is no inbox of this version
+ * Opens an inbox for reading, while others write to it.
+ * @throws Error if there is no such file, or it is not an inbox of this version
  */
 export function openSqliteReader(file: string): InboxReader {
   let database: DatabaseSync | undefined;
@@ -66,13 +66,13 @@ export function readerOf(database: DatabaseSync): InboxReader {
   };
 }
 
-/** The event of a lease, by its sequence. */
+/** Reads the event for a lease, by its sequence. */
 export function leasedEventOf(database: DatabaseSync): (sequence: number) => Lease["event"] {
   const select = database.prepare(`SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.sequence = ?`);
   return (sequence) => toEvent(select.get(sequence) ?? {});
 }
 
-/** What a driver without promises answers at once, in the shape of one with them. */
+/** Gives a synchronous function the shape of an asynchronous one, whose errors are rejections. */
 export function promising<Arguments extends unknown[], T>(read: (...given: Arguments) => T) {
   return (...given: Arguments): Promise<T> => new Promise((resolve) => resolve(read(...given)));
 }

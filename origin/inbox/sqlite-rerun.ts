@@ -1,4 +1,4 @@
-// Done events of a file that go to the handler again, in one transaction.
+// Runs done events of a file again, in one transaction.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Rerun, RerunOptions } from "../inbox.ts";

@@ -1,13 +1,13 @@
-// SQLite's result codes, of errors that its driver throws.
+// SQLite's result codes, in the errors of its driver.
 
-/** SQLite's result code for a lock that another connection holds; the higher bits of an extended code tell why. */
+/** Result code for a lock that another connection holds. The higher bits of an extended code say why. */
 const SQLITE_BUSY = 5;
 
 export function isBusy(error: unknown): boolean {
   return resultCodeOf(error) === SQLITE_BUSY;
 }
 
-/** SQLite's result code, which is the low octet of an extended one; undefined for another error. */
+/** SQLite's result code, which is the low octet of an extended code. Undefined for any other error. */
 export function resultCodeOf(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: unknown };
   return typeof errcode === "number" ? errcode & 0xff : undefined;

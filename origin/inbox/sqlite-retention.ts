@@ -1,4 +1,4 @@
-// Erasing what is older than the rule allows, in steps that are short enough to stand between two acceptances.
+// Deletes what is older than the retention rule allows, in short steps, because acceptances wait while a step runs.
 
 import type { DatabaseSync } from "node:sqlite";
 import { DIRECT } from "../acceptance.ts";
@@ -18,7 +18,7 @@ export class SqliteRetention {
     this.#statements = prepare(database);
   }
 
-  /** One step, within a transaction; `now` in Unix milliseconds. Returns how many rows changed. */
+  /** One step, within a transaction. `now` in Unix milliseconds. Returns how many rows changed. */
   prune({ bodySeconds, eventSeconds }: Retention, now: number): number {
     const seconds = Math.floor(now / 1000);
     const changed =
@@ -29,7 +29,7 @@ export class SqliteRetention {
     return changed > 0 ? changed : this.#deleteCertificates(seconds);
   }
 
-  /** After the events: which senders have many reads an index of all. */
+  /** Done after the events, because finding senders with many certificates reads a whole index. */
   #deleteCertificates(now: number): number {
     const { oldest, deleteCertificates } = this.#statements;
     return Number(deleteCertificates.run(Math.min(now, Number(oldest.get()?.["accepted_at"] ?? now))).changes);
@@ -43,7 +43,7 @@ export class SqliteRetention {
     });
   }
 
-  /** Ids that may come again are kept. `now` in Unix seconds. */
+  /** Keeps the ids of events that may arrive again. `now` in Unix seconds. */
   #deleteEvents(before: number, now: number): number {
     const { finished, keepAssertion, keepId, deleteEvent, deleteWork } = this.#statements;
     return this.#each(finished.all(before, MAX_ERASED_EVENTS), (sequence) => {
@@ -54,7 +54,7 @@ export class SqliteRetention {
     });
   }
 
-  /** Overwriting takes as long as the bytes are many. */
+  /** The number of bytes is limited, because deleted content is overwritten. */
   #each(rows: readonly Record<string, unknown>[], change: (sequence: number) => void): number {
     let bytes = 0;
     let changed = 0;

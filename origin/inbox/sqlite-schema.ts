@@ -1,11 +1,11 @@
-// The tables of the inbox file, and how a file of an older version becomes one of this version.
+// The tables of the inbox file, and the upgrade from older versions.
 
 import type { DatabaseSync } from "node:sqlite";
 import { isBusy } from "./sqlite-result.ts";
 
 /**
- * A file of version n has taken the first n steps. A step that was released stays as it is; further ones are appended.
- * Columns come with a default, so that a process of the version before, still running beside, can go on inserting.
+ * A file of version n has run the first n steps. A released step must not change; append further ones. New columns need a
+ * default, so that a process of the version before, which is still running, can go on inserting.
  */
 const STEPS: readonly string[] = [
   `
@@ -28,7 +28,7 @@ const STEPS: readonly string[] = [
     UNIQUE (issuer, jti)
   ) STRICT;
   `,
-  // The bytes of certificates move out of the events, where each would be stored with every one of them.
+  // Moves the bytes of certificates out of the events, where each event stored them again.
   `
   ALTER TABLE event ADD COLUMN event_key TEXT;
   ALTER TABLE event ADD COLUMN relied_on_edge TEXT NOT NULL DEFAULT '[]';
@@ -60,9 +60,9 @@ const STEPS: readonly string[] = [
                         AND seen.intermediates = event.certificate -> 'intermediates')
     WHERE certificate ->> 'der' IS NOT NULL;
   `,
-  // What is to be done with an event has a row of its own: it changes often, the event with its body never. The table is made
-  // anew, because a body may now be erased. Of events that are there twice the first stays, and the work of older
-  // ones is dead: whoever read them from the table has handled them, and nothing here knows how far.
+  // The work on an event gets a row of its own: it changes often, while the event with its body never does. The table of events
+  // is made again, because a body can now be deleted. Of duplicate events the first is kept. The work of older events is dead:
+  // whoever read them from the table has handled them, and it is not known how far.
   `
   CREATE TABLE event_3 (
     sequence       INTEGER PRIMARY KEY,
@@ -143,8 +143,8 @@ const STEPS: readonly string[] = [
     VALUES (NEW.sequence, NEW.sender, NEW.order_key, 'waiting', NEW.accepted_at * 1000, NEW.accepted_at * 1000);
   END;
   `,
-  // An event is the same again only with the same method and target. What makes a request a replay outlives its event. What a
-  // sender presented last is found without reading all that it ever presented.
+  // An event is a duplicate only if method and target are the same too. What detects a replay is kept longer than its event. The
+  // last presented certificate of a sender can be found without reading all of them.
   `
   ALTER TABLE event ADD COLUMN assertion_expires INTEGER NOT NULL DEFAULT 0;
   DROP INDEX event_by_key;
@@ -157,15 +157,15 @@ const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
   `,
-  // That an operator had an event handled again is known of it for good.
+  // The number of reruns by an operator is kept for good.
   `
   ALTER TABLE work ADD COLUMN reruns INTEGER NOT NULL DEFAULT 0;
   `,
 ];
 
 /**
- * Of each connection that writes. The log is brought into the file every 16 MiB and pages of the indexes are kept in memory:
- * ids are random, so that of many events each touches other pages, and often the same ones again.
+ * Settings of each connection that writes. The log is copied into the file every 16 MiB. Pages of the indexes are cached: ids are
+ * random, so each event touches other pages, and often the same ones again.
  */
 const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
@@ -177,11 +177,11 @@ const BUSY_PAUSE_MILLISECONDS = 10;
 export const SCHEMA_VERSION = STEPS.length;
 
 /**
- * Makes the tables in an empty file, or takes the steps that a file lacks: all of them, or none.
- * @throws Error when the file is no inbox, or one of a newer version; it is left as it is
+ * Creates the tables in an empty file, or runs the steps that a file lacks: all or none.
+ * @throws Error if the file is not an inbox, or is of a newer version; then it is not changed
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
-  // Before the change of mode, which another program's database would keep.
+  // Checked before the journal mode is changed, because that change would stay in a database of another program.
   readVersion(database, file);
   enterWal(database);
   database.exec(CONNECTION);
@@ -190,14 +190,14 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   for (const step of STEPS.slice(version)) database.exec(step);
   if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   database.exec("COMMIT");
-  // From now on the writer waits by itself, and nobody else does.
+  // From here on the writer waits by itself (#begin), and no other statement waits.
   database.exec("PRAGMA busy_timeout = 0");
 }
 
 /**
- * The connection's timeout does not hold for this change of mode: of processes that begin at once on a new file, SQLite
- * refuses all but one without any wait.
- * @throws Error when the file is locked for longer than 5 s
+ * SQLite's busy timeout does not apply to this change of mode: if several processes open a new file at the same time, SQLite
+ * refuses all but one at once. So this retries.
+ * @throws Error if the file is locked for longer than 5 s
  */
 function enterWal(database: DatabaseSync): void {
   const deadline = Date.now() + BUSY_MILLISECONDS;
@@ -212,12 +212,12 @@ function enterWal(database: DatabaseSync): void {
   }
 }
 
-/** Brings the log into the file and empties it. False when somebody reads from it just now: it is not waited for. */
+/** Copies the log into the file and empties it. False, without waiting, if somebody is reading from it. */
 export function emptyLog(database: DatabaseSync): boolean {
   return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }
 
-/** The version of a file; 0 when it is empty. @throws Error when it is no inbox, or a newer one */
+/** The version of a file. 0 if it is empty. @throws Error if it is not an inbox, or is of a newer version */
 export function readVersion(database: DatabaseSync, file: string): number {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   const tables = new Set(

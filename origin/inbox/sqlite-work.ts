@@ -1,4 +1,5 @@
-// The work on events in one SQLite file. Every change is of the row that a lease's token names, so that an outdated holder changes nothing.
+// The work on events in one SQLite file. Every change applies only to the row that the lease's token names, so that the holder of
+// an old lease changes nothing.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Lease, WorkQueue } from "../inbox.ts";
@@ -7,7 +8,7 @@ import { promising } from "./sqlite-reader.ts";
 import type { SqliteWriter } from "./sqlite-writer.ts";
 import { CLOCK_STEP_MILLISECONDS, CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
 
-/** In milliseconds: Unix time, and one that nobody sets. */
+/** In milliseconds: Unix time, and a monotonic clock, which nobody can set. */
 export interface Clocks {
   readonly clock: () => number;
   readonly monotonic: () => number;
@@ -19,7 +20,7 @@ export class SqliteWork implements WorkQueue {
   readonly #writer: SqliteWriter;
   readonly #clock: () => number;
   readonly #monotonic: () => number;
-  /** At the last claim. */
+  /** Both clocks at the last claim. */
   #latest: { readonly now: number; readonly monotonic: number } | undefined;
 
   constructor(database: DatabaseSync, writer: SqliteWriter, { clock, monotonic }: Clocks) {
@@ -32,17 +33,18 @@ export class SqliteWork implements WorkQueue {
 
   async claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
     const { latest, leases } = await this.#writer.write(() => {
-      // Only here: until the file is ours the clock may be set, and another process may have put right what is leased by the old one.
+      // Read inside the transaction: while it waited for the file, somebody may have set the clock, and another process may have
+      // corrected the leases.
       const latest = { now: this.#clock(), monotonic: this.#monotonic() };
       this.#followClock(latest);
       return { latest, leases: this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds) };
     });
-    // Only now: what a claim put right that failed was rolled back.
+    // Set after the commit: if a claim fails, its corrections are rolled back.
     this.#latest = latest;
     return leases;
   }
 
-  /** Within the transaction that stored the event. Undefined when an earlier one of its order key comes first. */
+  /** Called within the transaction that stored the event. Undefined if an earlier event of its order key comes first. */
   leaseStored(sequence: number, leaseMilliseconds: number): Lease | undefined {
     return this.#claim.leaseStored(sequence, this.#clock(), leaseMilliseconds);
   }
@@ -90,7 +92,7 @@ export class SqliteWork implements WorkQueue {
     return this.#end((now) => this.#statements.finish.get(state, now, reason, event.sequence, token));
   }
 
-  /** A change after which another one of the order key may be next. False when no row was changed. */
+  /** Makes a change after which another event of the order key may be next. False if no row was changed. */
   #end(run: (now: number) => unknown): Promise<boolean> {
     return this.#change((now) => {
       const row = run(now) as Ordered | undefined;
@@ -104,8 +106,8 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * After the clock went back, what was put off until a time of the old one would wait for it: asked at first, and after a step.
-   * After it went forth, leases would seem to have run out.
+   * Corrects due times after the clock was set. After it went back, an event that was postponed by the old time would wait too
+   * long; this is corrected at the first claim, and after each step. After it went forward, leases would seem to have expired.
    */
   #followClock({ now, monotonic }: { readonly now: number; readonly monotonic: number }): void {
     const latest = this.#latest;
@@ -114,11 +116,12 @@ export class SqliteWork implements WorkQueue {
     }
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
-    // Another process may have been first: then they were changed after the step.
+    // If another process was first, it has corrected these rows, and their changed_at is later than the step.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
-    // Both clocks are not read at one moment. What was changed since, within this, is leased for longer, which delays and doubles nothing.
+    // The two clocks are not read at exactly the same time. Leases that were changed within this tolerance become longer, which
+    // delays an event but never runs it twice.
     const before = Math.floor(now - step + CLOCK_STEP_MILLISECONDS / 2);
-    this.#statements.setForth.run(Math.round(step), now, before);
+    this.#statements.setForward.run(Math.round(step), now, before);
   }
 }
 
@@ -137,7 +140,7 @@ function prepare(database: DatabaseSync) {
       `UPDATE work SET state = ?, due_at = NULL, changed_at = ?, reason = ?, token = NULL ${OWN}`,
     ),
     nextDue: database.prepare("SELECT min(due_at) AS due_at FROM work WHERE due_at IS NOT NULL"),
-    // Before whatever is due.
+    // Due before everything else.
     retryNow: database.prepare(`
       UPDATE work SET state = 'waiting', changed_at = ?, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
         token = NULL, due_at = min(?, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), ?))
@@ -151,7 +154,7 @@ function prepare(database: DatabaseSync) {
     setBack: database.prepare(`
       UPDATE work SET due_at = due_at - changed_at + ?, changed_at = ? WHERE due_at IS NOT NULL AND changed_at > ?
     `),
-    setForth: database.prepare(`
+    setForward: database.prepare(`
       UPDATE work SET due_at = due_at + ?, changed_at = ? WHERE state = 'leased' AND changed_at <= ?
     `),
   };

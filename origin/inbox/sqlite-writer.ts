@@ -1,15 +1,15 @@
-// The one connection that writes to the file: whatever is written in the same turn of the event loop shares a transaction.
+// The only connection that writes to the file. Writes of the same turn of the event loop share a transaction.
 
 import type { DatabaseSync } from "node:sqlite";
 import { GroupCommit } from "./group-commit.ts";
 import { isBusy, resultCodeOf } from "./sqlite-result.ts";
 import { BUSY_MILLISECONDS } from "./sqlite-schema.ts";
 
-/** What is done within the transaction. It may be done twice: what a rolled back attempt did is undone by then. */
+/** Runs within the transaction. It may run twice; then the first transaction was rolled back. */
 type Job = () => unknown;
 
-/** SQLITE_ERROR codes that say nothing of one write: every other would meet the same. */
-const OF_THE_DATABASE: ReadonlySet<number> = new Set([
+/** SQLite result codes that are about the database, not about one write: to retry each write alone would fail too. */
+const DATABASE_FAULTS: ReadonlySet<number> = new Set([
   5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 11 /* CORRUPT */, 13 /* FULL */,
   14 /* CANTOPEN */, 26 /* NOTADB */,
 ]); // biome-ignore format: codes beside their names
@@ -24,7 +24,7 @@ export class SqliteWriter {
     this.#database = database;
   }
 
-  /** Resolves with what the job returned once that is on disk. `bytes`: about what the job holds in memory. */
+  /** Resolves with the result of the job when it is on disk. `bytes`: approximate size of the job in memory. */
   write<T>(job: () => T, bytes = 0): Promise<T> {
     return this.#group.add(job, bytes) as Promise<T>;
   }
@@ -33,7 +33,7 @@ export class SqliteWriter {
     return this.#group.idle();
   }
 
-  /** Waits for other processes beside the event loop, and so that each has its turn: SQLite itself would sleep in it. */
+  /** Retries BEGIN after a short pause, so that each process gets its turn. SQLite's own busy handler would block the event loop. */
   async #begin(): Promise<void> {
     const deadline = performance.now() + BUSY_MILLISECONDS;
     for (;;) {
@@ -53,7 +53,7 @@ export class SqliteWriter {
       this.#database.exec("COMMIT");
       return results;
     } catch (error) {
-      // A full disk ends the transaction by itself.
+      // SQLite may have rolled back already, for example because the disk is full.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
@@ -63,5 +63,5 @@ export class SqliteWriter {
 function isOfTheDatabase(error: unknown): boolean {
   const result = resultCodeOf(error);
   const isClosed = (error as { code?: unknown }).code === "ERR_INVALID_STATE";
-  return isClosed || (result !== undefined && OF_THE_DATABASE.has(result));
+  return isClosed || (result !== undefined && DATABASE_FAULTS.has(result));
 }

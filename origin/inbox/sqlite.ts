@@ -1,5 +1,5 @@
-// The inbox in one SQLite file. WAL with synchronous FULL: a commit that returned survives power loss. What is erased is
-// overwritten.
+// The inbox in one SQLite file. With WAL and synchronous FULL, a commit that has returned survives a power loss. Deleted content
+// is overwritten.
 
 import { DatabaseSync } from "node:sqlite";
 import type { Inbox, Retention } from "../inbox.ts";
@@ -18,8 +18,8 @@ import { SqliteWork } from "./sqlite-work.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 
 /**
- * Opens or creates the inbox file; one of an older version is brought up to this one.
- * @throws Error when the file is no inbox, is a newer one, or cannot be opened
+ * Opens or creates the inbox file. A file of an older version is upgraded.
+ * @throws Error if the file is not an inbox, is of a newer version, or cannot be opened
  */
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
   let database: DatabaseSync | undefined;
@@ -86,7 +86,8 @@ class SqliteInbox implements Inbox {
   async prune(retention: Retention): Promise<number> {
     const changed = await this.#writer.write(() => this.#retention.prune(retention, this.#clock()));
     if (changed > 0) this.#isErasedInLog = false;
-    // The log keeps what was written until it is written over: where events are few that is later than any rule.
+    // The log keeps deleted content until it is written over. With few events that is later than any retention rule allows, so it
+    // is emptied.
     else if (!this.#isErasedInLog) this.#isErasedInLog = emptyLog(this.#database);
     return changed;
   }
@@ -96,15 +97,16 @@ class SqliteInbox implements Inbox {
     await this.#close();
   }
 
-  /** Of nearly every event the certificate is written already: then the event is all that is. */
+  /** The certificate of nearly every event was written earlier; then only the event is inserted. */
   #store(arrival: Arrival): Stored {
     const { delivery, assertion, presented, leaseMilliseconds } = arrival;
-    // Not when it arrived: if the clock was set since, claims have followed it, and none would look at what is due by the old one.
+    // Read inside the transaction: a claim may have corrected due times after a clock change since the event arrived, and no
+    // claim would find an event with a due time by the old clock.
     const now = Math.floor(this.#clock() / 1000);
     const known = this.#acceptor.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
-    // A replay or a duplicate shows nothing of its sender: only now is what it presented written.
+    // Written only now: a replay or a duplicate proves nothing about what its sender presents.
     const written = presented && known === undefined ? this.#certificates.write(presented, now) : undefined;
     if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
     const lease =

@@ -1,22 +1,22 @@
-// Everything that an inbox keeps, as rows of its tables: what a backup holds, and what moves from one store to the other.
+// The tables of an inbox: everything that a backup holds, and that moves from one store to the other.
 
-/** A row's values by column, as SQLite keeps them: numbers, texts, bytes, null. */
+/** The values of a row by column, as SQLite stores them: numbers, texts, bytes, null. */
 export type TableRow = Readonly<Record<string, string | number | Uint8Array | null>>;
 
 export interface Table {
   readonly name: string;
-  /** The rows are read in this order. */
+  /** The columns by which the rows are ordered. */
   readonly key: string;
   readonly columns: readonly string[];
-  /** Numbers: PostgreSQL's driver gives a bigint as text. */
+  /** Columns with numbers: PostgreSQL's driver returns a bigint as text. */
   readonly integers: ReadonlySet<string>;
-  /** 0 and 1 in SQLite. */
+  /** Columns with booleans, which are 0 and 1 in SQLite. */
   readonly booleans: ReadonlySet<string>;
-  /** The column whose next value the store itself counts. */
+  /** The column that the store numbers itself. */
   readonly counted: string | undefined;
 }
 
-/** A column ends with `#` for a number, with `?` for a boolean. */
+/** The name of a column ends in `#` for a number, in `?` for a boolean. */
 function table(name: string, key: string, columns: string, counted?: string): Table {
   const words = columns.split(/\s+/);
   const marked = (mark: string) =>
@@ -29,7 +29,7 @@ function table(name: string, key: string, columns: string, counted?: string): Ta
   };
 }
 
-/** `work` comes after `event`: a file makes a row of it for each event by itself. */
+/** `work` comes after `event`: in a SQLite file a trigger makes a row of work for each event. */
 export const TABLES: readonly Table[] = [
   table(
     "certificate",
@@ -53,17 +53,20 @@ export const TABLES: readonly Table[] = [
   table("deleted_event", "issuer, id", "issuer id expires#"),
 ];
 
-/** Many at a time, and never more bytes than fit beside a running origin. */
+/** Large batches, but small enough for the memory of a machine on which an origin runs too. */
 export const MAX_BATCH_ROWS = 250;
 export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /** How much an inbox holds. */
 export interface InboxContents {
   readonly events: number;
-  /** Of those. */
+  /** How many of the events are in each state. */
   readonly states: Readonly<Record<string, number>>;
   readonly certificates: number;
-  /** Ids that tell a replay or a second delivery, whose events retention has deleted, or that brought an event again. */
+  /**
+   * Stored ids that detect a replay or a second delivery: of events that retention has deleted, and of repeated deliveries of an
+   * event.
+   */
   readonly keptIds: number;
 }
 
@@ -73,7 +76,7 @@ export function toStates(rows: readonly Readonly<Record<string, unknown>>[]): In
   return Object.fromEntries(rows.map((row) => [String(row["state"]), Number(row["number"])]));
 }
 
-/** @throws Error when there is anything in an inbox that is to be restored into */
+/** @throws Error if the inbox into which a backup is to be restored is not empty */
 export function requireEmpty({ events, certificates, keptIds }: InboxContents, place: string): void {
   if (events + certificates + keptIds === 0) return;
   throw new Error(
@@ -81,7 +84,7 @@ export function requireEmpty({ events, certificates, keptIds }: InboxContents, p
   );
 }
 
-/** Batches of at most MAX_BATCH_ROWS, and of bytes MAX_BATCH_BYTES or one row. */
+/** Batches of at most MAX_BATCH_ROWS rows and MAX_BATCH_BYTES bytes. A larger row is a batch of its own. */
 export function* batchesOf(rows: Iterable<TableRow>): Generator<TableRow[]> {
   let batch: TableRow[] = [];
   let bytes = 0;
