@@ -1,22 +1,22 @@
-// What takes responsibility for an event, and what became of it: between the middleware and whatever stores events.
+// The contract between the verifying code and whatever stores events: `Accept`, and its results.
 
 import type { Delivery } from "../core/delivery.ts";
 import { Refusal } from "../core/refusal.ts";
 
-/** What became of an event that was handed over. */
+/** The result of `Accept`. */
 export type Acceptance =
   | {
       readonly outcome: "stored";
-      /** An event that has the same key, method and target, and other bytes. Both are kept, and flagged. */
+      /** The id of an event with the same key, method and target, but other bytes. Both are kept, and both are flagged. */
       readonly conflictsWith?: string;
     }
-  /** It is there already, from the sender's own retry (same key, method, target and bytes) or from an edge that delivered it again. */
+  /** The event is stored already: the sender retried it (same key, method, target and bytes), or an edge delivered it again. */
   | { readonly outcome: "duplicate"; readonly of: string };
 
-/** `issuer` of what came without an assertion: its ids are made here, for one request, and never come again. */
+/** The `issuer` of a request without an assertion. Its ids are made here for one request, so they never occur again. */
 export const DIRECT = "direct";
 
-/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused anyway. */
+/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused because it has expired. */
 export interface AssertionId {
   readonly issuer: string;
   readonly jti: string;
@@ -24,9 +24,11 @@ export interface AssertionId {
 }
 
 /**
- * Takes responsibility for a delivery: records the assertion's id, with the event if it keeps events, in one atomic step.
- * Nothing, or `stored`, lets the handler run. A `duplicate` is answered with 200 and the stored event's id, without it.
- * @throws ReplayedError when the id is there already. Any other error means that nothing was recorded: the sender is told to come again
+ * Takes responsibility for a delivery: records the assertion's id, and the event if it stores events, in one atomic step. After
+ * `stored`, or if nothing is returned, the handler runs. A `duplicate` is answered with 200 and the id of the stored event, and
+ * the handler does not run.
+ * @throws ReplayedError if the id is recorded already. Any other error means that nothing was recorded: the sender is told to
+ * retry
  */
 export type AcceptDelivery = (
   delivery: Delivery,
@@ -34,15 +36,15 @@ export type AcceptDelivery = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
 ) => void | Acceptance | Promise<void | Acceptance>;
 
-/** Thrown by an `accept`: the assertion's id is recorded already. The sender gets 409. */
+/** Thrown by an `accept`: the id of the assertion is recorded already. The sender gets 409. */
 export class ReplayedError extends Refusal {
-  /** The line of the log names the `jti` of an assertion that is given. */
+  /** If an assertion is given, the log line names its `jti`. */
   constructor(assertion?: Pick<AssertionId, "jti">) {
     super("replayed", assertion && { jti: assertion.jti });
   }
 }
 
-/** What an `accept` recorded. @throws Refusal `store_unavailable` for every error that is no refusal */
+/** Calls `accept` and returns what it recorded. @throws Refusal `store_unavailable` for every error that is not a Refusal */
 export async function recordBy(
   accept: AcceptDelivery,
   delivery: Delivery,

@@ -1,5 +1,5 @@
-// What a sender is answered once its event is accepted: 202, or, on routes whose policy says so, what the handler answers.
-// Then the event is leased by its acceptance, and the answer goes out when its outcome is stored.
+// Answers the sender of an accepted event: with 202 or, on routes whose policy says so, with the response of the handler. In that
+// case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
 import { type LogLine, parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
@@ -11,17 +11,17 @@ import type { AnsweredAttempt, Dispatcher } from "./dispatch.ts";
 import type { Inbox, Lease } from "./inbox.ts";
 
 export interface AnswersOptions {
-  /** Of now. */
+  /** The current policy. */
   readonly policy: () => Policy;
   readonly inbox: Pick<Inbox, "accept" | "acceptLeased">;
   readonly dispatcher: Dispatcher;
-  /** Receives a line `failed` for each event that is stored, and whose sender was told to come again. */
+  /** Receives a `failed` line for each stored event whose sender was told to retry. */
   readonly log: (line: LogLine) => void;
 }
 
 /**
- * The event is accepted, and its sender gets no answer of the handler: by code the status, the problem's title, and the
- * explanation for the operator. No refusals: whatever the sender does, the event will be handled.
+ * The event is accepted, but its sender does not get the handler's response. By code: the status, the title of the problem, and
+ * the explanation for the operator. These are not refusals: the event will be handled, whatever the sender does.
  */
 export const ANSWER_FAULTS = {
   order_waits: [
@@ -46,14 +46,14 @@ type AnswerFault = keyof typeof ANSWER_FAULTS;
 
 export class Answers {
   readonly #options: AnswersOptions;
-  /** Undefined for an event that waits for an earlier one of its order. */
+  /** The leases of events on such routes. Undefined for an event that waits for an earlier one of its order. */
   readonly #leases = new WeakMap<Delivery, { readonly lease: Lease; readonly since: number } | undefined>();
 
   constructor(options: AnswersOptions) {
     this.#options = options;
   }
 
-  /** Passed on as a function. A duplicate is answered by `authenticate`, on every route alike. */
+  /** An arrow property, because it is passed on without its object. A duplicate is answered by `authenticate`, on every route. */
   readonly accept: AcceptDelivery = async (delivery, assertion) => {
     const { policy, inbox, dispatcher } = this.#options;
     const { method, target } = delivery.request;
@@ -89,7 +89,7 @@ export class Answers {
   }
 }
 
-/** Why the sender cannot have the handler's answer; undefined when it can, or when the handler is done without one. */
+/** Why the sender cannot get the handler's response. Undefined if it can, or if the handler is done without a response. */
 function findFault({ outcome, isLate, answer }: AnsweredAttempt): AnswerFault | undefined {
   if (outcome === "unknown") return "outcome_unknown";
   if (answer === undefined ? outcome === "done" : isPassable(answer)) return undefined;
@@ -97,8 +97,8 @@ function findFault({ outcome, isLate, answer }: AnsweredAttempt): AnswerFault | 
 }
 
 /**
- * A redirect is never passed on, nor what an edge would take for Cloudflare's own fault (520 to 530) or for a refusal of ours,
- * which an upstream that uses `authenticate` answers.
+ * Not passed on: a redirect, a status that an edge would take for an error of Cloudflare (520 to 530), and one of Countersign's
+ * own problems, which an upstream with `authenticate` may send.
  */
 function isPassable({ status, headers, body }: Answer): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;
@@ -106,7 +106,7 @@ function isPassable({ status, headers, body }: Answer): boolean {
   return !isProblem || parseProblemType(new TextDecoder().decode(body)) === undefined;
 }
 
-/** Status, body and the headers that describe it: the edge passes on no others. */
+/** Passes on the status, the body and the headers that describe it. The edge passes on no others either. */
 function relay({ status, headers, body }: Answer): Response {
   const relayed = new Headers({ "cache-control": "no-store" });
   for (const name of ["content-type", "retry-after"]) {
@@ -117,7 +117,7 @@ function relay({ status, headers, body }: Answer): Response {
   return new Response(isBodiless ? null : body, { status, headers: relayed });
 }
 
-/** RFC 9457, of the type `about:blank`: no problem of ours, so that an edge passes it on. */
+/** An RFC 9457 problem of the type `about:blank`. It is not one of Countersign's own problems, so an edge passes it on. */
 function formatFault(code: AnswerFault, event: string): Response {
   const [status, title] = ANSWER_FAULTS[code];
   return Response.json(

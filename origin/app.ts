@@ -1,4 +1,4 @@
-// The stand-alone origin: every route of the policy, authenticated, stored, answered with 202 or by the handler.
+// The stand-alone origin: every route of the policy is authenticated, stored, and answered with 202 or by the handler.
 
 import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/keys.ts";
@@ -8,13 +8,13 @@ import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
 
 export interface OriginAppParts {
-  /** How senders are answered, where events are dispatched: its `accept` must be that of the options. */
+  /** Answers the senders if events are dispatched. Its `accept` must be the one in the options. */
   readonly answers?: Answers | undefined;
-  /** This origin's own keys of now, where it signs for an upstream: published for it. */
+  /** The current signing keys of this origin, if it signs for an upstream. The app publishes them. */
   readonly keys?: (() => SigningKeys) | undefined;
 }
 
-/** An app that answers 202, or as `answers` says, once `accept` has returned, and a problem for everything else. */
+/** Makes an app that answers 202, or as `answers` says, after `accept` has returned, and with a problem otherwise. */
 export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();
   if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
@@ -28,7 +28,7 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   return app;
 }
 
-/** Inherits from the options: a reload replaces the policy in them, and a copy would keep the old one. */
+/** Inherits from the options instead of copying them: a reload replaces the policy in them. */
 function forEveryRoute(options: AuthenticateOptions): AuthenticateOptions {
   return Object.create(options, { servesEveryRoute: { value: true } });
 }

@@ -1,4 +1,4 @@
-// What a guard works with, ready for use: policy, secrets, where events go, and how the certificate comes to this origin.
+// The options of a guard after they are checked: policy, secrets, where events go, and how the certificate reaches this origin.
 
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -11,64 +11,68 @@ import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
 
-/** What both ways of running an origin need. */
+/** Options of every origin, behind the edge or without it. */
 export interface OriginOptions {
   /** This origin's own copy of the policy. */
   readonly policy: Policy;
   /**
-   * The secrets of the policy: `loadSecrets`. Behind the edge those of signatures are optional (`loadHeldSecrets`): an origin
-   * that holds them verifies signatures again by itself, another takes the edge's word and says so in `delivery.reliedOnEdge`.
+   * The secrets of the policy, from `loadSecrets`. Behind the edge, the secrets of signatures are optional (`loadHeldSecrets`):
+   * an origin that holds them verifies signatures itself. An origin without them relies on the edge, and `delivery.reliedOnEdge`
+   * says so.
    */
   readonly secrets?: Secrets;
   /**
-   * For one guard on `*` in front of a handler of all events. By default a guard refuses what is on another route of the policy than
-   * the path on which it stands: else whoever may call a prefix would run the handler of a path below it.
+   * For one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request whose route in the policy is
+   * not the path of the guard: a sender that may call a prefix must not run the handler of a path below it.
    */
   readonly servesEveryRoute?: boolean;
-  /** The replay check. There is none by default, because one that forgets would be none. */
+  /** The replay check. There is no default, because a check that forgets ids would be none. */
   readonly accept: AcceptDelivery;
   /** Receives one line per request. */
   readonly log: (line: LogLine) => void;
   /** Unix seconds. */
   readonly clock?: () => number;
-  /** The revocation lists as they are loaded now, for a policy that names sources of them: `openCrlStore`. */
+  /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */
   readonly lists?: () => RevocationLists;
 }
 
 /** Behind the edge: the request carries its assertion. */
 export interface AssertionOptions extends OriginOptions {
-  /** Verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
+  /** The verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
   readonly findKey: FindVerificationKey;
   /** The `ISSUER` and `AUDIENCE` of the edge's configuration. */
   readonly issuer: string;
   readonly audience: string;
 }
 
-/** Without the edge: this origin's listener, or a proxy that it trusts, saw the handshake. */
+/** Without the edge: this origin's own listener, or a proxy that it trusts, did the TLS handshake. */
 export interface CertificateOptions extends OriginOptions {
-  /** Reads the certificate of the connection; `environment` is the runtime's, on Node it holds the socket. */
+  /** Reads the certificate of the connection. `environment` is that of the runtime; on Node it holds the socket. */
   readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
-  /** Objects, by a Refusal, to a certificate that was admitted. It can turn a yes into a no, never a no into a yes. */
+  /**
+   * Throws a Refusal to object to a certificate that was admitted. It can turn an acceptance into a refusal, never a refusal into
+   * an acceptance.
+   */
   readonly crossCheck?: (environment: unknown) => void;
 }
 
-/** How an origin learns who the sender is: the part of its options that depends on where it stands. */
+/** How an origin learns who the sender is: the options that differ between an origin behind the edge and one without it. */
 export type ProofOptions =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
-/** What a guard works with: behind the edge, or without it. */
+/** The options of a guard, behind the edge or without it. */
 export type AuthenticateOptions = AssertionOptions | CertificateOptions;
 
 export const NO_SECRETS: Secrets = new Map();
 
-/** @throws ConfigurationError that lists what the policy needs and is not there */
+/** @throws ConfigurationError that lists what the policy needs and the options lack */
 export function requireOptions(options: AuthenticateOptions): void {
   const problems = findMissing(options.policy, options, "findKey" in options);
   if (problems.length > 0) throw new ConfigurationError("origin", problems);
 }
 
-/** What the policy needs, and the options do not hold. */
+/** Lists what the policy needs and the options lack. */
 export function findMissing(
   policy: Policy,
   { lists, secrets }: { readonly lists?: unknown; readonly secrets?: unknown },
@@ -82,7 +86,7 @@ export function findMissing(
   return problems;
 }
 
-/** What a request is refused with where the configuration is of no use. */
+/** The Refusal of every request while the configuration is faulty. */
 export function misconfigured(error: unknown): Refusal {
   return error instanceof ConfigurationError
     ? new Refusal("misconfigured", { problems: error.problems })

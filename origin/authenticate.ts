@@ -1,4 +1,4 @@
-// The guard of a route in a Hono app, over options that are read already.
+// The guard of a route in a Hono app, with options that are checked already.
 
 import type { Context, MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -8,23 +8,26 @@ import type { Delivery } from "../core/delivery.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
 import { type Judge, judgeBy, RefusedError } from "./verifier.ts";
 
-/** What a guarded handler finds in `c.var`. */
+/** The variables that a guarded handler can read from `c.var`. */
 export type CountersignVariables = {
   /** The event: body bytes, sender, certificate, and what was checked. */
   delivery: Delivery;
 };
 
-/** What a guard makes of an app's environment. */
+/** The environment of an app behind a guard. */
 export type AuthenticatedEnv = { Variables: CountersignVariables };
 
-/** Another answer to a refused request than its problem; nothing leaves it to the app: an HTTPException, for `app.onError`. */
+/**
+ * Returns another response to a refused request than its problem. If it returns nothing, the guard throws an HTTPException for
+ * `app.onError`.
+ */
 export type AnswerRefusal = (
   refused: RefusedError,
   c: Context,
   // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
 ) => Response | void | Promise<Response | void>;
 
-/** Middleware over options that may change while it stands. */
+/** Makes middleware from options that may change while it is in use. */
 export function authenticate(
   options: AuthenticateOptions,
   onRefusal?: AnswerRefusal,
@@ -33,7 +36,7 @@ export function authenticate(
   return guardBy(() => ({ judge, servesEveryRoute: options.servesEveryRoute, onRefusal }));
 }
 
-/** What a guard does with one request. */
+/** What a guard needs to handle one request. */
 export interface Standing {
   readonly judge: Judge;
   readonly servesEveryRoute?: boolean | undefined;
@@ -49,10 +52,10 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
         request: c.req.raw,
         guard,
         environment: c.env,
-        // What the request itself says of it would cost Node's adapter a whole Request.
+        // Not read from `c.req.raw`: there, Node's adapter would have to build a whole Request.
         isBodyRead: Object.keys(c.req.bodyCache).length > 0,
       });
-      // Handled already, or about to be: its sender need not send it again.
+      // The event is handled already, or will be, so its sender need not send it again.
       if (duplicateOf !== undefined) return c.json({ event: duplicateOf, duplicate: true }, 200);
       giveBack(c, delivery.body);
       c.set("delivery", delivery);
@@ -66,7 +69,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
   });
 }
 
-/** As Hono has it. Its text is the answer's title. */
+/** The exception in the form of Hono. Its text is the title of the response. */
 class RefusedRequest extends HTTPException {
   readonly #refused: RefusedError;
 
@@ -80,16 +83,16 @@ class RefusedRequest extends HTTPException {
   }
 }
 
-/** To the methods of `c.req`, which make everything else of this. */
+/** Stores the body for the methods of `c.req`, which make every other form from it. */
 function giveBack({ req }: Context, body: Uint8Array<ArrayBuffer>): void {
-  // The octets alone, whatever else the buffer holds.
+  // Copies the octets of the body if the buffer holds more than them.
   const buffer = body.byteLength === body.buffer.byteLength ? body.buffer : body.slice().buffer;
-  // Its methods put their promises there, whatever its type says.
+  // Hono's own methods store promises there, although its type says otherwise.
   const bodyCache = req.bodyCache as { arrayBuffer?: unknown };
   bodyCache.arrayBuffer = Promise.resolve(buffer);
   const contentType = req.raw.headers.get("content-type") ?? "";
   if (!/form/i.test(contentType)) return;
-  // A Hono before 4.13 would make a form of the bytes alone, which do not say where its parts begin.
+  // A Hono before 4.13 would parse the form from the bytes without the Content-Type, which holds the boundary of its parts.
   let form: Promise<FormData> | undefined;
   Object.defineProperty(bodyCache, "formData", {
     get: () => (form ??= new Response(buffer, { headers: { "content-type": contentType } }).formData()),

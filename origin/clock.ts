@@ -1,4 +1,4 @@
-// The clock of an origin where nobody passes another.
+// The default clock of an origin.
 
 /** Unix seconds. */
 export function systemClock(): number {

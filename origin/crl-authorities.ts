@@ -1,4 +1,5 @@
-// Whose keys prove revocation lists at an origin: the anchors, and who was seen to have signed one, also before a restart.
+// The authorities whose keys prove revocation lists at an origin: the anchors, and those that were seen to sign a list, even
+// before a restart.
 
 import type { Certificate } from "../core/certificate.ts";
 import type { Crl } from "../core/crl.ts";
@@ -44,7 +45,7 @@ export class CrlAuthorities {
     }
   }
 
-  /** Stores what requests have proven since: several processes may add to what is stored. */
+  /** Stores the authorities that requests have proven. Reads the stored ones first, because several processes may add to them. */
   async learn(lists: readonly Crl[]): Promise<void> {
     const found = newAuthorities(this.known, lists);
     if (found.length === 0) return;

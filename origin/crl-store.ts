@@ -1,4 +1,5 @@
-// The revocation lists of an origin: loaded before the first request, fetched again ahead of time, never worse than before.
+// The revocation lists of an origin: loaded before the first request, fetched again before they expire, and never replaced by
+// worse ones.
 
 import type { Crl } from "../core/crl.ts";
 import { type CrlContents, readCrlContents } from "../core/crl-contents.ts";
@@ -25,58 +26,58 @@ import { systemClock } from "./clock.ts";
 import { CrlAuthorities } from "./crl-authorities.ts";
 import { nameOtherContents } from "./list-contents.ts";
 
-/** What a source gave: its bytes, and what to pass the next time to hear only of a change. */
+/** The answer of a source: its bytes, and the condition for the next request. */
 export interface CrlAnswer {
   readonly bytes: Uint8Array;
   readonly condition: Condition;
 }
 
-/** Keeps the last good lists of each source over restarts, and reads the sources that are files. */
+/** Stores the last good lists of each source, for a restart, and reads the sources that are files. */
 export interface CrlStorage {
-  /** What was written last: lists in DER, one after the other; undefined when there is none. */
+  /** The lists that were written last, in DER, one after the other. Undefined if there are none. */
   read(source: string): Promise<Uint8Array | undefined>;
   write(source: string, ders: Uint8Array): Promise<void>;
-  /** Undefined when the file is the one that `condition` is of. @throws Error when it cannot be read */
+  /** Undefined if the file has not changed since `condition`. @throws Error if it cannot be read */
   readFile(source: string, condition: Condition): Promise<CrlAnswer | undefined>;
 }
 
-/** What `openCrlStore` is made of. */
+/** Options of `openCrlStore`. */
 export interface CrlStoreOptions {
   readonly policy: Policy;
   readonly storage: CrlStorage;
-  /** Receives a line for each list that is new, and for each source that failed. */
+  /** Receives a line for each new list and for each source that failed. */
   readonly log: (line: LogLine) => void;
   readonly fetch?: typeof fetch;
   /** Unix seconds. */
   readonly clock?: () => number;
-  /** From 0 to 1: spreads the fetches of many origins. */
+  /** 0 ≤ value ≤ 1. Spreads the requests of many origins over time. */
   readonly random?: () => number;
 }
 
-/** The revocation lists that a policy names. `close` it, or its timers go on. */
+/** The revocation lists that a policy names. Call `close` to stop its timers. */
 export interface CrlStore {
-  /** The lists as they are now, for `authenticate`. */
+  /** The current lists, for `authenticate`. */
   readonly lists: () => RevocationLists;
-  /** Asks every source now. */
+  /** Requests every source now. */
   refresh(): Promise<void>;
   close(): void;
 }
 
-/** How long the start waits for sources: what they say later counts from then on. */
+/** How long the start waits for sources. Lists that arrive later are used from then on. */
 const START_DEADLINE_MILLISECONDS = 10_000;
-/** Authorities publish a revocation within hours or a day: an hour of ours adds little to that. */
+/** Authorities publish a revocation within hours or a day. Another hour adds little to that. */
 const FETCH_INTERVAL_SECONDS = 3_600;
-/** A file is local, and asking whether it changed costs nothing. */
+/** A file is local, and checking whether it changed costs nothing. */
 const FILE_INTERVAL_SECONDS = 10;
-/** After a failure: doubled each time, up to the interval. */
+/** The delay after a failure. It doubles each time, up to the interval. */
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
-/** Requests prove lists at any time; until that is written, a restart does not know of it. */
+/** How often the authorities that requests have proven are written. Until then a restart would lose them. */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 
 /**
- * Loads what was kept, then asks every source once, and goes on asking until it is closed.
- * A source that fails is no failure here: what its absence means is the policy's `freshness`.
+ * Loads the stored lists, requests every source once, and goes on requesting them until it is closed. A source that fails does
+ * not make this fail: the policy's `freshness` says what a missing list means.
  */
 export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> {
   let lists = NO_LISTS;
@@ -136,7 +137,7 @@ class CrlSource {
     };
   }
 
-  /** What was kept is judged like what is fetched: the policy may have changed meanwhile. */
+  /** Stored lists are judged like fetched ones, because the policy may have changed since. */
   async restore(): Promise<void> {
     try {
       const ders = await this.#options.storage.read(this.#source);
@@ -149,7 +150,7 @@ class CrlSource {
     }
   }
 
-  /** Never throws: a failure is logged, and the last good lists stay. */
+  /** Never throws: a failure is logged, and the last good lists are kept. */
   async refresh(): Promise<void> {
     const { storage } = this.#options;
     try {
@@ -166,7 +167,10 @@ class CrlSource {
     }
   }
 
-  /** Whether all of the answer was taken. What was not may be later, so it is asked for again. */
+  /**
+   * Returns whether the whole answer was accepted. If not, the condition is not updated, so that the same answer is fetched
+   * again: it may be accepted later.
+   */
   async #take({ bytes, condition }: CrlAnswer): Promise<boolean> {
     const { storage, log } = this.#options;
     const contents = readCrlContents(bytes);
@@ -200,17 +204,17 @@ class CrlSource {
     this.#timer = setTimeout(() => {
       void this.refresh().then(() => this.refreshOnTime());
     }, this.#secondsToWait() * 1000);
-    // Where a process would stay alive for its timers, this one is no reason.
+    // The timer does not keep the process alive.
     (this.#timer as { unref?: () => void }).unref?.();
   }
 
-  /** Asks nothing more, and gives up what is under way. */
+  /** Stops requesting and aborts requests in progress. */
   close(): void {
     clearTimeout(this.#timer);
     this.#closing.abort();
   }
 
-  /** Half of what is left until nextUpdate, if that is sooner than the interval; after failures, sooner still. */
+  /** Half of the time until nextUpdate, but at most the interval. After failures, a shorter time. */
   #secondsToWait(): number {
     const { clock, random } = this.#options;
     const interval = isUrl(this.#source) ? FETCH_INTERVAL_SECONDS : FILE_INTERVAL_SECONDS;
@@ -221,11 +225,11 @@ class CrlSource {
     return seconds * (1 - JITTER * random());
   }
 
-  /** Undefined when nothing changed since the last answer. */
+  /** Undefined if nothing changed since the last answer. */
   async #fetch(asked: Condition): Promise<CrlAnswer | undefined> {
     const response = await this.#options.fetch(this.#source, {
       headers: { ...CRL_REQUEST_HEADERS, ...asked },
-      // A list is where the policy says that it is: an address that moved is changed there.
+      // Redirects are not followed: the policy says where a list is. If the address has moved, change the policy.
       redirect: "manual",
       signal: AbortSignal.any([AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS), this.#closing.signal]),
     });
@@ -240,7 +244,10 @@ class CrlSource {
   }
 }
 
-/** Until the first of the lists ends that have not ended: one that the source gives no more must not hurry it. */
+/**
+ * Seconds until the first of the lists expires. Lists that have expired are ignored if there are others: a list that the source
+ * no longer gives must not cause more requests.
+ */
 function secondsLeft(lists: readonly Crl[], now: number): number {
   const left = lists.map(({ nextUpdate }) => nextUpdate - now);
   const open = left.filter((seconds) => seconds > 0);

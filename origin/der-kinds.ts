@@ -1,8 +1,8 @@
-// What one DER value is, by the shape of its outer SEQUENCE alone: enough to name a file.
+// Tells the kind of a DER value by the shape of its outer SEQUENCE. That is enough to name the contents of a file.
 
 import { type Header, readHeader } from "../core/encoded-values.ts";
 
-/** The tags of a value's members, as far as they are whole; at most so many as tell one kind from another. */
+/** The headers of the members that are complete, up to the number that distinguishes the kinds. */
 function membersOf(content: Buffer): Header[] {
   const members: Header[] = [];
   for (let at = 0; at < content.length && members.length < 10; ) {
@@ -14,7 +14,7 @@ function membersOf(content: Buffer): Header[] {
   return members;
 }
 
-/** Object identifiers of PKCS #7: 1.2.840.113549.1.7. */
+/** Prefix of the object identifiers of PKCS #7: 1.2.840.113549.1.7. */
 const PKCS7 = Buffer.from("2a864886f70d0107", "hex");
 
 export type DerKind =
@@ -28,7 +28,7 @@ export type DerKind =
   | "pkcs12"
   | "other";
 
-/** By the tags of its members, in hex, as they begin. */
+/** By the beginning of the tags of its members, in hex. */
 const SHAPES: readonly (readonly [shape: RegExp, kind: DerKind])[] = [
   [/^02 30 04/, "key"], // PKCS #8
   [/^02 04/, "key"], // SEC 1
@@ -38,7 +38,7 @@ const SHAPES: readonly (readonly [shape: RegExp, kind: DerKind])[] = [
   [/^30 04$/, "lockedKey"],
 ];
 
-/** What a SEQUENCE with this content is. */
+/** The kind of a SEQUENCE with this content. */
 export function kindOf(content: Buffer): DerKind {
   const members = membersOf(content);
   const [first, second] = members.map(({ start, end }) => content.subarray(start, end));
@@ -63,7 +63,7 @@ function beginsWithPkcs7(content: Buffer): boolean {
   return type?.tag === 0x06 && isPkcs7(content.subarray(type.start, type.end));
 }
 
-/** Certificate, list or request: what is signed, an algorithm, a signature. A list alone has times beside its names. */
+/** A certificate, list or request: a signed part, an algorithm, a signature. Only in a list do times follow the name directly. */
 function signedKind(members: readonly Header[]): DerKind {
   const tags = members.map(({ tag }) => tag);
   if (tags.includes(0x17) || tags.includes(0x18)) return "list";

@@ -1,5 +1,5 @@
-// What every door of the package imports first: a runtime that lacks what is used everywhere says so at once, instead of failing at
-// the first request.
+// Every door of the package imports this first. A runtime that lacks something that is used everywhere reports it at the start,
+// and not at the first request.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 

@@ -1,10 +1,10 @@
-// What the bytes of a file hold: certificates, keys and revocation lists in PEM or DER, however many; and names for what people
-// have in their places. Nothing is verified here.
+// Finds out what the bytes of a file hold: any number of certificates, keys and revocation lists in PEM or DER, or what people
+// put in their place. Verifies nothing.
 
 import { decodeBase64, readBlocks, readHeader, SEQUENCE } from "../core/encoded-values.ts";
 import { kindOf } from "./der-kinds.ts";
 
-/** What can be told apart, and what a message calls one of it. */
+/** The kinds that are distinguished, and what a message calls one of them. */
 const NAMES = {
   certificate: "a certificate",
   list: "a revocation list",
@@ -31,14 +31,17 @@ export type Kind = keyof typeof NAMES;
 
 export interface Item {
   readonly kind: Kind;
-  /** Of what was whole. */
+  /** The part that is complete. */
   readonly der: Buffer;
   readonly isPem: boolean;
-  /** What the block is called, in PEM. */
+  /** The label of the PEM block. */
   readonly label?: string;
 }
 
-/** All that a file holds, in its order. A byte order mark, line ends, text around PEM and parameters of keys are passed over. Never empty. */
+/**
+ * Everything that a file holds, in order. Skips a byte order mark, line ends, text around PEM, and parameters of keys. Never
+ * empty.
+ */
 export function readContents(bytes: Uint8Array): readonly Item[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer[0] === SEQUENCE) {
@@ -48,7 +51,7 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
   const binary = binaryKind(buffer);
   if (binary !== undefined) return [only(binary, buffer)];
   const text = withoutMark(buffer.toString("utf8"));
-  // In JSON the line ends of PEM are escaped.
+  // Inside JSON the line ends of PEM are escaped, so PEM is not searched for there.
   const items = /^\s*[[{]/.test(text) && !/^-----BEGIN /m.test(text) ? [] : readPemItems(text);
   if (items.length > 0) return items;
   const bare = readBareBase64(text);
@@ -56,22 +59,22 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
   return [only(textKind(text), buffer)];
 }
 
-/** What stands for no text; undefined for what may be one, or is nothing that can be told apart. */
+/** The contents if the file is not text. Undefined if it may be text, or is of no known kind. */
 export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const items = buffer[0] === SEQUENCE ? readDerItems(buffer) : undefined;
-  // A text may begin with the digit that is the tag of a SEQUENCE.
+  // The tag of a SEQUENCE is the code of the digit 0, with which a text may begin.
   if (items !== undefined && !items.some(({ kind }) => kind === "other" || kind === "cutOff")) return items;
   const kind = buffer.length === 0 ? undefined : binaryKind(buffer);
   return kind && [only(kind, buffer)];
 }
 
-/** Text without the byte order mark that editors of Windows begin it with; a reader may pass over it (RFC 8259 §8.1). */
+/** Removes the byte order mark with which editors on Windows begin a file. RFC 8259 §8.1 lets a reader ignore it. */
 export function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
-/** What a file holds, in words: "2 certificates and a private key". */
+/** Describes what a file holds, for example "2 × certificate and a private key". */
 export function describeContents(items: readonly Item[]): string {
   const counts = new Map<Kind, number>();
   for (const { kind } of items) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -85,7 +88,7 @@ function only(kind: Kind, der: Buffer): Item {
   return { kind, der, isPem: false };
 }
 
-/** How iconv calls it: by its byte order mark, or by the zeros between its characters. Undefined for what is no UTF-16. */
+/** iconv's name for the encoding, found by the byte order mark or by the zeros between characters. Undefined if it is not UTF-16. */
 export function nameUtf16(bytes: Buffer): string | undefined {
   const start = bytes.toString("latin1", 0, 4);
   if (/^(?:\xff\xfe|\xfe\xff)/.test(start)) return "UTF-16";
@@ -111,7 +114,7 @@ function textKind(text: string): Kind {
   return "other";
 }
 
-/** Labels of RFC 7468, and those that OpenSSL and OpenSSH write besides. A label that is not here says no more than the DER does. */
+/** Labels of RFC 7468, and further ones that OpenSSL and OpenSSH write. Any other label says no more than the DER. */
 const LABELS: Readonly<Record<string, Kind>> = {
   "ENCRYPTED PRIVATE KEY": "lockedKey",
   "OPENSSH PRIVATE KEY": "opensshKey",
@@ -140,14 +143,14 @@ function readBlock(label: string, body: string | undefined): Omit<Item, "isPem" 
   return items?.length === 1 && items[0] !== undefined ? items[0] : only("other", der);
 }
 
-/** Base64 alone, or a certificate field of RFC 9440 as a log has it: `:…:`. */
+/** Base64 without PEM lines, or a certificate field of RFC 9440 as in a log: `:…:`. */
 function readBareBase64(text: string): readonly Item[] | undefined {
   const [, base64 = ""] = /^\s*:?([A-Za-z0-9+/=\s]{64,}):?\s*$/.exec(text) ?? [];
   const der = decodeBase64(base64);
   return der?.[0] === SEQUENCE ? readDerItems(der) : undefined;
 }
 
-/** Values that follow one another; undefined for what does not begin as one does. */
+/** DER values that follow one another. Undefined if the bytes do not begin with one. */
 function readDerItems(bytes: Buffer): readonly Item[] | undefined {
   const items: Item[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -156,7 +159,7 @@ function readDerItems(bytes: Buffer): readonly Item[] | undefined {
     const isWhole = value.end <= bytes.length;
     const der = bytes.subarray(at, value.end);
     const kind = kindOf(bytes.subarray(value.start, value.end));
-    // Of a store whose length is not said, the kind is known all the same.
+    // The kind of a PKCS #7 or #12 store is known even if its length is indefinite.
     if (!isWhole) return [...items, only(kind === "pkcs12" || kind === "pkcs7" ? kind : "cutOff", der)];
     items.push(only(kind, der));
     at = value.end;

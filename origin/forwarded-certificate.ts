@@ -1,6 +1,6 @@
-// The header fields in which proxies hand on a client certificate, to ClientCertificate. Web standards only.
-// Nothing here says that the fields came from a proxy: who reads them must have proven that (node/proxy-server.ts).
-// A proxy's verdict (X-SSL-Verify: SUCCESS) and its printed names are not read: the bytes are judged like any others.
+// Converts the header fields in which proxies forward a client certificate to a ClientCertificate. Uses web standards only. Does
+// not check that the fields come from a proxy: the caller must have proven that (node/proxy-server.ts). A proxy's verdict
+// (X-SSL-Verify: SUCCESS) and the names that it writes are not read: only the certificate is judged.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import {
@@ -20,37 +20,37 @@ import { findOtherFields, shapeOf } from "./forwarded-diagnosis.ts";
 import { malformed, readBase64, readConcatenatedDer, readEscapedPem, readPemCertificates } from "./pem.ts";
 import { readForwardedClientCert } from "./xfcc.ts";
 
-/** One proxy's way to hand on a certificate. */
+/** How one kind of proxy forwards a certificate. */
 export interface ForwardedFormat {
   readonly name: ForwardedFormatName;
-  /** Every field that is read, in lower case: the proxy must set or remove each of them on every request. */
+  /** Every field that is read, in lower case. The proxy must set or remove each of them on every request. */
   readonly headers: readonly string[];
   readonly read: (fields: Fields) => readonly string[];
 }
 
-/** The values of `headers`, in that order: a field that is missing is undefined. */
+/** The values of `headers`, in the same order. Undefined for a field that is missing. */
 type Fields = readonly (string | undefined)[];
 
 interface Adapter {
-  /** Field names; `*` stands for a name that the operator may choose. */
+  /** Field names. `*` stands for a name that the operator may choose. */
   readonly headers: readonly string[];
-  /** The base64 of each certificate, leaf first; none when the proxy says that it saw none. */
+  /** The base64 of each certificate, leaf first. Empty if the proxy says that it received none. */
   readonly read: (fields: Fields) => readonly string[];
 }
 
-/** What Apache writes for a variable that is not set. */
+/** Apache writes this for a variable that is not set. */
 const NOT_SENT = "(null)";
 const DEFAULT_HEADER = "ssl-client-cert";
 
 const ADAPTERS = {
-  /** RFC 9440, which has the chain apart from the leaf. */
+  /** RFC 9440, with the chain in a field of its own. */
   rfc9440: {
     headers: [CLIENT_CERT_HEADER, CLIENT_CERT_CHAIN_HEADER],
     read: ([leaf, chain = ""]) => (leaf ? [parseClientCertField(leaf), ...parseClientCertChainField(chain)] : []),
   },
   /** `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
   nginx: { headers: ["*"], read: ([leaf]) => (leaf ? one(readEscapedPem(leaf)) : []) },
-  /** `%{SSL_CLIENT_CERT}s`, in which mod_headers writes a space for a line feed, and "(null)" for nothing. */
+  /** `%{SSL_CLIENT_CERT}s`. mod_headers writes a space for a line feed, and "(null)" if there is no certificate. */
   apache: {
     headers: ["*", "*-chain"],
     read: ([leaf, chain = NOT_SENT]) =>
@@ -65,7 +65,7 @@ const ADAPTERS = {
         : [],
   },
   envoy: { headers: ["x-forwarded-client-cert"], read: ([xfcc]) => (xfcc ? readForwardedClientCert(xfcc) : []) },
-  /** The chain in passthrough mode, the leaf alone in verify mode: a listener is in one of them. */
+  /** The chain in passthrough mode, or only the leaf in verify mode. A listener is in one of the two modes. */
   alb: {
     headers: ["x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-leaf"],
     read: ([chain, leaf]) => {
@@ -80,12 +80,12 @@ export type ForwardedFormatName = keyof typeof ADAPTERS;
 
 export const FORWARDED_FORMATS = Object.keys(ADAPTERS) as readonly ForwardedFormatName[];
 
-/** No underscore: many programs read it as a hyphen, and then two names are one. */
+/** Without underscores, because many programs read them as hyphens, and then two names would be one. */
 const HEADER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /**
- * The format of that name. `header` is the field of the leaf, where the format leaves it to the operator
- * (default `ssl-client-cert`); its chain is in the same name with `-chain`.
+ * Finds a format by name. `header` is the name of the leaf's field, if the operator may choose it (default `ssl-client-cert`).
+ * The field of the chain has the same name with `-chain`.
  * @throws ConfigurationError
  */
 export function forwardedFormat(name: string, header?: string): ForwardedFormat {
@@ -106,12 +106,12 @@ function isFormatName(name: string): name is ForwardedFormatName {
   return Object.hasOwn(ADAPTERS, name);
 }
 
-/** Before decoding: percent-encoding makes at most three characters of one, PEM adds line ends. */
+/** Limit before decoding: percent-encoding makes at most three characters of one, and PEM adds line ends. */
 const MAX_ENCODED_CHARACTERS = 4 * (MAX_CERTIFICATE_FIELD_CHARACTERS + MAX_CHAIN_FIELD_CHARACTERS);
 
 /**
- * Reads the certificate that a proxy forwards. A field that was sent twice arrives here joined by a comma, which no
- * format has in a leaf. Does not prove that a proxy set the fields, nor anything about the certificate.
+ * Reads the certificate that a proxy forwards. The values of a field that was sent twice arrive joined by a comma, which no
+ * format permits in a leaf. Does not check that a proxy set the fields, or anything about the certificate.
  * @throws Refusal `no_certificate`, `certificate_elsewhere`, `certificate_too_large`, `certificate_malformed`,
  * `too_many_intermediates`
  */
@@ -136,7 +136,7 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
   }
 }
 
-/** A field that is there and says that there was none is believed. */
+/** If an expected field is present and says that there was no certificate, other fields are not searched. */
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);
   if (found.length === 0) return new Refusal("no_certificate", { expected });

@@ -1,7 +1,7 @@
-// Why a forwarded certificate is not where, or not as, this origin reads it. For the operator's log line alone: nothing here is
-// read as a certificate, and names are told, never values.
+// Explains why a forwarded certificate is missing or unreadable. For the operator's log line only: nothing here is used as a
+// certificate, and only names of fields are shown, never values.
 
-/** How proxies write a certificate, by the beginning of the value. */
+/** The forms in which proxies write a certificate, by the beginning of the value. */
 const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
   ["percent-encoded PEM, as of nginx or alb", /^-*(?:%2D)*-*BEGIN(?:%20|\+)(?:TRUSTED%20)?CERTIFICATE/i],
   ["PEM with spaces for line feeds, as of apache", /^-----BEGIN CERTIFICATE-----/],
@@ -10,16 +10,16 @@ const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
   ["percent-encoded base64 of DER, as of Traefik", /^MI[IJ][A-Za-z0-9%]/],
   ["elements with names, as of envoy", /^(?:[^;]{0,256};)?(?:By|Hash|Cert|Chain|Subject|URI|DNS)=/i],
 ];
-/** A subject or a digest is shorter. */
+/** A shorter value is a subject or a digest. */
 const SHORTEST_CERTIFICATE = 200;
 const MAX_FIELDS = 5;
 
-/** What a value looks like; undefined when it looks like no certificate. */
+/** The form of a value. Undefined if it does not look like a certificate. */
 export function shapeOf(value: string): string | undefined {
   return value.length < SHORTEST_CERTIFICATE ? undefined : SHAPES.find(([, beginning]) => beginning.test(value))?.[0];
 }
 
-/** The fields that look like a certificate and are none of those that are read. */
+/** The fields that look like a certificate, except those that are read. */
 export function findOtherFields(headers: Headers, read: readonly string[]): string[] {
   const found: string[] = [];
   for (const [name, value] of headers) {

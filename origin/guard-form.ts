@@ -1,4 +1,4 @@
-// The form of a guard's options: which members there are, and what each may be.
+// The form of a guard's options: which members exist, and what each may be.
 
 import * as v from "valibot";
 import { describeIssues } from "../core/configuration-error.ts";
@@ -31,12 +31,12 @@ const BEHIND_EDGE = {
   audience: v.pipe(v.string("must be the edge's AUDIENCE"), v.minLength(1, "must not be empty")),
 };
 const WITHOUT_EDGE = { readCertificate: callable, crossCheck: v.optional(callable) };
-const OF_GUARD = { onRefusal: v.optional(callable) };
-const OF_VERIFIER = { route: v.optional(v.string("must be a route of the policy")) };
-/** Made once: options may be a function of each request. */
+const GUARD_MEMBERS = { onRefusal: v.optional(callable) };
+const VERIFIER_MEMBERS = { route: v.optional(v.string("must be a route of the policy")) };
+/** Made once, because options may be a function that is called for each request. */
 const SCHEMAS = {
-  guard: schemasOf(OF_GUARD),
-  verifier: schemasOf(OF_VERIFIER),
+  guard: schemasOf(GUARD_MEMBERS),
+  verifier: schemasOf(VERIFIER_MEMBERS),
 };
 
 function schemasOf(own: v.ObjectEntries) {
@@ -46,12 +46,12 @@ function schemasOf(own: v.ObjectEntries) {
   };
 }
 
-/** Whether the options are those of an origin that sees the certificate itself. */
+/** Whether the options are those of an origin that reads the certificate itself. */
 export function isWithoutEdge(options: object): boolean {
   return "readCertificate" in options;
 }
 
-/** Everything that is wrong with the members by themselves, each with its JSON pointer. */
+/** The problems of each member by itself, with its JSON pointer. */
 export function findFormProblems(options: unknown, kind: "guard" | "verifier"): string[] {
   if (!isObject(options)) return ["/: must be an object"];
   if (isWithoutEdge(options) && "keys" in options)

@@ -1,4 +1,4 @@
-// What countersign() and createVerifier() are given.
+// The options of countersign() and createVerifier(), as the user passes them.
 
 import type { LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
@@ -8,27 +8,31 @@ import type { ReadSecret } from "../core/secrets.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
 import type { CertificateOptions } from "./authenticate-options.ts";
 
-/** What every guard needs, wherever it stands. */
+/** Options of every guard, behind the edge or without it. */
 export interface GuardOptions {
-  /** This origin's own copy of the policy: the content of policy.json, or what `compilePolicy` made of it. */
+  /** This origin's own copy of the policy: the content of policy.json, or the result of `compilePolicy`. */
   readonly policy: Policy | object;
-  /** The replay check. There is none by default, because one that forgets would be none. */
+  /** The replay check. There is no default, because a check that forgets ids would be none. */
   readonly accept: AcceptDelivery;
   /**
-   * The secrets that the policy names: `process.env`, the bindings of a Worker, or a function that finds one by its name. Without the
-   * edge all of them are needed. Behind it those of signatures are read where they are there, and verified again; of a sender without
-   * them, and of Basic credentials, the edge's word is taken, as `delivery.reliedOnEdge` says.
+   * The secrets that the policy names: `process.env`, the bindings of a Worker, or a function that finds one by its name. Without
+   * the edge, all of them are needed. Behind it, the secrets of signatures are optional: a sender's signature is verified again
+   * if its secrets are present. Otherwise, and always for Basic credentials, the origin relies on the edge, and
+   * `delivery.reliedOnEdge` says so.
    */
   readonly secrets?: ReadSecret | object;
-  /** Receives one line per request. By default it is printed as one line of JSON, bounded and escaped, by `console.log`. */
+  /** Receives one line per request. Default: `console.log` with one line of JSON, bounded and escaped. */
   readonly onDecision?: (line: LogLine) => void;
-  /** The revocation lists as they are loaded now, for a policy that names sources of them: `openCrlStore`. */
+  /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */
   readonly lists?: () => RevocationLists;
   /** Unix seconds. */
   readonly clock?: () => number;
 }
 
-/** The public keys of an edge: its JWKS URL (https, or http to this machine), a JWK Set (RFC 7517), or what finds the key of a kid. */
+/**
+ * The public keys of an edge: its JWKS URL (https, or http to this machine), a JWK Set (RFC 7517), or a function that finds the
+ * key of a kid.
+ */
 export type KeySource = string | URL | { readonly keys: readonly object[] } | FindVerificationKey;
 
 /** Behind the edge: the request carries its assertion. */
@@ -43,8 +47,8 @@ export interface BehindEdge {
 export type WithoutEdge = Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
 /**
- * Options of `createVerifier`. `route` is the route of the policy, written as there, that the code behind the verifier serves: who may
- * call another one is refused. A verifier in front of a handler of all events says `servesEveryRoute: true` instead.
+ * Options of `createVerifier`. `route` is the policy's route, written as in the policy, that your code behind the verifier
+ * serves. A request for another route is refused. For a handler of all events, pass `servesEveryRoute: true` instead.
  */
 export type VerifierOptions = GuardOptions &
   (BehindEdge | WithoutEdge) &

@@ -10,26 +10,27 @@ import { judgeBy, refuseBy } from "./verifier.ts";
 export type CountersignOptions = GuardOptions &
   (BehindEdge | WithoutEdge) & {
     /**
-     * For one guard on `*` in front of a handler of all events. By default a guard refuses what is on another route of the policy than
-     * the path on which it stands: else whoever may call a prefix would run the handler of a path below it.
+     * For one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request whose route in the policy is
+     * not the path of the guard: a sender that may call a prefix must not run the handler of a path below it.
      */
     readonly servesEveryRoute?: boolean;
     /**
-     * Answers a refused request, whose line is out already. An edge passes on what you answer, and knows a refusal of its own assertion
-     * by the problem alone: keep that answer where `refused.refusal.problem` is `assertion-refused`.
+     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. It recognises the
+     * refusal of its own assertion only by the problem, so do not replace the response if `refused.refusal.problem` is
+     * `assertion-refused`.
      */
     readonly onRefusal?: AnswerRefusal;
   };
 
 /**
- * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. It stands on a path
- * that is a route of the policy, written as there, or is told that it `servesEveryRoute`.
- * The handler reads `c.var.delivery`. `c.req.json()`, `text()`, `arrayBuffer()` and `parseBody()` give the bytes that were verified;
- * the body of `c.req.raw` has been read. A refused request is an HTTPException, whose `cause` is the RefusedError.
- * @param options the options, or a function that makes them of the context, where they are bindings of a Worker. It is called for each
- * request; compiled policies, keys and secrets are kept for as long as it returns the same ones
- * @throws ConfigurationError that lists every problem of the options. Of a function they are found by the first request: each one is
- * refused then with 500, and the log says why
+ * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. Its path must
+ * be a route of the policy, written as in the policy, unless `servesEveryRoute` is set. The handler reads `c.var.delivery`.
+ * `c.req.json()`, `text()`, `arrayBuffer()` and `parseBody()` give the verified bytes; the body of `c.req.raw` has been read. A
+ * refused request throws an HTTPException whose `cause` is the RefusedError.
+ * @param options the options, or a function that makes them from the context, for example from the bindings of a Worker. The
+ * function is called for each request; compiled policies, keys and secrets are reused as long as it returns the same ones
+ * @throws ConfigurationError that lists every problem of the options. With a function, the problems are found at the first
+ * request: then each request is refused with 500, and the log says why
  */
 export function countersign<E extends Env = Env>(
   options: CountersignOptions | ((c: Context<E>) => CountersignOptions),
@@ -50,7 +51,7 @@ function makeOnce(options: CountersignOptions, reader: OptionsReader): () => Sta
   return () => standing;
 }
 
-/** Where they are of no use the request is refused, and the line says why. */
+/** If the options are invalid, the request is refused, and the log line says why. */
 function makeEachTime<E extends Env>(makeOptions: (c: Context<E>) => CountersignOptions, reader: OptionsReader) {
   return (c: Context): Standing => {
     let log: unknown;

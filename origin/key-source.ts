@@ -1,4 +1,4 @@
-// Where a guard's verification keys come from, by what it was given: a URL, a set, or a function.
+// Makes the function that finds a guard's verification keys, from a URL, a set or a function.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type FindVerificationKey, parsePublicKeySet } from "../core/keys.ts";
@@ -8,8 +8,8 @@ import type { KeySource } from "./guard-options.ts";
 import { fetchedKeys, pinnedKeys } from "./verification-keys.ts";
 
 /**
- * Neither fetches nor imports before the first look-up: a Worker may do neither while it starts.
- * @throws ConfigurationError for a URL or a set that is of no use
+ * Fetches and imports nothing before the first look-up, because a Worker may not do so while it starts.
+ * @throws ConfigurationError for an invalid URL or set
  */
 export function keysOf(source: KeySource, onError: (reason: string) => void): FindVerificationKey {
   if (typeof source === "function") return source;
@@ -17,17 +17,17 @@ export function keysOf(source: KeySource, onError: (reason: string) => void): Fi
   return keysIn(source);
 }
 
-/** What a KeySource is known by, where what it makes is kept; undefined for a function. */
+/** The cache key of a KeySource. Undefined for a function. */
 export function nameKeySource(source: KeySource): string | undefined {
   if (typeof source === "function") return undefined;
   return typeof source === "string" || source instanceof URL ? String(source) : JSON.stringify(source);
 }
 
-/** What is wrong with the URL of an edge's keys. `otherwise` is said of what is none. */
+/** What is wrong with the URL of an edge's keys. `otherwise` is the text if it is not a URL of the right kind. */
 export function problemOfKeysUrl(url: URL | null, otherwise = "is no https URL"): string | undefined {
   if (url === null || !/^https?:$/.test(url.protocol)) return otherwise;
   if (!isHttpsOrLoopback(url)) return "keys that come over plain HTTP prove nothing, use https";
-  // fetch() refuses it each time, and would quote it.
+  // fetch() would refuse it each time, with an error that quotes the password.
   return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }
 

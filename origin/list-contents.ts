@@ -1,9 +1,9 @@
-// What is in the place of a revocation list, and how to make one of it.
+// Names what was found in the place of a revocation list, and how to get the list from it.
 
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file-contents.ts";
 import { shellWord } from "./shell-word.ts";
 
-/** Of an answer from the network so much is looked at: enough to name it. */
+/** How much of an answer from the network is looked at. Enough to name it. */
 const NAMED_BYTES = 64 * 1024;
 
 const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
@@ -15,7 +15,7 @@ const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
   html: () => "open the page, and name the file that it leads to",
 };
 
-/** Undefined for what is or may be a list. */
+/** Undefined if it is a list, or may be one. */
 export function nameOtherContents(bytes: Uint8Array, source: string): string | undefined {
   const items = readContents(bytes.subarray(0, NAMED_BYTES));
   const [first] = items;

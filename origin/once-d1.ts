@@ -1,4 +1,4 @@
-// Each assertion once, in a D1 database of Cloudflare's.
+// A replay check in a D1 database of Cloudflare.
 
 import type { AcceptDelivery } from "./acceptance.ts";
 import {
@@ -11,12 +11,12 @@ import {
   requireMember,
 } from "./once.ts";
 
-/** What is used of a D1 binding. */
+/** The part of a D1 binding that is used. */
 export interface D1 {
   prepare(sql: string): D1Statement;
 }
 
-/** What is used of a statement of D1. */
+/** The part of a D1 statement that is used. */
 export interface D1Statement {
   bind(...values: unknown[]): D1Statement;
   first(): Promise<unknown>;
@@ -24,9 +24,9 @@ export interface D1Statement {
 }
 
 /**
- * An `accept` that records each assertion's id in the table `countersign_accepted`, which the first event makes. It keeps no event: when
- * your handler fails, the sender has no 2xx and sends again. Ids are forgotten a day after they expired.
- * @throws ConfigurationError when it is no D1 binding
+ * An `accept` that records each assertion's id in the table `countersign_accepted`. The first event creates the table. It stores
+ * no event: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired.
+ * @throws ConfigurationError if it is not a D1 binding
  */
 export function onceInD1(database: D1): AcceptDelivery {
   requireMember("onceInD1()", database, "prepare", "the binding of a D1 database");

@@ -1,4 +1,4 @@
-// Each assertion once, in a Durable Object of Cloudflare's.
+// A replay check in a Durable Object of Cloudflare.
 
 import type { AcceptDelivery, AssertionId } from "./acceptance.ts";
 import {
@@ -12,12 +12,12 @@ import {
   requireMember,
 } from "./once.ts";
 
-/** What is used of the binding of a Durable Object. */
+/** The part of a Durable Object binding that is used. */
 export interface ObjectNamespace {
   getByName(name: string): { fetch(url: string, init: { method: string; body: string }): Promise<Response> };
 }
 
-/** What is used of the state of a Durable Object. */
+/** The part of a Durable Object's state that is used. */
 export interface ObjectState {
   readonly storage: {
     readonly sql: { exec(sql: string, ...values: (string | number)[]): { toArray(): unknown[] } };
@@ -25,8 +25,8 @@ export interface ObjectState {
 }
 
 /**
- * The Durable Object behind `onceInDurableObject`: export it from your Worker's main module, and name it in `new_sqlite_classes` of a
- * migration. All events of one edge go through one object.
+ * The Durable Object behind `onceInDurableObject`. Export it from your Worker's main module, and name it in `new_sqlite_classes`
+ * of a migration. All events of one edge go through one object.
  */
 export class OnceObject {
   readonly #sql: ObjectState["storage"]["sql"];
@@ -37,21 +37,21 @@ export class OnceObject {
     this.#sql.exec(CREATE_SQLITE_INDEX);
   }
 
-  /** 201 for an id that is new, 409 for one that is there already. Reachable by the Worker alone. */
+  /** Answers 201 for a new id, and 409 for one that is recorded already. Only the Worker can reach it. */
   async fetch(request: Request): Promise<Response> {
     const { issuer, jti, expires } = (await request.json()) as AssertionId;
     const isNew = this.#sql.exec(INSERT_SQLITE, issuer, jti, expires).toArray().length === 1;
     if (Math.random() < PRUNE_SHARE) this.#sql.exec(PRUNE_SQLITE, forgettableBefore());
-    // Sent when what was written is kept: the object's output gate.
+    // The object's output gate holds the response back until the write is stored.
     return new Response(null, { status: isNew ? 201 : 409 });
   }
 }
 
 /**
- * An `accept` that records each assertion's id in a Durable Object. It keeps no event: when your handler fails, the sender has no 2xx and
- * sends again. Ids are forgotten a day after they expired.
+ * An `accept` that records each assertion's id in a Durable Object. It stores no event: if your handler fails, the sender gets no
+ * 2xx and sends again. Ids are deleted a day after they expired.
  * @param namespace the binding of OnceObject
- * @throws ConfigurationError when it is no such binding
+ * @throws ConfigurationError if it is not such a binding
  */
 export function onceInDurableObject(namespace: ObjectNamespace): AcceptDelivery {
   requireMember("onceInDurableObject()", namespace, "getByName", "the binding of OnceObject");
@@ -63,7 +63,7 @@ export function onceInDurableObject(namespace: ObjectNamespace): AcceptDelivery 
       if (status !== 201 && status !== 409) throw new Error(`the object answered ${status}`);
       return status === 201;
     },
-    // The object does so by itself.
+    // The object prunes by itself.
     prune: () => undefined,
   });
 }

@@ -1,9 +1,9 @@
-// Each assertion once, in a table of one's own PostgreSQL.
+// A replay check in a table of your own PostgreSQL database.
 
 import type { AcceptDelivery } from "./acceptance.ts";
 import { acceptOnce, insertOrCreate, requireMember, TABLE } from "./once.ts";
 
-/** A `Pool` of the package `pg`, or what has its `query`. */
+/** A `Pool` of the package `pg`, or an object with the same `query`. */
 export interface PostgresPool {
   query(text: string, values?: unknown[]): Promise<{ readonly rowCount: number | null }>;
 }
@@ -14,10 +14,10 @@ const CREATE = `CREATE TABLE IF NOT EXISTS ${TABLE}
 const UNDEFINED_TABLE = "42P01";
 
 /**
- * An `accept` that records each assertion's id in the table `countersign_accepted`, which the first event makes, in the first schema of
- * the search path. It keeps no event: when your handler fails, or this process dies in it, the sender has no 2xx and sends again.
- * Pass the pool, and no client within a transaction. Ids are forgotten a day after they expired.
- * @throws ConfigurationError when it is no pool
+ * An `accept` that records each assertion's id in the table `countersign_accepted`, in the first schema of the search path. The
+ * first event creates the table. It stores no event: if your handler fails, or the process ends in it, the sender gets no 2xx and
+ * sends again. Pass the pool, not a client within a transaction. Ids are deleted a day after they expired.
+ * @throws ConfigurationError if it is not a pool
  */
 export function onceInPostgres(pool: PostgresPool): AcceptDelivery {
   requireMember("onceInPostgres()", pool, "query", "a Pool of the package pg");

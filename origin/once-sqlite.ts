@@ -1,18 +1,18 @@
-// Each assertion once, in a SQLite file of one's own.
+// A replay check in a SQLite file of your own.
 
 import type { AcceptDelivery } from "./acceptance.ts";
 import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, PRUNE_SQLITE, requireMember, TABLE } from "./once.ts";
 
-/** What is used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */
+/** The part that is used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): { run(...values: (string | number)[]): { readonly changes: number | bigint } };
 }
 
 /**
- * An `accept` that records each assertion's id in the table `countersign_accepted`, which it makes. It keeps no event: when your handler
- * fails, the sender has no 2xx and sends again. Ids are forgotten a day after they expired. Each event waits for the disk.
- * @throws ConfigurationError when it is no database
+ * An `accept` that records each assertion's id in the table `countersign_accepted`, which it creates. It stores no event: if your
+ * handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired. Each event waits for the disk.
+ * @throws ConfigurationError if it is not a database
  */
 export function onceInSqlite(database: SqliteDatabase): AcceptDelivery {
   requireMember("onceInSqlite()", database, "prepare", "a DatabaseSync of node:sqlite");

@@ -1,41 +1,41 @@
-// The replay check of an app that keeps its events itself, or not at all: only the id of each assertion is recorded, in one insert.
+// The replay check of an app without an inbox. It records only the id of each assertion, with one insert.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type AcceptDelivery, type AssertionId, DIRECT, ReplayedError } from "./acceptance.ts";
 
-/** Where the ids of assertions are kept. */
+/** Where the ids of assertions are stored. */
 export interface IdStore {
-  /** False when it is there already. Makes the table where there is none yet. */
+  /** False if the id is recorded already. Creates the table if it does not exist. */
   insert(assertion: AssertionId): boolean | Promise<boolean>;
-  /** Forgets what expired before this Unix second. */
+  /** Deletes ids that expired before this Unix second. */
   prune(before: number): unknown;
 }
 
-/** An assertion that expired is refused before it is looked for. A day more, for clocks that differ. */
+/** An expired assertion is refused before its id is looked up. Its id is kept for another day, because clocks may differ. */
 const MARGIN_SECONDS = 86_400;
-/** Of the inserts, those that are followed by a prune. */
+/** The share of inserts after which prune() is called. */
 export const PRUNE_SHARE = 0.01;
 
 export const TABLE = "countersign_accepted";
 
-/** Of SQLite, and what is made of it. */
+/** For SQLite, and what is based on it. */
 export const CREATE_SQLITE_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE}
   (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (issuer, jti))`;
 export const CREATE_SQLITE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
 
-/** Of SQLite. Gives a row for an id that is new. */
+/** For SQLite. Returns a row if the id is new. */
 export const INSERT_SQLITE = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
 export const PRUNE_SQLITE = `DELETE FROM ${TABLE} WHERE expires < ?`;
 
-/** What may be forgotten by now. */
+/** Ids that expired before this Unix second can be deleted. */
 export const forgettableBefore = () => Math.floor(Date.now() / 1000) - MARGIN_SECONDS;
 
-/** The ids of what came without an edge are made for one request, and are not kept. */
+/** Ids of requests without an edge are made for one request, so they are not recorded. */
 export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
   return async (_, assertion) => {
     if (assertion.issuer === DIRECT) return;
     if (!(await insert(assertion))) throw new ReplayedError(assertion);
-    // It is recorded: what was not forgotten now will be later.
+    // An error is ignored: the id is recorded, and a later call prunes too.
     if (Math.random() >= PRUNE_SHARE) return;
     try {
       await prune(forgettableBefore());
@@ -43,7 +43,10 @@ export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
   };
 }
 
-/** Inserts, and where there is no table makes it first. Another may make it at the same time: whether it is there, the insert says. */
+/**
+ * Inserts. If there is no table, creates it and inserts again. An error of the creation is ignored, because somebody else may
+ * have created the table at the same time; the insert shows whether it exists.
+ */
 export async function insertOrCreate<T>(
   insert: () => Promise<T>,
   create: () => Promise<unknown>,
@@ -58,7 +61,7 @@ export async function insertOrCreate<T>(
   }
 }
 
-/** @throws ConfigurationError where a binding is missing, or is another */
+/** @throws ConfigurationError if the binding is missing or is of another kind */
 export function requireMember(subject: string, store: unknown, member: string, expected: string): void {
   if (typeof (store as Record<string, unknown> | undefined | null)?.[member] === "function") return;
   throw new ConfigurationError(subject, [

@@ -1,4 +1,4 @@
-// From the options of a guard to what it judges by. Everything that is wrong with them is one error.
+// Makes the options that a guard works with from those that the user passes. One error lists everything that is wrong with them.
 
 import { BoundedCache } from "../core/bounded-cache.ts";
 import type { Secrets } from "../core/candidate.ts";
@@ -21,10 +21,13 @@ type Members = Partial<GuardOptions & BehindEdge & WithoutEdge> & {
   readonly servesEveryRoute?: boolean;
 };
 
-/** Of as many sources keys are kept. There is more than one only where options are made for each request. */
+/** For how many sources keys are cached. There are several only if the options are made for each request. */
 const MAX_KEY_SOURCES = 16;
 
-/** Reads the options of one guard; for each request, where they are a function of it. What takes long is kept for what it was made of. */
+/**
+ * Reads the options of one guard, once or for each request. Results that take long to make are cached by the object that they
+ * were made from.
+ */
 export class OptionsReader {
   readonly #kind: Kind;
   readonly #policies = new WeakMap<object, Policy>();
@@ -107,7 +110,7 @@ export function printDecision(line: LogLine): void {
   console.log(formatLogLine(line));
 }
 
-/** A document holds no function: it comes of JSON. */
+/** A document comes from JSON, so it holds no function. */
 function isCompiled(policy: object): policy is Policy {
   return typeof (policy as Partial<Policy>).findRival === "function";
 }

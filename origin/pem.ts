@@ -1,10 +1,10 @@
-// PEM and concatenated DER in header fields, to the base64 of single certificates. Web standards only.
+// Reads PEM and concatenated DER in header fields, and returns the base64 of each certificate. Uses web standards only.
 
 import { Refusal } from "../core/refusal.ts";
 
 /**
- * How the lines of a block end: with a line feed, as in a file, or with the one space that Apache writes for it.
- * No other white space is taken: a space in the base64 is a "+" that somebody decoded as a form.
+ * How the lines of a block end: with a line feed, as in a file, or with the space that Apache writes for it. No other white space
+ * is accepted: a space inside the base64 is a "+" that was decoded as in a form.
  */
 const BLOCKS = {
   newline: /-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----(?:\r?\n|$)/y,
@@ -12,8 +12,8 @@ const BLOCKS = {
 };
 
 /**
- * Reads certificates in PEM (RFC 7468), with nothing before, between or after them.
- * The causes quote nothing: what is no certificate may be a private key.
+ * Reads certificates in PEM (RFC 7468), without anything before, between or after them. The causes quote nothing, because the
+ * text may be a private key.
  * @throws Refusal `certificate_malformed`
  */
 export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS): string[] {
@@ -27,10 +27,10 @@ export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS):
   return certificates;
 }
 
-/** What proxies leave unescaped: RFC 3986 unreserved characters, and `+/=` where the proxy is an ALB. */
+/** Characters that proxies leave unescaped: RFC 3986 unreserved ones and, for an ALB, `+/=`. */
 const ESCAPED = /^(?:[A-Za-z0-9._~+/=-]|%[0-9A-Fa-f]{2})*$/;
 
-/** The same from percent-encoded text. It is decoded once, and "+" stays a plus. @throws Refusal `certificate_malformed` */
+/** Reads certificates in percent-encoded PEM. Decodes it once, and a "+" stays a plus. @throws Refusal `certificate_malformed` */
 export function readEscapedPem(text: string): string[] {
   if (!ESCAPED.test(text)) throw malformed("not one percent-encoded value");
   let pem: string;
@@ -44,13 +44,13 @@ export function readEscapedPem(text: string): string[] {
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** The base64 of one value. @throws Refusal `certificate_malformed` */
+/** Checks one value in base64. @throws Refusal `certificate_malformed` */
 export function readBase64(text: string): string {
   if (text === "" || !BASE64.test(text)) throw malformed("not one base64 value");
   return text;
 }
 
-/** The base64 of each of the values in DER that stand one after the other. @throws Refusal `certificate_malformed` */
+/** Splits DER values that follow one another. @throws Refusal `certificate_malformed` */
 export function readConcatenatedDer(text: string): string[] {
   const octets = atob(readBase64(text));
   const certificates: string[] = [];
@@ -63,7 +63,7 @@ export function readConcatenatedDer(text: string): string[] {
   return certificates;
 }
 
-/** Octets that a SEQUENCE takes with its header. That its length is the shortest form is checked where it is parsed. */
+/** The length of a SEQUENCE with its header. Whether it is encoded in the shortest form is checked by the certificate parser. */
 function sequenceLength(octets: string, start: number): number {
   const at = (index: number) => {
     const octet = octets.charCodeAt(start + index);

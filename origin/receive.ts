@@ -1,5 +1,5 @@
-// The way of one event through the origin, on web standards only: Node, workerd and others run it as it is.
-// It trusts the edge for nothing that it can check by itself: signature, time, bytes, certificate, trust, allowlist, replay.
+// The steps of one event through the origin. Uses web standards only, so Node, workerd and others run it unchanged. It checks
+// everything itself that it can check without the edge: signature, time, bytes, certificate, trust, allowlist, replay.
 
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
@@ -30,24 +30,24 @@ import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
 import { selectGuardedRoute } from "./guarded-route.ts";
 
-/** Of the process, whose memory it is. */
+/** One budget per process, because the limit is for the memory of the process. */
 const bodies = new BodyBudget({ endsOldest: true });
 
-/** One request to be judged. Its body is read. */
+/** One request to be judged. receive() reads its body. */
 export interface Asked {
   readonly request: Request;
-  /** The path of the guard; undefined for one that stands for every route of the policy. */
+  /** The path of the guard. Undefined if the guard serves every route of the policy. */
   readonly guard: string | undefined;
-  /** The runtime's, on Node it holds the socket. */
+  /** That of the runtime; on Node it holds the socket. */
   readonly environment: unknown;
-  /** Somebody before the guard has read the body. */
+  /** Whether code in front of the guard has read the body. */
   readonly isBodyRead: boolean;
 }
 
-/** What `accept` takes. */
+/** The arguments of `accept`. */
 export type Received = readonly [Delivery, AssertionId];
 
-/** Judges one request, and notes in `trace` what it learns. Accepts nothing yet. @throws Refusal */
+/** Judges one request, and records in `trace` what it learns. Does not call `accept`. @throws Refusal */
 export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace): Promise<Received> {
   if (asked.isBodyRead)
     throw new Refusal("misconfigured", {
@@ -56,10 +56,10 @@ export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace
   return "findKey" in options ? receiveAsserted(asked, options, trace) : receiveDirect(asked, options, trace);
 }
 
-/** Behind the edge. Each step takes what the step before returned; the first that fails ends the request. */
+/** Behind the edge. Each step takes what the step before returned. The first step that fails ends the request. */
 async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: Trace): Promise<Received> {
   const { request, guard } = asked;
-  // Both of one moment: a reload may replace them during the request.
+  // Read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
@@ -81,7 +81,7 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
     headers: request.headers,
     facts: trustFacts(policy, options),
     secrets,
-    // The edge's time: a signature's timestamp may be too old by now, and the edge may have kept the event in its queue.
+    // The edge's time. A signature's timestamp may be too old by now, and the event may have waited in the edge's queue.
     receivedAt: claims.rcv ?? claims.iat,
   };
   noteCertificate(context, evidence);
@@ -98,10 +98,10 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
   return [delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp }];
 }
 
-/** Without the edge: the certificate and the credentials are judged before a byte of the body is read. */
+/** Without the edge. Certificate and credentials are judged before any of the body is read. */
 async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received> {
   const { request, guard, environment } = asked;
-  // Both of one moment: a reload may replace them during the request.
+  // Read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { url, target } = readRequestTarget(request.url);
@@ -126,11 +126,11 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
     body,
     policyDigest: policy.digest,
   });
-  // The sender's connection cannot be replayed by others; the event's own id is unique already.
+  // Nobody else can replay the sender's connection, and the event's own id is unique already.
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
 }
 
-/** What an objection to the certificate leaves: the candidates that need none. @throws Refusal the objection, when there are none */
+/** Keeps the candidates that need no certificate if the check objects to it. @throws Refusal of the check, if there are none */
 function crossCheck(candidates: readonly Candidate[], check: () => void): readonly Candidate[] {
   if (!candidates.some(({ certified }) => certified !== undefined)) return candidates;
   try {
@@ -157,15 +157,15 @@ function readAssertion(headers: Headers): string {
   return assertion;
 }
 
-/** A Content-Digest beside the bytes that says otherwise is refused, not ignored. */
+/** If the request has a Content-Digest that differs from the digest of the bytes, it is refused, not ignored. */
 function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers): void {
   const declared = headers.get(CONTENT_DIGEST_HEADER);
   if (declared !== contentDigest) throw new Refusal("body_mismatch", { declared, received: contentDigest });
 }
 
 /**
- * The certificate beside the assertion, which must be the one that the assertion is bound to (RFC 8705 §3.1). An assertion
- * without one is for a sender that needs none: it counts as no certificate, and comes with none.
+ * Reads the certificate in the header fields, which must be the one that the assertion is bound to (RFC 8705 §3.1). An assertion
+ * without a certificate is for a sender that needs none; then the request must not have one either.
  */
 function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate | Refusal {
   const field = headers.get(CLIENT_CERT_HEADER);

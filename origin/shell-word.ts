@@ -1,6 +1,6 @@
-// Commands that messages tell are there to be pasted, whatever a file is called.
+// Quotes file names in the commands that messages show, so that these can be pasted.
 
-/** A word as a POSIX shell takes it. What begins with a dash would be an option of the command. */
+/** A word as a POSIX shell reads it. A name that begins with a dash gets "./", so that it is not read as an option. */
 export function shellWord(text: string): string {
   const path = /^-./.test(text) ? `./${text}` : text;
   return /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;

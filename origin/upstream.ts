@@ -1,5 +1,5 @@
-// The user's program behind HTTP, in any language: each attempt is a request with the event's own bytes and a fresh
-// assertion of this origin, which the upstream verifies as this origin verifies the edge's.
+// Delivers events to the user's program over HTTP, in any language. Each attempt is a request with the event's own bytes and a
+// new assertion of this origin. The upstream verifies it as this origin verifies the edge's.
 
 import { issueAssertion } from "../core/assertion.ts";
 import type { Delivery } from "../core/delivery.ts";
@@ -12,25 +12,25 @@ import { systemClock } from "./clock.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 import { takeRandom } from "./random.ts";
 
-/** 1 for the first. No sender's header has a name that begins so. */
+/** 1 for the first attempt. No forwarded header of a sender can have a name that begins with `countersign-`. */
 export const ATTEMPT_HEADER = "countersign-attempt";
 
-/** Where the user's program is, and who signs for it. */
+/** Where the user's program is, and what signs the requests to it. */
 export interface UpstreamOptions {
-  /** Scheme, host and port. The path is the event's own, so that what the assertion says of it is what the upstream sees. */
+  /** Scheme, host and port. The path is that of the event, so that the assertion matches what the upstream receives. */
   readonly origin: string;
   /** `iss` and `aud` of the assertions. */
   readonly issuer: string;
   readonly audience: string;
-  /** This origin's own keys of now. */
+  /** The current signing keys of this origin. */
   readonly keys: () => SigningKeys;
   /** Unix seconds. */
   readonly clock?: () => number;
 }
 
 /**
- * A handler that sends each event to a program behind HTTP, at the event's own path, with a fresh assertion, and answers what that
- * answers. Redirects are not followed. Does not check that `origin` is HTTPS: what a network in between can read is the caller's choice.
+ * Makes a handler that sends each event to a program over HTTP, at the event's own path and with a new assertion, and returns its
+ * response. Does not follow redirects. Does not check that `origin` is HTTPS: the caller decides whether the network may read it.
  */
 export function forwardTo(options: UpstreamOptions): Handler {
   return async function forwardToUpstream(delivery: Delivery, context: HandlerContext): Promise<Response> {
@@ -41,7 +41,7 @@ export function forwardTo(options: UpstreamOptions): Handler {
       return await fetch(options.origin + target, {
         method,
         headers,
-        // A followed redirect would carry the assertion to whatever host it names.
+        // A redirect is not followed, because it would carry the assertion to another host.
         redirect: "manual",
         signal: context.signal,
         ...(!isBodiless && { body: delivery.body }),
@@ -56,13 +56,13 @@ export function forwardTo(options: UpstreamOptions): Handler {
 async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: HandlerContext, options: UpstreamOptions) {
   const { issuer, audience, keys, clock = systemClock } = options;
   const now = clock();
-  // Signatures are compared with the time of receipt; of an event that is older the upstream would refuse the claim.
+  // Signatures are compared with the time of receipt. An older time than this would make the upstream refuse the claim.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
   const jti = formatAssertionId(now * 1000, takeRandom());
   const assertion = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });
   const headers = formatForwardedHeaders(delivery, assertion);
   headers[ATTEMPT_HEADER] = String(attempt);
-  // What is passed on to a sender is passed on as it is.
+  // The response may be passed on to the sender unchanged, so it must not be compressed.
   headers["accept-encoding"] = "identity";
   return headers;
 }

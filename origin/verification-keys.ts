@@ -1,4 +1,4 @@
-// Where the origin gets the edge's public keys: pinned in its configuration, or fetched from the edge.
+// Finds the edge's public keys: pinned in the configuration, or fetched from the edge.
 
 import { describeCause } from "../core/failure-cause.ts";
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/keys.ts";
@@ -7,40 +7,40 @@ import { Refusal } from "../core/refusal.ts";
 import { showUrl } from "../core/secure-url.ts";
 
 /**
- * Keys from a JWK Set that the configuration holds: no network, no surprise; rotation is a change of configuration.
- * @throws ConfigurationError when it is no set of public P-256 keys, also when a key in it is private
+ * Keys from a JWK Set in the configuration. Uses no network; a rotation is a change of the configuration.
+ * @throws ConfigurationError if it is not a set of public P-256 keys, also if one of its keys is private
  */
 export async function pinnedKeys(jwkSet: unknown): Promise<FindVerificationKey> {
   const keys = await importVerificationKeys(jwkSet);
   return (kid) => keys.get(kid);
 }
 
-/** How keys are fetched. */
+/** Options of fetchedKeys. */
 export interface FetchedKeysOptions {
-  /** Receives the reason whenever a fetch fails. */
+  /** Receives the reason when a fetch fails. */
   readonly onError: (reason: string) => void;
   readonly fetch?: typeof fetch;
-  /** Milliseconds of a clock that only moves forward. */
+  /** Milliseconds of a monotonic clock. */
   readonly clock?: () => number;
 }
 
-/** A set older than this is fetched again while requests go on with it. */
+/** An older set is fetched again, while requests go on with it. */
 const REFRESH_AGE_MILLISECONDS = 5 * 60_000;
-/** A set older than this is fetched again before use: a key that the edge withdrew is gone by then. */
+/** An older set is fetched again before it is used, so that a key which the edge withdrew is gone by then. */
 const MAX_AGE_MILLISECONDS = 10 * 60_000;
-/** After each fetch. An unknown kid may mean a rotation, or a forgery: no more fetches than this for either. */
+/** The pause after each fetch. An unknown kid may mean a rotation or a forgery, and this limits the fetches for both. */
 const COOLDOWN_MILLISECONDS = 5_000;
 const FETCH_DEADLINE_MILLISECONDS = 5_000;
-/** Requests that wait for a fetch. Anybody can name an unknown kid, and each that waits holds its connection. */
+/** Limit of requests that wait for a fetch. Anybody can name an unknown kid, and each waiting request holds its connection. */
 const MAX_WAITING = 100;
-/** A set of a dozen keys is 3 KB. */
+/** A set of a dozen keys has 3 KB. */
 const MAX_JWKS_BYTES = 64 * 1024;
 
 /**
- * Keys from the edge's JWKS URL: cached, fetched again when old or when a kid is unknown, at most once per cool-down. Who
- * names a known key waits for nobody, unless the set became too old and no fetch has failed since.
- * Does not check that the URL is HTTPS: keys that come over plain HTTP prove nothing.
- * The last good set stays in use while the edge cannot be reached; before the first one every look-up is refused.
+ * Keys from the edge's JWKS URL. They are cached, and fetched again when they are old or a kid is unknown, at most once per
+ * cool-down. A request with a known key does not wait, unless the set is too old and no fetch has failed since. While the edge
+ * cannot be reached, the last good set is used. Until there is a first set, every look-up is refused. Does not check that the URL
+ * is HTTPS: keys fetched over plain HTTP prove nothing.
  * @throws Refusal `keys_unavailable` (from the returned function)
  */
 export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerificationKey {

@@ -1,4 +1,4 @@
-// The verdict on one request, told and recorded: what every guard stands on, whatever framework it belongs to.
+// Judges one request, logs the verdict and records the event. Every guard uses this, whatever its framework.
 
 import { describeRefusal, formatProblem, type Trace } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
@@ -14,12 +14,12 @@ import { takeRandom } from "./random.ts";
 import { type Asked, receive } from "./receive.ts";
 
 /**
- * The request is refused, and its log line is out. `message` is what the sender may read, as is `getResponse()`; why it is refused
- * is in `refusal`, for the operator alone.
+ * The request is refused, and its line is logged. `message` and `getResponse()` are for the sender. `refusal` says why it was
+ * refused; it is only for the operator.
  */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
-  /** The decision id, which the log line and the answer have too. */
+  /** The decision id. It is also in the log line and in the response. */
   readonly id: string;
 
   constructor(refusal: Refusal, id: string) {
@@ -33,32 +33,33 @@ export class RefusedError extends Error {
     return this.refusal.status;
   }
 
-  /** An RFC 9457 problem, made anew each time. */
+  /** A new RFC 9457 problem each time. */
   getResponse(): Response {
     return formatProblem(this.refusal, this.id);
   }
 }
 
-/** An event whose sender is proven and admitted, and which `accept` has taken. */
+/** An event whose sender is proven and admitted, and that `accept` has recorded. */
 export interface Verified {
   readonly delivery: Delivery;
-  /** The id of the stored event, where this is the same one again: answer with 200 and leave it at that. Undefined for a new one. */
+  /** The id of the stored event, if this one is the same again: answer with 200 and do nothing else. Undefined for a new event. */
   readonly duplicateOf: string | undefined;
 }
 
 /** Judges requests without a framework. */
 export interface Verifier {
   /**
-   * Reads the body, judges the request, calls `accept`. `environment` is what `readCertificate` gets: on Node, with servers of
-   * `countersign/node`, the second argument of the fetch handler. The body is in `delivery.body`; the request's own has been read.
-   * @throws RefusedError whose `getResponse()` is the answer
+   * Reads the body, judges the request, calls `accept`. `environment` is passed to `readCertificate`: on Node, with servers of
+   * `countersign/node`, it is the second argument of the fetch handler. The body is in `delivery.body`; that of the request has
+   * been read.
+   * @throws RefusedError; respond with its `getResponse()`
    */
   verify(request: Request, environment?: unknown): Promise<Verified>;
 }
 
 /**
- * Makes a verifier for any framework that has, or can make, a web `Request`: the verdicts of `countersign()`, by the same code. It does
- * not know which of your handlers will run: say so by `route`.
+ * Makes a verifier for any framework that has, or can make, a web `Request`. Its verdicts are those of `countersign()`, by the
+ * same code. It does not know which of your handlers will run, so pass `route`.
  * @throws ConfigurationError that lists every problem of the options
  */
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -67,10 +68,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify: (request, environment) => judge({ request, guard, environment, isBodyRead: request.bodyUsed }) };
 }
 
-/** Requests made of others, which showed a fault that they cannot. */
+/** Faults that were found when a Request was made from another kind of request, and that the Request does not show. */
 const faults = new WeakMap<Request, Refusal>();
 
-/** Has a request refused by whoever judges it. */
+/** Makes every judge refuse this request with `fault`. */
 export function refuseLater(request: Request, fault: Refusal): Request {
   faults.set(request, fault);
   return request;
@@ -79,7 +80,7 @@ export function refuseLater(request: Request, fault: Refusal): Request {
 /** @throws RefusedError */
 export type Judge = (asked: Asked) => Promise<Verified>;
 
-/** @throws ConfigurationError that lists what the policy needs and is not there */
+/** @throws ConfigurationError that lists what the policy needs and the options lack */
 export function judgeBy(options: AuthenticateOptions): Judge {
   requireOptions(options);
   const logMore = tellMore((line) => options.log(line));
@@ -103,7 +104,7 @@ export function judgeBy(options: AuthenticateOptions): Judge {
   };
 }
 
-/** For options that are of no use: every request is refused, and each line says why. */
+/** A judge for invalid options: it refuses every request, and each log line says why. */
 export function refuseBy(error: unknown, log: AuthenticateOptions["log"]): Judge {
   return () => {
     const refusal = misconfigured(error);

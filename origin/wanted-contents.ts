@@ -1,5 +1,5 @@
-// Certificates and keys among what a file holds. Every form that leaves no doubt is taken; of anything else it is said what the file
-// holds and how to make of it what is wanted.
+// Picks certificates or a key from a file. Accepts every form that is unambiguous. Otherwise the error says what the file holds
+// and how to convert it.
 
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file-contents.ts";
 import { shellWord } from "./shell-word.ts";
@@ -11,24 +11,24 @@ const WANTED: Readonly<Record<Wanted, string>> = {
   key: "private key without a passphrase",
 };
 
-/** What a file holds instead, and what mends it: fit for a user as it is. */
+/** What a file holds instead, and the remedy. The message can be shown to a user as it is. */
 export class WrongContents extends Error {
   override readonly name = "WrongContents";
 }
 
-/** @throws WrongContents that says what is in the place of what is wanted, or beside it without being whole */
+/** @throws WrongContents if the file does not hold what is wanted, or holds a part of it that is incomplete */
 export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): readonly Item[] {
   const items = readContents(bytes);
   const found = items.filter(({ kind }) => kind === wanted);
   const broken = items.find(isBroken);
-  // A second certificate that is cut off must not be missed without a word.
+  // A second certificate that is cut off must be reported, not skipped.
   if (found.length > 0 && (broken === undefined || wanted === "key")) return found;
   const [first] = broken === undefined ? items : [broken];
   const what = broken === undefined ? describeContents(items) : describeContents([broken]);
   throw new WrongContents(`${from} holds no ${WANTED[wanted]}, but ${what}: ${mend(first as Item, wanted, from)}`);
 }
 
-/** Whether it may be what is wanted, and cannot be read. */
+/** Whether the item may be what is wanted, but cannot be read. */
 export function isBroken({ kind }: Item): boolean {
   return kind === "cutOff" || kind === "damaged" || kind === "trustedCertificate";
 }

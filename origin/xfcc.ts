@@ -1,10 +1,10 @@
-// Envoy's X-Forwarded-Client-Cert: the one element of a header that a sanitising Envoy sets.
+// Envoy's X-Forwarded-Client-Cert: the single element that a sanitising Envoy sets.
 
 import { malformed, readEscapedPem } from "./pem.ts";
 
 /**
- * The keys in the order in which Envoy writes them; By, URI and DNS may repeat. The order matters: Envoy neither quotes
- * nor escapes URI and DNS, so a certificate with `;Cert="…"` in a URI could otherwise add a Cert of its choice.
+ * The keys in the order in which Envoy writes them; By, URI and DNS may repeat. The order is checked because Envoy neither quotes
+ * nor escapes URI and DNS: a certificate with `;Cert="…"` in a URI could otherwise add a Cert of its choice.
  */
 const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
 const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
@@ -13,8 +13,8 @@ const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
 const PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))([;,]|$)/y;
 
 /**
- * Reads the certificates, leaf first, from `Cert`, `Chain` (which holds the leaf too) or both.
- * A second element is refused: which of them is the client's own depends on who was in front.
+ * Reads the certificates, leaf first, from `Cert`, from `Chain` (which holds the leaf too), or from both. Refuses a second
+ * element: which of them belongs to the client depends on the proxies in front.
  * @throws Refusal `certificate_malformed`
  */
 export function readForwardedClientCert(header: string): string[] {
@@ -30,7 +30,7 @@ export function readForwardedClientCert(header: string): string[] {
   return certificates;
 }
 
-/** `Cert` and `Chain`, unquoted; every other pair is read and left. */
+/** Returns `Cert` and `Chain`, unquoted. Other pairs are only checked for their form. */
 function readPairs(header: string): Map<string, string> {
   const pair = new RegExp(PAIR);
   const values = new Map<string, string>();

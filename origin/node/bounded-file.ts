@@ -1,11 +1,11 @@
-// Reads files up to a limit: what was named by mistake (a device, a database, an image) must not fill the memory.
+// Reads files up to a limit, so that a file named by mistake (a device, a database, an image) does not fill the memory.
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 const STDIN = 0;
 const CHUNK_BYTES = 64 * 1024;
 
-/** `-` is what comes on stdin. @throws Error that says so when there is more than `maxBytes`, or when it cannot be read */
+/** `-` is stdin. @throws Error if there are more than `maxBytes`, or if it cannot be read */
 export function readBoundedFile(file: string, maxBytes: number): Buffer {
   if (file === "-") return readDescriptor(STDIN, maxBytes);
   const descriptor = openSync(file, "r");
@@ -16,7 +16,10 @@ export function readBoundedFile(file: string, maxBytes: number): Buffer {
   }
 }
 
-/** The size is asked first: of a large file nothing is read. It says nothing of a pipe or a device, and a file may grow. */
+/**
+ * The size is checked first, so that nothing of a large file is read. While reading, the limit is checked too: a pipe or a device
+ * has no size, and a file may grow.
+ */
 function readDescriptor(descriptor: number, maxBytes: number): Buffer {
   const { size } = fstatSync(descriptor);
   const chunks: Buffer[] = [];

@@ -1,14 +1,15 @@
-// So many connections of a process at a time: each may hold a head, and a body of some size, before anything is known of it.
+// Limits the connections of a process: each may hold a request head and part of a body in memory before anything is known of the
+// client.
 
 import type { Server } from "node:net";
 import type { LogLine } from "../../core/decision.ts";
 
-/** A webhook listener serves a handful of senders, a proxy or an edge opens some dozens. */
+/** A webhook listener has a handful of senders. A proxy or an edge opens a few dozen connections. */
 export const MAX_CONNECTIONS = 1_000;
-/** A connection costs a stranger nothing. */
+/** Log lines about the limit are at least this far apart, because a connection costs a stranger nothing. */
 const SILENCE_MILLISECONDS = 60_000;
 
-/** Closes what comes above the limit. A line tells of the first, and one a minute of those after it. */
+/** Closes connections above the limit. Logs the first one, and then at most one line a minute. */
 export function limitConnections(server: Server, log: (line: LogLine) => void): void {
   server.maxConnections = MAX_CONNECTIONS;
   let toldAt = Number.NEGATIVE_INFINITY;

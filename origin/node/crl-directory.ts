@@ -1,4 +1,4 @@
-// Revocation lists on disk: the last good ones of each source in a directory of ours, and sources that are files.
+// Revocation lists on disk: the last good lists of each source in a directory of the origin, and sources that are files.
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -9,15 +9,15 @@ import { MAX_CRL_BYTES } from "../../core/wire.ts";
 import type { CrlStorage } from "../crl-store.ts";
 
 /**
- * Opens the directory, and makes it where it is missing. Paths of file sources are relative to `base`.
- * @throws ConfigurationError when it cannot be made
+ * Opens the directory, and creates it if it is missing. Paths of file sources are relative to `base`.
+ * @throws ConfigurationError if it cannot be created
  */
 export function openCrlDirectory(directory: string, base: string): CrlStorage {
   makeDirectory(directory);
   return {
     ...readCrlDirectory(directory, base),
 
-    /** In one step: several processes may share the directory, and a crash must leave the old lists. */
+    /** Written atomically: several processes may share the directory, and after a crash the old lists must still be there. */
     async write(source, ders) {
       const file = fileOf(directory, source);
       const draft = `${file}.${randomUUID()}.tmp`;
@@ -32,7 +32,7 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
   };
 }
 
-/** The same to read from alone: makes no directory, and a missing one holds no list. */
+/** The same for reading only: creates no directory, and a missing one holds no list. */
 export function readCrlDirectory(directory: string, base: string): Omit<CrlStorage, "write"> {
   return {
     async read(source) {
@@ -66,7 +66,7 @@ function makeDirectory(directory: string): void {
   }
 }
 
-/** A URL is no file name, and file systems differ in what they allow. */
+/** A URL cannot be a file name, and file systems differ in what they allow. */
 function fileOf(directory: string, source: string): string {
   return join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);
 }

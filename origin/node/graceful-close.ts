@@ -1,23 +1,27 @@
-// Ends an HTTP server so that every request that it has begun is answered, and nothing else holds it open.
-// Node's own close() waits for connections on which nothing is asked, or on which one request follows the other.
+// Closes an HTTP server after every request that it has begun is answered. Node's own close() also waits for idle connections,
+// and for connections on which requests follow one another without a pause.
 
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 
-/** Orchestrators kill after 30 s: what is not answered by then is cut here, in good order. */
+/** Orchestrators kill after 30 s. Before that, requests that are still not answered are ended here. */
 const DEADLINE_MILLISECONDS = 20_000;
 
 /**
- * Keeps an eye on a server's requests from now on. The function that it returns stops listening, answers what is in
- * flight, says `Connection: close` with each answer, then resolves.
+ * Tracks the requests of a server from now on. The function that it returns stops listening, answers the requests in progress,
+ * sends `Connection: close` with each response, and then resolves.
  */
 export function closesGracefully(server: Server): () => Promise<void> {
-  /** Open connections with the last answer that is owed on each: answers go out in order, so it is the last to wait for. */
+  /**
+   * Open connections, each with the last response that has not been sent. Responses are sent in order, so it is enough to wait
+   * for the last.
+   */
   const connections = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;
 
-  // Of a TLS connection the socket below is not ours to end; a handshake under way has its own time limit.
+  // On a TLS server, the TLS socket is tracked and not the TCP socket below it. A handshake in progress has a time limit of its
+  // own.
   server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
     if (isClosing) socket.destroy();
     connections.set(socket, undefined);

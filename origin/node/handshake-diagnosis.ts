@@ -1,5 +1,5 @@
-// One line for a handshake that fails or proves nothing: a named cause, and what to do about it.
-// Text from the peer is data: it is escaped and cut by formatLogLine like everything else.
+// One log line for a handshake that fails or proves nothing: a named cause, and what to do about it. Text from the peer is
+// untrusted: formatLogLine escapes and cuts it, like everything else.
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
@@ -34,7 +34,7 @@ const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
   "protocol or cipher": "no common TLS version or cipher: TLS 1.2 and 1.3 are spoken here",
   "plain HTTP": "plain HTTP came to this TLS port: the URL begins with http:// where https:// belongs",
-  // OpenSSL keeps what it read to itself, and takes nothing but methods of HTTP for HTTP.
+  // OpenSSL does not return the bytes that it read, and recognises HTTP only by its methods.
   "not TLS":
     "what came is neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), else another protocol",
   "server not trusted":
@@ -61,7 +61,7 @@ const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
   INVALID_PURPOSE: "wrong purpose",
 };
 
-/** By fragments of OpenSSL's error codes, as Node spells them. */
+/** By parts of OpenSSL's error codes, as Node spells them. */
 const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no certificate sent"],
   [/HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "plain HTTP"],
@@ -75,18 +75,21 @@ const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
   [/ALERT|ECONNRESET|EPIPE|SOCKET_CLOSED|UNEXPECTED_EOF/, "client aborted"],
 ];
 
-/** Without a host of ours there is no certificate to agree on, which OpenSSL reports like a lack of common algorithms. */
+/**
+ * If the client names no host of this listener, there is no certificate, and OpenSSL reports that like a lack of common
+ * algorithms.
+ */
 const NOTHING_IN_COMMON = /NO_SHARED_CIPHER|NO_SUITABLE_SIGNATURE_ALGORITHM|NO_CERTIFICATE_SET/;
 
 /** What the listener knows of a connection whose handshake did not complete. */
 export interface Attempt {
   readonly peer: string | undefined;
-  /** What the client asked for, if it came that far, and whether it is a host of ours. */
+  /** The host that the client asked for, if it came that far, and whether this listener has it. */
   readonly serverName: string | undefined;
   readonly isHost: boolean;
 }
 
-/** The line for a handshake that failed. */
+/** The log line for a failed handshake. */
 export function diagnoseFailure(
   error: NodeJS.ErrnoException,
   socket: TLSSocket,
@@ -97,7 +100,7 @@ export function diagnoseFailure(
   return line(isUnknownHost ? "unknown host name" : cause, socket, { peer, serverName, reason });
 }
 
-/** What an error of a handshake says by itself. */
+/** The cause of a handshake error. */
 export function explainFailure(error: NodeJS.ErrnoException) {
   const cause = ERROR_CAUSES.find(([pattern]) => pattern.test(textOf(error)))?.[1] ?? "other";
   return { cause, remedy: REMEDIES[cause], reason: error.code ?? error.message };
@@ -108,8 +111,8 @@ function textOf({ code = "", message }: NodeJS.ErrnoException): string {
 }
 
 /**
- * The line for a handshake that completed and proves nothing; undefined when OpenSSL verified a certificate, or when there
- * is none and none was asked for by name.
+ * The log line for a handshake that completed and proves nothing. Undefined if OpenSSL verified a certificate, or if there is
+ * none and no CA was named in the request for one.
  */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
   if (socket.authorized) return undefined;
@@ -130,7 +133,7 @@ export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[])
   });
 }
 
-/** Node's printed name, for reading only: identity is never taken from it. */
+/** Node's text of a name, only to be shown: identity is never taken from it. */
 function oneLine(name: string | undefined): string {
   return (name ?? "").replaceAll("\n", ", ");
 }

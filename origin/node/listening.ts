@@ -1,11 +1,11 @@
-// Where a server listens, and why it cannot: a fault of the configuration, with what mends it.
+// Makes a server listen. If it cannot, the error is a ConfigurationError with a remedy.
 
 import type { Server } from "node:net";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
 export interface Address {
   readonly hostname: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   readonly port: number;
 }
 
@@ -18,7 +18,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EAI_AGAIN: "DNS does not answer for this host name: choose an address of this machine, or 0.0.0.0 for all",
 };
 
-/** @throws ConfigurationError when the address cannot be listened on @internal */
+/** @throws ConfigurationError if the server cannot listen on the address @internal */
 export function listen(server: Server, { hostname, port }: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {

@@ -1,11 +1,11 @@
-// Certificates and keys of our own, in whatever form their file has them, as PEM or as the runtime's objects. They are not held to what a
-// sender's must keep.
+// Reads certificates and keys of the operator from files in any form, as PEM or as objects of the runtime. The rules for senders'
+// certificates do not apply to them.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { shellWord } from "../shell-word.ts";
 import { pickContents, WrongContents } from "../wanted-contents.ts";
 
-/** Each in PEM, in the order of the file. @throws WrongContents */
+/** Each certificate in PEM, in the order of the file. @throws WrongContents */
 export function readPems(bytes: Uint8Array, file: string): readonly string[] {
   return pickContents("certificate", bytes, file).map(({ der }, index) => {
     try {
@@ -17,7 +17,7 @@ export function readPems(bytes: Uint8Array, file: string): readonly string[] {
   });
 }
 
-/** The one private key. @throws WrongContents, which never shows it */
+/** Reads the single private key. @throws WrongContents, which never shows the key */
 export function readKey(bytes: Uint8Array, file: string): KeyObject {
   const [item, ...others] = pickContents("key", bytes, file);
   if (others.length > 0)
@@ -26,7 +26,7 @@ export function readKey(bytes: Uint8Array, file: string): KeyObject {
     try {
       return createPrivateKey({ key: item?.der ?? Buffer.alloc(0), format: "der", type });
     } catch {
-      // Of another type, or of none.
+      // DER of another type of key, or of none: try the next type.
     }
   }
   throw new WrongContents(

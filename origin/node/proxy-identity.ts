@@ -1,5 +1,5 @@
-// Who the proxy is, when it comes over TLS: CA certificates and one exact subject, judged by the engine that judges senders, and
-// examined before as a policy of senders is.
+// Identifies a proxy that connects over TLS: by CA certificates and one exact subject. They are examined like a policy, and the
+// proxy is judged by the same code as a sender.
 
 import { admitByCertificate } from "../../core/admit.ts";
 import { formatPem, parseCertificate } from "../../core/certificate.ts";
@@ -15,27 +15,28 @@ import { verifyTrust } from "../../core/trust.ts";
 import { systemClock } from "../clock.ts";
 import { readPemCertificates } from "../pem.ts";
 
-/** Who the proxy is: who may certify it, and its one exact name. */
+/** The identity of the proxy: the CAs that may certify it, and its exact name. */
 export interface ProxyIdentity {
-  /** CA certificates that may certify the proxy, in PEM: each is an authority by itself. */
+  /** CA certificates that may certify the proxy, in PEM. Each of them is an anchor. */
   readonly ca: string;
-  /** The proxy's whole subject, as RFC 4514 text. */
+  /** The whole subject of the proxy as RFC 4514 text. */
   readonly subject: string;
 }
 
-/** @throws Refusal when the certificate is not the proxy's at `now` (Unix seconds) */
+/** @throws Refusal if the certificate is not the proxy's at `now` (Unix seconds) */
 export type ProveProxy = (certificate: ClientCertificate, now: number) => void;
 
 export interface ProxyExamination {
-  /** Undefined where there are problems, or a part is missing. */
+  /** Undefined if there are problems, or if a part is missing. */
   readonly policy: Policy | undefined;
   readonly problems: readonly string[];
-  /** What keeps nobody out: a CA that has expired beside one that has not. */
+  /** Findings that refuse no connection, for example a CA that has expired while another has not. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Compiles the identity to a policy with one sender. A CA alone would admit everything that it ever certified.
+ * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit everything that it ever
+ * certified.
  * @throws ConfigurationError that lists every problem of both parts
  */
 export function compileProxyIdentity(identity: ProxyIdentity, at = systemClock()): ProveProxy {
@@ -47,7 +48,7 @@ export function compileProxyIdentity(identity: ProxyIdentity, at = systemClock()
   };
 }
 
-/** Everything that is wrong with both parts at `now`, in one go; of a part that is not there nothing is said. */
+/** Every problem of both parts at `now`. A part that is missing is not a problem. */
 export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, now: number): ProxyExamination {
   const problems: string[] = [];
   const attempt = <T>(what: string, read: () => T): T | undefined => {
@@ -61,7 +62,7 @@ export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, no
   const name = subject === undefined ? undefined : attempt("the proxy's subject", () => readSubject(subject));
   const authorities = ca === undefined ? undefined : attempt("the proxy's CA", () => readAuthorities(ca));
   if (authorities === undefined) return { policy: undefined, problems, warnings: [] };
-  // A placeholder stands for a subject that is missing or malformed, so that the CA is examined all the same.
+  // If the subject is missing or malformed, a placeholder takes its place, so that the CA is examined all the same.
   const { policy, findings } = examinePolicy(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
   const told = findings.map((finding) => ({ finding, text: describe(finding, authorities) }));
   problems.push(...told.filter(({ finding }) => finding.severity === "error").map(({ text }) => text));
@@ -74,14 +75,14 @@ export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, no
   return { policy: isWhole ? policy : undefined, problems, warnings };
 }
 
-/** The key of the name. @throws SyntaxError */
+/** The comparison key of the name. @throws SyntaxError */
 function readSubject(subject: string): string {
   const name = parseDistinguishedName(subject);
   if (name.length === 0) throw new SyntaxError("it is empty");
   return nameKey(name);
 }
 
-/** Their base64. @throws SyntaxError, Refusal */
+/** The base64 of each certificate. @throws SyntaxError, Refusal */
 function readAuthorities(pem: string): readonly string[] {
   const authorities = readPemCertificates(`${pem.trim()}\n`, "newline");
   if (authorities.length === 0) throw new SyntaxError("the file is empty");

@@ -1,5 +1,5 @@
-// The origin behind a proxy that terminates mutual TLS. A forwarded certificate is worth what its connection is worth, so
-// there are two listeners, both of which prove the proxy, and no third: a Unix socket, and TLS with the proxy's certificate.
+// The origin behind a proxy that terminates mutual TLS. A forwarded certificate can be trusted only as far as the connection that
+// carries it. So there are two kinds of listener, and both prove the proxy: a Unix socket, and TLS with the proxy's certificate.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import { createServer, type IncomingMessage } from "node:http";
@@ -19,13 +19,13 @@ import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf }
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { readPeerCertificate } from "./tls-peer.ts";
 
-/** Whoever may connect to the file is the proxy. */
+/** The proxy is whoever may connect to the file. */
 export interface SocketListener {
   readonly socket: string;
   readonly mode: SocketMode;
 }
 
-/** What a TLS listener may be given anew. */
+/** The options of a TLS listener that can be replaced while it runs. */
 export interface ProxyTls {
   /** The origin's own certificate and key, in PEM. */
   readonly certificate: string;
@@ -33,7 +33,7 @@ export interface ProxyTls {
   readonly proxy: ProxyIdentity;
 }
 
-/** Whoever holds the key of the proxy's certificate is the proxy. */
+/** The proxy is whoever holds the key of the proxy's certificate. */
 export interface TlsListener extends ProxyTls {
   readonly hostname: string;
   readonly port: number;
@@ -41,30 +41,33 @@ export interface TlsListener extends ProxyTls {
   readonly clock?: () => number;
 }
 
-/** What serves the proxy. */
+/** The running server for the proxy. */
 export interface ProxyServer extends RunningServer {
   /**
-   * Handshakes from now on use the new certificate and key, and every request, on open connections too, is judged by the
-   * new identity of the proxy. Of a socket there is nothing to replace.
-   * @throws Error when they are of no use; the old ones stay
+   * New handshakes use the new certificate and key. Every request, on open connections too, is judged by the new identity of the
+   * proxy. Does nothing on a Unix socket.
+   * @throws Error if the new files are invalid; the old ones stay in use
    */
   replace(tls: ProxyTls | SocketListener): void;
 }
 
-/** How the proxy is proven: by a Unix socket that it alone may open, or by its certificate. */
+/** How the proxy is proven: by a Unix socket that only it may open, or by its certificate. */
 export interface ProxyServerOptions {
   readonly listener: SocketListener | TlsListener;
-  /** Receives a line for what is refused before the handler sees it. */
+  /** Receives a line for each request that is refused before the handler is called. */
   readonly log: (line: LogLine) => void;
 }
 
-/** Leaf and chain take up to 26 KiB of base64, and percent-encoding adds to it. */
+/** Leaf and chain take up to 26 KiB of base64, and more with percent-encoding. */
 const MAX_HEADER_BYTES = 64 * 1024;
 const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
 const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** A proxy that does not buffer passes on a slow sender's pace. */
+/** A proxy that does not buffer is as slow as its slowest sender. */
 const REQUEST_TIMEOUT_MILLISECONDS = 60_000;
-/** Longer than the idle connections of nginx and HAProxy (60 s) live, so that they never write into one that we are closing. */
+/**
+ * Longer than nginx and HAProxy keep idle connections (60 s), so that they never send a request on a connection that is being
+ * closed here.
+ */
 const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
 
 const HTTP_OPTIONS = {
@@ -72,15 +75,15 @@ const HTTP_OPTIONS = {
   headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
   requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
   keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
-  // The request handler refuses it, with a line.
+  // The request handler refuses such a request instead, and logs it.
   requireHostHeader: false,
 } as const;
 
-/** Requests that came over a connection whose peer was proven. Nothing else adds to it. */
+/** Requests on connections whose peer was proven. Only this file adds to it. */
 const fromProxy = new WeakSet<IncomingMessage>();
 
 /**
- * Reads the forwarded certificate of a request that a listener of this file took. On any other server there is none.
+ * Reads the forwarded certificate of a request that a listener of this file received. On any other server it is refused.
  * @throws Refusal `no_client_auth` on another server, and those of readForwardedCertificate
  */
 export function readProxiedCertificate(format: ForwardedFormat): CertificateOptions["readCertificate"] {
@@ -93,17 +96,18 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
 }
 
 /**
- * For `countersign` and `createVerifier` behind `serveProxy`: the certificate that the proxy forwards, read from no other connection.
+ * Option of `countersign` and `createVerifier` behind `serveProxy`: reads the certificate that the proxy forwards, and from no
+ * other connection.
  * @param format nginx, apache, haproxy, xfcc and the others of `countersign origin --help`
- * @param header the field of the leaf, where the format leaves it to the operator (default `ssl-client-cert`); its chain is in the same
- * name with `-chain`
+ * @param header the name of the leaf's field, if the operator may choose it (default `ssl-client-cert`); the field of the chain
+ * has the same name with `-chain`
  * @throws ConfigurationError
  */
 export function throughProxy(format: string, header?: string): WithoutEdge {
   return { readCertificate: readProxiedCertificate(forwardedFormat(format, header)) };
 }
 
-/** A list field may come in several lines, but a proxy that sets a field sends one: the other is the client's. */
+/** HTTP allows a list field on several lines, but a proxy that sets a field sends one line. A second one was sent by the client. */
 function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: ForwardedFormat): void {
   const repeated = headers.filter((name) => (headersDistinct[name]?.length ?? 0) > 1);
   if (repeated.length > 0) {
@@ -112,8 +116,8 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
 }
 
 /**
- * Serves a fetch handler to the proxy alone. Judges no sender: the handler does, with `readProxiedCertificate`.
- * @throws ConfigurationError, also when it cannot listen, and over TLS on a runtime that reports no intermediates
+ * Serves a fetch handler to the proxy only. Does not judge senders: the handler does, with `readProxiedCertificate`.
+ * @throws ConfigurationError, also if it cannot listen, and over TLS on a runtime that does not report intermediates
  */
 export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<ProxyServer> {
   return "socket" in listener ? await serveSocket(fetch, listener, log) : await serveTls(fetch, listener, log);
@@ -149,7 +153,7 @@ async function serveTls(
       requestCert: true,
       rejectUnauthorized: false,
     },
-    // Judged anew: a connection may outlive the certificate.
+    // The proxy is judged for each request, because a connection may outlive the certificate.
     requestHandler(fetch, log, (incoming) => {
       provePeer(incoming.socket, proveProxy, clock());
       fromProxy.add(incoming);
@@ -159,7 +163,7 @@ async function serveTls(
     const { remedy, ...found } = explainFailure(error);
     log({ ...found, peer: remoteAddress, decision: "refused", code: "proxy_not_proven", why: remedy });
   });
-  // Before the HTTP server's own listener: on a stranger's connection nothing is parsed.
+  // Runs before the HTTP server's own listener, so that nothing is parsed on the connection of a stranger.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
     try {
       provePeer(socket, proveProxy, clock());
@@ -182,20 +186,21 @@ async function serveTls(
   };
 }
 
-/** All that makes a context: what is left out of a new one would fall back to a default. */
+/** All options of a context: an option left out of a new context would fall back to its default. */
 function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOptions {
   return {
     cert: certificate,
     key,
-    // Named in the request for a certificate. OpenSSL's verdict is not asked for: it is made once a connection.
+    // Their names are in the request for a certificate. OpenSSL's verdict is not used, because it is made only once for a
+    // connection.
     ca: proxy.ca,
     minVersion: "TLSv1.2",
-    // Every connection proves possession of the key, and keeps the certificate that it began with.
+    // No resumption and no renegotiation: every connection proves possession of the key, and its certificate cannot change.
     secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
   };
 }
 
-/** @throws Refusal when the peer is not the proxy now; its code speaks of the proxy's certificate, and `peer` says so */
+/** @throws Refusal if the peer is not the proxy now; its code is about the proxy's certificate, and `peer` says so */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {
     if (!(socket instanceof TLSSocket) || socket.isSessionReused()) throw new Refusal("no_client_auth");
@@ -206,7 +211,7 @@ function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   }
 }
 
-/** The line for a connection that is not the proxy's: it has no request, and so no decision id. */
+/** The log line for a connection that is not the proxy's. It has no request, and so no decision id. */
 function describeStranger(error: unknown): LogLine {
   const { code: cause, details } = toRefusal(error);
   return {

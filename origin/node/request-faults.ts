@@ -1,16 +1,16 @@
-// Requests that Node ends before anybody is called: one line for each, and the answer that Node would give.
+// Requests that Node ends before any handler is called: one log line for each, and the response that Node would send.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { LogLine } from "../../core/decision.ts";
 
-/** By the codes of Node and its parser; whatever else these say is a request that breaks the form of HTTP. */
+/** By the codes of Node and its parser. Any other code of theirs means a malformed request: 400. */
 const STATUSES: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
-const OF_REQUESTS = /^HPE_|^ERR_HTTP_/;
+const REQUEST_FAULT_CODES = /^HPE_|^ERR_HTTP_/;
 
 const REMEDIES: Readonly<Record<number, string>> = {
   400: "what came is no request that Node's parser takes: see parser and reason",
@@ -20,7 +20,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
   431: "the header fields are larger than this listener takes",
 };
 
-/** How a handshake begins, and what a load balancer sends that tells whose connection it passes on. */
+/** The first bytes of a TLS handshake and of the PROXY protocol. */
 const OTHER_PROTOCOLS: ReadonlyArray<readonly [begin: string, why: string]> = [
   ["\x16\x03", "TLS came to a port that speaks plain HTTP: the URL begins with https:// where http:// belongs"],
   ["PROXY ", "a load balancer sends the header of the PROXY protocol: switch it off there"],
@@ -34,12 +34,12 @@ interface ParserError extends Error {
 }
 
 /**
- * Writes a line for each request that Node ends by itself. The line holds nothing of the request. A fault within a body is told by
- * the handler that reads the body: it gets the parser's code.
+ * Logs each request that Node ends by itself. The line holds nothing of the request. A fault inside a body is logged by the
+ * handler that reads the body, because it gets the parser's error.
  */
 export function tellFaults(server: Server, log: (line: LogLine) => void): void {
   const latest = new WeakMap<Duplex, IncomingMessage>();
-  /** Of a connection, the answers that are not written to their end. */
+  /** The responses of each connection that are not completely written. */
   const owed = new WeakMap<Duplex, Set<ServerResponse>>();
   const ended = new WeakSet<Duplex>();
   server.prependListener("request", (request, answer) => {
@@ -49,17 +49,18 @@ export function tellFaults(server: Server, log: (line: LogLine) => void): void {
     latest.set(socket, request);
     answer.once("close", () => answers.delete(answer));
   });
-  // Errors of handshakes and connections come here too; the first have a line of their own, the others end no request.
+  // Errors of handshakes and connections are emitted here too. Handshakes have a log line of their own, and errors of connections
+  // end no request.
   server.on("clientError", (error: ParserError, socket) => {
     const { code = "", reason = error.message } = error;
-    if (!OF_REQUESTS.test(code) || ended.has(socket)) return void socket.destroy();
+    if (!REQUEST_FAULT_CODES.test(code) || ended.has(socket)) return void socket.destroy();
     ended.add(socket);
     const status = STATUSES[code] ?? 400;
     const request = latest.get(socket);
     const isInBody = request?.complete === false;
     if (!isInBody) log(describeFault(status, { parser: code, reason, peer: peerOf(socket) }, error.rawPacket));
     const end = () => (isInBody ? request.destroy(new Error(`${code}: ${reason}`)) : socket.destroy());
-    // Within another answer this one would be taken for a part of it.
+    // If another response has begun, this one would be read as a part of it.
     const answers = [...(owed.get(socket) ?? [])];
     const hasBegun = answers.some((answer) => answer.headersSent && !answer.writableFinished);
     if (hasBegun || !socket.writable) end();
@@ -70,7 +71,7 @@ export function tellFaults(server: Server, log: (line: LogLine) => void): void {
     answer.writeHead(417, { connection: "close" }).end();
   });
   server.on("connect", (_: IncomingMessage, socket) => {
-    // Node has let go of it.
+    // Node no longer handles errors of this socket.
     socket.on("error", () => socket.destroy());
     log(describeFault(400, { reason: "CONNECT", peer: peerOf(socket) }));
     endWith(socket, 400, () => socket.destroy());

@@ -1,4 +1,4 @@
-// A Hono app on Node's HTTP server, with limits fit for one hop behind the edge.
+// Serves a Hono app with Node's HTTP server, with limits for one hop behind the edge.
 
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -13,33 +13,33 @@ import { closesGracefully } from "./graceful-close.ts";
 import { type Address, listen } from "./listening.ts";
 import { tellFaults } from "./request-faults.ts";
 
-/** Client-Cert and its chain take 26 KiB, the assertion up to 24 KiB more: Node's default of 16 KiB is too small. */
+/** Client-Cert and its chain take 26 KiB, and the assertion up to 24 KiB more. Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
-/** The edge sends a body that it holds in memory: half a minute is ample. */
+/** The edge sends a body from memory, so half a minute is ample. */
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** Longer than the edge's idle connections live, so that it never writes into one that we are closing. */
+/** Longer than the edge keeps idle connections, so that it never sends a request on a connection that is being closed here. */
 const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
 
 /** A server that listens. */
 export interface RunningServer {
   readonly url: string;
-  /** Stops listening, answers what is in flight, then resolves. */
+  /** Stops listening, answers the requests in progress, then resolves. */
   close(): Promise<void>;
 }
 
 /** Where to listen. */
 export interface ListenOptions extends Address {
-  /** Receives a line for what is refused before the handler sees it. */
+  /** Receives a line for each request that is refused before the handler is called. */
   readonly log: (line: LogLine) => void;
 }
 
 export type FetchHandler = (request: Request, environment?: object) => Response | Promise<Response>;
 
 /**
- * Serves a fetch handler over HTTP, with limits that fit one hop behind the edge. Proves nobody: the guard in the handler does.
- * Refuses requests whose Host or target two programs could read in two ways.
- * @throws ConfigurationError when the address cannot be listened on
+ * Serves a fetch handler over HTTP, with limits for one hop behind the edge. Does not prove senders: the guard in the handler
+ * does. Refuses a request if two programs could read its Host or target differently.
+ * @throws ConfigurationError if the server cannot listen on the address
  */
 export async function serve(fetch: FetchHandler, options: ListenOptions): Promise<RunningServer> {
   const server = createServer(
@@ -48,7 +48,7 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
       headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
-      // Node would answer such a request, and nobody would hear of it: the request handler refuses it.
+      // Node would answer such a request without a log line. The request handler refuses it instead.
       requireHostHeader: false,
     },
     requestHandler(fetch, options.log),
@@ -58,14 +58,17 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
   return { url: urlOf("http", options.hostname, server), close };
 }
 
-/** What each server of events does from now on: it limits connections, and tells of what Node ends. Returns what closes it. @internal */
+/** Limits the connections of a server and logs the requests that Node ends. Returns the function that closes the server. @internal */
 export function oversee(server: Server, log: (line: LogLine) => void): () => Promise<void> {
   limitConnections(server, log);
   tellFaults(server, log);
   return closesGracefully(server);
 }
 
-/** Where a server listens that was told to listen on `hostname`. An IPv6 address stands in brackets, and a URL holds no zone of one. @internal */
+/**
+ * The URL of a server that listens on `hostname`. Puts an IPv6 address in brackets and removes its zone, which a URL cannot hold.
+ * @internal
+ */
 export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<Server, "address">): string {
   const { port } = server.address() as AddressInfo;
   const host = isIPv6(hostname) ? `[${hostname.replace(/%.*$/s, "")}]` : hostname;
@@ -74,17 +77,17 @@ export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<S
 
 type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-/** What an HTTP server calls: refuses what the handler could not see rightly, and passes on the rest. @internal */
+/** The listener for a server's requests: refuses what the handler would read wrongly, and passes on the rest. @internal */
 export function requestHandler(
   fetch: FetchHandler,
   log: (line: LogLine) => void,
   check?: (incoming: IncomingMessage) => void,
 ): NodeHandler {
   const answer = getRequestListener(fetch, {
-    // The adapter puts its own Response in the place of the global one, as it does by default: an answer that is a string
-    // is then written as it is, where Node's would make a web stream of it that is read back. A fifth of an event's cost.
+    // Lets the adapter replace the global Response with its own, which is its default. It writes a response that is a string
+    // directly. Node's would make a web stream of it that has to be read back, which is a fifth of an event's cost.
     overrideGlobalObjects: true,
-    // It would answer what it cannot make a Request of without a word.
+    // By default, the adapter answers a request of which it cannot make a Request without a log line.
     errorHandler(error) {
       const id = randomUUID();
       const refusal = toRefusal(error);
@@ -95,7 +98,7 @@ export function requestHandler(
   return passClear((incoming, outgoing) => void answer(incoming, outgoing), log, check);
 }
 
-/** Passes on requests whose Host and target everybody reads alike, and which the check lets through. @internal */
+/** Passes on requests whose Host and target every program reads alike, and that `check` accepts. @internal */
 export function passClear(
   handle: NodeHandler,
   log: (line: LogLine) => void,
@@ -113,7 +116,7 @@ export function passClear(
   };
 }
 
-/** @internal @throws Refusal for a request that two programs could read in two ways */
+/** @internal @throws Refusal for a request that two programs could read differently */
 export function requireClear(
   incoming: Pick<IncomingMessage, "rawHeaders"> & { readonly url?: string | undefined },
 ): void {
@@ -121,7 +124,10 @@ export function requireClear(
   requireNormalTarget(incoming);
 }
 
-/** Of several the adapter would take the first, and a hop in front perhaps the last; none it would answer without a word. */
+/**
+ * With several Host fields, the adapter would use the first, while a hop in front may use the last. Without one, it would answer
+ * without a log line.
+ */
 function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): void {
   let host: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -133,8 +139,8 @@ function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): vo
 }
 
 /**
- * The target on the wire must be what the handler will read. The Request that it gets holds a normalised URL
- * already, so readRequestTarget cannot see there what a hop in front may have routed by.
+ * The target on the wire must be the one that the handler will read. The handler's Request holds a normalised URL, so
+ * readRequestTarget cannot see there what a hop in front has used for routing.
  */
 function requireNormalTarget({ url: target = "" }: { readonly url?: string | undefined }): void {
   const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
@@ -143,7 +149,7 @@ function requireNormalTarget({ url: target = "" }: { readonly url?: string | und
   throw new Refusal("malformed_target", { target: showTarget(target), ...(isInQuery && { part: "query" }) });
 }
 
-/** Answers without the handler. The connection ends with it: a body may still be on its way. */
+/** Refuses without calling the handler. Closes the connection, because the body may not be completely received. */
 function refuse(outgoing: ServerResponse, refusal: Refusal, log: ListenOptions["log"]): void {
   const id = randomUUID();
   log(describeRefusal(refusal, { id }));

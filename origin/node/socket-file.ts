@@ -1,20 +1,20 @@
-// A Unix socket that only its owner, or its owner and one group, may connect to: the file's mode is the proof of the peer.
+// A Unix socket to which only its owner, or its owner and one group, may connect. The mode of the file proves the peer.
 
 import { lstatSync, type Stats, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
-/** Owner alone, or owner and group. */
+/** Only the owner, or owner and group. */
 export type SocketMode = 0o600 | 0o660;
 
-/** `sun_path` of Linux has 108 octets with the closing zero; other systems have a few less. */
+/** Linux's `sun_path` has 108 octets with the final zero. Other systems have a few less. */
 const MAX_PATH_OCTETS = 103;
 const CONNECT_DEADLINE_MILLISECONDS = 2_000;
 
 /**
- * Listens on a new socket file. What is left of an ended process is removed; anything else at that path is kept and is
- * an error. Closing the server removes the file.
+ * Listens on a new socket file. Removes a socket that an ended process left behind. Anything else at that path is kept, and is an
+ * error. Closing the server removes the file.
  * @throws ConfigurationError that names the path
  * @internal
  */
@@ -40,7 +40,7 @@ async function makeSocket(server: Server, path: string, mode: SocketMode): Promi
   }
 }
 
-/** Whoever may write to the directory may put a socket of theirs in the place of ours. */
+/** Whoever may write to the directory could replace the socket with one of their own. */
 function checkDirectory(path: string): void {
   const directory = statOf(path);
   if (directory === undefined) throw new Error(`the directory ${path} does not exist`);
@@ -60,7 +60,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   unlinkSync(path);
 }
 
-/** "connected", or the code of the error. Nobody listens on a socket that refuses. */
+/** Returns "connected", or the code of the error. If the connection is refused, nobody listens on the socket. */
 function tryConnect(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -74,7 +74,7 @@ function tryConnect(path: string): Promise<string> {
   });
 }
 
-/** The file is made with its mode: there is no moment in which others could connect. */
+/** The file is created with its mode, so that others cannot connect at any moment. */
 function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -90,7 +90,7 @@ function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   });
 }
 
-/** Without following a link: a link is no directory of its own, and no socket. */
+/** Does not follow a symbolic link: a link is neither a directory nor a socket. */
 function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }

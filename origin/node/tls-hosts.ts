@@ -1,4 +1,4 @@
-// The hostnames of a listener, each with its certificate, key and the anchors that clients are asked for.
+// The hostnames of a listener, each with its certificate, its key and the anchors named to clients.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -7,26 +7,25 @@ import { ConfigurationError, formatPointer } from "../../core/configuration-erro
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import type { Anchor, Policy } from "../../core/policy.ts";
 
-/** PEM of one server certificate (its intermediates after it) and its key. */
+/** A server certificate in PEM, followed by its intermediates, and its key. */
 export interface TlsHostFiles {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** What a reload replaces as a whole. */
+/** The state that a reload replaces at once. */
 export interface TlsState {
-  /** By exact hostname, lower case. @internal */
+  /** Indexed by exact hostname in lower case. @internal */
   readonly hosts: ReadonlyMap<string, SecureContext>;
-  /** Names of the CAs that clients are asked for: for the log. */
+  /** Names of the CAs that are named to clients, for the log. */
   readonly anchors: readonly string[];
-  /** The hosts' certificates in PEM, as they were read: whose end is watched. */
+  /** The hosts' certificates in PEM, as they were read. Their expiry is watched. */
   readonly certificates: readonly string[];
 }
 
 /**
- * The anchors that clients are asked for: those of senders that some route admits, and no others. None where every sender
- * does without a certificate.
- * @throws ConfigurationError when no sender could be admitted here
+ * The anchors to name to clients: only those of senders that some route admits. Empty if no sender needs a certificate.
+ * @throws ConfigurationError if no sender could be admitted here
  */
 export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
   const senders = routes.flatMap((route) => route.senders);
@@ -39,7 +38,10 @@ export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
   return [...anchors];
 }
 
-/** @throws ConfigurationError that names each sender whose connections a listener would end that requires certificates */
+/**
+ * @throws ConfigurationError that names each sender without a certificate, because a listener that requires certificates would
+ * end its connections
+ */
 export function requireCertificates({ routes }: Policy): void {
   const senders = routes.flatMap((route) => route.senders).filter(({ certificate }) => certificate === undefined);
   const names = [...new Set(senders.map(({ name }) => name))];
@@ -52,8 +54,8 @@ export function requireCertificates({ routes }: Policy): void {
 }
 
 /**
- * Makes one TLS context a hostname: the exact DNS names that each certificate holds. A wildcard names no host here.
- * Every context asks for exactly `anchors`: without its root's name in the request, Docusign sends no certificate.
+ * Makes one TLS context for each hostname: the exact DNS names in each certificate. Wildcards are ignored. Every context names
+ * exactly `anchors` to clients: Docusign sends no certificate unless the name of its root is in the request.
  * @throws ConfigurationError that lists every problem
  */
 export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
@@ -61,13 +63,13 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
   const hosts = new Map<string, SecureContext>();
   for (const [index, { certificate, key }] of files.entries()) {
     try {
-      // First: it says what is wrong in words of ours.
+      // Called first, because its errors are easier to understand than OpenSSL's.
       const names = hostNamesOf(certificate, key);
       const context = createSecureContext({
         cert: certificate,
         key,
         ca: anchors.map(({ certificate: ca }) => formatPem(ca.base64)),
-        // An anchor may be an intermediate of its hierarchy: the policy says where trust ends.
+        // An anchor may be an intermediate CA: the policy says where the path ends.
         allowPartialTrustChain: true,
       });
       for (const name of names) {

@@ -1,5 +1,5 @@
-// The origin's own mutual-TLS listener: no edge, no proxy, the same verdicts.
-// It completes handshakes and judges nothing; in `require` mode it ends connections that prove nothing.
+// The origin's own listener for mutual TLS: no edge, no proxy, the same verdicts. It completes handshakes and judges nothing. In
+// `require` mode it ends connections that prove nothing.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
@@ -14,13 +14,16 @@ import { requireIntermediates } from "./runtime.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
-/** Where to listen, for which hosts, and whom to ask for certificates. */
+/** Where to listen, for which hosts, and which CAs to name to clients. */
 export interface TlsListenerOptions {
   readonly hostname: string;
   readonly port: number;
-  /** `request`: any handshake completes and refusals are HTTP answers. `require`: what proves nothing gets no answer. */
+  /**
+   * `request`: every handshake completes, and refusals are HTTP responses. `require`: a connection that proves nothing is closed
+   * without a response.
+   */
   readonly clientCertificates: "request" | "require";
-  /** The state of now; asked for at every handshake. */
+  /** The current state. Read for every handshake. */
   readonly state: () => TlsState;
   readonly log: (line: LogLine) => void;
   /** Default: TLS_DEADLINES. */
@@ -31,24 +34,24 @@ export interface TlsListenerOptions {
 export interface TlsDeadlines {
   readonly handshake: number;
   readonly headers: number;
-  /** From the first octet of a request to the last of its body. */
+  /** From the first octet of a request to the last octet of its body. */
   readonly request: number;
   readonly keepAlive: number;
-  /** How often the others are looked at. */
+  /** How often the other deadlines are checked. */
   readonly checkInterval: number;
 }
 
 export const TLS_DEADLINES: TlsDeadlines = {
   handshake: 10_000,
   headers: 10_000,
-  // 50 MB at 1 MB/s, which a slow sender may need.
+  // Enough for 50 MB at 1 MB/s from a slow sender.
   request: 60_000,
   keepAlive: 15_000,
   checkInterval: 1_000,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** SHA-256 and better, for our own signatures and for those that clients are asked for. */
+/** SHA-256 or better, for this server's own signatures and for those of clients. */
 const SIGNATURE_ALGORITHMS = [
   "ECDSA+SHA256",
   "ECDSA+SHA384",
@@ -63,29 +66,30 @@ const SIGNATURE_ALGORITHMS = [
 ].join(":");
 
 /**
- * Serves a fetch handler over mutual TLS. Completes handshakes and judges nobody: the guard in the handler does, with `readTlsPeer`.
- * @throws ConfigurationError when the address cannot be listened on, and on a runtime that reports no intermediates
+ * Serves a fetch handler over mutual TLS. Completes handshakes and judges nobody: the guard in the handler does, with
+ * `readTlsPeer`.
+ * @throws ConfigurationError if the server cannot listen on the address, and on a runtime that does not report intermediates
  */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
   const { state, log, clientCertificates, deadlines = TLS_DEADLINES } = options;
   requireIntermediates("the TLS listener");
-  // Node forgets the peer of a socket that ended and tells a name only when the handshake has completed: the line of one
-  // that failed needs both.
+  // Kept for the log line of a failed handshake, which needs both: Node forgets the address of a socket that ended, and sets the
+  // server name only after a completed handshake.
   const peers = new WeakMap<Socket, string | undefined>();
   const names = new WeakMap<Socket, string>();
   const server = createServer(
     {
-      // There is no default certificate: a client that names no host of ours gets no handshake.
+      // There is no default certificate: a client that names no host of this listener gets no handshake.
       SNICallback(this: TLSSocket, name, done) {
         names.set(this, name);
         done(null, state().hosts.get(name));
       },
       requestCert: true,
       rejectUnauthorized: false,
-      // Versions and algorithms are the server's: of a host's context, Node takes certificate, key and CAs alone.
+      // Versions and algorithms are set on the server: Node takes only certificate, key and CAs from the context of a host.
       minVersion: "TLSv1.2",
       sigalgs: SIGNATURE_ALGORITHMS,
-      // No resumption: every connection proves possession of the key, to the anchors of now. And it does so once.
+      // No resumption and no renegotiation: every connection proves possession of the key once, against the current anchors.
       secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
       handshakeTimeout: deadlines.handshake,
       headersTimeout: deadlines.headers,
@@ -93,7 +97,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
       keepAliveTimeout: deadlines.keepAlive,
       connectionsCheckingInterval: deadlines.checkInterval,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // The request handler refuses it, with a line.
+      // The request handler refuses such a request instead, and logs it.
       requireHostHeader: false,
     },
     requestHandler(fetch, log, requireServerName),
@@ -105,7 +109,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
     const isHost = serverName !== undefined && state().hosts.has(serverName);
     log(diagnoseFailure(error, socket, { peer: peers.get(socketBelow(socket)), serverName, isHost }));
   });
-  // Before the HTTP server's own listener, so that nothing is parsed on a connection that is to end.
+  // Runs before the HTTP server's own listener, so that nothing is parsed on a connection that is closed here.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
     const line = diagnoseHandshake(socket, state().anchors);
     if (line === undefined) return;
@@ -116,14 +120,14 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
   return { url: urlOf("https", options.hostname, server), close };
 }
 
-/** The TCP socket, which Node has no public name for; without one, a log line lacks the address of a peer that left. */
+/** The TCP socket, for which Node has no public name. Without it, a log line lacks the address of a peer that has left. */
 function socketBelow(socket: TLSSocket): Socket {
   return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
 }
 
 /**
- * The Host of a request must be the host of its handshake, in the same spelling: another one would be served under a
- * certificate, and in time under anchors, that are not its own.
+ * The Host of a request must be exactly the host of its handshake. Otherwise it would be served under the certificate, and
+ * perhaps the anchors, of another host.
  */
 function requireServerName({ headers, socket }: IncomingMessage): void {
   const { servername } = socket as TLSSocket;

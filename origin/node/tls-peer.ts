@@ -1,5 +1,5 @@
-// A TLS socket of Node's to ClientCertificate: what the origin sees when it terminates mutual TLS itself.
-// The verdict is ours (core/trust.ts), on each request; OpenSSL's, made once in the handshake, may only object.
+// Converts a TLS socket of Node to a ClientCertificate, for an origin that terminates mutual TLS itself. The verdict is ours
+// (core/trust.ts), on each request. OpenSSL's verdict, which is made once in the handshake, can only object.
 
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -10,22 +10,21 @@ import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 import type { WithoutEdge } from "../guard-options.ts";
 
 /**
- * Reads the certificate of the connection that carries a request; `environment` is what @hono/node-server hands on.
- * Does not look at OpenSSL's verdict.
- * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_too_large`, `certificate_malformed`,
- * `too_many_intermediates`
+ * Reads the certificate of the connection that carries a request. `environment` is that of @hono/node-server. Does not look at
+ * OpenSSL's verdict.
+ * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
  */
 export function readTlsPeer(environment: unknown): ClientCertificate {
   return readPeerCertificate(tlsSocketOf(environment));
 }
 
 /**
- * What was read of a connection's certificates, or why they cannot be read: they cannot change, for renegotiation is off.
- * What is decided about them is decided anew each time.
+ * The parsed certificates of a connection, or why they cannot be parsed. They cannot change, because renegotiation is off. They
+ * are judged again for each request.
  */
 const certificates = new WeakMap<TLSSocket, ClientCertificate | Refusal>();
 
-/** The same from a socket. @internal */
+/** Reads the certificate of a socket. @internal */
 export function readPeerCertificate(socket: TLSSocket): ClientCertificate {
   let certificate = certificates.get(socket);
   if (certificate === undefined) {
@@ -48,7 +47,7 @@ function readOnce(socket: TLSSocket): ClientCertificate | Refusal {
 }
 
 /**
- * Objects when OpenSSL did not verify in the handshake what our path validation accepts.
+ * Objects if our path validation accepts the certificate but OpenSSL did not verify it in the handshake.
  * @throws Refusal `listener_disagrees`
  */
 export function crossCheckTlsPeer(environment: unknown): void {
@@ -56,7 +55,10 @@ export function crossCheckTlsPeer(environment: unknown): void {
   if (!authorized) throw new Refusal("listener_disagrees", { openssl: String(authorizationError) });
 }
 
-/** For `countersign` and `createVerifier` behind `listenTls`: the certificate of the connection, with OpenSSL's verdict as a cross-check. */
+/**
+ * Option of `countersign` and `createVerifier` behind `listenTls`: the certificate of the connection, with OpenSSL's verdict as a
+ * cross-check.
+ */
 export const throughTls: WithoutEdge = {
   readCertificate: (_, environment) => readTlsPeer(environment),
   crossCheck: crossCheckTlsPeer,
@@ -69,14 +71,14 @@ function tlsSocketOf(environment: unknown): TLSSocket {
 }
 
 /**
- * The leaf and what was sent with it. Node's older getPeerCertificate() is not used at all: it makes objects of the
+ * The leaf and the certificates that were sent with it. Node's older getPeerCertificate() is not used: it makes objects of the
  * keys, and a chain with a secp256k1 key crashes the process.
  * @internal
  */
 export function presentedBy(socket: TLSSocket): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let next = socket.getPeerX509Certificate();
-  // One more than is accepted, so that a longer chain is refused and not cut; a self-issued certificate ends the walk.
+  // Reads one more than is accepted, so that a longer chain is refused and not cut. A self-issued certificate ends the loop.
   while (
     next !== undefined &&
     chain.length <= MAX_INTERMEDIATES + 1 &&

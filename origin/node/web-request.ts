@@ -1,4 +1,4 @@
-// A request of Node's http to a web Request, for frameworks that know the first alone.
+// Converts a request of Node's http to a web Request, for frameworks that have only the first.
 
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
@@ -6,19 +6,20 @@ import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { refuseLater } from "../verifier.ts";
 import { requireClear } from "./server.ts";
 
-/** What is used of Node's IncomingMessage, of Express's `req`, of Fastify's `request.raw`. */
+/** The part that is used of Node's IncomingMessage, of Express's `req`, and of Fastify's `request.raw`. */
 export interface NodeRequest extends AsyncIterable<unknown> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** Of Express: the target before a router took its own path away. */
+  /** Express: the target before a router removed its own path from it. */
   readonly originalUrl?: string | undefined;
   readonly rawHeaders: string[];
   readonly readableDidRead: boolean;
 }
 
 /**
- * The request for `verifier.verify()`. Its body is not read here, and must not have been before: the route stands before parsers of
- * bodies. What Node would make another URL of, a Host that is there twice, or a body that is gone already is refused by `verify()`.
+ * Makes the request for `verifier.verify()`. Does not read the body, and nothing else may have read it before: put the route
+ * before body parsers. `verify()` refuses a request whose URL Node would change, that has two Host fields, or whose body has been
+ * read.
  */
 export function toWebRequest(incoming: NodeRequest): Request {
   const { method = "GET", originalUrl, url = "", rawHeaders, readableDidRead } = incoming;
