@@ -5,6 +5,7 @@ import { type Certificate, formatPem, parseCertificate } from "../core/certifica
 import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { SEQUENCE } from "../core/encoded-values.ts";
+import { messageOf } from "../core/failure-chain.ts";
 import { Refusal } from "../core/refusal.ts";
 import { type Item, readContents } from "../origin/file-contents.ts";
 import { formatKey, readKey, readPems } from "../origin/node/pem-files.ts";
@@ -151,8 +152,4 @@ function told<T>(read: () => T): T {
   } catch (error) {
     throw error instanceof WrongContents ? new UsageError(error.message) : error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { messageOf } from "../core/failure-chain.ts";
 import { findOptionFaults } from "./option-faults.ts";
 import { complain } from "./output.ts";
 
@@ -36,7 +37,7 @@ function parse<const T extends Options>(args: string[], options: T, allowPositio
   try {
     return parseArgs({ args, options, allowPositionals, strict: true, tokens: true });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 

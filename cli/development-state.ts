@@ -4,6 +4,7 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../core/failure-chain.ts";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
@@ -43,7 +44,7 @@ export async function openDevelopmentState(directory: string): Promise<Developme
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new UsageError(`--state ${directory} cannot be made: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`--state ${directory} cannot be made: ${messageOf(error)}`);
   }
   const file = (name: string) => join(directory, name);
   const state: DevelopmentState = {

@@ -1,6 +1,7 @@
 // Where the question comes from when it is not asked in options alone: a stored event, or a decision in a log. What each
 // of them does not keep is known here, so that its absence proves nothing.
 
+import { messageOf } from "../core/failure-chain.ts";
 import type { Policy, Sender } from "../core/policy.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
@@ -25,9 +26,7 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
     if (event !== undefined) return { event };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(
-      `${inbox === undefined ? log : describeInbox(inbox)}: ${error instanceof Error ? error.message : error}`,
-    );
+    throw new UsageError(`${inbox === undefined ? log : describeInbox(inbox)}: ${messageOf(error)}`);
   }
   throw new UsageError(`${describeInbox(inbox ?? "")} holds no event ${JSON.stringify(id)}`);
 }

@@ -1,5 +1,6 @@
 // Files that the commands read: JSON, PEM.
 
+import { messageOf } from "../core/failure-chain.ts";
 import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
 import { shellWord } from "../origin/shell-word.ts";
@@ -20,9 +21,7 @@ export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
     return readBoundedFile(file, maxBytes);
   } catch (error) {
     const isDirectory = (error as NodeJS.ErrnoException).code === "EISDIR";
-    throw new UsageError(
-      `cannot read ${file}: ${isDirectory ? "it is a directory" : error instanceof Error ? error.message : error}`,
-    );
+    throw new UsageError(`cannot read ${file}: ${isDirectory ? "it is a directory" : messageOf(error)}`);
   }
 }
 

@@ -1,6 +1,7 @@
 // countersign inbox run: done events go to the handler again, after their number was shown and confirmed.
 
 import { createInterface } from "node:readline/promises";
+import { messageOf } from "../core/failure-chain.ts";
 import type { Inbox, Rerun, RerunOptions } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
@@ -49,7 +50,7 @@ async function tellUndone(inbox: Inbox, ids: readonly string[]): Promise<boolean
 
 async function rerun(inbox: Inbox, options: RerunOptions): Promise<Rerun> {
   return await inbox.rerun(options).catch((error: unknown) => {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   });
 }
 

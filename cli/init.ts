@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { messageOf } from "../core/failure-chain.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
@@ -96,7 +97,7 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    throw new UsageError(`cannot make ${folder}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`cannot make ${folder}: ${messageOf(error)}`);
   }
 }
 

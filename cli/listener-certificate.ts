@@ -2,6 +2,7 @@
 
 import { X509Certificate } from "node:crypto";
 import type { Ending } from "../core/expiry.ts";
+import { messageOf } from "../core/failure-chain.ts";
 import { UsageError } from "./command.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -32,7 +33,7 @@ function parse(block: string, file: string): X509Certificate {
   try {
     return new X509Certificate(block);
   } catch (error) {
-    throw new UsageError(`${file}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`${file}: ${messageOf(error)}`);
   }
 }
 

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatPem } from "../core/certificate.ts";
+import { messageOf } from "../core/failure-chain.ts";
 
 /** `code` is Node's name of the error, empty when OpenSSL verified; `why` says why it was not asked. */
 export type OpensslVerdict = { readonly code: string; readonly text: string } | { readonly why: string };
@@ -51,7 +52,7 @@ export async function askOpenssl(question: OpensslQuestion): Promise<OpensslVerd
   try {
     directory = mkdtempSync(join(tmpdir(), "countersign-verify-"));
   } catch (error) {
-    return { why: `no temporary directory can be made: ${error instanceof Error ? error.message : error}` };
+    return { why: `no temporary directory can be made: ${messageOf(error)}` };
   }
   const file = (name: string, certificates: readonly string[]) => {
     writeFileSync(join(directory, name), certificates.map(formatPem).join(""));

@@ -5,6 +5,7 @@ import cluster from "node:cluster";
 import { formatTime } from "../core/crl.ts";
 import type { LogLine } from "../core/decision.ts";
 import { sendersInUse } from "../core/expiry.ts";
+import { messageOf } from "../core/failure-chain.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
 import { systemClock } from "../origin/clock.ts";
@@ -125,8 +126,4 @@ export async function openWatch(settings: WatchSettings, watched: () => Watched,
       await inbox.close();
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

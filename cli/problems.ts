@@ -1,6 +1,7 @@
 // Collects everything that is wrong with a configuration, so that it is told in one message.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { messageOf } from "../core/failure-chain.ts";
 
 /** What is wrong within a file. Its name heads the list, and stands with each problem where those of other places are in the list too. */
 export class FileProblems extends ConfigurationError {
@@ -51,5 +52,5 @@ export class Problems {
 export function problemsOf(error: unknown): readonly string[] {
   if (error instanceof FileProblems) return error.problems.map((problem) => `${error.file}: ${problem}`);
   if (error instanceof ConfigurationError) return error.problems;
-  return [error instanceof Error ? error.message : String(error)];
+  return [messageOf(error)];
 }

@@ -8,6 +8,7 @@ import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } 
 import { type DerReader, formatHex, readDer } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
 import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
+import { messageOf } from "./failure-chain.ts";
 import { readPublicKey } from "./public-key.ts";
 import { Refusal } from "./refusal.ts";
 import { CERTIFICATE_CACHE_CHARACTERS, CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
@@ -68,7 +69,7 @@ function readOrRefuse(base64: string): Certificate {
   try {
     return readCertificate(base64);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     throw new Refusal("certificate_malformed", { cause });
   }
 }

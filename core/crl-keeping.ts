@@ -3,6 +3,7 @@
 import type { Certificate } from "./certificate.ts";
 import { type Crl, formatTime, parseCrl } from "./crl.ts";
 import type { CrlContents } from "./crl-contents.ts";
+import { messageOf } from "./failure-chain.ts";
 import { isNewer, signerOnPath } from "./revocation.ts";
 import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
 
@@ -62,7 +63,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
     try {
       take(kept.find((list) => Buffer.compare(list.der, der) === 0) ?? parseCrl(der));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       faults.push(contents.ders.length === 1 ? why : `list ${index + 1} of ${contents.ders.length}: ${why}`);
     }
   }

@@ -2,6 +2,7 @@
 
 import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
+import { messageOf } from "./failure-chain.ts";
 import { MAX_EXTENSIONS } from "./wire.ts";
 
 /** The value is checked as DER only when it is read: extensions that RFC 5280 does not define may hold anything. */
@@ -39,6 +40,6 @@ export function readValue<T>(extensions: Extensions, oid: string, read: (value: 
   try {
     return readDer(extension.value, read);
   } catch (error) {
-    throw new SyntaxError(`extension ${oid}: ${error instanceof Error ? error.message : error}`);
+    throw new SyntaxError(`extension ${oid}: ${messageOf(error)}`);
   }
 }

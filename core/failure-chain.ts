@@ -23,6 +23,11 @@ interface Failure {
   readonly errors?: unknown;
 }
 
+/** The message alone of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The chain of causes of an error, with the meaning of the first code that is known. Accepts any thrown value. */
 export function describeCauses(error: unknown, meanings: readonly Meaning[] = [LATE]): string {
   const texts: string[] = [];

@@ -1,6 +1,7 @@
 // Reads a request body up to a limit.
 
 import type { BodyReading } from "./body-budget.ts";
+import { messageOf } from "./failure-chain.ts";
 import { Refusal } from "./refusal.ts";
 import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "./wire.ts";
 
@@ -34,7 +35,7 @@ async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyRea
     return body;
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal("body_incomplete", { cause: error instanceof Error ? error.message : String(error) });
+    throw new Refusal("body_incomplete", { cause: messageOf(error) });
   }
 }
 

@@ -1,6 +1,7 @@
 // Opens an inbox by its location. Every error is reported as a ConfigurationError that names the location.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { messageOf } from "../../core/failure-chain.ts";
 import type { Inbox, InboxReader } from "../inbox.ts";
 import { loadOptional } from "../optional-package.ts";
 import type { InboxOptions } from "./inbox-options.ts";
@@ -45,7 +46,7 @@ export async function openingInbox<T>(use: () => Promise<T>): Promise<T> {
     return await use();
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
-    throw new ConfigurationError("inbox", [error instanceof Error ? error.message : String(error)]);
+    throw new ConfigurationError("inbox", [messageOf(error)]);
   }
 }
 

@@ -4,6 +4,7 @@
 import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { messageOf } from "../../core/failure-chain.ts";
 import { readBoundedFile } from "../node/bounded-file.ts";
 import { formatKey, readKey, readPems } from "../node/pem-files.ts";
 import { readSecret, secretFile } from "../node/secret-files.ts";
@@ -101,7 +102,7 @@ function read<T>(parameter: string, file: string, parse: (bytes: Uint8Array, fil
     return parse(readBoundedFile(file, MAX_FILE_BYTES), file);
   } catch (error) {
     if (error instanceof WrongContents) return refuse(`${parameter} ${error.message}`);
-    return refuse(`${parameter} ${file} cannot be read: ${error instanceof Error ? error.message : error}`);
+    return refuse(`${parameter} ${file} cannot be read: ${messageOf(error)}`);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { closeSync, constants, fchmodSync, fstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { messageOf } from "../../core/failure-chain.ts";
 import { resultCodeOf } from "./sqlite-result.ts";
 
 const PRIVATE = 0o600;
@@ -72,7 +73,7 @@ const RESULTS: ReadonlyMap<number, string> = new Map([
 /** Why the file cannot be used, with its path. */
 export function describeFileError(file: string, error: unknown): string {
   const path = resolve(file);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   if (text.startsWith(file) || text.startsWith(path)) return text;
   return `${path}: ${describeCode(path, error as NodeJS.ErrnoException) ?? text}`;
 }

@@ -1,5 +1,7 @@
 // The constants by which both stores lease work.
 
+import { messageOf } from "../../core/failure-chain.ts";
+
 /**
  * How long an event that waits for an earlier one of its order key is postponed. The end of the earlier one makes it due sooner.
  * Without this, a thousand events behind one that fails would be read in every claim.
@@ -34,5 +36,5 @@ export function isUnfinished({ state, attempts }: { readonly state: string; read
 
 /** The reason of an event that is dead because its row cannot be read. */
 export function describeDamage(error: unknown): string {
-  return `its row is damaged: ${error instanceof Error ? error.message : String(error)}`;
+  return `its row is damaged: ${messageOf(error)}`;
 }

@@ -2,6 +2,7 @@
 // certificates do not apply to them.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { messageOf } from "../../core/failure-chain.ts";
 import { shellWord } from "../shell-word.ts";
 import { pickContents, WrongContents } from "../wanted-contents.ts";
 
@@ -11,7 +12,7 @@ export function readPems(bytes: Uint8Array, file: string): readonly string[] {
     try {
       return new X509Certificate(der).toString();
     } catch (error) {
-      const cause = error instanceof Error ? error.message : error;
+      const cause = messageOf(error);
       throw new WrongContents(`${file}: certificate ${index + 1} of it cannot be read: ${cause}`);
     }
   });

@@ -5,6 +5,7 @@ import { admitByCertificate } from "../../core/admit.ts";
 import { formatPem, parseCertificate } from "../../core/certificate.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "../../core/distinguished-name.ts";
+import { messageOf } from "../../core/failure-chain.ts";
 import type { Policy } from "../../core/policy.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import type { Finding } from "../../core/policy-finding.ts";
@@ -116,5 +117,5 @@ function subjectOf(base64: string): string {
 
 function causeOf(error: unknown): unknown {
   const cause = error instanceof Refusal ? error.details["cause"] : undefined;
-  return cause ?? (error instanceof Error ? error.message : error);
+  return cause ?? messageOf(error);
 }

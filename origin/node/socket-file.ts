@@ -4,6 +4,7 @@ import { lstatSync, type Stats, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { messageOf } from "../../core/failure-chain.ts";
 
 /** Only the owner, or owner and group. */
 export type SocketMode = 0o600 | 0o660;
@@ -22,7 +23,7 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
   try {
     await makeSocket(server, path, mode);
   } catch (error) {
-    throw new ConfigurationError("listener", [error instanceof Error ? error.message : String(error)]);
+    throw new ConfigurationError("listener", [messageOf(error)]);
   }
 }
 

@@ -5,6 +5,7 @@ import { createSecureContext, type SecureContext } from "node:tls";
 import { formatPem } from "../../core/certificate.ts";
 import { ConfigurationError, formatPointer } from "../../core/configuration-error.ts";
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
+import { messageOf } from "../../core/failure-chain.ts";
 import type { Anchor, Policy } from "../../core/policy.ts";
 
 /** A server certificate in PEM, followed by its intermediates, and its key. */
@@ -77,7 +78,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
         hosts.set(name, context);
       }
     } catch (error) {
-      problems.push(`/certificates/${index}: ${error instanceof Error ? error.message : error}`);
+      problems.push(`/certificates/${index}: ${messageOf(error)}`);
     }
   }
   if (files.length === 0) problems.push("/certificates: none given");
