@@ -8,7 +8,7 @@ import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecret
 import type { Certificate } from "./certificate.ts";
 import type { Route, Sender } from "./policy.ts";
 import type { ClientCertificate } from "./presented-certificate.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, refusalOf, resultOf } from "./refusal.ts";
 import { methodOf, SignedRequest, verifySignature } from "./signature.ts";
 import { type ProvenCertificate, verifyTrust } from "./trust.ts";
 import { DIAGNOSED_ENTRIES } from "./wire.ts";
@@ -23,13 +23,7 @@ export function readCertificateFor(
   { senders, shadow }: Route,
   read: () => ClientCertificate,
 ): ClientCertificate | Refusal | undefined {
-  if (!senders.some(needsCertificate) && !shadow.some(needsCertificate)) return undefined;
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
-  }
+  return senders.some(needsCertificate) || shadow.some(needsCertificate) ? resultOf(read) : undefined;
 }
 
 /** A record of whether the certificate was proven, for the log. */
@@ -52,15 +46,13 @@ export function findCandidates(
 ): Candidate[] {
   if (certificate instanceof Refusal) return admitWithoutCertificate(senders, certificate);
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
-  try {
+  const candidates = resultOf(() => {
     const proven = verifyTrust(certificate, senders, facts);
     // If there is no proof, no sender asked for a certificate, so nobody checked who signed it.
     if (proven.proofs.size > 0) trace.proven = proven;
     return admitByCertificate(proven, senders, facts.now);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return admitWithoutCertificate(senders, error);
-  }
+  });
+  return candidates instanceof Refusal ? admitWithoutCertificate(senders, candidates) : candidates;
 }
 
 /**
@@ -103,14 +95,9 @@ export function admitByBasic(candidates: readonly Candidate[], { headers, secret
   const passing = candidates.flatMap((candidate) => {
     const { sender, factors } = candidate;
     if (sender.basic.length === 0 || factors.includes("basic")) return [candidate];
-    try {
-      verifyBasic(secretsOf(sender, secrets, "basic"), headers.get("authorization"));
-      return [{ ...candidate, factors: [...factors, "basic" as const] }];
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      failure ??= error;
-      return [];
-    }
+    const refusal = refusalOf(() => verifyBasic(secretsOf(sender, secrets, "basic"), headers.get("authorization")));
+    failure ??= refusal;
+    return refusal === undefined ? [{ ...candidate, factors: [...factors, "basic" as const] }] : [];
   });
   if (passing.length === 0 && failure !== undefined) throw failure;
   return passing;
