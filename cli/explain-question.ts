@@ -5,8 +5,8 @@ import type { Policy } from "../core/policy.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { type ClientCertificate, parseClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
+import type { AvailableSecrets } from "../core/secrets.ts";
 import type { LoadedLists } from "./explain-crls.ts";
-import type { AvailableSecrets } from "./explain-secrets.ts";
 import type { AskOpenssl } from "./openssl-verify.ts";
 
 /** Stands before a target of which no host is known: none is judged. */

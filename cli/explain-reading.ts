@@ -1,8 +1,10 @@
 // The question of countersign explain, by its options. They take precedence over what an inbox or a log holds.
 
 import { dirname, join } from "node:path";
+import { messageOf } from "../core/failure-chain.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
+import { readAvailableSecrets } from "../core/secrets.ts";
 import { showUrl } from "../core/secure-url.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { readPresentedCertificates } from "./certificate-files.ts";
@@ -11,7 +13,6 @@ import { toRequest } from "./explain-ask.ts";
 import { loadCrls } from "./explain-crls.ts";
 import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
-import { readAvailableSecrets } from "./explain-secrets.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
 import { MAX_BODY_FILE_BYTES, readBytes, readJson } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
@@ -69,7 +70,7 @@ function readRequest(values: Values, source: Source): AskedRequest {
     return request;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UsageError(`no such request can be sent: ${why.replaceAll(url, showUrl(url))}`);
   }
 }

@@ -5,13 +5,13 @@ import type { Certificate } from "../core/certificate.ts";
 import type { Policy } from "../core/policy.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { type RefusalCode, resultOf } from "../core/refusal.ts";
+import { readAvailableSecrets } from "../core/secrets.ts";
 import { systemClock } from "../origin/clock.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { readCertificates, readSenderCertificates } from "./certificate-files.ts";
 import { loadCrls } from "./explain-crls.ts";
 import { ANY_HOST, evidenceOf, type Question, readChain } from "./explain-question.ts";
 import { denyRulesOf } from "./explain-rule.ts";
-import { readAvailableSecrets } from "./explain-secrets.ts";
 import { explainSender } from "./explain-senders.ts";
 import { askOpenssl } from "./openssl-verify.ts";
 

@@ -3,11 +3,11 @@
 import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
+import { readAvailableSecrets } from "../core/secrets.ts";
 import { systemClock } from "../origin/clock.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { loadCrls } from "./explain-crls.ts";
-import { readAvailableSecrets } from "./explain-secrets.ts";
 import { readJson } from "./files.ts";
 import { parseWhole } from "./option-values.ts";
 import { print, printJson } from "./output.ts";

@@ -1,24 +1,35 @@
 // Loads the secrets that a policy names, once: keys of signatures and Basic credentials. No message quotes a secret. A program
 // with a missing or malformed secret does not start.
 
-import { importBasicCredential } from "./basic.ts";
+import { type BasicCredential, importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
 import { ConfigurationError, formatPointer } from "./configuration-error.ts";
+import { messageOf } from "./failure-chain.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
 import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature.ts";
 
 /** Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. What it throws is told. */
 export type ReadSecret = (name: string) => unknown;
 
+/** The name of a secret, and why it cannot be used. Never its text. */
+export type MissingSecrets = ReadonlyMap<string, string>;
+
+/** The secrets that are there, and those that are not. */
+export interface AvailableSecrets {
+  readonly secrets: Secrets;
+  /** By sender: those of its signature, and those of its Basic credentials. */
+  readonly missing: ReadonlyMap<Sender, { readonly signature: MissingSecrets; readonly basic: MissingSecrets }>;
+}
+
+/** The factors of a sender whose secrets are read. */
+type WantedFactors = (sender: Sender) => Pick<Sender, "signature" | "basic">;
+
 /**
  * Reads every secret of the policy and imports it. Does not check that it is the one that the sender uses.
  * @throws ConfigurationError that lists each one that is missing or malformed
  */
 export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
-  return load(policy, read, ({ signature, basic }, reader) => ({
-    signature: signature && reader.signatureKeys(signature),
-    basic: basic.length === 0 ? undefined : basic.map((rule) => reader.credential(rule)),
-  }));
+  return requireAll(readAvailableSecrets(policy, read));
 }
 
 /**
@@ -27,31 +38,91 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
  * @throws ConfigurationError that lists each one that is malformed, or missing while others of the sender are set
  */
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
-  return load(policy, read, ({ signature }, reader) => {
-    const isHeld = signature !== undefined && namesOf(signature).some((name) => reader.has(name));
-    return { signature: isHeld ? reader.signatureKeys(signature) : undefined, basic: undefined };
-  });
+  const held: WantedFactors = ({ signature }) => {
+    const isHeld = signature !== undefined && namesOf(signature).some((name) => isSet(name, read));
+    return { signature: isHeld ? signature : undefined, basic: [] };
+  };
+  return requireAll(readAvailableSecrets(policy, read, held));
 }
 
-function load(
+/** A secret that is there and cannot be read counts as set: it is an oversight as well. */
+function isSet(name: string, read: ReadSecret): boolean {
+  try {
+    return read(name) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+/** Makes keys of the secrets that are there. For a command that explains: no program starts while one is missing. */
+export function readAvailableSecrets(
   policy: Policy,
   read: ReadSecret,
-  readSender: (sender: Sender, reader: SecretReader) => SenderSecrets,
-): Secrets {
-  const problems: string[] = [];
+  wanted: WantedFactors = (sender) => sender,
+): AvailableSecrets {
+  const secrets = new Map<Sender, SenderSecrets>();
+  const missing = new Map<Sender, { signature: MissingSecrets; basic: MissingSecrets }>();
   const importKey = importOnce();
-  const secrets = new Map(
-    policy.senders.map((sender) => [
-      sender,
-      readSender(sender, new SecretReader(sender.name, { read, importKey, problems })),
-    ]),
-  );
+  for (const sender of policy.senders) {
+    const lacking = { signature: new Map<string, string>(), basic: new Map<string, string>() };
+    const { signature, basic } = wanted(sender);
+    secrets.set(sender, {
+      signature: signature && readKeys(signature, importKey, readInto(lacking.signature, read)),
+      basic: basic.length === 0 ? undefined : readCredentials(basic, readInto(lacking.basic, read)),
+    });
+    missing.set(sender, lacking);
+  }
+  return { secrets, missing };
+}
+
+function requireAll({ secrets, missing }: AvailableSecrets): Secrets {
+  const problems = Array.from(missing, ([{ name }, lacking]) =>
+    Object.entries(lacking).flatMap(([factor, faults]) =>
+      Array.from(faults.values(), (fault) => `${formatPointer(["senders", name, factor])}: the ${fault}`),
+    ),
+  ).flat();
   if (problems.length > 0) throw new ConfigurationError("secrets", problems);
   return secrets;
 }
 
+type ImportKey = typeof importSignatureKey;
+
+function readKeys(
+  { scheme, secrets, accounts, retired }: SignatureRule,
+  importKey: ImportKey,
+  read: ReadInto,
+): SignatureKeys {
+  const keysOf = (names: readonly string[]) => names.flatMap((name) => read(name, (text) => importKey(scheme, text)));
+  return {
+    scheme,
+    keys: keysOf(secrets),
+    accounts: new Map(Array.from(accounts, ([id, names]) => [id, keysOf(names)])),
+    retired: keysOf(retired),
+  };
+}
+
+function readCredentials(rules: readonly BasicRule[], read: ReadInto): BasicCredential[] {
+  return rules.flatMap(({ username, secret }) => read(secret, (text) => importBasicCredential(username, text)));
+}
+
+/** What is made of a secret; nothing of one that is missing. */
+type ReadInto = <T>(name: string, importText: (text: string) => T) => T[];
+
+function readInto(missing: Map<string, string>, read: ReadSecret): ReadInto {
+  return (name, importText) => {
+    try {
+      const text = read(name);
+      if (typeof text === "string" && text !== "") return [importText(text)];
+      missing.set(name, `secret ${name} is ${text === "" ? "empty" : "not set"}`);
+    } catch (error) {
+      missing.set(name, `secret ${name}: ${messageOf(error)}`);
+    }
+    return [];
+  };
+}
+
 /** Senders with the same secret share its key object, so that a body is hashed with it only once. */
-function importOnce(): typeof importSignatureKey {
+function importOnce(): ImportKey {
   const keys = new Map<string, SignatureKey>();
   return (scheme, text) => {
     const id = `${scheme} ${text}`;
@@ -73,63 +144,4 @@ export function secretNames({ senders }: Policy): string[] {
     ...basic.map(({ secret }) => secret),
   ]);
   return [...new Set(names)];
-}
-
-interface Loading {
-  readonly read: ReadSecret;
-  readonly importKey: typeof importSignatureKey;
-  readonly problems: string[];
-}
-
-class SecretReader {
-  readonly #sender: string;
-  readonly #loading: Loading;
-
-  constructor(sender: string, loading: Loading) {
-    this.#sender = sender;
-    this.#loading = loading;
-  }
-
-  signatureKeys({ scheme, secrets, accounts, retired }: SignatureRule): SignatureKeys {
-    const keysOf = (names: readonly string[]) =>
-      names.flatMap(
-        (name) => this.#importText("signature", name, (text) => this.#loading.importKey(scheme, text)) ?? [],
-      );
-    return {
-      scheme,
-      keys: keysOf(secrets),
-      accounts: new Map(Array.from(accounts, ([id, names]) => [id, keysOf(names)])),
-      retired: keysOf(retired),
-    };
-  }
-
-  credential({ username, secret }: BasicRule) {
-    // If a credential cannot be read, that is already recorded as a problem and load() throws, so the undefined value is never
-    // used.
-    return this.#importText("basic", secret, (text) => importBasicCredential(username, text)) as ReturnType<
-      typeof importBasicCredential
-    >;
-  }
-
-  /** What is there and cannot be read is an oversight as well. */
-  has(name: string): boolean {
-    try {
-      return this.#loading.read(name) !== undefined;
-    } catch {
-      return true;
-    }
-  }
-
-  #importText<T>(factor: string, name: string, importText: (text: string) => T): T | undefined {
-    const place = formatPointer(["senders", this.#sender, factor]);
-    const { read, problems } = this.#loading;
-    try {
-      const text = read(name);
-      if (typeof text === "string" && text !== "") return importText(text);
-      problems.push(`${place}: the secret ${name} is ${text === "" ? "empty" : "not set"}`);
-    } catch (error) {
-      problems.push(`${place}: the secret ${name}: ${error instanceof Error ? error.message : error}`);
-    }
-    return undefined;
-  }
 }

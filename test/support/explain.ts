@@ -2,11 +2,11 @@
 
 import { loadCrls } from "../../cli/explain-crls.ts";
 import type { Chain } from "../../cli/explain-question.ts";
-import { readAvailableSecrets } from "../../cli/explain-secrets.ts";
 import { type Explanation, explain } from "../../cli/explanation.ts";
 import { type AskOpenssl, askOpenssl, type OpensslVerdict } from "../../cli/openssl-verify.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { readAvailableSecrets } from "../../core/secrets.ts";
 
 export interface Asked {
   readonly policy: PolicyDocument;
