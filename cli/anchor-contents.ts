@@ -4,12 +4,11 @@ import { parsePointer } from "../core/configuration-error.ts";
 import type { Finding } from "../core/policy-finding.ts";
 import { describeContents, readContents } from "../origin/file-contents.ts";
 
-const NOT_ONE = "not exactly one certificate in PEM";
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 
 /** The finding, and of an anchor that is no certificate also what it is. */
 export function nameContents(finding: Finding, document: unknown): Finding {
-  if (finding.problem !== NOT_ONE) return finding;
+  if (finding.code !== "not_one_certificate") return finding;
   const text = certificateAt(document, parsePointer(finding.pointer));
   if (text === undefined) return finding;
   const items = readContents(Buffer.from(text));
@@ -17,16 +16,16 @@ export function nameContents(finding: Finding, document: unknown): Finding {
   if (items.length > 1 && items.every(({ kind }) => kind === "certificate"))
     return {
       ...finding,
-      problem: `${NOT_ONE}, but ${what}`,
+      problem: `${finding.problem}, but ${what}`,
       remedy: `give each a name of its own, as ${MADE_BY} does`,
     };
   if (items.some(({ kind }) => kind === "other") && isPath(text))
     return {
       ...finding,
-      problem: `${NOT_ONE}, but what seems to be a path`,
+      problem: `${finding.problem}, but what seems to be a path`,
       remedy: `remove it, and have the file's content written here: ${MADE_BY}`,
     };
-  return { ...finding, problem: `${NOT_ONE}, but ${what}` };
+  return { ...finding, problem: `${finding.problem}, but ${what}` };
 }
 
 function isPath(text: string): boolean {

@@ -2,10 +2,10 @@
 
 import * as v from "valibot";
 import type { Certificate } from "../core/certificate.ts";
-import { describeIssues } from "../core/configuration-error.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import { isNatural } from "../core/policy-form.ts";
-import { parseProblem } from "../core/policy-remedies.ts";
+import { problemsOfIssues } from "../core/policy-problem.ts";
+import { toFinding } from "../core/policy-remedies.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
@@ -64,7 +64,7 @@ export function readDraft(file: string, document: unknown): PolicyDraft {
   if (!success)
     throw new FileProblems(
       file,
-      describeIssues(issues).map((problem) => formatFinding(parseProblem(problem))),
+      problemsOfIssues(issues).map((problem) => formatFinding(toFinding(problem))),
     );
   return draft as PolicyDraft;
 }

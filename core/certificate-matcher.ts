@@ -5,6 +5,7 @@ import { parseAttributeType } from "./attribute-types.ts";
 import type { Certificate } from "./certificate.ts";
 import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./distinguished-name.ts";
 import { canonicalIpAddress, formatIpAddress, type GeneralName } from "./general-name.ts";
+import { PolicyFault, readOrFault } from "./policy-problem.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
 
 export interface CertificateMatcher {
@@ -25,7 +26,7 @@ type Check = readonly [
 
 /**
  * Compiles one entry.
- * @throws SyntaxError that names the member and says what is wrong
+ * @throws PolicyFault that names the member and says what is wrong
  */
 export function compileCertificateMatcher(entry: CertificateMatcherDocument): CertificateMatcher {
   const checks: Check[] = [
@@ -54,7 +55,7 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   }
   const from = parseInstant("from", entry.from) ?? Number.NEGATIVE_INFINITY;
   const until = parseInstant("until", entry.until) ?? Number.POSITIVE_INFINITY;
-  if (from >= until) throw new SyntaxError("from is not before until, so the entry can never match");
+  if (from >= until) throw new PolicyFault("no_window");
   checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
   return {
     keys: checks.flatMap(([, , key]) => key ?? []),
@@ -101,13 +102,14 @@ function nameChecks(
 ): Check[] {
   if (wanted === undefined) return [];
   if (typeof wanted === "string") {
-    const text = formatDistinguishedName(parseNameMember(member, wanted));
+    const text = formatDistinguishedName(
+      readOrFault("malformed_dn", () => parseDistinguishedName(wanted), `${member}: `),
+    );
     return [[member, (certificate) => textOf(certificate) === text, keyOf(member, text)]];
   }
   return Object.entries(wanted).map(([attribute, value]) => {
     const type = parseAttributeType(attribute);
-    if (type === undefined)
-      throw new SyntaxError(`${member} names no attribute type that is known: ${JSON.stringify(attribute)}`);
+    if (type === undefined) throw new PolicyFault("unknown_attribute", `${member}.${attribute}`);
     const values = typeof value === "string" ? [value] : value;
     return [
       `${member}.${attribute}`,
@@ -115,14 +117,6 @@ function nameChecks(
       keyOf(`${member}.${type}`, values),
     ];
   });
-}
-
-function parseNameMember(member: string, text: string): DistinguishedName {
-  try {
-    return parseDistinguishedName(text);
-  } catch (error) {
-    throw new SyntaxError(`${member} is not RFC 4514 text: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 /** The values of each attribute type, in encoding order. A value that is not text is undefined, and equals nothing. */
@@ -150,7 +144,7 @@ function sanChecks(san: NonNullable<CertificateMatcherDocument["san"]>): Check[]
   return Object.entries(san).flatMap(([kind, values]) =>
     (values ?? []).map((value): Check => {
       const wanted = kind === "ip" ? canonicalIpAddress(value) : value;
-      if (wanted === undefined) throw new SyntaxError(`san.ip is no IP address: ${JSON.stringify(value)}`);
+      if (wanted === undefined) throw new PolicyFault("malformed_ip", JSON.stringify(value));
       const key = lookupKey(`san.${kind}`, wanted);
       return [`san.${kind}`, (certificate) => lookupKeysOf(certificate).has(key), key];
     }),
@@ -167,7 +161,7 @@ function parseInstant(member: string, text: string | undefined): number | undefi
   const milliseconds = Date.parse(text);
   // Some engines read 2027-02-30 as a day in March, so the result is formatted again and compared with the text.
   if (Number.isNaN(milliseconds) || !new Date(milliseconds).toISOString().startsWith(text.replace("Z", ""))) {
-    throw new SyntaxError(`${member} is no date: ${JSON.stringify(text)}`);
+    throw new PolicyFault("no_date", `${member} ${JSON.stringify(text)}`);
   }
   return milliseconds / 1000;
 }

@@ -11,13 +11,13 @@ import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wir
  */
 const coordinate = v.pipe(v.string(), v.regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
 const publicMembers = {
-  kty: v.literal("EC", "only EC keys sign assertions"),
-  crv: v.literal("P-256", "only P-256 keys sign assertions"),
+  kty: v.picklist(["EC"], "only EC keys sign assertions"),
+  crv: v.picklist(["P-256"], "only P-256 keys sign assertions"),
   x: coordinate,
   y: coordinate,
-  kid: v.pipe(v.string(), v.minLength(1, "must not be empty"), v.maxLength(128)),
-  alg: v.optional(v.literal(ASSERTION_ALGORITHM)),
-  use: v.optional(v.literal("sig")),
+  kid: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  alg: v.optional(v.picklist([ASSERTION_ALGORITHM])),
+  use: v.optional(v.picklist(["sig"])),
 };
 /** Strict: a private member (`d`) in a public set is an error. It is not skipped. */
 const PublicJwkSchema = v.strictObject(publicMembers);

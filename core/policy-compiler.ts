@@ -7,20 +7,18 @@ import { findCertifiers } from "./authorities.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
 import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
-import { ConfigurationError, formatPointer } from "./configuration-error.ts";
+import type { Place } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import { issuerKeysOf } from "./legacy-texts.ts";
 import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
 import { readPolicyForm } from "./policy-form.ts";
+import { PolicyError, PolicyFault, type PolicyProblem, type PolicyProblemCode, readOrFault } from "./policy-problem.ts";
 import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
 import { canMatch } from "./public-key.ts";
 import { isForwardableHeader } from "./request-headers.ts";
 import { findSecondSpelling } from "./request-target.ts";
 import { indexRivals } from "./route-rivals.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
-
-/** A place in the document, as the members of a JSON pointer. */
-type Place = readonly (string | number)[];
 
 /**
  * Compiles a policy document (the value of policy.json, as policy.schema.json describes it).
@@ -29,14 +27,14 @@ type Place = readonly (string | number)[];
  */
 export function compilePolicy(document: unknown): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
-  if (output === undefined) throw new ConfigurationError("policy", ofForm);
+  if (output === undefined) throw new PolicyError(ofForm);
   const { policy, problems } = compileSoundParts(output);
-  if (problems.length > 0) throw new ConfigurationError("policy", problems);
+  if (problems.length > 0) throw new PolicyError(problems);
   return policy;
 }
 
 /** The policy without the parts that have problems, and those: for inspecting it further. It must not be put in force. */
-export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly string[] } {
+export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly PolicyProblem[] } {
   const compiler = new PolicyCompiler(document);
   return { policy: compiler.compile(), problems: compiler.problems };
 }
@@ -45,7 +43,7 @@ type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
 class PolicyCompiler {
   readonly #document: PolicyDocument;
-  readonly problems: string[] = [];
+  readonly problems: PolicyProblem[] = [];
 
   constructor(document: PolicyDocument) {
     this.#document = document;
@@ -64,13 +62,11 @@ class PolicyCompiler {
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
       checkRoutePath(path);
-      if (route.answer === "handler" && route.delivery === "queue")
-        throw new SyntaxError("a handler cannot answer a sender that the edge answers from its queue");
+      if (route.answer === "handler" && route.delivery === "queue") throw new PolicyFault("queued_answer");
       const routeSenders = this.#resolve([...at, "senders"], route.senders, senderByName, "sender");
       const ordered =
         route.delivery === "queue" ? routeSenders.find(({ orderKey }) => orderKey !== undefined) : undefined;
-      if (ordered !== undefined)
-        throw new SyntaxError(`the edge's queue keeps no order, and ${ordered.name} has an orderKey`);
+      if (ordered !== undefined) throw new PolicyFault("queued_order", ordered.name);
       return {
         path,
         senders: routeSenders,
@@ -130,9 +126,7 @@ class PolicyCompiler {
       if (route.mode === "observe") continue;
       for (const name of route.senders) {
         if (senders[name]?.certificates?.length !== 0) continue;
-        this.problems.push(
-          `${formatPointer(["senders", name, "certificates"])}: must hold at least one matcher, or ${path} must have "mode": "observe" to learn it: a CA also certifies others than this sender`,
-        );
+        this.#report(["senders", name, "certificates"], "no_matcher", path);
       }
     }
   }
@@ -150,15 +144,17 @@ class PolicyCompiler {
     return targets;
   }
 
-  #resolve<Target>(at: Place, names: readonly string[], targets: ReadonlyMap<string, Target>, kind: string): Target[] {
+  #resolve<Target>(
+    at: Place,
+    names: readonly string[],
+    targets: ReadonlyMap<string, Target>,
+    kind: "anchor" | "sender",
+  ): Target[] {
     return names.flatMap((name, index) => {
       const target = targets.get(name);
-      const isDefined =
-        target !== undefined || Object.hasOwn(this.#document[`${kind}s` as "anchors" | "senders"], name);
-      if (!isDefined)
-        this.problems.push(`${formatPointer([...at, index])}: no ${kind} is called ${JSON.stringify(name)}`);
-      if (names.indexOf(name) !== index)
-        this.problems.push(`${formatPointer([...at, index])}: ${JSON.stringify(name)} is listed twice`);
+      const isDefined = target !== undefined || Object.hasOwn(this.#document[`${kind}s`], name);
+      if (!isDefined) this.#report([...at, index], `unknown_${kind}`, JSON.stringify(name));
+      if (names.indexOf(name) !== index) this.#report([...at, index], "listed_twice", JSON.stringify(name));
       return target === undefined ? [] : [target];
     });
   }
@@ -187,10 +183,14 @@ class PolicyCompiler {
     try {
       return compileOne();
     } catch (error) {
-      const details = (error as { details?: { cause?: string } }).details;
-      this.problems.push(`${formatPointer(at)}: ${details?.cause ?? (error instanceof Error ? error.message : error)}`);
+      if (!(error instanceof PolicyFault)) throw error;
+      this.#report(at, error.code, error.detail);
       return undefined;
     }
+  }
+
+  #report(at: Place, code: PolicyProblemCode, detail?: string): void {
+    this.problems.push({ at, code, detail });
   }
 }
 
@@ -199,14 +199,14 @@ const PEM = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFIC
 function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]): Anchor {
   const { certificate: pem, crls: revocation } = typeof anchor === "string" ? { certificate: anchor } : anchor;
   const base64 = PEM.exec(pem)?.[1]?.replace(/\s+/g, "");
-  if (base64 === undefined) throw new SyntaxError("not exactly one certificate in PEM");
-  const certificate = parseCertificate(base64);
+  if (base64 === undefined) throw new PolicyFault("not_one_certificate");
+  const certificate = readOrFault("malformed_certificate", () => parseCertificate(base64));
   const subject = certificate.subjectText;
-  if (!certificate.isCa) throw new SyntaxError(`${subject} is not a CA certificate`);
-  if (certificate.keyUsage?.keyCertSign === false) throw new SyntaxError(`${subject} may not sign certificates`);
-  if (certificate.subject.length === 0) throw new SyntaxError("a CA certificate without a subject can anchor nothing");
-  if (!certificate.hasAcceptedKey) throw new SyntaxError(`the key of ${subject} is weak or of an unsupported kind`);
-  if (!canMatch(certificate.publicKey)) throw new SyntaxError(`no signature can match the key of ${subject}`);
+  if (!certificate.isCa) throw new PolicyFault("not_ca", subject);
+  if (certificate.keyUsage?.keyCertSign === false) throw new PolicyFault("may_not_sign", subject);
+  if (certificate.subject.length === 0) throw new PolicyFault("no_subject");
+  if (!certificate.hasAcceptedKey) throw new PolicyFault("weak_key", subject);
+  if (!canMatch(certificate.publicKey)) throw new PolicyFault("unmatchable_key", subject);
   return { name, certificate, certifiers: [], revocation };
 }
 
@@ -222,15 +222,14 @@ function withCertifiers(anchors: ReadonlyMap<string, Anchor>): ReadonlyMap<strin
 
 function checkRoutePath(path: string): void {
   const star = path.indexOf("*");
-  if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1))
-    throw new SyntaxError("a * may only end a path, after a /");
-  if (path === JWKS_PATH) throw new SyntaxError("the edge publishes its keys there");
+  if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1)) throw new PolicyFault("star_within");
+  if (path === JWKS_PATH) throw new PolicyFault("path_taken");
   const plain = star >= 0 ? path.slice(0, -1) : path;
-  if (new URL(plain, "https://host").pathname !== plain)
-    throw new SyntaxError(`write it as requests have it: ${new URL(plain, "https://host").pathname}`);
+  const pathname = URL.parse(plain, "https://host")?.pathname;
+  if (pathname === undefined) throw new PolicyFault("malformed_path");
+  if (pathname !== plain) throw new PolicyFault("path_spelling", pathname);
   const secondSpelling = findSecondSpelling(plain);
-  if (secondSpelling !== undefined)
-    throw new SyntaxError(`a request with this path is refused, because of ${JSON.stringify(secondSpelling)}`);
+  if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
 }
 
 function compileSignature({ scheme, secrets = [], accounts = {}, retired = [] }: SignatureDocument): SignatureRule {
@@ -244,14 +243,15 @@ function compileEventKey(rule: EventKeyRule): EventKeyRule {
 
 function compileHeader(header: string): string {
   const name = header.toLowerCase();
-  if (!isForwardableHeader(name)) throw new SyntaxError(`${header} is never forwarded`);
+  if (!isForwardableHeader(name)) throw new PolicyFault("not_forwarded", header);
   return name;
 }
 
 function deniedKey(entry: NonNullable<PolicyDocument["deny"]>[number]): string {
   if ("sha256" in entry) return normalizeHex(entry.sha256);
   if ("spkiSha256" in entry) return `key ${normalizeHex(entry.spkiSha256)}`;
-  return serialKey(normalizeHex(entry.serial), nameKey(parseDistinguishedName(entry.issuer)));
+  const issuer = readOrFault("malformed_dn", () => parseDistinguishedName(entry.issuer), "issuer: ");
+  return serialKey(normalizeHex(entry.serial), nameKey(issuer));
 }
 
 function serialKey(serial: string, issuerKey: string): string {

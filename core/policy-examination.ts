@@ -1,13 +1,14 @@
 // All of one policy document in one go: its form, what does not compile, and what is wrong with the rest. A part that has
 // a problem is left out of the later steps, so that one mistake hides no other.
 
-import { ConfigurationError } from "./configuration-error.ts";
+import type { Place } from "./configuration-error.ts";
 import type { Policy } from "./policy.ts";
 import { compilePolicy, compileSoundParts } from "./policy-compiler.ts";
 import { errorAt, type Finding } from "./policy-finding.ts";
 import { readPolicyForm } from "./policy-form.ts";
 import { inspectPolicy } from "./policy-inspection.ts";
-import { parsePlace, parseProblem, UNKNOWN_MEMBER } from "./policy-remedies.ts";
+import { PolicyError, type PolicyProblem } from "./policy-problem.ts";
+import { parsePlace, toFinding } from "./policy-remedies.ts";
 import type { PolicyDocument } from "./policy-schema.ts";
 
 /** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
@@ -29,10 +30,10 @@ export function examinePolicy(document: unknown, now: number, compile: CompilePo
       findings: [...inspectSections(document), ...inspectPolicy(document as PolicyDocument, policy, now)],
     };
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    if (!(error instanceof PolicyError)) throw error;
     return {
       policy: undefined,
-      findings: [...inspectSections(document), ...examineParts(document, error.problems, now)],
+      findings: [...inspectSections(document), ...examineParts(document, error.found, now)],
     };
   }
 }
@@ -51,26 +52,26 @@ const SECTIONS = {
   routes: 'write { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }',
 } as const;
 
-function examineParts(document: unknown, problems: readonly string[], now: number): Finding[] {
-  const told = problems.map(parseProblem);
+function examineParts(document: unknown, problems: readonly PolicyProblem[], now: number): Finding[] {
+  const told = problems.map(toFinding);
   const { output, left } = leaveOutMalformed(document);
   if (output === undefined) return told;
   const { policy, problems: ofParts } = compileSoundParts(output);
-  const later = [
-    ...(left.length > 0 ? ofParts.map(parseProblem) : []),
-    ...inspectPolicy(output, policy, now).filter((finding) => !isOfUse(finding)),
-  ];
-  return [...told, ...later.filter((finding) => !isConsequence(finding, left))];
+  const later = left.length > 0 ? ofParts.filter((problem) => !isConsequence(problem, left)) : [];
+  const inspected = inspectPolicy(output, policy, now).filter(
+    (finding) => !isOfUse(finding) && !isWithin(parsePlace(finding.pointer), left),
+  );
+  return [...told, ...later.map(toFinding), ...inspected];
 }
 
 /** A copy that has the form of the schema, and the places left out for it; no copy where none can be made. */
-function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: readonly string[][] } {
+function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: readonly Place[] } {
   const copy = structuredClone(document);
-  const left: string[][] = [];
+  const left: Place[] = [];
   for (const leaveOut of [replacePart, removePart]) {
     const { output, problems } = readPolicyForm(copy);
     if (output !== undefined) return { output, left };
-    for (const finding of problems.map(parseProblem)) left.push(leaveOut(copy, finding));
+    for (const problem of problems) left.push(leaveOut(copy, problem));
   }
   const { output } = readPolicyForm(copy);
   return output === undefined ? { left } : { output, left };
@@ -85,36 +86,35 @@ const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };
 const NO_ROUTE = { senders: ["left-out"], methods: ["POST"] };
 
 /** Replaces the smallest part with a name or a place of its own that holds the problem. Returns its place. */
-function replacePart(document: unknown, { pointer, problem }: Finding): string[] {
-  const place = parsePlace(pointer);
-  const [section, , member, index] = place;
-  const part = place.slice(0, 2);
-  if (problem.startsWith(UNKNOWN_MEMBER)) return removeAt(document, place);
+function replacePart(document: unknown, { at, code }: PolicyProblem): Place {
+  const [section, , member, index] = at;
+  const part = at.slice(0, 2);
+  if (code === "unknown_member" || code === "reserved_name") return removeAt(document, at);
   if (section === "senders" && member === "certificates" && index !== undefined)
-    return putAt(document, place.slice(0, 4), NO_CERTIFICATE);
+    return putAt(document, at.slice(0, 4), NO_CERTIFICATE);
   if (section === "senders") return putAt(document, part, NO_SENDER);
   if (section === "routes") return putAt(document, part, NO_ROUTE);
   return section === "deny" ? putAt(document, part, { sha256: NO_CERTIFICATE.sha256 }) : removeAt(document, part);
 }
 
-function removePart(document: unknown, { pointer }: Finding): string[] {
-  return removeAt(document, parsePlace(pointer).slice(0, 2));
+function removePart(document: unknown, { at }: PolicyProblem): Place {
+  return removeAt(document, at.slice(0, 2));
 }
 
-function putAt(document: unknown, place: string[], value: unknown): string[] {
+function putAt(document: unknown, place: Place, value: unknown): Place {
   const holder = holderOf(document, place);
   const last = String(place.at(-1));
   if (place.length > 1 && Object.hasOwn(holder, last)) holder[last] = value;
   return place;
 }
 
-function removeAt(document: unknown, place: string[]): string[] {
+function removeAt(document: unknown, place: Place): Place {
   delete holderOf(document, place)[String(place.at(-1))];
   return place;
 }
 
 /** The object whose member the place is; one that belongs to nobody where there is none. */
-function holderOf(document: unknown, place: readonly string[]): Record<string, unknown> {
+function holderOf(document: unknown, place: Place): Record<string, unknown> {
   let holder = Object(document);
   for (const member of place.slice(0, -1)) holder = Object(Object.hasOwn(holder, member) ? holder[member] : undefined);
   return holder;
@@ -125,12 +125,12 @@ function isOfUse({ pointer, severity }: Finding): boolean {
   return severity === "warning" && parsePlace(pointer).length === 2;
 }
 
-/** What is found only because a part was left out: in its place, or at a name that is gone. */
-function isConsequence({ pointer, problem }: Finding, left: readonly (readonly string[])[]): boolean {
-  const place = parsePlace(pointer);
-  return left.some(
-    (part) =>
-      part.every((member, index) => place[index] === member) ||
-      (problem.startsWith("no ") && problem.endsWith(` is called ${JSON.stringify(part[1])}`)),
-  );
+/** What the compiler finds only because a part was left out: in its place, or at a name that is gone. */
+function isConsequence({ at, code, detail }: PolicyProblem, left: readonly Place[]): boolean {
+  const isOfName = code === "unknown_anchor" || code === "unknown_sender";
+  return isWithin(at, left) || (isOfName && left.some(([, name]) => detail === JSON.stringify(name)));
+}
+
+function isWithin(place: Place, parts: readonly Place[]): boolean {
+  return parts.some((part) => part.every((member, index) => String(place[index]) === String(member)));
 }

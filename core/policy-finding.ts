@@ -1,11 +1,13 @@
 // One thing that is wrong with a policy: where, what, and what to do about it.
 
-import { formatPointer } from "./configuration-error.ts";
+import { formatPointer, type Place } from "./configuration-error.ts";
+import type { PolicyProblemCode } from "./policy-problem.ts";
 
-/** A place in the document, as the members of a JSON pointer. */
-export type Place = readonly (string | number)[];
+export type { Place } from "./configuration-error.ts";
 
 export interface Finding {
+  /** Of what keeps the policy from compiling. */
+  readonly code?: PolicyProblemCode;
   /** JSON pointer (RFC 6901). */
   readonly pointer: string;
   readonly problem: string;

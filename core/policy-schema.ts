@@ -3,6 +3,7 @@
 // is defined.
 
 import * as v from "valibot";
+import { problem } from "./policy-problem.ts";
 import { SIGNATURE_SCHEME_NAMES } from "./signature-schemes.ts";
 import {
   LARGEST_MAX_BODY_BYTES,
@@ -12,32 +13,19 @@ import {
   RESERVED_BINDINGS,
 } from "./wire.ts";
 
-const name = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a name is letters, digits, '.', '_' or '-', at most 64"),
-);
-const text = v.pipe(v.string(), v.minLength(1, "must not be empty"));
+const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, problem("malformed_name")));
+const text = v.pipe(v.string(), v.minLength(1));
 
 const sha256 = v.pipe(
   v.string(),
-  v.regex(/^([0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$/, "64 hex digits, with or without colons"),
+  v.regex(/^([0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$/, problem("malformed_digest")),
 );
 
-const instant = v.pipe(
-  v.string(),
-  v.regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?$/, "YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"),
-);
+const instant = v.pipe(v.string(), v.regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?$/, problem("malformed_instant")));
 
-const texts = v.pipe(v.array(text), v.minLength(1, "must not be empty"));
+const texts = v.pipe(v.array(text), v.minLength(1));
 
-const distinguishedName = v.union([
-  text,
-  v.pipe(
-    v.record(v.string(), v.union([text, texts])),
-    v.check((attributes) => Object.keys(attributes).length > 0, "must name at least one attribute"),
-    v.minEntries(1),
-  ),
-]);
+const distinguishedName = v.union([text, v.pipe(v.record(v.string(), v.union([text, texts])), v.minEntries(1))]);
 
 export const CertificateMatcherSchema = v.pipe(
   v.strictObject({
@@ -51,7 +39,7 @@ export const CertificateMatcherSchema = v.pipe(
           uri: v.optional(texts),
           ip: v.optional(texts),
         }),
-        v.check((san) => Object.values(san).some((values) => values !== undefined), "must name at least one kind"),
+        v.check((san) => Object.values(san).some((values) => values !== undefined), problem("empty")),
       ),
     ),
     sha256: v.optional(sha256),
@@ -62,15 +50,15 @@ export const CertificateMatcherSchema = v.pipe(
   v.check(
     ({ subject, san, sha256: whole, spkiSha256 }) =>
       [subject, san, whole, spkiSha256].some((member) => member !== undefined),
-    "must hold subject, san, sha256 or spkiSha256: an issuer alone admits everyone it ever certified",
+    problem("issuer_alone"),
   ),
 );
 
 const CrlSource = v.pipe(
   v.string(),
-  v.minLength(1, "must not be empty"),
-  v.maxLength(MAX_CRL_SOURCE_CHARACTERS, `at most ${MAX_CRL_SOURCE_CHARACTERS} characters`),
-  v.check(isCrlSource, "an http:// or https:// URL without user, password and fragment, or the path of a file"),
+  v.minLength(1),
+  v.maxLength(MAX_CRL_SOURCE_CHARACTERS, problem("long_source")),
+  v.check(isCrlSource, problem("malformed_source")),
 );
 
 /** A text that does not look like a URL is a path. */
@@ -85,21 +73,18 @@ function isCrlSource(text: string): boolean {
 const AnchorSchema = v.strictObject({
   certificate: text,
   crls: v.strictObject({
-    sources: v.pipe(v.array(CrlSource), v.minLength(1, "must not be empty")),
+    sources: v.pipe(v.array(CrlSource), v.minLength(1)),
     freshness: v.picklist(["require", "prefer"]),
   }),
 });
 
 const TrustSchema = v.pipe(
   v.strictObject({
-    anchors: v.optional(v.pipe(v.array(name), v.minLength(1, "must not be empty"))),
+    anchors: v.optional(v.pipe(v.array(name), v.minLength(1))),
     platform: v.optional(v.boolean()),
     maxChainDepth: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_INTERMEDIATES))),
   }),
-  v.check(
-    ({ anchors, platform }) => anchors !== undefined || platform === true,
-    "must hold anchors, or platform: true, or both",
-  ),
+  v.check(({ anchors, platform }) => anchors !== undefined || platform === true, problem("no_trust")),
 );
 
 /** Notes for the operator. They decide nothing. */
@@ -112,48 +97,48 @@ const AboutSchema = v.strictObject({
 
 const secretName = v.pipe(
   v.string(),
-  v.regex(/^[A-Z][A-Z0-9_]{0,63}$/, "the name of a secret: capital letters, digits and '_', at most 64"),
-  v.check((name) => !RESERVED_BINDINGS.has(name), "is a binding of the edge's own: choose another name"),
+  v.regex(/^[A-Z][A-Z0-9_]{0,63}$/, problem("malformed_secret")),
+  v.check((name) => !RESERVED_BINDINGS.has(name), problem("reserved_secret")),
 );
 const secretNames = v.pipe(
   v.array(secretName),
-  v.minLength(1, "must name at least one secret"),
-  v.maxLength(MAX_SIGNATURE_SECRETS, `at most ${MAX_SIGNATURE_SECRETS} secrets`),
-  v.check((names) => new Set(names).size === names.length, "names a secret twice"),
+  v.minLength(1),
+  v.maxLength(MAX_SIGNATURE_SECRETS, problem("many_secrets")),
+  v.check((names) => new Set(names).size === names.length, problem("secret_twice")),
 );
 
 const SignatureSchema = v.pipe(
   v.strictObject({
     scheme: v.picklist(SIGNATURE_SCHEME_NAMES),
     secrets: v.optional(secretNames),
-    accounts: v.optional(v.pipe(v.record(text, secretNames), v.minEntries(1, "must hold at least one account"))),
+    accounts: v.optional(v.pipe(v.record(text, secretNames), v.minEntries(1))),
     retired: v.optional(secretNames),
   }),
-  v.check(({ secrets, accounts }) => secrets !== undefined || accounts !== undefined, "must hold secrets, or accounts"),
-  v.check(({ scheme, accounts }) => accounts === undefined || scheme === "docusign", "only docusign names accounts"),
+  v.check(({ secrets, accounts }) => secrets !== undefined || accounts !== undefined, problem("no_secrets")),
+  v.check(({ scheme, accounts }) => accounts === undefined || scheme === "docusign", problem("unknown_accounts")),
   v.check(
     ({ secrets = [], accounts = {}, retired = [] }) =>
       !retired.some((name) => [...secrets, ...Object.values(accounts).flat()].includes(name)),
-    "a secret is retired and accepted at once",
+    problem("retired_secret"),
   ),
 );
 
 const BasicSchema = v.strictObject({
   username: v.pipe(
     text,
-    v.check((name) => !/[:\p{Cc}]/u.test(name), "a user name holds no colon and no control character (RFC 7617)"),
+    v.check((name) => !/[:\p{Cc}]/u.test(name), problem("malformed_username")),
   ),
   secret: secretName,
 });
 
 const KeySchema = v.union([
   v.strictObject({
-    header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, digits and '-', at most 64")),
+    header: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, problem("malformed_header"))),
   }),
   v.strictObject({
     pointers: v.pipe(
-      v.array(v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)+$/, "a JSON pointer (RFC 6901)"))),
-      v.minLength(1, "must name at least one member"),
+      v.array(v.pipe(v.string(), v.regex(/^(\/([^~/]|~[01])*)+$/, problem("malformed_pointer")))),
+      v.minLength(1),
     ),
   }),
 ]);
@@ -164,46 +149,37 @@ const SenderSchema = v.pipe(
     certificates: v.optional(v.array(CertificateMatcherSchema)),
     trust: v.optional(TrustSchema),
     signature: v.optional(SignatureSchema),
-    basic: v.optional(
-      v.union([BasicSchema, v.pipe(v.array(BasicSchema), v.minLength(1, "must hold at least one credential"))]),
-    ),
+    basic: v.optional(v.union([BasicSchema, v.pipe(v.array(BasicSchema), v.minLength(1))])),
     eventKey: v.optional(KeySchema),
     orderKey: v.optional(KeySchema),
   }),
-  v.forward(
-    v.partialCheck(
-      [["certificates"], ["trust"]],
-      ({ certificates, trust }) => certificates === undefined || trust !== undefined,
-      "is missing: it says what proves the certificates",
-    ),
-    ["trust"],
-  ),
-  v.forward(
-    v.partialCheck(
-      [["certificates"], ["trust"]],
-      ({ certificates, trust }) => trust === undefined || certificates !== undefined,
-      "is missing: a CA also certifies others than this sender",
-    ),
-    ["certificates"],
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const { certificates, trust } = Object(dataset.value);
+    if ((certificates === undefined) === (trust === undefined)) return;
+    const key = trust === undefined ? "trust" : "certificates";
+    addIssue({
+      message: problem("missing"),
+      path: [{ type: "object", origin: "value", input: Object(dataset.value), key, value: undefined }],
+    });
+  }),
   v.check(
     ({ certificates, trust, signature }) => [certificates, trust, signature].some((factor) => factor !== undefined),
-    "must require a certificate (certificates and trust) or a signature: Basic alone proves nothing of the body",
+    problem("no_factor"),
   ),
 );
 
-const method = v.pipe(v.string(), v.regex(/^[A-Z]{3,10}$/, "an upper-case HTTP method"));
-const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, "letters, digits and '-', at most 64"));
+const method = v.pipe(v.string(), v.regex(/^[A-Z]{3,10}$/, problem("malformed_method")));
+const headerName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{1,64}$/, problem("malformed_header")));
 
 const RouteSchema = v.strictObject({
-  senders: v.pipe(v.array(name), v.minLength(1, "must name at least one sender")),
-  methods: v.pipe(v.array(method), v.minLength(1, "must name at least one method")),
+  senders: v.pipe(v.array(name), v.minLength(1)),
+  methods: v.pipe(v.array(method), v.minLength(1)),
   maxBodyBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LARGEST_MAX_BODY_BYTES))),
   headers: v.optional(v.array(headerName)),
   mode: v.optional(v.picklist(["enforce", "observe"])),
   delivery: v.optional(v.picklist(["direct", "queue"])),
   answer: v.optional(v.picklist(["accepted", "handler"])),
-  shadow: v.optional(v.pipe(v.array(name), v.minLength(1, "must name at least one sender"))),
+  shadow: v.optional(v.pipe(v.array(name), v.minLength(1))),
 });
 
 const DenySchema = v.union([
@@ -212,19 +188,19 @@ const DenySchema = v.union([
   v.strictObject({
     serial: v.pipe(
       v.string(),
-      v.regex(/^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})*$|^[0-9A-Fa-f]{1,40}$/, "hex digits, with or without colons"),
+      v.regex(/^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})*$|^[0-9A-Fa-f]{1,40}$/, problem("malformed_serial")),
     ),
     issuer: text,
   }),
 ]);
 
-const path = v.pipe(v.string(), v.regex(/^\/[^?#\s\\]*$/, "an absolute path, exact or ending in /*"));
+const path = v.pipe(v.string(), v.regex(/^\/[^?#\s\\]*$/, problem("malformed_path")));
 
 export const PolicySchema = v.strictObject({
   $schema: v.optional(v.string()),
   anchors: v.record(name, v.union([text, AnchorSchema])),
-  senders: v.pipe(v.record(name, SenderSchema), v.minEntries(1, "must hold at least one sender")),
-  routes: v.pipe(v.record(path, RouteSchema), v.minEntries(1, "must hold at least one route")),
+  senders: v.pipe(v.record(name, SenderSchema), v.minEntries(1)),
+  routes: v.pipe(v.record(path, RouteSchema), v.minEntries(1)),
   deny: v.optional(v.array(DenySchema)),
 });
 

@@ -28,7 +28,7 @@ const BEHIND_EDGE = {
       "must be the edge's ISSUER: https://HOST without a path and without a slash at its end",
     ),
   ),
-  audience: v.pipe(v.string("must be the edge's AUDIENCE"), v.minLength(1, "must not be empty")),
+  audience: v.pipe(v.string("must be the edge's AUDIENCE"), v.minLength(1)),
 };
 const WITHOUT_EDGE = { readCertificate: callable, crossCheck: v.optional(callable) };
 const GUARD_MEMBERS = { onRefusal: v.optional(callable) };

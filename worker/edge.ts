@@ -2,11 +2,12 @@
 
 import * as v from "valibot";
 import type { Secrets } from "../core/candidate.ts";
-import { ConfigurationError, describeIssues, formatPointer } from "../core/configuration-error.ts";
+import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
+import { PolicyError, type PolicyProblem } from "../core/policy-problem.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
@@ -69,13 +70,11 @@ export function compileEdgePolicy(document: unknown): Policy {
 /** @throws ConfigurationError that names what an edge cannot do */
 export function requireEdgePolicy({ anchors }: Policy): void {
   const problems = anchors.flatMap(({ name, revocation }) =>
-    (revocation?.sources ?? []).flatMap((source, index) =>
-      isUrl(source)
-        ? []
-        : [`${formatPointer(["anchors", name, "crls", "sources", index])}: there are no files on the edge`],
+    (revocation?.sources ?? []).flatMap((source, index): PolicyProblem[] =>
+      isUrl(source) ? [] : [{ at: ["anchors", name, "crls", "sources", index], code: "source_is_file" }],
     ),
   );
-  if (problems.length > 0) throw new ConfigurationError("policy", problems);
+  if (problems.length > 0) throw new PolicyError(problems);
 }
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;
@@ -89,13 +88,14 @@ const host = v.pipe(
 );
 /** With 72 retries that is at most eleven days. After fourteen days a queue drops a message without making it a dead letter. */
 const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_800));
+const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";
 const BindingsSchema = v.object({
-  HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1, "must not be empty")),
+  HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1)),
   ISSUER: v.pipe(
     v.string("an https URL"),
     v.check((text) => isOrigin(text) && text.startsWith("https://"), "https://HOST without a path"),
   ),
-  AUDIENCE: v.pipe(v.string("a text"), v.minLength(1, "must not be empty")),
+  AUDIENCE: v.pipe(v.string("a text"), v.minLength(1)),
   ORIGIN_URL: v.pipe(
     v.string("an https URL"),
     v.check(
@@ -104,13 +104,13 @@ const BindingsSchema = v.object({
       "https://HOST without a path (http:// only to loopback)",
     ),
   ),
-  SIGNING_KEYS: v.pipe(
-    v.string("a secret: the private JWK Set of `countersign keys new`"),
-    v.minLength(1, "must not be empty"),
-  ),
+  SIGNING_KEYS: v.pipe(v.string("a secret: the private JWK Set of `countersign keys new`"), v.minLength(1)),
   RETRY_SECONDS: v.optional(
-    v.strictTuple([delaySeconds, delaySeconds], "the first delay and the longest, in seconds"),
-    DEFAULT_RETRY_SECONDS,
+    v.pipe(
+      v.array(delaySeconds, RETRY_SECONDS_FORM),
+      v.check(({ length }) => length === 2, RETRY_SECONDS_FORM),
+    ),
+    [...DEFAULT_RETRY_SECONDS],
   ),
 });
 
@@ -130,7 +130,12 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
   const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS } = result.output;
   const crls = kv && new CrlCache(kv, policy);
   const hosts = new Set(HOSTS);
-  const shared = { issuer: ISSUER, audience: AUDIENCE, originUrl: ORIGIN_URL, retrySeconds: RETRY_SECONDS };
+  const shared = {
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    originUrl: ORIGIN_URL,
+    retrySeconds: RETRY_SECONDS as unknown as RetrySeconds,
+  };
   return { ...shared, hosts, keys, policy, secrets, crls, queue };
 }
 

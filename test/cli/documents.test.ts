@@ -68,7 +68,7 @@ describe.each<readonly [string, (given: string) => readonly string[], noObject: 
     "policy deny",
     (given) => ["policy", "deny", file("ca.pem"), "--policy", given],
     /holds no policy, .*policy check/,
-    /\/senders: must hold at least one/,
+    /\/senders: must not be empty/,
   ],
   [
     "policy remove",
@@ -80,7 +80,7 @@ describe.each<readonly [string, (given: string) => readonly string[], noObject: 
     "policy add",
     (given) => ["policy", "add", "--anchor", `x=${file("ca.pem")}`, "--policy", given],
     /holds no policy, .*policy check/,
-    /\/senders: must hold at least one/,
+    /\/senders: must not be empty/,
   ],
   ["explain --policy", (given) => ["explain", "--route", "/", "--policy", given], /must be Object/, /\/anchors/],
   [

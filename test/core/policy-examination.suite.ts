@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import { isNatural, readPolicyForm } from "../../core/policy-form.ts";
-import { parseProblem } from "../../core/policy-remedies.ts";
+import { POLICY_PROBLEMS, PolicyError } from "../../core/policy-problem.ts";
+import { toFinding } from "../../core/policy-remedies.ts";
 import {
   anchorOf,
   type Change,
@@ -19,7 +20,7 @@ import {
   TWO,
 } from "./inspection-scene.ts";
 import type { Json } from "./policy-scene.ts";
-import { type Cases, pemOf, problemsOf } from "./scene.ts";
+import { type Cases, type Fixtures, pemOf, problemsOf } from "./scene.ts";
 
 const TRUST = [...ONE, "trust"];
 const DIGEST = "0".repeat(64);
@@ -47,6 +48,7 @@ const FAULTS: readonly Change[] = [
   [[...ONE, "trust", "maxChainDepth"], 0],
   [[...ONE, "trust", "unknown"], 0],
   [[...ONE, "signature"], {}],
+  [[...ONE, "signature"], { scheme: "github" }],
   [[...ONE, "signature"], { scheme: "md5", secrets: ["A", "A"] }],
   [[...ONE, "signature"], { scheme: "meta", secrets: ["SIGNING_KEYS"] }],
   [[...ONE, "signature"], { scheme: "meta", secrets: ["A"], accounts: { a: ["B"] } }],
@@ -67,6 +69,14 @@ const FAULTS: readonly Change[] = [
   [ENTRY, { sha256: DIGEST, from: "2027-02-30" }],
   [ENTRY, { sha256: DIGEST, from: "soon" }],
   [ENTRY, { sha256: DIGEST, from: "2028-01-01", until: "2027-01-01" }],
+  [["senders", "constructor"], {}],
+  [ENTRY, { san: { ip: ["x"] }, spkiSha256: "0" }],
+  [[...ONE, "eventKey"], { header: "a b" }],
+  [[...ONE, "orderKey"], { header: "Cookie" }],
+  [ROUTE, { senders: ["one"], methods: ["POST"], delivery: "queue", answer: "handler" }],
+  [ROUTE, { senders: ["one"], methods: ["POST"], delivery: "later", answer: "never" }],
+  [["routes", "//["], { senders: ["one"], methods: ["POST"] }],
+  [["routes", "/%61"], { senders: ["one"], methods: ["POST"] }],
   [["routes"], {}],
   [["routes", "/a*"], { senders: ["one"], methods: ["POST"] }],
   [["routes", "/a/../b"], { senders: ["one"], methods: ["POST"] }],
@@ -91,10 +101,24 @@ const FAULTS: readonly Change[] = [
   [["$schema"], 1],
 ];
 
+/** CA certificates of which each cannot anchor anything, for a reason of its own. */
+const anchorFaults = (fixtures: Fixtures): Change[] =>
+  (["direct", "noCertSignCa", "namelessRoot", "weakRoot", "pointlessRoot"] as const).map((name) => [
+    ["anchors", "root"],
+    anchorOf(fixtures, name),
+  ]);
+
+const QUEUED_ORDER: readonly Change[] = [
+  [[...ONE, "orderKey"], { header: "X-Order" }],
+  [[...ROUTE, "delivery"], "queue"],
+];
+
 export const cases: Cases = {
-  "examinePolicy() tells what the compiler tells, each with a remedy of its own": (fixtures) => {
-    for (const change of FAULTS) {
-      const document = spoiled(fixtures, [change]);
+  "examinePolicy() tells what the compiler tells, and knows every code": (fixtures) => {
+    const met = new Set<string | undefined>(["source_is_file"]);
+    const faults = [...FAULTS, ...anchorFaults(fixtures)].map((change) => [change]);
+    for (const changes of [...faults, QUEUED_ORDER]) {
+      const document = spoiled(fixtures, changes);
       const problems = problemsOf(() => compilePolicy(document));
       const { findings, policy } = examinePolicy(document, fixtures.now);
       assert.equal(policy, undefined);
@@ -105,11 +129,21 @@ export const cases: Cases = {
       assert.equal(
         findings.length,
         problems.length,
-        JSON.stringify([change, findings.slice(problems.length)], null, 1),
+        JSON.stringify([changes, findings.slice(problems.length)], null, 1),
       );
-      for (const { remedy, pointer, problem } of findings)
-        assert.ok(!remedy.startsWith("compare"), `${pointer}: ${problem}`);
+      for (const { code } of findings) met.add(code);
     }
+    assert.deepEqual(
+      Object.keys(POLICY_PROBLEMS).filter((code) => !met.has(code)),
+      [],
+    );
+  },
+  "examinePolicy() tells what only an edge cannot do": (fixtures) => {
+    const found = examinePolicy(soundDocument(fixtures), fixtures.now, () => {
+      throw new PolicyError([{ at: ["anchors", "root", "crls", "sources", 0], code: "source_is_file" }]);
+    });
+    assert.deepEqual(placesIn(found.findings), ["error /anchors/root/crls/sources/0"]);
+    assert.match(found.findings[0]?.remedy ?? "", /leave crls out on the edge/);
   },
   "examinePolicy() names what is known in the place of an unknown member": (fixtures) => {
     const remedyFor = (path: readonly (string | number)[]) =>
@@ -120,7 +154,8 @@ export const cases: Cases = {
     );
     assert.match(remedyFor(["extra"]) ?? "", /one of \$schema, anchors, senders, routes, deny$/);
     assert.match(remedyFor([...ROUTE, "extra"]) ?? "", /one of senders, methods, /);
-    assert.match(parseProblem("/senders/a/constructor: is no member that is known here").remedy, /certificates/);
+    const inherited = toFinding({ at: ["senders", "a", "constructor"], code: "unknown_member" });
+    assert.match(inherited.remedy, /write one of about, certificates/);
   },
   "examinePolicy() names a list in the place of an object by names, whether it compiles or not": (fixtures) => {
     const document = soundDocument(fixtures);
@@ -152,8 +187,9 @@ export const cases: Cases = {
       "error /routes/~1hooks/senders/1",
       "error /senders/prototype",
     ]);
-    assert.match(findings[0]?.problem ?? "", /every JavaScript object has one/);
-    assert.equal(findings[0]?.remedy, "remove it, or choose another name");
+    const [first] = findings;
+    assert.equal(first?.problem, "is no member that can be named so");
+    assert.equal(first?.remedy, "remove it, or choose another name: every JavaScript object has a member of this name");
   },
   "examinePolicy() names everything at once: form, references, contradictions, dates": (fixtures) => {
     const { certificates } = fixtures;
@@ -314,16 +350,16 @@ export const cases: Cases = {
     }
   },
   "readPolicyForm() tells of every member that nobody knows, and of names that every object has": (fixtures) => {
-    const told = (changes: readonly Change[]) => readPolicyForm(spoiled(fixtures, changes)).problems;
-    const unknown = "is no member that is known here";
+    const told = (changes: readonly Change[]) =>
+      readPolicyForm(spoiled(fixtures, changes)).problems.map(({ at, code }) => `${at.join(" ")}: ${code}`);
     assert.deepEqual(
       told([
         [[...ROUTE, "x"], 1],
         [[...ROUTE, "y"], 1],
       ]).toSorted(),
-      [`/routes/~1hooks/x: ${unknown}`, `/routes/~1hooks/y: ${unknown}`],
+      ["routes /hooks x: unknown_member", "routes /hooks y: unknown_member"],
     );
-    assert.deepEqual(told([[["senders", "prototype"], {}]]).length, 1);
+    assert.deepEqual(told([[["senders", "prototype"], {}]]), ["senders prototype: reserved_name"]);
     for (const name of ["prototype", "constructor", "__proto__", "toString"]) assert.ok(isNatural(name), name);
     for (const name of ["one", "proto", ""]) assert.ok(!isNatural(name), name);
     assert.deepEqual(told([]), []);

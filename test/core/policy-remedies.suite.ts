@@ -1,222 +1,245 @@
-// What to do about each problem that schema and compiler tell of, by its place and its words.
+// What to do about each problem that schema and compiler find, by its code and its place.
 
 import assert from "node:assert/strict";
-import { parsePlace, parseProblem } from "../../core/policy-remedies.ts";
+import { POLICY_PROBLEMS, type PolicyProblem, type PolicyProblemCode } from "../../core/policy-problem.ts";
+import { parsePlace, toFinding } from "../../core/policy-remedies.ts";
+import { PolicySchema } from "../../core/policy-schema.ts";
 import type { Cases } from "./scene.ts";
 
-const OTHERWISE = "compare it with policy.schema.json";
-const remedyFor = (text: string) => parseProblem(text).remedy;
+/** A code and a JSON pointer, whose numbers are places in lists. */
+function problemAt(text: string): PolicyProblem {
+  const [code, pointer = "/"] = text.split(" ");
+  const at = parsePlace(pointer).map((member) => (/^\d+$/.test(member) ? Number(member) : member));
+  return { at, code: code as PolicyProblemCode };
+}
 
-/** Remedies, and problems that have them. */
-const REMEDIES: Readonly<Record<string, readonly string[]>> = {
-  "choose another name, here and where it is used": [
-    "/anchors/a b: a name is letters",
-    "/senders/a b: a name is letters",
+const remedyFor = (text: string) => toFinding(problemAt(text)).remedy;
+
+const ENTRY = "/senders/one/certificates/12";
+const SUBJECT = "write the value as the certificate has it, or remove the member";
+const DIGEST = "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256";
+const KEY_DIGEST =
+  "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256";
+const INSTANT = "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z";
+const PATH = "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces";
+const CA = "put the certificate of the CA there, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+const CURRENT_CA = "ask whoever runs the CA for a certificate that it signs with now";
+const COPY_CA = "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole";
+const ISSUER = "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253";
+const CRLS = 'write { "sources": ["http://…"], "freshness": "require" } (or "prefer")';
+const SOURCE = "give the URL at which the CA publishes its list, or a path from the policy's directory";
+const TRUST = 'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict';
+const SECRETS = 'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }';
+const KEY = 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }';
+const ROUTE = 'write { "senders": ["NAME"], "methods": ["POST"] }';
+
+const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
+  ["wrong_kind /", 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }'],
+  ["wrong_kind /nowhere/x", 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }'],
+  ["wrong_kind /$schema", 'write "./policy.schema.json", or remove it'],
+  ["missing /routes/~1a/methods", "add it"],
+  ["missing /anchors", "add it"],
+  ["missing /deny/0/issuer", "add it"],
+  ["listed_twice /routes/~1a/senders/2", "remove one of them"],
+  ["malformed_name /anchors/a b", "choose another name, here and where it is used"],
+  ["malformed_name /routes/~1a/senders/0", "choose another name, here and where it is used"],
+  [
+    "malformed_name /senders/one/trust/anchors/0",
+    "put the CA certificate into /anchors under a name of its own, and write that name here",
   ],
-  "put the certificate of the CA there, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----": [
-    "/anchors/root: not exactly one certificate in PEM",
-    "/anchors/root: is not a CA",
-    "/anchors/root: CN=x is not a CA certificate",
+  ["unknown_anchor /senders/one/trust/anchors/0", "add it to /anchors, or correct the name"],
+  ["unknown_sender /routes/~1a/senders/0", "add it to /senders, or correct the name"],
+
+  ["wrong_kind /anchors", 'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }'],
+  ["not_one_certificate /anchors/root", CA],
+  ["not_ca /anchors/root", CA],
+  ["may_not_sign /anchors/root", CURRENT_CA],
+  ["no_subject /anchors/root", CURRENT_CA],
+  ["weak_key /anchors/root", CURRENT_CA],
+  ["unmatchable_key /anchors/root", CURRENT_CA],
+  ["malformed_certificate /anchors/root", COPY_CA],
+  ["empty /anchors/root", COPY_CA],
+  ["missing /anchors/root/certificate", COPY_CA],
+  ["missing /anchors/root/crls", "add crls, or give the certificate alone as text"],
+  ["missing /anchors/root/crls/freshness", CRLS],
+  ["wrong_kind /anchors/root/crls/freshness", CRLS],
+  ["wrong_kind /anchors/root/crls", CRLS],
+  ["missing /anchors/root/crls/sources", SOURCE],
+  ["long_source /anchors/root/crls/sources/0", SOURCE],
+  ["malformed_source /anchors/root/crls/sources/0", SOURCE],
+  ["source_is_file /anchors/root/crls/sources/0", "give the URL of the list, or leave crls out on the edge"],
+
+  ["empty /senders", 'write at least one, as { "NAME": { "certificates": […], "trust": {…} } }'],
+  ["wrong_kind /senders/one", "give the sender certificates and trust, a signature, or both"],
+  [
+    "no_factor /senders/one",
+    "give the sender certificates and trust, a signature, or both: Basic alone proves nothing of the body",
   ],
-  "ask whoever runs the CA for a certificate that it signs with now": [
-    "/anchors/root: its key may not sign certificates",
-    "/anchors/root: a CA without a subject",
-    "/anchors/root: a key that is weak or of a kind that is not accepted",
+  ["wrong_kind /senders/one/about/note", "correct it or remove it: it is only a note"],
+  ["malformed_instant /senders/one/about/checked", INSTANT],
+  [
+    "missing /senders/one/certificates",
+    'add which certificates are the sender\'s, as [{ "subject": { "CN": "…" } }]: a CA also certifies others than this sender',
   ],
-  "give the URL of the list, or leave crls out on the edge": ["/anchors/root/crls/sources/0: there are no files here"],
-  "give the URL at which the CA publishes its list, or a path from the policy's directory": [
-    "/anchors/root/crls/sources/0: at most 500 characters",
-    "/anchors/root/crls/sources: is missing",
+  ["wrong_kind /senders/one/certificates", 'write a list of entries, as [{ "subject": { "CN": "…" } }]'],
+  [
+    "no_matcher /senders/one/certificates",
+    "add the sender's certificate, for example by countersign policy add: a CA also certifies others than this sender",
   ],
-  "add crls, or give the certificate alone as text": ["/anchors/root/crls: is missing"],
-  'write { "sources": ["http://…"], "freshness": "require" } (or "prefer")': [
-    '/anchors/root/crls/freshness: must be ("require" | "prefer")',
+  [
+    `wrong_kind ${ENTRY}`,
+    'write { "subject": { "CN": "…" } }; countersign policy add --sender NAME --certificate FILE writes the entry of a file',
   ],
-  "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole": [
-    "/anchors/root: must not be empty",
-    "/anchors/root/certificate: not DER",
+  [
+    `issuer_alone ${ENTRY}`,
+    "add what identifies the sender, or remove the entry: an issuer alone admits everyone it ever certified",
   ],
-  "add it to /anchors, or correct the name": ['/senders/one/trust/anchors/0: no anchor is called "x"'],
-  "add it to /senders, or correct the name": ['/routes/~1a/senders/0: no sender is called "x"'],
-  "remove one of them": [
-    '/routes/~1a/senders/2: "one" is listed twice',
-    "/senders/one/signature: names a secret twice",
+  [`empty ${ENTRY}/subject`, SUBJECT],
+  [`wrong_kind ${ENTRY}/issuer/CN`, SUBJECT],
+  [`empty ${ENTRY}/san/dns`, SUBJECT],
+  [`malformed_digest ${ENTRY}/sha256`, DIGEST],
+  [`wrong_kind ${ENTRY}/sha256`, DIGEST],
+  [`malformed_digest ${ENTRY}/spkiSha256`, KEY_DIGEST],
+  [`wrong_kind ${ENTRY}/from`, INSTANT],
+  [`wrong_kind ${ENTRY}/until`, INSTANT],
+  [`no_date ${ENTRY}`, INSTANT],
+  [`no_window ${ENTRY}`, "let until be after from, or remove one of them"],
+  [`unknown_attribute ${ENTRY}`, "write a short name as CN, O, OU or C, or the OID in dots"],
+  [`malformed_dn ${ENTRY}`, "copy the name: openssl x509 -in client.pem -noout -subject -issuer -nameopt RFC2253"],
+  [`malformed_ip ${ENTRY}`, "write one address, without prefix length and zone"],
+  ["missing /senders/one/trust", `${TRUST}: it says what proves the certificates`],
+  ["no_trust /senders/one/trust", TRUST],
+  ["wrong_kind /senders/one/trust/anchors", TRUST],
+  ["wrong_kind /senders/one/trust/maxChainDepth", "write a whole number from 1 to 10, or remove it"],
+
+  ["missing /senders/one/signature/scheme", "add it"],
+  ["wrong_kind /senders/one/signature/scheme", "name the sender whose way of signing it is"],
+  ["no_secrets /senders/one/signature", SECRETS],
+  ["empty /senders/one/signature/secrets", SECRETS],
+  ["empty /senders/one/signature/accounts", SECRETS],
+  ["secret_twice /senders/one/signature/secrets", "remove one of them"],
+  ["many_secrets /senders/one/signature/secrets", "remove the secrets that no longer sign"],
+  [
+    "malformed_secret /senders/one/signature/accounts/1/0",
+    "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file",
   ],
-  "add it": ["/senders/one/signature/scheme: is missing", "/routes/~1a/methods: is missing"],
-  "put the CA certificate into /anchors under a name of its own, and write that name here": [
-    "/senders/one/trust/anchors/0: a name is letters",
+  ["reserved_secret /senders/one/basic/secret", "rename the secret"],
+  ["retired_secret /senders/one/signature", "remove it from retired, or from secrets and accounts"],
+  ["unknown_accounts /senders/one/signature", "move the secrets of the accounts to secrets"],
+  ["empty /senders/one/basic", 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }'],
+  [
+    "malformed_username /senders/one/basic/0/username",
+    "write the user name alone: the password is a secret, whose name goes into secret",
   ],
-  "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file":
-    [
-      "/senders/one/signature/secrets/0: the name of a secret: capital letters, digits and '_', at most 64",
-      "/senders/one/signature/retired/0: the name of a secret: capital letters, digits and '_', at most 64",
-      "/senders/one/signature/accounts/1/0: the name of a secret: capital letters, digits and '_', at most 64",
-      "/senders/one/basic/0/secret: the name of a secret: capital letters, digits and '_', at most 64",
-    ],
-  "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256":
-    ["/senders/one/certificates/0/spkiSha256: 64 hex digits", "/deny/0/spkiSha256: 64 hex digits"],
-  "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256": [
-    "/senders/one/certificates/0/sha256: 64 hex digits",
-    "/deny/0/sha256: 64 hex digits",
+  ["malformed_pointer /senders/one/eventKey/pointers/0", KEY],
+  ["malformed_header /senders/one/orderKey/header", KEY],
+  ["not_forwarded /senders/one/eventKey", "name another header, or pointers into the body"],
+
+  ["empty /routes", 'write at least one, as { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }'],
+  ["wrong_kind /routes/~1a", ROUTE],
+  ["empty /routes/~1a/senders", 'write names of senders, as ["NAME"]'],
+  ["wrong_kind /routes/~1a/shadow", 'write names of senders, as ["NAME"]'],
+  ["malformed_method /routes/~1a/methods/0", 'list them in capitals, as ["POST"]'],
+  ["wrong_kind /routes/~1a/maxBodyBytes", "write a whole number of bytes, at most 52428800 (50 MiB), or remove it"],
+  ["malformed_header /routes/~1a/headers/0", 'write names of headers, as ["X-Signature"]'],
+  ["not_forwarded /routes/~1a/headers/0", "remove it: it holds a credential, or is meant for one hop"],
+  [
+    "wrong_kind /routes/~1a/mode",
+    "write enforce or observe, or remove it; senders that are to be tried go into shadow",
   ],
-  "copy the number: openssl x509 -in client.pem -noout -serial": ["/deny/10/serial: hex digits"],
-  "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253": [
-    "/deny/0: issuer is not RFC 4514 text",
-    "/deny/0: expected an attribute type",
-    "/deny/0: must be escaped",
-    "/deny/0: a space at the start",
-    "/deny/0: not UTF-8",
-    "/deny/0: malformed",
-    "/deny/0: a control character",
+  ["wrong_kind /routes/~1a/delivery", "write direct or queue, or remove it"],
+  ["wrong_kind /routes/~1a/answer", "write accepted or handler, or remove it"],
+  ["malformed_path /routes/a", PATH],
+  ["star_within /routes/~1a*", PATH],
+  [
+    "malformed_path /routes/https:~1~1h.example~1a",
+    "write the path alone, as in /hooks/acme: a policy names no scheme and no host",
   ],
-  "write one of sha256, spkiSha256, or serial with issuer": ["/deny: must be Array", "/deny/0: must be Object"],
-  "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z": [
-    "/senders/one/about/checked: YYYY-MM-DD",
-    "/senders/one/certificates/0: from is no date",
+  ["malformed_path /routes/~1ahttp:~1~1x", PATH],
+  ["path_spelling /routes/~1a~1..", "rename the route so"],
+  ["path_spelling /routes/~1hooks~1{id}", "write /hooks/* for all below it: there are no parameters in a path"],
+  [
+    "path_refused /routes/~1%61",
+    "write letters, digits and signs as they are, escapes in upper case, and one / between segments",
   ],
-  "let until be after from, or remove one of them": ["/senders/one/certificates/12: from is not before until, so"],
-  "write a short name as CN, O, OU or C, or the OID in dots": [
-    "/senders/one/certificates/12: subject names no attribute type",
+  ["path_taken /routes/~1.well-known", "choose another path"],
+  ["queued_answer /routes/~1a", "remove answer, or remove delivery"],
+  ["queued_order /routes/~1a", "remove delivery, or the sender's orderKey"],
+
+  ["wrong_kind /deny", "write one of sha256, spkiSha256, or serial with issuer"],
+  ["wrong_kind /deny/0", "write one of sha256, spkiSha256, or serial with issuer"],
+  ["malformed_digest /deny/0/sha256", DIGEST],
+  ["malformed_digest /deny/0/spkiSha256", KEY_DIGEST],
+  ["malformed_serial /deny/10/serial", "copy the number: openssl x509 -in client.pem -noout -serial"],
+  ["empty /deny/0/issuer", ISSUER],
+  ["malformed_dn /deny/0", ISSUER],
+
+  ["unknown_member /routes/~1a/sender", "write senders in its place, or remove it"],
+  ["unknown_member /senders/one/certificates/0/SAN", "write san in its place, or remove it"],
+  ["unknown_member /senders/one/certificates/0/not_after", "write until in its place, or remove it"],
+  [
+    "unknown_member /senders/one/basic/password",
+    "write secret in its place, or remove it: it holds names of secrets, and never their text",
   ],
-  "copy the name: openssl x509 -in client.pem -noout -subject -issuer -nameopt RFC2253": [
-    "/senders/one/certificates/12: subject is not RFC 4514 text: x",
+  [
+    "unknown_member /senders/one/signature/secret",
+    "write secrets in its place, or remove it: it holds names of secrets, and never their text",
   ],
-  "write one address, without prefix length and zone": ["/senders/one/certificates/12: san.ip is no IP address"],
-  "add what identifies the sender, or remove the entry": ["/senders/one/certificates/12: must hold subject, san"],
-  "write the value as the certificate has it, or remove the member": [
-    "/senders/one/certificates/12/subject: must not be empty",
-    "/senders/one/certificates/12/issuer/CN: must be string",
-    "/senders/one/certificates/12/san: must name at least one kind",
+  ["unknown_member /senders/one/trust/x", "remove it, or write one of anchors, platform, maxChainDepth"],
+  ["unknown_member /anchors/x/y/z", "remove it, or choose another name"],
+  ["unknown_member /nowhere/x/y", "remove it, or choose another name"],
+  [
+    "reserved_name /anchors/constructor",
+    "remove it, or choose another name: every JavaScript object has a member of this name",
   ],
-  'add which certificates are the sender\'s, as [{ "subject": { "CN": "…" } }]': [
-    "/senders/one/certificates: is missing: a CA also certifies others",
-  ],
-  "add the sender's certificate, for example by countersign policy add": [
-    "/senders/one/certificates: must hold at least one matcher",
-  ],
-  'write { "subject": { "CN": "…" } }; countersign policy add --sender NAME --certificate FILE writes the entry of a file':
-    ["/senders/one/certificates/2: must be Object"],
-  'write a list of entries, as [{ "subject": { "CN": "…" } }]': ["/senders/one/certificates: must be Array"],
-  "write a whole number from 1 to 10, or remove it": ["/senders/one/trust/maxChainDepth: must be >=1"],
-  'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict': [
-    "/senders/one/trust: must hold anchors",
-    "/senders/one/trust/anchors: must be Array",
-  ],
-  "name the sender whose way of signing it is": ["/senders/one/signature/scheme: must be one"],
-  "remove it from retired, or from secrets and accounts": [
-    "/senders/one/signature: a secret is retired and accepted at once",
-  ],
-  "move the secrets of the accounts to secrets": ["/senders/one/signature: only docusign names accounts"],
-  "remove the secrets that no longer sign": ["/senders/one/signature/secrets: at most 20 secrets"],
-  "rename the secret": [
-    "/senders/one/signature/secrets/0: is a binding of the edge's own",
-    "/senders/one/basic/secret: is a binding of the edge's own",
-  ],
-  'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }': [
-    "/senders/one/signature/secrets: must be Array",
-  ],
-  "write the user name alone: the password is a secret, whose name goes into secret": [
-    "/senders/one/basic/username: a user name holds no colon",
-    "/senders/one/basic/0/username: a user name holds no colon",
-  ],
-  'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }': [
-    "/senders/one/basic: must hold at least one credential",
-  ],
-  "write the path alone, as in /hooks/acme: a policy names no scheme and no host": [
-    "/routes/https:~1~1h.example~1a: an absolute path, exact or ending in /*",
-  ],
-  "write /hooks/* for all below it: there are no parameters in a path": [
-    "/routes/~1hooks~1{id}: write it as requests have it: /hooks/%7Bid%7D",
-  ],
-  "write senders in its place, or remove it": ["/routes/~1a/sender: is no member that is known here"],
-  "write san in its place, or remove it": ["/senders/one/certificates/0/SAN: is no member that is known here"],
-  "write until in its place, or remove it": ["/senders/one/certificates/0/not_after: is no member that is known here"],
-  "write secret in its place, or remove it: it holds names of secrets, and never their text": [
-    "/senders/one/basic/password: is no member that is known here",
-  ],
-  "write secrets in its place, or remove it: it holds names of secrets, and never their text": [
-    "/senders/one/signature/secret: is no member that is known here",
-  ],
-  "name another header, or pointers into the body": ["/senders/one/eventKey: Cookie is never forwarded"],
-  'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }': [
-    "/senders/one/eventKey/pointers/0: a JSON pointer",
-  ],
-  "correct it or remove it: it is only a note": ["/senders/one/about/note: must be string"],
-  "give the sender certificates and trust, a signature, or both": ["/senders/one: must require a certificate"],
-  'write at least one, as { "NAME": { "certificates": […], "trust": {…} } }': [
-    "/senders: must hold at least one sender",
-  ],
-  "remove it: it holds a credential, or is meant for one hop": ["/routes/~1a/headers/0: Cookie is never forwarded"],
-  'write names of headers, as ["X-Signature"]': ["/routes/~1a/headers/0: letters, digits"],
-  'list them in capitals, as ["POST"]': ["/routes/~1a/methods/0: an upper-case HTTP method"],
-  'write names of senders, as ["NAME"]': ["/routes/~1a/senders: must be Array", "/routes/~1a/shadow: must name one"],
-  "write a whole number of bytes, at most 52428800 (50 MiB), or remove it": ["/routes/~1a/maxBodyBytes: must be >=0"],
-  "write enforce or observe, or remove it; senders that are to be tried go into shadow": [
-    "/routes/~1a/mode: must be one",
-  ],
-  "rename the route so": ["/routes/~1a~1..: write it as requests have it: /"],
-  "write letters, digits and signs as they are, escapes in upper case, and one / between segments": [
-    "/routes/~1%61: a request with this path is refused, because of %61",
-  ],
-  "choose another path": ["/routes/~1.well-known: the edge publishes its keys there"],
-  'write { "senders": ["NAME"], "methods": ["POST"] }': ["/routes/~1a: must be Object"],
-  "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces": [
-    "/routes/~1a*: a * may only end a path",
-    "/routes/~1a b/unknown: what nobody knows",
-  ],
-  'write at least one, as { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }': ["/routes: must hold one"],
-  'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }': [
-    "/anchors: must be Object",
-  ],
-  'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }': ["/: must be Object"],
-  'write "./policy.schema.json", or remove it': ["/$schema: must be string"],
-};
+];
+
+/** What is read of a schema of Valibot. */
+interface Node {
+  readonly message?: unknown;
+  readonly pipe?: readonly Node[];
+  readonly [part: string]: unknown;
+}
+
+/** Every message of the schema and of what it is made of. */
+function messagesOf(node: unknown, seen = new Set<unknown>()): string[] {
+  if (typeof node !== "object" || node === null || seen.has(node)) return [];
+  seen.add(node);
+  const own = typeof (node as Node).message === "string" ? [(node as Node).message as string] : [];
+  return [...own, ...Object.values(node).flatMap((part) => messagesOf(part, seen))];
+}
 
 export const cases: Cases = {
-  "parseProblem() has a remedy for each problem in its place": () => {
-    for (const [remedy, problems] of Object.entries(REMEDIES)) {
-      for (const problem of problems) assert.equal(remedyFor(problem), remedy, problem);
-    }
-  },
-  "parseProblem() knows words where they begin or end a problem, and places as a whole": () => {
-    for (const problem of [
-      "/other: not a name is",
-      '/other: "x" is listed twice over',
-      "/other: this is missing",
-      "/other: is missing here",
-      "/other: there is no anchor is called",
-      "/a/anchors: x",
-      "/a/anchors/root: is not a CA",
-      "/a/deny: x",
-      "/a/deny/0/serial: x",
-      "/a/senders: x",
-      "/a/routes: x",
-      "/anchorsx: x",
-      "/$schema/x: x",
-      "/sha256/x: 64 hex digits",
-      "/extra: x",
-    ])
-      assert.equal(remedyFor(problem), OTHERWISE, problem);
-    assert.notEqual(remedyFor("/senders/one/x: must hold"), remedyFor("/senders/one: must hold"));
-    assert.equal(remedyFor("/senders/one/x: must hold"), OTHERWISE);
-  },
-  "parseProblem() reads place and problem, also of several lines": () => {
-    const { pointer, problem, severity, cause } = parseProblem("/senders/a~1b: first: more\nsecond");
-    assert.deepEqual([pointer, problem, severity, cause], ["/senders/a~1b", "first: more\nsecond", "error", "policy"]);
-    assert.deepEqual([parseProblem("no place").pointer, parseProblem("no place").problem], ["/", "no place"]);
-    assert.deepEqual(parseProblem("x /a: b").pointer, "/");
-  },
-  "parseProblem() names what is known beside an unknown member": () => {
-    assert.equal(
-      remedyFor("/senders/one/trust/x: is no member that is known here"),
-      "remove it, or write one of anchors, platform, maxChainDepth",
+  "toFinding() has a remedy for each code, in each of its places": () => {
+    for (const [problem, remedy] of REMEDIES) assert.equal(remedyFor(problem), remedy, problem);
+    const met = new Set(REMEDIES.map(([problem]) => problem.split(" ")[0]));
+    assert.deepEqual(
+      Object.keys(POLICY_PROBLEMS).filter((code) => !met.has(code)),
+      [],
     );
-    const own = "remove it, or write one of senders, methods, ";
-    assert.ok(remedyFor("/routes/~1a/x: is no member that is known here").startsWith(own));
-    assert.match(remedyFor("/senders/one/certificates/0/san/x: is no member"), /one of dns, email, uri, ip$/);
-    assert.match(remedyFor("/anchors/root/crls/x: is no member"), /one of sources, freshness$/);
-    assert.equal(remedyFor("/anchors/x/y/z: is no member"), "remove it, or choose another name");
-    assert.equal(remedyFor("/nowhere/x/y: is no member"), "remove it, or choose another name");
+  },
+  "toFinding() says where and what, in words and as a code": () => {
+    assert.deepEqual(toFinding({ at: ["anchors", "a/b"], code: "not_ca", detail: "CN=100% & $&" }), {
+      pointer: "/anchors/a~1b",
+      problem: "CN=100% & $& is not a CA certificate",
+      remedy: CA,
+      severity: "error",
+      cause: "policy",
+      code: "not_ca",
+    });
+  },
+  "toFinding() names what is known beside an unknown member": () => {
+    assert.ok(remedyFor("unknown_member /routes/~1a/x").startsWith("remove it, or write one of senders, methods, "));
+    assert.match(remedyFor("unknown_member /senders/one/certificates/0/san/x"), /one of dns, email, uri, ip$/);
+    assert.match(remedyFor("unknown_member /anchors/root/crls/x"), /one of sources, freshness$/);
+  },
+  "the messages of the policy's schema are codes": () => {
+    const messages = messagesOf(PolicySchema);
+    assert.ok(messages.length > 20);
+    assert.deepEqual(
+      messages.filter((message) => !Object.hasOwn(POLICY_PROBLEMS, message)),
+      [],
+    );
   },
   "parsePlace() reads a JSON pointer, and / as the whole document": () => {
     assert.deepEqual(parsePlace("/"), []);

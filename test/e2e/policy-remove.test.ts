@@ -81,7 +81,7 @@ test.each<readonly [string, readonly string[], readonly RegExp[]]>([
   [
     "a route without a sender",
     ["--sender", "three"],
-    [/nothing was written/, /\/routes\/~1only\/senders: must name at least one/],
+    [/nothing was written/, /\/routes\/~1only\/senders: must not be empty/],
   ],
   [
     "a sender without a CA, and one that accepts nothing",

@@ -304,7 +304,8 @@ describe("options of no use are one error, at once", () => {
       "/audience: must not be empty",
       "/lgo: is no member that is known here",
       "/policy/senders/acme/certificates: must be Array",
-      "/policy/routes: must hold at least one route",
+      "/policy/senders/acme/trust: is missing",
+      "/policy/routes: must not be empty",
       "/keys: http://hooks.example.com/jwks keys that come over plain HTTP prove nothing, use https",
     ]);
   });
