@@ -1,6 +1,7 @@
 // Signs a body the way a sender does, for `countersign send`. Verification is core/signature.ts, which shares no step with this.
 
 import { createHmac, randomUUID } from "node:crypto";
+import { messageOf } from "../core/failure-chain.ts";
 import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { UsageError } from "./command.ts";
@@ -24,7 +25,7 @@ function readKey(name: string): string {
     const secret = readSecret(name);
     if (secret !== undefined && secret !== "") return secret;
   } catch (error) {
-    throw new UsageError(`--sign: the secret ${name}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`--sign: the secret ${name}: ${messageOf(error)}`);
   }
   throw new UsageError(
     `--sign: the secret ${name} is not set, by a variable of that name or by a file in ${name}_FILE`,

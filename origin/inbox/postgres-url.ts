@@ -71,7 +71,7 @@ function findPassword(url: string): (() => string) | undefined {
     readSecret(PASSWORD_NAME);
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
-    return refuse(`the password ${PASSWORD_NAME}: ${error instanceof Error ? error.message : error}`);
+    return refuse(`the password ${PASSWORD_NAME}: ${messageOf(error)}`);
   }
   return () => readSecret(PASSWORD_NAME) ?? "";
 }

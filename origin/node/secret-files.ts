@@ -3,6 +3,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../core/failure-chain.ts";
 import { readBoundedFile } from "./bounded-file.ts";
 
 /** The longest key has some hundred octets: more is another file, named by mistake. */
@@ -78,6 +79,6 @@ function inPlace<T>(place: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new Error(`${place}: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`${place}: ${messageOf(error)}`);
   }
 }
