@@ -81,9 +81,34 @@ export function parsePort(text: string): number {
   return Number(text);
 }
 
+const END_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/**
+ * Before a command takes SIGINT and SIGTERM for itself they end it, also as the first process of a container, where the system passes over
+ * signals that nothing listens to.
+ */
+export function endOnSignals(): void {
+  // Of any other process the default is right, and tells its parent which signal it was.
+  if (process.pid === 1) for (const signal of endSignals()) process.on(signal, endAtOnce);
+}
+
+function endAtOnce(signal: keyof typeof END_SIGNALS): never {
+  process.exit(128 + END_SIGNALS[signal]);
+}
+
+/** Calls back at the first SIGINT or SIGTERM. */
+export function onFirstSignal(end: (signal: NodeJS.Signals) => void): void {
+  for (const signal of endSignals()) {
+    process.once(signal, end);
+    process.off(signal, endAtOnce);
+  }
+}
+
 /** Resolves on the first SIGINT or SIGTERM. */
 export function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
-  });
+  return new Promise(onFirstSignal);
+}
+
+function endSignals() {
+  return Object.keys(END_SIGNALS) as (keyof typeof END_SIGNALS)[];
 }

@@ -2,7 +2,7 @@
 // countersign <command>: picks the command, prints help, turns an error into one message and an exit code.
 
 import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
-import { type Command, endWithError, UsageError } from "./command.ts";
+import { type Command, endOnSignals, endWithError, UsageError } from "./command.ts";
 import { askWhether } from "./nearest.ts";
 import { print, printText } from "./output.ts";
 import { readVersion } from "./package-folder.ts";
@@ -76,6 +76,7 @@ function printUsage(): void {
   ]);
 }
 
+endOnSignals();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

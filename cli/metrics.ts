@@ -54,6 +54,7 @@ export class Metrics {
   readonly #registry: Registry;
   readonly #decisions: Counter<(typeof LABELS)[number]>;
   readonly #firstSights: Counter<"sender" | "what">;
+  readonly #deaths: Counter;
   readonly #endings: Gauge<(typeof ENDING_LABELS)[number]>;
 
   /** @throws ConfigurationError when the client is not installed */
@@ -79,6 +80,12 @@ export class Metrics {
       labelNames: ["sender", "what"],
       registers,
     });
+    // From 0 on: of a series that begins with 1 Prometheus sees no increase.
+    this.#deaths = new Counter({
+      name: "countersign_worker_deaths_total",
+      help: "Processes of --workers that ended by themselves, were killed or hung, and were replaced.",
+      registers,
+    });
     this.#endings = new Gauge({
       name: "countersign_end_timestamp_seconds",
       help: "Unix time at which a certificate or a window of the policy ends; refuses tells whether events will be refused.",
@@ -90,6 +97,7 @@ export class Metrics {
   count({ decision, code, route, sender }: Count, times = 1): void {
     if (decision === "noticed") this.#firstSights.inc({ sender, what: code }, times);
     else this.#decisions.inc({ decision, code, route, sender }, times);
+    if (code === "worker_died") this.#deaths.inc(times);
   }
 
   /** Takes the place of what was set before. */

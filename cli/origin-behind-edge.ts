@@ -22,6 +22,7 @@ export interface EdgeOriginSettings extends OriginSettings {
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
   readonly jwks: string | undefined;
+  readonly workers: number;
 }
 
 /** Runs until a signal. A change of the policy, or of the file of the edge's keys, reloads both. */
@@ -43,6 +44,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
       greet: (url) => `origin ready at ${url}, events in ${describeInbox(inbox)}`,
     },
     first,
+    settings.workers,
   );
 }
 

@@ -18,27 +18,30 @@ const ADDRESS = { host: { type: "string" }, port: { type: "string" } } as const;
 const PAIRS = { certificate: { type: "string", multiple: true }, key: { type: "string", multiple: true } } as const;
 const PROXY = { "behind-proxy": { type: "string" }, "certificate-header": { type: "string" } } as const;
 
+const WORKERS = { workers: { type: "string" } } as const;
+
 const EDGE = {
   ...ADDRESS,
   issuer: { type: "string" },
   audience: { type: "string" },
   jwks: { type: "string" },
+  ...WORKERS,
 } as const;
 const TLS = {
   ...ADDRESS,
   ...PAIRS,
   tls: { type: "boolean", default: false },
   "client-certificates": { type: "string" },
-  workers: { type: "string" },
+  ...WORKERS,
 } as const;
-const PROXY_SOCKET = { ...PROXY, socket: { type: "string" }, "socket-mode": { type: "string" } } as const;
+const PROXY_SOCKET = { ...PROXY, ...WORKERS, socket: { type: "string" }, "socket-mode": { type: "string" } } as const;
 const PROXY_TLS = {
   ...PROXY,
   ...ADDRESS,
   ...PAIRS,
   "proxy-ca": { type: "string" },
   "proxy-subject": { type: "string" },
-  workers: { type: "string" },
+  ...WORKERS,
 } as const;
 
 /** What each way in reads beside the common ones, and how a message calls it. */

@@ -14,11 +14,12 @@ import {
   type TlsListener,
 } from "../origin/node/proxy-server.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
+import { prepareSharedSocket } from "../origin/node/socket-file.ts";
 import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { parseRetention } from "./origin-inbox.ts";
 import { parseChoice } from "./option-values.ts";
+import { parseRetention } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
@@ -42,7 +43,6 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --certificate FILE, --key FILE   of this origin, in PEM
   --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
-  --workers N                      processes on the one port (default 1)
 `;
 
 /** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
@@ -56,6 +56,9 @@ export async function runProxyOrigin(options: OriginOptions): Promise<number> {
         .flat()
         .filter((file) => file !== undefined),
       load: () => load(options),
+      async prepareToShare() {
+        return "socket" in first.listener ? await prepareSharedSocket(first.listener) : undefined;
+      },
       async listen({ createApp, log }) {
         const app = createApp({ readCertificate: readProxiedCertificate(first.format) });
         const server = await serveProxy(app.fetch, { listener: first.listener, log });

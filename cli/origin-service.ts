@@ -1,6 +1,7 @@
 // What every way of running `countersign origin` shares: an inbox, revocation lists, one log, an end in good order, and
 // files that are loaded before the start and again when they change. They are replaced as a whole, or not at all.
 
+import cluster from "node:cluster";
 import type { Secrets } from "../core/candidate.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
@@ -24,6 +25,7 @@ import { openWatch } from "./origin-watch.ts";
 import { printText } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { secretFilesOf, tellReadableSecrets, tellShownPassword } from "./secret-notices.ts";
+import { tellReady, tellStopping, watchdogMilliseconds } from "./service-manager.ts";
 import { watchFiles } from "./watch-files.ts";
 import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
@@ -72,6 +74,8 @@ export interface WayIn<T extends Loaded> {
   /** Reads them. @throws ConfigurationError that lists every problem */
   readonly load: () => Promise<T>;
   readonly listen: (runtime: Runtime<T>) => Promise<Listening<T>>;
+  /** Before several processes listen in the one place: returns the file mode mask with which they run, where this one has to have another. */
+  readonly prepareToShare?: () => Promise<number | undefined>;
   /** Facts of the line that tells of a reload. */
   readonly describe?: (loaded: T) => Readonly<Record<string, unknown>>;
   /** The certificates of its listener, in PEM, whose end is watched. */
@@ -82,12 +86,17 @@ export interface WayIn<T extends Loaded> {
 
 /**
  * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
- * before. Several processes need a port that they can share.
+ * before.
  */
-export function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
-  if (workers === 1) return serveHere(way, first);
-  const onReady = (url: string, metrics: string | undefined) => sayReady(way, url, metrics);
-  return runWatchedWorkers(workers, way.settings.metrics, onReady, () => serveHere(way, first, openWorkerOutlet()));
+export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+  if (workers === 1) return await serveHere(way, first);
+  const serve = () => serveHere(way, first, openWorkerOutlet());
+  return await runWatchedWorkers(workers, way.settings.metrics, serve, {
+    onReady: (url, metrics) => sayReady(way, url, metrics),
+    onStop: tellStopping,
+    mask: cluster.isPrimary ? await way.prepareToShare?.() : undefined,
+    silentMilliseconds: watchdogMilliseconds(),
+  });
 }
 
 async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
@@ -129,6 +138,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
     watch.start();
     dispatch.start();
     await stopped;
+    if (outlet === undefined) tellStopping();
     // Together: answers that are owed may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
   } finally {
@@ -163,6 +173,7 @@ function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | un
 /** Prints the line that tells that, and where, it listens. */
 function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics: string | undefined): void {
   printText(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
+  tellReady(url);
 }
 
 /** What requests are judged by, replaced as a whole. */

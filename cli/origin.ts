@@ -22,6 +22,7 @@ ${PROXY_USAGE}
   --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}${METRICS_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
+  --workers N       processes on the one port or socket (default 1); one that dies or, under a watchdog, hangs is replaced
   --json            print the ready line as JSON
 
 behind the edge:
@@ -34,7 +35,6 @@ on its own:
   --certificate FILE, --key FILE   of the server, in PEM; repeat the pair for further hostnames
   --client-certificates request|require
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate
-  --workers N                      processes on the one port (default 1)
 ${PROXY_HELP}${DISPATCH_HELP}
 The secrets that the policy names are environment variables (NAME), files (NAME_FILE) or credentials of systemd; the password of
 a database is PGPASSWORD, PGPASSWORD_FILE or in PGPASSFILE. SIGHUP, or a change of a file with the policy, secrets, keys, certificates or CAs,
@@ -55,7 +55,8 @@ gives back what was begun and not handled, and ends.
     const common = { policy, inbox, anyway: values.anyway, retention, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
       const { issuer, audience, jwks } = values;
-      return await runEdgeOrigin({ ...common, port: parsePort(values.port ?? "8080"), issuer, audience, jwks });
+      const port = parsePort(values.port ?? "8080");
+      return await runEdgeOrigin({ ...common, port, issuer, audience, jwks, workers: parseWorkers(values.workers) });
     }
     return await runTlsOrigin({
       ...common,

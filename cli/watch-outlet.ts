@@ -2,12 +2,13 @@
 // has the one port of the metrics and tells of each ending once.
 
 import cluster from "node:cluster";
+import type { LogLine } from "../core/decision.ts";
 import { type Ending, warnOfEndings } from "../core/expiry.ts";
 import { UsageError } from "./command.ts";
 import { type Count, Metrics, type MetricsAddress } from "./metrics.ts";
 import { printLogLine } from "./output.ts";
 import { problemsOf } from "./problems.ts";
-import { runWorkers } from "./workers.ts";
+import { type PrimaryOptions, runWorkers } from "./workers.ts";
 
 export interface WatchOutlet {
   /** Of the metrics, where they are served by this process. */
@@ -88,21 +89,27 @@ export function openWorkerOutlet(): WatchOutlet {
 export async function runWatchedWorkers(
   count: number,
   address: MetricsAddress | undefined,
-  onReady: (url: string, metrics: string | undefined) => void,
   serve: () => Promise<number>,
+  options: Pick<PrimaryOptions, "onStop" | "mask" | "silentMilliseconds"> & {
+    readonly onReady: (url: string, metrics: string | undefined) => void;
+  },
 ): Promise<number> {
   // Workers run the same line, and the port is the primary's.
   const outlet = cluster.isPrimary ? await openOutlet(address) : openWorkerOutlet();
-  const announce = (url: string) => {
-    onReady(url, outlet.url);
+  const onReady = (url: string) => {
+    options.onReady(url, outlet.url);
     outlet.start();
   };
-  const receive = ({ watch }: { readonly watch?: Report }) => {
+  const onDeath = (line: LogLine) => {
+    printLogLine(line);
+    outlet.count({ decision: line.decision, code: String(line["code"]), route: "", sender: "" });
+  };
+  const onMessage = ({ watch }: { readonly watch?: Report }) => {
     for (const counted of watch?.counts ?? []) outlet.count(...counted);
     if (watch?.endings !== undefined) outlet.tell(...watch.endings);
   };
   try {
-    return await runWorkers(count, announce, serve, receive);
+    return await runWorkers(count, serve, { ...options, onReady, onMessage, onDeath });
   } finally {
     outlet.close();
   }

@@ -1,6 +1,8 @@
 // Several processes on one port: a primary that starts them, passes signals on and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
+import type { LogLine } from "../core/decision.ts";
+import { onFirstSignal } from "./command.ts";
 import { parseWhole } from "./option-values.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
@@ -10,25 +12,37 @@ export function parseWorkers(text = "1"): number {
   return parseWhole("--workers", text, 1, 64);
 }
 
-/**
- * In the primary: starts `count` workers, reports the address once all listen, and ends when all have ended; `onMessage`
- * gets whatever else they send. In a worker: runs `serve`. The workers run the same command line.
- */
-export function runWorkers(
-  count: number,
-  onReady: (url: string) => void,
-  serve: () => Promise<number>,
-  onMessage: (message: object) => void = () => {},
-): Promise<number> {
-  return cluster.isPrimary ? runPrimary(count, onReady, onMessage) : runWorker(serve);
+/** What the primary does when its workers say something, or nothing any more. */
+export interface PrimaryOptions {
+  /** All listen, at this address. */
+  readonly onReady: (url: string) => void;
+  /** Any other message of theirs. */
+  readonly onMessage: (message: object) => void;
+  /** One ended that should not have. It is replaced. */
+  readonly onDeath: (death: LogLine) => void;
+  /** Called before they are told to end. */
+  readonly onStop: () => void;
+  /** The file mode mask of the workers, where the primary's own is another. */
+  readonly mask?: number | undefined;
+  /** How long one may be silent before it is killed; undefined for ever. */
+  readonly silentMilliseconds?: number | undefined;
 }
 
-async function runWorker(serve: () => Promise<number>): Promise<number> {
+/** In the primary: starts `count` workers, and ends when all have ended. In a worker: runs `serve`. The workers run the same command line. */
+export function runWorkers(count: number, serve: () => Promise<number>, options: PrimaryOptions): Promise<number> {
+  return cluster.isPrimary ? runPrimary(count, options) : runWorker(serve, options.silentMilliseconds);
+}
+
+async function runWorker(serve: () => Promise<number>, silentMilliseconds: number | undefined): Promise<number> {
   // A terminal or systemd signals the whole group, and the primary passes the signal on: the second one must not kill.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  // From its own loop: one that is blocked says nothing.
+  const beat = () => process.connected && process.send?.({ alive: true });
+  const beats = silentMilliseconds === undefined ? undefined : setInterval(beat, silentMilliseconds / 4);
   try {
     return await serve();
   } finally {
+    clearInterval(beats);
     // The channel to the primary would keep the process alive.
     cluster.worker?.disconnect();
   }
@@ -40,75 +54,103 @@ export function announceReady(url: string, onReady: (url: string) => void): void
   else process.send({ ready: url });
 }
 
-function runPrimary(
-  count: number,
-  onReady: (url: string) => void,
-  onMessage: (message: object) => void,
-): Promise<number> {
+function runPrimary(count: number, options: PrimaryOptions): Promise<number> {
   return new Promise((resolve) => {
-    const primary = new Primary(count, onReady, onMessage, resolve);
+    const primary = new Primary(count, options, resolve);
     process.on("SIGHUP", () => primary.pass("SIGHUP"));
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => primary.stop(signal));
+    onFirstSignal((signal) => primary.stop(signal));
     for (let started = 0; started < count; started += 1) primary.start();
   });
 }
 
 class Primary {
-  readonly #workers = new Set<Worker>();
+  /** With the time of the last word of each, in milliseconds. */
+  readonly #workers = new Map<Worker, number>();
   readonly #ready = new Set<Worker>();
+  readonly #silent = new Set<Worker>();
   readonly #count: number;
-  readonly #onReady: (url: string) => void;
-  readonly #onMessage: (message: object) => void;
+  readonly #options: PrimaryOptions;
   readonly #onEnd: (code: number) => void;
   #isAnnounced = false;
   #isStopping = false;
   #exitCode = 0;
 
-  constructor(
-    count: number,
-    onReady: (url: string) => void,
-    onMessage: (message: object) => void,
-    onEnd: (code: number) => void,
-  ) {
+  constructor(count: number, options: PrimaryOptions, onEnd: (code: number) => void) {
     this.#count = count;
-    this.#onReady = onReady;
-    this.#onMessage = onMessage;
+    this.#options = options;
     this.#onEnd = onEnd;
+    const { silentMilliseconds } = options;
+    if (silentMilliseconds !== undefined)
+      setInterval(() => this.#killSilent(silentMilliseconds), silentMilliseconds / 4).unref();
   }
 
   start(): void {
     if (this.#isStopping) return;
+    const { mask, onReady, onMessage } = this.#options;
+    const own = mask === undefined ? undefined : process.umask(mask);
     const worker = cluster.fork();
-    this.#workers.add(worker);
-    worker.on("message", (message: { ready?: string }) => {
-      const { ready } = message;
-      if (ready === undefined) return this.#onMessage(message);
+    if (own !== undefined) process.umask(own);
+    this.#workers.set(worker, performance.now());
+    worker.on("message", (message: { ready?: string; alive?: true }) => {
+      this.#workers.set(worker, performance.now());
+      const { ready, alive } = message;
+      if (alive) return;
+      if (ready === undefined) return onMessage(message);
       this.#ready.add(worker);
       if (this.#isAnnounced || this.#ready.size < this.#count) return;
       this.#isAnnounced = true;
-      this.#onReady(ready);
+      onReady(ready);
     });
-    worker.on("exit", (code) => this.#replace(worker, code ?? 1));
+    worker.on("exit", (code, signal) => this.#replace(worker, code, signal));
   }
 
   pass(signal: NodeJS.Signals): void {
-    for (const { process: child } of this.#workers) child.kill(signal);
+    for (const { process: child } of this.#workers.keys()) child.kill(signal);
   }
 
   stop(signal: NodeJS.Signals): void {
     this.#isStopping = true;
+    this.#options.onStop();
     this.pass(signal);
   }
 
-  #replace(worker: Worker, code: number): void {
+  #killSilent(milliseconds: number): void {
+    for (const [worker, heard] of this.#workers) {
+      // How long a start may take is another matter.
+      if (!this.#ready.has(worker) || performance.now() - heard < milliseconds) continue;
+      this.#silent.add(worker);
+      worker.process.kill("SIGKILL");
+    }
+  }
+
+  #replace(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker);
     const wasReady = this.#ready.delete(worker);
     // At the start, one that cannot listen will not listen the next time either. Later the inbox may be away for a while.
     if (!wasReady && !this.#isAnnounced && !this.#isStopping) {
-      this.#exitCode = code;
+      this.#exitCode = code ?? 1;
       this.stop("SIGTERM");
     }
-    if (!this.#isStopping) setTimeout(() => this.start(), RESTART_DELAY_MILLISECONDS);
-    else if (this.#workers.size === 0) this.#onEnd(this.#exitCode);
+    if (!this.#isStopping) {
+      this.#options.onDeath(describeDeath(worker, code, signal, this.#silent.delete(worker)));
+      setTimeout(() => this.start(), RESTART_DELAY_MILLISECONDS);
+    } else if (this.#workers.size === 0) this.#onEnd(this.#exitCode);
   }
+}
+
+function describeDeath(
+  { process: child }: Worker,
+  code: number | null,
+  signal: string | null,
+  wasSilent: boolean,
+): LogLine {
+  const cause =
+    signal === null ? `it ended with ${code}` : wasSilent ? "it hung, and was killed" : `it was ended by ${signal}`;
+  return {
+    decision: "failed",
+    code: "worker_died",
+    pid: child.pid,
+    cause,
+    why: "a process that serves events is gone; another one takes its place, and attempts of handlers that it had begun run again",
+  };
 }

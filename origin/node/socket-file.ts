@@ -1,5 +1,6 @@
 // A Unix socket to which only its owner, or its owner and one group, may connect. The mode of the file proves the peer.
 
+import cluster from "node:cluster";
 import { lstatSync, type Stats, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
@@ -20,25 +21,49 @@ const CONNECT_DEADLINE_MILLISECONDS = 2_000;
  * @internal
  */
 export async function listenOnSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
+  await telling(() => makeSocket(server, path, mode));
+}
+
+/**
+ * In the primary of a cluster, before its workers listen on the socket that they share: this process makes it for them, so it keeps the file
+ * mode mask of the socket. Returns the one that it had, which the workers are to have.
+ * @throws ConfigurationError that names the path
+ * @internal
+ */
+export async function prepareSharedSocket({ socket, mode }: { socket: string; mode: SocketMode }): Promise<number> {
+  await telling(() => clearPath(socket));
+  return process.umask(maskOf(mode));
+}
+
+async function telling(make: () => Promise<void>): Promise<void> {
   try {
-    await makeSocket(server, path, mode);
+    await make();
   } catch (error) {
     throw new ConfigurationError("listener", [messageOf(error)]);
   }
 }
 
 async function makeSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
-  if (path.includes("\0") || Buffer.byteLength(path) > MAX_PATH_OCTETS) {
-    throw new Error(`${JSON.stringify(path)} is no path of a socket: at most ${MAX_PATH_OCTETS} octets, no NUL`);
-  }
-  checkDirectory(dirname(path));
-  await removeStaleSocket(path);
+  // Of a worker the primary has done that, and another worker may listen already.
+  if (!cluster.isWorker) await clearPath(path);
   await bind(server, path, mode);
   const bound = statOf(path);
   if (bound === undefined || !bound.isSocket() || (bound.mode & 0o777) !== mode) {
     server.close();
     throw new Error(`${path} did not become a socket of mode ${mode.toString(8)}`);
   }
+}
+
+async function clearPath(path: string): Promise<void> {
+  if (path.includes("\0") || Buffer.byteLength(path) > MAX_PATH_OCTETS) {
+    throw new Error(`${JSON.stringify(path)} is no path of a socket: at most ${MAX_PATH_OCTETS} octets, no NUL`);
+  }
+  checkDirectory(dirname(path));
+  await removeStaleSocket(path);
+}
+
+function maskOf(mode: SocketMode): number {
+  return 0o777 & ~mode;
 }
 
 /** Whoever may write to the directory could replace the socket with one of their own. */
@@ -79,7 +104,7 @@ function tryConnect(path: string): Promise<string> {
 function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    const previous = process.umask(0o777 & ~mode);
+    const previous = process.umask(maskOf(mode));
     try {
       server.listen(path, () => {
         server.off("error", reject);

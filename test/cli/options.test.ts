@@ -34,7 +34,6 @@ test("a URL that is more than a place is refused, without what may be a secret i
 describe("an option without an effect is refused by name:", () => {
   test.each([
     ["origin --certificate a --key b", "--certificate, --key have no effect behind the edge"],
-    ["origin --issuer a --workers 2", "--workers has no effect behind the edge"],
     ["origin --socket /x", "--socket has no effect behind the edge"],
     ["origin --tls --jwks a --issuer b", "--jwks, --issuer have no effect with --tls"],
     ["origin --tls --proxy-ca a", "--proxy-ca has no effect with --tls"],

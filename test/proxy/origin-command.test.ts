@@ -1,5 +1,6 @@
 // countersign origin --behind-proxy, as a program of its own.
 
+import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -49,6 +50,29 @@ describe("countersign origin --behind-proxy", () => {
     expect(await statusOf(socket, { "ssl-client-cert": world.clients.good.base64 })).toBe(403);
     await origin.line({ decision: "accepted" });
     await origin.line({ decision: "refused", code: "certificate_elsewhere" });
+    expect(await origin.stop()).toBe(0);
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it("serves one socket from two processes, also when one of them dies, and removes it at the end", async () => {
+    const socket = file("shared.sock");
+    const args = ["origin", "--behind-proxy", "haproxy", "--socket", socket, "--socket-mode", "0660", ...common()];
+    // What an origin that was killed has left.
+    const killed = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+    spawnSync(process.execPath, ["-e", killed, socket]);
+    expect(existsSync(socket)).toBe(true);
+    const origin = await startCountersign([...args, "--workers", "2"]);
+    stack.defer(() => void origin.process.kill("SIGKILL"));
+    expect(lstatSync(socket).mode & 0o777).toBe(0o660);
+    const pid = origin.process.pid ?? 0;
+    const [victim] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+    const umask = readFileSync(`/proc/${victim}/status`, "utf8").match(/^Umask:\s*(\d+)/m)?.[1];
+    expect(umask).toBe(process.umask().toString(8).padStart(4, "0"));
+    const headers = { "ssl-client-cert": world.clients.good.base64 };
+    for (let sent = 0; sent < 4; sent += 1) expect(await statusOf(socket, headers)).toBe(202);
+    process.kill(victim ?? 0, "SIGKILL");
+    await origin.line({ code: "worker_died" });
+    for (let sent = 0; sent < 4; sent += 1) expect(await statusOf(socket, headers)).toBe(202);
     expect(await origin.stop()).toBe(0);
     expect(existsSync(socket)).toBe(false);
   });
@@ -118,11 +142,6 @@ describe("countersign origin --behind-proxy", () => {
       /--proxy-ca, --port have no effect with --behind-proxy and --socket/,
     ],
     ["a socket that others may open", ["--socket", "/run/x/x.sock", "--socket-mode", "0666"], /none of 0600, 0660/],
-    [
-      "several processes on one socket",
-      ["--socket", "/run/x/x.sock", "--workers", "2"],
-      /--workers has no effect with --behind-proxy and --socket/,
-    ],
     ["a number of processes that is none", ["--workers", "0"], /--workers 0 is no whole number from 1 to 64/],
     ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls has no effect with --behind-proxy/],
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],

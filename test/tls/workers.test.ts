@@ -17,7 +17,7 @@ let origin: TlsProcess;
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
   files = await writeTlsFiles(stack);
-  origin = await startTlsProcess(stack, files, "--workers", "2");
+  origin = await startTlsProcess(stack, files, "--workers", "2", "--metrics", "0");
 });
 afterEach(() => stack.disposeAsync());
 
@@ -96,8 +96,17 @@ describe("two workers", () => {
 
   test("are two again after one was killed, and the other serves meanwhile", async () => {
     const [victim = 0, survivor = 0] = workersOf(origin);
+    const deaths = async () =>
+      /^countersign_worker_deaths_total (\d+)$/m.exec(await (await fetch(origin.ready["metrics"] ?? "")).text())?.[1];
+    expect(await deaths()).toBe("0");
     process.kill(victim, "SIGKILL");
     await expect.poll(() => isRunning(victim), { timeout: 5_000, interval: 10 }).toBe(false);
+    expect(await origin.line({ code: "worker_died" })).toMatchObject({
+      decision: "failed",
+      pid: victim,
+      cause: "it was ended by SIGKILL",
+    });
+    expect(await deaths()).toBe("1");
     for (let sent = 0; sent < 5; sent += 1) {
       expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
     }
@@ -168,6 +177,13 @@ describe("two workers", () => {
       squatter.close();
     },
   );
+});
+
+test("a killed primary takes its workers with it", async () => {
+  const workers = workersOf(origin);
+  expect(workers.map(isRunning)).toEqual([true, true]);
+  origin.process.kill("SIGKILL");
+  await expect.poll(() => workers.some(isRunning), { timeout: 10_000, interval: 50 }).toBe(false);
 });
 
 test("a fault that only the workers meet ends the program, without trying again and again", async () => {
