@@ -4,7 +4,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import { runCountersign, startCountersign } from "../e2e/running.ts";
+import { startCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { presentRaw } from "../support/raw-tls-client.ts";
 import { ACME, createSenders, type Senders, subjectOf } from "../support/senders.ts";
 import { sendOnce } from "../support/tls-client.ts";
@@ -55,7 +56,7 @@ describe.concurrent("CVE-2022-46153, CVE-2026-27586: no listener comes up on", (
       const anchors = Object.entries(policy.anchors).map(([name, pem]) => [name, make(pem as string)]);
       return { ...policy, anchors: Object.fromEntries(anchors) };
     });
-    const { code, stdout, stderr } = await runCountersign(files.args);
+    const { code, stdout, stderr } = await runHere(files.args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain("/anchors/");
   });
@@ -80,7 +81,7 @@ describe.concurrent("CVE-2022-46153, CVE-2026-27586: no listener comes up on", (
       changes.map((change, index) => {
         const file = `${files.policy}.${index}`;
         writeFileSync(file, JSON.stringify({ ...policy, ...change }));
-        return runCountersign([...files.args, "--policy", file]);
+        return runHere([...files.args, "--policy", file]);
       }),
     );
     expect(results).toEqual(changes.map(() => expect.objectContaining({ code: 2, stdout: "" })));

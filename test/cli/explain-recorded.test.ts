@@ -14,7 +14,8 @@ import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { loadSecrets } from "../../core/secrets.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
-import { run, runCountersign } from "../e2e/running.ts";
+import { run } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
@@ -85,7 +86,7 @@ async function explain(
   ...args: readonly string[]
 ): Promise<{ code: number; text: string; json: Json; stderr: string }> {
   const given = ["explain", "--policy", file("policy.json"), ...args];
-  const [human, machine] = await Promise.all([runCountersign(given), runCountersign([...given, "--json"])]);
+  const [human, machine] = await Promise.all([runHere(given), runHere([...given, "--json"])]);
   expect(human.stdout + machine.stdout).not.toContain(SECRET);
   expect(human.stdout + machine.stdout).not.toContain(AUTHORIZATION);
   const json = (machine.stdout === "" ? {} : JSON.parse(machine.stdout)) as Json;

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
 import type { Recorded } from "../../cli/explain-recorded.ts";
 import type { Explanation } from "../../cli/explanation.ts";
-import { ROOT, run } from "../e2e/running.ts";
+import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { listen } from "../support/http.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -36,10 +37,9 @@ interface Ran {
 
 /** Runs it twice: for people, and for machines. */
 async function explain(args: readonly string[], secrets: Record<string, string> = {}, input = ""): Promise<Ran> {
-  const given = ["--policy", file("policy.json"), ...args];
-  const assigned = Object.entries(secrets).map(([name, value]) => `${name}=${value}`);
+  const given = ["explain", "--policy", file("policy.json"), ...args];
   const go = (...more: string[]) =>
-    run("env", [...assigned, process.execPath, join(ROOT, "cli/main.ts"), "explain", ...given, ...more], input);
+    input === "" ? runHere([...given, ...more], secrets) : runCountersign([...given, ...more], input, secrets);
   const [human, machine] = await Promise.all([go(), go("--json")]);
   expect(machine.code).toBe(human.code);
   const output = human.stdout + human.stderr + machine.stdout + machine.stderr;

@@ -6,15 +6,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { unstable_readConfig } from "wrangler";
 import { WORKER } from "../../cli/local-edge.ts";
 import { buildDeclarations, compile, linkPackages } from "../api/declarations.ts";
-import { ROOT, run } from "../e2e/running.ts";
+import { ROOT } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 let stack: AsyncDisposableStack;
 let folder: string;
 const file = (name: string) => join(folder, name);
 const read = (name: string) => readFileSync(file(name), "utf8");
-const init = (...args: readonly string[]) =>
-  run(process.execPath, [join(ROOT, "cli/main.ts"), "init", folder, "--yes", ...args]);
+const init = (...args: readonly string[]) => runHere(["init", folder, "--yes", ...args]);
 
 beforeEach(() => {
   stack = new AsyncDisposableStack();

@@ -13,7 +13,7 @@ import { askOpenssl } from "../../cli/openssl-verify.ts";
 import { command as send } from "../../cli/send.ts";
 import { generateSigningKey, publicJwk } from "../../core/keys.ts";
 import { openCrlDirectory, readCrlDirectory } from "../../origin/node/crl-directory.ts";
-import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
@@ -39,7 +39,7 @@ describe("origin does not start", () => {
   const edge = ["--issuer", "https://edge.example", "--audience", "https://origin.example"];
   const start = (...args: string[]) => {
     const files = ["--jwks", file("jwks.json"), "--policy", file("policy.json"), "--inbox", file("inbox.sqlite")];
-    return runCountersign(["origin", ...edge, ...files, ...args]);
+    return runHere(["origin", ...edge, ...files, ...args]);
   };
 
   test.each([

@@ -14,7 +14,7 @@ import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { loadSecrets } from "../../core/secrets.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
-import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
@@ -98,10 +98,7 @@ async function attempt(
   writeFileSync(file("changed.json"), JSON.stringify(changed));
   const inbox = options.includes("--inbox") ? [] : ["--inbox", file("inbox.sqlite")];
   const args = ["policy", "try", file("changed.json"), "--policy", file("policy.json"), ...inbox, ...options];
-  const [text, json] = await Promise.all([
-    runCountersign(args, "", environment),
-    runCountersign([...args, "--json"], "", environment),
-  ]);
+  const [text, json] = await Promise.all([runHere(args, environment), runHere([...args, "--json"], environment)]);
   expect([text.stderr, json.stderr, json.code]).toEqual(["", "", text.code]);
   expect(text.stdout + json.stdout).not.toContain("HUSH");
   return { code: text.code, text: text.stdout, json: JSON.parse(json.stdout) };
@@ -245,7 +242,7 @@ describe("what is not there", () => {
 test("--last bounds the events, and --log gives certificates alone", async () => {
   expect((await attempt(() => {}, ["--last", "1"])).json).toMatchObject({ events: 1, certificates: 2 });
   const args = ["policy", "try", file("changed.json"), "--policy", file("policy.json"), "--json"];
-  const { stdout } = await runCountersign([...args, "--log", file("observed.jsonl")], "", ENVIRONMENT);
+  const { stdout } = await runHere([...args, "--log", file("observed.jsonl")], ENVIRONMENT);
   expect(JSON.parse(stdout)).toMatchObject({ events: 0, certificates: 2, ok: true });
   expect(readFileSync(file("policy.json"), "utf8")).toBe(JSON.stringify(POLICY));
 });
@@ -260,7 +257,7 @@ test.each<readonly [readonly string[], RegExp]>([
   [["/nowhere/policy.json"], /cannot read \/nowhere\/policy.json/],
   [["package.json"], /package\.json: \d+ problems/],
 ])("%j is told in a sentence", async (args, fault) => {
-  const { code, stdout, stderr } = await runCountersign(["policy", "try", ...args]);
+  const { code, stdout, stderr } = await runHere(["policy", "try", ...args]);
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(fault);
   expect(stderr).not.toMatch(/^ {4}at /m);

@@ -15,7 +15,8 @@ import { type Handler, PermanentFailure } from "../../origin/handler.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
-import { runCountersign, startCountersign } from "../e2e/running.ts";
+import { startCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/senders.ts";
@@ -243,7 +244,7 @@ describe("on the origin's own listener", () => {
     const { body } = await sendOnce(origin.server, files.senders.acme);
     const id = JSON.parse(body.toString()).event;
     expect(await origin.line({ decision: "retrying", id })).toMatchObject({ attempt: 1, reason: "Error: once more" });
-    const { stdout } = await runCountersign(["inbox", "list", "--inbox", files.inbox, "--state", "done", "--json"]);
+    const { stdout } = await runHere(["inbox", "list", "--inbox", files.inbox, "--state", "done", "--json"]);
     // The other one may be done by now: its second attempt begins at any moment within five seconds.
     const answered = stdout
       .trim()
@@ -278,7 +279,7 @@ describe("on the origin's own listener", () => {
   ])("a module that %s stops the start", async (_, text, why) => {
     const files = await writeTlsFiles(stack);
     const module = text === undefined ? "/nowhere/handler.ts" : writeModule(text);
-    const { code, stderr } = await runCountersign([...files.args, "--handler", module]);
+    const { code, stderr } = await runHere([...files.args, "--handler", module]);
     expect(code).toBe(2);
     expect(stderr).toMatch(why);
   });
@@ -295,7 +296,7 @@ describe("on the origin's own listener", () => {
       "--handler",
       "x.ts",
     ];
-    const { code, stderr } = await runCountersign([...files.args, ...wrong]);
+    const { code, stderr } = await runHere([...files.args, ...wrong]);
     expect(code).toBe(2);
     for (const why of [
       /--handler and --upstream/,
@@ -307,7 +308,7 @@ describe("on the origin's own listener", () => {
     ]) {
       expect(stderr).toMatch(why);
     }
-    const alone = await runCountersign([...files.args, "--origin-issuer", "https://a.example.com"]);
+    const alone = await runHere([...files.args, "--origin-issuer", "https://a.example.com"]);
     expect(alone.stderr).toMatch(/--origin-issuer: for --upstream, which is not given/);
   });
 

@@ -4,7 +4,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Inbox } from "../../origin/inbox.ts";
-import { ROOT, run, runCountersign } from "../e2e/running.ts";
+import { ROOT, run } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { dispatch, idsIn, stateOf, store } from "../support/dispatch.ts";
 import { openTestInbox } from "../support/origin.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -19,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-const command = (action: string, ...args: string[]) => runCountersign(["inbox", action, ...args, "--inbox", file]);
+const command = (action: string, ...args: string[]) => runHere(["inbox", action, ...args, "--inbox", file]);
 const linesOf = (text: string) =>
   text
     .split("\n")
@@ -123,11 +124,11 @@ test("retry makes a dead event due while an origin runs, and drop ends one witho
 test("an inbox that is not there is not made, and what is no inbox is left alone", async () => {
   const other = join(temporaryDirectory(stack), "other.sqlite");
   for (const action of [["list"], ["show", "x"], ["retry", "x"], ["drop", "x"]]) {
-    expect(await runCountersign(["inbox", ...action, "--inbox", other])).toMatchObject({ code: 2 });
+    expect(await runHere(["inbox", ...action, "--inbox", other])).toMatchObject({ code: 2 });
   }
   writeFileSync(other, "no database at all, and long enough to be looked at as one");
-  expect(await runCountersign(["inbox", "retry", "x", "--inbox", other])).toMatchObject({ code: 2 });
+  expect(await runHere(["inbox", "retry", "x", "--inbox", other])).toMatchObject({ code: 2 });
   for (const wrong of [["list", "--state", "lost"], ["list", "--limit", "0"], ["show"], ["retry"], ["nothing"]]) {
-    expect(await runCountersign(["inbox", ...wrong, "--inbox", file])).toMatchObject({ code: 2 });
+    expect(await runHere(["inbox", ...wrong, "--inbox", file])).toMatchObject({ code: 2 });
   }
 });

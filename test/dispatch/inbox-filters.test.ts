@@ -8,7 +8,8 @@ import { parseFilter } from "../../cli/inbox-filter.ts";
 import { parseInboxOptions } from "../../cli/inbox-options.ts";
 import { formatContentDigest } from "../../core/delivery.ts";
 import type { Inbox } from "../../origin/inbox.ts";
-import { ROOT, run, runCountersign } from "../e2e/running.ts";
+import { ROOT, run } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { type DeliveryParts, deliveryOf } from "../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../support/inbox-stores.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -28,7 +29,7 @@ describeOnStores("countersign inbox", (given) => {
     const delivery = { ...deliveryOf({ id, sender: "acme", ...parts }), ...more } as ReturnType<typeof deliveryOf>;
     await inbox.accept(delivery, { issuer: "edge", jti: `jti-${id}`, expires: now + 60 });
   };
-  const command = (...args: string[]) => runCountersign(["inbox", ...args, "--inbox", given.location]);
+  const command = (...args: string[]) => runHere(["inbox", ...args, "--inbox", given.location]);
   const linesOf = (text: string) =>
     text
       .split("\n")
@@ -195,7 +196,7 @@ describe("filters that mean nothing are refused in one sentence", () => {
     await using stack = new AsyncDisposableStack();
     const file = join(temporaryDirectory(stack), "none.sqlite");
     for (const action of ["list", "export"]) {
-      const { code, stdout, stderr } = await runCountersign(["inbox", action, ...args, "--inbox", file]);
+      const { code, stdout, stderr } = await runHere(["inbox", action, ...args, "--inbox", file]);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
       expect(stderr).toMatch(told);
       expect(stderr.trimEnd().split("\n").length).toBe(1);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
-import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { dispatchFrom, idsIn, store } from "../support/dispatch.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres.ts";
 
@@ -44,9 +44,9 @@ test("several origins handle each event once, in order where asked, and a poison
   expect(handled.filter((id) => id.startsWith("ordered"))).toEqual(ordered);
   expect(new Set(handled).size).toBe(handled.length);
   for (const { lines } of dispatching) expect(lines.all.length).toBeGreaterThan(0);
-  const list = await runCountersign(["inbox", "list", "--inbox", url, "--state", "dead", "--json"]);
+  const list = await runHere(["inbox", "list", "--inbox", url, "--state", "dead", "--json"]);
   expect(JSON.parse(list.stdout)).toMatchObject({ id: "poison", reason: "Error: bad \ufffd (the last of 3 attempts)" });
-  expect(await runCountersign(["inbox", "drop", "poison", "--inbox", url])).toMatchObject({ code: 0 });
+  expect(await runHere(["inbox", "drop", "poison", "--inbox", url])).toMatchObject({ code: 0 });
   expect(await idsIn(inbox, "dead")).toEqual([]);
 });
 

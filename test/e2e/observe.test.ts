@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
 import { openDevelopmentState } from "../../cli/development-state.ts";
-import { type Running, runCountersign, startCountersign } from "./running.ts";
+import { runHere } from "../support/command.ts";
+import { type Running, startCountersign } from "./running.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "countersign-observe-"));
 const file = (name: string) => join(directory, name);
@@ -40,9 +41,9 @@ afterAll(async () => {
 });
 
 const policyOf = (name: string) => file(`${name}.json`);
-const add = (name: string, ...args: string[]) => runCountersign(["policy", "add", "--policy", policyOf(name), ...args]);
+const add = (name: string, ...args: string[]) => runHere(["policy", "add", "--policy", policyOf(name), ...args]);
 const observed = async (from: string, ...args: string[]) => {
-  const { stdout, code, stderr } = await runCountersign(["policy", "observed", from, ...args]);
+  const { stdout, code, stderr } = await runHere(["policy", "observed", from, ...args]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return stdout;
 };
@@ -51,11 +52,9 @@ function send(url: string, client: string | undefined, ...args: string[]) {
   const certificate =
     client === undefined ? [] : ["--certificate", file(`${client}.pem`), "--key", file(`${client}.key`)];
   const ca = file("state/server-ca.pem");
-  return runCountersign(
-    ["send", `${url}/hooks/docusign`, "--ca", ca, ...certificate, "--json", ...args],
-    "",
-    SECRET,
-  ).then(({ stdout }) => JSON.parse(stdout) as { status: number });
+  return runHere(["send", `${url}/hooks/docusign`, "--ca", ca, ...certificate, "--json", ...args], SECRET).then(
+    ({ stdout }) => JSON.parse(stdout) as { status: number },
+  );
 }
 const SIGNED = ["--sign", "docusign:DOCUSIGN_HMAC_KEY"];
 
@@ -146,18 +145,18 @@ describe("observe, paste, enforce", () => {
 
   it("gives a line to paste, with the sender of the route where it has one", async () => {
     const args = ["policy", "observed", file("state/observed.jsonl"), "--policy", policyOf("edge")];
-    const { code, stdout } = await runCountersign(args);
+    const { code, stdout } = await runHere(args);
     expect(code).toBe(0);
     const [, short = ""] = /accept +countersign policy observed --pem ([0-9a-f]{16}) > /.exec(stdout) ?? [];
     expect(stdout).toContain(
       `countersign policy add --policy ${policyOf("edge")} --sender docusign --route /hooks/docusign --certificate ${short}.pem`,
     );
-    const { stdout: unnamed } = await runCountersign(args.slice(0, 3));
+    const { stdout: unnamed } = await runHere(args.slice(0, 3));
     expect(unnamed).toContain("countersign policy add --sender NAME --route /hooks/docusign --certificate");
   });
 
   it("refuses to guess which certificate is meant", async () => {
-    const { code, stderr } = await runCountersign(["policy", "observed", file("state/observed.jsonl"), "--pem", ""]);
+    const { code, stderr } = await runHere(["policy", "observed", file("state/observed.jsonl"), "--pem", ""]);
     expect(code).toBe(2);
     expect(stderr).toContain("certificates begin so");
   });
@@ -165,7 +164,7 @@ describe("observe, paste, enforce", () => {
   it("does not start an origin whose secret is not set", async () => {
     const files = ["--certificate", file("state/server.pem"), "--key", file("state/server.key")];
     const args = ["origin", "--tls", ...files, "--client-certificates", "request", "--policy", policyOf("own")];
-    const { code, stderr } = await runCountersign(args, "", { DOCUSIGN_HMAC_KEY: "" });
+    const { code, stderr } = await runHere(args, { DOCUSIGN_HMAC_KEY: "" });
     expect(code).toBe(2);
     expect(stderr).toContain("/senders/docusign/signature: the secret DOCUSIGN_HMAC_KEY is empty");
   });

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { parseCertificate } from "../../core/certificate.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { runCountersign } from "./running.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
@@ -31,7 +31,7 @@ async function add(pem: string, ...options: string[]) {
   writeFileSync(file("client.pem"), pem);
   const parts = ["--anchor", `root=${file("root.pem")}`, "--sender", "acme", "--certificate", file("client.pem")];
   const args = ["policy", "add", "--policy", policyFile, ...parts, "--route", "/hooks/acme", ...options];
-  const finished = await runCountersign(args);
+  const finished = await runHere(args);
   const written = existsSync(policyFile) ? JSON.parse(readFileSync(policyFile, "utf8")) : undefined;
   return { ...finished, written };
 }
@@ -100,7 +100,7 @@ test("what will be accepted is written without a word, and what waits for its da
 
 test("a certificate that is denied is not written, and the entry is named", async () => {
   await add(good.pem);
-  await runCountersign(["policy", "deny", file("client.pem"), "--policy", policyFile]);
+  await runHere(["policy", "deny", file("client.pem"), "--policy", policyFile]);
   const { code, stderr } = await add(good.pem, "--match", "key");
   expect(code).toBe(2);
   expect(stderr).toMatch(/certificate_denied\) → it is denied by \/deny\/0: .*policy remove --deny NUMBER/);

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import type { Finding } from "../../core/policy-finding.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { type Finished, ROOT, run, runCountersign } from "./running.ts";
+import { type Finished, ROOT, run } from "./running.ts";
 
 const stack = new AsyncDisposableStack();
 const directory = temporaryDirectory(stack);
@@ -47,7 +48,7 @@ function fileOf(text: string, name = "policy.json"): string {
 }
 
 const check = (text: string, ...options: string[]) =>
-  runCountersign(["policy", "check", "--policy", fileOf(text), ...options]);
+  runHere(["policy", "check", "--policy", fileOf(text), ...options]);
 
 interface Result {
   readonly ok: boolean;
@@ -216,7 +217,7 @@ describe("every command that reads a policy", () => {
     ["origin --behind-proxy", ["origin", "--behind-proxy", "nginx"]],
     ["dev", ["dev", "--port", "0", "--state", join(directory, "state")]],
   ])("refuses a member that is written twice: %s", async (_, args) => {
-    const { code, stderr } = await runCountersign([...args, "--policy", fileOf(twice)]);
+    const { code, stderr } = await runHere([...args, "--policy", fileOf(twice)]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/\/anchors: .*is written a second time at line 1, column 18/);
     expect(readFileSync(fileOf(twice), "utf8")).toBe(twice);
@@ -228,14 +229,14 @@ describe("every command that reads a policy", () => {
     ["ftp://user:HUSH@keys.example/", "ftp://keys.example/: is neither a file nor an https URL"],
     ["https://user:HU/SH@keys.example", "…: is neither a file nor an https URL"],
   ])("origin: says what is wrong with --jwks, and nothing that may be a secret", async (jwks, told) => {
-    const { code, stderr } = await runCountersign([...origin, "--jwks", jwks]);
+    const { code, stderr } = await runHere([...origin, "--jwks", jwks]);
     expect(code).toBe(2);
     expect(stderr).toContain(`--jwks ${told}`);
     expect(stderr).not.toMatch(/HUSH|user:/);
   });
 
   it("origin: a contradiction stops the start, what time brought about is told and does not", async () => {
-    const start = (text: string) => runCountersign([...origin, "--policy", fileOf(text)]);
+    const start = (text: string) => runHere([...origin, "--policy", fileOf(text)]);
     const now = { subject: { CN: "a" } };
     const contradiction = await start(policyText({ certificates: [now, now] }));
     expect(contradiction.stderr).toMatch(

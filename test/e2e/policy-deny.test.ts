@@ -7,8 +7,8 @@ import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { withOtherSignature } from "../core/certificate-edit.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { runCountersign } from "./running.ts";
 
 const stack = new AsyncDisposableStack();
 const directory = temporaryDirectory(stack);
@@ -42,7 +42,7 @@ const textOf = (deny = "") => `{
 async function deny({ pem }: Identity, text: string, ...options: string[]) {
   writeFileSync(policyFile, text);
   writeFileSync(certificateFile, pem);
-  const finished = await runCountersign(["policy", "deny", certificateFile, "--policy", policyFile, ...options]);
+  const finished = await runHere(["policy", "deny", certificateFile, "--policy", policyFile, ...options]);
   const written = readFileSync(policyFile, "utf8");
   const { deny: list } = compilePolicy(JSON.parse(written));
   return { ...finished, written, denies: (base64: string) => list.holds(parseCertificate(base64)) };
@@ -63,7 +63,7 @@ test("denies a sender's key, in whatever certificate, and leaves the file as it 
   const again = await deny(leaf, written);
   expect([again.code, again.written]).toEqual([0, written]);
   expect(again.stdout).toContain("says so already: nothing was changed");
-  const check = await runCountersign(["policy", "check", "--strict", "--policy", policyFile]);
+  const check = await runHere(["policy", "check", "--strict", "--policy", policyFile]);
   expect([check.code, check.stderr]).toEqual([0, ""]);
 });
 
@@ -94,9 +94,7 @@ test("denies a CA by whatever other CA it was certified", async () => {
 test("denies by digest or number without a file, and with --dry-run only says what it would write", async () => {
   writeFileSync(policyFile, textOf());
   const told = (...options: string[]) =>
-    runCountersign(["policy", "deny", "--policy", policyFile, ...options]).then(
-      ({ stdout, stderr }) => stdout + stderr,
-    );
+    runHere(["policy", "deny", "--policy", policyFile, ...options]).then(({ stdout, stderr }) => stdout + stderr);
   const { spkiSha256, sha256, serial, issuerText } = parseCertificate(leaf.base64);
   expect(await told("--key", spkiSha256, "--dry-run")).toMatch(
     new RegExp(`changes; nothing was written \\(--dry-run\\):\n(?:.*\n)*\\+ .*"spkiSha256": "${spkiSha256}"`),
@@ -127,7 +125,7 @@ test.each([
   const text = what.startsWith("a policy") ? textOf().replace(/"senders": \{ "one".*\n/, '"senders": {},\n') : textOf();
   writeFileSync(policyFile, text);
   writeFileSync(certificateFile, pem());
-  const finished = await runCountersign(["policy", "deny", certificateFile, "--policy", policyFile, ...options]);
+  const finished = await runHere(["policy", "deny", certificateFile, "--policy", policyFile, ...options]);
   expect(finished.code).toBe(2);
   expect(finished.stderr).toMatch(message);
   expect(readFileSync(policyFile, "utf8")).toBe(text);

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { runCountersign } from "./running.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
@@ -33,7 +33,7 @@ const TEXT = `{
 beforeEach(() => writeFileSync(policyFile, TEXT));
 
 async function remove(...options: string[]) {
-  const finished = await runCountersign(["policy", "remove", "--policy", policyFile, ...options]);
+  const finished = await runHere(["policy", "remove", "--policy", policyFile, ...options]);
   return { ...finished, written: readFileSync(policyFile, "utf8") };
 }
 
@@ -124,7 +124,7 @@ test("a part that has not the form to be changed is named, in every command that
     ["deny", "--key", digest],
     ["add", "--preset", "slack"],
   ]) {
-    const { code, stderr } = await runCountersign(["policy", ...args, "--policy", policyFile]);
+    const { code, stderr } = await runHere(["policy", ...args, "--policy", policyFile]);
     expect(code).toBe(2);
     for (const place of ["/anchors", "/senders/a", "/routes/~1x/senders", "/deny"])
       expect(stderr).toContain(`${place}: must be`);
@@ -139,9 +139,9 @@ test("the policy of the checkout is changed by who names it alone", async () => 
     ["remove", "--sender", "pagerduty"],
     ["deny", "--key", digest],
   ]) {
-    const { code, stderr } = await runCountersign(["policy", ...args]);
+    const { code, stderr } = await runHere(["policy", ...args]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("name your own with --policy FILE")]);
-    const tried = await runCountersign([
+    const tried = await runHere([
       "policy",
       ...args.slice(0, 1),
       "--policy",

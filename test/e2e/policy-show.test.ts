@@ -6,8 +6,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-import { runCountersign } from "./running.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
@@ -53,7 +53,7 @@ const POLICY = {
 };
 writeFileSync(policyFile, JSON.stringify(POLICY));
 const show = (...options: string[]) =>
-  runCountersign(["policy", "show", "--policy", policyFile, ...options], "", { FIRST: "HUSH", PASSWORD: "HUSH" });
+  runHere(["policy", "show", "--policy", policyFile, ...options], { FIRST: "HUSH", PASSWORD: "HUSH" });
 
 describe("in words", async () => {
   const { code, stdout } = await show();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import { PRESETS } from "../../cli/presets/presets.ts";
-import { runCountersign } from "./running.ts";
+import { runHere } from "../support/command.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "countersign-presets-"));
 const file = (name: string) => join(directory, name);
@@ -18,15 +18,12 @@ writeFileSync(file("ca.pem"), ca.pem);
 writeFileSync(file("client.pem"), client.pem);
 writeFileSync(file("client.field"), `:${client.base64}:\n`);
 
-const add = (policy: string, ...args: string[]) => runCountersign(["policy", "add", "--policy", file(policy), ...args]);
+const add = (policy: string, ...args: string[]) => runHere(["policy", "add", "--policy", file(policy), ...args]);
 const read = (policy: string) => JSON.parse(readFileSync(file(policy), "utf8"));
 
 describe("countersign policy presets", () => {
   it("lists them all, as text and as JSON", async () => {
-    const [text, json] = await Promise.all([
-      runCountersign(["policy", "presets"]),
-      runCountersign(["policy", "presets", "--json"]),
-    ]);
+    const [text, json] = await Promise.all([runHere(["policy", "presets"]), runHere(["policy", "presets", "--json"])]);
     const { presets } = JSON.parse(json.stdout) as { presets: { name: string; title: string }[] };
     expect(presets.map(({ name }) => name)).toEqual(Object.keys(PRESETS));
     for (const { name, title } of presets)
@@ -34,7 +31,7 @@ describe("countersign policy presets", () => {
   });
 
   it("says of one what it accepts, what it needs, and what is not known", async () => {
-    const { code, stdout } = await runCountersign(["policy", "presets", "docusign"]);
+    const { code, stdout } = await runHere(["policy", "presets", "docusign"]);
     expect(code).toBe(0);
     for (const part of [
       "none is known",
@@ -48,19 +45,19 @@ describe("countersign policy presets", () => {
   });
 
   it("says as JSON where each anchor comes from", async () => {
-    const { stdout } = await runCountersign(["policy", "presets", "meta", "--json"]);
+    const { stdout } = await runHere(["policy", "presets", "meta", "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({
       name: "meta",
       sender: { signature: { scheme: "meta", secrets: ["META_APP_SECRET"] } },
       anchors: [{ name: "meta-outbound-api-ca-2025-12", from: "file" }],
     });
-    const dialogflow = await runCountersign(["policy", "presets", "dialogflow", "--json"]);
+    const dialogflow = await runHere(["policy", "presets", "dialogflow", "--json"]);
     const { anchors } = JSON.parse(dialogflow.stdout) as { anchors: { from: string }[] };
     expect(new Set(anchors.map(({ from }) => from))).toEqual(new Set(["node"]));
   });
 
   it("names those there are for one that there is not", async () => {
-    const { code, stderr } = await runCountersign(["policy", "presets", "github"]);
+    const { code, stderr } = await runHere(["policy", "presets", "github"]);
     expect(code).toBe(2);
     expect(stderr).toContain('no preset "github"; there are docusign, docusign-demo, meta');
   });
@@ -82,7 +79,7 @@ describe("countersign policy add --preset", () => {
     });
     for (const part of ["next steps", "wrangler secret put DOCUSIGN_HMAC_KEY", "Enable Mutual TLS", "--mode enforce"])
       expect(stdout).toContain(part);
-    expect((await runCountersign(["policy", "check", "--policy", file("new.json")])).code).toBe(0);
+    expect((await runHere(["policy", "check", "--policy", file("new.json")])).code).toBe(0);
   });
 
   it("adds to a policy that is there, under another name and path, and uses its anchor", async () => {

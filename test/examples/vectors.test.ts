@@ -16,7 +16,8 @@ import type { Delivery } from "../../core/delivery.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
-import { ROOT, runCountersign } from "../e2e/running.ts";
+import { ROOT } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { contentDigest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
@@ -90,7 +91,7 @@ function withoutSignatures(text: string): string {
 
 test("the committed file is what the command writes, but for the signatures", async () => {
   const file = join(temporaryDirectory(stack), "new/vectors.json");
-  const { code, stdout } = await runCountersign(["vectors", "--file", file]);
+  const { code, stdout } = await runHere(["vectors", "--file", file]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 28 to accept, 174 to refuse\n` });
   const written = readFileSync(file, "utf8");
   expect(withoutSignatures(written)).toBe(withoutSignatures(committedText));

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { deliveryOf } from "../support/inbox.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -46,7 +47,7 @@ async function writeInbox(...identities: readonly Identity[]): Promise<string> {
 }
 
 async function expiring(...args: readonly string[]) {
-  const { code, stdout, stderr } = await runCountersign(["policy", "expiring", ...args]);
+  const { code, stdout, stderr } = await runHere(["policy", "expiring", ...args]);
   return {
     code,
     stdout,

@@ -6,7 +6,8 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import { runCountersign, startCountersign } from "../e2e/running.ts";
+import { startCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { createWorld, type World, writeServerFiles } from "./world.ts";
 
@@ -93,7 +94,7 @@ describe("countersign origin --behind-proxy", () => {
     writeFileSync(file("no-ca.pem"), `${other.pem}\n`);
     writeFileSync(file("bad-policy.json"), "{}");
     const { certificate } = writeServerFiles(directory, world);
-    const { code, stderr } = await runCountersign([
+    const { code, stderr } = await runHere([
       ...["origin", "--behind-proxy", "traefik", "--policy", file("bad-policy.json"), "--jwks", "x", "--issuer", "y"],
       ...["--certificate", certificate, "--key", file("other.key"), "--port", "x", "--socket-mode", "0600"],
       ...["--proxy-ca", file("no-ca.pem"), "--proxy-subject", "/CN=x"],
@@ -126,7 +127,7 @@ describe("countersign origin --behind-proxy", () => {
       ...["origin", "--behind-proxy=nginx", "--port", "0", "--certificate", certificate, "--key", key],
       ...["--proxy-ca", caFile, "--proxy-subject", subject, ...common()],
     ];
-    const { code, stderr } = await runCountersign(args(file("expired.pem"), "CN = x"));
+    const { code, stderr } = await runHere(args(file("expired.pem"), "CN = x"));
     expect(code).toBe(2);
     expect(stderr).toMatch(/the proxy's subject: /);
     expect(stderr).toMatch(/the proxy's CA \(CN=Old CA\): expired on/);
@@ -146,7 +147,7 @@ describe("countersign origin --behind-proxy", () => {
     ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls has no effect with --behind-proxy/],
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
   ])("does not start with %s", async (_, args, message) => {
-    const { code, stderr } = await runCountersign(["origin", "--behind-proxy", "nginx", ...common(), ...args]);
+    const { code, stderr } = await runHere(["origin", "--behind-proxy", "nginx", ...common(), ...args]);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^ {4}at /m);

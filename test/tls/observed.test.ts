@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
-import { runCountersign, startCountersign } from "../e2e/running.ts";
+import { startCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { ACME, type Senders, subjectOf } from "../support/senders.ts";
 import { sendOnce } from "../support/tls-client.ts";
 import { A } from "../support/tls-origin.ts";
@@ -73,7 +74,7 @@ test("a certificate of anybody's is not proven, on a route with a sender that on
     { isProven: false, verdict: "signature_missing", certificate: { subject: expect.stringContaining(ACME) } },
     { isProven: false, verdict: "accepted", certificate: { subject: expect.stringContaining("somebody else") } },
   ]);
-  const { stdout } = await runCountersign(["policy", "observed", file]);
+  const { stdout } = await runHere(["policy", "observed", file]);
   const rows = stdout.split("\n\n");
   expect(rows).toHaveLength(2);
   for (const row of rows) expect(row).toContain("not proven");

@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { BETA } from "../support/senders.ts";
 import { connectTls, sendInVain, sendOnce, TlsSender } from "../support/tls-client.ts";
 import { A, B, issueServer } from "../support/tls-origin.ts";
@@ -204,16 +204,10 @@ test("what is broken at the start stops it, with every problem in one message", 
   const { policy, key, args } = await writeTlsFiles(own);
   writeFileSync(policy, "{}");
   writeFileSync(key, (await issueCertificate({ subject: [{ CN: ["other"] }] })).keyPem);
-  const { code, stdout, stderr } = await runCountersign([
-    ...args,
-    "--certificate",
-    "absent.pem",
-    "--key",
-    "absent.key",
-  ]);
+  const { code, stdout, stderr } = await runHere([...args, "--certificate", "absent.pem", "--key", "absent.key"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   for (const problem of ["/senders", "/routes", "absent.pem", "absent.key"]) expect(stderr).toContain(problem);
-  const mismatched = await runCountersign(args);
+  const mismatched = await runHere(args);
   expect(mismatched).toMatchObject({ code: 2, stdout: "" });
   for (const problem of ["/senders", "/routes", "the key is not that of the certificate"])
     expect(mismatched.stderr).toContain(problem);

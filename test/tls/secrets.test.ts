@@ -5,7 +5,8 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { runCountersign, startCountersign } from "../e2e/running.ts";
+import { startCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { ACME } from "../support/senders.ts";
 import { sendOnce } from "../support/tls-client.ts";
 import { A } from "../support/tls-origin.ts";
@@ -71,7 +72,7 @@ test("files and credentials are read, watched, and shown nowhere", async () => {
 
 test("every fault of a secret is told at once, with its place, and no text of it", async () => {
   writeFileSync(file("two-lines"), `${OLD}\n${NEW}\n`);
-  const { code, stderr, stdout } = await runCountersign(files.args, "", {
+  const { code, stderr, stdout } = await runHere(files.args, {
     ACME_KEY: OLD,
     ACME_KEY_FILE: file("absent"),
     ACME_KEY_2_FILE: file("two-lines"),
@@ -89,7 +90,7 @@ test("a file that others can read, and a password on the command line, are told"
   writeFileSync(file("closed"), OLD, { mode: 0o640 });
   const inbox = "postgres://user:sesame@127.0.0.1:1/none";
   const environment = { ACME_KEY_FILE: file("open"), ACME_KEY_2_FILE: file("closed") };
-  const { stderr } = await runCountersign([...files.args, "--inbox", inbox], "", environment);
+  const { stderr } = await runHere([...files.args, "--inbox", inbox], environment);
   const warnings = stderr.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
   expect(warnings.filter(({ code }) => /^secret_readable|^password_shown/.test(code))).toEqual([
     expect.objectContaining({ decision: "warning", code: "secret_readable", secret: "ACME_KEY", file: file("open") }),

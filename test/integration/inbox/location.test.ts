@@ -9,7 +9,7 @@ import type { InboxOptions } from "../../../origin/inbox/inbox-options.ts";
 import { describeInbox } from "../../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
-import { runCountersign } from "../../e2e/running.ts";
+import { runHere } from "../../support/command.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";
 import { missingPgBouncer, startPgBouncer } from "../../support/pgbouncer.ts";
@@ -77,11 +77,11 @@ describe("a location that is neither a path nor a URL of PostgreSQL", () => {
       ["inbox", "drop", "id"],
       ["policy", "expiring"],
     ]) {
-      const { code, stderr: output } = await runCountersign([...command, "--inbox", location]);
+      const { code, stderr: output } = await runHere([...command, "--inbox", location]);
       expect(code, output).toBe(2);
       expect(output).toMatch(/libpq/);
       expect(output).not.toMatch(/hunter2|^ {4}at /m);
-      const other = await runCountersign([...command, "--inbox", missing]);
+      const other = await runHere([...command, "--inbox", missing]);
       expect(other.code).toBe(2);
       expect(other.stderr).toContain(missing);
       expect(other.stderr).not.toMatch(/^ {4}at /m);
