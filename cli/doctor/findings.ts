@@ -182,6 +182,47 @@ export const FINDINGS = {
     "edge and origin have different policies",
     "deploy the same policy to both: the origin's decides",
   ],
+  workers_dev_open: [
+    "error",
+    "the Worker answers on workers.dev, where nobody is asked for a certificate",
+    "set workers_dev = false: without it the next deploy may switch it on again",
+  ],
+  preview_urls_open: [
+    "error",
+    "versions of the Worker have preview URLs, where nobody is asked for a certificate",
+    "set preview_urls = false: workers_dev alone does not switch them off",
+  ],
+  previews_enabled: [
+    "error",
+    "a route has previews on hosts of their own, where nobody is asked for a certificate",
+    "remove previews_enabled from the route",
+  ],
+  host_without_route: ["warning", "no route leads to a host of HOSTS", "add a route for it, or remove it from HOSTS"],
+  route_without_host: [
+    "error",
+    "a route is on a host that is not in HOSTS, so that each of its requests is refused",
+    "add the host to HOSTS, or remove the route",
+  ],
+  zone_route: [
+    "warning",
+    "a route lies before a server of the zone, which gets the request when the Worker is bypassed",
+    "use a custom domain (custom_domain = true): behind it there is no other server",
+  ],
+  fetch_not_public: [
+    "warning",
+    "a fetch of the Worker to a host of its own zone skips the firewall and other Workers",
+    'add "global_fetch_strictly_public" to compatibility_flags',
+  ],
+  invocation_logs_kept: [
+    "warning",
+    "invocation logs are kept, which hold request headers, and with them tokens",
+    "set observability.logs.invocation_logs = false",
+  ],
+  cron_missing: [
+    "warning",
+    "the Worker has no cron trigger, which fetches revocation lists and tells what expires",
+    'add crons = ["17 * * * *"] to triggers',
+  ],
 } as const satisfies Readonly<Record<string, readonly [Severity, string, string]>>;
 
 export type FindingCode = keyof typeof FINDINGS;

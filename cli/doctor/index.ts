@@ -1,7 +1,7 @@
 // countersign doctor: asks a server what senders and strangers would ask, and says what is wrong.
 
 import { existsSync } from "node:fs";
-import { selectRoute } from "../../core/policy.ts";
+import { type Policy, type Route, selectRoute } from "../../core/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { readCertificatesAsPem, readPair } from "../certificate-files.ts";
 import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
@@ -10,8 +10,10 @@ import { readPublicKeySet } from "../key-sets.ts";
 import { print, printJson } from "../output.ts";
 import { compilePolicyFile } from "../policy-file.ts";
 import { examineEndpoint } from "./examine.ts";
+import type { CheckReport } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 import { formatReports } from "./text.ts";
+import { checkWrangler, readWranglerFile } from "./wrangler.ts";
 
 const OPTIONS = {
   policy: { type: "string" },
@@ -23,6 +25,8 @@ const OPTIONS = {
   jwks: { type: "string" },
   pinned: { type: "string" },
   log: { type: "string" },
+  wrangler: { type: "string" },
+  env: { type: "string" },
   "http-port": { type: "string", default: "80" },
   json: { type: "boolean", default: false },
 } as const;
@@ -43,6 +47,8 @@ no known CA signed, over plain HTTP, and for other host names. Each of these mus
   --jwks URL           where the edge publishes its keys (default: /.well-known/jwks.json of the URL's host)
   --pinned FILE        the JWK Set that the origin pins
   --log FILE           log lines of the origin: whether edge and origin have the same policy
+  --wrangler FILE      wrangler.toml or wrangler.jsonc: addresses without client certificates, and settings; may be given without a URL
+  --env NAME           its environment
   --http-port PORT     where plain HTTP would be served (default 80)
   --json               print everything as JSON
 
@@ -51,7 +57,7 @@ Exits with 0 when nothing is found, with 1 for an error, with 3 for warnings alo
 `,
   async run(args) {
     const { values, positionals } = read(args);
-    const reports = await examineEndpoint(readSubject(positionals, values));
+    const reports = await examine(positionals, values);
     const findings = reports.flatMap((report) => report.findings);
     const hasErrors = findings.some(({ severity }) => severity === "error");
     if (values.json) printJson({ ok: findings.length === 0, url: positionals[0], checks: reports });
@@ -67,13 +73,24 @@ const read = (args: string[]) => parseOptions(args, OPTIONS, true);
 type Values = ReturnType<typeof read>["values"];
 
 /** @throws UsageError, ConfigurationError */
-function readSubject([text, ...rest]: readonly string[], values: Values): Subject {
-  const { certificate, key, ca, also = [], origin, jwks, pinned, log } = values;
-  if (text === undefined || rest.length > 0) throw new UsageError("one https:// URL is required");
-  const url = requireUrl(text, "the URL", ["https:"]);
-  if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
+async function examine([text, ...rest]: readonly string[], values: Values): Promise<CheckReport[]> {
+  const { wrangler, env } = values;
+  if (rest.length > 0 || (text ?? wrangler) === undefined) throw new UsageError("one https:// URL is required");
+  if (env !== undefined && wrangler === undefined) throw new UsageError("--env goes with --wrangler");
   const file = values.policy ?? (existsSync(DEFAULT_POLICY) ? DEFAULT_POLICY : undefined);
   const policy = file === undefined ? undefined : compilePolicyFile(file);
+  const subject = text === undefined ? undefined : readSubject(text, values, policy);
+  const config = wrangler === undefined ? undefined : await readWranglerFile(wrangler, env);
+  return [
+    ...(config === undefined ? [] : [checkWrangler(config, wrangler ?? "", policy)]),
+    ...(subject === undefined ? [] : await examineEndpoint(subject)),
+  ];
+}
+
+function readSubject(text: string, values: Values, policy: Policy | undefined): Subject {
+  const { certificate, key, ca, also = [], origin, jwks, pinned, log } = values;
+  const url = requireUrl(text, "the URL", ["https:"]);
+  if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
   return {
     url,
     port: url.port === "" ? 443 : Number(url.port),
@@ -100,7 +117,7 @@ function requireUrl(text: string, what: string, protocols: readonly string[]): U
 }
 
 /** Undefined where the policy has no route for the path. */
-function routeOf(policy: NonNullable<Subject["policy"]>, path: string): Subject["route"] {
+function routeOf(policy: Policy, path: string): Route | undefined {
   try {
     return selectRoute(policy, path, "POST");
   } catch (error) {
