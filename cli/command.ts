@@ -3,6 +3,7 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
+import { isOfTheSystem } from "../origin/node/file-faults.ts";
 import { findOptionFaults } from "./option-faults.ts";
 import { complain } from "./output.ts";
 
@@ -56,6 +57,8 @@ export function refuseUnread(given: ReadonlySet<string>, read: readonly string[]
 export function endOf(error: unknown): { code: number; text: string } {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
   if (isExpected) return { code: 2, text: error.message };
+  // A disk that is full, a folder for temporary files that is not there: nothing that a stack would help with.
+  if (isOfTheSystem(error)) return { code: 2, text: error.message };
   return { code: 1, text: String(error instanceof Error ? error.stack : error) };
 }
 

@@ -2,15 +2,13 @@
 // All of it is worthless outside this machine; private keys are still readable by their owner alone.
 
 import { X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../core/failure-chain.ts";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";
-import { UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { create as createKeys } from "./keys.ts";
-import { writeWhole } from "./written-files.ts";
+import { makeFolder, writeWhole } from "./written-files.ts";
 
 /** A client certificate with the certificates that it is sent with, and its key, in PEM. */
 export interface ClientFiles {
@@ -41,11 +39,7 @@ const RENEW_BEFORE_MILLISECONDS = 7 * DAY_MILLISECONDS;
 
 /** Opens the state in `directory`, making what is missing; certificates near their end are all made anew. @throws UsageError */
 export async function openDevelopmentState(directory: string): Promise<DevelopmentState> {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new UsageError(`--state ${directory} cannot be made: ${messageOf(error)}`);
-  }
+  makeFolder(directory, 0o700);
   const file = (name: string) => join(directory, name);
   const state: DevelopmentState = {
     directory,

@@ -1,7 +1,6 @@
 // Where the question comes from when it is not asked in options alone: a stored event, or a decision in a log. What each
 // of them does not keep is known here, so that its absence proves nothing.
 
-import { messageOf } from "../core/failure-chain.ts";
 import type { Policy, Sender } from "../core/policy.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
@@ -10,6 +9,7 @@ import { UsageError } from "./command.ts";
 import { findDecision, type RecordedDecision } from "./explain-log.ts";
 import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+import { tellingInbox } from "./inbox-options.ts";
 
 /** What an inbox or a log says of the request. Options take precedence over it. */
 export interface Source {
@@ -19,16 +19,14 @@ export interface Source {
 
 /** @throws UsageError */
 export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
-  try {
-    if (decision !== undefined && log !== undefined) return { decision: await findDecision(decision, log, inbox) };
-    if (id === undefined || inbox === undefined) return {};
-    const event = await readInbox(inbox, (reader) => reader.event(id));
-    if (event !== undefined) return { event };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${inbox === undefined ? log : describeInbox(inbox)}: ${messageOf(error)}`);
+  if (decision !== undefined && log !== undefined) {
+    const find = () => findDecision(decision, log, inbox);
+    return { decision: inbox === undefined ? await find() : await tellingInbox(inbox, find) };
   }
-  throw new UsageError(`${describeInbox(inbox ?? "")} holds no event ${JSON.stringify(id)}`);
+  if (id === undefined || inbox === undefined) return {};
+  const event = await tellingInbox(inbox, () => readInbox(inbox, (reader) => reader.event(id)));
+  if (event !== undefined) return { event };
+  throw new UsageError(`${describeInbox(inbox)} holds no event ${JSON.stringify(id)}`);
 }
 
 /** What a source lacks for the question to be asked, as the options that would say it. Without a source they are required. */

@@ -1,6 +1,8 @@
 // Files that the commands read: JSON, PEM.
 
 import { messageOf } from "../core/failure-chain.ts";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
 import { shellWord } from "../origin/shell-word.ts";
@@ -20,9 +22,16 @@ export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
   try {
     return readBoundedFile(file, maxBytes);
   } catch (error) {
-    const isDirectory = (error as NodeJS.ErrnoException).code === "EISDIR";
-    throw new UsageError(`cannot read ${file}: ${isDirectory ? "it is a directory" : messageOf(error)}`);
+    throw new UsageError(`cannot read ${file}: ${messageOf(error)}${findElsewhere(file)}`);
   }
+}
+
+/** npm runs the program in the folder of its package.json, and tells where the user was: whether the file is there. */
+export function findElsewhere(file: string): string {
+  const folder = process.env["INIT_CWD"];
+  if (folder === undefined || existsSync(file)) return "";
+  const elsewhere = resolve(folder, file);
+  return existsSync(elsewhere) ? `; npm runs it in ${process.cwd()}, and you may mean ${shellWord(elsewhere)}` : "";
 }
 
 /** Text in UTF-8, without the byte order mark that some editors begin it with. @throws UsageError that names the file */

@@ -2,7 +2,7 @@
 
 import { backupInbox, restoreInbox } from "../origin/inbox/backup.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
-import type { InboxContents } from "../origin/inbox/table-rows.ts";
+import { formatContents, type InboxContents } from "../origin/inbox/table-rows.ts";
 import { UsageError } from "./command.ts";
 import { tellingInbox, type Values } from "./inbox-options.ts";
 import { print } from "./output.ts";
@@ -35,8 +35,5 @@ function tell(values: Values, facts: object, contents: InboxContents, what: stri
     print([JSON.stringify({ ...facts, ...contents })]);
     return;
   }
-  const { events, states, certificates, keptIds } = contents;
-  const each = Object.entries(states).map(([state, number]) => `${number} ${state}`);
-  const of = each.length === 0 ? "" : ` (${each.join(", ")})`;
-  print([`${what} ${events} events${of}, ${certificates} certificates, ${keptIds} ids that tell replays`]);
+  print([`${what} ${formatContents(contents)}`]);
 }

@@ -2,11 +2,11 @@
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { describeInbox, isPostgresUrl } from "../origin/inbox/location.ts";
+import { isPostgresUrl } from "../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
 import type { Inbox, InboxReader } from "../origin/inbox.ts";
-import { shellWord } from "../origin/shell-word.ts";
 import { parseOptions, UsageError } from "./command.ts";
+import { findElsewhere } from "./files.ts";
 import { complain } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { tellShownPassword } from "./secret-notices.ts";
@@ -50,16 +50,15 @@ export async function tellingInbox<T>(inbox: string, open: () => Promise<T>): Pr
   tellShownPassword(inbox);
   return await open().catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`--inbox ${describeInbox(inbox)}: ${problemsOf(error).join("; ")}${findElsewhere(inbox)}`);
+    // They name the inbox, or the other file that is at fault.
+    const told = problemsOf(error).join("; ");
+    const isItself = !isPostgresUrl(inbox) && told.startsWith(`${resolve(inbox)}: `);
+    throw new UsageError(`${told}${isItself ? findElsewhere(inbox) || tellOption(inbox) : ""}`);
   });
 }
 
-/** npm runs the program in the folder of its package.json, and tells where the user was. */
-function findElsewhere(inbox: string): string {
-  const folder = process.env["INIT_CWD"];
-  if (isPostgresUrl(inbox) || folder === undefined || existsSync(inbox)) return "";
-  const file = resolve(folder, inbox);
-  return existsSync(file) ? `; npm runs it in ${process.cwd()}, and you may mean --inbox ${shellWord(file)}` : "";
+function tellOption(inbox: string): string {
+  return existsSync(inbox) ? "" : ": give --inbox as the origin has it";
 }
 
 /** What opens the inbox to change it. */

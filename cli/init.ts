@@ -1,16 +1,15 @@
 // countersign init: a project of one's own, in a folder that is new, empty, or has nothing of the kind.
 
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { messageOf } from "../core/failure-chain.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { formatJson, readJson } from "./files.ts";
 import { parseChoice } from "./option-values.ts";
 import { printText } from "./output.ts";
 import { makeProject } from "./project.ts";
-import { writeWhole } from "./written-files.ts";
+import { makeFolder, writeWhole } from "./written-files.ts";
 
 export const command: Command = {
   help: `
@@ -90,14 +89,6 @@ async function isConfirmed(directory: string, names: readonly string[]): Promise
     return /^(?:y(?:es)?)?$/i.test(answer.trim());
   } finally {
     terminal.close();
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`cannot make ${folder}: ${messageOf(error)}`);
   }
 }
 

@@ -1,11 +1,10 @@
 // countersign vectors: requests of an edge with the verdict of each, for those who verify assertions in another language.
 
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Command, parseOptions } from "./command.ts";
 import { printText } from "./output.ts";
 import { formatAssertionVectors, makeAssertionVectors } from "./vectors/assertion-vectors.ts";
-import { writeWhole } from "./written-files.ts";
+import { makeFolder, writeWhole } from "./written-files.ts";
 
 export const command: Command = {
   help: `
@@ -18,7 +17,7 @@ made for this file and prove nothing. ECDSA signatures are random: each run writ
   async run(args) {
     const { values } = parseOptions(args, { file: { type: "string", default: "vectors/assertion.json" } });
     const vectors = await makeAssertionVectors();
-    mkdirSync(dirname(values.file), { recursive: true });
+    makeFolder(dirname(values.file));
     writeWhole(values.file, formatAssertionVectors(vectors));
     const accepted = vectors.cases.filter(({ expect }) => expect === "accept").length;
     printText(`${values.file}: ${accepted} to accept, ${vectors.cases.length - accepted} to refuse\n`);

@@ -5,11 +5,11 @@ import { randomUUID } from "node:crypto";
 import {
   closeSync,
   constants,
-  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readlinkSync,
   renameSync,
@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { describeFileFault } from "../origin/node/file-faults.ts";
 import { UsageError } from "./command.ts";
 
 /**
@@ -42,16 +43,20 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
     renameSync(draft, target);
   } catch (error) {
     if (draft !== undefined) rmSync(draft, { force: true });
-    throw new UsageError(`cannot write ${file}: ${tellWithoutDraft(file, error)}`);
+    throw new UsageError(`cannot write ${file}: ${describeFileFault(error, file)}`);
   }
 }
 
-/** The name of a draft says nothing to who asked for the file: what is missing is the folder. */
-function tellWithoutDraft(file: string, error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const folder = dirname(file);
-  const missing = existsSync(folder) ? "" : `: there is no folder ${folder}`;
-  return error.message.replace(/, (?:open|rename|lstat) '.*$/s, "") + missing;
+/** Makes a folder, and those above it. @throws UsageError that names it */
+export function makeFolder(folder: string, mode = 0o777): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode });
+  } catch (error) {
+    const isTaken = (error as NodeJS.ErrnoException).code === "EEXIST";
+    throw new UsageError(
+      `cannot make the folder ${folder}: ${isTaken ? "a file is there" : describeFileFault(error, folder)}`,
+    );
+  }
 }
 
 /** As many as Linux follows. */

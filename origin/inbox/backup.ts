@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, lstatSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { describeFileFault, isOfTheSystem } from "../node/file-faults.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
 import { importPostgresBackup, openingInbox, requireSqlite } from "./open.ts";
@@ -21,9 +22,9 @@ export async function backupInbox(location: string, file: string): Promise<Inbox
   requireLocation(location);
   return await openingInbox(async () => {
     const sqlite = await requireSqlite(() => import("./sqlite-backup.ts"));
-    requireNew(file);
     const draft = `${file}.${randomUUID()}.tmp`;
     try {
+      requireNew(file);
       closeSync(openSync(draft, "wx", 0o600));
       await copyInto(sqlite, location, draft);
       const contents = sqlite.countSqlite(draft);
@@ -101,9 +102,7 @@ function publish(draft: string, file: string): void {
 
 /** Describes faults of the file that is written. Faults of the inbox have their description already. */
 function describeFault(error: unknown, file: string): Error {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EEXIST") return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);
-  const isOfFiles = typeof code === "string" && /^E[A-Z]+$/.test(code) && !code.startsWith("ERR_");
-  if (isOfFiles) return new Error(`cannot write ${file}: ${message}`);
-  return error as Error;
+  if ((error as NodeJS.ErrnoException).code === "EEXIST")
+    return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);
+  return isOfTheSystem(error) ? new Error(`cannot write ${file}: ${describeFileFault(error, file)}`) : (error as Error);
 }

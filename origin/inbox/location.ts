@@ -19,14 +19,15 @@ const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*
 
 /** Texts that are not accepted as the path of a file, and what they seem to be. A file with such a name can be written as ./NAME. */
 const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/^$/, "it is empty"],
-  [/\0/, "it holds a NUL"],
-  [/^\s|\s$/, "it begins or ends with a blank"],
-  [/^:/, "SQLite keeps no file of such a name"],
-  [/^[a-z][a-z0-9+.-]+:|:\/\//i, "it is a URL of another kind"],
-  [/^[a-z_]+\s*=|["'\s](?:host|hostaddr|dbname|user|password)\s*=/i, "it is a list of libpq's parameters"],
-  [/[?&](?:user|password|sslmode)=/i, "it is a URL without its scheme"],
-  [/^[^/\\]*:[^/\\]*@|^\/\/[^/]*@/, "it is a URL without its scheme"],
+  [/^$/, "is empty"],
+  [/\0/, "holds a NUL"],
+  [/^\s|\s$/, "begins or ends with a blank"],
+  [/^:/, "begins with a colon, which SQLite gives a meaning"],
+  [/^p[a-z]*g[a-z]*:\/\//i, "has a scheme that is not spelt postgres://"],
+  [/^[a-z][a-z0-9+.-]+:|:\/\//i, "is a URL of another kind"],
+  [/^[a-z_]+\s*=|["'\s](?:host|hostaddr|dbname|user|password)\s*=/i, "is a list of libpq's parameters"],
+  [/[?&](?:user|password|sslmode)=/i, "is a URL without its scheme"],
+  [/^[^/\\]*:[^/\\]*@|^\/\/[^/]*@/, "is a URL without its scheme"],
 ];
 
 /** @throws ConfigurationError whose message quotes nothing of the location */
@@ -35,7 +36,7 @@ export function requireLocation(location: string): void {
   const what = isPostgresUrl(location) ? undefined : whyNoPath(location);
   if (what === undefined) return;
   throw new ConfigurationError("inbox", [
-    `${what}: the inbox is the path of a file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE`,
+    `the inbox is the path of a file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE; what is given ${what}`,
   ]);
 }
 

@@ -1,8 +1,19 @@
 // The file of an inbox: who may read it, and why it cannot be opened. It holds bodies in clear text.
 
-import { closeSync, constants, fchmodSync, fstatSync, openSync, realpathSync, type Stats, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { resolve } from "node:path";
 import { messageOf } from "../../core/failure-chain.ts";
+import { describeFileFault } from "../node/file-faults.ts";
 import { resultCodeOf } from "./sqlite-result.ts";
 
 const PRIVATE = 0o600;
@@ -75,26 +86,15 @@ export function describeFileError(file: string, error: unknown): string {
   const path = resolve(file);
   const text = messageOf(error);
   if (text.startsWith(file) || text.startsWith(path)) return text;
-  return `${path}: ${describeCode(path, error as NodeJS.ErrnoException) ?? text}`;
+  return `${path}: ${describeCode(path, error as NodeJS.ErrnoException)}`;
 }
 
-function describeCode(path: string, error: NodeJS.ErrnoException): string | undefined {
-  const folder = dirname(path);
+function describeCode(path: string, error: NodeJS.ErrnoException): string {
   const result = resultCodeOf(error);
-  if (result === 14) {
-    if (statSync(folder, { throwIfNoEntry: false }) === undefined) return `the folder ${folder} does not exist`;
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return "there is no such file";
-  }
+  if (result === 14 && !existsSync(path)) return describeFileFault({ code: "ENOENT" }, path);
   if (result !== undefined) {
     const what = RESULTS.get(result);
-    return what && `${what} (${error.message})`;
+    return what === undefined ? error.message : `${what} (${error.message})`;
   }
-  if (error.code === "ENOENT") {
-    const isThere = statSync(folder, { throwIfNoEntry: false }) !== undefined;
-    return isThere ? "it is a link to a file that does not exist" : `the folder ${folder} does not exist`;
-  }
-  if (error.code === "ENOTDIR") return `${folder} is no folder`;
-  if (error.code === "EROFS") return `${folder} is on a read-only file system`;
-  if (error.code === "EACCES" || error.code === "EPERM") return `${folder} cannot be written to by this user`;
-  return undefined;
+  return describeFileFault(error, path);
 }

@@ -76,11 +76,20 @@ export function toStates(rows: readonly Readonly<Record<string, unknown>>[]): In
   return Object.fromEntries(rows.map((row) => [String(row["state"]), Number(row["number"])]));
 }
 
+/** For people: "2 events (1 dead, 1 done), 1 certificate, 0 ids that tell replays". */
+export function formatContents({ events, states, certificates, keptIds }: InboxContents): string {
+  const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+  const each = Object.entries(states).map(([state, number]) => `${number} ${state}`);
+  const of = each.length === 0 ? "" : ` (${each.join(", ")})`;
+  const ids = `${count(keptIds, "id")} that ${keptIds === 1 ? "tells" : "tell"} replays`;
+  return `${count(events, "event")}${of}, ${count(certificates, "certificate")}, ${ids}`;
+}
+
 /** @throws Error if the inbox into which a backup is to be restored is not empty */
-export function requireEmpty({ events, certificates, keptIds }: InboxContents, place: string): void {
-  if (events + certificates + keptIds === 0) return;
+export function requireEmpty(contents: InboxContents, place: string): void {
+  if (contents.events + contents.certificates + contents.keptIds === 0) return;
   throw new Error(
-    `${place} is not empty: it holds ${events} events, ${certificates} certificates and ${keptIds} ids that tell replays; a backup is restored into an inbox that is new or empty`,
+    `${place} is not empty: it holds ${formatContents(contents)}; a backup is restored into an inbox that is new or empty`,
   );
 }
 

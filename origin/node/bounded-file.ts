@@ -1,18 +1,23 @@
 // Reads files up to a limit, so that a file named by mistake (a device, a database, an image) does not fill the memory.
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { describeFileFault } from "./file-faults.ts";
 
 const STDIN = 0;
 const CHUNK_BYTES = 64 * 1024;
 
-/** `-` is stdin. @throws Error if there are more than `maxBytes`, or if it cannot be read */
+/** `-` is stdin. @throws Error that says why the file cannot be read, or that it is over `maxBytes`; the caller names the file */
 export function readBoundedFile(file: string, maxBytes: number): Buffer {
   if (file === "-") return readDescriptor(STDIN, maxBytes);
-  const descriptor = openSync(file, "r");
   try {
-    return readDescriptor(descriptor, maxBytes);
-  } finally {
-    closeSync(descriptor);
+    const descriptor = openSync(file, "r");
+    try {
+      return readDescriptor(descriptor, maxBytes);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    throw new Error(describeFileFault(error, file), { cause: error });
   }
 }
 

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { MAX_CRL_BYTES } from "../../core/wire.ts";
 import type { CrlStorage } from "../crl-store.ts";
+import { describeFileFault } from "./file-faults.ts";
 
 /**
  * Opens the directory, and creates it if it is missing. Paths of file sources are relative to `base`.
@@ -60,8 +61,8 @@ function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "EEXIST" || code === "ENOTDIR" ? "it is no directory, or is below a file" : message;
+    const isTaken = (error as NodeJS.ErrnoException).code === "EEXIST";
+    const why = isTaken ? "a file is there" : describeFileFault(error, directory);
     throw new ConfigurationError("crls", [`${directory} cannot keep revocation lists: ${why}`]);
   }
 }

@@ -5,6 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../core/failure-chain.ts";
 import { readBoundedFile } from "./bounded-file.ts";
+import { describeFileFault } from "./file-faults.ts";
 
 /** The longest key has some hundred octets: more is another file, named by mistake. */
 const MAX_SECRET_BYTES = 64 * 1024;
@@ -59,12 +60,20 @@ export function credentialsDirectory(): string | undefined {
 
 function readLine(file: string): string {
   if (file === "") throw new Error("it is empty, and names no file");
-  // One that can be read only once, such as a pipe, would be gone at the next reload.
-  if (!statSync(file).isFile()) throw new Error(`${file} is no file`);
-  const text = decode(readBoundedFile(file, MAX_SECRET_BYTES), file).replace(/\r?\n$/, "");
+  const text = decode(readBytes(file), file).replace(/\r?\n$/, "");
   if (text === "") throw new Error(`${file} is empty`);
   if (/[\0\r\n]/.test(text)) throw new Error(`${file} holds more than one line: a secret is one line of text`);
   return text;
+}
+
+function readBytes(file: string): Uint8Array {
+  try {
+    // One that can be read only once, such as a pipe, would be gone at the next reload.
+    if (!statSync(file).isFile()) throw new Error("it is no file");
+    return readBoundedFile(file, MAX_SECRET_BYTES);
+  } catch (error) {
+    throw new Error(`cannot read ${file}: ${describeFileFault(error, file)}`);
+  }
 }
 
 function decode(bytes: Uint8Array, file: string): string {

@@ -125,7 +125,7 @@ const NO_CERTIFICATES: readonly (readonly [name: string, what: RegExp, mend: Reg
   ["store.jks", /Java/, /keytool/],
   ["document.json", /JSON/, /anew/],
   [".", /a directory/, /a directory/],
-  ["missing.pem", /ENOENT/, /ENOENT/],
+  ["missing.pem", /cannot read/, /there is no such file/],
 ];
 
 /** Runs a command as the program does; what it throws is what it tells. */

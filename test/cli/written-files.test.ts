@@ -59,7 +59,7 @@ describe("keys new", () => {
   test("names the file that cannot be written, and leaves no draft", async () => {
     mkdirSync(file("keys.json.d"));
     const { code, stderr } = await runCountersign(["keys", "new", "--file", file("missing/keys.json")]);
-    const told = `cannot write ${file("missing/keys.json")}: ENOENT: no such file or directory: there is no folder ${file("missing")}\n`;
+    const told = `cannot write ${file("missing/keys.json")}: the folder ${file("missing")} does not exist\n`;
     expect([code, stderr]).toEqual([2, `countersign: ${told}`]);
     expect(stderr).not.toMatch(/^ {4}at /m);
   });

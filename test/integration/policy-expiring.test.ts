@@ -109,9 +109,9 @@ test("ends with 0 when what ends is replaced already", async () => {
 });
 
 test.each([
-  ["an inbox that is not there", ["--inbox", "missing.sqlite"], /--inbox missing\.sqlite: .*there is no such file/s],
+  ["an inbox that is not there", ["--inbox", "missing.sqlite"], /missing\.sqlite: there is no such file: give --inbox/],
   ["a certificate file without one", ["--certificate", "package.json"], /package\.json holds no certificate/],
-  ["days that are none", ["--within", "soon"], /--within soon is not a number of days/],
+  ["days that are none", ["--within", "soon"], /--within soon is no whole number from 0 to 99999/],
 ])("refuses %s", async (_, args, why) => {
   const { code, stderr } = await expiring("--policy", writePolicy(), ...args);
   expect(code).toBe(2);

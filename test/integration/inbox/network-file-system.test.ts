@@ -132,11 +132,13 @@ test("an inbox that is not there is named by its whole path, and the one in the 
   const name = "elsewhere.sqlite";
   const none = await runCountersign(["inbox", "list", "--inbox", name], "", { INIT_CWD: folder });
   expect(none).toMatchObject({ code: 2, stdout: "" });
-  expect(none.stderr).toBe(`countersign: --inbox ${name}: ${join(process.cwd(), name)}: there is no such file\n`);
+  expect(none.stderr).toBe(
+    `countersign: ${join(process.cwd(), name)}: there is no such file: give --inbox as the origin has it\n`,
+  );
   await (await openInbox(join(folder, name))).close();
   const { stderr, code } = await runCountersign(["inbox", "list", "--inbox", name], "", { INIT_CWD: folder });
   expect(code).toBe(2);
   expect(stderr).toContain(
-    `there is no such file; npm runs it in ${process.cwd()}, and you may mean --inbox ${join(folder, name)}`,
+    `there is no such file; npm runs it in ${process.cwd()}, and you may mean ${join(folder, name)}`,
   );
 });

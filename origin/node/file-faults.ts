@@ -1,0 +1,74 @@
+// Why a file cannot be read or written, in words: the system's codes say neither which part of a path is at fault nor what that means.
+
+import { accessSync, constants, lstatSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+const TEXTS: Readonly<Record<string, string>> = {
+  EISDIR: "it is a directory",
+  EEXIST: "it is there already",
+  EROFS: "it is on a read-only file system",
+  ENOSPC: "the disk is full",
+  EDQUOT: "this user's share of the disk is used up",
+  ELOOP: "its links lead in a circle",
+  ENAMETOOLONG: "its name is too long",
+  EMFILE: "this process has too many files open",
+  ENFILE: "this machine has too many files open",
+  EIO: "the disk cannot be read or written: look at the system's log",
+};
+
+/** What stands in the way of this file, looked at now. The message of an error that is none of the system's stays as it is. */
+export function describeFileFault(error: unknown, file: string): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const path = resolve(file);
+  if (code === "EACCES" || code === "EPERM") return findDenial(path);
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    try {
+      return findGap(path) ?? "there is no such file";
+    } catch {
+      return findDenial(path);
+    }
+  }
+  return TEXTS[code] ?? message ?? String(error);
+}
+
+/** Whether the error is the system's: a fault of its surroundings, and not of the program. */
+export function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return error instanceof Error && typeof code === "string" && typeof syscall === "string";
+}
+
+/** The folder that is missing, or is none. @throws Error where this user may not look */
+function findGap(path: string): string | undefined {
+  for (const folder of foldersOf(path)) {
+    const stats = statSync(folder, { throwIfNoEntry: false });
+    if (stats === undefined) return `the folder ${folder} does not exist`;
+    if (!stats.isDirectory()) return `${folder} is no folder`;
+  }
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  return isLink ? "it is a link to a file that does not exist" : undefined;
+}
+
+function findDenial(path: string): string {
+  const closed = foldersOf(path).find((folder) => !isPermitted(folder, constants.X_OK));
+  if (closed !== undefined) return `this user may not enter the folder ${closed}`;
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return `this user may not write into the folder ${dirname(path)}`;
+  if (!isPermitted(path, constants.R_OK)) return "this user may not read it";
+  if (!isPermitted(path, constants.W_OK)) return "this user may not write to it";
+  return `this user may not write to it, or not into its folder ${dirname(path)}`;
+}
+
+/** Those above it, from the root down. */
+function foldersOf(path: string): string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [...foldersOf(folder), folder];
+}
+
+function isPermitted(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
