@@ -1,12 +1,15 @@
 // The options of `countersign origin` that say where its inbox is, and how long it keeps what is finished.
 
+import { isPostgresUrl } from "../origin/inbox/location.ts";
 import type { Retention } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { parseDuration } from "./durations.ts";
+import { parseWhole } from "./option-values.ts";
 
 export const INBOX_OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },
   anyway: { type: "boolean", default: false },
+  "wait-for-store": { type: "string" },
   "keep-bodies": { type: "string", default: "30d" },
   "keep-events": { type: "string", default: "365d" },
 } as const;
@@ -15,9 +18,20 @@ export const INBOX_HELP = `
   --inbox FILE|URL  what keeps every accepted event: a SQLite file (default inbox.sqlite), or the postgres:// URL of a
                     database that several origins share
   --anyway          keep the file on a network file system (NFS, SMB, …) too, where SQLite can lose or damage it
+  --wait-for-store SECONDS how long the start waits for a database that is not there yet (default 30)
   --keep-bodies DURATION   how long after success the body of an event is kept (default 30d)
   --keep-events DURATION   how long after its end an event is kept and known again (default 365d). Ids that tell
                     a replay, or that an edge's queue may deliver again, are kept as long as it takes`;
+
+const DEFAULT_WAIT_SECONDS = 30;
+
+/** How long a start waits for its database. @throws UsageError */
+export function parseWaitSeconds(text: string | undefined, inbox: string): number {
+  if (text === undefined) return DEFAULT_WAIT_SECONDS;
+  if (!isPostgresUrl(inbox))
+    throw new UsageError("--wait-for-store has no effect with a file: it waits for a database");
+  return parseWhole("--wait-for-store", text, 0, 86_400);
+}
 
 interface Values {
   readonly "keep-bodies": string;

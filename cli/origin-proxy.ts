@@ -19,7 +19,7 @@ import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { parseChoice } from "./option-values.ts";
-import { parseRetention } from "./origin-inbox.ts";
+import { parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
@@ -51,7 +51,7 @@ export async function runProxyOrigin(options: OriginOptions): Promise<number> {
   const first = await load(options);
   return await serveOrigin(
     {
-      settings: { ...values, metrics: first.metrics, retention: first.retention, dispatch: values },
+      settings: { ...values, ...first.common, dispatch: values },
       files: [values.policy, values.certificate, values.key, values["proxy-ca"]]
         .flat()
         .filter((file) => file !== undefined),
@@ -85,14 +85,17 @@ async function load(options: OriginOptions) {
   );
   const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
   const retention = await problems.attempt(() => parseRetention(values));
+  const waitSeconds = await problems.attempt(() => parseWaitSeconds(values["wait-for-store"], values.inbox));
   const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
-  if (problems.count > 0 || !isComplete || retention === undefined) throw problems.toError("origin");
-  return { policy, secrets, format, listener, workers, retention, metrics: metrics || undefined };
+  if (problems.count > 0 || !isComplete || retention === undefined || waitSeconds === undefined)
+    throw problems.toError("origin");
+  const common = { retention, waitSeconds, metrics: metrics || undefined };
+  return { policy, secrets, format, listener, workers, common };
 }
 
 async function loadSocketListener(

@@ -39,6 +39,8 @@ export interface OriginSettings {
   /** Whether the inbox may be on a network file system. */
   readonly anyway: boolean;
   readonly retention: Retention;
+  /** How long the start waits for a database. */
+  readonly waitSeconds: number;
   readonly crls?: string | undefined;
   readonly metrics: MetricsAddress | undefined;
   readonly dispatch: DispatchSettings;
@@ -110,7 +112,8 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
   const way = withTarget(given, target);
   let inForce = () => first;
   const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
-  const watch = await openWatch(settings, watched, outlet);
+  const watch = await openWatch(settings, watched, stopped, outlet);
+  if (watch === undefined) return 0;
   const log = openLog(settings.inbox, watch.log);
   const files = await InForce.open(way, first, log);
   try {

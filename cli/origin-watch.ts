@@ -15,6 +15,7 @@ import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
 import { endListener } from "./listener-certificate.ts";
 import { type MetricsAddress, toCount } from "./metrics.ts";
 import { complain, printLogLine } from "./output.ts";
+import { openWhenThere } from "./store-waiting.ts";
 import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
 
 export interface WatchSettings {
@@ -22,6 +23,8 @@ export interface WatchSettings {
   /** Whether the inbox may be on a network file system. */
   readonly anyway: boolean;
   readonly retention: Retention;
+  /** How long the start waits for a database. */
+  readonly waitSeconds: number;
   /** Undefined where no metrics are asked for. */
   readonly metrics: MetricsAddress | undefined;
 }
@@ -55,14 +58,24 @@ const SOON_MILLISECONDS = 250;
 /** Of all time, whoever presents how many new certificates. */
 const MOST_TIME_LOOKING = 1 / 20;
 
-/** @throws Error when the inbox or the port of the metrics cannot be had */
-export async function openWatch(settings: WatchSettings, watched: () => Watched, given?: WatchOutlet): Promise<Watch> {
+/**
+ * Undefined when the program is to end before its database is there.
+ * @throws ConfigurationError when the inbox or the port of the metrics cannot be had
+ */
+export async function openWatch(
+  settings: WatchSettings,
+  watched: () => Watched,
+  stopped: Promise<unknown>,
+  given?: WatchOutlet,
+): Promise<Watch | undefined> {
   const outlet = given ?? (await openOutlet(settings.metrics));
-  const inbox = await openInbox(settings.inbox, {
-    onNewCertificate,
-    onNotice,
-    allowNetworkFileSystem: settings.anyway,
-  });
+  const options = { onNewCertificate, onNotice, allowNetworkFileSystem: settings.anyway };
+  const opened = await openWhenThere(() => openInbox(settings.inbox, options), settings.waitSeconds, stopped);
+  if (opened === undefined) {
+    outlet.close();
+    return undefined;
+  }
+  const inbox = opened;
   const stopErasing = startRetention(inbox, settings.retention, (error) =>
     log({ decision: "failed", code: "retention_failed", cause: messageOf(error) }),
   );

@@ -6,7 +6,7 @@ import { parseChoice } from "./option-values.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { DISPATCH_HELP } from "./origin-dispatch.ts";
-import { INBOX_HELP, parseRetention } from "./origin-inbox.ts";
+import { INBOX_HELP, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
 import { parseOriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
@@ -52,7 +52,9 @@ gives back what was begun and not handled, and ends.
     const metrics = values.metrics === undefined ? undefined : parseMetricsAddress(values.metrics);
     const retention = parseRetention(values);
     const host = parseHost(values.host);
-    const common = { policy, inbox, anyway: values.anyway, retention, crls, host, json, metrics, dispatch: values };
+    const waitSeconds = parseWaitSeconds(values["wait-for-store"], inbox);
+    const store = { inbox, anyway: values.anyway, retention, waitSeconds };
+    const common = { ...store, policy, crls, host, json, metrics, dispatch: values };
     if (!values.tls) {
       const { issuer, audience, jwks } = values;
       const port = parsePort(values.port ?? "8080");

@@ -31,7 +31,7 @@ export async function backupInbox(location: string, file: string): Promise<Inbox
       publish(draft, file);
       return contents;
     } catch (error) {
-      for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(draft + end, { force: true });
+      removeDraft(draft);
       throw describeFault(error, file);
     }
   });
@@ -80,6 +80,14 @@ async function withThisVersion<T>(sqlite: SqliteBackup, file: string, use: (file
     return await use(copy);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function removeDraft(draft: string): void {
+  try {
+    for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(draft + end, { force: true });
+  } catch {
+    // Below a file there is none, and what went wrong is told already.
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { answersPooler, describeError, openPool, type PoolOptions, type PostgresPool } from "./postgres-pool.ts";
+import { isAway, StoreAway } from "./store-away.ts";
 import { type PostgresAddress, readPostgresUrl } from "./postgres-url.ts";
 
 /**
@@ -22,6 +23,7 @@ export async function withPool<T>(
   } catch (error) {
     await pool?.close();
     if (error instanceof ConfigurationError) throw error;
-    throw new Error(describeError(error, url));
+    const told = describeError(error, url);
+    throw isAway(error) ? new StoreAway("inbox", [told]) : new Error(told);
   }
 }

@@ -4,8 +4,10 @@
 
 import { hash } from "node:crypto";
 import pg from "pg";
+import { describeCause } from "../../core/failure-cause.ts";
 import { readSecret } from "../node/secret-files.ts";
 import { describeInbox, PASSWORD_NAME } from "./location.ts";
+import { withRemedy } from "./postgres-remedies.ts";
 import type { PostgresAddress } from "./postgres-url.ts";
 
 /** The tables have a schema of their own, apart from everything else in the database. */
@@ -233,29 +235,12 @@ export function lockNumber(...texts: readonly string[]): string {
     .toString();
 }
 
-const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
-  [
-    /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)/,
-    "a CA that is not known here certifies it; add sslrootcert=FILE to the URL, with the certificate of that CA in PEM",
-  ],
-  [
-    /does not support SSL/,
-    "add sslmode=disable to the URL where nobody else reaches the network between, or have the server take TLS",
-  ],
-  [/no encryption$|SSL off$/, "the server asks for TLS: add sslmode=verify-full to the URL"],
-  [
-    /unsupported startup parameter|statement pooling/,
-    "a pooler answers: give a direct address, or a pool in transaction or session mode, and no options in the URL",
-  ],
-];
-
 /** The place, the error and a remedy, without the password, which the driver's message or object may repeat. */
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
-  const remedy = REMEDIES.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1];
   // The text after the semicolon is for programmers who use the driver.
-  const [told = ""] = (message || code || String(error)).split(/; if the root CA/);
-  const text = remedy === undefined ? told : `${told}: ${remedy}`;
+  const [told = ""] = (message || describeCause(error)).split(/; if the root CA/);
+  const text = withRemedy(code, told);
   const { password = "", searchParams } = URL.parse(url) ?? {};
   const secrets = [password, decodeURIComponent(password), searchParams?.get("password") ?? "", passwordOfFile()];
   const safe = secrets.filter((secret) => secret !== "").reduce((told, secret) => told.replaceAll(secret, "…"), text);

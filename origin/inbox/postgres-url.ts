@@ -1,6 +1,7 @@
 // Reads what the URL of a PostgreSQL inbox says of TLS, in libpq's parameters. A connection that leaves this machine uses TLS,
 // unless the URL says otherwise.
 
+import { X509Certificate } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -90,11 +91,19 @@ type Files = Readonly<Record<"ca" | "cert" | "key", string | undefined>>;
 
 /** `system` is libpq's word for the CAs of the system, which are used anyway. */
 function readFiles({ ca, cert, key }: Files): ConnectionOptions {
+  if ((cert === undefined) !== (key === undefined)) refuse("sslcert and sslkey go together");
+  if (cert !== undefined && key !== undefined) requirePair(cert, key);
   return {
     ...(ca !== undefined && ca !== "system" && { ca: read("sslrootcert", ca, readPems).join("") }),
     ...(cert !== undefined && { cert: read("sslcert", cert, readPems).join("") }),
     ...(key !== undefined && { key: formatKey(read("sslkey", key, readKey)) }),
   };
+}
+
+function requirePair(certFile: string, keyFile: string): void {
+  const [leaf = ""] = read("sslcert", certFile, readPems);
+  if (new X509Certificate(leaf).checkPrivateKey(read("sslkey", keyFile, readKey))) return;
+  refuse(`the key in ${keyFile} (sslkey) is not that of the certificate in ${certFile} (sslcert)`);
 }
 
 function read<T>(parameter: string, file: string, parse: (bytes: Uint8Array, file: string) => T): T {
