@@ -88,7 +88,7 @@ function tailedEntries(document: unknown): LogEntry[] {
   return logs
     .flatMap((log) => (Array.isArray(log?.message) ? (log.message as unknown[]) : []))
     .flatMap((text) => (typeof text === "string" ? parse(text).filter(isLogLine) : []))
-    .map((line) => ({ line: boundLine(line), ...around }));
+    .map((line) => ({ ...around, ...entryOf(line) }));
 }
 
 function isLogLine(document: unknown): document is LogLine {

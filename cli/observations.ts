@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { formatLogLine, type LogLine } from "../core/log-line.ts";
+import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
 import { identityOf, shareOf } from "../core/observation.ts";
 import type { ClientCertificate } from "../core/presented-certificate.ts";
 import {
@@ -28,7 +28,7 @@ export function openLog(inbox: string, print: (line: LogLine) => void): (line: L
     if (line.decision !== "observed") return;
     try {
       kept ??= new Kept(existsSync(file) ? readLogFile(file) : []);
-      if (kept.add(line)) appendPrivately(file, `${formatLogLine({ at: new Date().toISOString(), ...line })}\n`);
+      if (kept.add(line)) appendPrivately(file, `${formatLogLine(stampLine(line, Date.now()))}\n`);
     } catch (error) {
       print({ decision: "failed", code: "observation_not_kept", file, cause: String(error) });
     }

@@ -1,7 +1,7 @@
 // The one outlet of all commands. What a stranger wrote into a certificate, a header, an answer or a reason reaches the
 // terminal escaped: it can neither steer it nor be read as another text, and it stays within its line.
 
-import { formatLogLine, type LogLine } from "../core/log-line.ts";
+import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
 import { escapeControls } from "../core/shown-text.ts";
 
 /** A line that is escaped already, and may have colours: made by `tabulate` alone. */
@@ -31,7 +31,7 @@ export function printJson(value: unknown): void {
 }
 
 export function printLogLine(line: LogLine): void {
-  console.log(formatLogLine(line));
+  console.log(formatNow(line));
 }
 
 /** Writes bytes as they are into a file or another program, and never so to a terminal. */
@@ -51,7 +51,11 @@ export function complainLines(lines: readonly Line[]): void {
 }
 
 export function complainLogLine(line: LogLine): void {
-  console.error(formatLogLine(line));
+  console.error(formatNow(line));
+}
+
+function formatNow(line: LogLine): string {
+  return formatLogLine(stampLine(line, Date.now()));
 }
 
 function format(lines: readonly Line[]): string {

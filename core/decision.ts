@@ -8,7 +8,7 @@ import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
 import { boundDetails } from "./shown-text.ts";
 import { RETRY_AFTER_SECONDS } from "./wire.ts";
 
-export { boundLine, formatLogLine, type LogLine } from "./log-line.ts";
+export { boundLine, formatLogLine, type LogLine, levelOf, stampLine } from "./log-line.ts";
 
 /** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
@@ -20,6 +20,12 @@ const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
 export interface DecisionContext {
   /** The decision id, and the event's id once it is admitted. */
   readonly id: string;
+  /** Of the request. */
+  readonly method?: string;
+  /** The address that the connection came from; at the edge the one that Cloudflare saw. */
+  readonly peer?: string | undefined;
+  /** From the request's head to the verdict. */
+  milliseconds?: number;
   certificate?: Readonly<Record<string, unknown>>;
   [fact: string]: unknown;
 }

@@ -6,6 +6,31 @@ import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_LOG_L
 /** One line of the log. `decision` is `refused`, `forwarded`, `queued`, `accepted`, `failed` or `dead-letter`; beside them `observed`, `shadow`, and what happened without a request. */
 export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
 
+export type LogLevel = "info" | "warn" | "error";
+
+/** Decisions that somebody should hear of. All others are business as usual. */
+const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
+  ["failed", "error"],
+  ["dead", "error"],
+  ["dead-letter", "error"],
+  ["dead-letters", "warn"],
+  ["refused", "warn"],
+  ["handshake", "warn"],
+  ["retrying", "warn"],
+  ["expiring", "warn"],
+  ["noticed", "warn"],
+  ["warning", "warn"],
+]);
+
+export function levelOf({ decision }: LogLine): LogLevel {
+  return LEVELS.get(decision) ?? "info";
+}
+
+/** The line with when it was written, `now` in Unix milliseconds, and how much it matters. One that says so already stays as it is. */
+export function stampLine(line: LogLine, now: number): LogLine {
+  return { at: new Date(now).toISOString(), level: levelOf(line), ...line };
+}
+
 /** RFC 9440 fields, which are worthless in part: whole up to the length with which they can be read again. */
 const WHOLE: ReadonlyMap<string, number> = new Map([
   ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],

@@ -21,7 +21,7 @@ export interface GuardOptions {
    * `delivery.reliedOnEdge` says so.
    */
   readonly secrets?: ReadSecret | object;
-  /** Receives one line per request. Default: `console.log` with one line of JSON, bounded and escaped. */
+  /** Receives one line per request. Default: `console.log` with one line of JSON, bounded and escaped, with `at` and `level`. */
   readonly onDecision?: (line: LogLine) => void;
   /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */
   readonly lists?: () => RevocationLists;

@@ -3,7 +3,7 @@
 import { BoundedCache } from "../core/bounded-cache.ts";
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine, type LogLine } from "../core/decision.ts";
+import { formatLogLine, type LogLine, stampLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
@@ -107,7 +107,7 @@ const SUBJECTS: Readonly<Record<Kind, string>> = { guard: "countersign()", verif
 
 /** The default of `onDecision`. */
 export function printDecision(line: LogLine): void {
-  console.log(formatLogLine(line));
+  console.log(formatLogLine(stampLine(line, Date.now())));
 }
 
 /** A document comes from JSON, so it holds no function. */

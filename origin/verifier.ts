@@ -85,18 +85,23 @@ export function judgeBy(options: AuthenticateOptions): Judge {
   requireOptions(options);
   const logMore = tellMore((line) => options.log(line));
   return async (asked) => {
-    const trace: Trace = { context: { id: formatEventId(Date.now(), takeRandom()) } };
+    const since = performance.now();
+    const { request, environment } = asked;
+    const id = formatEventId(Date.now(), takeRandom());
+    const trace: Trace = { context: { id, method: request.method, peer: peerOf(environment) } };
     try {
-      const fault = faults.get(asked.request);
+      const fault = faults.get(request);
       if (fault !== undefined) throw fault;
-      requireHostField(asked.request.headers);
+      requireHostField(request.headers);
       const [delivery, assertion] = await receive(asked, options, trace);
       const acceptance = noteAcceptance(trace, await recordBy(options.accept, delivery, assertion));
+      noteDuration(trace, since);
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
       return { delivery, duplicateOf: acceptance.outcome === "duplicate" ? acceptance.of : undefined };
     } catch (error) {
       const refusal = toRefusal(error);
+      noteDuration(trace, since);
       options.log(describeRefusal(refusal, trace.context));
       void logMore(trace, refusal);
       throw new RefusedError(refusal, trace.context.id);
@@ -112,6 +117,17 @@ export function refuseBy(error: unknown, log: AuthenticateOptions["log"]): Judge
     log(describeRefusal(refusal, { id }));
     return Promise.reject(new RefusedError(refusal, id));
   };
+}
+
+/** Where the runtime gives the socket, as Node does. */
+function peerOf(environment: unknown): string | undefined {
+  const { incoming } = (environment ?? {}) as { readonly incoming?: { readonly socket?: { remoteAddress?: string } } };
+  return incoming?.socket?.remoteAddress;
+}
+
+/** In tenths: most verdicts take less than one. */
+function noteDuration({ context }: Trace, since: number): void {
+  context.milliseconds = Math.round((performance.now() - since) * 10) / 10;
 }
 
 function noteAcceptance({ context }: Trace, acceptance: Acceptance): Acceptance {

@@ -3,7 +3,15 @@
 // the queue.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { describeRefusal, formatLogLine, formatProblem, type LogLine, type Trace } from "../core/decision.ts";
+import {
+  describeRefusal,
+  formatLogLine,
+  formatProblem,
+  type LogLine,
+  levelOf,
+  stampLine,
+  type Trace,
+} from "../core/decision.ts";
 import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
@@ -59,19 +67,25 @@ export function createEdge(document: unknown): EdgeWorker {
 
   return {
     async fetch(request, bindings, execution) {
-      const trace: Trace = { context: { id: formatEventId(Date.now(), random()) } };
+      const since = Date.now();
+      const { method, headers } = request;
+      const peer = headers.get("cf-connecting-ip") ?? undefined;
+      const trace: Trace = { context: { id: formatEventId(since, random()), method, peer } };
+      // The runtime's clock stands while code runs: what is counted is what was waited for.
+      const milliseconds = () => Date.now() - since;
       const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
       const alsoLog = (lines: Promise<void> | undefined) => lines && waitUntil(lines);
       try {
         loaded ??= loadEdge(bindings, policy);
         const response = await receive(request, await loaded, trace, { ...ambient, waitUntil });
         const decision = trace.isQueued ? "queued" : "forwarded";
-        if (trace.admitted !== undefined) log({ decision, ...trace.context, status: response.status });
+        if (trace.admitted !== undefined)
+          log({ decision, ...trace.context, status: response.status, milliseconds: milliseconds() });
         alsoLog(logMore(trace));
         return response;
       } catch (error) {
         const refusal = refusalOf(error);
-        log(describeRefusal(refusal, trace.context));
+        log(describeRefusal(refusal, { ...trace.context, milliseconds: milliseconds() }));
         alsoLog(logMore(trace, refusal));
         return formatProblem(refusal, trace.context.id);
       }
@@ -111,5 +125,10 @@ function refusalOf(error: unknown): Refusal {
 }
 
 function log(line: LogLine): void {
-  console.log(formatLogLine(line));
+  const text = formatLogLine(stampLine(line, Date.now()));
+  const level = levelOf(line);
+  // The platform takes the level of a line from what printed it.
+  if (level === "error") console.error(text);
+  else if (level === "warn") console.warn(text);
+  else console.log(text);
 }

@@ -200,14 +200,14 @@ function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOpt
   };
 }
 
-/** @throws Refusal if the peer is not the proxy now; its code is about the proxy's certificate, and `peer` says so */
+/** @throws Refusal if the peer is not the proxy now; its code is about the proxy's certificate, and `presentedBy` says so */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {
     if (!(socket instanceof TLSSocket) || socket.isSessionReused()) throw new Refusal("no_client_auth");
     proveProxy(readPeerCertificate(socket), now);
   } catch (error) {
     const { code, details } = toRefusal(error);
-    throw new Refusal(code, { ...details, peer: "proxy" });
+    throw new Refusal(code, { ...details, presentedBy: "proxy" });
   }
 }
 

@@ -109,7 +109,7 @@ export function passClear(
       requireClear(incoming);
       check(incoming);
     } catch (error) {
-      refuse(outgoing, toRefusal(error), log);
+      refuse(incoming, outgoing, toRefusal(error), log);
       return;
     }
     handle(incoming, outgoing);
@@ -150,9 +150,14 @@ function requireNormalTarget({ url: target = "" }: { readonly url?: string | und
 }
 
 /** Refuses without calling the handler. Closes the connection, because the body may not be completely received. */
-function refuse(outgoing: ServerResponse, refusal: Refusal, log: ListenOptions["log"]): void {
+function refuse(
+  { method = "", socket }: IncomingMessage,
+  outgoing: ServerResponse,
+  refusal: Refusal,
+  log: ListenOptions["log"],
+): void {
   const id = randomUUID();
-  log(describeRefusal(refusal, { id }));
+  log(describeRefusal(refusal, { id, method, peer: socket.remoteAddress }));
   const { status, headers, body } = describeProblem(refusal, id);
   outgoing.writeHead(status, { ...headers, connection: "close" }).end(body);
 }

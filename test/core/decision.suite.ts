@@ -8,10 +8,12 @@ import {
   describeRefusal,
   formatLogLine,
   formatProblem,
+  levelOf,
   noteAdmitted,
   noteCertificate,
   PROBLEM_TYPE_PREFIX,
   parseProblemType,
+  stampLine,
 } from "../../core/decision.ts";
 import {
   PROBLEMS,
@@ -190,6 +192,26 @@ export const cases: Cases = {
       const { decision } = describeRefusal(refusal, { id: "1" });
       assert.equal(decision, refusal.status < 500 ? "refused" : "failed", code);
     }
+  },
+  "levelOf() has an error for what failed, a warning for what somebody should look at, and else nothing to alarm":
+    () => {
+      const levels = {
+        error: ["failed", "dead", "dead-letter"],
+        warn: "refused handshake retrying expiring noticed warning dead-letters".split(" "),
+        info: "accepted forwarded queued dispatched released reloaded updated observed shadow duplicate removed".split(
+          " ",
+        ),
+      };
+      for (const [level, decisions] of Object.entries(levels)) {
+        for (const decision of decisions) assert.equal(levelOf({ decision }), level, decision);
+      }
+      assert.equal(levelOf({ decision: "constructor" }), "info");
+    },
+  "stampLine() says when and how much it matters, first, and leaves a line that says so already": () => {
+    const line = { decision: "refused", id: "1" };
+    const stamped = { at: "2026-11-30T00:00:00.007Z", level: "warn", ...line };
+    assert.equal(JSON.stringify(stampLine(line, Date.UTC(2026, 10, 30, 0, 0, 0, 7))), JSON.stringify(stamped));
+    assert.deepEqual(stampLine(stamped, 0), stamped);
   },
   "formatLogLine() keeps the fields of a certificate whole, up to the length with which they can be read": () => {
     for (const [name, most] of [

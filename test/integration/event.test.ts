@@ -16,6 +16,13 @@ interface Edge {
   send(tls: TlsClientAuth, target: string, body: string): Promise<{ status: number; body: string }>;
 }
 
+/** As Cloudflare names it. */
+const PEER = "192.0.2.7";
+const HEADERS = [
+  ["Content-Type", "application/json"],
+  ["CF-Connecting-IP", PEER],
+] as const;
+
 const stack = new AsyncDisposableStack();
 let senders: Senders;
 let key: PrivateJwk;
@@ -31,7 +38,7 @@ beforeAll(async () => {
   edges.local = {
     lines: local.lines,
     async send(tls, target, body) {
-      const response = await local.send({ tls, target, body, headers: { "content-type": "application/json" } });
+      const response = await local.send({ tls, target, body, headers: Object.fromEntries(HEADERS) });
       return { status: response.status, body: await response.text() };
     },
   };
@@ -40,12 +47,15 @@ beforeAll(async () => {
   edges.deployed = {
     lines: deployed.lines,
     async send(tls, target, body) {
-      const answer = await deployed.send({ tls, target, body, headers: [["Content-Type", "application/json"]] });
+      const answer = await deployed.send({ tls, target, body, headers: HEADERS });
       return { status: answer.status, body: answer.body.toString() };
     },
   };
 });
 afterAll(() => stack.disposeAsync());
+
+/** RFC 3339 in UTC, with milliseconds. */
+const AT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const eventsWithBody = (body: string) =>
   readEvents(origin.inboxFile).filter((event) => Buffer.from(event["body"] as Uint8Array).toString() === body);
@@ -66,9 +76,14 @@ describe.each(["local", "deployed"] as const)("%s edge", (name) => {
       sender: ACME,
       status: 202,
       certificate,
+      ...{ level: "info", at: expect.stringMatching(AT), method: "POST", milliseconds: expect.any(Number) },
     });
     const accepted = origin.lines.all.find(({ edgeDecision }) => edgeDecision === id);
-    expect(accepted).toMatchObject({ decision: "accepted", sender: ACME, certificate });
+    expect(accepted).toMatchObject({ decision: "accepted", sender: ACME, certificate, method: "POST" });
+    expect(accepted).toMatchObject({
+      peer: expect.stringMatching(/^(::ffff:)?127\.0\.0\.1$/),
+      milliseconds: expect.any(Number),
+    });
     expect(accepted).not.toHaveProperty("policyDrift");
   });
 
@@ -97,5 +112,7 @@ describe.each(["local", "deployed"] as const)("%s edge", (name) => {
     const answer = await edges[name].send(tlsClientAuth(senders.beta), "/hooks/acme", body);
     expect(answer.status).toBe(403);
     expect(eventsWithBody(body)).toEqual([]);
+    const { decision } = JSON.parse(answer.body) as { decision: string };
+    expect(await edges[name].lines.of(decision)).toMatchObject({ level: "warn", method: "POST", peer: PEER });
   });
 });

@@ -407,7 +407,12 @@ describe("createVerifier", () => {
     const plain = async (one: Response) => ({ ...((await one.json()) as object), decision: undefined });
     expect([answer.status, await plain(answer)]).toEqual([response.status, await plain(response)]);
     expect(Object.fromEntries(answer.headers)).toEqual(Object.fromEntries(response.headers));
-    expect({ ...other, id: "", edgeDecision: "" }).toEqual({ ...line, id: "", edgeDecision: "" });
+    expect({ ...other, id: "", edgeDecision: "", milliseconds: 0 }).toEqual({
+      ...line,
+      milliseconds: 0,
+      id: "",
+      edgeDecision: "",
+    });
     expect((verdict as Error).message).toBe(
       ((await (verdict as RefusedError).getResponse().json()) as { title: string }).title,
     );

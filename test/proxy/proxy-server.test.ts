@@ -241,7 +241,7 @@ describe("a TLS listener", () => {
     now += 400 * 86_400;
     try {
       expect(await send({ ...as(proxy), agent })).toEqual({ status: 403, code: "certificate-not-proven" });
-      expect(lines.all.at(-1)).toMatchObject({ code: "certificate_expired", peer: "proxy" });
+      expect(lines.all.at(-1)).toMatchObject({ code: "certificate_expired", presentedBy: "proxy" });
     } finally {
       now -= 400 * 86_400;
     }

@@ -186,7 +186,7 @@ describe("over TLS", () => {
     const before = readFileSync(files.ca, "utf8");
     await reloading(origin, () => replaceFile(files.ca, otherCa.pem));
     expect(await send()).toMatchObject({ status: 403, isKeptAlive: true });
-    await origin.line({ decision: "refused", peer: "proxy" });
+    await origin.line({ decision: "refused", presentedBy: "proxy" });
     await expect(openProxy()()).rejects.toThrow();
     expect((await openProxy(otherProxy)()).status).toBe(202);
     await reloading(origin, () => replaceFile(files.ca, before));

@@ -120,10 +120,12 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
     await exited;
   });
   let errors = "";
-  child.stderr?.on("data", (chunk) => {
-    errors += chunk;
-  });
   createInterface(child.stdout as Readable).on("line", (line) => lines.push(JSON.parse(line) as LogLine));
+  // console.warn and console.error print there, and the runtime itself.
+  createInterface(child.stderr as Readable).on("line", (text) => {
+    if (text.startsWith("{")) lines.push(JSON.parse(text) as LogLine);
+    else errors += `${text}\n`;
+  });
   const ports = new Map<string, number>();
   for await (const line of createInterface(child.stdio[3] as Readable)) {
     const { socket, port } = JSON.parse(line) as { socket: string; port: number };
