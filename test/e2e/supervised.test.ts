@@ -44,6 +44,12 @@ async function receive(socket: string): Promise<readonly string[]> {
   return messages;
 }
 
+/** A worker whose loop is blocked does not see that its primary is gone. */
+function killWithWorkers({ pid }: ChildProcess): void {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+  for (const one of [Number(pid), ...children.map(Number)]) process.kill(one, "SIGKILL");
+}
+
 const hasManager = existsSync("/usr/bin/systemd-notify") && existsSync("/usr/bin/python3");
 
 describe.skipIf(!hasManager)("a service manager", () => {
@@ -89,7 +95,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
       [...files.args, "--handler", file("blocking.ts"), "--workers", "2"],
       environment,
     );
-    stack.defer(() => void several.process.kill("SIGKILL"));
+    stack.defer(() => killWithWorkers(several.process));
     await send(several).catch(() => "blocked before its answer");
     expect(await several.line({ code: "worker_died" })).toMatchObject({ cause: "it hung, and was killed" });
   }, 60_000);
