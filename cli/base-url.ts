@@ -1,7 +1,20 @@
 // URLs of programs that events are brought to: where they are, and nothing more.
 
+import { isIP } from "node:net";
 import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
+import { isPrivateAddress } from "../origin/node/upstream-fetch.ts";
 import { UsageError } from "./command.ts";
+
+/** Of an upstream to which plain HTTP is allowed on a private network. Where its name leads is seen when it is connected to. @throws UsageError */
+export function parsePrivateUrl(option: string, text: string): string {
+  const url = URL.parse(text);
+  const host = url?.hostname.replace(/^\[|\]$/g, "") ?? "";
+  const isThere = isIP(host) === 0 || isPrivateAddress(host);
+  if (url?.protocol === "http:" && isThere && (text === url.origin || text === `${url.origin}/`)) return url.origin;
+  throw new UsageError(
+    `--${option} ${showUrl(text)}: with --upstream-unencrypted http://HOST without a path, a name or a private address`,
+  );
+}
 
 /** @throws UsageError that shows no user, password and query */
 export function parseBaseUrl(option: string, text: string): string {

@@ -13,9 +13,11 @@ import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.
 import { Dispatcher } from "../origin/dispatch.ts";
 import type { Handler } from "../origin/handler.ts";
 import type { Inbox } from "../origin/inbox.ts";
+import { fetchUpstream } from "../origin/node/upstream-fetch.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { forwardTo } from "../origin/upstream.ts";
-import { parseBaseUrl } from "./base-url.ts";
+import { parseBaseUrl, parsePrivateUrl } from "./base-url.ts";
+import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { requireOption, UsageError } from "./command.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { parseWhole } from "./option-values.ts";
@@ -25,6 +27,8 @@ export const DISPATCH_OPTIONS = {
   handler: { type: "string" },
   upstream: { type: "string" },
   "upstream-audience": { type: "string" },
+  "upstream-ca": { type: "string" },
+  "upstream-unencrypted": { type: "boolean" },
   "signing-keys": { type: "string" },
   "origin-issuer": { type: "string" },
   concurrency: { type: "string" },
@@ -33,13 +37,18 @@ export const DISPATCH_OPTIONS = {
   "retry-seconds": { type: "string" },
 } as const;
 
-export type DispatchSettings = { readonly [option in keyof typeof DISPATCH_OPTIONS]?: string | undefined };
+type TextOption = Exclude<keyof typeof DISPATCH_OPTIONS, "upstream-unencrypted">;
+export type DispatchSettings = { readonly [option in TextOption]?: string | undefined } & {
+  readonly "upstream-unencrypted"?: boolean | undefined;
+};
 
 export const DISPATCH_HELP = `
 every stored event to your code, at least once:
   --handler MODULE          a .js or .ts module: export default (delivery, { id, attempt, signal }) => …
   or to your own program over HTTP, at the path of the event:
   --upstream URL            scheme, host and port; http:// to loopback alone
+  --upstream-ca FILE        CA certificates that certify the upstream, in the place of the public ones
+  --upstream-unencrypted    http:// to a private address: whoever is on that network reads events and can answer for the upstream
   --origin-issuer URL       iss of this origin's assertions, which the upstream is configured with
   --upstream-audience TEXT  aud (default the URL)
   --signing-keys FILE       this origin's own, of countersign keys new; published at /.well-known/jwks.json
@@ -144,7 +153,10 @@ function isForeign(frame: string): boolean {
 }
 
 async function loadUpstream(upstream: string, settings: DispatchSettings, problems: Problems) {
-  const origin = await problems.attempt(() => parseBaseUrl("upstream", upstream));
+  const { "upstream-ca": caFile, "upstream-unencrypted": isPlain = false } = settings;
+  const origin = await problems.attempt(() => parseUpstream(upstream, caFile, isPlain));
+  const loadCa = () => caFile && formatPems(readAuthorities(caFile));
+  let ca = await problems.attempt(loadCa);
   const issuer = await problems.attempt(() =>
     requireOption(settings["origin-issuer"], "origin-issuer", "iss of this origin's assertions, for the upstream"),
   );
@@ -155,26 +167,47 @@ async function loadUpstream(upstream: string, settings: DispatchSettings, proble
   let keys = file === undefined ? undefined : await problems.attempt(load);
   if (origin === undefined || issuer === undefined || file === undefined || keys === undefined) return undefined;
   const current = () => keys as SigningKeys;
+  const audience = settings["upstream-audience"] ?? origin;
+  const connection = caFile !== undefined || isPlain ? { fetch: fetchUpstream(() => ca || undefined) } : {};
   return {
-    handler: forwardTo({ origin, issuer, audience: settings["upstream-audience"] ?? origin, keys: current }),
+    handler: forwardTo({ origin, issuer, audience, keys: current, ...connection }),
     keys: current,
-    files: [file],
+    files: caFile === undefined ? [file] : [file, caFile],
     async reload() {
-      keys = await load();
+      const next = await load();
+      ca = loadCa();
+      keys = next;
     },
   };
 }
 
+function parseUpstream(url: string, caFile: string | undefined, isPlain: boolean): string {
+  if (!isPlain) {
+    const origin = parseBaseUrl("upstream", url);
+    return caFile === undefined || origin.startsWith("https:")
+      ? origin
+      : refuse("--upstream-ca: --upstream is no https URL");
+  }
+  return caFile === undefined
+    ? parsePrivateUrl("upstream", url)
+    : refuse("--upstream-ca and --upstream-unencrypted: without TLS there is no certificate");
+}
+
 function refuseUpstreamOptions(settings: DispatchSettings): void {
-  const options = ["upstream-audience", "signing-keys", "origin-issuer"] as const;
+  const options = [
+    "upstream-audience",
+    "upstream-ca",
+    "upstream-unencrypted",
+    "signing-keys",
+    "origin-issuer",
+  ] as const;
   const given = options.filter((option) => settings[option] !== undefined);
   if (given.length > 0)
     refuse(`${given.map((option) => `--${option}`).join(", ")}: for --upstream, which is not given`);
 }
 
 async function parseLimits(settings: DispatchSettings, problems: Problems): Promise<Partial<DispatchLimits>> {
-  const count = (option: keyof DispatchSettings, max: number) =>
-    problems.attempt(() => parseCount(settings, option, max));
+  const count = (option: TextOption, max: number) => problems.attempt(() => parseCount(settings, option, max));
   const concurrency = await count("concurrency", 1_000);
   const deadlineSeconds = await count("attempt-seconds", 3_600);
   const maxAttempts = await count("max-attempts", 1_000);
@@ -187,7 +220,7 @@ async function parseLimits(settings: DispatchSettings, problems: Problems): Prom
   };
 }
 
-function parseCount(settings: DispatchSettings, option: keyof DispatchSettings, max: number): number | undefined {
+function parseCount(settings: DispatchSettings, option: TextOption, max: number): number | undefined {
   const text = settings[option];
   return text === undefined ? undefined : parseWhole(`--${option}`, text, 1, max);
 }

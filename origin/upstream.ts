@@ -15,6 +15,18 @@ import { takeRandom } from "./random.ts";
 /** 1 for the first attempt. No forwarded header of a sender can have a name that begins with `countersign-`. */
 export const ATTEMPT_HEADER = "countersign-attempt";
 
+/** What of fetch a handler of an upstream needs. */
+export type UpstreamFetch = (
+  url: string,
+  options: {
+    readonly method: string;
+    readonly headers: Record<string, string>;
+    readonly redirect: "manual";
+    readonly signal: AbortSignal;
+    readonly body?: Uint8Array<ArrayBuffer>;
+  },
+) => Promise<Response>;
+
 /** Where the user's program is, and what signs the requests to it. */
 export interface UpstreamOptions {
   /** Scheme, host and port. The path is that of the event, so that the assertion matches what the upstream receives. */
@@ -24,6 +36,8 @@ export interface UpstreamOptions {
   readonly audience: string;
   /** The current signing keys of this origin. */
   readonly keys: () => SigningKeys;
+  /** Default: that of the runtime. */
+  readonly fetch?: UpstreamFetch;
   /** Unix seconds. */
   readonly clock?: () => number;
 }
@@ -33,12 +47,13 @@ export interface UpstreamOptions {
  * response. Does not follow redirects. Does not check that `origin` is HTTPS: the caller decides whether the network may read it.
  */
 export function forwardTo(options: UpstreamOptions): Handler {
+  const { fetch: send = fetch } = options;
   return async function forwardToUpstream(delivery: Delivery, context: HandlerContext): Promise<Response> {
     const { method, target } = delivery.request;
     const headers = await formatHeaders(delivery, context, options);
     const isBodiless = method === "GET" || method === "HEAD";
     try {
-      return await fetch(options.origin + target, {
+      return await send(options.origin + target, {
         method,
         headers,
         // A redirect is not followed, because it would carry the assertion to another host.

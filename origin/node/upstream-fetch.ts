@@ -1,0 +1,69 @@
+// Requests to an upstream for which Node's own fetch has no setting: a private CA over HTTPS, and plain HTTP that only goes to private addresses.
+
+import { lookup } from "node:dns";
+import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps, Agent as TlsAgent } from "node:https";
+import { BlockList, isIPv6, type LookupFunction } from "node:net";
+import { Readable } from "node:stream";
+import type { UpstreamFetch } from "../upstream.ts";
+
+/** RFC 1918, RFC 6598 and RFC 4193, and this machine. Not link-local addresses: clouds serve credentials there. */
+const PRIVATE = new BlockList();
+for (const [network, prefix, family] of [
+  ["10.0.0.0", 8, "ipv4"],
+  ["172.16.0.0", 12, "ipv4"],
+  ["192.168.0.0", 16, "ipv4"],
+  ["100.64.0.0", 10, "ipv4"],
+  ["127.0.0.0", 8, "ipv4"],
+  ["fc00::", 7, "ipv6"],
+  ["::1", 128, "ipv6"],
+] as const)
+  PRIVATE.addSubnet(network, prefix, family);
+
+/** Responses of these have no body. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+export function isPrivateAddress(address: string): boolean {
+  return PRIVATE.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}
+
+/**
+ * Sends over HTTPS to an upstream whose certificate one of the CAs of now vouches for (`ca`: PEM), or over HTTP to an upstream at a private address.
+ * An address in the URL itself is not looked up, and not checked here. Connections are kept for the next request.
+ */
+export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
+  const plain = new Agent({ keepAlive: true });
+  const secure = new TlsAgent({ keepAlive: true });
+  return (url, { body, ...options }) =>
+    new Promise((resolve, reject) => {
+      const outgoing = url.startsWith("http:")
+        ? requestHttp(url, { ...options, agent: plain, lookup: lookUpPrivate })
+        : requestHttps(url, { ...options, agent: secure, ca: ca() });
+      outgoing.on("error", reject);
+      outgoing.on("response", (incoming) => resolve(toResponse(incoming)));
+      outgoing.end(body);
+    });
+}
+
+/** All addresses of a name have to be private: which one is taken is not ours to choose. @internal */
+export const lookUpPrivate: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    const other = error ? undefined : addresses.find(({ address }) => !isPrivateAddress(address));
+    const [first] = addresses ?? [];
+    if (error) callback(error, []);
+    else if (other !== undefined)
+      callback(new Error(`${hostname} is ${other.address}, which is no private address`), []);
+    else if (options.all) callback(null, addresses);
+    else callback(null, first?.address ?? "", first?.family);
+  });
+};
+
+function toResponse(incoming: IncomingMessage): Response {
+  const { statusCode: status = 0, rawHeaders } = incoming;
+  const headers = new Headers();
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
+  if (!WITHOUT_BODY.has(status)) return new Response(Readable.toWeb(incoming) as ReadableStream, { status, headers });
+  incoming.resume();
+  return new Response(null, { status, headers });
+}
