@@ -31,7 +31,7 @@ const TLS = {
   ...ADDRESS,
   ...PAIRS,
   tls: { type: "boolean", default: false },
-  "client-certificates": { type: "string" },
+  "client-certificates": { type: "string", multiple: true },
   ...WORKERS,
 } as const;
 const PROXY_SOCKET = { ...PROXY, ...WORKERS, socket: { type: "string" }, "socket-mode": { type: "string" } } as const;

@@ -4,15 +4,10 @@
 import { loadSecrets } from "../core/secrets.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
-import {
-  anchorsInUse,
-  createTlsState,
-  requireCertificates,
-  type TlsHostFiles,
-  type TlsState,
-} from "../origin/node/tls-hosts.ts";
+import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
+import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
 import { requireOption, UsageError } from "./command.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
@@ -25,7 +20,7 @@ export interface TlsOriginSettings extends OriginSettings {
   /** PEM files in pairs: the first certificate goes with the first key. */
   readonly certificates: readonly string[];
   readonly keys: readonly string[];
-  readonly clientCertificates: "request" | "require";
+  readonly clientCertificates: AskedOfClients;
   readonly workers: number;
 }
 
@@ -40,7 +35,8 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
 }
 
 function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
-  const { host: hostname, port, clientCertificates, inbox } = settings;
+  const { host: hostname, port, inbox } = settings;
+  const clientCertificates = (name: string) => askedAt(settings.clientCertificates, name);
   return {
     settings,
     files: [settings.policy, ...settings.certificates, ...settings.keys],
@@ -61,12 +57,11 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const policy = await problems.attempt(() => loadPolicy(settings.policy));
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
-  if (policy !== undefined && settings.clientCertificates === "require") {
-    await problems.attempt(() => requireCertificates(policy));
-  }
   const files = await readHosts(settings, problems);
   // Also without anchors: what is wrong with the files is told in the same message.
   const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
+  const hosts = tls && [...tls.hosts.keys()];
+  if (policy !== undefined) await problems.attempt(() => requireAdmissible(settings.clientCertificates, hosts, policy));
   if (policy === undefined || secrets === undefined || anchors === undefined || tls === undefined || problems.count > 0)
     throw problems.toError("origin");
   return { policy, secrets, tls };

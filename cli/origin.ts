@@ -1,8 +1,8 @@
 // countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
-import { type Command, parseHost, parsePort, requireOption } from "./command.ts";
+import { parseClientCertificates } from "./client-certificates.ts";
+import { type Command, parseHost, parsePort } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { parseChoice } from "./option-values.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { DISPATCH_HELP } from "./origin-dispatch.ts";
@@ -33,8 +33,9 @@ behind the edge:
 on its own:
   --tls                            terminate mutual TLS
   --certificate FILE, --key FILE   of the server, in PEM; repeat the pair for further hostnames
-  --client-certificates request|require
-                                   request: refuse by an HTTP answer; require: no answer without a verified certificate
+  --client-certificates [HOST=]request|require|none   of all hosts; repeat it with HOST= for one of them
+                                   request: refuse by an HTTP answer; require: no answer without a verified certificate;
+                                   none: no certificate is asked for
 ${PROXY_HELP}${DISPATCH_HELP}
 The secrets that the policy names are environment variables (NAME), files (NAME_FILE) or credentials of systemd; the password of
 a database is PGPASSWORD, PGPASSWORD_FILE or in PGPASSFILE. SIGHUP, or a change of a file with the policy, secrets, keys, certificates or CAs,
@@ -70,8 +71,3 @@ gives back what was begun and not handled, and ends.
     });
   },
 };
-
-function parseClientCertificates(text: string | undefined): "request" | "require" {
-  const given = requireOption(text, "client-certificates", "request or require");
-  return parseChoice("--client-certificates", given, ["request", "require"]);
-}

@@ -14,15 +14,18 @@ import { requireIntermediates } from "./runtime.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import type { TlsState } from "./tls-hosts.ts";
 
+/**
+ * What is asked of clients. `request`: every handshake completes, and refusals are HTTP responses. `require`: a connection that
+ * proves nothing is closed without a response. `none`: no certificate is asked for, so senders that need one are refused.
+ */
+export type ClientCertificates = "request" | "require" | "none";
+
 /** Where to listen, for which hosts, and which CAs to name to clients. */
 export interface TlsListenerOptions {
   readonly hostname: string;
   readonly port: number;
-  /**
-   * `request`: every handshake completes, and refusals are HTTP responses. `require`: a connection that proves nothing is closed
-   * without a response.
-   */
-  readonly clientCertificates: "request" | "require";
+  /** For all hosts, or for each by its name. */
+  readonly clientCertificates: ClientCertificates | ((host: string) => ClientCertificates);
   /** The current state. Read for every handshake. */
   readonly state: () => TlsState;
   readonly log: (line: LogLine) => void;
@@ -71,7 +74,9 @@ const SIGNATURE_ALGORITHMS = [
  * @throws ConfigurationError if the server cannot listen on the address, and on a runtime that does not report intermediates
  */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
-  const { state, log, clientCertificates, deadlines = TLS_DEADLINES } = options;
+  const { state, log, deadlines = TLS_DEADLINES } = options;
+  const asked = (host: string) =>
+    typeof options.clientCertificates === "string" ? options.clientCertificates : options.clientCertificates(host);
   requireIntermediates("the TLS listener");
   // Kept for the log line of a failed handshake, which needs both: Node forgets the address of a socket that ended, and sets the
   // server name only after a completed handshake.
@@ -82,6 +87,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
       // There is no default certificate: a client that names no host of this listener gets no handshake.
       SNICallback(this: TLSSocket, name, done) {
         names.set(this, name);
+        if (asked(name) === "none") askForNothing(this);
         done(null, state().hosts.get(name));
       },
       requestCert: true,
@@ -111,13 +117,25 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
   });
   // Runs before the HTTP server's own listener, so that nothing is parsed on a connection that is closed here.
   server.prependListener("secureConnection", (socket: TLSSocket) => {
-    const line = diagnoseHandshake(socket, state().anchors);
+    const mode = asked(names.get(socket) ?? "");
+    const line = mode === "none" ? undefined : diagnoseHandshake(socket, state().anchors);
     if (line === undefined) return;
     log(line);
-    if (clientCertificates === "require") socket.destroy();
+    if (mode === "require") socket.destroy();
   });
   await listen(server, options);
   return { url: urlOf("https", options.hostname, server), close };
+}
+
+/**
+ * Leaves the request for a certificate out of a handshake that has begun, for which Node has no public way. Without it a certificate would be
+ * asked for and not needed.
+ */
+function askForNothing(socket: TLSSocket): void {
+  interface Handle {
+    setVerifyMode?(requestsCertificate: boolean, rejectsUnauthorized: boolean): void;
+  }
+  (socket as TLSSocket & { readonly _handle?: Handle })._handle?.setVerifyMode?.(false, false);
 }
 
 /** The TCP socket, for which Node has no public name. Without it, a log line lacks the address of a peer that has left. */

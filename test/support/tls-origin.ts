@@ -6,7 +6,7 @@ import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { anchorsInUse, createTlsState, type TlsHostFiles } from "../../origin/node/tls-hosts.ts";
-import { listenTls, type TlsDeadlines } from "../../origin/node/tls-listener.ts";
+import { listenTls, type TlsDeadlines, type TlsListenerOptions } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
 import { LogLines } from "./log-lines.ts";
 import { openTestInbox } from "./origin.ts";
@@ -43,7 +43,7 @@ export async function issueServer(ca: Identity, name: string): Promise<TlsHostFi
 export interface TlsOriginSetUp {
   readonly policy: PolicyDocument;
   readonly servers?: ServerCertificates;
-  readonly clientCertificates?: "request" | "require";
+  readonly clientCertificates?: TlsListenerOptions["clientCertificates"];
   /** Unix seconds; of our verdict, not of OpenSSL's. */
   readonly clock?: () => number;
   readonly deadlines?: TlsDeadlines;

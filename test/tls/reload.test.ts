@@ -181,6 +181,31 @@ test("a file behind a link is reloaded when it is written, and again at a SIGHUP
   await reloading(() => process.process.kill("SIGHUP"), "reloaded", process);
 });
 
+test("what certbot renews is reloaded: new files in its archive, and one link after the other", async () => {
+  await using own = new AsyncDisposableStack();
+  const tls = await writeTlsFiles(own);
+  const root = dirname(tls.policy);
+  const write = (number: number, { certificate, key }: { readonly certificate: string; readonly key: string }) => {
+    writeFileSync(join(root, `archive/fullchain${number}.pem`), certificate);
+    writeFileSync(join(root, `archive/privkey${number}.pem`), key, { mode: 0o600 });
+    for (const [name, file] of [
+      ["fullchain", tls.certificate],
+      ["privkey", tls.key],
+    ] as const) {
+      symlinkSync(join("archive", `${name}${number}.pem`), `${file}.new`);
+      renameSync(`${file}.new`, file);
+    }
+  };
+  mkdirSync(join(root, "archive"));
+  write(1, { certificate: readFileSync(tls.certificate, "utf8"), key: readFileSync(tls.key, "utf8") });
+  const process = await startTlsProcess(own, tls);
+  const before = await serialOf(process);
+  const renewed = await issueServer(tls.serverCa, A);
+  await reloading(() => write(2, renewed), "reloaded", process);
+  expect(await serialOf(process)).not.toBe(before);
+  expect((await sendOnce(process.server, tls.senders.acme)).status).toBe(202);
+});
+
 test("a Kubernetes volume, whose files are links behind one link, is reloaded when that is replaced", async () => {
   await using own = new AsyncDisposableStack();
   const volume = await writeTlsFiles(own);

@@ -31,7 +31,7 @@ test.each<readonly [line: string, told: string]>([
   ["keys rotate --file x --step publsh", "--step publsh is none of publish, sign, retire: did you mean publish?"],
   [
     "origin --tls --client-certificates requst",
-    "--client-certificates requst is none of request, require: did you mean request?",
+    "--client-certificates requst is none of request, require, none: did you mean request?",
   ],
   ["origin --port 0x50", "--port 0x50 is no port (0 to 65535)"],
   ["origin --port=", "--port is given an empty value: write one, or leave the option out"],

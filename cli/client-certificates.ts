@@ -1,0 +1,50 @@
+// --client-certificates: what a listener asks of clients, at all of its hosts or at one.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import type { Policy } from "../core/policy.ts";
+import { requireCertificates } from "../origin/node/tls-hosts.ts";
+import type { ClientCertificates } from "../origin/node/tls-listener.ts";
+import { requireOption } from "./command.ts";
+import { parseChoice } from "./option-values.ts";
+
+export interface AskedOfClients {
+  /** Of every host that is not named. */
+  readonly others: ClientCertificates;
+  readonly hosts: ReadonlyMap<string, ClientCertificates>;
+}
+
+const MODES = ["request", "require", "none"] as const;
+
+/** MODE, and any number of HOST=MODE. @throws UsageError */
+export function parseClientCertificates(values: readonly string[] = []): AskedOfClients {
+  const pairs = values.map((value) => value.split("=", 2) as [string, string?]);
+  const [others] = pairs.findLast(([, mode]) => mode === undefined) ?? [];
+  const meaning = "request, require or none; HOST=MODE besides for a host of its own";
+  const parse = (mode: string) => parseChoice("--client-certificates", mode, MODES);
+  return {
+    others: parse(requireOption(others, "client-certificates", meaning)),
+    hosts: new Map(pairs.flatMap(([host, mode]) => (mode === undefined ? [] : [[host, parse(mode)] as const]))),
+  };
+}
+
+export function askedAt({ others, hosts }: AskedOfClients, host: string): ClientCertificates {
+  return hosts.get(host) ?? others;
+}
+
+/** `served` is undefined where the certificates could not be read. @throws ConfigurationError for a host that is not served, and for senders that no host could admit */
+export function requireAdmissible(asked: AskedOfClients, served: readonly string[] | undefined, policy: Policy): void {
+  const unknown = served === undefined ? [] : [...asked.hosts.keys()].filter((host) => !served.includes(host));
+  const problems = unknown.map(
+    (host) => `--client-certificates ${host}=…: no certificate has this name; served are ${served?.join(", ")}`,
+  );
+  const modes = new Set(served?.map((host) => askedAt(asked, host)) ?? [asked.others, ...asked.hosts.values()]);
+  const needing = policy.routes
+    .flatMap(({ senders }) => senders)
+    .filter(({ certificate }) => certificate !== undefined);
+  if (modes.size === 1 && modes.has("none") && needing.length > 0)
+    problems.push(
+      `--client-certificates none: no host asks for a certificate, and ${needing[0]?.name} has to present one`,
+    );
+  if (problems.length > 0) throw new ConfigurationError("listener", problems);
+  if (modes.size === 1 && modes.has("require")) requireCertificates(policy);
+}
