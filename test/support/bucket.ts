@@ -16,6 +16,11 @@ export const BUCKET_WORKER = {
 export interface TestBucket extends BodyBucket {
   /** Puts an object at each key, which holds its key: hundreds in one request. */
   fill(keys: readonly string[]): Promise<void>;
+  /**
+   * Runs the maintenance of the queue where the bucket is: a thousand letters take three calls each. The queue takes no text of
+   * `refused`; those that it was given.
+   */
+  maintain(now: number, refused: readonly string[]): Promise<string[]>;
 }
 
 interface Call {
@@ -45,6 +50,9 @@ export function openBucket(harness: TestHarness): TestBucket {
     put: (key, content, { sha256, ...options }) =>
       call({ method: "put", key, options: { ...options, ...(sha256 && { sha256: hex(sha256) }) } }, content),
     fill: async (keys) => void (await call({ method: "fill" }, JSON.stringify(keys))),
+    async maintain(now, refused) {
+      return (await (await call({ method: "maintain", options: { now, refused } })).json()) as string[];
+    },
     delete: async (keys) => void (await call({ method: "delete", key: keys })),
     async list(options) {
       const page = (await (await call({ method: "list", options })).json()) as StoredObjects;
