@@ -2,15 +2,19 @@
 // from our own tables and from certificates that were admitted: never from a stranger's request.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Counter, Gauge, Registry } from "@prometheus-io/client";
+import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 import type { LogLine } from "../core/decision.ts";
 import type { Ending } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
+import { escapeControls } from "../core/shown-text.ts";
+import type { Backlog } from "../origin/inbox.ts";
 import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../origin/node/server.ts";
 import { loadOptional } from "../origin/optional-package.ts";
 import { UsageError } from "./command.ts";
+import type { Health } from "./health.ts";
+import { readVersion } from "./package-folder.ts";
 
 export interface MetricsAddress {
   readonly hostname: string;
@@ -48,6 +52,28 @@ export function toCount({ decision, code, route, sender, what }: LogLine, policy
   };
 }
 
+/** How long something took. The label is the decision of a request, or what became of an attempt. */
+export interface Duration {
+  readonly of: "request" | "accept" | "attempt";
+  readonly label: string;
+  readonly seconds: number;
+}
+
+const OF_REQUESTS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
+const OF_ATTEMPTS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
+
+/** What a line says of that; undefined for one that says nothing. */
+export function toDuration({ decision, milliseconds }: LogLine): Duration | undefined {
+  const of = OF_REQUESTS.has(decision) ? "request" : OF_ATTEMPTS.has(decision) ? "attempt" : undefined;
+  if (of === undefined || typeof milliseconds !== "number") return undefined;
+  return { of, label: decision, seconds: milliseconds / 1000 };
+}
+
+/** From half a millisecond, which a request takes, to the ten seconds after which senders give up. */
+const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Handlers may take as long as the deadline of an attempt. */
+const ATTEMPT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
+
 type Client = typeof import("@prometheus-io/client");
 
 export class Metrics {
@@ -56,6 +82,12 @@ export class Metrics {
   readonly #firstSights: Counter<"sender" | "what">;
   readonly #deaths: Counter;
   readonly #endings: Gauge<(typeof ENDING_LABELS)[number]>;
+  readonly #requests: Histogram<"decision">;
+  readonly #accepts: Histogram;
+  readonly #attempts: Histogram<"outcome">;
+  readonly #events: Gauge<"state">;
+  readonly #oldest: Gauge;
+  readonly #presented: Gauge<"sender">;
 
   /** @throws ConfigurationError when the client is not installed */
   static async load(): Promise<Metrics> {
@@ -64,7 +96,7 @@ export class Metrics {
     );
   }
 
-  private constructor({ Counter, Gauge, Registry }: Client) {
+  private constructor({ Counter, Gauge, Histogram, Registry, collectDefaultMetrics }: Client) {
     const registry = new Registry();
     const registers = [registry];
     this.#registry = registry;
@@ -92,6 +124,67 @@ export class Metrics {
       labelNames: ENDING_LABELS,
       registers,
     });
+    this.#requests = new Histogram({
+      name: "countersign_request_duration_seconds",
+      help: "From the head of a request to the verdict on it, the store included.",
+      labelNames: ["decision"],
+      buckets: REQUEST_BUCKETS,
+      registers,
+    });
+    this.#accepts = new Histogram({
+      name: "countersign_accept_duration_seconds",
+      help: "How long the inbox took to commit an event, also where it failed.",
+      buckets: REQUEST_BUCKETS,
+      registers,
+    });
+    this.#attempts = new Histogram({
+      name: "countersign_attempt_duration_seconds",
+      help: "How long the handler or the upstream took for one attempt, by its outcome.",
+      labelNames: ["outcome"],
+      buckets: ATTEMPT_BUCKETS,
+      registers,
+    });
+    this.#events = new Gauge({
+      name: "countersign_inbox_events",
+      help: "Events of the inbox that are not done, by their state; counted up to 100000 each.",
+      labelNames: ["state"],
+      registers,
+    });
+    this.#oldest = new Gauge({
+      name: "countersign_inbox_oldest_timestamp_seconds",
+      help: "When the oldest event that is neither done nor dead was accepted; 0 where there is none.",
+      registers,
+    });
+    this.#presented = new Gauge({
+      name: "countersign_sender_presented_timestamp_seconds",
+      help: "When a sender was last accepted with a certificate; at most an hour before the latest time.",
+      labelNames: ["sender"],
+      registers,
+    });
+    new Gauge({
+      name: "countersign_build_info",
+      help: "1, with the version of Countersign and of Node.",
+      labelNames: ["version", "node"],
+      registers,
+    }).set({ version: readVersion(), node: process.version }, 1);
+    collectDefaultMetrics({ register: registry });
+  }
+
+  observe({ of, label, seconds }: Duration): void {
+    if (of === "request") this.#requests.observe({ decision: label }, seconds);
+    else if (of === "attempt") this.#attempts.observe({ outcome: label }, seconds);
+    else this.#accepts.observe(seconds);
+  }
+
+  setBacklog({ waiting, leased, dead, oldestAcceptedAt }: Backlog): void {
+    for (const [state, events] of Object.entries({ waiting, leased, dead })) this.#events.set({ state }, events);
+    this.#oldest.set(oldestAcceptedAt ?? 0);
+  }
+
+  /** Unix seconds by sender. */
+  setPresented(senders: readonly (readonly [sender: string, seconds: number])[]): void {
+    this.#presented.reset();
+    for (const [sender, seconds] of senders) this.#presented.set({ sender }, seconds);
   }
 
   count({ decision, code, route, sender }: Count, times = 1): void {
@@ -108,18 +201,17 @@ export class Metrics {
     }
   }
 
-  /** Serves GET /metrics; `log` gets a line for what is no request. @throws ConfigurationError when the port cannot be had */
+  /** Serves GET /metrics, /livez and /readyz, which leave no line; `log` gets a line for what is no request. @throws ConfigurationError when the port cannot be had */
   async serve(
     { hostname, port }: MetricsAddress,
     log: (line: LogLine) => void,
+    health: Health,
   ): Promise<{ readonly url: string; close(): void }> {
     const tell = (line: LogLine) => log({ ...line, listener: "metrics" });
     const answer = async ({ method, url }: IncomingMessage, response: ServerResponse) => {
-      const isAsked = url === "/metrics" && (method === "GET" || method === "HEAD");
-      const text = isAsked ? await this.#registry.metrics() : "GET /metrics\n";
-      response.writeHead(isAsked ? 200 : 404, {
-        "content-type": isAsked ? this.#registry.contentType : "text/plain; charset=utf-8",
-      });
+      const isRead = method === "GET" || method === "HEAD";
+      const { status, type, text } = (isRead && (await this.#page(url, health))) || NOT_FOUND;
+      response.writeHead(status, { "content-type": type, "cache-control": "no-store" });
       response.end(method === "HEAD" ? undefined : text);
     };
     const server = createServer({ requireHostHeader: false }, passClear(answer, tell));
@@ -135,4 +227,25 @@ export class Metrics {
       },
     };
   }
+
+  async #page(url: string | undefined, health: Health): Promise<Page | undefined> {
+    if (url === "/metrics")
+      return { status: 200, type: this.#registry.contentType, text: await this.#registry.metrics() };
+    if (url === "/livez") return pageOf(health.faults());
+    return url === "/readyz" ? pageOf(health.problems()) : undefined;
+  }
+}
+
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+const TEXT = "text/plain; charset=utf-8";
+const NOT_FOUND: Page = { status: 404, type: TEXT, text: "GET /metrics, /livez or /readyz\n" };
+
+function pageOf(problems: readonly string[]): Page {
+  if (problems.length === 0) return { status: 200, type: TEXT, text: "ok\n" };
+  return { status: 503, type: TEXT, text: problems.map((problem) => `${escapeControls(problem)}\n`).join("") };
 }

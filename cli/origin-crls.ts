@@ -29,7 +29,8 @@ export async function openCrls(
   settings: CrlSettings,
   log: (line: LogLine) => void = complainLogLine,
 ): Promise<CrlStore> {
-  if (policy.crlSources.length === 0) return { lists: () => NO_LISTS, refresh: async () => {}, close: () => {} };
+  if (policy.crlSources.length === 0)
+    return { lists: () => NO_LISTS, lacking: () => [], refresh: async () => {}, close: () => {} };
   const directory = settings.crls ?? join(folderOfInbox(settings.inbox), "crls");
   return await openCrlStore({ policy, storage: openCrlDirectory(directory, dirname(settings.policy)), log });
 }

@@ -104,6 +104,8 @@ export function requireTarget({ routes }: Policy, target: DispatchTarget | undef
 export interface Dispatch {
   readonly accept: AcceptDelivery;
   readonly answers: Answers | undefined;
+  /** Why events are not handed on now. */
+  fault(): string | undefined;
   start(): void;
   stop(): Promise<void>;
 }
@@ -117,11 +119,18 @@ export function openDispatch(
     log,
   }: { readonly inbox: Inbox; readonly policy: () => Policy; readonly log: (line: LogLine) => void },
 ): Dispatch {
-  if (target === undefined) return { accept: inbox.accept, answers: undefined, start() {}, stop: async () => {} };
+  if (target === undefined)
+    return { accept: inbox.accept, answers: undefined, fault: () => undefined, start() {}, stop: async () => {} };
   const { handler, limits } = target;
   const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
   const answers = new Answers({ policy, inbox, dispatcher, log });
-  return { accept: answers.accept, answers, start: () => dispatcher.start(), stop: () => dispatcher.stop() };
+  return {
+    accept: answers.accept,
+    answers,
+    fault: () => dispatcher.fault,
+    start: () => dispatcher.start(),
+    stop: () => dispatcher.stop(),
+  };
 }
 
 async function loadHandler(module: string): Promise<Handler> {

@@ -5,6 +5,7 @@ import cluster from "node:cluster";
 import type { Secrets } from "../core/candidate.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
+import { showUrl } from "../core/secure-url.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { ProofOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
@@ -15,6 +16,7 @@ import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import {
+  type Dispatch,
   type DispatchSettings,
   type DispatchTarget,
   loadTarget,
@@ -129,7 +131,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
           return loaded().secrets;
         },
         lists,
-        accept: dispatch.accept,
+        accept: watch.timed(dispatch.accept),
         log,
         ...proof,
       };
@@ -140,7 +142,12 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
     announceReady(server.url, (url) => sayReady(way, url, watch.url));
     watch.start();
     dispatch.start();
+    const stopReports = watch.watchHealth(() => [
+      ...lackingLists(loaded().policy, files.lacking()),
+      ...faultOf(dispatch),
+    ]);
     await stopped;
+    stopReports();
     if (outlet === undefined) tellStopping();
     // Together: answers that are owed may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
@@ -151,6 +158,19 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
   }
   if (target !== undefined) endSoon();
   return 0;
+}
+
+function faultOf(dispatch: Dispatch): string[] {
+  const fault = dispatch.fault();
+  return fault === undefined ? [] : [`events are not handed on: ${fault}`];
+}
+
+/** Lists without which events are refused. */
+function lackingLists({ anchors }: Policy, lacking: readonly string[]): string[] {
+  const required = new Set(
+    anchors.flatMap(({ revocation }) => (revocation?.freshness === "require" ? revocation.sources : [])),
+  );
+  return lacking.filter((source) => required.has(source)).map((source) => `no current list of ${showUrl(source)}`);
 }
 
 /** What the user's module left open must not hold a process that has nothing more to do. */
@@ -202,6 +222,7 @@ class InForce<T extends Loaded> {
 
   readonly loaded = (): T => this.#loaded;
   readonly lists = () => this.#crls.lists();
+  readonly lacking = () => this.#crls.lacking();
 
   watch(apply: Listening<T>["apply"]): void {
     this.#stopWatching = watchFiles(

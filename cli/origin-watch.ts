@@ -8,15 +8,17 @@ import { sendersInUse } from "../core/expiry.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
+import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { systemClock } from "../origin/clock.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { startRetention } from "../origin/inbox/retention.ts";
 import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
+import { startReports } from "./health.ts";
 import { endListener } from "./listener-certificate.ts";
-import { type MetricsAddress, toCount } from "./metrics.ts";
+import { type MetricsAddress, toCount, toDuration } from "./metrics.ts";
 import { complain, printLogLine } from "./output.ts";
 import { openWhenThere } from "./store-waiting.ts";
-import { openOutlet, type WatchOutlet } from "./watch-outlet.ts";
+import { openOutlet, type Stock, type WatchOutlet } from "./watch-outlet.ts";
 
 export interface WatchSettings {
   readonly inbox: string;
@@ -42,6 +44,13 @@ export interface Watch {
   readonly url: string | undefined;
   /** Prints a line, and counts it. */
   log(line: LogLine): void;
+  /** The same `accept`, and the metrics tell how long it takes. */
+  timed(accept: AcceptDelivery): AcceptDelivery;
+  /**
+   * Reports from now on whether this process could accept an event; `problems` are those that only the caller knows. Returns what
+   * reports that the process stops.
+   */
+  watchHealth(problems: () => readonly string[]): () => void;
   /** After the ready line: tells what ends soon, now and from then on. */
   start(): void;
   /** The inbox with it. */
@@ -49,10 +58,13 @@ export interface Watch {
 }
 
 export const METRICS_HELP = `
-  --metrics [HOST:]PORT  serve Prometheus metrics at /metrics (off unless given; HOST is 127.0.0.1 unless given)`;
+  --metrics [HOST:]PORT  serve Prometheus metrics at /metrics, and the probes /livez and /readyz (off unless given; HOST is
+                    127.0.0.1 unless given)`;
 
 /** So that metrics and warnings follow the clock closely; each warning is given once. */
 const LOOK_MILLISECONDS = 5 * 60_000;
+/** What waits: as often as Prometheus usually asks. */
+const STOCK_MILLISECONDS = 15_000;
 /** A reload or a new certificate is looked at when what follows from it is in force. */
 const SOON_MILLISECONDS = 250;
 /** Of all time, whoever presents how many new certificates. */
@@ -83,10 +95,17 @@ export async function openWatch(
   let soon: NodeJS.Timeout | undefined;
   let isClosed = false;
   let lookMilliseconds = 0;
+  let presented: Stock["presented"] = [];
+  let stock: NodeJS.Timeout | undefined;
+  let stopReports = () => {};
 
   function log(line: LogLine): void {
     printLogLine(line);
-    if (settings.metrics !== undefined) outlet.count(toCount(line, watched().policy));
+    if (settings.metrics !== undefined) {
+      outlet.count(toCount(line, watched().policy));
+      const duration = toDuration(line);
+      if (duration !== undefined) outlet.observe(duration);
+    }
     if (line.decision === "reloaded") lookSoon();
   }
 
@@ -98,6 +117,33 @@ export async function openWatch(
   /** Of several processes one tells. */
   function onNotice(text: string): void {
     if (cluster.worker === undefined || cluster.worker.id === 1) complain(`countersign: ${text}`);
+  }
+
+  function timed(accept: AcceptDelivery): AcceptDelivery {
+    if (settings.metrics === undefined) return accept;
+    return async (...given) => {
+      const start = performance.now();
+      try {
+        return await accept(...given);
+      } finally {
+        outlet.observe({ of: "accept", label: "", seconds: (performance.now() - start) / 1000 });
+      }
+    };
+  }
+
+  function watchHealth(problems: () => readonly string[]): () => void {
+    if (settings.metrics !== undefined) stopReports = startReports({ inbox, problems, report: outlet.report });
+    return stopReports;
+  }
+
+  async function takeStock(): Promise<void> {
+    if (settings.metrics === undefined || isClosed) return;
+    try {
+      const backlog = await inbox.backlog();
+      outlet.setStock({ backlog, presented });
+    } catch (error) {
+      log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
+    }
   }
 
   function lookSoon(): void {
@@ -114,6 +160,9 @@ export async function openWatch(
       const now = systemClock();
       const listeners = certificates.map((pem) => endListener(pem));
       const seen = await inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));
+      const latest = new Map<string, number>();
+      for (const { sender, lastSeen } of seen) latest.set(sender, Math.max(lastSeen, latest.get(sender) ?? 0));
+      presented = [...latest];
       outlet.tell(listEndings(policy, now, seen, listeners), now);
     } catch (error) {
       log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
@@ -125,16 +174,21 @@ export async function openWatch(
     inbox,
     url: outlet.url,
     log,
+    timed,
+    watchHealth,
     start() {
       outlet.start();
-      void look();
+      void look().then(takeStock);
+      stock = setInterval(takeStock, STOCK_MILLISECONDS).unref();
       interval = setInterval(look, LOOK_MILLISECONDS).unref();
     },
     async close() {
       isClosed = true;
+      clearInterval(stock);
       clearInterval(interval);
       clearTimeout(soon);
       stopErasing();
+      stopReports();
       outlet.close();
       await inbox.close();
     },

@@ -4,16 +4,29 @@
 import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
 import { type Ending, warnOfEndings } from "../core/expiry.ts";
+import type { Backlog } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
-import { type Count, Metrics, type MetricsAddress } from "./metrics.ts";
+import { Health, type ProcessState } from "./health.ts";
+import { type Count, type Duration, Metrics, type MetricsAddress } from "./metrics.ts";
 import { printLogLine } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { type PrimaryOptions, runWorkers } from "./workers.ts";
+
+/** What is presented and waits, as of now. */
+export interface Stock {
+  readonly backlog: Backlog;
+  /** When each sender was last accepted with a certificate, in Unix seconds. */
+  readonly presented: readonly (readonly [sender: string, seconds: number])[];
+}
 
 export interface WatchOutlet {
   /** Of the metrics, where they are served by this process. */
   readonly url: string | undefined;
   count(count: Count, times?: number): void;
+  observe(duration: Duration): void;
+  setStock(stock: Stock): void;
+  /** Of this process. */
+  report(state: ProcessState): void;
   /** All that ends, as of now: the metrics show it, and what is due is logged. */
   tell(endings: readonly Ending[], now: number): void;
   /** The ready line is out: other lines may follow. */
@@ -23,8 +36,12 @@ export interface WatchOutlet {
 
 /** Of a process that has its log to itself. @throws UsageError when the port of the metrics cannot be had */
 export async function openOutlet(address: MetricsAddress | undefined): Promise<WatchOutlet> {
+  return await openOutletOf(address, new Health(1));
+}
+
+async function openOutletOf(address: MetricsAddress | undefined, health: Health): Promise<WatchOutlet> {
   const metrics = address && (await Metrics.load());
-  const server = address && (await metrics?.serve(address, printLogLine).catch(refuseAddress));
+  const server = address && (await metrics?.serve(address, printLogLine, health).catch(refuseAddress));
   const warned = new Set<string>();
   let isStarted = false;
   let last: readonly [endings: readonly Ending[], now: number] = [[], 0];
@@ -34,6 +51,12 @@ export async function openOutlet(address: MetricsAddress | undefined): Promise<W
   return {
     url: server?.url,
     count: (count, times) => metrics?.count(count, times),
+    observe: (duration) => metrics?.observe(duration),
+    setStock({ backlog, presented }) {
+      metrics?.setBacklog(backlog);
+      metrics?.setPresented(presented);
+    },
+    report: (state) => health.take(state),
     tell(endings, now) {
       last = [endings, now];
       metrics?.setEndings(endings);
@@ -57,11 +80,15 @@ function refuseAddress(error: unknown): never {
 interface Report {
   readonly counts?: readonly (readonly [count: Count, times: number])[];
   readonly endings?: readonly [endings: readonly Ending[], now: number];
+  readonly durations?: readonly Duration[];
+  readonly stock?: Stock;
+  readonly state?: ProcessState;
 }
 
 /** Of one of several workers. What a worker counted before it is killed is lost, at most half a second of it. */
 export function openWorkerOutlet(): WatchOutlet {
   const counts = new Map<string, { readonly count: Count; times: number }>();
+  let durations: Duration[] = [];
   let timer: NodeJS.Timeout | undefined;
   const report = (watch: Report) => process.connected && process.send?.({ watch });
   const flush = () => {
@@ -69,6 +96,8 @@ export function openWorkerOutlet(): WatchOutlet {
     timer = undefined;
     if (counts.size > 0) report({ counts: Array.from(counts.values(), ({ count, times }) => [count, times]) });
     counts.clear();
+    if (durations.length > 0) report({ durations });
+    durations = [];
   };
   return {
     url: undefined,
@@ -79,6 +108,12 @@ export function openWorkerOutlet(): WatchOutlet {
       else counted.times += times;
       timer ??= setTimeout(flush, FLUSH_MILLISECONDS);
     },
+    observe(duration) {
+      durations.push(duration);
+      timer ??= setTimeout(flush, FLUSH_MILLISECONDS);
+    },
+    setStock: (stock) => void report({ stock }),
+    report: (state) => void report({ state }),
     tell: (...endings) => void report({ endings }),
     start() {},
     close: flush,
@@ -95,17 +130,22 @@ export async function runWatchedWorkers(
   },
 ): Promise<number> {
   // Workers run the same line, and the port is the primary's.
-  const outlet = cluster.isPrimary ? await openOutlet(address) : openWorkerOutlet();
+  const health = new Health(count);
+  const outlet = cluster.isPrimary ? await openOutletOf(address, health) : openWorkerOutlet();
   const onReady = (url: string) => {
     options.onReady(url, outlet.url);
     outlet.start();
   };
   const onDeath = (line: LogLine) => {
     printLogLine(line);
+    health.forget(Number(line["pid"]));
     outlet.count({ decision: line.decision, code: String(line["code"]), route: "", sender: "" });
   };
   const onMessage = ({ watch }: { readonly watch?: Report }) => {
     for (const counted of watch?.counts ?? []) outlet.count(...counted);
+    for (const duration of watch?.durations ?? []) outlet.observe(duration);
+    if (watch?.stock !== undefined) outlet.setStock(watch.stock);
+    if (watch?.state !== undefined) outlet.report(watch.state);
     if (watch?.endings !== undefined) outlet.tell(...watch.endings);
   };
   try {

@@ -58,6 +58,8 @@ export interface CrlStoreOptions {
 export interface CrlStore {
   /** The current lists, for `authenticate`. */
   readonly lists: () => RevocationLists;
+  /** The sources of which no list is current now. */
+  lacking(): readonly string[];
   /** Requests every source now. */
   refresh(): Promise<void>;
   close(): void;
@@ -104,6 +106,7 @@ export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> 
   (learning as { unref?: () => void }).unref?.();
   return {
     lists: () => lists,
+    lacking: () => sources.flatMap((source) => source.lacking()),
     refresh,
     close() {
       clearInterval(learning);
@@ -197,6 +200,12 @@ class CrlSource {
   #replace(lists: readonly Crl[]): void {
     this.kept = lists;
     this.#onChange();
+  }
+
+  /** Its name, while it has no current list. */
+  lacking(): readonly string[] {
+    const now = this.#options.clock();
+    return this.kept.some(({ nextUpdate }) => nextUpdate > now) ? [] : [this.#source];
   }
 
   refreshOnTime(): void {

@@ -65,6 +65,7 @@ export class Dispatcher {
   #claimMilliseconds = 0;
   #isStarted = false;
   #isStopping = false;
+  #fault: string | undefined;
   #isWanted = false;
   #looking: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -115,6 +116,12 @@ export class Dispatcher {
     return this.#begin(lease, since, { isAnswerWanted: true });
   }
 
+  /** Why no event is handed on now: not started, stopping, or the inbox could not be asked the last time. Undefined: nothing is wrong. */
+  get fault(): string | undefined {
+    if (!this.#isStarted) return "not started";
+    return this.#isStopping ? "stopping" : this.#fault;
+  }
+
   /** How long an event should be leased. */
   get leaseMilliseconds(): number {
     return this.#limits.leaseMilliseconds;
@@ -131,8 +138,10 @@ export class Dispatcher {
         await this.#claim();
       }
       if (this.#free > 0 && !this.#isStopping) wait = await this.#untilDue();
+      this.#fault = undefined;
     } catch (error) {
-      this.#options.log({ decision: "failed", code: "dispatch_unavailable", why: String(error) });
+      this.#fault = String(error);
+      this.#options.log({ decision: "failed", code: "dispatch_unavailable", why: this.#fault });
       this.#isWanted = false;
     }
     this.#looking = undefined;

@@ -133,6 +133,15 @@ export interface Rerun {
   readonly dropped: number;
 }
 
+/** How many events of an inbox are not done, each state counted up to 100,000. */
+export interface Backlog {
+  readonly waiting: number;
+  readonly leased: number;
+  readonly dead: number;
+  /** When the oldest event that is neither done nor dead was accepted, in Unix seconds; undefined if there is none. */
+  readonly oldestAcceptedAt: number | undefined;
+}
+
 /** How long finished events are kept. Facts are kept longer than bodies. */
 export interface Retention {
   readonly bodySeconds: number;
@@ -213,4 +222,6 @@ export interface Inbox extends InboxReader {
   prune(retention: Retention): Promise<number>;
   /** The number of stored events. */
   count(): Promise<number>;
+  /** What is not done. */
+  backlog(): Promise<Backlog>;
 }

@@ -1,7 +1,8 @@
 // The inbox in PostgreSQL. Several origins may share its work. When a commit returns, it is on the server's disk.
 
-import type { Inbox, InboxReader, Retention } from "../inbox.ts";
+import type { Backlog, Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
+import { SELECT_BACKLOG, toBacklog } from "./backlog.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { tellingPlace } from "./place.ts";
@@ -94,6 +95,11 @@ class PostgresInbox implements Inbox {
   async count(): Promise<number> {
     const { rows } = await this.#pools.work.query("SELECT count(*) AS events FROM event");
     return Number(rows[0]?.["events"]);
+  }
+
+  async backlog(): Promise<Backlog> {
+    const { rows } = await this.#pools.work.query(SELECT_BACKLOG);
+    return toBacklog(rows);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Inbox, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
+import { SELECT_BACKLOG, toBacklog } from "./backlog.ts";
 import { type InboxOptions, weigh } from "./inbox-options.ts";
 import { requireLocalDisk } from "./network-file-system.ts";
 import { tellingPlace } from "./place.ts";
@@ -47,6 +48,7 @@ class SqliteInbox implements Inbox {
   readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: SqliteWork;
   readonly count: Inbox["count"];
+  readonly backlog: Inbox["backlog"];
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
   readonly rerun: Inbox["rerun"];
@@ -77,6 +79,8 @@ class SqliteInbox implements Inbox {
     this.rerun = (options) => rerunSqlite(database, this.#writer, clock, options);
     const count = database.prepare("SELECT count(*) AS events FROM event");
     this.count = promising(() => Number(count.get()?.["events"]));
+    const backlog = database.prepare(SELECT_BACKLOG);
+    this.backlog = promising(() => toBacklog(backlog.all()));
     this.#events = new SqliteEvents(database);
     this.#certificates = new SqliteCertificates(database);
     this.#retention = new SqliteRetention(database);

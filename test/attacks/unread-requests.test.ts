@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { Health } from "../../cli/health.ts";
 import { Metrics } from "../../cli/metrics.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -50,7 +51,11 @@ beforeAll(async () => {
   proxied = { lines, socket };
   overTls = await startOverTls();
   const metricLines = new LogLines();
-  const served = await (await Metrics.load()).serve({ hostname: "127.0.0.1", port: 0 }, metricLines.push);
+  const served = await (await Metrics.load()).serve(
+    { hostname: "127.0.0.1", port: 0 },
+    metricLines.push,
+    new Health(1),
+  );
   stack.defer(() => served.close());
   metrics = { lines: metricLines, port: Number(new URL(served.url).port) };
 });

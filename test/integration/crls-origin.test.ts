@@ -99,10 +99,12 @@ describe("an origin whose lists come from a URL", () => {
   test("refuses while there is none, and takes the first that comes", async () => {
     const policy = policyWith(server.url("root"));
     const store = await openStore(policy);
+    expect(store.lacking()).toEqual([server.url("root")]);
     const origin = await startOrigin(policy, store);
     expect(await decide(origin, policy)).toEqual(UNKNOWN);
     server.lists.set("root", await issue());
     await store.refresh();
+    expect(store.lacking()).toEqual([]);
     expect(await decide(origin, policy)).toEqual(ACCEPTED);
   });
 

@@ -99,6 +99,22 @@ describeOnStores("the work queue", (given) => {
     ]);
   });
 
+  test("tells how many events are not done, and since when the oldest waits", async () => {
+    const none = { waiting: 0, leased: 0, dead: 0, oldestAcceptedAt: undefined };
+    expect(await inbox.backlog()).toEqual(none);
+    for (const id of ["a", "b", "c", "d"]) {
+      await accept(id);
+      now += SECOND;
+    }
+    const first = 1_800_000_000;
+    expect(await inbox.backlog()).toEqual({ ...none, waiting: 4, oldestAcceptedAt: first });
+    const [a, b] = (await claim(3)) as [Lease, Lease];
+    expect(await inbox.backlog()).toEqual({ waiting: 1, leased: 3, dead: 0, oldestAcceptedAt: first });
+    await inbox.work.complete(a);
+    await inbox.work.bury(b, "no");
+    expect(await inbox.backlog()).toEqual({ waiting: 1, leased: 1, dead: 1, oldestAcceptedAt: first + 2 });
+  });
+
   test("ends an event as done or dead, once", async () => {
     await accept("a");
     await accept("b");

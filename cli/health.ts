@@ -1,0 +1,105 @@
+// Whether the processes of an origin live, and could accept an event now. Each reports by itself; a probe only reads what was reported, so
+// that probes cost nothing and wait for nothing.
+
+import { messageOf } from "../core/failure-chain.ts";
+import type { Inbox } from "../origin/inbox.ts";
+
+/** What one process says of itself. No problem: it is ready. */
+export interface ProcessState {
+  readonly pid: number;
+  readonly problems: readonly string[];
+}
+
+/** How often a process reports. */
+const REPORT_MILLISECONDS = 2_000;
+/** A report that is older says nothing of now. */
+const STALE_MILLISECONDS = 10_000;
+/** A process that is silent for so long does not come back by itself. */
+const SILENT_MILLISECONDS = 60_000;
+const STORE_MILLISECONDS = 5_000;
+
+/** The last reports of all processes. Times by `performance.now()`. */
+export class Health {
+  readonly #reports = new Map<number, { readonly problems: readonly string[]; readonly at: number }>();
+  readonly #processes: number;
+  readonly #clock: () => number;
+
+  constructor(processes: number, clock: () => number = () => performance.now()) {
+    this.#processes = processes;
+    this.#clock = clock;
+  }
+
+  take({ pid, problems }: ProcessState): void {
+    this.#reports.set(pid, { problems, at: this.#clock() });
+  }
+
+  /** It has ended. */
+  forget(pid: number): void {
+    this.#reports.delete(pid);
+  }
+
+  /** What a restart would mend; empty while a process starts or is replaced. */
+  faults(): string[] {
+    return this.#silent(SILENT_MILLISECONDS);
+  }
+
+  /** Why the origin should get no events now. */
+  problems(): string[] {
+    const missing = this.#processes - this.#reports.size;
+    const told = [...this.#reports.values()].flatMap(({ problems }) => problems);
+    return [
+      ...(missing > 0 ? [`${missing} of ${this.#processes} processes are not ready yet`] : []),
+      ...this.#silent(STALE_MILLISECONDS),
+      ...new Set(told),
+    ];
+  }
+
+  #silent(milliseconds: number): string[] {
+    const now = this.#clock();
+    return [...this.#reports].flatMap(([pid, { at }]) =>
+      now - at > milliseconds ? [`process ${pid} is silent for ${Math.round((now - at) / 1000)} s`] : [],
+    );
+  }
+}
+
+export interface Checks {
+  readonly inbox: Pick<Inbox, "retryNow">;
+  /** What else is wrong now, known without waiting. */
+  readonly problems: () => readonly string[];
+  readonly report: (state: ProcessState) => void;
+}
+
+/** Reports now and from then on; returns how to stop, which reports that this process stops. */
+export function startReports({ inbox, problems, report }: Checks): () => void {
+  let store: readonly string[] = [];
+  let since: number | undefined;
+  const askStore = async () => {
+    since = performance.now();
+    try {
+      // An update of no event: it takes the store's lock for writing, and fails where nothing could be written.
+      await inbox.retryNow("");
+      store = [];
+    } catch (error) {
+      store = [`the store cannot be written: ${messageOf(error)}`];
+    }
+    since = undefined;
+  };
+  const look = async () => {
+    if (since === undefined) {
+      const asked = askStore();
+      await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, REPORT_MILLISECONDS / 2).unref())]);
+    }
+    if (isStopped) return;
+    const isSlow = since !== undefined && performance.now() - since > STORE_MILLISECONDS;
+    const slow = isSlow ? ["the store does not answer"] : [];
+    report({ pid: process.pid, problems: [...problems(), ...store, ...slow] });
+  };
+  let isStopped = false;
+  void look();
+  const timer = setInterval(() => void look(), REPORT_MILLISECONDS).unref();
+  return () => {
+    isStopped = true;
+    clearInterval(timer);
+    report({ pid: process.pid, problems: ["it stops"] });
+  };
+}

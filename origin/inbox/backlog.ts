@@ -1,0 +1,25 @@
+// How much of an inbox is not done: for whoever watches it. One statement that both stores run.
+
+import type { Backlog } from "../inbox.ts";
+import type { Row } from "./rows.ts";
+
+/** With more events than that, the number says no more, and counting them would hold up others. */
+const MAX_COUNTED_EVENTS = 100_000;
+
+export const SELECT_BACKLOG = `
+  SELECT counted.state, counted.events, (SELECT accepted_at FROM event WHERE sequence = counted.first) AS accepted_at FROM (
+    SELECT state, count(*) AS events, min(sequence) AS first
+    FROM (SELECT state, sequence FROM work WHERE due_at IS NOT NULL LIMIT ${MAX_COUNTED_EVENTS}) AS unfinished GROUP BY state
+    UNION ALL
+    SELECT 'dead', count(*), NULL FROM (SELECT 1 FROM work WHERE state = 'dead' LIMIT ${MAX_COUNTED_EVENTS}) AS dead
+  ) AS counted
+`;
+
+export function toBacklog(rows: readonly Row[]): Backlog {
+  const count = (state: string) => Number(rows.find((row) => row["state"] === state)?.["events"] ?? 0);
+  const times = rows.flatMap(({ accepted_at: at }) => (at === null ? [] : [Number(at)]));
+  return {
+    ...{ waiting: count("waiting"), leased: count("leased"), dead: count("dead") },
+    oldestAcceptedAt: times.length === 0 ? undefined : Math.min(...times),
+  };
+}
