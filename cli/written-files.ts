@@ -31,7 +31,7 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
     const target = followLinks(file);
     draft = `${target}.${randomUUID()}.tmp`;
     const existing = lstatSync(target, { throwIfNoEntry: false });
-    if (existing?.isFile() === false) throw new Error("it is no file that can be replaced");
+    if (existing?.isFile() === false) throw new Error("it is not a file that can be replaced");
     const kept = existing === undefined ? mode : existing.mode & mode;
     const descriptor = openSync(draft, "wx", kept);
     try {
@@ -85,7 +85,7 @@ export function appendPrivately(file: string, text: string): void {
   const descriptor = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new Error(`${file} is no file`);
+    if (!stats.isFile()) throw new Error(`${file} is not a file`);
     if ((stats.mode & 0o077) !== 0) fchmodSync(descriptor, 0o600);
     writeFileSync(descriptor, text);
   } finally {

@@ -7,7 +7,7 @@ export type Meaning = readonly [codes: RegExp, meaning: string];
 /** The only meaning that applies to every runtime. */
 export const LATE: Meaning = [
   /TIMEOUT$|^ETIMEDOUT$|^TimeoutError$/,
-  "no answer in time: the host is slow, or a firewall drops what is sent to it",
+  "no answer in time: the host is slow, or a firewall drops packets to it",
 ];
 /** Messages that say nothing about the cause. */
 const EMPTY = /^(?:fetch failed|terminated|)$/;

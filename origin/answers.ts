@@ -38,7 +38,7 @@ export const ANSWER_FAULTS = {
   answer_unusable: [
     502,
     "The event is stored; its handler gave no answer that can be passed on",
-    "the handler threw, or its answer is a redirect, too large, broken off, of a status from 520 on, or a problem of ours",
+    "the handler threw, or its response cannot be passed on: it is a redirect, too large, cut off, of a status from 520 on, or one of Countersign's own problems",
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, why: string]>;
 

@@ -69,7 +69,7 @@ const ADAPTERS = {
   alb: {
     headers: ["x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-leaf"],
     read: ([chain, leaf]) => {
-      if (chain !== undefined && leaf !== undefined) throw malformed("the fields of both ALB modes are there");
+      if (chain !== undefined && leaf !== undefined) throw malformed("the fields of both ALB modes are present");
       if (leaf) return one(readEscapedPem(leaf));
       return chain ? readEscapedPem(chain) : [];
     },

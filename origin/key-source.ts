@@ -24,9 +24,9 @@ export function nameKeySource(source: KeySource): string | undefined {
 }
 
 /** What is wrong with the URL of an edge's keys. `otherwise` is the text if it is not a URL of the right kind. */
-export function problemOfKeysUrl(url: URL | null, otherwise = "is no https URL"): string | undefined {
+export function problemOfKeysUrl(url: URL | null, otherwise = "is not an https URL"): string | undefined {
   if (url === null || !/^https?:$/.test(url.protocol)) return otherwise;
-  if (!isHttpsOrLoopback(url)) return "keys that come over plain HTTP prove nothing, use https";
+  if (!isHttpsOrLoopback(url)) return "keys fetched over plain HTTP prove nothing: use https";
   // fetch() would refuse it each time, with an error that quotes the password.
   return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }

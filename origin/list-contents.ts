@@ -10,7 +10,7 @@ const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
   pkcs7: (file, { isPem }) => `openssl pkcs7 -in ${file}${isPem ? "" : " -inform DER"} -print_certs -out lists.pem`,
   utf16: (file, { der }) => `iconv -f ${nameUtf16(der)} -t UTF-8 ${file} > lists.pem`,
   certificate: () => "a CA's certificate goes into anchors; its list is at the URL that its certificates name",
-  key: () => "a private key is nobody else's to read: take it away from there",
+  key: () => "nobody else may read a private key: remove it from there",
   compressed: () => "unpack it first",
   html: () => "open the page, and name the file that it leads to",
 };

@@ -65,6 +65,6 @@ export async function insertOrCreate<T>(
 export function requireMember(subject: string, store: unknown, member: string, expected: string): void {
   if (typeof (store as Record<string, unknown> | undefined | null)?.[member] === "function") return;
   throw new ConfigurationError(subject, [
-    `${store === undefined || store === null ? "nothing is passed" : "this is another thing"}: pass ${expected}`,
+    `${store === undefined || store === null ? "nothing is passed" : "this is something else"}: pass ${expected}`,
   ]);
 }

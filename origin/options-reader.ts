@@ -120,7 +120,7 @@ function findRouteProblems({ routes }: Policy, { route, servesEveryRoute }: Memb
     return servesEveryRoute === true
       ? []
       : ["/route: is missing: the policy's route that your code serves, or servesEveryRoute: true for all of them"];
-  if (servesEveryRoute === true) return ["/route: goes without servesEveryRoute"];
+  if (servesEveryRoute === true) return ["/route: cannot be combined with servesEveryRoute"];
   const paths = routes.map(({ path }) => path);
-  return paths.includes(route) ? [] : [`/route: is none of the policy, which has ${paths.join(", ")}`];
+  return paths.includes(route) ? [] : [`/route: is not a route of the policy, which has ${paths.join(", ")}`];
 }

@@ -56,7 +56,7 @@ export function readConcatenatedDer(text: string): string[] {
   const certificates: string[] = [];
   for (let start = 0; start < octets.length; ) {
     const end = start + sequenceLength(octets, start);
-    if (end > octets.length) throw malformed("the last certificate of the chain breaks off");
+    if (end > octets.length) throw malformed("the last certificate of the chain is cut off");
     certificates.push(btoa(octets.slice(start, end)));
     start = end;
   }
@@ -67,7 +67,7 @@ export function readConcatenatedDer(text: string): string[] {
 function sequenceLength(octets: string, start: number): number {
   const at = (index: number) => {
     const octet = octets.charCodeAt(start + index);
-    if (Number.isNaN(octet)) throw malformed("a certificate of the chain breaks off");
+    if (Number.isNaN(octet)) throw malformed("a certificate of the chain is cut off");
     return octet;
   };
   if (at(0) !== 0x30) throw malformed("the chain is not certificates in DER, one after the other");
@@ -75,7 +75,7 @@ function sequenceLength(octets: string, start: number): number {
   if (first < 0x80) return 2 + first;
   if (first === 0x81) return 3 + at(2);
   if (first === 0x82) return 4 + at(2) * 256 + at(3);
-  throw malformed("a certificate of the chain has a length that none has");
+  throw malformed("a certificate of the chain has an impossible length");
 }
 
 export function malformed(cause: string): Refusal {

@@ -51,7 +51,7 @@ export type Received = readonly [Delivery, AssertionId];
 export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace): Promise<Received> {
   if (asked.isBodyRead)
     throw new Refusal("misconfigured", {
-      problems: ["the body was read before the guard had it: let the guard stand before whatever reads bodies"],
+      problems: ["the body was read before the guard had it: put the guard before everything that reads bodies"],
     });
   return "findKey" in options ? receiveAsserted(asked, options, trace) : receiveDirect(asked, options, trace);
 }

@@ -50,11 +50,11 @@ function mend({ kind, isPem, der }: Item, wanted: Wanted, from: string): string 
     utf16: `iconv -f ${nameUtf16(der)} -t UTF-8 ${file} > mended.pem`,
     javaStore: `keytool -importkeystore -srckeystore ${file} -destkeystore store.p12 -deststoretype PKCS12, then openssl pkcs12 -in store.p12`,
     compressed: "unpack it first",
-    html: "it was fetched from a page that is not the file; fetch it anew",
+    html: "it is a web page, not the file: fetch the file itself",
   };
   return (
     exports[kind] ??
-    `copy or fetch it anew, and look at it with openssl ${isKey ? "pkey" : "x509"} -in ${file} -noout -text`
+    `copy or fetch it again, and look at it with openssl ${isKey ? "pkey" : "x509"} -in ${file} -noout -text`
   );
 }
 

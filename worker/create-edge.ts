@@ -107,7 +107,9 @@ export function createEdge(document: unknown): EdgeWorker {
         loaded ??= loadEdge(bindings, policy);
         const edge = await loaded;
         if (edge.queue === undefined)
-          throw new ConfigurationError("bindings", ["/EVENTS and /BODIES: messages arrive"]);
+          throw new ConfigurationError("bindings", [
+            "/EVENTS and /BODIES: the queue and the bucket, because messages arrive",
+          ]);
         await deliverBatch(batch, edge, edge.queue, { ...ambient, random: Math.random });
       } catch (error) {
         const refusal = refusalOf(error);

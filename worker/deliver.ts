@@ -118,7 +118,7 @@ class Consumer {
     if (this.#isForDeadLetters && message.attempts > 1) {
       throw new DeliveryError(
         "attempt_crashed",
-        "the last attempt left no verdict: it crashed, or the bucket did not take the letter",
+        "the last attempt left no result: it crashed, or the bucket did not accept the dead letter",
       );
     }
     const status = await this.#deliver(event);

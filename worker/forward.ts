@@ -44,9 +44,9 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
 
 /** What Cloudflare means by the statuses with which it answers in the place of the origin. */
 const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
-  520: "the origin closed the connection, or its answer was no HTTP",
+  520: "the origin closed the connection, or its response was not HTTP",
   521: "the origin refused the connection: nothing listens at this address and port",
-  522: "no connection within the deadline: the host is slow, or a firewall drops what is sent to it",
+  522: "no connection within the deadline: the host is slow, or a firewall drops packets to it",
   523: "no route leads to the origin's address",
   524: "connected, and no answer within the deadline",
   525: "the TLS handshake with the origin failed: is it http?",

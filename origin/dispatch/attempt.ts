@@ -45,7 +45,7 @@ const MAX_BEGUN = 2;
 export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
   const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
   if (attempt > MAX_BEGUN * maxAttempts) {
-    const reason = `${attempt - 1} attempts were begun, the last without outcome: it may be what ends its process`;
+    const reason = `${attempt - 1} attempts were started, and the last left no outcome: the event may be what ends the process`;
     return endWith({ outcome: "dead", reason });
   }
   const delivery = restore(event);
@@ -104,7 +104,7 @@ function restore(event: StoredEvent): Delivery | string {
     return restoreDelivery(record, digestBody(body), event);
   } catch (error) {
     return error instanceof Refusal
-      ? "its stored body does not have its digest: the store is damaged"
+      ? "its stored body does not match its digest: the store is damaged"
       : "it cannot be restored";
   }
 }

@@ -32,7 +32,7 @@ export function judgeError(error: unknown): Verdict {
     const named = name === "RetryLater" && at instanceof Date ? at.getTime() : Number.NaN;
     return { outcome: "retry", reason, notBefore: Number.isNaN(named) ? undefined : named };
   } catch {
-    return { outcome: "retry", reason: "threw what has no text", notBefore: undefined };
+    return { outcome: "retry", reason: "threw a value without a text", notBefore: undefined };
   }
 }
 

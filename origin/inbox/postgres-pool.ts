@@ -24,7 +24,8 @@ const STATEMENT_MILLISECONDS = 10_000;
 const ANSWER_MILLISECONDS = 15_000;
 /** A change of the tables takes the longer, the more events there are. */
 const PATIENT_MILLISECONDS = 3_600_000;
-const POOLED_SINCE = "a connection pooler answers where the database itself did at the start: start this program again";
+const POOLED_SINCE =
+  "a connection pooler answers at the address where the database itself answered at the start: restart this program";
 
 /** The row that caused a conflict was deleted before it could be read. This is PostgreSQL's own code for "no data found". */
 export const GONE = "P0002";

@@ -13,11 +13,11 @@ const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string, instead?: s
   [/^CERT_HAS_EXPIRED/, "renew the certificate of the database server"],
   [
     /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)/,
-    "a CA that is not known here certifies it; add sslrootcert=FILE to the URL, with the certificate of that CA in PEM",
+    "its certificate is from a CA that is not known here: add sslrootcert=FILE to the URL, with the certificate of that CA in PEM",
   ],
   [
     /does not support SSL/,
-    "add sslmode=disable to the URL where nobody else reaches the network between, or have the server take TLS",
+    "add sslmode=disable to the URL if nobody else can reach the network in between, or enable TLS on the server",
   ],
   [/no encryption$|SSL off$/, "the server asks for TLS: add sslmode=verify-full to the URL"],
   [

@@ -36,7 +36,7 @@ export function readPostgresUrl(text: string): PostgresAddress {
   const take = (name: string): string | undefined => {
     const values = searchParams.getAll(name);
     searchParams.delete(name);
-    if (values.length > 1) refuse(`${name} is there twice`);
+    if (values.length > 1) refuse(`${name} is given twice`);
     return values[0];
   };
   const files = { ca: take("sslrootcert"), cert: take("sslcert"), key: take("sslkey") };
@@ -56,7 +56,7 @@ export function readPostgresUrl(text: string): PostgresAddress {
     return { connectionString, password, ssl: false, notice };
   }
   if (mode === "no-verify") {
-    const notice = `sslmode=no-verify: the certificate of ${host} is not verified, so that anybody can be in its place`;
+    const notice = `sslmode=no-verify: the certificate of ${host} is not verified, so anybody could take its place`;
     return { connectionString, password, ssl: { ...readFiles(files), rejectUnauthorized: false }, notice };
   }
   if (!MODES.some((known) => known === mode)) refuse(`sslmode is none of ${MODES.join(", ")}`);

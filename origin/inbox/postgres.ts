@@ -21,7 +21,7 @@ import { PostgresWork } from "./postgres-work.ts";
 /** While one batch waits for the server's disk, the next one can be sent. */
 const BATCHES = 2;
 const POOLED =
-  "a connection pooler answers; the database's direct address saves a hop, and what statements cost to prepare";
+  "a connection pooler answers: at the database's direct address there is a hop less, and statements are prepared only once";
 
 /** See openInbox. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {

@@ -112,13 +112,13 @@ function updateChosen(now: number): string {
 function requireRunnable({ events }: Rerun, overtaken: Row | undefined): void {
   if (events > MAX_RERUN_EVENTS)
     throw new Error(
-      `${events} events are more than go at a time (${MAX_RERUN_EVENTS}): give an earlier --until, and the rest after it`,
+      `${events} events are more than one run may take (${MAX_RERUN_EVENTS}): give an earlier --until, then run the rest`,
     );
   if (overtaken === undefined) return;
   const [id, isLeased] = [String(overtaken["id"]), overtaken["state"] === "leased"];
   throw new Error(
     isLeased
       ? `an event of their order keys is being handled now (${id}): run this again when it is done`
-      : `events of one order key are handled in order, and a later one that was handled is not among these (${id}): run it again as well, as --since without --until does`,
+      : `events of one order key run in order, and a later one that was handled is not among these (${id}): include it, for example by --since without --until`,
   );
 }

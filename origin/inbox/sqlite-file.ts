@@ -37,7 +37,7 @@ export function makeFile(file: string): void {
  * Error
  */
 export function requireFile(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is no file");
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not a file");
 }
 
 /**
@@ -51,7 +51,7 @@ export function makePrivate(file: string): string | undefined {
   if (opened.length === 0) return undefined;
   const isStillOpen = opened.some((one) => isWide(statSync(one, { throwIfNoEntry: false })));
   return isStillOpen
-    ? `${path} may be read by others on this machine, and is not this user's to change: chmod 600 it and what is beside it`
+    ? `${path} may be read by others on this machine, and this user cannot change that: chmod 600 it and the files next to it`
     : `${path} could be read by others on this machine: its mode is now 600`;
 }
 
@@ -75,10 +75,10 @@ function isWide(stats: Stats | undefined): boolean {
 
 /** By SQLite's result code. */
 const RESULTS: ReadonlyMap<number, string> = new Map([
-  [5, "another program holds it"],
+  [5, "another program has locked it"],
   [8, "it cannot be written to by this user, or it is on a read-only file system"],
   [14, "it cannot be opened; SQLite also needs to write to its folder, for -wal and -shm"],
-  [26, "it is no SQLite file"],
+  [26, "it is not a SQLite file"],
 ]);
 
 /** Why the file cannot be used, with its path. */

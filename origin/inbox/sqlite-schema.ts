@@ -227,7 +227,7 @@ export function readVersion(database: DatabaseSync, file: string): number {
       .map(({ name }) => name),
   );
   if (version < 0 || (tables.size > 0 && (version === 0 || !tables.has("event"))))
-    throw new Error(`${file} is no inbox: another program's database`);
+    throw new Error(`${file} is not an inbox but another program's database`);
   if (version > SCHEMA_VERSION) {
     throw new Error(
       `${file} is an inbox of version ${version}; this program knows versions up to ${SCHEMA_VERSION}: use the newer one that wrote it, or restore a backup from before the upgrade`,

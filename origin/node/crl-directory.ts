@@ -47,7 +47,7 @@ export function readCrlDirectory(directory: string, base: string): Omit<CrlStora
       const file = resolve(base, source);
       const stats = await stat(file);
       // A pipe may never end, and a device has no size.
-      if (!stats.isFile()) throw new Error("it is no file");
+      if (!stats.isFile()) throw new Error("it is not a file");
       const { mtimeMs, size, ino } = stats;
       const version = `${ino} ${size} ${mtimeMs}`;
       if (condition["version"] === version) return undefined;

@@ -42,7 +42,7 @@ function findGap(path: string): string | undefined {
   for (const folder of foldersOf(path)) {
     const stats = statSync(folder, { throwIfNoEntry: false });
     if (stats === undefined) return `the folder ${folder} does not exist`;
-    if (!stats.isDirectory()) return `${folder} is no folder`;
+    if (!stats.isDirectory()) return `${folder} is not a folder`;
   }
   const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
   return isLink ? "it is a link to a file that does not exist" : undefined;

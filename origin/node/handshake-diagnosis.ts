@@ -24,25 +24,25 @@ export type HandshakeCause =
 
 const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   "no certificate sent":
-    "one of three: the sender's option for mutual TLS is off; the root of its chain is not among the names that we ask for; no hash and signature pair of ours suits its key",
-  untrusted: "the chain ends in a CA that is no anchor of the policy: add it if it is the sender's",
+    "one of three: the sender's option for mutual TLS is off; the root of its chain is not among the CAs that we name; its key fits none of our signature algorithms",
+  untrusted: "the chain ends in a CA that is not an anchor of the policy: add it if it is the sender's",
   "intermediate missing":
-    "no issuer of the certificate was sent and none is an anchor: the sender must send its chain, or its CA be added to the policy",
+    "no issuer of the certificate was sent and none is an anchor: the sender must send its chain, or you must add its CA to the policy",
   expired: "the sender's certificate or one of its issuers has expired: the sender must renew it",
   "not yet valid": "the validity begins later: compare the clocks",
   "chain too long": "the chain is longer than any that is accepted: compare maxChainDepth",
   "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
-  "protocol or cipher": "no common TLS version or cipher: TLS 1.2 and 1.3 are spoken here",
+  "protocol or cipher": "no common TLS version or cipher: this listener supports TLS 1.2 and 1.3",
   "plain HTTP": "plain HTTP came to this TLS port: the URL begins with http:// where https:// belongs",
   // OpenSSL does not return the bytes that it read, and recognises HTTP only by its methods.
   "not TLS":
-    "what came is neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), else another protocol",
+    "the client sent neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), otherwise another protocol",
   "server not trusted":
-    "the client does not accept our server certificate: take one of a CA that it knows, with its intermediates after it in --certificate",
+    "the client does not accept our server certificate: use one from a CA that it knows, followed by its intermediates in --certificate",
   "unknown host name":
     "the client named no host of this listener (SNI): senders must use a configured name, exactly as it is configured",
   "client aborted":
-    "the client ended the handshake and gave no reason: often it does not trust our server certificate, found no certificate to send, or looks only whether the port is open",
+    "the client ended the handshake and gave no reason: often it does not trust our server certificate, found no certificate to send, or only checks whether the port is open",
   timeout: "the client did not finish the handshake in time",
   other: "see reason",
 };

@@ -143,7 +143,7 @@ async function serveTls(
   log: ProxyServerOptions["log"],
 ): Promise<ProxyServer> {
   const { hostname, clock = systemClock } = options;
-  requireIntermediates("a proxy that comes over TLS");
+  requireIntermediates("a proxy that connects over TLS");
   let proveProxy = compileProxyIdentity(options.proxy);
   const server = createTlsServer(
     {
@@ -219,6 +219,6 @@ function describeStranger(error: unknown): LogLine {
     ...details,
     decision: "refused",
     code: "proxy_not_proven",
-    why: "a connection whose peer did not prove to be the proxy: compare its certificate with --proxy-ca and --proxy-subject",
+    why: "the peer of this connection did not prove that it is the proxy: compare its certificate with --proxy-ca and --proxy-subject",
   };
 }

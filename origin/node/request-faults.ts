@@ -13,11 +13,11 @@ const STATUSES: Readonly<Record<string, number>> = {
 const REQUEST_FAULT_CODES = /^HPE_|^ERR_HTTP_/;
 
 const REMEDIES: Readonly<Record<number, string>> = {
-  400: "what came is no request that Node's parser takes: see parser and reason",
-  408: "the request was not complete in time: a slow sender, or a connection that nobody ended",
-  413: "the chunks of the body carry more extensions than is accepted",
-  417: "the request expects something else than 100-continue",
-  431: "the header fields are larger than this listener takes",
+  400: "Node's parser does not accept the request: see parser and reason",
+  408: "the request was not complete in time: a slow sender, or an abandoned connection",
+  413: "the chunks of the body have more extensions than are accepted",
+  417: "the request has an Expect header other than 100-continue",
+  431: "the header fields are larger than this listener accepts",
 };
 
 /** The first bytes of a TLS handshake and of the PROXY protocol. */

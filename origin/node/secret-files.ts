@@ -69,7 +69,7 @@ function readLine(file: string): string {
 function readBytes(file: string): Uint8Array {
   try {
     // One that can be read only once, such as a pipe, would be gone at the next reload.
-    if (!statSync(file).isFile()) throw new Error("it is no file");
+    if (!statSync(file).isFile()) throw new Error("it is not a file");
     return readBoundedFile(file, MAX_SECRET_BYTES);
   } catch (error) {
     throw new Error(`cannot read ${file}: ${describeFileFault(error, file)}`);
@@ -80,7 +80,7 @@ function decode(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Error(`${file} is no text in UTF-8`);
+    throw new Error(`${file} is not text in UTF-8`);
   }
 }
 

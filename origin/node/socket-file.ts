@@ -44,19 +44,19 @@ async function telling(make: () => Promise<void>): Promise<void> {
 }
 
 async function makeSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
-  // Of a worker the primary has done that, and another worker may listen already.
+  // In a worker, the primary has done that already, and another worker may be listening.
   if (!cluster.isWorker) await clearPath(path);
   await bind(server, path, mode);
   const bound = statOf(path);
   if (bound === undefined || !bound.isSocket() || (bound.mode & 0o777) !== mode) {
     server.close();
-    throw new Error(`${path} did not become a socket of mode ${mode.toString(8)}`);
+    throw new Error(`${path} could not be created as a socket of mode ${mode.toString(8)}`);
   }
 }
 
 async function clearPath(path: string): Promise<void> {
   if (path.includes("\0") || Buffer.byteLength(path) > MAX_PATH_OCTETS) {
-    throw new Error(`${JSON.stringify(path)} is no path of a socket: at most ${MAX_PATH_OCTETS} octets, no NUL`);
+    throw new Error(`${JSON.stringify(path)} is not a valid socket path: at most ${MAX_PATH_OCTETS} octets, no NUL`);
   }
   checkDirectory(dirname(path));
   await removeStaleSocket(path);
@@ -70,7 +70,7 @@ function maskOf(mode: SocketMode): number {
 function checkDirectory(path: string): void {
   const directory = statOf(path);
   if (directory === undefined) throw new Error(`the directory ${path} does not exist`);
-  if (!directory.isDirectory()) throw new Error(`${path} is no directory`);
+  if (!directory.isDirectory()) throw new Error(`${path} is not a directory`);
   const isOwn = directory.uid === 0 || directory.uid === process.getuid?.();
   if (!isOwn || (directory.mode & 0o002) !== 0) {
     throw new Error(`${path} may be written by others: a socket needs a directory of its own`);
@@ -80,7 +80,7 @@ function checkDirectory(path: string): void {
 async function removeStaleSocket(path: string): Promise<void> {
   const existing = statOf(path);
   if (existing === undefined) return;
-  if (!existing.isSocket()) throw new Error(`${path} exists and is no socket`);
+  if (!existing.isSocket()) throw new Error(`${path} exists and is not a socket`);
   const answer = await tryConnect(path);
   if (answer !== "ECONNREFUSED") throw new Error(`${path} is in use (${answer})`);
   unlinkSync(path);

@@ -33,7 +33,7 @@ export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
   const anchors = new Set(senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? []));
   if (anchors.size === 0 && senders.every(({ certificate }) => certificate !== undefined)) {
     throw new ConfigurationError("listener", [
-      "/anchors: no route uses any, so no client certificate can be asked for, and every sender needs one",
+      "/anchors: no route uses an anchor, so there is no CA to name to clients, although every sender needs a certificate",
     ]);
   }
   return [...anchors];

@@ -28,7 +28,7 @@ export function toWebRequest(incoming: NodeRequest): Request {
     requireClear({ rawHeaders, url: target });
     if (readableDidRead)
       throw new Refusal("misconfigured", {
-        problems: ["the body was read before the verifier had it: let the route stand before parsers of bodies"],
+        problems: ["the body was read before the verifier had it: put the route before body parsers"],
       });
     const headers = new Headers();
     for (let index = 0; index < rawHeaders.length; index += 2)

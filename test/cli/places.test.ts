@@ -74,7 +74,7 @@ describe("origin does not start", () => {
     [
       "with a directory of lists below a file",
       () => ["--port", "0", "--crls", file("text/crls")],
-      /text\/crls cannot keep revocation lists: \S+text is no folder/,
+      /text\/crls cannot keep revocation lists: \S+text is not a folder/,
     ],
   ])("%s", async (_, args, told) => {
     if (!squatter.listening) await once(squatter.listen(0, "127.0.0.1"), "listening");
@@ -87,8 +87,8 @@ describe("origin does not start", () => {
 
 test("a source of lists that is no file is not read: a pipe or a device may have no end", async () => {
   for (const storage of [readCrlDirectory(file("crls"), "/"), openCrlDirectory(file("crls"), "/")]) {
-    await expect(storage.readFile("/dev/zero", {})).rejects.toThrow("it is no file");
-    await expect(storage.readFile(directory, {})).rejects.toThrow("it is no file");
+    await expect(storage.readFile("/dev/zero", {})).rejects.toThrow("it is not a file");
+    await expect(storage.readFile(directory, {})).rejects.toThrow("it is not a file");
   }
 });
 

@@ -109,7 +109,7 @@ describe("a link in the place of a file", () => {
     for (const [target, why] of [
       ["nowhere", /cannot write .*: it is a link to .*nowhere, which is not there/],
       ["keys.json", /cannot write .*: its links lead in a circle/],
-      ["/dev/null", /cannot write .*: it is no file that can be replaced/],
+      ["/dev/null", /cannot write .*: it is not a file that can be replaced/],
     ] as const) {
       symlinkSync(target, file("keys.json"));
       expect(() => writeWhole(file("keys.json"), "{}")).toThrow(why);

@@ -13,7 +13,7 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   "nothing listens at this address and port": ["ECONNREFUSED"],
   "DNS does not know the host name, or does not answer": ["ENOTFOUND", "EAI_AGAIN"],
   "no route leads to this address": ["EHOSTUNREACH", "ENETUNREACH"],
-  "no answer in time: the host is slow, or a firewall drops what is sent to it": [
+  "no answer in time: the host is slow, or a firewall drops packets to it": [
     "ETIMEDOUT",
     "UND_ERR_CONNECT_TIMEOUT",
     "UND_ERR_HEADERS_TIMEOUT",

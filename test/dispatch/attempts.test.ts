@@ -142,8 +142,8 @@ describe("an event", () => {
       { concurrency: 1 },
     );
     await until(async () => (await idsIn(inbox, "done")).length === 4);
-    expect(await lines.of("a")).toMatchObject({ decision: "retrying", reason: "threw what has no text" });
-    expect(await lines.of("b")).toMatchObject({ decision: "retrying", reason: "threw what has no text" });
+    expect(await lines.of("a")).toMatchObject({ decision: "retrying", reason: "threw a value without a text" });
+    expect(await lines.of("b")).toMatchObject({ decision: "retrying", reason: "threw a value without a text" });
     expect(await lines.of("c")).toMatchObject({ decision: "retrying", reason: "undefined" });
   });
 
@@ -404,7 +404,7 @@ test("an event that ends its process each time is dead in the end", async () => 
   const { lines } = dispatch(stack, file, handler, { maxAttempts: 3 });
   expect(await lines.of("killer")).toMatchObject({
     decision: "dead",
-    reason: expect.stringMatching(/^6 attempts were begun/),
+    reason: expect.stringMatching(/^6 attempts were started/),
   });
   expect(handler).not.toHaveBeenCalled();
 });

@@ -306,7 +306,7 @@ describe("options of no use are one error, at once", () => {
       "/policy/senders/acme/certificates: must be Array",
       "/policy/senders/acme/trust: is missing",
       "/policy/routes: must not be empty",
-      "/keys: http://hooks.example.com/jwks keys that come over plain HTTP prove nothing, use https",
+      "/keys: http://hooks.example.com/jwks keys fetched over plain HTTP prove nothing: use https",
     ]);
   });
 
@@ -322,7 +322,7 @@ describe("options of no use are one error, at once", () => {
       () => ({ keys: "https://u:p@hooks.example.com/" }),
       "/keys: https://hooks.example.com/ keys are public",
     ],
-    ["a file", () => ({ keys: "jwks.json" }), "/keys: jwks.json is no https URL"],
+    ["a file", () => ({ keys: "jwks.json" }), "/keys: jwks.json is not an https URL"],
     ["both ways", () => ({ readCertificate: () => undefined }), "/keys: is for an origin behind the edge"],
     ["lists that are not there", () => ({ policy: withLists() }), "/lists: is missing"],
   ])("%s", (_, changes, problem) => {
@@ -360,9 +360,11 @@ describe("options of no use are one error, at once", () => {
     expect(ask({})).toEqual([missing]);
     expect(ask({ issuer: 1 })).toEqual(["/issuer: must be the edge's ISSUER", missing]);
     expect(ask({ route: "/hooks/acne" })).toEqual([
-      `/route: is none of the policy, which has ${Object.keys(senders.policy.routes).join(", ")}`,
+      `/route: is not a route of the policy, which has ${Object.keys(senders.policy.routes).join(", ")}`,
     ]);
-    expect(ask({ route: "/hooks/acme", servesEveryRoute: true })).toEqual(["/route: goes without servesEveryRoute"]);
+    expect(ask({ route: "/hooks/acme", servesEveryRoute: true })).toEqual([
+      "/route: cannot be combined with servesEveryRoute",
+    ]);
     expect(ask({ route: "/hooks/acme" })).toEqual([]);
     expect(ask({ servesEveryRoute: true })).toEqual([]);
   });

@@ -227,18 +227,18 @@ const foreign: [string, () => void | Promise<void>, RegExp][] = [
     () => withDatabase((database) => database.exec("PRAGMA user_version = 6")),
     NEWER,
   ],
-  ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is no inbox/],
+  ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is not an inbox/],
   ...[1, 6].map((version): (typeof foreign)[number] => [
     `of another program, which is at version ${version}`,
     () => withDatabase((database) => database.exec(`CREATE TABLE customers (id); PRAGMA user_version = ${version}`)),
-    /is no inbox/,
+    /is not an inbox/,
   ]),
   [
     "that is no database",
     () => writeFileSync(file, "a text longer than a database's header ".repeat(40)),
     /not a database/,
   ],
-  ["that is a directory", () => mkdirSync(file), /it is no file/],
+  ["that is a directory", () => mkdirSync(file), /it is not a file/],
 ];
 
 test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, prepare, reason) => {

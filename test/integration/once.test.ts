@@ -265,6 +265,6 @@ describe("in workerd", () => {
 
 test("what is no store is told when it is passed", () => {
   expect(() => onceInPostgres(undefined as never)).toThrow("nothing is passed: pass a Pool of the package pg");
-  expect(() => onceInD1({} as never)).toThrow("this is another thing: pass the binding of a D1 database");
+  expect(() => onceInD1({} as never)).toThrow("this is something else: pass the binding of a D1 database");
   expect(() => onceInDurableObject(null as never)).toThrow("nothing is passed: pass the binding of OnceObject");
 });

@@ -103,7 +103,7 @@ test("refuses a body that somebody read before, and says so", async () => {
     expect((await exchange({ url, ...forwardedRequest(event) })).status).toBe(500);
     expect(lines.all.at(-1)).toMatchObject({
       code: "misconfigured",
-      problems: ["the body was read before the verifier had it: let the route stand before parsers of bodies"],
+      problems: ["the body was read before the verifier had it: put the route before body parsers"],
     });
   } finally {
     before = () => undefined;

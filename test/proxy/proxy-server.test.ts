@@ -130,7 +130,7 @@ describe("a Unix socket", () => {
     const link = join(directory, "link");
     symlinkSync(live, link);
     for (const path of [file, folder, link]) {
-      await expect(open(path), path).rejects.toThrow(/exists and is no socket/);
+      await expect(open(path), path).rejects.toThrow(/exists and is not a socket/);
       expect(existsSync(path)).toBe(true);
     }
   });
@@ -145,7 +145,7 @@ describe("a Unix socket", () => {
   test("refuses a path that the system would cut, or that is no file", async () => {
     const directory = temporaryDirectory(stack);
     for (const path of [join(directory, "x".repeat(100)), "\0abstract"]) {
-      await expect(open(path)).rejects.toThrow(/no path of a socket/);
+      await expect(open(path)).rejects.toThrow(/not a valid socket path/);
     }
   });
 });

@@ -58,7 +58,7 @@ test.each<readonly [what: string, (url: URL) => URL, told: string]>([
   [
     "a server without TLS",
     change('{"search":"?sslmode=verify-full"}'),
-    "PLACE: The server does not support SSL connections: add sslmode=disable to the URL where nobody else reaches the network between, or have the server take TLS",
+    "PLACE: The server does not support SSL connections: add sslmode=disable to the URL if nobody else can reach the network in between, or enable TLS on the server",
   ],
   [
     "a key of another certificate",

@@ -30,7 +30,7 @@ beforeAll(async () => {
 const UNREADABLE: readonly (readonly [name: string, told: string])[] = [
   ["missing", "there is no such file"],
   ["none/a/b", "the folder DIR/none does not exist"],
-  ["text/a", "DIR/text is no folder"],
+  ["text/a", "DIR/text is not a folder"],
   ["folder", "it is a directory"],
   ["link", "it is a link to a file that does not exist"],
   ["circle", "its links lead in a circle"],
@@ -57,12 +57,12 @@ test.each(UNREADABLE)("what cannot be read: %s", async (name, why) => {
 
 test.each([
   ["keys new --file DIR/none/keys.json", "cannot write DIR/none/keys.json: the folder DIR/none does not exist"],
-  ["keys new --file DIR/text/keys.json", "cannot write DIR/text/keys.json: DIR/text is no folder"],
-  ["vectors --file DIR/text/a/b", "cannot make the folder DIR/text/a: DIR/text is no folder"],
+  ["keys new --file DIR/text/keys.json", "cannot write DIR/text/keys.json: DIR/text is not a folder"],
+  ["vectors --file DIR/text/a/b", "cannot make the folder DIR/text/a: DIR/text is not a folder"],
   ["init DIR/text --yes", "cannot make the folder DIR/text: a file is there"],
   ["dev --state DIR/text", "cannot make the folder DIR/text: a file is there"],
   ["inbox backup DIR/none/b --inbox DIR/inbox", "cannot write DIR/none/b: the folder DIR/none does not exist"],
-  ["inbox backup DIR/text/b --inbox DIR/inbox", "cannot write DIR/text/b: DIR/text is no folder"],
+  ["inbox backup DIR/text/b --inbox DIR/inbox", "cannot write DIR/text/b: DIR/text is not a folder"],
   [
     "inbox backup DIR/text --inbox DIR/inbox",
     "DIR/text is there already: a backup is a new file, and overwrites nothing",
@@ -82,10 +82,10 @@ test.each([
     `DIR/none/a: the folder DIR/none does not exist: ${GIVE}`,
     "DIR/none/a: the folder DIR/none does not exist",
   ],
-  ["folder", "DIR/folder: it is no file", undefined],
+  ["folder", "DIR/folder: it is not a file", undefined],
   ["empty", "DIR/empty is empty: no origin has kept events in it", undefined],
-  ["text", "DIR/text: it is no SQLite file (file is not a database)", undefined],
-  ["foreign", "DIR/foreign is no inbox: another program's database", undefined],
+  ["text", "DIR/text: it is not a SQLite file (file is not a database)", undefined],
+  ["foreign", "DIR/foreign is not an inbox but another program's database", undefined],
 ])("what is no inbox: %s", async (name, told, backup = told) => {
   const lines = ["inbox list", "inbox show ID", "inbox retry ID", "policy expiring", "explain --event ID"];
   const common = name === "missing" ? [] : ["inbox backup DIR/new"];

@@ -212,11 +212,11 @@ describeOnStores("an inbox", (given) => {
       /cannot write \S+none\/a: the folder \S+none does not exist/,
     );
     expect(await told(restore(file))).toMatch(/a\.backup: there is no such file/);
-    expect(await told(restore(folder))).toMatch(/it is no file/);
+    expect(await told(restore(folder))).toMatch(/it is not a file/);
     writeFileSync(file, "");
     expect(await told(restore(file))).toMatch(/is empty: no origin has kept events in it/);
     writeFileSync(file, "-- PostgreSQL database dump\n".repeat(200));
-    expect(await told(restore(file))).toMatch(/it is no SQLite file/);
+    expect(await told(restore(file))).toMatch(/it is not a SQLite file/);
     const whole = join(folder, "whole");
     const source = await openInbox(join(folder, "source.sqlite"));
     for (let n = 0; n < 100; n += 1) await accept(source, `e${n}`, { body: "x".repeat(3_000) });

@@ -133,16 +133,16 @@ describe("the file of an inbox", () => {
     const missing = join(folder, "missing", "inbox.sqlite");
     expect(await failureOf(missing)).toContain(`${missing}: the folder ${join(folder, "missing")} does not exist`);
     writeFileSync(file, "no database, but long enough to be read as one ".repeat(100));
-    expect(await failureOf(file)).toContain(`${file}: it is no SQLite file`);
-    expect(await failureOf(join(file, "below"))).toContain(`${file} is no folder`);
+    expect(await failureOf(file)).toContain(`${file}: it is not a SQLite file`);
+    expect(await failureOf(join(file, "below"))).toContain(`${file} is not a folder`);
     mkdirSync(join(folder, "directory"));
-    expect(await failureOf(join(folder, "directory"))).toContain(`${join(folder, "directory")}: it is no file`);
+    expect(await failureOf(join(folder, "directory"))).toContain(`${join(folder, "directory")}: it is not a file`);
     symlinkSync(join(folder, "nowhere"), join(folder, "link"));
     expect(await failureOf(join(folder, "link"))).toContain("a link to a file that does not exist");
     expect(readdirSync(folder)).not.toContain("nowhere");
-    await expect(openInboxReader(join(folder, "directory"))).rejects.toThrow("directory: it is no file");
+    await expect(openInboxReader(join(folder, "directory"))).rejects.toThrow("directory: it is not a file");
     execFileSync("mkfifo", [join(folder, "pipe")]);
-    await expect(openInboxReader(join(folder, "pipe"))).rejects.toThrow("pipe: it is no file");
+    await expect(openInboxReader(join(folder, "pipe"))).rejects.toThrow("pipe: it is not a file");
     writeFileSync(file, "");
     await expect(openInboxReader(file)).rejects.toThrow(`${file} is empty: no origin has kept events in it`);
     rmSync(file);
@@ -233,7 +233,7 @@ describe.skipIf(missingPostgres())("a database", () => {
 
   test.each([
     ["sslmode=allow", "sslmode is none of disable"],
-    ["sslmode=disable&sslmode=require", "sslmode is there twice"],
+    ["sslmode=disable&sslmode=require", "sslmode is given twice"],
     ["sslcrl=/x", "sslcrl is not supported"],
     ["sslrootcert=/no/such/file", "/no/such/file"],
     ["sslrootcert=/etc/passwd", "sslrootcert /etc/passwd holds no certificate, but neither PEM nor DER"],
