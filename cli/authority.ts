@@ -41,7 +41,7 @@ export interface CertificateRequest {
   readonly ca?: { readonly pathLength?: number };
   readonly serialNumber?: string;
   readonly keyAlgorithm?: KeyAlgorithm;
-  /** A key pair to certify again, instead of a new one. */
+  /** Certifies this key pair again, instead of making a new one. */
   readonly keys?: CryptoKeyPair;
   readonly signingAlgorithm?: Algorithm | EcdsaParams;
 }
@@ -56,7 +56,7 @@ export interface Identity {
   readonly keyPem: string;
 }
 
-/** Issues a certificate; signed by itself when there is no issuer. */
+/** Issues a certificate. It is self-signed if there is no issuer. */
 export async function issueCertificate(request: CertificateRequest, issuer?: Identity): Promise<Identity> {
   const keyAlgorithm = request.keyAlgorithm ?? ECDSA;
   const keys =

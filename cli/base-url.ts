@@ -1,4 +1,4 @@
-// URLs of programs that events are brought to: where they are, and nothing more.
+// Parses URLs of programs to which events are delivered. They say only where the program is.
 
 import { isIP } from "node:net";
 import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
@@ -16,7 +16,7 @@ export function parsePrivateUrl(option: string, text: string): string {
   );
 }
 
-/** @throws UsageError that shows no user, password and query */
+/** @throws UsageError that shows no user, password or query */
 export function parseBaseUrl(option: string, text: string): string {
   const url = URL.parse(text);
   if (url !== null && isHttpsOrLoopback(url) && (text === url.origin || text === `${url.origin}/`)) return url.origin;

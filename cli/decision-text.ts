@@ -1,11 +1,11 @@
-// One decision as one line for people; machines get the JSON.
+// Writes one decision as one line for people. Machines get the JSON.
 
 import type { LogLine } from "../core/decision.ts";
 import { cut } from "../core/shown-text.ts";
 import type { Shown } from "./output.ts";
 import { bad, type Cell, doubtful, good, tabulate } from "./table.ts";
 
-/** Lines come one by one, so that no column can be measured. */
+/** Lines are printed one by one, so columns cannot be measured and have a fixed width. */
 const SOURCE_WIDTH = 6;
 const DECISION_WIDTH = 9;
 

@@ -54,7 +54,7 @@ The front asks for a client certificate and lets every handshake through: the wo
   },
 };
 
-/** The runtime of Workers and the maker of certificates are not there where only the packages of production are. */
+/** Loaded on demand: workerd and the certificate library are missing if only production packages are installed. */
 async function loadDevelopment() {
   const packages = ["wrangler", "@peculiar/x509", "reflect-metadata"];
   return await loadOptional("dev", packages, () => import("./development.ts"));

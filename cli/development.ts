@@ -30,14 +30,14 @@ export interface DevelopmentOptions {
   readonly directory: string;
   /** Default: the policy of the development state. */
   readonly policyFile?: string | undefined;
-  /** Further CA certificates (PEM files) to ask for in the handshake. */
+  /** Further CA certificates (PEM files) to name to clients in the handshake. */
   readonly clientCaFiles?: readonly string[];
-  /** Use this origin and start none. */
+  /** URL of an origin to use. Then none is started. */
   readonly originUrl?: string | undefined;
-  /** A module that handles the events of the origin that is started. */
+  /** A module that handles the events of the origin that is started here. */
   readonly handlerFile?: string | undefined;
   readonly onDecision: (source: "edge" | "origin", line: LogLine) => void;
-  /** Sees each request before the origin does: a demonstration replays one of them. */
+  /** Gets each request before the origin does, so that a demonstration can replay one. */
   readonly onOriginRequest?: (request: Request) => void;
 }
 
@@ -53,7 +53,7 @@ export interface Development {
 
 const AUDIENCE = "https://origin.localhost";
 
-/** Starts everything; what was started is stopped again when a later part fails. */
+/** Starts everything. If a part fails, the parts that were started before are stopped. */
 export async function startDevelopment(options: DevelopmentOptions): Promise<Development> {
   const started: (() => void | Promise<void>)[] = [];
   const close = async () => {
@@ -73,7 +73,7 @@ async function start(
 ): Promise<Omit<Development, "close">> {
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
-  // The edge compiles the same file when it is built; compiling it first gives the better message.
+  // The build of the edge compiles the same file. It is compiled here first, because the error message is better.
   const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readSecret);
   const keySet = readPrivateKeySet(state.keys);
@@ -81,7 +81,7 @@ async function start(
   if (options.originUrl === undefined) requireTarget(policy, target);
 
   const edge = Promise.withResolvers<TestHarness>();
-  // Without an edge nobody waits for one: the failure is reported by what start() throws.
+  // If starting fails before anything waits for the edge, start() reports the error. This prevents an unhandled rejection.
   edge.promise.catch(() => undefined);
   const front = await startTlsFront({
     port: options.port,
@@ -91,7 +91,7 @@ async function start(
     log: (line) => options.onDecision("edge", line),
   });
   started.push(() => front.close());
-  // As URL writes them: without the port, where it is 443.
+  // As in URL: without the port if it is 443.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
   const origin = options.originUrl ?? (await startOrigin());
@@ -141,14 +141,14 @@ async function start(
   }
 }
 
-/** The secrets that the policy names, as bindings of the worker. They have been loaded once, so they are all there. */
+/** The secrets that the policy names, as bindings of the worker. loadSecrets() has checked that all of them exist. */
 function readSecretTexts(policy: Policy): Record<string, string> {
   return Object.fromEntries(secretNames(policy).map((name) => [name, readSecret(name) ?? ""]));
 }
 
 const CRON_MILLISECONDS = 60_000;
 
-/** Runs the worker's cron trigger now and every minute. Returns how to stop. */
+/** Runs the worker's cron trigger now and then every minute. Returns a function that stops it. */
 async function runCronTrigger(harness: TestHarness): Promise<() => void> {
   const trigger = () => harness.getWorker().scheduled({ cron: "* * * * *" });
   await trigger();
@@ -162,7 +162,7 @@ function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly st
   return [...anchors, ...[state.clientCa, ...files].flatMap(readCertificatesAsPem)];
 }
 
-/** Where everything is, and commands to copy. */
+/** The addresses of all parts, and commands to copy. */
 export function describe({ edge, origin, jwks, policyFile, state }: Development): Line[] {
   const curl = (client: string) => {
     const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];

@@ -12,7 +12,7 @@ export function parseDuration(text: string, option: string): number {
   return seconds;
 }
 
-/** The same; undefined for what is no duration. */
+/** The same, but undefined for a text that is not a duration. */
 export function readDuration(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   return number === undefined ? undefined : Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];

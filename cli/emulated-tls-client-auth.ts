@@ -1,5 +1,5 @@
-// What Cloudflare would put into request.cf for a TLS connection: the local front's half of the platform.
-// Formats follow the platform's field reference; where that leaves a choice, the one that its examples print.
+// Emulates what Cloudflare puts into request.cf for a TLS connection, for the local front. Formats follow the platform's field
+// reference or, if that is not exact, its examples.
 
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
@@ -8,7 +8,7 @@ import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../core/wire.ts";
 import { presentedBy } from "../origin/node/tls-peer.ts";
 
-/** OpenSSL's words for Node's codes, in the platform's spelling. */
+/** OpenSSL's messages for Node's codes, in the platform's spelling. */
 const FAILURES: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "self signed certificate",
   SELF_SIGNED_CERT_IN_CHAIN: "self signed certificate in certificate chain",
@@ -42,7 +42,7 @@ export type TlsClientAuth = Readonly<
   }
 >;
 
-/** What the platform reports without a certificate, and on hosts that ask for none. */
+/** What the platform reports without a certificate, and on hosts that request none. */
 export const PLACEHOLDER: TlsClientAuth = {
   ...(Object.fromEntries(TEXT_FIELDS.map((name) => [name, ""])) as Record<TextField, string>),
   certPresented: "0",
@@ -52,7 +52,7 @@ export const PLACEHOLDER: TlsClientAuth = {
   certChainRFC9440TooLarge: false,
 };
 
-/** A connection's certificate, the intermediates sent with it, and Node's verdict (an empty text when it verified). */
+/** A connection's certificate, the intermediates sent with it, and Node's verdict (an empty text if it verified). */
 export interface PeerCertificate {
   readonly leaf: X509Certificate;
   readonly intermediates: readonly X509Certificate[];
@@ -60,8 +60,8 @@ export interface PeerCertificate {
 }
 
 /**
- * Reads the peer's certificate from a socket. Node completes the chain from the trusted CAs and leaves out what does
- * not chain, so `trusted` (SHA-256 fingerprints of those CAs) is taken out again; a stray certificate is not seen.
+ * Reads the peer's certificate from a socket. Node completes the chain with trusted CAs and leaves out certificates that do not
+ * chain. So the CAs in `trusted` (SHA-256 fingerprints) are removed again. A certificate that does not chain cannot be seen.
  */
 export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<string>): PeerCertificate | undefined {
   const [leaf, ...issuers] = presentedBy(socket);
@@ -119,7 +119,10 @@ function formatNames(leaf: X509Certificate) {
   };
 }
 
-/** RFC 2253, and OpenSSL's one-line form, in certificate order and without its escapes. Both are ASCII: they travel in a header. */
+/**
+ * RFC 2253, and OpenSSL's one-line form, in certificate order and without its escapes. Both are ASCII, because they are sent in a
+ * header.
+ */
 function formatName(certificate: X509Certificate, which: "subject" | "issuer"): { rfc2253: string; legacy: string } {
   try {
     const name = parseCertificate(certificate.raw.toString("base64"))[which];
@@ -129,12 +132,12 @@ function formatName(certificate: X509Certificate, which: "subject" | "issuer"): 
       .join("");
     return { rfc2253: escapeNonAscii(formatDistinguishedName(name), "\\"), legacy: escapeNonAscii(legacy, "\\x") };
   } catch {
-    // A certificate that Countersign cannot read still reaches the worker, which refuses it.
+    // A certificate that Countersign cannot read is still passed to the worker, which refuses it.
     return { rfc2253: "", legacy: "" };
   }
 }
 
-/** Octets of UTF-8 in hex, each after this mark. */
+/** Writes octets of UTF-8 in hex, each after this mark. */
 function escapeNonAscii(text: string, mark: string): string {
   return text.replace(/[^\u0020-\u007e]/gu, (character) =>
     Array.from(

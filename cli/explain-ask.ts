@@ -1,5 +1,5 @@
-// Asks the origin's own middleware for its verdict: the same code as in a running origin, with a certificate that is read
-// from a file. Stores nothing and sends nothing.
+// Gets the verdict of the origin's own middleware: the same code as in a running origin, with a certificate that is read from a
+// file. Stores nothing and sends nothing.
 
 import { Hono } from "hono";
 import { describeProblem, describeRefusal, type LogLine } from "../core/decision.ts";
@@ -11,12 +11,12 @@ import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
 import type { AuthenticateOptions, ProofOptions } from "../origin/authenticate-options.ts";
 import type { AskedRequest, Question } from "./explain-question.ts";
 
-/** What a program says to one request. */
+/** The answer of a program to one request. */
 export type Answer =
   | { readonly verdict: "accepted"; readonly delivery: Delivery; readonly line: LogLine }
   | { readonly verdict: "refused"; readonly code: RefusalCode; readonly line: LogLine };
 
-/** Another policy than the question's, or other secrets, for the same request. */
+/** Another policy than that of the question, or other secrets, for the same request. */
 export interface Variant {
   readonly policy?: Policy;
   readonly secrets?: AuthenticateOptions["secrets"];
@@ -36,7 +36,7 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
     clock: () => question.at,
     log: (line: LogLine) => void lines.push(line),
   };
-  // A Request would rewrite a target that is not in normal form, and so hide it.
+  // Checked first: a Request would normalise the target, and so hide that it is not in normal form.
   const target = resultOf(() => readRequestTarget(request.url));
   if (target instanceof Refusal) return toAnswer(describeRefusal(target, { id: "" }), undefined);
   let delivery: Delivery | undefined;
@@ -56,7 +56,10 @@ function toAnswer(line: LogLine, delivery: Delivery | undefined): Answer {
   return { verdict: "refused", code: line["code"] as RefusalCode, line };
 }
 
-/** Declares the length of the body, as HTTP does; GET and HEAD can have no more than that here. */
+/**
+ * Declares the length of the body, as HTTP does. GET and HEAD can only declare it, because a Request with these methods holds no
+ * body.
+ */
 export function toRequest({ method, url, headers: given, body }: AskedRequest): Request {
   const headers = new Headers(given);
   if (body !== undefined && body.byteLength > 0) headers.set("content-length", String(body.byteLength));
@@ -75,12 +78,12 @@ const OF_EVERY_REFUSAL: ReadonlySet<string> = new Set([
   "why",
 ]);
 
-/** What a log line says beyond what each line says. */
+/** The members of a log line that not every refusal has. */
 export function detailsOf(line: LogLine): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => !OF_EVERY_REFUSAL.has(name)));
 }
 
-/** What the sender gets for a refusal. The decision id is made for each request. */
+/** The response that the sender gets for a refusal. Its decision id is made for each request. */
 export function publicAnswer(code: RefusalCode, details: Readonly<Record<string, unknown>>) {
   const { status, headers, body } = describeProblem(new Refusal(code, details), "(made for each request)");
   return { status, headers, problem: JSON.parse(body) as unknown, title: PROBLEMS[REFUSALS[code][0]].title };

@@ -1,5 +1,5 @@
-// The revocation lists that an explanation goes by: those that an origin kept, and the files that the policy names.
-// Reads and changes nothing; the network is asked only when it is told to.
+// The revocation lists for an explanation: those that an origin has stored, and the files that the policy names. Changes nothing.
+// Uses the network only if that is asked for.
 
 import { dirname } from "node:path";
 import type { Certificate } from "../core/certificate.ts";
@@ -22,13 +22,13 @@ import { MAX_CRL_BYTES } from "../core/wire.ts";
 import { nameOtherContents } from "../origin/list-contents.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
 
-/** What one source of the policy gave. */
+/** The result of one source of the policy. */
 export interface CrlSourceState {
   readonly source: string;
-  /** Where the lists in use are from; null when there are none. */
+  /** Where the lists in use come from. Null if there are none. */
   readonly from: "kept" | "file" | "fetched" | null;
   readonly lists: readonly ReturnType<typeof describeCrl>[];
-  /** What was wrong with them, or why there are none. */
+  /** What is wrong with the lists, or why there are none. */
   readonly why: string | null;
 }
 
@@ -39,9 +39,9 @@ export interface LoadedLists {
 }
 
 export interface CrlOptions {
-  /** The policy file: paths in it are relative to its directory. */
+  /** The policy file. Paths in the policy are relative to its directory. */
   readonly policyFile: string;
-  /** Where an origin keeps lists. */
+  /** The directory in which an origin stores lists. */
   readonly directory: string;
   readonly isFetching: boolean;
   /** Unix seconds. */
@@ -51,7 +51,7 @@ export interface CrlOptions {
 type Loaded = { readonly kept: readonly Crl[]; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
 
-/** Loads every source as an origin would: the kept lists first, then what the source says now, if that may replace them. */
+/** Loads every source like an origin: first the stored lists, then the source's current answer, if that may replace them. */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const stored = readCrlDirectory(options.directory, dirname(options.policyFile)).read(AUTHORITIES_KEY);
   const authorities = authoritiesOf(policy, await stored.catch(() => undefined));

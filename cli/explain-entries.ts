@@ -1,5 +1,5 @@
-// The accepted certificates of a sender beside the one presented, member by member. Each member is judged by the compiled
-// matcher itself, as an entry of its own.
+// Compares the accepted certificates of a sender with the presented one, member by member. The compiled matcher itself judges
+// each member, as an entry of its own.
 
 import { parseAttributeType } from "../core/attribute-types.ts";
 import type { Certificate } from "../core/certificate.ts";
@@ -13,12 +13,12 @@ import type { CertificateMatcherDocument } from "../core/policy-schema.ts";
 import { DIAGNOSED_ENTRIES } from "../core/wire.ts";
 
 export interface MemberFacts {
-  /** As `nearMiss` in the log names it. */
+  /** The name that `nearMiss` in the log uses. */
   readonly member: string;
   readonly expected: string | readonly string[];
   readonly presented: string | readonly string[];
   readonly holds: boolean;
-  /** What makes the two differ, where that is easily overlooked. */
+  /** Why the two differ, if that is easily overlooked. */
   readonly hint: string | null;
 }
 
@@ -29,7 +29,7 @@ export interface EntryFacts {
   readonly members: readonly MemberFacts[];
 }
 
-/** Every entry, the nearest first, up to DIAGNOSED_ENTRIES of them. */
+/** The entries, the nearest first, at most DIAGNOSED_ENTRIES. */
 export function compareEntries(
   sender: string,
   { allowlist }: CertificateRule,
@@ -50,7 +50,7 @@ export function compareEntries(
     }));
 }
 
-/** One member of an entry, alone. */
+/** One member of an entry, by itself. */
 type Member = readonly [name: string, expected: string | readonly string[], document: CertificateMatcherDocument];
 
 function membersOf({ subject, issuer, san, ...rest }: CertificateMatcherDocument): Member[] {
@@ -89,7 +89,7 @@ function presentedFor(member: string, certificate: Certificate, now: number): st
   return formatTime(now);
 }
 
-/** A value that is not text equals nothing, and is shown as what it is. */
+/** A value that is not text equals no text. It is shown in its encoding. */
 function valuesOf(name: Certificate["subject"], attribute: string): string | readonly string[] {
   const type = parseAttributeType(attribute);
   const values = name

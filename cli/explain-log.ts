@@ -1,5 +1,5 @@
-// A decision in a log. The log says what was decided; the certificate itself is only in the line of an observed route, in
-// what an origin keeps of those, or in an inbox that took an event with it.
+// Finds a decision in a log. The log says what was decided. The certificate itself is only in the line of an observed route, in
+// an origin's file of observations, or in an inbox that stored the event.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -12,16 +12,16 @@ import { type LogEntry, readLogEntries } from "./log-file.ts";
 import { OBSERVATIONS, observationOf } from "./observations.ts";
 
 export interface RecordedDecision extends Omit<LogEntry, "line"> {
-  /** Everything that was logged of it, by edge and origin, in the order of the log. */
+  /** Every line about it, from edge and origin, in the order of the log. */
   readonly lines: readonly LogLine[];
-  /** SHA-256 of the certificate that it was about, where there was one. */
+  /** SHA-256 of its certificate, if there was one. */
   readonly sha256: string | undefined;
   readonly chain: Chain | undefined;
 }
 
 /**
  * Finds a decision by its id, or by the id that the edge gave it.
- * @throws UsageError when the log cannot be read or holds no such decision
+ * @throws UsageError if the log cannot be read or holds no such decision
  */
 export async function findDecision(id: string, log: string, inbox: string | undefined): Promise<RecordedDecision> {
   const entries = readLogEntries(log);

@@ -1,5 +1,5 @@
-// A certification path in the open: each certificate with its dates, its key, and what the revocation lists say of it.
-// Verdicts are those of core; where there is no path, this shows how far the certificates lead.
+// Describes a certification path: each certificate with its dates, its key, and what the revocation lists say of it. The verdicts
+// are those of core. If there is no path, this shows how far the certificates lead.
 
 import type { Certificate } from "../core/certificate.ts";
 import { formatTime } from "../core/crl.ts";
@@ -14,13 +14,16 @@ import { boundDetails } from "../core/shown-text.ts";
 import { verifyTrust } from "../core/trust.ts";
 import type { LoadedLists } from "./explain-crls.ts";
 
-/** What the lists say of one certificate. */
+/** The state of one certificate in the lists. */
 export interface CrlFacts {
-  /** `doubtful`: no current list, which the policy lets pass. `unknown`: the same where it does not. */
+  /**
+   * `doubtful`: there is no current list, and the policy accepts that. `unknown`: there is none, and the policy does not accept
+   * that.
+   */
   readonly state: "not asked" | "good" | "revoked" | "doubtful" | "unknown";
   readonly freshness: RevocationRule["freshness"] | null;
   readonly why: string | null;
-  /** The loaded lists in its issuer's name, the newest first. */
+  /** The loaded lists with its issuer's name, the newest first. */
   readonly lists: readonly (ReturnType<typeof describeCrl> & {
     readonly source: string;
     readonly isSignedByIssuer: boolean;
@@ -55,7 +58,7 @@ export interface Fault {
 export interface PathFacts {
   readonly reachesAnchor: boolean;
   readonly certificates: readonly CertificateFacts[];
-  /** The name whose certificate was not sent and is no anchor, where the path ends for want of it. */
+  /** If the path ends because a certificate is missing: the name of its subject. It was not sent and is not an anchor. */
   readonly missingIssuer: string | null;
 }
 
@@ -77,7 +80,7 @@ export function describePath(
   const top = steps.at(-1);
   const rule = top?.anchor?.revocation;
   const facts = { ...limits, anchors: [...steps, ...trust.anchors] };
-  // Without senders, verifyTrust judges what a client certificate must be, whoever signed it.
+  // Without senders, verifyTrust makes only the checks of a client certificate that do not depend on who signed it.
   const leafs = resultOf(() => verifyTrust({ ...client, platform: undefined }, [], limits));
   return {
     reachesAnchor: top?.anchor !== undefined && top.fault === undefined,
@@ -94,7 +97,10 @@ export function faultOf({ code, details }: Refusal): Fault {
   return { code, why: REFUSALS[code][1], details: boundDetails(details) };
 }
 
-/** The path that core found, with the lists or, where those refuse it, without them; else how far the names lead. */
+/**
+ * The path that core found with the lists. If the lists refuse it, the path without them. If there is none, how far the names
+ * lead.
+ */
 function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const unasked = anchors.map((anchor): Anchor => ({ ...anchor, revocation: undefined }));
   for (const [candidates, lists] of [[anchors, limits.lists] as const, [unasked, NO_LISTS] as const]) {
@@ -110,7 +116,7 @@ function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits
   return follow(client, anchors, limits);
 }
 
-/** From issuer to issuer, anchors before intermediates and sound ones before others, to the first fault. */
+/** Follows issuers up to the first fault. Prefers anchors to intermediates, and issuers without a fault to others. */
 function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];
   const all: Pick<Step, "certificate" | "anchor">[] = [
@@ -158,7 +164,10 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
   return type === "ec" ? `EC ${details?.namedCurve}` : String(type);
 }
 
-/** Core's answer for one certificate: checkRevocation over the two-step path of it and its issuer, beside what else may prove a list. */
+/**
+ * Core's answer for one certificate: checkRevocation on a path of only this certificate and its issuer, with the other
+ * certificates that may prove a list.
+ */
 function describeCrls(
   { certificate }: Step,
   above: Step | undefined,

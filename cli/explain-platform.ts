@@ -1,5 +1,5 @@
-// What Cloudflare would say of the certificate: as somebody says that it did, or as OpenSSL says with the policy's anchors
-// as the CAs of the hostname. Which CAs a hostname really has is not in the policy.
+// What Cloudflare would say of the certificate: as stated by the user, or as OpenSSL verifies it with the policy's anchors as the
+// CAs of the hostname. The policy does not say which CAs the hostname really has.
 
 import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth } from "./emulated-tls-client-auth.ts";
@@ -12,7 +12,7 @@ export interface PlatformFacts {
   readonly note: string;
 }
 
-/** What a hostname without the CA says, which our own anchors may answer. */
+/** The verdict of a hostname without this CA. Our own anchors may decide then. */
 const NOT_KNOWN = "FAILED:unable to get local issuer certificate";
 
 export async function readPlatform({ platform, chain, policy, at, askOpenssl }: Question): Promise<PlatformFacts> {

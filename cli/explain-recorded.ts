@@ -1,4 +1,4 @@
-// What an inbox or a log has of the request that is explained: the verdict of then, beside the one of now.
+// What an inbox or a log holds about the request: the verdict at that time, next to today's.
 
 import { formatTime } from "../core/crl.ts";
 import type { LogLine } from "../core/decision.ts";
@@ -11,11 +11,11 @@ export interface Recorded {
   readonly verdict: "accepted" | "refused";
   readonly code: string | null;
   readonly sender: string | null;
-  /** The event as it is stored, without its body. */
+  /** The stored event without its body. */
   readonly event: Readonly<Record<string, unknown>> | null;
-  /** The lines of the decision. */
+  /** The log lines of the decision. */
   readonly lines: readonly LogLine[];
-  /** Options without which the policy of now cannot be asked. */
+  /** Options that are needed to judge the request by today's policy. */
   readonly lacking: readonly string[];
   readonly notes: readonly string[];
 }
@@ -94,7 +94,7 @@ export function formatRecorded(recorded: Recorded | null): string[] {
   ];
 }
 
-/** The RFC 9440 fields are for machines. */
+/** The RFC 9440 fields are only for machines. */
 const NOT_FOR_PEOPLE: ReadonlySet<string> = new Set(["decision", "clientCert", "clientCertChain"]);
 
 function membersOf(value: Readonly<Record<string, unknown>>, indent = "  "): string[] {

@@ -1,4 +1,4 @@
-// Where in the policy a verdict was decided: the rule as a JSON pointer, and the field that did not fit it.
+// Finds the place in the policy that decided a verdict: a JSON pointer to the rule, and the fields that did not match it.
 
 import type { Certificate } from "../core/certificate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
@@ -9,13 +9,13 @@ import type { RefusalCode } from "../core/refusal.ts";
 import type { SenderFacts } from "./explain-senders.ts";
 
 export interface DecidedBy {
-  /** JSON pointer; null where no rule of the policy is involved, only what every client certificate must be. */
+  /** JSON pointer. Null if no rule of the policy decided, but a requirement of every client certificate. */
   readonly rule: string | null;
-  /** Of the certificate or the request. */
+  /** Fields of the certificate or of the request. */
   readonly fields: readonly string[];
 }
 
-/** Members below the sender, or below the route, and the fields that they are about. */
+/** Members of the sender, route or anchor, and the fields that they are about. */
 type Place = readonly [
   of: "sender" | "route" | "anchor" | "nothing",
   members: readonly string[],
@@ -66,7 +66,7 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   basic_mismatch: BASIC,
 };
 
-/** The rule of a refusal. `senders` are those of the route, in its order. */
+/** The rule behind a refusal. `senders`: those of the route, in its order. */
 export function ruleOfRefusal(
   { code, details }: { readonly code: RefusalCode; readonly details: Readonly<Record<string, unknown>> },
   route: Route | undefined,
@@ -85,7 +85,10 @@ export function ruleOfRefusal(
   return { rule: formatPointer(["senders", sender.sender, ...members]), fields };
 }
 
-/** The anchor's member; the anchor itself where it has none, for what a list holds is refused under such a one as well. */
+/**
+ * The member of the anchor, or the anchor itself if it has no such member: a certificate in a list is refused under an anchor
+ * without lists too.
+ */
 function anchorRule(sender: SenderFacts | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];
   const anchor = certificates.at(-1)?.anchor ?? null;
@@ -93,7 +96,7 @@ function anchorRule(sender: SenderFacts | undefined, members: readonly string[])
   return anchor === null ? null : formatPointer(["anchors", anchor, ...(isAsked ? members : [])]);
 }
 
-/** The entry that admit found to come nearest; without one, the list that holds none. */
+/** The entry that admit found to be nearest. Without one, the list of entries. */
 function nearestEntry(nearMiss: unknown, senders: readonly SenderFacts[]): DecidedBy {
   const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;
   if (nearest === undefined)
@@ -102,14 +105,14 @@ function nearestEntry(nearMiss: unknown, senders: readonly SenderFacts[]): Decid
   return { rule: formatPointer(["senders", sender, "certificates", entry]), fields: failed };
 }
 
-/** The rules that let a sender in: its entry, or its signature where it needs no certificate. */
+/** The rule that admitted a sender: its entry, or its signature if it needs no certificate. */
 export function ruleOfAcceptance(sender: SenderFacts | undefined): DecidedBy {
   const entry = sender?.certificate?.entries.find(({ matches }) => matches);
   if (entry !== undefined) return { rule: entry.rule, fields: entry.members.map(({ member }) => member) };
   return { rule: sender === undefined ? null : `${sender.rule}/signature`, fields: ["signature"] };
 }
 
-/** Pointers of the deny entries that name this certificate: each is compiled alone and asked. */
+/** Pointers of the deny entries that deny this certificate. Each is compiled by itself and asked. */
 export function denyRulesOf(certificate: Certificate, { anchors, deny }: PolicyDocument, policy: Policy): string[] {
   if (!policy.deny.holds(certificate)) return [];
   return (deny ?? []).flatMap((entry, index) => {
@@ -126,7 +129,7 @@ const SMALLEST: PolicyDocument = {
 
 const NEAREST_ROUTES = 3;
 
-/** The routes whose paths are written most like this one. */
+/** The routes whose paths have the smallest edit distance to this one. */
 export function nearestRoutes(path: string, { routes }: Policy): string[] {
   return routes
     .map((route) => ({ path: route.path, distance: editDistance(path, route.path) }))
@@ -135,7 +138,7 @@ export function nearestRoutes(path: string, { routes }: Policy): string[] {
     .map((route) => route.path);
 }
 
-/** Levenshtein. */
+/** The Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, character] of [...a].entries()) {

@@ -1,4 +1,4 @@
-// One sender of a route beside the request: each factor that its policy requires, judged by core on its own.
+// Explains one sender of a route for the request: core judges each factor that its policy requires by itself.
 
 import { findCandidates } from "../core/admit.ts";
 import { verifyBasic } from "../core/basic.ts";
@@ -14,7 +14,7 @@ import { describePath, type Fault, faultOf, type PathFacts } from "./explain-pat
 import type { Question } from "./explain-question.ts";
 import { signingNames } from "./explain-secrets.ts";
 
-/** `undecided`: it cannot be checked here, for the reason in `unchecked`. */
+/** `undecided`: it cannot be checked here; `unchecked` says why. */
 export type Verdict = "accepted" | "refused" | "undecided";
 
 interface FactorVerdict {
@@ -28,7 +28,7 @@ export interface CertificateFactor extends FactorVerdict {
     readonly holds: boolean;
     readonly anchor: string | null;
     readonly fault: Fault | null;
-    /** Which list was in doubt, where the policy lets that pass. */
+    /** Which list was missing or not current, if the policy accepts that. */
     readonly revocation: string | null;
     readonly path: PathFacts | null;
   } | null;
@@ -38,14 +38,14 @@ export interface CertificateFactor extends FactorVerdict {
 export interface SignatureFactor extends FactorVerdict {
   readonly scheme: string;
   readonly headers: readonly string[];
-  /** Names of the secrets whose keys were tried. */
+  /** Names of the secrets that were tried as keys. */
   readonly keys: readonly string[];
   readonly method: string | null;
 }
 
 export interface BasicFactor extends FactorVerdict {
   readonly usernames: readonly string[];
-  /** Passed when the event was stored: credentials are not kept. */
+  /** The factor passed when the event was stored. Credentials are not stored, so they cannot be checked again. */
   readonly wasCheckedBefore: boolean;
 }
 
@@ -57,13 +57,13 @@ export interface SenderFacts {
   readonly verdict: Verdict;
   readonly code: RefusalCode | null;
   readonly why: string | null;
-  /** A factor is null where it is not required. */
+  /** A factor is null if it is not required. */
   readonly certificate: CertificateFactor | null;
   readonly basic: BasicFactor | null;
   readonly signature: SignatureFactor | null;
 }
 
-/** What this request has and lacks to be from this sender. */
+/** What this request has, and what it lacks, to come from this sender. */
 export async function explainSender(
   sender: Sender,
   role: SenderFacts["role"],
@@ -98,7 +98,7 @@ function uncheckedText({ unchecked }: FactorVerdict): string {
   return `cannot be checked: ${unchecked.join("; ")}`;
 }
 
-/** A refusal that rests on what is not known here is none yet. */
+/** A refusal because of something that is missing here is not a refusal yet, but undecided. */
 function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly string[]): FactorVerdict {
   if (!(result instanceof Refusal)) return { verdict: "accepted", fault: null, unchecked: [] };
   const reasons = unchecked(result);

@@ -1,4 +1,4 @@
-// A certification path for people: two or three lines a certificate, leaf first.
+// Formats a certification path for people: two or three lines for each certificate, leaf first.
 
 import { formatTime } from "../core/crl.ts";
 import { cut } from "../core/shown-text.ts";
@@ -41,7 +41,7 @@ function formatFault({ code, why, details }: Fault): string[] {
 
 const TIMES: ReadonlySet<string> = new Set(["notBefore", "notAfter", "thisUpdate", "timestamp", "now"]);
 
-/** The details of a refusal, with times that can be read. */
+/** The details of a refusal, with readable times. */
 export function formatDetails(details: unknown): string {
   return cut(
     JSON.stringify(details, (name, value: unknown) =>

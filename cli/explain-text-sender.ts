@@ -1,4 +1,4 @@
-// One sender of an explanation for people: each factor, with what it has and what it lacks.
+// Formats one sender of an explanation for people: each factor, with what the request has and what it lacks.
 
 import { cut } from "../core/shown-text.ts";
 import type { EntryFacts } from "./explain-entries.ts";
@@ -7,7 +7,7 @@ import { formatDetails, formatPath } from "./explain-text-path.ts";
 import type { Line } from "./output.ts";
 import { type Row, tabulate } from "./table.ts";
 
-/** Entries that are shown to people; the JSON has all that were compared. */
+/** Entries shown to people. The JSON has all that were compared. */
 const SHOWN_ENTRIES = 5;
 
 export function formatSender({ sender, role, verdict, code, why, certificate, basic, signature }: SenderFacts): Line[] {
@@ -38,13 +38,13 @@ function tellCertificate({ verdict, fault, unchecked, trust, entries }: Certific
   return [head, ...lines.map((line) => [line])];
 }
 
-/** The details stand beside the certificate at which the path fails, where there is one. */
+/** If a certificate of the path has this fault, the details are shown there and not here. */
 function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
   const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);
   return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];
 }
 
-/** All members of an entry that matches, and of others those that do not fit. */
+/** Of an entry that matches, all members; of any other, those that do not match. */
 function formatEntry({ rule, matches, members }: EntryFacts): string[] {
   const shown = members.filter(({ holds }) => matches || !holds);
   const lacking = shown.map(({ member }) => member).join(", ");

@@ -1,4 +1,4 @@
-// An explanation for people: the verdict first, then what it rests on.
+// Formats an explanation for people: first the verdict, then its reasons.
 
 import { cut } from "../core/shown-text.ts";
 import { formatDetails } from "./explain-text-path.ts";
@@ -50,7 +50,7 @@ function bodyText(bytes: number | null): string {
   return bytes === null ? "the body not given" : `body of ${bytes} bytes`;
 }
 
-/** The entry that came nearest is shown by the rule that decided. */
+/** The nearest entry is shown as the rule that decided, so it is left out here. */
 function detailsOf({ nearMiss: _, ...details }: Readonly<Record<string, unknown>>): Row[] {
   return Object.keys(details).length === 0 ? [] : [["  details", formatDetails(details)]];
 }

@@ -1,4 +1,5 @@
-// An answer of the middleware as an outcome: yes, no, or undecided where the no rests on a secret or a body that is not here.
+// Turns an answer of the middleware into a verdict. It is undecided if the refusal depends on a secret or a body that is not
+// available here.
 
 import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../core/refusal.ts";
 import type { Answer } from "./explain-ask.ts";
@@ -7,15 +8,15 @@ import type { SenderFacts, Verdict } from "./explain-senders.ts";
 export interface Outcome {
   readonly verdict: Verdict;
   readonly code: RefusalCode | null;
-  /** Who was admitted. */
+  /** The admitted sender. */
   readonly sender: string | null;
   readonly why: string | null;
 }
 
-/** Judged with a secret, a header or the body, which may be missing here. Every other problem stands without them. */
+/** Problems that depend on a secret, a header or the body, which may not be available here. Every other problem does not. */
 const MAY_BE_UNCHECKED: ReadonlySet<Problem> = new Set(["signature-not-verified", "credentials-required"]);
 
-/** `senders` are those of the route, in its order: the first one that passes is admitted. */
+/** `senders`: those of the route, in its order. The first one that passes is admitted. */
 export function settle(answer: Answer, senders: readonly SenderFacts[]): Outcome {
   const name = answer.verdict === "accepted" ? answer.delivery.sender : null;
   const index = senders.findIndex(({ sender }) => sender === name);
@@ -32,7 +33,7 @@ function mayBeUnchecked(code: RefusalCode): boolean {
   return MAY_BE_UNCHECKED.has(REFUSALS[code][0]) || code === "platform_not_verified";
 }
 
-/** What the sender is told, and with which status. */
+/** The status that the sender gets. */
 export function statusOf(code: RefusalCode): number {
   return PROBLEMS[REFUSALS[code][0]].status;
 }

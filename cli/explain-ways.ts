@@ -1,5 +1,5 @@
-// What each program would say to the request: the edge on Cloudflare, an origin behind it, an origin with a listener of
-// its own, and one behind a proxy. Each is the origin's own middleware, with the certificate as that program reads it.
+// What each program would decide: the edge on Cloudflare, an origin behind it, an origin with its own listener, and one behind a
+// proxy. Each uses the origin's own middleware, with the certificate as that program reads it.
 
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../core/assertion.ts";
@@ -34,7 +34,7 @@ export interface WayFacts extends Omit<Outcome, "verdict"> {
   readonly notes: readonly string[];
 }
 
-/** What every way is asked with: the senders of the route as they were explained, and Cloudflare's verdict. */
+/** The input for every row: the explained senders of the route, and Cloudflare's verdict. */
 interface Scene {
   readonly question: Question;
   readonly senders: readonly SenderFacts[];
@@ -64,7 +64,7 @@ async function askEdge({ question, senders, platform }: Scene): Promise<EdgeAnsw
 function readAsEdge(chain: Chain | undefined, question: Question, platform: PlatformFacts): ClientCertificate {
   if (chain === undefined) return readTlsClientAuth(emulateTlsClientAuth(undefined));
   const [leaf, ...intermediates] = [chain.leaf, ...chain.intermediates].map(toX509);
-  // What no TLS library reads, or not whole, never gets as far as the worker; core says what is wrong with it.
+  // A certificate that a TLS library cannot read never reaches the worker. core says what is wrong with it.
   if (leaf === undefined) return readChain(question, undefined);
   const present = intermediates.filter((certificate) => certificate !== undefined);
   if (present.length < intermediates.length) return readChain(question, undefined);
@@ -84,7 +84,7 @@ function toX509(base64: string): X509Certificate | undefined {
 const ISSUER = "https://edge.invalid";
 const AUDIENCE = "https://origin.invalid";
 
-/** Gets what the edge would send it, under a signing key of the moment. */
+/** Makes the request that the edge would send, with a temporary signing key. */
 async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise<WayFacts> {
   const way = "origin behind the edge";
   if (answer?.verdict !== "accepted" || row.verdict === "undecided") {

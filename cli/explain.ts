@@ -1,4 +1,4 @@
-// countersign explain: why a request was accepted or refused, or would be, and what every other rule lacked.
+// countersign explain: why a request was accepted or refused, or would be, and what is missing for every other sender.
 
 import type { Command } from "./command.ts";
 import { parse } from "./explain-options.ts";

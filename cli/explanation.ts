@@ -1,4 +1,4 @@
-// One explanation: the verdict of core on a certificate and a request, and everything that it rests on.
+// One explanation: the verdict of core on a certificate and a request, and everything that it depends on.
 
 import type { Certificate } from "../core/certificate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
@@ -18,7 +18,7 @@ import { explainWays } from "./explain-ways.ts";
 
 export type Explanation = Awaited<ReturnType<typeof explain>>;
 
-/** The verdict, and what it is made of: the question put to the origin's own middleware, and each sender of the route by itself. */
+/** The verdict of the origin's own middleware, and an explanation of each sender of the route. */
 export async function judge(question: Question) {
   const route = routeOf(question);
   const platform = await readPlatform(question);
@@ -37,7 +37,7 @@ export async function judge(question: Question) {
   return { route, platform, inFront, certificate, way, evidence, senders, answer, outcome: settle(answer, senders) };
 }
 
-/** Judges the request at the question's time. Reads nothing but the question, and changes nothing. */
+/** Judges the request at the question's time. Reads nothing except the question, and changes nothing. */
 export async function explain(question: Question) {
   const { policy, request, at } = question;
   const { route, platform, inFront, certificate, way, evidence, senders, answer, outcome } = await judge(question);
@@ -76,7 +76,7 @@ function routeOf({ policy, request }: Question): Route | undefined {
   return target instanceof Refusal ? undefined : findRoute(policy, target.url.pathname);
 }
 
-/** Null and empty where no route has the path; then `nearest` has those that look most like it. */
+/** Null and empty if no route has the path. Then `nearest` has the most similar ones. */
 function describeRoute(route: Route | undefined, { policy, request }: Question) {
   const names = (senders: Route["senders"] = []) => senders.map(({ name }) => name);
   const size = request.body?.byteLength;
@@ -137,7 +137,7 @@ interface Denied {
   readonly rules: readonly string[];
 }
 
-/** Of everything that was sent, and of the anchors of the route. */
+/** Denied certificates among everything that was sent and the anchors of the route. */
 function deniedCertificates(
   certificate: ClientCertificate | Refusal,
   route: Route | undefined,

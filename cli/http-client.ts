@@ -1,4 +1,4 @@
-// One HTTPS request the way a sender makes it: with a client certificate, or without.
+// Sends one HTTPS request as a sender does, with a client certificate or without.
 
 import type { IncomingMessage } from "node:http";
 
@@ -9,32 +9,32 @@ export interface SendOptions {
   /** PEM: the certificate followed by its intermediates, and the key. */
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
-  /** PEM of the CA that signed the server's certificate; the system's roots otherwise. */
+  /** PEM of the CA that signed the server's certificate. Default: the system's roots. */
   readonly serverCa?: string | undefined;
-  /** The name that the client asks the server for in the handshake; the URL's host otherwise. */
+  /** The server name in the handshake. Default: the host of the URL. */
   readonly serverName?: string | undefined;
-  /** Where false, any server is talked to. Default true. */
+  /** If false, the server's certificate is not verified. Default: true. */
   readonly isServerVerified?: boolean;
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Up to MAX_ANSWER_BYTES. */
+  /** The first MAX_ANSWER_BYTES of the response body. */
   readonly body: string;
-  /** Whether there was more of it. */
+  /** Whether the body was longer. */
   readonly isCut?: true;
 }
 
-/** Of the whole answer. */
+/** For the whole response. */
 const TIMEOUT_MILLISECONDS = 30_000;
-/** Receivers answer with a line or a page, and what is at the other end may be anything. */
+/** Receivers answer with a line or a page. A limit is needed because the other end may be anything. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Sends on a connection of its own, so that each request makes a handshake. @throws Error when no answer comes */
+/** Sends on a connection of its own, so that each request makes a handshake. @throws Error if there is no response */
 export async function sendEvent(url: string, options: SendOptions): Promise<Answer> {
   const { method, headers, body, certificate, key, serverCa, serverName, isServerVerified = true } = options;
-  // One of them: with node:http comes all of fetch, which takes as long to load as Node itself.
+  // Loads only the one that is needed: node:http also loads fetch, which takes as long to load as Node itself.
   const { request } = url.startsWith("http:") ? await import("node:http") : await import("node:https");
   return await new Promise((resolve, reject) => {
     const outgoing = request(url, {
@@ -55,7 +55,7 @@ export async function sendEvent(url: string, options: SendOptions): Promise<Answ
   });
 }
 
-/** A method without a body sends no length (RFC 9110 §8.6). */
+/** With a method that has no body, no length is sent (RFC 9110 §8.6). */
 function lengthOf(method: string, body: Uint8Array | string): Record<string, string> {
   const length = Buffer.byteLength(body);
   return length === 0 && (method === "GET" || method === "HEAD") ? {} : { "content-length": String(length) };
@@ -65,7 +65,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
   const { statusCode: status = 0, headers } = response;
   const chunks: Buffer[] = [];
   let size = 0;
-  // Leaving the loop early ends the connection.
+  // Leaving the loop early closes the connection.
   for await (const chunk of response as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     size += chunk.byteLength;

@@ -1,4 +1,4 @@
-// Which events a command means: the same options for list, export and run.
+// Parses the options that select events. They are the same for list, export and run.
 
 import type { EventFilter, EventState } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";

@@ -1,4 +1,4 @@
-// Stored events as lines: a table for people, JSON for machines.
+// Formats stored events: a table for people, JSON for machines.
 
 import type { EventWork, StoredEvent } from "../origin/inbox.ts";
 import type { Line, Shown } from "./output.ts";
@@ -50,7 +50,7 @@ function rowOf(event: Facts): Row {
   return [id, shown, sender, acceptedAt, String(attempts), dueAt ?? finishedAt ?? "", reason ?? ""];
 }
 
-/** Everything but the body, line by line. */
+/** Everything except the body, line by line. */
 export function formatEvent(event: StoredEvent & EventWork): Line[] {
   const { certificate, factors, reliedOnEdge, headers, policyDigest, issuer } = event;
   const facts: readonly (readonly [string, unknown])[] = [

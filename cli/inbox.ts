@@ -1,4 +1,4 @@
-// countersign inbox: what is stored, how far it is and why, and what an operator can do about it.
+// countersign inbox: what is stored, its state and the reason, and what an operator can do about it.
 
 import type { Inbox } from "../origin/inbox.ts";
 import { type Command, refuseUnread, UsageError } from "./command.ts";
@@ -68,7 +68,7 @@ An origin may run meanwhile; it sees the change within a second. All dead events
   },
 };
 
-/** `head`, for example, has enough. */
+/** For example, `head` closes the pipe when it has enough. */
 function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();
@@ -98,7 +98,7 @@ async function show(values: Values, ids: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** 1 when one of them is not there, or in no state to be changed; the others are changed all the same. */
+/** Returns 1 if one of the events does not exist or cannot be changed in its state. The others are changed all the same. */
 async function change(
   values: Values,
   ids: readonly string[],
@@ -106,7 +106,7 @@ async function change(
   run: (inbox: Inbox, id: string) => Promise<boolean>,
 ): Promise<number> {
   if (ids.length === 0) throw new UsageError("name the ids of events: see countersign inbox list");
-  // First to read from, which makes no new inbox where a name is mistyped.
+  // Opened for reading first, so that a mistyped name creates no new inbox.
   await readFrom(values, () => Promise.resolve());
   const inbox = await openToChange(values);
   let code = 0;

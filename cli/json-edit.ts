@@ -1,5 +1,6 @@
-// Changes a JSON text so that it holds another value, and leaves all else as its author wrote it: order, spaces, line breaks.
-// The libraries' own edits reformat the lines around a change, and jsonc-parser's removal of a last entry can break the text.
+// Changes a JSON text so that it holds another value, and leaves everything else as its author wrote it: order, spaces, line
+// breaks. The libraries' own edits reformat the lines around a change, and jsonc-parser's removal of a last entry can break the
+// text.
 
 import { isDeepStrictEqual } from "node:util";
 import jsonc from "jsonc-parser";
@@ -7,15 +8,15 @@ import jsonc from "jsonc-parser";
 type Path = readonly (string | number)[];
 type Members = Readonly<Record<string, unknown>>;
 
-/** One step from one value to another, by the place of a member or of an entry. `insert` puts it last. */
+/** One change, at the path of a member or an entry. `insert` adds at the end. */
 type Change =
   | { readonly kind: "remove"; readonly path: Path }
   | { readonly kind: "insert" | "replace"; readonly path: Path; readonly value: unknown };
 
-/** As wide as the project's own files. */
+/** The line width of the project's own files. */
 const LINE_WIDTH = 120;
 
-/** The text with what differs between its value and `after` changed. It must be JSON in which no member is written twice. */
+/** Changes the text where its value differs from `after`. The text must be JSON in which no member is repeated. */
 export function rewriteJson(text: string, after: unknown): string {
   const changed = findChanges(JSON.parse(text), after, []).reduce(applyChange, text);
   if (!isDeepStrictEqual(JSON.parse(changed), JSON.parse(JSON.stringify(after))))
@@ -23,7 +24,7 @@ export function rewriteJson(text: string, after: unknown): string {
   return changed;
 }
 
-/** Removals of a list come from its end, so that the places before them stay. */
+/** Entries of a list are removed from its end, so that the indexes before them stay valid. */
 function findChanges(before: unknown, after: unknown, path: Path): Change[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) return findEntryChanges(before, after, path);
@@ -41,7 +42,7 @@ function findChanges(before: unknown, after: unknown, path: Path): Change[] {
   ];
 }
 
-/** What is in both in the same order stays; of the rest the old is removed and the new put last. */
+/** Keeps the entries that both lists have in the same order, removes the others, and adds the new ones at the end. */
 function findEntryChanges(before: readonly unknown[], after: readonly unknown[], path: Path): Change[] {
   let kept = 0;
   const removed: Change[] = [];
@@ -82,7 +83,7 @@ function nameOf({ children }: jsonc.Node): unknown {
   return children?.[0]?.value;
 }
 
-/** With the comma and the space that set it off: from what is before it, or of the first from what is behind it. */
+/** Removes the entry with its comma and white space: those before it or, for the first entry, those after it. */
 function removeChild(text: string, holder: jsonc.Node, index: number): string {
   const { children = [] } = holder;
   const [previous, child, next] = [children[index - 1], children[index], children[index + 1]];
@@ -92,7 +93,7 @@ function removeChild(text: string, holder: jsonc.Node, index: number): string {
   return splice(text, holder.offset + 1, endOf(holder) - 1, "");
 }
 
-/** Set off from what it follows as that is set off itself; what is too long for that line begins a line of its own. */
+/** Adds an entry with the same white space as the entry before it. If it is too long for that line, it starts a new one. */
 function insertLast(text: string, holder: jsonc.Node, name: string | number | undefined, value: unknown): string {
   const last = holder.children?.at(-1);
   const at = last === undefined ? holder.offset + 1 : endOf(last);
@@ -107,13 +108,13 @@ function insertLast(text: string, holder: jsonc.Node, name: string | number | un
   const indentation = gap.includes("\n") ? gap.slice(gap.lastIndexOf("\n") + 1) : outer + unit;
   const end = eolOf(text);
   const written = `${comma}${end}${indentation}${label}${formatValue(value, indentation, unit, label.length)}`;
-  // A list that was empty, or stood in one line, closes on a line of its own.
+  // If the list was empty or on one line, its closing bracket gets a line of its own.
   const isClosedBehind = last !== undefined && /\n/.test(text.slice(at, endOf(holder)));
   if (isClosedBehind) return splice(text, at, at, withEnds(written, end));
   return splice(text, at, endOf(holder) - 1, withEnds(`${written}${end}${outer}`, end));
 }
 
-/** In one line where it fits, else with each member on a line of its own, as the rest of a policy is written. */
+/** On one line if it fits, otherwise with each member on a line of its own, like the rest of a policy. */
 function formatValue(value: unknown, indentation: string, unit: string, used = 0): string {
   const inLine = formatInLine(value);
   const members = Array.isArray(value)
@@ -139,12 +140,12 @@ function membersOf(value: Members): [name: string, member: unknown][] {
   return Object.entries(value).filter(([, member]) => member !== undefined);
 }
 
-/** The indentation of the line in which a place is. */
+/** The indentation of the line that holds this offset. */
 function indentationAt(text: string, offset: number): string {
   return /^[ \t]*/.exec(text.slice(text.lastIndexOf("\n", offset - 1) + 1))?.[0] ?? "";
 }
 
-/** What the first line that is indented is indented by. */
+/** The indentation of the first indented line. */
 function unitOf(text: string): string {
   return /\n([ \t]+)\S/.exec(text)?.[1] ?? "  ";
 }

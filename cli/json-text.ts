@@ -1,5 +1,5 @@
-// JSON as a user writes it: where the text breaks off, which members are written twice, and where a member stands.
-// JSON.parse is what decides: this only says more than it does, and quotes no value, which may be a secret.
+// Says more about a JSON text than JSON.parse, which decides what is accepted: where the text breaks off, which members are
+// repeated, and where a member is. Quotes no value, because it may be a secret.
 
 import jsonc from "jsonc-parser";
 import { formatPointer } from "../core/configuration-error.ts";
@@ -20,11 +20,11 @@ export class JsonSyntaxError extends Error {
 
 const STRICT = { disallowComments: true, allowTrailingComma: false } as const;
 
-/** A policy has eight levels. What walks a document calls itself for each, and some levels more would end the program. */
+/** A policy has eight levels. The limit prevents a stack overflow: code that walks a document is recursive. */
 const MAX_DEPTH = 100;
 
 /**
- * Parses strict JSON. Of members that are written twice the last is taken: findRepeatedMembers names them.
+ * Parses strict JSON. If a member is repeated, the last one counts; findRepeatedMembers names them.
  * @throws JsonSyntaxError with the position and what was expected there
  */
 export function parseJson(text: string): unknown {
@@ -37,7 +37,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** By brackets alone, outside of texts: it need not be JSON. */
+/** Counts only brackets outside of strings, so the text need not be valid JSON. */
 function isDeeperThan(limit: number, text: string): boolean {
   let depth = 0;
   for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[{}\]]/gs)) {
@@ -65,7 +65,7 @@ function nameFault(code: string): string {
     .replace(/^[A-Z]/, (one) => one.toLowerCase());
 }
 
-/** The members that their object holds already, in the order of the text. It must be JSON. */
+/** Members whose name occurred before in the same object, in the order of the text. The text must be JSON. */
 export function findRepeatedMembers(text: string): RepeatedMember[] {
   const repeated: RepeatedMember[] = [];
   const open: Set<string>[] = [];
@@ -86,7 +86,7 @@ export function findRepeatedMembers(text: string): RepeatedMember[] {
   return repeated;
 }
 
-/** Finds where members stand in a text: those that are missing, at what would hold them. */
+/** Finds the position of a member in a text. For a missing member, the position of the object that should hold it. */
 export function locateMembers(text: string): (path: readonly string[]) => Position {
   const root = jsonc.parseTree(text);
   const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
@@ -103,7 +103,7 @@ export function locateMembers(text: string): (path: readonly string[]) => Positi
   };
 }
 
-/** The member itself where there is one, so that its name is what is pointed at. */
+/** The property itself, not only its value, so that the position is that of its name. */
 function childOf(node: jsonc.Node, member: string): jsonc.Node | undefined {
   const holder = node.type === "property" ? node.children?.[1] : node;
   if (holder?.type === "array") return holder.children?.[Number(member)];

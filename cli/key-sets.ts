@@ -1,10 +1,10 @@
-// JWK Sets in files: the public one and the private one look alike, and each is taken for the other. No member of a key is shown.
+// JWK Sets in files. The public and the private set look alike and are easily confused. No member of a key is shown.
 
 import { shellWord } from "../origin/shell-word.ts";
 import { UsageError } from "./command.ts";
 import { readJson } from "./files.ts";
 
-/** What an origin pins. @throws UsageError for a set that holds private keys */
+/** Reads the keys that an origin pins. @throws UsageError for a set that holds private keys */
 export function readPublicKeySet(file: string): unknown {
   const set = readSet(file, "give the public set, countersign keys jwks --file FILE > jwks.json");
   if (isPrivate(set) !== true) return set;
@@ -13,7 +13,7 @@ export function readPublicKeySet(file: string): unknown {
   );
 }
 
-/** What signs. @throws UsageError for a set of public keys alone */
+/** Reads the keys that sign. @throws UsageError for a set with only public keys */
 export function readPrivateKeySet(file: string): unknown {
   const set = readSet(file, "give the file that countersign keys new made");
   if (isPrivate(set) !== false) return set;
@@ -26,7 +26,7 @@ interface KeySet {
   readonly keys: readonly unknown[];
 }
 
-/** @throws UsageError for what is none, also for one key that stands alone */
+/** @throws UsageError if it is not a key set, or if it is a single key */
 function readSet(file: string, remedy: string): KeySet {
   const document = readJson(file);
   if (!isObject(document)) throw new UsageError(`${file} holds ${nameValue(document)} and no set of keys: ${remedy}`);
@@ -46,7 +46,7 @@ function nameValue(value: unknown): string {
   return Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }
 
-/** Undefined for an empty one: that is told by who reads it. */
+/** Undefined for an empty set: the code that imports the keys reports that. */
 function isPrivate({ keys }: KeySet): boolean | undefined {
   return keys.length === 0 ? undefined : keys.some((key) => typeof key === "object" && key !== null && "d" in key);
 }

@@ -58,13 +58,13 @@ function load(file: string): PrivateJwk[] {
   return inFile(file, () => parsePrivateKeySet(readPrivateKeySet(file)));
 }
 
-/** Makes a set with one key; an existing file is never overwritten. */
+/** Makes a set with one key. Never overwrites an existing file. */
 export async function create(file: string): Promise<PrivateJwk[]> {
   if (existsSync(file)) throw new UsageError(`${file} exists already: rotate it, or choose another name`);
   return save(file, [await newKey()]);
 }
 
-/** The first key signs and all are published, so that each step keeps every live key known. */
+/** The first key signs, and all keys are published, so that origins know every key that is in use during each step. */
 async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   const keys = load(file);
   const newest = keys.reduce((a, b) => ((b.iat ?? 0) >= (a.iat ?? 0) ? b : a));
@@ -82,7 +82,7 @@ async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   return save(file, [newest]);
 }
 
-/** Later than the newest so far, also within one second or after the clock was set back. */
+/** Later than the newest key, even in the same second or if the clock was set back. */
 function newKey(newest = 0): Promise<PrivateJwk> {
   return generateSigningKey(Math.max(Math.floor(Date.now() / 1000), newest + 1));
 }

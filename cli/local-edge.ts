@@ -1,5 +1,5 @@
-// Runs the edge worker in workerd on this machine, with another policy, origin and keys.
-// For `countersign dev` and the tests. The worker is the one that deploys: only its configuration differs.
+// Runs the edge worker in workerd on this machine, with another policy, origin and keys. For `countersign dev` and the tests. It
+// is the same worker as the deployed one; only its configuration differs.
 
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,13 +8,13 @@ import type { LogLine } from "../core/decision.ts";
 import { complain } from "./output.ts";
 import { installPlatformFetch } from "./platform-fetch.ts";
 
-// No look-up of a sample `cf` object and no usage report: a local run talks to nobody.
+// Turns off the download of a sample `cf` object and the usage report: a local run sends nothing to anybody.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 process.env["WRANGLER_SEND_METRICS"] = "false";
-// Nor lines of wrangler's about every batch of a queue, on a standard output that may be JSON.
+// Turns off wrangler's lines about every batch of a queue, because standard output may be JSON.
 process.env["WRANGLER_LOG"] ??= "error";
 
-/** The worker of wrangler.toml, and of every project: built where this file is. */
+/** The worker of wrangler.toml, and of every project. It is built in this package. */
 export const WORKER = {
   name: "countersign",
   main: fileURLToPath(new URL(`../worker/index${extname(import.meta.filename)}`, import.meta.url)),
@@ -23,22 +23,22 @@ export const WORKER = {
 };
 
 export interface LocalEdgeOptions {
-  /** Absolute path of the policy file to build in. */
+  /** Absolute path of the policy file for the build. */
   readonly policyFile: string;
-  /** The variables of wrangler.toml that differ. */
+  /** Variables of wrangler.toml to override. */
   readonly vars: Readonly<Record<string, string | string[] | number[]>>;
   readonly secrets: Readonly<Record<string, string>>;
-  /** Requests arrive by HTTPS unless told otherwise. */
+  /** The protocol of incoming requests. Default: HTTPS. */
   readonly protocol?: "https" | "http";
-  /** Receives why the worker's requests had no answer. */
+  /** Receives the reason if a request of the worker gets no response. */
   readonly report?: (text: string) => void;
-  /** Members of wrangler.toml that differ. */
+  /** Members of wrangler.toml to override. */
   readonly config?: Pick<Unstable_RawConfig, "main" | "queues">;
-  /** Further workers, over the same simulators. */
+  /** Further workers with the same simulators. */
   readonly beside?: readonly Unstable_RawConfig[];
 }
 
-/** What wrangler.toml holds as comments, as it stands there. */
+/** The queue configuration that wrangler.toml holds as comments. */
 export const QUEUE_CONFIG = {
   queues: {
     producers: [{ binding: "EVENTS", queue: "countersign-events" }],
@@ -65,7 +65,7 @@ export const QUEUE_CONFIG = {
   r2_buckets: [{ binding: "BODIES", bucket_name: "countersign-bodies" }],
 } satisfies Unstable_RawConfig;
 
-/** Starts the worker; `fetch(url, { cf })` on what it returns reaches it, and `close()` ends it. */
+/** Starts the worker. The result has `fetch(url, { cf })`, which sends a request to it, and `close()`. */
 export async function startLocalEdge({
   policyFile,
   vars,
@@ -105,7 +105,7 @@ export async function startLocalEdge({
 
 const LOG_POLL_MILLISECONDS = 50;
 
-/** Hands on what the worker logs, as it logs it; anything that is no decision goes to stderr. Returns how to stop. */
+/** Passes on the worker's log lines as they come. Lines that are not decisions go to stderr. Returns a function that stops this. */
 export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
   const drain = () => {
     const entries = edge.getLogs();

@@ -1,25 +1,25 @@
-// Reads logs of ours back: of an origin, of `dev --json`, and of `wrangler tail --format json`.
+// Reads Countersign's logs: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
 import { boundLine, type LogLine } from "../core/log-line.ts";
 import { describeContents, readContents } from "../origin/file-contents.ts";
 import { UsageError } from "./command.ts";
 import { MAX_LOG_FILE_BYTES, readText } from "./files.ts";
 
-/** A line of ours, with what stands around it. */
+/** A log line, with what the surrounding event says of it. */
 export interface LogEntry {
   readonly line: LogLine;
-  /** The request that the platform's event is about. */
+  /** The request of the platform's event. */
   readonly request?: { readonly method: string; readonly url: string };
-  /** When, in Unix seconds, where the log says so. */
+  /** Unix seconds, if the log has the time. */
   readonly at?: number;
 }
 
-/** Every line of ours in the file (`-` is stdin), in order; anything else in it is passed over. @throws UsageError */
+/** Every decision line in the file (`-` is stdin), in order. Skips everything else. @throws UsageError */
 export function readLogFile(file: string): LogLine[] {
   return readLogEntries(file).map(({ line }) => line);
 }
 
-/** The same with what is known of each line. @throws UsageError */
+/** The same, with what is known of each line. @throws UsageError */
 export function readLogEntries(file: string): LogEntry[] {
   const text = readText(file, MAX_LOG_FILE_BYTES);
   const entries = documentsOf(text).flatMap((document) =>
@@ -29,7 +29,7 @@ export function readLogEntries(file: string): LogEntry[] {
   return entries;
 }
 
-/** A log may hold nothing yet, and whatever other programs print. @throws UsageError for what nobody logs */
+/** A log may be empty, or hold lines of other programs. @throws UsageError for contents that cannot be a log */
 function refuseOtherContents(file: string, text: string): void {
   const items = readContents(Buffer.from(text));
   if (items.some(({ kind }) => kind === "json" || kind === "other" || kind === "empty")) return;
@@ -38,7 +38,7 @@ function refuseOtherContents(file: string, text: string): void {
   );
 }
 
-/** The JSON objects of a text: each on one line, or, as wrangler prints them, from a `{` to a `}` that stand alone. */
+/** The JSON objects of a text: each on one line or, as wrangler prints them, from a line with `{` to a line with `}`. */
 function documentsOf(text: string): unknown[] {
   const documents: unknown[] = [];
   let open: string[] | undefined;
@@ -54,7 +54,7 @@ function documentsOf(text: string): unknown[] {
   return documents;
 }
 
-/** Before the object there may be what a log keeper puts in front of a line. */
+/** A log collector may write a prefix before the object. */
 function parse(text: string): unknown[] {
   const start = text.indexOf("{");
   if (start < 0) return [];
@@ -76,7 +76,7 @@ interface TailEvent {
   readonly event?: { readonly request?: { readonly method?: unknown; readonly url?: unknown } | null } | null;
 }
 
-/** What a Worker printed, inside an event of `wrangler tail`. */
+/** The lines that a Worker printed, inside an event of `wrangler tail`. */
 function tailedEntries(document: unknown): LogEntry[] {
   const { logs, eventTimestamp, event } = document as TailEvent;
   if (!Array.isArray(logs)) return [];

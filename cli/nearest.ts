@@ -1,12 +1,12 @@
-// For a mistyped word the one of a set that was probably meant.
+// Finds the word that was probably meant by a mistyped one.
 
-/** `: did you mean X?` when one of the names is near to the text, else nothing. */
+/** `: did you mean X?` if a name is similar to the text, otherwise nothing. */
 export function askWhether(text: string, names: readonly string[]): string {
   const nearest = findNearest(text, names);
   return nearest === undefined ? "" : `: did you mean ${nearest}?`;
 }
 
-/** The name with the fewest slips, one for each three letters at the most, or else the only one that begins with the text. */
+/** The name with the fewest slips, at most one for each three letters; otherwise the only name that begins with the text. */
 function findNearest(text: string, names: readonly string[]): string | undefined {
   const typed = text.toLowerCase();
   const [best] = names
@@ -17,7 +17,7 @@ function findNearest(text: string, names: readonly string[]): string | undefined
   return best?.name ?? (begun.length === 1 ? begun[0] : undefined);
 }
 
-/** Letters that are missing, too many, others, or exchanged with their neighbour (optimal string alignment). */
+/** Counts letters that are missing, added, replaced, or swapped with their neighbour (optimal string alignment). */
 function countSlips(a: string, b: string): number {
   let before: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,4 +1,4 @@
-// What is wrong with a command line that node:util does not take, in the words of the one who wrote it.
+// Describes what is wrong with a command line that node:util refuses, in the user's own words.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { askWhether } from "./nearest.ts";
@@ -6,11 +6,11 @@ import { askWhether } from "./nearest.ts";
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Token = ReturnType<typeof tokensOf>[number];
 
-/** Each fault as a sentence; none where there is nothing wrong. */
+/** One sentence for each fault. Empty if nothing is wrong. */
 export function findOptionFaults(args: readonly string[], options: Options, allowPositionals: boolean): string[] {
   const tokens = tokensOf(args, options);
   return tokens.flatMap((token, index) => {
-    // What stands behind an option that is not known is taken for its value.
+    // The word after an unknown option is taken for its value, and not reported.
     if (token.kind === "positional" && isUnknown(tokens[index - 1], options)) return [];
     return describeToken(token, options, allowPositionals) ?? [];
   });

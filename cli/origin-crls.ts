@@ -1,4 +1,4 @@
-// The revocation lists of `countersign origin`: where they are kept, and where the policy's relative paths start.
+// The revocation lists of `countersign origin`: where they are stored, and to what the policy's relative paths refer.
 
 import { dirname, join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
@@ -10,7 +10,7 @@ import { openCrlDirectory } from "../origin/node/crl-directory.ts";
 import { complainLogLine } from "./output.ts";
 
 export interface CrlSettings {
-  /** The policy file: paths in it are relative to its directory. */
+  /** The policy file. Paths in the policy are relative to its directory. */
   readonly policy: string;
   readonly inbox: string;
   /** Default: `crls` next to the inbox. */
@@ -21,8 +21,8 @@ export const CRLS_HELP = `
   --crls DIR        keeps the revocation lists that the policy names (default crls, next to the inbox)`;
 
 /**
- * Resolves once every source was asked, or is too slow. Makes no directory for a policy that names no lists.
- * Its lines go to stderr unless told otherwise: they are no decisions, and the first come before the ready line.
+ * Resolves after every source was requested, or is too slow. Creates no directory if the policy names no lists. By default its
+ * lines go to stderr: they are not decisions, and the first come before the ready line.
  */
 export async function openCrls(
   policy: Policy,

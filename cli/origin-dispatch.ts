@@ -1,4 +1,5 @@
-// Where `countersign origin` brings what it has stored: a module of the user, or an upstream. Without either it keeps events.
+// Where `countersign origin` delivers stored events: to a module of the user, or to an upstream. With neither, it only stores
+// them.
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -64,14 +65,14 @@ every stored event to your code, at least once:
 export interface DispatchTarget {
   readonly handler: Handler;
   readonly limits: Partial<DispatchLimits>;
-  /** This origin's own keys of now, where it signs for an upstream. */
+  /** The current signing keys of this origin, if it signs for an upstream. */
   readonly keys: (() => SigningKeys) | undefined;
-  /** Files that `reload` reads again. A module is loaded once: Node keeps it. */
+  /** Files that `reload` reads again. A module is loaded only once, because Node caches it. */
   readonly files: readonly string[];
   reload(): Promise<void>;
 }
 
-/** Undefined where events are only kept. @throws ConfigurationError that lists every problem */
+/** Undefined if events are only stored. @throws ConfigurationError that lists every problem */
 export async function loadTarget(settings: DispatchSettings): Promise<DispatchTarget | undefined> {
   const problems = new Problems();
   const { handler: module, upstream } = settings;
@@ -91,7 +92,7 @@ export async function loadTarget(settings: DispatchSettings): Promise<DispatchTa
   return forwarding && { ...forwarding, limits };
 }
 
-/** @throws ConfigurationError when a route's sender waits for a handler, and there is none */
+/** @throws ConfigurationError if a route answers with the handler's response, and there is no handler */
 export function requireTarget({ routes }: Policy, target: DispatchTarget | undefined): void {
   const waiting = target === undefined ? routes.filter(({ isAnsweredByHandler }) => isAnsweredByHandler) : [];
   if (waiting.length === 0) return;
@@ -110,7 +111,7 @@ export interface Dispatch {
   stop(): Promise<void>;
 }
 
-/** The dispatch of one process. Without a target events are stored, and that is all. */
+/** The dispatch of one process. Without a target, events are only stored. */
 export function openDispatch(
   target: DispatchTarget | undefined,
   {
@@ -145,13 +146,13 @@ async function loadHandler(module: string): Promise<Handler> {
   return refuse(`--handler ${module} has no function as its default export`);
 }
 
-/** With the lines of the user's own code, and none of Node's or ours. */
+/** Keeps the lines of the user's own code in the stack, and drops those of Node and Countersign. */
 function describeLoading(error: unknown, module: string): string {
   if (!(error instanceof Error)) return String(error);
   if ((error as NodeJS.ErrnoException).code === "ERR_UNKNOWN_FILE_EXTENSION") return "it is no .js, .mjs or .ts module";
   const lines = (error.stack ?? error.message).split("\n");
   const own = lines.filter((line) => !/^ +at /.test(line) || !isForeign(line)).join("\n");
-  // Of an ES module Node keeps the place to itself.
+  // For an ES module, Node does not say where the syntax error is.
   return error instanceof SyntaxError && lines[0]?.startsWith("SyntaxError")
     ? `${own}: node --check ${shellWord(module)}`
     : own;

@@ -17,7 +17,7 @@ import { readServerPair } from "./server-pair.ts";
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
   readonly port: number;
-  /** PEM files in pairs: the first certificate goes with the first key. */
+  /** PEM files in pairs: the first certificate belongs to the first key. */
   readonly certificates: readonly string[];
   readonly keys: readonly string[];
   readonly clientCertificates: AskedOfClients;
@@ -26,7 +26,7 @@ export interface TlsOriginSettings extends OriginSettings {
 
 type TlsLoaded = Loaded & { readonly tls: TlsState };
 
-/** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
+/** Runs until a signal arrives. Loads the whole configuration first, so that one message lists all faults. */
 export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number> {
   if (settings.certificates.length !== settings.keys.length)
     throw new UsageError("each --certificate needs its --key, in the same order");
@@ -58,7 +58,7 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);
-  // Also without anchors: what is wrong with the files is told in the same message.
+  // Done even without anchors, so that the faults of the files are in the same message.
   const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
   const hosts = tls && [...tls.hosts.keys()];
   if (policy !== undefined) await problems.attempt(() => requireAdmissible(settings.clientCertificates, hosts, policy));

@@ -1,4 +1,4 @@
-// The package that this program is in, in a checkout or installed.
+// The folder of the package that contains this program, in a checkout or installed.
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

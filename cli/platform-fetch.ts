@@ -1,5 +1,5 @@
-// A Worker's fetch() on Cloudflare answers with 520 to 530 where an origin cannot be reached; it does not throw.
-// The local harness sends a worker's requests through the process's fetch, so that is where this half of the platform stands.
+// If a Cloudflare Worker's fetch() cannot reach an origin, it does not throw but answers with 520 to 530. The local harness sends
+// a worker's requests through the process's fetch, so this emulates it there.
 
 import { describeCause } from "../core/failure-cause.ts";
 
@@ -22,8 +22,8 @@ let users = 0;
 let original: typeof fetch | undefined;
 
 /**
- * Makes the process's fetch answer like the platform's. `report` is told why a request had no answer, which a status hides.
- * Returns how to undo it; the last to leave does.
+ * Makes the process's fetch answer like that of the platform. `report` gets the reason why a request had no response, which the
+ * status does not show. Returns a function that undoes it; it takes effect when the last user calls it.
  */
 export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;
@@ -46,7 +46,7 @@ function platformFetch(nodeFetch: typeof fetch, report: (text: string) => void):
       const { name, cause } = error as { name?: string; cause?: { code?: string } };
       if (name === "AbortError" || name === "TimeoutError") throw error;
       const status = CODES[cause?.code ?? ""] ?? 520;
-      // Without the query, which may hold a secret.
+      // Without the query, because it may hold a secret.
       const { origin, pathname } = new URL(input instanceof Request ? input.url : input);
       report(`no answer from ${origin}${pathname}: ${describeCause(error)}`);
       return new Response(`error code: ${status}`, { status });

@@ -65,11 +65,11 @@ export async function addToPolicy(args: string[]): Promise<number> {
   return 0;
 }
 
-/** What to say of the certificates. @throws ConfigurationError for what would never be accepted, unless it is insisted on */
+/** Notes on the certificates. @throws ConfigurationError if one would never be accepted, unless --anyway is given */
 async function foreseen(edit: PolicyEdit, sender: string | undefined, files: readonly string[], isInsisted: boolean) {
   if (sender === undefined || files.length === 0) return [];
   const { foresee } = await import("./policy-foresight.ts");
-  // What compiles has the form of the schema.
+  // A document that compiles has the form of the schema.
   const document = edit.document as PolicyDocument;
   const { faults, notes } = await foresee(edit.file, document, edit.policy, sender, files);
   if (faults.length > 0 && !isInsisted)
@@ -89,17 +89,17 @@ export interface PolicyAddition {
   /** NAME=FILE of CA certificates. */
   readonly anchors: readonly string[];
   readonly sender: string | undefined;
-  /** PEM files of certificates of the sender, and what of them to accept: name, key or certificate. */
+  /** PEM files of certificates of the sender, and which part of them to accept: name, key or certificate. */
   readonly certificates: readonly string[];
   readonly match: Match;
   readonly route: string | undefined;
-  /** observe or enforce; undefined leaves it. */
+  /** observe or enforce. Undefined means no change. */
   readonly mode: string | undefined;
 }
 
 /**
- * Extends a policy file, or starts one, in memory.
- * @returns the change, the sender that it is about, and what is left to do for it
+ * Extends a policy file, or creates one, in memory.
+ * @returns the change, the sender that it is about, and the steps that remain
  * @throws UsageError, ConfigurationError
  */
 export function extendPolicy(
@@ -117,13 +117,13 @@ export function extendPolicy(
   const told = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
-    // A start goes on with these, and so does this.
+    // Such errors do not prevent a start, so they do not prevent this change either.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
   return { edit, sender, next: [...told, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
 }
 
-/** What is wrong with the options whatever the file holds. @throws UsageError */
+/** Checks the options without looking at the file. @throws UsageError */
 function requireSomething({ preset, anchors, sender, certificates, route, mode }: PolicyAddition): void {
   if (preset !== undefined) return;
   if (anchors.length === 0 && sender === undefined)
@@ -133,7 +133,7 @@ function requireSomething({ preset, anchors, sender, certificates, route, mode }
   if (mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
 }
 
-/** Adds what the options name one by one. @returns the sender's name */
+/** Adds the parts that the options name. @returns the name of the sender */
 function addParts(document: PolicyDraft, addition: PolicyAddition): string | undefined {
   const { sender, route } = addition;
   const isKnown = sender !== undefined && Object.hasOwn(document.senders, sender);
@@ -173,7 +173,7 @@ function addAnchors(document: PolicyDraft, options: readonly string[]): string[]
   return options.flatMap(readAnchorOption).map(({ name, certificate }) => {
     const pem = formatPem(certificate.base64);
     const known = document.anchors[name];
-    // Revocation lists of an anchor stay, whatever certificate takes its place.
+    // An anchor that gets another certificate keeps its revocation lists.
     document.anchors[name] = typeof known === "object" ? { ...known, certificate: pem } : pem;
     return name;
   });

@@ -1,4 +1,4 @@
-// countersign policy check: every problem of a policy file with its place and what to do about it.
+// countersign policy check: every problem of a policy file, with its place and a remedy.
 
 import type { Policy } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
@@ -19,7 +19,10 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
-/** 0 when some way in starts with it, with --edge that of the edge; 2 for errors, those of time among them, and with --strict for warnings. */
+/**
+ * 0 if some mode starts with the policy (with --edge: if the edge does). 2 for errors, including those of time, and with --strict
+ * for warnings too.
+ */
 export function checkPolicy(args: string[]): number {
   const { policy: file, edge, strict, json } = parseOptions(args, OPTIONS).values;
   const examined = examine(file, edge ? compileEdgePolicy : compilePolicy, json);
@@ -43,7 +46,7 @@ export function checkPolicy(args: string[]): number {
   return isSound ? 0 : 2;
 }
 
-/** Undefined when the file is not JSON, which has been said then: to machines in the same document as everything else. */
+/** Undefined if the file is not JSON. That has been reported then; for machines, in the same document as everything else. */
 function examine(file: string, compile: typeof compilePolicy, json: boolean): ExaminedFile | undefined {
   try {
     return examinePolicyFile(file, systemClock(), compile);
@@ -62,7 +65,7 @@ function rowOf(file: string, finding: LocatedFinding): Row {
   ];
 }
 
-/** Sound it is for the ways in that start with it, and of every other it is said why it does not. */
+/** Says which modes start with the policy, and for every other why it does not. */
 function tellSound(file: string, policy: Policy): void {
   const ways = Object.entries(askWays(policy));
   const starting = ways.filter(([, problems]) => problems.length === 0).map(([way]) => way);

@@ -1,4 +1,4 @@
-// countersign policy deny: takes out a certificate or a key, by what holds whichever way it is presented.
+// countersign policy deny: denies a certificate or a key by a value that it has however it is presented.
 
 import { isDeepStrictEqual } from "node:util";
 import type { Certificate } from "../core/certificate.ts";
@@ -21,12 +21,12 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** What is to be denied: the entry, what else it takes out, and the certificate where a file named it. */
+/** What to deny: the entry, what else it denies, and the certificate if a file was given. */
 interface Denial {
   readonly entry: DenyDraft;
   readonly scope: string;
   readonly certificate?: Certificate;
-  /** What else was in the file. */
+  /** Other certificates in the file. */
   readonly others: readonly Certificate[];
 }
 
@@ -81,7 +81,7 @@ function formatDenial({ entry, scope, certificate, others }: Denial): string[] {
   ];
 }
 
-/** @throws UsageError unless exactly one thing is named */
+/** @throws UsageError unless exactly one thing to deny is given */
 function readDenial(values: Values, positionals: readonly string[], given: ReadonlySet<string>): Denial {
   const { sha256, key, serial, issuer } = values;
   const [file] = positionals;

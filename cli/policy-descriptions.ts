@@ -1,8 +1,9 @@
-// What each member of a policy means, for the published schema: the worker, which checks the same schema, does not carry it.
+// The meaning of each member of a policy, for the published schema. The worker checks the same schema, but does not contain these
+// texts.
 
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../core/wire.ts";
 
-/** A JSON Schema, as far as it is looked at. */
+/** The part of a JSON Schema that is used. */
 export interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: SchemaNode | boolean;
@@ -10,7 +11,7 @@ export interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
 }
 
-/** By place: `*` stands for every member of a record or a list. */
+/** By place. `*` stands for every member of a record or a list. */
 const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/anchors", "CA certificates by name, in PEM."],
   ["/anchors/*/certificate", "The CA certificate, in PEM."],
@@ -98,7 +99,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/deny/*/issuer", "RFC 4514 text of the issuer's name."],
 ]);
 
-/** A copy with the descriptions. @throws Error for one whose place is not there */
+/** A copy of the schema with the descriptions. @throws Error if a place does not exist */
 export function withDescriptions<T extends SchemaNode>(schema: T): T {
   const missing = new Set(DESCRIPTIONS.keys());
   const described = describe(schema, "", missing);
@@ -106,7 +107,7 @@ export function withDescriptions<T extends SchemaNode>(schema: T): T {
   return described;
 }
 
-/** The whole of several forms is described, and not each form. */
+/** A value that may have several forms is described once, not for each form. */
 function describe<T extends SchemaNode>(node: T, place: string, missing: Set<string>, isForm = false): T {
   const { properties, additionalProperties: rest, items, anyOf } = node;
   const description = isForm ? undefined : DESCRIPTIONS.get(place);

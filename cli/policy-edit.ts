@@ -1,5 +1,5 @@
-// One change of a policy file, as every command makes it that changes one: read, changed in its own text, compiled, shown, and
-// only then written. Nothing is written that would not compile.
+// One change of a policy file, which every command makes in the same way: reads it, changes its text, compiles the result, shows
+// the change, and only then writes it. Nothing is written that does not compile.
 
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
@@ -16,7 +16,7 @@ import { type PolicyDraft, readDraft } from "./policy-document.ts";
 import { FileProblems } from "./problems.ts";
 import { writeWhole } from "./written-files.ts";
 
-/** The options that every command has that changes a policy. */
+/** The options of every command that changes a policy. */
 export const EDIT_OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   "dry-run": { type: "boolean", default: false },
@@ -27,18 +27,18 @@ export const EDIT_OPTIONS = {
 export interface PolicyEdit {
   readonly file: string;
   readonly isNew: boolean;
-  /** Texts; the one before is empty for a new file. */
+  /** Texts. `before` is empty for a new file. */
   readonly before: string;
   readonly after: string;
-  /** What it is changed to. */
+  /** The changed document. */
   readonly document: PolicyDraft;
   readonly policy: Policy;
   readonly findings: readonly Finding[];
 }
 
 /**
- * The file that is changed. The policy of the checkout itself is an example and belongs to its repository: it is changed by who
- * names it. @throws UsageError
+ * The file to change. The policy.json of this repository itself is an example: there the file must be named explicitly. @throws
+ * UsageError
  */
 export function fileToChange({ policy }: { readonly policy: string }, given: ReadonlySet<string>): string {
   if (!given.has("policy") && realpathSync(resolve(".")) === realpathSync(packageFolder()))
@@ -49,7 +49,7 @@ export function fileToChange({ policy }: { readonly policy: string }, given: Rea
 }
 
 /**
- * Changes a policy file, or starts one, in memory.
+ * Changes a policy file, or creates one, in memory.
  * @throws UsageError, FileProblems that lists why the result would not compile
  */
 export function editPolicy(file: string, change: (draft: PolicyDraft) => void, mayStart = false): PolicyEdit {
@@ -65,14 +65,14 @@ export function editPolicy(file: string, change: (draft: PolicyDraft) => void, m
   return { file, isNew, before, after: rewriteJson(start, document), document, policy, findings };
 }
 
-/** Writes the change, unless there is none, or it is only tried. @returns whether the file was written */
+/** Writes the change, unless nothing changed or it is a dry run. @returns whether the file was written */
 export function writeEdit({ file, before, after }: PolicyEdit, isDryRun: boolean): boolean {
   const isWritten = !isDryRun && before !== after;
   if (isWritten) writeWhole(file, after);
   return isWritten;
 }
 
-/** What became of the file, for people: one line, and what differs. */
+/** What happened to the file, for people: one line, and the differences. */
 export function formatEdit(edit: PolicyEdit, isDryRun: boolean): string[] {
   const { file, isNew, before, after } = edit;
   if (before === after) return [`${file} says so already: nothing was changed`];
@@ -85,10 +85,10 @@ export function describeEdit(edit: PolicyEdit, isDryRun: boolean) {
   return { file: edit.file, written: !isDryRun && edit.before !== edit.after, changes: changesOf(edit) };
 }
 
-/** Lines around a change that are shown, so that it is seen where it is. */
+/** Unchanged lines shown around a change. */
 const CONTEXT_LINES = 2;
 
-/** Each line that differs, - for removed and + for added, with those around it. */
+/** Each line that differs, with - for removed and + for added, and the lines around it. */
 function changesOf({ before, after }: PolicyEdit): string[] {
   const lines = compareLines(linesOf(before), linesOf(after));
   const isNear = lines.map((_, index) =>
@@ -103,7 +103,7 @@ function changesOf({ before, after }: PolicyEdit): string[] {
 
 const SHOWN_CHARACTERS = 160;
 
-/** A certificate is one line of two thousand characters: of a long line the part that differs is shown. */
+/** A certificate is one line of 2,000 characters, so only the part of a long line that differs is shown. */
 function shorten(text: string, difference: number): string {
   if (text.length <= SHOWN_CHARACTERS) return text;
   const from = Math.max(0, Math.min(difference - SHOWN_CHARACTERS / 2, text.length - SHOWN_CHARACTERS));
@@ -111,7 +111,7 @@ function shorten(text: string, difference: number): string {
   return `${from > 0 ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`;
 }
 
-/** Where a line departs from the one whose place it takes, or that takes its place; 0 where there is none such. */
+/** The position at which a line differs from the line that it replaces or that replaces it. 0 if there is none. */
 function firstDifference(lines: readonly ComparedLine[], index: number): number {
   const line = lines[index];
   const other = line?.sign === "-" ? lines[index + 1] : lines[index - 1];
@@ -127,7 +127,7 @@ interface ComparedLine {
   readonly text: string;
 }
 
-/** What both begin and end with is left out of the comparison, whose time grows with its length. */
+/** Common lines at the beginning and at the end are not compared, because the time grows with the length. */
 function compareLines(before: readonly string[], after: readonly string[]): ComparedLine[] {
   let head = 0;
   while (head < before.length && head < after.length && before[head] === after[head]) head += 1;
@@ -143,7 +143,7 @@ function compareLines(before: readonly string[], after: readonly string[]): Comp
   ];
 }
 
-/** The library's sign is that of a line which the first of the two has and the second lacks. */
+/** The library's sign marks a line that the first list has and the second lacks. */
 function signOf(operation: number): ComparedLine["sign"] {
   if (operation === 0) return " ";
   return operation > 0 ? "-" : "+";

@@ -1,4 +1,4 @@
-// countersign policy expiring: everything that ends within some days, what of it will refuse events, and what to do.
+// countersign policy expiring: everything that expires within some days, which of it will make requests fail, and what to do.
 
 import { describeEnding, sendersInUse } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
@@ -25,7 +25,7 @@ const OPTIONS = {
 
 const DAY_SECONDS = 86_400;
 
-/** 1 when something will refuse events within the time, or does so already. */
+/** 1 if something will refuse events within the time, or does so already. */
 export async function tellExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseWhole("--within", within, 0, 99_999);

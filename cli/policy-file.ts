@@ -1,5 +1,5 @@
-// A policy file as every command takes it up: read, compiled, and inspected as a whole, so that what is wrong with it is
-// told in one go, the same at a check, at a start and in the build of the edge.
+// How every command reads a policy file: it is compiled and inspected as a whole, so that all problems are reported at once, and
+// are the same in a check, at a start and in the build of the edge.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
@@ -23,7 +23,7 @@ export interface ExaminedFile extends Examination {
 
 /**
  * Everything that is wrong with a policy file at `now` (Unix seconds).
- * @throws UsageError when it cannot be read or is not JSON
+ * @throws UsageError if it cannot be read or is not JSON
  */
 export function examinePolicyFile(file: string, now: number, compile?: CompilePolicy): ExaminedFile {
   const text = readText(file);
@@ -37,7 +37,10 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
   return { policy, findings: [...describeRepetitions(text), ...(located as LocatedFinding[])] };
 }
 
-/** The policy of a file as a command asks it that does not start with it: its warnings are not told. @throws UsageError, FileProblems */
+/**
+ * The policy of a file, for a command that only asks it and does not start with it. Warnings are not reported. @throws
+ * UsageError, FileProblems
+ */
 export function compilePolicyFile(file: string): Policy {
   const document = readJson(file);
   return inFile(file, () => compilePolicy(document));
@@ -54,9 +57,9 @@ function describeRepetitions(text: string): LocatedFinding[] {
 }
 
 /**
- * The policy of a file for a program that starts, or takes up a changed file. What time alone brought about is told on
- * stderr and goes on: a restart on the day after an anchor expired must not stop the other senders.
- * @throws UsageError when it cannot be read, FileProblems that lists everything else that is wrong with it
+ * The policy of a file, for a program that starts or reloads. Findings of time are only reported on stderr: a restart on the day
+ * after an anchor expired must not stop the other senders.
+ * @throws UsageError if it cannot be read, FileProblems that lists everything else that is wrong with it
  */
 export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
@@ -67,7 +70,7 @@ export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   return policy;
 }
 
-/** The primary of several processes has told what there is to tell of the policy that its workers start with. */
+/** Workers stay silent at the start, because the primary has printed the warnings about the same policy. */
 let isTold = cluster.isWorker;
 
 function describeWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): LogLine {

@@ -1,4 +1,4 @@
-// countersign policy observed: what observed routes were presented with, as entries to paste, with what to think of first.
+// countersign policy observed: prints what observed routes were presented with, as entries to paste, and what to consider first.
 
 import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
@@ -55,14 +55,17 @@ export function showObserved(args: string[]): number {
   return 0;
 }
 
-/** What the line to paste needs of the policy that the route is in. */
+/** What the commands to paste need of the policy that has the route. */
 interface PolicyNames {
-  /** Empty where no policy is named. */
+  /** Empty if no policy is given. */
   readonly option: string;
   senderOf(route: string): string;
 }
 
-/** Where no policy is named, or several senders are on the route, the reader has to say which. @throws UsageError, ConfigurationError */
+/**
+ * If no policy is given, or several senders are on the route, the commands have a placeholder for the sender. @throws UsageError,
+ * ConfigurationError
+ */
 function namesFor(file: string | undefined): PolicyNames {
   if (file === undefined) return { option: "", senderOf: () => "NAME" };
   const { routes } = compilePolicyFile(file);
@@ -75,7 +78,7 @@ function namesFor(file: string | undefined): PolicyNames {
   };
 }
 
-/** Leaf and intermediates of the one certificate whose SHA-256 begins so. */
+/** Leaf and intermediates of the only certificate whose SHA-256 begins with this prefix. */
 function pemOf(observations: readonly Observation[], prefix: string): string {
   const found = new Map(
     observations
@@ -137,7 +140,7 @@ function* comparisons(leaf: Certificate, earlier: readonly Observation[]): Gener
 
 const publicNames = new Set<string>();
 
-/** Whether a CA that it names, itself or through what was sent with it, is in Node's store of public roots. */
+/** Whether the certificate or an intermediate names an issuer that is in Node's store of public roots. */
 function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boolean {
   if (publicNames.size === 0) {
     for (const pem of rootCertificates) {
@@ -148,7 +151,7 @@ function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boo
   return [leaf, ...intermediates].some(({ issuerKey }) => publicNames.has(issuerKey));
 }
 
-/** Some public roots have what we accept of no certificate. */
+/** Some public roots have properties that we accept in no certificate. */
 function parseRoot(pem: string): Certificate | undefined {
   try {
     return parseCertificate(pem.replace(/-----[A-Z ]+-----|\s+/g, ""));

@@ -1,4 +1,4 @@
-// countersign policy remove: takes parts out of a policy, and their names out of what names them.
+// countersign policy remove: removes parts of a policy, and their names wherever other parts refer to them.
 
 import { formatFinding } from "../core/policy-finding.ts";
 import { parseOptions, UsageError } from "./command.ts";
@@ -18,7 +18,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** countersign policy remove. All that is named goes in one step, so that what needs each other goes together. */
+/** countersign policy remove. Removes everything in one step, so that parts that need each other can go together. */
 export function removeFromPolicy(args: string[]): number {
   const { values, given } = parse(args);
   const { sender = [], from, entry = [], anchor = [], route = [], deny = [] } = values;
@@ -30,7 +30,7 @@ export function removeFromPolicy(args: string[]): number {
   const edit = editPolicy(file, (draft) => remove(file, draft, values));
   const isDryRun = values["dry-run"];
   writeEdit(edit, isDryRun);
-  // What is of no use any more is told, and may go next.
+  // Reports parts that have no use any more and may be removed next.
   const next = edit.findings.filter(({ problem }) => OF_NO_USE.test(problem)).map(formatFinding);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), digest: edit.policy.digest, next });
   else print([...formatEdit(edit, isDryRun), ...(next.length === 0 ? [] : ["", ...next])]);
@@ -43,7 +43,7 @@ function parse(args: string[]) {
   return parseOptions(args, OPTIONS);
 }
 
-/** Every name that is not there is told at once. @throws UsageError */
+/** Names everything that does not exist at once. @throws UsageError */
 function remove(
   file: string,
   draft: PolicyDraft,
@@ -80,7 +80,7 @@ function missing(option: string, name: string, holder: Readonly<Record<string, u
   ];
 }
 
-/** @returns what is wrong, where there is no such place */
+/** @returns what is wrong, if there is no such entry */
 function readIndex(option: string, text: string, count: number): number | string {
   if (/^\d{1,9}$/.test(text) && Number(text) < count) return Number(text);
   const there = count === 0 ? "there is none" : `there are 0 to ${count - 1}, as policy show numbers them`;
@@ -92,7 +92,7 @@ interface Entry {
   readonly index: number;
 }
 
-/** SENDER/NUMBER. A name of a sender holds no slash. */
+/** SENDER/NUMBER. The name of a sender holds no slash. */
 function readEntry(draft: PolicyDraft, text: string): Entry | string {
   const [, sender, number] = /^(.+)\/([^/]*)$/s.exec(text) ?? [];
   if (sender === undefined || number === undefined) return `--entry ${text} is not SENDER/NUMBER`;
@@ -109,7 +109,7 @@ function removeEntries({ senders }: PolicyDraft, entries: readonly Entry[]): voi
   }
 }
 
-/** Also its name in every route. A route that is left without a sender does not compile, and is named then. */
+/** Also removes its name from every route. If a route has no sender left, compiling fails and names it. */
 function removeSender(draft: PolicyDraft, name: string): void {
   delete draft.senders[name];
   for (const route of Object.values(draft.routes)) {
@@ -120,7 +120,7 @@ function removeSender(draft: PolicyDraft, name: string): void {
   }
 }
 
-/** @throws UsageError for a sender that the route does not name */
+/** @throws UsageError if the route does not name the sender */
 function takeOff(draft: PolicyDraft, path: string, names: readonly string[]): void {
   const route = draft.routes[path];
   const strangers = names.filter((name) => !route?.senders.includes(name));
@@ -129,7 +129,7 @@ function takeOff(draft: PolicyDraft, path: string, names: readonly string[]): vo
   route.senders = route.senders.filter((name) => !names.includes(name));
 }
 
-/** Also its name in every sender's trust. */
+/** Also removes its name from every sender's trust. */
 function removeAnchor(draft: PolicyDraft, name: string): void {
   delete draft.anchors[name];
   for (const { trust } of Object.values(draft.senders))

@@ -21,7 +21,7 @@ export function showPolicy(args: string[]): number {
   try {
     const document = readJson(file);
     const policy = inFile(file, () => compilePolicy(document));
-    // What compiles has the form of the schema.
+    // A document that compiles has the form of the schema.
     const statement = statePolicy(document as PolicyDocument, policy, systemClock());
     if (json) printJson({ ok: true, problems: [], ...statement });
     else print(formatStatement(file, statement));

@@ -1,4 +1,5 @@
-// The statement of a policy in words that somebody can sign. Each text of the policy stands in quotes, so that it cannot be read as ours.
+// Formats the statement of a policy in words that somebody can sign. Every text of the policy is in quotes, so that it cannot be
+// mistaken for ours.
 
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import type { Line } from "./output.ts";
@@ -119,7 +120,7 @@ function noteOf(currency: Currency): string {
   return currency === "over" ? "  (over: accepts nobody)" : "  (not yet: accepts nobody)";
 }
 
-/** A text is the whole name; of attributes, those that are listed. */
+/** A text is the whole name. An object lists single attributes. */
 function formatName(name: NonNullable<AcceptedEntry["entry"]["subject"]>): string {
   if (typeof name === "string") return `the whole name ${quote(name)}`;
   const each = Object.entries(name).map(([type, value]) => `${type} ${[value].flat().map(quote).join(" then ")}`);

@@ -1,5 +1,5 @@
-// What a policy says, in full: whom each route admits, what each sender must prove, what is denied and what is only observed.
-// Facts for machines, and for the words of policy-statement-text.ts.
+// Everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only observed.
+// Facts for machines, and for policy-statement-text.ts.
 
 import { formatPointer } from "../core/configuration-error.ts";
 import { formatTime } from "../core/crl.ts";
@@ -7,12 +7,12 @@ import type { Policy, Sender } from "../core/policy.ts";
 import type { CertificateMatcherDocument, PolicyDocument } from "../core/policy-schema.ts";
 import { summarize } from "./policy-summary.ts";
 
-/** Of what has a beginning and an end, at the time of the statement. */
+/** The state of something with a beginning and an end, at the time of the statement. */
 export type Currency = "current" | "not yet" | "over";
 
 export type Statement = ReturnType<typeof statePolicy>;
 
-/** Entries are numbered as JSON pointers number them, and as `policy remove` takes them. Secrets are names alone. */
+/** Entries are numbered as in JSON pointers and in `policy remove`. Only the names of secrets are included. */
 export function statePolicy(document: PolicyDocument, policy: Policy, now: number) {
   const summary = summarize(policy);
   return {
@@ -57,7 +57,7 @@ function pathsOf({ routes }: Policy, sender: Sender, role: "senders" | "shadow")
 export interface AcceptedEntry {
   readonly number: number;
   readonly rule: string;
-  /** What a certificate must hold, as the policy has it, without the window. */
+  /** What a certificate must hold, as written in the policy, without the window. */
   readonly entry: Omit<CertificateMatcherDocument, "from" | "until">;
   readonly from: string | null;
   readonly until: string | null;

@@ -1,4 +1,4 @@
-// A policy in a few lines: routes, senders with what they require, anchors with their dates.
+// Summarises a policy in a few lines: routes, senders with their requirements, anchors with their dates.
 
 import { formatDistinguishedName } from "../core/distinguished-name.ts";
 import type { Policy } from "../core/policy.ts";

@@ -1,5 +1,5 @@
-// What a policy is tried on: the events that an inbox holds, and the certificates that observed routes recorded, refused ones among them.
-// Where something of a request was not stored, the case says what is missing.
+// The cases on which a policy is tried: the events of an inbox, and the certificates that observed routes recorded, including
+// refused ones. If a part of a request was not stored, the case says which.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -21,16 +21,16 @@ export interface TrialCase {
   readonly at: number;
   readonly request: AskedRequest;
   readonly chain: Chain | undefined;
-  /** Cloudflare's verdict, where it was stored. */
+  /** Cloudflare's verdict, if it was stored. */
   readonly platform: string | undefined;
   readonly unknown: Question["unknown"];
-  /** The stored event, whose factors passed when it was accepted. */
+  /** The stored event. Its factors passed when it was accepted. */
   readonly event: StoredEvent | undefined;
-  /** Why it cannot be judged by any policy. */
+  /** Why no policy can judge it. */
   readonly lacking: string | undefined;
 }
 
-/** Hands each of the last events to `use`, the newest first, with its body alone in memory. @throws UsageError */
+/** Passes the last events to `use`, the newest first, with only one body in memory at a time. @throws UsageError */
 export async function eachEvent(location: string, last: number, use: (one: TrialCase) => Promise<void>): Promise<void> {
   const read = async (reader: InboxReader) => {
     for (const { id } of await reader.events({ limit: last })) {
@@ -64,7 +64,7 @@ function caseOfEvent(event: StoredEvent): TrialCase {
   };
 }
 
-/** What is recorded beside the inbox, or in the files that are named. @throws UsageError */
+/** The certificates recorded next to the inbox, or in the files that are named. @throws UsageError */
 export function observedCases(
   policy: Policy,
   inbox: string | undefined,

@@ -1,10 +1,10 @@
-// The verdicts of two policies on what is stored, side by side.
+// Compares the verdicts of two policies on stored requests.
 
 import { formatTime } from "../core/crl.ts";
 import type { TrialCase } from "./policy-trial-cases.ts";
 import { type TrialVerdict, type TriedPolicy, tryPolicy } from "./policy-trial-verdict.ts";
 
-/** Something that the two policies see differently, or that cannot be judged. */
+/** A request that the two policies judge differently, or that cannot be judged. */
 export interface Difference {
   readonly what: "REFUSED" | "ACCEPTED" | "OTHER SENDER" | "UNKNOWN";
   readonly kind: TrialCase["kind"];
@@ -22,13 +22,13 @@ export interface Trial {
   readonly events: number;
   readonly certificates: number;
   readonly same: number;
-  /** Of those that both accept: whose signature or credentials could not be verified again. */
+  /** Accepted by both policies, although signature or credentials could not be verified again. */
   readonly takenOver: number;
   readonly refusedByBoth: number;
   readonly differences: readonly Difference[];
 }
 
-/** Asks both policies about each request, and keeps what they do not agree on. */
+/** Judges each request by both policies, and keeps the differences. */
 export class Tally {
   readonly #today: TriedPolicy;
   readonly #changed: TriedPolicy;
@@ -63,13 +63,13 @@ export class Tally {
   }
 }
 
-/** What cannot be judged again was accepted when it came: an inbox holds nothing else. */
+/** An event that cannot be judged again counts as accepted by today's policy: an inbox holds only accepted events. */
 function recordedWhereUnknown({ event, lacking }: TrialCase, verdict: TrialVerdict): TrialVerdict {
   if (verdict.verdict !== "unknown" || event === undefined || lacking !== undefined) return verdict;
   return { verdict: "accepted", sender: event.sender, code: null, why: null, isTakenOver: true };
 }
 
-/** Undefined where both say the same. What today's policy refuses for one reason and the changed one for another is refused. */
+/** Undefined if both verdicts are the same. Two refusals are the same, even for different reasons. */
 function compare(today: TrialVerdict, changed: TrialVerdict): Difference["what"] | undefined {
   if (changed.verdict === "refused") return today.verdict === "refused" ? undefined : "REFUSED";
   if (changed.verdict === "unknown" || today.verdict === "unknown") return "UNKNOWN";

@@ -1,4 +1,4 @@
-// A trial of a policy in words: a line for each difference, and what was judged and what was not.
+// Formats a trial of a policy: a line for each difference, and the numbers of what was judged and what was not.
 
 import type { Line } from "./output.ts";
 import type { Difference, Trial } from "./policy-trial-tally.ts";
@@ -46,7 +46,7 @@ function tell({ verdict, sender, code, why }: Difference["today"]): string {
   return verdict === "refused" ? `${code}: ${why}` : `not to be judged: ${why}`;
 }
 
-/** Each reason once, with how often it was met. */
+/** Each reason once, with its number of occurrences. */
 function reasonsOf(differences: readonly Difference[]): [why: string, number: number][] {
   const reasons = new Map<string, number>();
   for (const { what, today, changed } of differences) {

@@ -1,4 +1,5 @@
-// With which ways in a policy starts, and what each of them needs beside it: asked of the very checks that they make.
+// Finds out which modes start with a policy, and what each of them needs in addition, by calling the checks that they make at
+// their start.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
@@ -7,7 +8,7 @@ import { anchorsInUse, requireCertificates } from "../origin/node/tls-hosts.ts";
 import { requireEdgePolicy } from "../worker/edge.ts";
 import { problemsOf } from "./problems.ts";
 
-/** Each way in by what it is called, with what is wrong for it alone. */
+/** The modes by name, each with the problems that only it has. */
 export type Ways = Readonly<Record<string, readonly string[]>>;
 
 type Check = (policy: Policy) => unknown;
@@ -21,7 +22,7 @@ const CHECKS: Readonly<Record<string, readonly Check[]>> = {
   dev: [requireEdgePolicy],
 };
 
-/** What keeps each way in from starting with a policy that compiles. */
+/** What prevents each mode from starting with a policy that compiles. */
 export function askWays(policy: Policy): Ways {
   return Object.fromEntries(
     Object.entries(CHECKS).map(([way, checks]) => [way, checks.flatMap((check) => faultsOf(() => check(policy)))]),
@@ -38,7 +39,7 @@ function faultsOf(check: () => unknown): readonly string[] {
   }
 }
 
-/** What a policy asks of the place where it runs, which its file cannot show to be there. */
+/** What a policy needs in the environment in which it runs, and which the file cannot show. */
 export function needsOf(policy: Policy): string[] {
   const { routes, senders, crlSources } = policy;
   const secrets = secretNames(policy);

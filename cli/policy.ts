@@ -1,11 +1,11 @@
-// countersign policy: picks what to do with a policy file.
+// countersign policy: chooses the action on a policy file.
 
 import type { Command } from "./command.ts";
 import { parseAction } from "./option-values.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
-/** Loaded when called, as the commands are: each needs another half of them. */
+/** Loaded when called, because each action needs other modules. */
 const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   check: async () => (await import("./policy-check.ts")).checkPolicy,
   show: async () => (await import("./policy-show.ts")).showPolicy,

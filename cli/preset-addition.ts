@@ -1,5 +1,5 @@
-// Writes a preset into a policy document, in full: afterwards the policy says everything and the preset is not asked again.
-// What stands in the policy already is never replaced: it is the same, or it is an error.
+// Writes a preset into a policy document, completely: afterwards the preset is not needed any more. Existing parts of the policy
+// are never replaced: they must be the same, otherwise it is an error.
 
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../core/certificate.ts";
@@ -22,16 +22,16 @@ export interface PresetAddition {
   readonly sender: string | undefined;
   /** Default: /hooks/ and the sender's name. */
   readonly route: string | undefined;
-  /** NAME=FILE of anchors that no public store holds, or that the preset does not know. */
+  /** NAME=FILE of anchors that no public store holds, or that are not in the preset. */
   readonly anchors: readonly string[];
-  /** PEM files of certificates to accept beside the preset's, and what of them: name, key or certificate. */
+  /** PEM files of certificates to accept in addition to the preset's, and which part of them: name, key or certificate. */
   readonly certificates: readonly string[];
   readonly match: Match;
-  /** observe or enforce; undefined takes the preset's, or leaves that of a route which is there. */
+  /** observe or enforce. Undefined means the preset's mode or, for an existing route, no change. */
   readonly mode: string | undefined;
 }
 
-/** @throws UsageError that names those there are */
+/** @throws UsageError that lists the existing presets */
 export function findPreset(name: string): Preset {
   const names = Object.keys(PRESETS);
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
@@ -56,7 +56,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
       `the preset ${addition.preset} brings no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
     );
   for (const [anchor, { base64 }] of anchors) {
-    // One that is there stays, with its revocation lists: it is the same certificate.
+    // An existing anchor stays, with its revocation lists: it is the same certificate.
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
   const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));
@@ -75,7 +75,7 @@ function senderOf(presetName: string, preset: Preset, anchors: string[], given: 
   };
 }
 
-/** A preset that observes because it knows no certificate has no reason to once one is given. */
+/** A preset that observes because it knows no certificate enforces as soon as one is given. */
 function routeOf({ sender, route }: Preset, isGiven: boolean): Omit<RouteDraft, "senders"> {
   const isRecognized = isGiven && sender.certificates?.length === 0;
   return { ...route, mode: isRecognized ? "enforce" : (route.mode ?? "enforce") };
@@ -99,7 +99,7 @@ function differences(known: object, wanted: object): string[] {
   return [...names].filter((name) => !isDeepStrictEqual(before?.get(name), after?.get(name)));
 }
 
-/** A route that is there keeps its settings: other senders rely on them. A mode that is asked for is set all the same. */
+/** An existing route keeps its settings, because other senders rely on them. Only a mode that is given explicitly is changed. */
 function addRoute(
   document: PolicyDraft,
   path: string,

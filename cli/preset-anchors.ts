@@ -1,5 +1,5 @@
-// The certificate of each anchor of a preset: from a file, from the policy, or from the roots that Node ships.
-// An anchor with a known fingerprint is that certificate and no other, wherever it comes from.
+// Finds the certificate of each anchor of a preset: in a file, in the policy, or in Node's public roots. If the fingerprint of an
+// anchor is known, only that certificate is accepted, wherever it comes from.
 
 import type { Certificate } from "../core/certificate.ts";
 import { parseCertificates } from "./certificate-files.ts";
@@ -9,7 +9,7 @@ import type { AnchorSource, Preset } from "./presets/preset.ts";
 import { findPublicRoot } from "./root-store.ts";
 
 /**
- * The anchors of the preset and further ones that files bring, by name.
+ * The anchors of the preset, and further ones from files, by name.
  * @param options NAME=FILE
  * @throws UsageError
  */
@@ -41,7 +41,7 @@ function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | unde
   return parseCertificates(pem, `the policy's anchor ${name}`)[0];
 }
 
-/** @throws UsageError that says how to get the file, where Node does not ship the certificate */
+/** @throws UsageError that says how to get the file, if Node does not ship the certificate */
 function obtain(name: string, source: AnchorSource): Certificate {
   const root = "subject" in source ? findPublicRoot(source.sha256) : undefined;
   if (root !== undefined) return root;
@@ -49,7 +49,7 @@ function obtain(name: string, source: AnchorSource): Certificate {
   throw new UsageError(`the anchor ${name} is needed as --anchor ${name}=FILE: ${describeSource(source)}; ${why}`);
 }
 
-/** What the anchor is, and its fingerprint or that none is published. */
+/** What the anchor is, and its fingerprint, or that none is published. */
 export function describeSource(source: AnchorSource): string {
   const what = "subject" in source ? source.subject : source.what;
   return `${what} (${source.sha256 === undefined ? "no fingerprint is published" : `SHA-256 ${source.sha256}`})`;

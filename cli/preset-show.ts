@@ -1,4 +1,4 @@
-// countersign policy presets: all of them, or one in full, for people and for machines.
+// countersign policy presets: lists all of them or shows one in full, for people and for machines.
 
 import { parseOptions, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
@@ -48,7 +48,7 @@ function describePreset(name: string, preset: Preset) {
   return { name, ...preset, anchors };
 }
 
-/** Where `policy add` gets the certificate: `node`, the root store of this Node; or `file`, an option. */
+/** Where `policy add` gets the certificate: `node`, Node's own root store; or `file`, an option. */
 function originOf(source: AnchorSource): "node" | "file" {
   return "subject" in source && findPublicRoot(source.sha256) !== undefined ? "node" : "file";
 }

@@ -1,10 +1,13 @@
-// What is left to do after `countersign policy add`, read from the policy as it now stands.
+// The steps that remain after `countersign policy add`, derived from the policy as it is now.
 
 import type { PolicyDraft, RouteDraft } from "./policy-document.ts";
 import { findPreset } from "./preset-addition.ts";
 import type { Preset } from "./presets/preset.ts";
 
-/** Steps for one sender, in their order. The preset's own are told when it is written, not at each addition after it. */
+/**
+ * The steps for one sender, in order. The preset's own steps are only included when the preset is written, not for later
+ * additions.
+ */
 export function nextSteps(document: PolicyDraft, sender: string, presetName: string | undefined): string[] {
   const preset = presetName === undefined ? undefined : findPreset(presetName);
   const routes = Object.entries(document.routes).filter(([, route]) => route.senders.includes(sender));
@@ -32,7 +35,7 @@ function observedStep(path: string, sender: string, isKnown: boolean): string {
     : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows what it was presented with; accept what is the sender's: ${enforce} --certificate FILE`;
 }
 
-/** A route that was there before keeps its settings, which may be too tight for the preset. */
+/** An existing route keeps its settings, which may be too strict for the preset. */
 function keptSettings(path: string, route: RouteDraft, preset: Preset): string[] {
   const { maxBodyBytes } = preset.route;
   return maxBodyBytes !== undefined && route.maxBodyBytes !== maxBodyBytes

@@ -1,4 +1,4 @@
-// What a project of one's own consists of: the files of template/, less those that its mode does without, with a policy of its own.
+// The files of a new project: those of template/, without those that its mode does not need, and with a policy of its own.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,25 +7,25 @@ import { formatJson } from "./files.ts";
 import { packageFolder, readVersion } from "./package-folder.ts";
 import { extendPolicy } from "./policy-addition.ts";
 
-/** Where senders are met: by the Worker, by the origin, or by the Worker in front of the origin. */
+/** What receives the senders' requests: the Worker, the origin, or the Worker in front of the origin. */
 export type ProjectMode = "edge" | "origin" | "both";
 
 export interface ProjectOptions {
   readonly mode: ProjectMode;
-  /** Undefined for the template's policy, an example. */
+  /** Undefined for the template's policy, which is an example. */
   readonly preset: string | undefined;
-  /** NAME=FILE, for a preset that brings no CA. */
+  /** NAME=FILE, for a preset without a CA. */
   readonly anchors: readonly string[];
 }
 
 export interface Project {
-  /** Text by path, in the order of their names. */
+  /** Text by path, sorted by path. */
   readonly files: ReadonlyMap<string, string>;
-  /** What is left to do for the preset's sender. */
+  /** The steps that remain for the preset's sender. */
   readonly steps: readonly string[];
 }
 
-/** npm leaves such a file out of packages, so it is not where the others are. */
+/** Not in template/, because npm leaves a file of this name out of packages. */
 const GITIGNORE = `node_modules/
 .wrangler/
 # What countersign writes: signing keys, secrets of local runs, events and who sent them
@@ -41,7 +41,7 @@ observed.jsonl
 const OF_EDGE = ["src/index.ts", "wrangler.jsonc"];
 const OF_ORIGIN = ["handler.ts"];
 
-/** @throws UsageError, ConfigurationError when the preset cannot be written */
+/** @throws UsageError, ConfigurationError if the preset cannot be written */
 export function makeProject({ mode, preset, anchors }: ProjectOptions): Project {
   const { policy, steps } = makePolicy(preset, anchors);
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
@@ -75,7 +75,7 @@ interface Manifest {
   readonly dependencies: Record<string, string>;
 }
 
-/** The version that makes the project is the one that it is made for. */
+/** A project depends on the version that creates it. */
 function manifestOf(template: Manifest, mode: ProjectMode): object {
   const { deploy = "", ...scripts } = template.scripts;
   if (mode === "edge") scripts["dev"] = "countersign dev";
@@ -91,7 +91,7 @@ function dropSection(text: string, heading: string): string {
   return sections.filter((section) => !section.startsWith(`## ${heading}\n`)).join("");
 }
 
-/** A policy with the preset alone, made where nothing is overwritten. */
+/** A policy with only the preset, made in memory, so that no file is overwritten. */
 function makePolicy(preset: string | undefined, anchors: readonly string[]) {
   if (preset === undefined) return { policy: undefined, steps: [] };
   const folder = mkdtempSync(join(tmpdir(), "countersign-init-"));

@@ -1,4 +1,4 @@
-// The public roots that Node brings along, found by fingerprint: anyone may give a certificate any name.
+// Node's own public roots, found by fingerprint, because anyone can give a certificate any name.
 
 import { createHash } from "node:crypto";
 import { rootCertificates } from "node:tls";
@@ -6,7 +6,7 @@ import { type Certificate, parseCertificate } from "../core/certificate.ts";
 
 const ARMOUR = /-----(?:BEGIN|END) CERTIFICATE-----|\s+/g;
 
-/** The root with this SHA-256 (lower-case hex), or undefined where this Node does not ship it. */
+/** The root with this SHA-256 (lower-case hex). Undefined if this Node does not ship it. */
 export function findPublicRoot(sha256: string): Certificate | undefined {
   for (const pem of rootCertificates) {
     const base64 = pem.replace(ARMOUR, "");

@@ -1,4 +1,4 @@
-// What an operator is told of secrets that start no refusal: others can read a file, or ps shows a password.
+// Notices about secrets that do not prevent a start: others can read a file, or ps shows a password.
 
 import cluster from "node:cluster";
 import { statSync } from "node:fs";
@@ -13,7 +13,7 @@ const MODE_OF_OTHERS = 0o007;
 
 const known = new WeakMap<Policy, readonly string[]>();
 
-/** The files with the secrets of a policy, and the directory in which more of them may appear: what to watch. */
+/** The files with the secrets of a policy, and the directory in which further ones may appear: the paths to watch. */
 export function secretFilesOf(policy: Policy): readonly string[] {
   const files = known.get(policy) ?? listFiles(policy);
   known.set(policy, files);
@@ -26,7 +26,7 @@ function listFiles(policy: Policy): string[] {
   return directory === undefined ? files : [...files, directory];
 }
 
-/** What is wrong with a secret is told by who reads it. */
+/** Code that reads the secret reports what is wrong with it. */
 function findFile(name: string): string | undefined {
   try {
     return secretFile(name);
@@ -35,7 +35,10 @@ function findFile(name: string): string | undefined {
   }
 }
 
-/** Tells of each file that every user of this machine can read. Docker and Kubernetes mount secrets so unless told otherwise: no refusal. */
+/**
+ * Reports each file that every user of this machine can read. Docker and Kubernetes mount secrets like this by default, so it is
+ * not refused.
+ */
 export function tellReadableSecrets(policy: Policy): void {
   if (!isTeller()) return;
   for (const name of [...secretNames(policy), PASSWORD_NAME]) {
@@ -54,7 +57,7 @@ export function tellReadableSecrets(policy: Policy): void {
   }
 }
 
-/** Tells of a password in the location of an inbox, which stands on the command line. */
+/** Reports a password in the location of an inbox, because it is on the command line. */
 export function tellShownPassword(inbox: string): void {
   if (!isTeller() || !hasPassword(inbox)) return;
   const why = "--inbox holds a password, and ps shows the command line to every user of this machine";
@@ -62,7 +65,7 @@ export function tellShownPassword(inbox: string): void {
   complainLogLine({ decision: "warning", code: "password_shown", why, remedy });
 }
 
-/** Of several processes one tells. */
+/** With several processes, only one reports. */
 function isTeller(): boolean {
   return cluster.worker === undefined || cluster.worker.id === 1;
 }

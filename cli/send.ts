@@ -1,4 +1,4 @@
-// countersign send: one event to any URL, the way a sender would.
+// countersign send: sends one event to any URL, as a sender would.
 
 import { describeCause } from "../core/failure-cause.ts";
 import { showUrl } from "../core/secure-url.ts";
@@ -40,7 +40,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       true,
     );
     const url = parseTarget(positionals);
-    // What is wrong with the files here is told before anything is sent.
+    // Problems of the local files are reported before anything is sent.
     const identity = readIdentity(url, values);
     const body = values.body === undefined ? Buffer.from(SAMPLE_EVENT) : readBytes(values.body, MAX_BODY_FILE_BYTES);
     const signature = values.sign === undefined ? {} : signBody(values.sign, body, Math.floor(Date.now() / 1000));
@@ -50,7 +50,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       body,
       ...identity,
     }).catch((error: NodeJS.ErrnoException) => {
-      // What Node does not even send.
+      // Codes of requests that Node refuses to send.
       const isUnsent = /^ERR_(?:INVALID|UNESCAPED|HTTP_INVALID)/.test(error.code ?? "");
       throw new UsageError(
         isUnsent ? `nothing was sent: ${error.message}` : `no answer from ${showUrl(url)}: ${describeCause(error)}`,
@@ -66,7 +66,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
   },
 };
 
-/** @throws UsageError that shows no user, password and query */
+/** @throws UsageError that shows no user, password or query */
 function parseTarget([url, ...rest]: readonly string[]): string {
   if (url === undefined) throw new UsageError("send needs a URL to send to: see countersign send --help");
   const [second] = rest;
@@ -84,7 +84,7 @@ interface IdentityOptions {
   readonly ca?: string | undefined;
 }
 
-/** What is presented, and what the server is known by. @throws UsageError */
+/** What to present, and how to verify the server. @throws UsageError */
 function readIdentity(url: string, { certificate, key, ca }: IdentityOptions) {
   if (url.startsWith("http:") && (certificate ?? key ?? ca) !== undefined)
     throw new UsageError(
@@ -103,7 +103,7 @@ export const SAMPLE_EVENT = JSON.stringify({
   data: { id: "11111111-2222-3333-4444-555555555555" },
 });
 
-/** `Name: value` lines; a name that is repeated keeps all its values. @throws UsageError */
+/** `Name: value` lines. A repeated name keeps all its values. @throws UsageError */
 export function parseHeaders(lines: readonly string[]): Record<string, string[]> {
   const headers = new Map<string, string[]>();
   for (const line of lines) {

@@ -1,5 +1,5 @@
-// The certificate and key that a listener of ours presents: what would have every client refuse them stops the start, and what some
-// clients may miss is told.
+// The certificate and key of a listener. A fault for which every client would refuse them stops the start. A fault that only some
+// clients notice is reported.
 
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";
@@ -11,13 +11,13 @@ import { complainLogLine } from "./output.ts";
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const ANY_USE = "2.5.29.37.0";
 
-/** @throws UsageError that names the file at fault */
+/** @throws UsageError that names the faulty file */
 export function readServerPair(certificateFile: string, keyFile: string): Pair {
   const pair = readPair(certificateFile, keyFile);
   const [leaf] = pair.chain as [X509Certificate];
   if (leaf.validToDate.getTime() < Date.now())
     throw new UsageError(`${certificateFile}: the certificate expired on ${leaf.validTo}; renew it`);
-  // Undefined where the certificate is for any use.
+  // Undefined if the certificate may be used for anything.
   const uses = leaf.keyUsage as readonly string[] | undefined;
   if (uses !== undefined && !uses.includes(SERVER_AUTH) && !uses.includes(ANY_USE))
     throw new UsageError(
@@ -27,13 +27,13 @@ export function readServerPair(certificateFile: string, keyFile: string): Pair {
   return pair;
 }
 
-/** Each certificate of the file is issued by the next, the last by a root that clients have. */
+/** Checks that each certificate of the file is issued by the next one, and the last by a public root. */
 function tellGap(file: string, chain: readonly X509Certificate[]): void {
   const gap = chain.find((certificate, index) => {
     const next = chain[index + 1];
     return next === undefined ? !isIssuedByRoot(certificate) : !certificate.checkIssued(next);
   });
-  // Of several processes one tells.
+  // With several processes, only one reports.
   if (gap === undefined || cluster.isWorker) return;
   const [subject, issuer] = [gap.subject, gap.issuer].map((name) => name?.replaceAll("\n", ", "));
   const remedy =

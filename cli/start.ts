@@ -1,4 +1,5 @@
-// npm start: the local system, a first round of events with their verdicts, then it stays up. With --once it ends.
+// npm start: starts the local system, sends a first round of events and shows the verdicts. Then it keeps running; with --once it
+// ends.
 
 import { resolve } from "node:path";
 import type { LogLine } from "../core/decision.ts";

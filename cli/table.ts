@@ -1,11 +1,11 @@
-// Columns for people. They are as wide as a terminal shows their texts, whatever a stranger wrote into them. Where the reader is a
-// terminal, the last column is wrapped to it and verdicts have colours; a file or another program gets every cell in one line.
+// Columns for people. They are as wide as a terminal shows their texts, whatever a stranger wrote into them. On a terminal, the
+// last column is wrapped and verdicts have colours. A file or another program gets every cell on one line.
 
 import { styleText } from "node:util";
 import { escapeControls } from "../core/shown-text.ts";
 import { Shown } from "./output.ts";
 
-/** A text, or one that is shown in a colour or is never wrapped: what is to be pasted has to stay in one piece. */
+/** A text, or a marked one: shown in a colour, or never wrapped because it is to be pasted. */
 export type Cell = string | Marked;
 export type Row = readonly Cell[];
 
@@ -22,13 +22,13 @@ export const heading = (text: string): Cell => ({ text, style: "bold" });
 export const whole = (text: string): Cell => ({ text, isWhole: true });
 
 const GAP = "  ";
-/** A narrower last column is put below the others instead. */
+/** If the last column would be narrower than this, it is put below the others. */
 const LEAST_ROOM = 24;
 const INDENT_BELOW = 4;
 
 /**
- * Rows as aligned lines for a stream. A column is as wide as its widest cell; the last cell of a row is not measured, so that a
- * row of one cell runs through all columns. Other cells are never cut or wrapped: they are names, times and ids.
+ * Formats rows as aligned lines for a stream. A column is as wide as its widest cell. The last cell of a row is not measured, so
+ * that a row of one cell can span all columns. Other cells are never cut or wrapped: they are names, times and ids.
  */
 export function tabulate(rows: readonly Row[], stream: NodeJS.WriteStream = process.stdout): Shown[] {
   const measured = rows.map((row) => dropEmptyEnd(row.map(measure)));
@@ -74,11 +74,11 @@ function fill({ width }: Measured, columnWidth = 0): string {
 }
 
 function paint({ style }: Measured, text: string, stream: NodeJS.WriteStream): string {
-  // It knows NO_COLOR and FORCE_COLOR, and what the stream can show.
+  // styleText respects NO_COLOR and FORCE_COLOR, and the abilities of the stream.
   return style === undefined ? text : styleText(style, text, { stream });
 }
 
-/** Breaks at spaces alone: a longer word, as a digest or a URL, stays in one piece. Indentation is that of the text. */
+/** Breaks only at spaces: a longer word, for example a digest or a URL, is not broken. Continues with the indentation of the text. */
 function wrap(text: string, room: number): string[] {
   const indent = /^ */.exec(text)?.[0] ?? "";
   const lines: string[] = [];
@@ -96,13 +96,13 @@ function wrap(text: string, room: number): string[] {
 }
 
 const PLAIN = /^[\u0020-\u007e]*$/;
-/** Marks that stand on the character before them. */
+/** Combining marks, which have no width of their own. */
 const MARK = /[\p{Mn}\p{Me}]/u;
-/** What a terminal shows in two columns: East Asian Wide and Fullwidth (UAX #11) by their blocks, and emoji. */
+/** Characters that a terminal shows in two columns: East Asian Wide and Fullwidth (UAX #11) by block, and emoji. */
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u3247\u3250-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d376}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u;
 
-/** How many columns of a terminal a text takes that holds no controls. */
+/** How many columns of a terminal a text takes. It must hold no controls. */
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;

@@ -1,5 +1,5 @@
-// The TLS front of a local run: asks for client certificates, lets every handshake through, and hands each request to
-// the edge worker with the `cf` that Cloudflare would give it. It decides nothing; the worker does.
+// The TLS front of a local run: requests client certificates, lets every handshake complete, and passes each request to the edge
+// worker with the `cf` that Cloudflare would give it. It decides nothing; the worker does.
 
 import { SSL_OP_NO_TICKET } from "node:constants";
 import { X509Certificate } from "node:crypto";
@@ -25,11 +25,11 @@ export interface TlsFrontOptions {
   /** The front's own certificate and key, in PEM. */
   readonly certificate: string;
   readonly key: string;
-  /** CA certificates in PEM: named in the CertificateRequest, and what the platform's verdict is about. */
+  /** CA certificates in PEM. They are named in the CertificateRequest, and the platform's verdict is based on them. */
   readonly clientCas: readonly string[];
   /** Requests that arrive earlier wait for it. */
   readonly edge: Promise<TestHarness>;
-  /** Receives a line for what never gets to the edge. */
+  /** Receives a line for each request that never reaches the edge. */
   readonly log: (line: LogLine) => void;
 }
 
@@ -38,7 +38,7 @@ export interface TlsFront {
   close(): Promise<void>;
 }
 
-/** Starts the front on the loopback address. @throws ConfigurationError when the port is taken, or intermediates are lost */
+/** Starts the front on the loopback address. @throws ConfigurationError if the port is in use, or if Node reports no intermediates */
 export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
   const { port, certificate, key, clientCas, edge, log } = options;
   refuseLostIntermediates("dev");
@@ -49,11 +49,11 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
     ca: [...clientCas],
     requestCert: true,
     rejectUnauthorized: false,
-    // A resumed session would come without the chain that the client sent.
+    // With a resumed session, Node would not have the chain that the client sent.
     secureOptions: SSL_OP_NO_TICKET,
     requireHostHeader: false,
   });
-  // A URL is made of Host and target here too.
+  // Checked because a URL is built from Host and target here too.
   const pass = passClear((request, response) => {
     relay(request, response, edge, trusted).catch((error: unknown) => {
       complain(`front: ${describeCause(error)}`);
@@ -84,7 +84,7 @@ async function relay(
   trusted: ReadonlySet<string>,
 ): Promise<void> {
   const socket = request.socket as TLSSocket;
-  // fetch takes no body with GET and HEAD, also none of length 0.
+  // fetch accepts no body with GET and HEAD, not even one of length 0.
   const mayHaveBody = request.method !== "GET" && request.method !== "HEAD";
   const { "content-length": length, "transfer-encoding": coding } = request.headers;
   const hasBody = mayHaveBody && (length ?? coding) !== undefined;
@@ -111,9 +111,9 @@ async function relay(
   else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
 }
 
-/** The body arrives decoded and in chunks of its own. */
+/** Left out, because fetch has decoded the body and sends its own chunks. */
 const DECODED: ReadonlySet<string> = new Set(["content-encoding", "content-length", "transfer-encoding", "connection"]);
-/** Of one connection only, or made by fetch itself. */
+/** Headers of one connection only, or that fetch itself makes. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "expect",
@@ -127,8 +127,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A client's headers as the platform would pass them on. `MF-…` headers steer the local runtime (`MF-CF-Blob` replaces
- * the whole `cf`), so none is ever taken from a client.
+ * A client's headers as the platform would pass them on. `MF-…` headers control the local runtime (`MF-CF-Blob` replaces the
+ * whole `cf`), so they are never accepted from a client.
  */
 function forwardedHeaders({ rawHeaders, socket }: IncomingMessage): [string, string][] {
   const headers: [string, string][] = [];

@@ -1,4 +1,4 @@
-// The first round of events: one that is accepted and the ways in which others are not, over real TLS.
+// The first round of events over real TLS: one that is accepted, and one for each way in which others are refused.
 
 import type { LogLine } from "../core/decision.ts";
 import type { RefusalCode } from "../core/refusal.ts";
@@ -22,7 +22,7 @@ export interface TrialResult {
 interface Trial {
   readonly sent: string;
   readonly status: number;
-  /** The refusal's code, or undefined for an event that is accepted. */
+  /** The code of the refusal. Undefined for an event that is accepted. */
   readonly code: RefusalCode | undefined;
   readonly at: "edge" | "origin" | "inbox";
   send(): Promise<Answer>;
@@ -32,7 +32,7 @@ type Decision = { readonly source: "edge" | "origin"; readonly line: LogLine };
 
 const LOG_DEADLINE_MILLISECONDS = 5_000;
 
-/** Sends each event in turn. `decisions` and `forwarded` are filled meanwhile by the running system. */
+/** Sends each event in turn. Meanwhile the running system fills `decisions` and `forwarded`. */
 export async function runTrials(
   development: Development,
   decisions: readonly Decision[],
@@ -138,7 +138,7 @@ function trials(development: Development, forwarded: readonly Request[]): Trial[
   ];
 }
 
-/** The decision id of a problem, the event's id of an acceptance. */
+/** The decision id of a problem, or the event's id of an acceptance. */
 function idOf({ body }: Answer): string | undefined {
   try {
     const { decision, event } = JSON.parse(body) as { decision?: string; event?: string };

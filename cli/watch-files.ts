@@ -3,16 +3,16 @@
 import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 
-/** Editors and deployments write in several steps: a change counts when the next look finds the same. */
+/** Editors and deployments write in several steps, so a change counts only when the next check finds the same state. */
 const LOOK_MILLISECONDS = 250;
 
 /**
- * Looks at what each path leads to, whatever was replaced on the way: the file, a link, a directory above it. Notifications of
- * the system would speak of single directories, and come from no network file system.
- * The list is asked for at each look: one that has changed counts as a change. Returns how to stop.
+ * Checks what each path leads to, so that it notices a replaced file, link, or directory above it. Notifications of the operating
+ * system cover single directories only, and do not exist on network file systems. `files` is called for each check; a changed
+ * list counts as a change. Returns a function that stops it.
  */
 export function watchFiles(files: () => readonly string[], onChange: () => void): () => void {
-  // Not later: the caller may change a file as soon as this has returned.
+  // Read before returning, because the caller may change a file right afterwards.
   let reported = files()
     .map((file) => versionOf(statSync(file, { bigint: true, throwIfNoEntry: false })))
     .join();
@@ -44,7 +44,7 @@ export function watchFiles(files: () => readonly string[], onChange: () => void)
   };
 }
 
-/** The time of the last change of the inode is set by the system alone: a copy that keeps the times of a file differs in it. */
+/** ctime is set only by the operating system, so it differs even for a copy that keeps the other times of a file. */
 function versionOf(stats: BigIntStats | undefined): string | undefined {
   return stats && `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
 }

@@ -1,11 +1,11 @@
-// How the server answers: to nobody, to a stranger, to a sender.
+// Checks how the server answers without a certificate, to a stranger's certificate, and to a sender's.
 
 import { CLOCK_SKEW_SECONDS } from "../../core/wire.ts";
 import { loadOptional } from "../../origin/optional-package.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject } from "./subject.ts";
 
-/** A refusal that says more than that the sender was not proven. */
+/** Problems of a refusal that are findings of their own. Any other says only that the sender was not proven. */
 const OTHER_PROBLEMS: Readonly<Record<string, FindingCode>> = {
   "unknown-host": "host_not_served",
   "not-found": "route_not_found",
@@ -16,7 +16,7 @@ const OTHER_PROBLEMS: Readonly<Record<string, FindingCode>> = {
   "gateway-timeout": "server_failing",
 };
 
-/** The refusal of a request that presents nothing. */
+/** Checks that a request without a certificate is refused. */
 export async function checkWithoutCertificate(subject: Subject): Promise<{ report: CheckReport; reply: Reply }> {
   const reply = await ask(subject.url.href);
   const evidence = `POST without a certificate: ${describeReply(reply)}`;
@@ -24,7 +24,7 @@ export async function checkWithoutCertificate(subject: Subject): Promise<{ repor
   return { report: { check: "answer without a certificate", seen: [evidence], findings }, reply };
 }
 
-/** A refusal, or the end of the handshake, is what is hoped for: what else may be wrong with it. */
+/** A refusal, or the end of the handshake, is the expected result. This reports anything else that is wrong with it. */
 function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   const { status, problem, error } = reply;
   if (error !== undefined) return [];
@@ -36,7 +36,7 @@ function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   return [found(status >= 500 ? "server_failing" : "other_server", evidence)];
 }
 
-/** A leaf under a CA of its own that has the name of one of the senders' CAs. */
+/** Presents a leaf from a CA made here, which has the same name as a CA of the senders. */
 export async function checkStranger(subject: Subject): Promise<CheckReport> {
   const check = "answer to a stranger";
   const stranger = await makeStranger(subject).catch((error: Error) => error);
@@ -63,7 +63,7 @@ async function makeStranger({ route }: Subject): Promise<{ certificate: string; 
 
 const COMMON_NAME = "2.5.4.3";
 
-/** The answer to the given certificate. What is posted is an event: where it is accepted, it is handled. */
+/** Checks the answer to the given certificate. The posted body is an event: if the server accepts it, a handler gets it. */
 export async function checkGiven(subject: Subject): Promise<CheckReport> {
   const check = "answer to the given certificate";
   const { identity, url } = subject;
@@ -74,7 +74,7 @@ export async function checkGiven(subject: Subject): Promise<CheckReport> {
   return { check, seen: [evidence], findings: isAccepted(reply) ? [] : [found("given_refused", evidence)] };
 }
 
-/** `Date` of an answer, which tells whole seconds, against the clock here. */
+/** Compares the response header `Date`, in whole seconds, with the local clock. */
 export function checkClock(reply: Reply, now: Date): CheckReport {
   const check = "clock";
   const date = reply.date === undefined ? undefined : new Date(reply.date);

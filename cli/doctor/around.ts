@@ -1,9 +1,9 @@
-// Ways around the check: plain HTTP, other host names, other addresses, the origin behind the edge.
+// Checks ways to bypass the certificate check: plain HTTP, other host names, other addresses, the origin behind the edge.
 
 import { type CheckReport, type Finding, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject, serverNameOf } from "./subject.ts";
 
-/** No name of this top-level domain exists (RFC 6761). */
+/** Names in this top-level domain never exist (RFC 6761). */
 const OTHER_HOST = "countersign-doctor.invalid";
 
 export async function checkPlainHttp({ url, options: { httpPort } }: Subject): Promise<CheckReport> {
@@ -17,7 +17,7 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
   return { check, seen: [evidence], findings };
 }
 
-/** The host that is asked for, in the request and then in the handshake, is another one than the server's. */
+/** Asks for another host than the server's, first in the request, then in the handshake. */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;
   const serverName = serverNameOf(subject);
@@ -35,12 +35,15 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
   return { check: "other host names", seen, findings };
 }
 
-/** The server came as far with this request as with one for its own host. What is no refusal of Countersign's is another server's. */
+/**
+ * Whether the server refused this request at the same step as one for its own host. A response that is not Countersign's comes
+ * from another server.
+ */
 function isSameRefusal(reply: Reply, own: Reply): boolean {
   return reply.problem !== undefined && reply.problem === own.problem;
 }
 
-/** Addresses such as `NAME.workers.dev`, where nobody asks for a certificate. */
+/** Checks addresses such as `NAME.workers.dev`, on which no certificate is requested. */
 export async function checkAlso({ options: { also } }: Subject): Promise<CheckReport> {
   const check = "other addresses";
   if (also.length === 0)
@@ -59,7 +62,7 @@ export async function checkAlso({ options: { also } }: Subject): Promise<CheckRe
   return { check, seen, findings };
 }
 
-/** What somebody who knows the origin's address can send it. */
+/** Requests that somebody who knows the origin's address could send to it. */
 const FORGERIES: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
   ["without an assertion", {}],
   ["with an assertion that nobody signed", { "countersign-assertion": "eyJhbGciOiJub25lIn0.e30." }],

@@ -1,4 +1,4 @@
-// All checks of doctor, in the order in which a sender meets what they look at.
+// All checks of doctor, in the order in which a sender meets their subjects.
 
 import { checkClock, checkGiven, checkStranger, checkWithoutCertificate } from "./answers.ts";
 import { checkAlso, checkOrigin, checkOtherHosts, checkPlainHttp } from "./around.ts";
@@ -11,7 +11,7 @@ import type { Subject } from "./subject.ts";
 
 const NO_OPENSSL = "there is no program openssl here";
 
-/** Asks the server everything. Without a server, only the checks that need none are made. */
+/** Makes every check. Without a server, only those that need none. */
 export async function examineEndpoint(subject: Subject): Promise<CheckReport[]> {
   const now = new Date();
   const alone = () => [checkExpiry(subject, Math.floor(now.getTime() / 1000)), checkDrift(subject)];
@@ -44,7 +44,7 @@ function unread(check: string): CheckReport {
   return { check, seen: [], findings: [], notChecked: NO_OPENSSL };
 }
 
-/** A path that the policy here has not: the server's policy may be another one. */
+/** Adds a note if the local policy has no route for the path: the server may have another policy. */
 function withPolicyRoute({ policy, route, url }: Subject, report: CheckReport): CheckReport {
   if (policy === undefined || route !== undefined || report.findings.length > 0) return report;
   return {

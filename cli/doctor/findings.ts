@@ -1,8 +1,11 @@
-// What doctor can find: one closed table from code to severity, problem and remedy. The evidence comes from the check.
+// What doctor can find: one closed table from the code to severity, problem and remedy. The evidence comes from the check.
 
 export type Severity = "error" | "warning";
 
-/** An error: events are lost, or somebody gets in who must not. A warning: one of both may come, or for some senders. */
+/**
+ * An error: events are lost, or somebody is accepted who must not be. A warning: one of these may happen later, or for some
+ * senders.
+ */
 export const FINDINGS = {
   host_unknown: ["error", "the host name does not resolve", "publish a DNS record for it, or mend the URL"],
   no_connection: ["error", "nothing answers at this address", "start the server, or open the port to the internet"],
@@ -231,7 +234,7 @@ export interface Finding {
   readonly code: FindingCode;
   readonly severity: Severity;
   readonly problem: string;
-  /** What was seen. It may hold text of the server: it is printed escaped. */
+  /** What was seen. It may hold text from the server, so it is printed escaped. */
   readonly evidence: string;
   readonly remedy: string;
 }
@@ -241,7 +244,7 @@ export function found(code: FindingCode, evidence: string): Finding {
   return { code, severity, problem, evidence, remedy };
 }
 
-/** Of one check: what it saw, what is wrong, and why it was not made. */
+/** The result of one check: what it saw, what is wrong, or why it was not made. */
 export interface CheckReport {
   readonly check: string;
   readonly seen: readonly string[];

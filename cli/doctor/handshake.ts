@@ -1,4 +1,4 @@
-// What a server says in a handshake, read from openssl s_client: Node shows a client neither the request for its certificate nor the
+// Reads a server's handshake messages from openssl s_client: Node shows a client neither the request for its certificate nor the
 // chain as it was sent.
 
 import { execFile } from "node:child_process";
@@ -11,9 +11,9 @@ interface Message {
 }
 
 export interface Handshake {
-  /** The messages of the server by their names. Of several of one name the first. */
+  /** The messages of the server by name. If a name occurs several times, the first. */
   readonly messages: ReadonlyMap<string, Message>;
-  /** As OpenSSL writes it, such as `TLSv1.3`; undefined when no version was agreed on. */
+  /** In OpenSSL's spelling, for example `TLSv1.3`. Undefined if no version was agreed on. */
   readonly version: string | undefined;
 }
 
@@ -21,9 +21,9 @@ const DEADLINE_MILLISECONDS = 15_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Begins a handshake without a certificate, and ends the connection after it. With `only`, that version alone is offered, at the lowest
- * security level, which OpenSSL demands for versions before 1.2.
- * @returns undefined where there is no program openssl
+ * Starts a handshake without a certificate, and ends the connection afterwards. With `only`, offers only this version, at the
+ * lowest security level, which OpenSSL requires for versions before 1.2.
+ * @returns undefined if there is no program openssl
  */
 export async function observeHandshake(
   { host, port, serverName }: { readonly host: string; readonly port: number; readonly serverName: string },
@@ -37,7 +37,7 @@ export async function observeHandshake(
   return { messages: readMessages(output), version: agreed };
 }
 
-/** An address is no name that a client may ask for (RFC 6066 §3). */
+/** A client may not ask for an IP address in SNI (RFC 6066 §3). */
 function nameOf(serverName: string): string[] {
   return /^[\d.]+$|:/.test(serverName) ? ["-noservername"] : ["-servername", serverName];
 }
@@ -48,16 +48,16 @@ function run(args: readonly string[]): Promise<string | undefined> {
     const child = execFile("openssl", [...args], options, (error, stdout) =>
       resolve(error?.code === ("ENOENT" as unknown) ? undefined : stdout),
     );
-    // It ends when there is nothing to send. It may have ended before.
+    // Closing its stdin ends it. It may have ended before, so errors are ignored.
     child.stdin?.on("error", () => {});
     child.stdin?.end();
   });
 }
 
-/** Type and length of a handshake message. */
+/** The type and the length of a handshake message. */
 const HEADER_OCTETS = 4;
 
-/** `-msg` prints a line for each message, and its octets below it in hex. */
+/** `-msg` prints a line for each message, followed by its octets in hex. */
 function readMessages(output: string): Map<string, Message> {
   const messages = new Map<string, Message>();
   for (const [, minor, name = "", octets = ""] of output.matchAll(
@@ -71,7 +71,7 @@ function readMessages(output: string): Map<string, Message> {
 
 /** The request for a client certificate (RFC 5246 §7.4.4, RFC 8446 §4.3.2). */
 export interface CertificateRequest {
-  /** DER of the names of the CAs, in order. */
+  /** The names of the CAs in DER, in order. */
   readonly authorities: readonly Buffer[];
   /** Numbers of RFC 8446 §4.2.3. */
   readonly signatureAlgorithms: readonly number[];
@@ -80,7 +80,7 @@ export interface CertificateRequest {
 const SIGNATURE_ALGORITHMS = 13;
 const CERTIFICATE_AUTHORITIES = 47;
 
-/** Undefined when the server asked for none. @throws RangeError when the message is cut short */
+/** Undefined if the server requested no certificate. @throws RangeError if the message is cut off */
 export function readCertificateRequest({ messages }: Handshake): CertificateRequest | undefined {
   const message = messages.get("CertificateRequest");
   if (message === undefined) return undefined;
@@ -120,12 +120,15 @@ function namesOf(bytes: Buffer): Buffer[] {
   return names;
 }
 
-/** The certificates that the server sent, DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2). @throws RangeError when cut short */
+/**
+ * The certificates that the server sent, in DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2). @throws RangeError if the
+ * message is cut off
+ */
 export function readSentChain({ messages }: Handshake): Buffer[] {
   const message = messages.get("Certificate");
   if (message === undefined) return [];
   const reader = new Reader(message.content);
-  // Only TLS 1.3 has a context, which is empty, and extensions behind each certificate.
+  // Only TLS 1.3 has a context, which is empty here, and extensions after each certificate.
   if (message.isTls13) reader.vector(1);
   const chain: Buffer[] = [];
   for (const list = new Reader(reader.vector(3)); list.hasMore; ) {
@@ -135,7 +138,7 @@ export function readSentChain({ messages }: Handshake): Buffer[] {
   return chain;
 }
 
-/** Numbers and vectors of TLS: a length, then as many octets. */
+/** Reads numbers and vectors of TLS. A vector is a length, followed by that number of octets. */
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;

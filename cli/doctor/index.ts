@@ -1,4 +1,4 @@
-// countersign doctor: asks a server what senders and strangers would ask, and says what is wrong.
+// countersign doctor: sends a server the requests that senders and strangers would send, and reports what is wrong.
 
 import { existsSync } from "node:fs";
 import { type Policy, type Route, selectRoute } from "../../core/policy.ts";
@@ -116,7 +116,7 @@ function requireUrl(text: string, what: string, protocols: readonly string[]): U
   return url;
 }
 
-/** Undefined where the policy has no route for the path. */
+/** Undefined if the policy has no route for the path. */
 function routeOf(policy: Policy, path: string): Route | undefined {
   try {
     return selectRoute(policy, path, "POST");

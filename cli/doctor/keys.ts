@@ -1,4 +1,4 @@
-// The keys that the edge publishes, and whether the origin knows them.
+// Checks the keys that the edge publishes, and whether the origin knows them.
 
 import { parsePublicKeySet } from "../../core/keys.ts";
 import { JWKS_PATH } from "../../core/wire.ts";
@@ -10,7 +10,7 @@ export async function checkKeys({ url, serverCa, options: { jwks, pinned } }: Su
   const check = "published keys";
   const from = jwks ?? new URL(JWKS_PATH, url).href;
   const { status, text } = await fetchKeys(from, serverCa);
-  // An origin on its own signs nothing, so that it has no keys to publish.
+  // An origin without an edge signs nothing, so it publishes no keys.
   if (jwks === undefined && status !== 200)
     return {
       check,
@@ -42,7 +42,7 @@ async function fetchKeys(
   serverCa: string | undefined,
 ): Promise<{ status: number | string; text: string }> {
   try {
-    // Fetched as an origin fetches them: from a server that is verified.
+    // Fetched as an origin does: only from a server whose certificate is verified.
     const { status, body } = await sendEvent(url, { method: "GET", headers: {}, body: "", serverCa });
     return { status, text: body };
   } catch (error) {

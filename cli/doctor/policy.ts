@@ -1,4 +1,4 @@
-// What the policy and the origin's log say of the time to come, and of two policies that differ.
+// Checks the expiry of policy and certificates, and whether edge and origin have different policies.
 
 import { describeEnding } from "../../core/expiry.ts";
 import { listEndings } from "../../core/outlook.ts";
@@ -9,7 +9,7 @@ import type { Subject } from "./subject.ts";
 const DAY_SECONDS = 86_400;
 const WITHIN_DAYS = 30;
 
-/** Anchors and windows of the policy, and the given certificate. `now` in Unix seconds. */
+/** The expiry of the policy's anchors and windows, and of the given certificate. `now` in Unix seconds. */
 export function checkExpiry({ policy, identity }: Subject, now: number): CheckReport {
   const check = "expiry";
   if (policy === undefined && identity === undefined)
@@ -27,7 +27,7 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
   return { check, seen: soon.length === 0 ? [`nothing expires within ${WITHIN_DAYS} days`] : [], findings };
 }
 
-/** The origin logs the digests of two policies that differ with each event. The latest line that tells it counts. */
+/** With each event, the origin logs the digests of two policies if they differ. The latest such line counts. */
 export function checkDrift({ policy, options: { log } }: Subject): CheckReport {
   const check = "policy of edge and origin";
   if (log === undefined) return { check, seen: [], findings: [], notChecked: "give --log with the origin's log lines" };

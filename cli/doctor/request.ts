@@ -1,4 +1,5 @@
-// The request for a client certificate: without it, or with names in it that a sender does not know, no certificate ever arrives.
+// Checks the server's request for a client certificate. Without it, or if it names only CAs that a sender does not know, no
+// certificate arrives.
 
 import { formatDistinguishedName, nameKey, parseDistinguishedNameDer } from "../../core/distinguished-name.ts";
 import type { Anchor } from "../../core/policy.ts";
@@ -6,14 +7,14 @@ import { type CheckReport, type Finding, found } from "./findings.ts";
 import { type Handshake, readCertificateRequest } from "./handshake.ts";
 import type { Subject } from "./subject.ts";
 
-/** ecdsa_secp256r1_sha256, rsa_pkcs1_sha256, rsa_pss_rsae_sha256 (RFC 8446 §4.2.3): RSA in one of two ways. */
+/** ecdsa_secp256r1_sha256; rsa_pkcs1_sha256 or rsa_pss_rsae_sha256 (RFC 8446 §4.2.3). */
 const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
   ["ECDSA with P-256 and SHA-256", [0x0403]],
   ["RSA with SHA-256", [0x0401, 0x0804]],
 ];
 const MOST_NAMES_SHOWN = 20;
 
-/** What the server asks for, against the anchors of the senders that the policy admits on the route, or anywhere. */
+/** Compares the CAs that the server names with the anchors of the senders that the policy admits, on the route or on any route. */
 export function checkCertificateRequest({ policy, route }: Subject, handshake: Handshake): CheckReport {
   const check = "client certificate request";
   const request = readCertificateRequest(handshake);
@@ -46,7 +47,7 @@ function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): F
     .map(({ name, certificate }) => found("ca_name_missing", `anchor ${name}: ${certificate.subjectText}`));
 }
 
-/** A name that the reader of certificates refuses has a key that equals none. */
+/** A name that the certificate reader refuses gets a key that no other name has. */
 function readName(der: Buffer): { readonly text: string; readonly key: string } {
   try {
     const name = parseDistinguishedNameDer(der);

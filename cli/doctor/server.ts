@@ -1,4 +1,4 @@
-// The server's side of the handshake: whether it is there, and whether a sender that verifies strictly goes on.
+// Checks the server's side of the handshake: whether it can be reached, and whether a strict sender would continue.
 
 import { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
@@ -10,17 +10,17 @@ import { hostOf, type Subject, serverNameOf } from "./subject.ts";
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const TIMEOUT_MILLISECONDS = 15_000;
 const DAY_MILLISECONDS = 86_400_000;
-/** Public CAs advise to renew 30 days before the end; what is left of that now is late. */
+/** Public CAs advise to renew 30 days before expiry. Less than this is late. */
 const ENDS_SOON_DAYS = 21;
 
-/** What a client of Node's sees. */
+/** The handshake as a Node client sees it. */
 export interface Connection {
-  /** Node's or OpenSSL's code of what is wrong with the server's certificate; empty for nothing. */
+  /** The error code of Node or OpenSSL for the server's certificate. Empty if it is valid. */
   readonly verification: string;
   readonly protocol: string;
 }
 
-/** @throws NodeJS.ErrnoException when no handshake completes */
+/** @throws NodeJS.ErrnoException if no handshake completes */
 export function connectTo(subject: Subject, serverName = serverNameOf(subject)): Promise<Connection> {
   const { port, serverCa, identity } = subject;
   return new Promise((resolve, reject) => {
@@ -50,7 +50,7 @@ function codeOf(error: unknown): string {
   return String((error as { readonly code?: unknown }).code ?? error);
 }
 
-/** Whether anything can be asked. The handshake is undefined where there is no openssl, or no server. */
+/** Whether the server can be reached at all. The handshake is undefined if there is no openssl or no server. */
 export async function checkConnection(
   subject: Subject,
 ): Promise<{ report: CheckReport; connection: Connection | undefined; handshake: Handshake | undefined }> {
@@ -64,7 +64,7 @@ export async function checkConnection(
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
     const seen = await handshake;
-    // A server that insists on a client certificate ends the handshake with one of TLS 1.2 that presents none.
+    // With TLS 1.2, a server that requires a client certificate ends the handshake if none is presented.
     const isInsisting = seen?.messages.has("CertificateRequest") === true;
     const evidence = `${place}: ${code === "" ? message : code}`;
     const findings = isInsisting ? [] : [found(codeOfFailure(code), evidence)];
@@ -84,7 +84,7 @@ function codeOfFailure(code: string): FindingCode {
   return "no_connection";
 }
 
-/** OpenSSL's codes of what makes a strict client leave. */
+/** OpenSSL's error codes for which a strict client ends the handshake. */
 const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "server_other_host",
   CERT_HAS_EXPIRED: "server_expired",
@@ -97,7 +97,7 @@ const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   INVALID_PURPOSE: "server_not_for_servers",
 };
 
-/** The server's certificate, as a client verifies it that knows the public roots, or those of --ca, and nothing else. */
+/** Verifies the server's certificate like a client that knows only the public roots or, with --ca, only those. */
 export function checkServerCertificate(
   connection: Connection | undefined,
   handshake: Handshake | undefined,
@@ -121,7 +121,7 @@ export function checkServerCertificate(
     ...(own === undefined ? [] : [oneLine(own.subject), own.subjectAltName ?? "no alternative names"]),
   ].join(": ");
   if (verification !== "") findings.push(found(VERIFICATIONS[verification] ?? "server_not_verified", evidence));
-  // A verification stops at the first fault: of the same kind it says no more than what the certificate says itself.
+  // The verification stops at the first fault. If the certificate itself shows the same fault, it is reported only once.
   return {
     check,
     seen,
@@ -144,7 +144,7 @@ function describeOwn({ validFromDate, validToDate, keyUsage }: X509Certificate, 
   ];
 }
 
-/** Node writes a name with a line for each attribute. */
+/** Node writes each attribute of a name on a line of its own. */
 function oneLine(name: string | undefined): string {
   return name === undefined || name === "" ? "(no name)" : name.replaceAll("\n", ", ");
 }
@@ -156,7 +156,7 @@ const VERSIONS: readonly (readonly [TlsVersion, string])[] = [
   ["tls1_3", "TLS 1.3"],
 ];
 
-/** Which versions of TLS the server agrees to, each asked for alone. */
+/** Finds out which TLS versions the server accepts, by offering each alone. */
 export async function checkVersions(subject: Subject): Promise<CheckReport> {
   const target = { host: hostOf(subject), port: subject.port, serverName: serverNameOf(subject) };
   const asked = await Promise.all(

@@ -1,4 +1,4 @@
-// What doctor looks at: one URL, what is known of it here, and how to ask it.
+// The subject of doctor: one URL, what is known of it locally, and how to send requests to it.
 
 import { isIP } from "node:net";
 import type { Policy, Route } from "../../core/policy.ts";
@@ -8,7 +8,7 @@ import { type Answer, type SendOptions, sendEvent } from "../http-client.ts";
 export interface Subject {
   readonly url: URL;
   readonly port: number;
-  /** PEM of the CAs that sign the server's certificate; the public roots of Node otherwise. */
+  /** PEM of the CAs that sign the server's certificate. Undefined means the public roots of Node. */
   readonly serverCa: string | undefined;
   /** A sender's certificate and key. */
   readonly identity: Pair | undefined;
@@ -20,15 +20,15 @@ export interface Subject {
 
 export interface SubjectOptions {
   readonly httpPort: number;
-  /** Other URLs that must not reach the same code. */
+  /** Other URLs, which must not reach the same code. */
   readonly also: readonly string[];
   /** URL of the origin behind the edge. */
   readonly origin: string | undefined;
   /** URL of the edge's published keys. */
   readonly jwks: string | undefined;
-  /** Public keys that the origin pins, as its file holds them. */
+  /** The public keys that the origin pins, as parsed from its file. */
   readonly pinned: unknown;
-  /** File of log lines of the origin. */
+  /** A file with log lines of the origin. */
   readonly log: string | undefined;
 }
 
@@ -37,29 +37,29 @@ export function hostOf({ url }: Subject): string {
   return url.hostname.replace(/^\[|\]$/g, "");
 }
 
-/** The name that a client asks for in the handshake: empty for an address. */
+/** The server name for the handshake. Empty for an IP address. */
 export function serverNameOf(subject: Subject): string {
   const host = hostOf(subject);
   return isIP(host) === 0 ? host : "";
 }
 
-/** What came back. */
+/** The response. */
 export interface Reply {
-  /** 0 where nothing came. */
+  /** 0 if there was no response. */
   readonly status: number;
-  /** Why nothing came: a code of Node's or OpenSSL's where there is one. */
+  /** Why there was no response: a code of Node or OpenSSL, if there is one. */
   readonly error?: string;
-  /** Of a refusal of Countersign's, its problem, such as `not-found`. */
+  /** The problem of one of Countersign's refusals, for example `not-found`. */
   readonly problem?: string | undefined;
   readonly location?: string | undefined;
   readonly date?: string | undefined;
 }
 
 const PROBLEM = /^urn:countersign:problem:([a-z-]+)$/;
-/** What is posted says what it is: where it is accepted, somebody's handler reads it. */
+/** The posted event says what it is, because a handler may get it. */
 export const PROBE_BODY = JSON.stringify({ event: "countersign-doctor", data: {} });
 
-/** Sends one request, to any server, on a connection of its own. */
+/** Sends one request to any server, on a connection of its own. */
 export async function ask(url: string, { headers = {}, ...options }: Partial<SendOptions> = {}): Promise<Reply> {
   try {
     const answer = await sendEvent(url, {

@@ -1,4 +1,4 @@
-// A report of doctor as lines: one for each check, and below it what is wrong and what to do.
+// Formats a report of doctor: one line for each check, followed by what is wrong and what to do.
 
 import type { CheckReport } from "./findings.ts";
 

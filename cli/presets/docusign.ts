@@ -1,4 +1,4 @@
-// Docusign Connect, production and demo. They differ in the certificate, which is published for neither here.
+// Docusign Connect, production and demo. They have different certificates, and neither is published.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";
@@ -42,7 +42,7 @@ export const docusign: Preset = {
   checked: "2026-11-23",
 };
 
-/** A sender of its own: a demo account must not be able to call what production calls. */
+/** A separate sender, because a demo account must not be able to call what production calls. */
 export const docusignDemo: Preset = {
   ...docusign,
   title: "Docusign Connect, demo (developer) accounts",

@@ -1,4 +1,4 @@
-// Meta, which signs its webhook client with a CA of its own since its DigiCert certificate ran out on 2026-04-15.
+// Meta. It signs the certificate of its webhook client with its own CA, since its DigiCert certificate expired on 2026-04-15.
 
 import type { Preset } from "./preset.ts";
 

@@ -1,21 +1,21 @@
-// What a preset is: members of a policy, ready to be written, and what an operator must know and do beside it.
-// Data alone. A value that its vendor has not published is left out and named in `notes`, never guessed.
+// A preset: members of a policy, ready to be written, and what an operator must know and do in addition. Data only. A value that
+// its vendor has not published is left out and named in `notes`, never guessed.
 
 import type { PolicyDocument, SenderDocument } from "../../core/policy-schema.ts";
 
 export interface Preset {
-  /** What sends, in one line. */
+  /** The sender in one line. */
   readonly title: string;
-  /** As in the policy. Without an accepted certificate its route observes until one is added. */
+  /** As in the policy. If it has no accepted certificate, its route observes until one is added. */
   readonly sender: Omit<SenderDocument, "about">;
   readonly route: Omit<PolicyDocument["routes"][string], "senders">;
   /** Where the certificate of each anchor in `sender.trust` comes from. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
-  /** What the value of each secret is, in the sender's words. */
+  /** What the value of each secret is, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What to switch on, at the sender or for it. */
+  /** What to enable at the sender, or for it. */
   readonly steps: readonly string[];
-  /** What is not published, not certain, bound to change, or not proven. Written into the policy. */
+  /** What is not published, not certain, likely to change, or not proven. It is written into the policy. */
   readonly notes: readonly string[];
   readonly sources: readonly string[];
   /** The day on which the sources were read. */
@@ -24,13 +24,13 @@ export interface Preset {
 
 export type AnchorSource = PublicRoot | PrivateAnchor;
 
-/** A root in the store that Node brings along, found there by its fingerprint. */
+/** A root in Node's own store, found by its fingerprint. */
 export interface PublicRoot {
   readonly subject: string;
   readonly sha256: string;
 }
 
-/** A CA that no public store holds: its file must be given. */
+/** A CA that is in no public store, so its file must be given. */
 export interface PrivateAnchor {
   readonly what: string;
   readonly where: string;

@@ -1,4 +1,4 @@
-// The presets by the names that `countersign policy add --preset` takes.
+// The presets by the names that `countersign policy add --preset` accepts.
 
 import { dialogflow } from "./dialogflow.ts";
 import { docusign, docusignDemo } from "./docusign.ts";

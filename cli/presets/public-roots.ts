@@ -1,5 +1,5 @@
-// The public roots that senders chain to, as Node 26.10 ships them; `countersign policy add` takes them from its store.
-// It no longer ships DigiCert Global Root CA, DigiCert High Assurance EV Root CA, DigiCert Assured ID Root CA and GTS Root R2.
+// The public roots that senders chain to, as Node 26.10 ships them. `countersign policy add` takes them from Node's store. Node
+// no longer ships DigiCert Global Root CA, DigiCert High Assurance EV Root CA, DigiCert Assured ID Root CA and GTS Root R2.
 
 import type { PublicRoot } from "./preset.ts";
 

@@ -1,4 +1,4 @@
-// Slack. It promises a name and "any DigiCert root", so every root of DigiCert in Node's store is an anchor.
+// Slack. It promises a name and "any DigiCert root", so every DigiCert root in Node's store is an anchor.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_ROOTS } from "./public-roots.ts";

@@ -1,5 +1,5 @@
-// Adobe Workfront's event subscriptions. Its certificates carry wildcards as literal text, and other names than its page says:
-// the page has O=Workfront\, Inc. and DigiCert Global Root CA, the files beside it have O=Adobe Inc. and Global Root G2.
+// Adobe Workfront's event subscriptions. Its certificates have wildcards as literal text, and other names than its documentation
+// says: the page has O=Workfront\, Inc. and DigiCert Global Root CA, the files next to it have O=Adobe Inc. and Global Root G2.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";

@@ -1,4 +1,5 @@
-// What a receiver must accept: every form that an honest edge sends, up to the limits of time, and what anybody may change.
+// Cases that a receiver must accept: every form that an honest edge sends, up to the limits of time, and changes that anybody may
+// make.
 
 import { type CaseRow, unchanged } from "./case-row.ts";
 import { otherSignature, protectedHeaderOf, withClaims, withProtectedHeader, withSignature } from "./forge.ts";

@@ -1,4 +1,4 @@
-// The cases as the file holds them.
+// Makes the cases in the form of the file.
 
 import { ACCEPTED } from "./accepted-cases.ts";
 import type { CaseRow } from "./case-row.ts";
@@ -10,7 +10,7 @@ import { REQUESTS } from "./request-cases.ts";
 import { TOKENS } from "./token-cases.ts";
 import { AUDIENCE, ISSUER, JWKS } from "./world.ts";
 
-/** One request to a receiver, and what it must say. */
+/** One request to a receiver, and the verdict that it must reach. */
 export interface AssertionCase {
   readonly name: string;
   readonly expect: "accept" | "reject";
@@ -22,9 +22,9 @@ export interface AssertionCase {
   readonly target: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: string;
-  /** In its place where the bytes are no text. */
+  /** In place of `body`, if the bytes are not text. */
   readonly bodyBase64?: string;
-  /** Of an accepted request: the headers that may be used, in the order of the claim. Without it there are none. */
+  /** For an accepted request: the headers that may be used, in the order of the claim. If absent, there are none. */
   readonly signed?: readonly (readonly [name: string, value: string])[];
 }
 
@@ -32,7 +32,7 @@ export interface AssertionVectors {
   readonly issuer: string;
   readonly audience: string;
   readonly jwks: typeof JWKS;
-  /** For one receiver, in this order: it remembers what it accepted. */
+  /** For one receiver, in this order, because it remembers what it accepted. */
   readonly cases: readonly AssertionCase[];
 }
 
@@ -69,7 +69,7 @@ function signedOf(received: ForwardedRequest): [name: string, value: string][] {
   return names.map((name) => [name, valuesOf(name).join(", ")]);
 }
 
-/** JSON with each case in a line of its own: a case has several kilobytes, and a change of one is one line. */
+/** JSON with each case on a line of its own: a case has several kilobytes, and a change of one case changes one line. */
 export function formatAssertionVectors({ cases, ...rest }: AssertionVectors): string {
   const begin = JSON.stringify(rest, null, 2).replace(/\n}$/, "");
   const lines = cases.map((one) => `    ${JSON.stringify(one)}`);

@@ -1,11 +1,9 @@
-// One row of the tables of cases.
+// One row in the tables of cases.
 
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { ForwardedRequest, SentEvent } from "./issue.ts";
 
-/**
- * `name` also makes the ids of the event, unless the row comes after another with the same event and names that one (`of`).
- */
+/** `name` also determines the ids of the event, unless the row names another row with the same event (`of`). */
 export type CaseRow = readonly [
   verdict: "accept" | RefusalCode,
   name: string,

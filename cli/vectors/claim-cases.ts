@@ -1,4 +1,4 @@
-// Claims that the edge's own key signed and that a receiver refuses: of another form, for another receiver, of another time.
+// Claims that the edge's own key signed but a receiver must refuse: malformed, for another receiver, or of another time.
 
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { CaseRow } from "./case-row.ts";
@@ -8,7 +8,7 @@ import { AUDIENCE, ISSUER, NOW } from "./world.ts";
 
 const THIRTY_DAYS = 30 * 86_400;
 
-/** A row whose claims are changed so. A function takes the claims as they are. */
+/** A row with changed claims. A function gets the original claims. */
 function changed(
   code: RefusalCode,
   name: string,
@@ -23,7 +23,7 @@ function changed(
 const invalid = (name: string, change: Members | ((claims: Members) => Members), sent?: SentEvent) =>
   changed("assertion_claims_invalid", name, change, sent);
 
-/** The claim with one of its own members changed. */
+/** A claim with changed members. */
 const within = (claim: string, change: Members) => (claims: Members) => ({
   [claim]: { ...(claims[claim] as Members), ...change },
 });

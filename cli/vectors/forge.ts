@@ -1,5 +1,5 @@
-// Changes to what the edge sends: another token, other headers, other bytes. Tokens are put together from texts and signed by
-// node:crypto, so that they can say what our own issuer never says.
+// Changes what the edge sends: another token, other headers, other bytes. Tokens are built from texts and signed by node:crypto,
+// so that they can hold what our own code never issues.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import type { PrivateJwk } from "../../core/keys.ts";
@@ -25,7 +25,7 @@ function readSegment(token: string, index: number): Members {
   return JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString()) as Members;
 }
 
-/** The same request with this header in so many fields: in none, it is gone. */
+/** The same request with one field of this header for each value. Without values, the header is removed. */
 export function withHeader(request: ForwardedRequest, name: string, ...values: readonly string[]): ForwardedRequest {
   const others = request.headers.filter(([other]) => other !== name);
   return { ...request, headers: [...others, ...values.map((value) => [name, value] as const)] };
@@ -35,13 +35,13 @@ export function withToken(request: ForwardedRequest, token: string): ForwardedRe
   return withHeader(request, ASSERTION_HEADER, token);
 }
 
-/** The same request with this signature in place of its token's. */
+/** The same request with another signature of its token. */
 export function withSignature(request: ForwardedRequest, change: (signature: string) => string): ForwardedRequest {
   const [header, payload, signature = ""] = tokenOf(request).split(".");
   return withToken(request, `${header}.${payload}.${change(signature)}`);
 }
 
-/** The same request with these claims, which the edge's own key signed. A member that is undefined is gone. */
+/** The same request with changed claims, signed by the edge's own key. A member that is undefined is removed. */
 export function withClaims(request: ForwardedRequest, change: Members): ForwardedRequest {
   return withPayload(request, JSON.stringify({ ...claimsOf(request), ...change }));
 }
@@ -50,7 +50,7 @@ export function withPayload(request: ForwardedRequest, payload: string | Uint8Ar
   return withToken(request, seal(protectedHeaderOf(request), payload, privateKey(FIRST_KEY)));
 }
 
-/** The same claims under this protected header, signed by `key`. */
+/** The same claims with this protected header, signed by `key`. */
 export function withProtectedHeader(request: ForwardedRequest, header: Members, key = privateKey(FIRST_KEY)) {
   return withToken(request, seal(header, JSON.stringify(claimsOf(request)), key));
 }
@@ -65,7 +65,7 @@ export function signText(input: string, key: KeyObject, dsaEncoding: "ieee-p1363
   return sign("sha256", Buffer.from(input), { key, dsaEncoding }).toString("base64url");
 }
 
-/** What the signature of a token stands over. */
+/** The part of a token that its signature covers. */
 export function signedPartOf(request: ForwardedRequest): string {
   const [header, payload] = tokenOf(request).split(".");
   return `${header}.${payload}`;
@@ -78,7 +78,7 @@ export function privateKey({ kty, crv, x, y, d }: PrivateJwk): KeyObject {
 /** The order of P-256 (SEC 2). */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
-/** The other signature that verifies: (r, n − s) where (r, s) does. Anybody can write it. */
+/** The other valid signature: (r, n − s) for (r, s). Anybody can compute it. */
 export function otherSignature(signature: string): string {
   const octets = Buffer.from(signature, "base64url");
   const s = ORDER - BigInt(`0x${octets.toString("hex", 32)}`);

@@ -1,4 +1,4 @@
-// The headers of the sender that the edge forwards: honest, changed on the way, and beside them what others added.
+// The sender's headers that the edge forwards: unchanged, changed on the way, and with headers that others added.
 
 import { formatContentDigest } from "../../core/delivery.ts";
 import { type CaseRow, unchanged } from "./case-row.ts";
@@ -14,7 +14,7 @@ const SENT: SentEvent = { headers: { "user-agent": "acme/1.0", [TOPIC]: "orders"
 const received = (verdict: "accept" | "headers_mismatch", name: string, header: string, values: readonly string[]) =>
   [verdict, name, (request: ForwardedRequest) => withHeader(request, header, ...values), SENT] as const;
 
-/** What a receiver must not mind. */
+/** Cases that a receiver must accept. */
 const HONEST: readonly CaseRow[] = [
   ["accept", "headers that the edge forwarded", unchanged, SENT],
   ["accept", "headers of an event whose sender has no certificate", unchanged, { ...SENT, sender: "initech" }],
@@ -39,7 +39,7 @@ const HONEST: readonly CaseRow[] = [
   ],
 ];
 
-/** A claim as the edge would make it over these. */
+/** A claim over these headers, as the edge would make it. */
 function claimOver(...fields: readonly (readonly [name: string, value: string])[]) {
   const lines = fields.map(([name, value]) => `${name}: ${value}\n`);
   return { names: fields.map(([name]) => name), digest: formatContentDigest(lines.join("")) };

@@ -1,4 +1,4 @@
-// What the edge of the test vectors sends for an event: admitted, bound and signed by the steps of worker/receive.ts.
+// What the edge of the test vectors sends for an event. It is admitted, bound and signed by the steps of worker/receive.ts.
 
 import { createHmac, hash } from "node:crypto";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admit.ts";
@@ -17,7 +17,7 @@ import { formatAssertionId, formatEventId } from "../../core/time-ordered-id.ts"
 import { ACME, INTERMEDIATE, MUELLER } from "./certificates.ts";
 import { AUDIENCE, FIRST_KEY, ISSUER, NOW, POLICY, SECRETS } from "./world.ts";
 
-/** An event as its sender sends it to the edge. By default a POST of a little JSON by acme, who has a certificate. */
+/** An event as its sender sends it to the edge. Default: a POST of a short JSON body by acme, which has a certificate. */
 export interface SentEvent {
   readonly sender?: "acme" | "mueller" | "initech";
   readonly method?: string;
@@ -25,20 +25,20 @@ export interface SentEvent {
   /** Null for none. */
   readonly contentType?: string | null;
   readonly body?: string | Uint8Array;
-  /** Beside those of its signature and its body. */
+  /** In addition to those of its signature and its body. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The edge's key of that moment. */
+  /** The edge's key at that time. */
   readonly key?: PrivateJwk;
   /** Seconds that the event waited in the edge's queue. */
   readonly waited?: number;
 }
 
-/** A request as a receiver behind the edge gets it, and when. */
+/** A request as a receiver behind the edge gets it, and the time. */
 export interface ForwardedRequest {
   readonly now: number;
   readonly method: string;
   readonly target: string;
-  /** In lower case; a name may be there twice. */
+  /** In lower case. A name may occur twice. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
 }
@@ -53,7 +53,7 @@ const CERTIFICATES: Readonly<Record<string, PresentedCertificate>> = {
 
 const policy = () => compilePolicy(POLICY);
 
-/** `seed` is what the event's ids are made of: the same for the same one. */
+/** `seed` determines the ids of the event: the same seed gives the same ids. */
 export async function issue(seed: string, sent: SentEvent): Promise<ForwardedRequest> {
   const id = hash("sha256", seed, "buffer").subarray(0, 16);
   const milliseconds = NOW * 1000;

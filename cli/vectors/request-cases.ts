@@ -1,4 +1,4 @@
-// Good tokens beside another request than the one that was signed, beside another certificate, or presented again.
+// Valid tokens with another request than the signed one, with another certificate, or replayed.
 
 import { digestBody } from "../../core/delivery.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
@@ -11,7 +11,7 @@ import type { ForwardedRequest, SentEvent } from "./issue.ts";
 
 const digestOf = (body: Uint8Array) => digestBody(Uint8Array.from(body)).contentDigest;
 
-/** Other bytes, and Content-Digest beside them as it was. */
+/** Other bytes with an unchanged Content-Digest. */
 const body =
   (change: (text: string) => string) =>
   (request: ForwardedRequest): ForwardedRequest => ({
@@ -100,7 +100,7 @@ const CERTIFICATES: readonly CaseRow[] = [
 const [[, FIRST]] = ACCEPTED as readonly [CaseRow];
 const HELD = "an assertion that first came with another body";
 
-/** In this order: what was refused uses up no assertion, and what was accepted does. */
+/** In this order: a refused request does not use up its assertion, an accepted one does. */
 const AGAIN: readonly CaseRow[] = [
   ["body_mismatch", HELD, body((text) => `${text} `)],
   ["accept", "the same assertion with its own body, after it was refused with another", unchanged, { of: HELD }],

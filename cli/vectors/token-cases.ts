@@ -1,4 +1,4 @@
-// Tokens that are not exactly what the edge issues: in another spelling, under another header, signed by another key.
+// Tokens that are not exactly what the edge issues: in another spelling, with another header, signed by another key.
 
 import { createHmac, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
@@ -31,7 +31,7 @@ const signature =
   (request) =>
     withSignature(request, change);
 
-/** The header of the edge with these members changed, signed by the edge's key. */
+/** The edge's header with changed members, signed by the edge's key. */
 const header =
   (change: Members): Change =>
   (request) =>
@@ -42,7 +42,7 @@ const resigned =
   (request) =>
     withSignature(request, () => sign(signedPartOf(request)));
 
-/** Under this `alg`, with whatever signature. */
+/** With this `alg`, and any signature. */
 const algorithm =
   (alg: string, sign: (input: string) => string): Change =>
   (request) =>
@@ -50,13 +50,13 @@ const algorithm =
 
 const keyOfCurve = (namedCurve: string) => generateKeyPairSync("ec", { namedCurve }).privateKey;
 
-/** The public key as a secret, in the form in which libraries have it. */
+/** The public key as an HMAC secret, in the form that libraries have. */
 const hmac = (jwk: PrivateJwk) => (input: string) => {
   const pem = createPublicKey(privateKey(jwk)).export({ type: "spki", format: "pem" });
   return createHmac("sha256", pem).update(input).digest("base64url");
 };
 
-/** The four unused bits of the last character. */
+/** Sets the unused bits of the last character. */
 const looseBits = (text: string) => text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 
 const FORMS: readonly CaseRow[] = [

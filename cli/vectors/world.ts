@@ -27,14 +27,14 @@ function testKey(kid: string): PrivateJwk {
 }
 
 export const FIRST_KEY = testKey("test-vectors-first");
-/** Published as well, as during a rotation. */
+/** Also published, as during a rotation. */
 export const SECOND_KEY = testKey("test-vectors-second");
 /** Not published. */
 export const STRANGER_KEY = testKey("test-vectors-stranger");
 
 export const JWKS = { keys: [FIRST_KEY, SECOND_KEY].map(publicJwk) };
 
-/** By the names that the policy has for them. */
+/** By their names in the policy. */
 export const SECRETS: Readonly<Record<string, string>> = {
   TEST_VECTORS_SIGNATURE: "test vectors, not for use",
   TEST_VECTORS_PASSWORD: "test vectors, not for use",
@@ -42,7 +42,7 @@ export const SECRETS: Readonly<Record<string, string>> = {
 
 const signature: SenderDocument["signature"] = { scheme: "github", secrets: ["TEST_VECTORS_SIGNATURE"] };
 
-/** Of edge and origin: a certificate alone, every factor, a signature alone. */
+/** Senders of edge and origin: one with only a certificate, one with every factor, one with only a signature. */
 export const POLICY: PolicyDocument = {
   anchors: { "test-root": formatPem(ROOT) },
   senders: {

@@ -25,8 +25,8 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
 }
 
 /**
- * In the primary of a cluster, before its workers listen on the socket that they share: this process makes it for them, so it keeps the file
- * mode mask of the socket. Returns the one that it had, which the workers are to have.
+ * Call it in the primary of a cluster, before the workers listen on their shared socket. The primary creates the file for them, so the primary
+ * keeps the umask that gives the file its mode. Returns the umask that it had before, which the workers should have.
  * @throws ConfigurationError that names the path
  * @internal
  */

@@ -227,7 +227,11 @@ const foreign: [string, () => void | Promise<void>, RegExp][] = [
     () => withDatabase((database) => database.exec("PRAGMA user_version = 6")),
     NEWER,
   ],
-  ["of another program", () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")), /is not an inbox/],
+  [
+    "of another program",
+    () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")),
+    /is not an inbox/,
+  ],
   ...[1, 6].map((version): (typeof foreign)[number] => [
     `of another program, which is at version ${version}`,
     () => withDatabase((database) => database.exec(`CREATE TABLE customers (id); PRAGMA user_version = ${version}`)),
