@@ -10,9 +10,11 @@ import {
   MAX_BATCH_BYTES,
   MAX_BATCH_ROWS,
   requireEmpty,
+  SELECT_STATES,
   TABLES,
   type Table,
   type TableRow,
+  toStates,
 } from "./table-rows.ts";
 
 /** Passes every row to `write`, as of one moment. Takes no lock that origins wait for. @throws Error without the password */
@@ -57,7 +59,8 @@ async function countAll(client: Client): Promise<InboxContents> {
        (SELECT count(*) FROM repeated) + (SELECT count(*) FROM deleted_event) AS kept_ids`,
   );
   const number = (column: string) => Number(rows[0]?.[column]);
-  return { events: number("events"), states: {}, certificates: number("certificates"), keptIds: number("kept_ids") };
+  const states = toStates((await client.query(SELECT_STATES)).rows);
+  return { events: number("events"), states, certificates: number("certificates"), keptIds: number("kept_ids") };
 }
 
 /** Reads with cursors, and limits the bytes in memory. */
