@@ -11,7 +11,7 @@ import type { Inbox } from "../../origin/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { type DeliveryParts, deliveryOf } from "../support/inbox.ts";
-import { describeOnStores, openTestInbox } from "../support/inbox-stores.ts";
+import { describeOnStores, onCommandLine, openTestInbox, runInbox } from "../support/inbox-stores.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const START = Date.parse("2026-11-01T00:00:00Z") / 1000;
@@ -29,7 +29,7 @@ describeOnStores("countersign inbox", (given) => {
     const delivery = { ...deliveryOf({ id, sender: "acme", ...parts }), ...more } as ReturnType<typeof deliveryOf>;
     await inbox.accept(delivery, { issuer: "edge", jti: `jti-${id}`, expires: now + 60 });
   };
-  const command = (...args: string[]) => runHere(["inbox", ...args, "--inbox", given.location]);
+  const command = (...args: string[]) => runInbox(given.location, ...args);
   const linesOf = (text: string) =>
     text
       .split("\n")
@@ -167,14 +167,9 @@ describeOnStores("countersign inbox", (given) => {
   test("ends quietly when who reads an export has enough", async () => {
     for (let n = 0; n < 30; n += 1) await accept(`e${n}`, { body: "x".repeat(30_000) });
     const program = `"${process.execPath}" cli/main.ts inbox export --inbox "$1" | head -n 1`;
-    const { code, stdout, stderr } = await run("bash", [
-      "-o",
-      "pipefail",
-      "-c",
-      `cd "${ROOT}"; ${program}`,
-      "-",
-      given.location,
-    ]);
+    const { inbox: place, environment } = onCommandLine(given.location);
+    const args = ["-o", "pipefail", "-c", `cd "${ROOT}"; ${program}`, "-", place];
+    const { code, stdout, stderr } = await run("bash", args, "", environment);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(idsOf(stdout)).toEqual(["e0"]);
   });
@@ -185,7 +180,7 @@ describe("filters that mean nothing are refused in one sentence", () => {
     [["--since", "yesterday"], /--since yesterday is no time: a day like 2026-11-30/],
     [["--since", "2026-02-30"], /is no time/],
     [["--since", "2026-02-30T00:00Z"], /is no time/],
-    [["--until", ""], /is no time/],
+    [["--until", ""], /--until is given an empty value/],
     [["--until", "1790000000"], /is no time/],
     [["--since", "1d", "--until", "2d"], /--until 2d is not after --since 1d/],
     [["--route", "hooks"], /--route hooks is no path/],

@@ -4,9 +4,8 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox, Lease } from "../../origin/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
-import { runHere } from "../support/command.ts";
 import { dispatchFrom, store } from "../support/dispatch.ts";
-import { describeOnStores, openTestInbox } from "../support/inbox-stores.ts";
+import { describeOnStores, openTestInbox, runInbox } from "../support/inbox-stores.ts";
 
 const START = Date.parse("2026-11-01T00:00:00Z");
 
@@ -18,7 +17,7 @@ describeOnStores("countersign inbox run", (given) => {
     inbox = await openTestInbox(given.stack, given.location, { clock: () => now });
   });
 
-  const command = (...args: string[]) => runHere(["inbox", "run", ...args, "--inbox", given.location]);
+  const command = (...args: string[]) => runInbox(given.location, "run", ...args);
   const claim = () => inbox.work.claim(99, 60_000);
   /** Stored a minute apart, and handled in this order. */
   async function handle(...names: readonly string[]): Promise<void> {

@@ -59,7 +59,7 @@ describe("countersign policy presets", () => {
   it("names those there are for one that there is not", async () => {
     const { code, stderr } = await runHere(["policy", "presets", "github"]);
     expect(code).toBe(2);
-    expect(stderr).toContain('no preset "github"; there are docusign, docusign-demo, meta');
+    expect(stderr).toContain('no preset "github": there are docusign, docusign-demo, meta');
   });
 });
 

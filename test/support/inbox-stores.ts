@@ -7,7 +7,9 @@ import type { InboxOptions } from "../../origin/inbox/inbox-options.ts";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
+import type { Finished } from "../e2e/running.ts";
 import { askShared } from "./ask-shared.ts";
+import { runHere } from "./command.ts";
 import { findPostgres, type PostgresServer, startPostgres, withClient } from "./postgres.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -100,6 +102,21 @@ export async function openTestInbox(
       return typeof member === "function" ? (member as (...given: unknown[]) => unknown).bind(target) : member;
     },
   });
+}
+
+/** The location as it stands on a command line, where a password would be told of: that is in the environment. */
+export function onCommandLine(location: string): { inbox: string; environment: Record<string, string> } {
+  if (!isPostgresUrl(location)) return { inbox: location, environment: {} };
+  const url = new URL(location);
+  const environment = { PGPASSWORD: decodeURIComponent(url.password) };
+  url.password = "";
+  return { inbox: url.href, environment };
+}
+
+/** Runs `countersign inbox` there. */
+export function runInbox(location: string, ...args: readonly string[]): Promise<Finished> {
+  const { inbox, environment } = onCommandLine(location);
+  return runHere(["inbox", ...args, "--inbox", inbox], environment);
 }
 
 /** What an operator or a fault does to the tables, beside the inbox. */

@@ -11,7 +11,7 @@ import { TABLES } from "../../../origin/inbox/table-rows.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { runHere } from "../../support/command.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
-import { describeOnStores, openTestInbox, STORES } from "../../support/inbox-stores.ts";
+import { describeOnStores, openTestInbox, runInbox, STORES } from "../../support/inbox-stores.ts";
 import { makeReleasedInbox } from "../../support/released-inbox.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
@@ -100,7 +100,7 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       await fill(source);
       const folder = temporaryDirectory(stack);
       const [file, again] = [join(folder, "a.backup"), join(folder, "b.backup")];
-      const made = await runHere(["inbox", "backup", file, "--inbox", source]);
+      const made = await runInbox(source, "backup", file);
       expect(made).toMatchObject({ code: 0, stderr: "" });
       expect(made.stdout).toBe(
         `${file} holds 6 events (1 dead, 1 done, 1 leased, 3 waiting), 1 certificate, 3 ids that tell replays\n`,
@@ -108,11 +108,11 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(readdirSync(folder)).toEqual(["a.backup"]);
       const bytes = readFileSync(file);
-      const restored = await runHere(["inbox", "restore", file, "--inbox", target, "--json"]);
+      const restored = await runInbox(target, "restore", file, "--json");
       expect(restored).toMatchObject({ code: 0, stderr: "" });
       expect(JSON.parse(restored.stdout)).toMatchObject({ restored: file, events: 6, keptIds: 3, states: { dead: 1 } });
       expect(readFileSync(file).equals(bytes)).toBe(true);
-      expect(await runHere(["inbox", "backup", again, "--inbox", target])).toMatchObject({ code: 0 });
+      expect(await runInbox(target, "backup", again)).toMatchObject({ code: 0 });
       expect(rowsOf(again)).toEqual(rowsOf(file).map(([table, rows]) => [table, rows.map(withoutLease)]));
 
       const inbox = await openTestInbox(stack, target);
@@ -138,8 +138,8 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       await accept(old, "held");
       expect(await old.work.claim(1, 3_600_000)).toMatchObject([{ attempt: 1 }]);
       const file = join(temporaryDirectory(stack), "a.backup");
-      expect(await runHere(["inbox", "backup", file, "--inbox", source])).toMatchObject({ code: 0 });
-      expect(await runHere(["inbox", "restore", file, "--inbox", target])).toMatchObject({ code: 0 });
+      expect(await runInbox(source, "backup", file)).toMatchObject({ code: 0 });
+      expect(await runInbox(target, "restore", file)).toMatchObject({ code: 0 });
       const inbox = await openTestInbox(stack, target);
       expect(await inbox.work.claim(1, 30_000)).toMatchObject([{ event: { id: "held" }, attempt: 2 }]);
     });
@@ -147,8 +147,8 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
 });
 
 describeOnStores("an inbox", (given) => {
-  const backup = (...args: string[]) => runHere(["inbox", "backup", ...args, "--inbox", given.location]);
-  const restore = (...args: string[]) => runHere(["inbox", "restore", ...args, "--inbox", given.location]);
+  const backup = (...args: string[]) => runInbox(given.location, "backup", ...args);
+  const restore = (...args: string[]) => runInbox(given.location, "restore", ...args);
 
   test("that holds anything is not restored into, and a file that is there is not overwritten", async () => {
     const folder = temporaryDirectory(given.stack);
@@ -173,7 +173,7 @@ describeOnStores("an inbox", (given) => {
     const [source, file] = [join(folder, "source.sqlite"), join(folder, "a.backup")];
     const other = await openTestInbox(given.stack, source);
     await accept(other, "one");
-    expect(await runHere(["inbox", "backup", file, "--inbox", source])).toMatchObject({ code: 0 });
+    expect(await runInbox(source, "backup", file)).toMatchObject({ code: 0 });
     const inbox = await openTestInbox(given.stack, given.location);
     expect(await restore(file)).toMatchObject({ code: 0 });
     expect(await accept(inbox, "one", {}, "one")).toBe("replayed");
@@ -185,7 +185,7 @@ describeOnStores("an inbox", (given) => {
     const folder = temporaryDirectory(given.stack);
     const [old, file] = [join(folder, "old.sqlite"), join(folder, "a.backup")];
     await makeReleasedInbox(old, [{ id: "a", key: "k", body: "1", at: START }], [["repeated", START + 60]]);
-    expect(await runHere(["inbox", "backup", file, "--inbox", old])).toMatchObject({ code: 0 });
+    expect(await runInbox(old, "backup", file)).toMatchObject({ code: 0 });
     const bytes = readFileSync(file);
     expect(await restore(file)).toMatchObject({ code: 0, stderr: "" });
     expect(readFileSync(file).equals(bytes)).toBe(true);
