@@ -2,6 +2,7 @@
 
 import { hash } from "node:crypto";
 import { type Crl, formatTime } from "./crl.ts";
+import type { OperationalCode } from "./log-words.ts";
 import { readStream } from "./read-body.ts";
 
 /** Whether the source is a URL. Otherwise it is the path of a file. */
@@ -34,7 +35,7 @@ export function describeCrl({ issuer, thisUpdate, nextUpdate, number, size }: Cr
 }
 
 /** The code for the log line of a failed source. It says whether lists of the source are still kept. */
-export function failureCode(hasKept: boolean): string {
+export function failureCode(hasKept: boolean): OperationalCode {
   return hasKept ? "revocation_list_kept" : "revocation_list_missing";
 }
 

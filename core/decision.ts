@@ -101,7 +101,7 @@ export function parseProblemType(text: string): Problem | undefined {
 export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
   const { code, problem, status } = refusal;
   const details = boundDetails(refusal.details);
-  const verdict = {
+  const verdict: LogLine = {
     decision: status >= 500 ? "failed" : "refused",
     ...context,
     code,

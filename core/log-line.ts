@@ -1,15 +1,19 @@
 // A line of the log, as it is written. By itself: a command that only prints should not load what judges a certificate.
 
+import type { DecisionWord, LogCode } from "./log-words.ts";
 import { bound, escapeControls, isBounded } from "./shown-text.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_LOG_LINE_BYTES } from "./wire.ts";
 
-/** One line of the log. `decision` is `refused`, `forwarded`, `queued`, `accepted`, `failed` or `dead-letter`; beside them `observed`, `shadow`, and what happened without a request. */
-export type LogLine = Readonly<Record<string, unknown> & { decision: string }>;
+/**
+ * One line of the log: what was decided or happened, the reason as a code, and the facts. docs/troubleshooting.md explains every
+ * word and code.
+ */
+export type LogLine = Readonly<Record<string, unknown> & { decision: DecisionWord; code?: LogCode | undefined }>;
 
 export type LogLevel = "info" | "warn" | "error";
 
 /** Decisions that somebody should hear of. All others are business as usual. */
-const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
+const LEVELS: ReadonlyMap<DecisionWord, LogLevel> = new Map([
   ["failed", "error"],
   ["dead", "error"],
   ["dead-letter", "error"],

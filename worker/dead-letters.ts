@@ -2,6 +2,7 @@
 // message unchanged, so that it can be sent again. Nothing here removes a letter that was not sent again.
 
 import type { LogLine } from "../core/decision.ts";
+import type { LogCode } from "../core/log-words.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import type { BodyBucket, EventQueue, QueueMessage, StoredObject } from "./queue-bindings.ts";
 import type { QueuedEvent } from "./queued-event.ts";
@@ -18,7 +19,7 @@ const MAX_KEYS = 1000;
 const MAX_REASON_CHARACTERS = 1024;
 
 /** Why an attempt failed. It is logged, and stored with the dead letter. */
-export type Failure = Readonly<Record<string, unknown>> & { readonly code: string; readonly why: string };
+export type Failure = Readonly<Record<string, unknown>> & { readonly code: LogCode; readonly why: string };
 
 /**
  * Stores a message in the bucket and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event cannot be read

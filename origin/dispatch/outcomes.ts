@@ -22,6 +22,13 @@ export interface OutcomeOptions {
 const MAX_TRIES_WHILE_STOPPING = 5;
 const STORE_WAIT_MILLISECONDS = 500;
 
+/** How a verdict is logged and stored. */
+interface Step {
+  readonly decision: LogLine["decision"];
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly store: () => Promise<boolean>;
+}
+
 export class Outcomes {
   readonly #options: OutcomeOptions;
 
@@ -54,7 +61,7 @@ export class Outcomes {
     return { outcome: "dead", reason: `${verdict.reason} (the last of ${maxAttempts} attempts)` };
   }
 
-  #stepOf(verdict: Verdict, lease: Lease) {
+  #stepOf(verdict: Verdict, lease: Lease): Step {
     const { work, clock, random, limits } = this.#options;
     if (verdict.outcome === "done") {
       return { decision: "dispatched", facts: {}, store: () => work.complete(lease) };

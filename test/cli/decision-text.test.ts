@@ -9,7 +9,7 @@ test("formatDecision() escapes what steers a terminal or reorders text", () => {
     decision: "refused",
     code: "sender_not_allowed",
     certificate: { subject: "CN=a\u202eb\u009b2J\u001b[2J" },
-  };
+  } as const;
   const [shown] = formatDecision("edge", line, new Date(0));
   expect(stripVTControlCharacters(shown?.text ?? "")).toBe(
     "00:00:00  edge    refused    sender_not_allowed  CN=a\\u202eb\\u009b2J\\u001b[2J",

@@ -177,7 +177,8 @@ describe("a decision in a log", () => {
   });
 
   test("of Cloudflare's verdict is asked again with that verdict", async () => {
-    const line = { decision: "refused", id: "1", route: "/hooks/*", code: "platform_disagrees", verdict: "FAILED:odd" };
+    const asked = { id: "1", route: "/hooks/*", verdict: "FAILED:odd" };
+    const line = { decision: "refused", code: "platform_disagrees", ...asked } as const;
     writeFileSync(file("platform.log"), formatLogLine(line));
     const args = ["--decision", "1", "--log", file("platform.log"), "--certificate", file("beta.pem")];
     const { json } = await explain(...args);

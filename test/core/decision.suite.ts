@@ -15,6 +15,7 @@ import {
   parseProblemType,
   stampLine,
 } from "../../core/decision.ts";
+import { DECISIONS, type DecisionWord } from "../../core/log-words.ts";
 import {
   PROBLEMS,
   type Problem,
@@ -197,19 +198,19 @@ export const cases: Cases = {
   "levelOf() has an error for what failed, a warning for what somebody should look at, and else nothing to alarm":
     () => {
       const levels = {
-        error: ["failed", "dead", "dead-letter"],
-        warn: "refused handshake retrying expiring noticed warning dead-letters".split(" "),
-        info: "accepted forwarded queued dispatched released reloaded updated observed shadow duplicate removed".split(
-          " ",
-        ),
+        error: "failed dead dead-letter",
+        warn: "refused handshake retrying expiring noticed warning dead-letters",
+        info: "accepted forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
       };
-      for (const [level, decisions] of Object.entries(levels)) {
-        for (const decision of decisions) assert.equal(levelOf({ decision }), level, decision);
-      }
-      assert.equal(levelOf({ decision: "constructor" }), "info");
+      const words = Object.entries(levels).flatMap(([level, decisions]) =>
+        decisions.split(" ").map((decision) => [level, decision as DecisionWord] as const),
+      );
+      for (const [level, decision] of words) assert.equal(levelOf({ decision }), level, decision);
+      assert.deepEqual(words.map(([, decision]) => decision).sort(), Object.keys(DECISIONS).sort());
+      assert.equal(levelOf(JSON.parse('{"decision":"constructor"}')), "info");
     },
   "stampLine() says when and how much it matters, first, and leaves a line that says so already": () => {
-    const line = { decision: "refused", id: "1" };
+    const line = { decision: "refused", id: "1" } as const;
     const stamped = { at: "2026-11-30T00:00:00.007Z", level: "warn", ...line };
     assert.equal(JSON.stringify(stampLine(line, Date.UTC(2026, 10, 30, 0, 0, 0, 7))), JSON.stringify(stamped));
     assert.deepEqual(stampLine(stamped, 0), stamped);

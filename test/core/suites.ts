@@ -35,6 +35,7 @@ import { cases as forwarding } from "./forwarding.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
 import { cases as jsonPointers } from "./json-pointers.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
+import { cases as logWords } from "./log-words.suite.ts";
 import { cases as matcher } from "./matcher.suite.ts";
 import { cases as matcherFacts } from "./matcher-facts.suite.ts";
 import { cases as nameConstraints } from "./name-constraints.suite.ts";
@@ -110,6 +111,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "general-name": generalName,
   "json-pointers": jsonPointers,
   keys,
+  "log-words": logWords,
   matcher,
   "matcher-facts": matcherFacts,
   "name-constraints": nameConstraints,

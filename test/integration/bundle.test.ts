@@ -68,8 +68,8 @@ test("bundle is made of core, worker and their libraries", () => {
   ]) {
     expect([...parts]).not.toContain(stranger);
   }
-  // A policy is inspected before it is deployed, not by the worker.
-  expect(inputs.filter(([path]) => /inspection|examination|remedies/.test(path))).toEqual([]);
+  // A policy is inspected before it is deployed, and a log is explained afterwards: not by the worker.
+  expect(inputs.filter(([path]) => /inspection|examination|remedies|log-words/.test(path))).toEqual([]);
 });
 
 test("bundle asks the runtime for crypto, buffers and zlib alone", () => {

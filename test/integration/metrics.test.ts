@@ -167,7 +167,7 @@ describe("probes", () => {
 describe("a label", () => {
   test("is a route or a sender of the policy, or empty", () => {
     const policy = compilePolicy(senders.policy);
-    const line = { decision: "refused", code: "unknown_route", route: "/made/up", sender: `${MARKER}-nobody` };
+    const line = { decision: "refused", code: "unknown_route", route: "/made/up", sender: `${MARKER}-nobody` } as const;
     expect(toCount(line, policy)).toEqual({ decision: "refused", code: "unknown_route", route: "", sender: "" });
     expect(toCount({ ...line, route: "/hooks/acme/*", sender: ACME }, policy)).toMatchObject({
       route: "/hooks/acme/*",
