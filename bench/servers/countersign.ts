@@ -1,7 +1,7 @@
 // Our middleware on our Node server. `log` prints every line; `inbox` stores events in SQLite instead of remembering ids.
 
 import { Hono } from "hono";
-import { formatLogLine } from "../../core/decision.ts";
+import { formatLogLine, stampLine } from "../../core/decision.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";
@@ -23,7 +23,7 @@ const guard = authenticate({
   issuer,
   audience,
   accept: await openAccept(),
-  log: log ? (line) => console.log(formatLogLine(line)) : () => {},
+  log: log ? (line) => console.log(formatLogLine(stampLine(line, Date.now()))) : () => {},
 });
 app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
 const { url } = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: () => undefined });
