@@ -6,7 +6,7 @@ import type { PolicyProblemCode } from "./policy-problem.ts";
 export type { Place } from "./configuration-error.ts";
 
 export interface Finding {
-  /** Of what keeps the policy from compiling. */
+  /** Set if the finding prevents the policy from compiling. */
   readonly code?: PolicyProblemCode;
   /** JSON pointer (RFC 6901). */
   readonly pointer: string;

@@ -54,7 +54,7 @@ function isSet(name: string, read: ReadSecret): boolean {
   }
 }
 
-/** Makes keys of the secrets that are there. For a command that explains: no program starts while one is missing. */
+/** Imports the secrets that are set. Only for commands that explain: other programs do not start while a secret is missing. */
 export function readAvailableSecrets(
   policy: Policy,
   read: ReadSecret,

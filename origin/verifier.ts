@@ -119,7 +119,7 @@ export function refuseBy(error: unknown, log: AuthenticateOptions["log"]): Judge
   };
 }
 
-/** Where the runtime gives the socket, as Node does. */
+/** Undefined if the runtime does not provide the socket; Node does. */
 function peerOf(environment: unknown): string | undefined {
   const { incoming } = (environment ?? {}) as { readonly incoming?: { readonly socket?: { remoteAddress?: string } } };
   return incoming?.socket?.remoteAddress;

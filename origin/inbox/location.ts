@@ -4,7 +4,7 @@
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
-/** What the secret with the database's password is called, as libpq calls it. */
+/** The name of the secret with the database's password. It is libpq's own name. */
 export const PASSWORD_NAME = "PGPASSWORD";
 
 export function isPostgresUrl(location: string): boolean {

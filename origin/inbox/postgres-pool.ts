@@ -107,7 +107,7 @@ function settingsOf({ connectionString, ssl }: PostgresAddress): pg.ClientConfig
   };
 }
 
-/** Of a URL without a password the driver takes an empty one, whatever else it is given: it is put into each client. */
+/** If the URL has no password, the driver uses an empty one and ignores the option. So the password is set on each client. */
 function clientFor({ password }: PostgresAddress): typeof pg.Client {
   if (password === undefined) return pg.Client;
   return class extends pg.Client {

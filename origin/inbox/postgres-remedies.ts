@@ -1,4 +1,4 @@
-// What mends an error of PostgreSQL or of its driver: by code and message.
+// Remedies for errors of PostgreSQL and of its driver, found by code and message.
 
 /** `instead` takes the place of a message that is for programmers. */
 const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string, instead?: string])[] = [

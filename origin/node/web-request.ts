@@ -1,4 +1,4 @@
-// Converts a request of Node's http to a web Request, for frameworks that have only the first.
+// Converts a request of Node's http to a web Request, for frameworks that have no web Request.
 
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
