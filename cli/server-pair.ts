@@ -4,25 +4,16 @@
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
+import { faultsOfServer } from "../origin/node/server-certificate.ts";
 import { type Pair, readPair } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { complainLogLine } from "./output.ts";
 
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
-const ANY_USE = "2.5.29.37.0";
-
 /** @throws UsageError that names the faulty file */
 export function readServerPair(certificateFile: string, keyFile: string): Pair {
   const pair = readPair(certificateFile, keyFile);
-  const [leaf] = pair.chain as [X509Certificate];
-  if (leaf.validToDate.getTime() < Date.now())
-    throw new UsageError(`${certificateFile}: the certificate expired on ${leaf.validTo}; renew it`);
-  // Undefined if the certificate may be used for anything.
-  const uses = leaf.keyUsage as readonly string[] | undefined;
-  if (uses !== undefined && !uses.includes(SERVER_AUTH) && !uses.includes(ANY_USE))
-    throw new UsageError(
-      `${certificateFile}: the certificate is not for servers (its extended key usage lacks serverAuth)`,
-    );
+  const faults = faultsOfServer(pair.chain);
+  if (faults.length > 0) throw new UsageError(`${certificateFile}: ${faults.join("; ")}`);
   tellGap(certificateFile, pair.chain);
   return pair;
 }

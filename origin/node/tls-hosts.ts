@@ -7,6 +7,8 @@ import { ConfigurationError, formatPointer } from "../../core/configuration-erro
 import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Anchor, Policy } from "../../core/policy.ts";
+import { readPems } from "./pem-files.ts";
+import { faultsOfServer } from "./server-certificate.ts";
 
 /** A server certificate in PEM, followed by its intermediates, and its key. */
 export interface TlsHostFiles {
@@ -91,10 +93,12 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
 }
 
 function hostNamesOf(certificate: string, key: string): string[] {
-  const x509 = new X509Certificate(certificate);
+  const chain = readPems(Buffer.from(certificate), "it").map((pem) => new X509Certificate(pem));
+  const x509 = chain[0] ?? new X509Certificate(certificate);
   const privateKey: KeyObject = createPrivateKey(key);
   if (!x509.checkPrivateKey(privateKey)) throw new Error("the key is not that of the certificate");
-  if (Date.parse(x509.validTo) < Date.now()) throw new Error(`the certificate expired on ${x509.validTo}`);
+  const faults = faultsOfServer(chain);
+  if (faults.length > 0) throw new Error(faults.join("; "));
   const names = [...(x509.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(([, name = ""]) => name.toLowerCase());
   const exact = names.filter((name) => !name.includes("*"));
   if (exact.length === 0) throw new Error("the certificate holds no exact DNS name");
