@@ -31,7 +31,7 @@ export interface CrlFacts {
 }
 
 export interface CertificateFacts {
-  readonly role: "leaf" | "intermediate" | "anchor";
+  readonly role: "leaf" | "intermediate" | "intermediate of the policy" | "anchor";
   /** The anchor's name in the policy. */
   readonly anchor: string | null;
   readonly subject: string;
@@ -87,10 +87,16 @@ export function describePath(
     missingIssuer: missing ?? null,
     certificates: steps.map((step, depth) => ({
       ...describe(step, depth, limits),
+      ...(isOfPolicy(step, depth, client) && { role: "intermediate of the policy" as const }),
       ...(depth === 0 && leafs instanceof Refusal && { fault: faultOf(leafs) }),
       crl: step.anchor === undefined ? describeCrls(step, steps[depth + 1], rule, facts, loaded) : null,
     })),
   };
+}
+
+/** What was not presented, and completes the path all the same. */
+function isOfPolicy({ certificate, anchor }: Step, depth: number, { intermediates }: ClientCertificate): boolean {
+  return depth > 0 && anchor === undefined && !intermediates.some(({ sha256 }) => sha256 === certificate.sha256);
 }
 
 export function faultOf({ code, details }: Refusal): Fault {
@@ -121,7 +127,10 @@ function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: P
   const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];
   const all: Pick<Step, "certificate" | "anchor">[] = [
     ...anchors.map((anchor) => ({ certificate: anchor.certificate, anchor })),
-    ...client.intermediates.map((certificate) => ({ certificate, anchor: undefined })),
+    ...[...client.intermediates, ...anchors.flatMap(({ intermediates }) => intermediates)].map((certificate) => ({
+      certificate,
+      anchor: undefined,
+    })),
   ];
   for (;;) {
     const below = steps.map(({ certificate }) => certificate);

@@ -114,7 +114,9 @@ async function askListener({ question, senders }: Scene): Promise<WayFacts> {
   const { chain, policy } = question;
   const fault = faultOf(() => anchorsInUse(policy));
   if (fault !== undefined) return { way, ...NOTHING, verdict: "cannot start", why: fault, notes: [] };
-  const anchors = anchorsInUse(policy).map(({ certificate }) => certificate.base64);
+  const anchors = anchorsInUse(policy).flatMap(({ certificate, intermediates }) =>
+    [certificate, ...intermediates].map(({ base64 }) => base64),
+  );
   const openssl = chain && (await question.askOpenssl({ ...chain, anchors, isPartialChain: true, at: question.at }));
   const isAsked = openssl !== undefined && "code" in openssl;
   const answer = await ask(

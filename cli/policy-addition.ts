@@ -15,6 +15,7 @@ import {
   type PolicyDraft,
   readAnchorOption,
   readMatchers,
+  readNamedAuthorities,
   requireOwnName,
 } from "./policy-document.ts";
 import {
@@ -34,6 +35,7 @@ const OPTIONS = {
   ...EDIT_OPTIONS,
   preset: { type: "string" },
   anchor: { type: "string", multiple: true },
+  intermediate: { type: "string", multiple: true },
   sender: { type: "string" },
   certificate: { type: "string", multiple: true },
   match: { type: "string", default: "name" },
@@ -49,10 +51,11 @@ export async function addToPolicy(args: string[]): Promise<number> {
     throw new UsageError("--match has no effect without --certificate: it says what of it to accept");
   if (given.has("anyway") && !given.has("certificate"))
     throw new UsageError("--anyway has no effect without --certificate: it takes one that would be refused");
-  const { anchor: anchors = [], certificate: certificates = [], preset, sender, route } = values;
+  const { anchor: anchors = [], intermediate: intermediates = [], certificate: certificates = [] } = values;
+  const { preset, sender, route } = values;
   const match = parseChoice("--match", values.match, MATCHES);
   const mode = values.mode && parseChoice("--mode", values.mode, ["observe", "enforce"]);
-  const addition = { preset, anchors, sender, certificates, match, route, mode };
+  const addition = { preset, anchors, intermediates, sender, certificates, match, route, mode };
   requireSomething(addition);
   const isDryRun = values["dry-run"];
   const { edit, sender: added, next: steps } = extendPolicy(fileToChange(values, given), addition);
@@ -88,6 +91,8 @@ export interface PolicyAddition {
   readonly preset: string | undefined;
   /** NAME=FILE of CA certificates. */
   readonly anchors: readonly string[];
+  /** NAME=FILE of CA certificates that may complete a path. */
+  readonly intermediates: readonly string[];
   readonly sender: string | undefined;
   /** PEM files of certificates of the sender, and which part of them to accept: name, key or certificate. */
   readonly certificates: readonly string[];
@@ -111,6 +116,7 @@ export function extendPolicy(
   const { preset } = addition;
   let sender: string | undefined;
   const add = (draft: PolicyDraft) => {
+    addIntermediates(draft, addition.intermediates);
     sender = preset === undefined ? addParts(draft, addition) : addPreset(draft, { ...addition, preset });
   };
   const edit = editPolicy(file, add, true);
@@ -124,10 +130,11 @@ export function extendPolicy(
 }
 
 /** Checks the options without looking at the file. @throws UsageError */
-function requireSomething({ preset, anchors, sender, certificates, route, mode }: PolicyAddition): void {
+function requireSomething(addition: PolicyAddition): void {
+  const { preset, anchors, intermediates, sender, certificates, route, mode } = addition;
   if (preset !== undefined) return;
-  if (anchors.length === 0 && sender === undefined)
-    throw new UsageError("nothing to add: --preset, --anchor or --sender");
+  if (anchors.length + intermediates.length === 0 && sender === undefined)
+    throw new UsageError("nothing to add: --preset, --anchor, --intermediate or --sender");
   if (sender === undefined && (route ?? certificates[0]) !== undefined)
     throw new UsageError("--route and --certificate need --sender");
   if (mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
@@ -177,4 +184,9 @@ function addAnchors(document: PolicyDraft, options: readonly string[]): string[]
     document.anchors[name] = typeof known === "object" ? { ...known, certificate: pem } : pem;
     return name;
   });
+}
+
+function addIntermediates(document: PolicyDraft, options: readonly string[]): void {
+  for (const { name, certificate } of options.flatMap((option) => readNamedAuthorities("intermediate", option)))
+    document.intermediates = { ...document.intermediates, [name]: formatPem(certificate.base64) };
 }

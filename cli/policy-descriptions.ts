@@ -14,6 +14,10 @@ export interface SchemaNode {
 /** By place. `*` stands for every member of a record or a list. */
 const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/anchors", "CA certificates by name, in PEM."],
+  [
+    "/intermediates",
+    "CA certificates by name, in PEM, that may complete a path to an anchor and prove nothing: for proxies that forward none, and for senders that leave theirs out.",
+  ],
   ["/anchors/*/certificate", "The CA certificate, in PEM."],
   ["/anchors/*/crls", "Looks up every certificate below this anchor."],
   [

@@ -32,6 +32,7 @@ export interface RouteDraft {
 /** Members that the commands do not know stay as they are. */
 export interface PolicyDraft {
   anchors: Record<string, string | { certificate: string }>;
+  intermediates?: Record<string, string>;
   senders: Record<string, SenderDraft>;
   routes: Record<string, RouteDraft>;
   deny?: DenyDraft[];
@@ -41,6 +42,7 @@ export interface PolicyDraft {
 const names = v.optional(v.array(v.string()));
 const DraftSchema = v.looseObject({
   anchors: v.optional(v.record(v.string(), v.union([v.string(), v.looseObject({ certificate: v.string() })]))),
+  intermediates: v.optional(v.record(v.string(), v.string())),
   senders: v.optional(
     v.record(
       v.string(),
@@ -96,9 +98,14 @@ export interface GivenAnchor {
  * changing its root. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
+  return readNamedAuthorities("anchor", option);
+}
+
+/** The same of an option of this name. @throws UsageError */
+export function readNamedAuthorities(kind: string, option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
-  if (name === undefined || file === undefined) throw new UsageError(`--anchor ${option} is not NAME=FILE`);
-  requireOwnName("anchor", name);
+  if (name === undefined || file === undefined) throw new UsageError(`--${kind} ${option} is not NAME=FILE`);
+  requireOwnName(kind, name);
   return readAuthorities(file).map((certificate, index) => ({
     name: index === 0 ? name : `${name}-${index + 1}`,
     certificate,

@@ -108,7 +108,7 @@ function remedyOf(
     const { issuerText } = certificate;
     const isIssuerHere = others.some((one) => one.subjectText === issuerText);
     const missing = isIssuerHere ? others.at(-1)?.issuerText : issuerText;
-    return `no anchor of the sender is ${missing}: add that CA with --anchor NAME=FILE; or, if an anchor certified it, put its certificate behind the sender's in ${file}, as the sender presents both`;
+    return `no anchor of the sender is ${missing}: add that CA with --anchor NAME=FILE; or, if an anchor certified it, put its certificate behind the sender's in ${file}, as the sender presents both, or add it with --intermediate NAME=FILE, if the sender or a proxy leaves it out`;
   }
   return REMEDIES[code] ?? `countersign explain --certificate ${shellWord(file)} says more`;
 }

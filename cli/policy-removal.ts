@@ -12,6 +12,7 @@ const OPTIONS = {
   from: { type: "string" },
   entry: { type: "string", multiple: true },
   anchor: { type: "string", multiple: true },
+  intermediate: { type: "string", multiple: true },
   route: { type: "string", multiple: true },
   deny: { type: "string", multiple: true },
 } as const;
@@ -21,9 +22,9 @@ type Values = ReturnType<typeof parse>["values"];
 /** countersign policy remove. Removes everything in one step, so that parts that need each other can go together. */
 export function removeFromPolicy(args: string[]): number {
   const { values, given } = parse(args);
-  const { sender = [], from, entry = [], anchor = [], route = [], deny = [] } = values;
-  if ([sender, entry, anchor, route, deny].flat().length === 0)
-    throw new UsageError("nothing to remove: --sender, --entry, --anchor, --route or --deny");
+  const { sender = [], from, entry = [], anchor = [], intermediate = [], route = [], deny = [] } = values;
+  if ([sender, entry, anchor, intermediate, route, deny].flat().length === 0)
+    throw new UsageError("nothing to remove: --sender, --entry, --anchor, --intermediate, --route or --deny");
   if (from !== undefined && sender.length === 0)
     throw new UsageError("--from needs --sender: it takes the sender off this route alone");
   const file = fileToChange(values, given);
@@ -47,13 +48,14 @@ function parse(args: string[]) {
 function remove(
   file: string,
   draft: PolicyDraft,
-  { sender = [], from, entry = [], anchor = [], route = [], deny = [] }: Values,
+  { sender = [], from, entry = [], anchor = [], intermediate = [], route = [], deny = [] }: Values,
 ): void {
   const entries = entry.map((text) => readEntry(draft, text));
   const denied = deny.map((text) => readIndex("deny", text, draft.deny?.length ?? 0));
   const faults = [
     ...sender.flatMap((name) => missing("sender", name, draft.senders)),
     ...anchor.flatMap((name) => missing("anchor", name, draft.anchors)),
+    ...intermediate.flatMap((name) => missing("intermediate", name, draft.intermediates ?? {})),
     ...route.flatMap((path) => missing("route", path, draft.routes)),
     ...(from === undefined ? [] : missing("from", from, draft.routes)),
     ...[...entries, ...denied].flatMap((found) => (typeof found === "string" ? [found] : [])),
@@ -66,6 +68,8 @@ function remove(
     entries.filter((found) => typeof found !== "string"),
   );
   for (const name of anchor) removeAnchor(draft, name);
+  for (const name of intermediate) delete draft.intermediates?.[name];
+  if (intermediate.length > 0 && Object.keys(draft.intermediates ?? {}).length === 0) delete draft.intermediates;
   for (const path of route) delete draft.routes[path];
   const kept = draft.deny?.filter((_, index) => !denied.includes(index));
   if (kept?.length === 0 && denied.length > 0) delete draft.deny;

@@ -11,7 +11,7 @@ type Senders = Statement["senders"];
 type Anchors = Statement["anchors"];
 
 export function formatStatement(file: string, statement: Statement): Line[] {
-  const { digest, at, routes, senders, anchors, deny } = statement;
+  const { digest, at, routes, senders, anchors, intermediates = [], deny } = statement;
   return [
     `${file}, as of ${at}`,
     `digest ${digest}`,
@@ -20,6 +20,7 @@ export function formatStatement(file: string, statement: Statement): Line[] {
     ...routes.flatMap((route) => ["", ...formatRoute(route)]),
     ...senders.flatMap((sender) => ["", ...formatSender(sender)]),
     ...anchors.flatMap((anchor) => ["", ...formatAnchor(anchor)]),
+    ...formatIntermediates(intermediates),
     "",
     ...formatDenied(deny.map(({ entry }) => entry)),
   ];
@@ -170,6 +171,15 @@ function formatAnchor({
       ["  revocation", formatRevocation(crls)],
     ]),
   ];
+}
+
+function formatIntermediates(intermediates: NonNullable<Statement["intermediates"]>): Line[] {
+  if (intermediates.length === 0) return [];
+  const rows = intermediates.map(({ name, subject, notAfter, sha256 }) => [
+    `  ${name}`,
+    `${quote(subject)}, until ${notAfter.replace(".000", "")}, SHA-256 ${sha256}`,
+  ]);
+  return ["", "CAs that senders need not present on the path to one of those; they prove nothing:", ...tabulate(rows)];
 }
 
 function formatRevocation(crls: Anchors[number]["crls"]): string {

@@ -7,7 +7,7 @@ import type { Line } from "./output.ts";
 import { tabulate } from "./table.ts";
 
 /** What a policy says, for machines and for formatSummary. */
-export function summarize({ routes, senders, anchors, digest }: Policy) {
+export function summarize({ routes, senders, anchors, intermediates, digest }: Policy) {
   return {
     digest,
     routes: routes.map(({ path, methods, senders: admitted, shadow, isObserved, maxBodyBytes }) => ({
@@ -38,10 +38,24 @@ export function summarize({ routes, senders, anchors, digest }: Policy) {
       notAfter: new Date(certificate.notAfter * 1000).toISOString(),
       ...(revocation !== undefined && { crls: { ...revocation, sources: revocation.sources.map(showUrl) } }),
     })),
+    ...(intermediates.length > 0 && {
+      intermediates: intermediates.map(({ name, certificate }) => ({
+        name,
+        subject: formatDistinguishedName(certificate.subject),
+        sha256: certificate.sha256,
+        notAfter: new Date(certificate.notAfter * 1000).toISOString(),
+      })),
+    }),
   };
 }
 
-export function formatSummary({ digest, routes, senders, anchors }: ReturnType<typeof summarize>): Line[] {
+export function formatSummary({
+  digest,
+  routes,
+  senders,
+  anchors,
+  intermediates = [],
+}: ReturnType<typeof summarize>): Line[] {
   return [
     `policy ${digest}`,
     ...tabulate([
@@ -60,6 +74,7 @@ export function formatSummary({ digest, routes, senders, anchors }: ReturnType<t
         name,
         `${subject}  until ${notAfter}${crls === undefined ? "" : `  ${crls.freshness} lists of ${crls.sources.join(", ")}`}`,
       ]),
+      ...intermediates.map(({ name, subject, notAfter }) => ["intermediate", name, `${subject}  until ${notAfter}`]),
     ]),
   ];
 }

@@ -30,6 +30,8 @@ countersign policy add   [--policy FILE]   add to a policy, or start one:
     --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
                               --sender and --route name it otherwise, --anchor and --certificate complete it
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
+    --intermediate NAME=FILE  a CA certificate that completes paths and proves nothing: behind nginx, which forwards
+                              none, and for senders that leave theirs out
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender (made if it is new):
                               by subject and issuer, by key, or this very certificate; one that the policy would refuse
@@ -40,6 +42,7 @@ countersign policy remove [--policy FILE]  remove, all that is named in one step
     --sender NAME             the sender, here and on every route; with --from PATH it stays, and only leaves this route
     --entry SENDER/NUMBER     one accepted certificate of a sender, by the number that policy show gives it
     --anchor NAME             the CA, here and in every sender's trust
+    --intermediate NAME       the CA that completed paths
     --route PATH              the route; its senders stay
     --deny NUMBER             one entry of the deny list, by its number
 countersign policy deny FILE [--policy FILE]   take out the certificate in FILE, of a sender or of a CA:

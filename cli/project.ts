@@ -98,7 +98,14 @@ function makePolicy(preset: string | undefined, anchors: readonly string[]) {
   try {
     const file = join(folder, "policy.json");
     writeFileSync(file, formatJson({ $schema: "./node_modules/countersign/policy.schema.json" }));
-    const none = { sender: undefined, certificates: [], match: "name", route: undefined, mode: undefined } as const;
+    const none = {
+      intermediates: [],
+      sender: undefined,
+      certificates: [],
+      match: "name",
+      route: undefined,
+      mode: undefined,
+    } as const;
     const { edit, next } = extendPolicy(file, { ...none, preset, anchors });
     return { policy: edit.after, steps: next };
   } finally {

@@ -25,7 +25,6 @@ export function findAuthorities(
   anchors: readonly Anchor[],
   signatures: IssuedSignatures,
 ): Authorities {
-  const certified: Certificate[] = [];
   let failure: Refusal | undefined;
   let verified = 0;
   const isSigned = (certificate: Certificate, issuer: Certificate): boolean => {
@@ -35,14 +34,34 @@ export function findAuthorities(
     failure ??= fault;
     return fault === undefined;
   };
-  let open = namedIntermediates(client);
-  for (let issuers = anchors.map(({ certificate }) => certificate); issuers.length > 0; ) {
-    const found = open.filter((certificate) => issuers.some((issuer) => isSigned(certificate, issuer)));
+  const issuers = anchors.map(({ certificate }) => certificate);
+  return { certified: descend(issuers, namedIntermediates(client, anchors), isSigned), failure };
+}
+
+/** Those of the certificates that the issuers signed, or another one that they signed, and so on. */
+function descend(
+  issuers: readonly Certificate[],
+  certificates: readonly Certificate[],
+  isSigned: (certificate: Certificate, issuer: Certificate) => boolean,
+): readonly Certificate[] {
+  const certified: Certificate[] = [];
+  let open = certificates;
+  for (let above = issuers; above.length > 0; ) {
+    const found = open.filter((certificate) => above.some((issuer) => isSigned(certificate, issuer)));
     open = open.filter((certificate) => !found.includes(certificate));
     certified.push(...found);
-    issuers = found;
+    above = found;
   }
-  return { certified, failure };
+  return certified;
+}
+
+/** Of CA certificates those that this one vouches for, in any number of steps. */
+export function findCertified(authority: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
+  return descend([authority], certificates, isCertifiedBy);
+}
+
+function isCertifiedBy(certificate: Certificate, one: Certificate): boolean {
+  return one.spkiSha256 !== certificate.spkiSha256 && namesIssuer(certificate, one) && certificate.isSignedBy(one);
 }
 
 /**
@@ -53,25 +72,26 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
   const known = recall(client, anchors)?.vouched;
   if (known !== undefined) return known;
   const { certified } = findAuthorities(client, anchors, new IssuedSignatures());
+  // Those of the policy are no news of the sender.
   const vouched = climb(
     client.leaf,
     certified.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1)),
-  );
+  ).filter((certificate) => client.intermediates.includes(certificate));
   remember(client, anchors, { vouched });
   return vouched;
 }
 
 /** The CA certificates that certified this one, without those that have its own key. */
 export function findCertifiers(certificate: Certificate, authorities: readonly Certificate[]): readonly Certificate[] {
-  return authorities.filter(
-    (one) => one.spkiSha256 !== certificate.spkiSha256 && namesIssuer(certificate, one) && certificate.isSignedBy(one),
-  );
+  return authorities.filter((one) => isCertifiedBy(certificate, one));
 }
 
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
-/** The intermediates that the issuer names lead to from the leaf, each once. The result does not depend on the anchors. */
-function namedIntermediates(client: ClientCertificate): readonly Certificate[] {
+/** The intermediates that the issuer names lead to from the leaf, each once. For those presented the anchors make no difference. */
+function namedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
+  const ofPolicy = anchors.flatMap(({ intermediates }) => intermediates);
+  if (ofPolicy.length > 0) return climb(client.leaf, [...client.intermediates, ...ofPolicy]);
   const found = named.get(client) ?? climb(client.leaf, client.intermediates);
   named.set(client, found);
   return found;

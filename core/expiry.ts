@@ -1,11 +1,12 @@
 // Finds what expires in a policy (anchors, and the windows of accepted certificates), and whether events will be refused then.
 // Only an origin knows which certificates senders present (outlook.ts); an edge works without that.
 
+import { isSameAuthority } from "./certificate.ts";
 import { formatPointer } from "./configuration-error.ts";
 import { formatTime } from "./crl.ts";
 import type { LogLine } from "./decision.ts";
 import { isInDate } from "./path-checks.ts";
-import type { Anchor, CertificateRule, Policy, Sender } from "./policy.ts";
+import type { Anchor, CertificateRule, Intermediate, Policy, Sender } from "./policy.ts";
 import { MAX_WATCHED_WINDOWS } from "./wire.ts";
 
 const DAY_SECONDS = 86_400;
@@ -14,7 +15,7 @@ const WARNING_DAYS = [1, 3, 7, 14, 30];
 
 /** Something that expires. */
 export interface Ending {
-  readonly kind: "sender-certificate" | "anchor" | "listener-certificate" | "policy-window";
+  readonly kind: "sender-certificate" | "anchor" | "intermediate" | "listener-certificate" | "policy-window";
   /** The name of the sender or the anchor, or the host of the listener. */
   readonly name: string;
   /** Its place in the policy. Undefined for a listener. */
@@ -41,7 +42,8 @@ export type Outlook = (sender: Sender, before: number, after: number) => boolean
 export function listPolicyEndings(policy: Policy, now: number, outlook: Outlook = () => undefined): Ending[] {
   const senders = sendersInUse(policy);
   return [
-    ...policy.anchors.flatMap((anchor) => endAnchor(anchor, senders, now, outlook) ?? []),
+    ...policy.anchors.flatMap((anchor) => endAuthority("anchor", anchor, senders, now, outlook) ?? []),
+    ...policy.intermediates.flatMap((one) => endAuthority("intermediate", one, senders, now, outlook) ?? []),
     ...senders.flatMap((sender) => endWindows(sender, now, outlook)),
   ].filter(({ refuses, notAfter }) => refuses || notAfter > now);
 }
@@ -52,29 +54,36 @@ export function sendersInUse({ routes }: Policy): Sender[] {
   return [...senders].filter(({ certificate }) => certificate !== undefined);
 }
 
-function endAnchor(
-  { name, certificate }: Anchor,
+/** A CA certificate of the policy that ends. What takes its place is any other anchor, and of an intermediate one of the same CA. */
+function endAuthority(
+  kind: "anchor" | "intermediate",
+  { name, certificate }: Anchor | Intermediate,
   senders: readonly Sender[],
   now: number,
   outlook: Outlook,
 ): Ending | undefined {
   const { notBefore, notAfter, sha256 } = certificate;
   const after = Math.max(notAfter + 1, now);
-  const users = senders.filter((sender) => anchorsOf(sender).some((anchor) => anchor.name === name));
+  const authoritiesOf = (sender: Sender) =>
+    anchorsOf(sender).flatMap((anchor) => (kind === "anchor" ? anchor.certificate : anchor.intermediates));
+  const users = senders.filter((sender) => authoritiesOf(sender).includes(certificate));
   if (users.length === 0) return undefined;
   const losers = users.filter((sender) => {
-    const hasOther = anchorsOf(sender).some((anchor) => anchor.name !== name && isInDate(anchor.certificate, after));
-    // If the anchor has already expired, what senders presented since was refused and logged, so the outlook is not asked.
+    const hasOther = authoritiesOf(sender).some(
+      (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
+    );
+    // If the certificate has already expired, what senders presented since was refused and logged, so the outlook is not asked.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");
+  const how = kind === "anchor" ? "" : " without it";
   const remedy =
     losers.length > 0
-      ? `nothing that ${names} presents will be proven afterwards: add the CA certificate that follows it`
-      : "its senders have another anchor: remove it when it has expired";
-  const pointer = formatPointer(["anchors", name]);
+      ? `nothing that ${names} presents${how} will be proven afterwards: add the CA certificate that follows it`
+      : `its senders have another ${kind}: remove it when it has expired`;
+  const pointer = formatPointer([`${kind}s`, name]);
   const lifetimeSeconds = notAfter - notBefore;
-  return { kind: "anchor", name, pointer, sha256, lifetimeSeconds, notAfter, refuses: losers.length > 0, remedy };
+  return { kind, name, pointer, sha256, lifetimeSeconds, notAfter, refuses: losers.length > 0, remedy };
 }
 
 function anchorsOf({ certificate }: Sender): readonly Anchor[] {

@@ -3,14 +3,23 @@
 
 import { hash } from "node:crypto";
 import { Allowlist } from "./allowlist.ts";
-import { findCertifiers } from "./authorities.ts";
+import { findCertified, findCertifiers } from "./authorities.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
 import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
 import type { Place } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import { issuerKeysOf } from "./legacy-texts.ts";
-import type { Anchor, CertificateRule, DenyList, EventKeyRule, Policy, Route, SignatureRule } from "./policy.ts";
+import type {
+  Anchor,
+  CertificateRule,
+  DenyList,
+  EventKeyRule,
+  Intermediate,
+  Policy,
+  Route,
+  SignatureRule,
+} from "./policy.ts";
 import { readPolicyForm } from "./policy-form.ts";
 import { PolicyError, PolicyFault, type PolicyProblem, type PolicyProblemCode, readOrFault } from "./policy-problem.ts";
 import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
@@ -50,8 +59,13 @@ class PolicyCompiler {
   }
 
   compile(): Policy {
-    const { anchors, senders, routes, deny } = this.#document;
-    const anchorByName = withCertifiers(this.#compileAll("anchors", anchors, compileAnchor));
+    const { anchors, intermediates = {}, senders, routes, deny } = this.#document;
+    const intermediateByName = this.#compileAll("intermediates", intermediates, (name, pem) => ({
+      name,
+      certificate: compileAuthority(pem),
+    }));
+    const intermediateList = [...intermediateByName.values()];
+    const anchorByName = connect(this.#compileAll("anchors", anchors, compileAnchor), intermediateList);
     const senderByName = this.#compileAll("senders", senders, (name, sender, at) => ({
       name,
       certificate: this.#compileCertificate(sender, at, anchorByName),
@@ -87,6 +101,7 @@ class PolicyCompiler {
     const denyList = this.#compileDenyList(deny ?? [], anchorList);
     return {
       anchors: anchorList,
+      intermediates: intermediateList,
       senders: [...senderByName.values()],
       routes: routeList,
       findRival: indexRivals(routeList),
@@ -198,6 +213,10 @@ const PEM = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFIC
 
 function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]): Anchor {
   const { certificate: pem, crls: revocation } = typeof anchor === "string" ? { certificate: anchor } : anchor;
+  return { name, certificate: compileAuthority(pem), certifiers: [], intermediates: [], revocation };
+}
+
+function compileAuthority(pem: string): Certificate {
   const base64 = PEM.exec(pem)?.[1]?.replace(/\s+/g, "");
   if (base64 === undefined) throw new PolicyFault("not_one_certificate");
   const certificate = readOrFault("malformed_certificate", () => parseCertificate(base64));
@@ -207,15 +226,24 @@ function compileAnchor(name: string, anchor: PolicyDocument["anchors"][string]):
   if (certificate.subject.length === 0) throw new PolicyFault("no_subject");
   if (!certificate.hasAcceptedKey) throw new PolicyFault("weak_key", subject);
   if (!canMatch(certificate.publicKey)) throw new PolicyFault("unmatchable_key", subject);
-  return { name, certificate, certifiers: [], revocation };
+  return certificate;
 }
 
-function withCertifiers(anchors: ReadonlyMap<string, Anchor>): ReadonlyMap<string, Anchor> {
+/** Each anchor with who certified it, and whom it vouches for. */
+function connect(
+  anchors: ReadonlyMap<string, Anchor>,
+  intermediates: readonly Intermediate[],
+): ReadonlyMap<string, Anchor> {
   const authorities = Array.from(anchors.values(), ({ certificate }) => certificate);
+  const others = intermediates.map(({ certificate }) => certificate);
   return new Map(
     Array.from(anchors, ([name, anchor]) => [
       name,
-      { ...anchor, certifiers: findCertifiers(anchor.certificate, authorities) },
+      {
+        ...anchor,
+        certifiers: findCertifiers(anchor.certificate, authorities),
+        intermediates: findCertified(anchor.certificate, others),
+      },
     ]),
   );
 }

@@ -48,6 +48,7 @@ function inspectSections(document: unknown): Finding[] {
 
 const SECTIONS = {
   anchors: 'write { "NAME": "-----BEGIN CERTIFICATE-----…" }',
+  intermediates: 'write { "NAME": "-----BEGIN CERTIFICATE-----…" }',
   senders: 'write { "NAME": { "certificates": […], "trust": {…} } }',
   routes: 'write { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }',
 } as const;

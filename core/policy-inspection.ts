@@ -6,6 +6,7 @@ import { formatPointer } from "./configuration-error.ts";
 import { inspectDenied, inspectDenyList } from "./deny-inspection.ts";
 import { inspectNeighbours } from "./factor-inspection.ts";
 import { type InspectedSender, readSenders } from "./inspected-sender.ts";
+import { inspectIntermediates } from "./intermediate-inspection.ts";
 import { inspectMatchers } from "./matcher-inspection.ts";
 import type { Policy } from "./policy.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
@@ -22,6 +23,7 @@ export function inspectPolicy(document: PolicyDocument, policy: Policy, now: num
   const senders = readSenders(document, policy);
   return [
     ...inspectAnchors(policy, now),
+    ...inspectIntermediates(policy, now),
     ...senders.flatMap((sender) => inspectSender(sender, document, policy, now)),
     ...inspectNeighbours(policy.routes, senders),
     ...inspectRoutes(document, policy),

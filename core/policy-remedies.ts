@@ -10,6 +10,8 @@ import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
 type Remedy = string | ((at: Place) => string);
 
 const WRITE_CA = "put the certificate of the CA there, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+const WRITE_CAS = 'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }';
+const COPY_CA = "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole";
 const ASK_CA = "ask whoever runs the CA for a certificate that it signs with now";
 const ONE_OF_THEM = "remove one of them";
 const COPY_DIGEST = "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256";
@@ -22,10 +24,12 @@ const WRITE_PATH = "write the path as in /hooks/acme, or /hooks/* for all below 
 const FORMS = {
   "/": 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }',
   "/$schema": 'write "./policy.schema.json", or remove it',
-  "/anchors": 'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }',
-  "/anchors/*": "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole",
+  "/anchors": WRITE_CAS,
+  "/anchors/*": COPY_CA,
   "/anchors/*/crls": 'write { "sources": ["http://…"], "freshness": "require" } (or "prefer")',
   "/anchors/*/crls/sources": "give the URL at which the CA publishes its list, or a path from the policy's directory",
+  "/intermediates": WRITE_CAS,
+  "/intermediates/*": COPY_CA,
   "/senders": 'write at least one, as { "NAME": { "certificates": […], "trust": {…} } }',
   "/senders/*": "give the sender certificates and trust, a signature, or both",
   "/senders/*/about": "correct it or remove it: it is only a note",

@@ -199,6 +199,7 @@ const path = v.pipe(v.string(), v.regex(/^\/[^?#\s\\]*$/, problem("malformed_pat
 export const PolicySchema = v.strictObject({
   $schema: v.optional(v.string()),
   anchors: v.record(name, v.union([text, AnchorSchema])),
+  intermediates: v.optional(v.record(name, text)),
   senders: v.pipe(v.record(name, SenderSchema), v.minEntries(1)),
   routes: v.pipe(v.record(path, RouteSchema), v.minEntries(1)),
   deny: v.optional(v.array(DenySchema)),

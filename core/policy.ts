@@ -10,6 +10,8 @@ export interface Anchor {
   readonly certificate: Certificate;
   /** Other anchors of the policy that certified this one. Their revocation lists may hold it. */
   readonly certifiers: readonly Certificate[];
+  /** Those of the policy's intermediates that this one vouches for: senders need not present them. */
+  readonly intermediates: readonly Certificate[];
   /** Undefined if no revocation list is used. */
   readonly revocation: RevocationRule | undefined;
 }
@@ -20,6 +22,12 @@ export interface RevocationRule {
   readonly sources: readonly string[];
   /** Whether a certificate is refused when the list that could hold it is missing or not current. */
   readonly freshness: "require" | "prefer";
+}
+
+/** A CA certificate that may complete a path to an anchor, and proves nothing. */
+export interface Intermediate {
+  readonly name: string;
+  readonly certificate: Certificate;
 }
 
 export interface Trust {
@@ -97,6 +105,7 @@ export interface Policy {
   readonly routes: readonly Route[];
   readonly senders: readonly Sender[];
   readonly anchors: readonly Anchor[];
+  readonly intermediates: readonly Intermediate[];
   readonly deny: DenyList;
   /**
    * For a path and its route: another route whose handler a router may run for this path, and that does not admit every sender of

@@ -117,7 +117,7 @@ export const REFUSALS = {
   ],
   issuer_unknown: [
     "certificate-not-proven",
-    "no path to an anchor of the policy: another CA, or the sender left out an intermediate",
+    "no path to an anchor of the policy: another CA, or an intermediate that the sender or the proxy left out",
   ],
   too_many_intermediates: ["certificate-not-proven", "more intermediates were sent than a path may need"],
   chain_too_deep: ["certificate-not-proven", "the path holds more CA certificates than maxChainDepth"],

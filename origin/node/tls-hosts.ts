@@ -58,12 +58,14 @@ export function requireCertificates({ routes }: Policy): void {
 
 /**
  * Makes one TLS context for each hostname: the exact DNS names in each certificate. Wildcards are ignored. Every context names
- * exactly `anchors` to clients: Docusign sends no certificate unless the name of its root is in the request.
+ * exactly `anchors` to clients, and the policy's intermediates below them: Docusign sends no certificate unless the name of its root
+ * is in the request, and a sender that leaves its intermediate out may look for the name of that.
  * @throws ConfigurationError that lists every problem
  */
 export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
   const problems: string[] = [];
   const hosts = new Map<string, SecureContext>();
+  const authorities = new Set(anchors.flatMap(({ certificate, intermediates }) => [certificate, ...intermediates]));
   for (const [index, { certificate, key }] of files.entries()) {
     try {
       // Called first, because its errors are easier to understand than OpenSSL's.
@@ -71,7 +73,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
       const context = createSecureContext({
         cert: certificate,
         key,
-        ca: anchors.map(({ certificate: ca }) => formatPem(ca.base64)),
+        ca: [...authorities].map(({ base64 }) => formatPem(base64)),
         // An anchor may be an intermediate CA: the policy says where the path ends.
         allowPartialTrustChain: true,
       });

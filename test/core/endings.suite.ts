@@ -22,10 +22,12 @@ function policyOf(
   { endings }: Fixtures,
   certificates: readonly CertificateMatcherDocument[] = [ACME],
   anchors: readonly Name[] = ["root"],
+  intermediates: readonly Name[] = [],
 ) {
   const trust = { anchors };
   return compilePolicy({
     anchors: Object.fromEntries(anchors.map((name) => [name, pemOf(endings[name])])),
+    intermediates: Object.fromEntries(intermediates.map((name) => [name, pemOf(endings[name])])),
     senders: {
       acme: { certificates, trust },
       unused: { certificates: [{ subject: { CN: "unused" }, until: day(5) }], trust },
@@ -43,13 +45,14 @@ function seen({ endings }: Fixtures, name: Name, lastSeen = at(0), ...intermedia
 interface Situation {
   readonly certificates?: readonly CertificateMatcherDocument[];
   readonly anchors?: readonly Name[];
+  readonly intermediates?: readonly Name[];
   readonly now?: number;
   readonly presented?: readonly Presentation[];
 }
 
 function endingsOf(fixtures: Fixtures, kind: Ending["kind"], situation: Situation = {}): Ending[] {
-  const { certificates, anchors, now = NOW, presented = [] } = situation;
-  const policy = policyOf(fixtures, certificates, anchors);
+  const { certificates, anchors, intermediates, now = NOW, presented = [] } = situation;
+  const policy = policyOf(fixtures, certificates, anchors, intermediates);
   return listEndings(policy, now, presented).filter((ending) => ending.kind === kind);
 }
 
@@ -105,6 +108,22 @@ export const cases: Cases = {
     ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
     // What the sender presents has ended before the anchor: it says nothing about that day.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
+  },
+  "an intermediate of the policy refuses from its end on, unless what is presented does without it": (fixtures) => {
+    const intermediates = ["middle"] as const;
+    const middle = (refuses: boolean): Brief => ["/intermediates/middle", 50, refuses];
+    for (const now of [NOW, at(60)]) {
+      const [ending] = ends(fixtures, "intermediate", { intermediates, now }, middle(true));
+      const remedy = "nothing that acme presents without it will be proven afterwards: add the CA certificate that follows it";
+      assert.deepEqual([ending?.name, ending?.remedy], ["middle", remedy]);
+    }
+    ends(fixtures, "intermediate", { intermediates, presented: [seen(fixtures, "below")] }, middle(true));
+    const presented = [seen(fixtures, "leaf")];
+    const [harmless] = ends(fixtures, "intermediate", { intermediates, presented }, middle(false));
+    assert.equal(harmless?.remedy, "its senders have another intermediate: remove it when it has expired");
+    ends(fixtures, "intermediate", { intermediates, anchors: ["stranger"] });
+    // Another certificate takes its place only if it is of the same CA.
+    ends(fixtures, "intermediate", { intermediates: ["middle", "root"] }, middle(true));
   },
   "an anchor is of those senders alone that name it": (fixtures) => {
     const { endings } = fixtures;

@@ -34,7 +34,7 @@ function namesakes(fixtures: Fixtures, count: number): Certificate[] {
 }
 
 const anchorsOf = (fixtures: Fixtures) => [
-  { name: "root", certificate: changed(fixtures, "root"), certifiers: [], revocation: undefined },
+  { name: "root", certificate: changed(fixtures, "root"), certifiers: [], intermediates: [], revocation: undefined },
 ];
 
 function search(fixtures: Fixtures, intermediates: readonly Certificate[]) {
@@ -61,7 +61,9 @@ export const cases: Cases = {
   "findAuthorities() finds each authority once, also where two certify one another": (fixtures) => {
     const { certificates } = fixtures;
     const parsed = (name: CertificateName) => parseCertificate(certificates[name]);
-    const anchors = [{ name: "root", certificate: parsed("root"), certifiers: [], revocation: undefined }];
+    const anchors = [
+      { name: "root", certificate: parsed("root"), certifiers: [], intermediates: [], revocation: undefined },
+    ];
     const certifiedBelow = (...intermediates: Certificate[]) => {
       const client = { leaf: parsed("loopClient"), intermediates, platform: undefined };
       return findAuthorities(client, anchors, new IssuedSignatures()).certified;

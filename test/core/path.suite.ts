@@ -41,7 +41,9 @@ function countSignatures({ certificates }: Fixtures, anchor: CertificateName) {
     };
   };
   const client = { leaf: counted("sameClient"), intermediates: SAME.map(counted), platform: undefined };
-  const anchors = [{ name: "anchor", certificate: counted(anchor), certifiers: [], revocation: undefined }];
+  const anchors = [
+    { name: "anchor", certificate: counted(anchor), certifiers: [], intermediates: [], revocation: undefined },
+  ];
   return { client, anchors, pairs };
 }
 

@@ -34,6 +34,9 @@ const FAULTS: readonly Change[] = [
   [["anchors", "root"], "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"],
   [["anchors", "root"], { certificate: "x" }],
   [["anchors", "root"], { certificate: "x", crls: { sources: ["ftp://x/", "x".repeat(501)], freshness: "no" } }],
+  [["intermediates"], 1],
+  [["intermediates"], { "a b": "x" }],
+  [["intermediates"], { mine: "no PEM" }],
   [["senders"], {}],
   [["senders", "a b"], {}],
   [ONE, { basic: { username: "a:b", secret: "low" } }],
@@ -152,7 +155,7 @@ export const cases: Cases = {
       remedyFor([...ENTRY, "sanDns"]),
       "remove it, or write one of subject, issuer, san, sha256, spkiSha256, from, until",
     );
-    assert.match(remedyFor(["extra"]) ?? "", /one of \$schema, anchors, senders, routes, deny$/);
+    assert.match(remedyFor(["extra"]) ?? "", /one of \$schema, anchors, intermediates, senders, routes, deny$/);
     assert.match(remedyFor([...ROUTE, "extra"]) ?? "", /one of senders, methods, /);
     const inherited = toFinding({ at: ["senders", "a", "constructor"], code: "unknown_member" });
     assert.match(inherited.remedy, /write one of about, certificates/);

@@ -29,7 +29,7 @@ function makeScene({ certificates, now }: Fixtures) {
     limits,
     leaf: make("client"),
     intermediate: make("intermediate"),
-    anchors: [{ name: "root", certificate: make("root"), certifiers: [], revocation: undefined }],
+    anchors: [{ name: "root", certificate: make("root"), certifiers: [], intermediates: [], revocation: undefined }],
     /** How many signatures are looked at. */
     counted(run: () => unknown): number {
       looked = 0;
@@ -81,7 +81,9 @@ export const cases: Cases = {
       const short = scene.make(name, { notBefore: fixtures.now - 10, notAfter: fixtures.now + 10 });
       const changed =
         name === "root"
-          ? { anchors: [{ name: "root", certificate: short, certifiers: [], revocation: undefined }] }
+          ? {
+              anchors: [{ name: "root", certificate: short, certifiers: [], intermediates: [], revocation: undefined }],
+            }
           : { intermediate: short };
       const { first, again } = askAgain({ ...scene, ...changed });
       for (const now of [fixtures.now - 11, fixtures.now + 11]) refused("issuer_not_in_date", () => again({ now }));
@@ -132,7 +134,9 @@ export const cases: Cases = {
     refused("issuer_unknown", () => findPath(clientOf(leaf), anchors, limits));
     const other = make("intermediate", { isCa: false });
     refused("issuer_not_ca", () => findPath(clientOf(leaf, other), anchors, limits));
-    const stranger = [{ name: "root", certificate: make("stranger"), certifiers: [], revocation: undefined }];
+    const stranger = [
+      { name: "root", certificate: make("stranger"), certifiers: [], intermediates: [], revocation: undefined },
+    ];
     refused("issuer_unknown", () => findPath(clientOf(leaf, intermediate), stranger, limits));
     assert.equal(
       scene.counted(() => again({})),
@@ -165,8 +169,8 @@ export const cases: Cases = {
     const certificate = parseCertificate(certificates.root);
     const revocation = { sources: [], freshness: "require" } as const;
     const anchors = [
-      { name: "listed", certificate, certifiers: [], revocation },
-      { name: "plain", certificate, certifiers: [], revocation: undefined },
+      { name: "listed", certificate, certifiers: [], intermediates: [], revocation },
+      { name: "plain", certificate, certifiers: [], intermediates: [], revocation: undefined },
     ];
     const leaf = { ...parseCertificate(certificates.direct) };
     const find = (list: keyof typeof crls) => {

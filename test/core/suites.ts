@@ -33,6 +33,7 @@ import { cases as failureCause } from "./failure-cause.suite.ts";
 import { cases as findingTexts } from "./finding-texts.suite.ts";
 import { cases as forwarding } from "./forwarding.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
+import { cases as intermediates } from "./intermediates.suite.ts";
 import { cases as jsonPointers } from "./json-pointers.suite.ts";
 import { cases as keys } from "./keys.suite.ts";
 import { cases as logWords } from "./log-words.suite.ts";
@@ -109,6 +110,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "finding-texts": findingTexts,
   forwarding,
   "general-name": generalName,
+  intermediates,
   "json-pointers": jsonPointers,
   keys,
   "log-words": logWords,

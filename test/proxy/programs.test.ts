@@ -71,10 +71,10 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
     let codeOf: (answer: Answer) => Promise<unknown>;
     let targets: () => unknown[];
 
-    const start = async (overrides: Record<string, string> = {}) => {
+    const start = async (overrides: Record<string, string> = {}, policy = world.senders.policy) => {
       const { directory, socket } = proxyDirectory(stack);
       const files = writeServerFiles(directory, world);
-      const { lines, inboxFile } = await startOrigin(stack, world, format, { socket, mode: 0o660 });
+      const { lines, inboxFile } = await startOrigin(stack, { senders: { policy } }, format, { socket, mode: 0o660 });
       codeOf = async ({ decision }) => (decision === undefined ? undefined : (await lines.of(decision))["code"]);
       targets = () => readEvents(inboxFile).map(({ target }) => target);
       return await startProxy(stack, {
@@ -113,6 +113,11 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
       expect(await refused(answer)).toEqual(
         forwardsChain ? { status: 202, code: undefined } : { status: 403, code: "issuer_unknown" },
       );
+    });
+
+    test.skipIf(forwardsChain)("needs none that the policy has, whose root is the anchor", async () => {
+      const own = await start({}, { ...world.senders.policy, intermediates: { own: world.intermediate.pem } });
+      expect(await post(own, world, world.clients.throughIntermediate)).toMatchObject({ status: 202 });
     });
 
     test("copes with a leaf of 8 KiB and a chain of 12 KiB", async () => {

@@ -25,6 +25,8 @@ export interface Client {
 export interface World {
   readonly senders: Senders;
   readonly server: Identity;
+  /** Between the root and `throughIntermediate`. */
+  readonly intermediate: Identity;
   readonly clients: Readonly<
     Record<"good" | "throughIntermediate" | "wrongCa" | "expired" | "wrongSubject" | "large", Client>
   >;
@@ -53,6 +55,7 @@ export async function createWorld(): Promise<World> {
   });
   return {
     senders,
+    intermediate,
     server: await issueCertificate(
       {
         subject: subjectOf(SERVER_NAME),

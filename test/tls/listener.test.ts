@@ -20,6 +20,7 @@ let senders: Senders;
 let clients: Readonly<Record<string, ClientPem>>;
 let asking: TestTlsOrigin;
 let requiring: TestTlsOrigin;
+let issuing: Identity;
 
 beforeAll(async () => {
   senders = await createSenders();
@@ -43,7 +44,7 @@ afterAll(() => stack.disposeAsync());
 async function issueClients({ root, acme, beta }: Senders): Promise<Record<string, ClientPem>> {
   const leaf = (request: Partial<CertificateRequest> = {}, issuer: Identity | null = root) =>
     issueCertificate({ subject: subjectOf(ACME), ...request }, issuer ?? undefined);
-  const issuing = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, root);
+  issuing = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, root);
   const stranger = await issueCertificate({ subject: subjectOf(`${MARKER} Stranger`), ca: {} });
   const below = await leaf({}, issuing);
   const strangers = await leaf({}, stranger);
@@ -164,6 +165,24 @@ describe.each(VERSIONS)("over %s", (version) => {
       output.signatureAlgorithms.filter((name) => /SHA1$|SHA224$|MD5|DSA\+/.test(name.replace("ECDSA", "EC"))),
     ).toEqual([]);
   });
+});
+
+describe("with the policy's intermediates", () => {
+  test.each(["request", "require"] as const)(
+    "`%s` takes a client that leaves its own out",
+    async (clientCertificates) => {
+      const policy = { ...senders.policy, intermediates: { issuing: issuing.pem } };
+      const origin = await startTlsOrigin(stack, { policy, clientCertificates });
+      expect((await sendOnce(origin.at(A), clients["withoutIntermediate"])).status).toBe(202);
+      if (clientCertificates === "request") {
+        const { caNames } = await opensslClient(origin.at(A), ["-tls1_3"]);
+        expect(caNames).toEqual([`CN=${MARKER} Root,O=${MARKER} Inc`, `CN=${MARKER} Issuing,O=${MARKER} Inc`]);
+      }
+      // It is no anchor: what it did not sign is nobody's.
+      if (clientCertificates === "require") await sendInVain(origin.at(A), clients["strangers"]);
+      else expect((await sendOnce(origin.at(A), clients["strangers"])).status).toBe(403);
+    },
+  );
 });
 
 describe("a client that sends its certificate only where its root is listed", () => {

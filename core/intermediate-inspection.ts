@@ -1,0 +1,73 @@
+// Finds intermediates of the policy that complete no path: nobody vouches for them, they are anchors already, or they have ended.
+
+import { CLIENT_AUTH } from "./certificate-extensions.ts";
+import { formatPointer } from "./configuration-error.ts";
+import { formatTime } from "./crl.ts";
+import { isInDate } from "./path-checks.ts";
+import type { Intermediate, Policy } from "./policy.ts";
+import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
+
+export function inspectIntermediates(policy: Policy, now: number): Finding[] {
+  return policy.intermediates.flatMap((one, index) => [
+    ...inspectPlace(one, policy, policy.intermediates.slice(0, index)),
+    ...inspectCertificate(one, policy, now),
+  ]);
+}
+
+function inspectPlace(
+  { name, certificate }: Intermediate,
+  { anchors }: Policy,
+  before: readonly Intermediate[],
+): Finding[] {
+  const at = ["intermediates", name];
+  const isSame = (other: Intermediate) => other.certificate.sha256 === certificate.sha256;
+  const anchor = anchors.find(isSame);
+  if (anchor !== undefined)
+    return [warningAt(at, `is the anchor ${formatPointer(["anchors", anchor.name])} already`, "remove it here")];
+  const original = before.find(isSame);
+  if (original !== undefined)
+    return [
+      warningAt(
+        at,
+        `is the same certificate as ${formatPointer(["intermediates", original.name])}`,
+        "remove one of them",
+      ),
+    ];
+  if (anchors.some(({ intermediates }) => intermediates.includes(certificate))) return [];
+  const problem = `no anchor vouches for it: nothing here is ${certificate.issuerText} and signed it`;
+  return [
+    errorAt(
+      at,
+      problem,
+      "add the CA that signed it to /anchors, or to /intermediates if an anchor signed that one, or remove it",
+    ),
+  ];
+}
+
+function inspectCertificate({ name, certificate }: Intermediate, { deny }: Policy, now: number): Finding[] {
+  const at = ["intermediates", name];
+  const findings: Finding[] = [];
+  const report = (problem: string) =>
+    findings.push(errorAt(at, `${problem}: no path goes over it`, "use another certificate of this CA, or remove it"));
+  const { unknownCritical, extendedKeyUsage, notBefore, notAfter } = certificate;
+  if (unknownCritical.length > 0)
+    report(`has critical extensions that are not understood (${unknownCritical.join(", ")})`);
+  if (extendedKeyUsage?.includes(CLIENT_AUTH) === false) report("is not made for client certificates");
+  // As of an anchor: cutting off a CA in a hurry must never keep a policy out of force.
+  if (deny.holds(certificate))
+    findings.push(
+      warningAt(
+        at,
+        "is denied: no path goes over it",
+        "remove it here as well, or the entry in /deny if it was not meant",
+      ),
+    );
+  if (!isInDate(certificate, now)) {
+    const problem =
+      now > notAfter ? `expired on ${formatTime(notAfter)}` : `is not valid before ${formatTime(notBefore)}`;
+    const remedy =
+      now > notAfter ? "put the certificate that the CA uses now in its place, or remove it" : "leave it until then";
+    findings.push(overdueAt(at, `${problem}: no path goes over it`, remedy, "warning"));
+  }
+  return findings;
+}
