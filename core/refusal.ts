@@ -49,11 +49,11 @@ export const REFUSALS = {
   body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
   body_in_pieces: [
     "malformed-request",
-    "the body comes in thousands of chunks of a few octets: the sender, or something on the way, writes without a buffer",
+    "the body comes in thousands of tiny chunks: the sender, or something on the way, writes without a buffer",
   ],
   bodies_full: [
     "unavailable",
-    "the bodies in transit from senders that nothing has proven yet are too large together: a flood, or slow uploads by senders that only sign",
+    "bodies in transit from senders that nothing has proven yet are too large together: a flood, or slow uploads",
   ],
   body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
 
@@ -67,7 +67,7 @@ export const REFUSALS = {
   ],
   certificate_elsewhere: [
     "no-client-certificate",
-    "the proxy sent no certificate in the field that this origin reads (see expected), but another field holds what looks like one (see found): compare --behind-proxy and --certificate-header with the proxy's configuration",
+    "the proxy sent a certificate in another field (see found) than this origin reads (see expected): compare --behind-proxy and --certificate-header with its configuration",
   ],
   certificate_too_large: [
     "certificate-not-proven",
@@ -113,7 +113,7 @@ export const REFUSALS = {
   ],
   listener_disagrees: [
     "certificate-not-proven",
-    "our own path validation accepts the certificate, but OpenSSL did not verify it in the handshake, for example because the anchors were reloaded since",
+    "our own path validation accepts the certificate, but OpenSSL did not verify it in the handshake: the anchors may have been reloaded since",
   ],
   issuer_unknown: [
     "certificate-not-proven",
@@ -185,7 +185,7 @@ export const REFUSALS = {
   body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
   headers_mismatch: [
     "assertion-refused",
-    "a forwarded header is missing, changed, or not signed: something between edge and origin writes headers, or the edge is of a version that signs none",
+    "a forwarded header is missing, changed, or not signed: something between edge and origin writes headers, or the edge is too old to sign them",
   ],
   certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
   sender_mismatch: [

@@ -1,5 +1,5 @@
-// Loads the secrets that a policy names, once: keys of signatures and Basic credentials. No message quotes a secret. A program
-// with a missing or malformed secret does not start.
+// Loads the secrets that a policy names, once: keys of signatures and Basic credentials. No message quotes a secret. An origin
+// with a missing or malformed secret does not start; an edge refuses the routes that need it.
 
 import { type BasicCredential, importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
@@ -14,11 +14,16 @@ export type ReadSecret = (name: string) => unknown;
 /** The name of a secret, and why it cannot be used. Never its text. */
 export type MissingSecrets = ReadonlyMap<string, string>;
 
+/** Those of a sender's signature, and those of its Basic credentials. */
+export interface SendersMissingSecrets {
+  readonly signature: MissingSecrets;
+  readonly basic: MissingSecrets;
+}
+
 /** The secrets that are there, and those that are not. */
 export interface AvailableSecrets {
   readonly secrets: Secrets;
-  /** By sender: those of its signature, and those of its Basic credentials. */
-  readonly missing: ReadonlyMap<Sender, { readonly signature: MissingSecrets; readonly basic: MissingSecrets }>;
+  readonly missing: ReadonlyMap<Sender, SendersMissingSecrets>;
 }
 
 /** The factors of a sender whose secrets are read. */
@@ -54,7 +59,7 @@ function isSet(name: string, read: ReadSecret): boolean {
   }
 }
 
-/** Imports the secrets that are set. Only for commands that explain: other programs do not start while a secret is missing. */
+/** Imports the secrets that are set. For commands that explain, and for an edge, which refuses the routes of a sender while one of its secrets is missing. */
 export function readAvailableSecrets(
   policy: Policy,
   read: ReadSecret,
@@ -76,13 +81,16 @@ export function readAvailableSecrets(
 }
 
 function requireAll({ secrets, missing }: AvailableSecrets): Secrets {
-  const problems = Array.from(missing, ([{ name }, lacking]) =>
-    Object.entries(lacking).flatMap(([factor, faults]) =>
-      Array.from(faults.values(), (fault) => `${formatPointer(["senders", name, factor])}: the ${fault}`),
-    ),
-  ).flat();
+  const problems = [...missing.keys()].flatMap((sender) => describeMissing(sender, missing));
   if (problems.length > 0) throw new ConfigurationError("secrets", problems);
   return secrets;
+}
+
+/** What a sender lacks, each with its place in the policy. */
+export function describeMissing(sender: Sender, missing: AvailableSecrets["missing"]): string[] {
+  return Object.entries(missing.get(sender) ?? {}).flatMap(([factor, faults]: [string, MissingSecrets]) =>
+    Array.from(faults.values(), (fault) => `${formatPointer(["senders", sender.name, factor])}: the ${fault}`),
+  );
 }
 
 type ImportKey = typeof importSignatureKey;

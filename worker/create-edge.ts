@@ -54,7 +54,8 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  * Makes the edge worker of a policy. It proves the sender by its client certificate, admits it, signs what it saw, and forwards
  * the event to the origin. Call it at module scope, so that a policy with a fault cannot be deployed. Does not check that the
  * policy is sensible; `countersign policy check` does. Does not check the bindings: the first request of an isolate does. As long
- * as they are incomplete, every request gets 500 and is logged as `misconfigured`.
+ * as they are incomplete, every request gets 500 and is logged as `misconfigured`. If only some routes need what is missing (a secret
+ * of a sender, KV, the queue), that holds for their requests alone.
  * @param document the content of policy.json
  * @throws ConfigurationError that lists every problem of the policy, including what only an origin can do
  */

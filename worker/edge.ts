@@ -5,10 +5,10 @@ import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy, Route, Sender } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import { PolicyError, type PolicyProblem } from "../core/policy-problem.ts";
-import { loadSecrets } from "../core/secrets.ts";
+import { describeMissing, readAvailableSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
@@ -50,6 +50,8 @@ export interface Edge {
   readonly keys: SigningKeys;
   readonly policy: Policy;
   readonly secrets: Secrets;
+  /** What routes lack: each of these refuses every request, and the others none for it. */
+  readonly lacks: ReadonlyMap<Route, readonly string[]>;
   /** Undefined if the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;
   /** Undefined if no queue is bound. If a route queues, it is bound. */
@@ -115,18 +117,29 @@ const BindingsSchema = v.object({
 });
 
 /**
- * Checks the bindings and imports the keys.
- * @throws ConfigurationError that lists every problem
+ * Checks the bindings and imports the keys. What single routes lack is in `lacks`, and stops no other.
+ * @throws ConfigurationError that lists every problem, if no route can do without what is missing
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
   const result = v.safeParse(BindingsSchema, bindings);
   const problems = describeIssues(result.issues ?? []);
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
-  const secrets = readSecrets(bindings, policy, problems);
-  const kv = findCrlStore(bindings, policy, problems);
-  const queue = findEventQueue(bindings, policy, problems);
-  if (!result.success || keys === undefined || secrets === undefined || problems.length > 0)
-    throw new ConfigurationError("bindings", problems);
+  const { secrets, missing } = readAvailableSecrets(policy, (name) => bindings[name]);
+  const ofLists: string[] = [];
+  const ofQueue: string[] = [];
+  const kv = findCrlStore(bindings, policy, ofLists);
+  const queue = findEventQueue(bindings, policy, ofQueue);
+  const lacks = new Map<Route, readonly string[]>();
+  for (const route of policy.routes) {
+    const lacking = [
+      ...route.senders.flatMap((sender) => describeMissing(sender, missing)),
+      ...(route.senders.some(asksLists) ? ofLists : []),
+      ...(route.isQueued ? ofQueue : []),
+    ];
+    if (lacking.length > 0) lacks.set(route, lacking);
+  }
+  if (!result.success || keys === undefined || problems.length > 0)
+    throw new ConfigurationError("bindings", [...problems, ...new Set([...lacks.values()].flat())]);
   const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS } = result.output;
   const crls = kv && new CrlCache(kv, policy);
   const hosts = new Set(HOSTS);
@@ -136,17 +149,12 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
     originUrl: ORIGIN_URL,
     retrySeconds: RETRY_SECONDS as unknown as RetrySeconds,
   };
-  return { ...shared, hosts, keys, policy, secrets, crls, queue };
+  return { ...shared, hosts, keys, policy, secrets, lacks, crls, queue };
 }
 
-function readSecrets(bindings: EdgeBindings, policy: Policy, problems: string[]): Secrets | undefined {
-  try {
-    return loadSecrets(policy, (name) => bindings[name]);
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    problems.push(...error.problems.map((problem) => `${problem}: npx wrangler secret put`));
-    return undefined;
-  }
+/** The rule of each anchor says which lists must be there. */
+function asksLists({ certificate }: Sender): boolean {
+  return certificate?.trust.anchors.some(({ revocation }) => revocation !== undefined) ?? false;
 }
 
 /** The KV namespace of the lists. Undefined if none is needed; if one is needed and missing, that is added to `problems`. */

@@ -46,6 +46,8 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   const route = selectRoute(edge.policy, path, request.method);
   trace.route = route;
   trace.context["route"] = route.path;
+  const problems = edge.lacks.get(route);
+  if (problems !== undefined) throw new Refusal("misconfigured", { problems });
 
   const evidence = await readEvidence(request, route, edge, ambient);
   trace.evidence = evidence;

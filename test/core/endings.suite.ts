@@ -114,7 +114,8 @@ export const cases: Cases = {
     const middle = (refuses: boolean): Brief => ["/intermediates/middle", 50, refuses];
     for (const now of [NOW, at(60)]) {
       const [ending] = ends(fixtures, "intermediate", { intermediates, now }, middle(true));
-      const remedy = "nothing that acme presents without it will be proven afterwards: add the CA certificate that follows it";
+      const remedy =
+        "nothing that acme presents without it will be proven afterwards: add the CA certificate that follows it";
       assert.deepEqual([ending?.name, ending?.remedy], ["middle", remedy]);
     }
     ends(fixtures, "intermediate", { intermediates, presented: [seen(fixtures, "below")] }, middle(true));

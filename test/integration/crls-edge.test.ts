@@ -226,19 +226,27 @@ describe("the configuration of an edge", () => {
     SIGNING_KEYS: JSON.stringify({ keys: [await newSigningKey()] }),
   });
 
-  test("needs CRLS where the policy names lists, and tells it beside the other problems", async () => {
-    const policy = compilePolicy(withLists("require", "https://crl.example/"));
+  test("needs CRLS on routes whose anchors name lists alone, and tells it beside the other problems", async () => {
+    const listed = withLists("require", "https://crl.example/");
+    const signing = { signature: { scheme: "github", secrets: ["KEY"] } } as const;
+    const policy = compilePolicy({
+      ...listed,
+      senders: { ...listed.senders, signing },
+      routes: { ...listed.routes, "/signing": { senders: ["signing"], methods: ["POST"] } },
+    });
     const problem = "/CRLS: a KV namespace, because the policy names revocation lists";
     const problemsWith = (changed: object) =>
       bindings().then((set) =>
-        loadEdge({ ...set, ...changed }, policy).catch((error: ConfigurationError) => error.problems),
+        loadEdge({ KEY: "0123456789abcdef", ...set, ...changed }, policy).then(
+          ({ lacks }) => Array.from(lacks, ([{ path }, problems]) => [path, ...problems]),
+          (error: ConfigurationError) => error.problems,
+        ),
       );
-    expect(await problemsWith({})).toEqual([problem]);
-    expect(await problemsWith({ CRLS: "text" })).toEqual([problem]);
+    const paths = Object.keys(listed.routes);
+    expect(await problemsWith({})).toEqual(paths.map((path) => [path, problem]));
+    expect(await problemsWith({ CRLS: "text" })).toEqual(paths.map((path) => [path, problem]));
     expect(await problemsWith({ AUDIENCE: "" })).toEqual(["/AUDIENCE: must not be empty", problem]);
-    expect(await problemsWith({ CRLS: { getWithMetadata() {}, put() {} } })).toMatchObject({
-      issuer: "https://hooks.example.com",
-    });
+    expect(await problemsWith({ CRLS: { getWithMetadata() {}, put() {} } })).toEqual([]);
     await expect(loadEdge(await bindings(), compilePolicy(senders.policy))).resolves.toMatchObject({ crls: undefined });
   });
 

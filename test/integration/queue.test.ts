@@ -8,6 +8,7 @@ import { unstable_readConfig } from "wrangler";
 import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import type { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { backOff } from "../../worker/deliver.ts";
 import { loadEdge } from "../../worker/edge.ts";
 import { headersClaim } from "../support/forgery.ts";
@@ -127,19 +128,24 @@ describe("the configuration of a queue", () => {
   });
   const bucket = { get() {}, put() {}, delete() {}, list() {} };
 
-  test("needs EVENTS and BODIES where a route queues, and tells it beside the other problems", async () => {
+  test("needs EVENTS and BODIES on routes that queue alone, and tells it beside the other problems", async () => {
     const { policy } = await createSenders();
     const problemsWith = (changed: object, document = queuedPolicy(policy)) =>
       required().then((set) =>
         loadEdge({ ...set, ...changed }, compilePolicy(document)).then(
-          () => [],
+          ({ lacks }) => Array.from(lacks, ([{ path }, problems]) => [path, ...problems]),
           (error: ConfigurationError) => error.problems,
         ),
       );
     const events = "/EVENTS: a queue, because a route has delivery: queue";
     const bodies = "/BODIES: an R2 bucket, because a route has delivery: queue";
     expect(await problemsWith({ AUDIENCE: "" })).toEqual(["/AUDIENCE: must not be empty", events, bodies]);
-    expect(await problemsWith({ EVENTS: "text", BODIES: { get() {} } })).toEqual([events, bodies]);
+    const mixed = queuedPolicy(policy);
+    const [queued = ""] = Object.keys(mixed.routes);
+    const direct = { ...mixed.routes[queued], delivery: "direct" } as PolicyDocument["routes"][string];
+    const both = { ...mixed, routes: { [queued]: mixed.routes[queued], "/direct": direct } } as PolicyDocument;
+    const useless = { EVENTS: "text", BODIES: { get() {} } };
+    expect(await problemsWith(useless, both)).toEqual([[queued, events, bodies]]);
     expect(await problemsWith({ EVENTS: { send() {} }, BODIES: bucket })).toEqual([]);
     expect(await problemsWith({}, policy)).toEqual([]);
     const wrong = [[], [1], [1, 2, 3], [0, 1], [1.5, 2], [1, 43_201], ["1", "2"], "10", 10, {}];
@@ -163,7 +169,7 @@ describe("the configuration of a queue", () => {
     expect(queues.consumers?.map((consumer: object) => Object.keys(consumer).length)).toEqual(
       QUEUE_CONFIG.queues.consumers.map((consumer) => Object.keys(consumer).length),
     );
-    expect(section).toContain('crons = ["*/5 * * * *"]');
+    expect(text).toContain('"*/5 * * * *"');
   });
 
   test("tries for about three days, and ends before a message is too old for its queue", () => {
