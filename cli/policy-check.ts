@@ -15,6 +15,7 @@ import { bad, doubtful, type Row, tabulate } from "./table.ts";
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
   edge: { type: "boolean", default: false },
+  wrangler: { type: "string" },
   strict: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
@@ -23,20 +24,28 @@ const OPTIONS = {
  * 0 if some mode starts with the policy (with --edge: if the edge does). 2 for errors, including those of time, and with --strict
  * for warnings too.
  */
-export function checkPolicy(args: string[]): number {
-  const { policy: file, edge, strict, json } = parseOptions(args, OPTIONS).values;
+export async function checkPolicy(args: string[]): Promise<number> {
+  const { policy: file, edge, wrangler, strict, json } = parseOptions(args, OPTIONS).values;
+  if (wrangler !== undefined && !edge) throw new UsageError("--wrangler goes with --edge");
   const examined = examine(file, edge ? compileEdgePolicy : compilePolicy, json);
   if (examined === undefined) return 2;
   const { policy, findings } = examined;
-  const problems = findings.filter(({ severity }) => strict || severity === "error");
+  const lacking = wrangler === undefined || policy === undefined ? [] : await checkDeployment(wrangler, policy);
+  const problems = [
+    ...findings.filter(({ severity }) => strict || severity === "error").map(formatFinding),
+    ...lacking.map((problem) => `${wrangler}: ${problem}`),
+  ];
   const isSound = policy !== undefined && problems.length === 0;
   if (json) {
     const summary = policy === undefined ? {} : { ways: askWays(policy), needs: needsOf(policy), ...summarize(policy) };
-    printJson({ ok: isSound, problems: problems.map(formatFinding), findings, ...summary });
+    printJson({ ok: isSound, problems, findings, ...summary });
   } else {
     complainLines(
       tabulate(
-        findings.map((finding) => rowOf(file, finding)),
+        [
+          ...findings.map((finding) => rowOf(file, finding)),
+          ...lacking.map((one) => [bad("error"), `${wrangler}  ${one}`]),
+        ],
         process.stderr,
       ),
     );
@@ -44,6 +53,13 @@ export function checkPolicy(args: string[]): number {
     else complain(`${file} is not sound: ${problems.length} to mend`);
   }
   return isSound ? 0 : 2;
+}
+
+/** What the wrangler file lacks. The package is there where a build runs. */
+async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
+  const { readWranglerFile } = await import("./doctor/wrangler.ts");
+  const { findDeploymentProblems } = await import("./deployment-check.ts");
+  return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }
 
 /** Undefined if the file is not JSON. That has been reported then; for machines, in the same document as everything else. */

@@ -22,7 +22,9 @@ export const command: Command = {
   help: `
 countersign policy check [--policy FILE]   name every problem, where it is and what to do, or say that there is none,
                               with which ways in (edge, origin, origin --tls, …) it starts, and what it needs there
-    --edge                    also what an edge cannot do (lists from files): the build of wrangler.toml runs this
+    --edge                    also what an edge cannot do (lists from files)
+    --wrangler FILE           with --edge: also the variables, bindings and secrets.required of a wrangler.toml or wrangler.jsonc
+                              against the policy: the build runs this
     --strict                  warnings fail as well
 countersign policy show  [--policy FILE]   who is accepted, in words to sign: the senders of each route in their order, what each
                               must prove, the CAs with their dates and revocation lists, what is denied, the digest

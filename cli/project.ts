@@ -3,6 +3,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { secretNames } from "../core/secrets.ts";
 import { formatJson } from "./files.ts";
 import { packageFolder, readVersion } from "./package-folder.ts";
 import { extendPolicy } from "./policy-addition.ts";
@@ -43,9 +44,13 @@ const OF_ORIGIN = ["handler.ts"];
 
 /** @throws UsageError, ConfigurationError if the preset cannot be written */
 export function makeProject({ mode, preset, anchors }: ProjectOptions): Project {
-  const { policy, steps } = makePolicy(preset, anchors);
+  const { policy, secrets, steps } = makePolicy(preset, anchors);
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
   if (policy !== undefined) files.set("policy.json", policy);
+  // A deployment is refused without what is named there.
+  replace(files, "wrangler.jsonc", (text) =>
+    text.replace('["SIGNING_KEYS"]', () => JSON.stringify(["SIGNING_KEYS", ...secrets]).replaceAll(",", ", ")),
+  );
   const left = [...(mode === "edge" ? OF_ORIGIN : []), ...(mode === "origin" ? OF_EDGE : [])];
   for (const name of left) files.delete(name);
   replace(files, "package.json", (text) => formatJson(manifestOf(JSON.parse(text), mode)));
@@ -93,7 +98,7 @@ function dropSection(text: string, heading: string): string {
 
 /** A policy with only the preset, made in memory, so that no file is overwritten. */
 function makePolicy(preset: string | undefined, anchors: readonly string[]) {
-  if (preset === undefined) return { policy: undefined, steps: [] };
+  if (preset === undefined) return { policy: undefined, secrets: [], steps: [] };
   const folder = mkdtempSync(join(tmpdir(), "countersign-init-"));
   try {
     const file = join(folder, "policy.json");
@@ -107,7 +112,7 @@ function makePolicy(preset: string | undefined, anchors: readonly string[]) {
       mode: undefined,
     } as const;
     const { edit, next } = extendPolicy(file, { ...none, preset, anchors });
-    return { policy: edit.after, steps: next };
+    return { policy: edit.after, secrets: secretNames(edit.policy), steps: next };
   } finally {
     rmSync(folder, { recursive: true });
   }

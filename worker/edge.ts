@@ -91,7 +91,8 @@ const host = v.pipe(
 /** With 72 retries that is at most eleven days. After fourteen days a queue drops a message without making it a dead letter. */
 const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_800));
 const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";
-const BindingsSchema = v.object({
+/** What every edge needs, whatever its policy says. */
+export const BindingsSchema = v.object({
   HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1)),
   ISSUER: v.pipe(
     v.string("an https URL"),

@@ -16,7 +16,7 @@ export type WranglerConfig = Pick<
  * Reads a wrangler.toml or wrangler.jsonc as wrangler does, for one of its environments.
  * @throws UsageError when wrangler refuses the file, ConfigurationError without the package
  */
-export async function readWranglerFile(file: string, environment: string | undefined): Promise<WranglerConfig> {
+export async function readWranglerFile(file: string, environment: string | undefined): Promise<Unstable_Config> {
   const { unstable_readConfig } = await loadOptional("--wrangler", ["wrangler"], () => import("wrangler"));
   try {
     return unstable_readConfig({ config: file, env: environment }, { hideWarnings: true });

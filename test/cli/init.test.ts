@@ -45,6 +45,10 @@ describe("writes", () => {
     expect(stdout).toContain("npx wrangler secret put DOCUSIGN_HMAC_KEY");
     const policy = JSON.parse(read("policy.json"));
     expect(Object.keys(policy.senders)).toEqual(["docusign"]);
+    expect(unstable_readConfig({ config: file("wrangler.jsonc") }).secrets?.required).toEqual([
+      "SIGNING_KEYS",
+      "DOCUSIGN_HMAC_KEY",
+    ]);
     expect(policy.$schema).toBe("./node_modules/countersign/policy.schema.json");
   });
 

@@ -21,7 +21,7 @@ const TOML = readFileSync(WRANGLER_TOML, "utf8")
   .replace(/^\[build\]\n(?:.+\n)*/m, "")
   .replace(/^main = .*/m, 'main = "index.js"');
 const JSONC = readFileSync(join(ROOT, "template/wrangler.jsonc"), "utf8")
-  .replace(/^ *"build": .*/m, "")
+  .replace(/^ *"build": \{[^}]*\},/m, "")
   .replace('"src/index.ts"', '"index.js"');
 
 /** Of a comment the lines that are settings, with what explains one of them in further lines. */

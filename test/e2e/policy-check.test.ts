@@ -291,7 +291,7 @@ describe("wrangler's build", () => {
   it("checks the file that is built in", () => {
     const toml = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
     const [, file = "?"] = /^"countersign:policy" = "(.*)"$/m.exec(toml) ?? [];
-    expect(toml).toContain(`policy check --edge --policy ${file}"`);
+    expect(toml).toContain(`policy check --edge --policy ${file} --wrangler ./wrangler.toml"`);
     expect(toml).toContain(`watch_dir = "${file}"`);
   });
 });

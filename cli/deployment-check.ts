@@ -1,0 +1,78 @@
+// What a wrangler file lacks of what an edge with this policy needs: a build fails for it, and not the first event.
+
+import * as v from "valibot";
+import type { Unstable_Config } from "wrangler";
+import { describeIssues } from "../core/configuration-error.ts";
+import type { Policy } from "../core/policy.ts";
+import { secretNames } from "../core/secrets.ts";
+import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/edge.ts";
+
+/** The members that are read. */
+export type DeploymentConfig = Pick<
+  Unstable_Config,
+  "vars" | "secrets" | "kv_namespaces" | "r2_buckets" | "queues" | "triggers"
+>;
+
+const SIGNING_KEYS = "SIGNING_KEYS";
+/** As worker/deliver.ts tells the queue of events from that of dead letters. */
+const EVENTS_QUEUE = /-events$/;
+
+/**
+ * The problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Does not see what is set in
+ * the dashboard, nor the texts of secrets: what `secrets.required` names, a deployment is refused without.
+ */
+export function findDeploymentProblems(policy: Policy, config: DeploymentConfig): string[] {
+  return [...checkVariables(policy, config), ...checkSecrets(policy, config), ...checkBindings(policy, config)];
+}
+
+function checkVariables(policy: Policy, { vars }: DeploymentConfig): string[] {
+  // The key set is a secret, whose text is not in the file.
+  const { issues = [] } = v.safeParse(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
+  const inClear = [SIGNING_KEYS, ...secretNames(policy)].filter((name) => Object.hasOwn(vars, name));
+  return [
+    ...describeIssues(issues).map((problem) => `/vars${problem}`),
+    ...inClear.map(
+      (name) =>
+        `/vars/${name}: is a secret, and stands here in clear: have a new one made, and npx wrangler secret put ${name}`,
+    ),
+  ];
+}
+
+function checkSecrets(policy: Policy, { secrets }: DeploymentConfig): string[] {
+  const required = secrets?.required ?? [];
+  return [SIGNING_KEYS, ...secretNames(policy)]
+    .filter((name) => !required.includes(name))
+    .map((name) => `/secrets/required: lacks ${name}: with it there, no deployment goes through without the secret`);
+}
+
+function checkBindings(policy: Policy, { kv_namespaces, r2_buckets, queues, triggers }: DeploymentConfig): string[] {
+  const problems: string[] = [];
+  const producer = queues.producers?.find(({ binding }) => binding === "EVENTS");
+  const named = (list: readonly { readonly binding?: string }[], name: string) =>
+    list.some(({ binding }) => binding === name);
+  // In the place of each binding what it has at the edge, for the worker's own checks.
+  findCrlStore({ CRLS: named(kv_namespaces, "CRLS") ? { getWithMetadata: 1, put: 1 } : undefined }, policy, problems);
+  const BODIES = named(r2_buckets, "BODIES") ? { get: 1, put: 1, delete: 1, list: 1 } : undefined;
+  findEventQueue({ EVENTS: producer && { send: 1 }, BODIES }, policy, problems);
+  const isQueued = policy.routes.some((route) => route.isQueued);
+  if (isQueued && producer?.queue !== undefined)
+    problems.push(...checkConsumers(producer.queue, queues.consumers ?? []));
+  if ((isQueued || policy.crlSources.length > 0) && (triggers.crons ?? []).length === 0)
+    problems.push("/triggers/crons: is empty, and nothing fetches revocation lists or looks after the queue");
+  return problems;
+}
+
+function checkConsumers(queue: string, consumers: NonNullable<Unstable_Config["queues"]["consumers"]>): string[] {
+  const consumer = consumers.find((one) => one.queue === queue);
+  if (consumer === undefined) return [`/queues/consumers: lacks ${queue}: what is in it would reach no origin`];
+  const { dead_letter_queue: dead } = consumer;
+  const isKept = consumers.some((one) => one.queue === dead);
+  return [
+    ...(EVENTS_QUEUE.test(queue)
+      ? []
+      : [`/queues/consumers: the name ${queue} must end in -events, or its messages are taken for dead letters`]),
+    ...(isKept
+      ? []
+      : [`/queues/consumers: lacks the dead_letter_queue of ${queue}: what fails too often would be lost`]),
+  ];
+}
