@@ -76,10 +76,9 @@ function endAuthority(
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");
-  const how = kind === "anchor" ? "" : " without it";
   const remedy =
     losers.length > 0
-      ? `nothing that ${names} presents${how} will be proven afterwards: add the CA certificate that follows it`
+      ? `nothing that ${names} presents below it will be proven afterwards: add the CA certificate that follows it`
       : `its senders have another ${kind}: remove it when it has expired`;
   const pointer = formatPointer([`${kind}s`, name]);
   const lifetimeSeconds = notAfter - notBefore;

@@ -27,10 +27,7 @@ export type Problem = keyof typeof PROBLEMS;
 /** By the code in the log line: the problem that the sender is told, and the explanation for the operator. */
 export const REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP: make the route HTTPS only"],
-  unknown_host: [
-    "unknown-host",
-    "the host is not in HOSTS: a request to another host name would bypass the mTLS settings of the configured one",
-  ],
+  unknown_host: ["unknown-host", "the host is not in HOSTS: another host name would bypass the mTLS settings"],
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
   route_mismatch: [
@@ -49,30 +46,27 @@ export const REFUSALS = {
   body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
   body_in_pieces: [
     "malformed-request",
-    "the body comes in thousands of tiny chunks: the sender, or something on the way, writes without a buffer",
+    "the body comes in thousands of tiny chunks: something writes without a buffer",
   ],
   bodies_full: [
     "unavailable",
-    "bodies in transit from senders that nothing has proven yet are too large together: a flood, or slow uploads",
+    "the bodies in transit of unproven senders are too large together: a flood, or slow uploads",
   ],
   body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
 
   no_client_auth: [
     "no-client-certificate",
-    "the platform reports no client-certificate state at all: mTLS is not enabled for this hostname",
+    "the platform says nothing of client certificates: mTLS is not enabled for this hostname",
   ],
   no_certificate: [
     "no-client-certificate",
-    "no client certificate: the sender's option is off, mTLS is not enabled for this hostname, or the sender found no CA of its own in our request",
+    "no client certificate: the sender's option is off, mTLS is not enabled for this hostname, or we asked for no CA of the sender's",
   ],
   certificate_elsewhere: [
     "no-client-certificate",
-    "the proxy sent a certificate in another field (see found) than this origin reads (see expected): compare --behind-proxy and --certificate-header with its configuration",
+    "the proxy sent a certificate in another field (found) than this origin reads (expected): compare --certificate-header with it",
   ],
-  certificate_too_large: [
-    "certificate-not-proven",
-    "the certificate or its chain exceeds the platform's field limit (10 KiB and 16 KiB encoded)",
-  ],
+  certificate_too_large: ["certificate-not-proven", "the certificate or its chain is over 10 KiB or 16 KiB encoded"],
   certificate_malformed: [
     "certificate-not-proven",
     "a certificate is not valid DER of an X.509 v3 certificate, or breaks RFC 5280",
@@ -86,9 +80,9 @@ export const REFUSALS = {
   certificate_is_ca: ["certificate-not-proven", "the client certificate is a CA certificate"],
   wrong_key_usage: [
     "certificate-not-proven",
-    "the key usage of a certificate does not permit its use here: digitalSignature for a client, keyCertSign for a CA",
+    "the key usage lacks digitalSignature (of a client) or keyCertSign (of a CA)",
   ],
-  wrong_extended_key_usage: ["certificate-not-proven", "an extended key usage is present and does not hold clientAuth"],
+  wrong_extended_key_usage: ["certificate-not-proven", "the extended key usage does not hold clientAuth"],
   unknown_critical_extension: ["certificate-not-proven", "a critical extension is not understood"],
   algorithm_not_accepted: [
     "certificate-not-proven",
@@ -107,17 +101,14 @@ export const REFUSALS = {
     "certificate-not-proven",
     "a revocation list holds the certificate, or the certificate of a CA on its path",
   ],
-  revocation_unknown: [
-    "unavailable",
-    "the policy requires a current revocation list of an issuer on the path, and there is none: see list",
-  ],
+  revocation_unknown: ["unavailable", "the policy requires a current revocation list, and there is none: see list"],
   listener_disagrees: [
     "certificate-not-proven",
-    "our own path validation accepts the certificate, but OpenSSL did not verify it in the handshake: the anchors may have been reloaded since",
+    "our path validation accepts what OpenSSL refused in the handshake: anchors may have changed since",
   ],
   issuer_unknown: [
     "certificate-not-proven",
-    "no path to an anchor of the policy: another CA, or an intermediate that the sender or the proxy left out",
+    "no path to an anchor of the policy: another CA, or an intermediate was left out",
   ],
   too_many_intermediates: ["certificate-not-proven", "more intermediates were sent than a path may need"],
   chain_too_deep: ["certificate-not-proven", "the path holds more CA certificates than maxChainDepth"],
@@ -127,7 +118,7 @@ export const REFUSALS = {
   issuer_not_in_date: ["certificate-not-proven", "an intermediate or the anchor is expired or not yet valid"],
   name_not_permitted: [
     "certificate-not-proven",
-    "a name constraint of an issuer excludes the certificate's name, or is of a kind that is not understood",
+    "a name constraint of an issuer excludes the certificate's name, or is not understood",
   ],
 
   certificate_denied: ["sender-not-allowed", "the deny list names this certificate or one of its issuers"],
@@ -137,13 +128,10 @@ export const REFUSALS = {
     "signature-not-verified",
     "a header of the sender's signature is missing, see header: signing is off at the sender, or something on the way dropped it",
   ],
-  signature_malformed: [
-    "signature-not-verified",
-    "a signature header is repeated, cut off, not canonical, or otherwise not in the form of the scheme: see cause",
-  ],
+  signature_malformed: ["signature-not-verified", "a signature header is not in the form of the scheme: see cause"],
   signature_stale: [
     "signature-not-verified",
-    "the time that the sender signed differs from ours by over five minutes: a late replay, or clocks that differ",
+    "the signed time differs from ours by over five minutes: a late replay, or clocks that differ",
   ],
   signature_key_unknown: [
     "signature-not-verified",
@@ -154,10 +142,7 @@ export const REFUSALS = {
     "no configured key made a signature over this body: another key, or bytes that changed on the way",
   ],
   basic_missing: ["credentials-required", "no Authorization: the sender has no user name and password for this URL"],
-  basic_malformed: [
-    "credentials-required",
-    "Authorization is not exactly one Basic credential: canonical base64 of UTF-8 with a colon",
-  ],
+  basic_malformed: ["credentials-required", "Authorization is not exactly one Basic credential"],
   basic_mismatch: ["credentials-required", "user name and password are none of those configured"],
 
   assertion_missing: [
@@ -170,12 +155,12 @@ export const REFUSALS = {
   ],
   assertion_key_unknown: [
     "assertion-refused",
-    "no published key has this kid: rotate in steps, and check the JWKS that the origin uses",
+    "no published key has this kid: rotate in steps, and check the origin's JWKS",
   ],
   assertion_signature_invalid: ["assertion-refused", "the signature does not verify under the key that kid names"],
   assertion_claims_invalid: [
     "assertion-refused",
-    "a claim is missing, malformed, or unknown because the edge is newer than this origin: upgrade origins first",
+    "a claim is missing, malformed, or unknown: upgrade origins before edges",
   ],
   assertion_wrong_issuer: ["assertion-refused", "iss is not the edge that this origin trusts"],
   assertion_wrong_audience: ["assertion-refused", "aud is not this origin"],
@@ -185,7 +170,7 @@ export const REFUSALS = {
   body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
   headers_mismatch: [
     "assertion-refused",
-    "a forwarded header is missing, changed, or not signed: something between edge and origin writes headers, or the edge is too old to sign them",
+    "a forwarded header is missing, changed, or not signed: by something between edge and origin, or by an old edge",
   ],
   certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
   sender_mismatch: [
@@ -194,20 +179,17 @@ export const REFUSALS = {
   ],
   factor_missing: [
     "assertion-refused",
-    "the edge did not check a factor that this origin's policy requires of the sender: compare both policies",
+    "the edge did not check a factor that this origin requires: compare both policies",
   ],
   replayed: ["replayed", "this assertion was accepted before"],
   keys_unavailable: ["unavailable", "no verification key could be loaded from the JWKS URL yet"],
   store_unavailable: ["unavailable", "the event could not be stored"],
 
-  queue_unavailable: ["unavailable", "the event could not be put into the edge's queue, or its body into the bucket"],
-  origin_refused: [
-    "bad-gateway",
-    "the origin refused the edge itself: compare keys, issuer, audience and policy of both",
-  ],
+  queue_unavailable: ["unavailable", "the queue did not take the event, or the bucket its body"],
+  origin_refused: ["bad-gateway", "the origin refused the edge: compare keys, issuer, audience and policy"],
   origin_unreachable: ["unavailable", "the origin could not be reached"],
   origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
-  origin_unavailable: ["unavailable", "the origin answers, but has no verification keys yet or cannot store events"],
+  origin_unavailable: ["unavailable", "the origin has no verification keys yet, or cannot store events"],
   origin_malformed: ["bad-gateway", "the origin's answer breaks off or has a status that cannot be passed on"],
   origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
   misconfigured: ["internal-error", "the configuration is incomplete: see problems"],

@@ -45,13 +45,13 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
 /** What Cloudflare means by the statuses with which it answers in the place of the origin. */
 const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
   520: "the origin closed the connection, or its response was not HTTP",
-  521: "the origin refused the connection: nothing listens at this address and port",
-  522: "no connection within the deadline: the host is slow, or a firewall drops packets to it",
+  521: "nothing listens at the origin's address and port",
+  522: "no connection within the deadline: a slow host, or a firewall",
   523: "no route leads to the origin's address",
   524: "connected, and no answer within the deadline",
   525: "the TLS handshake with the origin failed: is it http?",
-  526: "the origin's certificate is not valid: expired, for another host name, or of a CA that is not trusted",
-  530: "the platform could not resolve ORIGIN_URL's host name",
+  526: "the origin's certificate is expired, for another host, or of a CA that is not trusted",
+  530: "ORIGIN_URL's host name does not resolve",
 };
 
 /** If Cloudflare cannot reach the origin, it answers itself with a status from 520 to 530. 522 and 524 are timeouts. */

@@ -82,7 +82,7 @@ export const cases: Cases = {
       const [ending] = ends(fixtures, "anchor", { anchors: ["oldRoot"], now }, anchor("oldRoot", 40, true));
       assert.equal(
         ending?.remedy,
-        "nothing that acme presents will be proven afterwards: add the CA certificate that follows it",
+        "nothing that acme presents below it will be proven afterwards: add the CA certificate that follows it",
       );
     }
   },
@@ -115,7 +115,7 @@ export const cases: Cases = {
     for (const now of [NOW, at(60)]) {
       const [ending] = ends(fixtures, "intermediate", { intermediates, now }, middle(true));
       const remedy =
-        "nothing that acme presents without it will be proven afterwards: add the CA certificate that follows it";
+        "nothing that acme presents below it will be proven afterwards: add the CA certificate that follows it";
       assert.deepEqual([ending?.name, ending?.remedy], ["middle", remedy]);
     }
     ends(fixtures, "intermediate", { intermediates, presented: [seen(fixtures, "below")] }, middle(true));
@@ -141,8 +141,8 @@ export const cases: Cases = {
     });
     const remedies = listPolicyEndings(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will be ")[0]]);
     assert.deepEqual(remedies, [
-      ["oldRoot", "nothing that one, two presents"],
-      ["stranger", "nothing that three presents"],
+      ["oldRoot", "nothing that one, two presents below it"],
+      ["stranger", "nothing that three presents below it"],
     ]);
   },
   "an anchor that no route uses has no end": (fixtures) => {
