@@ -12,7 +12,7 @@ export function nameContents(finding: Finding, document: unknown): Finding {
   const text = certificateAt(document, parsePointer(finding.pointer));
   if (text === undefined) return finding;
   const items = readContents(Buffer.from(text));
-  const what = describeContents(items);
+  const what = /-----\\+[rn]/.test(text) ? "one whose line ends are escaped twice" : describeContents(items);
   if (items.length > 1 && items.every(({ kind }) => kind === "certificate"))
     return {
       ...finding,

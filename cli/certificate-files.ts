@@ -8,7 +8,8 @@ import { SEQUENCE } from "../core/encoded-values.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { Refusal } from "../core/refusal.ts";
 import { type Item, readContents } from "../origin/file-contents.ts";
-import { formatKey, readKey, readPems } from "../origin/node/pem-files.ts";
+import { formatKey, holdsLockedKey, readKey, readPems } from "../origin/node/pem-files.ts";
+import { readLine } from "../origin/node/secret-files.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { isBroken, pickContents, WrongContents } from "../origin/wanted-contents.ts";
 import { UsageError } from "./command.ts";
@@ -56,8 +57,22 @@ export function readCertificatesAsPem(file: string): readonly string[] {
 }
 
 /** The one private key of a file. @throws UsageError that names the file, and never shows the key */
-export function readPrivateKey(file: string): KeyObject {
-  return told(() => readKey(readBytes(file), file));
+export function readPrivateKey(file: string, passphraseFile?: string): KeyObject {
+  const bytes = readBytes(file);
+  const passphrase = passphraseFile === undefined ? undefined : readPassphrase(passphraseFile);
+  if (passphrase === undefined && holdsLockedKey(bytes))
+    throw new UsageError(
+      `${file} holds a private key with a passphrase: name a file that holds the passphrase with --key-passphrase-file, or take it off: openssl pkey -in ${shellWord(file)} -out key.pem`,
+    );
+  return told(() => readKey(bytes, file, passphrase));
+}
+
+function readPassphrase(file: string): string {
+  try {
+    return readLine(file);
+  } catch (error) {
+    throw new UsageError(`--key-passphrase-file: ${messageOf(error)}`);
+  }
 }
 
 /** A certificate with what is behind it, and its key, both in PEM. */
@@ -84,10 +99,10 @@ function readBoth<A, B>(readFirst: () => A, readSecond: () => B): [A, B] {
 }
 
 /** A pair of our own, to present. @throws UsageError that names the file at fault, ConfigurationError where both are */
-export function readPair(certificateFile: string, keyFile: string): Pair {
+export function readPair(certificateFile: string, keyFile: string, passphraseFile?: string): Pair {
   const [pems, key] = readBoth(
     () => readCertificatesAsPem(certificateFile),
-    () => readPrivateKey(keyFile),
+    () => readPrivateKey(keyFile, passphraseFile),
   );
   const chain = pems.map((pem) => new X509Certificate(pem));
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));

@@ -15,7 +15,11 @@ const COMMON = {
 
 const ADDRESS = { host: { type: "string" }, port: { type: "string" } } as const;
 /** Pairs, in the same order. */
-const PAIRS = { certificate: { type: "string", multiple: true }, key: { type: "string", multiple: true } } as const;
+const PAIRS = {
+  certificate: { type: "string", multiple: true },
+  key: { type: "string", multiple: true },
+  "key-passphrase-file": { type: "string" },
+} as const;
 const PROXY = { "behind-proxy": { type: "string" }, "certificate-header": { type: "string" } } as const;
 
 const WORKERS = { workers: { type: "string" } } as const;

@@ -41,6 +41,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --socket-mode 0600|0660     owner alone (default), or owner and group
   or, instead of the socket, listen on --host and --port (default 8443) with TLS:
   --certificate FILE, --key FILE   of this origin, in PEM
+  --key-passphrase-file FILE       holds the passphrase of the key, in one line
   --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
 `;
@@ -52,7 +53,7 @@ export async function runProxyOrigin(options: OriginOptions): Promise<number> {
   return await serveOrigin(
     {
       settings: { ...values, ...first.common, dispatch: values },
-      files: [values.policy, values.certificate, values.key, values["proxy-ca"]]
+      files: [values.policy, values.certificate, values.key, values["key-passphrase-file"], values["proxy-ca"]]
         .flat()
         .filter((file) => file !== undefined),
       load: () => load(options),
@@ -119,7 +120,10 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
   );
   await problems.attempt(() => requireProxy({ ca, subject }));
   const port = await problems.attempt(() => parsePort(values.port ?? "8443"));
-  const pair = certificate && key ? await problems.attempt(() => readServerPair(certificate, key)) : undefined;
+  const pair =
+    certificate && key
+      ? await problems.attempt(() => readServerPair(certificate, key, values["key-passphrase-file"]))
+      : undefined;
   return port === undefined || ca === undefined || subject === undefined || pair === undefined
     ? undefined
     : { hostname: parseHost(values.host), port, certificate: pair.certificate, key: pair.key, proxy: { ca, subject } };

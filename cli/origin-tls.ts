@@ -20,6 +20,8 @@ export interface TlsOriginSettings extends OriginSettings {
   /** PEM files in pairs: the first certificate belongs to the first key. */
   readonly certificates: readonly string[];
   readonly keys: readonly string[];
+  /** Holds the passphrase of the keys that have one. */
+  readonly passphraseFile: string | undefined;
   readonly clientCertificates: AskedOfClients;
   readonly workers: number;
 }
@@ -39,7 +41,7 @@ function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
   const clientCertificates = (name: string) => askedAt(settings.clientCertificates, name);
   return {
     settings,
-    files: [settings.policy, ...settings.certificates, ...settings.keys],
+    files: [settings.policy, ...settings.certificates, ...settings.keys, settings.passphraseFile ?? []].flat(),
     load: () => load(settings),
     listen({ createApp, loaded, log }) {
       const app = createApp(ofListener);
@@ -68,13 +70,13 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
 }
 
 async function readHosts(
-  { certificates, keys }: TlsOriginSettings,
+  { certificates, keys, passphraseFile }: TlsOriginSettings,
   problems: Problems,
 ): Promise<TlsHostFiles[] | undefined> {
   const hosts: TlsHostFiles[] = [];
   await problems.attempt(() => requireOption(certificates[0], "certificate", "this server's own, with its --key"));
   for (const [index, file] of certificates.entries()) {
-    const pair = await problems.attempt(() => readServerPair(file, keys[index] ?? ""));
+    const pair = await problems.attempt(() => readServerPair(file, keys[index] ?? "", passphraseFile));
     if (pair !== undefined) hosts.push(pair);
   }
   return hosts.length > 0 && hosts.length === certificates.length ? hosts : undefined;

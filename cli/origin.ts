@@ -33,6 +33,7 @@ behind the edge:
 on its own:
   --tls                            terminate mutual TLS
   --certificate FILE, --key FILE   of the server, in PEM; repeat the pair for further hostnames
+  --key-passphrase-file FILE       holds the passphrase of the keys that have one, in one line
   --client-certificates [HOST=]request|require|none   of all hosts; repeat it with HOST= for one of them
                                    request: refuse by an HTTP answer; require: no answer without a verified certificate;
                                    none: no certificate is asked for
@@ -66,6 +67,7 @@ gives back what was begun and not handled, and ends.
       port: parsePort(values.port ?? "8443"),
       certificates: values.certificate ?? [],
       keys: values.key ?? [],
+      passphraseFile: values["key-passphrase-file"],
       clientCertificates: parseClientCertificates(values["client-certificates"]),
       workers: parseWorkers(values.workers),
     });

@@ -15,6 +15,7 @@ countersign send URL [options]
 
   --certificate FILE   client certificate (PEM or DER), intermediates after it
   --key FILE           its private key
+  --key-passphrase-file FILE  holds the passphrase of the key, in one line
   --ca FILE            CA of the server's certificate (default: the system's roots)
   --method METHOD      default POST
   --header "N: V"      may be repeated
@@ -30,6 +31,7 @@ Exits with 0 for an answer of 200 to 299, with 1 for any other.
       {
         certificate: { type: "string" },
         key: { type: "string" },
+        "key-passphrase-file": { type: "string" },
         ca: { type: "string" },
         method: { type: "string", default: "POST" },
         header: { type: "string", multiple: true, default: [] },
@@ -81,17 +83,20 @@ function parseTarget([url, ...rest]: readonly string[]): string {
 interface IdentityOptions {
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
+  readonly "key-passphrase-file"?: string | undefined;
   readonly ca?: string | undefined;
 }
 
 /** What to present, and how to verify the server. @throws UsageError */
-function readIdentity(url: string, { certificate, key, ca }: IdentityOptions) {
+function readIdentity(url: string, { certificate, key, ca, ...options }: IdentityOptions) {
+  const { "key-passphrase-file": passphraseFile } = options;
+  if (passphraseFile !== undefined && key === undefined) throw new UsageError("--key-passphrase-file needs --key");
   if (url.startsWith("http:") && (certificate ?? key ?? ca) !== undefined)
     throw new UsageError(
       "--certificate, --key and --ca have no effect with http://, where nobody presents a certificate",
     );
   if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
-  const pair = certificate === undefined || key === undefined ? undefined : readPair(certificate, key);
+  const pair = certificate === undefined || key === undefined ? undefined : readPair(certificate, key, passphraseFile);
   const [own] = pair?.chain ?? [];
   for (const fault of own === undefined ? [] : faultsOfClient(own)) complain(`${certificate}: ${fault}`);
   const serverCa = ca === undefined ? undefined : readCertificatesAsPem(ca).join("");

@@ -10,8 +10,8 @@ import { UsageError } from "./command.ts";
 import { complainLogLine } from "./output.ts";
 
 /** @throws UsageError that names the faulty file */
-export function readServerPair(certificateFile: string, keyFile: string): Pair {
-  const pair = readPair(certificateFile, keyFile);
+export function readServerPair(certificateFile: string, keyFile: string, passphraseFile?: string): Pair {
+  const pair = readPair(certificateFile, keyFile, passphraseFile);
   const faults = faultsOfServer(pair.chain);
   if (faults.length > 0) throw new UsageError(`${certificateFile}: ${faults.join("; ")}`);
   tellGap(certificateFile, pair.chain);

@@ -50,7 +50,7 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
   }
   const binary = binaryKind(buffer);
   if (binary !== undefined) return [only(binary, buffer)];
-  const text = withoutMark(buffer.toString("utf8"));
+  const text = textOf(buffer);
   // Inside JSON the line ends of PEM are escaped, so PEM is not searched for there.
   const items = /^\s*[[{]/.test(text) && !/^-----BEGIN /m.test(text) ? [] : readPemItems(text);
   if (items.length > 0) return items;
@@ -67,6 +67,12 @@ export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
   if (items !== undefined && !items.some(({ kind }) => kind === "other" || kind === "cutOff")) return items;
   const kind = buffer.length === 0 ? undefined : binaryKind(buffer);
   return kind && [only(kind, buffer)];
+}
+
+/** Without a byte order mark, and with line ends where a variable or JSON has left \n of them, however often escaped: PEM holds no backslash. */
+export function textOf(buffer: Buffer): string {
+  const text = withoutMark(buffer.toString("utf8"));
+  return /^[^[{]*-----BEGIN [A-Z0-9 ]+-----\\+[rn]/.test(text) ? text.replaceAll(/(?:\\+[rn])+/g, "\n") : text;
 }
 
 /** Removes the byte order mark with which editors on Windows begin a file. RFC 8259 §8.1 lets a reader ignore it. */

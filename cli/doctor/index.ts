@@ -19,6 +19,7 @@ const OPTIONS = {
   policy: { type: "string" },
   certificate: { type: "string" },
   key: { type: "string" },
+  "key-passphrase-file": { type: "string" },
   ca: { type: "string" },
   also: { type: "string", multiple: true },
   origin: { type: "string" },
@@ -41,6 +42,7 @@ no known CA signed, over plain HTTP, and for other host names. Each of these mus
   --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json if it is there)
   --certificate FILE   a sender's certificate (PEM or DER), intermediates after it: its event must be accepted
   --key FILE           its private key
+  --key-passphrase-file FILE  holds the passphrase of the key, in one line
   --ca FILE            CA of the server's certificate (default: the public roots)
   --also URL           another address of the same Worker, which must not answer; may be repeated
   --origin URL         the origin behind the edge, which must refuse what no edge has signed
@@ -89,13 +91,14 @@ async function examine([text, ...rest]: readonly string[], values: Values): Prom
 
 function readSubject(text: string, values: Values, policy: Policy | undefined): Subject {
   const { certificate, key, ca, also = [], origin, jwks, pinned, log } = values;
+  const passphraseFile = values["key-passphrase-file"];
   const url = requireUrl(text, "the URL", ["https:"]);
   if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
   return {
     url,
     port: url.port === "" ? 443 : Number(url.port),
     serverCa: ca === undefined ? undefined : readCertificatesAsPem(ca).join(""),
-    identity: certificate === undefined || key === undefined ? undefined : readPair(certificate, key),
+    identity: certificate === undefined || key === undefined ? undefined : readPair(certificate, key, passphraseFile),
     policy,
     route: policy === undefined ? undefined : routeOf(policy, url.pathname),
     options: {

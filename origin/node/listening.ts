@@ -11,7 +11,8 @@ export interface Address {
 
 const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program listens there: end it, or choose another port",
-  EACCES: "this user may not listen there: choose a port from 1024 on, or give the program CAP_NET_BIND_SERVICE",
+  EACCES:
+    "this user may not listen there: choose a port from 1024 on, give the program CAP_NET_BIND_SERVICE, or put a proxy in front and listen on a socket",
   EADDRNOTAVAIL: "this machine has no such address: choose one that it has, or 0.0.0.0 for all",
   EAFNOSUPPORT: "this machine has no addresses of this kind: choose one that it has, or 0.0.0.0 for all",
   ENOTFOUND: "no such host name is known: choose an address of this machine, or 0.0.0.0 for all",

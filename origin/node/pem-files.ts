@@ -4,6 +4,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
 import { shellWord } from "../shell-word.ts";
+import { readContents, textOf } from "../file-contents.ts";
 import { pickContents, WrongContents } from "../wanted-contents.ts";
 
 /** Each certificate in PEM, in the order of the file. @throws WrongContents */
@@ -18,8 +19,9 @@ export function readPems(bytes: Uint8Array, file: string): readonly string[] {
   });
 }
 
-/** Reads the single private key. @throws WrongContents, which never shows the key */
-export function readKey(bytes: Uint8Array, file: string): KeyObject {
+/** Reads the single private key; a passphrase opens one that is encrypted. @throws WrongContents, which never shows the key */
+export function readKey(bytes: Uint8Array, file: string, passphrase?: string): KeyObject {
+  if (passphrase !== undefined && holdsLockedKey(bytes)) return openKey(bytes, file, passphrase);
   const [item, ...others] = pickContents("key", bytes, file);
   if (others.length > 0)
     throw new WrongContents(`${file} holds ${others.length + 1} private keys: keep the one that is meant`);
@@ -33,6 +35,23 @@ export function readKey(bytes: Uint8Array, file: string): KeyObject {
   throw new WrongContents(
     `${file} holds a private key that cannot be read: openssl pkey -in ${shellWord(file)} -check -noout`,
   );
+}
+
+export function holdsLockedKey(bytes: Uint8Array): boolean {
+  return readContents(bytes).some(({ kind }) => kind === "lockedKey");
+}
+
+function openKey(bytes: Uint8Array, file: string, passphrase: string): KeyObject {
+  const isPem = readContents(bytes).some(({ isPem }) => isPem);
+  const key = Buffer.from(bytes);
+  try {
+    const form = isPem
+      ? ({ key: textOf(key), format: "pem" } as const)
+      : ({ key, format: "der", type: "pkcs8" } as const);
+    return createPrivateKey({ ...form, passphrase });
+  } catch {
+    throw new WrongContents(`${file} holds a private key with another passphrase than the one that is given`);
+  }
 }
 
 export function formatKey(key: KeyObject): string {

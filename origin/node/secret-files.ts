@@ -58,7 +58,8 @@ export function credentialsDirectory(): string | undefined {
   return process.env["CREDENTIALS_DIRECTORY"] || undefined;
 }
 
-function readLine(file: string): string {
+/** The one line of a file, without its end. @throws Error that names the file, and shows nothing of it */
+export function readLine(file: string): string {
   if (file === "") throw new Error("it is empty, and names no file");
   const text = decode(readBytes(file), file).replace(/\r?\n$/, "");
   if (text === "") throw new Error(`${file} is empty`);

@@ -58,6 +58,13 @@ beforeAll(() => {
     "parameters.key",
     `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${readFileSync(file("sec1.key"))}`,
   );
+  for (const [name, slash] of [
+    ["once", "\\"],
+    ["twice", "\\\\"],
+  ] as const) {
+    write(`escaped-${name}.pem`, pem.replaceAll("\n", `${slash}n`));
+    write(`escaped-${name}.key`, `"${keyPem.replaceAll("\n", `${slash}r${slash}n`)}"`);
+  }
   // Not.
   openssl("pkcs12", "-export", "-in", "client.pem", "-inkey", "client.key", "-passout", "pass:x", "-out", "client.p12");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-out", "client.p7b");
@@ -233,11 +240,36 @@ test("a file that is too large is named, and not read whole", async () => {
   }
 });
 
+test("a key with a passphrase is opened by a file that holds it", () => {
+  openssl("pkcs8", "-topk8", "-in", "client.key", "-outform", "DER", "-passout", "pass:x", "-out", "locked.der");
+  write("x", "x\n");
+  write("y", "y\n");
+  for (const name of ["locked.key", "old-locked.key", "locked.der"]) {
+    expect(readPair(file("client.pem"), file(name), file("x"))).toEqual(
+      readPair(file("client.pem"), file("client.key")),
+    );
+    expect(() => readPrivateKey(file(name), file("y"))).toThrow(
+      `${file(name)} holds a private key with another passphrase than the one that is given`,
+    );
+  }
+  const missing = `--key-passphrase-file: cannot read ${file("no")}: there is no such file`;
+  expect(() => readPrivateKey(file("locked.key"), file("no"))).toThrow(missing);
+  expect(readPrivateKey(file("client.key"), file("x")).type).toBe("private");
+});
+
+test("line ends that a variable or JSON left escaped are taken for what they are", () => {
+  for (const name of ["once", "twice"]) {
+    expect(readPair(file(`escaped-${name}.pem`), file(`escaped-${name}.key`))).toEqual(
+      readPair(file("client.pem"), file("client.key")),
+    );
+  }
+});
+
 test.each<readonly [string, RegExp]>([
   ["client.p12", /PKCS #12 store: openssl pkcs12 -in \S+ -nocerts/],
   ["client.pem", /a certificate: .*belongs to this certificate/],
-  ["locked.key", /with a passphrase: openssl pkey -in/],
-  ["old-locked.key", /with a passphrase: openssl pkey -in/],
+  ["locked.key", /with a passphrase: name a file .* --key-passphrase-file, or take it off: openssl pkey -in/],
+  ["old-locked.key", /with a passphrase: name a file .* --key-passphrase-file, or take it off: openssl pkey -in/],
   ["openssh.key", /ssh-keygen/],
   ["public.pem", /a public key/],
   ["empty.pem", /empty/],
