@@ -50,7 +50,7 @@ function mend({ kind, isPem, der }: Item, wanted: Wanted, from: string): string 
     utf16: `iconv -f ${nameUtf16(der)} -t UTF-8 ${file} > mended.pem`,
     javaStore: `keytool -importkeystore -srckeystore ${file} -destkeystore store.p12 -deststoretype PKCS12, then openssl pkcs12 -in store.p12`,
     compressed: "unpack it first",
-    empty: "copy or fetch it anew",
+    empty: "copy or fetch it again",
     html: "it is a web page, not the file: fetch the file itself",
   };
   return (

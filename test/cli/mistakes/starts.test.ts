@@ -70,7 +70,11 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
     [...EDGE, "--inbox", "DIR/none/inbox.sqlite"],
     "inbox: DIR/none/inbox.sqlite: the folder DIR/none does not exist",
   ],
-  ["no database", [...EDGE, "--inbox", "DIR/text"], "inbox: DIR/text: it is no SQLite file (file is not a database)"],
+  [
+    "no database",
+    [...EDGE, "--inbox", "DIR/text"],
+    "inbox: DIR/text: it is not a SQLite file (file is not a database)",
+  ],
   [
     "postgress://",
     [...EDGE, "--inbox", "postgress://u:HUSH@h/db"],
