@@ -252,7 +252,10 @@ test.each<readonly [readonly string[], RegExp]>([
   [["a.json", "b.json"], /policy try FILE/],
   [["policy.json", "--last", "0"], /--last 0 is no whole number from 1 to 999999/],
   [["policy.json", "--log", "x", "--last", "5"], /--last needs --inbox/],
-  [["policy.json", "--inbox", "/nowhere/inbox.sqlite"], /--inbox \/nowhere\/inbox.sqlite: /],
+  [
+    ["policy.json", "--inbox", "/nowhere/inbox.sqlite"],
+    /\/nowhere\/inbox\.sqlite: the folder \/nowhere does not exist/,
+  ],
   [["policy.json", "--log", "/nowhere/log"], /cannot read \/nowhere\/log/],
   [["/nowhere/policy.json"], /cannot read \/nowhere\/policy.json/],
   [["package.json"], /package\.json: \d+ problems/],

@@ -102,7 +102,7 @@ describe("a command", () => {
   writeFileSync(policy, "{}");
   afterAll(() => stack.disposeAsync());
 
-  const UNSET = ["NO_COLOR", "FORCE_COLOR", "NODE_DISABLE_COLORS"].flatMap((name) => ["-u", name]);
+  const UNSET = ["NO_COLOR", "FORCE_COLOR", "NODE_DISABLE_COLORS", "CI"].flatMap((name) => ["-u", name]);
   const COLUMNS = 50;
 
   test.each([

@@ -41,7 +41,11 @@ function write(name: string, text: string): string {
 async function deployDry(config: string): Promise<string> {
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
   const args = [wrangler, "deploy", "--dry-run", "--config", config];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: directory });
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
+    cwd: directory,
+    // A test of `dev` before this one may have asked for less.
+    env: { ...process.env, WRANGLER_LOG: "log" },
+  });
   return stdout + stderr;
 }
 

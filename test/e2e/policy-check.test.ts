@@ -164,7 +164,7 @@ describe("countersign policy check", () => {
     for (const [more, missing, why] of [
       [signed, [require], "/senders/one: presents no certificate"],
       [listed, ["edge", "dev"], "/anchors/root/crls/sources/0: there are no files on the edge"],
-      [inFront, [request, require], "/anchors: no route uses any"],
+      [inFront, [request, require], "/anchors: no route uses an anchor"],
     ] as const) {
       const text = policyText({}, more);
       const { code, stdout, stderr } = await check(text);
@@ -225,7 +225,7 @@ describe("every command that reads a policy", () => {
 
   it.each([
     ["https://user:HUSH@keys.example/jwks.json?HUSH", "https://keys.example/jwks.json?…: keys are public: take user"],
-    ["http://user:HUSH@keys.example/?HUSH", "http://keys.example/?…: keys that come over plain HTTP"],
+    ["http://user:HUSH@keys.example/?HUSH", "http://keys.example/?…: keys fetched over plain HTTP"],
     ["ftp://user:HUSH@keys.example/", "ftp://keys.example/: is neither a file nor an https URL"],
     ["https://user:HU/SH@keys.example", "…: is neither a file nor an https URL"],
   ])("origin: says what is wrong with --jwks, and nothing that may be a secret", async (jwks, told) => {

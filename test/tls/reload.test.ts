@@ -124,7 +124,7 @@ describe("a broken file keeps what is in force, and says why:", () => {
     ["an empty policy", "policy", "", /policy\.json is not JSON/],
     ["half a policy", "policy", '{"anchors":', /policy\.json is not JSON/],
     ["a policy that does not compile", "policy", "{}", /policy\.json: \/(anchors|senders|routes)/],
-    ["a policy without anchors in use", "policy", undefined, /\/anchors: no route uses any/],
+    ["a policy without anchors in use", "policy", undefined, /\/anchors: no route uses an anchor/],
     ["an empty certificate", "certificate", "", /server\.pem holds no certificate, but nothing: it is empty/],
     ["an empty key", "key", "", /server\.key holds no private key.*empty/],
     [

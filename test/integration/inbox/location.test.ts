@@ -213,12 +213,11 @@ describe.skipIf(missingPostgres())("a database", () => {
   test("says what is in the place of its CA or key, and how to mend it", async () => {
     const query = (parameter: string, name: string) => `${url}?${parameter}=${encodeURIComponent(name)}`;
     expect(await failureOf(query("sslrootcert", `${ca}.key`))).toContain("holds no certificate, but a private key: ");
-    expect(await failureOf(query("sslkey", ca))).toContain(
-      "holds no private key without a passphrase, but a certificate",
-    );
-    expect(await failureOf(query("sslcert", "/dev/zero"))).toContain(
-      "sslcert /dev/zero cannot be read: it is larger than",
-    );
+    const pair = (cert: string, key: string) =>
+      failureOf(`${query("sslcert", cert)}&sslkey=${encodeURIComponent(key)}`);
+    expect(await pair(ca, ca)).toContain("holds no private key without a passphrase, but a certificate");
+    expect(await pair("/dev/zero", `${ca}.key`)).toContain("sslcert /dev/zero cannot be read: it is larger than");
+    expect(await failureOf(query("sslkey", `${ca}.key`))).toContain("sslcert and sslkey go together");
   });
 
   test("beyond this machine goes without TLS only where its URL says so, and the start repeats it", async () => {

@@ -76,7 +76,7 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
 
   test("uses no session that a pooler lends since: its rules would be lost", async () => {
     await expect(open("pooled", false).query("SELECT 1")).rejects.toThrow(
-      /pooler answers where the database itself did/,
+      /pooler answers at the address where the database itself answered/,
     );
   });
 
