@@ -61,7 +61,7 @@ describe("an option without an effect is refused by name:", () => {
     ["policy add --preset slack --anyway", "--anyway has no effect without --certificate"],
     ["policy add --sender x --mode observe", "--mode needs --route"],
     ["policy remove --anchor x --from /hooks", "--from needs --sender"],
-    ["policy remove --dry-run", "nothing to remove: --sender, --entry, --anchor, --route or --deny"],
+    ["policy remove --dry-run", "nothing to remove: --sender, --entry, --anchor, --intermediate, --route or --deny"],
     ["policy observed --pem ab --json policy.json", "--json has no effect beside --pem"],
     ["policy check --within 3", "--within"],
     ["send http://127.0.0.1:1/ --certificate a --key b", "--certificate, --key and --ca have no effect with http://"],

@@ -52,8 +52,13 @@ interface Upload {
   answer: string;
 }
 
-/** All of a body but its last MiB. Resolves when the edge has taken it, or has answered. */
-async function beginUpload(): Promise<Upload> {
+/** What an upload sends at first: all of its body but the last MiB. */
+const BEGUN_BYTES = UPLOAD_BYTES - MIB;
+/** One MiB more than there is room for beside those that fit. Whoever writes on after the response may lose it: the edge closes. */
+const TOO_MANY_BYTES = MAX_UNPROVEN_BODY_BYTES - FIT * BEGUN_BYTES + MIB;
+
+/** Sends so much of a body. Resolves when the edge has taken it, or has answered. */
+async function beginUpload(bytes = BEGUN_BYTES): Promise<Upload> {
   const socket = connect({ port: edge.port, host: "127.0.0.1", servername: HOST, ca: edge.ca });
   socket.on("error", () => {});
   stack.defer(() => void socket.destroy());
@@ -66,7 +71,7 @@ async function beginUpload(): Promise<Upload> {
     `POST /signed HTTP/1.1\r\nHost: ${HOST}\r\nX-Hub-Signature-256: sha256=${"0".repeat(64)}\r\nContent-Length: ${UPLOAD_BYTES}\r\n\r\n`,
   );
   const mib = Buffer.alloc(MIB, "a");
-  for (let count = 1; count < UPLOAD_BYTES / MIB && upload.answer === ""; count += 1)
+  for (let sent = 0; sent < bytes && upload.answer === ""; sent += MIB)
     await Promise.race([answered, new Promise((resolve) => socket.write(mib, resolve))]);
   return upload;
 }
@@ -74,7 +79,7 @@ async function beginUpload(): Promise<Upload> {
 test("unfinished uploads are held up to a limit, and who asks for more gets 503 (Unfinished uploads, at the edge)", async () => {
   const uploads: Upload[] = [];
   for (let count = 0; count < FIT; count += 1) uploads.push(await beginUpload());
-  const last = await beginUpload();
+  const last = await beginUpload(TOO_MANY_BYTES);
   await expect.poll(() => last.answer, { timeout: 10_000 }).toMatch(/^HTTP\/1\.1 503 /);
   expect(last.answer).toMatch(/\r\nretry-after: \d+\r\n/i);
   const line = await edge.lines.with({ code: "bodies_full" });

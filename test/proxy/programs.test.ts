@@ -75,9 +75,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
       const { directory, socket } = proxyDirectory(stack);
       const files = writeServerFiles(directory, world);
       const { lines, inboxFile } = await startOrigin(stack, { senders: { policy } }, format, { socket, mode: 0o660 });
-      codeOf = async ({ decision }) => (decision === undefined ? undefined : (await lines.of(decision))["code"]);
-      targets = () => readEvents(inboxFile).map(({ target }) => target);
-      return await startProxy(stack, {
+      const proxied = await startProxy(stack, {
         program,
         snippet,
         directory,
@@ -89,13 +87,22 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
           ...overrides,
         },
       });
+      return {
+        port: proxied,
+        codeOf: async ({ decision }: Answer) =>
+          decision === undefined ? undefined : (await lines.of(decision))["code"],
+        targets: () => readEvents(inboxFile).map(({ target }) => target),
+      };
     };
 
     beforeAll(async () => {
-      port = await start();
+      ({ port, codeOf, targets } = await start());
     });
 
-    const refused = async (answer: Answer) => ({ status: answer.status, code: await codeOf(answer) });
+    const refused = async (answer: Answer, from = { codeOf }) => ({
+      status: answer.status,
+      code: await from.codeOf(answer),
+    });
     const forged = (): [string, string] => {
       const { pem, base64 } = world.clients.good;
       return ["SSL-Client-Cert", forge(pem, base64)];
@@ -116,7 +123,10 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
     });
 
     test.skipIf(forwardsChain)("needs none that the policy has, whose root is the anchor", async () => {
-      const own = await start({}, { ...world.senders.policy, intermediates: { own: world.intermediate.pem } });
+      const { port: own } = await start(
+        {},
+        { ...world.senders.policy, intermediates: { own: world.intermediate.pem } },
+      );
       expect(await post(own, world, world.clients.throughIntermediate)).toMatchObject({ status: 202 });
     });
 
@@ -191,7 +201,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
 
       test("stands for a certificate where the operator has left out the guard: the origin cannot tell", async () => {
         const [line, careless] = guard;
-        const openPort = await start({ [line]: careless });
+        const { port: openPort } = await start({ [line]: careless });
         expect(await post(openPort, world, undefined, { headers: [forged()] })).toMatchObject({ status: 202 });
       });
     });
@@ -204,7 +214,11 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
         writeFileSync(file, cas.join("\n"));
         return start({ "/etc/ssl/client-cas.pem": file });
       };
-      const alone = post(await startWith(intermediate), world, throughIntermediate).then(refused, () => "handshake");
+      const below = await startWith(intermediate);
+      const alone = post(below.port, world, throughIntermediate).then(
+        (answer) => refused(answer, below),
+        () => "handshake",
+      );
       expect(await alone).toEqual(
         {
           origin: { status: 202, code: undefined },
@@ -212,8 +226,9 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
           handshake: "handshake",
         }[expired],
       );
-      const answer = await post(await startWith(intermediate, world.senders.root.pem), world, throughIntermediate);
-      expect(await refused(answer)).toEqual(
+      const both = await startWith(intermediate, world.senders.root.pem);
+      const answer = await post(both.port, world, throughIntermediate);
+      expect(await refused(answer, both)).toEqual(
         forwardsChain ? { status: 202, code: undefined } : { status: 403, code: "issuer_unknown" },
       );
     });
