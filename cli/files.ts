@@ -1,8 +1,8 @@
 // Files that the commands read: JSON, PEM.
 
-import { messageOf } from "../core/failure-chain.ts";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { messageOf } from "../core/failure-chain.ts";
 import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
 import { shellWord } from "../origin/shell-word.ts";

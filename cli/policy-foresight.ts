@@ -2,6 +2,7 @@
 
 import { dirname, join } from "node:path";
 import type { Certificate } from "../core/certificate.ts";
+import type { DistinguishedName } from "../core/distinguished-name.ts";
 import type { Policy } from "../core/policy.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { type RefusalCode, resultOf } from "../core/refusal.ts";
@@ -50,9 +51,29 @@ export async function foresee(
     if (code === null) continue;
     const told = `${asked.file}: ${asked.certificate.subjectText}: ${why} (${code})`;
     if (MAY_PASS.has(code)) notes.push(`${told}: it is not accepted now`);
+    else if (code === "issuer_unknown" && mayBePresented(asked, policy, sender))
+      notes.push(
+        `${told}: it is accepted only if the sender presents the certificate of ${asked.certificate.issuerText} too`,
+      );
     else faults.push(`${told} → ${remedyOf(code, asked, document, policy)}`);
   }
   return { faults, notes };
+}
+
+/**
+ * Whether the issuer may be an intermediate CA below an anchor, which the sender presents beside its own certificate. Without the
+ * issuer's certificate its organisation is all that tells it from another CA.
+ */
+function mayBePresented({ certificate, others }: Asked, policy: Policy, name: string): boolean {
+  const anchors = policy.senders.find((sender) => sender.name === name)?.certificate?.trust.anchors ?? [];
+  const organizations = new Set(anchors.flatMap((anchor) => organizationsOf(anchor.certificate.subject)));
+  return others.length === 0 && organizationsOf(certificate.issuer).some((one) => organizations.has(one));
+}
+
+const ORGANIZATION = "2.5.4.10";
+
+function organizationsOf(name: DistinguishedName): string[] {
+  return name.flat().flatMap((one) => (one.type === ORGANIZATION && "text" in one ? [one.text] : []));
 }
 
 function askedOf(file: string): Asked[] {

@@ -72,6 +72,19 @@ test.each<readonly [string, () => Promise<Identity> | Identity, RegExp]>([
   ]);
 });
 
+test("one whose issuer may be an intermediate CA of the anchor's organisation is written, with what the sender has to present", async () => {
+  const organization = { O: ["Acme"] };
+  const anchor = await issueCertificate({ subject: [organization, { CN: ["Acme Root"] }], ca: {} });
+  const issuing = await issueCertificate({ subject: [organization, { CN: ["Acme Issuing"] }], ca: {} }, anchor);
+  const { pem } = await issueCertificate({ subject }, issuing);
+  writeFileSync(file("root.pem"), anchor.pem);
+  const { code, stdout, written } = await add(pem);
+  writeFileSync(file("root.pem"), root.pem);
+  expect(code).toBe(0);
+  expect(stdout).toContain("it is accepted only if the sender presents the certificate of CN=Acme Issuing,O=Acme too");
+  expect(written.senders.acme.certificates).toHaveLength(1);
+});
+
 test("a CA is no sender, also where the sender's own comes after it, and whoever insists", async () => {
   for (const options of [[], ["--anyway"]]) {
     const alone = await add(root.pem, ...options);

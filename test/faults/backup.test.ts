@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { runCountersign } from "../e2e/running.ts";
-import { STORES } from "../support/inbox-stores.ts";
+import { onCommandLine, STORES } from "../support/inbox-stores.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, freePort, sleep } from "./world.ts";
@@ -48,7 +48,8 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       for (let n = 0; n < BACKUPS; n += 1) {
         const file = join(temporaryDirectory(stack), "inbox.backup");
         const before = new Set(world.ledger.acknowledged);
-        const { code, stderr } = await runCountersign(["inbox", "backup", file, "--inbox", source]);
+        const { inbox, environment } = onCommandLine(source);
+        const { code, stderr } = await runCountersign(["inbox", "backup", file, "--inbox", inbox], "", environment);
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
         backups.push({ file, before, during: world.ledger.acknowledged.size - before.size });
       }

@@ -5,8 +5,8 @@ import { X509Certificate } from "node:crypto";
 import { Extension } from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
-  CLIENT_AUTH,
   type CertificateRequest,
+  CLIENT_AUTH,
   type Identity,
   issueCertificate,
   SERVER_AUTH,
