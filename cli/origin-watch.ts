@@ -1,7 +1,6 @@
 // What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
-import cluster from "node:cluster";
 import { formatTime } from "../core/crl.ts";
 import type { LogLine } from "../core/decision.ts";
 import { sendersInUse } from "../core/expiry.ts";
@@ -19,6 +18,7 @@ import { type MetricsAddress, toCount, toDuration } from "./metrics.ts";
 import { complain, printLogLine } from "./output.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { openOutlet, type Stock, type WatchOutlet } from "./watch-outlet.ts";
+import { isReporter } from "./workers.ts";
 
 export interface WatchSettings {
   readonly inbox: string;
@@ -114,9 +114,8 @@ export async function openWatch(
     lookSoon();
   }
 
-  /** Of several processes one tells. */
   function onNotice(text: string): void {
-    if (cluster.worker === undefined || cluster.worker.id === 1) complain(`countersign: ${text}`);
+    if (isReporter()) complain(`countersign: ${text}`);
   }
 
   function timed(accept: AcceptDelivery): AcceptDelivery {

@@ -1,6 +1,5 @@
 // Notices about secrets that do not prevent a start: others can read a file, or ps shows a password.
 
-import cluster from "node:cluster";
 import { statSync } from "node:fs";
 import type { Policy } from "../core/policy.ts";
 import { secretNames } from "../core/secrets.ts";
@@ -8,6 +7,7 @@ import { hasPassword, PASSWORD_NAME } from "../origin/inbox/location.ts";
 import { credentialsDirectory, secretFile } from "../origin/node/secret-files.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { complainLogLine } from "./output.ts";
+import { isReporter } from "./workers.ts";
 
 const MODE_OF_OTHERS = 0o007;
 
@@ -40,7 +40,7 @@ function findFile(name: string): string | undefined {
  * not refused.
  */
 export function tellReadableSecrets(policy: Policy): void {
-  if (!isTeller()) return;
+  if (!isReporter()) return;
   for (const name of [...secretNames(policy), PASSWORD_NAME]) {
     const file = findFile(name);
     const { mode = 0 } = (file !== undefined && statSync(file, { throwIfNoEntry: false })) || {};
@@ -59,13 +59,8 @@ export function tellReadableSecrets(policy: Policy): void {
 
 /** Reports a password in the location of an inbox, because it is on the command line. */
 export function tellShownPassword(inbox: string): void {
-  if (!isTeller() || !hasPassword(inbox)) return;
+  if (!isReporter() || !hasPassword(inbox)) return;
   const why = "--inbox holds a password, and ps shows the command line to every user of this machine";
   const remedy = `leave it out of the URL; write it to a file and name that in ${PASSWORD_NAME}_FILE`;
   complainLogLine({ decision: "warning", code: "password_shown", why, remedy });
-}
-
-/** With several processes, only one reports. */
-function isTeller(): boolean {
-  return cluster.worker === undefined || cluster.worker.id === 1;
 }

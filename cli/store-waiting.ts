@@ -1,9 +1,9 @@
 // A start waits for its database, which may be started at the same time, and says so.
 
-import cluster from "node:cluster";
 import { setTimeout as wait } from "node:timers/promises";
 import { StoreAway } from "../origin/inbox/store-away.ts";
 import { complainLogLine } from "./output.ts";
+import { isReporter } from "./workers.ts";
 
 const TRY_MILLISECONDS = 1_000;
 
@@ -33,9 +33,8 @@ export async function openWhenThere<T>(
   return undefined;
 }
 
-/** Of several processes one tells. */
 function tell({ problems: [why] }: StoreAway, seconds: number): void {
-  if (cluster.worker !== undefined && cluster.worker.id !== 1) return;
+  if (!isReporter()) return;
   const remedy = `it is tried each second, for ${seconds} s: --wait-for-store`;
   complainLogLine({ decision: "warning", code: "store_awaited", why, remedy });
 }

@@ -12,6 +12,11 @@ export function parseWorkers(text = "1"): number {
   return parseWhole("--workers", text, 1, 64);
 }
 
+/** Whether this process reports what all processes of a start would report alike: the first worker, or the only process. */
+export function isReporter(): boolean {
+  return cluster.worker === undefined || cluster.worker.id === 1;
+}
+
 /** What the primary does when its workers say something, or nothing any more. */
 export interface PrimaryOptions {
   /** All listen, at this address. */
