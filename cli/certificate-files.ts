@@ -10,6 +10,7 @@ import { Refusal } from "../core/refusal.ts";
 import { type Item, readContents } from "../origin/file-contents.ts";
 import { formatKey, holdsLockedKey, readKey, readPems } from "../origin/node/pem-files.ts";
 import { readLine } from "../origin/node/secret-files.ts";
+import { oneLine } from "../origin/node/server-certificate.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { isBroken, pickContents, WrongContents } from "../origin/wanted-contents.ts";
 import { UsageError } from "./command.ts";
@@ -108,7 +109,7 @@ export function readPair(certificateFile: string, keyFile: string, passphraseFil
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
   if (own < 0) throw new UsageError(`${keyFile}: the key is not that of the certificate in ${certificateFile}`);
   if (own > 0) {
-    const first = chain[0]?.subject.replaceAll("\n", ", ");
+    const first = oneLine(chain[0]?.subject);
     throw new UsageError(
       `${certificateFile} begins with the certificate of ${first}, and that of the key is number ${own + 1} in it: put it first, and what is behind it in order`,
     );

@@ -48,5 +48,10 @@ function nameValue(value: unknown): string {
 
 /** Undefined for an empty set: the code that imports the keys reports that. */
 function isPrivate({ keys }: KeySet): boolean | undefined {
-  return keys.length === 0 ? undefined : keys.some((key) => typeof key === "object" && key !== null && "d" in key);
+  return keys.length === 0 ? undefined : holdsPrivateKeys(keys);
+}
+
+/** Whether the value is a list of keys with a private one among them. */
+export function holdsPrivateKeys(keys: unknown): boolean {
+  return Array.isArray(keys) && keys.some((key) => typeof key === "object" && key !== null && "d" in key);
 }

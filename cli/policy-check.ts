@@ -57,7 +57,7 @@ export async function checkPolicy(args: string[]): Promise<number> {
 
 /** What the wrangler file lacks. The package is there where a build runs. */
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
-  const { readWranglerFile } = await import("./doctor/wrangler.ts");
+  const { readWranglerFile } = await import("./wrangler-file.ts");
   const { findDeploymentProblems } = await import("./deployment-check.ts");
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }

@@ -4,7 +4,7 @@
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { faultsOfServer } from "../origin/node/server-certificate.ts";
+import { faultsOfServer, oneLine } from "../origin/node/server-certificate.ts";
 import { type Pair, readPair } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { complainLogLine } from "./output.ts";
@@ -26,7 +26,7 @@ function tellGap(file: string, chain: readonly X509Certificate[]): void {
   });
   // With several processes, only one reports.
   if (gap === undefined || cluster.isWorker) return;
-  const [subject, issuer] = [gap.subject, gap.issuer].map((name) => name?.replaceAll("\n", ", "));
+  const [subject, issuer] = [gap.subject, gap.issuer].map(oneLine);
   const remedy =
     "append the intermediate certificates to the file, the issuer after what it issued; if the issuer is a root that every sender trusts, nothing is missing";
   complainLogLine({ decision: "warning", code: "server_chain_incomplete", file, certificate: subject, issuer, remedy });

@@ -1,12 +1,13 @@
 // Checks how the server answers without a certificate, to a stranger's certificate, and to a sender's.
 
+import type { Problem } from "../../core/refusal.ts";
 import { CLOCK_SKEW_SECONDS } from "../../core/wire.ts";
 import { loadOptional } from "../../origin/optional-package.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject } from "./subject.ts";
 
 /** Problems of a refusal that are findings of their own. Any other says only that the sender was not proven. */
-const OTHER_PROBLEMS: Readonly<Record<string, FindingCode>> = {
+const OTHER_PROBLEMS: Readonly<Partial<Record<Problem, FindingCode>>> = {
   "unknown-host": "host_not_served",
   "not-found": "route_not_found",
   "method-not-allowed": "method_refused",

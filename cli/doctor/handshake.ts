@@ -10,12 +10,8 @@ interface Message {
   readonly content: Buffer;
 }
 
-export interface Handshake {
-  /** The messages of the server by name. If a name occurs several times, the first. */
-  readonly messages: ReadonlyMap<string, Message>;
-  /** In OpenSSL's spelling, for example `TLSv1.3`. Undefined if no version was agreed on. */
-  readonly version: string | undefined;
-}
+/** The messages of the server by name. If a name occurs several times, the first. */
+export type Handshake = ReadonlyMap<string, Message>;
 
 const DEADLINE_MILLISECONDS = 15_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
@@ -32,14 +28,12 @@ export async function observeHandshake(
   const address = host.includes(":") ? `[${host}]` : host;
   const version = only === undefined ? [] : [`-${only}`, "-cipher", "ALL:@SECLEVEL=0"];
   const output = await run(["s_client", "-connect", `${address}:${port}`, ...nameOf(serverName), "-msg", ...version]);
-  if (output === undefined) return undefined;
-  const agreed = /^(?:New|Reused), (TLSv[\d.]+), Cipher is (?!\(NONE\))/m.exec(output)?.[1];
-  return { messages: readMessages(output), version: agreed };
+  return output === undefined ? undefined : readMessages(output);
 }
 
-/** A client may not ask for an IP address in SNI (RFC 6066 §3). */
+/** No name is asked for at an IP address (RFC 6066 §3). */
 function nameOf(serverName: string): string[] {
-  return /^[\d.]+$|:/.test(serverName) ? ["-noservername"] : ["-servername", serverName];
+  return serverName === "" ? ["-noservername"] : ["-servername", serverName];
 }
 
 function run(args: readonly string[]): Promise<string | undefined> {
@@ -81,8 +75,8 @@ const SIGNATURE_ALGORITHMS = 13;
 const CERTIFICATE_AUTHORITIES = 47;
 
 /** Undefined if the server requested no certificate. @throws RangeError if the message is cut off */
-export function readCertificateRequest({ messages }: Handshake): CertificateRequest | undefined {
-  const message = messages.get("CertificateRequest");
+export function readCertificateRequest(handshake: Handshake): CertificateRequest | undefined {
+  const message = handshake.get("CertificateRequest");
   if (message === undefined) return undefined;
   const reader = new Reader(message.content);
   if (message.isTls13) return readExtensions(reader);
@@ -124,8 +118,8 @@ function namesOf(bytes: Buffer): Buffer[] {
  * The certificates that the server sent, in DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2). @throws RangeError if the
  * message is cut off
  */
-export function readSentChain({ messages }: Handshake): Buffer[] {
-  const message = messages.get("Certificate");
+export function readSentChain(handshake: Handshake): Buffer[] {
+  const message = handshake.get("Certificate");
   if (message === undefined) return [];
   const reader = new Reader(message.content);
   // Only TLS 1.3 has a context, which is empty here, and extensions after each certificate.

@@ -2,18 +2,19 @@
 
 import { existsSync } from "node:fs";
 import { type Policy, type Route, selectRoute } from "../../core/policy.ts";
-import { Refusal } from "../../core/refusal.ts";
+import { Refusal, resultOf } from "../../core/refusal.ts";
 import { readCertificatesAsPem, readPair } from "../certificate-files.ts";
 import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
 
 import { readPublicKeySet } from "../key-sets.ts";
 import { print, printJson } from "../output.ts";
 import { compilePolicyFile } from "../policy-file.ts";
+import { readWranglerFile } from "../wrangler-file.ts";
 import { examineEndpoint } from "./examine.ts";
 import type { CheckReport } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 import { formatReports } from "./text.ts";
-import { checkWrangler, readWranglerFile } from "./wrangler.ts";
+import { checkWrangler } from "./wrangler.ts";
 
 const OPTIONS = {
   policy: { type: "string" },
@@ -121,10 +122,6 @@ function requireUrl(text: string, what: string, protocols: readonly string[]): U
 
 /** Undefined if the policy has no route for the path. */
 function routeOf(policy: Policy, path: string): Route | undefined {
-  try {
-    return selectRoute(policy, path, "POST");
-  } catch (error) {
-    if (error instanceof Refusal) return undefined;
-    throw error;
-  }
+  const route = resultOf(() => selectRoute(policy, path, "POST"));
+  return route instanceof Refusal ? undefined : route;
 }

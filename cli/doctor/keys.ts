@@ -1,8 +1,10 @@
 // Checks the keys that the edge publishes, and whether the origin knows them.
 
+import { messageOf } from "../../core/failure-chain.ts";
 import { parsePublicKeySet } from "../../core/keys.ts";
 import { JWKS_PATH } from "../../core/wire.ts";
 import { sendEvent } from "../http-client.ts";
+import { holdsPrivateKeys } from "../key-sets.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 
@@ -20,7 +22,8 @@ export async function checkKeys({ url, serverCa, options: { jwks, pinned } }: Su
     };
   if (status !== 200) return { check, seen: [], findings: [found("keys_unreachable", `GET ${from}: ${status}`)] };
   const set = parseJson(text);
-  if (holdsPrivateKeys(set)) return { check, seen: [], findings: [found("keys_private", from)] };
+  if (holdsPrivateKeys((set as { readonly keys?: unknown } | null | undefined)?.keys))
+    return { check, seen: [], findings: [found("keys_private", from)] };
   return { check, ...judgeKeys(set, pinned, from) };
 }
 
@@ -32,8 +35,7 @@ function judgeKeys(set: unknown, pinned: unknown, from: string): { seen: string[
     const evidence = `published at ${from}: ${kids.join(", ")}; pinned: ${known.join(", ")}`;
     return { seen: [`${from}: ${kids.join(", ")}`], findings: isDisjoint ? [found("keys_disjoint", evidence)] : [] };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { seen: [], findings: [found("keys_malformed", `${from}: ${why}`)] };
+    return { seen: [], findings: [found("keys_malformed", `${from}: ${messageOf(error)}`)] };
   }
 }
 
@@ -57,9 +59,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function holdsPrivateKeys(set: unknown): boolean {
-  const { keys } = (set ?? {}) as { readonly keys?: unknown };
-  return Array.isArray(keys) && keys.some((key) => typeof key === "object" && key !== null && "d" in key);
 }

@@ -2,12 +2,11 @@
 
 import { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
+import { isForServers, oneLine } from "../../origin/node/server-certificate.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { type Handshake, observeHandshake, readSentChain, type TlsVersion } from "./handshake.ts";
 import { hostOf, type Subject, serverNameOf } from "./subject.ts";
 
-/** serverAuth (RFC 5280 §4.2.1.12). */
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const TIMEOUT_MILLISECONDS = 15_000;
 const DAY_MILLISECONDS = 86_400_000;
 /** Public CAs advise to renew 30 days before expiry. Less than this is late. */
@@ -21,7 +20,8 @@ export interface Connection {
 }
 
 /** @throws NodeJS.ErrnoException if no handshake completes */
-export function connectTo(subject: Subject, serverName = serverNameOf(subject)): Promise<Connection> {
+function connectTo(subject: Subject): Promise<Connection> {
+  const serverName = serverNameOf(subject);
   const { port, serverCa, identity } = subject;
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connect({
@@ -65,7 +65,7 @@ export async function checkConnection(
     const { code = "", message } = error as NodeJS.ErrnoException;
     const seen = await handshake;
     // With TLS 1.2, a server that requires a client certificate ends the handshake if none is presented.
-    const isInsisting = seen?.messages.has("CertificateRequest") === true;
+    const isInsisting = seen?.has("CertificateRequest") === true;
     const evidence = `${place}: ${code === "" ? message : code}`;
     const findings = isInsisting ? [] : [found(codeOfFailure(code), evidence)];
     const report = {
@@ -107,7 +107,7 @@ export function checkServerCertificate(
   const chain = handshake === undefined ? [] : readSentChain(handshake).map((der) => new X509Certificate(der));
   const [own] = chain;
   const seen = chain.map(
-    (one) => `${oneLine(one.subject)}, issued by ${oneLine(one.issuer)}, until ${one.validToDate.toISOString()}`,
+    (one) => `${nameOf(one.subject)}, issued by ${nameOf(one.issuer)}, until ${one.validToDate.toISOString()}`,
   );
   const findings = own === undefined ? [] : describeOwn(own, now);
   if (connection === undefined) {
@@ -118,7 +118,7 @@ export function checkServerCertificate(
   const { verification } = connection;
   const evidence = [
     verification,
-    ...(own === undefined ? [] : [oneLine(own.subject), own.subjectAltName ?? "no alternative names"]),
+    ...(own === undefined ? [] : [nameOf(own.subject), own.subjectAltName ?? "no alternative names"]),
   ].join(": ");
   if (verification !== "") findings.push(found(VERIFICATIONS[verification] ?? "server_not_verified", evidence));
   // The verification stops at the first fault. If the certificate itself shows the same fault, it is reported only once.
@@ -129,24 +129,22 @@ export function checkServerCertificate(
   };
 }
 
-function describeOwn({ validFromDate, validToDate, keyUsage }: X509Certificate, now: Date): Finding[] {
+function describeOwn(own: X509Certificate, now: Date): Finding[] {
+  const { validFromDate, validToDate, keyUsage } = own;
   const days = Math.floor((validToDate.getTime() - now.getTime()) / DAY_MILLISECONDS);
-  const uses = keyUsage as readonly string[] | undefined;
   if (validToDate < now) return [found("server_expired", `it expired on ${validToDate.toISOString()}`)];
   return [
     ...(validFromDate > now ? [found("server_not_yet_valid", `it is valid from ${validFromDate.toISOString()}`)] : []),
     ...(days < ENDS_SOON_DAYS
       ? [found("server_ends_soon", `it expires on ${validToDate.toISOString()}, in ${days} days`)]
       : []),
-    ...(uses !== undefined && !uses.includes(SERVER_AUTH)
-      ? [found("server_not_for_servers", `its extended key usage is ${uses.join(", ")}`)]
-      : []),
+    ...(isForServers(own) ? [] : [found("server_not_for_servers", `its extended key usage is ${keyUsage.join(", ")}`)]),
   ];
 }
 
-/** Node writes each attribute of a name on a line of its own. */
-function oneLine(name: string | undefined): string {
-  return name === undefined || name === "" ? "(no name)" : name.replaceAll("\n", ", ");
+/** A name in one line. */
+function nameOf(name: string | undefined): string {
+  return oneLine(name) || "(no name)";
 }
 
 const VERSIONS: readonly (readonly [TlsVersion, string])[] = [
@@ -162,7 +160,7 @@ export async function checkVersions(subject: Subject): Promise<CheckReport> {
   const asked = await Promise.all(
     VERSIONS.map(async ([version, name]) => [name, await observeHandshake(target, version)] as const),
   );
-  const spoken = asked.filter(([, handshake]) => handshake?.messages.has("ServerHello") === true).map(([name]) => name);
+  const spoken = asked.filter(([, handshake]) => handshake?.has("ServerHello") === true).map(([name]) => name);
   const old = spoken.filter((name) => name === "TLS 1.0" || name === "TLS 1.1");
   const findings = [
     ...(old.length > 0 ? [found("tls_outdated", old.join(", "))] : []),

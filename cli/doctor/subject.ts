@@ -1,7 +1,9 @@
 // The subject of doctor: one URL, what is known of it locally, and how to send requests to it.
 
 import { isIP } from "node:net";
+import { parseProblemType } from "../../core/decision.ts";
 import type { Policy, Route } from "../../core/policy.ts";
+import type { Problem } from "../../core/refusal.ts";
 import type { Pair } from "../certificate-files.ts";
 import { type Answer, type SendOptions, sendEvent } from "../http-client.ts";
 
@@ -50,12 +52,11 @@ export interface Reply {
   /** Why there was no response: a code of Node or OpenSSL, if there is one. */
   readonly error?: string;
   /** The problem of one of Countersign's refusals, for example `not-found`. */
-  readonly problem?: string | undefined;
+  readonly problem?: Problem | undefined;
   readonly location?: string | undefined;
   readonly date?: string | undefined;
 }
 
-const PROBLEM = /^urn:countersign:problem:([a-z-]+)$/;
 /** The posted event says what it is, because a handler may get it. */
 export const PROBE_BODY = JSON.stringify({ event: "countersign-doctor", data: {} });
 
@@ -81,19 +82,10 @@ function toReply({ status, headers, body }: Answer): Reply {
   const isProblem = text("content-type")?.startsWith("application/problem+json") === true;
   return {
     status,
-    problem: isProblem ? readProblem(body) : undefined,
+    problem: isProblem ? parseProblemType(body) : undefined,
     location: text("location"),
     date: text("date"),
   };
-}
-
-function readProblem(body: string): string | undefined {
-  try {
-    const { type } = JSON.parse(body) as { readonly type?: unknown };
-    return PROBLEM.exec(String(type))?.[1];
-  } catch {
-    return undefined;
-  }
 }
 
 export function isAccepted({ status }: Reply): boolean {

@@ -2,8 +2,6 @@
 
 import type { Unstable_Config } from "wrangler";
 import type { Policy } from "../../core/policy.ts";
-import { loadOptional } from "../../origin/optional-package.ts";
-import { UsageError } from "../command.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 
 /** The members that are read. */
@@ -11,19 +9,6 @@ export type WranglerConfig = Pick<
   Unstable_Config,
   "workers_dev" | "preview_urls" | "routes" | "route" | "vars" | "compatibility_flags" | "observability" | "triggers"
 >;
-
-/**
- * Reads a wrangler.toml or wrangler.jsonc as wrangler does, for one of its environments.
- * @throws UsageError when wrangler refuses the file, ConfigurationError without the package
- */
-export async function readWranglerFile(file: string, environment: string | undefined): Promise<Unstable_Config> {
-  const { unstable_readConfig } = await loadOptional("--wrangler", ["wrangler"], () => import("wrangler"));
-  try {
-    return unstable_readConfig({ config: file, env: environment }, { hideWarnings: true });
-  } catch (error) {
-    throw new UsageError(`${file}: ${error instanceof Error ? error.message : error}`);
-  }
-}
 
 type RouteEntry = NonNullable<WranglerConfig["routes"]>[number];
 

@@ -3,6 +3,7 @@
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/decision.ts";
+import { oneLine } from "./server-certificate.ts";
 import { presentedBy } from "./tls-peer.ts";
 
 export type HandshakeCause =
@@ -131,11 +132,6 @@ export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[])
     top: oneLine(top.subject),
     topIssuer: oneLine(top.issuer),
   });
-}
-
-/** Node's text of a name, only to be shown: identity is never taken from it. */
-function oneLine(name: string | undefined): string {
-  return (name ?? "").replaceAll("\n", ", ");
 }
 
 function line(cause: HandshakeCause, socket: TLSSocket, details: Readonly<Record<string, unknown>>): LogLine {

@@ -3,8 +3,8 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
-import { shellWord } from "../shell-word.ts";
 import { readContents, textOf } from "../file-contents.ts";
+import { shellWord } from "../shell-word.ts";
 import { pickContents, WrongContents } from "../wanted-contents.ts";
 
 /** Each certificate in PEM, in the order of the file. @throws WrongContents */

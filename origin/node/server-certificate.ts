@@ -18,15 +18,12 @@ export function faultsOfServer(chain: readonly X509Certificate[], now = Date.now
   const faults: string[] = [];
   if (leaf.validToDate.getTime() < now) faults.push(`the certificate expired on ${leaf.validTo}; renew it`);
   if (leaf.validFromDate.getTime() > now) faults.push(`the certificate is not valid before ${leaf.validFrom}`);
-  // Undefined where the certificate is for any use.
-  const uses = leaf.keyUsage as readonly string[] | undefined;
-  if (uses !== undefined && !uses.includes(SERVER_AUTH) && !uses.includes(ANY_USE))
-    faults.push("the certificate is not for servers (its extended key usage lacks serverAuth)");
+  if (!isForServers(leaf)) faults.push("the certificate is not for servers (its extended key usage lacks serverAuth)");
   const bits = leaf.publicKey.asymmetricKeyDetails?.modulusLength ?? MIN_RSA_BITS;
   if (bits < MIN_RSA_BITS) faults.push(`its RSA key has ${bits} bits, and clients want ${MIN_RSA_BITS}`);
   if (lacksIntermediate(leaf, chain))
     faults.push(
-      `the file lacks the intermediate certificate ${inOneLine(leaf.issuer)}, which signed the first one: use the file with the whole chain (fullchain.pem)`,
+      `the file lacks the intermediate certificate ${oneLine(leaf.issuer)}, which signed the first one: use the file with the whole chain (fullchain.pem)`,
     );
   return faults;
 }
@@ -36,6 +33,13 @@ function lacksIntermediate(leaf: X509Certificate, chain: readonly X509Certificat
   return leaf.raw.includes(SCT_LIST) && !chain.slice(1).some((issuer) => leaf.checkIssued(issuer));
 }
 
-function inOneLine(name: string): string {
-  return name.replaceAll("\n", ", ");
+/** Whether the extended key usage allows a server; a certificate without one is for any use. */
+export function isForServers({ keyUsage }: X509Certificate): boolean {
+  const uses = keyUsage as readonly string[] | undefined;
+  return uses === undefined || uses.includes(SERVER_AUTH) || uses.includes(ANY_USE);
+}
+
+/** Node's text of a name, which has a line for each attribute. Only to be shown: identity is never taken from it. */
+export function oneLine(name: string | undefined): string {
+  return (name ?? "").replaceAll("\n", ", ");
 }

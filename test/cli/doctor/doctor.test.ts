@@ -10,6 +10,7 @@ import { CLIENT_AUTH, type Identity, issueCertificate } from "../../../cli/autho
 import { checkAlso, checkOrigin, checkPlainHttp } from "../../../cli/doctor/around.ts";
 import { examineEndpoint } from "../../../cli/doctor/examine.ts";
 import { type CheckReport, FINDINGS } from "../../../cli/doctor/findings.ts";
+import { observeHandshake } from "../../../cli/doctor/handshake.ts";
 import { checkKeys } from "../../../cli/doctor/keys.ts";
 import type { Subject } from "../../../cli/doctor/subject.ts";
 import { publicJwk } from "../../../core/keys.ts";
@@ -199,6 +200,12 @@ const ENDPOINT_FAULTS: readonly (readonly [string, readonly string[], (given: Wo
 test.each(ENDPOINT_FAULTS)("an endpoint that %s", async (_, expected, breakIt) => {
   const port = await startEndpoint(stack, world, breakIt(world));
   expect(await codesOf(subjectAt(port, world))).toEqual(expected);
+});
+
+test("the handshake is read at an address as well, where no name is asked for", async () => {
+  const port = await startEndpoint(stack, world);
+  const handshake = await observeHandshake({ host: "127.0.0.1", port, serverName: "" });
+  expect(handshake?.has("CertificateRequest")).toBe(true);
 });
 
 test("a stranger that is accepted, although a certificate is needed", async () => {
