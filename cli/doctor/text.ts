@@ -1,31 +1,39 @@
 // Formats a report of doctor: one line for each check, followed by what is wrong and what to do.
 
+import type { Line } from "../output.ts";
+import { bad, type Cell, doubtful, good, type Row, tabulate } from "../table.ts";
 import type { CheckReport } from "./findings.ts";
 
-const WIDTH = 9;
+/** Every mark is as wide as the widest, so that reports of different runs look alike. */
+const MARK_WIDTH = "warning".length;
 
-export function formatReports(reports: readonly CheckReport[]): string[] {
+export function formatReports(reports: readonly CheckReport[]): Line[] {
   const findings = reports.flatMap((report) => report.findings);
   const count = (severity: string) => findings.filter((one) => one.severity === severity).length;
   const [errors, warnings] = [count("error"), count("warning")];
   const skipped = reports.filter((report) => report.notChecked !== undefined).length;
   const total = `${plural(errors, "error")}, ${plural(warnings, "warning")}; not checked: ${skipped}`;
-  return [...reports.flatMap(formatReport), "", total];
+  return [...tabulate(reports.flatMap(formatReport)), "", total];
 }
 
-function formatReport({ check, seen, findings, notChecked }: CheckReport): string[] {
-  const isBlank = seen.length === 0 && notChecked !== undefined && findings.length === 0;
-  const worst = findings.some(({ severity }) => severity === "error") ? "ERROR" : "warning";
-  const mark = findings.length > 0 ? worst : isBlank ? "-" : "ok";
+function formatReport(report: CheckReport): Row[] {
+  const { check, seen, findings, notChecked } = report;
   return [
-    `${mark.padEnd(WIDTH)}${check}`,
-    ...seen.map((line) => `${"".padEnd(WIDTH)}  ${line}`),
+    [markOf(report), check],
+    ...seen.map((line) => ["", `  ${line}`]),
     ...findings.flatMap(({ severity, problem, evidence, remedy, code }) => [
-      `${"".padEnd(WIDTH)}  ${severity} ${code}: ${problem}${seen.includes(evidence) ? "" : ` (${evidence})`}`,
-      `${"".padEnd(WIDTH)}    ${remedy}`,
+      ["", `  ${severity} ${code}: ${problem}${seen.includes(evidence) ? "" : ` (${evidence})`}`],
+      ["", `    ${remedy}`],
     ]),
-    ...(notChecked === undefined ? [] : [`${"".padEnd(WIDTH)}  not checked: ${notChecked}`]),
+    ...(notChecked === undefined ? [] : [["", `  not checked: ${notChecked}`]]),
   ];
+}
+
+function markOf({ seen, findings, notChecked }: CheckReport): Cell {
+  const pad = (mark: string) => mark.padEnd(MARK_WIDTH);
+  if (findings.some(({ severity }) => severity === "error")) return bad(pad("ERROR"));
+  if (findings.length > 0) return doubtful(pad("warning"));
+  return seen.length === 0 && notChecked !== undefined ? pad("-") : good(pad("ok"));
 }
 
 function plural(number: number, noun: string): string {
