@@ -59,12 +59,12 @@ export interface Duration {
   readonly seconds: number;
 }
 
-const OF_REQUESTS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
-const OF_ATTEMPTS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
+const REQUEST_DECISIONS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
+const ATTEMPT_DECISIONS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
 
 /** What a line says of that; undefined for one that says nothing. */
 export function toDuration({ decision, milliseconds }: LogLine): Duration | undefined {
-  const of = OF_REQUESTS.has(decision) ? "request" : OF_ATTEMPTS.has(decision) ? "attempt" : undefined;
+  const of = REQUEST_DECISIONS.has(decision) ? "request" : ATTEMPT_DECISIONS.has(decision) ? "attempt" : undefined;
   if (of === undefined || typeof milliseconds !== "number") return undefined;
   return { of, label: decision, seconds: milliseconds / 1000 };
 }

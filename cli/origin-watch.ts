@@ -97,7 +97,6 @@ export async function openWatch(
   let lookMilliseconds = 0;
   let presented: Stock["presented"] = [];
   let stock: NodeJS.Timeout | undefined;
-  let stopReports = () => {};
 
   function log(line: LogLine): void {
     printLogLine(line);
@@ -131,8 +130,7 @@ export async function openWatch(
   }
 
   function watchHealth(problems: () => readonly string[]): () => void {
-    if (settings.metrics !== undefined) stopReports = startReports({ inbox, problems, report: outlet.report });
-    return stopReports;
+    return settings.metrics === undefined ? () => {} : startReports({ inbox, problems, report: outlet.report });
   }
 
   async function takeStock(): Promise<void> {
@@ -187,7 +185,6 @@ export async function openWatch(
       clearInterval(interval);
       clearTimeout(soon);
       stopErasing();
-      stopReports();
       outlet.close();
       await inbox.close();
     },

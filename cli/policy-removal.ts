@@ -32,13 +32,13 @@ export function removeFromPolicy(args: string[]): number {
   const isDryRun = values["dry-run"];
   writeEdit(edit, isDryRun);
   // Reports parts that have no use any more and may be removed next.
-  const next = edit.findings.filter(({ problem }) => OF_NO_USE.test(problem)).map(formatFinding);
+  const next = edit.findings.filter(({ problem }) => USELESS_PART.test(problem)).map(formatFinding);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), digest: edit.policy.digest, next });
   else print([...formatEdit(edit, isDryRun), ...(next.length === 0 ? [] : ["", ...next])]);
   return 0;
 }
 
-const OF_NO_USE = /^(no route names it|no sender trusts it|denies nothing)/;
+const USELESS_PART = /^(no route names it|no sender trusts it|denies nothing)/;
 
 function parse(args: string[]) {
   return parseOptions(args, OPTIONS);

@@ -14,8 +14,8 @@ const CLOCKS = "Set the clocks by NTP.";
 const SAME_POLICY = "Deploy the same policy to edge and origin.";
 const BETWEEN =
   "Find what changes requests between edge and origin (a proxy, another Worker), and let it pass them as they are.";
-const ATTEMPT = "A request that did not come from your edge: nothing, if the edge is the only way that you use.";
-const PREPARE = "Look at the origin's log at that time.";
+const NOT_FROM_EDGE = "A request that did not come from your edge: nothing, if the edge is the only way that you use.";
+const READ_ORIGIN_LOG = "Look at the origin's log at that time.";
 
 /** A refusal without advice does not compile. */
 export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
@@ -120,8 +120,8 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
     "Use the user name and password that you were given. The operator compares them with the secret.",
   ],
 
-  assertion_missing: ["operator", ATTEMPT],
-  assertion_malformed: ["operator", ATTEMPT],
+  assertion_missing: ["operator", NOT_FROM_EDGE],
+  assertion_malformed: ["operator", NOT_FROM_EDGE],
   assertion_key_unknown: [
     "operator",
     "Publish the new key, wait until origins have loaded it, and only then sign with it.",
@@ -143,11 +143,11 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   store_unavailable: ["operator", "Look at the inbox's database or disk. Senders get 503 and come again."],
 
   queue_unavailable: ["operator", "Look at the queue EVENTS and the bucket BODIES. Senders get 503 and come again."],
-  origin_refused: ["operator", `Compare keys, issuer, audience and policy of both. ${PREPARE}`],
+  origin_refused: ["operator", `Compare keys, issuer, audience and policy of both. ${READ_ORIGIN_LOG}`],
   origin_unreachable: ["operator", "Look whether the origin runs, and whether ORIGIN_URL leads to it."],
-  origin_timeout: ["operator", `Make the handler faster, or let it answer \`accepted\` first. ${PREPARE}`],
-  origin_unavailable: ["operator", PREPARE],
-  origin_malformed: ["operator", PREPARE],
+  origin_timeout: ["operator", `Make the handler faster, or let it answer \`accepted\` first. ${READ_ORIGIN_LOG}`],
+  origin_unavailable: ["operator", READ_ORIGIN_LOG],
+  origin_malformed: ["operator", READ_ORIGIN_LOG],
   origin_redirected: ["operator", "Let ORIGIN_URL be the address to which it redirects."],
   misconfigured: ["operator", "Set what `problems` lists."],
   internal_error: ["operator", "Report `cause` as an issue: it is a fault of Countersign."],
