@@ -5,6 +5,7 @@ import type { Unstable_Config } from "wrangler";
 import { describeIssues } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
 import { secretNames } from "../core/secrets.ts";
+import { EVENTS_QUEUE } from "../worker/deliver.ts";
 import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/edge.ts";
 
 /** The members that are read. */
@@ -14,8 +15,6 @@ export type DeploymentConfig = Pick<
 >;
 
 const SIGNING_KEYS = "SIGNING_KEYS";
-/** As worker/deliver.ts tells the queue of events from that of dead letters. */
-const EVENTS_QUEUE = /-events$/;
 
 /**
  * The problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Does not see what is set in

@@ -23,7 +23,7 @@ const MAX_QUEUED_SECONDS = 12 * 86_400;
  * A queue with any other name holds dead letters. If the name were wrong and dead letters counted as events, the platform would
  * drop them in the end.
  */
-const EVENTS_QUEUE = /-events$/;
+export const EVENTS_QUEUE = /-events$/;
 
 /** What only the entry point may read and do: see Ambient. */
 export interface DeliveryScope {
