@@ -12,9 +12,9 @@ export interface ProcessState {
 
 /** How often a process reports. */
 const REPORT_MILLISECONDS = 2_000;
-/** A report that is older says nothing of now. */
+/** An older report says nothing about the present. */
 const STALE_MILLISECONDS = 10_000;
-/** A process that is silent for so long does not come back by itself. */
+/** A process that has been silent for longer does not recover by itself. */
 const SILENT_MILLISECONDS = 60_000;
 const STORE_MILLISECONDS = 5_000;
 

@@ -65,9 +65,9 @@ export const METRICS_HELP = `
 const LOOK_MILLISECONDS = 5 * 60_000;
 /** What waits: as often as Prometheus usually asks. */
 const STOCK_MILLISECONDS = 15_000;
-/** A reload or a new certificate is looked at when what follows from it is in force. */
+/** How long after a reload or a new certificate it looks: what follows from it is in force then. */
 const SOON_MILLISECONDS = 250;
-/** Of all time, whoever presents how many new certificates. */
+/** The largest share of the time that looking may take, however many new certificates are presented. */
 const MOST_TIME_LOOKING = 1 / 20;
 
 /**

@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { complainLogLine } from "./output.ts";
 
-/** Of an answer of systemd-notify: it waits until the manager has read the message. */
+/** How long one run of systemd-notify may take: it waits until the manager has read the message. */
 const DEADLINE_MILLISECONDS = 10_000;
 
 let hasFailed = false;

@@ -19,7 +19,7 @@ export function formatTroubleshooting(): string {
     section("decision", "Words of `decision`", explanationsOf(DECISIONS)),
     [
       "## Codes of refusals",
-      "In lines `refused` and `failed`. The status is what the sender gets.",
+      "In lines `refused` and `failed`. The meaning is the text of `why` in the line; the status is what the sender gets.",
       formatTable(["code", "status", "meaning", "who", "what to do"], refusals.map(refusalRow)),
     ].join("\n\n"),
     section("code", "Other codes", explanationsOf(OPERATIONAL_CODES)),
@@ -39,7 +39,7 @@ function refusalRow(code: RefusalCode): string[] {
   const [problem, why] = REFUSALS[code];
   const [who, what] = REFUSAL_ADVICE[code];
   const { status } = PROBLEMS[problem];
-  return [`\`${code}\``, `${status} \`${problem}\``, `${why.charAt(0).toUpperCase()}${why.slice(1)}.`, who, what];
+  return [`\`${code}\``, `${status} \`${problem}\``, why, who, what];
 }
 
 function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -17,7 +17,7 @@ export const FINDINGS = {
   handshake_failed: [
     "error",
     "the TLS handshake fails",
-    "read the server's log: senders see this too, and log no more than it",
+    "read the server's log: senders fail in the same way, and their logs say no more than this",
   ],
   server_chain_incomplete: [
     "error",
@@ -112,7 +112,7 @@ export const FINDINGS = {
   redirected: [
     "error",
     "the server redirects",
-    "give the sender the final URL: senders do not follow, or lose the body",
+    "give the sender the final URL: a sender does not follow a redirect, or loses the body on the way",
   ],
   other_server: [
     "warning",
@@ -127,7 +127,7 @@ export const FINDINGS = {
   plain_http_redirects: [
     "warning",
     "plain HTTP is redirected",
-    "refuse POST there instead: a sender with an http:// URL has sent its event in clear before it follows",
+    "refuse POST there instead: a sender with an http:// URL sends its event in clear text before it is redirected",
   ],
   other_host_accepted: [
     "error",
@@ -174,16 +174,16 @@ export const FINDINGS = {
     "the server's clock and the clock here differ",
     "synchronise both (NTP): assertions and signatures carry times",
   ],
-  ended: ["error", "something has expired, and events are refused for it", "countersign policy expiring says more"],
+  ended: ["error", "something has expired, so that events are refused", "countersign policy expiring says more"],
   ends_soon: [
     "warning",
-    "something expires soon, and events will be refused for it",
+    "something expires soon, and events are refused from then on",
     "countersign policy expiring says more",
   ],
   policy_drift: [
     "warning",
     "edge and origin have different policies",
-    "deploy the same policy to both: the origin's decides",
+    "deploy the same policy to both: an event has to pass both",
   ],
   workers_dev_open: [
     "error",

@@ -38,7 +38,7 @@ export const command: Command = {
 countersign doctor URL [options]   what is wrong with the endpoint that senders call
 
 It connects to an https:// URL as senders and strangers would, and posts a small event: without a certificate, with a certificate that
-no known CA signed, over plain HTTP, and for other host names. Each of these must be refused. What is accepted was handled as an event.
+no known CA signed, over plain HTTP, and for other host names. Each of these must be refused. If one is accepted, your code has handled it as an event.
 
   --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json if it is there)
   --certificate FILE   a sender's certificate (PEM or DER), intermediates after it: its event must be accepted
