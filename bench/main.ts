@@ -13,6 +13,7 @@ import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
 import { benchScale } from "./scale.ts";
+import { benchStart } from "./start.ts";
 import { benchTrust } from "./trust.ts";
 
 /** What the command line may change. */
@@ -20,7 +21,7 @@ interface Settings extends Volume {
   readonly beside: string | undefined;
 }
 
-const BENCHES: Readonly<Record<string, (settings: Settings) => Promise<Report | Report[]>>> = {
+const BENCHES: Readonly<Record<string, (settings: Settings) => Report | Promise<Report | Report[]>>> = {
   edge: benchEdge,
   cold: ({ rounds, beside }) => benchCold(rounds, beside),
   origin: benchOrigin,
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, (settings: Settings) => Promise<Report | 
   factors: benchFactors,
   hostile: benchHostile,
   scale: benchScale,
+  start: benchStart,
 };
 
 const HELP = `npm run bench -- [NAME...] [options]

@@ -2,7 +2,7 @@
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
-import { requireCertificates } from "../origin/node/tls-hosts.ts";
+import { requireCertificates } from "../origin/node/tls-policy.ts";
 import type { ClientCertificates } from "../origin/node/tls-listener.ts";
 import { requireOption } from "./command.ts";
 import { parseChoice } from "./option-values.ts";

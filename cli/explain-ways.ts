@@ -15,7 +15,7 @@ import {
   forwardedFormat,
   readForwardedCertificate,
 } from "../origin/forwarded-certificate.ts";
-import { anchorsInUse } from "../origin/node/tls-hosts.ts";
+import { anchorsInUse } from "../origin/node/tls-policy.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { readTlsClientAuth } from "../worker/tls-client-auth.ts";

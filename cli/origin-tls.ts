@@ -4,7 +4,8 @@
 import { loadSecrets } from "../core/secrets.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
-import { anchorsInUse, createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
+import { createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
+import { anchorsInUse } from "../origin/node/tls-policy.ts";
 import { listenTls } from "../origin/node/tls-listener.ts";
 import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
 import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";

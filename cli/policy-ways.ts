@@ -4,7 +4,7 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
 import { secretNames } from "../core/secrets.ts";
-import { anchorsInUse, requireCertificates } from "../origin/node/tls-hosts.ts";
+import { anchorsInUse, requireCertificates } from "../origin/node/tls-policy.ts";
 import { requireEdgePolicy } from "../worker/edge.ts";
 import { problemsOf } from "./problems.ts";
 

@@ -3,7 +3,8 @@
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { authenticate } from "../../origin/authenticate.ts";
-import { anchorsInUse, createTlsState } from "../../origin/node/tls-hosts.ts";
+import { createTlsState } from "../../origin/node/tls-hosts.ts";
+import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
 import { announce } from "./announce.ts";
