@@ -14,14 +14,15 @@ import { loadCrls } from "./explain-crls.ts";
 import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
-import { MAX_BODY_FILE_BYTES, readBytes, readJson } from "./files.ts";
+import { MAX_BODY_FILE_BYTES, readBytes } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
+import { readPolicyDocument } from "./policy-contents.ts";
 import { inFile } from "./problems.ts";
 import { parseHeaders } from "./send.ts";
 
 /** @throws UsageError, ConfigurationError */
 export async function readQuestion(values: Values, source: Source): Promise<Question> {
-  const document = readJson(values.policy) as PolicyDocument;
+  const document = readPolicyDocument(values.policy) as PolicyDocument;
   const whole = inFile(values.policy, () => compilePolicy(document));
   const chain = values.certificate === undefined ? chainOf(source) : readChain(values.certificate);
   const request = readRequest(values, source);

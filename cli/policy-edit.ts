@@ -12,6 +12,7 @@ import { UsageError } from "./command.ts";
 import { formatJson, parseJsonFile, readText } from "./files.ts";
 import { rewriteJson } from "./json-edit.ts";
 import { packageFolder } from "./package-folder.ts";
+import { requirePolicyDocument } from "./policy-contents.ts";
 import { type PolicyDraft, readDraft } from "./policy-document.ts";
 import { FileProblems } from "./problems.ts";
 import { writeWhole } from "./written-files.ts";
@@ -56,7 +57,9 @@ export function editPolicy(file: string, change: (draft: PolicyDraft) => void, m
   const isNew = mayStart && !existsSync(file);
   const before = isNew ? "" : readText(file);
   const start = isNew ? formatJson({ $schema: "./policy.schema.json" }) : before;
-  const document = readDraft(file, parseJsonFile(file, start));
+  const parsed = parseJsonFile(file, start);
+  requirePolicyDocument(file, parsed);
+  const document = readDraft(file, parsed);
   change(document);
   const { policy, findings } = examinePolicy(document, systemClock());
   const fatal = findings.filter(isFatal);

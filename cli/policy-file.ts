@@ -10,9 +10,10 @@ import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts"
 import { parsePlace } from "../core/policy-remedies.ts";
 import { systemClock } from "../origin/clock.ts";
 import { nameContents } from "./anchor-contents.ts";
-import { parseFile, readJson, readText } from "./files.ts";
+import { parseFile, readText } from "./files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
 import { complainLogLine } from "./output.ts";
+import { readPolicyDocument, requirePolicyDocument } from "./policy-contents.ts";
 import { FileProblems, inFile } from "./problems.ts";
 
 export type LocatedFinding = Finding & Position;
@@ -28,6 +29,7 @@ export interface ExaminedFile extends Examination {
 export function examinePolicyFile(file: string, now: number, compile?: CompilePolicy): ExaminedFile {
   const text = readText(file);
   const document = parseFile(file, text);
+  requirePolicyDocument(file, document);
   const { policy, findings } = examinePolicy(document, now, compile);
   const locate = findings.length === 0 ? undefined : locateMembers(text);
   const located = findings.map((finding) => ({
@@ -42,7 +44,7 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
  * UsageError, FileProblems
  */
 export function compilePolicyFile(file: string): Policy {
-  const document = readJson(file);
+  const document = readPolicyDocument(file);
   return inFile(file, () => compilePolicy(document));
 }
 

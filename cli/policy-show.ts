@@ -5,7 +5,7 @@ import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseOptions } from "./command.ts";
-import { readJson } from "./files.ts";
+import { readPolicyDocument } from "./policy-contents.ts";
 import { print, printJson } from "./output.ts";
 import { statePolicy } from "./policy-statement.ts";
 import { formatStatement } from "./policy-statement-text.ts";
@@ -19,7 +19,7 @@ const OPTIONS = {
 export function showPolicy(args: string[]): number {
   const { policy: file, json } = parseOptions(args, OPTIONS).values;
   try {
-    const document = readJson(file);
+    const document = readPolicyDocument(file);
     const policy = inFile(file, () => compilePolicy(document));
     // A document that compiles has the form of the schema.
     const statement = statePolicy(document as PolicyDocument, policy, systemClock());

@@ -8,7 +8,7 @@ import { systemClock } from "../origin/clock.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { loadCrls } from "./explain-crls.ts";
-import { readJson } from "./files.ts";
+import { readPolicyDocument } from "./policy-contents.ts";
 import { parseWhole } from "./option-values.ts";
 import { print, printJson } from "./output.ts";
 import { eachEvent, observedCases } from "./policy-trial-cases.ts";
@@ -58,7 +58,7 @@ function codeOf({ differences }: Trial): number {
 
 async function load(file: string, directory: string, at: number): Promise<TriedPolicy> {
   // What compiles has the form of the schema.
-  const document = readJson(file) as PolicyDocument;
+  const document = readPolicyDocument(file) as PolicyDocument;
   const policy = inFile(file, () => compilePolicy(document));
   const lists = await loadCrls(policy, { policyFile: file, directory, isFetching: false, at });
   return { file, document, policy, lists, available: readAvailableSecrets(policy, readSecret) };

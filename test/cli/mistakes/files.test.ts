@@ -132,3 +132,33 @@ test("npm runs the program elsewhere: the file beside the user is named", async 
   );
   vi.unstubAllEnvs();
 });
+
+const POLICY_READERS = [
+  "policy check --policy FILE",
+  "policy show --policy FILE",
+  "policy remove --sender acme --policy FILE",
+  "policy expiring --policy FILE",
+  "policy try FILE --inbox DIR/inbox",
+  "explain --route / --policy FILE",
+  "origin --policy FILE --issuer https://edge.example --audience https://origin.example --jwks DIR/jwks.json",
+];
+
+test.each([
+  ['{"keys":[]}', "a set of keys", "--jwks takes the public one of an edge"],
+  ['{"kty":"EC"}', "a key", "--jwks takes the public set of an edge"],
+  ['{"compatibility_date":"2026-10-01"}', "a wrangler file", "policy check --edge --wrangler takes it"],
+])("what is no policy: %s", async (text, what, taker) => {
+  writeFileSync(file("other.json"), text);
+  for (const line of POLICY_READERS) {
+    const { code, text } = await tellOf(
+      line.replace("FILE", file("other.json")).replaceAll("DIR", directory).split(" "),
+    );
+    expect([line, code, text]).toEqual([
+      line,
+      2,
+      expect.stringContaining(
+        `${file("other.json")} holds ${what} and no policy: give the file of the policy (${taker})`,
+      ),
+    ]);
+  }
+});
