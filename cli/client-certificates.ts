@@ -2,8 +2,8 @@
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
-import { requireCertificates } from "../origin/node/tls-policy.ts";
 import type { ClientCertificates } from "../origin/node/tls-listener.ts";
+import { requireCertificates } from "../origin/node/tls-policy.ts";
 import { requireOption } from "./command.ts";
 import { parseChoice } from "./option-values.ts";
 

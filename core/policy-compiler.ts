@@ -21,8 +21,9 @@ import type {
   SignatureRule,
 } from "./policy.ts";
 import { readPolicyForm } from "./policy-form.ts";
-import { PolicyError, PolicyFault, type PolicyProblem, type PolicyProblemCode, readOrFault } from "./policy-problem.ts";
+import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./policy-problem.ts";
 import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
+import { type PolicyProblemCode, wordsOf } from "./policy-words.ts";
 import { canMatch } from "./public-key.ts";
 import { isForwardableHeader } from "./request-headers.ts";
 import { findSecondSpelling } from "./request-target.ts";
@@ -35,10 +36,15 @@ import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wi
  * @throws ConfigurationError that lists every problem, each with its JSON pointer
  */
 export function compilePolicy(document: unknown): Policy {
+  return compilePolicyTelling(document, wordsOf);
+}
+
+/** compilePolicy, with problems told by `tell`: the worker has no words for them. @throws PolicyError */
+export function compilePolicyTelling(document: unknown, tell: TellProblem): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
-  if (output === undefined) throw new PolicyError(ofForm);
+  if (output === undefined) throw new PolicyError(ofForm, tell);
   const { policy, problems } = compileSoundParts(output);
-  if (problems.length > 0) throw new PolicyError(problems);
+  if (problems.length > 0) throw new PolicyError(problems, tell);
   return policy;
 }
 

@@ -1,87 +1,24 @@
-// What can be wrong with a policy: where, a code, and the few words that the worker carries too. What to do about each code is in
-// policy-remedies.ts, for the command line alone.
+// A problem of a policy as the schema and the compiler find it: its place, its code and a detail. The worker carries no words
+// for them: policy-words.ts has those, for the programs that print them.
 
 import type * as v from "valibot";
-import {
-  ConfigurationError,
-  FORM_PROBLEMS,
-  formatPointer,
-  formatWords,
-  type Place,
-  readIssues,
-} from "./configuration-error.ts";
+import { ConfigurationError, formatPointer, type Place, readIssues } from "./configuration-error.ts";
 import { messageOf } from "./failure-chain.ts";
+import type { PolicyProblemCode, ProblemCode } from "./policy-words.ts";
 import { Refusal } from "./refusal.ts";
-import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "./wire.ts";
 
-/** A % stands for the detail. */
-export const POLICY_PROBLEMS = {
-  ...FORM_PROBLEMS,
-  reserved_name: "is no member that can be named so",
-  malformed_name: "a name is letters, digits, '.', '_' or '-', at most 64",
-  unknown_anchor: "no anchor is called %",
-  unknown_sender: "no sender is called %",
-  listed_twice: "% is listed twice",
+export { POLICY_PROBLEMS, type PolicyProblemCode, wordsOf } from "./policy-words.ts";
 
-  not_one_certificate: "not exactly one certificate in PEM",
-  malformed_certificate: "%",
-  not_ca: "% is not a CA certificate",
-  may_not_sign: "% may not sign certificates",
-  no_subject: "a CA certificate without a subject can anchor nothing",
-  weak_key: "the key of % is weak or of an unsupported kind",
-  unmatchable_key: "no signature can match the key of %",
-  malformed_source: "an http:// or https:// URL without user, password and fragment, or the path of a file",
-  long_source: `at most ${MAX_CRL_SOURCE_CHARACTERS} characters`,
-  source_is_file: "there are no files on the edge",
-
-  no_factor: "must require a certificate (certificates and trust) or a signature",
-  no_trust: "must hold anchors, or platform: true, or both",
-  no_matcher: 'must hold at least one matcher, or % must have "mode": "observe" to learn it',
-  issuer_alone: "must hold subject, san, sha256 or spkiSha256",
-  malformed_digest: "64 hex digits, with or without colons",
-  malformed_instant: "YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ",
-  no_date: "% is no date",
-  no_window: "from is not before until",
-  unknown_attribute: "% is no attribute type that is known",
-  malformed_dn: "no RFC 4514 text in %",
-  malformed_ip: "san.ip is no IP address: %",
-
-  malformed_secret: "the name of a secret: capital letters, digits and '_', at most 64",
-  reserved_secret: "is a binding of the edge's own",
-  many_secrets: `at most ${MAX_SIGNATURE_SECRETS} secrets`,
-  secret_twice: "names a secret twice",
-  retired_secret: "a secret is retired and accepted at once",
-  unknown_accounts: "only docusign names accounts",
-  no_secrets: "must hold secrets, or accounts",
-  malformed_username: "a user name holds no colon and no control character (RFC 7617)",
-  malformed_pointer: "a JSON pointer (RFC 6901)",
-  malformed_header: "letters, digits and '-', at most 64",
-  not_forwarded: "% is never forwarded",
-
-  malformed_path: "an absolute path, exact or ending in /*",
-  star_within: "a * may only end a path, after a /",
-  path_taken: "the edge publishes its keys there",
-  path_spelling: "write it as requests have it: %",
-  path_refused: "a request with this path is refused, because of %",
-  malformed_method: "an upper-case HTTP method",
-  queued_answer: "a handler cannot answer a sender that the edge answers from its queue",
-  queued_order: "the edge's queue keeps no order, and % has an orderKey",
-
-  malformed_serial: "hex digits, with or without colons",
-} as const satisfies Readonly<Record<string, string>>;
-
-export type PolicyProblemCode = keyof typeof POLICY_PROBLEMS;
-
-export interface PolicyProblem {
+export interface PolicyProblem extends ProblemCode {
   readonly at: Place;
-  readonly code: PolicyProblemCode;
-  /** What stands for the % of the words. Holds no value of a secret. */
-  readonly detail?: string | undefined;
 }
 
-/** The few words of a problem, without its place. */
-export function wordsOf({ code, detail }: Omit<PolicyProblem, "at">): string {
-  return formatWords(POLICY_PROBLEMS[code], detail);
+/** Formats a problem without its place. */
+export type TellProblem = (problem: ProblemCode) => string;
+
+/** For a program without the words: the code, and the detail in parentheses. */
+export function codeOf({ code, detail }: ProblemCode): string {
+  return detail === undefined ? code : `${code} (${detail})`;
 }
 
 /** The message of each check of the schema is the code of its problem. */
@@ -100,7 +37,7 @@ export class PolicyFault extends SyntaxError {
   readonly detail: string | undefined;
 
   constructor(code: PolicyProblemCode, detail?: string) {
-    super(wordsOf({ code, detail }));
+    super(codeOf({ code, detail }));
     this.code = code;
     this.detail = detail;
   }
@@ -120,10 +57,10 @@ export function readOrFault<T>(code: PolicyProblemCode, read: () => T, before = 
 export class PolicyError extends ConfigurationError {
   readonly found: readonly PolicyProblem[];
 
-  constructor(found: readonly PolicyProblem[]) {
+  constructor(found: readonly PolicyProblem[], tell: TellProblem = codeOf) {
     super(
       "policy",
-      found.map((one) => `${formatPointer(one.at)}: ${wordsOf(one)}`),
+      found.map((one) => `${formatPointer(one.at)}: ${tell(one)}`),
     );
     this.found = found;
   }

@@ -1,11 +1,12 @@
-// What to do about the problems that the schema and the compiler find: they say what is wrong, in few words, because the
-// worker carries them. The longer half is here, for the command line.
+// What to do about the problems that the schema and the compiler find. policy-words.ts says what is wrong; this is the longer
+// half, for the command line.
 
 import { formatPointer, type Place, parsePointer } from "./configuration-error.ts";
 import type { Finding } from "./policy-finding.ts";
 import { membersAt } from "./policy-members.ts";
-import { type PolicyProblem, type PolicyProblemCode, wordsOf } from "./policy-problem.ts";
+import type { PolicyProblem } from "./policy-problem.ts";
 import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
+import { type PolicyProblemCode, wordsOf } from "./policy-words.ts";
 
 type Remedy = string | ((at: Place) => string);
 

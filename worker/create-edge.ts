@@ -20,7 +20,7 @@ import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { maintainQueue } from "./dead-letters.ts";
 import { deliverBatch, postponeBatch } from "./deliver.ts";
-import { compileEdgePolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
+import { compileDeployedPolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
 import type { QueueBatch } from "./queue-bindings.ts";
 import { type Ambient, receive } from "./receive.ts";
 
@@ -60,7 +60,7 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  * @throws ConfigurationError that lists every problem of the policy, including what only an origin can do
  */
 export function createEdge(document: unknown): EdgeWorker {
-  const policy = compileEdgePolicy(document);
+  const policy = compileDeployedPolicy(document);
   /** Loaded by the first request and kept, because bindings and secrets do not change during the life of an isolate. */
   let loaded: Promise<Edge> | undefined;
   /** The warnings that this isolate has logged. */

@@ -6,8 +6,9 @@ import { ConfigurationError, describeIssues } from "../core/configuration-error.
 import { isUrl } from "../core/crl-source.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy, Route, Sender } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
-import { PolicyError, type PolicyProblem } from "../core/policy-problem.ts";
+import { compilePolicyTelling } from "../core/policy-compiler.ts";
+import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy-problem.ts";
+import { wordsOf } from "../core/policy-words.ts";
 import { describeMissing, readAvailableSecrets } from "../core/secrets.ts";
 import { isHttpsOrLoopback } from "../core/secure-url.ts";
 import { CrlCache } from "./crl-cache.ts";
@@ -60,23 +61,36 @@ export interface Edge {
 }
 
 /**
- * Compiles the policy for the edge.
+ * Compiles the policy for the edge, for a program that prints what is wrong with it.
  * @throws ConfigurationError, also for what only an origin can do
  */
 export function compileEdgePolicy(document: unknown): Policy {
-  const policy = compilePolicy(document);
-  requireEdgePolicy(policy);
+  return compileTelling(document, wordsOf);
+}
+
+/** compileEdgePolicy in the worker: the problems of its error have codes in place of words. */
+export function compileDeployedPolicy(document: unknown): Policy {
+  return compileTelling(document, codeOf);
+}
+
+function compileTelling(document: unknown, tell: TellProblem): Policy {
+  const policy = compilePolicyTelling(document, tell);
+  requireFetchedLists(policy, tell);
   return policy;
 }
 
 /** @throws ConfigurationError that names what an edge cannot do */
-export function requireEdgePolicy({ anchors }: Policy): void {
+export function requireEdgePolicy(policy: Policy): void {
+  requireFetchedLists(policy, wordsOf);
+}
+
+function requireFetchedLists({ anchors }: Policy, tell: TellProblem): void {
   const problems = anchors.flatMap(({ name, revocation }) =>
     (revocation?.sources ?? []).flatMap((source, index): PolicyProblem[] =>
       isUrl(source) ? [] : [{ at: ["anchors", name, "crls", "sources", index], code: "source_is_file" }],
     ),
   );
-  if (problems.length > 0) throw new PolicyError(problems);
+  if (problems.length > 0) throw new PolicyError(problems, tell);
 }
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;

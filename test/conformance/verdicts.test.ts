@@ -12,9 +12,9 @@ import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.t
 import type { AssertionOptions, CertificateOptions } from "../../origin/authenticate-options.ts";
 import { serve } from "../../origin/node/server.ts";
 import { createTlsState } from "../../origin/node/tls-hosts.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { pemOf } from "../core/scene.ts";
 import { forwardedRequest } from "../support/forgery.ts";

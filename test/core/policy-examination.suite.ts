@@ -5,8 +5,9 @@ import fc from "fast-check";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import { isNatural, readPolicyForm } from "../../core/policy-form.ts";
-import { POLICY_PROBLEMS, PolicyError } from "../../core/policy-problem.ts";
+import { PolicyError } from "../../core/policy-problem.ts";
 import { toFinding } from "../../core/policy-remedies.ts";
+import { POLICY_PROBLEMS } from "../../core/policy-words.ts";
 import {
   anchorOf,
   type Change,

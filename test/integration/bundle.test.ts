@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { buildBundle } from "../support/edge-bundle.ts";
+import { startWorkerd } from "../support/workerd.ts";
 
 /** A tenth of a second to load on a slow line, and far below every limit of the platform. */
 const MAX_GZIP_BYTES = 49 * 1024;
@@ -17,6 +19,8 @@ interface Metafile {
     >
   >;
 }
+
+const SIGNING: PolicyDocument["senders"][string] = { signature: { scheme: "github", secrets: ["ACME_KEY"] } };
 
 const stack = new AsyncDisposableStack();
 let code: string;
@@ -69,7 +73,7 @@ test("bundle is made of core, worker and their libraries", () => {
     expect([...parts]).not.toContain(stranger);
   }
   // A policy is inspected before it is deployed, and a log is explained afterwards: not by the worker.
-  expect(inputs.filter(([path]) => /inspection|examination|remedies|log-words/.test(path))).toEqual([]);
+  expect(inputs.filter(([path]) => /inspection|examination|remedies|words/.test(path))).toEqual([]);
 });
 
 test("bundle asks the runtime for crypto, buffers and zlib alone", () => {
@@ -79,4 +83,13 @@ test("bundle asks the runtime for crypto, buffers and zlib alone", () => {
 
 test("bundle holds no key and no header of local tools", () => {
   expect(code).not.toMatch(/PRIVATE KEY|mf-cf-blob/i);
+});
+
+test("a policy that does not compile starts no worker, and every code and place is told", async () => {
+  const routes: PolicyDocument["routes"] = { "/hooks/*/acme": { senders: ["nobody"], methods: ["POST"] } };
+  const policy: PolicyDocument = { anchors: {}, senders: { acme: {} }, routes };
+  const started = startWorkerd(stack, policy, { edge: {} });
+  await expect(started).rejects.toThrow(/^workerd ended: .*policy: \/senders\/acme: no_factor/s);
+  const unfit = startWorkerd(stack, { ...policy, senders: { acme: SIGNING } }, { edge: {} });
+  await expect(unfit).rejects.toThrow(/\/routes\/~1hooks~1\*~1acme: star_within/);
 });

@@ -1,0 +1,75 @@
+// The words of what can be wrong with a policy: one table, for the programs that print them. The worker says codes, and
+// `countersign policy check` runs before each of its builds. What to do about each code is in policy-remedies.ts.
+
+import { FORM_PROBLEMS, formatWords } from "./configuration-error.ts";
+import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "./wire.ts";
+
+/** A % stands for the detail. */
+export const POLICY_PROBLEMS = {
+  ...FORM_PROBLEMS,
+  reserved_name: "is no member that can be named so",
+  malformed_name: "a name is letters, digits, '.', '_' or '-', at most 64",
+  unknown_anchor: "no anchor is called %",
+  unknown_sender: "no sender is called %",
+  listed_twice: "% is listed twice",
+
+  not_one_certificate: "not exactly one certificate in PEM",
+  malformed_certificate: "%",
+  not_ca: "% is not a CA certificate",
+  may_not_sign: "% may not sign certificates",
+  no_subject: "a CA certificate without a subject can anchor nothing",
+  weak_key: "the key of % is weak or of an unsupported kind",
+  unmatchable_key: "no signature can match the key of %",
+  malformed_source: "an http:// or https:// URL without user, password and fragment, or the path of a file",
+  long_source: `at most ${MAX_CRL_SOURCE_CHARACTERS} characters`,
+  source_is_file: "there are no files on the edge",
+
+  no_factor: "must require a certificate (certificates and trust) or a signature",
+  no_trust: "must hold anchors, or platform: true, or both",
+  no_matcher: 'must hold at least one matcher, or % must have "mode": "observe" to learn it',
+  issuer_alone: "must hold subject, san, sha256 or spkiSha256",
+  malformed_digest: "64 hex digits, with or without colons",
+  malformed_instant: "YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ",
+  no_date: "% is no date",
+  no_window: "from is not before until",
+  unknown_attribute: "% is no attribute type that is known",
+  malformed_dn: "no RFC 4514 text in %",
+  malformed_ip: "san.ip is no IP address: %",
+
+  malformed_secret: "the name of a secret: capital letters, digits and '_', at most 64",
+  reserved_secret: "is a binding of the edge's own",
+  many_secrets: `at most ${MAX_SIGNATURE_SECRETS} secrets`,
+  secret_twice: "names a secret twice",
+  retired_secret: "a secret is retired and accepted at once",
+  unknown_accounts: "only docusign names accounts",
+  no_secrets: "must hold secrets, or accounts",
+  malformed_username: "a user name holds no colon and no control character (RFC 7617)",
+  malformed_pointer: "a JSON pointer (RFC 6901)",
+  malformed_header: "letters, digits and '-', at most 64",
+  not_forwarded: "% is never forwarded",
+
+  malformed_path: "an absolute path, exact or ending in /*",
+  star_within: "a * may only end a path, after a /",
+  path_taken: "the edge publishes its keys there",
+  path_spelling: "write it as requests have it: %",
+  path_refused: "a request with this path is refused, because of %",
+  malformed_method: "an upper-case HTTP method",
+  queued_answer: "a handler cannot answer a sender that the edge answers from its queue",
+  queued_order: "the edge's queue keeps no order, and % has an orderKey",
+
+  malformed_serial: "hex digits, with or without colons",
+} as const satisfies Readonly<Record<string, string>>;
+
+export type PolicyProblemCode = keyof typeof POLICY_PROBLEMS;
+
+/** A problem without its place. */
+export interface ProblemCode {
+  readonly code: PolicyProblemCode;
+  /** What stands for the % of the words. Holds no value of a secret. */
+  readonly detail?: string | undefined;
+}
+
+/** The few words of a problem, without its place. */
+export function wordsOf({ code, detail }: ProblemCode): string {
+  return formatWords(POLICY_PROBLEMS[code], detail);
+}
