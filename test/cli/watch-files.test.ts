@@ -134,7 +134,7 @@ test.each(ARRANGEMENTS)("a change is told once, and whole, of a file %s", async 
   );
   onTestFinished(stop);
   change(at);
-  await expect.poll(() => seen, { timeout: 10_000 }).toEqual(["new"]);
+  await expect.poll(() => seen).toEqual(["new"]);
   await new Promise((resolve) => setTimeout(resolve, 700));
   expect(seen).toEqual(["new"]);
 });

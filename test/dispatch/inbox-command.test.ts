@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Inbox } from "../../origin/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
@@ -106,7 +106,7 @@ test("retry makes a dead event due while an origin runs, and drop ends one witho
     { maxAttempts: 1 },
   );
   for (const id of ["a", "b"]) await store(inbox, id);
-  await vi.waitUntil(async () => (await idsIn(inbox, "dead")).length === 2, { timeout: 5_000 });
+  await expect.poll(() => idsIn(inbox, "dead")).toHaveLength(2);
   isMended = true;
   expect(await command("retry", "a")).toMatchObject({ code: 0, stdout: "a is due now\n" });
   await lines.with({ id: "a", decision: "dispatched" });

@@ -1,6 +1,6 @@
 // countersign inbox run, as an operator runs it beside a dispatcher, on both stores: what was done is handled again, in order, and recorded.
 
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox, Lease } from "../../origin/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
@@ -49,10 +49,10 @@ describeOnStores("countersign inbox run", (given) => {
     const handled: [string, number][] = [];
     const own = await openInbox(given.location);
     dispatchFrom(given.stack, own, (_, { id, attempt }) => void handled.push([id, attempt]));
-    await vi.waitUntil(() => handled.length >= 5, { timeout: 10_000 });
+    await expect.poll(() => handled.length).toBeGreaterThanOrEqual(5);
     expect(handled.filter(([id]) => "bce".includes(id))).toEqual([["b", 1], ["c", 1], ["e", 1]]); // biome-ignore format: pairs
     expect(new Set(handled.map(([id]) => id))).toEqual(new Set(["b", "c", "d", "e", "waiting"]));
-    await vi.waitUntil(async () => (await inbox.event("e"))?.state === "done", { timeout: 10_000 });
+    await expect.poll(async () => (await inbox.event("e"))?.state).toBe("done");
     expect(await inbox.event("e")).toMatchObject({ reruns: 1, reason: undefined });
     expect(await inbox.event("a")).toMatchObject({ reruns: 0 });
   });

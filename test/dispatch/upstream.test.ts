@@ -15,11 +15,12 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../../origin/acceptance.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
+import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
 import { serve } from "../../origin/node/server.ts";
 import { forwardTo } from "../../origin/upstream.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
-import { dispatch, QUICK, stateOf, store } from "../support/dispatch.ts";
+import { dispatch, stateOf, store } from "../support/dispatch.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { exchange, listen, refusingUrl } from "../support/http.ts";
 import { LogLines } from "../support/log-lines.ts";
@@ -165,16 +166,16 @@ server.serve_forever()
 `;
 
 describe("an upstream that misbehaves", () => {
-  const LONG = { firstRetryMilliseconds: 60_000, maxRetryMilliseconds: 60_000, deadlineMilliseconds: 400 };
+  const LONG = { firstRetryMilliseconds: 60_000, maxRetryMilliseconds: 60_000 };
 
-  async function attemptAt(origin: string) {
+  async function attemptAt(origin: string, limits: Partial<DispatchLimits> = {}) {
     const { inbox, inboxFile } = openTestInbox(stack);
     await store(inbox, "one");
     const keys = await importSigningKeys({ keys: [await newSigningKey()] });
     const handler = forwardTo({ origin, issuer: ORIGIN_ISSUER, audience: origin, keys: () => keys });
-    const { lines } = dispatch(stack, inboxFile, handler, { ...QUICK, ...LONG });
-    const { decision, reason, dueAt } = await lines.of("one");
-    return { decision, reason, wait: Date.parse(String(dueAt)) - Date.now(), state: await stateOf(inbox, "one") };
+    const { lines } = dispatch(stack, inboxFile, handler, { ...LONG, ...limits });
+    const { decision, reason, dueAt, milliseconds } = await lines.of("one");
+    return { decision, reason, milliseconds, due: Date.parse(String(dueAt)), state: await stateOf(inbox, "one") };
   }
 
   async function tcp(talk: (socket: Socket) => void): Promise<string> {
@@ -206,10 +207,10 @@ describe("an upstream that misbehaves", () => {
   });
 
   test("by being slow costs the deadline, and no more", async () => {
-    const before = performance.now();
     const slow = await tcp((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-"));
-    expect(await attemptAt(slow)).toMatchObject({ decision: "retrying", reason: "no answer within 0.4 s" });
-    expect(performance.now() - before).toBeLessThan(2_500);
+    const attempt = await attemptAt(slow, { deadlineMilliseconds: 400 });
+    expect(attempt).toMatchObject({ decision: "retrying", reason: "no answer within 0.4 s" });
+    expect(attempt.milliseconds).toBeLessThan(20_000);
   });
 
   test("after a 2xx, by a body that is endless, slow or broken, has handled the event", async () => {
@@ -247,13 +248,14 @@ describe("an upstream that misbehaves", () => {
     ["a week, which is cut to a day", () => "604800", 86_400_000],
     ["the past", () => "Thu, 01 Jan 1970 00:00:00 GMT", 0],
   ])("Retry-After in %s is kept", async (_, valueOfNow, wait) => {
+    const start = Date.now();
     const value = valueOfNow();
     const busy = await listen(stack, (__, response) => response.writeHead(429, { "retry-after": value }).end());
     const attempt = await attemptAt(busy);
     expect(attempt).toMatchObject({ decision: "retrying", reason: "answered 429" });
     // The first wait is jitter on top of it.
-    expect(attempt.wait).toBeGreaterThan(wait - 3_000);
-    expect(attempt.wait).toBeLessThanOrEqual(wait + 60_000);
+    expect(attempt.due).toBeGreaterThan(start + wait - 3_000);
+    expect(attempt.due).toBeLessThanOrEqual(Date.now() + wait + 60_000);
   });
 
   test("with 410 it ends the event", async () => {

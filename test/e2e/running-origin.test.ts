@@ -69,7 +69,7 @@ describe("SIGTERM to npm ends what npm runs:", () => {
     const npm = await startNpm(args());
     expect(await isListening(npm.url)).toBe(true);
     await npm.end();
-    await expect.poll(() => isListening(npm.url), { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => isListening(npm.url)).toBe(false);
   });
 });
 

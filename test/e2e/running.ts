@@ -15,12 +15,12 @@ export interface Running {
   line(members: Readonly<Record<string, unknown>>, start?: number): Promise<Record<string, unknown>>;
   readonly lines: readonly Record<string, unknown>[];
   readonly process: ChildProcess;
-  /** Asks it to end and resolves with its exit code. */
+  /** Asks it to end and resolves with its exit code, when all that it printed was read. */
   stop(): Promise<number | null>;
 }
 
 /** A loaded machine takes its time to start a program. */
-const LINE_DEADLINE_MILLISECONDS = 25_000;
+const LINE_DEADLINE_MILLISECONDS = 60_000;
 
 /** Programs of a test that failed before it could end them: none outlives its test file, nor the worker, which the runner ends by SIGTERM. */
 const running = new Set<ChildProcess>();
@@ -62,7 +62,8 @@ export async function startCountersign(
     lines.push(JSON.parse(text) as Record<string, unknown>);
     for (const listener of listeners) listener();
   });
-  const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  // Not "exit": output may still arrive after it.
+  const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
 
   const line = (members: Readonly<Record<string, unknown>>, start = 0) =>
     new Promise<Record<string, unknown>>((resolve, reject) => {
@@ -85,13 +86,13 @@ export async function startCountersign(
         );
       };
       const timer = setTimeout(() => fail("too late"), milliseconds);
-      exited.then((code) => fail(`ended with ${code}`));
+      ended.then((code) => fail(`ended with ${code}`));
       listeners.add(look);
       look();
     });
   const stop = () => {
     child.kill("SIGTERM");
-    return exited;
+    return ended;
   };
   try {
     return { ready: (await line({})) as Running["ready"], line, lines, process: child, stop };

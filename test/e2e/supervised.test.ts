@@ -40,7 +40,7 @@ async function receive(socket: string): Promise<readonly string[]> {
   const messages: string[] = [];
   const output = createInterface({ input: receiver.stdout });
   output.on("line", (line) => line !== "BARRIER=1" && messages.push(line));
-  await expect.poll(() => messages, { timeout: 10_000 }).toContain("bound");
+  await expect.poll(() => messages).toContain("bound");
   return messages;
 }
 
@@ -62,9 +62,9 @@ describe.skipIf(!hasManager)("a service manager", () => {
     const environment = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "4000000" };
     const origin = await startCountersign([...files.args, ...more], environment);
     stack.defer(() => endProcess(origin));
-    await expect.poll(() => messages, { timeout: 10_000 }).toContain("WATCHDOG=1");
+    await expect.poll(() => messages).toContain("WATCHDOG=1");
     expect(await origin.stop()).toBe(0);
-    await expect.poll(() => messages.at(-1), { timeout: 5_000 }).toMatch(/^STOPPING=1 /);
+    await expect.poll(() => messages.at(-1)).toMatch(/^STOPPING=1 /);
     expect(messages.filter((message) => message !== "WATCHDOG=1")).toEqual([
       "bound",
       `READY=1 STATUS=serving at ${origin.ready["origin"]}`,
@@ -108,7 +108,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
     origin.process.stderr?.on("data", (chunk) => {
       stderr += chunk;
     });
-    await expect.poll(() => stderr, { timeout: 10_000 }).toContain('"code":"notify_failed"');
+    await expect.poll(() => stderr).toContain('"code":"notify_failed"');
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(stderr.match(/notify_failed/g)).toHaveLength(1);
     expect(await origin.stop()).toBe(0);
@@ -126,7 +126,7 @@ async function startAsFirst(
   onTestFinished(() => void child.kill("SIGKILL"));
   const code = once(child, "exit").then(([code]) => code as number);
   const children = () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim();
-  await expect.poll(children, { timeout: 10_000, interval: 10 }).not.toBe("");
+  await expect.poll(children, { interval: 10 }).not.toBe("");
   return { child, pid: Number(children()), code };
 }
 

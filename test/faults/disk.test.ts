@@ -51,7 +51,7 @@ async function expectRecovery(title: string, disk: string, inbox: string): Promi
     expect(refused(), "refused while the disk was full").toBeGreaterThan(before);
     empty();
     const acknowledged = world.ledger.acknowledged.size;
-    await expect.poll(() => world.ledger.acknowledged.size, { timeout: 10_000 }).toBeGreaterThan(acknowledged + 20);
+    await expect.poll(() => world.ledger.acknowledged.size).toBeGreaterThan(acknowledged + 20);
   }
   isOver = true;
   await load;

@@ -25,7 +25,7 @@ afterEach(() => stack.disposeAsync());
 test("a consumer that dies in the middle of batches, and what it acknowledged with it, loses nothing", async () => {
   const world = await load("crashes", "its acknowledgements lost");
   // What was delivered is cleaned up, also where the consumer died.
-  await expect.poll(() => world.keys("body/"), { timeout: 15_000 }).toEqual([]);
+  await expect.poll(() => world.keys("body/")).toEqual([]);
 });
 
 test("a consumer that dies while it delivers, and what it acknowledged counts, loses nothing", async () => {

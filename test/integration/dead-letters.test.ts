@@ -69,7 +69,7 @@ describe("an event that the origin never takes", () => {
       { decision: "queued", redriven: expect.any(String) },
       { decision: "queued", redriven: expect.any(String) },
     ]);
-    await expect.poll(() => world.keys("dead/"), { timeout: 15_000 }).toHaveLength(2);
+    await expect.poll(() => world.keys("dead/")).toHaveLength(2);
     const keys = await world.keys();
     expect(keys).toHaveLength(2);
     for (const { id, key } of letters) {

@@ -96,7 +96,7 @@ async function probe(origin: Running, path: "/livez" | "/readyz"): Promise<strin
   const response = await fetch(new URL(path, origin.ready["metrics"]));
   return `${response.status} ${await response.text()}`;
 }
-const SOON = { timeout: 25_000, interval: 100 };
+const SOON = { interval: 100 };
 
 async function startBehindEdge(...args: readonly string[]): Promise<Running> {
   writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(await newSigningKey())] }));

@@ -86,7 +86,7 @@ describe("a message that cannot be delivered", () => {
     const attempts = world.attempts.length;
     await world.bucket.put("redrive/unread", "", {});
     expect(await world.runCronTrigger()).toHaveLength(cases.length);
-    await expect.poll(() => world.keys("dead/unread/"), { timeout: 15_000 }).toHaveLength(cases.length);
+    await expect.poll(() => world.keys("dead/unread/")).toHaveLength(cases.length);
     expect(world.attempts).toHaveLength(attempts);
   });
 

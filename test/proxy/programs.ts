@@ -9,7 +9,7 @@ import { ROOT } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const FOLDERS = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
-const START_DEADLINE_MILLISECONDS = 15_000;
+const START_DEADLINE_MILLISECONDS = 60_000;
 const IS_ROOT = process.getuid?.() === 0;
 
 export type Program = "nginx" | "apache2" | "haproxy";
@@ -168,7 +168,7 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
   await ended;
   clearTimeout(timer);
 }

@@ -242,7 +242,7 @@ describe("over TLS", () => {
     const start = both.origin.lines.length;
     replaceFile(both.files.policy, withBeta());
     const reloads = () => both.origin.lines.slice(start).filter(({ decision }) => decision === "reloaded").length;
-    await expect.poll(reloads, { timeout: 10_000 }).toBe(2);
+    await expect.poll(reloads).toBe(2);
     expect(await statuses()).toEqual([403, 403, 403, 403]);
     expect(await both.origin.stop()).toBe(0);
   });

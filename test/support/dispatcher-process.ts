@@ -1,19 +1,24 @@
-// A process that dispatches what is in an inbox file, until it is stopped or killed: `node … FILE NAME`. Prints what it does.
+// A process that dispatches what is in an inbox file, until it is stopped or killed: `node … FILE NAME [HOLDING]`. Prints what it
+// does. From attempt number HOLDING on it ends none before it is asked to stop.
 
 import { Dispatcher } from "../../origin/dispatch.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import { QUICK } from "./dispatch.ts";
 
-const [file = "", name = ""] = process.argv.slice(2);
+const [file = "", name = "", holding = ""] = process.argv.slice(2);
 const print = (line: object) => process.stdout.write(`${JSON.stringify({ name, ...line })}\n`);
 
+const asked = new Promise((resolve) => process.once("SIGTERM", resolve));
+let attempts = 0;
 const inbox = openSqliteInbox(file);
 const dispatcher = new Dispatcher({
   work: inbox.work,
-  limits: { ...QUICK, leaseMilliseconds: 900, concurrency: 3 },
+  limits: { ...QUICK, leaseMilliseconds: 5_000, concurrency: 3 },
   log: print,
   async handler({ id }, { attempt }) {
     print({ begins: id, attempt, at: Date.now() });
+    attempts += 1;
+    if (holding !== "" && attempts >= Number(holding)) await asked;
     await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 60));
     print({ ends: id, attempt, at: Date.now() });
   },

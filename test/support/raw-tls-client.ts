@@ -41,7 +41,7 @@ const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 = 0xc02b;
 /** secp256r1, on which the exchange is, and the curves of keys: secp384r1, secp521r1, secp256k1. */
 const GROUPS = [23, 24, 25, 22];
 const FATAL = 2;
-const DEADLINE_MILLISECONDS = 5_000;
+const DEADLINE_MILLISECONDS = 20_000;
 
 /** One connection and one request. @throws Error when the server neither answers nor ends the connection in time */
 export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {

@@ -167,7 +167,7 @@ export async function sendStrictly(server: TlsServer, client: ClientPem, root: s
 }
 
 async function runOpenssl(args: readonly string[], input: string): Promise<string> {
-  const child = spawn("openssl", args, { stdio: ["pipe", "pipe", "pipe"], timeout: 20_000 });
+  const child = spawn("openssl", args, { stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {

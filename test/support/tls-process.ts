@@ -75,7 +75,7 @@ export async function endProcess({ process: child }: Running): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   // One that does not stop is killed, with the workers that it leaves behind.
-  const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
   await once(child, "exit");
   clearTimeout(timer);
 }

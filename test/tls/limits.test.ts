@@ -6,10 +6,11 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TLS_DEADLINES } from "../../origin/node/tls-listener.ts";
 import { readEvents } from "../support/origin.ts";
 import { MAX_BODY_BYTES } from "../support/senders.ts";
 import { connectTls, sendOnce, TlsSender, type TlsServer } from "../support/tls-client.ts";
-import { A } from "../support/tls-origin.ts";
+import { A, startTlsOrigin } from "../support/tls-origin.ts";
 import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../support/tls-process.ts";
 
 const stack = new AsyncDisposableStack();
@@ -46,6 +47,9 @@ async function drip(socket: TLSSocket, first: string, byte: string) {
   }
 }
 
+/** Seconds: half of what a body may take, and time for a slow machine. */
+const SOON_ENOUGH = TLS_DEADLINES.request / 2_000;
+
 describe.concurrent("a listener", () => {
   test("cuts a handshake that is not finished in ten seconds", async () => {
     const socket = connect(origin.port, "127.0.0.1");
@@ -55,7 +59,7 @@ describe.concurrent("a listener", () => {
     await once(socket, "close");
     const seconds = (Date.now() - started) / 1000;
     expect(seconds).toBeGreaterThan(9);
-    expect(seconds).toBeLessThan(13);
+    expect(seconds).toBeLessThan(SOON_ENOUGH);
   });
 
   test("cuts headers that are not complete in ten seconds, however steadily they drip", async () => {
@@ -66,7 +70,7 @@ describe.concurrent("a listener", () => {
     );
     expect(answer).toMatch(/^(HTTP\/1\.1 408 .*[\s\S]*)?$/);
     expect(seconds).toBeGreaterThan(9);
-    expect(seconds).toBeLessThan(14);
+    expect(seconds).toBeLessThan(SOON_ENOUGH);
   });
 
   test("serves others while many are slow", async () => {
@@ -75,7 +79,7 @@ describe.concurrent("a listener", () => {
     const started = Date.now();
     const answers = await Promise.all(Array.from({ length: 20 }, () => sendOnce(origin.server, files.senders.acme)));
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(202));
-    expect(Date.now() - started).toBeLessThan(5_000);
+    expect((Date.now() - started) / 1000).toBeLessThan(SOON_ENOUGH);
     for (const socket of slow) socket.destroy();
   });
 
@@ -102,7 +106,9 @@ describe.concurrent("a listener", () => {
   test("takes a thousand connections, closes those above, and says so once", async () => {
     const own = new AsyncDisposableStack();
     stack.defer(() => own.disposeAsync());
-    const crowded = await startTlsProcess(own, await writeTlsFiles(own));
+    // No connection ends before the last is opened.
+    const deadlines = { ...TLS_DEADLINES, handshake: 120_000, headers: 120_000, request: 120_000 };
+    const crowded = await startTlsOrigin(own, { policy: files.senders.policy, deadlines });
     const sockets: Socket[] = [];
     own.defer(() => {
       for (const socket of sockets) socket.destroy();
@@ -119,8 +125,8 @@ describe.concurrent("a listener", () => {
     await once(above.resume(), "close");
     expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([above]);
     await once((await open()).resume(), "close");
-    await crowded.line({ decision: "failed", code: "connections_full", dropped: 1, peer: "127.0.0.1" });
-    expect(crowded.lines.filter(({ code }) => code === "connections_full")).toHaveLength(1);
+    await crowded.lines.with({ decision: "failed", code: "connections_full", dropped: 1, peer: "127.0.0.1" });
+    expect(crowded.lines.all.filter(({ code }) => code === "connections_full")).toHaveLength(1);
   });
 });
 
@@ -189,7 +195,8 @@ describe.concurrent("SIGTERM", () => {
     await underWay;
     const started = Date.now();
     expect(await origin.stop()).toBe(0);
-    expect(Date.now() - started).toBeLessThan(5_000);
+    // Before its deadline, at which it destroys what is still open.
+    expect(Date.now() - started).toBeLessThan(20_000);
     for (const code of await Promise.all(senders)) expect(code).toMatch(/^(ECONNREFUSED|ECONNRESET|EPIPE)$/);
     const stored = readEvents(files.inbox).length;
     expect(stored).toBeGreaterThanOrEqual(accepted);

@@ -14,7 +14,7 @@ import { A } from "../support/tls-origin.ts";
 import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../support/tls-process.ts";
 
 /** Of one connection, also of one that brings 100 KB of certificates made to be slow. */
-const DEADLINE_MILLISECONDS = 3_000;
+const DEADLINE_MILLISECONDS = 20_000;
 /** OpenSSL takes no more of a client's certificates. */
 const MAX_CHAIN_BYTES = 100 * 1024;
 const KEY = "1.2.840.10045.2.1";

@@ -88,10 +88,10 @@ describe("two workers", () => {
     const routes = { ...policy.routes, "/hooks/acme": { senders: [BETA], methods: ["POST"] } };
     const reloads = () => origin.lines.filter(({ decision }) => decision === "reloaded").length;
     replaceFile(files.policy, JSON.stringify({ ...policy, routes }));
-    await expect.poll(reloads, { timeout: 10_000, interval: 20 }).toBe(2);
+    await expect.poll(reloads, { interval: 20 }).toBe(2);
     for (const sender of senders) expect(await sender.send()).toMatchObject({ status: 403, isKeptAlive: true });
     origin.process.kill("SIGHUP");
-    await expect.poll(reloads, { timeout: 10_000, interval: 20 }).toBe(4);
+    await expect.poll(reloads, { interval: 20 }).toBe(4);
   });
 
   test("are two again after one was killed, and the other serves meanwhile", async () => {
@@ -100,7 +100,7 @@ describe("two workers", () => {
       /^countersign_worker_deaths_total (\d+)$/m.exec(await (await fetch(origin.ready["metrics"] ?? "")).text())?.[1];
     expect(await deaths()).toBe("0");
     process.kill(victim, "SIGKILL");
-    await expect.poll(() => isRunning(victim), { timeout: 5_000, interval: 10 }).toBe(false);
+    await expect.poll(() => isRunning(victim), { interval: 10 }).toBe(false);
     expect(await origin.line({ code: "worker_died" })).toMatchObject({
       decision: "failed",
       pid: victim,
@@ -110,19 +110,14 @@ describe("two workers", () => {
     for (let sent = 0; sent < 5; sent += 1) {
       expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
     }
-    await expect
-      .poll(() => workersOf(origin).filter((pid) => pid !== victim), { timeout: 10_000, interval: 50 })
-      .toHaveLength(2);
+    await expect.poll(() => workersOf(origin).filter((pid) => pid !== victim), { interval: 50 }).toHaveLength(2);
     const replaced = workersOf(origin).find((pid) => pid !== survivor) ?? 0;
     // The new one serves as soon as it listens.
     await expect
-      .poll(
-        async () => {
-          await connectSenders(2);
-          return connectionsOf(replaced, origin.port);
-        },
-        { timeout: 10_000, interval: 100 },
-      )
+      .poll(async () => {
+        await connectSenders(2);
+        return connectionsOf(replaced, origin.port);
+      })
       .toBeGreaterThan(0);
     expect(readEvents(files.inbox).length).toBeGreaterThan(5);
   });
@@ -137,7 +132,7 @@ describe("two workers", () => {
     database.exec("ROLLBACK");
     database.close();
     expect(origin.process.exitCode).toBeNull();
-    await expect.poll(() => workersOf(origin).length, { timeout: 10_000, interval: 50 }).toBe(2);
+    await expect.poll(() => workersOf(origin).length, { interval: 50 }).toBe(2);
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
   });
 
@@ -183,7 +178,7 @@ test("a killed primary takes its workers with it", async () => {
   const workers = workersOf(origin);
   expect(workers.map(isRunning)).toEqual([true, true]);
   origin.process.kill("SIGKILL");
-  await expect.poll(() => workers.some(isRunning), { timeout: 10_000, interval: 50 }).toBe(false);
+  await expect.poll(() => workers.some(isRunning), { interval: 50 }).toBe(false);
 });
 
 test("a fault that only the workers meet ends the program, without trying again and again", async () => {
