@@ -14,8 +14,11 @@ export default defineConfig({
     restoreMocks: true,
     // Files are loaded by Node itself, as the programs are, which also keeps them compiled.
     experimental: { viteModuleRunner: false },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Limits for what hangs, not for what is slow: a build machine may be ten times slower than the one where a test was written.
+    // Output of another process arrives after its answer, so a test polls for it.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // Integration tests start workerd beside each worker, and a build machine has two cores. One more, because those of the queue wait.
     maxWorkers: 3,
     env: {

@@ -176,6 +176,47 @@ export interface EventPage {
   readonly next: EventCursor | undefined;
 }
 
+/** Which events to list, the newest first. Unlike `events`, a search has an end: it says where to continue. */
+export interface NewestQuery extends EventFilter {
+  /** A whole event id or event key; if there is none, a part of one, whatever its case. */
+  readonly text?: string | undefined;
+  /** `next` of the page before. */
+  readonly before?: number | undefined;
+}
+
+/** An event without the columns that may be large. */
+export type ListedEvent = Pick<
+  StoredEvent,
+  "sequence" | "id" | "acceptedAt" | "sender" | "request" | "eventKey" | "orderKey"
+> &
+  EventWork & { readonly bodyBytes: number };
+
+export interface NewestPage {
+  readonly events: readonly ListedEvent[];
+  /** Pass it as `before` to continue. Undefined if there are no older events. */
+  readonly next: number | undefined;
+  /**
+   * If the search ended before the page was full although there are older events: when the oldest event that was looked at was
+   * accepted, in Unix seconds.
+   */
+  readonly searchedTo: number | undefined;
+}
+
+/** How many events were accepted in one span of time, and what became of them by now. */
+export interface ActivitySpan {
+  /** Unix seconds, inclusive. */
+  readonly from: number;
+  readonly done: number;
+  readonly unfinished: number;
+  readonly dead: number;
+}
+
+export interface Activity {
+  readonly spans: readonly ActivitySpan[];
+  /** False if there are so many events that an event near the end of a span may be counted in the next one. */
+  readonly isExact: boolean;
+}
+
 export interface InboxReader {
   /**
    * Every certificate with which senders were accepted, in the order in which it was first seen. If `sha256` is given, only those
@@ -192,6 +233,12 @@ export interface InboxReader {
    * read are not included. `limit` applies to a page.
    */
   page(filter: EventFilter, cursor?: EventCursor): Promise<EventPage>;
+  /** The newest events that match, for a list in pages. Takes a limited time, however many events there are. */
+  newest(query: NewestQuery): Promise<NewestPage>;
+  /** Events by time: `count` spans of `seconds`, the first of which begins at `since` (Unix seconds). */
+  activity(since: number, seconds: number, count: number): Promise<Activity>;
+  /** A text that is another one after an event was accepted or the work on an event changed. Costs a few look-ups in indexes. */
+  pulse(): Promise<string>;
   close(): Promise<void>;
 }
 

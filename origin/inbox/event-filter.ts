@@ -122,6 +122,27 @@ const SENDERS_WITH_KEYS = `
     FROM keyed WHERE keyed.sender IS NOT NULL
   ) SELECT sender FROM keyed WHERE sender IS NOT NULL`;
 
+/** Matches an event whose id or event key has this text. `isWhole`: is it, which the indexes find. */
+export function hasText(
+  text: string,
+  {
+    isWhole,
+    sign,
+    values,
+  }: { readonly isWhole: boolean; readonly sign: ParameterSign; readonly values: (string | number)[] },
+): string {
+  const parameter = (value: string) => `${sign}${values.push(value)}`;
+  if (!isWhole) {
+    const part = parameter(text.toLowerCase());
+    const holds = (column: string) =>
+      sign === "$" ? `strpos(lower(${column}), ${part}) > 0` : `instr(lower(${column}), ${part}) > 0`;
+    return `(${holds("event.id")} OR ${holds("coalesce(event.event_key, '')")})`;
+  }
+  const keyed = hasKey(text, undefined, { sign, parameter }).join(" AND ");
+  return `event.sequence IN (
+    SELECT sequence FROM event WHERE event.id = ${parameter(text)} UNION SELECT sequence FROM event WHERE ${keyed})`;
+}
+
 /** Matches an event key as it is stored, or the only part of one. */
 function hasKey(
   eventKey: string,

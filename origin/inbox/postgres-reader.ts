@@ -1,7 +1,9 @@
 // Reads an inbox in PostgreSQL. Changes nothing in it.
 
 import type { InboxReader, StoredEvent } from "../inbox.ts";
+import { readActivity, readPulse } from "./activity.ts";
 import { type Ask, listEvents, readPage } from "./event-pages.ts";
+import { readNewest } from "./newest-events.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import {
   CERTIFICATE_COLUMNS,
@@ -44,6 +46,9 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
     },
     events: (filter) => listEvents(ask, "$", filter),
     page: (filter, cursor) => readPage(ask, "$", filter, cursor),
+    newest: (query) => readNewest(ask, "$", query),
+    activity: (since, seconds, count) => readActivity(ask, { since, seconds, count }),
+    pulse: () => readPulse(ask),
     close: () => pool.close(),
   };
 }

@@ -56,6 +56,9 @@ class PostgresInbox implements Inbox {
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
   readonly page: Inbox["page"];
+  readonly newest: Inbox["newest"];
+  readonly activity: Inbox["activity"];
+  readonly pulse: Inbox["pulse"];
   readonly accept: Inbox["accept"];
   readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: PostgresWork;
@@ -77,6 +80,7 @@ class PostgresInbox implements Inbox {
     const reader = postgresReaderOf(pool);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates } = reader);
     ({ event: this.event, events: this.events, page: this.page } = reader);
+    ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);

@@ -1,7 +1,7 @@
 // Converts rows of an inbox to values. Both stores use the same column names, and store lists and objects as JSON texts.
 
 import { MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
-import type { EventState, EventWork, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
+import type { EventState, EventWork, ListedEvent, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -10,6 +10,11 @@ export const EVENT_COLUMNS = `
   event.sequence, event.id, event.issuer, event.jti, event.accepted_at, event.sender, event.method, event.target,
   event.content_type, event.headers, event.content_digest, event.event_key, event.order_key, event.certificate, event.factors,
   event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
+  work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates, work.reruns`;
+/** The columns for toShownEvent, with `body_bytes`. Of the row of an event they read its beginning alone. */
+export const SHOWN_COLUMNS = `
+  event.sequence, event.id, event.accepted_at, event.sender, event.method, event.target, event.content_type, event.event_key,
+  event.order_key, coalesce(length(event.body), 0) AS body_bytes,
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates, work.reruns`;
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
@@ -24,6 +29,16 @@ export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHE
 /** Converts a row of EVENT_COLUMNS with `body_bytes`. */
 export function toListedEvent(row: Row): Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number } {
   return { ...toReadableFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
+}
+
+/** Converts a row of SHOWN_COLUMNS. */
+export function toShownEvent(row: Row): ListedEvent {
+  const { sequence, id, acceptedAt, sender, request, eventKey, orderKey } = toKnownFacts(row);
+  return {
+    ...{ sequence, id, acceptedAt, sender, request, eventKey, orderKey },
+    ...toWork(row),
+    bodyBytes: Number(row["body_bytes"]),
+  };
 }
 
 /** A damaged row must be shown in a list, too, and must not hide the others. */
@@ -54,6 +69,20 @@ export function toCertificate(row: Row): SeenCertificate {
   };
 }
 
+/** The facts that stand in columns of their own. */
+function toKnownFacts(row: Row) {
+  const text = (column: string) => String(row[column]);
+  return {
+    sequence: Number(row["sequence"]),
+    id: text("id"),
+    acceptedAt: Number(row["accepted_at"]),
+    sender: text("sender"),
+    request: { method: text("method"), target: text("target"), contentType: text("content_type") },
+    eventKey: row["event_key"] === null ? undefined : text("event_key"),
+    orderKey: row["order_key"] === null ? undefined : text("order_key"),
+  };
+}
+
 /** The event without its body. */
 function toFacts(row: Row): Omit<StoredEvent, "body"> {
   const text = (column: string) => String(row[column]);
@@ -63,17 +92,11 @@ function toFacts(row: Row): Omit<StoredEvent, "body"> {
     intermediates: parseText(row["intermediates"]) as string[],
   };
   return {
-    sequence: Number(row["sequence"]),
-    id: text("id"),
+    ...toKnownFacts(row),
     issuer: text("issuer"),
     jti: text("jti"),
-    acceptedAt: Number(row["accepted_at"]),
-    sender: text("sender"),
-    request: { method: text("method"), target: text("target"), contentType: text("content_type") },
     headers: parseText(row["headers"]) as StoredEvent["headers"],
     contentDigest: text("content_digest"),
-    eventKey: row["event_key"] === null ? undefined : text("event_key"),
-    orderKey: row["order_key"] === null ? undefined : text("order_key"),
     certificate: facts === null ? undefined : { ...facts, ...bytes },
     factors: parseText(row["factors"]) as StoredEvent["factors"],
     reliedOnEdge: parseText(row["relied_on_edge"]) as StoredEvent["reliedOnEdge"],

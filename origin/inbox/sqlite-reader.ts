@@ -2,7 +2,9 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { InboxReader, Lease } from "../inbox.ts";
+import { readActivity, readPulse } from "./activity.ts";
 import { type Ask, listEvents, readPage } from "./event-pages.ts";
+import { readNewest } from "./newest-events.ts";
 import { tellingPlace } from "./place.ts";
 import {
   CERTIFICATE_COLUMNS,
@@ -62,6 +64,9 @@ export function readerOf(database: DatabaseSync): InboxReader {
     }),
     events: (filter) => listEvents(ask, "?", filter),
     page: (filter, cursor) => readPage(ask, "?", filter, cursor),
+    newest: (query) => readNewest(ask, "?", query),
+    activity: (since, seconds, count) => readActivity(ask, { since, seconds, count }),
+    pulse: () => readPulse(ask),
     close: promising(() => database.close()),
   };
 }

@@ -44,6 +44,9 @@ class SqliteInbox implements Inbox {
   readonly event: Inbox["event"];
   readonly events: Inbox["events"];
   readonly page: Inbox["page"];
+  readonly newest: Inbox["newest"];
+  readonly activity: Inbox["activity"];
+  readonly pulse: Inbox["pulse"];
   readonly accept: Inbox["accept"];
   readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: SqliteWork;
@@ -67,6 +70,7 @@ class SqliteInbox implements Inbox {
     const reader = readerOf(database);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates, close: this.#close } = reader);
     ({ event: this.event, events: this.events, page: this.page } = reader);
+    ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     this.#database = database;
     this.#writer = new SqliteWriter(database);
     const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));

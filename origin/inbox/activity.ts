@@ -1,0 +1,91 @@
+// How many events were accepted when, and whether anything changed: for whoever watches an inbox. There is no index on the time, so
+// a few rows show between which of them a span lies.
+
+import type { Activity, ActivitySpan } from "../inbox.ts";
+import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./event-filter.ts";
+import type { Ask } from "./event-pages.ts";
+import type { Row } from "./rows.ts";
+
+/** Up to this number of rows, the time of each is read. */
+const MAX_READ_ROWS = 10_000;
+
+export interface Spans {
+  /** Unix seconds. */
+  readonly since: number;
+  readonly seconds: number;
+  readonly count: number;
+}
+
+export async function readActivity(ask: Ask, spans: Spans): Promise<Activity> {
+  const range = await findRange(ask, spans);
+  if (range === undefined) return { spans: toSpans([], spans), isExact: true };
+  const isExact = range.last - range.first < MAX_READ_ROWS;
+  const rows = isExact ? await countByTime(ask, spans, range) : await countByPlace(ask, spans, range);
+  return { spans: toSpans(rows, spans), isExact };
+}
+
+/** The rows of the spans, and some before them. */
+async function findRange(ask: Ask, { since }: Spans): Promise<SequenceRange | undefined> {
+  const [row] = await ask(SELECT_ENDS, []);
+  if (row === undefined || row["first"] === null) return undefined;
+  const ends = { first: Number(row["first"]), last: Number(row["last"]) };
+  const samples = await readSamples(ask, ends);
+  return narrow({ since, limit: 1 }, samples, ends);
+}
+
+async function readSamples(ask: Ask, range: SequenceRange) {
+  const samples = await ask(selectSamples(range), []);
+  return samples.map(({ at, accepted_at: acceptedAt }) => ({ at: Number(at), acceptedAt: Number(acceptedAt) }));
+}
+
+async function countByTime(ask: Ask, { since, seconds, count }: Spans, { first, last }: SequenceRange) {
+  return await ask(
+    `SELECT (event.accepted_at - ${since}) / ${seconds} AS span, work.state AS state, count(*) AS events
+     FROM work CROSS JOIN event WHERE event.sequence = work.sequence AND work.sequence BETWEEN ${first} AND ${last}
+       AND event.accepted_at >= ${since} AND event.accepted_at < ${since + seconds * count}
+     GROUP BY 1, 2`,
+    [],
+  );
+}
+
+/** The rows between two samples count for the span in which the later of them was accepted. */
+async function countByPlace(ask: Ask, { since, seconds, count }: Spans, range: SequenceRange): Promise<Row[]> {
+  const samples = await readSamples(ask, range);
+  const starts = Array.from({ length: count + 1 }, (_, span) => {
+    const found = samples.find(({ acceptedAt }) => acceptedAt >= since + span * seconds);
+    return found?.at ?? range.last + 1;
+  });
+  const rows: Row[] = [];
+  for (const [span, first] of starts.slice(0, count).entries()) {
+    const end = starts[span + 1] ?? first;
+    if (end <= first) continue;
+    const counted = await ask(
+      `SELECT state, count(*) AS events FROM work WHERE sequence >= ${first} AND sequence < ${end} GROUP BY state`,
+      [],
+    );
+    rows.push(...counted.map((row) => ({ ...row, span })));
+  }
+  return rows;
+}
+
+function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): ActivitySpan[] {
+  return Array.from({ length: count }, (_, span) => {
+    const own = rows.filter((row) => Number(row["span"]) === span);
+    const sum = (...states: readonly string[]) =>
+      own.reduce((total, row) => total + (states.includes(String(row["state"])) ? Number(row["events"]) : 0), 0);
+    const from = since + span * seconds;
+    return { from, done: sum("done"), unfinished: sum("waiting", "leased"), dead: sum("dead") };
+  });
+}
+
+/** The newest event, the last end, and the work that comes next. */
+const SELECT_PULSE = `
+  SELECT (SELECT max(sequence) FROM event) AS accepted,
+    (SELECT max(changed_at) FROM work WHERE due_at IS NULL) AS finished,
+    (SELECT min(due_at) FROM work WHERE due_at IS NOT NULL) AS due,
+    (SELECT max(due_at) FROM work WHERE due_at IS NOT NULL) AS latest`;
+
+export async function readPulse(ask: Ask): Promise<string> {
+  const [row = {}] = await ask(SELECT_PULSE, []);
+  return [row["accepted"], row["finished"], row["due"], row["latest"]].join(" ");
+}
