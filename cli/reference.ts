@@ -1,0 +1,25 @@
+// Prints docs/cli.md: the help of every command.
+
+import { COMMANDS } from "./commands.ts";
+import { printText } from "./output.ts";
+
+const HEAD = `# Commands
+
+What \`countersign COMMAND --help\` prints, for every command. \`countersign --version\` prints the version.
+
+Made by \`npm run cli\` from the help texts.`;
+
+/** The whole document. */
+export async function formatReference(): Promise<string> {
+  const names = Object.keys(COMMANDS);
+  const list = names.map((name) => `- [\`${name}\`](#countersign-${name}): ${COMMANDS[name]?.summary}`).join("\n");
+  const sections = await Promise.all(names.map(describe));
+  return [HEAD, list, ...sections].join("\n\n");
+}
+
+async function describe(name: string): Promise<string> {
+  const { command } = (await COMMANDS[name]?.load()) ?? {};
+  return [`## countersign ${name}`, `\`\`\`text\n${command?.help.trim()}\n\`\`\``].join("\n\n");
+}
+
+if (import.meta.main) printText(await formatReference());

@@ -1,0 +1,72 @@
+// The links of every document: what they point to is there, and so is the heading.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..");
+const NAMES = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], {
+  cwd: ROOT,
+  encoding: "utf8",
+})
+  .trim()
+  .split("\n");
+
+interface Link {
+  readonly text: string;
+  readonly path: string;
+  readonly heading: string | undefined;
+}
+
+/** Without code, in which brackets are no links. */
+function proseOf(name: string): string {
+  const text = readFileSync(join(ROOT, name), "utf8");
+  return text.replaceAll(/^(```+).*?^\1$/gms, "").replaceAll(/`[^`\n]*`/g, "");
+}
+
+/** Those within the repository. */
+function linksOf(name: string): Link[] {
+  const targets = proseOf(name).matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]:\s+(\S+)/gm);
+  return Array.from(targets, ([, inline, reference]) => inline ?? reference ?? "")
+    .filter((target) => !/^[a-z][a-z0-9+.-]*:/i.test(target))
+    .map((text) => {
+      const [path = "", heading] = text.split("#");
+      return { text, path: path === "" ? name : relative(ROOT, join(ROOT, dirname(name), path)), heading };
+    });
+}
+
+/** Where the host links to, by its rule: lower case, no punctuation, hyphens for spaces, a number for one that is there already. */
+function headingsOf(name: string): Set<string> {
+  const text = readFileSync(join(ROOT, name), "utf8").replaceAll(/^(```+).*?^\1$/gms, "");
+  const found = new Set<string>();
+  for (const [, title = ""] of text.matchAll(/^#{1,6} (.*)$/gm)) {
+    const shown = title.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+    const slug = shown.replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+    let own = slug;
+    for (let count = 1; found.has(own); count++) own = `${slug}-${count}`;
+    found.add(own);
+  }
+  for (const [, id = ""] of text.matchAll(/<a (?:id|name)="([^"]+)"/g)) found.add(id);
+  return found;
+}
+
+function faultOf({ path, heading }: Link): string | undefined {
+  const target = join(ROOT, path);
+  if (path.startsWith("..") || !existsSync(target)) return "is not there";
+  if (heading === undefined) return undefined;
+  if (!statSync(target).isFile()) return "is a folder, and has no headings";
+  return headingsOf(path).has(heading) ? undefined : "has no such heading";
+}
+
+test("there are documents, and links in them", () => {
+  expect(NAMES).toEqual(expect.arrayContaining(["README.md", "docs/operations.md"]));
+  expect(NAMES.flatMap(linksOf).length).toBeGreaterThan(50);
+});
+
+describe("every link leads somewhere", () => {
+  test.each(NAMES)("%s", (name) => {
+    const faults = linksOf(name).map((link) => [link.text, faultOf(link)]);
+    expect(faults.filter(([, fault]) => fault !== undefined)).toEqual([]);
+  });
+});
