@@ -6,6 +6,7 @@ import { parseBaseUrl } from "./base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import type { Development } from "./development.ts";
+import { CONSOLE_OPTIONS, parseConsole } from "./origin-console.ts";
 import { print, printLogLine } from "./output.ts";
 
 export const command: Command = {
@@ -16,6 +17,7 @@ countersign dev [options]
   --policy FILE       default: a policy for the development client certificates
   --client-ca FILE    a further CA to ask clients for; may be repeated
   --origin URL        use this origin, and start none
+  --console [HOST:]PORT|unix:PATH  of the pages that show what is stored (default 9465, or a free one where that is taken)
   --handler MODULE    bring the events that the origin stores to this module: see countersign origin --help
   --state DIR         certificates, keys, policy and inbox of the local run (default .countersign)
   --json              one JSON line when ready, then one per decision
@@ -29,11 +31,15 @@ The front asks for a client certificate and lets every handshake through: the wo
       "client-ca": { type: "string", multiple: true },
       origin: { type: "string" },
       handler: { type: "string" },
+      ...CONSOLE_OPTIONS,
       state: { type: "string", default: ".countersign" },
       json: { type: "boolean", default: false },
     });
     if (values.handler !== undefined && values.origin !== undefined)
       throw new UsageError("--handler belongs to the origin that is started, and --origin starts none");
+    if (values.console !== undefined && values.origin !== undefined)
+      throw new UsageError("--console shows the inbox of the origin that is started, and --origin starts none");
+    const consoleSettings = await parseConsole(values);
     const originUrl = values.origin === undefined ? undefined : parseBaseUrl("origin", values.origin);
     const { describe, startDevelopment } = await loadDevelopment();
     const stopped = untilSignal();
@@ -44,6 +50,7 @@ The front asks for a client certificate and lets every handshake through: the wo
       clientCaFiles: values["client-ca"] ?? [],
       originUrl,
       handlerFile: values.handler,
+      console: consoleSettings,
       onDecision: (source, line) =>
         values.json ? printLogLine({ source, ...line }) : print(formatDecision(source, line, new Date())),
     });
@@ -60,10 +67,11 @@ async function loadDevelopment() {
   return await loadOptional("dev", packages, () => import("./development.ts"));
 }
 
-function readyLine({ edge, origin, jwks, audience, policyFile, state }: Development): string {
+function readyLine({ edge, origin, jwks, audience, policyFile, state, console: shown }: Development): string {
   return JSON.stringify({
     edge,
     origin,
+    console: shown,
     jwks,
     issuer: edge,
     audience,

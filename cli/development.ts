@@ -14,10 +14,12 @@ import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
+import { developmentSenders, openDevelopmentConsole } from "./development-console.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
+import type { ConsoleSettings } from "./origin-console.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
 import { complain, type Line } from "./output.ts";
@@ -34,6 +36,8 @@ export interface DevelopmentOptions {
   readonly clientCaFiles?: readonly string[];
   /** URL of an origin to use. Then none is started. */
   readonly originUrl?: string | undefined;
+  /** Undefined: on loopback, at the usual port if it is free. Without an origin of its own there is none. */
+  readonly console?: ConsoleSettings | undefined;
   /** A module that handles the events of the origin that is started here. */
   readonly handlerFile?: string | undefined;
   readonly onDecision: (source: "edge" | "origin", line: LogLine) => void;
@@ -44,6 +48,8 @@ export interface DevelopmentOptions {
 export interface Development {
   readonly edge: string;
   readonly origin: string;
+  /** Undefined if the origin is not ours. */
+  readonly console: string | undefined;
   readonly audience: string;
   readonly jwks: string;
   readonly policyFile: string;
@@ -94,7 +100,8 @@ async function start(
   // As in URL: without the port if it is 443.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
-  const origin = options.originUrl ?? (await startOrigin());
+  const own = options.originUrl === undefined ? await startOrigin() : undefined;
+  const origin = options.originUrl ?? own?.url ?? "";
   const logEdge = openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line));
   const harness = await startLocalEdge({
     policyFile,
@@ -112,12 +119,14 @@ async function start(
   if (needsCron) started.push(await runCronTrigger(harness));
   started.push(forwardEdgeLog(harness, logEdge));
   edge.resolve(harness);
-  return { edge: issuer, origin, audience: AUDIENCE, jwks: `${issuer}/.well-known/jwks.json`, policyFile, state };
+  const jwks = `${issuer}/.well-known/jwks.json`;
+  return { edge: issuer, origin, console: own?.console, audience: AUDIENCE, jwks, policyFile, state };
 
-  async function startOrigin(): Promise<string> {
-    const inbox = await openInbox(join(state.directory, "inbox.sqlite"));
+  async function startOrigin(): Promise<{ readonly url: string; readonly console: string }> {
+    const location = join(state.directory, "inbox.sqlite");
+    const inbox = await openInbox(location);
     const log = (line: LogLine) => options.onDecision("origin", line);
-    const crls = await openCrls(policy, { policy: policyFile, inbox: join(state.directory, "inbox.sqlite") });
+    const crls = await openCrls(policy, { policy: policyFile, inbox: location });
     started.push(
       () => crls.close(),
       () => inbox.close(),
@@ -137,7 +146,12 @@ async function start(
     );
     started.push(async () => void (await Promise.all([server.close(), dispatch.stop()])));
     dispatch.start();
-    return server.url;
+    const shown = await openDevelopmentConsole(options.console, {
+      ...{ inbox, policy: () => policy, log, location, policyFile },
+      tests: developmentSenders(state, `${issuer}${DEVELOPMENT_ROUTE}`),
+    });
+    started.push(() => shown.close());
+    return { url: server.url, console: shown.url };
   }
 }
 
@@ -163,7 +177,7 @@ function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly st
 }
 
 /** The addresses of all parts, and commands to copy. */
-export function describe({ edge, origin, jwks, policyFile, state }: Development): Line[] {
+export function describe({ edge, origin, console: shown, jwks, policyFile, state }: Development): Line[] {
   const curl = (client: string) => {
     const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];
     return `  curl --cacert ${state.serverCa} --cert ${certificate} --key ${key} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`;
@@ -172,6 +186,7 @@ export function describe({ edge, origin, jwks, policyFile, state }: Development)
     ...tabulate([
       ["  edge", edge],
       ["  origin", origin],
+      ...(shown === undefined ? [] : [["  console", shown]]),
       ["  keys", jwks],
       ["  policy", policyFile],
     ]),

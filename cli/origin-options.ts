@@ -1,6 +1,7 @@
 // The options of countersign origin: those of every way in, and those that each way reads beside them.
 
 import { parseOptions, refuseUnread } from "./command.ts";
+import { CONSOLE_OPTIONS } from "./origin-console.ts";
 import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
 import { INBOX_OPTIONS } from "./origin-inbox.ts";
 
@@ -9,6 +10,7 @@ const COMMON = {
   ...INBOX_OPTIONS,
   crls: { type: "string" },
   metrics: { type: "string" },
+  ...CONSOLE_OPTIONS,
   json: { type: "boolean", default: false },
   ...DISPATCH_OPTIONS,
 } as const;

@@ -19,6 +19,7 @@ import { formatPems, readAuthorities } from "./certificate-files.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { parseChoice } from "./option-values.ts";
+import { parseConsole } from "./origin-console.ts";
 import { parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
@@ -85,6 +86,7 @@ async function load(options: OriginOptions) {
     forwardedFormat(parseFormat(values["behind-proxy"]), values["certificate-header"]),
   );
   const metrics = await problems.attempt(() => values.metrics && parseMetricsAddress(values.metrics));
+  const consoleSettings = await problems.attempt(() => parseConsole(values));
   const retention = await problems.attempt(() => parseRetention(values));
   const waitSeconds = await problems.attempt(() => parseWaitSeconds(values["wait-for-store"], values.inbox));
   const workers = await problems.attempt(() => parseWorkers(values.workers));
@@ -95,7 +97,7 @@ async function load(options: OriginOptions) {
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete || retention === undefined || waitSeconds === undefined)
     throw problems.toError("origin");
-  const common = { retention, waitSeconds, metrics: metrics || undefined };
+  const common = { retention, waitSeconds, metrics: metrics || undefined, console: consoleSettings };
   return { policy, secrets, format, listener, workers, common };
 }
 

@@ -14,6 +14,7 @@ import type { RunningServer } from "../origin/node/server.ts";
 import { untilSignal } from "./command.ts";
 import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
+import { type ConsoleSettings, openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
 import { openCrls } from "./origin-crls.ts";
 import {
   type Dispatch,
@@ -28,6 +29,7 @@ import { printText } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { secretFilesOf, tellReadableSecrets, tellShownPassword } from "./secret-notices.ts";
 import { tellReady, tellStopping, watchdogMilliseconds } from "./service-manager.ts";
+import { openSharedConsole } from "./shared-console.ts";
 import { watchFiles } from "./watch-files.ts";
 import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
@@ -45,6 +47,7 @@ export interface OriginSettings {
   readonly waitSeconds: number;
   readonly crls?: string | undefined;
   readonly metrics: MetricsAddress | undefined;
+  readonly console: ConsoleSettings | undefined;
   readonly dispatch: DispatchSettings;
   readonly json: boolean;
 }
@@ -93,10 +96,12 @@ export interface WayIn<T extends Loaded> {
  * before.
  */
 export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+  const { settings } = way;
   if (workers === 1) return await serveHere(way, first);
   const serve = () => serveHere(way, first, openWorkerOutlet());
-  return await runWatchedWorkers(workers, way.settings.metrics, serve, {
-    onReady: (url, metrics) => sayReady(way, url, metrics),
+  return await runWatchedWorkers(workers, settings.metrics, serve, {
+    onReady: (url, metrics, shown) => sayReady(way, url, metrics, shown),
+    openConsole: (log) => openSharedConsole(settings, first.policy, log),
     onStop: tellStopping,
     mask: cluster.isPrimary ? await way.prepareToShare?.() : undefined,
     silentMilliseconds: watchdogMilliseconds(),
@@ -118,6 +123,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
   if (watch === undefined) return 0;
   const log = openLog(settings.inbox, watch.log);
   const files = await InForce.open(way, first, log);
+  let shown: RunningConsole | undefined;
   try {
     const { loaded, lists } = files;
     inForce = loaded;
@@ -137,9 +143,17 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
       };
       return createOriginApp(options, { answers: dispatch.answers, keys: target?.keys });
     };
+    // Of several processes the primary has it.
+    if (settings.console !== undefined && outlet === undefined)
+      shown = await openConsole(settings.console, {
+        ...placesOf(settings),
+        inbox: watch.inbox,
+        policy: () => loaded().policy,
+        log,
+      });
     const server = await way.listen({ createApp, loaded, log });
     files.watch(server.apply);
-    announceReady(server.url, (url) => sayReady(way, url, watch.url));
+    announceReady(server.url, (url) => sayReady(way, url, watch.url, shown?.url));
     watch.start();
     dispatch.start();
     const stopReports = watch.watchHealth(() => [
@@ -152,6 +166,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
     // Together: answers that are owed may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
   } finally {
+    await shown?.close();
     // Last: without it a SIGHUP during the stop would end the process before its answers.
     await files.close();
     await watch.close();
@@ -194,8 +209,14 @@ function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | un
 }
 
 /** Prints the line that tells that, and where, it listens. */
-function sayReady<T extends Loaded>({ settings, greet }: WayIn<T>, url: string, metrics: string | undefined): void {
-  printText(settings.json ? JSON.stringify({ origin: url, metrics }) : greet(url));
+function sayReady<T extends Loaded>(
+  { settings, greet }: WayIn<T>,
+  url: string,
+  metrics?: string,
+  shown?: string,
+): void {
+  const text = shown === undefined ? greet(url) : `${greet(url)}, console at ${shown}`;
+  printText(settings.json ? JSON.stringify({ origin: url, metrics, console: shown }) : text);
   tellReady(url);
 }
 

@@ -4,6 +4,7 @@ import { parseClientCertificates } from "./client-certificates.ts";
 import { type Command, parseHost, parsePort } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
+import { CONSOLE_HELP, parseConsole } from "./origin-console.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { DISPATCH_HELP } from "./origin-dispatch.ts";
 import { INBOX_HELP, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
@@ -19,7 +20,7 @@ countersign origin --issuer URL --audience TEXT --jwks FILE|URL [options]     be
 countersign origin --tls --certificate FILE --key FILE [options]              on its own
 ${PROXY_USAGE}
 
-  --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}${METRICS_HELP}
+  --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}${METRICS_HELP}${CONSOLE_HELP}
   --host ADDRESS    default 127.0.0.1
   --port PORT       default 8080, with --tls 8443; 0 takes a free one
   --workers N       processes on the one port or socket (default 1); one that dies or, under a watchdog, hangs is replaced
@@ -55,8 +56,9 @@ gives back what was begun and not handled, and ends.
     const retention = parseRetention(values);
     const host = parseHost(values.host);
     const waitSeconds = parseWaitSeconds(values["wait-for-store"], inbox);
+    const consoleSettings = await parseConsole(values);
     const store = { inbox, anyway: values.anyway, retention, waitSeconds };
-    const common = { ...store, policy, crls, host, json, metrics, dispatch: values };
+    const common = { ...store, policy, crls, host, json, metrics, console: consoleSettings, dispatch: values };
     if (!values.tls) {
       const { issuer, audience, jwks } = values;
       const port = parsePort(values.port ?? "8080");

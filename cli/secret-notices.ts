@@ -6,6 +6,7 @@ import { secretNames } from "../core/secrets.ts";
 import { hasPassword, PASSWORD_NAME } from "../origin/inbox/location.ts";
 import { credentialsDirectory, secretFile } from "../origin/node/secret-files.ts";
 import { shellWord } from "../origin/shell-word.ts";
+import { CONSOLE_SECRETS } from "./origin-console.ts";
 import { complainLogLine } from "./output.ts";
 import { isReporter } from "./workers.ts";
 
@@ -41,7 +42,7 @@ function findFile(name: string): string | undefined {
  */
 export function tellReadableSecrets(policy: Policy): void {
   if (!isReporter()) return;
-  for (const name of [...secretNames(policy), PASSWORD_NAME]) {
+  for (const name of [...secretNames(policy), PASSWORD_NAME, ...CONSOLE_SECRETS]) {
     const file = findFile(name);
     const { mode = 0 } = (file !== undefined && statSync(file, { throwIfNoEntry: false })) || {};
     if (file === undefined || (mode & MODE_OF_OTHERS) === 0) continue;

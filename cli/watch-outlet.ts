@@ -8,6 +8,7 @@ import type { Backlog } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { Health, type ProcessState } from "./health.ts";
 import { type Count, type Duration, Metrics, type MetricsAddress } from "./metrics.ts";
+import type { RunningConsole } from "./origin-console.ts";
 import { printLogLine } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { type PrimaryOptions, runWorkers } from "./workers.ts";
@@ -126,20 +127,26 @@ export async function runWatchedWorkers(
   address: MetricsAddress | undefined,
   serve: () => Promise<number>,
   options: Pick<PrimaryOptions, "onStop" | "mask" | "silentMilliseconds"> & {
-    readonly onReady: (url: string, metrics: string | undefined) => void;
+    readonly onReady: (url: string, metrics: string | undefined, console: string | undefined) => void;
+    /** Called in the primary, before the workers start. */
+    readonly openConsole: (log: (line: LogLine) => void) => Promise<RunningConsole | undefined>;
   },
 ): Promise<number> {
   // Workers run the same line, and the port is the primary's.
   const health = new Health(count);
   const outlet = cluster.isPrimary ? await openOutletOf(address, health) : openWorkerOutlet();
+  const log = (line: LogLine) => {
+    printLogLine(line);
+    outlet.count({ decision: line.decision, code: String(line["code"] ?? ""), route: "", sender: "" });
+  };
+  const shown = cluster.isPrimary ? await openOrClose(() => options.openConsole(log), outlet) : undefined;
   const onReady = (url: string) => {
-    options.onReady(url, outlet.url);
+    options.onReady(url, outlet.url, shown?.url);
     outlet.start();
   };
   const onDeath = (line: LogLine) => {
-    printLogLine(line);
+    log(line);
     health.forget(Number(line["pid"]));
-    outlet.count({ decision: line.decision, code: String(line["code"]), route: "", sender: "" });
   };
   const onMessage = ({ watch }: { readonly watch?: Report }) => {
     for (const counted of watch?.counts ?? []) outlet.count(...counted);
@@ -151,6 +158,16 @@ export async function runWatchedWorkers(
   try {
     return await runWorkers(count, serve, { ...options, onReady, onMessage, onDeath });
   } finally {
+    await shown?.close();
     outlet.close();
+  }
+}
+
+async function openOrClose<T>(open: () => Promise<T>, outlet: WatchOutlet): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    outlet.close();
+    throw error;
   }
 }

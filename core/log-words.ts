@@ -59,6 +59,9 @@ export const DECISIONS = {
   },
   updated: nobody("A revocation list was fetched, and is in force."),
   reloaded: nobody("Policy, keys or certificates changed, and are in force."),
+  action: nobody(
+    "Somebody retried, dropped or ran events again in the console: `by` says who, `changed` how many, `ids` which.",
+  ),
   warning: operator("Something works, and should be changed.", "See its `code` and `remedy`."),
 } as const satisfies Readonly<Record<string, Explanation>>;
 
@@ -179,6 +182,14 @@ export const OPERATIONAL_CODES = {
   server_chain_incomplete: operator(
     "The server's certificate file seems to lack an intermediate, so that some senders cannot trust it.",
     "Append the intermediates to the file, each issuer after what it issued.",
+  ),
+  console_refused: operator(
+    "The console refused a request: its credentials are wrong, or a page of another site or host name caused it.",
+    "Nothing, if somebody mistyped. Else find out which page, or who, reaches the console's address.",
+  ),
+  console_failed: operator(
+    "A page of the console could not be made.",
+    "Look at `why`: most often the inbox's database or disk.",
   ),
   secret_readable: operator("Every user of the machine can read the file of a secret.", "Do what `remedy` says."),
   password_shown: operator(

@@ -3,7 +3,7 @@
 import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "./wire.ts";
 
 /** Controls (C0, DEL, C1), direction marks, line separators, and characters without width, which nobody sees in a name. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Matches most texts, faster than the search above. */
 const PLAIN = /^[\u0020-\u007e]*$/;

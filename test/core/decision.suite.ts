@@ -200,7 +200,7 @@ export const cases: Cases = {
       const levels = {
         error: "failed dead dead-letter",
         warn: "refused handshake retrying expiring noticed warning dead-letters",
-        info: "accepted forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
+        info: "accepted action forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
       };
       const words = Object.entries(levels).flatMap(([level, decisions]) =>
         decisions.split(" ").map((decision) => [level, decision as DecisionWord] as const),

@@ -96,7 +96,7 @@ describe("the tarball", () => {
       (problem) => !("resolutionKind" in problem && old.includes(problem.resolutionKind)),
     );
     expect(Object.keys(analysis.entrypoints)).toEqual(
-      expect.arrayContaining([".", "./hono", "./edge", "./node", "./policy.schema.json"]),
+      expect.arrayContaining([".", "./hono", "./edge", "./node", "./console", "./policy.schema.json"]),
     );
     expect(problems).toEqual([]);
   });

@@ -1,0 +1,109 @@
+// The console: pages for people over one inbox, and the same facts as JSON.
+
+import { Hono } from "hono";
+import { html } from "hono/html";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { printDecision } from "../options-reader.ts";
+import { actionPage, confirmPage, toAction } from "./action-pages.ts";
+import { type ConsoleContext, type ConsoleEnv, type Setting, type View, viewOf } from "./context.ts";
+import { bodyDownload, eventPage } from "./event-page.ts";
+import { eventsPage } from "./events-page.ts";
+import { readForm } from "./form.ts";
+import { answer } from "./layout.ts";
+import { link } from "./links.ts";
+import { Changes, liveUpdates } from "./live.ts";
+import type { ConsoleOptions, ConsoleParts } from "./options.ts";
+import { overviewPage } from "./overview-page.ts";
+import { protect } from "./protection.ts";
+import { randomText } from "./random-text.ts";
+import { SCRIPT } from "./script.ts";
+import { sendPage, sentPage } from "./send-page.ts";
+import { sendersPage } from "./senders-page.ts";
+import { visible } from "./show.ts";
+import { STYLE } from "./style.ts";
+
+/**
+ * The console as a Hono app, to mount in one of yours: `app.route("/console", createConsole({ path: "/console", … }))`. One process
+ * serves it. It shows what senders sent, so put it where only operators come.
+ * @throws ConfigurationError that lists every problem of the options
+ */
+export function createConsole(options: ConsoleOptions): Hono {
+  return createConsoleOf(options, {});
+}
+
+/** The same, with what only our own programs have. */
+export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): Hono {
+  const setting = settingOf(options, parts);
+  const changes = new Changes(() => setting.inbox.pulse());
+  const app = new Hono<ConsoleEnv>();
+  app.use(protect(setting));
+  const page = (show: (c: ConsoleContext, view: View) => Response | Promise<Response>) => (c: ConsoleContext) =>
+    show(c, viewOf(c, setting));
+  app.get("/", page(overviewPage));
+  app.get("/events", page(eventsPage));
+  app.get("/events/:id", (c) => eventPage(c, viewOf(c, setting), c.req.param("id")));
+  app.get("/events/:id/body", (c) => bodyDownload(c, viewOf(c, setting), c.req.param("id")));
+  app.get("/senders", page(sendersPage));
+  app.on(["GET", "POST"], "/actions/:action", async (c) => {
+    const action = toAction(c.req.param("action"));
+    if (action === undefined) return await notFound(c, viewOf(c, setting));
+    return await (c.req.method === "POST" ? actionPage : confirmPage)(c, viewOf(c, setting), action);
+  });
+  const { tests } = parts;
+  if (tests !== undefined) {
+    app.get(
+      "/send",
+      page((c, view) => sendPage(c, view, tests)),
+    );
+    app.post(
+      "/send",
+      page(async (c, view) => await sentPage(c, view, tests, await readForm(c))),
+    );
+  }
+  app.get("/live", (c) => liveUpdates(c, setting, changes));
+  app.get("/console.js", (c) => c.body(SCRIPT, 200, { "content-type": "text/javascript; charset=utf-8" }));
+  app.get("/console.css", (c) => c.body(STYLE, 200, { "content-type": "text/css; charset=utf-8" }));
+  app.all("*", page(notFound));
+  app.onError((error, c) => failure(c as ConsoleContext, setting, error));
+  return app as unknown as Hono;
+}
+
+function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
+  const { policy, hosts, path = "", log = printDecision } = options;
+  const problems = [
+    ...(/^(?:\/[\w.-]+)*\/?$/.test(path) ? [] : [`path ${JSON.stringify(path)} is no path like /console`]),
+    ...(typeof hosts === "function" || hosts.length > 0 ? [] : ["hosts is empty: name the hosts of the console's URL"]),
+    ...(typeof options.visitor === "function" ? [] : ["visitor is missing: it says who may see the console"]),
+  ];
+  if (problems.length > 0) throw new ConfigurationError("console", problems);
+  const names = typeof hosts === "function" ? undefined : new Set(hosts.map((host) => host.toLowerCase()));
+  return {
+    ...options,
+    policy: typeof policy === "function" ? policy : () => policy,
+    base: path.replace(/\/$/, ""),
+    isOwnHost: typeof hosts === "function" ? hosts : (host) => names?.has(host) ?? false,
+    log,
+    parts,
+    formToken: randomText(),
+  };
+}
+
+async function notFound(c: ConsoleContext, view: View) {
+  const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;
+  return await answer(
+    c,
+    view,
+    { title: "No such page", section: undefined, status: 404, main },
+    { problems: ["there is no such page"] },
+  );
+}
+
+/** Most often the store is away. */
+async function failure(c: ConsoleContext, setting: Setting, error: Error) {
+  const why = messageOf(error);
+  setting.log({ decision: "failed", code: "console_failed", why, path: new URL(c.req.url).pathname });
+  const main = html`<h1>The page cannot be made</h1><p class="notice bad" role="alert">${visible(why)}</p>`;
+  const view = viewOf(c, setting);
+  return await answer(c, view, { title: "Failed", section: undefined, status: 500, main }, { problems: [why] });
+}

@@ -1,0 +1,40 @@
+// What ends: certificates, anchors and windows of the policy, by core's outlook.
+
+import { html } from "hono/html";
+import { describeEnding as describe, type Ending, sendersInUse } from "../../core/expiry.ts";
+import { listEndings } from "../../core/outlook.ts";
+import { daysLeft } from "./certificate-view.ts";
+import type { View } from "./context.ts";
+import { badge, type Html, moment, visible } from "./show.ts";
+
+const SOON_SECONDS = 60 * 86_400;
+/** More than anybody attends to on one page. */
+const MAX_ENDINGS = 100;
+
+export const describeEnding = describe;
+
+/** What ends within sixty days, or has ended, the soonest first. */
+export async function listSoon({ setting, now }: View): Promise<Ending[]> {
+  const policy = setting.policy();
+  const seen = await setting.inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));
+  return listEndings(policy, now, seen)
+    .filter(({ notAfter }) => notAfter < now + SOON_SECONDS)
+    .slice(0, MAX_ENDINGS);
+}
+
+const KINDS: Readonly<Record<Ending["kind"], string>> = {
+  "sender-certificate": "certificate of",
+  anchor: "anchor",
+  intermediate: "intermediate",
+  "listener-certificate": "own certificate for",
+  "policy-window": "entry of",
+};
+
+export function endingTable(endings: readonly Ending[], now: number): Html {
+  if (endings.length === 0) return html`<p class="empty">Nothing ends within sixty days.</p>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of what ends"><table><thead><tr><th scope="col">What</th><th scope="col">Ends (UTC)</th><th scope="col">Left</th><th scope="col">Then</th><th scope="col">What to do</th></tr></thead>
+<tbody>${endings.map(
+    ({ kind, name, notAfter, refuses, remedy }) =>
+      html`<tr><th scope="row">${KINDS[kind]} ${visible(name)}</th><td>${moment(notAfter)}</td><td>${daysLeft(notAfter, now)}</td><td>${refuses ? badge("bad", "events are refused") : badge("calm", "nothing is refused")}</td><td>${visible(remedy)}</td></tr>`,
+  )}</tbody></table></div>`;
+}

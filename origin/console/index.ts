@@ -1,0 +1,6 @@
+// The door `countersign/console`: the console as a Hono app to mount. See docs/api.md.
+
+import "../engine.ts";
+
+export { createConsole } from "./console.ts";
+export type { ConsoleOptions, ConsoleRole, ConsoleVisitor } from "./options.ts";

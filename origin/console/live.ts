@@ -1,0 +1,72 @@
+// Live updates: tells pages by server-sent events that something in the inbox changed. The page then fetches itself again.
+
+import { streamSSE } from "hono/streaming";
+import type { ConsoleContext, Setting } from "./context.ts";
+
+const LOOK_MILLISECONDS = 1_000;
+/** Proxies end a connection on which nothing comes. */
+const BEAT_MILLISECONDS = 20_000;
+/** A browser opens at most six for one host. */
+const MAX_STREAMS = 100;
+
+/** Looks at the inbox while somebody listens. One look serves all. */
+export class Changes {
+  readonly #read: () => Promise<string>;
+  readonly #listeners = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #last: string | undefined;
+
+  constructor(read: () => Promise<string>) {
+    this.#read = read;
+  }
+
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  /** Returns what ends it. */
+  listen(onChange: () => void): () => void {
+    this.#listeners.add(onChange);
+    if (this.#timer === undefined) this.#lookSoon(0);
+    return () => {
+      this.#listeners.delete(onChange);
+      if (this.#listeners.size > 0) return;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#last = undefined;
+    };
+  }
+
+  #lookSoon(milliseconds = LOOK_MILLISECONDS): void {
+    this.#timer = setTimeout(() => void this.#look(), milliseconds);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#last;
+    // A store that is away for a while is no change; pages say what is wrong when they are loaded.
+    const found = await this.#read().catch(() => before);
+    if (this.#listeners.size === 0) return;
+    this.#last = found;
+    if (before !== undefined && found !== before) for (const listener of [...this.#listeners]) listener();
+    this.#lookSoon();
+  }
+}
+
+export function liveUpdates(c: ConsoleContext, { signal }: Setting, changes: Changes): Response {
+  if (changes.size >= MAX_STREAMS) return c.text("Too many pages are open.\n", 503);
+  if (signal?.aborted) return c.text("The console closes.\n", 503);
+  return streamSSE(c, async (stream) => {
+    const ended = Promise.withResolvers<void>();
+    const stop = changes.listen(() => void stream.writeSSE({ event: "change", data: "" }));
+    const beat = setInterval(() => void stream.writeSSE({ event: "beat", data: "" }), BEAT_MILLISECONDS);
+    stream.onAbort(ended.resolve);
+    const close = () => ended.resolve();
+    signal?.addEventListener("abort", close);
+    await stream.writeSSE({ event: "hello", data: "", retry: 2_000 });
+    await ended.promise;
+    clearInterval(beat);
+    signal?.removeEventListener("abort", close);
+    stop();
+  });
+}

@@ -1,0 +1,87 @@
+// The first page: what waits, what came by the hour, and what ends soon.
+
+import { html } from "hono/html";
+import type { Activity, Backlog, ListedEvent } from "../inbox.ts";
+import { hourChart, type Series } from "./chart.ts";
+import type { ConsoleContext, View } from "./context.ts";
+import { describeEnding, endingTable, listSoon } from "./endings.ts";
+import { describeEvent, stateBadge } from "./event-facts.ts";
+import { answer } from "./layout.ts";
+import { eventLink, link } from "./links.ts";
+import { clipped, formatDuration, formatNumber, type Html, moment } from "./show.ts";
+
+const HOUR_SECONDS = 3_600;
+const HOURS = 24;
+const DEAD_EVENTS = 5;
+/** A larger number is not counted further. */
+const MOST_COUNTED = 100_000;
+
+const SERIES: readonly Series[] = [
+  { name: "done", tone: "good" },
+  { name: "not done yet", tone: "busy" },
+  { name: "dead", tone: "bad" },
+];
+
+export async function overviewPage(c: ConsoleContext, view: View) {
+  const { inbox } = view.setting;
+  const since = (Math.floor(view.now / HOUR_SECONDS) - HOURS + 1) * HOUR_SECONDS;
+  const [backlog, activity, dead, endings] = await Promise.all([
+    inbox.backlog(),
+    inbox.activity(since, HOUR_SECONDS, HOURS),
+    inbox.newest({ state: "dead", limit: DEAD_EVENTS }),
+    listSoon(view),
+  ]);
+  const main = html`<h1>Overview</h1>
+<div id="now" data-live>${tiles(view, backlog)}
+<section aria-labelledby="hours"><h2 id="hours">Last 24 hours</h2>${chart(activity)}</section>
+${deadSection(view, dead.events)}</div>
+<section aria-labelledby="ends"><h2 id="ends">Ends soon</h2>${endingTable(endings, view.now)}</section>`;
+  return await answer(
+    c,
+    view,
+    { title: "Overview", section: "overview", liveSeconds: 5, main },
+    {
+      backlog,
+      activity,
+      dead: dead.events.map(describeEvent),
+      endings: endings.map((ending) => describeEnding(ending, view.now)),
+    },
+  );
+}
+
+function tiles(view: View, { waiting, leased, dead, oldestAcceptedAt }: Backlog): Html {
+  const age = oldestAcceptedAt === undefined ? "none" : formatDuration(view.now - oldestAcceptedAt);
+  const events = (state: string) => link(view, "/events", new URLSearchParams({ state }));
+  return html`<div class="tiles">
+${tile("Waiting", counted(waiting), events("waiting"))}
+${tile("In work", counted(leased), events("leased"))}
+${tile("Dead", counted(dead), events("dead"), dead > 0 ? "bad" : undefined)}
+${tile("Oldest not done", age)}
+</div>`;
+}
+
+function counted(number: number): string {
+  return number >= MOST_COUNTED ? `${formatNumber(MOST_COUNTED)} or more` : formatNumber(number);
+}
+
+function tile(name: string, value: string, target?: string, tone = "calm"): Html {
+  const inner = html`<span class="name">${name}</span><span class="value">${value}</span>`;
+  return target === undefined
+    ? html`<div class="tile ${tone}">${inner}</div>`
+    : html`<a class="tile ${tone}" href="${target}">${inner}</a>`;
+}
+
+function chart({ spans, isExact }: Activity): Html {
+  if (spans.every(({ done, unfinished, dead }) => done + unfinished + dead === 0))
+    return html`<p class="empty">No event was accepted in the last 24 hours.</p>`;
+  const bars = spans.map(({ from, done, unfinished, dead }) => ({ from, values: [done, unfinished, dead] }));
+  return hourChart(`Events by the hour of their acceptance${isExact ? "" : ", about"}`, SERIES, bars);
+}
+
+function deadSection(view: View, events: readonly ListedEvent[]): Html {
+  if (events.length === 0) return html``;
+  return html`<section aria-labelledby="dead"><h2 id="dead">Newest dead events</h2><ul class="rows">${events.map(
+    (event) =>
+      html`<li>${stateBadge(event)} <a href="${eventLink(view, event.id)}">${clipped(event.id, 40)}</a> <span class="dim">${clipped(event.sender, 40)}, ${moment(event.acceptedAt)}</span>${event.reason === undefined ? "" : html`<div class="dim">${clipped(event.reason, 160)}</div>`}</li>`,
+  )}</ul></section>`;
+}

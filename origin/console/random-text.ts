@@ -1,0 +1,7 @@
+// Texts that nobody can guess.
+
+/** 128 bits in base64url. */
+export function randomText(): string {
+  const octets = crypto.getRandomValues(new Uint8Array(16));
+  return Buffer.from(octets).toString("base64url");
+}

@@ -1,0 +1,92 @@
+// The one script of the console, as the browser gets it. Pages work without it: it fetches the parts with data-live again when the
+// inbox changes, while the page is seen and the reader has not paused it.
+
+export const SCRIPT = `"use strict";
+(() => {
+  const { liveSeconds, liveUrl } = document.body.dataset;
+  const button = document.getElementById("live");
+  if (liveUrl === undefined || button === null) return;
+  let source;
+  let isPaused = false;
+  let isFetching = false;
+  let isWaiting = false;
+  let last = 0;
+
+  // Only parts that nobody uses at this moment: a link with the focus, a text that is being marked.
+  const isInUse = (part) => {
+    const marked = getSelection();
+    if (part.querySelector("details[open]") !== null) return true;
+    return part.contains(document.activeElement) || (!marked.isCollapsed && part.contains(marked.anchorNode));
+  };
+
+  const swap = (found) => {
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const fresh = found.getElementById(part.id);
+      if (fresh === null || isInUse(part) || fresh.outerHTML === part.outerHTML) continue;
+      const known = new Set(Array.from(part.querySelectorAll("[data-key]"), (row) => row.dataset.key));
+      const hadRows = known.size > 0;
+      part.replaceWith(document.adoptNode(fresh));
+      if (!hadRows) continue;
+      for (const row of fresh.querySelectorAll("[data-key]")) if (!known.has(row.dataset.key)) row.classList.add("new");
+    }
+  };
+
+  const refresh = async () => {
+    if (isFetching) {
+      isWaiting = true;
+      return;
+    }
+    isFetching = true;
+    const rest = last + Number(liveSeconds) * 1000 - Date.now();
+    if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+    last = Date.now();
+    try {
+      const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      if (response.ok && source !== undefined) swap(new DOMParser().parseFromString(await response.text(), "text/html"));
+    } catch {
+      // The next change, or the next connection, brings it.
+    }
+    isFetching = false;
+    if (!isWaiting || source === undefined) return;
+    isWaiting = false;
+    refresh();
+  };
+
+  const show = () => {
+    const isOpen = source !== undefined && source.readyState === EventSource.OPEN;
+    button.textContent = isPaused ? "Paused" : isOpen ? "Live" : "Connecting";
+    button.className = isPaused ? "" : isOpen ? "on" : "";
+    button.setAttribute("aria-pressed", String(!isPaused));
+    button.setAttribute("aria-label", isPaused ? "Live updates are paused: resume" : "Live updates: pause");
+  };
+
+  const stop = () => {
+    source?.close();
+    source = undefined;
+    show();
+  };
+
+  const start = () => {
+    if (source !== undefined || isPaused || document.hidden) return;
+    source = new EventSource(liveUrl);
+    source.addEventListener("hello", refresh);
+    source.addEventListener("change", refresh);
+    source.onopen = show;
+    source.onerror = show;
+    show();
+  };
+
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    isPaused = !isPaused;
+    if (isPaused) stop();
+    else start();
+    show();
+  });
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+  // A page that is kept for "back" would keep its connection.
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", start);
+  start();
+})();
+`;

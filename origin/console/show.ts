@@ -1,0 +1,109 @@
+// How the console shows text, numbers and times. What a stranger wrote is escaped by hono/html, and characters that reorder text or
+// are not seen are made visible here.
+
+import { html } from "hono/html";
+import { escapeControls, UNSEEN } from "../../core/shown-text.ts";
+
+export type Html = ReturnType<typeof html>;
+
+const UNSEEN_RUN = new RegExp(`((?:${UNSEEN.source})+)`, "u");
+
+/** A text of one line, in the direction of its own. */
+export function visible(text: string): Html {
+  return html`<bdi>${marked(text)}</bdi>`;
+}
+
+/** Characters that are not seen, as escapes that look different from the same text written by the sender. */
+export function marked(text: string): (string | Html)[] {
+  return text
+    .split(UNSEEN_RUN)
+    .map((part, index) => (index % 2 === 0 ? part : html`<span class="unseen">${escapeControls(part)}</span>`));
+}
+
+/** A text that is cut where it would take the place of others. The whole text stands elsewhere. */
+export function clipped(text: string, characters = 80): Html {
+  return visible(cutAt(text, characters));
+}
+
+/** A long text is folded; `about` says what it is. */
+export function folded(text: string, about = "", characters = 200): Html {
+  if (text.length <= characters) return visible(text);
+  const size = formatBytes(Buffer.byteLength(text));
+  return html`<details class="fold"><summary>${visible(cutAt(text, 60))} <span class="dim">${about} ${size}</span></summary>${visible(text)}</details>`;
+}
+
+function cutAt(text: string, characters: number): string {
+  if (text.length <= characters) return text;
+  return `${text.slice(0, characters).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Unix seconds as 2026-11-30 12:20:57, in UTC. */
+export function formatMoment(seconds: number): string {
+  return isoOf(seconds).slice(0, 19).replace("T", " ");
+}
+
+export function isoOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+}
+
+export function moment(seconds: number): Html {
+  return html`<time datetime="${isoOf(seconds)}" title="UTC">${formatMoment(seconds)}</time>`;
+}
+
+const UNITS: readonly (readonly [seconds: number, name: string])[] = [
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "min"],
+  [1, "s"],
+];
+
+/** 95 → "1 min 35 s": the two largest units. */
+export function formatDuration(seconds: number): string {
+  const parts: string[] = [];
+  let left = Math.max(0, Math.round(seconds));
+  for (const [size, name] of UNITS) {
+    const number = Math.floor(left / size);
+    left -= number * size;
+    if (number > 0) parts.push(`${number} ${name}`);
+  }
+  return parts.slice(0, 2).join(" ") || "0 s";
+}
+
+/** "3 min ago" or "in 2 d". */
+export function formatDistance(seconds: number, now: number): string {
+  const left = seconds - now;
+  return left > 0 ? `in ${formatDuration(left)}` : `${formatDuration(-left)} ago`;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const [size, unit] = bytes < 1024 * 1024 ? [bytes / 1024, "KiB"] : [bytes / 1024 / 1024, "MiB"];
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
+}
+
+/** 12,345. */
+export function formatNumber(number: number): string {
+  return number.toLocaleString("en-US");
+}
+
+export function plural(number: number, one: string, many = `${one}s`): string {
+  return `${formatNumber(number)} ${number === 1 ? one : many}`;
+}
+
+/** A list of names and values. A value that is undefined or empty is left out. */
+export function factList(facts: readonly (readonly [name: string, value: Html | string | number | undefined])[]): Html {
+  const shown = facts.filter(([, value]) => value !== undefined && value !== "");
+  return html`<dl class="facts">${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+export type Tone = "good" | "bad" | "busy" | "calm" | "warn";
+
+/** A colour that always stands beside its meaning in words. */
+export function badge(tone: Tone, text: string): Html {
+  return html`<span class="badge ${tone}">${text}</span>`;
+}
+
+/** A command to paste. */
+export function command(text: string): Html {
+  return html`<pre class="command" tabindex="0"><code>${marked(text)}</code></pre>`;
+}

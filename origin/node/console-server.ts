@@ -1,0 +1,90 @@
+// The listener of the console: on loopback, over TLS, or on a Unix socket. It is never the origin's own listener, which senders reach.
+
+import { X509Certificate } from "node:crypto";
+import { createServer, type Server, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { isIP } from "node:net";
+import type { LogLine } from "../../core/decision.ts";
+import { type Address, listen } from "./listening.ts";
+import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
+import { listenOnSocket } from "./socket-file.ts";
+
+/** In PEM. */
+export interface ConsolePair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Where the console listens. */
+export type ConsoleListener = Address | (Address & ConsolePair) | { readonly socket: string };
+
+const OPTIONS: ServerOptions = {
+  maxHeaderSize: 32 * 1024,
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 15_000,
+  requireHostHeader: false,
+};
+
+const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/**
+ * The hosts of the console's URL, without a port: a tunnel may end at another one. Over TLS the certificate says them; a page whose
+ * name was made to lead here cannot have it. `more`: those of a proxy in front.
+ */
+export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
+  const names = new Set(more.map((name) => name.toLowerCase()));
+  if (!("certificate" in listener)) return (host) => LOOPBACK.has(host) || names.has(host);
+  const certificate = new X509Certificate(listener.certificate);
+  return (host) => {
+    const address = host.replace(/^\[(.*)\]$/, "$1");
+    const covered = isIP(address) === 0 ? certificate.checkHost(address) : certificate.checkIP(address);
+    return covered !== undefined || names.has(host);
+  };
+}
+
+export interface ConsoleServer extends RunningServer {
+  /** With the certificate that is in force. */
+  readonly listener: () => ConsoleListener;
+  /** Takes another certificate for further connections. */
+  replace(pair: ConsolePair): void;
+}
+
+/**
+ * Serves the console. Does not check who comes: the app does.
+ * @throws ConfigurationError if it cannot listen there
+ */
+export async function serveConsole(
+  fetch: FetchHandler,
+  { listener, log }: { readonly listener: ConsoleListener; readonly log: (line: LogLine) => void },
+): Promise<ConsoleServer> {
+  const tell = (line: LogLine) => log({ ...line, listener: "console" });
+  const handler = requestHandler(fetch, tell);
+  const tls = "certificate" in listener ? createTlsServer({ ...OPTIONS, ...contextOf(listener) }, handler) : undefined;
+  const server = tls ?? createServer(OPTIONS, handler);
+  const close = oversee(server, tell);
+  const { url } = await listenAt(server, listener);
+  let inForce = listener;
+  return {
+    url,
+    close,
+    listener: () => inForce,
+    replace(pair) {
+      tls?.setSecureContext(contextOf(pair));
+      inForce = { ...listener, ...pair };
+    },
+  };
+}
+
+function contextOf({ certificate, key }: ConsolePair) {
+  return { cert: certificate, key, minVersion: "TLSv1.2" } as const;
+}
+
+async function listenAt(server: Server, listener: ConsoleListener): Promise<{ readonly url: string }> {
+  if ("socket" in listener) {
+    await listenOnSocket(server, listener.socket, 0o660);
+    return { url: `unix:${listener.socket}` };
+  }
+  await listen(server, listener);
+  return { url: urlOf("certificate" in listener ? "https" : "http", listener.hostname, server) };
+}

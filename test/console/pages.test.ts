@@ -1,0 +1,159 @@
+// What the pages of the console say, asked as JSON and as HTML without a browser.
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { issueCertificate } from "../../cli/authority.ts";
+import { ACME, BETA } from "../support/senders.ts";
+import { confirm, startConsole, type World } from "./world.ts";
+
+let stack: AsyncDisposableStack;
+let world: World;
+beforeEach(async () => {
+  stack = new AsyncDisposableStack();
+  world = await startConsole(stack, {}, { command: "--inbox 'my inbox'" });
+});
+afterEach(() => stack.disposeAsync());
+
+const textOf = async (path: string) => await (await fetch(new URL(path, world.url))).text();
+const idsOf = async (path: string) => ((await world.json(path))["events"] as { id: string }[]).map(({ id }) => id);
+
+test("the list has filters in its URL, pages, and no body", async () => {
+  for (let index = 0; index < 60; index += 1)
+    await world.accept(`event-${index}`, { body: `{"n":${index},"secret":"in the body"}`, eventKey: `["k${index}"]` });
+  await world.accept("of-beta", { sender: BETA, identity: world.senders.beta, target: "/hooks/beta" });
+  expect(await idsOf("/events?sender=Quillon-beta")).toEqual(["of-beta"]);
+  expect(await idsOf("/events?route=/hooks/beta")).toEqual(["of-beta"]);
+  expect(await idsOf("/events?text=k59")).toEqual(["event-59"]);
+  expect(await idsOf("/events?text=EVENT-5")).toHaveLength(11);
+  expect(await idsOf("/events?since=1h&state=waiting")).toHaveLength(50);
+  expect(await idsOf("/events?until=2026-01-01")).toEqual([]);
+  const first = (await world.json("/events")) as { events: unknown[]; next: string };
+  expect([first.events.length, await idsOf(first.next)]).toEqual([50, expect.arrayContaining(["event-0"])]);
+  const html = await textOf("/events");
+  expect(html).toContain("event-59");
+  expect(html + JSON.stringify(first)).not.toContain("in the body");
+  const wrong = await fetch(new URL("/events?state=lost&since=soon&route=x&before=-1", world.url));
+  expect(wrong.status).toBe(400);
+  const told = await wrong.text();
+  for (const part of ["state is none of", "since is no time", "route is no path", "before is no place"])
+    expect(told).toContain(part);
+});
+
+test("an event tells its facts, its path to the anchor, its checks, and how to ask for more", async () => {
+  await world.accept("one", { body: '{"a":[1,{"b":"c"}]}', eventKey: '["k"]' });
+  const facts = await world.json("/events/one");
+  expect(facts).toMatchObject({ id: "one", sender: ACME, state: "waiting", anchor: "Quillon-root" });
+  expect((facts["path"] as { Subject: string }[]).map((one) => one.Subject)).toEqual([
+    "CN=Quillon-acme,O=Quillon Inc",
+    "CN=Quillon Root,O=Quillon Inc",
+  ]);
+  const checks = facts["checks"] as { what: string; verdict: string; evidence: string }[];
+  const verdictOf = (what: string) => checks.find((check) => check.what === what)?.verdict;
+  expect(verdictOf("Body is what the digest names")).toBe("passed");
+  expect(verdictOf("Certificate, if it came now")).toBe("passed");
+  expect(verdictOf("Policy")).toBe("unknown");
+  const html = await textOf("/events/one");
+  expect(html).toContain("countersign explain --event one --inbox &#39;my inbox&#39;");
+  expect(html).toContain('<div class="line i2">');
+  expect((await fetch(new URL("/events/none", world.url))).status).toBe(404);
+});
+
+test("a certificate that the policy no longer admits, and a body that was changed, are told", async () => {
+  const other = await issueCertificate({ subject: [{ CN: ["Somebody else"] }] });
+  await world.accept("strange", { identity: other });
+  const { checks, anchor } = (await world.json("/events/strange")) as {
+    checks: { what: string; verdict: string; evidence: string }[];
+    anchor: null;
+  };
+  expect(anchor).toBeNull();
+  const now = checks.find(({ what }) => what === "Certificate, if it came now");
+  expect(now).toMatchObject({ verdict: "failed", evidence: expect.stringMatching(/^issuer_unknown: /) });
+});
+
+test("bodies are shown as they are: numbers keep their digits, other text its lines, octets their values", async () => {
+  await world.accept("json", { body: '{"n":12345678901234567890,"twice":1,"twice":2,"e":[],"o":{}}' });
+  const json = await textOf("/events/json");
+  expect(json).toContain("12345678901234567890");
+  expect(json.match(/&quot;twice&quot;/g)).toHaveLength(2);
+  await world.accept("text", { body: "a: 1\r\nb: {" });
+  expect(await textOf("/events/text")).toMatch(/<div class="line">a: 1<\/div><div class="line">b: \{<\/div>/);
+  expect(await textOf("/events/text?body=hex")).toContain("00000000  61 3a 20 31 0d 0a");
+  await world.accept("large", { body: JSON.stringify({ document: "A".repeat(3_000_000) }) });
+  const large = await textOf("/events/large");
+  expect(large.length).toBeLessThan(300_000);
+  expect(large).toContain("64 KiB of 2.9 MiB");
+});
+
+test("senders tell their certificates and what ends; the overview counts", async () => {
+  await world.accept("one");
+  await world.accept("two");
+  await world.buryAll("broken");
+  await world.accept("three");
+  const { senders } = (await world.json("/senders")) as {
+    senders: { name: string; certificates: unknown[]; endings: unknown[] }[];
+  };
+  expect(senders.map(({ name, certificates }) => [name, certificates.length])).toEqual([
+    [ACME, 1],
+    [BETA, 0],
+  ]);
+  expect(await idsOfSenders("/senders?name=BETA")).toEqual([BETA]);
+  const overview = await world.json("/");
+  expect(overview["backlog"]).toMatchObject({ waiting: 1, leased: 0, dead: 2 });
+  const { spans } = overview["activity"] as { spans: { dead: number; unfinished: number }[] };
+  expect(spans.reduce((sum, { dead, unfinished }) => sum + dead + unfinished, 0)).toBe(3);
+  for (const path of ["/", "/senders"]) expect(await textOf(path)).toContain("<svg");
+
+  async function idsOfSenders(path: string) {
+    return ((await world.json(path))["senders"] as { name: string }[]).map(({ name }) => name);
+  }
+});
+
+describe("actions", () => {
+  const stateOf = async (id: string) => (await world.inbox.event(id))?.state;
+
+  test("on what a filter means: counted, confirmed, done and written down", async () => {
+    for (const id of ["a", "b"]) await world.accept(id);
+    await world.buryAll("broken");
+    await world.accept("c", { sender: BETA, identity: world.senders.beta });
+    const page = await textOf("/actions/retry?sender=Quillon-acme");
+    expect(page).toContain("<strong>2 events</strong>");
+    expect(await stateOf("a")).toBe("dead");
+    const response = await confirm(world, "/actions/retry?sender=Quillon-acme");
+    expect(await response.json()).toMatchObject({ changed: 2, unchanged: 0 });
+    expect([await stateOf("a"), await stateOf("b")]).toEqual(["waiting", "waiting"]);
+    const line = { decision: "action", action: "retry", changed: 2, by: "the operator", ids: ["b", "a"] };
+    expect(world.lines).toContainEqual(expect.objectContaining(line));
+  });
+
+  test("drop with a reason, and run what is done again", async () => {
+    await world.accept("a");
+    expect((await confirm(world, "/actions/drop?id=a", { reason: "a test <b>" })).status).toBe(200);
+    expect(await world.inbox.event("a")).toMatchObject({ state: "done", reason: "a test <b>" });
+    await world.accept("b");
+    await world.completeAll();
+    // A filter does not mean what was dropped.
+    const { events } = (await world.json("/actions/run")) as { events: { id: string }[] };
+    expect(events.map(({ id }) => id)).toEqual(["b"]);
+    expect(await (await confirm(world, "/actions/run")).json()).toMatchObject({ changed: 1 });
+    expect(await world.inbox.event("b")).toMatchObject({ state: "waiting", reruns: 1 });
+    expect(world.lines.map(({ action }) => action)).toEqual(["drop", "run"]);
+  });
+
+  test("that the inbox refuses change nothing and say why; what left its state meanwhile is counted", async () => {
+    await world.accept("first", { orderKey: '["o"]' });
+    await world.accept("second", { orderKey: '["o"]' });
+    for (let index = 0; index < 2; index += 1) await world.completeAll();
+    const refused = await confirm(world, "/actions/run?id=first");
+    expect(refused.status).toBe(409);
+    expect(await refused.json()).toMatchObject({ changed: 0, problem: expect.stringContaining("run in order") });
+    await world.accept("gone");
+    const { token } = (await world.json("/actions/drop?id=gone")) as { token: string };
+    await world.completeAll();
+    const body = new URLSearchParams({ token, id: "gone" });
+    const late = await fetch(new URL("/actions/drop", world.url), {
+      method: "POST",
+      headers: { accept: "application/json" },
+      body,
+    });
+    expect(await late.json()).toMatchObject({ changed: 0, unchanged: 1 });
+  });
+});
