@@ -31,14 +31,12 @@ export function removeFromPolicy(args: string[]): number {
   const edit = editPolicy(file, (draft) => remove(file, draft, values));
   const isDryRun = values["dry-run"];
   writeEdit(edit, isDryRun);
-  // Reports parts that have no use any more and may be removed next.
-  const next = edit.findings.filter(({ problem }) => USELESS_PART.test(problem)).map(formatFinding);
+  // What has no use any more may be removed next.
+  const next = edit.findings.filter(({ isUnused }) => isUnused).map(formatFinding);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), digest: edit.policy.digest, next });
   else print([...formatEdit(edit, isDryRun), ...(next.length === 0 ? [] : ["", ...next])]);
   return 0;
 }
-
-const USELESS_PART = /^(no route names it|no sender trusts it|denies nothing)/;
 
 function parse(args: string[]) {
   return parseOptions(args, OPTIONS);

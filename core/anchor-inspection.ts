@@ -8,7 +8,7 @@ import { formatTime } from "./crl.ts";
 import { satisfiesNameConstraints } from "./name-constraints.ts";
 import { isInDate } from "./path-checks.ts";
 import type { Anchor, Policy } from "./policy.ts";
-import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
+import { errorAt, type Finding, overdueAt, unusedAt, warningAt } from "./policy-finding.ts";
 
 const place = ({ name }: Anchor) => ["anchors", name];
 
@@ -75,7 +75,7 @@ function inspectUse(anchor: Anchor, { senders, anchors }: Policy): Finding[] {
   const isUsed = senders.some(({ certificate }) => certificate?.trust.anchors.includes(anchor));
   const isForLists = anchor.revocation !== undefined || anchors.some(({ revocation }) => revocation !== undefined);
   if (isUsed || isForLists) return [];
-  return [warningAt(place(anchor), "no sender trusts it", "name it in the trust of a sender, or remove it")];
+  return [unusedAt(place(anchor), "no sender trusts it", "name it in the trust of a sender, or remove it")];
 }
 
 function inspectCopies({ anchors }: Policy): Finding[] {

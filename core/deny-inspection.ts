@@ -6,7 +6,7 @@ import { normalizeHex } from "./certificate-matcher.ts";
 import { formatDistinguishedName, nameKey, parseDistinguishedName, rdnKeysOf } from "./distinguished-name.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import type { Policy } from "./policy.ts";
-import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./policy-finding.ts";
 import type { PolicyDocument } from "./policy-schema.ts";
 import { MAX_SERIAL_OCTETS } from "./wire.ts";
 
@@ -43,7 +43,7 @@ export function inspectDenyList(
     if (original !== undefined) return [warningAt(at, `repeats /deny/${original}`, "remove one of them")];
     seen.set(key, index);
     if (!known.hasCertificates) {
-      return [warningAt(at, "denies nothing: no sender presents a certificate", "remove it")];
+      return [unusedAt(at, "denies nothing: no sender presents a certificate", "remove it")];
     }
     return "serial" in entry
       ? [...inspectSerial(entry.serial, at), ...inspectIssuer(entry, at, known)]
@@ -126,7 +126,7 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   if (name === undefined) return [];
   const key = nameKey(name);
   const report = (problem: string, remedy: string) => [
-    warningAt([...at, "issuer"], `denies nothing: ${problem}`, remedy),
+    unusedAt([...at, "issuer"], `denies nothing: ${problem}`, remedy),
   ];
   const ofAuthority = known.authorities.find(
     (one) => one.serial === normalizeSerial(serial) && one.subjectKey === key && one.issuerKey !== key,
@@ -175,10 +175,10 @@ function inspectDigest(
   const [member, other] = "sha256" in entry ? (["sha256", "spkiSha256"] as const) : (["spkiSha256", "sha256"] as const);
   const digest = normalizeHex("sha256" in entry ? entry.sha256 : entry.spkiSha256);
   if (digest === EMPTY_DIGEST)
-    return [warningAt([...at, member], "denies nothing: it is the digest of no bytes", BY_COMMAND)];
+    return [unusedAt([...at, member], "denies nothing: it is the digest of no bytes", BY_COMMAND)];
   if (!digests[member].has(digest) && digests[other].has(digest)) {
     const problem = `denies nothing: in this policy it is a ${other}`;
-    return [warningAt([...at, member], problem, `write { "${other}": "…" }`)];
+    return [unusedAt([...at, member], problem, `write { "${other}": "…" }`)];
   }
   if (member === "spkiSha256" || authorities.some(({ sha256 }) => sha256 === digest)) return [];
   const problem =

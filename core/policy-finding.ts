@@ -19,6 +19,8 @@ export interface Finding {
    * depend on it.
    */
   readonly cause: "policy" | "time";
+  /** Set if the part has no effect, so that it can be removed. */
+  readonly isUnused?: true;
 }
 
 export function errorAt(at: Place, problem: string, remedy: string): Finding {
@@ -27,6 +29,11 @@ export function errorAt(at: Place, problem: string, remedy: string): Finding {
 
 export function warningAt(at: Place, problem: string, remedy: string): Finding {
   return { pointer: formatPointer(at), problem, remedy, severity: "warning", cause: "policy" };
+}
+
+/** Of a part without any effect. */
+export function unusedAt(at: Place, problem: string, remedy: string): Finding {
+  return { ...warningAt(at, problem, remedy), isUnused: true };
 }
 
 export function overdueAt(at: Place, problem: string, remedy: string, severity: Finding["severity"]): Finding {

@@ -9,7 +9,7 @@ import { type InspectedSender, readSenders } from "./inspected-sender.ts";
 import { inspectIntermediates } from "./intermediate-inspection.ts";
 import { inspectMatchers } from "./matcher-inspection.ts";
 import type { Policy } from "./policy.ts";
-import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./policy-finding.ts";
 import type { PolicyDocument } from "./policy-schema.ts";
 import { inspectRoutes } from "./route-inspection.ts";
 import { inspectTrust } from "./trust-inspection.ts";
@@ -48,7 +48,7 @@ function inspectUse({ name, at }: InspectedSender, { routes }: PolicyDocument): 
   const isUsed = Object.values(routes).some(
     ({ senders, shadow = [] }) => senders.includes(name) || shadow.includes(name),
   );
-  return isUsed ? [] : [warningAt(at, "no route names it", "add it to the senders of a route, or remove it")];
+  return isUsed ? [] : [unusedAt(at, "no route names it", "add it to the senders of a route, or remove it")];
 }
 
 /** One user name with several passwords is a rotation. The same pair twice is a mistake. */
