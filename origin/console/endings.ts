@@ -30,9 +30,9 @@ const KINDS: Readonly<Record<Ending["kind"], string>> = {
   "policy-window": "entry of",
 };
 
-export function endingTable(endings: readonly Ending[], now: number): Html {
+export function endingTable(endings: readonly Ending[], now: number, label = "What ends"): Html {
   if (endings.length === 0) return html`<p class="empty">Nothing ends within sixty days.</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of what ends"><table><thead><tr><th scope="col">What</th><th scope="col">Ends (UTC)</th><th scope="col">Left</th><th scope="col">Then</th><th scope="col">What to do</th></tr></thead>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr><th scope="col">What</th><th scope="col">Ends (UTC)</th><th scope="col">Left</th><th scope="col">Then</th><th scope="col">What to do</th></tr></thead>
 <tbody>${endings.map(
     ({ kind, name, notAfter, refuses, remedy }) =>
       html`<tr><th scope="row">${KINDS[kind]} ${visible(name)}</th><td>${moment(notAfter)}</td><td>${daysLeft(notAfter, now)}</td><td>${refuses ? badge("bad", "events are refused") : badge("calm", "nothing is refused")}</td><td>${visible(remedy)}</td></tr>`,

@@ -6,6 +6,7 @@ import type { Ending } from "../../core/expiry.ts";
 import { listEndings } from "../../core/outlook.ts";
 import type { Policy, Sender } from "../../core/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
+import { escapeControls } from "../../core/shown-text.ts";
 import type { SeenCertificate } from "../inbox.ts";
 import { shortName } from "./certificate-facts.ts";
 import { daysLeft } from "./certificate-view.ts";
@@ -95,9 +96,9 @@ function senderSection(view: View, { sender, routes, factors, certificates, endi
 ${
   latest === undefined
     ? html`<p class="empty">${sender.certificate === undefined ? "It needs no certificate." : "It has presented no certificate yet."}</p>`
-    : html`<p class="dim">Last seen with a certificate ${formatDistance(latest.lastSeen, view.now)}, to the hour.</p>${timeline(certificates.slice(0, SHOWN_CERTIFICATES), view.now)}${history(certificates.slice(0, SHOWN_CERTIFICATES), view.now)}`
+    : html`<p class="dim">Last seen with a certificate ${formatDistance(latest.lastSeen, view.now)}, to the hour.</p>${timeline(certificates.slice(0, SHOWN_CERTIFICATES), view.now)}${history(sender.name, certificates.slice(0, SHOWN_CERTIFICATES), view.now)}`
 }
-${endings.length === 0 ? "" : html`<details><summary>What ends (${endings.length})</summary>${endingTable(endings, view.now)}</details>`}</section>`;
+${endings.length === 0 ? "" : html`<details><summary>What ends (${endings.length})</summary>${endingTable(endings, view.now, `What ends of ${escapeControls(sender.name)}`)}</details>`}</section>`;
 }
 
 const WIDTH = 720;
@@ -124,9 +125,9 @@ ${spans.map(
 <ul class="legend"><li><span class="key valid"></span>valid</li><li><span class="key seen"></span>seen</li><li><span class="key now"></span>now</li><li class="dim">${isoOf(start).slice(0, 10)} to ${isoOf(end).slice(0, 10)}</li></ul></figure>`;
 }
 
-function history(certificates: readonly SeenCertificate[], now: number): Html {
+function history(name: string, certificates: readonly SeenCertificate[], now: number): Html {
   const keys = [...new Set(certificates.map(({ spkiSha256 }) => spkiSha256))];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of certificates"><table><thead><tr><th scope="col">Certificate</th><th scope="col">Issuer</th><th scope="col">Key</th><th scope="col">First seen (UTC)</th><th scope="col">Last seen (UTC)</th><th scope="col">Left</th></tr></thead>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Certificates of ${escapeControls(name)}"><table><thead><tr><th scope="col">Certificate</th><th scope="col">Issuer</th><th scope="col">Key</th><th scope="col">First seen (UTC)</th><th scope="col">Last seen (UTC)</th><th scope="col">Left</th></tr></thead>
 <tbody>${certificates.map(
     ({ subject, issuer, sha256, spkiSha256, notAfter, firstSeen, lastSeen }) =>
       html`<tr><th scope="row">${clipped(shortName(subject), 48)}<div class="dim mono">${sha256.slice(0, 16)}…</div></th><td>${clipped(shortName(issuer), 48)}</td><td>${keys.length === 1 ? "one key" : `key ${keys.length - keys.indexOf(spkiSha256)} of ${keys.length}`}<div class="dim mono">${spkiSha256.slice(0, 16)}…</div></td><td>${moment(firstSeen)}</td><td>${moment(lastSeen)}</td><td>${daysLeft(notAfter, now)}</td></tr>`,

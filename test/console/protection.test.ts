@@ -114,7 +114,13 @@ describe("an action", () => {
 
 test("a mounted console links within its path, and is for its hosts alone", async () => {
   const app = new Hono();
-  const options = { inbox: world.inbox, policy: world.policy, hosts: ["Admin.example"], path: "/admin/console" };
+  const options = {
+    inbox: world.inbox,
+    policy: world.policy,
+    hosts: ["Admin.example"],
+    path: "/admin/console",
+    log() {},
+  };
   app.route("/admin/console", createConsole({ ...options, visitor: () => ({ role: "reader" }) }));
   const ask = (url: string) => app.request(url);
   const page = await ask("https://admin.example/admin/console");

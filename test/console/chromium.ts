@@ -1,0 +1,82 @@
+// A real browser: Debian's Chromium, which playwright-core drives.
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { expect } from "vitest";
+
+const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const program = PLACES.find((place) => existsSync(place));
+
+/** Why tests in a browser are skipped. In CI a missing browser is a failure. */
+export function missingChromium(): string | undefined {
+  if (program !== undefined || process.env["CI"] !== undefined) return undefined;
+  console.warn("SKIPPED: the tests of the console in a browser, because there is none: apt-get install chromium");
+  return "chromium is not installed";
+}
+
+export async function startChromium(stack: AsyncDisposableStack): Promise<Browser> {
+  if (program === undefined) throw new Error("chromium is not installed: apt-get install chromium");
+  // Containers have a small /dev/shm, and no user namespaces for the sandbox.
+  const args = ["--no-sandbox", "--disable-dev-shm-usage"];
+  const browser = await chromium.launch({ executablePath: program, args, timeout: 60_000 });
+  stack.defer(() => browser.close());
+  return browser;
+}
+
+export const WIDE = { width: 1280, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+
+export interface Opened {
+  readonly page: Page;
+  /** What went wrong in it: scripts that threw, and what the policy of the page kept from loading. */
+  readonly faults: readonly string[];
+}
+
+export async function openPage(
+  browser: Browser,
+  stack: AsyncDisposableStack,
+  options: Parameters<Browser["newPage"]>[0] = {},
+): Promise<Opened> {
+  const page = await browser.newPage({ viewport: WIDE, ...options });
+  page.setDefaultTimeout(25_000);
+  stack.defer(() => page.close());
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("dialog", (dialog) => {
+    faults.push(`a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("console", (message) => {
+    // A status of an answer is no fault of the page.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+      faults.push(message.text());
+  });
+  return { page, faults };
+}
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+/** Fails for every finding of axe-core by the rules of WCAG 2.2, levels A and AA. */
+export async function expectAccessible(page: Page, name: string): Promise<void> {
+  // Not as a script of the page, whose policy forbids it.
+  await page.evaluate(`${readFileSync(AXE, "utf8")}; undefined`);
+  const found = await page.evaluate(async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const { axe } = globalThis as unknown as { axe: { run(context: unknown, options: object): Promise<AxeResults> } };
+    const { violations } = await axe.run("html", { runOnly: { type: "tag", values: tags } });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
+  });
+  expect({ name, found }).toEqual({ name, found: [] });
+}
+
+interface AxeResults {
+  readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
+}
+
+/** No page is wider than the screen. */
+export async function expectNoOverflow(page: Page, name: string): Promise<void> {
+  // In a browser: the types here are those of Node.
+  const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+  expect({ name, wider: Math.max(0, wider) }).toEqual({ name, wider: 0 });
+}
