@@ -1,8 +1,8 @@
 // What a wrangler file lacks of what an edge with this policy needs: a build fails for it, and not the first event.
 
-import * as v from "valibot";
 import type { Unstable_Config } from "wrangler";
 import { describeIssues } from "../core/configuration-error.ts";
+import { readForm } from "../core/form-reading.ts";
 import type { Policy } from "../core/policy.ts";
 import { secretNames } from "../core/secrets.ts";
 import { EVENTS_QUEUE } from "../worker/deliver.ts";
@@ -26,10 +26,10 @@ export function findDeploymentProblems(policy: Policy, config: DeploymentConfig)
 
 function checkVariables(policy: Policy, { vars }: DeploymentConfig): string[] {
   // The key set is a secret, whose text is not in the file.
-  const { issues = [] } = v.safeParse(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
+  const { problems } = readForm(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
   const inClear = [SIGNING_KEYS, ...secretNames(policy)].filter((name) => Object.hasOwn(vars, name));
   return [
-    ...describeIssues(issues).map((problem) => `/vars${problem}`),
+    ...describeIssues(problems).map((problem) => `/vars${problem}`),
     ...inClear.map(
       (name) =>
         `/vars/${name}: is a secret, and stands here in clear: have a new one made, and npx wrangler secret put ${name}`,

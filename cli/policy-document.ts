@@ -1,7 +1,8 @@
 // A policy file while a command changes it: what is looked at and written, and the PEM files that it comes from.
 
-import * as v from "valibot";
 import type { Certificate } from "../core/certificate.ts";
+import { either, list, openObject, optional, record, string } from "../core/form.ts";
+import { readForm } from "../core/form-reading.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import { isNatural } from "../core/policy-form.ts";
 import { problemsOfIssues } from "../core/policy-problem.ts";
@@ -39,22 +40,26 @@ export interface PolicyDraft {
 }
 
 /** What the commands look at has the form that they take it to have. The rest is for the check of the result. */
-const names = v.optional(v.array(v.string()));
-const DraftSchema = v.looseObject({
-  anchors: v.optional(v.record(v.string(), v.union([v.string(), v.looseObject({ certificate: v.string() })]))),
-  intermediates: v.optional(v.record(v.string(), v.string())),
-  senders: v.optional(
-    v.record(
-      v.string(),
-      v.looseObject({
-        certificates: v.optional(v.array(v.looseObject({}))),
-        trust: v.optional(v.looseObject({ anchors: names })),
-      }),
+const names = optional(list(string()));
+const part = openObject({}, "kept");
+const DraftSchema = openObject(
+  {
+    anchors: optional(record(string(), either(string(), openObject({ certificate: string() }, "kept")))),
+    intermediates: optional(record(string(), string())),
+    senders: optional(
+      record(
+        string(),
+        openObject(
+          { certificates: optional(list(part)), trust: optional(openObject({ anchors: names }, "kept")) },
+          "kept",
+        ),
+      ),
     ),
-  ),
-  routes: v.optional(v.record(v.string(), v.looseObject({ senders: v.array(v.string()), shadow: names }))),
-  deny: v.optional(v.array(v.looseObject({}))),
-});
+    routes: optional(record(string(), openObject({ senders: list(string()), shadow: names }, "kept"))),
+    deny: optional(list(part)),
+  },
+  "kept",
+);
 
 /**
  * A policy to change. It is not compiled: it may be incomplete until all is added.
@@ -62,11 +67,11 @@ const DraftSchema = v.looseObject({
  */
 export function readDraft(file: string, document: unknown): PolicyDraft {
   const draft = { anchors: {}, senders: {}, routes: {}, ...requirePolicyObject(file, document) };
-  const { success, issues = [] } = v.safeParse(DraftSchema, draft);
-  if (!success)
+  const { problems } = readForm(DraftSchema, draft);
+  if (problems.length > 0)
     throw new FileProblems(
       file,
-      problemsOfIssues(issues).map((problem) => formatFinding(toFinding(problem))),
+      problemsOfIssues(problems).map((problem) => formatFinding(toFinding(problem))),
     );
   return draft as PolicyDraft;
 }

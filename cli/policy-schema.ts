@@ -1,6 +1,6 @@
-// Prints the JSON Schema of policy.json, generated from the schema that the code uses.
+// Prints the JSON Schema of policy.json, generated from the form that the code uses.
 
-import { toJsonSchema } from "@valibot/to-json-schema";
+import type { FormNode, Rule } from "../core/form.ts";
 import { PolicySchema } from "../core/policy-schema.ts";
 import { printJson } from "./output.ts";
 import { type SchemaNode, withDescriptions } from "./policy-descriptions.ts";
@@ -9,8 +9,43 @@ import { type SchemaNode, withDescriptions } from "./policy-descriptions.ts";
 export function policyJsonSchema(): unknown {
   return {
     title: "Countersign policy",
-    ...withDescriptions(toJsonSchema(PolicySchema, { errorMode: "ignore" }) as SchemaNode),
+    ...withDescriptions(toJsonSchema(PolicySchema) as SchemaNode),
+    $schema: "http://json-schema.org/draft-07/schema#",
   };
+}
+
+function toJsonSchema(form: FormNode): object {
+  const { expected, choices, forms, members, names, each, rules } = form;
+  if (forms !== undefined) return { anyOf: forms.map(toJsonSchema) };
+  if (choices !== undefined) return { enum: choices, type: "string" };
+  if (members !== undefined) return describeMembers(members);
+  if (each !== undefined && names !== undefined) {
+    const limits = limitsOf(rules, "Properties");
+    return { type: "object", propertyNames: toJsonSchema(names), additionalProperties: toJsonSchema(each), ...limits };
+  }
+  if (each !== undefined) return { type: "array", items: toJsonSchema(each), ...limitsOf(rules, "Items") };
+  return { type: expected, ...limitsOf(rules, expected === "number" ? "imum" : "Length") };
+}
+
+function describeMembers(members: NonNullable<FormNode["members"]>): object {
+  const all = Object.entries(members);
+  return {
+    type: "object",
+    properties: Object.fromEntries(all.map(([name, member]) => [name, toJsonSchema(member)])),
+    required: all.flatMap(([name, { isOptional }]) => (isOptional ? [] : name)),
+    additionalProperties: false,
+  };
+}
+
+/** The keywords of the rules that JSON Schema can say. */
+function limitsOf(rules: readonly Rule<never>[], subject: "Properties" | "Items" | "imum" | "Length"): object {
+  return Object.fromEntries(
+    rules.flatMap(({ keyword, limit }): [string, unknown][] => {
+      if (keyword === undefined) return [];
+      if (keyword === "integer") return [["type", "integer"]];
+      return [limit instanceof RegExp ? [keyword, limit.source] : [`${keyword}${subject}`, limit]];
+    }),
+  );
 }
 
 if (import.meta.main) printJson(policyJsonSchema());

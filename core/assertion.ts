@@ -1,9 +1,23 @@
 // Makes a signed assertion of a Delivery, and verifies one (JWS compact, RFC 7515; claims in ARCHITECTURE.md). A valid assertion
 // says what the edge saw. The origin still proves and admits the certificate by itself.
 
-import * as v from "valibot";
+import type { FormProblem } from "./configuration-error.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "./delivery.ts";
 import { ES256, verifyEs256 } from "./es256.ts";
+import {
+  boolean,
+  check,
+  list,
+  notEmpty,
+  number,
+  type OutputOf,
+  object,
+  optional,
+  regex,
+  string,
+  wholeNumber,
+} from "./form.ts";
+import { readForm } from "./form-reading.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
 import { showTarget } from "./secure-url.ts";
@@ -22,40 +36,40 @@ import {
  * none if the sender's policy requires no certificate.
  */
 function makeClaimsSchema() {
-  const text = v.pipe(v.string(), v.minLength(1));
-  const seconds = v.pipe(v.number(), v.safeInteger());
-  const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9a-z-]+$/));
-  const claims = v.strictObject({
-    iss: text,
-    aud: text,
-    iat: seconds,
-    exp: seconds,
-    rcv: v.optional(seconds),
-    jti: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)),
-    sender: text,
-    sub: v.optional(v.string()),
-    cnf: v.optional(v.strictObject({ "x5t#S256": v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)) })),
-    crt: v.optional(
-      v.strictObject({
-        issuer: v.string(),
-        serial: text,
-        notBefore: seconds,
-        notAfter: seconds,
-        anchor: v.optional(text),
-        platform: v.optional(v.strictObject({ verified: v.string(), revoked: v.boolean() })),
-      }),
-    ),
-    req: v.strictObject({ method: text, target: text, type: v.string(), digest: text }),
-    hdr: v.optional(v.strictObject({ names: v.pipe(v.array(fieldName), v.minLength(1)), digest: text })),
-    amr: v.pipe(v.array(text), v.minLength(1)),
-    pol: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-    txn: text,
-  });
-  return v.pipe(
-    claims,
+  const text = string(notEmpty());
+  const seconds = number(wholeNumber);
+  const matching = (pattern: RegExp) => string(regex(pattern, "malformed"));
+  return object(
+    {
+      iss: text,
+      aud: text,
+      iat: seconds,
+      exp: seconds,
+      rcv: optional(seconds),
+      jti: matching(/^[A-Za-z0-9_-]{22}$/),
+      sender: text,
+      sub: optional(string()),
+      cnf: optional(object({ "x5t#S256": matching(/^[A-Za-z0-9_-]{43}$/) })),
+      crt: optional(
+        object({
+          issuer: string(),
+          serial: text,
+          notBefore: seconds,
+          notAfter: seconds,
+          anchor: optional(text),
+          platform: optional(object({ verified: string(), revoked: boolean() })),
+        }),
+      ),
+      req: object({ method: text, target: text, type: string(), digest: text }),
+      hdr: optional(object({ names: list(matching(/^[!#$%&'*+.^_`|~0-9a-z-]+$/), notEmpty()), digest: text })),
+      amr: list(text, notEmpty()),
+      pol: matching(/^[0-9a-f]{64}$/),
+      txn: text,
+    },
     // All three are present exactly if `amr` holds `mtls`.
-    v.check(({ sub, cnf, crt, amr }) =>
-      [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
+    check(
+      ({ sub, cnf, crt, amr }) => [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
+      "factors",
     ),
   );
 }
@@ -63,7 +77,7 @@ function makeClaimsSchema() {
 /** Marked as pure so that the edge's bundle leaves it out: an edge verifies no token. */
 const claimsSchema = /* @__PURE__ */ makeClaimsSchema();
 
-export type AssertionClaims = v.InferOutput<ReturnType<typeof makeClaimsSchema>>;
+export type AssertionClaims = OutputOf<ReturnType<typeof makeClaimsSchema>>;
 
 export interface AssertionContext {
   /** The edge's issuer URL and the origin's audience, as configured on both sides. */
@@ -236,26 +250,17 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-/**
- * The names of the invalid claims. A check of several claims at once is reported as `amr`. The schema reports the first unknown
- * member only, so the others are added here.
- */
-function nameClaims(issues: readonly v.BaseIssue<unknown>[], document: object, known: object): string[] {
-  const unknown = Object.keys(document).filter((name) => !Object.hasOwn(known, name));
-  return [...new Set([...issues.map((issue) => v.getDotPath(issue) ?? "amr"), ...unknown])];
+/** The names of the invalid claims, each once. A check of several claims at once is reported as `amr`. */
+function nameClaims(problems: readonly FormProblem[]): string[] {
+  return [...new Set(problems.map(({ at }) => at.join(".") || "amr"))];
 }
 
 function parseClaims(payload: Uint8Array): AssertionClaims {
   const document = parseJson(payload);
   if (document === undefined)
     throw new Refusal("assertion_claims_invalid", { cause: "the payload is not JSON as an edge writes it" });
-  const result = v.safeParse(claimsSchema, document);
-  if (!result.success) {
-    throw new Refusal("assertion_claims_invalid", {
-      claims: nameClaims(result.issues, document, claimsSchema.entries),
-    });
-  }
-  const claims = result.output;
+  const { output: claims, problems } = readForm(claimsSchema, document);
+  if (claims === undefined) throw new Refusal("assertion_claims_invalid", { claims: nameClaims(problems) });
   if (claims.exp <= claims.iat || claims.exp - claims.iat > ASSERTION_LIFETIME_SECONDS) {
     throw new Refusal("assertion_claims_invalid", { claims: ["exp"], iat: claims.iat, exp: claims.exp });
   }

@@ -1,37 +1,49 @@
 // Signing and verification keys as JWK Sets (RFC 7517). Only ES256 on P-256, and each key has its own kid.
 
 import type { CryptoKey } from "jose";
-import * as v from "valibot";
 import { ConfigurationError, describeIssues } from "./configuration-error.ts";
+import {
+  type Form,
+  list,
+  maxLength,
+  notEmpty,
+  number,
+  type OutputOf,
+  object,
+  oneOf,
+  openObject,
+  optional,
+  or,
+  regex,
+  string,
+  wholeNumber,
+} from "./form.ts";
+import { readForm } from "./form-reading.ts";
 import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
 
 /**
  * The last character of base64url encodes two more bits than the octets have. They must be zero, so that there is only one
  * spelling.
  */
-const coordinate = v.pipe(v.string(), v.regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
+const coordinate = string(regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
 const publicMembers = {
-  kty: v.picklist(["EC"], "only EC keys sign assertions"),
-  crv: v.picklist(["P-256"], "only P-256 keys sign assertions"),
+  kty: or(oneOf(["EC"]), "only EC keys sign assertions"),
+  crv: or(oneOf(["P-256"]), "only P-256 keys sign assertions"),
   x: coordinate,
   y: coordinate,
-  kid: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
-  alg: v.optional(v.picklist([ASSERTION_ALGORITHM])),
-  use: v.optional(v.picklist(["sig"])),
+  kid: string(notEmpty(), maxLength(128)),
+  alg: optional(oneOf([ASSERTION_ALGORITHM])),
+  use: optional(oneOf(["sig"])),
 };
 /** Strict: a private member (`d`) in a public set is an error. It is not skipped. */
-const PublicJwkSchema = v.strictObject(publicMembers);
+const PublicJwkSchema = object(publicMembers);
 /** `iat` is when the key was made, in Unix seconds. A rotation needs it to find the newest key. */
-const PrivateJwkSchema = v.strictObject({
-  ...publicMembers,
-  d: coordinate,
-  iat: v.optional(v.pipe(v.number(), v.safeInteger())),
-});
+const PrivateJwkSchema = object({ ...publicMembers, d: coordinate, iat: optional(number(wholeNumber)) });
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 
-export type PublicJwk = v.InferOutput<typeof PublicJwkSchema>;
-export type PrivateJwk = v.InferOutput<typeof PrivateJwkSchema>;
+export type PublicJwk = OutputOf<typeof PublicJwkSchema>;
+export type PrivateJwk = OutputOf<typeof PrivateJwkSchema>;
 
 /** The keys that sign assertions, imported. */
 export interface SigningKeys {
@@ -107,24 +119,19 @@ export async function generateSigningKey(now: number): Promise<PrivateJwk> {
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
-  return v.parse(PrivateJwkSchema, { ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig", iat: now });
+  const [key] = parsePrivateKeySet({ keys: [{ ...jwk, kid, alg: ASSERTION_ALGORITHM, use: "sig", iat: now }] });
+  return key as PrivateJwk;
 }
 
 export function publicJwk({ kty, crv, x, y, kid }: PublicJwk | PrivateJwk): PublicJwk {
   return { kty, crv, x, y, kid, alg: ASSERTION_ALGORITHM, use: "sig" };
 }
 
-function parseJwkSet<Key extends PublicJwk>(
-  subject: string,
-  schema: v.GenericSchema<unknown, Key>,
-  jwkSet: unknown,
-): Key[] {
-  const Schema = v.object({ keys: v.pipe(v.array(schema), v.minLength(1, "must hold at least one key")) });
-  const result = v.safeParse(Schema, jwkSet);
-  if (!result.success) {
-    throw new ConfigurationError(subject, describeIssues(result.issues));
-  }
-  const { keys } = result.output;
+function parseJwkSet<Key extends PublicJwk>(subject: string, form: Form<Key>, jwkSet: unknown): Key[] {
+  const Schema = openObject({ keys: list(form, notEmpty("must hold at least one key")) }, "dropped");
+  const { output, problems } = readForm(Schema, jwkSet);
+  if (output === undefined) throw new ConfigurationError(subject, describeIssues(problems));
+  const { keys } = output;
   const repeated = keys.filter(({ kid }, index) => keys.findIndex((other) => other.kid === kid) !== index);
   if (repeated.length > 0)
     throw new ConfigurationError(

@@ -1,28 +1,18 @@
 // Finds which members the policy schema has at a place.
 
+import type { FormNode } from "./form.ts";
 import { PolicySchema } from "./policy-schema.ts";
-
-/** The parts of a Valibot schema that are read. */
-interface Node {
-  readonly type: string;
-  readonly entries?: Readonly<Record<string, Node>>;
-  readonly value?: Node;
-  readonly item?: Node;
-  readonly wrapped?: Node;
-  readonly options?: readonly Node[];
-}
 
 /** The member names of the object at a path. Empty if there is no object with known members. */
 export function membersAt(path: readonly string[]): string[] {
-  return nodesAt(PolicySchema as unknown as Node, path).flatMap(({ entries = {} }) => Object.keys(entries));
+  return nodesAt(PolicySchema, path).flatMap(({ members = {} }) => Object.keys(members));
 }
 
-function nodesAt(node: Node, path: readonly string[]): Node[] {
-  if (node.wrapped !== undefined) return nodesAt(node.wrapped, path);
-  if (node.type === "union") return (node.options ?? []).flatMap((option) => nodesAt(option, path));
+function nodesAt(node: FormNode, path: readonly string[]): FormNode[] {
+  const { forms, members = {}, each } = node;
+  if (forms !== undefined) return forms.flatMap((form) => nodesAt(form, path));
   const [member, ...rest] = path;
   if (member === undefined) return [node];
-  const { entries = {}, item, value } = node;
-  const next = Object.hasOwn(entries, member) ? entries[member] : (item ?? value);
+  const next = Object.hasOwn(members, member) ? members[member] : each;
   return next === undefined ? [] : nodesAt(next, rest);
 }

@@ -1,8 +1,7 @@
 // A problem of a policy as the schema and the compiler find it: its place, its code and a detail. The worker carries no words
 // for them: policy-words.ts has those, for the programs that print them.
 
-import type * as v from "valibot";
-import { ConfigurationError, formatPointer, type Place, readIssues } from "./configuration-error.ts";
+import { ConfigurationError, type FormProblem, formatPointer, type Place } from "./configuration-error.ts";
 import { messageOf } from "./failure-chain.ts";
 import type { PolicyProblemCode, ProblemCode } from "./policy-words.ts";
 import { Refusal } from "./refusal.ts";
@@ -21,14 +20,14 @@ export function codeOf({ code, detail }: ProblemCode): string {
   return detail === undefined ? code : `${code} (${detail})`;
 }
 
-/** The message of each check of the schema is the code of its problem. */
+/** The code of a rule in the schema. */
 export function problem(code: PolicyProblemCode): PolicyProblemCode {
   return code;
 }
 
-/** The problems of a check of the policy's schema, whose messages are codes. */
-export function problemsOfIssues(issues: readonly v.BaseIssue<unknown>[]): PolicyProblem[] {
-  return readIssues(issues) as PolicyProblem[];
+/** The problems of the policy's form, all of whose codes are those of a policy. */
+export function problemsOfIssues(issues: readonly FormProblem[]): readonly PolicyProblem[] {
+  return issues as readonly PolicyProblem[];
 }
 
 /** What is wrong with one part. Whoever compiles the part knows its place. */

@@ -7,7 +7,6 @@ import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "./wire.ts";
 /** A % stands for the detail. */
 export const POLICY_PROBLEMS = {
   ...FORM_PROBLEMS,
-  reserved_name: "is no member that can be named so",
   malformed_name: "a name is letters, digits, '.', '_' or '-', at most 64",
   unknown_anchor: "no anchor is called %",
   unknown_sender: "no sender is called %",

@@ -50,7 +50,7 @@ const isOneOf =
   (specifier: string) =>
     names.includes(specifier);
 
-const CORE_LIBRARIES = isOneOf("jose", "valibot", "node:buffer", "node:crypto", "node:zlib");
+const CORE_LIBRARIES = isOneOf("jose", "node:buffer", "node:crypto", "node:zlib");
 
 test("the reader of imports finds them all", () => {
   expect(shipped.length).toBeGreaterThan(30);
@@ -97,13 +97,12 @@ describe("imports", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
 
-  test("worker imports itself, core, valibot and the policy", () => {
-    const libraries = isOneOf("valibot", "countersign:policy");
-    expect(strays(worker, (name) => isIn("worker", "core")(name) || libraries(name))).toEqual([]);
+  test("worker imports itself, core and the policy", () => {
+    expect(strays(worker, (name) => isIn("worker", "core")(name) || name === "countersign:policy")).toEqual([]);
   });
 
-  test("origin imports itself, core, Hono and valibot, with Node's modules in inbox/ and node/ alone", () => {
-    const isWeb = (name: string) => isIn("origin", "core")(name) || /^(hono|valibot)(\/|$)/.test(name);
+  test("origin imports itself, core and Hono, with Node's modules in inbox/ and node/ alone", () => {
+    const isWeb = (name: string) => isIn("origin", "core")(name) || /^hono(\/|$)/.test(name);
     const isOnNode = ({ path }: Source) => /^origin\/(inbox|node)\//.test(path);
     const onWebStandards = origin.filter((source) => !isOnNode(source));
     expect(onWebStandards.length).toBeGreaterThan(0);

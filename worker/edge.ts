@@ -1,9 +1,10 @@
 // The edge's configuration: variables and secrets of the Worker, checked together and imported once per isolate.
 
-import * as v from "valibot";
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { isUrl } from "../core/crl-source.ts";
+import { check, list, notEmpty, openObject, optional, or, string, whole } from "../core/form.ts";
+import { readForm } from "../core/form-reading.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import type { Policy, Route, Sender } from "../core/policy.ts";
 import { compilePolicyTelling } from "../core/policy-compiler.ts";
@@ -95,49 +96,55 @@ function requireFetchedLists({ anchors }: Policy, tell: TellProblem): void {
 
 const isOrigin = (text: string): boolean => URL.parse(text)?.origin === text;
 
-const host = v.pipe(
-  v.string(),
-  v.check(
+const host = string(
+  check(
     (text) => text !== "" && URL.parse(`https://${text}`)?.host === text,
     "a host name in lower case, with the port if it is not 443",
   ),
 );
 /** With 72 retries that is at most eleven days. After fourteen days a queue drops a message without making it a dead letter. */
-const delaySeconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_800));
+const delaySeconds = whole(1, 10_800);
 const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";
 /** What every edge needs, whatever its policy says. */
-export const BindingsSchema = v.object({
-  HOSTS: v.pipe(v.array(host, "a list of host names"), v.minLength(1)),
-  ISSUER: v.pipe(
-    v.string("an https URL"),
-    v.check((text) => isOrigin(text) && text.startsWith("https://"), "https://HOST without a path"),
-  ),
-  AUDIENCE: v.pipe(v.string("a text"), v.minLength(1)),
-  ORIGIN_URL: v.pipe(
-    v.string("an https URL"),
-    v.check(
-      // Loopback is for a local edge with an origin on the same machine.
-      (text) => isOrigin(text) && isHttpsOrLoopback(new URL(text)),
-      "https://HOST without a path (http:// only to loopback)",
+export const BindingsSchema = openObject(
+  {
+    HOSTS: or(list(host, notEmpty()), "a list of host names"),
+    ISSUER: or(
+      string(check((text) => isOrigin(text) && text.startsWith("https://"), "https://HOST without a path")),
+      "an https URL",
     ),
-  ),
-  SIGNING_KEYS: v.pipe(v.string("a secret: the private JWK Set of `countersign keys new`"), v.minLength(1)),
-  RETRY_SECONDS: v.optional(
-    v.pipe(
-      v.array(delaySeconds, RETRY_SECONDS_FORM),
-      v.check(({ length }) => length === 2, RETRY_SECONDS_FORM),
+    AUDIENCE: or(string(notEmpty()), "a text"),
+    ORIGIN_URL: or(
+      string(
+        check(
+          // Loopback is for a local edge with an origin on the same machine.
+          (text) => isOrigin(text) && isHttpsOrLoopback(new URL(text)),
+          "https://HOST without a path (http:// only to loopback)",
+        ),
+      ),
+      "an https URL",
     ),
-    [...DEFAULT_RETRY_SECONDS],
-  ),
-});
+    SIGNING_KEYS: or(string(notEmpty()), "a secret: the private JWK Set of `countersign keys new`"),
+    RETRY_SECONDS: optional(
+      or(
+        list(
+          delaySeconds,
+          check(({ length }) => length === 2, RETRY_SECONDS_FORM),
+        ),
+        RETRY_SECONDS_FORM,
+      ),
+    ),
+  },
+  "dropped",
+);
 
 /**
  * Checks the bindings and imports the keys. What single routes lack is in `lacks`, and stops no other.
  * @throws ConfigurationError that lists every problem, if no route can do without what is missing
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
-  const result = v.safeParse(BindingsSchema, bindings);
-  const problems = describeIssues(result.issues ?? []);
+  const read = readForm(BindingsSchema, bindings);
+  const problems = describeIssues(read.problems);
   const keys = await importKeys(bindings.SIGNING_KEYS, problems);
   const { secrets, missing } = readAvailableSecrets(policy, (name) => bindings[name]);
   const ofLists: string[] = [];
@@ -153,16 +160,16 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
     ];
     if (lacking.length > 0) lacks.set(route, lacking);
   }
-  if (!result.success || keys === undefined || problems.length > 0)
+  if (read.output === undefined || keys === undefined || problems.length > 0)
     throw new ConfigurationError("bindings", [...problems, ...new Set([...lacks.values()].flat())]);
-  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS } = result.output;
+  const { HOSTS, ISSUER, AUDIENCE, ORIGIN_URL, RETRY_SECONDS } = read.output;
   const crls = kv && new CrlCache(kv, policy);
   const hosts = new Set(HOSTS);
   const shared = {
     issuer: ISSUER,
     audience: AUDIENCE,
     originUrl: ORIGIN_URL,
-    retrySeconds: RETRY_SECONDS as unknown as RetrySeconds,
+    retrySeconds: (RETRY_SECONDS as unknown as RetrySeconds | undefined) ?? DEFAULT_RETRY_SECONDS,
   };
   return { ...shared, hosts, keys, policy, secrets, lacks, crls, queue };
 }

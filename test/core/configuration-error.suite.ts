@@ -2,23 +2,20 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import * as v from "valibot";
 import { ConfigurationError, describeIssues, formatPointer, parsePointer } from "../../core/configuration-error.ts";
+import { boolean, either, list, notEmpty, number, object, oneOf, optional, string } from "../../core/form.ts";
+import { readForm } from "../../core/form-reading.ts";
 import type { Cases } from "./scene.ts";
 
-const Schema = v.strictObject({
-  name: v.pipe(v.string(), v.minLength(1, "must not be empty")),
-  count: v.optional(v.number()),
-  list: v.optional(v.array(v.strictObject({ "a/b~c": v.boolean() }))),
-  form: v.optional(v.union([v.string(), v.strictObject({ kind: v.literal("x"), size: v.number() })])),
+const form = object({
+  name: string(notEmpty("must not be empty")),
+  count: optional(number()),
+  list: optional(list(object({ "a/b~c": boolean() }))),
+  form: optional(either(string(), object({ kind: oneOf(["x"]), size: number() }))),
 });
 
 /** What is told of a document. */
-const told = (document: unknown): string[] => {
-  const { issues } = v.safeParse(Schema, document);
-  assert.ok(issues !== undefined);
-  return describeIssues(issues);
-};
+const told = (document: unknown): string[] => describeIssues(readForm(form, document).problems);
 
 export const cases: Cases = {
   "describeIssues() names the place of each fault, and what must be there": () => {
@@ -33,7 +30,7 @@ export const cases: Cases = {
     assert.deepEqual(told(7), ["/: must be Object"]);
   },
   "describeIssues() tells of a value of several forms the faults of the form that it has": () => {
-    const faults = (form: unknown) => told({ name: "a", form });
+    const faults = (value: unknown) => told({ name: "a", form: value });
     assert.deepEqual(faults({ kind: "y", size: "z" }), ['/form/kind: must be "x"', "/form/size: must be number"]);
     assert.deepEqual(faults({ kind: "x" }), ["/form/size: is missing"]);
     assert.deepEqual(faults({ kind: "x", size: 1, more: 1 }), ["/form/more: is no member that is known here"]);

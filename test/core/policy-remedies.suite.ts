@@ -203,11 +203,11 @@ interface Node {
 }
 
 /** Every message of the schema and of what it is made of. */
-function messagesOf(node: unknown, seen = new Set<unknown>()): string[] {
+function codesOf(node: unknown, seen = new Set<unknown>()): string[] {
   if (typeof node !== "object" || node === null || seen.has(node)) return [];
   seen.add(node);
-  const own = typeof (node as Node).message === "string" ? [(node as Node).message as string] : [];
-  return [...own, ...Object.values(node).flatMap((part) => messagesOf(part, seen))];
+  const own = typeof (node as Node).code === "string" ? [(node as Node).code as string] : [];
+  return [...own, ...Object.values(node).flatMap((part) => codesOf(part, seen))];
 }
 
 export const cases: Cases = {
@@ -234,11 +234,11 @@ export const cases: Cases = {
     assert.match(remedyFor("unknown_member /senders/one/certificates/0/san/x"), /one of dns, email, uri, ip$/);
     assert.match(remedyFor("unknown_member /anchors/root/crls/x"), /one of sources, freshness$/);
   },
-  "the messages of the policy's schema are codes": () => {
-    const messages = messagesOf(PolicySchema);
-    assert.ok(messages.length > 20);
+  "each code of the policy's form has words": () => {
+    const codes = codesOf(PolicySchema);
+    assert.ok(codes.length > 20);
     assert.deepEqual(
-      messages.filter((message) => !Object.hasOwn(POLICY_PROBLEMS, message)),
+      codes.filter((code) => !Object.hasOwn(POLICY_PROBLEMS, code)),
       [],
     );
   },

@@ -31,6 +31,7 @@ import { cases as eventKey } from "./event-key.suite.ts";
 import { cases as extensionValues } from "./extension-values.suite.ts";
 import { cases as failureCause } from "./failure-cause.suite.ts";
 import { cases as findingTexts } from "./finding-texts.suite.ts";
+import { cases as form } from "./form.suite.ts";
 import { cases as forwarding } from "./forwarding.suite.ts";
 import { cases as generalName } from "./general-name.suite.ts";
 import { cases as intermediates } from "./intermediates.suite.ts";
@@ -108,6 +109,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "extension-values": extensionValues,
   "failure-cause": failureCause,
   "finding-texts": findingTexts,
+  form,
   forwarding,
   "general-name": generalName,
   intermediates,
