@@ -153,7 +153,7 @@ test("a source that KV does not give keeps back none of the lists that were read
     } as unknown as CrlNamespace;
     const cache = new CrlCache(namespace, compilePolicy(two));
     const waiting = cache.lists({ now: NOW, waitUntil: () => {}, log: (line) => lines.push(line) });
-    await vi.waitFor(() => expect(asked).toHaveLength(2));
+    await expect.poll(() => asked).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(numberOf(await waiting)).toBe(1n);
   } finally {

@@ -41,7 +41,7 @@ describe("an event that the origin never takes", () => {
       code: "origin_answer",
       why: "the origin answered with 500",
     });
-    for (const lines of [await world.runCronTrigger(), await world.runCronTrigger()]) {
+    for (const lines of [await world.edge.runCronTrigger(1), await world.edge.runCronTrigger(1)]) {
       expect(lines).toMatchObject([{ decision: "dead-letters", count: 1, oldest: expect.stringMatching(/^2.*Z$/) }]);
     }
   });
@@ -53,7 +53,7 @@ describe("an event that the origin never takes", () => {
     const { id, key } = await world.die(body);
     expect(await world.keys()).toEqual([...(typeof body === "string" ? [] : [`body/${id}`]), key]);
     await world.bucket.put(`redrive/${id}`, "", {});
-    expect(await world.runCronTrigger()).toMatchObject([{ decision: "queued", id, redriven: key }]);
+    expect(await world.edge.runCronTrigger(1)).toMatchObject([{ decision: "queued", id, redriven: key }]);
     expect(await world.edge.lines.with({ decision: "forwarded", id })).toMatchObject({ attempt: 1 });
     expect(world.stored(id).map((stored) => Buffer.compare(stored, Buffer.from(body)))).toEqual([0]);
     const receipts = world.attemptsOf(id).map(({ claims }) => claims["rcv"] ?? claims["iat"]);
@@ -65,7 +65,7 @@ describe("an event that the origin never takes", () => {
     const letters = [await world.die("first"), await world.die("second")];
     world.behave = () => 500;
     await world.bucket.put("redrive/all", "please", {});
-    expect(await world.runCronTrigger()).toMatchObject([
+    expect(await world.edge.runCronTrigger(2)).toMatchObject([
       { decision: "queued", redriven: expect.any(String) },
       { decision: "queued", redriven: expect.any(String) },
     ]);
@@ -77,12 +77,12 @@ describe("an event that the origin never takes", () => {
       expect(keys.some((other) => other.startsWith(`dead/${id}/`))).toBe(true);
     }
     world.behave = () => "pass";
-    expect(await world.runCronTrigger()).toMatchObject([{ decision: "dead-letters", count: 2 }]);
+    expect(await world.edge.runCronTrigger(1)).toMatchObject([{ decision: "dead-letters", count: 2 }]);
   });
 
   test("is not looked for in vain without a word", async () => {
     await world.bucket.put("redrive/4e9c2e0e-0000-4000-8000-000000000000", "", {});
-    expect(await world.runCronTrigger()).toMatchObject([{ decision: "failed", code: "no_dead_letter" }]);
+    expect(await world.edge.runCronTrigger(1)).toMatchObject([{ decision: "failed", code: "no_dead_letter" }]);
     expect(await world.keys()).toEqual([]);
   });
 });

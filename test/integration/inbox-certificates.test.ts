@@ -344,7 +344,7 @@ test("two processes that are shown one new key at the same time tell of it once"
   });
   await Promise.all(writers.map(({ stdout }) => once(stdout, "data")));
   for (const { stdin } of writers) stdin.end(rekeyed.base64);
-  await Promise.all(writers.map((writer) => once(writer, "exit")));
+  await Promise.all(writers.map((writer) => once(writer, "close")));
   expect(
     outputs
       .flat()

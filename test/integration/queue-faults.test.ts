@@ -67,23 +67,26 @@ describe("an event in the queue", () => {
   });
 
   test("keeps no other waiting while its own origin is slow or fails", async () => {
-    const [slow, poison] = await Promise.all([accept("slow", "slow"), accept("poison", 500, 500)]);
+    const [slow, poison] = await Promise.all([accept("slow", "held"), accept("poison", 500, 500)]);
     const ids = await Promise.all(Array.from({ length: 8 }, (_, index) => accept(`good ${index}`)));
-    const start = Date.now();
     await Promise.all(ids.map((id) => delivered(world, id)));
-    expect(Date.now() - start).toBeLessThan(3_500);
     expect(world.stored(slow)).toHaveLength(0);
+    // Nor was it given up before.
+    expect(failuresOf(world, slow)).toEqual([]);
+    outages.clear();
+    world.release();
     await Promise.all([slow, poison].map((id) => delivered(world, id)));
     for (const id of [slow, poison, ...ids]) expect(world.stored(id)).toHaveLength(1);
   });
 
   test("with a body in the bucket keeps no small one waiting", async () => {
     const large = Array.from({ length: 4 }, (_, index) => Buffer.alloc(200_000, index + 65).toString());
-    const slow = await Promise.all(large.map((body) => accept(body, "slow")));
+    const slow = await Promise.all(large.map((body) => accept(body, "held")));
     const small = await Promise.all(Array.from({ length: 6 }, (_, index) => accept(`small ${index}`)));
-    const start = Date.now();
     await Promise.all(small.map((id) => delivered(world, id)));
-    expect(Date.now() - start).toBeLessThan(3_500);
+    expect(slow.flatMap((id) => [...world.stored(id), ...failuresOf(world, id)])).toEqual([]);
+    outages.clear();
+    world.release();
     await Promise.all(slow.map((id) => delivered(world, id)));
   });
 
@@ -138,6 +141,12 @@ describe("a sender is told to come again", () => {
 });
 
 describe("the signature of an event that waited", () => {
+  /**
+   * How far the origin's clock is ahead: by it the signature is older than five minutes, and the assertion less than one. The
+   * receipt may take half of it.
+   */
+  const AHEAD_SECONDS = 40;
+
   /** As Slack signs, at a time of our choice. */
   function sign(body: string, secondsAgo: number): Record<string, string> {
     const timestamp = Math.floor(Date.now() / 1000) - secondsAgo;
@@ -148,9 +157,10 @@ describe("the signature of an event that waited", () => {
   test("is compared with the time of its receipt, at an origin that verifies it again", async () => {
     await using stack = new AsyncDisposableStack();
     const world = await startQueueWorld(stack, {
-      retrySeconds: [6, 6],
+      retrySeconds: [1, 1],
       secrets: SECRETS,
       originSecrets: SECRETS,
+      originClock: () => Math.floor(Date.now() / 1000) + AHEAD_SECONDS,
       policy(queued) {
         const signed = signedPolicy(queued);
         const slack = { ...signed.routes["/hooks/signed/slack"], delivery: "queue" };
@@ -158,13 +168,11 @@ describe("the signature of an event that waited", () => {
       },
     });
     world.behave = () => (world.attempts.length === 1 ? 503 : "pass");
-    const body = "signed nearly five minutes ago";
+    const body = "signed nearly five minutes before its receipt";
     const target = "/hooks/signed/slack";
-    const id = await world.accept({ target, body, headers: sign(body, 297) });
+    const id = await world.accept({ target, body, headers: sign(body, 300 - AHEAD_SECONDS / 2) });
     await delivered(world, id);
     const { claims } = world.attemptsOf(id)[1] as { claims: Record<string, number> };
-    const signedAt = Math.floor(Date.now() / 1000) - 297;
-    expect(claims["iat"] ?? 0).toBeGreaterThan(signedAt - 10 + 300);
     expect(claims["rcv"]).toBeLessThan(claims["iat"] ?? 0);
     const accepted = world.origin.lines.all.find(({ edgeDecision }) => edgeDecision === id);
     expect(accepted).toMatchObject({ decision: "accepted", factors: ["hmac"] });

@@ -85,7 +85,7 @@ describe("a message that cannot be delivered", () => {
     // Nothing was delivered, and asking for it again changes nothing.
     const attempts = world.attempts.length;
     await world.bucket.put("redrive/unread", "", {});
-    expect(await world.runCronTrigger()).toHaveLength(cases.length);
+    expect(await world.edge.runCronTrigger(cases.length)).toHaveLength(cases.length);
     await expect.poll(() => world.keys("dead/unread/")).toHaveLength(cases.length);
     expect(world.attempts).toHaveLength(attempts);
   });

@@ -2,7 +2,7 @@
 
 import type { RequestListener, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { type FindVerificationKey, type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { fetchedKeys, pinnedKeys } from "../../origin/verification-keys.ts";
@@ -115,7 +115,7 @@ describe("fetchedKeys", () => {
   describe("while the host of the keys does not answer", () => {
     const hung: ServerResponse[] = [];
     const hang = () => (serve = (_, outgoing) => void hung.push(outgoing));
-    const isAsked = () => vi.waitFor(() => expect(hung).not.toEqual([]));
+    const isAsked = () => expect.poll(() => hung).not.toEqual([]);
     /** What is still open after a moment, in which a look-up that waits for nobody is long done. */
     const isWaiting = (lookUp: unknown) =>
       Promise.race([lookUp, delay(100, "waiting")]).then((end) => end === "waiting");

@@ -1,13 +1,10 @@
 // A queue that gives up after two attempts, so that events become dead letters within seconds.
 
-import type { LogLine } from "../../core/decision.ts";
 import { type QueueWorld, startQueueWorld } from "./queue-world.ts";
 
 export interface DeadLetterWorld extends QueueWorld {
   /** Sends an event that the origin refuses until it is a dead letter; its id, and the key of the letter. */
   die(body?: string | Uint8Array<ArrayBuffer>): Promise<{ id: string; key: string }>;
-  /** The lines that the cron trigger logs: those of attempts are the consumer's. */
-  runCronTrigger(): Promise<LogLine[]>;
   /** Empties the bucket. */
   clear(): Promise<void>;
 }
@@ -22,13 +19,6 @@ export async function startDeadLetterWorld(stack: AsyncDisposableStack): Promise
       const line = await lines.with({ decision: "dead-letter", id });
       queue.behave = () => "pass";
       return { id, key: String(line["key"]) };
-    },
-    async runCronTrigger() {
-      const known = lines.all.length;
-      await queue.edge.runCronTrigger();
-      // Log lines of the worker arrive by a poll.
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return lines.all.slice(known).filter((line) => !("attempt" in line));
     },
     async clear() {
       const keys = await queue.keys();

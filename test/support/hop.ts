@@ -48,9 +48,11 @@ export async function startEdgeHopOrigin(stack: AsyncDisposableStack) {
   async function send(headers: HeaderList, next: Hop = passOn) {
     hop = next;
     delivered = undefined;
+    const start = edge.lines.all.length;
     const { status } = await edge.send({ tls: tlsClientAuth(senders.acme, [senders.root]), body: "{}", headers });
     const line = origin.lines.all.at(-1);
-    const edgeLine = edge.lines.all.at(-1);
+    // A request's only one.
+    const edgeLine = await edge.lines.with({}, start);
     return { status, line, edgeLine, code: line?.["code"], delivered: delivered as Delivery | undefined };
   }
   return { origin, send };

@@ -1,8 +1,10 @@
 // The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness.
 // Its way to the origin leads through Node's fetch, so what is on the wire there is tested with workerd.ts instead.
 
+import { expect, vi } from "vitest";
 import type { TestHarness } from "wrangler";
 import { forwardEdgeLog, type LocalEdgeOptions, startLocalEdge } from "../../cli/local-edge.ts";
+import type { LogLine } from "../../core/decision.ts";
 import type { PrivateJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { LogLines } from "./log-lines.ts";
@@ -39,8 +41,11 @@ export interface LocalEdge {
   readonly lines: LogLines;
   /** The worker's own bindings, as proxies. */
   bindings<Bindings>(): Promise<Bindings>;
-  /** Runs the worker's cron trigger to its end. */
-  runCronTrigger(): Promise<void>;
+  /**
+   * Runs the worker's cron trigger to its end. Returns what it logged, which are so many lines: they arrive by a poll. Lines of a
+   * queue's attempts are the consumer's.
+   */
+  runCronTrigger(count?: number): Promise<LogLine[]>;
   send(request: EdgeRequest): Promise<Response>;
 }
 
@@ -64,12 +69,19 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
   stack.defer(() => harness.close());
   const lines = new LogLines();
   stack.defer(forwardEdgeLog(harness, lines.push));
-  return {
+  const edge: LocalEdge = {
     harness,
     lines,
     bindings: <Bindings>() => harness.getWorker().getEnv() as Promise<Bindings>,
-    async runCronTrigger() {
+    async runCronTrigger(count) {
+      const known = lines.all.length;
       await harness.getWorker().scheduled({ cron: "* * * * *" });
+      // What is logged afterwards arrives afterwards. There are two streams, and this one line is in one of them.
+      const { decision } = (await (await edge.send({ target: "/unknown" })).json()) as { decision: string };
+      await lines.of(decision);
+      const logged = () => lines.all.slice(known).filter((line) => line["id"] !== decision && !("attempt" in line));
+      if (count !== undefined) await vi.waitFor(() => expect(logged()).toHaveLength(count), { timeout: 60_000 });
+      return logged();
     },
     async send({ target = "/hooks/acme", method = "POST", headers = {}, body, tls }) {
       const url = target.startsWith("/") ? `${protocol}://${HOST}${target}` : target;
@@ -79,4 +91,5 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
       return (await harness.fetch(url, { method, headers, cf, ...sent })) as unknown as Response;
     },
   };
+  return edge;
 }

@@ -16,9 +16,9 @@ import { tlsClientAuth } from "./tls-client-auth.ts";
 
 /**
  * What the origin behind the gate seems to do: an answer with this status, none (`late`: after it took the event), or one that
- * is no HTTP.
+ * is no HTTP. `held`: nothing, until it is released.
  */
-export type Behaviour = "pass" | "slow" | "late" | "reset" | "garbage" | number;
+export type Behaviour = "pass" | "held" | "late" | "reset" | "garbage" | number;
 
 export interface Attempt extends RecordedRequest {
   /** Of the assertion, unverified: the origin verifies it. */
@@ -37,6 +37,8 @@ export interface QueueWorld {
   readonly attempts: Attempt[];
   /** Told for each attempt from now on. */
   behave: (attempt: Attempt) => Behaviour;
+  /** Lets go on what is held now. */
+  release(): void;
   /** Sends one event of acme and returns its id. */
   accept(request?: EdgeRequest): Promise<string>;
   attemptsOf(id: string): Attempt[];
@@ -50,6 +52,8 @@ export interface QueueSetUp {
   readonly policy?: (policy: PolicyDocument) => PolicyDocument;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly originSecrets?: Readonly<Record<string, string>>;
+  /** Unix seconds. */
+  readonly originClock?: () => number;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
   /** How long a message waits for others; a second when not given. */
@@ -60,7 +64,6 @@ export interface QueueSetUp {
 
 /** An edge with the fault that the binding FAULT names. */
 export const FAULTY_EDGE = fileURLToPath(new URL("faulty-edge.js", import.meta.url));
-const SLOW_MILLISECONDS = 4_000;
 
 export function queuedPolicy(policy: PolicyDocument): PolicyDocument {
   const route = { senders: [ACME], methods: ["POST", "GET"], maxBodyBytes: 8 * 1024 * 1024 };
@@ -79,11 +82,15 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
     policy,
     keys: [publicJwk(key)],
     ...(setUp.originSecrets && { secrets: setUp.originSecrets }),
+    ...(setUp.originClock && { clock: setUp.originClock }),
   });
   const attempts: Attempt[] = [];
-  const gate = await startGate(stack, origin.url, (attempt) => {
+  let held = Promise.withResolvers<void>();
+  const gate = await startGate(stack, origin.url, async (attempt) => {
     attempts.push(attempt);
-    return world.behave(attempt);
+    const behaviour = world.behave(attempt);
+    if (behaviour === "held") await held.promise;
+    return behaviour;
   });
   const edge = await startTestEdge(stack, {
     policy,
@@ -105,6 +112,10 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
     queue: { events, bodies: bucket },
     attempts,
     behave: () => "pass",
+    release() {
+      held.resolve();
+      held = Promise.withResolvers();
+    },
     async accept(request = {}) {
       const response = await edge.send({ tls: tlsClientAuth(senders.acme), ...request });
       const text = await response.text();
@@ -145,7 +156,7 @@ function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
 function startGate(
   stack: AsyncDisposableStack,
   originUrl: string,
-  look: (attempt: Attempt) => Behaviour,
+  look: (attempt: Attempt) => Promise<Behaviour>,
 ): Promise<string> {
   return listen(stack, async (incoming, outgoing) => {
     const request = await record(incoming).catch(() => undefined);
@@ -153,11 +164,10 @@ function startGate(
     if (request === undefined) return;
     const [token = ".e30"] = valuesOf(request.headers, ASSERTION_HEADER);
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-    const behaviour = look({ ...request, claims, at: Date.now() });
+    const behaviour = await look({ ...request, claims, at: Date.now() });
     if (behaviour === "reset") return void incoming.socket.resetAndDestroy();
     if (behaviour === "garbage") return void incoming.socket.end("\u0000\u0001 no answer\r\n\r\n");
     if (typeof behaviour === "number") return void outgoing.writeHead(behaviour).end("an answer");
-    if (behaviour === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MILLISECONDS));
     const answer = await passOn(request, originUrl);
     if (behaviour === "late") return void incoming.socket.resetAndDestroy();
     outgoing.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });

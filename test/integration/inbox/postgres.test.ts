@@ -135,20 +135,21 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     const { now } = Date;
     const clock = vi.spyOn(Date, "now");
     stack.defer(() => clock.mockRestore());
-    expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
+    const lease = 600_000;
+    expect(await inbox.work.claim(1, lease)).toHaveLength(1);
     for (const apart of [3_600_000, -3_600_000]) {
       clock.mockImplementation(() => now() + apart);
       const other = await openTestInbox(stack, url);
       // Also of one whose own clock is set while it runs.
       for (const one of [other, inbox]) {
         expect(await one.work.claim(1, 30_000)).toEqual([]);
-        expect(Math.abs(((await one.work.nextDueIn()) ?? 0) - 30_000)).toBeLessThan(5_000);
+        expect(Math.abs(((await one.work.nextDueIn()) ?? 0) - lease)).toBeLessThan(60_000);
         const id = `${apart} ${one === other}`;
         await accept(one, id);
-        const [lease] = (await one.work.claim(1, 30_000)) as [Lease];
-        expect(lease.event.id).toBe(id);
-        expect(Math.abs(lease.event.acceptedAt * 1000 - now())).toBeLessThan(5_000);
-        await one.work.complete(lease);
+        const [own] = (await one.work.claim(1, lease)) as [Lease];
+        expect(own.event.id).toBe(id);
+        expect(Math.abs(own.event.acceptedAt * 1000 - now())).toBeLessThan(60_000);
+        await one.work.complete(own);
       }
     }
   });
@@ -175,7 +176,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     const senders = [inbox, other].flatMap((origin) => Array.from({ length: 4 }, () => send(origin)));
     let handled = 0;
     // A machine that is busy with other things takes longer.
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     while (handled <= 20 && Date.now() < end) {
       for (const lease of await inbox.work.claim(1, 30_000)) {
         await inbox.work.complete(lease);
