@@ -195,7 +195,7 @@ describe("a project of one's own, on the oldest Node", () => {
     await npm(own, "install", "--no-audit", "--no-fund");
     const args = ["dev", "--port", "0", "--state", join(own, ".countersign"), "--handler", join(own, "handler.ts")];
     const [node = ""] = runtimes["Node 22"] ?? [];
-    development = await startCountersign(args, {}, program(), { node, folder: own, milliseconds: 90_000 });
+    development = await startCountersign(args, {}, program(), { node, folder: own, milliseconds: 240_000 });
     stack.defer(() => void development.stop());
   });
 

@@ -17,7 +17,7 @@ const RUNTIMES = {
 
 /** Runs a program to its end; a code other than 0 is a result like any other. */
 export async function runIn(folder: string, file: string, ...args: readonly string[]): Promise<Finished> {
-  const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: 110_000 };
+  const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: 290_000 };
   return await promisify(execFile)(file, args, options).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     ({ code, stdout = "", stderr = "" }: { code: unknown; stdout?: string; stderr?: string }) => ({

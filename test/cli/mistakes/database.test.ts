@@ -88,11 +88,15 @@ function startOrigin(args: readonly string[]) {
       text += chunk;
     });
   }
-  const ended = once(child, "exit");
+  let isEnded = false;
+  // Not "exit": output may still arrive after it.
+  const ended = once(child, "close").finally(() => {
+    isEnded = true;
+  });
   return {
     async line(words: string): Promise<string> {
       const found = () => text.split("\n").find((line) => line.includes(words));
-      while (found() === undefined && child.exitCode === null) await setTimeout(20);
+      while (found() === undefined && !isEnded) await setTimeout(20);
       return found() ?? `it ended: ${text}`;
     },
     async end(): Promise<unknown> {
@@ -105,11 +109,11 @@ function startOrigin(args: readonly string[]) {
 test("a start waits for its database and says so; without waiting, or for what does not mend itself, it ends", async () => {
   await server.stop();
   const wait = (seconds: string, inbox = url) => [...edge(), "--inbox", inbox, "--wait-for-store", seconds];
-  const [waiting, stopped] = [startOrigin(wait("60")), startOrigin(wait("61"))];
+  const [waiting, stopped] = [startOrigin(wait("600")), startOrigin(wait("601"))];
   expect(JSON.parse(await waiting.line("store_awaited"))).toMatchObject({
     code: "store_awaited",
     why: expect.stringMatching(/^postgres:\/\/127\.0\.0\.1:\d+\/inbox_1: connect ECONNREFUSED/),
-    remedy: "it is tried each second, for 60 s: --wait-for-store",
+    remedy: "it is tried each second, for 600 s: --wait-for-store",
   });
   await stopped.line("store_awaited");
   expect(await stopped.end()).toBe(0);
