@@ -6,7 +6,8 @@ export default defineConfig({
   test: {
     include: ["test/faults/**/*.test.ts"],
     testTimeout: 240_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // Each test has the machine's two cores for its senders and its origins.
     maxWorkers: 1,
     // A test of memory looks at what is still needed.

@@ -19,7 +19,8 @@ import { type Policy, selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { refusalOf } from "../../core/refusal.ts";
 import { readRequestTarget } from "../../core/request-target.ts";
-import { freePort, proxyDirectory, reasonToSkip, startProgram } from "../proxy/programs.ts";
+import { proxyDirectory, reasonToSkip, startProgram } from "../proxy/programs.ts";
+import { freePort } from "../support/free-port.ts";
 import { issueServers } from "../support/tls-origin.ts";
 
 /** A path to the handler that runs for it: the route that it was registered for, or none. */

@@ -4,18 +4,19 @@
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { STORES } from "../support/inbox-stores.ts";
 import { withClient } from "../support/postgres.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
-import { createFaultWorld, type FaultWorld, freePort, sleep } from "./world.ts";
+import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";
 
 /** The senders' certificates are valid since a day ago. */
 const HOURS = [6, -6, 1, -20, 0, 5, -3, 4, -9, 8, -1, 2, -2, 3, -7, 7, -12, 12, -1, 0];
 /** What a step meets is what is under way in that moment: many steps meet more. */
 const BETWEEN_MILLISECONDS = 400;
-/** No lease and no postponed event may have to wait for the old clock. */
-const SOON_MILLISECONDS = 10_000;
+/** No lease, which lasts 30 s, and no postponed event may have to wait for the old clock. */
+const SOON_MILLISECONDS = 25_000;
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {

@@ -3,9 +3,10 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ForwardedRequest } from "../support/forgery.ts";
+import { freePort } from "../support/free-port.ts";
 import { STORES } from "../support/inbox-stores.ts";
 import { expectBalance } from "./books.ts";
-import { createFaultWorld, type FaultWorld, freePort } from "./world.ts";
+import { createFaultWorld, type FaultWorld } from "./world.ts";
 
 const EVENTS = 600;
 const LANES = 32;
@@ -20,7 +21,8 @@ afterEach(() => stack.disposeAsync());
 
 interface Sending {
   readonly name: string;
-  readonly request: ForwardedRequest;
+  /** Makes it at the first call: an assertion lives for a minute. */
+  readonly request: () => ForwardedRequest;
 }
 
 /** Each event one to three times under new assertions, each assertion one or two times: half of the events at once, half at any time. */
@@ -33,7 +35,14 @@ function prepare({ ledger, request }: FaultWorld): Sending[] {
     const place = () => n + Math.random() * spread;
     for (const name of forms) {
       for (let copy = 0; copy <= n % 3; copy += 1) {
-        const sending = { name, request: request(name, key) };
+        let made: ForwardedRequest | undefined;
+        const sending = {
+          name,
+          request() {
+            made ??= request(name, key);
+            return made;
+          },
+        };
         sendings.push({ ...sending, place: place() });
         if (copy % 2 === 0) sendings.push({ ...sending, place: place() });
       }
@@ -59,9 +68,10 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       const lane = async () => {
         for (let index = next++; index < sendings.length; index = next++) {
           const sending = sendings[index] as Sending;
-          const status = await world.attempt(ports[index % 2] as number, sending.request);
+          const request = sending.request();
+          const status = await world.attempt(ports[index % 2] as number, request);
           ledger.answered(sending.name, status);
-          statuses.set(sending.request, [...(statuses.get(sending.request) ?? []), status]);
+          statuses.set(request, [...(statuses.get(request) ?? []), status]);
         }
       };
       await Promise.all(Array.from({ length: LANES }, lane));

@@ -3,11 +3,12 @@
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { missingPostgres } from "../support/inbox-stores.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { expectBalance } from "./books.ts";
 import { mountSmallDisk } from "./disks.ts";
-import { createFaultWorld, freePort, sleep } from "./world.ts";
+import { createFaultWorld, sleep } from "./world.ts";
 
 const TIMES_FULL = 3;
 const DISK_MEGABYTES = 64;
@@ -47,8 +48,8 @@ async function expectRecovery(title: string, disk: string, inbox: string): Promi
     await sleep(700);
     const before = refused();
     const empty = fill(disk);
+    await expect.poll(refused, { message: "refused while the disk was full" }).toBeGreaterThan(before);
     await sleep(FULL_MILLISECONDS);
-    expect(refused(), "refused while the disk was full").toBeGreaterThan(before);
     empty();
     const acknowledged = world.ledger.acknowledged.size;
     await expect.poll(() => world.ledger.acknowledged.size).toBeGreaterThan(acknowledged + 20);

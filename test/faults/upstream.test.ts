@@ -5,10 +5,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
-import { createFaultWorld, freePort, sleep } from "./world.ts";
+import { createFaultWorld, sleep } from "./world.ts";
 
 const ATTEMPT_SECONDS = 1;
 const PHASE_MILLISECONDS = 1_200;
@@ -90,23 +91,25 @@ test("an upstream that is slow, resets, refuses or answers nonsense loses nothin
   const load = world.send([port], () => isOver);
   for (const fault of Object.keys(FAULTS)) await misbehave(upstream, fault);
   await upstream.refuse();
+  const isRefused = () => origin.lines.some(({ reason }) => String(reason).includes("ECONNREFUSED"));
+  await expect.poll(isRefused).toBe(true);
   await sleep(PHASE_MILLISECONDS);
   await upstream.listen();
   isOver = true;
   await load;
   expectBalance(await world.balance(`SQLite, an upstream with ${Object.keys(FAULTS).length + 1} faults`));
+  expect(await origin.stop()).toBe(0);
   const reasons = origin.lines.filter(({ decision }) => decision === "retrying").map(({ reason }) => String(reason));
   expect(REASONS.filter((expected) => !reasons.some((reason) => expected.test(reason)))).toEqual([]);
   expect(origin.lines.filter(({ decision }) => decision === "dead")).toEqual([]);
-  expect(await origin.stop()).toBe(0);
 });
 
 /** For a while; then it is well again, and gets events again. */
 async function misbehave(upstream: Upstream, fault: string): Promise<void> {
   upstream.fault = fault;
   upstream.faults = 0;
+  await expect.poll(() => upstream.faults, { message: fault }).toBeGreaterThan(0);
   await sleep(PHASE_MILLISECONDS);
-  expect(upstream.faults, fault).toBeGreaterThan(0);
   upstream.fault = "";
   const handled = upstream.handled.size;
   await expect.poll(() => upstream.handled.size, { message: `after ${fault}` }).toBeGreaterThan(handled);

@@ -1,9 +1,7 @@
 // Origins in processes of their own under load, and senders that come again until they are acknowledged, each time with a new
 // assertion, as an edge would.
 
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -54,6 +52,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
   const ledger = new Ledger();
   /** Events by the digest of their bytes: two with one key are two. */
   const names = new Map<string, string>();
+  const underWay = new Set<Promise<unknown>>();
 
   const readAll = (location: string) => readInbox(location, (reader) => reader.events({ limit: ledger.sent * 2 + 1 }));
 
@@ -71,10 +70,19 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
 
     /** The answer's status; 0 when there was none. A refusal for now must say when to come again. */
     async attempt(port: number, request: ForwardedRequest): Promise<number> {
-      const answer = await exchange({ url: `http://127.0.0.1:${port}`, ...request }).catch(() => undefined);
+      const answering = exchange({ url: `http://127.0.0.1:${port}`, ...request }).catch(() => undefined);
+      underWay.add(answering);
+      const answer = await answering;
+      underWay.delete(answering);
       if (answer?.status === 503 && answer.headers["retry-after"] === undefined)
         throw new Error("503 without Retry-After");
       return answer?.status ?? 0;
+    },
+
+    /** Resolves when the attempts that are under way have ended, and what follows from their answers is in the ledger. */
+    async settled(): Promise<void> {
+      await Promise.all(underWay);
+      await new Promise((resolve) => setImmediate(resolve));
     },
 
     /** Starts an origin on this port; it ends with the stack. */
@@ -160,13 +168,4 @@ export default async (delivery, { signal }) => {
 function withEventKey({ anchors, senders, routes }: PolicyDocument): PolicyDocument {
   const acme = { ...senders[ACME], eventKey: { header: "webhook-id" } };
   return { anchors, senders: { ...senders, [ACME]: acme }, routes };
-}
-
-/** Origins that start anew keep their port. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Hop, startEdgeHopOrigin } from "../support/hop.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
-import { freePort, type Program, proxyDirectory, reasonToSkip, startProgram } from "./programs.ts";
+import { type Program, proxyDirectory, reasonToSkip, startProgram } from "./programs.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());

@@ -12,6 +12,7 @@ import {
 import { request as requestTls } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { freePort } from "./free-port.ts";
 
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
@@ -104,10 +105,9 @@ export async function listen(stack: AsyncDisposableStack, handler: RequestListen
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A port that nothing listens on: it was free a moment ago. */
+/** Where nothing listens. */
 export async function refusingUrl(): Promise<string> {
-  await using stack = new AsyncDisposableStack();
-  return await listen(stack, () => {});
+  return `http://127.0.0.1:${await freePort()}`;
 }
 
 /** Reads a request whole. */

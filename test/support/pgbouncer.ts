@@ -4,7 +4,8 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { asUnprivileged, freePort, giveAway, withClient } from "./postgres.ts";
+import { freePort } from "./free-port.ts";
+import { asUnprivileged, giveAway, withClient } from "./postgres.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
