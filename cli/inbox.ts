@@ -5,6 +5,7 @@ import { type Command, refuseUnread, UsageError } from "./command.ts";
 import { backup, restore } from "./inbox-backup.ts";
 import { exportEvents } from "./inbox-export.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
+import { describeHistory, formatHistory } from "./inbox-history.ts";
 import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./inbox-options.ts";
 import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
 import { describeEvent, formatEvent, formatEvents } from "./inbox-text.ts";
@@ -87,14 +88,18 @@ async function list(values: Values, ids: readonly string[]): Promise<number> {
 async function show(values: Values, ids: readonly string[]): Promise<number> {
   const [id, ...others] = ids;
   if (id === undefined || others.length > 0) throw new UsageError("inbox show ID: one event");
-  const event = await readFrom(values, (reader) => reader.event(id));
+  const { event, history } = await readFrom(values, async (reader) => ({
+    event: await reader.event(id),
+    history: values.body ? undefined : await reader.attempts(id),
+  }));
   if (event === undefined) throw noSuch(id);
   const { body, ...facts } = event;
   if (values.body) {
     if (body === undefined) throw new UsageError(`the body of ${id} is erased`);
     printBytes(body);
-  } else if (values.json) print([JSON.stringify({ ...facts, ...describeEvent({ ...facts, body }) })]);
-  else print(formatEvent(event));
+  } else if (values.json)
+    print([JSON.stringify({ ...facts, ...describeEvent({ ...facts, body }), ...describeHistory(history) })]);
+  else print([...formatEvent(event), ...formatHistory(history)]);
   return 0;
 }
 

@@ -201,6 +201,12 @@ export const MAX_OBSERVED_UNPROVEN = 20;
 export const MAX_WATCHED_CERTIFICATES = 100;
 /** How many windows of a sender are checked, the next to end first. Each is compared with all entries. */
 export const MAX_WATCHED_WINDOWS = 100;
+/**
+ * Records of attempts kept per event: the first ones, which show how it began, and the latest ones. An event has 30 attempts
+ * unless configured otherwise, so one that was never run again keeps all of them. Each has at most half a KB.
+ */
+export const MAX_FIRST_ATTEMPTS = 10;
+export const MAX_LATEST_ATTEMPTS = 40;
 /** Values from a certificate are cut to this length in a log line: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;
 /** Limit of members of a list or object in a log line: a certificate may name thousands of purposes. */

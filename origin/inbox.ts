@@ -3,6 +3,7 @@
 import type { Factor } from "../core/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
 import type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
+import type { EventHistory } from "./attempts.ts";
 
 /** A certificate with which a sender was accepted, and its intermediates. Names as in CertificateFacts, times in Unix seconds. */
 export interface SeenCertificate {
@@ -89,6 +90,8 @@ export interface Lease {
   readonly event: StoredEvent;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /** When it was leased, in Unix milliseconds. */
+  readonly beganAt: number;
   /** Unix milliseconds. After this time another process may lease the event. */
   readonly until: number;
   readonly token: string;
@@ -106,12 +109,13 @@ export interface WorkQueue {
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  complete(lease: Lease): Promise<boolean>;
-  retry(lease: Lease, waitMilliseconds: number, reason: string): Promise<boolean>;
+  /** `status` of this and the next two: the HTTP status of the response, for the record of the attempt. */
+  complete(lease: Lease, status?: number): Promise<boolean>;
+  retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
-  bury(lease: Lease, reason: string): Promise<boolean>;
-  /** Returns unused leases: their attempts do not count. */
-  release(leases: readonly Lease[]): Promise<void>;
+  bury(lease: Lease, reason: string, status?: number): Promise<boolean>;
+  /** Returns leases: their attempts do not count. Those that were begun are recorded. */
+  release(leases: readonly Lease[], options?: { readonly wasBegun: boolean }): Promise<void>;
   /** Milliseconds until claim may find something, by the store's clock. Undefined if nothing waits. */
   nextDueIn(): Promise<number | undefined>;
 }
@@ -227,6 +231,8 @@ export interface InboxReader {
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
   /** The event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
+  /** The attempts of the event with this id. Undefined if there is no such event. */
+  attempts(id: string): Promise<EventHistory | undefined>;
   events(filter: EventFilter): Promise<(Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number })[]>;
   /**
    * Events with their bodies, the oldest first, in pages of a limited number of bytes. Events accepted after the first page was

@@ -41,7 +41,7 @@ export class Outcomes {
     const { lease, lost } = held;
     const facts = { id: lease.event.id, sender: lease.event.sender, attempt: lease.attempt };
     if (!lost.aborted && end.ending === "interrupted") {
-      await this.#try(held, () => this.#options.work.release([lease]).then(() => true));
+      await this.#try(held, () => this.#options.work.release([lease], { wasBegun: true }).then(() => true));
       this.#options.log({ decision: "released", ...facts });
       return "unknown";
     }
@@ -58,22 +58,23 @@ export class Outcomes {
   #limitAttempts(verdict: Verdict, { attempt }: Lease): Verdict {
     const { maxAttempts } = this.#options.limits;
     if (verdict.outcome !== "retry" || attempt < maxAttempts) return verdict;
-    return { outcome: "dead", reason: `${verdict.reason} (the last of ${maxAttempts} attempts)` };
+    return { ...verdict, outcome: "dead", reason: `${verdict.reason} (the last of ${maxAttempts} attempts)` };
   }
 
   #stepOf(verdict: Verdict, lease: Lease): Step {
     const { work, clock, random, limits } = this.#options;
+    const { status } = verdict;
     if (verdict.outcome === "done") {
-      return { decision: "dispatched", facts: {}, store: () => work.complete(lease) };
+      return { decision: "dispatched", facts: {}, store: () => work.complete(lease, status) };
     }
     const { reason } = verdict;
     if (verdict.outcome === "dead") {
-      return { decision: "dead", facts: { reason }, store: () => work.bury(lease, reason) };
+      return { decision: "dead", facts: { reason }, store: () => work.bury(lease, reason, status) };
     }
     const now = clock();
     const wait = scheduleRetry(verdict, { attempt: lease.attempt, now, random }, limits);
     const facts = { dueAt: new Date(now + wait).toISOString(), reason };
-    return { decision: "retrying", facts, store: () => work.retry(lease, wait, reason) };
+    return { decision: "retrying", facts, store: () => work.retry(lease, wait, reason, status) };
   }
 
   /**

@@ -3,22 +3,28 @@
 import { describeCause } from "../../core/failure-cause.ts";
 import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 
+/** `status`: that of the response, if there is one. */
 export type Verdict =
-  | { readonly outcome: "done" }
+  | { readonly outcome: "done"; readonly status?: number }
   /** `notBefore`: Unix milliseconds, if the user's code named a time. */
-  | { readonly outcome: "retry"; readonly reason: string; readonly notBefore: number | undefined }
-  | { readonly outcome: "dead"; readonly reason: string };
+  | {
+      readonly outcome: "retry";
+      readonly reason: string;
+      readonly notBefore: number | undefined;
+      readonly status?: number;
+    }
+  | { readonly outcome: "dead"; readonly reason: string; readonly status?: number };
 
 /**
  * Judges by the status only. 410 is "never again" in Standard Webhooks. Other 4xx are retried like 5xx: a path that is not
  * deployed yet or a key that is not known yet gives 404 or 401, and says nothing about the event.
  */
 export function judgeResponse({ status, headers }: Response, now: number): Verdict {
-  if (status >= 200 && status < 300) return { outcome: "done" };
-  if (status === 410) return { outcome: "dead", reason: "answered 410 Gone" };
+  if (status >= 200 && status < 300) return { outcome: "done", status };
+  if (status === 410) return { outcome: "dead", reason: "answered 410 Gone", status };
   const reason =
     status >= 300 && status < 400 ? `answered ${status}: a redirect is never followed` : `answered ${status}`;
-  return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now) };
+  return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now), status };
 }
 
 /** Accepts any thrown value. A value that cannot be converted to text counts as a fault of the user's code too. */

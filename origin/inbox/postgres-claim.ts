@@ -1,6 +1,7 @@
 // Selects the events that may be leased now, and leases them, within one transaction of PostgreSQL.
 
 import type { Lease } from "../inbox.ts";
+import { abandon, RECORDED, recording, recordValues } from "./postgres-attempts.ts";
 import { type Candidate, lockOrders, postponeBlocked } from "./postgres-order.ts";
 import type { Client } from "./postgres-pool.ts";
 import { toPostgresEvent } from "./postgres-reader.ts";
@@ -41,6 +42,11 @@ export async function findDue(
   let bytes = 0;
   for (let rows = limit; seen.length < MAX_LOOKED_AT; rows = Math.min(rows * 2, MAX_ROWS_PER_QUERY)) {
     const candidates = await selectDue(client, now, rows, seen);
+    const expired = candidates.filter(({ state }) => state === "leased");
+    await abandon(
+      client,
+      expired.map(({ sequence }) => sequence),
+    );
     seen.push(...candidates.map(({ sequence }) => sequence));
     for (const due of await selectLeasable(client, candidates, now)) {
       bytes += due.bytes;
@@ -108,7 +114,7 @@ export async function leaseAll(
   const until = now + leaseMilliseconds;
   const { rows } = await client.query(
     `WITH leased AS (
-       UPDATE work SET state = 'leased', attempts = attempts + 1, due_at = $2, changed_at = $3, token = gen_random_uuid()
+       UPDATE work SET state = 'leased', attempts = attempts + 1, due_at = $2, changed_at = $3, began_at = $3, token = gen_random_uuid()
        WHERE sequence = ANY($1) RETURNING sequence, attempts, token
      )
      SELECT ${EVENT_COLUMNS}, event.body, leased.attempts AS attempt, leased.token AS lease_token
@@ -117,24 +123,34 @@ export async function leaseAll(
     [sequences, until, now],
   );
   const leases: Lease[] = [];
-  const damaged = new Map<string, unknown>(sequences.map((sequence) => [sequence, "the event is gone"]));
+  const damaged = new Map<string, Damage>(sequences.map((sequence) => [sequence, { why: "the event is gone" }]));
   for (const row of rows) {
     const sequence = String(row["sequence"]);
+    const attempt = Number(row["attempt"]);
     try {
       const event = toPostgresEvent(row);
-      leases.push({ event, attempt: Number(row["attempt"]), until, token: String(row["lease_token"]) });
+      leases.push({ event, attempt, beganAt: now, until, token: String(row["lease_token"]) });
       damaged.delete(sequence);
-    } catch (error) {
-      damaged.set(sequence, error);
+    } catch (why) {
+      damaged.set(sequence, { why, attempt });
     }
   }
-  for (const [sequence, why] of damaged) await buryDamaged(client, sequence, now, describeDamage(why));
+  for (const [sequence, damage] of damaged) await buryDamaged(client, sequence, now, damage);
   return leases;
 }
 
-async function buryDamaged(client: Client, sequence: string, now: number, reason: string): Promise<void> {
-  await client.query(
-    `UPDATE work SET state = 'dead', due_at = NULL, changed_at = $2, reason = $3, token = NULL WHERE sequence = $1`,
-    [sequence, now, reason],
-  );
+interface Damage {
+  readonly why: unknown;
+  readonly attempt?: number;
+}
+
+const BURY = recording(
+  `UPDATE work SET state = 'dead', due_at = NULL, changed_at = $2, reason = $3, ${RECORDED} WHERE sequence = $1`,
+  4,
+);
+
+async function buryDamaged(client: Client, sequence: string, now: number, { why, attempt = 0 }: Damage): Promise<void> {
+  const reason = describeDamage(why);
+  const record = recordValues({ outcome: "dead", number: attempt, beganAt: now, endedAt: now, reason });
+  await client.query(BURY, [sequence, now, reason, ...record]);
 }

@@ -1,4 +1,5 @@
-// Writes the results of attempts to PostgreSQL. Results that arrive at the same time share a statement and a commit.
+// Writes to PostgreSQL which events are done. Ends that arrive at the same time share a statement and a commit. The record of the
+// attempt stays in the row of work.
 
 import type { Lease } from "../inbox.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -6,8 +7,7 @@ import { isOfTheDatabase, type PostgresPool, type Queryable } from "./postgres-p
 
 export interface End {
   readonly lease: Lease;
-  readonly state: "done" | "dead";
-  readonly reason: string | null;
+  readonly status: number | undefined;
   /** Unix milliseconds. */
   readonly now: number;
 }
@@ -15,7 +15,7 @@ export interface End {
 /** While one statement waits for the server's disk, the next one can be sent. */
 const STATEMENTS = 2;
 
-/** Writes results together. The result is false if the lease was lost. Does not wake events that wait for the same order key. */
+/** Writes ends together. The result is false if the lease was lost. Does not wake events that wait for the same order key. */
 export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
   return new GroupCommit<End, boolean>({
     commit: (ends) => writeEnds(pool, ends),
@@ -26,15 +26,13 @@ export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
 
 export async function writeEnds(pool: Queryable, ends: readonly End[]): Promise<boolean[]> {
   const { rows } = await pool.query(
-    `UPDATE work SET state = ended.state, due_at = NULL, changed_at = ended.now, reason = ended.reason, token = NULL
-     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-       AS ended (sequence, token, state, reason, now)
+    `UPDATE work SET state = 'done', due_at = NULL, changed_at = ended.now, reason = NULL, status = ended.status, token = NULL
+     FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[]) AS ended (sequence, token, status, now)
      WHERE work.sequence = ended.sequence AND work.token = ended.token RETURNING ended.token`,
     [
       ends.map(({ lease }) => lease.event.sequence),
       ends.map(({ lease }) => lease.token),
-      ends.map(({ state }) => state),
-      ends.map(({ reason }) => reason),
+      ends.map(({ status }) => status ?? null),
       ends.map(({ now }) => now),
     ],
   );

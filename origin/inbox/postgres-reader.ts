@@ -4,6 +4,7 @@ import type { InboxReader, StoredEvent } from "../inbox.ts";
 import { readActivity, readPulse } from "./activity.ts";
 import { type Ask, listEvents, readPage } from "./event-pages.ts";
 import { readNewest } from "./newest-events.ts";
+import { readHistory } from "./postgres-attempts.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import {
   CERTIFICATE_COLUMNS,
@@ -44,6 +45,7 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
       );
       return rows[0] && { ...toPostgresEvent(rows[0]), ...toWork(rows[0]) };
     },
+    attempts: (id) => readHistory(pool, id),
     events: (filter) => listEvents(ask, "$", filter),
     page: (filter, cursor) => readPage(ask, "$", filter, cursor),
     newest: (query) => readNewest(ask, "$", query),

@@ -20,6 +20,7 @@ const DELETE_EVENTS = `
     deleted AS (DELETE FROM event USING old WHERE event.sequence = old.sequence
                 RETURNING event.issuer, event.id, event.jti, accepted_at,
                           greatest(assertion_expires, accepted_at) AS expires),
+    attempts AS (DELETE FROM attempt USING old WHERE attempt.sequence = old.sequence),
     asserted AS (SELECT * FROM deleted WHERE issuer <> '${DIRECT}'),
     assertions AS (
       INSERT INTO repeated (issuer, jti, expires)

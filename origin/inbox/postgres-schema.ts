@@ -99,6 +99,24 @@ const STEPS: readonly string[] = [
   `
   ALTER TABLE work ADD COLUMN reruns bigint NOT NULL DEFAULT 0;
   `,
+  // Attempts are recorded. The row of work has the one that runs, or that made the event done; the table has all others.
+  `
+  ALTER TABLE work ADD COLUMN began_at bigint;
+  ALTER TABLE work ADD COLUMN status integer;
+  ALTER TABLE work ADD COLUMN recorded bigint NOT NULL DEFAULT 0;
+  CREATE TABLE attempt (
+    sequence bigint NOT NULL,
+    place    bigint NOT NULL,
+    outcome  text NOT NULL,
+    number   integer,
+    began_at bigint,
+    ended_at bigint,
+    status   integer,
+    reason   text,
+    due_at   bigint,
+    PRIMARY KEY (sequence, place)
+  );
+  `,
 ];
 
 const POSTGRES_VERSION = STEPS.length;

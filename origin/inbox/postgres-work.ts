@@ -1,7 +1,9 @@
 // The work on events in PostgreSQL, shared by several origins. Every change applies only to the row that the lease's token names.
 
 import type { Lease, WorkQueue } from "../inbox.ts";
+import type { AttemptRow } from "./attempt-rows.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { RECORDED, recording, recordValues } from "./postgres-attempts.ts";
 import { findDue, leaseAll } from "./postgres-claim.ts";
 import { type End, groupEnds, writeEnds } from "./postgres-ends.ts";
 import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./postgres-order.ts";
@@ -17,6 +19,30 @@ const FOLLOWED_MILLISECONDS = 60_000;
 const FOLLOW_AGAIN_MILLISECONDS = 1_000;
 
 const OWN = "WHERE sequence = $1 AND token = $2";
+
+const RETRY = recording(
+  `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $4, reason = $5, ${RECORDED} ${OWN}`,
+  6,
+);
+const BURY = recording(
+  `UPDATE work SET state = 'dead', due_at = NULL, changed_at = $3, reason = $4, ${RECORDED} ${OWN}`,
+  5,
+);
+const GIVE_BACK = "UPDATE work SET state = 'waiting', due_at = $3, changed_at = $3, attempts = attempts - 1";
+const RELEASE_BEGUN = recording(`${GIVE_BACK}, ${RECORDED} ${OWN}`, 4);
+const RELEASE_UNUSED = `${GIVE_BACK}, token = NULL, began_at = NULL ${OWN}`;
+/** Due before everything else. */
+const RETRY_NOW = recording(
+  `UPDATE work SET state = 'waiting', ${RECORDED}, changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
+     due_at = least($1, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), $1))
+   WHERE state IN ('waiting', 'dead') AND sequence = ANY($2)`,
+  3,
+);
+const DROP = recording(
+  `UPDATE work SET state = 'done', due_at = NULL, changed_at = $1, reason = $2, ${RECORDED}
+   WHERE state IN ('waiting', 'dead') AND sequence = ANY($3)`,
+  4,
+);
 
 export class PostgresWork implements WorkQueue {
   readonly #pool: PostgresPool;
@@ -60,25 +86,32 @@ export class PostgresWork implements WorkQueue {
     return updateOwn(this.#pool, text, lease, now + leaseMilliseconds, now);
   }
 
-  complete(lease: Lease): Promise<boolean> {
-    return this.#finish(lease, "done", null);
+  async complete(lease: Lease, status?: number): Promise<boolean> {
+    const end: End = { lease, status, now: this.#clock() };
+    if (lease.event.orderKey === undefined) return await this.#ends.add(end);
+    return await this.#end(lease, end.now, async (client) => (await writeEnds(client, [end]))[0] ?? false);
   }
 
-  bury(lease: Lease, reason: string): Promise<boolean> {
-    return this.#finish(lease, "dead", reason);
-  }
-
-  retry(lease: Lease, waitMilliseconds: number, reason: string): Promise<boolean> {
+  bury(lease: Lease, reason: string, status?: number): Promise<boolean> {
     const now = this.#clock();
-    const text = `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $4, reason = $5, token = NULL ${OWN}`;
+    const record = recordOf(lease, { outcome: "dead", endedAt: now, reason, status });
+    return this.#end(lease, now, (client) => updateOwn(client, BURY, lease, now, reason, ...record));
+  }
+
+  retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean> {
+    const now = this.#clock();
     const dueAt = Math.floor(now + waitMilliseconds);
-    return this.#end(lease, now, (client) => updateOwn(client, text, lease, dueAt, now, reason));
+    const record = recordOf(lease, { outcome: "retry", endedAt: now, reason, status, dueAt });
+    return this.#end(lease, now, (client) => updateOwn(client, RETRY, lease, dueAt, now, reason, ...record));
   }
 
-  async release(leases: readonly Lease[]): Promise<void> {
+  async release(leases: readonly Lease[], { wasBegun } = { wasBegun: false }): Promise<void> {
     const now = this.#clock();
-    const text = `UPDATE work SET state = 'waiting', due_at = $3, changed_at = $3, attempts = attempts - 1, token = NULL ${OWN}`;
-    await Promise.all(leases.map((lease) => this.#end(lease, now, (client) => updateOwn(client, text, lease, now))));
+    const write = (lease: Lease) => (client: Queryable) =>
+      wasBegun
+        ? updateOwn(client, RELEASE_BEGUN, lease, now, ...recordOf(lease, { outcome: "released", endedAt: now }))
+        : updateOwn(client, RELEASE_UNUSED, lease, now);
+    await Promise.all(leases.map((lease) => this.#end(lease, now, write(lease))));
   }
 
   async nextDueIn(): Promise<number | undefined> {
@@ -87,16 +120,12 @@ export class PostgresWork implements WorkQueue {
     return dueAt === null || dueAt === undefined ? undefined : Number(dueAt) - this.#clock();
   }
 
-  /** Due before everything else. */
   retryNow(id: string): Promise<boolean> {
     return this.#pool.transact(async (client) => {
-      const rows = await lockEvents(client, id);
-      const { rowCount } = await client.query(
-        `UPDATE work SET state = 'waiting', token = NULL, changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
-           due_at = least($1, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), $1))
-         WHERE state IN ('waiting', 'dead') AND sequence = ANY($2)`,
-        [this.#clock(), rows.map(({ sequence }) => sequence)],
-      );
+      const found = await lockEvents(client, id);
+      const now = this.#clock();
+      const record = recordValues({ outcome: "operator retry", endedAt: now });
+      const { rowCount } = await client.query(RETRY_NOW, [now, found.map(({ sequence }) => sequence), ...record]);
       return (rowCount ?? 0) > 0;
     });
   }
@@ -105,11 +134,8 @@ export class PostgresWork implements WorkQueue {
     return this.#pool.transact(async (client) => {
       const now = this.#clock();
       const found = await lockEvents(client, id);
-      const { rows } = await client.query(
-        `UPDATE work SET state = 'done', due_at = NULL, changed_at = $1, reason = $2, token = NULL
-         WHERE state IN ('waiting', 'dead') AND sequence = ANY($3) RETURNING sequence, sender, order_key`,
-        [now, reason, found.map(({ sequence }) => sequence)],
-      );
+      const record = recordValues({ outcome: "operator drop", endedAt: now, reason });
+      const { rows } = await client.query(DROP, [now, reason, found.map(({ sequence }) => sequence), ...record]);
       for (const row of rows) await wakeNext(client, row, now);
       return rows.length > 0;
     });
@@ -118,12 +144,6 @@ export class PostgresWork implements WorkQueue {
   /** Resolves when nothing waits to be written. */
   idle(): Promise<void> {
     return this.#ends.idle();
-  }
-
-  async #finish(lease: Lease, state: "done" | "dead", reason: string | null): Promise<boolean> {
-    const end: End = { lease, state, reason, now: this.#clock() };
-    if (lease.event.orderKey === undefined) return await this.#ends.add(end);
-    return await this.#end(lease, end.now, async (client) => (await writeEnds(client, [end]))[0] ?? false);
   }
 
   /** Makes a change after which another event of the order key may be next. False if no row was changed. */
@@ -158,6 +178,10 @@ export class PostgresWork implements WorkQueue {
     );
     this.#followedAt = passed;
   }
+}
+
+function recordOf({ attempt, beganAt }: Lease, end: Omit<AttemptRow, "number" | "beganAt">): readonly unknown[] {
+  return recordValues({ number: attempt, beganAt, ...end });
 }
 
 /** The events with this id. Until the transaction ends, no later event of their order keys can be leased or postponed. */

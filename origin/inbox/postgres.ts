@@ -54,6 +54,7 @@ class PostgresInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
   readonly latestCertificates: Inbox["latestCertificates"];
   readonly event: Inbox["event"];
+  readonly attempts: Inbox["attempts"];
   readonly events: Inbox["events"];
   readonly page: Inbox["page"];
   readonly newest: Inbox["newest"];
@@ -79,7 +80,7 @@ class PostgresInbox implements Inbox {
     const { work: pool } = pools;
     const reader = postgresReaderOf(pool);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates } = reader);
-    ({ event: this.event, events: this.events, page: this.page } = reader);
+    ({ event: this.event, attempts: this.attempts, events: this.events, page: this.page } = reader);
     ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));

@@ -2,6 +2,7 @@
 // rerun must end with the latest of them. So an event is run again only together with all later done events of its order key.
 
 import type { EventFilter, Rerun, RerunOptions } from "../inbox.ts";
+import { isBetween } from "./attempt-rows.ts";
 import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./event-filter.ts";
 import type { Row } from "./rows.ts";
 
@@ -31,7 +32,8 @@ export function* rerunSteps(
   yield plain(leaveOut({ byId }));
   const [overtaken] = yield plain(selectOvertaken(now));
   requireRunnable(rerun, overtaken);
-  if (!isTrial) yield plain(updateChosen(now));
+  if (isTrial) return rerun;
+  for (const text of [RECORD_ENDS, recordRun(now), updateChosen(now), TRIM_CHOSEN]) yield plain(text);
   return rerun;
 }
 
@@ -101,11 +103,32 @@ function selectOvertaken(now: number): string {
     ORDER BY later.sequence LIMIT 1`;
 }
 
+const CHOSEN = "work.state = 'done' AND work.sequence IN (SELECT sequence FROM chosen)";
+/** How many records the row of work brings to the table: its attempt, if it has one. */
+const ITS_ATTEMPT = "CASE WHEN work.began_at IS NULL THEN 0 ELSE 1 END";
+
+/** The row of work gives up the record of the attempt that made the event done. */
+const RECORD_ENDS = `
+  INSERT INTO attempt (sequence, place, outcome, number, began_at, ended_at, status)
+  SELECT work.sequence, work.recorded + 1, 'done', work.attempts, work.began_at, work.changed_at, work.status
+  FROM work WHERE ${CHOSEN} AND work.began_at IS NOT NULL`;
+
+function recordRun(now: number): string {
+  return `
+    INSERT INTO attempt (sequence, place, outcome, ended_at)
+    SELECT work.sequence, work.recorded + ${ITS_ATTEMPT} + 1, 'operator run', ${now} FROM work WHERE ${CHOSEN}`;
+}
+
+const TRIM_CHOSEN = `
+  DELETE FROM attempt WHERE sequence IN (SELECT sequence FROM chosen)
+    AND ${isBetween("(SELECT recorded FROM work WHERE work.sequence = attempt.sequence)")}`;
+
 function updateChosen(now: number): string {
   return `
     UPDATE work SET state = 'waiting', due_at = ${now}, changed_at = ${now}, attempts = 0, token = NULL,
-      reason = '${RERUN_REASON}', reruns = reruns + 1
-    WHERE state = 'done' AND sequence IN (SELECT sequence FROM chosen)`;
+      reason = '${RERUN_REASON}', reruns = reruns + 1,
+      recorded = recorded + ${ITS_ATTEMPT} + 1, began_at = NULL, status = NULL
+    WHERE ${CHOSEN}`;
 }
 
 /** @throws Error if there are too many events, or if the order would be broken */

@@ -59,7 +59,7 @@ export interface Backup {
 }
 
 /** Whoever held a lease works on another inbox. So a leased event is due at once, and not only when the lease would have expired. */
-const RESTORED_VALUES: Readonly<Record<string, string>> = {
+const RESTORED_WORK: Readonly<Record<string, string>> = {
   due_at: "CASE state WHEN 'leased' THEN changed_at ELSE due_at END AS due_at",
 };
 
@@ -85,7 +85,7 @@ export function openBackup(file: string): Backup {
       return {
         contents: contentsOf(database),
         rows: ({ name, key, columns }) => {
-          const values = columns.map((column) => RESTORED_VALUES[column] ?? column);
+          const values = columns.map((column) => (name === "work" && RESTORED_WORK[column]) || column);
           return database
             .prepare(`SELECT ${values.join(", ")} FROM ${name} ORDER BY ${key}`)
             .iterate() as Iterable<TableRow>;

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { Lease } from "../inbox.ts";
+import { SqliteAttempts } from "./sqlite-attempts.ts";
 import { leasedEventOf } from "./sqlite-reader.ts";
 import {
   BLOCKED_MILLISECONDS,
@@ -36,8 +37,10 @@ export interface ClaimLimits {
 export class SqliteClaim {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #eventOf: (sequence: number) => Lease["event"];
+  readonly #attempts: SqliteAttempts;
 
   constructor(database: DatabaseSync) {
+    this.#attempts = new SqliteAttempts(database);
     this.#statements = prepare(database);
     this.#eventOf = leasedEventOf(database);
   }
@@ -68,12 +71,15 @@ export class SqliteClaim {
     const { sequence } = due;
     const token = randomUUID();
     const until = now + leaseMilliseconds;
-    const attempt = Number(this.#statements.lease.get(until, now, token, sequence)?.["attempts"]);
+    const attempt = Number(this.#statements.lease.get(until, now, now, token, sequence)?.["attempts"]);
     try {
-      return { event: this.#eventOf(sequence), attempt, until, token };
+      return { event: this.#eventOf(sequence), attempt, beganAt: now, until, token };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      this.#statements.bury.run(now, describeDamage(error), sequence);
+      const reason = describeDamage(error);
+      const recorded = Number(this.#statements.bury.get(now, reason, sequence)?.["recorded"]);
+      const facts = { number: attempt, beganAt: now, endedAt: now, reason };
+      this.#attempts.record(sequence, recorded, { outcome: "dead", ...facts });
       this.wakeNext(due, now);
       return undefined;
     }
@@ -93,6 +99,7 @@ export class SqliteClaim {
     for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; ) {
       const found = this.#statements.due.all(now, limit) as unknown as Due[];
       lookedAt += found.length;
+      this.#attempts.abandon(found.filter(({ state }) => state === "leased"));
       for (const due of found) {
         if (this.#isBlocked(due, now)) {
           this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
@@ -131,11 +138,12 @@ function prepare(database: DatabaseSync) {
         AND sequence = (SELECT min(sequence) FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL)
     `),
     lease: database.prepare(`
-      UPDATE work SET state = 'leased', attempts = attempts + 1, due_at = ?, changed_at = ?, token = ?
+      UPDATE work SET state = 'leased', attempts = attempts + 1, due_at = ?, changed_at = ?, began_at = ?, token = ?
       WHERE sequence = ? RETURNING attempts
     `),
     bury: database.prepare(`
-      UPDATE work SET state = 'dead', due_at = NULL, changed_at = ?, reason = ?, token = NULL WHERE sequence = ?
+      UPDATE work SET state = 'dead', due_at = NULL, changed_at = ?, reason = ?, token = NULL, began_at = NULL,
+        recorded = recorded + 1 WHERE sequence = ? RETURNING recorded
     `),
   };
 }

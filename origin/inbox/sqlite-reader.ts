@@ -15,6 +15,7 @@ import {
   toEvent,
   toWork,
 } from "./rows.ts";
+import { sqliteHistoryOf } from "./sqlite-attempts.ts";
 import { describeFileError, requireFile } from "./sqlite-file.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
@@ -62,6 +63,7 @@ export function readerOf(database: DatabaseSync): InboxReader {
       const row = event.get(id);
       return row && { ...toEvent(row), ...toWork(row) };
     }),
+    attempts: promising(sqliteHistoryOf(database)),
     events: (filter) => listEvents(ask, "?", filter),
     page: (filter, cursor) => readPage(ask, "?", filter, cursor),
     newest: (query) => readNewest(ask, "?", query),

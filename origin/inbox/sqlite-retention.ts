@@ -45,11 +45,12 @@ export class SqliteRetention {
 
   /** Keeps the ids of events that may arrive again. `now` in Unix seconds. */
   #deleteEvents(before: number, now: number): number {
-    const { finished, keepAssertion, keepId, deleteEvent, deleteWork } = this.#statements;
+    const { finished, keepAssertion, keepId, deleteEvent, deleteAttempts, deleteWork } = this.#statements;
     return this.#each(finished.all(before, MAX_ERASED_EVENTS), (sequence) => {
       keepAssertion.run(sequence, now - REPEATED_SECONDS);
       keepId.run(sequence, now);
       deleteEvent.run(sequence);
+      deleteAttempts.run(sequence);
       deleteWork.run(sequence);
     });
   }
@@ -89,6 +90,7 @@ function prepare(database: DatabaseSync) {
       WHERE sequence = ? AND issuer <> '${DIRECT}' AND accepted_at + ${DELIVERED_AGAIN_SECONDS} >= ? ON CONFLICT DO NOTHING
     `),
     deleteEvent: database.prepare("DELETE FROM event WHERE sequence = ?"),
+    deleteAttempts: database.prepare("DELETE FROM attempt WHERE sequence = ?"),
     deleteWork: database.prepare("DELETE FROM work WHERE sequence = ?"),
     oldest: database.prepare("SELECT accepted_at FROM event ORDER BY sequence LIMIT 1"),
     deleteCertificates: database.prepare(`DELETE FROM certificate WHERE id IN (${oldCertificates("?")})`),

@@ -161,6 +161,24 @@ const STEPS: readonly string[] = [
   `
   ALTER TABLE work ADD COLUMN reruns INTEGER NOT NULL DEFAULT 0;
   `,
+  // Attempts are recorded. The row of work has the one that runs, or that made the event done; the table has all others.
+  `
+  ALTER TABLE work ADD COLUMN began_at INTEGER;
+  ALTER TABLE work ADD COLUMN status INTEGER;
+  ALTER TABLE work ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE attempt (
+    sequence INTEGER NOT NULL,
+    place    INTEGER NOT NULL,
+    outcome  TEXT NOT NULL,
+    number   INTEGER,
+    began_at INTEGER,
+    ended_at INTEGER,
+    status   INTEGER,
+    reason   TEXT,
+    due_at   INTEGER,
+    PRIMARY KEY (sequence, place)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -3,6 +3,8 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Lease, WorkQueue } from "../inbox.ts";
+import type { AttemptRow } from "./attempt-rows.ts";
+import { SqliteAttempts } from "./sqlite-attempts.ts";
 import { type Ordered, SqliteClaim } from "./sqlite-claim.ts";
 import { promising } from "./sqlite-reader.ts";
 import type { SqliteWriter } from "./sqlite-writer.ts";
@@ -14,9 +16,15 @@ export interface Clocks {
   readonly monotonic: () => number;
 }
 
+/** A changed row of work. */
+interface Changed extends Ordered {
+  readonly recorded: number;
+}
+
 export class SqliteWork implements WorkQueue {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #claim: SqliteClaim;
+  readonly #attempts: SqliteAttempts;
   readonly #writer: SqliteWriter;
   readonly #clock: () => number;
   readonly #monotonic: () => number;
@@ -26,6 +34,7 @@ export class SqliteWork implements WorkQueue {
   constructor(database: DatabaseSync, writer: SqliteWriter, { clock, monotonic }: Clocks) {
     this.#statements = prepare(database);
     this.#claim = new SqliteClaim(database);
+    this.#attempts = new SqliteAttempts(database);
     this.#writer = writer;
     this.#clock = clock;
     this.#monotonic = monotonic;
@@ -55,23 +64,36 @@ export class SqliteWork implements WorkQueue {
     );
   }
 
-  complete(lease: Lease): Promise<boolean> {
-    return this.#finish(lease, "done", null);
+  /** The record of the attempt stays in the row of work. */
+  complete({ event, token }: Lease, status?: number): Promise<boolean> {
+    return this.#end((now) => this.#statements.complete.get(now, status ?? null, event.sequence, token));
   }
 
-  bury(lease: Lease, reason: string): Promise<boolean> {
-    return this.#finish(lease, "dead", reason);
-  }
-
-  retry({ event, token }: Lease, waitMilliseconds: number, reason: string): Promise<boolean> {
-    return this.#end((now) =>
-      this.#statements.retry.get(Math.floor(now + waitMilliseconds), now, reason, event.sequence, token),
+  bury(lease: Lease, reason: string, status?: number): Promise<boolean> {
+    const { event, token } = lease;
+    return this.#end(
+      (now) => this.#statements.bury.get(now, reason, event.sequence, token),
+      (endedAt) => ({ outcome: "dead", ...factsOf(lease), endedAt, reason, status }),
     );
   }
 
-  async release(leases: readonly Lease[]): Promise<void> {
-    const release = ({ event, token }: Lease) =>
-      this.#end((now) => this.#statements.release.get(now, now, event.sequence, token));
+  retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean> {
+    const { event, token } = lease;
+    const dueAt = (now: number) => Math.floor(now + waitMilliseconds);
+    return this.#end(
+      (now) => this.#statements.retry.get(dueAt(now), now, reason, event.sequence, token),
+      (endedAt) => ({ outcome: "retry", ...factsOf(lease), endedAt, reason, status, dueAt: dueAt(endedAt) }),
+    );
+  }
+
+  async release(leases: readonly Lease[], { wasBegun } = { wasBegun: false }): Promise<void> {
+    const release = (lease: Lease) => {
+      const { event, token } = lease;
+      return this.#end(
+        (now) => this.#statements.release.get(now, now, Number(wasBegun), event.sequence, token),
+        wasBegun ? (endedAt) => ({ outcome: "released", ...factsOf(lease), endedAt }) : undefined,
+      );
+    };
     await Promise.all(leases.map(release));
   }
 
@@ -81,24 +103,36 @@ export class SqliteWork implements WorkQueue {
   });
 
   retryNow(id: string): Promise<boolean> {
-    return this.#change((now) => Number(this.#statements.retryNow.run(now, now, now, id).changes) > 0);
+    return this.#change((now) => {
+      const rows = this.#statements.retryNow.all(now, now, now, id) as unknown as Changed[];
+      for (const row of rows) this.#record(row, { outcome: "operator retry", endedAt: now });
+      return rows.length > 0;
+    });
   }
 
   drop(id: string, reason: string): Promise<boolean> {
-    return this.#end((now) => this.#statements.drop.get(now, reason, id));
+    return this.#end(
+      (now) => this.#statements.drop.get(now, reason, id),
+      (endedAt) => ({ outcome: "operator drop", endedAt, reason }),
+    );
   }
 
-  #finish({ event, token }: Lease, state: "done" | "dead", reason: string | null): Promise<boolean> {
-    return this.#end((now) => this.#statements.finish.get(state, now, reason, event.sequence, token));
-  }
-
-  /** Makes a change after which another event of the order key may be next. False if no row was changed. */
-  #end(run: (now: number) => unknown): Promise<boolean> {
+  /**
+   * Makes a change after which another event of the order key may be next, and records what `describe` says of it. False if no
+   * row was changed.
+   */
+  #end(run: (now: number) => unknown, describe?: (now: number) => AttemptRow): Promise<boolean> {
     return this.#change((now) => {
-      const row = run(now) as Ordered | undefined;
-      if (row !== undefined) this.#claim.wakeNext(row, now);
-      return row !== undefined;
+      const row = run(now) as Changed | undefined;
+      if (row === undefined) return false;
+      if (describe !== undefined) this.#record(row, describe(now));
+      this.#claim.wakeNext(row, now);
+      return true;
     });
+  }
+
+  #record({ sequence, recorded }: Changed, row: AttemptRow): void {
+    this.#attempts.record(sequence, recorded, row);
   }
 
   #change(run: (now: number) => boolean): Promise<boolean> {
@@ -125,31 +159,40 @@ export class SqliteWork implements WorkQueue {
   }
 }
 
-const OWN = "WHERE sequence = ? AND token = ? RETURNING sequence, sender, order_key";
+function factsOf({ attempt, beganAt }: Lease) {
+  return { number: attempt, beganAt };
+}
+
+const CHANGED = "RETURNING sequence, sender, order_key, recorded";
+const OWN = `WHERE sequence = ? AND token = ? ${CHANGED}`;
+const RECORDED = "token = NULL, began_at = NULL, recorded = recorded + 1";
 
 function prepare(database: DatabaseSync) {
   return {
     extend: database.prepare("UPDATE work SET due_at = ?, changed_at = ? WHERE sequence = ? AND token = ?"),
     retry: database.prepare(
-      `UPDATE work SET state = 'waiting', due_at = ?, changed_at = ?, reason = ?, token = NULL ${OWN}`,
+      `UPDATE work SET state = 'waiting', due_at = ?, changed_at = ?, reason = ?, ${RECORDED} ${OWN}`,
     ),
     release: database.prepare(
-      `UPDATE work SET state = 'waiting', due_at = ?, changed_at = ?, attempts = attempts - 1, token = NULL ${OWN}`,
+      `UPDATE work SET state = 'waiting', due_at = ?, changed_at = ?, attempts = attempts - 1, token = NULL, began_at = NULL,
+         recorded = recorded + ? ${OWN}`,
     ),
-    finish: database.prepare(
-      `UPDATE work SET state = ?, due_at = NULL, changed_at = ?, reason = ?, token = NULL ${OWN}`,
+    complete: database.prepare(
+      `UPDATE work SET state = 'done', due_at = NULL, changed_at = ?, reason = NULL, status = ?, token = NULL ${OWN}`,
+    ),
+    bury: database.prepare(
+      `UPDATE work SET state = 'dead', due_at = NULL, changed_at = ?, reason = ?, ${RECORDED} ${OWN}`,
     ),
     nextDue: database.prepare("SELECT min(due_at) AS due_at FROM work WHERE due_at IS NOT NULL"),
     // Due before everything else.
     retryNow: database.prepare(`
       UPDATE work SET state = 'waiting', changed_at = ?, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
-        token = NULL, due_at = min(?, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), ?))
-      WHERE state IN ('waiting', 'dead') AND sequence IN (SELECT sequence FROM event WHERE id = ?)
+        ${RECORDED}, due_at = min(?, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), ?))
+      WHERE state IN ('waiting', 'dead') AND sequence IN (SELECT sequence FROM event WHERE id = ?) ${CHANGED}
     `),
     drop: database.prepare(`
-      UPDATE work SET state = 'done', due_at = NULL, changed_at = ?, reason = ?, token = NULL
-      WHERE state IN ('waiting', 'dead') AND sequence IN (SELECT sequence FROM event WHERE id = ?)
-      RETURNING sequence, sender, order_key
+      UPDATE work SET state = 'done', due_at = NULL, changed_at = ?, reason = ?, ${RECORDED}
+      WHERE state IN ('waiting', 'dead') AND sequence IN (SELECT sequence FROM event WHERE id = ?) ${CHANGED}
     `),
     setBack: database.prepare(`
       UPDATE work SET due_at = due_at - changed_at + ?, changed_at = ? WHERE due_at IS NOT NULL AND changed_at > ?

@@ -42,6 +42,7 @@ class SqliteInbox implements Inbox {
   readonly certificates: Inbox["certificates"];
   readonly latestCertificates: Inbox["latestCertificates"];
   readonly event: Inbox["event"];
+  readonly attempts: Inbox["attempts"];
   readonly events: Inbox["events"];
   readonly page: Inbox["page"];
   readonly newest: Inbox["newest"];
@@ -69,7 +70,7 @@ class SqliteInbox implements Inbox {
     const { clock = Date.now, monotonic = options.clock ?? (() => performance.now()) } = options;
     const reader = readerOf(database);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates, close: this.#close } = reader);
-    ({ event: this.event, events: this.events, page: this.page } = reader);
+    ({ event: this.event, attempts: this.attempts, events: this.events, page: this.page } = reader);
     ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     this.#database = database;
     this.#writer = new SqliteWriter(database);

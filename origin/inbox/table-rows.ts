@@ -47,8 +47,10 @@ export const TABLES: readonly Table[] = [
   table(
     "work",
     "sequence",
-    `sequence# sender order_key state attempts# due_at# changed_at# token reason has_body? has_conflict? duplicates# reruns#`,
+    `sequence# sender order_key state attempts# due_at# changed_at# token reason has_body? has_conflict? duplicates# reruns#
+     began_at# status# recorded#`,
   ),
+  table("attempt", "sequence, place", "sequence# place# outcome number# began_at# ended_at# status# reason due_at#"),
   table("repeated", "issuer, jti", "issuer jti expires#"),
   table("deleted_event", "issuer, id", "issuer id expires#"),
 ];

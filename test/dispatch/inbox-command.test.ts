@@ -93,6 +93,28 @@ test("show tells all of one event, and --body gives its bytes alone", async () =
   expect(await command("show", "none")).toMatchObject({ code: 2, stderr: expect.stringMatching(/no event "none"/) });
 });
 
+test("show tells of each attempt, and of what operators did", async () => {
+  const statuses = [503, 410, 200];
+  const { lines } = dispatch(stack, file, () => new Response(null, { status: statuses.shift() ?? 500 }));
+  await store(inbox, "a");
+  await lines.with({ id: "a", decision: "dead" });
+  expect(await command("retry", "a")).toMatchObject({ code: 0 });
+  await lines.with({ id: "a", decision: "dispatched" });
+  const { stdout } = await command("show", "a");
+  expect(stdout.slice(stdout.indexOf("\nattempt "))).toMatch(
+    /^\nattempt +began +took +outcome +status +next or reason\n1 +\S+Z +\d+\.\d{3} s +retry +503 +due \S+Z: answered 503\n2 +\S+Z +\S+ s +dead +410 +answered 410 Gone\n {2,}\S+Z +operator: retry\n1 +\S+Z +\S+ s +done +200\n$/,
+  );
+  const [shown] = linesOf((await command("show", "a", "--json")).stdout);
+  expect(shown).toMatchObject({ attempts: 1, recordsLeftOut: 0 });
+  expect(shown.records).toMatchObject([
+    { kind: "attempt", number: 1, outcome: "retry", status: 503, reason: "answered 503" },
+    { kind: "attempt", number: 2, outcome: "dead", status: 410 },
+    { kind: "operator", action: "retry" },
+    { kind: "attempt", number: 1, outcome: "done", status: 200 },
+  ]);
+  expect(Date.parse(shown.records[0].dueAt)).toBeGreaterThanOrEqual(Date.parse(shown.records[0].endedAt));
+});
+
 test("retry makes a dead event due while an origin runs, and drop ends one without handling it", async () => {
   let isMended = false;
   const handled: string[] = [];

@@ -91,6 +91,11 @@ test("what killed processes held is handled by the others: each event at least o
       else expect(next.name).toBe(line.name);
     }
   }
+  // What a kill cut is on record, and so is what came after it.
+  const histories = await Promise.all(ids.map(async (id) => (await inbox.attempts(id))?.records ?? []));
+  const outcomes = histories.map((records) => records.map((record) => "outcome" in record && record.outcome));
+  expect(outcomes.filter((each) => each.includes("abandoned")).length).toBeGreaterThan(0);
+  for (const each of outcomes) expect(each.at(-1)).toBe("done");
 });
 
 test("a stopped process gives back or ends what it holds, and another goes on at once", async () => {

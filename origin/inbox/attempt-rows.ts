@@ -1,0 +1,92 @@
+// The records of attempts, for both stores. A running attempt, and the one that made the event done, are in the row of work: most
+// events have only that one, and it costs no further row. Every other end has a row in the table `attempt`.
+
+import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
+import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "../attempts.ts";
+import { formatReason } from "../dispatch/verdict.ts";
+import type { Row } from "./rows.ts";
+
+/** A row of the table `attempt`, without the event and its place there. Times in Unix milliseconds. */
+export interface AttemptRow {
+  readonly outcome: Exclude<AttemptOutcome, "running"> | `operator ${OperatorAction["action"]}`;
+  readonly number?: number;
+  readonly beganAt?: number;
+  readonly endedAt?: number;
+  readonly status?: number | undefined;
+  readonly reason?: string;
+  readonly dueAt?: number;
+}
+
+/** After `sequence` and `place`. */
+export const ATTEMPT_ROW_COLUMNS = "outcome, number, began_at, ended_at, status, reason, due_at";
+
+/** One value for each of ATTEMPT_ROW_COLUMNS, in the same order. */
+export function attemptColumnsOf({ outcome, number, beganAt, endedAt, status, reason, dueAt }: AttemptRow) {
+  const text = reason === undefined ? null : formatReason(reason);
+  return [
+    outcome, number ?? null, beganAt ?? null, endedAt ?? null, status ?? null, text, dueAt ?? null,
+  ] as const; // biome-ignore format: one value a column
+}
+
+/** Whether a history of this length has records that are not kept. */
+export function isLong(recorded: number): boolean {
+  return recorded > MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS;
+}
+
+/** The condition on the places of records that are not kept. `recorded` is SQL for the number of all records of the event. */
+export function isBetween(recorded: string): string {
+  return `place > ${MAX_FIRST_ATTEMPTS} AND place <= ${recorded} - ${MAX_LATEST_ATTEMPTS}`;
+}
+
+/** The columns of work for toHistory. */
+export const WORK_HISTORY_COLUMNS = "state, attempts, changed_at, began_at, status, recorded";
+
+/** `work`: the row of WORK_HISTORY_COLUMNS. `rows`: those of the table `attempt`, in the order of their places. */
+export function toHistory(work: Row, rows: readonly Row[]): EventHistory {
+  const records = rows.map(toRecord);
+  const latest = attemptOfWork(work);
+  return {
+    records: latest === undefined ? records : [...records, latest],
+    leftOut: Number(work["recorded"]) - rows.length,
+  };
+}
+
+function toRecord(row: Row): EventAttempt | OperatorAction {
+  const outcome = String(row["outcome"]);
+  const reason = row["reason"] === null ? undefined : String(row["reason"]);
+  if (outcome.startsWith("operator ")) {
+    const action = outcome.slice("operator ".length) as OperatorAction["action"];
+    return { kind: "operator", action, at: Number(row["ended_at"]), reason };
+  }
+  return {
+    kind: "attempt",
+    number: Number(row["number"]),
+    beganAt: Number(row["began_at"]),
+    endedAt: numberOf(row["ended_at"]),
+    outcome: outcome as AttemptOutcome,
+    status: numberOf(row["status"]),
+    reason,
+    dueAt: numberOf(row["due_at"]),
+  };
+}
+
+/** The attempt whose record is the row of work itself. Undefined if there is none. */
+function attemptOfWork(work: Row): EventAttempt | undefined {
+  const state = work["state"];
+  if (work["began_at"] === null || (state !== "done" && state !== "leased")) return undefined;
+  const isDone = state === "done";
+  return {
+    kind: "attempt",
+    number: Number(work["attempts"]),
+    beganAt: Number(work["began_at"]),
+    endedAt: isDone ? Number(work["changed_at"]) : undefined,
+    outcome: isDone ? "done" : "running",
+    status: isDone ? numberOf(work["status"]) : undefined,
+    reason: undefined,
+    dueAt: undefined,
+  };
+}
+
+function numberOf(value: unknown): number | undefined {
+  return value === null ? undefined : Number(value);
+}

@@ -1,0 +1,65 @@
+// Records attempts in one SQLite file. Called within the transaction that changes the row of work.
+
+import type { DatabaseSync } from "node:sqlite";
+import type { EventHistory } from "../attempts.ts";
+import {
+  ATTEMPT_ROW_COLUMNS,
+  type AttemptRow,
+  attemptColumnsOf,
+  isBetween,
+  isLong,
+  toHistory,
+  WORK_HISTORY_COLUMNS,
+} from "./attempt-rows.ts";
+
+export class SqliteAttempts {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepare(database);
+  }
+
+  /** `place`: the number of records of the event, this one included. */
+  record(sequence: number, place: number, row: AttemptRow): void {
+    this.#statements.insert.run(sequence, place, ...attemptColumnsOf(row));
+    if (isLong(place)) this.#statements.trim.run(sequence, place);
+  }
+
+  /** Records that attempts left no outcome, if this is not recorded yet. Call it when their leases have expired. */
+  abandon(events: readonly { readonly sequence: number }[]): void {
+    const { begun, forget } = this.#statements;
+    for (const { sequence } of events) {
+      const row = begun.get(sequence);
+      if (row === undefined) continue;
+      forget.run(sequence);
+      const facts = { number: Number(row["attempts"]), beganAt: Number(row["began_at"]) };
+      this.record(sequence, Number(row["recorded"]) + 1, { outcome: "abandoned", ...facts });
+    }
+  }
+}
+
+function prepare(database: DatabaseSync) {
+  return {
+    insert: database.prepare(
+      `INSERT INTO attempt (sequence, place, ${ATTEMPT_ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    trim: database.prepare(`DELETE FROM attempt WHERE sequence = ? AND ${isBetween("?")}`),
+    begun: database.prepare(
+      "SELECT attempts, began_at, recorded FROM work WHERE sequence = ? AND state = 'leased' AND began_at IS NOT NULL",
+    ),
+    forget: database.prepare("UPDATE work SET began_at = NULL, recorded = recorded + 1 WHERE sequence = ?"),
+  };
+}
+
+/** Reads the attempts of the event with an id. */
+export function sqliteHistoryOf(database: DatabaseSync): (id: string) => EventHistory | undefined {
+  const work = database.prepare(
+    `SELECT sequence, ${WORK_HISTORY_COLUMNS} FROM work
+     WHERE sequence = (SELECT sequence FROM event WHERE id = ? ORDER BY sequence LIMIT 1)`,
+  );
+  const rows = database.prepare(`SELECT ${ATTEMPT_ROW_COLUMNS} FROM attempt WHERE sequence = ? ORDER BY place`);
+  return (id) => {
+    const row = work.get(id);
+    return row && toHistory(row, rows.all(Number(row["sequence"])));
+  };
+}

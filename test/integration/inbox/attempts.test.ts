@@ -1,0 +1,226 @@
+// The record of attempts: what each brought, what operators did, and what is kept of a long history. On every store.
+
+import { beforeEach, expect, test } from "vitest";
+import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../../core/wire.ts";
+import { openInboxReader } from "../../../origin/inbox/open.ts";
+import type { Inbox, Lease } from "../../../origin/inbox.ts";
+import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
+import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
+import { makeReleasedInbox } from "../../support/released-inbox.ts";
+
+const LEASE = 30_000;
+const START = 1_800_000_000_000;
+
+describeOnStores("the record of attempts", (given) => {
+  let now: number;
+  let inbox: Inbox;
+
+  beforeEach(() => {
+    now = START;
+  });
+
+  const open = async () => {
+    inbox = await openTestInbox(given.stack, given.location, { clock: () => now });
+  };
+  const accept = (id: string, parts: Partial<DeliveryParts> = {}) =>
+    inbox.accept(deliveryOf({ id, sender: "acme", ...parts }), { issuer: "direct", jti: id, expires: 0 });
+  const claim = () => inbox.work.claim(10, LEASE);
+  const claimOne = async (): Promise<Lease> => {
+    const [lease] = await claim();
+    if (lease === undefined) throw new Error("nothing is due");
+    return lease;
+  };
+  const recordsOf = async (id: string) => (await inbox.attempts(id))?.records;
+  /** As a reader of another process sees it. */
+  const readElsewhere = async (id: string) => {
+    const reader = await openInboxReader(given.location);
+    return await reader.attempts(id).finally(() => reader.close());
+  };
+  const attempt = (number: number, beganAt: number, rest: object) => ({
+    kind: "attempt",
+    ...{ number, beganAt, endedAt: undefined, status: undefined, reason: undefined, dueAt: undefined },
+    ...rest,
+  });
+
+  test("tells of each attempt when it began and ended, what it brought, and when the next was due", async () => {
+    await open();
+    await accept("a");
+    expect(await inbox.attempts("a")).toEqual({ records: [], leftOut: 0 });
+    expect(await inbox.attempts("nobody")).toBeUndefined();
+    const first = await claimOne();
+    now += 100;
+    expect(await recordsOf("a")).toEqual([attempt(1, START, { outcome: "running" })]);
+    await inbox.work.retry(first, 5_000, "answered\n503", 503);
+    now += 5_000;
+    const second = await claimOne();
+    now += 20;
+    await inbox.work.complete(second, 202);
+    const expected = [
+      attempt(1, START, {
+        outcome: "retry",
+        endedAt: START + 100,
+        status: 503,
+        reason: "answered 503",
+        dueAt: START + 5_100,
+      }),
+      attempt(2, START + 5_100, { outcome: "done", endedAt: START + 5_120, status: 202 }),
+    ];
+    expect(await recordsOf("a")).toEqual(expected);
+    expect(await readElsewhere("a")).toEqual({ records: expected, leftOut: 0 });
+  });
+
+  test("tells of a handler without a response, of death and of a stop", async () => {
+    await open();
+    for (const id of ["done", "dead", "released", "unused"]) await accept(id);
+    const [done, dead, released, unused] = (await claim()) as [Lease, Lease, Lease, Lease];
+    now += 1;
+    await inbox.work.complete(done);
+    await inbox.work.bury(dead, `${"x".repeat(400)}`, 410);
+    await inbox.work.release([released], { wasBegun: true });
+    await inbox.work.release([unused]);
+    expect(await recordsOf("done")).toEqual([attempt(1, START, { outcome: "done", endedAt: now })]);
+    expect(await recordsOf("dead")).toEqual([
+      attempt(1, START, { outcome: "dead", endedAt: now, status: 410, reason: `${"x".repeat(300)}…` }),
+    ]);
+    expect(await recordsOf("released")).toEqual([attempt(1, START, { outcome: "released", endedAt: now })]);
+    expect(await recordsOf("unused")).toEqual([]);
+    // It did not count, so the next one has its number.
+    const again = (await claim()).find(({ event }) => event.id === "released") as Lease;
+    await inbox.work.complete(again);
+    expect((await recordsOf("released"))?.map((record) => "number" in record && record.number)).toEqual([1, 1]);
+  });
+
+  test("says which attempts left no outcome, once each, and drops the outcome that comes too late", async () => {
+    await open();
+    for (const id of ["a", "b"]) await accept(id);
+    const [late] = (await claim()) as [Lease];
+    now += LEASE + 1;
+    const [taken] = (await claim()) as [Lease];
+    expect(await inbox.work.complete(late)).toBe(false);
+    const abandoned = attempt(1, START, { outcome: "abandoned" });
+    expect(await recordsOf("a")).toEqual([abandoned, attempt(2, now, { outcome: "running" })]);
+    await inbox.work.complete(taken);
+    const second = now;
+    now += LEASE + 1;
+    // From the third on those that left no outcome begin one after the other: what is put off is recorded all the same.
+    await claim();
+    expect(await recordsOf("b")).toEqual([
+      abandoned,
+      attempt(2, second, { outcome: "abandoned" }),
+      attempt(3, now, { outcome: "running" }),
+    ]);
+    expect(await recordsOf("a")).toMatchObject([abandoned, { number: 2, outcome: "done" }]);
+  });
+
+  test("says so of each event of an order key whose attempt was abandoned", async () => {
+    await open();
+    for (const id of ["a", "b"]) await accept(id, { orderKey: "o" });
+    const lease = await claimOne();
+    now += LEASE + 1;
+    const again = await claimOne();
+    expect(again.event.id).toBe(lease.event.id);
+    await inbox.work.retry(again, 10, "later");
+    now += 10;
+    await inbox.work.complete(await claimOne());
+    expect(await recordsOf("a")).toMatchObject([
+      { number: 1, outcome: "abandoned", endedAt: undefined },
+      { number: 2, outcome: "retry" },
+      { number: 3, outcome: "done" },
+    ]);
+    expect(await recordsOf("b")).toEqual([]);
+  });
+
+  test("tells what operators did: retry, drop and run", async () => {
+    await open();
+    for (const id of ["a", "b"]) await accept(id);
+    const [a, b] = (await claim()) as [Lease, Lease];
+    await inbox.work.bury(a, "no");
+    await inbox.work.retry(b, 60_000, "later");
+    now += 1_000;
+    expect(await inbox.retryNow("a")).toBe(true);
+    expect(await inbox.drop("b", "not\u0007wanted")).toBe(true);
+    expect(await recordsOf("b")).toMatchObject([
+      { outcome: "retry", number: 1 },
+      { kind: "operator", action: "drop", at: now, reason: "not wanted" },
+    ]);
+    await inbox.work.complete(await claimOne(), 200);
+    now += 1_000;
+    expect(await inbox.rerun({ ids: ["a", "b"], isTrial: true })).toMatchObject({ events: 2 });
+    expect(await recordsOf("a")).toHaveLength(3);
+    expect(await inbox.rerun({ ids: ["a", "b"], isTrial: false })).toMatchObject({ events: 2 });
+    const later = now;
+    now += 1_000;
+    for (const lease of await claim()) await inbox.work.complete(lease, 204);
+    expect(await recordsOf("a")).toEqual([
+      attempt(1, START, { outcome: "dead", endedAt: START, reason: "no" }),
+      { kind: "operator", action: "retry", at: START + 1_000, reason: undefined },
+      attempt(1, START + 1_000, { outcome: "done", endedAt: START + 1_000, status: 200 }),
+      { kind: "operator", action: "run", at: later, reason: undefined },
+      attempt(1, now, { outcome: "done", endedAt: now, status: 204 }),
+    ]);
+    expect((await recordsOf("b"))?.map((record) => ("action" in record ? record.action : record.outcome))).toEqual([
+      ...["retry", "drop", "run", "done"],
+    ]);
+  });
+
+  test("keeps of a long history the first and the latest, and how many are between", async () => {
+    await open();
+    await accept("a");
+    const all = MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS + 7;
+    for (let number = 1; number <= all; number += 1) {
+      await inbox.work.retry(await claimOne(), 0, `attempt ${number}`);
+      now += 1;
+    }
+    const history = await inbox.attempts("a");
+    expect(history?.leftOut).toBe(7);
+    const numbers = history?.records.map((record) => "number" in record && record.number);
+    expect(numbers).toEqual([
+      ...Array.from({ length: MAX_FIRST_ATTEMPTS }, (_, index) => index + 1),
+      ...Array.from({ length: MAX_LATEST_ATTEMPTS }, (_, index) => all - MAX_LATEST_ATTEMPTS + index + 1),
+    ]);
+    // Running it again counts too.
+    await inbox.work.complete(await claimOne());
+    for (let run = 0; run < 60; run += 1) {
+      await inbox.rerun({ ids: ["a"], isTrial: false });
+      await inbox.work.complete(await claimOne());
+    }
+    const long = await inbox.attempts("a");
+    expect(long?.leftOut).toBe(all + 120 - MAX_FIRST_ATTEMPTS - MAX_LATEST_ATTEMPTS);
+    expect(long?.records).toHaveLength(MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS + 1);
+  });
+
+  test("ends with its event", async () => {
+    await open();
+    await accept("a");
+    await inbox.work.retry(await claimOne(), 0, "no");
+    await inbox.work.complete(await claimOne());
+    now += 1_000;
+    while ((await inbox.prune({ bodySeconds: 0, eventSeconds: 0 })) > 0);
+    expect(await inbox.attempts("a")).toBeUndefined();
+    // An event with the same sequence would inherit rows that stayed.
+    await changeByHand(given.location, ["INSERT INTO attempt (sequence, place, outcome) VALUES (1, 1, 'retry')"]);
+  });
+
+  test("of an inbox of an older version begins with the upgrade", async () => {
+    await makeReleasedInbox(given.location, [
+      { id: "done", state: "done", at: START / 1_000 - 9 },
+      { id: "waiting", at: START / 1_000 - 8 },
+    ]);
+    await open();
+    expect(await inbox.attempts("done")).toEqual({ records: [], leftOut: 0 });
+    await inbox.rerun({ ids: ["done"], isTrial: false });
+    for (const lease of await claim()) await inbox.work.complete(lease, 200);
+    expect(await recordsOf("done")).toMatchObject([{ action: "run" }, { outcome: "done", status: 200 }]);
+    expect(await recordsOf("waiting")).toMatchObject([{ outcome: "done" }]);
+  });
+
+  test("says of an event whose row is damaged why it is dead", async () => {
+    await open();
+    await accept("a");
+    await changeByHand(given.location, ["UPDATE event SET headers = '['"]);
+    expect(await claim()).toEqual([]);
+    expect(await recordsOf("a")).toMatchObject([
+      { number: 1, outcome: "dead", beganAt: now, reason: expect.stringMatching(/^its row is damaged/) },
+    ]);
+  });
+});
