@@ -10,20 +10,26 @@ export const FILTER_OPTIONS = ["since", "until", "route", "sender", "key", "stat
 
 /** @throws UsageError */
 export function parseFilter(values: Values, limit: number): EventFilter {
-  const now = Math.floor(Date.now() / 1000);
   const { sender, route, key } = values;
-  const [since, until] = (["since", "until"] as const).map((name) => {
-    const text = values[name];
-    return text === undefined ? undefined : parseTime(text, name, now);
-  });
-  if (since !== undefined && until !== undefined && since >= until)
-    throw new UsageError(`--until ${values.until} is not after --since ${values.since}`);
+  const { since, until } = parseTimes(values);
   if (route !== undefined && !/^\/[^?*#\s]*(?:\/\*)?$/.test(route))
     throw new UsageError(`--route ${route} is no path like /hooks/acme, nor a prefix like /hooks/*`);
   return {
     ...{ state: parseState(values.state), sender, since, until, route, eventKey: key, limit },
     hasConflict: values.conflict ? true : undefined,
   };
+}
+
+/** Unix seconds. @throws UsageError */
+export function parseTimes(values: Values): Pick<EventFilter, "since" | "until"> {
+  const now = Math.floor(Date.now() / 1000);
+  const [since, until] = (["since", "until"] as const).map((name) => {
+    const text = values[name];
+    return text === undefined ? undefined : parseTime(text, name, now);
+  });
+  if (since !== undefined && until !== undefined && since >= until)
+    throw new UsageError(`--until ${values.until} is not after --since ${values.since}`);
+  return { since, until };
 }
 
 function parseState(text: string | undefined): EventState | undefined {

@@ -19,6 +19,7 @@ export const OPTIONS = {
   until: { type: "string" },
   route: { type: "string" },
   key: { type: "string" },
+  code: { type: "string" },
   conflict: { type: "boolean", default: false },
   limit: { type: "string", default: "50" },
   reason: { type: "string", default: "dropped by the operator" },

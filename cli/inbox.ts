@@ -7,6 +7,7 @@ import { exportEvents } from "./inbox-export.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
 import { describeHistory, formatHistory } from "./inbox-history.ts";
 import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./inbox-options.ts";
+import { listRefusals, REFUSAL_FILTERS } from "./inbox-refusals.ts";
 import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
 import { describeEvent, formatEvent, formatEvents } from "./inbox-text.ts";
 import { parseAction, parseWhole } from "./option-values.ts";
@@ -25,6 +26,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       change(values, ids, "is done, without being handled", (inbox, id) => inbox.drop(id, values.reason)),
   },
   run: { reads: ["inbox", ...RUN_FILTERS, "yes", "anyway", "json"], run: runAgain },
+  refusals: { reads: ["inbox", ...REFUSAL_FILTERS, "limit", "json"], run: listRefusals },
   export: { reads: ["inbox", ...FILTER_OPTIONS], run: exportEvents },
   backup: { reads: ["inbox", "json"], run: backup },
   restore: { reads: ["inbox", "anyway", "json"], run: restore },
@@ -38,6 +40,7 @@ countersign inbox show ID [--body]                                   all that is
 countersign inbox retry ID...                                        dead or waiting: due now
 countersign inbox drop ID... [--reason TEXT]                         dead or waiting: done, without being handled
 countersign inbox run ID... | FILTER... [--yes]                      done: to the handler again, when their number is confirmed
+countersign inbox refusals [ID] [REFUSALS...] [--limit N]            refused requests, the newest first; all of the one with this decision id
 countersign inbox backup FILE                                        all of one moment, in a new file; an origin may run meanwhile
 countersign inbox restore FILE                                       into an inbox that is new or empty: --inbox
 
@@ -53,6 +56,10 @@ FILTER: all that are given must hold.
   --key KEY         the event key, as list --json shows it, or the text of its only part
   --state STATE     waiting, leased, done or dead
   --conflict        another event of the sender has the same key and other bytes
+
+REFUSALS: --since, --until and --sender as above, and
+  --code CODE       as in docs/troubleshooting.md, or handshake
+  --route PATH      exactly as the policy has it
 
 A backup restores into either store: so an inbox moves from a file to PostgreSQL, or back, while its origins are stopped. It holds bodies in clear.
 An origin may run meanwhile; it sees the change within a second. All dead events of a sender again:

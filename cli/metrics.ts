@@ -12,6 +12,7 @@ import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../origin/node/server.ts";
 import { loadOptional } from "../origin/optional-package.ts";
+import type { RefusalStock } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import type { Health } from "./health.ts";
 import { readVersion } from "./package-folder.ts";
@@ -88,6 +89,9 @@ export class Metrics {
   readonly #events: Gauge<"state">;
   readonly #oldest: Gauge;
   readonly #presented: Gauge<"sender">;
+  readonly #refusals: Gauge;
+  readonly #refusalBytes: Gauge;
+  readonly #dropped: Counter;
 
   /** @throws ConfigurationError when the client is not installed */
   static async load(): Promise<Metrics> {
@@ -161,6 +165,22 @@ export class Metrics {
       labelNames: ["sender"],
       registers,
     });
+    this.#refusals = new Gauge({
+      name: "countersign_refusals_kept",
+      help: "Refused requests that are kept beside the events: at most as many as --refusals says.",
+      registers,
+    });
+    this.#refusalBytes = new Gauge({
+      name: "countersign_refusals_kept_bytes",
+      help: "Bytes of the refused requests that are kept, with their certificates.",
+      registers,
+    });
+    // From 0 on, as above.
+    this.#dropped = new Counter({
+      name: "countersign_refusals_dropped_total",
+      help: "Refused requests that were not kept, because too many came at once or the store failed. The log has them.",
+      registers,
+    });
     new Gauge({
       name: "countersign_build_info",
       help: "1, with the version of Countersign and of Node.",
@@ -179,6 +199,15 @@ export class Metrics {
   setBacklog({ waiting, leased, dead, oldestAcceptedAt }: Backlog): void {
     for (const [state, events] of Object.entries({ waiting, leased, dead })) this.#events.set({ state }, events);
     this.#oldest.set(oldestAcceptedAt ?? 0);
+  }
+
+  setRefusals({ refusals, bytes }: RefusalStock): void {
+    this.#refusals.set(refusals);
+    this.#refusalBytes.set(bytes);
+  }
+
+  countDropped(refusals: number): void {
+    this.#dropped.inc(refusals);
   }
 
   /** Unix seconds by sender. */

@@ -1,7 +1,9 @@
 // The options of `countersign origin` that say where its inbox is, and how long it keeps what is finished.
 
+import { MAX_REFUSALS, REFUSAL_BYTES, REFUSED_CERTIFICATE_BYTES } from "../core/wire.ts";
 import { isPostgresUrl } from "../origin/inbox/location.ts";
 import type { Retention } from "../origin/inbox.ts";
+import type { RefusalLimits } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import { parseDuration } from "./durations.ts";
 import { parseWhole } from "./option-values.ts";
@@ -12,6 +14,7 @@ export const INBOX_OPTIONS = {
   "wait-for-store": { type: "string" },
   "keep-bodies": { type: "string", default: "30d" },
   "keep-events": { type: "string", default: "365d" },
+  refusals: { type: "string", default: String(MAX_REFUSALS) },
 } as const;
 
 export const INBOX_HELP = `
@@ -21,7 +24,9 @@ export const INBOX_HELP = `
   --wait-for-store SECONDS how long the start waits for a database that is not there yet (default 30)
   --keep-bodies DURATION   how long after success the body of an event is kept (default 30d)
   --keep-events DURATION   how long after its end an event is kept and known again (default 365d). Ids that tell
-                    a replay, or that an edge's queue may deliver again, are kept as long as it takes`;
+                    a replay, or that an edge's queue may deliver again, are kept as long as it takes
+  --refusals N|off  how many refused requests are kept beside the events, as long as bodies are (default ${MAX_REFUSALS}):
+                    see countersign inbox refusals`;
 
 const DEFAULT_WAIT_SECONDS = 30;
 
@@ -31,6 +36,17 @@ export function parseWaitSeconds(text: string | undefined, inbox: string): numbe
   if (!isPostgresUrl(inbox))
     throw new UsageError("--wait-for-store has no effect with a file: it waits for a database");
   return parseWhole("--wait-for-store", text, 0, 86_400);
+}
+
+/** Undefined if none are kept. @throws UsageError */
+export function parseRefusals(text: string): RefusalLimits | undefined {
+  if (text === "off") return undefined;
+  const refusals = parseWhole("--refusals", text, 1_000, 1_000_000);
+  return {
+    refusals,
+    bytes: refusals * REFUSAL_BYTES,
+    certificateBytes: refusals * REFUSED_CERTIFICATE_BYTES,
+  };
 }
 
 interface Values {

@@ -20,7 +20,7 @@ import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { parseChoice } from "./option-values.ts";
 import { parseConsole } from "./origin-console.ts";
-import { parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
+import { parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
@@ -89,6 +89,7 @@ async function load(options: OriginOptions) {
   const consoleSettings = await problems.attempt(() => parseConsole(values));
   const retention = await problems.attempt(() => parseRetention(values));
   const waitSeconds = await problems.attempt(() => parseWaitSeconds(values["wait-for-store"], values.inbox));
+  const refusals = await problems.attempt(() => parseRefusals(values.refusals));
   const workers = await problems.attempt(() => parseWorkers(values.workers));
   const listener =
     values.socket === undefined
@@ -97,7 +98,7 @@ async function load(options: OriginOptions) {
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
   if (problems.count > 0 || !isComplete || retention === undefined || waitSeconds === undefined)
     throw problems.toError("origin");
-  const common = { retention, waitSeconds, metrics: metrics || undefined, console: consoleSettings };
+  const common = { retention, waitSeconds, refusals, metrics: metrics || undefined, console: consoleSettings };
   return { policy, secrets, format, listener, workers, common };
 }
 

@@ -11,7 +11,9 @@ import type { ProofOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
 import type { Retention } from "../origin/inbox.ts";
 import type { RunningServer } from "../origin/node/server.ts";
+import type { RefusalLimits } from "../origin/refusals.ts";
 import { untilSignal } from "./command.ts";
+import { keepRefusals } from "./kept-refusals.ts";
 import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
 import { type ConsoleSettings, openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
@@ -43,6 +45,8 @@ export interface OriginSettings {
   /** Whether the inbox may be on a network file system. */
   readonly anyway: boolean;
   readonly retention: Retention;
+  /** Undefined if no refused requests are kept. */
+  readonly refusals: RefusalLimits | undefined;
   /** How long the start waits for a database. */
   readonly waitSeconds: number;
   readonly crls?: string | undefined;
@@ -121,7 +125,8 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
   const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
   const watch = await openWatch(settings, watched, stopped, outlet);
   if (watch === undefined) return 0;
-  const log = openLog(settings.inbox, watch.log);
+  const kept = keepRefusals(settings.refusals, watch, () => inForce().policy);
+  const log = kept.logging(openLog(settings.inbox, watch.log));
   const files = await InForce.open(way, first, log);
   let shown: RunningConsole | undefined;
   try {
@@ -169,6 +174,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
     await shown?.close();
     // Last: without it a SIGHUP during the stop would end the process before its answers.
     await files.close();
+    await kept.close();
     await watch.close();
   }
   if (target !== undefined) endSoon();

@@ -44,6 +44,8 @@ export interface Watch {
   readonly url: string | undefined;
   /** Prints a line, and counts it. */
   log(line: LogLine): void;
+  /** Counts refusals that are not kept. */
+  countDropped(refusals: number): void;
   /** The same `accept`, and the metrics tell how long it takes. */
   timed(accept: AcceptDelivery): AcceptDelivery;
   /**
@@ -136,8 +138,8 @@ export async function openWatch(
   async function takeStock(): Promise<void> {
     if (settings.metrics === undefined || isClosed) return;
     try {
-      const backlog = await inbox.backlog();
-      outlet.setStock({ backlog, presented });
+      const [backlog, refusals] = [await inbox.backlog(), await inbox.refusals.stock()];
+      outlet.setStock({ backlog, presented, refusals });
     } catch (error) {
       log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
     }
@@ -171,6 +173,7 @@ export async function openWatch(
     inbox,
     url: outlet.url,
     log,
+    countDropped: (refusals) => outlet.countDropped(refusals),
     timed,
     watchHealth,
     start() {

@@ -7,7 +7,7 @@ import { runEdgeOrigin } from "./origin-behind-edge.ts";
 import { CONSOLE_HELP, parseConsole } from "./origin-console.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { DISPATCH_HELP } from "./origin-dispatch.ts";
-import { INBOX_HELP, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
+import { INBOX_HELP, parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
 import { parseOriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
 import { runTlsOrigin } from "./origin-tls.ts";
@@ -57,7 +57,8 @@ gives back what was begun and not handled, and ends.
     const host = parseHost(values.host);
     const waitSeconds = parseWaitSeconds(values["wait-for-store"], inbox);
     const consoleSettings = await parseConsole(values);
-    const store = { inbox, anyway: values.anyway, retention, waitSeconds };
+    const refusals = parseRefusals(values.refusals);
+    const store = { inbox, anyway: values.anyway, retention, waitSeconds, refusals };
     const common = { ...store, policy, crls, host, json, metrics, console: consoleSettings, dispatch: values };
     if (!values.tls) {
       const { issuer, audience, jwks } = values;

@@ -5,6 +5,7 @@ import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
 import { type Ending, warnOfEndings } from "../core/expiry.ts";
 import type { Backlog } from "../origin/inbox.ts";
+import type { RefusalStock } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import { Health, type ProcessState } from "./health.ts";
 import { type Count, type Duration, Metrics, type MetricsAddress } from "./metrics.ts";
@@ -16,6 +17,7 @@ import { type PrimaryOptions, runWorkers } from "./workers.ts";
 /** What is presented and waits, as of now. */
 export interface Stock {
   readonly backlog: Backlog;
+  readonly refusals: RefusalStock;
   /** When each sender was last accepted with a certificate, in Unix seconds. */
   readonly presented: readonly (readonly [sender: string, seconds: number])[];
 }
@@ -25,6 +27,8 @@ export interface WatchOutlet {
   readonly url: string | undefined;
   count(count: Count, times?: number): void;
   observe(duration: Duration): void;
+  /** Refusals that are not kept. */
+  countDropped(refusals: number): void;
   setStock(stock: Stock): void;
   /** Of this process. */
   report(state: ProcessState): void;
@@ -53,8 +57,10 @@ async function openOutletOf(address: MetricsAddress | undefined, health: Health)
     url: server?.url,
     count: (count, times) => metrics?.count(count, times),
     observe: (duration) => metrics?.observe(duration),
-    setStock({ backlog, presented }) {
+    countDropped: (refusals) => metrics?.countDropped(refusals),
+    setStock({ backlog, presented, refusals }) {
       metrics?.setBacklog(backlog);
+      metrics?.setRefusals(refusals);
       metrics?.setPresented(presented);
     },
     report: (state) => health.take(state),
@@ -82,6 +88,7 @@ interface Report {
   readonly counts?: readonly (readonly [count: Count, times: number])[];
   readonly endings?: readonly [endings: readonly Ending[], now: number];
   readonly durations?: readonly Duration[];
+  readonly dropped?: number;
   readonly stock?: Stock;
   readonly state?: ProcessState;
 }
@@ -90,6 +97,7 @@ interface Report {
 export function openWorkerOutlet(): WatchOutlet {
   const counts = new Map<string, { readonly count: Count; times: number }>();
   let durations: Duration[] = [];
+  let dropped = 0;
   let timer: NodeJS.Timeout | undefined;
   const report = (watch: Report) => process.connected && process.send?.({ watch });
   const flush = () => {
@@ -99,6 +107,8 @@ export function openWorkerOutlet(): WatchOutlet {
     counts.clear();
     if (durations.length > 0) report({ durations });
     durations = [];
+    if (dropped > 0) report({ dropped });
+    dropped = 0;
   };
   return {
     url: undefined,
@@ -111,6 +121,10 @@ export function openWorkerOutlet(): WatchOutlet {
     },
     observe(duration) {
       durations.push(duration);
+      timer ??= setTimeout(flush, FLUSH_MILLISECONDS);
+    },
+    countDropped(refusals) {
+      dropped += refusals;
       timer ??= setTimeout(flush, FLUSH_MILLISECONDS);
     },
     setStock: (stock) => void report({ stock }),
@@ -151,6 +165,7 @@ export async function runWatchedWorkers(
   const onMessage = ({ watch }: { readonly watch?: Report }) => {
     for (const counted of watch?.counts ?? []) outlet.count(...counted);
     for (const duration of watch?.durations ?? []) outlet.observe(duration);
+    if (watch?.dropped !== undefined) outlet.countDropped(watch.dropped);
     if (watch?.stock !== undefined) outlet.setStock(watch.stock);
     if (watch?.state !== undefined) outlet.report(watch.state);
     if (watch?.endings !== undefined) outlet.tell(...watch.endings);

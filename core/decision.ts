@@ -35,6 +35,8 @@ export interface Trace extends ProofTrace {
   readonly context: DecisionContext;
   route?: Route;
   evidence?: Evidence;
+  /** The sender for which a factor has passed, or that the edge's assertion names: also of a request that is refused afterwards. */
+  likelySender?: string;
   body?: Uint8Array<ArrayBuffer>;
   admitted?: AdmittedSender;
   /** Whether the event went into the queue instead of to the origin. */

@@ -113,6 +113,11 @@ export const OPERATIONAL_CODES = {
     "Look at the inbox's database or disk: it grows until then.",
   ),
 
+  refusals_not_kept: operator(
+    "Refused requests could not be written beside the inbox: `dropped` of them are in this log only. No verdict depends on it. At most one line per minute.",
+    "Look at the inbox's database or disk.",
+  ),
+
   undeliverable: operator(
     "A queued event can never be delivered: it is too old, damaged, or its body is gone.",
     "Ask the sender to send the event again.",

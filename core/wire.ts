@@ -207,6 +207,20 @@ export const MAX_WATCHED_WINDOWS = 100;
  */
 export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;
+/**
+ * Refused requests kept beside the events, unless configured otherwise: weeks of a usual origin. With their lines and certificates
+ * that is at most 48 MiB. A flood takes the room of nobody else: see levelOf in origin/inbox/refusal-shares.ts.
+ */
+export const MAX_REFUSALS = 20_000;
+/** Bytes of lines and of certificates per refusal of the limit, on average. A line has 1.2 KB, and most certificates come again. */
+export const REFUSAL_BYTES = 1_664;
+export const REFUSED_CERTIFICATE_BYTES = 832;
+/**
+ * Refusals that wait to be written, and how many of them share a transaction. In a flood a process keeps twice this number per
+ * second. Acceptances wait for a transaction for some milliseconds.
+ */
+export const MAX_WAITING_REFUSALS = 256;
+export const MAX_REFUSALS_PER_WRITE = 64;
 /** Values from a certificate are cut to this length in a log line: a subject may be 10 KB of anything. */
 export const MAX_LOGGED_CHARACTERS = 512;
 /** Limit of members of a list or object in a log line: a certificate may name thousands of purposes. */

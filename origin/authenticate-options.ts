@@ -10,6 +10,7 @@ import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
+import type { RefusedFacts } from "./refusals.ts";
 
 /** Options of every origin, behind the edge or without it. */
 export interface OriginOptions {
@@ -28,8 +29,8 @@ export interface OriginOptions {
   readonly servesEveryRoute?: boolean;
   /** The replay check. There is no default, because a check that forgets ids would be none. */
   readonly accept: AcceptDelivery;
-  /** Receives one line per request. */
-  readonly log: (line: LogLine) => void;
+  /** Receives one line per request; of a refused one also what is known of it beside the line. */
+  readonly log: (line: LogLine, refused?: RefusedFacts) => void;
   /** Unix seconds. */
   readonly clock?: () => number;
   /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */

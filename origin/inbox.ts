@@ -4,6 +4,7 @@ import type { Factor } from "../core/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
 import type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
 import type { EventHistory } from "./attempts.ts";
+import type { RefusalReader, RefusalStore } from "./refusals.ts";
 
 /** A certificate with which a sender was accepted, and its intermediates. Names as in CertificateFacts, times in Unix seconds. */
 export interface SeenCertificate {
@@ -19,6 +20,17 @@ export interface SeenCertificate {
   readonly firstSeen: number;
   /** At most an hour earlier than the last event with this certificate. */
   readonly lastSeen: number;
+}
+
+/** When a sender was accepted. Times in Unix seconds. */
+export interface SeenSender {
+  readonly sender: string;
+  /** Of its latest event. With a certificate at most an hour earlier, unless the event is among the latest 10,000. */
+  readonly lastSeen: number;
+  /** Certificates with different intermediates count as different ones. */
+  readonly certificates: number;
+  /** Of its first certificate that is still known. Undefined if none is. */
+  readonly firstCertificate: number | undefined;
 }
 
 /** The bytes are missing only if somebody deleted them from the store. */
@@ -146,7 +158,7 @@ export interface Backlog {
   readonly oldestAcceptedAt: number | undefined;
 }
 
-/** How long finished events are kept. Facts are kept longer than bodies. */
+/** How long finished events are kept. Facts are kept longer than bodies. Refused requests are kept as long as bodies. */
 export interface Retention {
   readonly bodySeconds: number;
   readonly eventSeconds: number;
@@ -245,6 +257,9 @@ export interface InboxReader {
   activity(since: number, seconds: number, count: number): Promise<Activity>;
   /** A text that is another one after an event was accepted or the work on an event changed. Costs a few look-ups in indexes. */
   pulse(): Promise<string>;
+  /** The senders that were accepted: those with a certificate, and those of the latest 10,000 events. */
+  senders(): Promise<SeenSender[]>;
+  readonly refusals: RefusalReader;
   close(): Promise<void>;
 }
 
@@ -262,6 +277,7 @@ export interface Inbox extends InboxReader {
     leaseMilliseconds: number,
   ): Promise<{ readonly lease: Lease } | Acceptance>;
   readonly work: WorkQueue;
+  readonly refusals: RefusalStore;
   /** Makes a dead or waiting event due before all others. A dead event gets new attempts. False if there is no such event. */
   retryNow(id: string): Promise<boolean>;
   /** Makes a waiting or dead event done without handling it. False if there is no such event. */

@@ -53,7 +53,9 @@ export class OptionsReader {
         return undefined;
       }
     };
-    const log = options.onDecision ?? printDecision;
+    const { onDecision = printDecision } = options;
+    // A function of the user gets the line alone.
+    const log: Log = (line) => onDecision(line);
     const policy = take("policy", () => this.#policyOf(options.policy as object));
     const findKey = isWithoutEdge(options)
       ? undefined

@@ -68,6 +68,7 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
 
   const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
   context["edgeDecision"] = claims.txn;
+  trace.likelySender = claims.sender;
   if (claims.pol !== policy.digest) context["policyDrift"] = { edge: claims.pol, origin: policy.digest };
 
   const body = digestBody(await readBody(request, route.maxBodyBytes));
@@ -84,6 +85,7 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
     // The edge's time. A signature's timestamp may be too old by now, and the event may have waited in the edge's queue.
     receivedAt: claims.rcv ?? claims.iat,
   };
+  trace.evidence = evidence;
   noteCertificate(context, evidence);
   const candidate = relyOnEdge(findCandidates(route.senders, evidence), claims, evidence.secrets);
   const admitted = noteAdmitted(trace, await admitBySignature([candidate], body.bytes, evidence));
@@ -116,7 +118,9 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   noteCertificate(context, evidence);
 
   const proven = crossCheck(findCandidates(route.senders, evidence, trace), () => options.crossCheck?.(environment));
+  noteLikely(trace, proven);
   const candidates = admitByBasic(proven, evidence);
+  noteLikely(trace, candidates);
   const { body, admitted } = await admitByBody(request, route, { candidates, evidence, trace, bodies });
 
   const delivery = bindEvent(trace, admitted, {
@@ -128,6 +132,12 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   });
   // Nobody else can replay the sender's connection, and the event's own id is unique already.
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
+}
+
+/** Notes the first candidate for which a factor has passed: whoever holds none of a sender's credentials is not taken for it. */
+function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
+  const likely = candidates.find(({ factors }) => factors.length > 0);
+  if (likely !== undefined) trace.likelySender = likely.sender.name;
 }
 
 /** Keeps the candidates that need no certificate if the check objects to it. @throws Refusal of the check, if there are none */

@@ -2,7 +2,7 @@
 
 import { describeRefusal, formatProblem, type Trace } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
-import { PROBLEMS, type Refusal, toRefusal } from "../core/refusal.ts";
+import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
 import { requireHostField } from "../core/request-host.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { formatEventId } from "../core/time-ordered-id.ts";
@@ -12,6 +12,7 @@ import type { VerifierOptions } from "./guard-options.ts";
 import { OptionsReader } from "./options-reader.ts";
 import { takeRandom } from "./random.ts";
 import { type Asked, receive } from "./receive.ts";
+import type { RefusedFacts } from "./refusals.ts";
 
 /**
  * The request is refused, and its line is logged. `message` and `getResponse()` are for the sender. `refusal` says why it was
@@ -102,7 +103,7 @@ export function judgeBy(options: AuthenticateOptions): Judge {
     } catch (error) {
       const refusal = toRefusal(error);
       noteDuration(trace, since);
-      options.log(describeRefusal(refusal, trace.context));
+      options.log(describeRefusal(refusal, trace.context), factsOf(request, trace));
       void logMore(trace, refusal);
       throw new RefusedError(refusal, trace.context.id);
     }
@@ -117,6 +118,11 @@ export function refuseBy(error: unknown, log: AuthenticateOptions["log"]): Judge
     log(describeRefusal(refusal, { id }));
     return Promise.reject(new RefusedError(refusal, id));
   };
+}
+
+function factsOf({ url }: Request, { evidence, likelySender }: Trace): RefusedFacts {
+  const presented = evidence?.certificate;
+  return { url, likelySender, certificate: presented instanceof Refusal ? undefined : presented };
 }
 
 /** Undefined if the runtime does not provide the socket; Node does. */

@@ -4,9 +4,11 @@
 import type { EventFilter } from "../inbox.ts";
 import { EVENT_COLUMNS } from "./rows.ts";
 
+export type Value = string | number | null;
+
 export interface Statement {
   readonly text: string;
-  readonly values: (string | number)[];
+  readonly values: readonly Value[];
 }
 
 /** The rows between these sequence numbers, both inclusive. */

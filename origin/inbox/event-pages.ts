@@ -8,13 +8,14 @@ import {
   type SequenceRange,
   selectEvents,
   selectSamples,
+  type Value,
 } from "./event-filter.ts";
 import { type Row, toListedEvent } from "./rows.ts";
 
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 /** Runs a statement on the store and returns its rows. */
-export type Ask = (text: string, values: readonly (string | number)[]) => Promise<readonly Row[]>;
+export type Ask = (text: string, values: readonly Value[]) => Promise<readonly Row[]>;
 
 /** The rows between which the times of the filter lie. Undefined if nothing is stored. */
 async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange | undefined> {

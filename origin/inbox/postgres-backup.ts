@@ -56,11 +56,15 @@ async function usePool(
 async function countAll(client: Client): Promise<InboxContents> {
   const { rows } = await client.query(
     `SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM certificate) AS certificates,
-       (SELECT count(*) FROM repeated) + (SELECT count(*) FROM deleted_event) AS kept_ids`,
+       (SELECT count(*) FROM repeated) + (SELECT count(*) FROM deleted_event) AS kept_ids,
+       (SELECT count(*) FROM refusal) AS refusals`,
   );
   const number = (column: string) => Number(rows[0]?.[column]);
   const states = toStates((await client.query(SELECT_STATES)).rows);
-  return { events: number("events"), states, certificates: number("certificates"), keptIds: number("kept_ids") };
+  return {
+    ...{ events: number("events"), states, certificates: number("certificates") },
+    ...{ keptIds: number("kept_ids"), refusals: number("refusals") },
+  };
 }
 
 /** Reads with cursors, and limits the bytes in memory. */

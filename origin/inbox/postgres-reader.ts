@@ -6,6 +6,7 @@ import { type Ask, listEvents, readPage } from "./event-pages.ts";
 import { readNewest } from "./newest-events.ts";
 import { readHistory } from "./postgres-attempts.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
+import { refusalReaderOf } from "./refusal-reading.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -16,11 +17,10 @@ import {
   toEvent,
   toWork,
 } from "./rows.ts";
+import { SELECT_SENDERS, toSender } from "./sender-rows.ts";
 
 export function postgresReaderOf(pool: PostgresPool): InboxReader {
-  // Not prepared, because every text is different.
-  const ask: Ask = async (text, values) =>
-    (await pool.transact((client) => client.queryPatiently(text, values))).rows as readonly Row[];
+  const ask = askPostgres(pool);
   return {
     async certificates(sha256) {
       const condition = sha256 === undefined ? "" : "WHERE sha256 = $1";
@@ -46,6 +46,8 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
       return rows[0] && { ...toPostgresEvent(rows[0]), ...toWork(rows[0]) };
     },
     attempts: (id) => readHistory(pool, id),
+    senders: async () => (await pool.query(SELECT_SENDERS)).rows.map(toSender),
+    refusals: refusalReaderOf(ask, "$"),
     events: (filter) => listEvents(ask, "$", filter),
     page: (filter, cursor) => readPage(ask, "$", filter, cursor),
     newest: (query) => readNewest(ask, "$", query),
@@ -53,6 +55,12 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
     pulse: () => readPulse(ask),
     close: () => pool.close(),
   };
+}
+
+/** Statements are not prepared, because every text is different. */
+export function askPostgres(pool: PostgresPool): Ask {
+  return async (text, values) =>
+    (await pool.transact((client) => client.queryPatiently(text, values))).rows as readonly Row[];
 }
 
 /** The driver's buffers are views of larger ones, and of Node's own type, so they are copied. */

@@ -3,6 +3,7 @@
 import { DIRECT } from "../acceptance.ts";
 import type { Retention } from "../inbox.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
+import { prunePostgresRefusals } from "./postgres-refusals.ts";
 import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_EVENTS, oldCertificates, REPEATED_SECONDS } from "./retention.ts";
 
 const oldest = (condition: string) =>
@@ -61,5 +62,6 @@ export async function prunePostgres(
     const { rowCount } = await pool.query(text, values);
     changed += rowCount ?? 0;
   }
+  changed += await prunePostgresRefusals(pool, now - bodySeconds * 1000, MAX_ERASED_EVENTS);
   return changed > 0 ? changed : ((await pool.query(DELETE_CERTIFICATES, [seconds])).rowCount ?? 0);
 }

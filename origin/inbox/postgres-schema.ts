@@ -117,6 +117,51 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (sequence, place)
   );
   `,
+  // Refused requests are kept apart from the events, each certificate once, and how many there were by hour and code.
+  `
+  CREATE TABLE refusal_kind (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    code     text NOT NULL,
+    sender   text NOT NULL,
+    route    text NOT NULL,
+    refusals bigint NOT NULL DEFAULT 0,
+    bytes    bigint NOT NULL DEFAULT 0
+  );
+  CREATE UNIQUE INDEX refusal_kind_once ON refusal_kind (code, sender, route);
+  CREATE TABLE refusal (
+    sequence    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          bigint NOT NULL,
+    kind        bigint NOT NULL,
+    id          text NOT NULL,
+    peer        text,
+    method      text,
+    target      text,
+    certificate text,
+    chain       text,
+    bytes       bigint NOT NULL,
+    line        text NOT NULL
+  ) WITH (autovacuum_vacuum_scale_factor = 0.02);
+  CREATE INDEX refusal_by_time ON refusal (at, sequence);
+  CREATE INDEX refusal_by_kind ON refusal (kind, at, sequence);
+  CREATE INDEX refusal_by_id ON refusal (id);
+  CREATE TABLE refused_certificate (
+    digest        text PRIMARY KEY,
+    sha256        text NOT NULL,
+    sender        text NOT NULL,
+    bytes         bigint NOT NULL,
+    last_seen     bigint NOT NULL,
+    der           text NOT NULL,
+    intermediates text NOT NULL
+  );
+  CREATE INDEX refused_certificate_by_sender ON refused_certificate (sender, last_seen, bytes);
+  CREATE INDEX refused_certificate_by_time ON refused_certificate (last_seen);
+  CREATE TABLE refusal_hour (
+    hour     bigint NOT NULL,
+    code     text NOT NULL,
+    refusals bigint NOT NULL,
+    PRIMARY KEY (hour, code)
+  );
+  `,
 ];
 
 const POSTGRES_VERSION = STEPS.length;

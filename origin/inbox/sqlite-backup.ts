@@ -182,6 +182,7 @@ function contentsOf(database: DatabaseSync): InboxContents {
     states: there.has("work") ? toStates(database.prepare(SELECT_STATES).all()) : {},
     certificates: count("certificate"),
     keptIds: count("repeated", "deleted_event"),
+    refusals: count("refusal"),
   };
 }
 

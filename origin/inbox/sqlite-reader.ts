@@ -6,6 +6,7 @@ import { readActivity, readPulse } from "./activity.ts";
 import { type Ask, listEvents, readPage } from "./event-pages.ts";
 import { readNewest } from "./newest-events.ts";
 import { tellingPlace } from "./place.ts";
+import { refusalReaderOf } from "./refusal-reading.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -15,6 +16,7 @@ import {
   toEvent,
   toWork,
 } from "./rows.ts";
+import { SELECT_SENDERS, toSender } from "./sender-rows.ts";
 import { sqliteHistoryOf } from "./sqlite-attempts.ts";
 import { describeFileError, requireFile } from "./sqlite-file.ts";
 import { readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
@@ -49,9 +51,7 @@ export function readerOf(database: DatabaseSync): InboxReader {
   const event = database.prepare(`
     SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.id = ? ORDER BY event.sequence LIMIT 1
   `);
-  const ask: Ask = promising((text: string, values: readonly (string | number)[]) =>
-    database.prepare(text).all(...values),
-  );
+  const ask = askSqlite(database);
   return {
     certificates: promising((sha256?: string) =>
       (sha256 === undefined ? all.all() : bySha256.all(sha256)).map(toCertificate),
@@ -64,6 +64,8 @@ export function readerOf(database: DatabaseSync): InboxReader {
       return row && { ...toEvent(row), ...toWork(row) };
     }),
     attempts: promising(sqliteHistoryOf(database)),
+    senders: promising(() => database.prepare(SELECT_SENDERS).all().map(toSender)),
+    refusals: refusalReaderOf(ask, "?"),
     events: (filter) => listEvents(ask, "?", filter),
     page: (filter, cursor) => readPage(ask, "?", filter, cursor),
     newest: (query) => readNewest(ask, "?", query),
@@ -71,6 +73,10 @@ export function readerOf(database: DatabaseSync): InboxReader {
     pulse: () => readPulse(ask),
     close: promising(() => database.close()),
   };
+}
+
+export function askSqlite(database: DatabaseSync): Ask {
+  return promising((text, values) => database.prepare(text).all(...values));
 }
 
 /** Reads the event for a lease, by its sequence. */

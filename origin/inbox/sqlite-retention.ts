@@ -10,11 +10,15 @@ import {
   oldCertificates,
   REPEATED_SECONDS,
 } from "./retention.ts";
+import { pruneSqliteRefusals } from "./sqlite-refusals.ts";
 
 export class SqliteRetention {
   readonly #statements: ReturnType<typeof prepare>;
 
+  readonly #database: DatabaseSync;
+
   constructor(database: DatabaseSync) {
+    this.#database = database;
     this.#statements = prepare(database);
   }
 
@@ -25,7 +29,8 @@ export class SqliteRetention {
       this.#eraseBodies(now - bodySeconds * 1000) +
       this.#deleteEvents(now - eventSeconds * 1000, seconds) +
       Number(this.#statements.forget.run(seconds - REPEATED_SECONDS, MAX_ERASED_EVENTS).changes) +
-      Number(this.#statements.forgetDeleted.run(seconds, MAX_ERASED_EVENTS).changes);
+      Number(this.#statements.forgetDeleted.run(seconds, MAX_ERASED_EVENTS).changes) +
+      pruneSqliteRefusals(this.#database, now - bodySeconds * 1000, MAX_ERASED_EVENTS);
     return changed > 0 ? changed : this.#deleteCertificates(seconds);
   }
 

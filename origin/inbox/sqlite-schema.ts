@@ -179,6 +179,51 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (sequence, place)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Refused requests are kept apart from the events, each certificate once, and how many there were by hour and code.
+  `
+  CREATE TABLE refusal_kind (
+    id       INTEGER PRIMARY KEY,
+    code     TEXT NOT NULL,
+    sender   TEXT NOT NULL,
+    route    TEXT NOT NULL,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    bytes    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (code, sender, route)
+  ) STRICT;
+  CREATE TABLE refusal (
+    sequence    INTEGER PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    kind        INTEGER NOT NULL,
+    id          TEXT NOT NULL,
+    peer        TEXT,
+    method      TEXT,
+    target      TEXT,
+    certificate TEXT,
+    chain       TEXT,
+    bytes       INTEGER NOT NULL,
+    line        TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX refusal_by_time ON refusal (at, sequence);
+  CREATE INDEX refusal_by_kind ON refusal (kind, at, sequence);
+  CREATE INDEX refusal_by_id ON refusal (id);
+  CREATE TABLE refused_certificate (
+    digest        TEXT NOT NULL PRIMARY KEY,
+    sha256        TEXT NOT NULL,
+    sender        TEXT NOT NULL,
+    bytes         INTEGER NOT NULL,
+    last_seen     INTEGER NOT NULL,
+    der           TEXT NOT NULL,
+    intermediates TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX refused_certificate_by_sender ON refused_certificate (sender, last_seen, bytes);
+  CREATE INDEX refused_certificate_by_time ON refused_certificate (last_seen);
+  CREATE TABLE refusal_hour (
+    hour     INTEGER NOT NULL,
+    code     TEXT NOT NULL,
+    refusals INTEGER NOT NULL,
+    PRIMARY KEY (hour, code)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

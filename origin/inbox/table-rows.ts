@@ -53,6 +53,10 @@ export const TABLES: readonly Table[] = [
   table("attempt", "sequence, place", "sequence# place# outcome number# began_at# ended_at# status# reason due_at#"),
   table("repeated", "issuer, jti", "issuer jti expires#"),
   table("deleted_event", "issuer, id", "issuer id expires#"),
+  table("refusal_kind", "id", "id# code sender route refusals# bytes#", "id"),
+  table("refusal", "sequence", "sequence# at# kind# id peer method target certificate chain bytes# line", "sequence"),
+  table("refused_certificate", "digest", "digest sha256 sender bytes# last_seen# der intermediates"),
+  table("refusal_hour", "hour, code", "hour# code refusals#"),
 ];
 
 /** Large batches, but small enough for the memory of a machine on which an origin runs too. */
@@ -70,6 +74,8 @@ export interface InboxContents {
    * event.
    */
   readonly keptIds: number;
+  /** Refused requests that are kept. */
+  readonly refusals: number;
 }
 
 export const SELECT_STATES = "SELECT state, count(*) AS number FROM work GROUP BY state ORDER BY state";
@@ -79,17 +85,18 @@ export function toStates(rows: readonly Readonly<Record<string, unknown>>[]): In
 }
 
 /** For people: "2 events (1 dead, 1 done), 1 certificate, 0 ids that tell replays". */
-export function formatContents({ events, states, certificates, keptIds }: InboxContents): string {
+export function formatContents({ events, states, certificates, keptIds, refusals }: InboxContents): string {
   const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
   const each = Object.entries(states).map(([state, number]) => `${number} ${state}`);
   const of = each.length === 0 ? "" : ` (${each.join(", ")})`;
   const ids = `${count(keptIds, "id")} that ${keptIds === 1 ? "tells" : "tell"} replays`;
-  return `${count(events, "event")}${of}, ${count(certificates, "certificate")}, ${ids}`;
+  const refused = refusals === 0 ? "" : `, ${count(refusals, "refused request")}`;
+  return `${count(events, "event")}${of}, ${count(certificates, "certificate")}, ${ids}${refused}`;
 }
 
 /** @throws Error if the inbox into which a backup is to be restored is not empty */
 export function requireEmpty(contents: InboxContents, place: string): void {
-  if (contents.events + contents.certificates + contents.keptIds === 0) return;
+  if (contents.events + contents.certificates + contents.keptIds + contents.refusals === 0) return;
   throw new Error(
     `${place} is not empty: it holds ${formatContents(contents)}; a backup is restored into an inbox that is new or empty`,
   );

@@ -252,7 +252,7 @@ describe("a file of version 1", () => {
       { delivery: deliveryOf({ id: "c", sender: "beta", identity: first }), at: 300 },
     ];
     makeVersion1(events);
-    expect(() => openSqliteReader(file)).toThrow(/version 1, this program reads version 6: start an origin/);
+    expect(() => openSqliteReader(file)).toThrow(/version 1, this program reads version 7: start an origin/);
     const inbox = open();
     expect(await inbox.count()).toBe(3);
     expect(await inbox.certificates()).toMatchObject([

@@ -211,20 +211,20 @@ test.each([
 });
 
 const NEWER =
-  /is an inbox of version 7; this program knows versions up to 6: use the newer one that wrote it, or restore a backup/;
+  /is an inbox of version 8; this program knows versions up to 7: use the newer one that wrote it, or restore a backup/;
 
 const foreign: [string, () => void | Promise<void>, RegExp][] = [
   [
     "of a newer version with the same tables",
     async () => {
       await openSqliteInbox(file).close();
-      withDatabase((database) => database.exec("PRAGMA user_version = 7"));
+      withDatabase((database) => database.exec("PRAGMA user_version = 8"));
     },
     NEWER,
   ],
   [
     "of a newer version without tables",
-    () => withDatabase((database) => database.exec("PRAGMA user_version = 7")),
+    () => withDatabase((database) => database.exec("PRAGMA user_version = 8")),
     NEWER,
   ],
   [

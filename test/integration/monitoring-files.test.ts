@@ -47,6 +47,7 @@ async function serveAll(): Promise<string> {
   for (const kind of ["request", "accept", "attempt"] as const) metrics.observe({ of: kind, label: "x", seconds: 0.1 });
   metrics.setBacklog({ waiting: 1, leased: 0, dead: 0, oldestAcceptedAt: 1 });
   metrics.setPresented([["acme", 1]]);
+  metrics.setRefusals({ refusals: 1, bytes: 1 });
   const what = { pointer: "/anchors/a", notAfter: 1, refuses: true, sha256: "00" };
   metrics.setEndings([{ kind: "anchor", name: "a", ...what } as Parameters<Metrics["setEndings"]>[0][number]]);
   const server = await metrics.serve({ hostname: "127.0.0.1", port: 0 }, () => {}, new Health(1));

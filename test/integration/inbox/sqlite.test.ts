@@ -278,7 +278,7 @@ describe("a file of version 2", () => {
       ["c", "4", "k1", "d2"],
       ["d", "5", null, "d1"],
     ]).close();
-    expect(() => openSqliteReader(file)).toThrow(/version 2, this program reads version 6/);
+    expect(() => openSqliteReader(file)).toThrow(/version 2, this program reads version 7/);
     const inbox = await openTestInbox(stack, file);
     const events = (await inbox.events({ limit: 9 })).reverse();
     expect(events.map(({ id, duplicates, hasConflict, state }) => [id, duplicates, hasConflict, state])).toEqual([

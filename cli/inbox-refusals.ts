@@ -1,0 +1,100 @@
+// countersign inbox refusals: the refused requests that an origin keeps beside its events.
+
+import { formatPem } from "../core/certificate.ts";
+import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../origin/refusals.ts";
+import { UsageError } from "./command.ts";
+import { parseTimes } from "./inbox-filter.ts";
+import { readFrom, type Values } from "./inbox-options.ts";
+import { parseWhole } from "./option-values.ts";
+import { type Line, print, printText } from "./output.ts";
+import { bad, heading, type Row, tabulate } from "./table.ts";
+
+export const REFUSAL_FILTERS = ["since", "until", "route", "sender", "code"] as const;
+
+/** Read at a time, so that a long list does not pile up in memory. */
+const REFUSALS_A_PAGE = 250;
+
+type WholeRefusal = KeptRefusal & Pick<RefusedRequest, "certificate">;
+
+export async function listRefusals(values: Values, ids: readonly string[]): Promise<number> {
+  const [id, ...others] = ids;
+  if (others.length > 0) throw new UsageError("inbox refusals takes one decision id");
+  if (id !== undefined) return await show(values, id);
+  const { code, sender, route } = values;
+  const filter = { code, sender, route, ...parseTimes(values) };
+  let left = parseWhole("--limit", values.limit, 1, 999_999);
+  const listed: KeptRefusal[] = [];
+  await readFrom(values, async (reader) => {
+    let cursor: RefusalCursor | undefined;
+    do {
+      const limit = Math.min(left, REFUSALS_A_PAGE);
+      const { refusals, next } = await reader.refusals.page({ ...filter, limit }, cursor);
+      if (values.json) print(refusals.map((refusal) => JSON.stringify(describe(refusal))));
+      else listed.push(...refusals);
+      left -= refusals.length;
+      cursor = left > 0 ? next : undefined;
+    } while (cursor !== undefined);
+  });
+  if (values.json) return 0;
+  print(listed.length === 0 ? ["no such refusals"] : tabulate([HEADINGS.map(heading), ...listed.map(rowOf)]));
+  return 0;
+}
+
+const HEADINGS = ["at", "code", "sender", "route", "peer", "decision", "why"];
+
+function rowOf(refusal: KeptRefusal): Row {
+  const { at, code, sender, route, peer = "", id, line } = refusal;
+  return [new Date(at).toISOString(), bad(code), sender, route, peer, id, String(line["why"] ?? line["cause"] ?? "")];
+}
+
+/** A line of --json: the log line is a member of its own, as it was printed. */
+function describe({ at, ...refusal }: KeptRefusal & Partial<WholeRefusal>) {
+  return { at: new Date(at).toISOString(), ...refusal };
+}
+
+/** One decision may have several refusals: a queued event that is delivered again keeps its id. */
+async function show(values: Values, id: string): Promise<number> {
+  if (REFUSAL_FILTERS.some((name) => values[name] !== undefined))
+    throw new UsageError("inbox refusals takes a decision id or filters, not both");
+  const found = await readFrom(values, async (reader) => {
+    const { refusals } = await reader.refusals.page({ id, limit: REFUSALS_A_PAGE });
+    return await Promise.all(refusals.map(({ sequence }) => reader.refusals.find(sequence)));
+  });
+  const refusals = found.filter((refusal) => refusal !== undefined);
+  if (refusals.length === 0) throw new UsageError(`there is no refusal ${JSON.stringify(id)}`);
+  if (values.json) print(refusals.map((refusal) => JSON.stringify(describe(refusal))));
+  else for (const refusal of refusals) tell(refusal);
+  return 0;
+}
+
+function tell({
+  line,
+  certificate,
+  at,
+  code,
+  sender,
+  route,
+  peer,
+  method,
+  target,
+  certificateSha256,
+}: WholeRefusal): void {
+  const facts = {
+    ...line,
+    at: new Date(at).toISOString(),
+    code,
+    sender,
+    route,
+    peer,
+    method,
+    target,
+    certificateSha256,
+  };
+  const told = Object.entries(facts).filter(([, value]) => value !== undefined && value !== "");
+  const lines: Line[] = tabulate(
+    told.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+  print(lines);
+  if (certificate === undefined) return;
+  printText(["", ...[certificate.der, ...certificate.intermediates].map(formatPem)].join("\n"));
+}

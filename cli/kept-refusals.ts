@@ -1,0 +1,90 @@
+// Which log lines are refused requests, and what is kept of them beside the events.
+
+import { boundLine, type LogLine, stampLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { showTarget } from "../core/secure-url.ts";
+import { cut, escapeControls } from "../core/shown-text.ts";
+import { RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";
+import type { Inbox } from "../origin/inbox.ts";
+import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/refusals.ts";
+import { toCount } from "./metrics.ts";
+
+type Log = (line: LogLine, refused?: RefusedFacts) => void;
+
+export interface KeptRefusals {
+  /** A log that also keeps what is refused. */
+  logging(log: (line: LogLine) => void): Log;
+  /** Writes what waits. Call it before the inbox is closed. */
+  close(): Promise<void>;
+}
+
+interface Outlet {
+  readonly inbox: Pick<Inbox, "refusals">;
+  log(line: LogLine): void;
+  countDropped(refusals: number): void;
+}
+
+/** `limits`: undefined if none are kept. */
+export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, policy: () => Policy): KeptRefusals {
+  if (limits === undefined) return { logging: (log) => (line) => log(line), close: () => Promise.resolve() };
+  const recorder = new RefusalRecorder({
+    store: outlet.inbox.refusals,
+    limits,
+    log: (line) => outlet.log(line),
+    onDropped: (count) => outlet.countDropped(count),
+  });
+  recorder.start();
+  return {
+    logging: (log) => (line, refused) => {
+      log(line);
+      const kept = toRefused(line, refused, policy(), Date.now());
+      if (kept !== undefined) recorder.add(kept);
+    },
+    close: () => recorder.close(),
+  };
+}
+
+/** Undefined for a line that tells of no refused request. `now` in Unix milliseconds. */
+export function toRefused(
+  line: LogLine,
+  facts: RefusedFacts | undefined,
+  policy: Policy,
+  now: number,
+): RefusedRequest | undefined {
+  if (!isRefused(line)) return undefined;
+  const { id, peer, method, nearMiss, target } = line;
+  const nearest = Object(nearMiss) as { readonly sender?: unknown };
+  const sender = line["sender"] ?? facts?.likelySender ?? nearest.sender;
+  // Only names of the policy: a stranger must not make further kinds of refusals.
+  const { route, sender: known } = toCount({ ...line, sender }, policy);
+  const shown = facts === undefined ? target : pathOf(facts.url);
+  return {
+    at: now,
+    id: text(id) ?? "",
+    code: line.code ?? line.decision,
+    ...{ route, sender: known },
+    ...{ peer: text(peer), method: text(method), target: text(shown) },
+    line: boundLine(stampLine(line, now)),
+    certificate: certificateOf(facts),
+  };
+}
+
+/** A failure is a request's if it has a problem, which is what the sender was told. */
+function isRefused({ decision, problem }: LogLine): boolean {
+  return decision === "refused" || decision === "handshake" || (decision === "failed" && typeof problem === "string");
+}
+
+/** Without the query, which may hold a token. */
+function pathOf(url: string): string {
+  return showTarget(url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, ""));
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? escapeControls(cut(value)) : undefined;
+}
+
+function certificateOf(facts: RefusedFacts | undefined): RefusedRequest["certificate"] {
+  const { leaf, intermediates } = facts?.certificate ?? {};
+  if (leaf === undefined) return undefined;
+  return { sha256: leaf.sha256, der: leaf.base64, intermediates: (intermediates ?? []).map(({ base64 }) => base64) };
+}

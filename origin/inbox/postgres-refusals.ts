@@ -1,0 +1,36 @@
+// The refusals in PostgreSQL. One origin writes at a time, so that each sees how much is kept.
+
+import type { RefusalStore } from "../refusals.ts";
+import type { Ask } from "./event-pages.ts";
+import { lockNumber, type PostgresPool } from "./postgres-pool.ts";
+import { refusalReaderOf } from "./refusal-reading.ts";
+import { SELECT_STOCK } from "./refusal-rows.ts";
+import { addSteps, pruneSteps, type RefusalSteps } from "./refusal-writing.ts";
+
+export function postgresRefusals(pool: PostgresPool, ask: Ask): RefusalStore {
+  return {
+    ...refusalReaderOf(ask, "$"),
+    add: (batch, limits) => runSteps(pool, () => addSteps(batch, limits, "$")),
+    async stock() {
+      const { rows } = await pool.query(SELECT_STOCK);
+      return { refusals: Number(rows[0]?.["refusals"]), bytes: Number(rows[0]?.["bytes"]) };
+    },
+  };
+}
+
+/** `before` in Unix milliseconds. Returns how many rows were deleted. */
+export function prunePostgresRefusals(pool: PostgresPool, before: number, limit: number): Promise<number> {
+  return runSteps(pool, () => pruneSteps(before, limit));
+}
+
+/** In one transaction, which may run again. */
+function runSteps(pool: PostgresPool, begin: () => RefusalSteps): Promise<number> {
+  return pool.transact(async (client) => {
+    const steps = begin();
+    await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("refusals")]);
+    let step = steps.next();
+    // Not prepared, because the texts are of many lengths.
+    while (!step.done) step = steps.next((await client.queryPatiently(step.value.text, step.value.values)).rows);
+    return step.value;
+  });
+}

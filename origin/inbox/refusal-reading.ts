@@ -1,0 +1,28 @@
+// Reads refusals, for both stores: each gives the function that runs a statement.
+
+import type { RefusalReader } from "../refusals.ts";
+import type { ParameterSign } from "./event-filter.ts";
+import type { Ask } from "./event-pages.ts";
+import { kindsOf, SELECT_KINDS, selectPage, selectRefusal, toPage, toWholeRefusal } from "./refusal-rows.ts";
+
+export function refusalReaderOf(ask: Ask, sign: ParameterSign): RefusalReader {
+  return {
+    async page(filter, cursor) {
+      const kinds = kindsOf(filter, await ask(SELECT_KINDS, []));
+      if (kinds?.length === 0) return { refusals: [], next: undefined };
+      const { text, values } = selectPage(filter, kinds, cursor, sign);
+      return toPage(await ask(text, values), filter);
+    },
+    async find(sequence) {
+      const [row] = await ask(selectRefusal(sign), [sequence]);
+      return row && toWholeRefusal(row);
+    },
+    async perHour(since, until) {
+      const hours = `hour >= ${Math.floor(since)} AND hour < ${Math.floor(until)}`;
+      const rows = await ask(`SELECT hour, code, refusals FROM refusal_hour WHERE ${hours} ORDER BY hour, code`, []);
+      return rows.map((row) => ({
+        ...{ hour: Number(row["hour"]), code: String(row["code"]), refusals: Number(row["refusals"]) },
+      }));
+    },
+  };
+}

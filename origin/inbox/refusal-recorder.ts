@@ -1,0 +1,132 @@
+// Writes refusals in the background. The answer to a request never waits for it, and a store that fails changes no verdict.
+
+import type { LogLine } from "../../core/decision.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { MAX_REFUSALS_PER_WRITE, MAX_WAITING_REFUSALS } from "../../core/wire.ts";
+import type { HourlyRefusals, RefusalLimits, RefusalStore, RefusedRequest } from "../refusals.ts";
+import { shareOf } from "./refusal-writing.ts";
+
+export interface RecorderOptions {
+  readonly store: Pick<RefusalStore, "add">;
+  readonly limits: RefusalLimits;
+  /** Receives a line when refusals could not be written, at most one per minute. */
+  readonly log: (line: LogLine) => void;
+  /** Called with the number of refusals that are not kept, because too many wait or the store failed. */
+  readonly onDropped?: (count: number) => void;
+}
+
+const FLUSH_MILLISECONDS = 500;
+const TELL_AGAIN_MILLISECONDS = 60_000;
+const HOUR_MILLISECONDS = 3_600_000;
+
+export class RefusalRecorder {
+  readonly #options: RecorderOptions;
+  /** By share, so that a flood in memory takes no room from other shares either. */
+  readonly #waiting = new Map<string, RefusedRequest[]>();
+  #waitingCount = 0;
+  /** Also of refusals that are not kept. */
+  #counts = new Map<string, HourlyRefusals>();
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** What a lower limit leaves no room for is deleted from the start on. */
+  start(): void {
+    this.#schedule();
+  }
+
+  /** Never throws. */
+  add(refused: RefusedRequest): void {
+    if (this.#isClosed) return;
+    this.#count(refused);
+    const share = shareOf(refused);
+    const own = this.#waiting.get(share) ?? [];
+    if (this.#waitingCount < MAX_WAITING_REFUSALS || this.#makeRoom(own)) {
+      own.push(refused);
+      this.#waiting.set(share, own);
+      this.#waitingCount += 1;
+    } else this.#options.onDropped?.(1);
+    this.#schedule();
+  }
+
+  /** Writes what waits. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#writing;
+    if (this.#waitingCount > 0 || this.#counts.size > 0) await this.#write();
+  }
+
+  #count({ at, code }: RefusedRequest): void {
+    const hour = Math.floor(at / HOUR_MILLISECONDS) * (HOUR_MILLISECONDS / 1000);
+    const key = `${hour} ${code}`;
+    this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + 1 });
+  }
+
+  /** Drops the newest of the largest share. False if no share is larger than the given one. */
+  #makeRoom(own: readonly RefusedRequest[]): boolean {
+    let largest: RefusedRequest[] = [];
+    for (const share of this.#waiting.values()) if (share.length > largest.length) largest = share;
+    if (largest.length <= own.length + 1) return false;
+    largest.pop();
+    this.#waitingCount -= 1;
+    this.#options.onDropped?.(1);
+    return true;
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#writing = this.#write().then((isMore) => {
+        this.#writing = undefined;
+        this.#timer = undefined;
+        if ((isMore || this.#waitingCount > 0) && !this.#isClosed) this.#schedule();
+      });
+    }, FLUSH_MILLISECONDS).unref();
+  }
+
+  /** Never rejects. Resolves with whether the store has still more than the limits allow. */
+  async #write(): Promise<boolean> {
+    const { store, limits } = this.#options;
+    const refused = [...this.#waiting.values()].flat().sort((a, b) => a.at - b.at);
+    let counts = this.#counts;
+    this.#waiting.clear();
+    this.#waitingCount = 0;
+    this.#counts = new Map();
+    let deleted = 0;
+    let first = 0;
+    try {
+      do {
+        const batch = refused.slice(first, first + MAX_REFUSALS_PER_WRITE);
+        deleted = await store.add({ refused: batch, counts: [...counts.values()] }, limits);
+        counts = new Map();
+        first += batch.length;
+      } while (first < refused.length);
+      return deleted > MAX_REFUSALS_PER_WRITE;
+    } catch (error) {
+      this.#giveBack(counts.values());
+      this.#tell(error, refused.length - first);
+      return false;
+    }
+  }
+
+  /** Counts are few, so they wait for the store. */
+  #giveBack(counts: Iterable<HourlyRefusals>): void {
+    for (const { hour, code, refusals } of counts) {
+      const key = `${hour} ${code}`;
+      this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
+    }
+  }
+
+  #tell(error: unknown, dropped: number): void {
+    this.#options.onDropped?.(dropped);
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_AGAIN_MILLISECONDS) return;
+    this.#toldAt = now;
+    this.#options.log({ decision: "failed", code: "refusals_not_kept", dropped, why: messageOf(error) });
+  }
+}

@@ -1,0 +1,171 @@
+// The rows of refusals, for both stores, and the statements that read them. A kind is one code, sender and route: there are few,
+// because all three come from our own tables and the policy.
+
+import { hash } from "node:crypto";
+import type { LogLine } from "../../core/decision.ts";
+import { formatLogLine } from "../../core/decision.ts";
+import type {
+  KeptRefusal,
+  RefusalCursor,
+  RefusalFilter,
+  RefusalPage,
+  RefusedCertificate,
+  RefusedRequest,
+} from "../refusals.ts";
+import type { ParameterSign, Statement, Value } from "./event-filter.ts";
+import type { Row } from "./rows.ts";
+
+/** A row with its index entries, besides its line. */
+const ROW_BYTES = 256;
+/** With more kinds than this, all refusals of the time are read: SQLite joins at most 500 selects. */
+const MAX_KINDS_JOINED = 200;
+
+export const REFUSAL_COLUMNS = "at, kind, id, peer, method, target, certificate, chain, bytes, line";
+export const CHAIN_COLUMNS = "digest, sha256, sender, bytes, last_seen, der, intermediates";
+
+/** One value for each of REFUSAL_COLUMNS, in the same order. */
+export function refusalColumnsOf(refused: RefusedRequest, kind: number): Value[] {
+  const { at, id, peer, method, target, certificate } = refused;
+  const line = formatLogLine(refused.line);
+  const bytes = ROW_BYTES + Buffer.byteLength(line) + Buffer.byteLength(target ?? "");
+  const chain = certificate === undefined ? null : digestOfChain(certificate);
+  const sha256 = certificate?.sha256 ?? presentedIn(refused.line) ?? null;
+  return [at, kind, id, peer ?? null, method ?? null, target ?? null, sha256, chain, bytes, line];
+}
+
+/** What the line says of the certificate, where its bytes are not known. */
+function presentedIn(line: LogLine): string | undefined {
+  const { sha256 } = Object(line["certificate"]) as { readonly sha256?: unknown };
+  return typeof sha256 === "string" ? sha256 : undefined;
+}
+
+/** One value for each of CHAIN_COLUMNS, in the same order. */
+export function chainColumnsOf({ at, sender }: RefusedRequest, certificate: RefusedCertificate): (string | number)[] {
+  const { sha256, der } = certificate;
+  const intermediates = JSON.stringify(certificate.intermediates);
+  const bytes = ROW_BYTES + der.length + intermediates.length;
+  return [digestOfChain(certificate), sha256, sender, bytes, at, der, intermediates];
+}
+
+export function digestOfChain({ der, intermediates }: RefusedCertificate): string {
+  return hash("sha256", [der, ...intermediates].join(","), "hex");
+}
+
+const SHOWN = "refusal.sequence, refusal.at, refusal.id, peer, method, target, certificate, line, code, sender, route";
+const WITH_KIND = "refusal JOIN refusal_kind ON refusal_kind.id = refusal.kind";
+
+/** Selects a refusal with its certificate. Its parameter is the sequence. */
+export function selectRefusal(sign: ParameterSign): string {
+  return `
+    SELECT ${SHOWN}, chained.sha256, chained.der, chained.intermediates
+    FROM ${WITH_KIND} LEFT JOIN (SELECT digest, sha256, der, intermediates FROM refused_certificate) AS chained
+      ON chained.digest = refusal.chain
+    WHERE refusal.sequence = ${sign}1`;
+}
+
+/** The rows and bytes of each kind. */
+export const SELECT_KINDS = "SELECT id, code, sender, route, refusals, bytes FROM refusal_kind";
+
+export const SELECT_STOCK = `
+  SELECT coalesce(sum(refusals), 0) AS refusals,
+    coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM refused_certificate) AS bytes FROM refusal_kind`;
+
+/**
+ * The first refusals in the order of time, of the given kinds: one look into the index for each kind, however many refusals
+ * there are. `conditions` are on the columns `at` and `sequence`.
+ */
+export function selectOfKinds(
+  kinds: readonly number[],
+  conditions: readonly string[],
+  order: "" | "DESC",
+  limit: number,
+): string {
+  const inOrder = `ORDER BY at ${order}, sequence ${order} LIMIT ${limit}`;
+  const where = (condition: readonly string[]) => (condition.length === 0 ? "" : `WHERE ${condition.join(" AND ")}`);
+  const ofOne = (condition: string[]) =>
+    `SELECT sequence, at FROM refusal ${where([...condition, ...conditions])} ${inOrder}`;
+  if (kinds.length === 0 || kinds.length > MAX_KINDS_JOINED)
+    return ofOne(kinds.length === 0 ? [] : [`kind IN (${kinds.join(", ")})`]);
+  const each = kinds.map((kind, index) => `SELECT * FROM (${ofOne([`kind = ${kind}`])}) AS kind_${index}`);
+  return `SELECT sequence, at FROM (${each.join(" UNION ALL ")}) AS joined ${inOrder}`;
+}
+
+/** Selects a page, and one refusal more if there are more. `kinds`: those of the filter. Undefined: all. */
+export function selectPage(
+  filter: RefusalFilter,
+  kinds: readonly number[] | undefined,
+  cursor: RefusalCursor | undefined,
+  sign: ParameterSign,
+): Statement {
+  const { id, since, until, limit } = filter;
+  const values: string[] = [];
+  const conditions = [
+    ...(id === undefined ? [] : [`id = ${sign}${values.push(id)}`]),
+    ...(since === undefined ? [] : [`at >= ${Math.floor(since * 1000)}`]),
+    ...(until === undefined ? [] : [`at < ${Math.floor(until * 1000)}`]),
+    ...(cursor === undefined ? [] : [`(at, sequence) < (${Number(cursor.at)}, ${Number(cursor.sequence)})`]),
+  ];
+  // One decision has one refusal or few, so it is looked up by its id and not by its kind.
+  const few = id === undefined ? (kinds ?? []) : [];
+  if (id !== undefined && kinds !== undefined) conditions.push(`kind IN (${kinds.join(", ")})`);
+  return {
+    text: `
+      SELECT ${SHOWN} FROM (${selectOfKinds(few, conditions, "DESC", limit + 1)}) AS found
+      JOIN refusal ON refusal.sequence = found.sequence JOIN refusal_kind ON refusal_kind.id = refusal.kind
+      ORDER BY refusal.at DESC, refusal.sequence DESC`,
+    values,
+  };
+}
+
+/** The kinds that a filter means. Undefined if it means all. */
+export function kindsOf({ code, sender, route }: RefusalFilter, rows: readonly Row[]): readonly number[] | undefined {
+  if (code === undefined && sender === undefined && route === undefined) return undefined;
+  return rows
+    .filter((row) => code === undefined || row["code"] === code)
+    .filter((row) => sender === undefined || row["sender"] === sender)
+    .filter((row) => route === undefined || row["route"] === route)
+    .map((row) => Number(row["id"]));
+}
+
+/** `rows`: those of selectPage. */
+export function toPage(rows: readonly Row[], { limit }: RefusalFilter): RefusalPage {
+  const refusals = rows.slice(0, limit).map(toRefusal);
+  const last = refusals.at(-1);
+  return { refusals, next: rows.length > limit && last ? { at: last.at, sequence: last.sequence } : undefined };
+}
+
+/** The row of selectRefusal. */
+export function toWholeRefusal(row: Row): KeptRefusal & Pick<RefusedRequest, "certificate"> {
+  const { sha256, der, intermediates } = row;
+  const certificate =
+    typeof der === "string"
+      ? { sha256: String(sha256), der, intermediates: JSON.parse(String(intermediates)) as string[] }
+      : undefined;
+  return { ...toRefusal(row), certificate };
+}
+
+function toRefusal(row: Row): KeptRefusal {
+  const text = (column: string) => (row[column] === null ? undefined : String(row[column]));
+  return {
+    sequence: Number(row["sequence"]),
+    at: Number(row["at"]),
+    id: String(row["id"]),
+    code: String(row["code"]),
+    route: String(row["route"]),
+    sender: String(row["sender"]),
+    peer: text("peer"),
+    method: text("method"),
+    target: text("target"),
+    line: parseLine(row["line"]),
+    certificateSha256: text("certificate"),
+  };
+}
+
+/** A damaged row must not hide the others. */
+function parseLine(text: unknown): LogLine {
+  try {
+    return JSON.parse(String(text)) as LogLine;
+  } catch {
+    return { decision: "refused" };
+  }
+}

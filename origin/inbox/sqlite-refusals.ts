@@ -1,0 +1,33 @@
+// The refusals in one SQLite file. A batch shares the commit of what arrives at the same time.
+
+import type { DatabaseSync } from "node:sqlite";
+import type { RefusalStock, RefusalStore } from "../refusals.ts";
+import type { Ask } from "./event-pages.ts";
+import { refusalReaderOf } from "./refusal-reading.ts";
+import { SELECT_STOCK } from "./refusal-rows.ts";
+import { addSteps, pruneSteps, type RefusalSteps } from "./refusal-writing.ts";
+import { promising } from "./sqlite-reader.ts";
+import type { SqliteWriter } from "./sqlite-writer.ts";
+
+export function sqliteRefusals(database: DatabaseSync, writer: SqliteWriter, ask: Ask): RefusalStore {
+  const stock = database.prepare(SELECT_STOCK);
+  return {
+    ...refusalReaderOf(ask, "?"),
+    add: (batch, limits) => writer.write(() => runSteps(database, addSteps(batch, limits, "?"))),
+    stock: promising((): RefusalStock => {
+      const row = stock.get();
+      return { refusals: Number(row?.["refusals"]), bytes: Number(row?.["bytes"]) };
+    }),
+  };
+}
+
+/** Within a transaction. `before` in Unix milliseconds. Returns how many rows were deleted. */
+export function pruneSqliteRefusals(database: DatabaseSync, before: number, limit: number): number {
+  return runSteps(database, pruneSteps(before, limit));
+}
+
+function runSteps(database: DatabaseSync, steps: RefusalSteps): number {
+  let step = steps.next();
+  while (!step.done) step = steps.next(database.prepare(step.value.text).all(...step.value.values));
+  return step.value;
+}
