@@ -1,4 +1,5 @@
-// What stands in a policy in the place of a CA certificate: the compiler, which the edge carries, says that it is none.
+// Describes what a policy holds in place of a CA certificate. The compiler only says that it is no certificate: it is part of the
+// worker, which has to stay small.
 
 import { parsePointer } from "../core/configuration-error.ts";
 import type { Finding } from "../core/policy-finding.ts";
@@ -6,7 +7,7 @@ import { describeContents, readContents } from "../origin/file-contents.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 
-/** The finding, and of an anchor that is no certificate also what it is. */
+/** Adds to the finding about an anchor that is no certificate what the anchor is. Other findings are returned unchanged. */
 export function nameContents(finding: Finding, document: unknown): Finding {
   if (finding.code !== "not_one_certificate") return finding;
   const text = certificateAt(document, parsePointer(finding.pointer));
@@ -32,7 +33,7 @@ function isPath(text: string): boolean {
   return /^[^\n]{1,4096}$/.test(text) && /[./\\]/.test(text);
 }
 
-/** An anchor is its certificate, or has it as a member. */
+/** An anchor is either a certificate as text, or an object with the member `certificate`. */
 function certificateAt(document: unknown, path: readonly string[]): string | undefined {
   const [anchors, name] = path;
   const anchor = memberOf(memberOf(document, anchors), name);

@@ -5,7 +5,10 @@ import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
 import { isPrivateAddress } from "../origin/node/upstream-fetch.ts";
 import { UsageError } from "./command.ts";
 
-/** Of an upstream to which plain HTTP is allowed on a private network. Where its name leads is seen when it is connected to. @throws UsageError */
+/**
+ * An upstream's URL with plain HTTP, which is allowed on a private network. A name is accepted here: its address is checked on
+ * each connection. @throws UsageError
+ */
 export function parsePrivateUrl(option: string, text: string): string {
   const url = URL.parse(text);
   const host = url?.hostname.replace(/^\[|\]$/g, "") ?? "";

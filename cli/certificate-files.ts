@@ -1,4 +1,4 @@
-// The one reader of certificates and keys in files: origin/wanted-contents.ts says which forms it takes, and what else a file holds.
+// Reads certificates and keys from files, for all commands. The accepted formats are those of origin/wanted-contents.ts.
 
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
@@ -16,14 +16,14 @@ import { isBroken, pickContents, WrongContents } from "../origin/wanted-contents
 import { UsageError } from "./command.ts";
 import { readBytes } from "./files.ts";
 
-/** The certificates of a file, in its order: PEM or DER, with whatever else is in it. @throws UsageError that names the file */
+/** The certificates of a PEM or DER file, in its order. Other content is skipped. @throws UsageError that names the file */
 export function readCertificates(file: string): readonly Certificate[] {
   return parseCertificates(readBytes(file), file);
 }
 
-/** The same of bytes that come `from` elsewhere. */
+/** The certificates in these bytes. `from` names their source in messages. */
 export function parseCertificates(bytes: Uint8Array, from: string): readonly Certificate[] {
-  return told(() => pickContents("certificate", bytes, from)).map(({ der }, index) => {
+  return asUsageError(() => pickContents("certificate", bytes, from)).map(({ der }, index) => {
     try {
       return parseCertificate(der.toString("base64"));
     } catch (error) {
@@ -34,27 +34,27 @@ export function parseCertificates(bytes: Uint8Array, from: string): readonly Cer
 }
 
 /**
- * What stands for certificates, as base64 of its DER, unread: also what is none, or not whole, where the file says that it is one.
- * It is what a sender may present, and what is wrong with it is to be explained.
+ * Everything that the file labels as a certificate, as base64 DER and not parsed. It may be damaged or cut off: a sender may
+ * present such a certificate, and `explain` says what is wrong with it.
  */
 export function readPresentedCertificates(file: string): readonly string[] {
   const bytes = readBytes(file);
   const items = readContents(bytes);
   const claimed = items.filter((item) => item.kind === "certificate" || isClaimed(item));
   const isReadable = claimed.length > 0 && items.every((item) => claimed.includes(item) || !isBroken(item));
-  const whole = isReadable ? claimed : told(() => pickContents("certificate", bytes, file));
+  const whole = isReadable ? claimed : asUsageError(() => pickContents("certificate", bytes, file));
   return whole.map(({ der }) => der.toString("base64"));
 }
 
-/** By its label, also where the DER in it breaks off; of DER alone, what is whole and nothing else. */
+/** Whether the item claims to be a certificate. With a PEM label, its DER may be cut off. Without a label, it must be complete. */
 function isClaimed({ kind, der, label }: Item): boolean {
   if (label === undefined) return kind === "other" && der[0] === SEQUENCE;
   return /^(?:X509 )?CERTIFICATE$/.test(label) && (kind === "other" || (kind === "cutOff" && der.length > 0));
 }
 
-/** Certificates in PEM, as the runtime wants them. These are ours, so they are not held to what a sender's must keep. */
+/** Certificates in PEM, for node:tls. They are the user's own, so the rules for certificates of senders do not apply. */
 export function readCertificatesAsPem(file: string): readonly string[] {
-  return told(() => readPems(readBytes(file), file));
+  return asUsageError(() => readPems(readBytes(file), file));
 }
 
 /** The one private key of a file. @throws UsageError that names the file, and never shows the key */
@@ -65,7 +65,7 @@ export function readPrivateKey(file: string, passphraseFile?: string): KeyObject
     throw new UsageError(
       `${file} holds a private key with a passphrase: name a file that holds the passphrase with --key-passphrase-file, or take it off: openssl pkey -in ${shellWord(file)} -out key.pem`,
     );
-  return told(() => readKey(bytes, file, passphrase));
+  return asUsageError(() => readKey(bytes, file, passphrase));
 }
 
 function readPassphrase(file: string): string {
@@ -76,14 +76,14 @@ function readPassphrase(file: string): string {
   }
 }
 
-/** A certificate with what is behind it, and its key, both in PEM. */
+/** A certificate with its intermediates, and its key, both in PEM. */
 export interface Pair {
   readonly certificate: string;
   readonly key: string;
   readonly chain: readonly X509Certificate[];
 }
 
-/** Reads the second file also where the first is at fault: both are told at once. */
+/** Reads the second file even if reading the first fails, so that the user sees both faults at once. */
 function readBoth<A, B>(readFirst: () => A, readSecond: () => B): [A, B] {
   let first: A;
   try {
@@ -99,7 +99,10 @@ function readBoth<A, B>(readFirst: () => A, readSecond: () => B): [A, B] {
   return [first, readSecond()];
 }
 
-/** A pair of our own, to present. @throws UsageError that names the file at fault, ConfigurationError where both are */
+/**
+ * The user's own certificate and key, to present in a handshake.
+ * @throws UsageError that names the file at fault, ConfigurationError if both are at fault
+ */
 export function readPair(certificateFile: string, keyFile: string, passphraseFile?: string): Pair {
   const [pems, key] = readBoth(
     () => readCertificatesAsPem(certificateFile),
@@ -117,7 +120,7 @@ export function readPair(certificateFile: string, keyFile: string, passphraseFil
   return { certificate: pems.join(""), key: formatKey(key), chain };
 }
 
-/** CA certificates among those of a file. @throws UsageError where there is none */
+/** The CA certificates in a file, each once. @throws UsageError if there is none */
 export function readAuthorities(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
   const authorities = certificates.filter(({ isCa }) => isCa);
@@ -128,7 +131,7 @@ export function readAuthorities(file: string): readonly Certificate[] {
   );
 }
 
-/** The sender's own certificates: all that are no CA's, beginning with the first. @throws UsageError for a CA in its place */
+/** The sender's own certificates: all that are not of a CA. @throws UsageError if the file does not begin with one */
 export function readSenderCertificates(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
   const [first] = certificates;
@@ -142,9 +145,9 @@ export function readSenderCertificates(file: string): readonly Certificate[] {
   );
 }
 
-/** Why a server of ours refuses each request with this certificate, as far as it says so by itself. */
+/** The faults of the certificate itself for which our servers refuse every request with it. */
 export function faultsOfClient({ validFromDate, validToDate, keyUsage }: X509Certificate): string[] {
-  // Undefined where the certificate is for any use.
+  // Undefined if the certificate has no extended key usage, and so may be used for anything.
   const uses = keyUsage as readonly string[] | undefined;
   const now = Date.now();
   return [
@@ -161,8 +164,8 @@ export function formatPems(certificates: readonly Certificate[]): string {
   return certificates.map(({ base64 }) => formatPem(base64)).join("");
 }
 
-/** @throws UsageError for WrongContents */
-function told<T>(read: () => T): T {
+/** Turns WrongContents into a UsageError. */
+function asUsageError<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -1,4 +1,4 @@
-// --client-certificates: what a listener asks of clients, at all of its hosts or at one.
+// The option --client-certificates: whether a listener asks clients for a certificate, for all of its hosts or for one.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy.ts";
@@ -8,14 +8,14 @@ import { requireOption } from "./command.ts";
 import { parseChoice } from "./option-values.ts";
 
 export interface AskedOfClients {
-  /** Of every host that is not named. */
+  /** For every host that `hosts` does not name. */
   readonly others: ClientCertificates;
   readonly hosts: ReadonlyMap<string, ClientCertificates>;
 }
 
 const MODES = ["request", "require", "none"] as const;
 
-/** MODE, and any number of HOST=MODE. @throws UsageError */
+/** Values are one MODE, and any number of HOST=MODE. @throws UsageError */
 export function parseClientCertificates(values: readonly string[] = []): AskedOfClients {
   const pairs = values.map((value) => value.split("=", 2) as [string, string?]);
   const [others] = pairs.findLast(([, mode]) => mode === undefined) ?? [];
@@ -31,7 +31,10 @@ export function askedAt({ others, hosts }: AskedOfClients, host: string): Client
   return hosts.get(host) ?? others;
 }
 
-/** `served` is undefined where the certificates could not be read. @throws ConfigurationError for a host that is not served, and for senders that no host could admit */
+/**
+ * `served` is undefined if the listener's certificates could not be read.
+ * @throws ConfigurationError for a host that is not served, and for senders that no host can admit
+ */
 export function requireAdmissible(asked: AskedOfClients, served: readonly string[] | undefined, policy: Policy): void {
   const unknown = served === undefined ? [] : [...asked.hosts.keys()].filter((host) => !served.includes(host));
   const problems = unknown.map(

@@ -1,4 +1,4 @@
-// What every command has: help, options read by node:util, one way to end with an error.
+// What all commands share: help, options parsed by node:util, and how they end with an error.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -9,11 +9,11 @@ import { complain } from "./output.ts";
 
 export interface Command {
   readonly help: string;
-  /** Runs with the arguments after the command's name; the number is the exit code. */
+  /** Runs with the arguments after the command's name. Resolves to the exit code. */
   run(args: string[]): Promise<number>;
 }
 
-/** A fault that the user can mend: its message goes to stderr without a stack. */
+/** An error that the user can correct. Its message goes to stderr without a stack. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -21,9 +21,9 @@ export class UsageError extends Error {
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
- * Reads options strictly. `given` are those that stand on the command line: a default is not one of them.
- * Of one that is given twice the last counts, so that a script with options of its own can be given others.
- * @throws UsageError for an option that is not known, has no value or an empty one, or for a word that belongs to none
+ * Parses options strictly. `given` has the names on the command line, without defaults.
+ * If an option is given twice, the last value is used: so a user can override the options that a script sets.
+ * @throws UsageError for an unknown option, a missing or empty value, or an argument that belongs to no option
  */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {
   const faults = findOptionFaults(args, options, allowPositionals);
@@ -43,8 +43,8 @@ function parse<const T extends Options>(args: string[], options: T, allowPositio
 }
 
 /**
- * One way of running a command reads some of its options. Any other that is given would have no effect, and its author believes
- * that it has one. `way` completes the sentence. @throws UsageError that names them
+ * Refuses options that have no effect in this mode of a command: whoever gives one believes that it has an effect.
+ * `way` completes the sentence. @throws UsageError that names them
  */
 export function refuseUnread(given: ReadonlySet<string>, read: readonly string[], way: string): void {
   const unread = [...given].filter((name) => !read.includes(name));
@@ -53,11 +53,11 @@ export function refuseUnread(given: ReadonlySet<string>, read: readonly string[]
   throw new UsageError(`${names} ${unread.length === 1 ? "has" : "have"} no effect ${way}`);
 }
 
-/** How a program ends with an error: the message alone, and 2, for what the user can mend. */
+/** Text and exit code for an error: if the user can correct it, the message alone and 2, otherwise the stack and 1. */
 export function endOf(error: unknown): { code: number; text: string } {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
   if (isExpected) return { code: 2, text: error.message };
-  // A disk that is full, a folder for temporary files that is not there: nothing that a stack would help with.
+  // For example a full disk, or a missing folder for temporary files: a stack would not help.
   if (isOfTheSystem(error)) return { code: 2, text: error.message };
   return { code: 1, text: String(error instanceof Error ? error.stack : error) };
 }
@@ -68,12 +68,12 @@ export function endWithError(error: unknown): void {
   process.exitCode = code;
 }
 
-/** An address to listen on. An IPv6 address may stand in brackets, as it does in a URL. */
+/** An address to listen on. An IPv6 address may be in brackets, as in a URL. */
 export function parseHost(text = "127.0.0.1"): string {
   return /^\[([0-9A-Fa-f:.]+(?:%[^\]]+)?)\]$/.exec(text)?.[1] ?? text;
 }
 
-/** The value of an option that has no default because a guess would be a security decision. */
+/** The value of an option without a default: the choice is a security decision, which the program must not guess. */
 export function requireOption(value: string | undefined, option: string, meaning: string): string {
   if (value === undefined || value === "") throw new UsageError(`--${option} is required: ${meaning}`);
   return value;
@@ -87,11 +87,11 @@ export function parsePort(text: string): number {
 const END_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
- * Before a command takes SIGINT and SIGTERM for itself they end it, also as the first process of a container, where the system passes over
- * signals that nothing listens to.
+ * Ends the process on SIGINT and SIGTERM until the command handles them itself. Needed for process 1 of a container: the system
+ * ignores a signal to process 1 that has no handler.
  */
 export function endOnSignals(): void {
-  // Of any other process the default is right, and tells its parent which signal it was.
+  // For any other process, the default action is right: it also tells the parent which signal ended it.
   if (process.pid === 1) for (const signal of endSignals()) process.on(signal, endAtOnce);
 }
 

@@ -1,4 +1,4 @@
-// The commands of countersign, by name.
+// The table of all commands, by name.
 
 import type { Command } from "./command.ts";
 
@@ -7,7 +7,7 @@ export interface Entry {
   readonly load: () => Promise<{ command: Command }>;
 }
 
-/** Loaded when called: `--help` should not wait for a database, nor `keys` for wrangler. */
+/** A command is loaded when it is called, so that `--help` does not wait for a database driver, nor `keys` for wrangler. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   init: { summary: "make a project of your own: policy, Worker, handler", load: () => import("./init.ts") },
   dev: {
@@ -26,7 +26,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   keys: { summary: "make, rotate and publish the edge's signing keys", load: () => import("./keys.ts") },
   policy: { summary: "check, show, change and try the policy file", load: () => import("./policy.ts") },
   explain: {
-    summary: "explain the verdict on a certificate and a request: the rule that decided, and what all others lacked",
+    summary:
+      "explain the verdict on a certificate and a request: the rule that decided, and what each other sender lacked",
     load: () => import("./explain.ts"),
   },
   doctor: {

@@ -1,4 +1,4 @@
-// The console of the local system, which can also send test events as the development senders.
+// The console of `countersign dev`. It can also send test events with the development certificates.
 
 import type { TestSenders } from "../origin/console/options.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
@@ -9,7 +9,7 @@ import { type ConsoleSettings, openConsole, parseConsole, type RunningConsole, t
 
 const USUAL_PORT = 9465;
 
-/** At the usual port, or at a free one if another program has it. */
+/** Opens the console at the usual port, or at a free one if another program uses it. */
 export async function openDevelopmentConsole(
   given: ConsoleSettings | undefined,
   shown: Shown,
@@ -32,7 +32,7 @@ const ABOUT: Readonly<Record<ClientName, string>> = {
 };
 const NO_CERTIFICATE = "no certificate";
 
-/** Each sends over TLS to the edge, as a sender does. */
+/** Test senders. Each sends over TLS to the edge, as a real sender does. */
 export function developmentSenders(state: DevelopmentState, url: string): TestSenders {
   const senders = CLIENTS.map((name) => ({ name: name as string, about: ABOUT[name] }));
   return {

@@ -1,5 +1,5 @@
-// The files of a local run: two CAs, a server certificate, good and bad client certificates, keys, a policy.
-// All of it is worthless outside this machine; private keys are still readable by their owner alone.
+// The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy.
+// They are of no use outside this machine. Private keys are still readable by their owner alone.
 
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -10,19 +10,19 @@ import { formatJson } from "./files.ts";
 import { create as createKeys } from "./keys.ts";
 import { makeFolder, writeWhole } from "./written-files.ts";
 
-/** A client certificate with the certificates that it is sent with, and its key, in PEM. */
+/** Paths of two PEM files: a client certificate with its intermediates, and its key. */
 export interface ClientFiles {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** `good` is the one that the policy admits; each of the others has exactly one fault. */
+/** The policy admits `good`. Each of the others has exactly one fault. */
 export const CLIENTS = ["good", "self-signed", "expired", "wrong-ca", "wrong-subject", "server-auth"] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
 export interface DevelopmentState {
   readonly directory: string;
-  /** Files of the local server: curl's --cacert, and the listener's own. */
+  /** The CA of the server's certificate, for curl's --cacert. */
   readonly serverCa: string;
   readonly serverCertificate: string;
   readonly serverKey: string;
@@ -37,7 +37,10 @@ const SENDER = [{ C: ["US"] }, { O: ["Example Sender, Inc."] }, { CN: ["webhooks
 const DAY_MILLISECONDS = 86_400_000;
 const RENEW_BEFORE_MILLISECONDS = 7 * DAY_MILLISECONDS;
 
-/** Opens the state in `directory`, making what is missing; certificates near their end are all made anew. @throws UsageError */
+/**
+ * Opens the state in `directory`. Makes the keys if they are missing, and all certificates if one is missing or the server's
+ * expires soon. @throws UsageError
+ */
 export async function openDevelopmentState(directory: string): Promise<DevelopmentState> {
   makeFolder(directory, 0o700);
   const file = (name: string) => join(directory, name);
@@ -93,11 +96,11 @@ async function makeCertificates(state: DevelopmentState): Promise<void> {
   writeWhole(state.serverKey, server.keyPem, 0o600);
   const root = await makeClients(state);
   writeWhole(state.clientCa, root.pem);
-  // Last: a state without a policy counts as incomplete.
+  // The policy is written last: without it, the next start takes the state for incomplete and makes all of it again.
   writeWhole(state.policy, formatJson(policyFor(root)));
 }
 
-/** Makes the clients and returns the root that proves the good one. */
+/** Makes the client certificates, and returns the root CA of the good one. */
 async function makeClients(state: DevelopmentState): Promise<Identity> {
   const root = await issueCertificate({
     subject: [{ O: ["Countersign development"] }, { CN: ["Development root CA"] }],

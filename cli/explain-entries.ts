@@ -89,7 +89,7 @@ function presentedFor(member: string, certificate: Certificate, now: number): st
   return formatTime(now);
 }
 
-/** A value that is not text equals no text. It is shown in its encoding. */
+/** The values of an attribute. A value that is not text can match no entry, and is shown as DER. */
 function valuesOf(name: Certificate["subject"], attribute: string): string | readonly string[] {
   const type = parseAttributeType(attribute);
   const values = name

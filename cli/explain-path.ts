@@ -94,7 +94,7 @@ export function describePath(
   };
 }
 
-/** What was not presented, and completes the path all the same. */
+/** Whether a certificate of the path was not presented, but comes from the policy's `intermediates`. */
 function isOfPolicy({ certificate, anchor }: Step, depth: number, { intermediates }: ClientCertificate): boolean {
   return depth > 0 && anchor === undefined && !intermediates.some(({ sha256 }) => sha256 === certificate.sha256);
 }

@@ -1,4 +1,4 @@
-// What an explanation is asked about: a policy, a certificate and a request, at one time.
+// The input of an explanation: a policy, a certificate and a request, at one point in time.
 
 import type { Evidence } from "../core/candidate.ts";
 import type { Policy } from "../core/policy.ts";
@@ -23,7 +23,7 @@ export interface AskedRequest {
   /** As it was sent, scheme and host before the target. */
   readonly url: string;
   readonly headers: Headers;
-  /** Undefined when it is not known. */
+  /** Undefined if the body is not known. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
 }
 
@@ -35,24 +35,24 @@ export interface Question {
   readonly request: AskedRequest;
   /** Unix seconds. */
   readonly at: number;
-  /** What the source of the request does not keep, so that its absence proves nothing. */
+  /** Parts of the request that its source does not store. Each text says so. The absence of such a part proves nothing. */
   readonly unknown: { readonly headers?: string; readonly credentials?: string; readonly body?: string };
-  /** The sender whose Basic credentials were checked when the event was stored. The policy asks for none here. */
+  /** The sender whose Basic credentials were checked before the event was stored. `policy` no longer asks for them. */
   readonly passedBefore: { readonly sender: string; readonly usernames: readonly string[] } | undefined;
-  /** Cloudflare's verdict, if somebody knows it. */
+  /** Cloudflare's verdict on the certificate, if it is known. */
   readonly platform: string | undefined;
   readonly lists: LoadedLists;
   readonly available: AvailableSecrets;
   readonly askOpenssl: AskOpenssl;
 }
 
-/** Reads the certificate as each way in does, with the platform's verdict where one stands in front. @throws Refusal */
+/** Parses the certificate. `platform` is Cloudflare's verdict, if Cloudflare is in front. @throws Refusal */
 export function readChain({ chain }: Question, platform: ClientCertificate["platform"]): ClientCertificate {
   if (chain === undefined) throw new Refusal("no_certificate");
   return parseClientCertificate({ ...chain, platform });
 }
 
-/** What the engine judges, but for the body. */
+/** The evidence for core/trust.ts, without the body. */
 export function evidenceOf(question: Question, certificate: ClientCertificate | Refusal): Evidence {
   const { policy, lists, at, request, available } = question;
   return {

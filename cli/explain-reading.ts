@@ -1,4 +1,4 @@
-// The question of countersign explain, by its options. They take precedence over what an inbox or a log holds.
+// Builds the question of `countersign explain` from its options. An option takes precedence over the inbox or the log.
 
 import { dirname, join } from "node:path";
 import { messageOf } from "../core/failure-chain.ts";

@@ -1,12 +1,11 @@
-// The secrets that a policy names, as far as they are here: what an origin behind an edge holds of them, and which of them a
-// request is verified with.
+// Which of the secrets that a policy names an origin behind an edge has, and which of them verify a request.
 
 import type { Secrets, SenderSecrets } from "../core/candidate.ts";
 import type { Sender, SignatureRule } from "../core/policy.ts";
 import { type AvailableSecrets, namesOf } from "../core/secrets.ts";
 import { SIGNATURE_SCHEMES } from "../core/signature-schemes.ts";
 
-/** What an origin behind an edge holds: the keys of senders of whose secrets at least one is here, and no credentials. */
+/** The secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. No credentials. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
     const names = sender.signature === undefined ? [] : namesOf(sender.signature);
@@ -16,7 +15,7 @@ export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   return new Map(held);
 }
 
-/** The names of the secrets that a request is verified with: those of its account, where the sender has accounts. */
+/** The names of the secrets that verify a request: those of its account, if the sender has accounts. */
 export function signingNames({ scheme, secrets, accounts }: SignatureRule, headers: Headers): readonly string[] {
   const { account } = SIGNATURE_SCHEMES[scheme];
   const id = account === undefined ? null : headers.get(account);

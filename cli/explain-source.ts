@@ -1,5 +1,5 @@
-// Where the question comes from when it is not asked in options alone: a stored event, or a decision in a log. What each
-// of them does not keep is known here, so that its absence proves nothing.
+// Reads the request to explain from a stored event or from a decision in a log. Neither stores everything: this file knows which
+// parts are missing, so that their absence is not taken as proof.
 
 import type { Policy, Sender } from "../core/policy.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
@@ -11,7 +11,7 @@ import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { tellingInbox } from "./inbox-options.ts";
 
-/** What an inbox or a log says of the request. Options take precedence over it. */
+/** The request as the inbox or the log has it. Options take precedence over it. */
 export interface Source {
   readonly event?: StoredEvent;
   readonly decision?: RecordedDecision;
@@ -29,7 +29,7 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
   throw new UsageError(`${describeInbox(inbox)} holds no event ${JSON.stringify(id)}`);
 }
 
-/** What a source lacks for the question to be asked, as the options that would say it. Without a source they are required. */
+/** The options that must be given because the source lacks their values. Empty without a source: they are required anyway. */
 export function lackingOptions(values: Values, { event, decision }: Source): string[] {
   if (event === undefined && decision === undefined) return [];
   const isRouteKnown = (values.route ?? values.url ?? event ?? targetOf(decision)) !== undefined;
@@ -39,7 +39,7 @@ export function lackingOptions(values: Values, { event, decision }: Source): str
   return [...(isRouteKnown ? [] : ["--route"]), ...(isCertificateKnown ? [] : ["--certificate"])];
 }
 
-/** A decision that names no certificate had none, unless it is about one that could not be read. */
+/** Whether the request had a certificate. A decision without a fingerprint had none, unless it refused an unreadable one. */
 function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
   if (event !== undefined) return event.certificate !== undefined;
   if (decision === undefined) return false;
@@ -52,7 +52,7 @@ export function chainOf({ event, decision }: Source): Chain | undefined {
   return leaf === undefined ? decision?.chain : { leaf, intermediates };
 }
 
-/** Cloudflare's verdict, where it was kept: with an event, and with a decision that it made. */
+/** Cloudflare's verdict, if it was stored: events have it, and decisions whose refusal is about it. */
 export function platformOf({ event, decision }: Source): string | undefined {
   const line = decision?.lines.find(({ code }) => code === "platform_disagrees" || code === "platform_not_verified");
   const verdict = event?.certificate?.platform?.verified ?? line?.["verdict"];
@@ -77,7 +77,10 @@ export function unknownOf({ event, decision }: Source, values: Values): Question
   };
 }
 
-/** A stored event has its Basic credentials behind it: who checked them kept that they passed, and not what they were. */
+/**
+ * The policy for a stored event, without the Basic credentials of its sender. They were checked before the event was stored, and
+ * they are not stored with it.
+ */
 export function withoutCheckedCredentials(policy: Policy, { headers }: AskedRequest, event: StoredEvent | undefined) {
   const sender = policy.senders.find(({ name }) => name === event?.sender);
   if (!event?.factors.includes("basic") || sender === undefined || headers.has("authorization")) {

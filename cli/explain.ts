@@ -12,28 +12,28 @@ import { print, printJson } from "./output.ts";
 export const command: Command = {
   help: `
 countersign explain --route PATH [--certificate FILE] [options]
-countersign explain --event ID --inbox FILE [options]     a stored event, by the policy of now
-countersign explain --decision ID --log FILE|- [options]  a decision of a log: our lines, or wrangler tail --format json;
-                                                          its certificate is looked for there, in observed.jsonl, and
-                                                          in --inbox FILE
+countersign explain --event ID --inbox FILE [options]     a stored event, by the current policy
+countersign explain --decision ID --log FILE|- [options]  a decision in a log of Countersign or of wrangler tail --format json; its
+                                                          certificate is searched in the log, in observed.jsonl, and in
+                                                          --inbox FILE
 
-  --policy FILE        default policy.json; secrets that it names are read as by countersign origin
-  --certificate FILE   what the sender presents, in PEM: the certificate, intermediates after it
+  --policy FILE        default policy.json; its secrets are read as countersign origin reads them
+  --certificate FILE   what the sender presents: its certificate, followed by the intermediates
   --route PATH         path and query; or --url URL
   --method METHOD      default POST
   --header "N: V"      may be repeated
-  --body FILE|-        the body's bytes; without them a signature and the size are not judged
-  --at TIME            as of this instant, like 2026-11-24T10:00:00Z, or now (default now; of an event or a decision,
-                       when it was)
-  --platform TEXT      Cloudflare's verdict (certVerified), as the log has it; default: what OpenSSL says with the
-                       policy's anchors
-  --crls DIR           where an origin keeps revocation lists (default crls, next to the inbox); files that the
-                       policy names are read too
-  --fetch-crls         also fetch the lists that the policy names, and keep none
+  --body FILE|-        the body's bytes; without them, signature and size are not judged
+  --at TIME            judge as of this time, for example 2026-11-24T10:00:00Z, or now (default: for an event or a decision, its
+                       own time; otherwise now)
+  --platform TEXT      Cloudflare's verdict (certVerified), as the log has it (default: the verdict of OpenSSL with the
+                       policy's anchors)
+  --crls DIR           where an origin keeps revocation lists (default crls, next to the inbox); files that the policy
+                       names are read too
+  --fetch-crls         also fetch the lists that the policy names; they are not stored
   --json               one JSON document
 
-Nothing is stored, and nothing is sent. Exits with 0 when the request is accepted, with 1 when it is refused, with 2 when
-it cannot be decided here (a secret that is not set, a body that is not known) and for a fault of the options or the policy.
+Stores nothing and sends nothing. Exits with 0 if the request is accepted, with 1 if it is refused, and with 2 if that cannot be
+decided here (a secret is not set, the body is not known) or if the options or the policy are at fault.
 `,
   async run(args) {
     const values = parse(args);

@@ -1,4 +1,4 @@
-// Files that the commands read: JSON, PEM.
+// Reads the files of commands: bytes, text, JSON.
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -10,14 +10,14 @@ import { UsageError } from "./command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 import { FileProblems } from "./problems.ts";
 
-/** More than any policy, set of keys or bundle of CAs has. */
+/** Larger than any policy, key set or CA bundle. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** More than a route may take, so that a refusal can be tried. */
+/** Larger than a route may accept, so that a refusal for the size can be tried. */
 export const MAX_BODY_FILE_BYTES = 64 * 1024 * 1024;
-/** What is read becomes one text and its lines. */
+/** A log is read into memory as one text, and then split into lines. */
 export const MAX_LOG_FILE_BYTES = 256 * 1024 * 1024;
 
-/** @throws UsageError that names the file, also when it is larger than `maxBytes` */
+/** @throws UsageError that names the file, for a file larger than `maxBytes` too */
 export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
   try {
     return readBoundedFile(file, maxBytes);
@@ -26,7 +26,10 @@ export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
   }
 }
 
-/** npm runs the program in the folder of its package.json, and tells where the user was: whether the file is there. */
+/**
+ * A hint, if the file is in the folder where the user called npm. npm runs a script in the folder of package.json, and has the
+ * user's folder in INIT_CWD.
+ */
 export function findElsewhere(file: string): string {
   const folder = process.env["INIT_CWD"];
   if (folder === undefined || existsSync(file)) return "";
@@ -34,7 +37,7 @@ export function findElsewhere(file: string): string {
   return existsSync(elsewhere) ? `; npm runs it in ${process.cwd()}, and you may mean ${shellWord(elsewhere)}` : "";
 }
 
-/** Text in UTF-8, without the byte order mark that some editors begin it with. @throws UsageError that names the file */
+/** Reads UTF-8 text, and drops the byte order mark that some editors write. @throws UsageError that names the file */
 export function readText(file: string, maxBytes?: number): string {
   const bytes = readBytes(file, maxBytes);
   const utf16 = nameUtf16(bytes);
@@ -54,14 +57,14 @@ export function readText(file: string, maxBytes?: number): string {
 }
 
 /**
- * Reads strict JSON in which no member is written twice. The content is not quoted, it may be a secret.
+ * Reads strict JSON without repeated members. Messages do not quote the content, because it may be a secret.
  * @throws UsageError that names the file, FileProblems that lists the repeated members
  */
 export function readJson(file: string): unknown {
   return parseJsonFile(file, readText(file));
 }
 
-/** The same of a text that was read already. */
+/** As `readJson`, for a text that is already read. */
 export function parseJsonFile(file: string, text: string): unknown {
   const value = parseFile(file, text);
   const repeated = findRepeatedMembers(text);
@@ -85,7 +88,7 @@ export function parseFile(file: string, text: string): unknown {
   }
 }
 
-/** JSON.parse takes the last one without a word, and so would the edge. */
+/** A repeated member is an error because JSON.parse would silently use the last one. So would the edge. */
 export function describeRepeated(member: RepeatedMember): string {
   return `is written a second time at ${formatPosition(member)}: remove one of them`;
 }

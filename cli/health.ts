@@ -1,10 +1,10 @@
-// Whether the processes of an origin live, and could accept an event now. Each reports by itself; a probe only reads what was reported, so
-// that probes cost nothing and wait for nothing.
+// Health of an origin: whether its processes live, and can accept an event now. Each process reports by itself. A probe only reads
+// the last reports, so it costs nothing and never waits.
 
 import { messageOf } from "../core/failure-chain.ts";
 import type { Inbox } from "../origin/inbox.ts";
 
-/** What one process says of itself. No problem: it is ready. */
+/** The report of one process. Without problems, it is ready. */
 export interface ProcessState {
   readonly pid: number;
   readonly problems: readonly string[];
@@ -12,13 +12,13 @@ export interface ProcessState {
 
 /** How often a process reports. */
 const REPORT_MILLISECONDS = 2_000;
-/** An older report says nothing about the present. */
+/** If the last report is older, the process counts as silent. */
 const STALE_MILLISECONDS = 10_000;
-/** A process that has been silent for longer does not recover by itself. */
+/** A process that has been silent for longer will not recover by itself. */
 const SILENT_MILLISECONDS = 60_000;
 const STORE_MILLISECONDS = 5_000;
 
-/** The last reports of all processes. Times by `performance.now()`. */
+/** The last report of each process. Times are from `performance.now()`. */
 export class Health {
   readonly #reports = new Map<number, { readonly problems: readonly string[]; readonly at: number }>();
   readonly #processes: number;
@@ -33,12 +33,12 @@ export class Health {
     this.#reports.set(pid, { problems, at: this.#clock() });
   }
 
-  /** It has ended. */
+  /** Call it when the process has ended. */
   forget(pid: number): void {
     this.#reports.delete(pid);
   }
 
-  /** What a restart would mend; empty while a process starts or is replaced. */
+  /** Faults that a restart would correct. A process that starts or is replaced is no fault. */
   faults(): string[] {
     return this.#silent(SILENT_MILLISECONDS);
   }
@@ -46,11 +46,11 @@ export class Health {
   /** Why the origin should get no events now. */
   problems(): string[] {
     const missing = this.#processes - this.#reports.size;
-    const told = [...this.#reports.values()].flatMap(({ problems }) => problems);
+    const reported = [...this.#reports.values()].flatMap(({ problems }) => problems);
     return [
       ...(missing > 0 ? [`${missing} of ${this.#processes} processes are not ready yet`] : []),
       ...this.#silent(STALE_MILLISECONDS),
-      ...new Set(told),
+      ...new Set(reported),
     ];
   }
 
@@ -64,19 +64,19 @@ export class Health {
 
 export interface Checks {
   readonly inbox: Pick<Inbox, "retryNow">;
-  /** What else is wrong now, known without waiting. */
+  /** Other current problems. It must answer at once. */
   readonly problems: () => readonly string[];
   readonly report: (state: ProcessState) => void;
 }
 
-/** Reports now and from then on; returns how to stop, which reports that this process stops. */
+/** Reports now and at intervals. Returns a function that ends the reports with a last one: that the process stops. */
 export function startReports({ inbox, problems, report }: Checks): () => void {
   let store: readonly string[] = [];
   let since: number | undefined;
   const askStore = async () => {
     since = performance.now();
     try {
-      // An update of no event: it takes the store's lock for writing, and fails where nothing could be written.
+      // Updates no event, but takes the store's lock for writing. So it fails if the store cannot be written.
       await inbox.retryNow("");
       store = [];
     } catch (error) {

@@ -1,4 +1,4 @@
-// countersign init: a project of one's own, in a folder that is new, empty, or has nothing of the kind.
+// countersign init: makes a project in a folder. The only existing file that it changes is package.json.
 
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -15,14 +15,14 @@ export const command: Command = {
   help: `
 countersign init [DIR] [options]      make a project of your own in DIR (default: here)
 
-  --mode MODE          both (default): the Worker in front of the origin; edge: the Worker alone, whose origin is a program of yours;
-                       origin: without Cloudflare
-  --preset NAME        a policy for this sender: see countersign policy presets (default: the policy of an example)
-  --anchor NAME=FILE   the CA of the sender's certificate, for a preset that brings none; may be repeated
-  --yes                ask nothing
+  --mode MODE          both (default): the Worker and the origin behind it; edge: only the Worker, with a program of yours as origin;
+                       origin: only the origin, without Cloudflare
+  --preset NAME        a policy for this sender: see countersign policy presets (default: an example policy)
+  --anchor NAME=FILE   the CA of the sender's certificate, if the preset has none; may be repeated
+  --yes                do not ask for confirmation
 
-Writes policy.json, package.json, .gitignore and README.md, for the edge wrangler.jsonc and src/index.ts, for the origin handler.ts. A
-package.json that is there gets what it lacks; of any other file that is there nothing is changed, and nothing is written.
+Writes policy.json, package.json, .gitignore and README.md; for the edge also wrangler.jsonc and src/index.ts; for the origin also
+handler.ts. Adds what is missing to a package.json that exists. If any other of these files exists, nothing is written.
 `,
   async run(args) {
     const { values, positionals } = parseOptions(args, OPTIONS, true);
@@ -56,7 +56,7 @@ const OPTIONS = {
 
 const MANIFEST = "package.json";
 
-/** @throws UsageError that lists what is there */
+/** @throws UsageError that lists the files that exist already */
 function requireFree(directory: string, names: readonly string[]): void {
   const present = names.filter((name) => name !== MANIFEST && existsSync(join(directory, name)));
   if (present.length === 0) return;
@@ -65,7 +65,10 @@ function requireFree(directory: string, names: readonly string[]): void {
   );
 }
 
-/** npm has made a package.json where this package is installed: what it says stays. @throws UsageError when it is no JSON object */
+/**
+ * Merges our package.json into the one that npm made when this package was installed. What it says already stays.
+ * @throws UsageError if it is not a JSON object
+ */
 function completed(directory: string, files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const file = join(directory, MANIFEST);
   if (!existsSync(file)) return files;
@@ -80,7 +83,7 @@ function completed(directory: string, files: ReadonlyMap<string, string>): Reado
   return new Map(files).set(MANIFEST, formatJson({ ...ours, ...theirs, ...Object.fromEntries(groups) }));
 }
 
-/** Where nobody can answer nobody is asked. */
+/** Asks the user. Without a terminal, nobody could answer, and the answer is yes. */
 async function isConfirmed(directory: string, names: readonly string[]): Promise<boolean> {
   if (!process.stdin.isTTY) return true;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

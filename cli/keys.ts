@@ -24,11 +24,11 @@ export const command: Command = {
   help: `
 countersign keys new --file FILE          make a private JWK Set with one ES256 key
 countersign keys rotate --file FILE --step publish|sign|retire
-                                          one step of a rotation in which no event is refused
+                                          do one step of a rotation; no event is refused during it
 countersign keys jwks --file FILE         print the public JWK Set, to pin at the origin
 
 The file is the value of the Worker's secret:  npx wrangler secret put SIGNING_KEYS < FILE
-With --json only the public JWK Set is printed.
+With --json, prints only the public JWK Set.
 `,
   async run([word = "", ...args]) {
     const action = parseAction("keys", word, ["new", "rotate", "jwks"]);

@@ -1,4 +1,4 @@
-// When a listener's own certificate ends: the leaf of a PEM file, or the intermediate behind it that ends first.
+// When the certificate of a listener ends: the earliest end among the certificates of its PEM file.
 
 import { X509Certificate } from "node:crypto";
 import type { Ending } from "../core/expiry.ts";
@@ -7,7 +7,7 @@ import { UsageError } from "./command.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** @throws UsageError when the text holds no certificate */
+/** @throws UsageError if the text holds no certificate */
 export function endListener(pem: string, file = "the listener's certificate"): Ending {
   const chain = (pem.match(PEM_CERTIFICATE) ?? []).map((block) => parse(block, file));
   const [leaf] = chain;
@@ -37,7 +37,7 @@ function parse(block: string, file: string): X509Certificate {
   }
 }
 
-/** The hosts, or the subject where it names none. */
+/** The DNS names, or the subject if there are none. */
 function nameOf({ subjectAltName, subject }: X509Certificate): string {
   const hosts = [...(subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(([, host]) => host);
   return hosts.length > 0 ? hosts.join(",") : subject.replaceAll("\n", ",");

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// countersign <command>: picks the command, prints help, turns an error into one message and an exit code.
+// The entry point of `countersign`: finds the command, prints help, and turns an error into a message and an exit code.
 
 import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
 import { endOnSignals, endWithError, UsageError } from "./command.ts";

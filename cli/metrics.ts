@@ -1,5 +1,5 @@
-// Metrics of `countersign origin` in Prometheus' text format, on a port of their own. Label values come from the policy,
-// from our own tables and from certificates that were admitted: never from a stranger's request.
+// Metrics of `countersign origin` in the text format of Prometheus, on a port of their own. Label values come from the policy,
+// from our own tables, and from admitted certificates. They never come from the request of a stranger, who could make any number.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
@@ -22,15 +22,15 @@ export interface MetricsAddress {
   readonly port: number;
 }
 
-/** One line of the log as it is counted. */
+/** The labels under which a line of the log is counted. */
 export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
 
 const LABELS = ["decision", "code", "route", "sender"] as const;
 const ENDING_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
-/** A series costs its server memory for hours: the soonest of more endings than anybody can attend to. */
+/** The most endings that are shown, the soonest first: each series costs the Prometheus server memory for hours. */
 const MAX_ENDINGS = 1_000;
 
-/** Port, or host and port; a host that is not loopback must be written out. @throws UsageError */
+/** PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws UsageError */
 export function parseMetricsAddress(text: string): MetricsAddress {
   const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === "" || Number(port) > 65_535) throw new UsageError(`--metrics ${text} is not HOST:PORT or PORT`);
@@ -39,7 +39,7 @@ export function parseMetricsAddress(text: string): MetricsAddress {
 
 const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
 
-/** How a line is counted. A route or sender that the policy does not name is left empty. */
+/** The labels of a line. The label of a route or sender that the policy does not name is empty. */
 export function toCount({ decision, code, route, sender, what }: LogLine, policy: Policy): Count {
   const names =
     namesByPolicy.get(policy) ??
@@ -53,7 +53,7 @@ export function toCount({ decision, code, route, sender, what }: LogLine, policy
   };
 }
 
-/** How long something took. The label is the decision of a request, or what became of an attempt. */
+/** How long something took. The label is the decision on a request, or the outcome of an attempt. */
 export interface Duration {
   readonly of: "request" | "accept" | "attempt";
   readonly label: string;
@@ -63,16 +63,16 @@ export interface Duration {
 const REQUEST_DECISIONS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
 const ATTEMPT_DECISIONS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
 
-/** What a line says of that; undefined for one that says nothing. */
+/** The duration in a line of the log. Undefined if the line has none. */
 export function toDuration({ decision, milliseconds }: LogLine): Duration | undefined {
   const of = REQUEST_DECISIONS.has(decision) ? "request" : ATTEMPT_DECISIONS.has(decision) ? "attempt" : undefined;
   if (of === undefined || typeof milliseconds !== "number") return undefined;
   return { of, label: decision, seconds: milliseconds / 1000 };
 }
 
-/** From half a millisecond, which a request takes, to the ten seconds after which senders give up. */
+/** From 0.5 ms, about the time of a request, to 10 s, after which senders give up. */
 const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** Handlers may take as long as the deadline of an attempt. */
+/** The upper end is higher here, because a handler may take as long as the deadline of an attempt. */
 const ATTEMPT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
 
 type Client = typeof import("@prometheus-io/client");
@@ -93,7 +93,7 @@ export class Metrics {
   readonly #refusalBytes: Gauge;
   readonly #dropped: Counter;
 
-  /** @throws ConfigurationError when the client is not installed */
+  /** @throws ConfigurationError if the package @prometheus-io/client is not installed */
   static async load(): Promise<Metrics> {
     return new Metrics(
       await loadOptional("--metrics", ["@prometheus-io/client"], () => import("@prometheus-io/client")),
@@ -116,7 +116,7 @@ export class Metrics {
       labelNames: ["sender", "what"],
       registers,
     });
-    // From 0 on: of a series that begins with 1 Prometheus sees no increase.
+    // Without labels, it exists from 0 on. Prometheus sees no increase in a series that begins with 1.
     this.#deaths = new Counter({
       name: "countersign_worker_deaths_total",
       help: "Processes of --workers that ended by themselves, were killed or hung, and were replaced.",
@@ -210,7 +210,7 @@ export class Metrics {
     this.#dropped.inc(refusals);
   }
 
-  /** Unix seconds by sender. */
+  /** Sets when each sender last presented a certificate, in Unix seconds. */
   setPresented(senders: readonly (readonly [sender: string, seconds: number])[]): void {
     this.#presented.reset();
     for (const [sender, seconds] of senders) this.#presented.set({ sender }, seconds);
@@ -222,7 +222,7 @@ export class Metrics {
     if (code === "worker_died") this.#deaths.inc(times);
   }
 
-  /** Takes the place of what was set before. */
+  /** Replaces the endings that were set before. */
   setEndings(endings: readonly Ending[]): void {
     this.#endings.reset();
     for (const { kind, name, pointer = "", sha256 = "", refuses, notAfter } of endings.slice(0, MAX_ENDINGS)) {
@@ -230,7 +230,10 @@ export class Metrics {
     }
   }
 
-  /** Serves GET /metrics, /livez and /readyz, which leave no line; `log` gets a line for what is no request. @throws ConfigurationError when the port cannot be had */
+  /**
+   * Serves GET /metrics, /livez and /readyz. Requests are not logged. `log` gets a line for bytes that are no HTTP request.
+   * @throws ConfigurationError if it cannot listen at the address
+   */
   async serve(
     { hostname, port }: MetricsAddress,
     log: (line: LogLine) => void,
@@ -246,7 +249,7 @@ export class Metrics {
     const server = createServer({ requireHostHeader: false }, passClear(answer, tell));
     tellFaults(server, tell);
     await listen(server, { hostname, port });
-    // Not what keeps the process running.
+    // The metrics alone must not keep the process alive.
     server.unref();
     return {
       url: `${urlOf("http", hostname, server)}/metrics`,

@@ -1,4 +1,4 @@
-// The certificates that observed routes were presented with, kept in a file: one line of the log each, as it was logged.
+// Keeps the certificates that senders presented at observed routes, in a file with one line of the log for each.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -16,10 +16,10 @@ import { readLogFile } from "./log-file.ts";
 import { appendPrivately } from "./written-files.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
-/** Of each share of the file, over all starts of all processes. */
+/** The most certificates in each share of the file, over all starts of all processes. */
 const MAX_KEPT = 100;
 
-/** Prints every line, and keeps those of observed certificates beside the inbox, each certificate of a route once. */
+/** A log that prints every line, and appends lines about observed certificates to a file beside the inbox, once for each route. */
 export function openLog(inbox: string, print: (line: LogLine) => void): (line: LogLine) => void {
   const file = join(folderOfInbox(inbox), OBSERVATIONS);
   let kept: Kept | undefined;
@@ -35,7 +35,7 @@ export function openLog(inbox: string, print: (line: LogLine) => void): (line: L
   };
 }
 
-/** What the file holds, by share: what strangers present leaves room for what is proven, at every start alike. */
+/** The certificates in the file, by share. Proven certificates have their own share, so strangers cannot fill it. */
 class Kept {
   readonly #shares = new Map<string, Set<string>>();
 
@@ -43,7 +43,7 @@ class Kept {
     for (const line of lines) if (line.decision === "observed") this.add(line);
   }
 
-  /** Whether the line is new and has room; it is counted then. */
+  /** Adds the line. Returns false if its certificate is known already, or its share is full. */
   add(line: LogLine): boolean {
     const share = this.#shares.get(shareOf(line)) ?? new Set();
     this.#shares.set(shareOf(line), share);
@@ -54,22 +54,22 @@ class Kept {
   }
 }
 
-/** One certificate that a route was presented with. */
+/** A certificate that was presented at a route. */
 export interface Observation {
   readonly route: string;
-  /** When it was kept; undefined in a log without times. */
+  /** When it was logged. Undefined if the log has no times. */
   readonly at: string | undefined;
   /** `accepted`, or the code of the refusal. */
   readonly verdict: string;
   readonly isProven: boolean;
-  /** False for a request that was accepted by other factors, whatever certificate came with it. */
+  /** False if the request was accepted by other factors, whatever its certificate is. */
   readonly isReason: boolean;
   readonly certificate: ClientCertificate;
 }
 
 /**
- * The distinct certificates in a log or a file of observations, in the order of first sight. One that was proven once is told
- * of as proven. @throws UsageError
+ * The distinct certificates in a log or a file of observations, in the order in which they were first seen. A certificate that was
+ * proven at least once is reported as proven. @throws UsageError
  */
 export function readObservations(file: string): Observation[] {
   const byKey = new Map<string, LogLine>();
@@ -82,7 +82,7 @@ export function readObservations(file: string): Observation[] {
   return [...byKey.values()].flatMap((line) => observationOf(line) ?? []);
 }
 
-/** What one line says; undefined when its certificate cannot be read. */
+/** Parses one line. Undefined if its certificate cannot be parsed. */
 export function observationOf(line: LogLine): Observation | undefined {
   try {
     return parseObservation(line);

@@ -1,10 +1,10 @@
-// The one outlet of all commands. What a stranger wrote into a certificate, a header, an answer or a reason reaches the
-// terminal escaped: it can neither steer it nor be read as another text, and it stays within its line.
+// All commands print through this file. It escapes control characters in everything that a stranger wrote: a certificate, a
+// header, a response. Such text cannot control the terminal, pass for other text, or leave its line.
 
 import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
 import { escapeControls } from "../core/shown-text.ts";
 
-/** A line that is escaped already, and may have colours: made by `tabulate` alone. */
+/** A line that is already escaped and may have colours. Only `tabulate` makes it. */
 export class Shown {
   readonly text: string;
 
@@ -15,7 +15,7 @@ export class Shown {
 
 export type Line = string | Shown;
 
-/** Prints lines. A line feed within one of them is escaped as well. */
+/** Prints lines. A line feed within a line is escaped too. */
 export function print(lines: readonly Line[]): void {
   if (lines.length > 0) console.log(format(lines));
 }
@@ -25,7 +25,7 @@ export function printText(text: string): void {
   print(linesOf(text));
 }
 
-/** Prints a JSON document: escaped, it has the same value. */
+/** Prints a JSON document. Escaping does not change its value. */
 export function printJson(value: unknown): void {
   print(linesOf(JSON.stringify(value, null, 2)));
 }
@@ -34,7 +34,7 @@ export function printLogLine(line: LogLine): void {
   console.log(formatNow(line));
 }
 
-/** Writes bytes as they are into a file or another program, and never so to a terminal. */
+/** Writes bytes unchanged to a file or another program. For a terminal, they are escaped. */
 export function printBytes(bytes: Uint8Array): void {
   if (process.stdout.isTTY) printText(Buffer.from(bytes).toString());
   else process.stdout.write(bytes);
@@ -62,7 +62,7 @@ function format(lines: readonly Line[]): string {
   return lines.map((line) => (typeof line === "string" ? escapeControls(line) : line.text)).join("\n");
 }
 
-/** Without the end of the last line, which printing adds. */
+/** The lines of a text, without the last line end: printing adds it. */
 function linesOf(text: string): string[] {
   return text.replace(/\r?\n$/, "").split(/\r?\n/);
 }

@@ -55,14 +55,14 @@ export async function checkPolicy(args: string[]): Promise<number> {
   return isSound ? 0 : 2;
 }
 
-/** What the wrangler file lacks. The package is there where a build runs. */
+/** The problems of the wrangler file. Loaded only here, because only a machine that builds the edge has the package wrangler. */
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
   const { readWranglerFile } = await import("./wrangler-file.ts");
   const { findDeploymentProblems } = await import("./deployment-check.ts");
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }
 
-/** Undefined if the file is not JSON. That has been reported then; for machines, in the same document as everything else. */
+/** Undefined if the file is not JSON and --json is given: then the fault is already printed as a JSON document. */
 function examine(file: string, compile: typeof compilePolicy, json: boolean): ExaminedFile | undefined {
   try {
     return examinePolicyFile(file, systemClock(), compile);

@@ -1,18 +1,19 @@
-// What people give in place of a policy. A check of its members would call for what can never be added to such a file.
+// Recognises files that people give by mistake in place of a policy. The check of a policy would ask them to add members that
+// such a file can never have.
 
 import { UsageError } from "./command.ts";
 import { readJson } from "./files.ts";
 
 const MEMBERS = ["anchors", "senders", "routes"];
 
-/** The member that tells another kind of file, what that is called, and which option takes it. */
+/** The member by which a kind of file is recognised, the name of that kind, and the option that takes such a file. */
 const OTHERS: readonly (readonly [member: string, what: string, taker: string])[] = [
   ["keys", "a set of keys", "--jwks takes the public one of an edge"],
   ["kty", "a key", "--jwks takes the public set of an edge"],
   ["compatibility_date", "a wrangler file", "policy check --edge --wrangler takes it"],
 ];
 
-/** @throws UsageError if the document has no member of a policy, and is of a kind that is known */
+/** @throws UsageError if the document has no member of a policy and is a known other kind of file */
 export function requirePolicyDocument(file: string, document: unknown): void {
   if (typeof document !== "object" || document === null || MEMBERS.some((name) => Object.hasOwn(document, name)))
     return;
@@ -21,7 +22,7 @@ export function requirePolicyDocument(file: string, document: unknown): void {
   throw new UsageError(`${file} holds ${what} and no policy: give the file of the policy (${taker})`);
 }
 
-/** The document of a policy file, whose members nobody has checked. @throws UsageError */
+/** Reads a policy file. Its members are not checked. @throws UsageError */
 export function readPolicyDocument(file: string): unknown {
   const document = readJson(file);
   requirePolicyDocument(file, document);

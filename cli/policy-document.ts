@@ -1,4 +1,4 @@
-// A policy file while a command changes it: what is looked at and written, and the PEM files that it comes from.
+// A policy file while a command changes it, and the PEM files whose certificates are added to it.
 
 import type { Certificate } from "../core/certificate.ts";
 import { either, list, openObject, optional, record, string } from "../core/form.ts";
@@ -30,7 +30,7 @@ export interface RouteDraft {
   shadow?: string[] | undefined;
 }
 
-/** Members that the commands do not know stay as they are. */
+/** The members that commands change. All other members stay as they are. */
 export interface PolicyDraft {
   anchors: Record<string, string | { certificate: string }>;
   intermediates?: Record<string, string>;
@@ -39,7 +39,7 @@ export interface PolicyDraft {
   deny?: DenyDraft[];
 }
 
-/** What the commands look at has the form that they take it to have. The rest is for the check of the result. */
+/** Checks the shape of the members that commands read. The check of the changed policy finds everything else. */
 const names = optional(list(string()));
 const part = openObject({}, "kept");
 const DraftSchema = openObject(
@@ -62,8 +62,8 @@ const DraftSchema = openObject(
 );
 
 /**
- * A policy to change. It is not compiled: it may be incomplete until all is added.
- * @throws UsageError for JSON that is no object, FileProblems where a part has not the form to be changed
+ * A policy to change. It is not compiled, because it may be incomplete before the change.
+ * @throws UsageError if the document is not an object, FileProblems if a member does not have the shape that commands can change
  */
 export function readDraft(file: string, document: unknown): PolicyDraft {
   const draft = { anchors: {}, senders: {}, routes: {}, ...requirePolicyObject(file, document) };
@@ -76,7 +76,7 @@ export function readDraft(file: string, document: unknown): PolicyDraft {
   return draft as PolicyDraft;
 }
 
-/** @throws UsageError for JSON that is no object */
+/** @throws UsageError if the document is not an object */
 function requirePolicyObject(file: string, document: unknown): object {
   if (typeof document === "object" && document !== null && !Array.isArray(document)) return document;
   throw new UsageError(
@@ -85,8 +85,8 @@ function requirePolicyObject(file: string, document: unknown): object {
 }
 
 /**
- * A name that becomes a member of the policy. In place of one that every object has by nature, that would be changed, or nothing.
- * @throws UsageError
+ * Checks a name that becomes a member of the policy. Every object inherits members such as `constructor`: a command that looks up
+ * such a name would find and change the inherited member. @throws UsageError
  */
 export function requireOwnName(option: string, name: string | undefined): void {
   if (name !== undefined && isNatural(name))
@@ -99,14 +99,14 @@ export interface GivenAnchor {
 }
 
 /**
- * The anchors of NAME=FILE: NAME, and NAME-2 and so on for further CA certificates in the file, as of an authority that is
- * changing its root. @throws UsageError
+ * The anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file: they are named NAME, NAME-2 and
+ * so on. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);
 }
 
-/** The same of an option of this name. @throws UsageError */
+/** As `readAnchorOption`, for the option --`kind`. @throws UsageError */
 export function readNamedAuthorities(kind: string, option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
   if (name === undefined || file === undefined) throw new UsageError(`--${kind} ${option} is not NAME=FILE`);
@@ -117,7 +117,7 @@ export function readNamedAuthorities(kind: string, option: string): readonly Giv
   }));
 }
 
-/** What to say of an option that gave several anchors. */
+/** Notes about each option whose file gave several anchors. */
 export function describeAnchors(options: readonly string[]): string[] {
   return options.flatMap((option) => {
     const given = readAnchorOption(option);
@@ -128,18 +128,18 @@ export function describeAnchors(options: readonly string[]): string[] {
   });
 }
 
-/** What of a certificate is accepted: its names, its key, or this very one. */
+/** What an entry compares: subject and issuer, the key, or the whole certificate. */
 export const MATCHES = ["name", "key", "certificate"] as const;
 export type Match = (typeof MATCHES)[number];
 
-/** The entries that accept the sender's certificates of a file. @throws UsageError */
+/** The entries that accept the sender's certificates in a file. @throws UsageError */
 export function readMatchers(file: string, match: Match): MatcherDocument[] {
   const matchers = readSenderCertificates(file).map((certificate) => matcherFor(certificate, match));
-  // Two certificates of one name are one entry by name.
+  // Two certificates with the same names give one entry.
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 
-/** What to say of a file that holds several certificates of a sender. */
+/** Notes about each file that holds several certificates of a sender. */
 export function describeCertificates(files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const certificates = readSenderCertificates(file);

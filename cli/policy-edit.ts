@@ -38,8 +38,8 @@ export interface PolicyEdit {
 }
 
 /**
- * The file to change. The policy.json of this repository itself is an example: there the file must be named explicitly. @throws
- * UsageError
+ * The file to change. In the repository of Countersign, policy.json is an example, so there the file must be named explicitly.
+ * @throws UsageError
  */
 export function fileToChange({ policy }: { readonly policy: string }, given: ReadonlySet<string>): string {
   if (!given.has("policy") && realpathSync(resolve(".")) === realpathSync(packageFolder()))
@@ -114,7 +114,7 @@ function shorten(text: string, difference: number): string {
   return `${from > 0 ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`;
 }
 
-/** The position at which a line differs from the line that it replaces or that replaces it. 0 if there is none. */
+/** The position of the first difference between a removed line and the added line after it. 0 if the line has no such partner. */
 function firstDifference(lines: readonly ComparedLine[], index: number): number {
   const line = lines[index];
   const other = line?.sign === "-" ? lines[index + 1] : lines[index - 1];
@@ -146,7 +146,7 @@ function compareLines(before: readonly string[], after: readonly string[]): Comp
   ];
 }
 
-/** The library's sign marks a line that the first list has and the second lacks. */
+/** The library gives a positive number for a line that only the first list has. */
 function signOf(operation: number): ComparedLine["sign"] {
   if (operation === 0) return " ";
   return operation > 0 ? "-" : "+";

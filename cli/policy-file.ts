@@ -40,8 +40,8 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
 }
 
 /**
- * The policy of a file, for a command that only asks it and does not start with it. Warnings are not reported. @throws
- * UsageError, FileProblems
+ * The policy of a file, for a command that only reads it and does not start with it. Warnings are not reported.
+ * @throws UsageError, FileProblems
  */
 export function compilePolicyFile(file: string): Policy {
   const document = readPolicyDocument(file);

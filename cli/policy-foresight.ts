@@ -1,4 +1,4 @@
-// What the policy will say of certificates that it was just given, asked of the code that explains a verdict, before it is written.
+// Judges the certificates that were just added to a policy, before the policy is written. It uses the code of `explain`.
 
 import { dirname, join } from "node:path";
 import type { Certificate } from "../core/certificate.ts";
@@ -17,9 +17,9 @@ import { explainSender } from "./explain-senders.ts";
 import { askOpenssl } from "./openssl-verify.ts";
 
 export interface Foresight {
-  /** Of certificates that will never be accepted: what is wrong, and what to do. */
+  /** Certificates that will never be accepted, with the fault and the remedy. */
   readonly faults: readonly string[];
-  /** Of those that are not accepted now, and may be later. */
+  /** Certificates that are not accepted now, but may be later. */
   readonly notes: readonly string[];
 }
 
@@ -29,10 +29,10 @@ interface Asked {
   readonly others: readonly Certificate[];
 }
 
-/** What passes with time, or with a list that is not here. */
-const MAY_PASS: ReadonlySet<RefusalCode> = new Set(["certificate_not_yet_valid", "revocation_unknown"]);
+/** Refusals that may end without a change of the policy: with time, or with a revocation list that is not here yet. */
+const TEMPORARY_CODES: ReadonlySet<RefusalCode> = new Set(["certificate_not_yet_valid", "revocation_unknown"]);
 
-/** Asks about each certificate of a sender in the files, with the CA certificates of its file beside it. Nothing is fetched. */
+/** Judges each certificate of a sender in the files, with the CA certificates of its file as intermediates. Fetches nothing. */
 export async function foresee(
   policyFile: string,
   document: PolicyDocument,
@@ -49,20 +49,20 @@ export async function foresee(
     const question: Question = { ...questionOf(asked, document, policy), at, lists };
     const { code, why } = await judge(question, sender);
     if (code === null) continue;
-    const told = `${asked.file}: ${asked.certificate.subjectText}: ${why} (${code})`;
-    if (MAY_PASS.has(code)) notes.push(`${told}: it is not accepted now`);
+    const problem = `${asked.file}: ${asked.certificate.subjectText}: ${why} (${code})`;
+    if (TEMPORARY_CODES.has(code)) notes.push(`${problem}: it is not accepted now`);
     else if (code === "issuer_unknown" && mayBePresented(asked, policy, sender))
       notes.push(
-        `${told}: it is accepted only if the sender presents the certificate of ${asked.certificate.issuerText} too`,
+        `${problem}: it is accepted only if the sender presents the certificate of ${asked.certificate.issuerText} too`,
       );
-    else faults.push(`${told} → ${remedyOf(code, asked, document, policy)}`);
+    else faults.push(`${problem} → ${remedyOf(code, asked, document, policy)}`);
   }
   return { faults, notes };
 }
 
 /**
- * Whether the issuer may be an intermediate CA below an anchor, which the sender presents beside its own certificate. Without the
- * issuer's certificate its organisation is all that tells it from another CA.
+ * Whether the issuer may be an intermediate CA of an anchor, whose certificate the sender presents together with its own. The
+ * issuer's certificate is not here, so this compares the only thing that is known: the organisations of issuer and anchor.
  */
 function mayBePresented({ certificate, others }: Asked, policy: Policy, name: string): boolean {
   const anchors = policy.senders.find((sender) => sender.name === name)?.certificate?.trust.anchors ?? [];
@@ -95,7 +95,7 @@ function questionOf({ certificate, others }: Asked, document: PolicyDocument, po
   };
 }
 
-/** The certificate alone, without what a request brings. Cloudflare's verdict is not known here, and taken for a good one. */
+/** Judges the certificate alone, without a request. Cloudflare's verdict is not known here, and is assumed to be good. */
 async function judge(question: Question, name: string) {
   const sender = question.policy.senders.find((one) => one.name === name);
   if (sender === undefined) throw new Error(`the policy has no sender ${name}`);
@@ -104,13 +104,13 @@ async function judge(question: Question, name: string) {
   return { code: factor?.fault?.code ?? null, why: factor?.fault?.why ?? null };
 }
 
-const ANOTHER = "ask the sender for the certificate that it presents now";
+const ASK_FOR_CURRENT = "ask the sender for the certificate that it presents now";
 
 const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
-  certificate_expired: ANOTHER,
-  certificate_revoked: ANOTHER,
-  wrong_key_usage: `this one is for another use: ${ANOTHER}`,
-  wrong_extended_key_usage: `this one is for servers or another use, and not for clients: ${ANOTHER}`,
+  certificate_expired: ASK_FOR_CURRENT,
+  certificate_revoked: ASK_FOR_CURRENT,
+  wrong_key_usage: `this one is for another use: ${ASK_FOR_CURRENT}`,
+  wrong_extended_key_usage: `this one is for servers or another use, and not for clients: ${ASK_FOR_CURRENT}`,
   algorithm_not_accepted: "ask the sender for one with a stronger key and signature",
   chain_too_deep: "let maxChainDepth in the sender's trust be higher",
 };

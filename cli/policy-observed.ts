@@ -63,8 +63,8 @@ interface PolicyNames {
 }
 
 /**
- * If no policy is given, or several senders are on the route, the commands have a placeholder for the sender. @throws UsageError,
- * ConfigurationError
+ * If no policy is given, or several senders are on the route, the commands have a placeholder for the sender.
+ * @throws UsageError, ConfigurationError
  */
 function namesFor(file: string | undefined): PolicyNames {
   if (file === undefined) return { option: "", senderOf: () => "NAME" };

@@ -31,7 +31,7 @@ export function removeFromPolicy(args: string[]): number {
   const edit = editPolicy(file, (draft) => remove(file, draft, values));
   const isDryRun = values["dry-run"];
   writeEdit(edit, isDryRun);
-  // What has no use any more may be removed next.
+  // Suggests the parts that nothing uses any more: the user may want to remove them next.
   const next = edit.findings.filter(({ isUnused }) => isUnused).map(formatFinding);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), digest: edit.policy.digest, next });
   else print([...formatEdit(edit, isDryRun), ...(next.length === 0 ? [] : ["", ...next])]);

@@ -1,5 +1,6 @@
-// What one policy says of one stored request: the verdict of the code that explains verdicts, which asks the origin's own middleware.
-// Where it rests on what is not stored it is no verdict, unless that was checked when the event came, by a rule that is still the same.
+// The verdict of one policy on one stored request. It comes from the code of `explain`, which uses the origin's own middleware.
+// If the verdict needs something that is not stored, there is none. Exception: it was checked when the event came, and the rule for
+// it is the same in both policies.
 
 import { isDeepStrictEqual } from "node:util";
 import type { Policy } from "../core/policy.ts";
@@ -13,7 +14,7 @@ import { withoutCheckedCredentials } from "./explain-source.ts";
 import { judge } from "./explanation.ts";
 import type { TrialCase } from "./policy-trial-cases.ts";
 
-/** A policy with what it is judged by. */
+/** A policy with everything that a verdict by it needs. */
 export interface TriedPolicy {
   readonly file: string;
   readonly document: PolicyDocument;
@@ -28,11 +29,11 @@ export interface TrialVerdict {
   readonly code: RefusalCode | null;
   /** Why it is refused, or why it cannot be judged. */
   readonly why: string | null;
-  /** Whether a signature or credentials were taken as they passed when the event came. */
+  /** Whether the signature or the credentials were not checked again, because they passed when the event came. */
   readonly isTakenOver: boolean;
 }
 
-/** `others` is the policy that this one is compared with: what both ask alike need not be asked again. */
+/** `others` is the policy that this one is compared with. A rule that is the same in both need not be checked again. */
 export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: TriedPolicy): Promise<TrialVerdict> {
   if (one.lacking !== undefined) return unknown(one.lacking);
   const { event } = one;
@@ -54,13 +55,13 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
   const isSame = isBasicSame && isSameRule(event.sender, "signature", tried, others);
   if (isSame && isOpenByFactors(senders.find(({ sender }) => sender === event.sender)))
     return { ...ACCEPTED, sender: event.sender, isTakenOver: true };
-  // Of an observed request nothing else is known: its certificate is what the two policies are compared by.
+  // Only the certificate of an observed request is known, so the two policies are compared by it alone.
   if (one.kind === "certificate" && senders.some(({ certificate }) => certificate?.verdict === "accepted"))
     return { ...ACCEPTED, sender: null, isTakenOver: true };
   return unknown(outcome.why ?? "it cannot be judged here");
 }
 
-/** What a verdict would rest on that is not stored; undefined where it rests on nothing of the kind. */
+/** Why there can be no verdict: something that it needs is not stored. Undefined if nothing is missing. */
 function lackingFor(
   { chain, platform, request, event }: TrialCase,
   { route, outcome: { verdict, code } }: Awaited<ReturnType<typeof judge>>,
@@ -76,7 +77,7 @@ function lackingFor(
   return code === null ? undefined : NOT_KEPT[code];
 }
 
-/** By its signature or its credentials, and by nothing of its certificate. */
+/** Whether only the signature or the credentials are undecided, and not the certificate. */
 function isOpenByFactors(facts: SenderFacts | undefined): boolean {
   return facts?.verdict === "undecided" && facts.certificate?.verdict !== "undecided";
 }
@@ -87,7 +88,7 @@ function unknown(why: string): TrialVerdict {
   return { verdict: "unknown", sender: null, code: null, why, isTakenOver: false };
 }
 
-/** Refusals that rest on what is not kept of a request. */
+/** Refusals that depend on something that is not stored with a request. */
 const NOT_KEPT: Readonly<Partial<Record<RefusalCode, string>>> = {
   signature_stale: "when the edge had it is not stored, and its signature has a time",
   revocation_unknown: "the revocation lists of its time are not kept",

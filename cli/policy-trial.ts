@@ -1,4 +1,4 @@
-// countersign policy try: what a changed policy would have said of what is stored, beside what the policy of today says of it.
+// countersign policy try: compares the verdicts of a changed policy on stored requests with those of the current policy.
 
 import { dirname, join } from "node:path";
 import { compilePolicy } from "../core/policy-compiler.ts";
@@ -27,7 +27,7 @@ const OPTIONS = {
 
 const DEFAULT_LAST = "1000";
 
-/** 0 when nothing that is accepted today would be refused, 1 when something would be, 2 when some cannot be judged. */
+/** Exit code 1 if a request that is accepted today would be refused, 2 if some cannot be judged, otherwise 0. */
 export async function tryOnStored(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS, true);
   const [file, ...rest] = positionals;
@@ -57,7 +57,7 @@ function codeOf({ differences }: Trial): number {
 }
 
 async function load(file: string, directory: string, at: number): Promise<TriedPolicy> {
-  // What compiles has the form of the schema.
+  // The cast is safe: the next line compiles the document, and fails if it is not a policy.
   const document = readPolicyDocument(file) as PolicyDocument;
   const policy = inFile(file, () => compilePolicy(document));
   const lists = await loadCrls(policy, { policyFile: file, directory, isFetching: false, at });

@@ -1,9 +1,9 @@
-// Collects everything that is wrong with a configuration, so that it is told in one message.
+// Collects everything that is wrong with a configuration, so that one message lists it.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 
-/** What is wrong within a file. Its name heads the list, and stands with each problem where those of other places are in the list too. */
+/** The problems in one file. The message begins with its name. In a list with problems from elsewhere, each has the name. */
 export class FileProblems extends ConfigurationError {
   readonly file: string;
 
@@ -13,7 +13,7 @@ export class FileProblems extends ConfigurationError {
   }
 }
 
-/** Runs what judges the content of a file. @throws FileProblems in the place of a ConfigurationError that does not know the file */
+/** Runs a check of a file's content. @throws FileProblems instead of a ConfigurationError, which does not name the file */
 export function inFile<T>(file: string, judge: () => T): T {
   try {
     const result = judge();
@@ -30,7 +30,7 @@ function refuse(file: string, error: unknown): never {
 export class Problems {
   readonly #problems: string[] = [];
 
-  /** The result, or undefined with the problem kept. */
+  /** Returns the result. If `make` throws, keeps the problem and returns undefined. */
   async attempt<T>(make: () => T | Promise<T>): Promise<T | undefined> {
     try {
       return await make();

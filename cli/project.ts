@@ -39,20 +39,20 @@ crls/
 observed.jsonl
 `;
 
-const OF_EDGE = ["src/index.ts", "wrangler.jsonc"];
-const OF_ORIGIN = ["handler.ts"];
+const EDGE_FILES = ["src/index.ts", "wrangler.jsonc"];
+const ORIGIN_FILES = ["handler.ts"];
 
 /** @throws UsageError, ConfigurationError if the preset cannot be written */
 export function makeProject({ mode, preset, anchors }: ProjectOptions): Project {
   const { policy, secrets, steps } = makePolicy(preset, anchors);
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
   if (policy !== undefined) files.set("policy.json", policy);
-  // A deployment is refused without what is named there.
+  // Puts the names into secrets.required: a deployment is refused while one of these secrets is missing.
   replace(files, "wrangler.jsonc", (text) =>
     text.replace('["SIGNING_KEYS"]', () => JSON.stringify(["SIGNING_KEYS", ...secrets]).replaceAll(",", ", ")),
   );
-  const left = [...(mode === "edge" ? OF_ORIGIN : []), ...(mode === "origin" ? OF_EDGE : [])];
-  for (const name of left) files.delete(name);
+  const unneeded = [...(mode === "edge" ? ORIGIN_FILES : []), ...(mode === "origin" ? EDGE_FILES : [])];
+  for (const name of unneeded) files.delete(name);
   replace(files, "package.json", (text) => formatJson(manifestOf(JSON.parse(text), mode)));
   replace(files, "README.md", (text) => {
     if (mode === "both") return text;

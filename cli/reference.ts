@@ -1,4 +1,4 @@
-// Prints docs/cli.md: the help of every command.
+// Prints docs/cli.md, which has the help of every command.
 
 import { COMMANDS } from "./commands.ts";
 import { printText } from "./output.ts";

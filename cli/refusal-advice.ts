@@ -1,4 +1,4 @@
-// Who has to act on each refusal, and how: for docs/troubleshooting.md. What a refusal means is in core/refusal.ts.
+// Says for each refusal who has to act and how, for docs/troubleshooting.md. core/refusal.ts says what a refusal means.
 
 import type { Explanation } from "../core/log-words.ts";
 import type { RefusalCode } from "../core/refusal.ts";
@@ -17,7 +17,7 @@ const BETWEEN =
 const NOT_FROM_EDGE = "A request that did not come from your edge: nothing, if the edge is the only way that you use.";
 const READ_ORIGIN_LOG = "Look at the origin's log at that time.";
 
-/** A refusal without advice does not compile. */
+/** The type requires an entry for every refusal. */
 export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   plain_http: ["sender", "Call the URL with https://."],
   unknown_host: ["operator", "If senders call this host, add it to HOSTS and switch on mTLS for it."],

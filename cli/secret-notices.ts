@@ -27,7 +27,7 @@ function listFiles(policy: Policy): string[] {
   return directory === undefined ? files : [...files, directory];
 }
 
-/** Code that reads the secret reports what is wrong with it. */
+/** The file with a secret, if there is one. Errors are ignored here: the code that reads the secret reports them. */
 function findFile(name: string): string | undefined {
   try {
     return secretFile(name);

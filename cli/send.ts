@@ -13,17 +13,17 @@ export const command: Command = {
   help: `
 countersign send URL [options]
 
-  --certificate FILE   client certificate (PEM or DER), intermediates after it
+  --certificate FILE   client certificate, followed by its intermediates (PEM or DER)
   --key FILE           its private key
-  --key-passphrase-file FILE  holds the passphrase of the key, in one line
+  --key-passphrase-file FILE  a file with the passphrase of the key, in one line
   --ca FILE            CA of the server's certificate (default: the system's roots)
   --method METHOD      default POST
   --header "N: V"      may be repeated
   --body FILE|-        the body's bytes (default: a small JSON event)
-  --sign SCHEME:NAME   sign the body by this scheme with the secret NAME: a variable, or a file that NAME_FILE names
+  --sign SCHEME:NAME   sign the body by this scheme; the secret is in the variable NAME, or in the file that NAME_FILE names
   --json               print status, headers and body as JSON
 
-Exits with 0 for an answer of 200 to 299, with 1 for any other.
+Exits with 0 for a status of 200 to 299, with 1 for any other.
 `,
   async run(args) {
     const { values, positionals } = parseOptions(

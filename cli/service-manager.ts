@@ -1,34 +1,35 @@
-// Tells the service manager that started the program (systemd, Type=notify) that it is ready, lives, and stops. Node has no datagram
-// sockets of Unix, and node:ffi is experimental: systemd-notify, which comes with systemd, is run for each message.
+// Tells the service manager (systemd, Type=notify) that the program is ready, alive, or stopping. It runs systemd-notify, a part of
+// systemd, for each message: Node has no Unix datagram sockets, and node:ffi is experimental.
 
 import { spawn } from "node:child_process";
 import { complainLogLine } from "./output.ts";
 
-/** How long one run of systemd-notify may take: it waits until the manager has read the message. */
+/** The limit for one run of systemd-notify, which waits until the manager has read the message. */
 const DEADLINE_MILLISECONDS = 10_000;
 
 let hasFailed = false;
 
-/** Once: the service is up, at this URL. From now on the manager hears that it lives, where it asks for that. */
+/** Reports that the service is up at this URL. Call it once. If the manager has a watchdog, it gets a message at intervals. */
 export function tellReady(url: string): void {
   notify("READY=1", `STATUS=serving at ${url}`);
   const milliseconds = watchdogMilliseconds();
-  // By the loop that serves requests, or starts those that do: when it is blocked, nothing is told. Twice in the time, as systemd advises.
+  // Sent from the event loop that serves requests, or that watches the workers: if it is blocked, no message is sent. Twice in each
+  // interval, as systemd advises.
   if (milliseconds !== undefined) setInterval(() => notify("WATCHDOG=1"), milliseconds / 2).unref();
 }
 
-/** The service answers what is in flight, and ends. */
+/** Reports that the service answers the requests in progress, and then ends. */
 export function tellStopping(): void {
   notify("STOPPING=1", "STATUS=answering what is in flight");
 }
 
-/** Within which time the manager wants to hear something; undefined where it does not. */
+/** The longest time between two messages to the watchdog. Undefined if there is no watchdog. */
 export function watchdogMilliseconds(): number | undefined {
   const microseconds = Number(process.env["WATCHDOG_USEC"]);
   return microseconds > 0 ? microseconds / 1000 : undefined;
 }
 
-/** Without a manager nothing happens. That it cannot be told is said once: it will end a service that it takes for hung. */
+/** Does nothing without a manager. A failure is logged once, because a manager without messages takes the service for hung. */
 function notify(...variables: readonly string[]): void {
   if (!process.env["NOTIFY_SOCKET"]) return;
   const child = spawn("systemd-notify", variables, {

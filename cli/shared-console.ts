@@ -1,4 +1,5 @@
-// The console of several processes: the primary serves it, with an inbox and a policy of its own, so that one listener has all.
+// The console of `countersign origin --workers`. The primary serves it, so that there is one listener. It opens the inbox and the
+// policy itself.
 
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
@@ -17,7 +18,7 @@ interface Settings {
   readonly waitSeconds: number;
 }
 
-/** Undefined if no console is asked for. @throws ConfigurationError */
+/** Undefined without --console. @throws ConfigurationError */
 export async function openSharedConsole(
   settings: Settings,
   first: Policy,
@@ -25,7 +26,7 @@ export async function openSharedConsole(
 ): Promise<RunningConsole | undefined> {
   if (settings.console === undefined) return undefined;
   const options = { allowNetworkFileSystem: settings.anyway };
-  // Until the workers run, a signal ends the primary.
+  // Nothing has to stop the wait: until the workers run, a signal ends the primary.
   const never = new Promise(() => {});
   const inbox = (await openWhenThere(() => openInbox(settings.inbox, options), settings.waitSeconds, never)) as Inbox;
   let policy = first;
@@ -49,7 +50,7 @@ export async function openSharedConsole(
   }
 }
 
-/** Undefined if it cannot be read: the workers report why. */
+/** Undefined if the policy cannot be read. The workers report why. */
 function readPolicy(file: string): Policy | undefined {
   try {
     return compilePolicyFile(file);

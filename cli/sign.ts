@@ -1,4 +1,5 @@
-// Signs a body the way a sender does, for `countersign send`. Verification is core/signature.ts, which shares no step with this.
+// Signs a body as a sender does, for `countersign send`. It shares the table of schemes with core/signature.ts, which verifies, but
+// no code.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { messageOf } from "../core/failure-chain.ts";
@@ -6,10 +7,7 @@ import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } f
 import { readSecret } from "../origin/node/secret-files.ts";
 import { UsageError } from "./command.ts";
 
-/**
- * The headers of one HMAC signature over these bytes. `option` is SCHEME:NAME, the scheme and the name of
- * its secret. @throws UsageError
- */
+/** The headers of an HMAC signature over the body. `option` is SCHEME:NAME, with the name of the secret. @throws UsageError */
 export function signBody(option: string, body: Uint8Array, now: number): Record<string, string> {
   const [, name = "", variable = ""] = /^([a-z-]+):([A-Z][A-Z0-9_]*)$/.exec(option) ?? [];
   const scheme = SIGNATURE_SCHEME_NAMES.find((known) => known === name);

@@ -11,8 +11,8 @@ import { formatResults, runTrials } from "./trials.ts";
 
 const HELP = `npm start -- [options]
 
-  --once         end after the first round: with 0 if every verdict is as expected
-  --port PORT    of the HTTPS front on localhost (default 8443; 0 takes a free one)
+  --once         end after the first round; exits with 0 if every verdict is as expected
+  --port PORT    the port of the HTTPS front on localhost (default 8443; 0: any free port)
   --state DIR    certificates, keys, policy and inbox of the local run (default .countersign)
 `;
 

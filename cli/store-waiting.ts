@@ -1,4 +1,4 @@
-// A start waits for its database, which may be started at the same time, and says so.
+// Waits at the start for the database, because both may be started at the same time. Logs that it waits.
 
 import { setTimeout as wait } from "node:timers/promises";
 import { StoreAway } from "../origin/inbox/store-away.ts";
@@ -8,8 +8,8 @@ import { isReporter } from "./workers.ts";
 const TRY_MILLISECONDS = 1_000;
 
 /**
- * Opens what is not there yet again and again, for so many seconds. Undefined when `stopped` comes first.
- * @throws whatever opening throws: at once for what does not mend itself, such as a wrong password
+ * Tries `open` again for this many seconds while the store is away. Undefined if `stopped` resolves first.
+ * @throws the error of `open`. An error that does not pass, such as a wrong password, is thrown at once
  */
 export async function openWhenThere<T>(
   open: () => Promise<T>,

@@ -5,7 +5,7 @@ import { styleText } from "node:util";
 import { escapeControls } from "../core/shown-text.ts";
 import { Shown } from "./output.ts";
 
-/** A text, or a marked one: shown in a colour, or never wrapped because it is to be pasted. */
+/** A text. A marked text has a colour, or is never wrapped, because the user pastes it. */
 export type Cell = string | Marked;
 export type Row = readonly Cell[];
 

@@ -1,4 +1,4 @@
-// countersign vectors: requests of an edge with the verdict of each, for those who verify assertions in another language.
+// countersign vectors: writes requests of an edge with their verdicts, for verifiers of assertions in other languages.
 
 import { dirname } from "node:path";
 import { type Command, parseOptions } from "./command.ts";
@@ -8,11 +8,11 @@ import { makeFolder, writeWhole } from "./written-files.ts";
 
 export const command: Command = {
   help: `
-countersign vectors [--file FILE]   write requests as an edge forwards them, honest and forged, each with the verdict
-                                    that a receiver must reach (default: vectors/assertion.json)
+countersign vectors [--file FILE]   write honest and forged requests as an edge forwards them, each with the verdict that
+                                    a receiver must reach (default: vectors/assertion.json)
 
-docs/assertion.md says how a receiver verifies them, and what the members of the file mean. Keys and certificates in it are
-made for this file and prove nothing. ECDSA signatures are random: each run writes others.
+docs/assertion.md says how a receiver verifies them, and what the members of the file mean. The keys and certificates in the file
+are made for it and prove nothing. ECDSA signatures are random, so each run writes different ones.
 `,
   async run(args) {
     const { values } = parseOptions(args, { file: { type: "string", default: "vectors/assertion.json" } });

@@ -1,5 +1,5 @@
-// Where the watch of a process goes: to its own log and metrics, or, of one of several workers, to the primary, which
-// has the one port of the metrics and tells of each ending once.
+// Where a process reports its counts, durations and endings. A single process has its own log and metrics. A worker sends them to
+// the primary, which serves the metrics and logs each ending once.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
@@ -14,7 +14,7 @@ import { printLogLine } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { type PrimaryOptions, runWorkers } from "./workers.ts";
 
-/** What is presented and waits, as of now. */
+/** What waits in the inbox now, and when senders last presented certificates. */
 export interface Stock {
   readonly backlog: Backlog;
   readonly refusals: RefusalStock;
@@ -23,23 +23,23 @@ export interface Stock {
 }
 
 export interface WatchOutlet {
-  /** Of the metrics, where they are served by this process. */
+  /** The URL of the metrics. Undefined if this process does not serve them. */
   readonly url: string | undefined;
   count(count: Count, times?: number): void;
   observe(duration: Duration): void;
   /** Refusals that are not kept. */
   countDropped(refusals: number): void;
   setStock(stock: Stock): void;
-  /** Of this process. */
+  /** Reports the state of this process. */
   report(state: ProcessState): void;
-  /** All that ends, as of now: the metrics show it, and what is due is logged. */
+  /** Takes all endings as of `now`. The metrics show them. Those that are due are logged. */
   tell(endings: readonly Ending[], now: number): void;
-  /** The ready line is out: other lines may follow. */
+  /** Called after the ready line is printed. Only then may endings be logged. */
   start(): void;
   close(): void;
 }
 
-/** Of a process that has its log to itself. @throws UsageError when the port of the metrics cannot be had */
+/** The outlet of a process without workers. @throws UsageError if the metrics cannot listen at the address */
 export async function openOutlet(address: MetricsAddress | undefined): Promise<WatchOutlet> {
   return await openOutletOf(address, new Health(1));
 }
@@ -77,7 +77,7 @@ async function openOutletOf(address: MetricsAddress | undefined, health: Health)
   };
 }
 
-/** Counts are sent together: a message for each would cost more than the decision's line. */
+/** Counts are sent in batches: a message for each would cost more than the log line of the decision. */
 const FLUSH_MILLISECONDS = 500;
 
 function refuseAddress(error: unknown): never {
@@ -93,7 +93,7 @@ interface Report {
   readonly state?: ProcessState;
 }
 
-/** Of one of several workers. What a worker counted before it is killed is lost, at most half a second of it. */
+/** The outlet of a worker. If the worker is killed, it loses the counts of the last half second. */
 export function openWorkerOutlet(): WatchOutlet {
   const counts = new Map<string, { readonly count: Count; times: number }>();
   let durations: Duration[] = [];
@@ -135,7 +135,7 @@ export function openWorkerOutlet(): WatchOutlet {
   };
 }
 
-/** runWorkers, with the watch of all workers in the primary. */
+/** As `runWorkers`. The primary collects the reports of all workers. */
 export async function runWatchedWorkers(
   count: number,
   address: MetricsAddress | undefined,
@@ -146,7 +146,7 @@ export async function runWatchedWorkers(
     readonly openConsole: (log: (line: LogLine) => void) => Promise<RunningConsole | undefined>;
   },
 ): Promise<number> {
-  // Workers run the same line, and the port is the primary's.
+  // Workers run the same command line, but only the primary opens the port of the metrics.
   const health = new Health(count);
   const outlet = cluster.isPrimary ? await openOutletOf(address, health) : openWorkerOutlet();
   const log = (line: LogLine) => {

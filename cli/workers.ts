@@ -1,4 +1,4 @@
-// Several processes on one port: a primary that starts them, passes signals on and replaces one that dies.
+// Runs several processes on one port. A primary starts them, forwards signals, and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
@@ -12,48 +12,51 @@ export function parseWorkers(text = "1"): number {
   return parseWhole("--workers", text, 1, 64);
 }
 
-/** Whether this process reports what all processes of a start would report alike: the first worker, or the only process. */
+/** Whether this process logs what all workers would log alike. True for the first worker, and without workers. */
 export function isReporter(): boolean {
   return cluster.worker === undefined || cluster.worker.id === 1;
 }
 
-/** What the primary does when its workers say something, or nothing any more. */
+/** What the primary does on messages from its workers, and on their end. */
 export interface PrimaryOptions {
-  /** All listen, at this address. */
+  /** Called once, when all workers listen at this address. */
   readonly onReady: (url: string) => void;
-  /** Any other message of theirs. */
+  /** Called with every other message of a worker. */
   readonly onMessage: (message: object) => void;
-  /** One ended that should not have. It is replaced. */
+  /** Called when a worker ended unexpectedly. It is replaced. */
   readonly onDeath: (death: LogLine) => void;
-  /** Called before they are told to end. */
+  /** Called before the workers get the signal to end. */
   readonly onStop: () => void;
-  /** The file mode mask of the workers, where the primary's own is another. */
+  /** The umask of the workers, if it differs from that of the primary. */
   readonly mask?: number | undefined;
-  /** How long one may be silent before it is killed; undefined for ever. */
+  /** How long a worker may be silent before it is killed. Undefined: no limit. */
   readonly silentMilliseconds?: number | undefined;
 }
 
-/** In the primary: starts `count` workers, and ends when all have ended. In a worker: runs `serve`. The workers run the same command line. */
+/**
+ * In the primary, starts `count` workers and resolves when all have ended. In a worker, runs `serve`. The workers run the same
+ * command line.
+ */
 export function runWorkers(count: number, serve: () => Promise<number>, options: PrimaryOptions): Promise<number> {
   return cluster.isPrimary ? runPrimary(count, options) : runWorker(serve, options.silentMilliseconds);
 }
 
 async function runWorker(serve: () => Promise<number>, silentMilliseconds: number | undefined): Promise<number> {
-  // A terminal or systemd signals the whole group, and the primary passes the signal on: the second one must not kill.
+  // A terminal or systemd signals the whole group, and the primary forwards the signal too. The second one must not kill a worker.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  // From its own loop: one that is blocked says nothing.
+  // Sent from the worker's event loop: a worker whose loop is blocked is silent.
   const beat = () => process.connected && process.send?.({ alive: true });
   const beats = silentMilliseconds === undefined ? undefined : setInterval(beat, silentMilliseconds / 4);
   try {
     return await serve();
   } finally {
     clearInterval(beats);
-    // The channel to the primary would keep the process alive.
+    // An open channel to the primary would keep the process alive.
     cluster.worker?.disconnect();
   }
 }
 
-/** Says that this process listens: to the primary, or by `onReady` when there is none. */
+/** Reports that this process listens: to the primary, or to `onReady` if there is no primary. */
 export function announceReady(url: string, onReady: (url: string) => void): void {
   if (process.send === undefined || cluster.isPrimary) onReady(url);
   else process.send({ ready: url });
@@ -69,7 +72,7 @@ function runPrimary(count: number, options: PrimaryOptions): Promise<number> {
 }
 
 class Primary {
-  /** With the time of the last word of each, in milliseconds. */
+  /** When each worker last sent a message, in milliseconds. */
   readonly #workers = new Map<Worker, number>();
   readonly #ready = new Set<Worker>();
   readonly #silent = new Set<Worker>();
@@ -121,7 +124,7 @@ class Primary {
 
   #killSilent(milliseconds: number): void {
     for (const [worker, heard] of this.#workers) {
-      // How long a start may take is another matter.
+      // A worker that is still starting is not killed: a start may take longer.
       if (!this.#ready.has(worker) || performance.now() - heard < milliseconds) continue;
       this.#silent.add(worker);
       worker.process.kill("SIGKILL");
@@ -131,7 +134,8 @@ class Primary {
   #replace(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker);
     const wasReady = this.#ready.delete(worker);
-    // At the start, one that cannot listen will not listen the next time either. Later the inbox may be away for a while.
+    // If a worker cannot listen at the first start, it will not be able to the next time: stop all. Later, the fault may pass, for
+    // example when the database is away for a while.
     if (!wasReady && !this.#isAnnounced && !this.#isStopping) {
       this.#exitCode = code ?? 1;
       this.stop("SIGTERM");

@@ -1,4 +1,4 @@
-// Reads the wrangler file of an edge, for every command that looks into one.
+// Reads the wrangler file of an edge, for all commands.
 
 import type { Unstable_Config } from "wrangler";
 import { messageOf } from "../core/failure-chain.ts";
@@ -7,7 +7,7 @@ import { UsageError } from "./command.ts";
 
 /**
  * Reads a wrangler.toml or wrangler.jsonc as wrangler does, for one of its environments.
- * @throws UsageError when wrangler refuses the file, ConfigurationError without the package
+ * @throws UsageError if wrangler refuses the file, ConfigurationError if the package wrangler is not installed
  */
 export async function readWranglerFile(file: string, environment: string | undefined): Promise<Unstable_Config> {
   const { unstable_readConfig } = await loadOptional("--wrangler", ["wrangler"], () => import("wrangler"));

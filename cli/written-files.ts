@@ -1,5 +1,6 @@
-// Files that the commands write. A draft is made new beside the file, so that nothing of somebody else's is written to; what may hold
-// a secret is readable by its owner alone, whatever the umask is. A link is written through: it stays, and its target is replaced.
+// Writes the files of commands. Content goes into a new file beside the target, which then replaces it: nobody reads half a file,
+// and no file of somebody else is written to. A file with secrets is readable by its owner alone, whatever the umask is. A symbolic
+// link stays, and its target is replaced.
 
 import { randomUUID } from "node:crypto";
 import {
@@ -21,7 +22,7 @@ import { describeFileFault } from "../origin/node/file-faults.ts";
 import { UsageError } from "./command.ts";
 
 /**
- * Replaces the file in one step; of a link, its target. One that is there already keeps its mode, where that is narrower.
+ * Replaces the file, or the target of a link, in one step. If the old file's mode is narrower, it is kept.
  * @throws UsageError that names the file
  */
 export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 0o644): void {
@@ -47,7 +48,7 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
   }
 }
 
-/** Makes a folder, and those above it. @throws UsageError that names it */
+/** Makes a folder and its missing parents. @throws UsageError that names it */
 export function makeFolder(folder: string, mode = 0o777): void {
   try {
     mkdirSync(folder, { recursive: true, mode });
@@ -59,12 +60,12 @@ export function makeFolder(folder: string, mode = 0o777): void {
   }
 }
 
-/** As many as Linux follows. */
+/** The limit of Linux. */
 const MAX_LINKS = 40;
 
 /**
- * Where a file stands. In a folder that all may write to anybody can put a link to a file of ours, so a link of another user is not
- * followed, unless it is root's.
+ * The target of a link. A link of another user is not followed, unless the user is root: in a folder that all may write to, anybody
+ * can put a link to one of our files.
  */
 function followLinks(file: string): string {
   let target = file;
@@ -79,7 +80,7 @@ function followLinks(file: string): string {
   throw new Error("its links lead in a circle");
 }
 
-/** Adds to the file, which is made where it is missing. @throws Error when it is a link, or no file */
+/** Appends to the file, and creates it if it is missing. @throws Error if it is a link, or not a regular file */
 export function appendPrivately(file: string, text: string): void {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   const descriptor = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);

@@ -6,7 +6,7 @@ import { loadOptional } from "../../origin/optional-package.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject } from "./subject.ts";
 
-/** Problems of a refusal that are findings of their own. Any other says only that the sender was not proven. */
+/** Problems of refusals that doctor reports as separate findings. Any other problem only says that the sender was not proven. */
 const OTHER_PROBLEMS: Readonly<Partial<Record<Problem, FindingCode>>> = {
   "unknown-host": "host_not_served",
   "not-found": "route_not_found",

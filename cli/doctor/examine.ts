@@ -1,4 +1,4 @@
-// All checks of doctor, in the order in which a sender meets their subjects.
+// Runs all checks of doctor, in the order of a request: connection, handshake, response. Checks of local files come last.
 
 import { checkClock, checkGiven, checkStranger, checkWithoutCertificate } from "./answers.ts";
 import { checkAlso, checkOrigin, checkOtherHosts, checkPlainHttp } from "./around.ts";
@@ -11,7 +11,7 @@ import type { Subject } from "./subject.ts";
 
 const NO_OPENSSL = "there is no program openssl here";
 
-/** Makes every check. Without a server, only those that need none. */
+/** Runs every check. If the server cannot be reached, only the checks that do not need it. */
 export async function examineEndpoint(subject: Subject): Promise<CheckReport[]> {
   const now = new Date();
   const alone = () => [checkExpiry(subject, Math.floor(now.getTime() / 1000)), checkDrift(subject)];

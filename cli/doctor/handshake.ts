@@ -115,8 +115,8 @@ function namesOf(bytes: Buffer): Buffer[] {
 }
 
 /**
- * The certificates that the server sent, in DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2). @throws RangeError if the
- * message is cut off
+ * The certificates that the server sent, in DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2).
+ * @throws RangeError if the message is cut off
  */
 export function readSentChain(handshake: Handshake): Buffer[] {
   const message = handshake.get("Certificate");

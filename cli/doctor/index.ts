@@ -35,28 +35,30 @@ const OPTIONS = {
 
 export const command: Command = {
   help: `
-countersign doctor URL [options]   what is wrong with the endpoint that senders call
+countersign doctor URL [options]   report what is wrong with the endpoint that senders call
 
-It connects to an https:// URL as senders and strangers would, and posts a small event: without a certificate, with a certificate that
-no known CA signed, over plain HTTP, and for other host names. Each of these must be refused. If one is accepted, your code has handled it as an event.
+It connects to an https:// URL as senders and strangers would, and posts a small event: without a certificate, with a certificate of
+an unknown CA, over plain HTTP, and for other host names. Each of these must be refused. If one is accepted, your code has handled
+it as an event.
 
-  --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json if it is there)
-  --certificate FILE   a sender's certificate (PEM or DER), intermediates after it: its event must be accepted
+  --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json, if it exists)
+  --certificate FILE   a sender's certificate, followed by its intermediates (PEM or DER): its event must be accepted
   --key FILE           its private key
-  --key-passphrase-file FILE  holds the passphrase of the key, in one line
+  --key-passphrase-file FILE  a file with the passphrase of the key, in one line
   --ca FILE            CA of the server's certificate (default: the public roots)
-  --also URL           another address of the same Worker, which must not answer; may be repeated
-  --origin URL         the origin behind the edge, which must refuse what no edge has signed
+  --also URL           another address of the same Worker; it must not answer; may be repeated
+  --origin URL         the origin behind the edge; it must refuse requests that no edge has signed
   --jwks URL           where the edge publishes its keys (default: /.well-known/jwks.json of the URL's host)
   --pinned FILE        the JWK Set that the origin pins
-  --log FILE           log lines of the origin: whether edge and origin have the same policy
-  --wrangler FILE      wrangler.toml or wrangler.jsonc: addresses without client certificates, and settings; may be given without a URL
+  --log FILE           log lines of the origin, to check whether edge and origin have the same policy
+  --wrangler FILE      check wrangler.toml or wrangler.jsonc for addresses without client certificates, and for settings; the URL may
+                       then be left out
   --env NAME           its environment
   --http-port PORT     where plain HTTP would be served (default 80)
   --json               print everything as JSON
 
-The handshake is read with the program openssl; without it these checks are not made, and the report says so.
-Exits with 0 when nothing is found, with 1 for an error, with 3 for warnings alone.
+The program openssl reads the handshake. Without it, the checks of the handshake are not made, and the report says so.
+Exits with 0 if nothing is found, with 1 for an error, with 3 if there are only warnings.
 `,
   async run(args) {
     const { values, positionals } = read(args);

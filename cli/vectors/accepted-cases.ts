@@ -1,5 +1,5 @@
-// Cases that a receiver must accept: every form that an honest edge sends, up to the limits of time, and changes that anybody may
-// make.
+// Cases that a receiver must accept: every form that an honest edge sends, the first and the last second of a token, and changes
+// on the way that are allowed.
 
 import { type CaseRow, unchanged } from "./case-row.ts";
 import { otherSignature, protectedHeaderOf, withClaims, withProtectedHeader, withSignature } from "./forge.ts";
