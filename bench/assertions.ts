@@ -1,4 +1,4 @@
-// Requests as the edge forwards them, each with an assertion of its own, signed ahead of the round that sends it.
+// Makes requests as the edge forwards them, each with its own assertion. They are signed before the round that sends them.
 
 import { randomBytes } from "node:crypto";
 import { admitBySignature, findCandidates } from "../core/admit.ts";
@@ -18,7 +18,7 @@ import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT
 import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 
-/** Returns what makes so many events, good for a minute. */
+/** Returns a function that makes this number of events. Their assertions are valid for a minute. */
 export async function prepareAssertedEvents({ policy, signingKey, leaf, intermediate, headers, body }: Fixture) {
   const compiled = compilePolicy(policy);
   const route = selectRoute(compiled, PATH, "POST");

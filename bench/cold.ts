@@ -1,23 +1,23 @@
-// What an isolate costs until it has answered its first event: many isolates of one worker in one process that is started anew
-// each round.
+// Measures what an isolate costs until it has answered its first event. A new process is started in each round, with many
+// isolates of one worker.
 
 import { type Candidate, OURS, prepareEdge } from "./edge.ts";
 import { type LoadedEvent, sendAll } from "./load.ts";
 import { readCpuMicroseconds } from "./processes.ts";
 import { type Comparison, type Report, type Sample, summarize } from "./report.ts";
 
-/** So many that the process itself, and the hundredths of a second in which the system counts, are little beside them. */
+/** Enough that the cost of the process itself, and the system's unit of a hundredth of a second, hardly matter. */
 const ISOLATES = 20;
 const SETTLE_MILLISECONDS = 100;
-/** The least that the platform does for any worker. */
+/** The cost of the platform for any worker. */
 const PLATFORM: Candidate = { name: "pass-through", worker: "pass-through" };
 const CANDIDATES: readonly Candidate[] = [OURS, PLATFORM, { name: "naive signer", worker: "naive" }];
 
 type Start = Awaited<ReturnType<Awaited<ReturnType<typeof prepareEdge>>["prepare"]>>;
-/** By subject. */
+/** The samples of each subject, by its name. */
 type Samples = Map<string, Sample[]>;
 
-/** `beside` is another tree of this project, whose worker is a subject too. */
+/** `beside` is another checkout of this project. Its worker is measured too. */
 export async function benchCold(rounds: number, beside: string | undefined): Promise<Report[]> {
   const { event, prepare } = await prepareEdge();
   const other: readonly Candidate[] = beside === undefined ? [] : [{ name: "other tree", tree: beside }];
@@ -48,14 +48,14 @@ async function measure(start: Start, event: LoadedEvent): Promise<{ evaluation: 
   const began = performance.now();
   const { pid, urls, stop } = await start();
   const evaluation = await readSample(pid, began);
-  // One after the other: what is counted is the work, and two at a time would wait for each other.
+  // One after the other, because two at a time would wait for each other, and the wait would be counted as work.
   for (const url of urls) await sendAll(url, [event], undefined, 1);
   const whole = await readSample(pid, began);
   await stop();
   return { evaluation, whole };
 }
 
-/** Of a process since it was started. */
+/** The CPU time of a process since its start, and the rate. */
 async function readSample(pid: number, began: number): Promise<Sample> {
   const seconds = (performance.now() - began) / 1000;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));

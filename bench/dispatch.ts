@@ -1,4 +1,5 @@
-// From the inbox to a handler: ours next to a queue table by hand, on both stores, and with many events that wait.
+// Measures dispatch from the inbox to a handler, and the same with a hand-written queue table: on both stores, and with many waiting
+// events.
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -17,19 +18,19 @@ const BODY = "x".repeat(2048);
 const LANES = DISPATCH_LIMITS.concurrency;
 const BACKLOG = 50_000;
 const STORE_AT_A_TIME = 250;
-/** What user code waits for, each time a little else: attempts that end together would share more than they do. */
+/** A handler takes a random time up to this. If all attempts ended together, they would share more work than in reality. */
 const MAX_HANDLER_MILLISECONDS = 4;
 const WARM_UP_ROUNDS = 2;
-/** Leases, order, retries and reasons for no more than a bare table costs. */
+/** Our dispatch has leases, order, retries and reasons. With all of them it must cost no more than a bare table. */
 const TARGETS: readonly Target[] = [
   { against: "by hand", ratio: 1 },
   { against: "by hand", ratio: 1, isRate: true },
 ];
 
-/** One way to have events handled. */
+/** One implementation of a queue. */
 interface Subject {
   fill(count: number): Promise<void>;
-  /** Handles so many, then stops. */
+  /** Handles this number of events, then stops. */
   run(count: number): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// A worker built as it deploys (`wrangler deploy --dry-run`) and served by workerd itself, without wrangler's proxy.
+// Builds a worker as for a deployment (`wrangler deploy --dry-run`), and serves it by workerd itself, without wrangler's proxy.
 
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,21 +21,21 @@ const WRANGLER = join(dirname(require.resolve("wrangler/package.json")), "bin/wr
 const WORKERD = (require("workerd") as { default: string }).default;
 const OFFLINE = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
 
-/** Headers of the local stand-in for the platform: request.cf as JSON, and the scheme of the request. */
+/** Headers by which a client passes to workerd what the platform would set: request.cf as JSON, and the scheme of the request. */
 export const CF_HEADER = "bench-cf";
 export const PROTO_HEADER = "bench-proto";
 
 export interface WorkerSource {
-  /** Absolute path of the entry module; that of wrangler.toml when left out. */
+  /** Absolute path of the entry module. Default: that of wrangler.toml. */
   readonly main?: string;
-  /** Names of the code to replace by other names. */
+  /** Names in the code, each with the name that replaces it. */
   readonly define?: Readonly<Record<string, string>>;
-  /** Absolute path of the policy file to build in. */
+  /** Absolute path of the policy file for the build. */
   readonly policyFile: string;
   readonly bindings: Readonly<Record<string, string | readonly string[]>>;
-  /** An empty folder for what is built. */
+  /** A folder for the build. It must not exist yet. */
   readonly folder: string;
-  /** How many of it, each behind a socket of its own. Default 1. */
+  /** The number of isolates, each with a socket of its own. Default 1. */
   readonly isolates?: number;
 }
 
@@ -45,13 +45,13 @@ export async function startWorker(source: WorkerSource): Promise<RunningProcess>
   return startWorkerd(WORKERD, configFile);
 }
 
-/** Builds the worker; returns what starts it, which may be done again and again. */
+/** Builds the worker. Returns a function that starts it, and may be called several times. */
 export async function prepareWorker(source: WorkerSource): Promise<() => Promise<RunningIsolates>> {
   const { configFile } = await buildWorker(source);
   return () => startIsolates(WORKERD, configFile, source.isolates ?? 1);
 }
 
-/** A worker that is not minified, so that a profile can name its parts. */
+/** A running worker with an inspector. It is not minified, so that a profile shows the names in the code. */
 export interface InspectedWorker extends RunningProcess {
   /** The URL of its inspector. */
   readonly inspector: string;
@@ -103,7 +103,7 @@ interface Built extends Pick<WorkerSource, "bindings"> {
   readonly isolates: number;
 }
 
-/** JSON's string literals are Cap'n Proto's too, as long as they hold plain ASCII. */
+/** Texts are written as JSON: in plain ASCII, a string literal of JSON is one of Cap'n Proto too. */
 function formatCapnp({ module, date, flags, bindings, isolates }: Built): string {
   const formatBinding = ([name, value]: [string, string | readonly string[]]) =>
     typeof value === "string"

@@ -1,4 +1,4 @@
-// What an event costs in workerd, by part of the code: a CPU profile of the edge, next to that of the least that signs.
+// Profiles the CPU time of an event in workerd by part of the code: for our edge, and for a minimal worker that only signs.
 
 import { FLOOR, OURS, prepareEdge } from "./edge.ts";
 import { recordProfile } from "./inspector.ts";
@@ -6,9 +6,9 @@ import { sendAll } from "./load.ts";
 import { type Parts, splitProfile } from "./profile-parts.ts";
 
 const EVENTS = 12_000;
-/** Enough for the optimising compilers to be through with the code. */
+/** Enough events for the optimising compilers to finish. */
 const WARM_UP_EVENTS = 6_000;
-/** What is smaller is added up. */
+/** Parts that take less than this are shown as one sum. */
 const SHOWN_MICROSECONDS = 0.5;
 
 /** Prints microseconds per event, the most expensive part first. */

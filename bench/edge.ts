@@ -1,4 +1,4 @@
-// The edge worker in workerd, next to workers that only pass on, or sign and check nothing.
+// Measures the edge worker in workerd, and next to it workers that only pass requests on, or that sign without a check.
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -19,9 +19,9 @@ import { measureRounds, type Subject } from "./rounds.ts";
 
 export interface Candidate {
   readonly name: string;
-  /** A module of bench/edge-workers/; ours when left out. */
+  /** A module of bench/edge-workers/. Default: our worker. */
   readonly worker?: string;
-  /** Another tree of this project, whose worker it is. */
+  /** Another checkout of this project, whose worker is used. */
   readonly tree?: string;
   readonly define?: Readonly<Record<string, string>>;
 }
@@ -33,7 +33,7 @@ const CANDIDATES: readonly Candidate[] = [
   { name: "pass-through", worker: "pass-through" },
   FLOOR,
   { name: "naive signer", worker: "naive" },
-  // Log lines formatted and then dropped: the difference is what printing them costs.
+  // Formats log lines, but does not print them. The difference is the cost of printing.
   {
     name: "countersign, unprinted",
     define: { "console.log": "Boolean", "console.warn": "Boolean", "console.error": "Boolean" },
@@ -43,7 +43,7 @@ const TARGETS = [
   { against: "pass-through", ratio: 1.5 },
   { against: "naive signer", ratio: 1 },
 ];
-/** For information: what is over 1 is all that we do beside the hash and the signature. */
+/** For information only: the part above 1 is everything that we do besides the hash and the signature. */
 const COMPARED = [{ against: FLOOR.name }];
 
 export async function benchEdge(volume: Volume): Promise<Report> {
@@ -55,7 +55,7 @@ export async function benchEdge(volume: Volume): Promise<Report> {
   return summarize("edge", volume, samples, [...TARGETS, ...COMPARED]);
 }
 
-/** An event, and what starts a candidate that accepts it, in front of an origin that accepts everything. */
+/** An event, and functions that start a candidate. It accepts the event, and its origin accepts everything. */
 export async function prepareEdge() {
   const fixture = await makeFixture();
   const folder = makeFolder();

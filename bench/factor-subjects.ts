@@ -1,4 +1,4 @@
-// What is measured of the factors beside the certificate: in Node and in workerd, the same functions.
+// The functions of the factors bench: signatures and Basic. The same functions are measured in Node and in workerd.
 
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { importBasicCredential, verifyBasic } from "../core/basic.ts";
@@ -11,7 +11,7 @@ export const ED25519 = "standard-webhooks, Ed25519";
 
 const NOW = 1_700_000_000;
 const SECRET = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
-/** What an ordinary request has beside the headers of its signature. */
+/** The other headers of an ordinary request. */
 const HEADERS = {
   accept: "*/*",
   "content-type": "application/json",
@@ -19,7 +19,7 @@ const HEADERS = {
   "user-agent": "Example-Webhooks/1.0",
 };
 
-/** A sender's own headers of a scheme. */
+/** Makes the headers of a signature as a sender does. */
 type Sign = (mac: (prefix: string, encoding: "hex" | "base64") => string) => Record<string, string>;
 
 const signHub: Sign = (mac) => ({ "x-hub-signature-256": `sha256=${mac("", "hex")}` });
@@ -48,7 +48,7 @@ const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
   svix: standard("svix"),
 };
 
-/** One event's work by its name: every scheme, Basic, Ed25519, and the HMAC that nobody can do without. */
+/** The work for one event, by name: every scheme, Basic, Ed25519, and the bare HMAC, which no implementation can avoid. */
 export function makeFactorSubjects(bytes: number): Record<string, () => unknown> {
   const body = new Uint8Array(bytes).fill(0x61);
   const subjects: Record<string, () => unknown> = {};
@@ -83,7 +83,7 @@ function basicVerifier(): () => unknown {
   return () => verifyBasic(credentials, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
-/** A key from a fixed seed: PKCS #8 of RFC 8410 is these octets before it. */
+/** PKCS #8 of an Ed25519 key is these octets, followed by the seed (RFC 8410). */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 function ed25519Verifier(body: Uint8Array<ArrayBuffer>): () => unknown {

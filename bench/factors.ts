@@ -1,4 +1,4 @@
-// What signatures and Basic add to an event, next to the bare HMAC over its body: in this process and in workerd.
+// Measures signatures and Basic next to the bare HMAC over the body, in this process and in workerd.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,10 @@ import { measureInProcess, times } from "./in-process.ts";
 import { makeFolder, type RunningProcess, readCpuMicroseconds } from "./processes.ts";
 import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
 
-/** Events a round in proportion to what one takes; in workerd more, where CPU time is counted in ticks. */
+/**
+ * `node` and `workerd` are factors for the events of a round. Expensive sizes have fewer. workerd has more, because its CPU time is
+ * counted in steps of 10 ms.
+ */
 const SIZES = [
   { size: "1 KB", bytes: 1024, node: 20, workerd: 20 },
   { size: "150 KB", bytes: 150 * 1024, node: 0.2, workerd: 0.8 },
@@ -17,7 +20,10 @@ const SIZES = [
 ];
 const RATIO = 1.3;
 const WARM_UP_ROUNDS = 2;
-/** By itself and less often: it takes longer, and copies the body, which others would pay for when it is collected. */
+/**
+ * Ed25519 is measured in a report of its own, because it copies the body: the garbage collection would be counted for others. It
+ * takes longer, so it gets fewer events.
+ */
 const ED25519_SHARE = 0.2;
 
 export async function benchFactors(volume: Volume): Promise<Report[]> {
@@ -40,7 +46,7 @@ export async function benchFactors(volume: Volume): Promise<Report[]> {
   return reports;
 }
 
-/** All but Ed25519; Basic, which reads no body, next to the smallest alone. */
+/** All subjects except Ed25519. Basic reads no body, so it is only measured with the smallest. */
 function heldSubjects(bytes: number): string[] {
   const names = Object.keys(makeFactorSubjects(0));
   return names.filter((name) => name !== ED25519 && (name !== BASIC || bytes === SIZES[0]?.bytes));

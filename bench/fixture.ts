@@ -1,4 +1,4 @@
-// What both benches send: a 2 KiB event of a sender with an RSA certificate, one intermediate, and a policy that admits it.
+// The event that benches send: 2 KiB, from a sender with an RSA certificate and one intermediate, and a policy that admits it.
 
 import { X509Certificate } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
@@ -10,7 +10,7 @@ export const ISSUER = `https://${HOST}`;
 export const AUDIENCE = "https://origin.example.com";
 export const PATH = "/hooks/orders";
 
-/** Public CAs give webhook senders RSA certificates with 2048 bits. */
+/** 2048 bits, as in the certificates that webhook senders get from public CAs. */
 const RSA = {
   name: "RSASSA-PKCS1-v1_5",
   hash: "SHA-256",
@@ -21,7 +21,7 @@ const RSA = {
 export interface Fixture {
   readonly policy: object;
   readonly signingKey: PrivateJwk;
-  /** As base64 DER. */
+  /** In base64 DER. */
   readonly leaf: string;
   readonly intermediate: string;
   readonly tlsClientAuth: TlsClientAuth;
@@ -102,7 +102,7 @@ function makePolicy(anchor: string): object {
   };
 }
 
-/** A JSON object of exactly so many bytes. */
+/** A JSON object of exactly this number of bytes. */
 function makeBody(bytes: number): Buffer {
   const event = {
     id: "evt_0001",

@@ -1,4 +1,4 @@
-// Certificates of a stranger in a given shape, each new: nobody has parsed them before.
+// Makes a stranger's certificates of a given shape. Each is new, so that no cache has it.
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import type { Identity } from "../cli/authority.ts";
@@ -21,14 +21,14 @@ import {
 import type { Shape } from "./hostile-shape.ts";
 import { type Authority, privateKeyOf, type World } from "./hostile-world.ts";
 
-/** In base64, and the key of the leaf, for a handshake. */
+/** Certificates in base64 DER, and the key of the leaf, for a handshake. */
 export interface Chain {
   readonly leaf: string;
   readonly intermediates: readonly string[];
   readonly leafKey: KeyObject;
 }
 
-/** Colons, commas and padding of the fields, and what is in each certificate beside its parts. */
+/** Space for the colons, commas and padding of a field, and for the fixed parts of a certificate. */
 const MARGIN = 24;
 const FIXED_OCTETS = 260;
 const LEAST_OCTETS = 1_000;
@@ -37,7 +37,7 @@ const octetsOf = (characters: number) => Math.floor((characters * 3) / 4) - MARG
 const keys = new Map<Shape["key"], readonly { publicKey: Buffer; privateKey: KeyObject }[]>();
 const REAL_KEYS = 11;
 
-/** Pairs of a kind. Of RSA over 4096 bits nobody makes one in time: 4096 it is. */
+/** Key pairs of a kind. An RSA key of more than 4096 bits would take too long to make, so it has 4096. */
 function keysOf(kind: Shape["key"]) {
   const known = keys.get(kind) ?? Array.from({ length: kind.startsWith("rsa") ? 1 : REAL_KEYS }, () => makeKey(kind));
   keys.set(kind, known);
@@ -62,7 +62,7 @@ function publicKeyOf(kind: Shape["key"], index: number): Buffer {
   return (pool[index % pool.length] as (typeof pool)[number]).publicKey;
 }
 
-/** Makes the chain, as long as it fits into the fields of RFC 9440: a part that does not fit is left out. */
+/** Makes the chain. Parts that do not fit into the fields of RFC 9440 are left out. */
 export function makeChain(shape: Shape, { authorities }: World): Chain {
   const named = authorities.filter(({ kind }) => kind === shape.anchor);
   const authority = named[shape.which % named.length] as Authority;
@@ -82,7 +82,7 @@ export function makeChain(shape: Shape, { authorities }: World): Chain {
   return { leaf: base64, intermediates, leafKey: leafKey?.privateKey as KeyObject };
 }
 
-/** Those that nobody signed, from the leaf upwards, and the name that the leaf may give as its issuer's. */
+/** The forged intermediates, from the leaf upwards, and the name that the leaf gives as its issuer. */
 function makeIntermediates(shape: Shape, { anchor }: Authority, authorities: readonly Authority[]) {
   const { naming, which, leaf, subject: subjectPercent } = shape;
   const genuine = leaf === "below" ? 1 : 0;
@@ -113,12 +113,12 @@ interface Request {
   readonly shape: Shape;
   /** 0 is the leaf. */
   readonly index: number;
-  /** Octets that it may have. */
+  /** The most octets that it may have. */
   readonly room: number;
   readonly issuer: Buffer;
   readonly subject?: Buffer | undefined;
   readonly signer?: Identity | undefined;
-  /** Whether it is the one that cannot be read, where the shape has one. */
+  /** Whether this is the malformed certificate, if the shape has one. */
   readonly isBroken: boolean;
 }
 
@@ -170,7 +170,7 @@ function formatTime(days: number): Buffer {
   return formatDer(TAG.generalizedTime, Buffer.from(text.replace(/[-:T]|\.\d+/g, "")));
 }
 
-/** The last octet of the last text becomes a control character. */
+/** Replaces the last octet of the last text with a control character. */
 function breakName(name: Buffer): Buffer {
   const broken = Buffer.from(name);
   broken[broken.length - 1] = 1;
@@ -183,7 +183,7 @@ function idOf(name: Buffer): Buffer {
 
 const SIGNATURE_OCTETS = { shared: 48, p256: 32, p384: 48, p521: 65, rsa2048: 256, rsa4096: 512 };
 
-/** Of the algorithm that the named anchor's key has. */
+/** A signature in the form of the signer's algorithm or, if nobody signs, of that of the named anchor. */
 function signatureOf({ anchor }: Shape, signer: Identity | undefined) {
   const isRsa = signer === undefined ? anchor.startsWith("rsa") : signer.keys.privateKey.algorithm.name !== "ECDSA";
   const kind = isRsa ? "rsa" : "ecdsa";

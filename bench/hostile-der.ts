@@ -1,4 +1,4 @@
-// The parts of certificates that no library would make, by their size: a part is filled until its room is used up.
+// Makes parts of certificates that no library would make. Each part is filled until it has the given size.
 
 import { randomBytes } from "node:crypto";
 import { formatDer } from "../core/der.ts";
@@ -12,7 +12,7 @@ export const nothing = Buffer.alloc(0);
 
 export const oid = (dotted: string): Buffer => Buffer.from(encode(oidOf(dotted)));
 
-/** As many members as fit, at least one. */
+/** Makes as many members as fit, but at least one. */
 function fill(room: number, make: (index: number) => Buffer): Buffer[] {
   const members: Buffer[] = [];
   for (let left = room; ; ) {
@@ -32,7 +32,7 @@ const TYPES = {
 const COMMON_NAME = oid("2.5.4.3");
 const BMP = 0x1e;
 
-/** A name of about so many octets, that begins with this text. */
+/** A name of about `room` octets, whose first attribute is this text. */
 export function makeName(common: string, room: number, { letters, letterCount, attributes, type }: Shape): Buffer {
   const first = set(sequence(COMMON_NAME, formatDer(TAG.utf8, Buffer.from(common))));
   if (room < 40) return sequence(first);
@@ -46,7 +46,7 @@ export function makeName(common: string, room: number, { letters, letterCount, a
   return attributes === "rdns" ? sequence(first, ...rest.map((one) => set(one))) : sequence(first, set(...rest));
 }
 
-/** GeneralName of a kind, about so long. */
+/** A GeneralName of this kind and about this length. */
 function makeGeneralName(kind: Shape["sanKind"], length: number, isBase: boolean, shape: Shape): Buffer {
   const text = (tag: number, ...parts: string[]) => formatDer(primitive(tag), Buffer.from(parts.join("")));
   const labels = hostOf(length);
@@ -85,7 +85,7 @@ export function makeConstraints(room: number, shape: Shape): Buffer {
 const CLIENT_AUTH = oid("1.3.6.1.5.5.7.3.2");
 const location = formatDer(primitive(6), Buffer.from("http://a/"));
 
-/** Extensions of one kind. Of those that RFC 5280 defines there is one, which is full. */
+/** Extensions of one kind that fill the room: many small ones, or a single large one if RFC 5280 defines the kind. */
 export function makeExtensions(room: number, { extensionKind: kind }: Shape): Buffer[] {
   const arc = (index: number) => oid(`1.2.${1000 + index}`);
   if (kind === "unknown" || kind === "critical")
@@ -111,7 +111,7 @@ export function makeKeyIds(own: Uint8Array, issuer: Uint8Array): Buffer[] {
 const RSA = sequence(oid("1.2.840.113549.1.1.1"), Buffer.from("0500", "hex"));
 const integer = (...octets: readonly Uint8Array[]) => formatDer(TAG.integer, ...octets);
 
-/** A public key of RSA whose private key nobody has: an odd number of so many bits. */
+/** An RSA public key without a private key: its modulus is a random odd number of this length. */
 export function makeRsaKey(bits: number): Buffer {
   const modulus = randomBytes(bits / 8);
   modulus[0] = 0xff;
@@ -120,7 +120,7 @@ export function makeRsaKey(bits: number): Buffer {
   return sequence(RSA, formatDer(TAG.bitString, Buffer.of(0), key));
 }
 
-/** A signature that no key made, in the form that is verified at full cost. */
+/** A random signature in valid form, so that refusing it takes a full verification. */
 export function makeSignature(kind: "ecdsa" | "rsa", octets: number): Buffer {
   const number = () => {
     const bytes = randomBytes(octets);

@@ -1,4 +1,4 @@
-// What one request costs in this process: everything that an origin behind a proxy does with it, but for the socket.
+// Measures one request in this process: everything that an origin behind a proxy does with it, except for the socket.
 
 import { formatLogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
@@ -41,7 +41,7 @@ export function makeJudge({ policy, secrets }: World): Judge {
   };
 }
 
-/** As a proxy forwards them. */
+/** The headers with the certificates, as a proxy forwards them. */
 export function certificateHeaders({ chain }: HostileRequest, shape: Shape): Record<string, string> {
   if (chain === undefined) return {};
   const fields = fieldsOf(shape, chain);

@@ -1,5 +1,5 @@
-// Where a stranger's requests arrive: the edge in workerd, the origin's own TLS listener, and its socket for a proxy. Each in a
-// process of its own, whose CPU time is counted.
+// The places where a stranger's requests arrive: the edge in workerd, the origin's TLS listener, and its socket for a proxy. Each
+// runs in a process of its own, whose CPU time is measured.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
@@ -16,12 +16,12 @@ import { CONNECTIONS } from "./load.ts";
 import { makeFolder, startServer } from "./processes.ts";
 import type { HostileSettings } from "./servers/hostile.ts";
 
-/** A request with the certificates that it comes with. */
+/** A request and its certificates. */
 export interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The values of the RFC 9440 fields, and for a handshake the same in PEM. */
+  /** The values of the RFC 9440 fields, and the same certificates in PEM for a handshake. */
   readonly certificates:
     | { readonly leaf: string; readonly chain: string; readonly pem: string; readonly key: string }
     | undefined;
@@ -79,7 +79,7 @@ async function startEdge({ policy, secrets }: World): Promise<Place> {
   return { name: "edge", pid, send };
 }
 
-/** A handshake for each request that comes with certificates, since each comes with others; else one connection. */
+/** A request with certificates has its own handshake, because all certificates differ. Other requests share connections. */
 async function startListener(world: World): Promise<Place> {
   const { ca, server } = await issueServer();
   const { pid, url } = await start(world, { certificate: server.pem, key: server.keyPem });
@@ -139,8 +139,8 @@ function exchange(
 const SETTLE_MILLISECONDS = 5;
 
 /**
- * CPU time of the place for each of these requests, several at a time, in microseconds.
- * @throws Error when one is answered otherwise than all should be
+ * The place's CPU time for each of these requests, in microseconds. Several are sent at a time.
+ * @throws Error if a response has a wrong status
  */
 export async function measureCost(
   place: Place,
@@ -162,7 +162,7 @@ export async function measureCost(
 
 const NANOSECONDS_PER_MICROSECOND = 1000;
 
-/** Of all threads, in microseconds: one request is short beside the ticks in which Linux counts elsewhere. */
+/** CPU time of all threads in microseconds. Uses schedstat, because the ticks of other files are too coarse for single requests. */
 function readCpu(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce((sum, thread) => {

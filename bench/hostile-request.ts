@@ -1,4 +1,4 @@
-// A request of a stranger in a given shape: certificates, or headers of signatures over a body.
+// Makes a stranger's request of a given shape: with certificates, or with signature headers and a body.
 
 import { randomBytes } from "node:crypto";
 import { deflateRawSync, gzipSync } from "node:zlib";
@@ -34,7 +34,7 @@ export function fieldsOf({ malformed }: Shape, { leaf, intermediates }: Pick<Cha
   return { leaf: field(leaf), chain: intermediates.map(field).join(", ") + end };
 }
 
-/** Node takes 16 KiB of headers by default, and we take no more in listeners. */
+/** Below the limit of our listeners, which is Node's default of 16 KiB. */
 const MAX_HEADER_CHARACTERS = 15_000;
 
 function makeHeaders(shape: Shape): Record<string, string> {
@@ -77,7 +77,7 @@ function headersOf(scheme: Shape["scheme"], { hmacs, ed25519s, others }: Shape):
   };
 }
 
-/** Nobody's, with a number in its range: any other is refused without being verified. */
+/** A random signature whose number is in range. A number out of range would be refused without a verification. */
 function makeEd25519Signature(): string {
   const octets = randomBytes(64);
   octets[63] = (octets[63] as number) & 0x0f;
@@ -100,7 +100,7 @@ function makeBody({ bodyKind: kind, bodyKilobytes }: Shape): Buffer {
   return Buffer.alloc(size);
 }
 
-/** So much of it that it becomes a hundred times as large. */
+/** A gzip body of about this size. It decompresses to a thousand times as much. */
 function gzipOf(size: number): Buffer {
   const whole = gzipSync(Buffer.alloc(size * 1000, NOISE), { level: 9 });
   return whole.length <= size || size === 0

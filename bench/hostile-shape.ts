@@ -1,30 +1,30 @@
-// What a request of a stranger may look like, as numbers and words that a search can change one by one.
+// The shape of a stranger's request: numbers and words that a search can change one by one.
 
-/** Genes, each with what it may be: a number up to a limit, or one of some words. */
+/** The genes of a shape. The value of a gene is a number from 0 to the limit, or one of the words. */
 const GENES = {
-  /** Which of the two routes, and so which factor. */
+  /** The factor, and so the route. */
   factor: ["certificate", "signature"],
 
-  /** Certificates beside the leaf. */
+  /** The number of intermediates. */
   intermediates: 10,
-  /** Each names the next as its issuer; all have one name; all name an anchor; each names another anchor. */
+  /** Whom the intermediates name as issuer: the next one; one common name; one anchor; each another anchor. */
   naming: ["line", "same", "anchor", "anchors"],
-  /** Of the anchor that is named: its kind. */
+  /** The kind of the anchor that is named. */
   anchor: ["shared", "p256", "p384", "p521", "rsa2048", "rsa4096"],
-  /** Which of that kind. */
+  /** Which anchor of that kind. */
   which: 9,
-  /** Whether the leaf is signed by nobody, by the anchor, or by an intermediate that the anchor certified and that comes along. */
+  /** Who signed the leaf: nobody, the anchor, or a genuine intermediate of the anchor, which is sent too. */
   leaf: ["forged", "genuine", "below"],
-  /** Whether key identifiers tell certificates of one name apart. */
+  /** Whether certificates of the same name have different key identifiers. */
   keyIds: ["none", "own"],
   key: ["p256", "p384", "p521", "ed25519", "rsa2048", "rsa4096", "rsa8192", "rsa16384"],
-  /** Percent of the room of a certificate that each takes, if there is so much of it. */
+  /** The share of a certificate's free room that each part takes, in percent. */
   subject: 100,
   sans: 100,
   constraints: 100,
   extensions: 100,
 
-  /** What a subject is made of, and how long its values are. */
+  /** The characters of a subject's values, and their number. */
   letters: ["a", "ﷺ", "ẞ", "İ", "é", " ", ",", "ꟹ"],
   letterCount: 2000,
   attributes: ["rdns", "multivalued"],
@@ -37,15 +37,15 @@ const GENES = {
   constraintList: ["permitted", "excluded", "both"],
   extensionKind: ["unknown", "policies", "usages", "access", "points", "critical"],
 
-  /** Where the encoding of the last certificate breaks, if at all. */
+  /** Where the encoding of the last certificate is malformed. */
   malformed: ["no", "name", "extension", "end", "field"],
 
   scheme: ["github", "docusign", "standard-webhooks", "svix", "slack", "stripe", "pagerduty"],
-  /** Signatures in the headers, of HMAC and of Ed25519, and what is none. */
+  /** The numbers of HMACs, of Ed25519 signatures and of unknown elements in the headers. */
   hmacs: 100,
   ed25519s: 4,
   others: 16,
-  /** All schemes at once. */
+  /** Whether the headers of all schemes are sent at once. */
   schemes: ["one", "all"],
   bodyKind: ["zeros", "json", "deep", "numbers", "letters", "form", "gzip", "lines"],
   bodyKilobytes: 40,
@@ -57,10 +57,10 @@ export type Shape = { readonly [Name in keyof Genes]: Genes[Name] extends readon
 
 const NAMES = Object.keys(GENES) as (keyof Genes)[];
 
-/** A number from 0 to 1, never 1. */
+/** Returns a number from 0 (included) to 1 (excluded). */
 export type Chance = () => number;
 
-/** The same numbers for the same seed. */
+/** A generator of random numbers. The same seed gives the same numbers. */
 export function chanceOf(seed: number): Chance {
   let state = seed;
   return () => {
@@ -75,7 +75,7 @@ export function randomShape(chance: Chance, given: Partial<Shape> = {}): Shape {
   return { ...Object.fromEntries(NAMES.map((name) => [name, randomGene(name, chance)])), ...given } as Shape;
 }
 
-/** The same shape but for one to three genes. */
+/** The shape with one to three genes changed. */
 export function mutate(shape: Shape, chance: Chance): Shape {
   const changed: Record<string, unknown> = { ...shape };
   const count = 1 + Math.floor(chance() * 3);
@@ -88,7 +88,7 @@ export function mutate(shape: Shape, chance: Chance): Shape {
   return { ...(changed as Shape), factor: shape.factor };
 }
 
-/** Nothing, all there may be, and what lies between are equally likely. */
+/** A random value. Zero, the limit, and a number in between are equally likely. */
 function randomGene(name: keyof Genes, chance: Chance): string | number {
   const gene = GENES[name];
   if (typeof gene !== "number") return pick(gene, chance);

@@ -1,6 +1,6 @@
-// The worst request that a stranger can build, looked for by a search and not by hand: random shapes are changed step by step for
-// as long as they cost more. First in this process, then at each place where requests arrive, next to an accepted request of the
-// same factor.
+// Searches for the most expensive request that a stranger can build. The search changes random shapes step by step, as long as they
+// get more expensive: first in this process, then at each place where requests arrive. There the result is compared with an
+// accepted request of the same factor.
 
 import { makeJudge } from "./hostile-judge.ts";
 import { measureCost, type Place, pemOf, type SentRequest, startPlaces } from "./hostile-places.ts";
@@ -13,16 +13,16 @@ const RATIO = 20;
 const MAX_CPU_MICROSECONDS = 20_000;
 const FACTORS: readonly Shape["factor"][] = ["certificate", "signature"];
 
-/** Of the search in this process, for each round of the bench: shapes that are tried, and what a climb may try in vain. */
+/** For the search in this process: the shapes to try for each round, and the failures in a row that end a climb. */
 const TRIES = 15;
 const PATIENCE = 15;
-/** Requests of a shape, each new: the cheapest of them counts in this process. */
+/** The number of requests of a shape. In this process, the cheapest of them counts, because it has the least noise. */
 const VARIANTS = 3;
-/** The best shapes that are taken to each place, and requests of each there. */
+/** The number of shapes that are tried at each place, and the number of requests of each. */
 const FINALISTS = 5;
 const EVENTS = 16;
 const ACCEPTED_EVENTS = 200;
-/** Accepted requests before anything is measured at a place, so that its compilers are through with them. */
+/** Accepted requests before a place is measured, so that its compilers finish first. */
 const WARM_UP_EVENTS = 1_000;
 
 interface Found {
@@ -62,7 +62,7 @@ function costInProcess(world: World): Cost {
   };
 }
 
-/** Climbs from one random shape after another; returns where the highest climbs ended. */
+/** Climbs from random shapes, one after another. Returns the most expensive shapes. */
 async function search(factor: Shape["factor"], tries: number, cost: Cost, chance: Chance): Promise<readonly Found[]> {
   const tops: Found[] = [];
   for (let left = tries; left > 0; ) {
@@ -76,7 +76,7 @@ async function search(factor: Shape["factor"], tries: number, cost: Cost, chance
 interface Climb {
   readonly cost: Cost;
   readonly chance: Chance;
-  /** Changes in vain, one after another, that end it. */
+  /** The climb ends after this number of failures in a row. */
   readonly patience: number;
   readonly most: number;
 }
@@ -93,7 +93,7 @@ async function climb(start: Shape, { cost, chance, patience, most }: Climb): Pro
   return { top, tried };
 }
 
-/** The one of the finalists that costs most at the place, changed there as often as there are rounds. */
+/** Takes the finalist that costs most at the place, and changes it there, once for each round. */
 async function refine(
   place: Place,
   finalists: readonly Found[],
@@ -113,7 +113,7 @@ async function refine(
   return top.shape;
 }
 
-/** A shape that the place's own client refuses to send costs nothing. */
+/** The cost of a shape at the place. It is 0 if the client cannot send the request, or if it is not refused. */
 async function costAt(place: Place, shape: Shape, world: World): Promise<number> {
   const requests = Array.from({ length: EVENTS }, () => sentOf(shape, world));
   try {
@@ -133,7 +133,7 @@ function sentOf(shape: Shape, world: World): SentRequest {
   return { ...request, certificates };
 }
 
-/** What the sender in the middle of the route sends. */
+/** The request of the accepted sender, who is in the middle of the route. */
 function acceptedOf(factor: Shape["factor"], { sender, signed }: World): SentRequest {
   if (factor === "signature") return { path: SIGNATURE_PATH, ...signed, certificates: undefined };
   const [leaf, intermediate] = [sender.leaf.base64, sender.intermediate.base64];

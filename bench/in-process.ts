@@ -1,13 +1,13 @@
-// Measures functions in this process, in turn, round after round.
+// Measures functions in this process: every function in every round.
 
 import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
 
-/** Does one event's work; `index` counts from zero in each round. A promise is waited for. */
+/** Functions by name. Each does the work of one event; `index` counts from 0 in each round. A promise is awaited. */
 export type Subjects = Readonly<Record<string, (index: number) => unknown>>;
 
 const WARM_UP_ROUNDS = 4;
 
-/** Every subject in every round, each round starting with another one. */
+/** Measures every subject in every round. Each round starts with another subject. */
 export async function measureInProcess(
   bench: string,
   volume: Volume,
@@ -38,7 +38,7 @@ async function measureOnce(work: (index: number) => unknown, count: number): Pro
   return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
 }
 
-/** Times a round's events: what takes a microsecond is repeated until a clock can tell, what takes a thousand is not. */
+/** Multiplies the events of a round, because work of a microsecond must be repeated more often than work of a millisecond. */
 export function times({ rounds, eventsPerRound }: Volume, factor: number): Volume {
   return { rounds, eventsPerRound: Math.ceil(eventsPerRound * factor) };
 }

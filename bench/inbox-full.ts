@@ -1,4 +1,4 @@
-// Acceptance into an inbox that holds a million events, next to one that holds few: the inbox alone, without a server around it.
+// Measures acceptance into an inbox that holds a million events, and into an empty one. The inbox runs alone, without a server.
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { type Report, type Sample, summarize, type Target, type Volume } from ".
 const MILLION = 1_000_000;
 const BODY = "x".repeat(2048);
 const LOOP = "plain loop";
-/** The empty one is held to the loop: neither has a server around it. The full one takes at most 1.2 × the time of the empty one. */
+/** The full inbox takes at most 1.2 × the time of the empty one. The empty one is compared with the plain loop. */
 const TARGETS: readonly Target[] = [
   { subject: "full", against: "empty", ratio: 1 / 1.2, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
@@ -82,12 +82,12 @@ async function measure(accept: AcceptDelivery, count: number, { together, isKeye
   return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
 }
 
-/** As the edge and the origin make them. */
+/** An id as the edge and the origin make it. */
 function newId(): string {
   return formatEventId(Date.now(), randomBytes(16));
 }
 
-/** A file with a million events that were handled long ago: their bodies are erased. */
+/** Makes a file with a million events that were handled long ago, so their bodies are erased. */
 export async function makeFullInbox(folder: string): Promise<string> {
   const file = join(folder, "full.sqlite");
   await (await openInbox(file)).close();
@@ -104,7 +104,7 @@ export async function makeFullInbox(folder: string): Promise<string> {
   database.exec(`
     UPDATE work SET state = 'done', due_at = NULL, has_body = 0;
     COMMIT; PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)`);
-  // On disk before anything is measured: the kernel would write a gigabyte meanwhile.
+  // Written to disk now. Otherwise the kernel would write a gigabyte during the measurement.
   database.close();
   return file;
 }

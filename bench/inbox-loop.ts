@@ -1,4 +1,4 @@
-// The plain loop: no server, no checks, nothing but inserts that are committed one by one, in a process of the bench itself.
+// The plain loop: inserts that are committed one by one, in the process of the bench, without a server or checks.
 
 import { randomUUID } from "node:crypto";
 import { deliveryOf } from "../test/support/inbox.ts";
@@ -7,7 +7,7 @@ import type { Subject } from "./rounds.ts";
 
 const BODY_BYTES = 2048;
 
-/** A subject that is not sent its events, but stores as many. */
+/** A subject that gets no events, but stores the same number of its own. */
 export function startPlainLoop(file: string): Pick<Subject, "pid" | "url" | "run"> {
   const accept = openPlainInbox(file);
   const body = "x".repeat(BODY_BYTES);

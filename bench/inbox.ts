@@ -1,5 +1,5 @@
-// Storing events: our inbox next to the same server without storage, and to one insert and one commit for each event; and
-// acceptance into an inbox that holds a million.
+// Measures storing events: our inbox, the same server without storage, and one insert and one commit for each event. Also
+// acceptance into an inbox that holds a million events.
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -15,21 +15,21 @@ import { type Report, summarize, type Target, type Volume } from "./report.ts";
 import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
-/** The sender's own id of an event: as costly to keep as it gets, for no two are near each other in the index. */
+/** The sender's own id of an event. It is random, so it is as costly to index as possible: no two are close to each other. */
 const EVENT_ID_HEADER = "x-example-event";
 const STORED = "SQLite";
 const FULL = "SQLite, 1 000 000 events";
 const WITHOUT = "without storage";
 const LOOP = "plain loop";
 const PLAIN = "a commit each";
-/** At 64 connections; beside them the others show where it comes from. */
+/** Targets for 64 connections. The runs with fewer connections are for information. */
 const TARGETS: readonly Target[] = [
   { against: WITHOUT, ratio: 0.5, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
   // At most 1.2 × the time.
   { subject: FULL, against: STORED, ratio: 1 / 1.2, isRate: true },
 ];
-/** A waiting disk is as exact with fewer events. */
+/** Shares of the events for slow subjects. They wait for the disk, so fewer events are exact enough. */
 const SHARES = { alone: 0.1, plain: 0.15 };
 
 export async function benchInbox(volume: Volume): Promise<Report[]> {

@@ -1,23 +1,23 @@
-// The inspector of a running workerd (DevTools protocol): the CPU profile of one of its workers while it works.
+// Records the CPU profile of a worker in a running workerd, by its inspector (DevTools protocol).
 
 const SAMPLING_MICROSECONDS = 100;
 
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
-  /** The node that ran, at each sample. */
+  /** The id of the node that ran at each sample. */
   readonly samples: readonly number[];
-  /** Microseconds before each sample. */
+  /** Microseconds between each sample and the one before. */
   readonly timeDeltas: readonly number[];
 }
 
 export interface ProfileNode {
   readonly id: number;
-  /** Without a URL for what is no JavaScript. Lines count from zero. */
+  /** The URL is empty for code that is not JavaScript. Lines count from 0. */
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   readonly children?: readonly number[];
 }
 
-/** `worker` is the URL of its inspector. */
+/** Records a profile while `work` runs. `worker` is the URL of the worker's inspector. */
 export async function recordProfile(worker: string, work: () => Promise<void>): Promise<CpuProfile> {
   const inspector = await Inspector.connect(worker);
   await inspector.send("Profiler.enable");
@@ -60,7 +60,7 @@ class Inspector {
     this.#socket.close();
   }
 
-  /** Answers have the id of what they answer; events, which nobody asked for here, have none. */
+  /** A response has the id of its request. Events have none, and are ignored. */
   #receive(text: string): void {
     const { id = 0, result, error } = JSON.parse(text) as { id?: number; result?: unknown; error?: unknown };
     const answer = this.#waiting.get(id);

@@ -1,7 +1,7 @@
-// Origin-only mode next to nginx and Apache in front of the same app: TLS, client certificate, one allowed name, proxy.
-// The proxies do what their guides show: verify to a CA, compare the CN. Ours validates the path itself on each request.
-// The same listener with a Hono app that judges nothing shows what is left for judging.
-// All of them agree on the same TLS version, cipher and keys, log nothing, and forward or keep nothing but the event.
+// Measures an origin on its own next to nginx and Apache in front of an app: TLS, a client certificate, one allowed name.
+// The proxies do what their guides show: they verify the chain to a CA and compare the CN. Our origin validates the path itself on
+// each request. The same listener with a Hono app that checks nothing shows what the checks cost.
+// All of them use the same TLS version, cipher and keys, log nothing, and forward only the event.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ const NEW_HANDSHAKES: readonly Comparison[] = [
   { against: "hono, this listener" },
   { against: "nginx + hono", ratio: 0.95 },
 ];
-/** Linux counts CPU time in hundredths of a second: a round must be long beside one, and events are short without handshakes. */
+/** Events without a handshake are short, so a round needs more of them: Linux counts CPU time in hundredths of a second. */
 const KEPT_ALIVE_FACTOR = 4;
 
 interface Files {
@@ -73,7 +73,7 @@ async function run(
 ): Promise<Report> {
   const eventsPerRound = volume.eventsPerRound * (tls.isKeptAlive ? KEPT_ALIVE_FACTOR : 1);
   const { headers, body } = fixture;
-  // Each server is asked for by its own name; the Host of the event must be that name.
+  // The Host of the event must be the name of the server.
   const event: LoadedEvent = { path: PATH, headers: { ...headers, host: "localhost" }, body };
   const measured = subjects.map((subject) => ({ ...subject, tls }));
   const samples = await measureRounds(measured, { ...volume, eventsPerRound }, (count) =>

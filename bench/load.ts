@@ -1,18 +1,18 @@
-// The load generator: a fixed number of keep-alive connections, each with one request at a time.
+// The load generator. It has a fixed number of keep-alive connections, each with one request at a time.
 
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 
-/** A client with a certificate; all in PEM. */
+/** A client with a certificate. All texts are PEM. */
 export interface TlsClient {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  /** Otherwise every event makes a connection and a full handshake. */
+  /** If false, every event makes a new connection with a full handshake. */
   readonly isKeptAlive: boolean;
 }
 
-/** One request. `headers` are sent as they are, with the content length. */
+/** One request. `headers` are sent unchanged. The content length is added. */
 export interface LoadedEvent {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ export interface LoadedEvent {
 export const CONNECTIONS = 16;
 const ACCEPTED = 202;
 
-/** Sends every event once. @throws Error at the first answer that is not 202 */
+/** Sends every event once. @throws Error at the first response that is not 202 */
 export async function sendAll(
   url: string,
   events: readonly LoadedEvent[],

@@ -1,4 +1,4 @@
-// What Countersign costs, side by side with its peers in one run.
+// npm run bench: measures what Countersign costs, next to its peers in the same run.
 
 import { endWithError, parseOptions, UsageError } from "../cli/command.ts";
 import { parseChoice, parseWhole } from "../cli/option-values.ts";
@@ -16,7 +16,7 @@ import { benchScale } from "./scale.ts";
 import { benchStart } from "./start.ts";
 import { benchTrust } from "./trust.ts";
 
-/** What the command line may change. */
+/** The options of the command line. */
 interface Settings extends Volume {
   readonly beside: string | undefined;
 }
@@ -39,10 +39,10 @@ const HELP = `npm run bench -- [NAME...] [options]
 
 NAME: ${Object.keys(BENCHES).join(", ")} (default: all of them)
 
-  --rounds N      of each, one beside the other (default 20)
-  --events N      of each round (default 2500)
-  --profile       with edge: what an event costs there, by part of the code
-  --beside DIR    with cold: also the worker of another tree of this project
+  --rounds N      the number of rounds; each measures every subject (default 20)
+  --events N      the number of events of a round (default 2500)
+  --profile       with edge: print what an event costs, by part of the code
+  --beside DIR    with cold: also measure the worker of another checkout of this project
   --json          print one JSON document
 `;
 
@@ -83,5 +83,5 @@ try {
 } catch (error) {
   endWithError(error);
 }
-// The servers under test end with this process.
+// Exits explicitly, because the servers under test would keep the process alive. They end with it.
 process.exit();

@@ -1,4 +1,4 @@
-// Our middleware on our Node server, next to a bare handler that only verifies the same token.
+// Measures our middleware on our Node server, next to a bare handler that only verifies the same token.
 
 import { join } from "node:path";
 import { publicJwk } from "../core/keys.ts";
@@ -10,7 +10,7 @@ import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
 const TARGETS = [{ against: "hono + jwtVerify", ratio: 1.15 }];
-/** Each event waits for the disk. */
+/** The share of the events for the subject with an inbox. It is slower, because each event waits for the disk. */
 const INBOX_SHARE = 0.25;
 
 export async function benchOrigin(volume: Volume): Promise<Report> {

@@ -1,4 +1,4 @@
-// The pair of the inbox: one insert, one commit, and no more than a replay check needs.
+// The peer of our inbox: one insert and one commit for each event, with only the index that a replay check needs.
 
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";

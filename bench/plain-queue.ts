@@ -1,4 +1,4 @@
-// The pair of dispatch: a queue as one writes it by hand. One statement and one commit takes an event, another ends it.
+// The peer of our dispatch: a hand-written queue. One statement with one commit takes an event, another ends it.
 
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
@@ -9,10 +9,10 @@ interface QueuedJob {
   readonly body: Uint8Array;
 }
 
-/** What is in a queue table, and nothing of where it came from. */
+/** A queue table that holds only bodies. */
 export interface PlainQueue {
   add(bodies: readonly Buffer[]): Promise<void>;
-  /** The oldest event that nobody has, or undefined. */
+  /** Takes the oldest waiting event. Undefined if there is none. */
   take(): Promise<QueuedJob | undefined>;
   end(sequence: number): Promise<void>;
 }
@@ -40,7 +40,7 @@ export function openPlainSqliteQueue(file: string): PlainQueue {
   };
 }
 
-/** Several workers take from it without waiting for each other. */
+/** Several connections take events without waiting for each other. */
 export async function openPlainPostgresQueue(url: string, connections: number): Promise<PlainQueue> {
   const pool = new pg.Pool({ connectionString: url, max: connections });
   await pool.query(`

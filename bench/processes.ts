@@ -1,4 +1,4 @@
-// Processes and folders of one run. Whatever way the run ends, they end with it.
+// The processes and folders of a run. They are removed when the run ends, however it ends.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const children = new Set<ChildProcess>();
-/** Programs that start processes of their own: each leads a group, and the group ends as a whole. */
+/** Programs that start further processes. Each is the leader of a process group, so that the whole group can be ended. */
 const groups = new Set<number>();
 const folders = new Set<string>();
 
@@ -22,7 +22,7 @@ process.once("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 
-/** A new folder that is removed at the end. */
+/** Makes a temporary folder. It is removed at the end of the run. */
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "countersign-bench-"));
   folders.add(folder);
@@ -34,14 +34,14 @@ export interface RunningProcess {
   readonly url: string;
 }
 
-/** Starts a module of bench/servers/, which sends its URL once it listens. Its output is thrown away. */
+/** Starts a module of bench/servers/. It sends its URL when it listens. Its output is discarded. */
 export function startServer(module: string, settings: unknown): Promise<RunningProcess> {
   const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
   const child = watch(fork(file, [JSON.stringify(settings)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }));
   return untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
 }
 
-/** Starts workerd with a configuration that has one socket, `http`, on any free port. Its output is thrown away. */
+/** Starts workerd with a configuration that has one socket on any free port. Its output is discarded. */
 export function startWorkerd(executable: string, configFile: string): Promise<RunningProcess> {
   const child = spawnWorkerd(executable, [configFile]);
   return untilReady(child, "workerd", (resolve) => onListening(child, "listen", (host) => resolve(`http://${host}`)));
@@ -53,7 +53,7 @@ export interface RunningIsolates {
   stop(): Promise<void>;
 }
 
-/** Starts workerd with a configuration that has so many sockets, each of an isolate. */
+/** Starts workerd with a configuration that has `count` sockets, one for each isolate. */
 export async function startIsolates(executable: string, configFile: string, count: number): Promise<RunningIsolates> {
   const child = spawnWorkerd(executable, [configFile]);
   const urls: string[] = [];
@@ -71,7 +71,7 @@ export async function startIsolates(executable: string, configFile: string, coun
   return { pid, urls, stop };
 }
 
-/** The same with its inspector: `inspector` is the URL of it, to which the name of a service is added. */
+/** As `startWorkerd`, with an inspector. The URL of a service's inspector is `inspector` and the name of the service. */
 export async function startInspectedWorkerd(
   executable: string,
   configFile: string,
@@ -91,7 +91,7 @@ function spawnWorkerd(executable: string, args: readonly string[]): ChildProcess
   return watch(spawn(executable, ["serve", ...args, "--control-fd=3"], { stdio: [...stdio] }));
 }
 
-/** workerd tells by lines of JSON where it listens. */
+/** Calls back with the address that workerd reports. It reports each as a line of JSON. */
 function onListening({ stdio }: ChildProcess, name: string, tell: (host: string) => void): void {
   createInterface(stdio[3] as Readable).on("line", (line) => {
     const { event, port } = JSON.parse(line) as { event: string; port?: number };
@@ -116,16 +116,16 @@ function untilReady(
   });
 }
 
-/** Linux counts in hundredths of a second for every architecture (USER_HZ). */
+/** Linux counts in hundredths of a second on every architecture (USER_HZ). */
 const MICROSECONDS_PER_TICK = 10_000;
 
-/** User and system time so far of processes and all that they started, all threads. */
+/** The user and system time so far of these processes and of all their descendants, with all threads. */
 export function readCpuMicroseconds(pids: readonly number[]): number {
   const stats = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap(readStat);
   const members = new Set(pids);
-  // A parent may be listed after its child: add until nobody is new.
+  // A parent may be listed after its child, so repeat until no process is added.
   for (let size = 0; size < members.size; ) {
     size = members.size;
     for (const { pid, parent } of stats) if (members.has(parent)) members.add(pid);
@@ -136,16 +136,16 @@ export function readCpuMicroseconds(pids: readonly number[]): number {
 function readStat(name: string): { pid: number; parent: number; ticks: number }[] {
   try {
     const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-    // The second field is the command in parentheses and may hold spaces; ppid is the 4th, utime and stime the 14th and 15th.
+    // The second field is the command in parentheses, and may hold spaces. ppid is the 4th field, utime the 14th, stime the 15th.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
   } catch {
-    // It ended meanwhile.
+    // The process has ended in the meantime.
     return [];
   }
 }
 
-/** Starts a program that listens on a port given to it, and waits until it does. */
+/** Starts a program, and waits until it listens on this port. */
 export async function startProgram(program: string, args: readonly string[], port: number): Promise<number> {
   const child = watch(spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], detached: true }));
   if (child.pid !== undefined) groups.add(child.pid);

@@ -1,11 +1,11 @@
-// A CPU profile as time by part of the code: the files of this project, libraries, and what the runtime does for them.
+// Splits a CPU profile by part of the code: files of this project, libraries, and what the runtime does for each of them.
 
 import type { CpuProfile, ProfileNode } from "./inspector.ts";
 
-/** Microseconds of one part. */
+/** Microseconds, by the name of the part. */
 export type Parts = ReadonlyMap<string, number>;
 
-/** What V8 puts into parentheses: `(program)` is the runtime outside of JavaScript. */
+/** V8's nodes that are no functions, with the part that they count for. `(program)` is the runtime outside of JavaScript. */
 const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
   ["(idle)", undefined],
   ["(root)", undefined],
@@ -14,8 +14,8 @@ const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
 ]);
 
 /**
- * Adds up what each part took by itself. What the runtime does on behalf of a function counts for the file of that function and the
- * name of what it called. `bundle` is the text of the worker, with a comment before each module that names its file.
+ * Sums the time of each part, without the parts that it calls. A built-in function of the runtime counts as a part of the file that
+ * calls it. `bundle` is the text of the worker. A comment before each module names its file.
  */
 export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle: string): Parts {
   const fileOf = indexFiles(bundle);
@@ -40,7 +40,7 @@ export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle:
 
 const MODULE = /^\/\/ (?:.*\/)?(?:node_modules\/((?:@[^/]+\/)?[^/]+)\/.*|((?:core|worker|bench)\/.*\.ts))$/;
 
-/** The file that a line of the bundle is from; of a library its name. */
+/** Returns a function that finds the file of a line of the bundle. For a library, it returns the library's name. */
 function indexFiles(bundle: string): (line: number) => string {
   let file = "runtime";
   const files = bundle.split("\n").map((text) => {

@@ -1,4 +1,4 @@
-// Rounds of one bench to figures: medians, ratios taken round by round, and the table that shows them.
+// Makes a report of a bench's rounds: medians, ratios within each round, and a table of them.
 
 /** How much to measure. */
 export interface Volume {
@@ -13,30 +13,30 @@ export interface Sample {
 }
 
 export interface Target {
-  /** The subject that is held against another: the first when left out. */
+  /** The subject that is compared. Default: the first. */
   readonly subject?: string;
   readonly against: string;
-  /** At most so many times its CPU per event; of a rate at least so many times its events per second. */
+  /** The limit: at most this many times the other's CPU per event or, for a rate, at least this many times its events per second. */
   readonly ratio: number;
   readonly isRate?: boolean;
-  /** CPU per event that it may take besides, whatever the other takes. */
+  /** An upper limit for the CPU per event, in addition to the ratio. */
   readonly mostMicroseconds?: number;
-  /** CPU per event that it may take on top of the ratio. */
+  /** CPU per event that is allowed on top of the ratio. */
   readonly plusMicroseconds?: number;
 }
 
-/** Without a ratio it is shown and has no verdict. */
+/** A comparison without a ratio is shown, but has no verdict. */
 export type Comparison = Omit<Target, "ratio"> & Partial<Target>;
 
 export interface Figures {
   readonly subject: string;
-  /** CPU time of the server process per event, user and system, all threads: the median over the rounds. */
+  /** CPU time of the server process for each event: user and system, all threads. The median of the rounds. */
   readonly cpuMicroseconds: number;
-  /** The middle half of the rounds (interquartile range), as a share of the median. */
+  /** The interquartile range of the rounds, as a share of the median. */
   readonly spread: number;
-  /** Wall clock, with the load generator and the origin on the same cores: for information. */
+  /** For information only: by the wall clock, with the load generator and the origin on the same cores. */
   readonly eventsPerSecond: number;
-  /** CPU per event (or events per second) over that of each subject compared with, the median of the ratios within one round. */
+  /** CPU per event, or events per second, divided by that of each other subject: the median of the ratios within each round. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
@@ -48,7 +48,7 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report; comparisons are those of the first subject, unless they name another. */
+/** Makes the report. A comparison is about the first subject, unless it names another. */
 export function summarize(
   bench: string,
   volume: Volume,
@@ -72,7 +72,7 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // What is on top counts as a part of the other, as that part was measured.
+      // Converts the allowance from microseconds to a ratio, by the measured ratio.
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,
@@ -101,7 +101,7 @@ function nameOf({ against, isRate = false }: Comparison): string {
   return isRate ? `rate ÷ ${against}` : `÷ ${against}`;
 }
 
-/** Rounds are compared with their own neighbours, so that a slow minute of the machine falls on both. */
+/** Compares the subjects within each round, so that a slow minute of the machine slows both. */
 function medianRatio(own: readonly Sample[], others: readonly Sample[], { isRate = false }: Comparison): number {
   const measure = isRate ? "eventsPerSecond" : "cpuMicroseconds";
   return median(own.map((sample, round) => sample[measure] / (others[round]?.[measure] ?? Number.NaN)));
@@ -111,7 +111,7 @@ function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Between two values where it falls between two. */
+/** Interpolates if the position is between two values. */
 function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;
@@ -120,7 +120,7 @@ function quantile(values: readonly number[], share: number): number {
   return lower + (upper - lower) * (position % 1);
 }
 
-/** The report as a table, with the targets below it. */
+/** The report as a table, followed by the targets. */
 export function formatReport({ bench, rounds, eventsPerRound, figures, targets }: Report): string {
   const against = Object.keys(figures[0]?.ratios ?? {});
   const header = ["", "CPU µs/event", "spread", ...against, "events/s"];

@@ -1,4 +1,4 @@
-// Runs the subjects in turn, round after round, and reads what each server's process spent.
+// Sends events to every subject in every round, and reads the CPU time of each server's process.
 
 import { type LoadedEvent, sendAll, type TlsClient } from "./load.ts";
 import { readCpuMicroseconds } from "./processes.ts";
@@ -8,26 +8,26 @@ import type { Sample, Volume } from "./report.ts";
 export interface Subject {
   readonly name: string;
   readonly pid: number;
-  /** Another process that works for it: the app behind a proxy. */
+  /** Another process that works for the subject: the app behind a proxy. */
   readonly helperPid?: number;
   readonly url: string;
-  /** For an https URL: how to connect. */
+  /** The client for an https URL. */
   readonly tls?: TlsClient;
-  /** Instead of being sent events: does as many of its own. */
+  /** If given, it is called instead of sending events, and does the same number of its own. */
   readonly run?: (count: number) => void;
-  /** How many it is sent at a time; default as many as every bench. */
+  /** The number of events in progress at a time. Default: CONNECTIONS of load.ts. */
   readonly connections?: number;
-  /** The share of a round's events that it gets: less than 1 for a slow one. Default 1. */
+  /** The share of a round's events that the subject gets. Less than 1 for a slow one. Default 1. */
   readonly share?: number;
 }
 
-/** Enough events for the optimising compilers to be through with the code. */
+/** Enough events for the optimising compilers to finish. */
 const WARM_UP_ROUNDS = 4;
 const SETTLE_MILLISECONDS = 50;
 
 /**
- * Measures every subject in every round, each round starting with another one.
- * `makeEvents` is called once a round; each subject gets the same events, each once.
+ * Measures every subject in every round. Each round starts with another subject.
+ * `makeEvents` is called once in a round. Every subject gets the same events.
  */
 export async function measureRounds(
   subjects: readonly Subject[],

@@ -1,4 +1,5 @@
-// Many senders: what a policy with ten thousand of them and a million accepted certificates takes to load, and to judge by. In this process.
+// Measures a policy with ten thousand senders and a million accepted certificates: how long it takes to load, and to judge a
+// certificate. Runs in this process.
 
 import { type Identity, issueCertificate } from "../cli/authority.ts";
 import { findCandidates } from "../core/admit.ts";
@@ -15,7 +16,7 @@ const FEW = 10;
 
 interface Size {
   readonly senders: number;
-  /** Accepted certificates of each. */
+  /** The accepted certificates of each sender. */
   readonly entries: number;
   readonly shape: "a route each" | "one route";
 }
@@ -43,7 +44,7 @@ function subjectOf(commonName: string) {
 
 const commonNameOf = (sender: number, entry: number) => `client-${sender}-${entry}.example`;
 
-/** The last entry of the last sender. */
+/** Returns a function that judges a certificate of the last entry of the last sender. */
 async function judgeOne(root: Identity, size: Size): Promise<() => unknown> {
   const { senders, entries, shape } = size;
   const policy = loadPolicy(root, size);
@@ -63,7 +64,7 @@ function pathOf(shape: Size["shape"], sender: number): string {
   return shape === "one route" ? "/hooks/all" : `/hooks/sender-${sender}`;
 }
 
-/** From its text, as a start does it. What that takes is printed. */
+/** Loads the policy from its text, as at a start, and prints the time and the memory that it takes. */
 function loadPolicy(root: Identity, size: Size): Policy {
   const text = writePolicy(root, size);
   const before = process.memoryUsage().rss;

@@ -1,4 +1,4 @@
-// What a command costs until it has answered: the built package, a new process for each, beside Node that does nothing.
+// Measures what a command of the built package costs from start to end, next to Node that does nothing.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { makeFolder } from "./processes.ts";
 import { type Report, type Sample, summarize, type Volume } from "./report.ts";
 
-/** In each round: the system counts the time of ended processes in hundredths of a second. */
+/** Starts in each round. One alone would be too short: the system counts CPU time in hundredths of a second. */
 const STARTS = 10;
 const NOTHING = "node -e 0";
-/** At most 1.3 times bare Node, and 100 ms. */
+/** At most 1.3 times bare Node, plus 100 ms. */
 const LIMIT = { against: NOTHING, ratio: 1.3, plusMicroseconds: 100_000 };
 const ROOT = join(import.meta.dirname, "..");
 
@@ -51,7 +51,7 @@ function start(args: readonly string[]): void {
   if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`);
 }
 
-/** CPU time of the processes that this one started and that have ended, user and system, by proc(5). */
+/** User and system time of the children of this process that have ended (proc(5)). */
 function readEndedMicroseconds(): number {
   const [, fields = ""] = /^.*\) (.*)$/s.exec(readFileSync("/proc/self/stat", "utf8")) ?? [];
   const [user, system] = fields.split(" ").slice(13, 15).map(Number);

@@ -1,5 +1,5 @@
-// What trust costs by itself, in this process: path validation, revocation lists of a thousand and of a million
-// serial numbers, allowlists of ten and of a hundred thousand certificates.
+// Measures trust alone, in this process: path validation, revocation lists of a thousand and of a million serial numbers, allowlists
+// of ten and of a hundred thousand certificates.
 
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
@@ -17,10 +17,10 @@ import type { Report, Volume } from "./report.ts";
 
 const PATH = "/hooks/orders";
 const COMMON_NAME = "webhooks.example.net";
-const TWICE = 2;
+const MAX_RATIO = 2;
 
-const MANY = 20;
-const FEW = 0.1;
+const CHEAP_FACTOR = 20;
+const EXPENSIVE_FACTOR = 0.1;
 
 export async function benchTrust(volume: Volume): Promise<Report[]> {
   const now = Math.floor(Date.now() / 1000);
@@ -28,9 +28,9 @@ export async function benchTrust(volume: Volume): Promise<Report[]> {
   const chain = await issueChain(root);
   return [
     ...(await pathReports(volume, root, chain, now)),
-    ...(await listReports(times(volume, MANY), root, chain, now)),
-    await measure("trust: allowlist", times(volume, MANY), allowlistSubjects(root, chain, now), [
-      { against: "10 entries", ratio: TWICE },
+    ...(await listReports(times(volume, CHEAP_FACTOR), root, chain, now)),
+    await measure("trust: allowlist", times(volume, CHEAP_FACTOR), allowlistSubjects(root, chain, now), [
+      { against: "10 entries", ratio: MAX_RATIO },
     ]),
   ];
 }
@@ -63,7 +63,7 @@ function prove(policy: Policy, { leaf, intermediates }: Chain, lists: Revocation
   return verifyTrust(certificate, policy.senders, { deny: policy.deny, lists, now });
 }
 
-/** Cold: as many chains as the cache holds certificates, so that each is parsed and verified anew. */
+/** `cold` has as many chains as the cache has places for certificates, so each certificate is parsed and verified again. */
 async function pathReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {
   const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }]);
   const chains = await Promise.all(Array.from({ length: CERTIFICATE_CACHE_ENTRIES }, () => issueChain(root)));
@@ -74,8 +74,8 @@ async function pathReports(volume: Volume, root: Identity, chain: Chain, now: nu
     next += 1;
   };
   return [
-    await measure("trust: path", times(volume, MANY), { "parsed before": cached }, []),
-    await measure("trust: path", times(volume, FEW), { cold }, []),
+    await measure("trust: path", times(volume, CHEAP_FACTOR), { "parsed before": cached }, []),
+    await measure("trust: path", times(volume, EXPENSIVE_FACTOR), { cold }, []),
   ];
 }
 
@@ -106,7 +106,7 @@ async function listReports(volume: Volume, root: Identity, chain: Chain, now: nu
         "1,000,000 serials": () => prove(policy, chain, largeLists, now),
         "1,000 serials": () => prove(policy, chain, smallLists, now),
       },
-      [{ against: "1,000 serials", ratio: TWICE }],
+      [{ against: "1,000 serials", ratio: MAX_RATIO }],
     ),
     await measure(
       "trust: look-up of a random serial",
@@ -115,7 +115,7 @@ async function listReports(volume: Volume, root: Identity, chain: Chain, now: nu
         "1,000,000 serials": (index) => large.lists(serials[index] as string),
         "1,000 serials": (index) => small.lists(serials[index] as string),
       },
-      [{ against: "1,000 serials", ratio: TWICE }],
+      [{ against: "1,000 serials", ratio: MAX_RATIO }],
     ),
   ];
 }
@@ -124,7 +124,7 @@ function allowlistSubjects(root: Identity, chain: Chain, now: number): Subjects 
   const entry = (index: number) => ({ subject: { CN: `client-${index}.example`, O: "Example, Inc." } });
   const make = (size: number) => {
     const others = Array.from({ length: size - 1 }, (_, index) => entry(index));
-    // The one that matches is the last.
+    // The entry that matches is the last.
     const policy = makePolicy(root, [...others, { subject: { CN: COMMON_NAME, O: "Example, Inc." } }]);
     const proven = prove(policy, chain, NO_LISTS, now);
     const route = selectRoute(policy, PATH, "POST");

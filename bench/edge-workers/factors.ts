@@ -1,4 +1,4 @@
-// Does so many events' work of one subject in one request, so that a clock of ten milliseconds can tell.
+// Does the work of many events in one request, because the clock counts in steps of ten milliseconds.
 
 import { makeFactorSubjects } from "../factor-subjects.ts";
 

@@ -1,4 +1,4 @@
-// The least that an edge can do that signs: hands the request on with the runtime's own hash of the body and its own signature.
+// The minimal edge that signs: it hashes the body and signs the digest with the runtime's own functions, and passes the request on.
 
 interface Bindings {
   readonly ORIGIN_URL: string;

@@ -1,4 +1,4 @@
-// The least that a worker in front of an origin can do: hand the request on. No check, no signature.
+// The minimal worker in front of an origin: it passes the request on, without a check or a signature.
 
 export default {
   fetch(request: Request, { ORIGIN_URL }: { readonly ORIGIN_URL: string }): Promise<Response> {

@@ -1,4 +1,4 @@
-// The origin of the edge bench: answers 202 and looks at nothing.
+// The origin of the edge bench. It answers 202 to every request.
 
 import { createServer } from "node:http";
 import { announce } from "./announce.ts";

@@ -1,4 +1,4 @@
-// Our middleware on our Node server. `log` prints every line; `inbox` stores events in SQLite instead of remembering ids.
+// Our middleware on our Node server. With `log`, it prints every line. With `inbox`, it stores events instead of remembering ids.
 
 import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/decision.ts";
@@ -34,7 +34,7 @@ async function openAccept(): Promise<AcceptDelivery> {
   return plainFile === undefined ? acceptInMemory() : openPlainInbox(plainFile);
 }
 
-/** The least that a replay check is. */
+/** A minimal replay check. */
 function acceptInMemory(): AcceptDelivery {
   const seen = new Set<string>();
   return (_, { jti }) => {

@@ -1,4 +1,4 @@
-// The app behind a proxy, on the same server code.
+// The app behind a proxy, on our Node server.
 
 import { serve } from "../../origin/node/server.ts";
 import { announce } from "./announce.ts";

@@ -1,4 +1,4 @@
-// The origin without an edge, as a stranger meets it: its own TLS listener, or the socket of a proxy. Lines are formatted and dropped.
+// The origin without an edge, with its own TLS listener or the socket of a proxy. Log lines are formatted, but not printed.
 
 import { formatLogLine } from "../../core/decision.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -7,15 +7,15 @@ import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
 import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
 import { createTlsState } from "../../origin/node/tls-hosts.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { announce } from "./announce.ts";
 
 export interface HostileSettings {
   readonly policy: object;
   readonly secrets: Readonly<Record<string, string>>;
-  /** The path of a proxy's socket, or a certificate and its key. */
+  /** The path of a proxy's socket, or a certificate and its key for the TLS listener. */
   readonly listener: string | { readonly certificate: string; readonly key: string };
 }
 

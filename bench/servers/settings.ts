@@ -1,4 +1,4 @@
-// What the servers of the origin bench are started with.
+// Settings of the servers in the origin and inbox benches.
 
 import type { PublicJwk } from "../../core/keys.ts";
 
@@ -8,8 +8,8 @@ export interface OriginSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly log?: boolean;
-  /** Where events are stored; otherwise ids are remembered. */
+  /** The location of the inbox. If absent, only ids are remembered. */
   readonly inbox?: string;
-  /** A SQLite file into which each event is inserted and committed for itself, with nothing around it. */
+  /** A SQLite file into which each event is inserted with a commit of its own. */
   readonly plainFile?: string;
 }

@@ -1,12 +1,13 @@
-// The origin on its own: our listener, our engine, no inbox. Or the listener with the app of the proxies, which judges nothing.
+// The origin on its own, without an inbox: our listener and our middleware. Without `judges`, the app of the proxies instead of the
+// middleware.
 
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import { createTlsState } from "../../origin/node/tls-hosts.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
+import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { announce } from "./announce.ts";
 import { answeringApp } from "./answering-app.ts";
 
@@ -39,7 +40,7 @@ function judgingApp(): Hono {
     policy: compiled,
     readCertificate: (_, environment) => readTlsPeer(environment),
     crossCheck: crossCheckTlsPeer,
-    // No inbox, as the app behind the proxies has none. A memory of ids would be nothing but work for the collector.
+    // The app behind the proxies has no inbox, so there is none here. Remembering ids would only add garbage collection.
     accept: () => undefined,
     log,
   });
