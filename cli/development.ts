@@ -16,12 +16,14 @@ import { compileEdgePolicy } from "../worker/edge.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { developmentSenders, openDevelopmentConsole } from "./development-console.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
+import { keepRefusals } from "./kept-refusals.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import type { ConsoleSettings } from "./origin-console.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
+import { INBOX_OPTIONS, parseRefusals } from "./origin-inbox.ts";
 import { complain, type Line } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { tabulate } from "./table.ts";
@@ -102,7 +104,8 @@ async function start(
   const issuer = urlOf("localhost").origin;
   const own = options.originUrl === undefined ? await startOrigin() : undefined;
   const origin = options.originUrl ?? own?.url ?? "";
-  const logEdge = openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line));
+  const keep = own?.kept.logging ?? ((log: (line: LogLine) => void) => log);
+  const logEdge = keep(openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line)));
   const harness = await startLocalEdge({
     policyFile,
     vars: {
@@ -122,14 +125,22 @@ async function start(
   const jwks = `${issuer}/.well-known/jwks.json`;
   return { edge: issuer, origin, console: own?.console, audience: AUDIENCE, jwks, policyFile, state };
 
-  async function startOrigin(): Promise<{ readonly url: string; readonly console: string }> {
+  async function startOrigin() {
     const location = join(state.directory, "inbox.sqlite");
     const inbox = await openInbox(location);
-    const log = (line: LogLine) => options.onDecision("origin", line);
+    const tell = (line: LogLine) => options.onDecision("origin", line);
+    // Of the edge too, which has no store: one page shows the refusals of both.
+    const kept = keepRefusals(
+      parseRefusals(INBOX_OPTIONS.refusals.default),
+      { inbox, log: tell, countDropped() {} },
+      () => policy,
+    );
+    const log = kept.logging(tell);
     const crls = await openCrls(policy, { policy: policyFile, inbox: location });
     started.push(
       () => crls.close(),
       () => inbox.close(),
+      () => kept.close(),
     );
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(keySet).map(publicJwk) });
     const { accept, answers, ...dispatch } = openDispatch(target, { inbox, policy: () => policy, log });
@@ -151,7 +162,7 @@ async function start(
       tests: developmentSenders(state, `${issuer}${DEVELOPMENT_ROUTE}`),
     });
     started.push(() => shown.close());
-    return { url: server.url, console: shown.url };
+    return { url: server.url, console: shown.url, kept };
   }
 }
 

@@ -2,8 +2,8 @@
 
 import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../core/log-words.ts";
 import { PROBLEMS, REFUSALS, type RefusalCode } from "../core/refusal.ts";
+import { REFUSAL_ADVICE } from "../core/refusal-advice.ts";
 import { printText } from "./output.ts";
-import { REFUSAL_ADVICE } from "./refusal-advice.ts";
 
 const HEAD = `# What the log says, and what to do
 

@@ -255,7 +255,7 @@ export interface InboxReader {
   newest(query: NewestQuery): Promise<NewestPage>;
   /** Events by time: `count` spans of `seconds`, the first of which begins at `since` (Unix seconds). */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
-  /** A text that is another one after an event was accepted or the work on an event changed. Costs a few look-ups in indexes. */
+  /** A text that is another one after an event was accepted the work on an event changed, or a request was refused. Costs a few look-ups in indexes. */
   pulse(): Promise<string>;
   /** The senders that were accepted: those with a certificate, and those of the latest 10,000 events. */
   senders(): Promise<SeenSender[]>;

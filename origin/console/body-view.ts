@@ -2,7 +2,6 @@
 // one; the rest is in the download.
 
 import { html } from "hono/html";
-import type { StoredEvent } from "../inbox.ts";
 import { folded, formatBytes, type Html, marked } from "./show.ts";
 
 export const BODY_FORMS = ["pretty", "raw", "hex"] as const;
@@ -34,7 +33,7 @@ export function usualForm(body: Uint8Array): BodyForm {
   return tokensOf(text, body.length <= SHOWN_BYTES) === undefined ? "raw" : "pretty";
 }
 
-export function showBody(body: NonNullable<StoredEvent["body"]>, form: BodyForm): Html {
+export function showBody(body: Uint8Array, form: BodyForm, label = "Body"): Html {
   const part = body.subarray(0, form === "hex" ? HEX_BYTES : SHOWN_BYTES);
   const text = form === "hex" ? undefined : readText(part);
   const tokens = form === "pretty" && text !== undefined ? tokensOf(text, part.length === body.length) : undefined;
@@ -43,7 +42,7 @@ export function showBody(body: NonNullable<StoredEvent["body"]>, form: BodyForm)
     part.length === body.length
       ? ""
       : html`<p class="dim">The first ${formatBytes(part.length)} of ${formatBytes(body.length)}. The download has all of it.</p>`;
-  return html`<div class="code" tabindex="0" role="region" aria-label="Body">${lines}</div>${rest}`;
+  return html`<div class="code" tabindex="0" role="region" aria-label="${label}">${lines}</div>${rest}`;
 }
 
 function linesOf(text: string): Html[] {

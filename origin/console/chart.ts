@@ -6,7 +6,7 @@ import { formatNumber, type Html, isoOf } from "./show.ts";
 export interface Series {
   readonly name: string;
   /** Of the style sheet. */
-  readonly tone: "good" | "busy" | "bad" | "warn";
+  readonly tone: "good" | "busy" | "bad" | "warn" | "calm";
 }
 
 export interface Bar {

@@ -17,6 +17,8 @@ import type { ConsoleOptions, ConsoleParts } from "./options.ts";
 import { overviewPage } from "./overview-page.ts";
 import { protect } from "./protection.ts";
 import { randomText } from "./random-text.ts";
+import { refusalPage, refusedCertificate } from "./refusal-page.ts";
+import { refusalsPage } from "./refusals-page.ts";
 import { SCRIPT } from "./script.ts";
 import { sendPage, sentPage } from "./send-page.ts";
 import { sendersPage } from "./senders-page.ts";
@@ -44,6 +46,9 @@ export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): H
   app.get("/events", page(eventsPage));
   app.get("/events/:id", (c) => eventPage(c, viewOf(c, setting), c.req.param("id")));
   app.get("/events/:id/body", (c) => bodyDownload(c, viewOf(c, setting), c.req.param("id")));
+  app.get("/refusals", page(refusalsPage));
+  app.get("/refusals/:sequence", (c) => refusalPage(c, viewOf(c, setting), c.req.param("sequence")));
+  app.get("/refusals/:sequence/certificate", (c) => refusedCertificate(c, viewOf(c, setting), c.req.param("sequence")));
   app.get("/senders", page(sendersPage));
   app.on(["GET", "POST"], "/actions/:action", async (c) => {
     const action = toAction(c.req.param("action"));

@@ -1,8 +1,10 @@
 // One event: its facts, its certificate, the checks, its headers and its body.
 
 import { html, raw } from "hono/html";
+import type { EventHistory } from "../attempts.ts";
 import type { EventWork, StoredEvent } from "../inbox.ts";
 import { shellWord } from "../shell-word.ts";
+import { attemptSection } from "./attempts-view.ts";
 import { BODY_FORMS, type BodyForm, SHOWN_BYTES, showBody, usualForm } from "./body-view.ts";
 import { fieldsOf } from "./certificate-facts.ts";
 import { certificateView } from "./certificate-view.ts";
@@ -25,17 +27,25 @@ import {
   visible,
 } from "./show.ts";
 
+const NO_HISTORY: EventHistory = { records: [], leftOut: 0 };
+
 type Event = StoredEvent & EventWork;
 
 export async function eventPage(c: ConsoleContext, view: View, id: string) {
-  const event = await view.setting.inbox.event(id);
+  const { inbox } = view.setting;
+  const [event, history] = await Promise.all([inbox.event(id), inbox.attempts(id)]);
   if (event === undefined) return await noSuchEvent(c, view, id);
   const judgement = judgeEvent(event, view.setting.policy(), view.now);
   return await answer(
     c,
     view,
-    { title: `Event ${id}`, section: "events", liveSeconds: 1, main: render(view, event, judgement) },
-    describe(view, event, judgement),
+    {
+      title: `Event ${id}`,
+      section: "events",
+      liveSeconds: 1,
+      main: render(view, event, judgement, history ?? NO_HISTORY),
+    },
+    { ...describe(view, event, judgement), history: history ?? NO_HISTORY },
   );
 }
 
@@ -84,10 +94,11 @@ function describe(view: View, event: Event, { checks, path, anchor }: Judgement)
   };
 }
 
-function render(view: View, event: Event, judgement: Judgement): Html {
+function render(view: View, event: Event, judgement: Judgement, history: EventHistory): Html {
   return html`<p class="crumbs"><a href="${link(view, "/events")}">Events</a></p>
 <h1 class="id">${visible(event.id)}</h1>
 ${stateSection(view, event)}
+${attemptSection(history)}
 ${requestSection(event)}
 ${checkSection(view, event, judgement.checks)}
 ${event.certificate === undefined ? html`<section><h2>Certificate</h2><p class="dim">The sender's policy requires none.</p></section>` : certificateView(event.certificate, judgement, view.now)}

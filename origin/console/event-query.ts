@@ -23,23 +23,21 @@ export interface EventQuery {
 export function readEventQuery(parameters: URLSearchParams, now: number, limit = PAGE_EVENTS): EventQuery {
   const given = readGiven(parameters);
   const { state, sender, route, text } = given;
-  const [since, until] = ([given.since, given.until] as const).map((moment) => moment && parseMoment(moment, now));
+  const [since, until] = [given.since, given.until].map((moment) =>
+    moment === undefined ? undefined : parseMoment(moment, now),
+  );
   const before = parameters.get("before") ?? "";
   const isPlace = /^\d{1,15}$/.test(before);
   return {
     given,
     query: {
-      ...{ state: state as EventState | undefined, sender, route, text, limit },
-      since: typeof since === "number" ? since : undefined,
-      until: typeof until === "number" ? until : undefined,
+      ...{ state: state as EventState | undefined, sender, route, text, since, until, limit },
       hasConflict: given.conflict === undefined ? undefined : true,
       before: isPlace ? Number(before) : undefined,
     },
     problems: [
       ...findProblems(given),
-      ...(since === undefined && given.since !== undefined ? [noTime("since")] : []),
-      ...(until === undefined && given.until !== undefined ? [noTime("until")] : []),
-      ...(typeof since === "number" && typeof until === "number" && since >= until ? ["until is not after since"] : []),
+      ...findTimeProblems(given, { since, until }),
       ...(isPlace || before === "" ? [] : ["before is no place in the list"]),
     ],
   };
@@ -67,14 +65,22 @@ function findProblems(given: EventQuery["given"]): string[] {
   ];
 }
 
-function noTime(name: string): string {
-  return `${name} is no time like 2026-11-30T08:00 (UTC), nor a duration like 12h or 7d`;
+type Times<T> = { readonly [name in "since" | "until"]?: T | undefined };
+
+/** `given`: as written. `read`: what parseMoment() made of it. */
+export function findTimeProblems(given: Times<string>, read: Times<number>): string[] {
+  const wrong = (["since", "until"] as const).filter((name) => given[name] !== undefined && read[name] === undefined);
+  const { since, until } = read;
+  return [
+    ...wrong.map((name) => `${name} is no time like 2026-11-30T08:00 (UTC), nor a duration like 12h or 7d`),
+    ...(since !== undefined && until !== undefined && since >= until ? ["until is not after since"] : []),
+  ];
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3_600, d: 86_400 };
 
-/** A time in UTC, or how long ago. */
-function parseMoment(text: string, now: number): number | undefined {
+/** A time in UTC, or how long ago. Unix seconds. */
+export function parseMoment(text: string, now: number): number | undefined {
   const [, number, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   if (number !== undefined) return Math.max(0, now - Number(number) * (UNIT_SECONDS[unit] ?? 0));
   const [, date, time = "00:00"] =

@@ -30,6 +30,7 @@ function frame(view: View, { title, section, main, liveSeconds }: Page) {
   const entries = [
     ["overview", "/", "Overview"],
     ["events", "/events", "Events"],
+    ["refusals", "/refusals", "Refused"],
     ["senders", "/senders", "Senders"],
     ...(view.setting.parts.tests === undefined ? [] : [["send", "/send", "Send a test"] as const]),
   ] as const;

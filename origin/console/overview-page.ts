@@ -2,6 +2,7 @@
 
 import { html } from "hono/html";
 import type { Activity, Backlog, ListedEvent } from "../inbox.ts";
+import type { HourlyRefusals } from "../refusals.ts";
 import { hourChart, type Series } from "./chart.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { describeEnding, endingTable, listSoon } from "./endings.ts";
@@ -25,15 +26,16 @@ const SERIES: readonly Series[] = [
 export async function overviewPage(c: ConsoleContext, view: View) {
   const { inbox } = view.setting;
   const since = (Math.floor(view.now / HOUR_SECONDS) - HOURS + 1) * HOUR_SECONDS;
-  const [backlog, activity, dead, endings] = await Promise.all([
+  const [backlog, activity, refusals, dead, endings] = await Promise.all([
     inbox.backlog(),
     inbox.activity(since, HOUR_SECONDS, HOURS),
+    inbox.refusals.perHour(since, since + HOURS * HOUR_SECONDS),
     inbox.newest({ state: "dead", limit: DEAD_EVENTS }),
     listSoon(view),
   ]);
   const main = html`<h1>Overview</h1>
 <div id="now" data-live>${tiles(view, backlog)}
-<section aria-labelledby="hours"><h2 id="hours">Last 24 hours</h2>${chart(activity)}</section>
+<section aria-labelledby="hours"><h2 id="hours">Last 24 hours</h2>${chart(activity)}${refusalChart(view, refusals, since)}</section>
 ${deadSection(view, dead.events)}</div>
 <section aria-labelledby="ends"><h2 id="ends">Ends soon</h2>${endingTable(endings, view.now)}</section>`;
   return await answer(
@@ -43,6 +45,7 @@ ${deadSection(view, dead.events)}</div>
     {
       backlog,
       activity,
+      refusals,
       dead: dead.events.map(describeEvent),
       endings: endings.map((ending) => describeEnding(ending, view.now)),
     },
@@ -76,6 +79,32 @@ function chart({ spans, isExact }: Activity): Html {
     return html`<p class="empty">No event was accepted in the last 24 hours.</p>`;
   const bars = spans.map(({ from, done, unfinished, dead }) => ({ from, values: [done, unfinished, dead] }));
   return hourChart(`Events by the hour of their acceptance${isExact ? "" : ", about"}`, SERIES, bars);
+}
+
+const REFUSAL_TONES = ["bad", "warn", "busy", "calm"] as const;
+
+/** The codes that came most have a colour of their own, the others share one. */
+function refusalChart(view: View, refusals: readonly HourlyRefusals[], since: number): Html {
+  const all = link(view, "/refusals");
+  if (refusals.length === 0) return html`<p class="empty">No request was refused in the last 24 hours.</p>`;
+  const totals = new Map<string, number>();
+  for (const { code, refusals: number } of refusals) totals.set(code, (totals.get(code) ?? 0) + number);
+  const codes = [...totals].sort(([, a], [, b]) => b - a).map(([code]) => code);
+  const named = codes.slice(0, codes.length > REFUSAL_TONES.length ? REFUSAL_TONES.length - 1 : codes.length);
+  const isOther = codes.length > named.length;
+  const series = [...named, ...(isOther ? ["others"] : [])].map((name, index) => ({
+    name,
+    tone: REFUSAL_TONES[index] ?? "calm",
+  }));
+  const bars = Array.from({ length: HOURS }, (_, hour) => {
+    const from = since + hour * HOUR_SECONDS;
+    const own = refusals.filter((one) => one.hour === from);
+    const sum = (isMeant: (code: string) => boolean) =>
+      own.reduce((total, { code, refusals: number }) => total + (isMeant(code) ? number : 0), 0);
+    const values = named.map((name) => sum((code) => code === name));
+    return { from, values: isOther ? [...values, sum((code) => !named.includes(code))] : values };
+  });
+  return html`${hourChart("Refused requests by the hour", series, bars)}<p><a href="${all}">Refused requests</a></p>`;
 }
 
 function deadSection(view: View, events: readonly ListedEvent[]): Html {

@@ -27,11 +27,16 @@ export async function sendersPage(c: ConsoleContext, view: View) {
   const start = Number(/^\d{1,6}$/.exec(view.url.searchParams.get("start") ?? "")?.[0] ?? 0);
   const matching = policy.senders.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
   const shown = matching.slice(start, start + PAGE_SENDERS);
-  const seen = await view.setting.inbox.latestCertificates(shown.map(({ name }) => name));
+  const { inbox } = view.setting;
+  const [seen, known] = await Promise.all([inbox.latestCertificates(shown.map(({ name }) => name)), inbox.senders()]);
+  const lastSeen = new Map(known.map((one) => [one.sender, one.lastSeen]));
   const endings = listEndings(policy, view.now, seen).filter(
     ({ kind }) => kind !== "anchor" && kind !== "intermediate",
   );
-  const accounts = shown.map((sender) => accountOf(sender, policy, seen, endings));
+  const accounts = shown.map((sender) => ({
+    ...accountOf(sender, policy, seen, endings),
+    lastSeen: lastSeen.get(sender.name),
+  }));
   const next = start + PAGE_SENDERS < matching.length ? start + PAGE_SENDERS : undefined;
   const main = html`<h1>Senders</h1>
 <form class="filters" method="get" action="${link(view, "/senders")}" role="search" aria-label="Find a sender"><label class="wide">Name<input type="search" name="name" value="${text}" autocomplete="off" spellcheck="false" maxlength="200"></label><div class="buttons"><button>Find</button></div></form>
@@ -52,6 +57,8 @@ interface Account {
   /** The one that was last seen first. */
   readonly certificates: readonly SeenCertificate[];
   readonly endings: readonly Ending[];
+  /** Unix seconds. Undefined if no event of it is known. */
+  readonly lastSeen?: number | undefined;
 }
 
 function accountOf(
@@ -74,10 +81,10 @@ function accountOf(
   };
 }
 
-function describe({ sender, routes, factors, certificates, endings }: Account, now: number) {
+function describe({ sender, routes, factors, certificates, endings, lastSeen }: Account, now: number) {
   return {
     name: sender.name,
-    ...{ routes, factors },
+    ...{ routes, factors, lastSeen: lastSeen === undefined ? null : isoOf(lastSeen) },
     certificates: certificates.slice(0, SHOWN_CERTIFICATES).map(({ der: _der, intermediates: _all, ...one }) => ({
       ...one,
       notAfter: isoOf(one.notAfter),
@@ -88,15 +95,16 @@ function describe({ sender, routes, factors, certificates, endings }: Account, n
   };
 }
 
-function senderSection(view: View, { sender, routes, factors, certificates, endings }: Account): Html {
+function senderSection(view: View, { sender, routes, factors, certificates, endings, lastSeen }: Account): Html {
   const [latest] = certificates;
   const events = link(view, "/events", new URLSearchParams({ sender: sender.name }));
   return html`<section class="sender"><div class="headline"><h2>${visible(sender.name)}</h2><a href="${events}">Events</a></div>
 <p>${factors.join(" and ")} at ${routes.length === 0 ? "no route" : routes.slice(0, 5).map((route, index) => html`${index > 0 ? ", " : ""}<code>${visible(route)}</code>`)}${routes.length > 5 ? ` and ${routes.length - 5} more` : ""}</p>
+<p class="dim">${lastSeen === undefined ? "No event of it is known." : html`Last accepted ${formatDistance(lastSeen, view.now)}.`}</p>
 ${
   latest === undefined
     ? html`<p class="empty">${sender.certificate === undefined ? "It needs no certificate." : "It has presented no certificate yet."}</p>`
-    : html`<p class="dim">Last seen with a certificate ${formatDistance(latest.lastSeen, view.now)}, to the hour.</p>${timeline(certificates.slice(0, SHOWN_CERTIFICATES), view.now)}${history(sender.name, certificates.slice(0, SHOWN_CERTIFICATES), view.now)}`
+    : html`${timeline(certificates.slice(0, SHOWN_CERTIFICATES), view.now)}${history(sender.name, certificates.slice(0, SHOWN_CERTIFICATES), view.now)}`
 }
 ${endings.length === 0 ? "" : html`<details><summary>What ends (${endings.length})</summary>${endingTable(endings, view.now, `What ends of ${escapeControls(sender.name)}`)}</details>`}</section>`;
 }

@@ -103,6 +103,17 @@ export function badge(tone: Tone, text: string): Html {
   return html`<span class="badge ${tone}">${text}</span>`;
 }
 
+/** A sentence of our tables begins with a capital. */
+export function sentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** A text of our tables, with names of members and commands between backticks. */
+export function prose(text: string): Html {
+  const parts = text.split("`");
+  return html`${parts.map((part, index) => (index % 2 === 0 ? visible(part) : html`<code>${visible(part)}</code>`))}`;
+}
+
 /** A command to paste. */
 export function command(text: string): Html {
   return html`<pre class="command" tabindex="0"><code>${marked(text)}</code></pre>`;

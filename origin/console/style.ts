@@ -7,7 +7,7 @@ export const STYLE = `
   --ground:#f7f8fa;--card:#ffffff;--line:#dfe3e8;--text:#1b2430;--dim:#566170;--link:#0b57b0;--focus:#0b57b0;
   --good:#17693a;--good-ground:#e3f4e9;--bad:#a81e1e;--bad-ground:#fce9e8;--warn:#7a4a00;--warn-ground:#fdf0d8;
   --busy:#0b57b0;--busy-ground:#e6f0fc;--calm:#4a5563;--calm-ground:#eceff3;
-  --bar-good:#3f9d69;--bar-busy:#5b94dd;--bar-bad:#d25a53;--bar-warn:#cf9530;--code:#f1f3f6;--name:#7a2c8c;--string:#17693a;
+  --bar-good:#3f9d69;--bar-busy:#5b94dd;--bar-bad:#d25a53;--bar-warn:#cf9530;--bar-calm:#8a95a3;--code:#f1f3f6;--name:#7a2c8c;--string:#17693a;
   --radius:8px;--mono:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;
   color-scheme:light dark;
 }
@@ -15,7 +15,7 @@ export const STYLE = `
   --ground:#12161c;--card:#1a2028;--line:#303945;--text:#e4e9ef;--dim:#a0acba;--link:#84b9ff;--focus:#84b9ff;
   --good:#7fd6a2;--good-ground:#16321f;--bad:#ff9e97;--bad-ground:#43191a;--warn:#f2c069;--warn-ground:#3d2c0e;
   --busy:#90c0ff;--busy-ground:#16304f;--calm:#b4bfcc;--calm-ground:#29313c;
-  --bar-good:#4fae79;--bar-busy:#5f9be6;--bar-bad:#dd6a62;--bar-warn:#d6a043;--code:#151a21;--name:#d9a5e8;--string:#8fd9ad;
+  --bar-good:#4fae79;--bar-busy:#5f9be6;--bar-bad:#dd6a62;--bar-warn:#d6a043;--bar-calm:#8793a2;--code:#151a21;--name:#d9a5e8;--string:#8fd9ad;
 }}
 *{box-sizing:border-box}[hidden]{display:none!important}
 html{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;background:var(--ground);color:var(--text)}
@@ -56,7 +56,7 @@ p{margin:0 0 10px}section>:last-child{margin-bottom:0}
 .badge.calm,.notice.calm{background:var(--calm-ground);color:var(--calm)}
 .notice{padding:10px 14px;border-radius:6px;margin:0 0 14px}.notice ul{margin:0;padding-left:18px}.notice a{color:inherit}
 .unseen{font-family:var(--mono);font-size:.85em;background:var(--warn-ground);color:var(--warn);border-radius:3px;padding:0 2px}
-.scroll{overflow-x:auto;margin-bottom:12px}.checks th{width:14rem}
+.scroll{overflow-x:auto;margin-bottom:12px}.checks th:first-child{width:14rem}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;vertical-align:top}
 thead th{font-size:.82rem;color:var(--dim);font-weight:550;white-space:nowrap}
@@ -99,11 +99,12 @@ button.danger{background:#a81e1e;border-color:#a81e1e;color:#fff}button.danger:h
 a.tile:hover{border-color:var(--link)}
 .tile .name{color:var(--dim);font-size:.88rem}.tile .value{font-size:1.5rem;font-weight:620;font-variant-numeric:tabular-nums;letter-spacing:-.01em}
 .tile.bad .value{color:var(--bad)}
-.chart{margin:0}.chart figcaption{margin-bottom:8px}
+.chart{margin:0 0 18px}.chart figcaption{margin-bottom:8px}
 .chart svg{width:100%;height:158px;display:block}.chart.timeline svg{height:auto}
 .chart .axis{stroke:var(--line)}
 rect.good,.key.good{fill:var(--bar-good);background:var(--bar-good)}rect.busy,.key.busy{fill:var(--bar-busy);background:var(--bar-busy)}
 rect.bad,.key.bad{fill:var(--bar-bad);background:var(--bar-bad)}rect.warn,.key.warn{fill:var(--bar-warn);background:var(--bar-warn)}
+rect.calm,.key.calm{fill:var(--bar-calm);background:var(--bar-calm)}
 rect.valid,.key.valid{fill:var(--line);background:var(--line)}rect.seen,.key.seen{fill:var(--bar-busy);background:var(--bar-busy)}
 line.now{stroke:var(--bar-bad);stroke-width:2}.key.now{background:var(--bar-bad)}
 .hours{display:flex;margin-top:-14px;font-size:.78rem;color:var(--dim);font-variant-numeric:tabular-nums}.hours span{flex:1 1 0;white-space:nowrap;overflow:visible;width:0}
@@ -130,10 +131,10 @@ ${INDENTS}
   .path{flex-direction:column}.path li{flex-direction:column;align-items:stretch}.path li+li::before{width:2px;height:16px;margin-left:24px}
   .events,.events tbody,.events tr,.events td{display:block}
   .events thead{position:absolute;left:-999px}
-  .events tr{padding:12px 0;border-bottom:1px solid var(--line);display:grid;grid-template-columns:1fr auto;gap:3px 12px}
+  .events tr{padding:12px 0;border-bottom:1px solid var(--line);display:flex;flex-wrap:wrap;justify-content:space-between;gap:3px 12px}
   .events tr:last-child{border-bottom:0}
   .events td{padding:0;border:0;min-width:0}
-  .events td.id,.events td.request,.events td.sender{grid-column:1/-1}
+  .events td.id,.events td.why,.events td.request,.events td.sender{flex:1 1 100%}
   .events td.state{order:-2}.events td.time{order:-1;text-align:right;color:var(--dim)}
   .events td.number{color:var(--dim);font-size:.88rem;text-align:left}.events .attempts{text-align:right}.label{display:inline}
   .filters label{flex:1 1 40%}.filters label.wide{flex:1 1 100%}

@@ -78,14 +78,15 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
   });
 }
 
-/** The newest event, the last end, and the work that comes next. */
+/** The newest event, the last end, the work that comes next, and the newest refusal. */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,
     (SELECT max(changed_at) FROM work WHERE due_at IS NULL) AS finished,
     (SELECT min(due_at) FROM work WHERE due_at IS NOT NULL) AS due,
-    (SELECT max(due_at) FROM work WHERE due_at IS NOT NULL) AS latest`;
+    (SELECT max(due_at) FROM work WHERE due_at IS NOT NULL) AS latest,
+    (SELECT max(sequence) FROM refusal) AS refused`;
 
 export async function readPulse(ask: Ask): Promise<string> {
   const [row = {}] = await ask(SELECT_PULSE, []);
-  return [row["accepted"], row["finished"], row["due"], row["latest"]].join(" ");
+  return ["accepted", "finished", "due", "latest", "refused"].map((name) => row[name]).join(" ");
 }

@@ -21,7 +21,7 @@ export {
 export { readSecret } from "./secret-files.ts";
 export { type ListenOptions, type RunningServer, serve } from "./server.ts";
 export { createTlsState, type TlsHostFiles, type TlsState } from "./tls-hosts.ts";
-export { anchorsInUse } from "./tls-policy.ts";
 export { type ClientCertificates, listenTls, type TlsDeadlines, type TlsListenerOptions } from "./tls-listener.ts";
 export { throughTls } from "./tls-peer.ts";
+export { anchorsInUse } from "./tls-policy.ts";
 export { type NodeRequest, toWebRequest } from "./web-request.ts";

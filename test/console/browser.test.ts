@@ -53,6 +53,12 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await world.accept("done-one", { sender: BETA, identity: world.senders.beta, target: "/hooks/beta" });
     await world.completeAll();
     await world.accept("waiting-one", { eventKey: '["order-1"]' });
+    await world.refuse({ code: "issuer_unknown", sender: ACME });
+    await world.refuse({
+      code: "sender_not_allowed",
+      line: { decision: "refused", nearMiss: { sender: ACME, entry: 0, failed: ["subject.CN"] } },
+      certificate: { sha256: "ab".repeat(32), der: world.senders.beta.base64, intermediates: [] },
+    });
     await world.accept("waiting-two", { eventKey: '["order-1"]', body: "other bytes" });
   }
 
@@ -65,6 +71,9 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     "/events/dead-one",
     "/events/waiting-two?body=hex",
     "/events/none",
+    "/refusals",
+    "/refusals?code=none",
+    "/refusals/2",
     "/senders",
     "/actions/retry?state=dead",
     "/actions/drop?id=dead-one",
@@ -163,6 +172,18 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect(faults).toEqual([]);
   });
 
+  test("a refused request says what to change, and the list grows by itself", async () => {
+    const { page, faults } = await open("/refusals");
+    await page.getByText("No request was refused").waitFor();
+    await page.locator("#live.on").waitFor();
+    await storeSome();
+    await page.getByRole("link", { name: "issuer_unknown" }).waitFor();
+    await page.getByRole("link", { name: "sender_not_allowed" }).click();
+    await page.getByText("the operator has to act").waitFor();
+    expect(await page.locator("pre.command").textContent()).toContain("--sender Quillon-acme --certificate refused-");
+    expect(faults).toEqual([]);
+  });
+
   test("who may only read sees no action, and cannot act by its address", async () => {
     await storeSome();
     world.setRole("reader");
@@ -225,6 +246,17 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
       body: `<svg xmlns="http://www.w3.org/2000/svg" onload="alert(3)"><script>alert(4)</script></svg>`,
     });
     await world.buryAll(`broken ${MARKUP} ${RLO}`);
+    await world.refuse({
+      code: "sender_not_allowed",
+      target: `/${MARKUP}${RLO}`,
+      peer: MARKUP,
+      line: {
+        decision: "refused",
+        why: `${MARKUP}${RLO}`,
+        nearMiss: { sender: MARKUP, entry: MARKUP, failed: [MARKUP] },
+      },
+      certificate: { sha256: "ab".repeat(32), der: identity.base64, intermediates: [] },
+    });
     const { page, faults } = await open("/events");
     const paths = [
       "/events",
@@ -233,6 +265,8 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
       "/senders",
       "/",
       "/actions/retry",
+      "/refusals",
+      "/refusals/1",
     ];
     for (const path of [...paths, `/events?text=${encodeURIComponent(MARKUP)}`]) {
       await page.goto(world.url + path);

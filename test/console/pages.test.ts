@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
+import { REFUSALS } from "../../core/refusal.ts";
 import { ACME, BETA } from "../support/senders.ts";
 import { confirm, startConsole, type World } from "./world.ts";
 
@@ -105,6 +106,73 @@ test("senders tell their certificates and what ends; the overview counts", async
   async function idsOfSenders(path: string) {
     return ((await world.json(path))["senders"] as { name: string }[]).map(({ name }) => name);
   }
+});
+
+test("an event tells its attempts, and what operators did", async () => {
+  await world.accept("one");
+  const [lease] = await world.inbox.work.claim(1, 60_000);
+  if (lease !== undefined) await world.inbox.work.bury(lease, "the upstream is <away>", 503);
+  await confirm(world, "/actions/retry?id=one");
+  const { history } = (await world.json("/events/one")) as { history: { records: { kind: string }[] } };
+  expect(history.records).toMatchObject([
+    { kind: "attempt", number: 1, outcome: "dead", status: 503, reason: "the upstream is <away>" },
+    { kind: "operator", action: "retry" },
+  ]);
+  const html = await textOf("/events/one");
+  for (const part of ["attempt 1, took", "status 503", "the upstream is &lt;away&gt;", "retried by an operator"])
+    expect(html).toContain(part);
+});
+
+describe("refused requests", () => {
+  test("are listed in pages and by filters, with what they mean and who has to act", async () => {
+    const at = Date.now();
+    for (let index = 0; index < 60; index += 1) await world.refuse({ at: at - index * 1000, id: `no-${index}` });
+    await world.refuse({ code: "issuer_unknown", sender: ACME, route: "/hooks/acme", at: at - 100_000 });
+    const refusalsOf = async (path: string) =>
+      (await world.json(path)) as { refusals: { code: string; who: string; what: string }[]; next: string };
+    const first = await refusalsOf("/refusals");
+    const second = await refusalsOf(first.next);
+    expect([first.refusals.length, second.refusals.length, second.next]).toEqual([50, 11, null]);
+    const filtered = await refusalsOf("/refusals?code=issuer_unknown&sender=Quillon-acme&route=/hooks/acme&since=1h");
+    expect(filtered.refusals).toMatchObject([
+      { code: "issuer_unknown", who: "sender", meaning: expect.stringContaining("no path to an anchor") },
+    ]);
+    expect((await refusalsOf("/refusals?id=no-59")).refusals).toHaveLength(1);
+    expect((await fetch(new URL("/refusals?since=x&before=y", world.url))).status).toBe(400);
+    const overview = (await world.json("/")) as { refusals: { refusals: number }[] };
+    expect(overview.refusals.reduce((sum, { refusals }) => sum + refusals, 0)).toBe(61);
+  });
+
+  test("tell the nearest entry, and how to accept the certificate", async () => {
+    const stranger = await issueCertificate({ subject: [{ CN: ["stranger"] }] }, world.senders.root);
+    const nearMiss = { sender: ACME, entry: 0, failed: ["subject.CN"] };
+    const certificate = { sha256: "ab".repeat(32), der: stranger.base64, intermediates: [world.senders.root.base64] };
+    const line = { decision: "refused", code: "sender_not_allowed", nearMiss } as const;
+    await world.refuse({ code: "sender_not_allowed", line, certificate });
+    const html = await textOf("/refusals/1");
+    for (const part of [
+      "<code><bdi>subject.CN</bdi></code>",
+      "the operator has to act",
+      "CN=stranger",
+      "refused-abababababababab.pem",
+    ])
+      expect(html).toContain(part);
+    expect(html).toContain("countersign policy add --policy policy.json --sender Quillon-acme --certificate refused-");
+    const pem = await fetch(new URL("/refusals/1/certificate", world.url));
+    expect(pem.headers.get("content-disposition")).toContain("attachment");
+    expect((await pem.text()).match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect((await fetch(new URL("/refusals/2", world.url))).status).toBe(404);
+    expect((await fetch(new URL("/refusals/x/certificate", world.url))).status).toBe(404);
+  });
+
+  test("of every code have a page, also of codes of later versions", async () => {
+    for (const code of [...Object.keys(REFUSALS), "handshake", "request_unreadable", "of_a_later_version"]) {
+      await world.refuse({ code, id: code, line: { decision: "refused", code, cause: "C", remedy: "R" } as never });
+      const { refusals } = (await world.json(`/refusals?id=${code}`)) as { refusals: { sequence: number }[] };
+      const page = await fetch(new URL(`/refusals/${refusals[0]?.sequence}`, world.url));
+      expect([code, page.status]).toEqual([code, 200]);
+    }
+  });
 });
 
 describe("actions", () => {

@@ -9,6 +9,7 @@ import type { ConsoleOptions, ConsoleParts, ConsoleRole } from "../../origin/con
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { hostsOf, serveConsole } from "../../origin/node/console-server.ts";
+import type { RefusedRequest } from "../../origin/refusals.ts";
 import { type DeliveryParts, deliveryOf } from "../support/inbox.ts";
 import { ACME, createSenders, type Senders } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -26,6 +27,8 @@ export interface World {
   buryAll(reason: string): Promise<void>;
   /** Is done with what is due. */
   completeAll(): Promise<void>;
+  /** Keeps a refused request. */
+  refuse(refused: Partial<RefusedRequest>): Promise<void>;
   /** The facts of a page. */
   json(path: string): Promise<Record<string, unknown>>;
 }
@@ -71,6 +74,17 @@ export async function startConsole(
     },
     async completeAll() {
       for (const lease of await inbox.work.claim(1_000, 60_000)) await inbox.work.complete(lease);
+    },
+    async refuse(given) {
+      const code = given.code ?? "no_certificate";
+      const line: LogLine = { decision: "refused", code: code as never };
+      const facts = {
+        ...{ id: "decision", route: "", sender: "", peer: "192.0.2.7", method: "POST", target: "/hooks/acme" },
+      };
+      const refused = { ...facts, at: Date.now(), code, line, certificate: undefined, ...given };
+      const hour = Math.floor(refused.at / 3_600_000) * 3_600;
+      const limits = { refusals: 1_000, bytes: 10_000_000, certificateBytes: 10_000_000 };
+      await inbox.refusals.add({ refused: [refused], counts: [{ hour, code, refusals: 1 }] }, limits);
     },
     async json(path) {
       const response = await fetch(new URL(path, server.url), { headers: { accept: "application/json" } });

@@ -1,0 +1,155 @@
+// Says for each refusal who has to act and how, for docs/troubleshooting.md and the console. refusal.ts says what a refusal means. It is not in
+// the worker.
+
+import type { Explanation } from "./log-words.ts";
+import type { RefusalCode } from "./refusal.ts";
+
+type Advice = readonly [who: Explanation["who"], what: string];
+
+const RENEW = "Present a current certificate.";
+const SUITABLE = "Get a certificate for TLS clients (extended key usage clientAuth, key usage digitalSignature).";
+const CHAIN =
+  "Present the whole chain: the certificate and its intermediates. If that is done, the operator compares the CAs of the chain with `/anchors`.";
+const OTHER_CHAIN = "Get a certificate from a CA that issues it by RFC 5280; the operator may trust another anchor.";
+const CLOCKS = "Set the clocks by NTP.";
+const SAME_POLICY = "Deploy the same policy to edge and origin.";
+const BETWEEN =
+  "Find what changes requests between edge and origin (a proxy, another Worker), and let it pass them as they are.";
+const NOT_FROM_EDGE = "A request that did not come from your edge: nothing, if the edge is the only way that you use.";
+const READ_ORIGIN_LOG = "Look at the origin's log at that time.";
+
+/** The type requires an entry for every refusal. */
+export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
+  plain_http: ["sender", "Call the URL with https://."],
+  unknown_host: ["operator", "If senders call this host, add it to HOSTS and switch on mTLS for it."],
+  unknown_route: ["sender", "Call the path that you were given. The operator compares it with `/routes`."],
+  method_not_allowed: ["sender", "Use the method that the header Allow names."],
+  route_mismatch: ["operator", "Mount the guard on the path that the policy has."],
+  malformed_target: [
+    "sender",
+    "Write the URL as a browser would normalise it: no `..`, no `//`, escapes in upper case.",
+  ],
+  malformed_host: ["sender", "Send one Host header with the host name of the URL."],
+  malformed_headers: [
+    "sender",
+    "Send a Content-Type in ASCII, and fewer or shorter headers of those that the route forwards.",
+  ],
+  body_too_large: ["operator", "Raise `maxBodyBytes` of the route, if the sender's events are that large."],
+  body_in_pieces: ["sender", "Write the body in larger pieces, or switch on buffering in the proxy on the way."],
+  bodies_full: [
+    "nobody",
+    "The sender gets 503 and comes again. If it goes on, require a certificate of these senders, or slow down who floods you.",
+  ],
+  body_incomplete: ["sender", "Send the event again. If it goes on, look for a timeout on the way."],
+
+  no_client_auth: [
+    "operator",
+    "Switch on client certificates for this host in Cloudflare (SSL/TLS, Client Certificates, Hosts).",
+  ],
+  no_certificate: ["sender", "Switch on mutual TLS. If it is on, the operator checks that mTLS is on for this host."],
+  certificate_elsewhere: [
+    "operator",
+    "Let `--behind-proxy` and `--certificate-header` name the field that the proxy sends.",
+  ],
+  certificate_too_large: ["sender", "Send fewer intermediates, without the root."],
+  certificate_malformed: ["sender", "Get another certificate. `cause` names what is wrong with this one."],
+  certificate_inconsistent: [
+    "operator",
+    "Report it to Cloudflare: its fingerprint is not that of its own certificate.",
+  ],
+  certificate_not_yet_valid: ["sender", "Present the certificate after its validity has begun; compare clocks."],
+  certificate_expired: ["sender", RENEW],
+  certificate_is_ca: ["sender", "Present the client's certificate, not that of the CA."],
+  wrong_key_usage: ["sender", SUITABLE],
+  wrong_extended_key_usage: ["sender", SUITABLE],
+  unknown_critical_extension: ["sender", OTHER_CHAIN],
+  algorithm_not_accepted: ["sender", "Get a certificate with a key and a signature that the meaning lists."],
+  platform_not_verified: [
+    "operator",
+    "Upload the sender's CA to Cloudflare, or trust it by `anchors` instead of `platform`.",
+  ],
+  platform_disagrees: [
+    "sender",
+    "Present a certificate that is in date and well-formed: `platform` says what Cloudflare found.",
+  ],
+  platform_revoked: ["sender", RENEW],
+  certificate_revoked: ["sender", RENEW],
+  revocation_unknown: [
+    "operator",
+    "Look at the lines `revocation_list_missing` and `revocation_list_kept` of this list. The sender gets 503 and comes again.",
+  ],
+  listener_disagrees: [
+    "nobody",
+    "The sender connects again, and its new connection is judged by the current anchors. If it goes on, report it as SECURITY.md says.",
+  ],
+  issuer_unknown: ["sender", CHAIN],
+  too_many_intermediates: ["sender", "Send only the intermediates of the certificate's own path."],
+  chain_too_deep: ["operator", "Raise `maxChainDepth` of the sender, or trust a CA nearer to the certificate."],
+  signature_invalid: ["sender", CHAIN],
+  issuer_not_ca: ["sender", CHAIN],
+  path_length_exceeded: ["sender", OTHER_CHAIN],
+  issuer_not_in_date: [
+    "operator",
+    "Put the CA's current certificate into `/anchors`. If it is an intermediate, the sender renews its chain.",
+  ],
+  name_not_permitted: ["sender", OTHER_CHAIN],
+
+  certificate_denied: [
+    "operator",
+    "Nothing, if the entry in `/deny` is meant: the sender needs a new certificate. Else remove the entry.",
+  ],
+  sender_not_allowed: [
+    "operator",
+    "Compare `nearMiss` with the certificate: `countersign policy add --certificate FILE` writes the entry. If nobody knows the caller: nothing.",
+  ],
+
+  signature_missing: ["sender", "Switch on signing for this URL. If it is on, find what drops the header on the way."],
+  signature_malformed: ["sender", "Sign by the scheme that the policy names. `cause` says what differs."],
+  signature_stale: ["sender", CLOCKS],
+  signature_key_unknown: [
+    "operator",
+    "Add the secret of this account, or of this kind of key, to the sender's `signature`.",
+  ],
+  signature_mismatch: [
+    "operator",
+    "Compare the secret with the sender's. `wouldMatch` says what would have matched: often a body that a proxy changed.",
+  ],
+  basic_missing: ["sender", "Send user name and password with the request, without waiting for a challenge."],
+  basic_malformed: ["sender", "Send one Authorization header by RFC 7617, in UTF-8."],
+  basic_mismatch: [
+    "sender",
+    "Use the user name and password that you were given. The operator compares them with the secret.",
+  ],
+
+  assertion_missing: ["operator", NOT_FROM_EDGE],
+  assertion_malformed: ["operator", NOT_FROM_EDGE],
+  assertion_key_unknown: [
+    "operator",
+    "Publish the new key, wait until origins have loaded it, and only then sign with it.",
+  ],
+  assertion_signature_invalid: ["operator", "Compare the keys of the edge with the key set that the origin loads."],
+  assertion_claims_invalid: ["operator", "Upgrade the origin before the edge."],
+  assertion_wrong_issuer: ["operator", "Give edge and origin the same ISSUER."],
+  assertion_wrong_audience: ["operator", "Give edge and origin the same AUDIENCE, and each origin one of its own."],
+  assertion_expired: ["operator", CLOCKS],
+  assertion_not_yet_valid: ["operator", CLOCKS],
+  request_mismatch: ["operator", BETWEEN],
+  body_mismatch: ["operator", BETWEEN],
+  headers_mismatch: ["operator", BETWEEN],
+  certificate_mismatch: ["operator", BETWEEN],
+  sender_mismatch: ["operator", SAME_POLICY],
+  factor_missing: ["operator", SAME_POLICY],
+  replayed: ["nobody", "The event was stored when it came first."],
+  keys_unavailable: ["operator", "Make the JWKS URL reachable from the origin. Senders get 503 and come again."],
+  store_unavailable: ["operator", "Look at the inbox's database or disk. Senders get 503 and come again."],
+
+  queue_unavailable: ["operator", "Look at the queue EVENTS and the bucket BODIES. Senders get 503 and come again."],
+  origin_refused: ["operator", `Compare keys, issuer, audience and policy of both. ${READ_ORIGIN_LOG}`],
+  origin_unreachable: ["operator", "Look whether the origin runs, and whether ORIGIN_URL leads to it."],
+  origin_timeout: ["operator", `Make the handler faster, or let it answer \`accepted\` first. ${READ_ORIGIN_LOG}`],
+  origin_unavailable: ["operator", READ_ORIGIN_LOG],
+  origin_malformed: ["operator", READ_ORIGIN_LOG],
+  origin_redirected: ["operator", "Let ORIGIN_URL be the address to which it redirects."],
+  misconfigured: ["operator", "Set what `problems` lists."],
+  internal_error: ["operator", "Report `cause` as an issue: it is a fault of Countersign."],
+};
