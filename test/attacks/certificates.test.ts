@@ -1,5 +1,5 @@
-// What was done to others with certificates, done to the deployed bundle and to the origin's own listener. The names are
-// those of docs/known-attacks.md.
+// Known attacks with certificates, against the deployed bundle and the origin's own listener. docs/known-attacks.md lists the tests by
+// name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
@@ -36,8 +36,8 @@ test("the routes accept what they name", async () => {
   expect(await verdict("pin", world.plain)).toBe("accepted");
 });
 
-describe("CVE-2021-44531: a URI is no DNS name,", () => {
-  test.each([CLIENT, `https://${CLIENT}`, `dns:${CLIENT}`, `//${CLIENT}/`])("though it reads %s", async (text) => {
+describe("CVE-2021-44531: a URI is not a DNS name,", () => {
+  test.each([CLIENT, `https://${CLIENT}`, `dns:${CLIENT}`, `//${CLIENT}/`])("even if it is %s", async (text) => {
     expect(await verdict("dns", withNames(uri(text)))).toBe("sender_not_allowed");
   });
 });
@@ -62,7 +62,7 @@ describe("CVE-2021-44532: no text within a name is another name:", () => {
   });
 });
 
-describe("CVE-2021-44533: a common name is no part of another attribute, and no one of several:", () => {
+describe("CVE-2021-44533: a common name is not part of another attribute, nor one of several:", () => {
   const subjects: [string, () => Presented][] = [
     ["two in one RDN", () => withSubject([cn("evil.example"), cn(CLIENT)])],
     ["two in two RDNs", () => withSubject([cn(CLIENT)], [cn("evil.example")])],
@@ -76,7 +76,7 @@ describe("CVE-2021-44533: a common name is no part of another attribute, and no 
   });
 });
 
-test("CVE-2025-66220: a NUL ends no name, of whatever kind it is", async () => {
+test("CVE-2025-66220: a NUL does not end a name of any kind", async () => {
   for (const [route, text] of [
     ["dns", CLIENT],
     ["email", `ops@${CLIENT}`],
@@ -124,7 +124,7 @@ describe("CVE-2022-21656: a name matches as the type that it is,", () => {
   });
 });
 
-test("CVE-2022-21657: a certificate for servers is none for clients, nor is one below a CA for servers", async () => {
+test("CVE-2022-21657: a client cannot use a certificate for servers, or one below a CA for servers", async () => {
   const codes: string[] = [];
   for (const extendedKeyUsage of [[SERVER_AUTH], ["1.3.6.1.5.5.7.3.3"], ["2.5.29.37.0"]]) {
     codes.push(await verdict("cn", await world.issueLeaf({ extendedKeyUsage })));
@@ -161,7 +161,7 @@ test("Google Cloud allowlisted certificates, AWS ALB ignored expiry: an entry wi
   ).toBe("wrong_extended_key_usage");
 });
 
-test("Second digest of a certificate: what is denied by digest stays denied when its ECDSA signature is written as (r, n - s)", async () => {
+test("Second digest of a certificate: a certificate denied by digest stays denied when its ECDSA signature is written as (r, n - s)", async () => {
   const { denied, deniedCa, belowDeniedCa } = world;
   const other = (one: Presented) => ({ ...one, base64: withOtherSignature(one.base64) });
   expect(await verdict("cn", denied)).toBe("certificate_denied");
@@ -169,6 +169,6 @@ test("Second digest of a certificate: what is denied by digest stays denied when
   expect(await verdict("cn", belowDeniedCa, deniedCa)).toBe("certificate_denied");
   expect(await verdict("cn", belowDeniedCa, other(deniedCa))).toBe("certificate_denied");
   expect(await verdict("cn", other(world.plain))).toBe("accepted");
-  // An entry that accepts by digest accepts these bytes alone.
+  // An entry with a digest accepts only the original bytes.
   expect(await verdict("pin", other(world.plain))).toBe("sender_not_allowed");
 });

@@ -1,4 +1,4 @@
-// docs/known-attacks.md says which test stands for which attack: both must keep to it.
+// docs/known-attacks.md says which test covers which attack. Checks that document and tests agree.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ const ID = /CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}/g;
 const HERE = "test/attacks/document.test.ts";
 
 interface Line {
-  /** Of a CVE or GHSA; else the words that stand for it. */
+  /** The ids of a CVE or GHSA. If there are none, the name of the attack. */
   readonly ids: readonly string[];
   readonly tests: readonly { readonly file: string; readonly name: string }[];
 }

@@ -1,5 +1,5 @@
-// What an authority signs without having looked at it, put to the deployed bundle and to the origin's own listener: encodings
-// that libraries read in different ways. The names are those of docs/known-attacks.md.
+// Encodings that libraries read in different ways, and that a careless CA may sign, against the deployed bundle and the origin's own
+// listener. docs/known-attacks.md lists the tests by name.
 
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -28,7 +28,7 @@ const extension =
 
 const name = Array.from(Buffer.from(CLIENT));
 
-test("what the cases change is accepted as it is", async () => {
+test("the certificates that the cases change are accepted unchanged", async () => {
   expect(
     await world.verdict(
       "cn",
@@ -44,7 +44,7 @@ test("what the cases change is accepted as it is", async () => {
   ).toBe("accepted");
 });
 
-describe("Extensions that are not DER: refused is, in a leaf,", () => {
+describe("Extensions that are not DER: a certificate is refused for", () => {
   test.each<readonly [string, string, readonly number[]]>([
     ["a name that runs over the end", "2.5.29.17", [0x30, 2, 0x82, name.length, ...name]],
     ["a primitive SEQUENCE for a name", "2.5.29.17", [0x30, 4, 0xa4, 2, 0x10, 0]],
@@ -60,23 +60,23 @@ describe("Extensions that are not DER: refused is, in a leaf,", () => {
   test.each<readonly [string, string, readonly number[]]>([
     ["a BOOLEAN of two octets", "2.5.29.19", [0x30, 4, 1, 2, 0x20, 0xff]],
     ["a constraint that runs over the end", "2.5.29.30", [0x30, 2, 0xa0, 2, 0x30, 13, 0x82, name.length, ...name]],
-  ])("and in an intermediate, %s", async (_, id, value) => {
+  ])("%s, in an intermediate", async (_, id, value) => {
     const leaf = await world.issueLeaf({}, issuing);
     expect(await world.verdict("cn", leaf, issuingWith(extension(id, value, true)))).toBe("certificate_malformed");
   });
 });
 
-describe("CVE-2020-0601: a key has the one spelling of its kind,", () => {
+describe("CVE-2020-0601: a key has exactly one accepted encoding,", () => {
   const keyOf = (change: (key: Tlv[]) => void) => leafWith(({ tbs }) => change(members(tbs[FIELD.key])));
 
-  test("and no curve in its own words", async () => {
+  test("and not a curve with explicit parameters", async () => {
     const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" });
     const [algorithm] = members(decode(publicKey.export({ type: "spki", format: "der" })));
     const leaf = keyOf((key) => key.splice(0, 1, algorithm as Tlv));
     expect(await world.verdict("cn", leaf)).toBe("certificate_malformed");
   });
 
-  test("and no point by x alone", async () => {
+  test("and not a compressed point", async () => {
     const leaf = keyOf((key) => {
       const point = (key[1] as Tlv).content as Uint8Array;
       const form = 2 + ((point.at(-1) as number) & 1);
@@ -86,7 +86,7 @@ describe("CVE-2020-0601: a key has the one spelling of its kind,", () => {
   });
 });
 
-test("Policies required in vain: a path whose authority asks for a policy is refused, critical or not", async () => {
+test("Policies required in vain: a path is refused if its CA requires a policy, critical or not", async () => {
   const leaf = await world.issueLeaf({}, issuing);
   const requirePolicy = sequence(tlv(0x80, [0]));
   for (const isCritical of [false, true]) {
@@ -103,7 +103,7 @@ test("Policies required in vain: a path whose authority asks for a policy is ref
   expect(await world.verdict("cn", leafWith(extension("2.5.29.32", qualified)))).toBe("accepted");
 });
 
-test("Control characters of the second set: no name holds one", async () => {
+test("Control characters of the second set: a name with one is refused", async () => {
   const named = (text: string) => sequence(tlv(0xa4, [encodeName([["2.5.4.11", TAG.utf8, text]])]));
   expect(await world.verdict("cn", leafWith(extension("2.5.29.17", named("a 2J"))))).toBe("accepted");
   expect(await world.verdict("cn", leafWith(extension("2.5.29.17", named("a\u009b2J"))))).toBe("certificate_malformed");

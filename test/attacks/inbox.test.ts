@@ -1,5 +1,4 @@
-// What a holder of a genuine request, or an admitted sender, can do to the inbox, at the origin's own edge. The names are those of
-// docs/known-attacks.md.
+// Attacks on the inbox by somebody who has a genuine request, or by an admitted sender. docs/known-attacks.md lists the tests by name.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -64,7 +63,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     return { status: answer.status, ...(JSON.parse(answer.body.toString()) as { event: string; duplicate?: boolean }) };
   }
 
-  test("Same event elsewhere: a signed request that is sent to another route swallows no genuine one", async () => {
+  test("Same event elsewhere: a signed request sent to another route does not make the genuine one a duplicate", async () => {
     const body = '{"event":{"id":"evt_1"}}';
     const requests = [
       ["POST", "/refunds"],
@@ -81,12 +80,12 @@ describe("a sender without a certificate, whose signature binds the body alone",
     expect(await inbox.work.claim(9, 1_000)).toHaveLength(4);
   });
 
-  test("Costly keys: a body of millions of values is accepted without being built, and its line says that it has no key", async () => {
+  test("Costly keys: a body of millions of values is accepted without building them, and its log line says that it has no key", async () => {
     const answer = await send("POST", "/large", `[${"{},".repeat(8_700_000)}1]`);
     expect(answer.status).toBe(202);
     const problem = "the body has more than 500000 values";
     expect(await lines.of(answer.event)).toMatchObject({ decision: "accepted", unreadKeys: { eventKey: problem } });
-    // One that is long and holds little has its key.
+    // A body that is long but has few values has its key.
     const document = await send("POST", "/large", `{"document":"${"A".repeat(20_000_000)}","event":{"id":"evt_2"}}`);
     expect(await lines.of(document.event)).not.toHaveProperty("unreadKeys");
     expect((await inbox.event(document.event))?.eventKey).toBe('["evt_2"]');
@@ -114,13 +113,13 @@ test("Replay after clean-up: an assertion stays used when retention has deleted 
   expect(await send()).toBe(409);
 });
 
-test("Junk beside a certificate: what no anchor vouches for is kept by no inbox, in whatever order the rest comes", async () => {
+test("Junk beside a certificate: the inbox keeps only intermediates below an anchor, whatever their order is", async () => {
   const root = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
   const upper = await issueCertificate({ subject: [{ CN: ["Upper"] }], ca: {} }, root);
   const lower = await issueCertificate({ subject: [{ CN: ["Lower"] }], ca: {} }, upper);
   const sender = await issueCertificate({ subject: [{ CN: ["acme"] }] }, lower);
   const stranger = await issueCertificate({ subject: [{ CN: ["Stranger"] }], ca: {} });
-  // In the names and with the keys of those on the path: what is missing is a signature of theirs.
+  // Certificates with the names and keys of the CAs on the path, but signed by a stranger.
   const twins = await Promise.all(
     [lower, upper].map(({ certificate, keys }) =>
       issueCertificate({ subject: [{ CN: [certificate.subject.slice("CN=".length)] }], keys, ca: {} }, stranger),
@@ -152,7 +151,7 @@ test("Junk beside a certificate: what no anchor vouches for is kept by no inbox,
   expect(kept).toEqual([[lower.base64, upper.base64]]);
 });
 
-/** As behind a proxy, from the fields of RFC 9440. */
+/** Reads the fields of RFC 9440, like an origin behind a proxy. */
 function readClientCertificate({ headers }: Request) {
   return parseClientCertificate({
     leaf: (headers.get("client-cert") ?? "").replaceAll(":", ""),

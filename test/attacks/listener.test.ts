@@ -1,5 +1,5 @@
-// What was done to others' TLS listeners, or what their operators did by mistake, done to the origin's own. The names are
-// those of docs/known-attacks.md.
+// Known attacks on TLS listeners and known mistakes of operators, against the origin's own listener. docs/known-attacks.md lists the
+// tests by name.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-describe("CVE-2026-32305: a ClientHello in many records names its host as well as one in one:", () => {
+describe("CVE-2026-32305: the host name is also found in a ClientHello of many records:", () => {
   const present = (helloFragmentBytes: number, name: string, chain: Uint8Array[]) => {
     const request = `POST /hooks/acme HTTP/1.1\r\nHost: ${name}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`;
     return presentRaw({ port: origin.port, name, chain, keyPem: senders.acme.keyPem, request, helloFragmentBytes });
@@ -38,7 +38,7 @@ describe("CVE-2026-32305: a ClientHello in many records names its host as well a
   });
 });
 
-describe.concurrent("CVE-2022-46153, CVE-2026-27586: no listener comes up on", () => {
+describe.concurrent("CVE-2022-46153, CVE-2026-27586: no listener starts with", () => {
   const broken: [string, (pem: string) => unknown][] = [
     ["an empty anchor", () => ""],
     ["an anchor of blanks", () => "\n"],
@@ -88,7 +88,7 @@ describe.concurrent("CVE-2022-46153, CVE-2026-27586: no listener comes up on", (
   });
 });
 
-test("CVE-2026-27586: what the operating system trusts is trusted by nobody here", async () => {
+test("CVE-2026-27586: CAs that the operating system trusts are not trusted", async () => {
   await using own = new AsyncDisposableStack();
   const files = await writeTlsFiles(own);
   const other = await issueCertificate({ subject: subjectOf("System Root"), ca: {} });

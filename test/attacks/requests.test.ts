@@ -1,5 +1,5 @@
-// What was done to others with request headers, over raw sockets: to the deployed bundle, to the origin behind it, and to the
-// origin's own listener. The names are those of docs/known-attacks.md.
+// Known attacks with request headers, over raw sockets, against the deployed bundle, the origin behind it, and the origin's own
+// listener. docs/known-attacks.md lists the tests by name.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Writes a request as it stands; the status of the answer, or undefined where the connection ended without one. */
+/** Sends a request unchanged. Resolves to the status of the response, or to undefined if the connection ended without one. */
 async function exchangeRaw(socket: Socket, host: string, lines: readonly string[]): Promise<number | undefined> {
   let text = "";
   socket.on("data", (chunk) => {
@@ -50,7 +50,7 @@ const toLines = (headers: HeaderList) => headers.map(([name, value]) => `${name}
 
 interface Way {
   readonly name: string;
-  /** What makes a request acceptable here. */
+  /** The headers with which this server accepts a request. */
   proof(): string[];
   send(lines: readonly string[]): Promise<number | undefined>;
 }
@@ -88,7 +88,7 @@ const WAYS: readonly Way[] = [
 const events = async () => (await origin.inbox.count()) + (await listener.inbox.count());
 
 describe.each(WAYS)("CVE-2023-25725: a header without a name hides nothing from $name", ({ proof, send }) => {
-  test("which accepts the same request without it", async () => {
+  test("which accepts the same request without such a header", async () => {
     const before = await events();
     expect(await send(proof())).toBe(202);
     expect(await events()).toBe(before + 1);
@@ -123,7 +123,7 @@ describe.each(WAYS)("CVE-2023-25725: a header without a name hides nothing from 
   });
 });
 
-describe("CVE-2024-45806: no address makes a request trusted,", () => {
+describe("CVE-2024-45806: a request is not trusted for its address,", () => {
   const claims: HeaderList = [
     ["X-Forwarded-For", "10.0.0.1"],
     ["X-Real-IP", "127.0.0.1"],
@@ -133,7 +133,7 @@ describe("CVE-2024-45806: no address makes a request trusted,", () => {
     ["X-Client-Verify", "SUCCESS"],
   ];
 
-  test("neither loopback nor what a header says it is", async () => {
+  test("neither the loopback nor an address in a header", async () => {
     const socket = connect(Number(new URL(origin.url).port), "127.0.0.1");
     const before = await events();
     expect(await exchangeRaw(socket, "origin", [...toLines(claims), LENGTH])).toBe(401);
@@ -181,7 +181,7 @@ describe("GHSA-7x63-xv5r-3p2x, CVE-2026-35051: a request is what its request lin
   });
 });
 
-test("CVE-2025-29927: no header says that a check was made already", async () => {
+test("CVE-2025-29927: no header can skip a check", async () => {
   const headers: HeaderList = [
     ["X-Middleware-Subrequest", "middleware:middleware:middleware:middleware:middleware"],
     ["X-Middleware-Next", "1"],

@@ -1,5 +1,5 @@
-// One path, one route, whoever routes: of a path that the policy admits, routers that people use run the handler of the policy's
-// route, or none. Paths that they read otherwise are refused before.
+// Common routers agree with the policy: for a path that the policy admits, they run the handler of the policy's route, or none. Paths
+// that they would read differently are refused before.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -23,10 +23,10 @@ import { proxyDirectory, reasonToSkip, startProgram } from "../proxy/programs.ts
 import { freePort } from "../support/free-port.ts";
 import { issueServers } from "../support/tls-origin.ts";
 
-/** A path to the handler that runs for it: the route that it was registered for, or none. */
+/** Asks a router which handler runs for a path. The result is the route of the handler, or undefined. */
 type Ask = (path: string) => Promise<string | undefined> | string | undefined;
 
-/** Each of a sender of its own, in the order in which routers need them: a path before the prefix that it is below. */
+/** Each route has its own sender. Routers need this order: a path comes before a prefix of it. */
 const ROUTES = [
   "/hooks/admin",
   "/hooks/bank/in",
@@ -49,7 +49,7 @@ const policy = compilePolicy({
   routes: Object.fromEntries(ROUTES.map((path, index) => [path, { senders: [`s${index}`], methods: ["POST"] }])),
 });
 
-/** What could be read in two ways. */
+/** Paths that routers could read in different ways. */
 const FORMS: readonly string[] = ROUTES.flatMap((route) => {
   const path = route.replace("*", "x");
   const parent = path.slice(0, path.lastIndexOf("/"));
@@ -119,7 +119,7 @@ function routeOf(path: string): string | undefined {
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-// Other worktrees and editors need not have the types of two versions each.
+// Imported by a variable name, so that the types of these packages need not be installed in several versions.
 const load = async (name: string) => (await import(name)).default;
 
 const HONO_ROUTERS = {
@@ -132,7 +132,7 @@ const HONO_ROUTERS = {
 
 function honoWith(router: keyof typeof HONO_ROUTERS, strict: boolean): Ask {
   const app = new Hono({ router: HONO_ROUTERS[router]() as never, strict });
-  // Hono decodes a path before it looks for it.
+  // Hono decodes a path before it matches it.
   for (const route of ROUTES) app.post(decodeURI(route), (c) => c.text(route));
   return async (path) => {
     const response = await app.request(new Request(`https://hooks.example.com${path}`, { method: "POST" }));
@@ -140,7 +140,7 @@ function honoWith(router: keyof typeof HONO_ROUTERS, strict: boolean): Ask {
   };
 }
 
-/** By a request whose target is on the wire as it is written. */
+/** Asks with an HTTP request. Its target is sent exactly as written. */
 async function overHttp(listener: RequestListener): Promise<Ask> {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -200,7 +200,7 @@ async function fastify(version: "fastify4" | "fastify5", options: object): Promi
 
 const LOOSE = { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true };
 
-/** As Next matches the paths of its middleware and rewrites. */
+/** Matches like Next.js matches the paths of its middleware and rewrites. */
 async function nextMatcher(strict: boolean, isDecoded: boolean): Promise<Ask> {
   const { pathToRegexp } = (await import("path-to-regexp" as string)) as {
     pathToRegexp(path: string, keys: unknown[], options: object): RegExp;
@@ -216,7 +216,7 @@ async function nextMatcher(strict: boolean, isDecoded: boolean): Promise<Ask> {
   };
 }
 
-/** nginx decodes a path before it looks for it. */
+/** Locations of nginx. It decodes a path before it matches it. */
 const PLACES = {
   nginx: (path: string) => (path.endsWith("*") ? path.slice(0, -1) : `= ${path}`),
   "nginx with patterns": (path: string) =>
@@ -273,7 +273,7 @@ const ROUTERS: Readonly<Record<string, () => Promise<Ask> | Ask>> = {
   "Next's path-to-regexp, not strict": () => nextMatcher(false, true),
 };
 
-/** Pieces of routes, put together in other ways. */
+/** Random combinations of the pieces of routes. */
 const PIECES = fc
   .array(
     fc.constantFrom(
@@ -308,7 +308,7 @@ function keepsTo(name: string, start: () => Promise<Ask> | Ask): void {
     test("runs the handler of each route for its own path", async () => {
       for (const route of ROUTES) {
         const ran = await ask(route.replace("*", "x"));
-        // A router that reads no slash at the end may have no use for a path with one.
+        // A router that ignores a slash at the end may match no path with one.
         if (ran !== undefined || !route.endsWith("/")) expect(ran).toBe(route);
       }
     });
@@ -336,7 +336,7 @@ test.each([
   ["fastify4", () => fastify("fastify4", {}), ["/hooks/admin;x=1", "/hooks/%61dmin", "/hooks/bank/in;/y"]],
   ["Hono", () => honoWith("SmartRouter", true), ["/hooks/%61dmin", "/hooks/bank", "/hooks/a%2Eb"]],
 ] as const)(
-  "Second spelling of a path: %s would run other handlers for paths that are refused",
+  "Second spelling of a path: %s would run the wrong handlers for paths that are refused",
   async (_, start, paths) => {
     const ask = await start();
     for (const path of paths) {

@@ -1,5 +1,5 @@
-// Requests that end before a handler is asked: Host fields that are more or less than a host, and what Node's parser does not
-// take. At every server of ours: one answer, one line, and nothing in it that the request held in secret.
+// Requests that are refused before a handler runs: for a Host field that is not exactly a host, or because Node's parser refuses them.
+// Every server gives one response and logs one line, which reveals no secret of the request.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -39,7 +39,7 @@ let metrics: { readonly lines: LogLines; readonly port: number };
 beforeAll(async () => {
   senders = await createSenders();
   key = await newSigningKey();
-  // A path that is another's with something before it.
+  // A path that is the end of another route's path.
   const routes = { "/acme": { senders: [BETA], methods: ["POST"] }, ...senders.policy.routes };
   policy = { ...senders.policy, routes };
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -77,13 +77,13 @@ async function startOverTls() {
 
 interface Way {
   readonly name: string;
-  /** The host of acceptable requests. */
+  /** The Host with which this server accepts a request. */
   readonly host: string;
-  /** How large a head may be. */
+  /** The limit for the size of a head. */
   readonly headKibibytes: number;
   readonly lines: () => LogLines;
   readonly open: () => Socket;
-  /** What makes a request acceptable here. */
+  /** The headers with which this server accepts a request. */
   readonly proof?: () => readonly string[];
 }
 
@@ -151,8 +151,8 @@ const EDGE: Way = {
 };
 
 /**
- * Writes octets and reads until the end of the connection: the statuses that were answered, and the lines that are logged. This
- * side ends at the answer, or, for what gets none before, at once.
+ * Writes octets, and reads until the end of the connection. Returns the statuses of the responses and the logged lines. This side ends
+ * the connection when the response comes or, for input that gets a response only at its end, at once.
  */
 async function converse(way: Way, text: string, ends: "at the answer" | "at once" = "at the answer") {
   const lines = way.lines();
@@ -181,7 +181,7 @@ const hostFields = (way: Way): Readonly<Record<string, readonly string[]>> => ({
   "sent for two hosts": [`Host: ${way.host}`, "Host: other.example.com"],
   "sent for two hosts, in another order": ["host: other.example.com", `HOST: ${way.host}`],
   "with a path": ["Host: 1/hooks"],
-  "with a path and letters that are written anew": ["Host: \xfc/hooks"],
+  "with a path and letters that are encoded again": ["Host: \xfc/hooks"],
   "with a query": [`Host: ${way.host}?${SECRET}`],
   "with a fragment": [`Host: ${way.host}#${SECRET}`],
   "with a user": [`Host: ${SECRET}@${way.host}`],
@@ -189,9 +189,9 @@ const hostFields = (way: Way): Readonly<Record<string, readonly string[]>> => ({
   "with a space": [`Host: ${way.host} x`],
   "that is a list": [`Host: ${way.host}, ${way.host}`],
   "that is a number": ["Host: 1"],
-  "with a port that is none": [`Host: ${way.host.replace(/:.*/, "")}:443x`],
+  "with an invalid port": [`Host: ${way.host.replace(/:.*/, "")}:443x`],
   "with a port in another spelling": [`Host: ${way.host.replace(/:.*/, "")}:0443`],
-  "with no port after its colon": [`Host: ${way.host.replace(/:.*/, "")}:`],
+  "with a colon and no port": [`Host: ${way.host.replace(/:.*/, "")}:`],
   "in capitals": [`Host: ${way.host.toUpperCase()}`],
   "with an escape": [`Host: %61${way.host.slice(1)}`],
 });
@@ -229,9 +229,9 @@ describe("Host that moves a path: at the edge", () => {
     const fields = [...(hostFields(EDGE)[kind] ?? []), ...(EDGE.proof?.() ?? [])];
     const before = await origin.inbox.count();
     const { statuses, lines } = await converse(EDGE, post("/acme", fields));
-    // The runtime ends some of them by itself.
+    // The runtime refuses some of them by itself.
     for (const status of statuses) expect(status === 421 || status === 400, `${status}`).toBe(true);
-    // What was logged of it comes before what is logged of a later one.
+    // The line of a later request shows that all lines of this one have arrived.
     const { body } = await edge.send({ target: "/unknown" });
     await edge.lines.of(JSON.parse(body.toString()).decision);
     expect(JSON.stringify(lines())).not.toContain(SECRET);
@@ -293,7 +293,7 @@ describe.each(SERVERS)("Refusals without a line: at $name", (way) => {
     expect(JSON.stringify(lines()).length).toBeLessThan(500);
   });
 
-  test("a connection that says nothing is no request", async () => {
+  test("a connection without any octets is not logged as a request", async () => {
     const { statuses, lines } = await converse(way, "", "at once");
     expect(statuses).toEqual([]);
     await converse(way, "X / HTTP/1.1\r\n\r\n");
@@ -302,7 +302,7 @@ describe.each(SERVERS)("Refusals without a line: at $name", (way) => {
 });
 
 describe("Refusals without a line: in a body that is being read", () => {
-  test.each(SERVERS.filter(({ proof }) => proof !== undefined))("at $name, a chunk that is none", async (way) => {
+  test.each(SERVERS.filter(({ proof }) => proof !== undefined))("at $name, a malformed chunk", async (way) => {
     const fields = [`Host: ${way.host}`, ...(way.proof?.() ?? []), "Transfer-Encoding: chunked"];
     const { statuses, lines } = await converse(
       way,

@@ -1,5 +1,5 @@
-// What a stranger's certificates and signatures may cost: nothing is signed by anybody whom the policy knows, and each is new.
-// The limits here are wide, for machines that do other things too. `npm run bench -- hostile` measures closely.
+// Limits the cost of a stranger's certificates and signatures. All are new, and no CA or key of the policy has signed them. The limits
+// are wide, because a test machine does other work too. `npm run bench -- hostile` measures exactly.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 
 const SENDERS = 50;
 const REQUESTS = 5;
-/** Of all requests together. Each took seconds where subtrees were compared before signatures, for each sender. */
+/** For all requests together. One request took seconds when subtrees were compared before signatures, and once for each sender. */
 const MAX_CPU_MILLISECONDS = 1_000;
 const MILLISECONDS_PER_TICK = 10;
 const LARGE_BODY = new Uint8Array(16 * 1024 * 1024);
@@ -61,7 +61,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** A chain that fits into the fields of RFC 9440: a long name, each of whose characters folds to 18, below 400 subtrees. */
+/** A chain that fits into the fields of RFC 9440, with 400 subtrees and a long name. Each character of the name folds to 18. */
 async function makeChain(): Promise<{ leaf: Identity; issuer: Identity }> {
   const subject = [{ CN: ["Anybody"] }];
   const ca = await issueCertificate({ subject, ca: {} });
@@ -85,7 +85,7 @@ const clientOf = ({ leaf, issuer }: { leaf: Identity; issuer: Identity }) => ({
 });
 const ownCpu = () => process.cpuUsage().user / 1_000;
 
-/** Milliseconds of CPU that `send` takes for one chain after another. */
+/** The milliseconds of CPU that `send` takes for all chains, one after another. */
 async function costOf<Chain>(
   chains: readonly Chain[],
   send: (chain: Chain) => Promise<unknown>,
@@ -169,7 +169,7 @@ test("Signatures of a stranger: fifty senders with one secret hash a body once",
   expect(await costOfBodies(SENDERS)).toBeLessThan(one * 5);
 });
 
-/** What bodies cost whose signature is nobody's, with so many senders on the route. */
+/** The cost of bodies with a signature of no known key, with this number of senders on the route. */
 async function costOfBodies(senders: number): Promise<number> {
   const names = Array.from({ length: senders }, (_, index) => `sender-${index}`);
   const signature = { scheme: "github" as const, secrets: ["SECRET"] };
@@ -197,7 +197,7 @@ async function costOfBodies(senders: number): Promise<number> {
   return cost;
 }
 
-test("Large certificates of strangers: few of them are kept, and usual ones by the hundred", () => {
+test("Large certificates of strangers: few large certificates are cached, but hundreds of usual ones", () => {
   const grown = (octets: number, index: number) =>
     resign(sender, sender, (parts) => {
       const junk = new Uint8Array(octets);
@@ -214,7 +214,7 @@ test("Large certificates of strangers: few of them are kept, and usual ones by t
   expect(isKeptBehind(250, 700)).toBe(true);
 });
 
-describe("a connection is read once,", () => {
+describe("the certificate of a connection is parsed once,", () => {
   const unreadable: [string, (leaf: Identity) => string][] = [
     [
       "certificate_malformed",
@@ -226,32 +226,29 @@ describe("a connection is read once,", () => {
     ],
   ];
 
-  test.each(unreadable)(
-    "Unreadable certificate, again and again: %s is what every request is told",
-    async (code, make) => {
-      const refusals: unknown[] = [];
-      const state = createTlsState(servers.hosts, anchorsInUse(compilePolicy(policy)));
-      const options = { hostname: "127.0.0.1", port: 0, clientCertificates: "request", state: () => state } as const;
-      const server = await listenTls(
-        (_, environment) => {
-          try {
-            readTlsPeer(environment);
-          } catch (error) {
-            refusals.push(error);
-          }
-          return new Response();
-        },
-        { ...options, log: () => {} },
-      );
-      stack.defer(() => server.close());
-      const at = { port: Number(new URL(server.url).port), ca: servers.ca, name: A };
-      const client = new TlsSender(at, { pem: pemOf(make(sender)), keyPem: sender.keyPem });
-      stack.defer(() => client.close());
-      await client.send();
-      expect((await client.send()).isKeptAlive).toBe(true);
-      expect(refusals).toEqual([expect.objectContaining({ code }), expect.objectContaining({ code })]);
-      // The very same: it was not made anew.
-      expect(refusals[1]).toBe(refusals[0]);
-    },
-  );
+  test.each(unreadable)("Unreadable certificate, again and again: every request gets %s", async (code, make) => {
+    const refusals: unknown[] = [];
+    const state = createTlsState(servers.hosts, anchorsInUse(compilePolicy(policy)));
+    const options = { hostname: "127.0.0.1", port: 0, clientCertificates: "request", state: () => state } as const;
+    const server = await listenTls(
+      (_, environment) => {
+        try {
+          readTlsPeer(environment);
+        } catch (error) {
+          refusals.push(error);
+        }
+        return new Response();
+      },
+      { ...options, log: () => {} },
+    );
+    stack.defer(() => server.close());
+    const at = { port: Number(new URL(server.url).port), ca: servers.ca, name: A };
+    const client = new TlsSender(at, { pem: pemOf(make(sender)), keyPem: sender.keyPem });
+    stack.defer(() => client.close());
+    await client.send();
+    expect((await client.send()).isKeptAlive).toBe(true);
+    expect(refusals).toEqual([expect.objectContaining({ code }), expect.objectContaining({ code })]);
+    // The same object, so the certificate was not parsed again.
+    expect(refusals[1]).toBe(refusals[0]);
+  });
 });

@@ -1,5 +1,5 @@
-// One policy with a route for each way to name a certificate, at the deployed bundle and at the origin's own listener: a
-// certificate is put to both, and both must decide alike.
+// A policy with a route for each kind of entry, in the deployed bundle and in the origin's own listener. Every certificate is sent to
+// both, and both must reach the same verdict.
 
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
@@ -19,7 +19,7 @@ import { startWorkerd } from "../support/workerd.ts";
 
 export const CLIENT = "client.example";
 const DAY_MILLISECONDS = 86_400_000;
-/** Common names that would mean something to a regular expression, a template, a configuration file or a shell. */
+/** Common names with a special meaning in a regular expression, a template, a configuration file or a shell. */
 export const SPECIAL = [
   ".*",
   "client.*",
@@ -58,13 +58,13 @@ export async function createWorld(stack: AsyncDisposableStack) {
     root,
     plain,
     expired,
-    /** The policy denies them by digest; the last is a client below the second. */
+    /** The policy denies `denied` and `deniedCa` by digest. `belowDeniedCa` is issued by `deniedCa`. */
     denied,
     deniedCa,
     belowDeniedCa,
     issueLeaf,
 
-    /** Of a route, which must be one and the same at edge and listener. */
+    /** The verdict at a route. It must be the same at edge and listener. */
     async verdict(route: string, leaf: Presented, ...intermediates: Presented[]): Promise<string> {
       const target = `/hooks/${route}`;
       const tls = tlsClientAuth(leaf as Identity, intermediates as Identity[]);

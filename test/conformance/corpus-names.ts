@@ -1,4 +1,4 @@
-// Certificates of the corpus by their names: the one that the policy allows, and ones that resemble it.
+// Certificates of the corpus with different names: the one that the policy allows, and similar ones.
 
 import type { Identity } from "../../cli/authority.ts";
 import {
@@ -62,7 +62,7 @@ export async function makeNamed(root: Identity): Promise<Corpus> {
       "certificate_malformed",
       tlv(0xa4, [encodeName([cn(`${CLIENT}\0.evil.example`)])]),
     ),
-    // Of a kind that no entry of a policy can name: its octets are no text to us.
+    // No entry of a policy can name this kind, so we do not read its octets as text.
     "with a NUL in a name of another kind": alsoNamed(
       "accepted",
       tlv(0xa0, [oid("1.3.6.1.4.1.311.20.2.3"), tlv(0xa0, [tlv(TAG.utf8, `ops@${CLIENT}\0.evil.example`)])]),

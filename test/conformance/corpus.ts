@@ -1,4 +1,4 @@
-// Certificates with their keys, each with what a sender sends beside it: good ones, and ones with one thing wrong.
+// The corpus: good certificates, and certificates with exactly one fault, each with its key and its intermediates.
 
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
@@ -11,7 +11,7 @@ import { makeNamed } from "./corpus-names.ts";
 import { makeProfiled } from "./corpus-profiles.ts";
 
 export interface CorpusEntry {
-  /** Base64 DER. */
+  /** In base64 DER, as are the intermediates. */
   readonly leaf: string;
   readonly keyPem: string;
   readonly intermediates: readonly string[];
@@ -33,7 +33,7 @@ export const issueCa = (name: string, issuer?: Identity, request: Partial<Certif
 export const issueLeaf = (issuer?: Identity, request: Partial<CertificateRequest> = {}) =>
   issueCertificate({ subject: subject(CLIENT), ...request }, issuer);
 
-/** An entry of the corpus; `base64` takes the place of the certificate. */
+/** Makes an entry of the corpus. */
 export function entry(
   expected: CorpusEntry["expected"],
   { base64, keyPem }: Pick<Identity, "base64" | "keyPem">,
@@ -77,7 +77,7 @@ export async function makeCorpus(): Promise<{ policy: PolicyDocument; corpus: Co
   return { policy, corpus };
 }
 
-/** Each route is a policy of its own; listeners ask for the anchors of all. */
+/** A policy whose routes have different anchors. A listener has one list of CAs for all of them. */
 function policyOf(
   anchors: Readonly<Record<string, Identity>>,
   deny: NonNullable<PolicyDocument["deny"]>,
@@ -171,7 +171,7 @@ async function makeTimes(root: Identity): Promise<Corpus> {
   };
 }
 
-/** X.509 that breaks a rule of RFC 5280. */
+/** Certificates that break a rule of RFC 5280. */
 async function makeMalformed(root: Identity): Promise<Corpus> {
   const plain = await issueLeaf(root);
   const changed = (change: Parameters<typeof resign>[2]) =>

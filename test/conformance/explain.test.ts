@@ -1,5 +1,5 @@
-// explain says what the programs say: on every certificate of the corpus under every policy, and on signatures and
-// credentials, its verdict is that of the worker as it is deployed.
+// The verdict of `explain` is that of the deployed worker: for every certificate of the corpus on every route, and for signatures and
+// credentials.
 
 import { createHash, createHmac } from "node:crypto";
 import type { RequestListener } from "node:http";
@@ -20,7 +20,7 @@ const PLATFORM = "FAILED:unable to get local issuer certificate";
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-/** What stands behind the edge: answers with the sender that the edge signed. */
+/** The program behind the edge. It responds with the sender in the assertion. */
 const answerSender: RequestListener = ({ headers }, outgoing) => {
   const [, payload = ""] = `${headers["countersign-assertion"]}`.split(".");
   outgoing.end(JSON.stringify({ sender: JSON.parse(Buffer.from(payload, "base64url").toString()).sender }));
@@ -43,10 +43,10 @@ async function decideAtEdge(
   return decision === undefined ? { sender: sender ?? "" } : { code: (await edge.lines.of(decision))["code"] };
 }
 
-/** Of the whole explanation, and of its row for the edge. */
+/** The verdicts of the whole explanation and of its row for the edge. */
 async function decideByExplaining(asked: Asked): Promise<Decision[]> {
   const explanation = await explainHere({ ...asked, body: asked.body ?? "" });
-  // What is said of each sender alone amounts to the verdict on all of them.
+  // The first sender that passes by itself is the one that is admitted.
   const passing = explanation.senders.find(({ verdict }) => verdict === "accepted");
   if (explanation.code !== "body_too_large") expect(passing?.sender ?? null).toBe(explanation.sender);
   const [edge] = explanation.ways;
@@ -55,7 +55,7 @@ async function decideByExplaining(asked: Asked): Promise<Decision[]> {
   );
 }
 
-/** Refused everywhere, with the words of another library: BoringSSL at the edge cannot read a key on this curve. */
+/** Refused everywhere, but with different codes: BoringSSL at the edge cannot read a key on this curve. */
 const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "beside a CA on secp256k1"]);
 
 describe("certificates", async () => {
@@ -77,7 +77,7 @@ describe("certificates", async () => {
 
   const alike = Object.entries(corpus).filter(([name]) => !BY_LIBRARY.has(name));
 
-  test.each(alike)("%s: explained on each route as the edge decides", async (_, entry) => {
+  test.each(alike)("%s: explain and edge agree on every route", async (_, entry) => {
     await Promise.all(
       routes.map(async (route) => {
         const decided = await decideAtEdge(edge, { route, tls: asPresented(entry) });
@@ -145,7 +145,7 @@ function factorPolicy({ policy }: Senders): PolicyDocument {
   };
 }
 
-/** Requests, each to be sent to every route. */
+/** Requests. Each is sent to every route. */
 const REQUESTS: Readonly<Record<string, { readonly headers: Record<string, string>; readonly body?: string }>> = {
   "nothing but a body": { headers: {} },
   "a signature": { headers: hub(sign(BODY)) },
@@ -173,7 +173,7 @@ describe("signatures and credentials", async () => {
   });
 
   test.each(Object.entries(REQUESTS))(
-    "%s: explained on each route as the edge decides",
+    "%s: explain and edge agree on every route",
     async (_, { headers, body = BODY }) => {
       const routes = [...Object.keys(policy.routes), "/none"];
       const identities = [senders.acme, senders.beta, undefined];
@@ -195,7 +195,7 @@ describe("signatures and credentials", async () => {
     },
   );
 
-  test("an origin behind the edge takes its word for credentials, and for a signature only without its secret", async () => {
+  test("an origin behind the edge relies on it for credentials; without its secret, a signature is undecided", async () => {
     const chain = { leaf: senders.acme.base64, intermediates: [] };
     const headers = { ...basic("acme:a-password"), ...hub(sign(BODY)) };
     const asked = { policy, chain, route: "/all", headers, body: BODY, platform: PLATFORM, secrets: SECRETS };

@@ -1,5 +1,5 @@
-// Where nginx or Apache decides otherwise than Countersign, row by row: what is not here must be decided alike, and what
-// is here must differ. docs/reference-verdicts.md prints the rows under the same headings and says why.
+// The cases in which nginx or Apache decides differently from Countersign. A case in this table must differ, and every other case must
+// not. docs/reference-verdicts.md prints the rows under the same headings, and says why.
 
 /** Routes of the corpus, without "/hooks/". */
 type Routes = readonly string[];
@@ -10,13 +10,13 @@ export interface Difference {
 }
 
 export interface Reason {
-  /** Which side accepts. */
+  /** The side that accepts. The other one refuses. */
   readonly accepts: "reference" | "Countersign";
-  /** By entry of the corpus. */
+  /** Differences by the name of the corpus entry. */
   readonly entries: Readonly<Record<string, Difference>>;
 }
 
-/** The routes whose anchors hold the root of most entries. */
+/** The routes that trust the root of most entries. */
 const ROOTED = ["root", "shallow", "deep", "all"];
 const NOWHERE: Routes = [];
 const both = (...routes: string[]): Difference => ({ nginx: routes, apache2: routes });

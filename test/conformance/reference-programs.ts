@@ -1,5 +1,5 @@
-// The distribution's Apache and nginx beside Countersign, configured as in Docusign's guides for Connect: the root as CA
-// file, a certificate required, depth 10, and the subject's CN compared.
+// The distribution's Apache and nginx, configured as in Docusign's guides for Connect: with the root as CA file, a required
+// certificate, a depth of 10, and a comparison of the subject's CN.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { CLIENT } from "./corpus.ts";
 
 export type ReferenceProgram = "nginx" | "apache2";
 
-/** What a route of the policy is in a configuration: a host of its own. */
+/** A virtual host. Each route of the policy has one. */
 interface Site {
   readonly name: string;
   readonly caFile: string;
@@ -20,7 +20,7 @@ interface Site {
 
 export interface Reference {
   readonly port: number;
-  /** The host name that stands for the route. */
+  /** The host name for a route. */
   nameOf(route: string): string;
 }
 
@@ -47,7 +47,7 @@ export async function startReference(
 
 const nameOf = (route: string) => `${route.replaceAll("/", "-").slice(1)}.example.com`;
 
-/** The anchors of all senders of a route, and the depth of the guide where the policy names none. */
+/** The site of a route, with the anchors of all its senders. If the policy has no depth, it has the depth of the guides. */
 function siteOf({ anchors, senders, routes }: PolicyDocument, route: string, directory: string): Site {
   const trusts = (routes[route]?.senders ?? []).map((sender) => senders[sender]?.trust);
   const names = new Set(trusts.flatMap((trust) => trust?.anchors ?? []));

@@ -1,5 +1,5 @@
-// The corpus before the distribution's nginx and Apache, set up as Docusign's guides say, and before our own listener: real
-// handshakes, and each difference explained in docs/reference-verdicts.md.
+// Sends the corpus in real handshakes to the distribution's nginx and Apache, configured as in Docusign's guides, and to our own
+// listener. docs/reference-verdicts.md explains each difference.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** A handshake that fails refuses, as does any answer but a good one. */
+/** The verdict by the status. A failed handshake counts as refused. */
 async function verdict({ leaf, keyPem, intermediates }: CorpusEntry, port: number, name: string, target: string) {
   const chain = [leaf, ...intermediates].map((base64) => Buffer.from(base64, "base64"));
   const request = `POST ${target} HTTP/1.1\r\nHost: ${name}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`;
@@ -45,14 +45,14 @@ async function verdicts(entry: CorpusEntry, port: number, siteOf: (route: string
 
 const ours = new Map<CorpusEntry, Promise<Verdicts>>();
 
-/** Ours, asked for once. */
+/** Our verdicts on an entry. They are remembered, because each is needed once for each program. */
 function ourVerdicts(entry: CorpusEntry): Promise<Verdicts> {
   const known = ours.get(entry) ?? verdicts(entry, origin.port, (route) => [A, route]);
   ours.set(entry, known);
   return known;
 }
 
-/** Our verdicts, changed where the table has a row. */
+/** Our verdicts, changed by the rows of the table. */
 function expected(ours: Verdicts, name: string, program: ReferenceProgram): Verdicts {
   const changed = Object.values(DIFFERENCES).flatMap(({ accepts, entries }) =>
     (entries[name]?.[program] ?? []).map((route) => [route, accepts === "reference" ? "accepted" : "refused"] as const),
@@ -72,19 +72,22 @@ for (const program of PROGRAMS) {
       reference = await startReference(stack, program, policy, host);
     });
 
-    test.each(Object.entries(corpus))("decides like Countersign, or as the table says: %s", async (name, entry) => {
-      const theirs = await verdicts(entry, reference.port, (route) => [reference.nameOf(route), "/event"]);
-      expect(theirs).toEqual(expected(await ourVerdicts(entry), name, program));
-    });
+    test.each(Object.entries(corpus))(
+      "decides like Countersign, or differs as in the table: %s",
+      async (name, entry) => {
+        const theirs = await verdicts(entry, reference.port, (route) => [reference.nameOf(route), "/event"]);
+        expect(theirs).toEqual(expected(await ourVerdicts(entry), name, program));
+      },
+    );
   });
 }
 
-test("the corpus is put to a listener that says yes and no", async () => {
+test("our listener accepts an entry on some routes and refuses it on others", async () => {
   const verdicts = await ourVerdicts(corpus["direct"] as CorpusEntry);
   expect(new Set(Object.values(verdicts))).toEqual(new Set(["accepted", "refused"]));
 });
 
-test("the table names certificates and routes of the corpus alone", () => {
+test("the table names only certificates and routes of the corpus", () => {
   for (const { entries } of Object.values(DIFFERENCES)) {
     for (const [name, difference] of Object.entries(entries)) {
       expect(Object.keys(corpus)).toContain(name);

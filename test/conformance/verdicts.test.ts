@@ -1,5 +1,5 @@
-// One certificate, one policy, one verdict, whichever way it came in: through the edge, under an assertion, or in a
-// handshake with the origin's own listener.
+// A certificate gets the same verdict from a policy by every way: through the edge, with an assertion, and in a handshake with the
+// origin's own listener.
 
 import { createHash } from "node:crypto";
 import type { RequestListener } from "node:http";
@@ -30,13 +30,13 @@ import { type CorpusEntry, makeCorpus } from "./corpus.ts";
 
 /** The sender and its anchor, or the code of the refusal. */
 type Decision = { readonly sender: string; readonly anchor: string } | { readonly code: unknown };
-/** What one way in decides of one certificate, by route. */
+/** The decisions of one way on one certificate, by route. */
 type Decisions = Readonly<Record<string, Decision>>;
 
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 type Version = (typeof VERSIONS)[number];
 
-/** What no handshake can carry (of one version, or of any), with what OpenSSL says of it. */
+/** Certificates that no handshake can carry, of one TLS version or of any, with OpenSSL's error. */
 const NOT_CARRIED: Readonly<Record<string, string>> = {
   "of version 1": "wrong tag",
   "with a time without seconds": "utctime is too short",
@@ -46,8 +46,8 @@ const NOT_CARRIED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refused everywhere, but not with one code: BoringSSL at the edge cannot read a key on this curve, OpenSSL can, and
- * TLS 1.3 has no signature for it, so that a client sends no certificate.
+ * Refused everywhere, but with different codes. BoringSSL at the edge cannot read a key on this curve, and OpenSSL can. TLS 1.3 has no
+ * signature for it, so a client sends no certificate.
  */
 const BY_LIBRARY: Readonly<Record<string, readonly string[]>> = {
   "with a key on secp256k1": ["certificate_malformed", "algorithm_not_accepted", "no_certificate"],
@@ -96,7 +96,7 @@ type Way =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
-/** An origin that answers with its decision and keeps nothing. */
+/** An origin that responds with its decision, and stores nothing. */
 function answering(way: Way, { push: log }: LogLines): Hono<AuthenticatedEnv>["fetch"] {
   const app = new Hono<AuthenticatedEnv>();
   app.all("*", authenticate({ policy: compiled, servesEveryRoute: true, accept: () => {}, log, ...way }), (c) => {
@@ -106,7 +106,7 @@ function answering(way: Way, { push: log }: LogLines): Hono<AuthenticatedEnv>["f
   return app.fetch;
 }
 
-/** What stands behind the edge: answers with what the edge signed. */
+/** The program behind the edge. It responds with the claims of the assertion. */
 const answerAsserted: RequestListener = ({ headers }, outgoing) => {
   const [, payload = ""] = `${headers["countersign-assertion"]}`.split(".");
   const { sender, crt } = JSON.parse(Buffer.from(payload, "base64url").toString());
@@ -136,7 +136,7 @@ function throughTheEdge({ leaf, intermediates }: CorpusEntry): Promise<Decisions
   return decideEach(async (target) => decisionOf((await edge.send({ target, tls })).body.toString(), edge.lines));
 }
 
-/** As an edge would forward it that had decided `as` this: the origin judges again. */
+/** The origin's decisions on requests of an edge that has decided `as`. The origin checks the certificate again. */
 function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): Promise<Decisions> {
   const rawData = Buffer.from(leaf, "base64");
   const [notBefore, notAfter] = [new Date(), new Date()];
@@ -154,7 +154,7 @@ function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): 
 
 async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, version: Version): Promise<Decisions> {
   const pem = [leaf, ...intermediates].map(pemOf).join("");
-  // The client's own OpenSSL must not be the one that refuses a weak key.
+  // Lets the client's own OpenSSL use weak keys, so that the server has to refuse them.
   const options = { minVersion: version, maxVersion: version, ciphers: "DEFAULT:@SECLEVEL=0" };
   const sender = new TlsSender(direct.server, { pem, keyPem }, options);
   try {
@@ -167,7 +167,7 @@ async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, versio
   }
 }
 
-/** Byte for byte. */
+/** Requires that the decisions are equal byte for byte or, for BY_LIBRARY, that each is a refusal with one of its codes. */
 function expectAlike(name: string, decisions: Decisions, edges: Decisions): void {
   const codes = BY_LIBRARY[name];
   if (codes === undefined) {
@@ -185,13 +185,13 @@ describe.each(Object.entries(corpus))("%s", (name, entry) => {
     edges = await throughTheEdge(entry);
   });
 
-  test("is decided alike through the edge and under an assertion", async () => {
+  test("gets the same decisions through the edge and with an assertion", async () => {
     const [root] = Object.values(edges);
     expect(root).toEqual(entry.expected === "accepted" ? { sender: "root", anchor: "root" } : { code: entry.expected });
     expectAlike(name, await underAnAssertion(entry, edges), edges);
   });
 
-  test.each(VERSIONS)("is decided alike in a handshake over %s", async (version) => {
+  test.each(VERSIONS)("gets the same decisions in a handshake over %s", async (version) => {
     const reason = NOT_CARRIED[`${name}, ${version}`] ?? NOT_CARRIED[name];
     if (reason !== undefined) {
       await expect(inAHandshake(entry, version)).rejects.toThrow(reason);
@@ -201,7 +201,7 @@ describe.each(Object.entries(corpus))("%s", (name, entry) => {
   });
 });
 
-test("the corpus is not small, and each way in says yes and no", () => {
+test("the corpus is not small, and expects acceptance and many different refusals", () => {
   expect(Object.keys(corpus).length).toBeGreaterThanOrEqual(60);
   const expected = new Set(Object.values(corpus).map((entry) => entry.expected));
   expect(expected.size).toBeGreaterThanOrEqual(15);

@@ -1,4 +1,4 @@
-// The document prints the configurations that the other tests run, to the letter.
+// Checks that docs/behind-a-proxy.md prints exactly the configurations that the other tests use.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

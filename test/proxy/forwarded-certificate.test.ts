@@ -1,4 +1,4 @@
-// Every format that a proxy's certificate comes in: as the programs write it, and as an attacker would like it to be read.
+// Every format of a certificate field: as the proxies write it, and as an attacker might write it.
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
@@ -13,7 +13,7 @@ let second: Identity;
 beforeAll(async () => {
   second = await issueCertificate({ subject: [{ CN: ["second"] }], ca: {} });
   first = await issueCertificate({ subject: [{ CN: ["first"] }], ca: {} }, second);
-  // Some base64 of each leaf holds a plus, so that damage to it is seen.
+  // The base64 of each leaf has a plus, so that damage to a plus is noticed.
   const withPlus = async (subject: string): Promise<Identity> => {
     const made = await issueCertificate({ subject: [{ CN: [subject] }] }, first);
     return made.base64.includes("+") ? made : withPlus(subject);
@@ -22,7 +22,7 @@ beforeAll(async () => {
   other = await withPlus("other");
 });
 
-/** What the operator is told of fields that are read as this format. */
+/** The refusal of these fields in this format, with its details for the operator. */
 function refusalOf(format: string, fields: Fields, header?: string) {
   try {
     readForwardedCertificate(new Headers(fields), forwardedFormat(format, header));
@@ -35,7 +35,7 @@ function refusalOf(format: string, fields: Fields, header?: string) {
 
 type Fields = Readonly<Record<string, string>>;
 
-/** The base64 of what is read, leaf first; or the code of the refusal. */
+/** The certificates that are read, in base64 with the leaf first, or the code of the refusal. */
 function read(format: string, fields: Fields | Headers): string[] | string {
   const headers = fields instanceof Headers ? fields : new Headers(fields);
   try {
@@ -49,18 +49,18 @@ function read(format: string, fields: Fields | Headers): string[] | string {
 
 const base64Of = (...identities: Identity[]) => identities.map(({ base64 }) => base64);
 const pemOf = (...identities: Identity[]) => identities.map(({ pem }) => `${pem.trim()}\n`).join("");
-/** As nginx and Envoy: everything but unreserved characters. */
+/** Percent-encodes everything except unreserved characters, as nginx and Envoy do. */
 const escaped = (...identities: Identity[]) => encodeURIComponent(pemOf(...identities));
-/** As an ALB: `+`, `=` and `/` stay. */
+/** Percent-encodes spaces and line feeds, but not `+`, `=` and `/`, as an ALB does. */
 const halfEscaped = (...identities: Identity[]) =>
   pemOf(...identities).replace(/[ \n]/g, (character) => encodeURIComponent(character));
-/** As mod_headers: a space for each line feed. */
+/** Replaces line feeds with spaces, as Apache's mod_headers does. */
 const spaced = (...identities: Identity[]) => pemOf(...identities).replaceAll("\n", " ");
 const derOf = (...identities: Identity[]) =>
   Buffer.concat(identities.map(({ certificate }) => Buffer.from(certificate.rawData)));
 const privateKey = () => encodeURIComponent(`${leaf.keyPem.trim()}\n`);
 
-/** The leaf's field of each format, with its value. */
+/** For each format, the field with the leaf, and its value. */
 const LEAF_FIELDS: Readonly<Record<string, () => [name: string, value: string]>> = {
   rfc9440: () => ["client-cert", `:${leaf.base64}:`],
   nginx: () => ["ssl-client-cert", escaped(leaf)],
@@ -81,7 +81,7 @@ describe.each(Object.keys(LEAF_FIELDS))("%s", (format) => {
     expect(read(format, Object.fromEntries([field()]))).toEqual(base64Of(leaf));
   });
 
-  test("finds no certificate where there is no field, or an empty one", () => {
+  test("finds no certificate if the field is missing or empty", () => {
     expect(read(format, {})).toBe("no_certificate");
     expect(read(format, { [field()[0]]: "" })).toBe("no_certificate");
     expect(read(format, { "x-ssl-verify": "SUCCESS", "x-ssl-client-verify": "SUCCESS" })).toBe("no_certificate");
@@ -163,7 +163,7 @@ describe("chains", () => {
   describe.each(Object.keys(chains))("%s", (format) => {
     const fields = (...chain: Identity[]) => chains[format]?.(...chain) ?? {};
 
-    test("are read in the order in which they were sent, whatever it is", () => {
+    test("are read in the order in which they were sent", () => {
       expect(read(format, fields(first))).toEqual(base64Of(leaf, first));
       expect(read(format, fields(first, second))).toEqual(base64Of(leaf, first, second));
       expect(read(format, fields(second, first))).toEqual(base64Of(leaf, second, first));
@@ -189,14 +189,14 @@ describe("chains", () => {
     });
   });
 
-  test("without a leaf are nothing", () => {
+  test("without a leaf count as no certificate", () => {
     const { "client-cert-chain": chain = "" } = chains["rfc9440"]?.(first) ?? {};
     expect(read("rfc9440", { "client-cert-chain": chain })).toBe("no_certificate");
     expect(read("apache", { "ssl-client-cert-chain": spaced(first) })).toBe("no_certificate");
     expect(read("haproxy", { "ssl-client-cert-chain": first.base64 })).toBe("no_certificate");
   });
 
-  test("are not empty where the proxy leaves out an empty one", () => {
+  test("are refused if empty from haproxy, which leaves out an empty one", () => {
     expect(read("haproxy", { "ssl-client-cert": leaf.base64, "ssl-client-cert-chain": "" })).toBe(
       "certificate_malformed",
     );
@@ -207,7 +207,7 @@ describe("chains", () => {
 describe("percent-encoded PEM", () => {
   const nginx = (value: string) => read("nginx", { "ssl-client-cert": value });
 
-  test("is read with the line ends of either kind", () => {
+  test("is read with both kinds of line ends", () => {
     expect(nginx(encodeURIComponent(pemOf(leaf).replaceAll("\n", "\r\n")))).toEqual(base64Of(leaf));
     expect(nginx(encodeURIComponent(pemOf(leaf).trim()))).toEqual(base64Of(leaf));
     expect(nginx(halfEscaped(leaf))).toEqual(base64Of(leaf));
@@ -252,7 +252,7 @@ describe("apache", () => {
   const apache = (value: string, chain?: string) =>
     read("apache", { "ssl-client-cert": value, ...(chain !== undefined && { "ssl-client-cert-chain": chain }) });
 
-  test("writes (null) for what was not sent", () => {
+  test("writes (null) for a certificate that was not sent", () => {
     expect(apache("(null)", "(null)(null)")).toBe("no_certificate");
     expect(apache(spaced(leaf), "(null)(null)")).toEqual(base64Of(leaf));
     expect(apache(spaced(leaf), `${spaced(first)}(null)(null)`)).toEqual(base64Of(leaf, first));
@@ -321,7 +321,7 @@ describe("envoy", () => {
     expect(envoy(`Chain="${escaped(leaf, first, second)}"`)).toEqual(base64Of(leaf, first, second));
   });
 
-  test("takes what is inside quotes for text", () => {
+  test("reads the inside of quotes as text", () => {
     const traps = ['CN=\\"x\\"', `O=a;Cert=x,Chain=y`, `CN=a\\";Cert=\\"${"x"}\\"`, "O=Acme\\\\, Inc.\\, x=y,C=US"];
     for (const subject of traps) expect(envoy(`${cert()};Subject="${subject}"`), subject).toEqual(base64Of(leaf));
     expect(envoy(`Subject="Cert=\\"${escaped(leaf)}\\""`)).toBe("certificate_malformed");
@@ -393,10 +393,10 @@ describe("forwardedFormat", () => {
   });
 });
 
-describe("a certificate that is not where, or as, it is read", () => {
+describe("a certificate in another field or form than the expected one", () => {
   const NAMES = ["X-SSL-Cert", "X-Client-Cert", "X-Forwarded-Tls-Client-Cert", "Client-Cert", "Ssl-Client-Certificate"];
 
-  test.each(NAMES)("in %s is named by its field, and never read", (name) => {
+  test.each(NAMES)("in %s is not read, and the refusal names its field", (name) => {
     for (const format of ["nginx", "apache", "haproxy"]) {
       const refusal = refusalOf(format, { [name]: LEAF_FIELDS[format]?.()[1] ?? "" });
       expect(refusal).toMatchObject({ code: "certificate_elsewhere", found: [name.toLowerCase()] });
@@ -404,20 +404,23 @@ describe("a certificate that is not where, or as, it is read", () => {
     }
   });
 
-  test.each(Object.keys(LEAF_FIELDS))("as %s writes it is named by its field in every other format", (written) => {
-    const [name, value] = LEAF_FIELDS[written]?.() ?? ["", ""];
-    for (const format of FORWARDED_FORMATS) {
-      const { headers } = forwardedFormat(format);
-      if (headers.includes(name)) continue;
-      expect(refusalOf(format, { [name]: value }), format).toEqual({
-        code: "certificate_elsewhere",
-        expected: headers,
-        found: [name],
-      });
-    }
-  });
+  test.each(Object.keys(LEAF_FIELDS))(
+    "as %s writes it is not read in any other format, and the refusal names its field",
+    (written) => {
+      const [name, value] = LEAF_FIELDS[written]?.() ?? ["", ""];
+      for (const format of FORWARDED_FORMATS) {
+        const { headers } = forwardedFormat(format);
+        if (headers.includes(name)) continue;
+        expect(refusalOf(format, { [name]: value }), format).toEqual({
+          code: "certificate_elsewhere",
+          expected: headers,
+          found: [name],
+        });
+      }
+    },
+  );
 
-  test("as another program writes it is told by its form", () => {
+  test("in the form of another program is refused, and the refusal names the form", () => {
     const forms = [
       ["nginx", "apache", /^ssl-client-cert: PEM with spaces .+ apache$/],
       ["nginx", "haproxy", /^ssl-client-cert: base64 of DER, as of haproxy$/],
@@ -433,7 +436,7 @@ describe("a certificate that is not where, or as, it is read", () => {
     }
   });
 
-  test("is no certificate where no field looks like one, and nothing of a value is told", () => {
+  test("is not found if no field looks like one, and the refusal reveals no value", () => {
     const secret = "s3cr3t".repeat(60);
     const fields = { "X-SSL-Verify": "NONE", Cookie: secret, "X-Cert": "MIIB" };
     expect(refusalOf("nginx", fields)).toEqual({ code: "no_certificate", expected: ["ssl-client-cert"] });

@@ -1,4 +1,4 @@
-// countersign origin --behind-proxy, as a program of its own.
+// countersign origin --behind-proxy, as a separate process.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
@@ -58,7 +58,7 @@ describe("countersign origin --behind-proxy", () => {
   it("serves one socket from two processes, also when one of them dies, and removes it at the end", async () => {
     const socket = file("shared.sock");
     const args = ["origin", "--behind-proxy", "haproxy", "--socket", socket, "--socket-mode", "0660", ...common()];
-    // What an origin that was killed has left.
+    // Leaves a socket, as an origin does that was killed.
     const killed = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
     spawnSync(process.execPath, ["-e", killed, socket]);
     expect(existsSync(socket)).toBe(true);
@@ -88,7 +88,7 @@ describe("countersign origin --behind-proxy", () => {
     expect(await origin.stop()).toBe(0);
   });
 
-  it("says everything that is wrong at once", async () => {
+  it("reports everything that is wrong at once", async () => {
     const other = await issueCertificate({ subject: [{ CN: ["other"] }] });
     writeFileSync(file("other.key"), other.keyPem);
     writeFileSync(file("no-ca.pem"), `${other.pem}\n`);
@@ -117,7 +117,7 @@ describe("countersign origin --behind-proxy", () => {
     }
   });
 
-  it("judges the proxy's CA and subject together, and takes every CA of the file", async () => {
+  it("checks the proxy's CA and subject together, and trusts every CA of the file", async () => {
     const { certificate, key, ca } = writeServerFiles(directory, world);
     const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
     const expired = await issueCertificate({ subject: [{ CN: ["Old CA"] }], ca: {}, ...past });

@@ -1,4 +1,4 @@
-// nginx on another machine: the snippet that proves the proxy to the origin by a certificate.
+// The snippet for nginx on another machine, where nginx proves itself to the origin with a certificate.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

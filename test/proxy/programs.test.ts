@@ -1,4 +1,4 @@
-// Real proxies, run on the snippets of the document: real handshakes, forged fields, and the origin's verdicts.
+// Runs real proxies with the snippets of docs/behind-a-proxy.md: real handshakes, forged fields, and the origin's verdicts.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,15 +19,15 @@ interface Case {
   readonly program: Program;
   readonly format: "nginx" | "apache" | "haproxy";
   readonly snippet: string;
-  /** What the snippet calls the certificate file; HAProxy's holds the key too. */
+  /** The paths of the certificate files in the snippet. HAProxy has certificate and key in one file. */
   readonly paths: readonly string[];
   /** Whether intermediates reach the origin. */
   readonly forwardsChain: boolean;
-  /** The line of the snippet that keeps a client's own field out, and what a careless operator writes in its place. */
+  /** The line of the snippet that removes a client's own field, and what a careless operator might write instead. */
   readonly guard: readonly [line: string, careless: string];
-  /** Of a field as this proxy would write it. */
+  /** Makes the value of a field as this proxy would write it. */
   readonly forge: (pem: string, base64: string) => string;
-  /** What an expired certificate meets. */
+  /** Who refuses an expired certificate. */
   readonly expired: "origin" | "proxy answers 400" | "handshake";
 }
 
@@ -122,7 +122,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
       );
     });
 
-    test.skipIf(forwardsChain)("needs none that the policy has, whose root is the anchor", async () => {
+    test.skipIf(forwardsChain)("does not need an intermediate that the policy has", async () => {
       const { port: own } = await start(
         {},
         { ...world.senders.policy, intermediates: { own: world.intermediate.pem } },
@@ -137,7 +137,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
       );
     });
 
-    test("leaves the verdict over another CA's certificate to the origin, which refuses it", async () => {
+    test("leaves a certificate of another CA to the origin, which refuses it", async () => {
       const { status, code } = await refused(await post(port, world, world.clients.wrongCa));
       expect(status).toBe(403);
       expect(["signature_invalid", "issuer_unknown"]).toContain(code);
@@ -164,7 +164,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
     });
 
     describe("a field that the client sent itself", () => {
-      test("does not stand for a certificate that was not presented", async () => {
+      test("is not accepted as a certificate that was not presented", async () => {
         const answers = [
           await post(port, world, undefined, { headers: [forged()] }),
           await post(port, world, undefined, { headers: [forged(), forged()] }),
@@ -180,9 +180,9 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
         for (const answer of answers) expect(await refused(answer)).toEqual({ status: 403, code: "no_certificate" });
       });
 
-      test("does not stand for one under a name that is nearly the same", async () => {
+      test("is not accepted under a similar name", async () => {
         const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
-        // nginx drops such a name. Apache says in the right field that there was none.
+        // nginx drops such a field. Apache writes into the right field that there was no certificate.
         const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
         expect(await refused(answer)).toEqual({ status: 403, code });
       });
@@ -199,14 +199,14 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
         expect(await post(port, world, world.clients.good, { headers })).toMatchObject({ status: 202 });
       });
 
-      test("stands for a certificate where the operator has left out the guard: the origin cannot tell", async () => {
+      test("is accepted as a certificate if the operator leaves out the guard: the origin cannot know", async () => {
         const [line, careless] = guard;
         const { port: openPort } = await start({ [line]: careless });
         expect(await post(openPort, world, undefined, { headers: [forged()] })).toMatchObject({ status: 202 });
       });
     });
 
-    test("needs the root in its file of CAs beside an intermediate one, if it judges the path itself", async () => {
+    test("needs the root in its CA file in addition to an intermediate CA, if it validates the path itself", async () => {
       const { throughIntermediate } = world.clients;
       const intermediate = throughIntermediate.pem.slice(throughIntermediate.pem.lastIndexOf("-----BEGIN"));
       const startWith = (...cas: string[]) => {

@@ -1,4 +1,4 @@
-// nginx, Apache and HAProxy as programs of their own, with the configurations that docs/behind-a-proxy.md prints.
+// Starts nginx, Apache and HAProxy with the configurations that docs/behind-a-proxy.md prints.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, chmodSync, chownSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,8 +15,8 @@ const IS_ROOT = process.getuid?.() === 0;
 export type Program = "nginx" | "apache2" | "haproxy";
 
 /**
- * Why the tests of a program cannot run here, or undefined. On the build machine there is no such reason: the first
- * test that needs the program fails then.
+ * Why the tests of a program cannot run here. Undefined if they can. In CI it is always undefined: without the program, the first test
+ * that needs it fails.
  */
 export function reasonToSkip(program: Program): string | undefined {
   if (find(program) !== undefined || process.env["CI"] === "true") return undefined;
@@ -36,13 +36,13 @@ function find(program: Program): string | undefined {
   });
 }
 
-/** A directory that the programs may enter, and in it one for the socket, which Apache's group may enter. */
+/** A directory that the programs may enter. It contains a directory for the socket that Apache's group may enter. */
 export function proxyDirectory(stack: AsyncDisposableStack) {
   const directory = temporaryDirectory(stack);
   chmodSync(directory, 0o755);
   const run = join(directory, "run");
   mkdirSync(run);
-  // A new file takes the group of a directory with this bit: that is how the socket gets the proxy's group.
+  // With the setgid bit, new files get the group of the directory. So the socket gets the group of the proxy.
   if (IS_ROOT) chownSync(run, 0, groupId("www-data"));
   chmodSync(run, 0o2750);
   return { directory, socket: join(run, "origin.sock") };
@@ -58,12 +58,12 @@ export interface ProxySetUp {
   readonly program: Program;
   /** A file of docs/proxies. */
   readonly snippet: string;
-  /** What the snippet's paths and addresses are here. Each must occur in it. */
+  /** Paths and addresses of the snippet, with their replacements here. Each must occur in the snippet. */
   readonly replacements: Readonly<Record<string, string>>;
   readonly directory: string;
 }
 
-/** Starts the program on the snippet and resolves with its port when it takes handshakes. It ends with the stack. */
+/** Starts the program with a snippet. Resolves to its port when it accepts handshakes. It ends with the stack. */
 export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp): Promise<number> {
   const { program, directory } = setUp;
   const port = await freePort();
@@ -74,14 +74,14 @@ export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp)
 
 export interface ProgramSetUp {
   readonly program: Program;
-  /** Its own configuration, without what a distribution has around it. */
+  /** The configuration, without the main configuration of a distribution. */
   readonly snippet: string;
   readonly directory: string;
-  /** On which the snippet listens. */
+  /** The port on which the snippet listens. */
   readonly port: number;
 }
 
-/** Starts the program and resolves when it takes handshakes. It ends with the stack. */
+/** Starts the program, and resolves when it accepts handshakes. It ends with the stack. */
 export async function startProgram(stack: AsyncDisposableStack, setUp: ProgramSetUp): Promise<void> {
   const { program, snippet, directory, port } = setUp;
   const file = find(program);
@@ -95,7 +95,7 @@ export async function startProgram(stack: AsyncDisposableStack, setUp: ProgramSe
   await untilHandshake(port, child, () => `${program} did not start:\n${output}\n${readLog(directory)}`);
 }
 
-/** Replaces placeholders; the port's are the same in all snippets. A placeholder that is not there is a mistake here. */
+/** Replaces placeholders. Port 443 is one in every snippet. @throws Error if a placeholder is missing */
 function fill(snippet: string, replacements: Readonly<Record<string, string>>, port: number): string {
   let text = snippet.replace(/(listen |\*:|bind :)443\b/g, (_, before: string) =>
     before === "*:" ? `127.0.0.1:${port}` : `${before === "bind :" ? "bind " : before}127.0.0.1:${port}`,
@@ -113,7 +113,7 @@ const ARGUMENTS: Readonly<Record<Program, (configuration: string) => string[]>> 
   haproxy: (configuration) => ["-db", "-f", configuration],
 };
 
-/** What a distribution's main configuration has around the snippet. */
+/** The rest of the main configuration, as a distribution has it. */
 const SURROUNDINGS: Readonly<Record<Program, (snippet: string, directory: string, port: number) => string>> = {
   nginx: (snippet, directory) => `
 ${IS_ROOT ? "user root;" : ""}
@@ -163,7 +163,7 @@ function handshakes(port: number): Promise<boolean> {
   });
 }
 
-/** By its process id. Workers end with their master. */
+/** Ends the program. Its workers end with their parent. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -1,4 +1,4 @@
-// The two listeners that prove the proxy, and that nothing else gets a certificate read from a field.
+// The two listeners that prove the proxy. Only through them, a certificate is read from a field.
 
 import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
@@ -24,7 +24,7 @@ import { createWorld, startOrigin, type World } from "./world.ts";
 
 const stack = new AsyncDisposableStack();
 let world: World;
-/** As a proxy sends it: the sender's certificate. */
+/** The fields with the sender's certificate, as a proxy sends them. */
 let fields: [string, string][];
 beforeAll(async () => {
   world = await createWorld();
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** One POST; `code` is that of the problem. */
+/** Sends a POST. `code` is the code of the problem. */
 async function send(options: RequestOptions, headers: readonly (readonly [string, string])[] = fields) {
   const outgoing = (options.socketPath === undefined ? requestTls : requestHttp)({
     method: "POST",
@@ -52,7 +52,7 @@ describe("a Unix socket", () => {
   const fresh = () => join(temporaryDirectory(stack), "origin.sock");
   const open = (socket: string, mode: 0o600 | 0o660 = 0o600) => startOrigin(stack, world, "rfc9440", { socket, mode });
 
-  test.each([0o600, 0o660] as const)("has mode %o from its first moment, and is gone after the end", async (mode) => {
+  test.each([0o600, 0o660] as const)("has mode %o from the start, and is removed at the end", async (mode) => {
     const socket = fresh();
     const server = await serveProxy(() => new Response(), { listener: { socket, mode }, log: () => {} });
     expect(server.url).toBe(`unix:${socket}`);
@@ -61,7 +61,7 @@ describe("a Unix socket", () => {
     expect(existsSync(socket)).toBe(false);
   });
 
-  test("takes a thousand connections, closes those above, and says so once", async () => {
+  test("accepts a thousand connections, closes further ones, and logs that once", async () => {
     const socketPath = fresh();
     const lines = new LogLines();
     const server = await serveProxy(() => new Response(), {
@@ -105,9 +105,9 @@ describe("a Unix socket", () => {
     expect(await send({ socketPath }, [...fields, ...fields])).toEqual(refused);
   });
 
-  test("takes the place of one that an ended process left", async () => {
+  test("replaces a socket that an ended process left", async () => {
     const socket = fresh();
-    // A killed process does not clean up.
+    // A killed process does not remove its socket.
     const script = `require("node:net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
     const { run } = await import("../e2e/running.ts");
     await run(process.execPath, ["-e", script]);
@@ -116,7 +116,7 @@ describe("a Unix socket", () => {
     expect(await send({ socketPath: socket })).toEqual(ACCEPTED);
   });
 
-  test("never takes the place of a live one, a file, a directory or a link", async () => {
+  test("never replaces a live socket, a file, a directory or a link", async () => {
     const directory = temporaryDirectory(stack);
     const live = join(directory, "live.sock");
     const other = createServer().listen(live);
@@ -142,7 +142,7 @@ describe("a Unix socket", () => {
     await expect(open(join(directory, "missing", "a.sock"))).rejects.toThrow(/does not exist/);
   });
 
-  test("refuses a path that the system would cut, or that is no file", async () => {
+  test("refuses a path that the system would cut, or that is not a file", async () => {
     const directory = temporaryDirectory(stack);
     for (const path of [join(directory, "x".repeat(100)), "\0abstract"]) {
       await expect(open(path)).rejects.toThrow(/not a valid socket path/);
@@ -224,7 +224,7 @@ describe("a TLS listener", () => {
     }
   });
 
-  test("does not answer plain HTTP, and says that it came", async () => {
+  test("does not answer plain HTTP, and logs that it came", async () => {
     const before = lines.all.length;
     await expect(exchange({ url: `http://127.0.0.1:${port}/hooks/acme`, headers: fields })).rejects.toThrow();
     await expect
@@ -238,7 +238,7 @@ describe("a TLS listener", () => {
       ]);
   });
 
-  test("judges the proxy at each request: a connection does not outlive its certificate", async () => {
+  test("checks the proxy at each request: a connection does not outlive its certificate", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     stack.defer(() => agent.destroy());
     expect(await send({ ...as(proxy), agent })).toEqual(ACCEPTED);
@@ -274,13 +274,13 @@ describe("the proxy's identity", () => {
     expect(() => compileProxyIdentity({ ca: world.senders.root.pem, subject })).toThrow(what);
   });
 
-  test("does not compile without a CA certificate, and says everything at once", () => {
+  test("does not compile without a CA certificate, and reports everything at once", () => {
     const bad = ["", "nonsense", world.senders.acme.pem, world.senders.root.keyPem];
     for (const ca of bad) expect(() => compileProxyIdentity({ ca, subject: "CN=proxy" })).toThrow();
     expect(() => compileProxyIdentity({ ca: "", subject: "" })).toThrow(/2 problems/);
   });
 
-  test("is not one whose CA can prove nobody, or whose subject is the CA's", async () => {
+  test("is refused if its CA can prove nobody, or if its subject is that of the CA", async () => {
     const ca = { pathLength: 0 };
     const subject = subjectOf("Proxy CA");
     const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
@@ -303,14 +303,14 @@ describe("the proxy's identity", () => {
     expect(problemsOf({ ca: of(good) })).toEqual([]);
     expect(problemsOf({ subject: "x" })).toEqual([expect.stringMatching(/^the proxy's subject: /)]);
     expect(problemsOf({ ca: of(good), subject: named })).toEqual([expect.stringMatching(/is that of its CA/)]);
-    // The last CA of a rotation keeps nobody out.
+    // During a rotation, an expired old CA is only a warning.
     const both = examineProxyIdentity({ ca: of(expired, good), subject: "CN=proxy" }, Date.now() / 1000);
     expect(both).toMatchObject({ problems: [], warnings: [expect.stringMatching(/CA, 1 of 2 .*: expired on/)] });
     expect(both.policy?.anchors).toHaveLength(2);
   });
 });
 
-describe("on a server that proves nobody", () => {
+describe("on a server that does not prove the proxy", () => {
   const lines = new LogLines();
   const app = () =>
     createOriginApp({

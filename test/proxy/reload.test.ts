@@ -1,4 +1,4 @@
-// What an operator replaces under an origin behind a proxy: policy, certificate, key and who the proxy is.
+// Reloads of an origin behind a proxy, after a change of policy, certificate, key, or the proxy's identity.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -27,14 +27,14 @@ async function start(args: readonly string[], policy: string, directory: string)
   return running;
 }
 
-/** Does something that reloads, and returns the line that says so. */
+/** Makes a change that causes a reload. Resolves to the log line of the reload. */
 function reloading(by: Running, change: () => void, decision = "reloaded"): Promise<Record<string, unknown>> {
   const start = by.lines.length;
   change();
   return by.line({ decision }, start);
 }
 
-/** The policy with beta allowed at acme's route, and nobody else. */
+/** The policy with only beta on the route of acme. */
 const withBeta = () => {
   const { policy } = world.senders;
   return JSON.stringify({
@@ -54,7 +54,7 @@ describe("on a socket", () => {
     origin = await start(["--socket", socketPath], policy, directory);
   });
 
-  /** One connection that stays open. */
+  /** Opens a sender with one connection that stays open. */
   function openSender() {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     onTestFinished(() => agent.destroy());
@@ -70,7 +70,7 @@ describe("on a socket", () => {
       });
   }
 
-  test("a policy replaced as a file is in force with the next request of a connection that stays open", async () => {
+  test("after its file is replaced, a policy applies to the next request of an open connection", async () => {
     const send = openSender();
     const { good, wrongSubject: beta } = world.clients;
     expect(await send(good)).toEqual({ status: 202, isKeptAlive: false });
@@ -82,7 +82,7 @@ describe("on a socket", () => {
     expect(await send(good)).toEqual({ status: 202, isKeptAlive: true });
   });
 
-  test("a broken policy keeps the old one and says so", async () => {
+  test("a broken policy is reported, and the old one stays in force", async () => {
     const send = openSender();
     const line = await reloading(origin, () => replaceFile(policy, "{}"), "failed");
     expect(line).toMatchObject({ code: "reload_refused", problems: expect.arrayContaining([expect.any(String)]) });
@@ -90,7 +90,7 @@ describe("on a socket", () => {
     await reloading(origin, () => replaceFile(policy, JSON.stringify(world.senders.policy)));
   });
 
-  test("SIGHUP reloads too, and one that follows at once does not end it", async () => {
+  test("SIGHUP reloads too, and a second one right after it does not end the program", async () => {
     const before = origin.lines.length;
     for (let count = 0; count < 3; count += 1) await reloading(origin, () => origin.process.kill("SIGHUP"));
     expect(origin.lines.slice(before).map(({ decision }) => decision)).toEqual(Array(3).fill("reloaded"));
@@ -126,7 +126,7 @@ describe("over TLS", () => {
     return [authority, await issueCertificate({ subject: [{ CN: ["proxy.example.com"] }] }, authority)];
   }
 
-  /** One connection of the proxy's that stays open; it forwards the good certificate. */
+  /** Opens a connection of the proxy that stays open. It forwards the good certificate. */
   function openProxy(identity = proxy): (request?: TlsRequest) => Promise<TlsAnswer> {
     const sender = new TlsSender(server, identity);
     onTestFinished(() => sender.close());
@@ -139,7 +139,7 @@ describe("over TLS", () => {
     return (await connectTls(own, server, { cert: proxy.pem, key: proxy.keyPem })).getPeerCertificate().serialNumber;
   };
 
-  test("a new certificate with its key is what new handshakes see; open connections go on", async () => {
+  test("new handshakes get a new certificate with its key; open connections go on", async () => {
     const send = openProxy();
     expect((await send()).status).toBe(202);
     const before = await serialNow();
@@ -179,7 +179,7 @@ describe("over TLS", () => {
     await expect(openProxy(world.senders.acme)()).rejects.toThrow();
   });
 
-  test("another CA for the proxy ends what the old one certified, also on open connections", async () => {
+  test("after a change of the proxy's CA, a certificate of the old one is refused, on open connections too", async () => {
     const send = openProxy();
     expect((await send()).status).toBe(202);
     const [otherCa, otherProxy] = await issueProxy();
@@ -208,7 +208,7 @@ describe("over TLS", () => {
     await reloading(origin, () => replaceFile(files[which], before));
   });
 
-  test("a request under way while everything is replaced is answered", async () => {
+  test("a request in progress is answered while everything is replaced", async () => {
     await using own = new AsyncDisposableStack();
     const socket = await connectTls(own, server, { cert: proxy.pem, key: proxy.keyPem });
     let received = "";
@@ -226,7 +226,7 @@ describe("over TLS", () => {
     expect(received).toContain("HTTP/1.1 202");
   });
 
-  test("two processes on one port take a new policy both, and end together", async () => {
+  test("two processes on one port both load a new policy, and end together", async () => {
     const both = await startWithTls("--workers", "2");
     const headers = [["Client-Cert", `:${world.clients.good.base64}:`]] as const;
     const proxies = Array.from({ length: 4 }, () => new TlsSender(both.server, proxy));

@@ -1,4 +1,4 @@
-// nginx, Apache and HAProxy between edge and origin: what they do to headers of their own accord leaves the signed ones what they are.
+// nginx, Apache and HAProxy between edge and origin. They change headers by themselves, but not the signed ones.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ afterAll(() => stack.disposeAsync());
 
 const NAME = "origin.example.com";
 
-/** A plain reverse proxy from TLS to the origin. */
+/** Configurations of a plain reverse proxy with TLS in front of the origin. */
 const SNIPPETS: Readonly<Record<Program, (port: number, origin: string, pem: string) => string>> = {
   nginx: (port, origin, pem) => `server {
   listen 127.0.0.1:${port} ssl;
@@ -89,7 +89,7 @@ describe.each(["nginx", "apache2", "haproxy"] as const)("%s between edge and ori
     expect(delivered?.headers).toEqual(SENT.map(([name, value]) => [name.toLowerCase(), value]));
   });
 
-  test.skipIf(reason !== undefined)("what the proxy adds is not handed out", async () => {
+  test.skipIf(reason !== undefined)("headers that the proxy adds are not given to the handler", async () => {
     const { status, line, delivered } = await world.send(SENT.slice(0, 1), proxy);
     expect(status, JSON.stringify(line)).toBe(202);
     expect(delivered?.headers).toEqual([["content-type", "application/json"]]);

@@ -1,4 +1,4 @@
-// Senders, an origin behind a proxy, and a client with or without a certificate: what every test of a proxy needs.
+// What the tests of proxies need: senders, an origin behind a proxy, and a client with or without a certificate.
 
 import { writeFileSync } from "node:fs";
 import { request } from "node:https";
@@ -15,7 +15,7 @@ import { ACME, createSenders, type Senders, subjectOf } from "../support/senders
 
 export const SERVER_NAME = "hooks.example.com";
 
-/** A certificate with what is sent after it. */
+/** A certificate with its intermediates, and its key. */
 export interface Client {
   readonly pem: string;
   readonly key: string;
@@ -25,7 +25,7 @@ export interface Client {
 export interface World {
   readonly senders: Senders;
   readonly server: Identity;
-  /** Between the root and `throughIntermediate`. */
+  /** The issuer of `throughIntermediate`, certified by the root. */
   readonly intermediate: Identity;
   readonly clients: Readonly<
     Record<"good" | "throughIntermediate" | "wrongCa" | "expired" | "wrongSubject" | "large", Client>
@@ -79,7 +79,7 @@ export async function createWorld(): Promise<World> {
   };
 }
 
-/** About 45 octets each. */
+/** DNS names of about 45 octets each. */
 function manyNames(count: number) {
   return Array.from({ length: count }, (_, index) => ({
     type: "dns" as const,
@@ -87,14 +87,14 @@ function manyNames(count: number) {
   }));
 }
 
-/** Writes the server's certificate, key and the CA beside each other, and says where. */
+/** Writes the server's certificate, its key and the CA into a directory. Returns their paths. */
 export function writeServerFiles(directory: string, { server, senders }: World) {
   const files = {
     certificate: join(directory, "server.pem"),
     key: join(directory, "server.key"),
     ca: join(directory, "ca.pem"),
   };
-  // HAProxy wants both in one file; the others read the first block of the kind that they look for.
+  // HAProxy needs certificate and key in one file. The others read the first block of the kind that they need.
   writeFileSync(files.certificate, `${server.pem}\n${server.keyPem}\n`);
   writeFileSync(files.key, `${server.keyPem}\n`);
   writeFileSync(files.ca, `${senders.root.pem}\n`);
@@ -123,11 +123,11 @@ export async function startOrigin(
 export interface Answer {
   readonly status: number;
   readonly body: string;
-  /** Of the origin's problem; undefined when the proxy answered by itself. */
+  /** The decision id in the origin's problem. Undefined if the proxy answered by itself. */
   readonly decision: string | undefined;
 }
 
-/** A POST on its own connection. @throws Error when the handshake fails */
+/** Sends a POST on its own connection. @throws Error if the handshake fails */
 export async function post(
   port: number,
   { senders }: World,

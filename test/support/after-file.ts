@@ -1,4 +1,4 @@
-// After each test file. The worker goes on with the next, so what a failed test left running is ended here.
+// Runs after each test file. Ends the programs that a failed test left running, because the same process runs the next file.
 
 import { afterAll } from "vitest";
 import { killPrograms } from "../e2e/running.ts";

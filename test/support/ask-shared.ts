@@ -1,4 +1,4 @@
-// Asks for what is shared by all test files of a run.
+// Asks for something that all test files of a run share: see shared.ts.
 
 import { inject } from "vitest";
 import type { Shared } from "./shared.ts";

@@ -1,6 +1,6 @@
-// A worker beside the edge, with the same bucket: a test's call of the bucket is one request to it. Over the harness's own stand-ins
-// for bindings every member of every object that a list holds is a request, so that a thousand objects take half a minute.
-// JavaScript, because the types of the platform and those of Node do not go together in one program.
+// A worker with the same bucket as the edge. A test calls the bucket with one request to this worker. Through the proxies of
+// wrangler's harness, each member of each listed object is a request, so a thousand objects take half a minute.
+// JavaScript, because the types of the platform and of Node contradict each other.
 
 import { maintainQueue } from "../../worker/dead-letters.ts";
 
@@ -23,7 +23,7 @@ export default {
   },
 };
 
-/** Runs the maintenance as a cron trigger does, with a queue that takes all texts but these. @returns the texts that it was given */
+/** Runs the maintenance as a cron trigger does, with a queue that rejects the texts in `refused`. @returns every text sent to it */
 async function maintain(bodies, { now, refused }) {
   const sent = [];
   const send = (text) => {

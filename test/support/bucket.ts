@@ -1,11 +1,11 @@
-// The bucket of an edge in wrangler's harness, as a test reads and changes it.
+// Gives a test access to the bucket of an edge in wrangler's harness.
 
 import { fileURLToPath } from "node:url";
 import type { TestHarness } from "wrangler";
 import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import type { BodyBucket, StoredObject, StoredObjects } from "../../worker/queue-bindings.ts";
 
-/** To be started beside the edge. */
+/** A worker to start beside the edge. */
 export const BUCKET_WORKER = {
   name: "bucket",
   main: fileURLToPath(new URL("bucket-worker.js", import.meta.url)),
@@ -14,11 +14,11 @@ export const BUCKET_WORKER = {
 };
 
 export interface TestBucket extends BodyBucket {
-  /** Puts an object at each key, which holds its key: hundreds in one request. */
+  /** Puts an object at each key, in one request. The content of an object is its key. */
   fill(keys: readonly string[]): Promise<void>;
   /**
-   * Runs the maintenance of the queue where the bucket is: a thousand letters take three calls each. The queue takes no text of
-   * `refused`; those that it was given.
+   * Runs the maintenance of the queue in the worker that has the bucket, because a thousand letters take three calls each. The queue
+   * rejects the texts in `refused`. Resolves to all texts that were sent to it.
    */
   maintain(now: number, refused: readonly string[]): Promise<string[]>;
 }
@@ -63,7 +63,7 @@ export function openBucket(harness: TestHarness): TestBucket {
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
-/** What is a Date in the bucket is a text in JSON. */
+/** Makes a Date of `uploaded` again, because JSON has only texts. */
 function revive(object: StoredObject): StoredObject {
   return { ...object, uploaded: new Date(object.uploaded) };
 }

@@ -1,4 +1,4 @@
-// Arbitrary damage to a certificate: to its octets, with the signature left behind or made anew, and to its tree of values.
+// Random damage to a certificate: to its octets or to its tree of values, with the old signature or with a new one.
 
 import { sign } from "node:crypto";
 import fc from "fast-check";
@@ -18,7 +18,7 @@ import {
 } from "../core/der-edit.ts";
 import { ECDSA_SHA256 } from "../core/fixtures-issue.ts";
 
-/** Octets to other octets; the same for the same input. */
+/** Changes octets. The same input gives the same result. */
 type Damage = (der: Uint8Array) => Uint8Array;
 
 const TAGS = [...Object.values(TAG), 0x00, 0x05, 0x0a, 0x1f, 0x24, 0x80, 0x82, 0xa0, 0xa3, 0xbf, 0xff];
@@ -39,7 +39,7 @@ const repeat: fc.Arbitrary<Damage> = fc.tuple(anywhere, anywhere).map(([from, si
   const end = Math.min(der.length, start + 1 + (size % 64));
   return concat(der.subarray(0, end), der.subarray(start, end), der.subarray(end));
 });
-/** At the identifier octet of a value, or at the first octet of its length. */
+/** Changes the identifier octet of a value, or the first octet of its length. */
 const header = (octets: fc.Arbitrary<number>, shift: 0 | 1): fc.Arbitrary<Damage> =>
   fc.tuple(anywhere, octets).map(([nth, octet]) => (der) => {
     const offsets = headersOf(der);
@@ -47,7 +47,7 @@ const header = (octets: fc.Arbitrary<number>, shift: 0 | 1): fc.Arbitrary<Damage
     changed[(offsets[nth % offsets.length] ?? 0) + shift] = octet;
     return changed;
   });
-/** Every length fits again afterwards. */
+/** Changes the tree of values. All lengths are correct afterwards. */
 const tree: fc.Arbitrary<Damage> = fc
   .tuple(anywhere, fc.constantFrom("replace", "remove", "repeat"), tags, fc.uint8Array({ maxLength: 12 }))
   .map(([nth, kind, tag, content]) => (der) => {
@@ -68,7 +68,7 @@ export const damages: fc.Arbitrary<Damage> = fc.oneof(
   tree,
 );
 
-/** The certificate with what is signed of it damaged, and signed by the same issuer. */
+/** The certificate with a damaged TBSCertificate, which the issuer signed. */
 export function damageSigned(base64: string, signer: { readonly keyPem: string }, damage: Damage): Uint8Array {
   const tbs = damage(encode(sequence(...readParts(base64).tbs)));
   const signature = sign("sha256", tbs, signer.keyPem);
@@ -86,7 +86,7 @@ const BASIC_CONSTRAINTS = encode(oid("2.5.29.19"));
 const isEncoded = (node: Tlv | undefined, expected: Uint8Array) =>
   node !== undefined && Buffer.compare(encode(node), expected) === 0;
 
-/** The texts of every commonName in the subject, read by nothing but these tests: no library loads every damaged certificate. */
+/** The texts of all commonNames in the subject. Read by test code, because no library can load every damaged certificate. */
 export function commonNamesOf(der: Uint8Array): string[] {
   const tbs = members(members(decode(der))[0]);
   const attributes = members(tbs[FIELD.subject]).flatMap(members).map(members);
@@ -101,7 +101,7 @@ export function isMarkedCa(der: Uint8Array): boolean {
     .extensions.map(members)
     .find(([type]) => isEncoded(type, BASIC_CONSTRAINTS));
   const [cA] = members(decode(extension?.at(-1)?.content as Uint8Array));
-  // Of BER's many ways to say TRUE, DER knows one: OpenSSL takes them all, and so do we.
+  // Only one encoding of TRUE is DER, but OpenSSL accepts all that BER allows, and so do we.
   return cA?.tag === TAG.boolean && (cA.content as Uint8Array)[0] !== 0;
 }
 
@@ -114,7 +114,7 @@ function placesIn(siblings: Tlv[]): Place[] {
   ]);
 }
 
-/** Where each value of an intact certificate starts, those inside of extensions too. */
+/** The offset of each value in an intact certificate, including the values inside extensions. */
 function headersOf(der: Uint8Array, start = 0, end = der.length): number[] {
   const offsets: number[] = [];
   for (let at = start; at < end; ) {
@@ -123,7 +123,7 @@ function headersOf(der: Uint8Array, start = 0, end = der.length): number[] {
     const length = size < 0x80 ? size : der.subarray(at + 2, content).reduce((sum, octet) => sum * 256 + octet, 0);
     const tag = der[at] ?? 0;
     offsets.push(at);
-    // The value of an extension is DER; that of a key identifier starts with an OCTET STRING as well.
+    // The value of an extension is DER inside an OCTET STRING. A key identifier is an OCTET STRING again.
     const holdsMore = (tag & 0x20) !== 0 || (tag === TAG.octetString && isOneValue(der, content, content + length));
     if (holdsMore) offsets.push(...headersOf(der, content, content + length));
     at = content + length;

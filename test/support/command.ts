@@ -1,12 +1,12 @@
-// Runs a command in this process, as cli/main.ts does in one of its own: for what it decides, prints and writes. How a program starts,
-// reads its standard input and ends is asked of the program: see ../e2e/running.ts.
+// Runs a command in this process, to test what it decides, prints and writes. How the program starts, reads its standard input and
+// ends is tested with a real process: see ../e2e/running.ts.
 
 import { type Command, endWithError } from "../../cli/command.ts";
 import type { Finished } from "../e2e/running.ts";
 
 let last: Promise<unknown> = Promise.resolve();
 
-/** One at a time: what is printed, the exit code and the environment are the process's. */
+/** Runs one command at a time, because output, exit code and environment belong to the whole process. */
 export function runHere(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -35,7 +35,7 @@ async function runAlone([name = "", ...args]: readonly string[], environment: Re
   return { code: process.exitCode as number, ...printed };
 }
 
-/** A program leaves them to its end. */
+/** Removes the listeners that the command adds. A program of its own would keep them until its end. */
 function keepListeners(stack: DisposableStack): void {
   const emitters = [
     [process, ["SIGINT", "SIGTERM", "SIGHUP"]],
@@ -62,7 +62,7 @@ function setEnvironment(stack: DisposableStack, environment: Readonly<Record<str
   }
 }
 
-/** What cli/output.ts prints. */
+/** Captures what cli/output.ts prints. */
 function capture(stack: DisposableStack): { stdout: string; stderr: string } {
   const printed = { stdout: "", stderr: "" };
   const { log, error } = console;

@@ -1,19 +1,19 @@
-// A server of revocation lists over plain HTTP, as CRL distribution points are. What it gives can be changed at any time.
+// Serves revocation lists over plain HTTP, like a CRL distribution point. A test can change the lists at any time.
 
 import { createHash } from "node:crypto";
 import { listen } from "./http.ts";
 
-/** Bytes of a list, or a status without any. */
+/** The bytes of a list, or the status of a response without a body. */
 export type Served = Uint8Array | number;
 
 export interface CrlServer {
-  /** URL of the list of this name. */
+  /** The URL of the list with this name. */
   url(name: string): string;
-  /** What each name gives from now on; a name that is missing is not found. */
+  /** The response for each name from now on. A missing name gets a 404. */
   readonly lists: Map<string, Served>;
-  /** What it says that an answer's entity tag is, in the place of the right one. */
+  /** Wrong entity tags, to send instead of the correct ones. */
   readonly tags: Map<string, string>;
-  /** Names asked for, with the status that was answered. */
+  /** The requested names, each with the status of its response. */
   readonly answers: { readonly name: string; readonly status: number }[];
 }
 
@@ -41,7 +41,7 @@ function statusOf(served: Served, asked: string | undefined): number {
   return asked === "*" || asked === tagOf(served) ? 304 : 200;
 }
 
-/** The entity tag that it gives a list. */
+/** The correct entity tag of a list. */
 export function tagOf(list: Uint8Array): string {
   return `"${createHash("sha256").update(list).digest("hex")}"`;
 }

@@ -3,7 +3,7 @@
 import { type QueueWorld, startQueueWorld } from "./queue-world.ts";
 
 export interface DeadLetterWorld extends QueueWorld {
-  /** Sends an event that the origin refuses until it is a dead letter; its id, and the key of the letter. */
+  /** Sends an event that the origin refuses until it is a dead letter. Resolves to its id and the key of the letter. */
   die(body?: string | Uint8Array<ArrayBuffer>): Promise<{ id: string; key: string }>;
   /** Empties the bucket. */
   clear(): Promise<void>;

@@ -1,4 +1,4 @@
-// Stored events and their dispatch in this process: real inbox files, handlers that are recorded.
+// Stores and dispatches events in this process, with real inbox files.
 
 import type { LogLine } from "../../core/decision.ts";
 import type { Delivery } from "../../core/delivery.ts";
@@ -12,7 +12,7 @@ import { LogLines } from "./log-lines.ts";
 
 export const SENDER = "acme";
 
-/** Looks often and tries again soon. A deadline or a lease that is short would end on a slow machine. */
+/** Polls often and retries soon. Deadlines and leases are not shortened, because they would end too early on a slow machine. */
 export const QUICK: Partial<DispatchLimits> = {
   pollMilliseconds: 50,
   firstRetryMilliseconds: 20,
@@ -30,7 +30,7 @@ export interface Dispatching {
   readonly lines: LogLines;
 }
 
-/** A dispatcher with a connection of its own to the file, started. */
+/** Starts a dispatcher with its own connection to the file. */
 export function dispatch(
   stack: AsyncDisposableStack,
   file: string,
@@ -41,7 +41,7 @@ export function dispatch(
   return dispatchFrom(stack, openSqliteInbox(file, { clock }), handler, limits, clock);
 }
 
-/** The same, of an inbox that is closed with it. */
+/** As `dispatch`, with an open inbox. It is closed with the dispatcher. */
 export function dispatchFrom(
   stack: AsyncDisposableStack,
   inbox: Inbox,

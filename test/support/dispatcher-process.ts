@@ -1,5 +1,5 @@
-// A process that dispatches what is in an inbox file, until it is stopped or killed: `node … FILE NAME [HOLDING]`. Prints what it
-// does. From attempt number HOLDING on it ends none before it is asked to stop.
+// A process that dispatches from an inbox file until it is stopped or killed: `node … FILE NAME [HOLDING]`. It prints what it does.
+// From attempt number HOLDING on, attempts only end when the process is asked to stop.
 
 import { Dispatcher } from "../../origin/dispatch.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";

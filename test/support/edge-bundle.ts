@@ -1,4 +1,4 @@
-// The worker bundled exactly as a deployment does, by wrangler itself.
+// Bundles the worker exactly as a deployment does, with wrangler itself.
 
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -10,13 +10,13 @@ import { temporaryDirectory } from "./temporary.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const WRANGLER_TOML = join(ROOT, "wrangler.toml");
 
-/** Returns the directory of index.js. */
+/** Builds the bundle. Resolves to the directory of its index.js. */
 export async function buildBundle(
   stack: AsyncDisposableStack,
   policyFile = join(ROOT, "policy.json"),
 ): Promise<string> {
   const directory = temporaryDirectory(stack);
-  // Without the check before the build: it costs a second, and tests build with policies that a check would not pass.
+  // Removes the check before the build: it takes a second, and some tests build policies that would fail it.
   const moved = readFileSync(WRANGLER_TOML, "utf8")
     .replace(/^\[build\]\n(?:.+\n)*/m, "")
     .replace('main = "worker/', `main = "${ROOT}worker/`)

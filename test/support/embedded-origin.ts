@@ -1,4 +1,4 @@
-// A user's own worker behind the edge: authenticate on workerd, with an inbox in memory.
+// A user's own worker behind the edge: `authenticate` on workerd. It remembers accepted assertions in memory.
 
 import { Hono } from "hono";
 import { formatLogLine } from "../../core/decision.ts";

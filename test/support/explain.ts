@@ -1,4 +1,4 @@
-// Explanations in this process, on documents and certificates that a test has in hand.
+// Explains requests in this process. A test gives the policy document and the certificates directly.
 
 import { loadCrls } from "../../cli/explain-crls.ts";
 import type { Chain } from "../../cli/explain-question.ts";
@@ -15,13 +15,13 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Unix seconds; default now. */
+  /** Unix seconds. Default: now. */
   readonly at?: number;
   readonly platform?: string;
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** One run of the program for each question, however often it is asked. */
+/** Runs the program only once for each question, because a run is slow. */
 function remember(ask: AskOpenssl): AskOpenssl {
   const verdicts = new Map<string, Promise<OpensslVerdict>>();
   return (question) => {

@@ -1,5 +1,5 @@
-// The edge with one fault of its surroundings, named by FAULT: what the simulators of queue and bucket never do by themselves.
-// JavaScript, because the types of the platform and those of Node do not go together in one program.
+// The edge with a faulty queue, bucket or consumer. FAULT names the fault: the simulators never fail by themselves.
+// JavaScript, because the types of the platform and of Node contradict each other.
 
 import edge from "../../worker/index.ts";
 
@@ -18,15 +18,15 @@ function withFault(bindings) {
   return { ...bindings, BODIES: bodies, EVENTS: FAULT === "send" ? { send: fail } : EVENTS };
 }
 
-/** The consumer is gone after half of the batch, and with it what it acknowledged. */
+/** The consumer fails after half of the batch. Its acknowledgements are lost. */
 async function crashAfterHalf({ queue, messages }, bindings) {
   await edge.queue({ queue, messages: messages.slice(0, Math.ceil(messages.length / 2)) }, bindings);
   throw new Error("the isolate is gone");
 }
 
 /**
- * The consumer is gone when half of the batch is settled, and other deliveries are under way. What it acknowledged until then counts,
- * as on the platform; the simulator forgets it for a consumer that throws, so the others come again by a word to it.
+ * The consumer dies when half of the batch is settled, while other deliveries are in progress. Its acknowledgements up to then
+ * count, as on the platform. The simulator drops them if a consumer throws, so this does not throw, but asks for a retry of the rest.
  */
 async function dieAtHalf({ queue, messages }, bindings) {
   const unsettled = new Set(messages);

@@ -1,5 +1,5 @@
-// Requests to the origin as the edge makes them, each part open to change. Written without the code under test:
-// the token is put together from bytes and signed by node:crypto.
+// Makes requests to the origin as the edge does. A test can change every part. Uses no code under test: the token is built from
+// texts and signed by node:crypto.
 
 import { createHash, createPrivateKey, randomBytes, sign } from "node:crypto";
 import type { Identity } from "../../cli/authority.ts";
@@ -19,12 +19,12 @@ export interface ForwardedEvent {
   readonly target?: string;
   readonly contentType?: string;
   readonly body?: string;
-  /** Of the sender, which the token signs: lower-case names. */
+  /** The sender's headers that the token signs. Their names are in lower case. */
   readonly signedHeaders?: HeaderList;
   readonly sender?: string;
   /** Unix seconds. */
   readonly now?: number;
-  /** What the token says instead: undefined removes a claim. */
+  /** Claims to replace. Undefined removes a claim. */
   readonly claims?: Claims;
   readonly header?: Record<string, unknown>;
 }
@@ -79,7 +79,7 @@ export function headersClaim(headers: HeaderList) {
   return { names: headers.map(([name]) => name), digest: contentDigest(lines.join("")) };
 }
 
-/** The request that carries this event, honest unless told otherwise. */
+/** The request that forwards this event. Parts that the event does not set are correct. */
 export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
   const {
     identity,
@@ -118,7 +118,7 @@ export function headersOf(parts: {
 
 const chainOf = (identities: readonly Identity[]) => identities.map(({ base64 }) => `:${base64}:`).join(", ");
 
-/** The headers with one of them replaced, or removed when there is no value. */
+/** The headers with one of them replaced or, without a value, removed. */
 export function withHeader(headers: HeaderList, name: string, value?: string): HeaderList {
   const others = headers.filter(([other]) => other.toLowerCase() !== name.toLowerCase());
   return value === undefined ? others : [...others, [name, value]];

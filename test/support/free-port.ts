@@ -1,11 +1,11 @@
-// A port for a program that cannot say which one it took, or on which nothing shall listen.
+// Finds a free port, for a program that cannot report its port, or as a port on which nothing listens.
 
 import { createServer } from "node:net";
 
-/** Below those that Linux gives to outgoing connections and to servers without a choice of their own: none of these takes it meanwhile. */
+/** Linux gives outgoing connections and servers with port 0 higher ports, so none of them takes one of these in the meantime. */
 const [FIRST, COUNT] = [16_000, 16_000];
 
-/** A port of loopback that is free now. */
+/** A port of the loopback that is free now. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT);

@@ -1,4 +1,4 @@
-// An edge, an origin, and between them a hop that does to headers what a test wants: the deployed bundle, the real origin.
+// The deployed bundle of the edge, the real origin, and between them a hop whose behaviour a test chooses.
 
 import type { Delivery } from "../../core/delivery.ts";
 import { publicJwk } from "../../core/keys.ts";
@@ -10,12 +10,12 @@ import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 import { startWorkerd } from "./workerd.ts";
 
-/** Sends what it got to the origin at this URL, as it wants. */
+/** Forwards a request to the origin at this URL, possibly changed. */
 export type Hop = (request: RecordedRequest, originUrl: string) => ReturnType<typeof exchange>;
 
 export type ChangeHeaders = (headers: HeaderList) => HeaderList;
 
-/** Passes a request on with these headers. Host and framing are those of its own connection. */
+/** Forwards a request unchanged, except for Host and framing, which belong to the connection. */
 export function passOn({ method, target, headers, body }: RecordedRequest, url: string) {
   const ofHop = new Set(["host", "connection", "content-length", "transfer-encoding"]);
   const others = headers.filter(([name]) => !ofHop.has(name.toLowerCase()));
@@ -44,14 +44,14 @@ export async function startEdgeHopOrigin(stack: AsyncDisposableStack) {
   const SIGNING_KEYS = JSON.stringify({ keys: [key] });
   const { edge } = await startWorkerd(stack, policy, { edge: { SIGNING_KEYS, ORIGIN_URL: hopUrl } });
 
-  /** Sends an event with these headers to the edge, and says what became of it at the origin. */
+  /** Sends an event with these headers to the edge. Resolves to the status and to the log lines about it. */
   async function send(headers: HeaderList, next: Hop = passOn) {
     hop = next;
     delivered = undefined;
     const start = edge.lines.all.length;
     const { status } = await edge.send({ tls: tlsClientAuth(senders.acme, [senders.root]), body: "{}", headers });
     const line = origin.lines.all.at(-1);
-    // A request's only one.
+    // Each request logs one line.
     const edgeLine = await edge.lines.with({}, start);
     return { status, line, edgeLine, code: line?.["code"], delivered: delivered as Delivery | undefined };
   }

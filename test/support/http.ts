@@ -1,4 +1,4 @@
-// Requests and servers on raw HTTP: headers as written, bodies as bytes, nothing added, decoded or followed.
+// HTTP requests and servers for tests. Headers are sent as written and bodies as bytes. Nothing is decoded, no redirect is followed.
 
 import { once } from "node:events";
 import {
@@ -20,16 +20,16 @@ export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export interface RawRequest {
   readonly url: string;
-  /** The request target exactly as written on the wire. Default: that of `url`. */
+  /** The request target, which is sent exactly as written. Default: that of `url`. */
   readonly target?: string;
   readonly method?: string;
   readonly headers?: HeaderList;
-  /** Bytes are sent with Content-Length, an iterable in chunks. */
+  /** Bytes are sent with Content-Length, an iterable with chunked encoding. */
   readonly body?: string | Uint8Array | Chunks;
   readonly host?: string;
-  /** Called when the first part of the answer's body is there. */
+  /** Called when the first part of the response's body has arrived. */
   readonly onFirstChunk?: () => void;
-  /** CA of the server's certificate, and the name that it must hold. */
+  /** The CA of the server's certificate, and the name that the certificate must have. */
   readonly server?: { readonly ca: string; readonly name: string };
   /** The path of a Unix socket, instead of the host and port of `url`. */
   readonly socket?: string;
@@ -41,7 +41,7 @@ export interface RawAnswer {
   readonly body: Buffer;
 }
 
-/** Sends one request on its own connection; an answer counts even when the server stops reading the request. */
+/** Sends one request on its own connection. A response counts even if the server stops reading the request. */
 export async function exchange(raw: RawRequest): Promise<RawAnswer> {
   const url = new URL(raw.url);
   const { host = url.host, body = "" } = raw;
@@ -71,7 +71,7 @@ export async function exchange(raw: RawRequest): Promise<RawAnswer> {
   return answer;
 }
 
-/** The head goes out at once, and each chunk when it is there. */
+/** Sends the head at once, and each chunk when it is available. */
 async function writeChunks(outgoing: ClientRequest, chunks: Chunks): Promise<void> {
   const closed = new Promise((resolve) => outgoing.once("close", resolve));
   outgoing.flushHeaders();
@@ -87,12 +87,12 @@ async function writeChunks(outgoing: ClientRequest, chunks: Chunks): Promise<voi
 export interface RecordedRequest {
   readonly method: string;
   readonly target: string;
-  /** As received, with the spelling and order of the wire. */
+  /** In the order and the spelling in which they were sent. */
   readonly headers: HeaderList;
   readonly body: Buffer;
 }
 
-/** A server on a free port of loopback, closed with the stack. */
+/** Starts a server on a free port of the loopback. It is closed with the stack. */
 export async function listen(stack: AsyncDisposableStack, handler: RequestListener): Promise<string> {
   const server = createServer({ maxHeaderSize: 64 * 1024 }, handler);
   server.listen(0, "127.0.0.1");
@@ -105,12 +105,12 @@ export async function listen(stack: AsyncDisposableStack, handler: RequestListen
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Where nothing listens. */
+/** A URL at which nothing listens. */
 export async function refusingUrl(): Promise<string> {
   return `http://127.0.0.1:${await freePort()}`;
 }
 
-/** Reads a request whole. */
+/** Reads the whole request. */
 export async function record(incoming: IncomingMessage): Promise<RecordedRequest> {
   const { method = "", url: target = "", rawHeaders } = incoming;
   const headers: [string, string][] = [];
@@ -118,7 +118,7 @@ export async function record(incoming: IncomingMessage): Promise<RecordedRequest
   return { method, target, headers, body: await buffer(incoming) };
 }
 
-/** The values of a header, in any case of its name. */
+/** The values of a header. The case of its name does not matter. */
 export function valuesOf(headers: HeaderList, name: string): string[] {
   return headers.flatMap(([other, value]) => (other.toLowerCase() === name.toLowerCase() ? [value] : []));
 }

@@ -1,5 +1,5 @@
-// A process that accepts into an inbox. "stream": sixteen at once until it is killed, and prints the ids that it was told are
-// stored. "same": the events of a list that every such process accepts, and prints what became of them.
+// A process that accepts events into an inbox. "stream": accepts sixteen at a time until it is killed, and prints the id of each
+// event that is stored. "same": accepts a list of events that is the same in every such process, and prints how many it stored.
 
 import type { Acceptance } from "../../origin/acceptance.ts";
 import { openInbox } from "../../origin/inbox/open.ts";

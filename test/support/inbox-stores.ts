@@ -1,4 +1,4 @@
-// The stores that an inbox may be in, for tests that run on each of them.
+// The stores of an inbox, for tests that run on each of them.
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -15,11 +15,11 @@ import { temporaryDirectory } from "./temporary.ts";
 
 export interface Store {
   readonly name: string;
-  /** Undefined: it can be tested here. */
+  /** Why it cannot be tested here. Undefined if it can. */
   readonly missing: string | undefined;
-  /** Before the tests of a file. */
+  /** Called before the tests of a file. */
   start(stack: AsyncDisposableStack): Promise<void>;
-  /** Where a new inbox may be. */
+  /** The location of a new inbox. */
   newLocation(stack: AsyncDisposableStack): Promise<string>;
 }
 
@@ -44,29 +44,29 @@ function postgresStore(): Store {
   };
 }
 
-/** On the one server of the run, which is not stopped: see shared.ts. */
+/** A store on the server that all test files share. It is not stopped: see shared.ts. */
 function sharedPostgresStore(): Store {
   return { ...postgresStore(), start: () => Promise.resolve(), newLocation: () => askShared("database") };
 }
 
-/** Why tests on PostgreSQL are skipped. In CI a missing server is a failure, told by the tests that cannot start it. */
+/** Why tests on PostgreSQL are skipped. In CI they are not skipped: without a server they fail. */
 export function missingPostgres(): string | undefined {
   if (findPostgres() !== undefined || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests on PostgreSQL, because it is not installed: apt-get install postgresql");
   return "PostgreSQL is not installed";
 }
 
-/** With a server of their own, which writes to the disk as one of production does. */
+/** Stores whose PostgreSQL is started for the test file. It writes to the disk as in production. */
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
 
-/** Of the test that runs. */
+/** What describeOnStores gives to a test. */
 export interface OnStore {
   readonly stack: AsyncDisposableStack;
-  /** Of a new inbox. */
+  /** The location of a new inbox. */
   readonly location: string;
 }
 
-/** Tests on every store that is here, each with a stack and an inbox of its own. */
+/** Runs the tests on every store that is available. Each test has its own stack and inbox. */
 export function describeOnStores(what: string, tests: (given: OnStore) => void): void {
   describe.each([sqliteStore(), sharedPostgresStore()])("$name", (store) => {
     describe.skipIf(store.missing)(what, () => {
@@ -81,7 +81,7 @@ export function describeOnStores(what: string, tests: (given: OnStore) => void):
   });
 }
 
-/** Closed with the stack; the test may close it before. */
+/** Opens an inbox that is closed with the stack. The test may close it earlier. */
 export async function openTestInbox(
   stack: AsyncDisposableStack,
   location: string,
@@ -104,7 +104,7 @@ export async function openTestInbox(
   });
 }
 
-/** The location as it stands on a command line, where a password would be told of: that is in the environment. */
+/** The location for a command line. The password goes into the environment, because a command line with one causes a warning. */
 export function onCommandLine(location: string): { inbox: string; environment: Record<string, string> } {
   if (!isPostgresUrl(location)) return { inbox: location, environment: {} };
   const url = new URL(location);
@@ -113,13 +113,13 @@ export function onCommandLine(location: string): { inbox: string; environment: R
   return { inbox: url.href, environment };
 }
 
-/** Runs `countersign inbox` there. */
+/** Runs `countersign inbox` on the inbox at this location. */
 export function runInbox(location: string, ...args: readonly string[]): Promise<Finished> {
   const { inbox, environment } = onCommandLine(location);
   return runHere(["inbox", ...args, "--inbox", inbox], environment);
 }
 
-/** What an operator or a fault does to the tables, beside the inbox. */
+/** Changes the tables directly, as an operator or a fault might. */
 export async function changeByHand(location: string, statements: readonly string[]): Promise<void> {
   if (isPostgresUrl(location)) {
     await withClient(location, (client) => client.query(["SET search_path TO countersign", ...statements].join("; ")));

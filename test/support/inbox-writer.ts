@@ -1,5 +1,5 @@
-// A process that writes to an inbox: every event with a certificate never seen before until it is killed, or,
-// for "same", one event with the certificate that it is told of by standard input.
+// A process that writes to an inbox until it is killed, each event with a new certificate. With "same", it writes one event, with
+// the certificate from its standard input.
 
 import { text } from "node:stream/consumers";
 import { issueCertificate } from "../../cli/authority.ts";

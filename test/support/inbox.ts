@@ -1,4 +1,4 @@
-// Deliveries without requests, for tests of the inbox alone, and the schema of its first version.
+// Makes deliveries without requests, for tests of the inbox alone. Also the schemas of its first two versions.
 
 import { hash } from "node:crypto";
 import type { Identity } from "../../cli/authority.ts";
@@ -10,7 +10,7 @@ export interface DeliveryParts {
   readonly sender: string;
   readonly identity?: Pick<Identity, "base64"> | undefined;
   readonly intermediates?: readonly Pick<Identity, "base64">[];
-  /** Default: of this event alone. */
+  /** Default: a key that no other event has. */
   readonly eventKey?: string | undefined;
   readonly orderKey?: string;
   readonly body?: string;
@@ -18,7 +18,7 @@ export interface DeliveryParts {
   readonly target?: string;
 }
 
-/** A delivery as bindDelivery makes it, without the checks before. */
+/** A delivery in the form that bindDelivery returns. No check is made. */
 export function deliveryOf(parts: DeliveryParts): Delivery {
   const { id, sender, identity, intermediates = [], orderKey, method = "POST", target = "/hooks/acme" } = parts;
   const body = Uint8Array.from(Buffer.from(parts.body ?? `{"event":${JSON.stringify(id)}}`));
@@ -45,7 +45,7 @@ function certificateOf(base64: string, intermediates: readonly Pick<Identity, "b
     anchor: "root",
     der: base64,
     intermediates: intermediates.map((intermediate) => intermediate.base64),
-    // Without `platform`: JSON has no member without a value.
+    // `platform` is left out, not undefined, because JSON drops undefined members.
   } as unknown as CertificateFacts;
 }
 
@@ -79,7 +79,7 @@ export const VERSION_1 = {
 `,
 };
 
-/** What the second version added to the first. */
+/** Version 2: its changes to the schema of version 1, and its insert. */
 export const VERSION_2 = {
   schema: `
   ALTER TABLE event ADD COLUMN event_key TEXT;

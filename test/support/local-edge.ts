@@ -1,5 +1,5 @@
-// The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness.
-// Its way to the origin leads through Node's fetch, so what is on the wire there is tested with workerd.ts instead.
+// The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness. Its requests to the origin go
+// through Node's fetch, so the bytes that a deployed edge sends are tested with workerd.ts instead.
 
 import { expect, vi } from "vitest";
 import type { TestHarness } from "wrangler";
@@ -20,7 +20,7 @@ export interface LocalEdgeSetUp {
   readonly protocol?: "https" | "http";
   /** The secrets that the policy names. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** The delays of the queue; production's when not given. */
+  /** The delays of the queue. Default: those of production. */
   readonly retrySeconds?: [number, number];
   readonly config?: LocalEdgeOptions["config"];
   readonly beside?: LocalEdgeOptions["beside"];
@@ -32,14 +32,14 @@ export interface EdgeRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  /** `null` is a platform that says nothing of client certificates. */
+  /** `null`: the platform gives no `tlsClientAuth`. */
   readonly tls?: TlsClientAuth | null;
 }
 
 export interface LocalEdge {
   readonly harness: TestHarness;
   readonly lines: LogLines;
-  /** The worker's own bindings, as proxies. */
+  /** Proxies of the worker's own bindings. */
   bindings<Bindings>(): Promise<Bindings>;
   /**
    * Runs the worker's cron trigger to its end. Returns what it logged, which are so many lines: they arrive by a poll. Lines of a
@@ -85,7 +85,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
     },
     async send({ target = "/hooks/acme", method = "POST", headers = {}, body, tls }) {
       const url = target.startsWith("/") ? `${protocol}://${HOST}${target}` : target;
-      // The harness's types know no platform that says nothing.
+      // The harness's types do not allow null.
       const cf = tls === undefined ? {} : ({ tlsClientAuth: tls } as object);
       const sent = method === "GET" || method === "HEAD" ? {} : { body: body ?? "{}" };
       return (await harness.fetch(url, { method, headers, cf, ...sent })) as unknown as Response;

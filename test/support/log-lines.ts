@@ -1,4 +1,4 @@
-// The decisions that a program logged, to be awaited by decision id or by what they say.
+// Collects the log lines of a program. A test can wait for a line by its decision id or by its members.
 
 import { isDeepStrictEqual } from "node:util";
 import type { LogLine } from "../../core/decision.ts";
@@ -12,12 +12,12 @@ export class LogLines {
     for (const look of this.#waiting) look(line);
   };
 
-  /** The line of this decision, as soon as it is logged. */
+  /** Resolves to the line of this decision when it is logged. */
   of(decision: unknown): Promise<LogLine> {
     return this.with({ id: decision });
   }
 
-  /** The first line from `start` on that has these members, as soon as it is logged. */
+  /** Resolves to the first line from index `start` on that has these members, when it is logged. */
   with(members: Readonly<Record<string, unknown>>, start = 0): Promise<LogLine> {
     const matches = (line: LogLine) =>
       Object.entries(members).every(([name, value]) => isDeepStrictEqual(line[name], value));

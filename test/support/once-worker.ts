@@ -1,4 +1,4 @@
-// An origin in a Worker whose replay check is in D1 or in a Durable Object.
+// An origin in a Worker, with its replay check in D1 or in a Durable Object.
 
 import { Hono } from "hono";
 import { countersign } from "../../origin/guard.ts";
@@ -35,7 +35,7 @@ for (const [path, acceptOf] of Object.entries(ACCEPTS)) {
   app.post(path, guard, (c) => c.json({ sender: c.var.delivery.sender }, 201));
 }
 
-/** Accepts so many ids that have all expired, one after the other; answers with those that were refused. */
+/** Accepts all ids of a list, one after another. Responds with those that were refused. */
 app.post("/accept", async (c) => {
   const { path, ids, expires } = (await c.req.json()) as { path: keyof typeof ACCEPTS; ids: string[]; expires: number };
   const accept = ACCEPTS[path](c.env);

@@ -1,4 +1,4 @@
-// The stand-alone origin on Node, with an inbox in a directory of its own.
+// Starts the origin behind an edge on Node, with an inbox in a temporary directory.
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -19,13 +19,13 @@ import { temporaryDirectory } from "./temporary.ts";
 
 export interface OriginSetUp {
   readonly policy: PolicyDocument;
-  /** Pinned keys, or where they come from. */
+  /** Pinned keys, or a function that finds a key. */
   readonly keys: readonly PublicJwk[] | FindVerificationKey;
   readonly clock?: () => number;
-  /** Instead of the inbox. */
+  /** Replaces the inbox. */
   readonly accept?: AcceptDelivery;
   readonly lists?: () => RevocationLists;
-  /** The texts of secrets that this origin holds. */
+  /** The secrets that this origin holds, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
@@ -64,14 +64,14 @@ export function openTestInbox(stack: AsyncDisposableStack) {
   return { inbox, inboxFile };
 }
 
-/** A test may have closed it already. */
+/** Closes the inbox. Errors are ignored, because a test may have closed it already. */
 async function closeOnce(inbox: Inbox): Promise<void> {
   try {
     await inbox.close();
   } catch {}
 }
 
-/** The stored events, read by a connection of its own. */
+/** Reads the stored events with a separate connection. */
 export function readEvents(inboxFile: string): Record<string, unknown>[] {
   const database = new DatabaseSync(inboxFile, { readOnly: true });
   try {

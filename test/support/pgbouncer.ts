@@ -1,4 +1,4 @@
-// PgBouncer in front of a PostgreSQL server of a test.
+// Starts PgBouncer in front of a test's PostgreSQL server.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,14 +9,17 @@ import { asUnprivileged, giveAway, withClient } from "./postgres.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
-/** Why tests with a pooler are skipped. In CI it is installed. */
+/** Why tests with a pooler are skipped. In CI they are not skipped, because it is installed. */
 export function missingPgBouncer(): string | undefined {
   if (existsSync(PROGRAM) || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests with PgBouncer, because it is not installed: apt-get install pgbouncer");
   return "PgBouncer is not installed";
 }
 
-/** Returns the URL of the same database through it. It hands out so few connections, each for one transaction or statement. */
+/**
+ * Resolves to the URL of the database through PgBouncer. It has only a few connections to the server, and lends one for a transaction
+ * or, with another mode, for a statement.
+ */
 export async function startPgBouncer(
   stack: AsyncDisposableStack,
   database: string,

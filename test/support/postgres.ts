@@ -1,4 +1,4 @@
-// A real PostgreSQL server for one test file or one bench: a cluster in a directory of its own, on a free port of 127.0.0.1.
+// Starts a real PostgreSQL server for one test file or one bench: a cluster in a temporary directory, on a free port of 127.0.0.1.
 
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -13,17 +13,17 @@ const DEBIAN = "/usr/lib/postgresql";
 const SETPRIV = "/usr/bin/setpriv";
 
 export interface PostgresServer {
-  /** A new database, by a URL with the password; its tables in this empty directory, when one is given. */
+  /** Creates a database. Resolves to its URL with the password. If an empty directory is given, its tables are stored there. */
   createDatabase(directory?: string): Promise<string>;
-  /** As a power cut would: the server writes nothing more. */
+  /** Ends the server as a power cut would: it writes nothing more. */
   crash(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Of the process that started all others. */
+  /** The process that is the parent of all others of the server. */
   pid(): number;
 }
 
-/** The folder of initdb and postgres; undefined where there is none. */
+/** The folder with initdb and postgres. Undefined if PostgreSQL is not installed. */
 export function findPostgres(): string | undefined {
   if (!existsSync(DEBIAN)) return undefined;
   const versions = readdirSync(DEBIAN).filter((version) => existsSync(join(DEBIAN, version, "bin", "initdb")));
@@ -31,7 +31,10 @@ export function findPostgres(): string | undefined {
   return newest === undefined ? undefined : join(DEBIAN, newest, "bin");
 }
 
-/** It ends with the stack, or with this process. `settings`: of postgresql.conf. `tls`: PEM texts of the server's own. */
+/**
+ * Starts a server. It ends with the stack, or with this process. `settings` are lines of postgresql.conf. `tls` is the server's
+ * certificate and key in PEM.
+ */
 export async function startPostgres(
   stack: AsyncDisposableStack,
   settings: Readonly<Record<string, string>> = {},
@@ -122,7 +125,7 @@ class Server implements PostgresServer {
   }
 }
 
-/** A connection beside the inbox's own. */
+/** Runs `use` with a separate connection. */
 export async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   client.on("error", () => {});
@@ -167,7 +170,7 @@ function writeTlsFiles(
   return { ssl: "on", ...files };
 }
 
-/** PostgreSQL refuses to run as root. It dies with this process also when that is killed. */
+/** A command line with another user, because PostgreSQL refuses to run as root. The program also dies if this process is killed. */
 export function asUnprivileged(command: readonly string[]): readonly string[] {
   if (!existsSync(SETPRIV)) return command;
   const owner = unprivilegedUser();
@@ -175,7 +178,7 @@ export function asUnprivileged(command: readonly string[]): readonly string[] {
   return [SETPRIV, ...identity, "--pdeathsig=QUIT", "--", ...command];
 }
 
-/** To the user that PostgreSQL runs as, where that is not this one. */
+/** Makes the user that PostgreSQL runs as the owner of the path, if this process runs as root. */
 export function giveAway(path: string): void {
   const owner = unprivilegedUser();
   if (owner !== undefined) chownSync(path, owner.uid, owner.gid);

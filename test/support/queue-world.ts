@@ -1,4 +1,4 @@
-// An edge with its queue and bucket, an origin, and a gate between them that counts attempts and fails as it is told.
+// An edge with its queue and bucket, an origin, and a gate between them. The gate records attempts, and fails as a test wants.
 
 import { fileURLToPath } from "node:url";
 import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
@@ -15,13 +15,13 @@ import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 
 /**
- * What the origin behind the gate seems to do: an answer with this status, none (`late`: after it took the event), or one that
- * is no HTTP. `held`: nothing, until it is released.
+ * How the origin seems to behave. A number: it responds with this status. `reset`: no response. `late`: no response, although the
+ * origin stored the event. `garbage`: a response that is not HTTP. `held`: it waits until the test calls `release`.
  */
 export type Behaviour = "pass" | "held" | "late" | "reset" | "garbage" | number;
 
 export interface Attempt extends RecordedRequest {
-  /** Of the assertion, unverified: the origin verifies it. */
+  /** The claims of the assertion. They are not verified here, but by the origin. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** Milliseconds. */
   readonly at: number;
@@ -35,11 +35,11 @@ export interface QueueWorld {
   readonly bucket: TestBucket;
   readonly queue: EventQueue;
   readonly attempts: Attempt[];
-  /** Told for each attempt from now on. */
+  /** Decides the behaviour for each attempt from now on. */
   behave: (attempt: Attempt) => Behaviour;
-  /** Lets go on what is held now. */
+  /** Releases the attempts that are held now. */
   release(): void;
-  /** Sends one event of acme and returns its id. */
+  /** Sends one event of acme. Resolves to its id. */
   accept(request?: EdgeRequest): Promise<string>;
   attemptsOf(id: string): Attempt[];
   /** The bodies of the events that the origin stored under this id. */
@@ -48,7 +48,7 @@ export interface QueueWorld {
 }
 
 export interface QueueSetUp {
-  /** By the test, from the policy in which acme's route queues. */
+  /** Changes the policy in which the route of acme uses the queue. */
   readonly policy?: (policy: PolicyDocument) => PolicyDocument;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly originSecrets?: Readonly<Record<string, string>>;
@@ -56,13 +56,13 @@ export interface QueueSetUp {
   readonly originClock?: () => number;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
-  /** How long a message waits for others; a second when not given. */
+  /** How long a message waits for others. Default: 1. */
   readonly batchSeconds?: number;
-  /** See faulty-edge.js. */
+  /** A fault of faulty-edge.js. */
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
 }
 
-/** An edge with the fault that the binding FAULT names. */
+/** The edge with a fault. The binding FAULT names it. */
 export const FAULTY_EDGE = fileURLToPath(new URL("faulty-edge.js", import.meta.url));
 
 export function queuedPolicy(policy: PolicyDocument): PolicyDocument {
@@ -135,7 +135,7 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
   return world;
 }
 
-/** Production's settings but for how often is tried, and how long dead letters wait for company. */
+/** The settings of production, except for the number of retries and the time that a batch waits for messages. */
 function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
   const { producers, consumers } = QUEUE_CONFIG.queues;
   const [events, deadLetters] = consumers;
@@ -160,7 +160,7 @@ function startGate(
 ): Promise<string> {
   return listen(stack, async (incoming, outgoing) => {
     const request = await record(incoming).catch(() => undefined);
-    // The consumer died while it sent.
+    // The consumer died while it sent the request.
     if (request === undefined) return;
     const [token = ".e30"] = valuesOf(request.headers, ASSERTION_HEADER);
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());

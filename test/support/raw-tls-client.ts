@@ -1,5 +1,5 @@
-// A TLS 1.2 client that presents whatever bytes it is given as its certificate: no TLS library sends one that it cannot
-// read itself. One cipher suite, one curve, and no check of the server.
+// A TLS 1.2 client that can present any bytes as its certificate. No TLS library sends a certificate that it cannot parse itself. The
+// client has one cipher suite and one curve, and does not verify the server.
 
 import { createECDH, createHash, createPrivateKey, type KeyObject, randomBytes, sign } from "node:crypto";
 import { connect, type Socket } from "node:net";
@@ -8,23 +8,23 @@ import { ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, prf, Records, s
 export interface RawPresentation {
   readonly port: number;
   readonly name: string;
-  /** DER, or what stands in its place: the leaf first. */
+  /** DER certificates or any other bytes, the leaf first. */
   readonly chain: readonly Uint8Array[];
-  /** Proves possession, whatever the leaf says. */
+  /** The key that signs CertificateVerify. It need not be the key of the leaf. */
   readonly keyPem: string;
-  /** Sent when the handshake has completed. */
+  /** Sent after the handshake. */
   readonly request: string;
   readonly deadlineMilliseconds?: number;
-  /** Puts the ClientHello into records of this size. */
+  /** Splits the ClientHello into records of this size. */
   readonly helloFragmentBytes?: number;
 }
 
 export interface RawOutcome {
-  /** What the server wrote after the handshake, as Latin-1. */
+  /** The text that the server wrote after the handshake, in Latin-1. */
   readonly text: string;
-  /** The status of its HTTP answer, if it gave one. */
+  /** The status of the HTTP response, if there was one. */
   readonly status: number | undefined;
-  /** The description of its fatal alert, if it sent one. */
+  /** The description in the server's fatal alert, if there was one. */
   readonly alert: number | undefined;
 }
 
@@ -38,16 +38,16 @@ const CERTIFICATE_VERIFY = 15;
 const CLIENT_KEY_EXCHANGE = 16;
 const FINISHED = 20;
 const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 = 0xc02b;
-/** secp256r1, on which the exchange is, and the curves of keys: secp384r1, secp521r1, secp256k1. */
+/** secp256r1 for the key exchange, and further curves of keys: secp384r1, secp521r1, secp256k1. */
 const GROUPS = [23, 24, 25, 22];
 const FATAL = 2;
 const DEADLINE_MILLISECONDS = 20_000;
 
-/** One connection and one request. @throws Error when the server neither answers nor ends the connection in time */
+/** Makes one connection and sends one request. @throws Error if the server neither responds nor ends the connection in time */
 export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {
   const { port, deadlineMilliseconds = DEADLINE_MILLISECONDS } = presentation;
   return new Promise((resolve, reject) => {
-    // Small messages one after the other: without this, each waits for the acknowledgement of the one before.
+    // Without noDelay, each small message would wait for the acknowledgement of the message before.
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     const handshake = new Handshake(socket, presentation);
     const timer = setTimeout(() => {
@@ -64,7 +64,7 @@ export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {
         socket.destroy();
       }
     });
-    // A reset is an end like others.
+    // A reset counts as a normal end.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "ECONNRESET" && error.code !== "EPIPE") failure = error;
     });

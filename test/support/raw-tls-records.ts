@@ -1,4 +1,4 @@
-// TLS 1.2 records under AES-128-GCM, and the arithmetic of its keys (RFC 5246 §5 and §6, RFC 5288).
+// TLS 1.2 records with AES-128-GCM, and the derivation of their keys (RFC 5246 §5 and §6, RFC 5288).
 
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 
@@ -15,7 +15,7 @@ const TAG_BYTES = 16;
 
 export const u16 = (value: number): Buffer => Buffer.of(value >> 8, value & 0xff);
 
-/** With its length in front, in `octets` octets. */
+/** The content after its length, which is encoded in `octets` octets. */
 export function sized(octets: 1 | 2 | 3, content: Uint8Array): Buffer {
   const length = Buffer.alloc(octets);
   length.writeUIntBE(content.byteLength, 0, octets);
@@ -45,14 +45,14 @@ export interface TlsRecord {
   readonly content: Buffer;
 }
 
-/** Both directions of one connection, in the clear until each changes its cipher. */
+/** Both directions of a connection. Each is in clear until its ChangeCipherSpec. */
 export class Records {
   #received = Buffer.of();
   #client: Direction | undefined;
   #server: Direction | undefined;
   #isServerProtected = false;
 
-  /** From now on what is written is protected; what is read, after the server's ChangeCipherSpec. */
+  /** Encrypts what is written from now on. What is read is decrypted after the server's ChangeCipherSpec. */
   protect(master: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array): void {
     const block = prf(master, "key expansion", Buffer.concat([serverRandom, clientRandom]), 40);
     this.#client = { key: block.subarray(0, 16), salt: block.subarray(32, 36), sequence: 0n };

@@ -1,5 +1,5 @@
-// An inbox as the program of version 0.1.0 made it: SQLite of version 3, PostgreSQL of version 1. Its statements are written down here,
-// because today's are no witness of what was.
+// Makes an inbox as version 0.1.0 of the program did: with version 3 of the SQLite schema, or version 1 of the PostgreSQL schema. The
+// old statements are repeated here, because the current ones may change.
 
 import { DatabaseSync } from "node:sqlite";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
@@ -7,7 +7,7 @@ import { deliveryOf } from "./inbox.ts";
 import { changeByHand } from "./inbox-stores.ts";
 import { withClient } from "./postgres.ts";
 
-const EVENT = (number: string, bytes: string) => `
+const EVENT_TABLE = (number: string, bytes: string) => `
   CREATE TABLE event (
     sequence ${number}, id text NOT NULL, issuer text NOT NULL, jti text NOT NULL,
     accepted_at bigint NOT NULL, sender text NOT NULL, method text NOT NULL, target text NOT NULL, content_type text NOT NULL,
@@ -18,7 +18,7 @@ const EVENT = (number: string, bytes: string) => `
   CREATE UNIQUE INDEX event_by_id ON event (id, issuer);
   CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, content_digest) WHERE event_key IS NOT NULL;`;
 
-const BESIDE = (number: string, flag: (value: 0 | 1) => string) => `
+const OTHER_TABLES = (number: string, flag: (value: 0 | 1) => string) => `
   CREATE TABLE certificate (
     id ${number}, sender text NOT NULL, sha256 text NOT NULL, spki_sha256 text NOT NULL, issuer text NOT NULL,
     subject text NOT NULL, not_after bigint NOT NULL, der text NOT NULL, intermediates text NOT NULL, first_seen bigint NOT NULL,
@@ -38,8 +38,8 @@ const BESIDE = (number: string, flag: (value: 0 | 1) => string) => `
 const INTEGER = (text: string) => text.replaceAll(/bigint|integer/g, "INTEGER").replaceAll(" text", " TEXT");
 
 const SQLITE_3 = `
-  ${INTEGER(EVENT("INTEGER PRIMARY KEY", "BLOB"))}
-  ${INTEGER(BESIDE("INTEGER PRIMARY KEY", (value) => `integer NOT NULL DEFAULT ${value}`))}
+  ${INTEGER(EVENT_TABLE("INTEGER PRIMARY KEY", "BLOB"))}
+  ${INTEGER(OTHER_TABLES("INTEGER PRIMARY KEY", (value) => `integer NOT NULL DEFAULT ${value}`))}
   CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body = 1;
   CREATE UNIQUE INDEX certificate_once ON certificate (sender, sha256, intermediates);
   CREATE TRIGGER event_is_work AFTER INSERT ON event BEGIN
@@ -52,12 +52,12 @@ const IDENTITY = "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
 const POSTGRES_1 = `
   CREATE SCHEMA countersign; SET search_path TO countersign;
   CREATE TABLE version (version integer NOT NULL); INSERT INTO version VALUES (1);
-  ${EVENT(IDENTITY, "bytea")}
-  ${BESIDE(IDENTITY, (value) => `boolean NOT NULL DEFAULT ${value === 1}`)}
+  ${EVENT_TABLE(IDENTITY, "bytea")}
+  ${OTHER_TABLES(IDENTITY, (value) => `boolean NOT NULL DEFAULT ${value === 1}`)}
   CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body;
   CREATE INDEX certificate_by_sender ON certificate (sender, sha256);`;
 
-/** An event that version accepted, by the sender acme. */
+/** An event of the sender acme that version 0.1.0 accepted. */
 export interface ReleasedEvent {
   readonly id: string;
   readonly key?: string;
@@ -71,7 +71,10 @@ export interface ReleasedEvent {
   readonly hasConflict?: boolean;
 }
 
-/** Its assertions are of `edge`, each with the id of its event for a jti; those in `repeated` brought an event again. */
+/**
+ * The issuer of all assertions is `edge`. The jti of an assertion is the id of its event. The assertions in `repeated` brought
+ * duplicates.
+ */
 export async function makeReleasedInbox(
   location: string,
   events: readonly ReleasedEvent[],
@@ -87,7 +90,7 @@ export async function makeReleasedInbox(
   );
 }
 
-/** What a process of that version writes, also one that still runs beside. */
+/** Stores events as a process of that version does. It may still run beside a newer one. */
 export async function insertAsReleased(location: string, events: readonly ReleasedEvent[]): Promise<void> {
   const isPostgres = isPostgresUrl(location);
   const text = (value: string | null | undefined) =>

@@ -1,5 +1,5 @@
-// The certificates and the policy that most integration tests run on.
-// MARKER is in every name that an answer must not reveal, so that one search finds a leak.
+// The certificates and the policy of most integration tests. MARKER is part of every name that a response must not reveal, so that
+// one search finds every leak.
 
 import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
@@ -11,10 +11,10 @@ export const AUDIENCE = "https://origin.example.com";
 
 export interface Senders {
   readonly root: Identity;
-  /** Admitted as `Quillon-acme` at /hooks/acme, as is `acmeToo`: another certificate of the same name and CA. */
+  /** Admitted as `Quillon-acme` at /hooks/acme. `acmeToo` is another certificate with the same name and CA, also admitted. */
   readonly acme: Identity;
   readonly acmeToo: Identity;
-  /** Admitted as `Quillon-beta` at /hooks/beta; both senders may call /hooks/both. */
+  /** Admitted as `Quillon-beta` at /hooks/beta. Both senders may call /hooks/both. */
   readonly beta: Identity;
   readonly policy: PolicyDocument;
 }

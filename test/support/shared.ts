@@ -1,4 +1,5 @@
-// What all test files of a run share, made when the first of them asks: a bundle and a database server take seconds of CPU each.
+// What all test files of a run share: a bundle and a database server, because each takes seconds of CPU. It is made when the first
+// file asks for it.
 
 import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
@@ -14,13 +15,13 @@ export interface Shared {
 }
 
 export interface SharedBundle {
-  /** Of index.js, in which the place of the policy stands once. */
+  /** The directory of index.js, which holds POLICY_PLACE once. */
   readonly directory: string;
   readonly compatibilityDate: string;
   readonly compatibilityFlags: readonly string[];
 }
 
-/** Built in instead of a policy: a JSON document as well, which is written into the bundle as it is. */
+/** A placeholder that is built in instead of a policy. It is a JSON document too, so the bundle contains it unchanged. */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
@@ -47,7 +48,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   return () => stack.disposeAsync();
 }
 
-/** The server is not killed before its tests end, so that nothing has to be on the disk. */
+/** No test kills this server, so nothing has to be written to the disk. */
 const SETTINGS = { fsync: "off", full_page_writes: "off", max_connections: "300" };
 
 async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
@@ -58,7 +59,7 @@ async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
   };
 }
 
-/** A line of wrangler.toml whose value is JSON as well: to ask wrangler takes a second. @throws SyntaxError when it is not there */
+/** Reads a setting of wrangler.toml whose value is valid JSON. Asking wrangler takes a second. @throws SyntaxError if it is missing */
 function readSetting(name: string): unknown {
   const text = readFileSync(WRANGLER_TOML, "utf8");
   return JSON.parse(new RegExp(`^${name} = (.*)$`, "m").exec(text)?.[1] ?? "");
@@ -66,7 +67,7 @@ function readSetting(name: string): unknown {
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The URL that it is asked of: see ask-shared.ts. */
+    /** The URL of the server for shared things: see ask-shared.ts. */
     shared: string;
   }
 }

@@ -1,4 +1,4 @@
-// Senders that sign: a policy with one of every scheme, and their signatures, made here and not by the code under test.
+// Senders that sign: a policy with a sender for every scheme, and their signatures. The signatures are not made by code under test.
 
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
@@ -8,7 +8,7 @@ import { ACME } from "./senders.ts";
 const ed25519 = generateKeyPairSync("ed25519");
 const rawPublicKey = (key: KeyObject) => Buffer.from(String(key.export({ format: "jwk" }).x), "base64url");
 
-/** By the names that the policy uses. */
+/** The secrets, by their names in the policy. */
 export const SECRETS = {
   DOCUSIGN_HMAC_KEY: "yoxTD6V6QLlPnVH2ugjh8shUDpPNS+Zkyl5UVzHmVBQ=",
   DOCUSIGN_OLD_KEY: "8shUDpPNS+Zkyl5UVzHmVBQyoxTD6V6QLlPnVH2ugjh=",
@@ -34,7 +34,7 @@ export interface SignedSender {
   readonly scheme: string;
   readonly secrets: readonly Secret[];
   readonly method: "hmac" | "ed25519";
-  /** The headers of a signature over these bytes. */
+  /** Makes the headers with a signature over these bytes. */
   sign(body: Uint8Array): HeaderList;
 }
 
@@ -56,7 +56,7 @@ const hub = (body: Uint8Array): HeaderList => [
   ["X-Hub-Signature-256", `sha256=${hmac(SECRETS.HUB_SECRET, body).digest("hex")}`],
 ];
 
-/** One of every scheme, by the last part of its route. */
+/** A sender for every scheme, by the last segment of its route. */
 export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
   docusign: {
     scheme: "docusign",
@@ -126,8 +126,8 @@ export const BASIC_HEADER: HeaderList[number] = [
 ];
 
 /**
- * `/hooks/signed/NAME` for a sender of each scheme without a certificate, and `/hooks/all` for one that needs the
- * certificate of acme, Docusign's signature and Basic credentials.
+ * A policy with the route `/hooks/signed/NAME` for each sender that only signs, and `/hooks/all` for a sender that needs the
+ * certificate of acme, a signature of Docusign's scheme and Basic credentials.
  */
 export function signedPolicy({ anchors, senders }: PolicyDocument, maxBodyBytes?: number): PolicyDocument {
   const route = (...names: string[]) => ({

@@ -1,4 +1,4 @@
-// Apart from local-edge.ts, which loads wrangler: most tests sign without an edge.
+// Makes signing keys. Not part of local-edge.ts, which loads wrangler: most tests sign without an edge.
 
 import { generateSigningKey, type PrivateJwk } from "../../core/keys.ts";
 

@@ -1,17 +1,17 @@
-// Files that last as long as one test or one test file.
+// Files that exist for one test or one test file.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A new directory, removed with the stack. */
+/** Makes a directory that is removed with the stack. */
 export function temporaryDirectory(stack: AsyncDisposableStack): string {
   const directory = mkdtempSync(join(tmpdir(), "countersign-test-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** A JSON file in a directory of its own. */
+/** Writes a JSON file into a new temporary directory. */
 export function temporaryJson(stack: AsyncDisposableStack, document: unknown): string {
   const file = join(temporaryDirectory(stack), "document.json");
   writeFileSync(file, JSON.stringify(document));

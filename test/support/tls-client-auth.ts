@@ -1,11 +1,11 @@
-// request.cf.tlsClientAuth with every documented field, as the platform fills it for a certificate.
+// Makes request.cf.tlsClientAuth with every documented field, as the platform does for a certificate.
 
 import { X509Certificate } from "node:crypto";
 import type { Identity } from "../../cli/authority.ts";
 
 export type TlsClientAuth = Readonly<Record<string, string | boolean>>;
 
-/** The placeholder of a connection without a client certificate. */
+/** The value for a connection without a client certificate. */
 export const NO_CERTIFICATE: TlsClientAuth = {
   certPresented: "0",
   certVerified: "NONE",
@@ -30,7 +30,7 @@ export const NO_CERTIFICATE: TlsClientAuth = {
   certChainRFC9440TooLarge: false,
 };
 
-/** A certificate and the intermediates sent with it, of a CA that the platform does not know. */
+/** The value for a certificate and its intermediates. The platform does not know their CA. */
 export function tlsClientAuth(
   { base64, certificate }: Identity,
   intermediates: readonly Identity[] = [],

@@ -1,4 +1,4 @@
-// Senders that speak mutual TLS themselves: Node's client on one kept-alive connection, and OpenSSL's.
+// Senders with mutual TLS: Node's client with a kept-alive connection, and the client of OpenSSL.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,14 +8,14 @@ import { buffer } from "node:stream/consumers";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import type { HeaderList, RawAnswer } from "./http.ts";
 
-/** A listener on loopback, one of its names, and the CA of its certificates. */
+/** A listener on the loopback: its port, the CA of its certificates, and one of its names. */
 export interface TlsServer {
   readonly port: number;
   readonly ca: string;
   readonly name: string;
 }
 
-/** A certificate, its intermediates after it, and its key, in PEM. */
+/** A certificate followed by its intermediates, and its key, in PEM. */
 export interface ClientPem {
   readonly pem: string;
   readonly keyPem: string;
@@ -30,14 +30,14 @@ export interface TlsRequest {
 }
 
 export interface TlsAnswer extends RawAnswer {
-  /** The decision id of a problem, and its code for the sender. */
+  /** The members of a problem+json body. Empty for any other response. */
   readonly problem: { readonly decision?: string; readonly code?: string };
   /** Whether the connection carried a request before. */
   readonly isKeptAlive: boolean;
   readonly socket: TLSSocket;
 }
 
-/** One sender with at most one connection, which stays open between requests. */
+/** A sender with at most one connection. It stays open between requests. */
 export class TlsSender {
   readonly #agent: Agent;
   readonly #server: TlsServer;
@@ -45,7 +45,7 @@ export class TlsSender {
   constructor(server: TlsServer, client?: ClientPem, options: ConnectionOptions = {}) {
     this.#server = server;
     const { port, ca, name: servername } = server;
-    // An agent of Node's would resume by itself: here a session is offered by the test, or not at all.
+    // No cached sessions: Node's agent would resume a session by itself, but here the test decides.
     this.#agent = new Agent({
       keepAlive: true,
       maxSockets: 1,
@@ -81,7 +81,7 @@ export class TlsSender {
       isKeptAlive: outgoing.reusedSocket,
       socket: outgoing.socket as TLSSocket,
     };
-    // The agent takes the connection back on the next turn.
+    // On the next turn of the event loop, the agent can use the connection again.
     await new Promise((resolve) => setImmediate(resolve));
     return answer;
   }
@@ -91,7 +91,7 @@ export class TlsSender {
   }
 }
 
-/** One request on its own connection. */
+/** Sends one request on its own connection. */
 export async function sendOnce(server: TlsServer, client?: ClientPem, request?: TlsRequest, tls?: ConnectionOptions) {
   const sender = new TlsSender(server, client, tls);
   try {
@@ -101,14 +101,14 @@ export async function sendOnce(server: TlsServer, client?: ClientPem, request?: 
   }
 }
 
-/** Why no HTTP answer came, for a connection that must not get one. @throws Error when one came */
+/** Sends a request that must get no HTTP response. Resolves to the error code. @throws Error if there is a response */
 export async function sendInVain(server: TlsServer, client?: ClientPem, request?: TlsRequest, tls?: ConnectionOptions) {
   const answer = await sendOnce(server, client, request, tls).catch((error: NodeJS.ErrnoException) => error);
   if (answer instanceof Error) return answer.code ?? answer.message;
   throw new Error(`answered with ${answer.status}`);
 }
 
-/** A connection for what no HTTP client does; resolves when the handshake has completed on this side. */
+/** A TLS connection, to send what no HTTP client sends. Resolves when the handshake has completed on this side. */
 export async function connectTls(
   stack: AsyncDisposableStack,
   { port, ca, name: servername }: TlsServer,
@@ -122,16 +122,16 @@ export async function connectTls(
 
 export interface OpensslOutput {
   readonly text: string;
-  /** The client's `Acceptable client certificate CA names`, in RFC 2253. */
+  /** The `Acceptable client certificate CA names` that the client printed, in RFC 2253. */
   readonly caNames: readonly string[];
-  /** Its `Requested Signature Algorithms`. */
+  /** The `Requested Signature Algorithms` that it printed. */
   readonly signatureAlgorithms: readonly string[];
   readonly isResumed: boolean;
-  /** Of the HTTP answer; undefined when there was none. */
+  /** The status of the HTTP response. Undefined if there was none. */
   readonly status: number | undefined;
 }
 
-/** Sends one request with `openssl s_client`; `args` hold its version, certificate and so on. */
+/** Sends one request with `openssl s_client`. `args` are its options, for example the TLS version and the certificate. */
 export async function opensslClient(
   { port, name }: TlsServer,
   args: readonly string[],
@@ -156,10 +156,7 @@ export async function opensslClient(
   };
 }
 
-/**
- * One request of a client like Docusign's: it sends its certificate only to a listener that lists `root` (RFC 2253)
- * among the CAs that it asks for.
- */
+/** Sends a request as Docusign does: with its certificate only if the listener names `root` (RFC 2253) among its acceptable CAs. */
 export async function sendStrictly(server: TlsServer, client: ClientPem, root: string, version: "TLSv1.2" | "TLSv1.3") {
   const { caNames } = await opensslClient(server, [version === "TLSv1.2" ? "-tls1_2" : "-tls1_3"]);
   const isAsked = caNames.includes(root);
@@ -174,7 +171,7 @@ async function runOpenssl(args: readonly string[], input: string): Promise<strin
       text += chunk.toString("latin1");
     });
   }
-  // One that gave up does not read.
+  // Writing fails if openssl has ended already. That is no error here.
   child.stdin.on("error", () => {});
   child.stdin.write(input);
   await once(child, "close");

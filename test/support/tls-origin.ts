@@ -1,4 +1,4 @@
-// The origin with a TLS listener of its own, in this process, with everything that a reload replaces open to change.
+// The origin with its own TLS listener in this process. A test can change everything that a reload replaces.
 
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
@@ -17,12 +17,12 @@ export const A = "a.example.com";
 export const B = "b.example.com";
 
 export interface ServerCertificates {
-  /** Of the CA. */
+  /** The certificate of the CA, in PEM. */
   readonly ca: string;
   readonly hosts: readonly TlsHostFiles[];
 }
 
-/** A CA for servers, and one certificate and key for each name. */
+/** Makes a CA for servers, and a certificate and key for each name. */
 export async function issueServers(...names: readonly string[]): Promise<ServerCertificates> {
   const ca = await issueCertificate({ subject: [{ CN: ["Test Server CA"] }], ca: {} });
   const hosts = await Promise.all(names.map((name) => issueServer(ca, name)));
@@ -45,7 +45,7 @@ export interface TlsOriginSetUp {
   readonly policy: PolicyDocument;
   readonly servers?: ServerCertificates;
   readonly clientCertificates?: TlsListenerOptions["clientCertificates"];
-  /** Unix seconds; of our verdict, not of OpenSSL's. */
+  /** Unix seconds. Used by our checks, but not by OpenSSL. */
   readonly clock?: () => number;
   readonly deadlines?: TlsDeadlines;
 }
@@ -55,9 +55,9 @@ export interface TestTlsOrigin {
   readonly inbox: Inbox;
   readonly inboxFile: string;
   readonly port: number;
-  /** Where a sender connects to, by one of the names. */
+  /** The listener for a sender that connects to it by this name. */
   at(name: string): TlsServer;
-  /** Another policy from now on, as after a reload. */
+  /** Replaces the policy, as a reload does. */
   reload(policy: PolicyDocument): void;
 }
 

@@ -1,4 +1,4 @@
-// `countersign origin --tls` as operators run it: a process of its own, over files that a test may replace.
+// `countersign origin --tls` as a separate process, with files that a test may replace.
 
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
@@ -18,11 +18,11 @@ export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
   readonly inbox: string;
-  /** The command line, without the command's `--json`. */
+  /** The command line without --json. */
   readonly args: readonly string[];
 }
 
-/** Files for a listener at the name A, and the command line that uses them. */
+/** Writes the files for a listener with the name A, and makes the command line for them. */
 export async function writeTlsFiles(
   stack: AsyncDisposableStack,
   change: (policy: PolicyDocument) => PolicyDocument = (policy) => policy,
@@ -59,7 +59,7 @@ export interface TlsProcess extends Running {
   readonly pid: number;
 }
 
-/** Starts the program and waits until it listens; it is killed with the stack if it still runs. */
+/** Starts the program and waits until it listens. If it still runs when the stack ends, it is ended too. */
 export async function startTlsProcess(
   stack: AsyncDisposableStack,
   { args, serverCa }: TlsFiles,
@@ -74,7 +74,7 @@ export async function startTlsProcess(
 export async function endProcess({ process: child }: Running): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
-  // One that does not stop is killed, with the workers that it leaves behind.
+  // A process that does not stop is killed. Its workers end by themselves then.
   const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
   await once(child, "exit");
   clearTimeout(timer);

@@ -1,4 +1,4 @@
-// The edge as it deploys: the bundle of `wrangler deploy` served by the workerd binary, with real sockets on both sides.
+// The deployed edge: the bundle of `wrangler deploy`, served by the workerd binary with real sockets on both sides.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,10 +18,10 @@ import { POLICY_PLACE, type SharedBundle } from "./shared.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
-/** Any name but the one that wrangler's harness uses, which is a header like others to a deployed worker. */
+/** Not the name that wrangler's harness uses: that one is an ordinary header for a deployed worker, which a test checks. */
 export const CF_HEADER = "Test-Cf";
 
-/** A binding that is undefined is missing. */
+/** Bindings by name. An undefined binding is left out. */
 export type Bindings = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface EdgeRequest extends Omit<RawRequest, "url" | "server"> {
@@ -31,15 +31,15 @@ export interface EdgeRequest extends Omit<RawRequest, "url" | "server"> {
 
 export interface DeployedEdge {
   readonly lines: LogLines;
-  /** Of the TLS socket, and the CA of its certificate, for connections that `send` cannot make. */
+  /** The port of the TLS socket and the CA of its certificate, for connections that `send` cannot make. */
   readonly port: number;
   readonly ca: string;
-  /** Of the runtime that serves all edges of one start. */
+  /** The process of the runtime. It serves all edges of one start. */
   readonly pid: number;
   send(request: EdgeRequest): Promise<RawAnswer>;
 }
 
-/** The bundle of this run, with the policy where esbuild would have written it. */
+/** A copy of the shared bundle, with this policy in place of POLICY_PLACE. */
 async function bundleWith(stack: AsyncDisposableStack, policy: PolicyDocument) {
   const bundle = await askShared("bundle");
   const parts = readFileSync(join(bundle.directory, "index.js"), "utf8").split(JSON.stringify(POLICY_PLACE));
@@ -49,7 +49,7 @@ async function bundleWith(stack: AsyncDisposableStack, policy: PolicyDocument) {
   return { ...bundle, directory };
 }
 
-/** Starts one workerd with an edge for each set of bindings; those of `defaults` fill what a set leaves out. */
+/** Starts one workerd with an edge for each set of bindings. HOSTS, ISSUER and AUDIENCE have default values. */
 export async function startWorkerd<Name extends string>(
   stack: AsyncDisposableStack,
   policy: PolicyDocument,
@@ -103,7 +103,7 @@ export async function startWorkerd<Name extends string>(
   ) as Record<Name, DeployedEdge>;
 }
 
-/** A header holds no letters beyond Latin-1; JSON has an escape for each. */
+/** Writes JSON in ASCII, with escapes, because a header cannot hold other characters. */
 function inAscii(json: string): string {
   return json.replace(/[^\u0020-\u007e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
@@ -121,7 +121,7 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
   });
   let errors = "";
   createInterface(child.stdout as Readable).on("line", (line) => lines.push(JSON.parse(line) as LogLine));
-  // console.warn and console.error print there, and the runtime itself.
+  // stderr has the lines of console.warn and console.error, and messages of the runtime.
   createInterface(child.stderr as Readable).on("line", (text) => {
     if (text.startsWith("{")) lines.push(JSON.parse(text) as LogLine);
     else errors += `${text}\n`;
@@ -132,12 +132,12 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
     ports.set(socket, port);
     if (ports.size === sockets) return { ports, pid: child.pid ?? 0 };
   }
-  // Its last words may come after the end of the other pipe.
+  // Wait, because more of stderr may arrive after the end of the control pipe.
   await closed;
   throw new Error(`workerd ended: ${errors}`);
 }
 
-/** Cap'n Proto text; its strings are written as JSON's. */
+/** A configuration in Cap'n Proto text. Its strings are written as JSON strings. */
 function formatConfig(
   { compatibilityDate, compatibilityFlags }: SharedBundle,
   edges: readonly (readonly [string, Bindings])[],
