@@ -15,15 +15,14 @@ import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { developmentSenders, openDevelopmentConsole } from "./development-console.ts";
+import { DevelopmentRefusals } from "./development-refusals.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./development-state.ts";
-import { keepRefusals } from "./kept-refusals.ts";
 import { readPrivateKeySet } from "./key-sets.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
 import { openLog } from "./observations.ts";
 import type { ConsoleSettings } from "./origin-console.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
-import { INBOX_OPTIONS, parseRefusals } from "./origin-inbox.ts";
 import { complain, type Line } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { tabulate } from "./table.ts";
@@ -88,6 +87,8 @@ async function start(
   const target = await loadTarget({ handler: options.handlerFile });
   if (options.originUrl === undefined) requireTarget(policy, target);
 
+  const refusals = new DevelopmentRefusals();
+  const logEdge = refusals.loggingEdge((line) => options.onDecision("edge", line));
   const edge = Promise.withResolvers<TestHarness>();
   // If starting fails before anything waits for the edge, start() reports the error. This prevents an unhandled rejection.
   edge.promise.catch(() => undefined);
@@ -96,7 +97,8 @@ async function start(
     ...readPair(state.serverCertificate, state.serverKey),
     clientCas: clientCasOf(policy, state, options.clientCaFiles ?? []),
     edge: edge.promise,
-    log: (line) => options.onDecision("edge", line),
+    log: logEdge,
+    onPresented: refusals.notePresented,
   });
   started.push(() => front.close());
   // As in URL: without the port if it is 443.
@@ -104,8 +106,6 @@ async function start(
   const issuer = urlOf("localhost").origin;
   const own = options.originUrl === undefined ? await startOrigin() : undefined;
   const origin = options.originUrl ?? own?.url ?? "";
-  const keep = own?.kept.logging ?? ((log: (line: LogLine) => void) => log);
-  const logEdge = keep(openLog(join(state.directory, "inbox.sqlite"), (line) => options.onDecision("edge", line)));
   const harness = await startLocalEdge({
     policyFile,
     vars: {
@@ -120,7 +120,7 @@ async function start(
   started.push(() => harness.close());
   const needsCron = policy.crlSources.length > 0 || policy.routes.some(({ isQueued }) => isQueued);
   if (needsCron) started.push(await runCronTrigger(harness));
-  started.push(forwardEdgeLog(harness, logEdge));
+  started.push(forwardEdgeLog(harness, openLog(join(state.directory, "inbox.sqlite"), logEdge)));
   edge.resolve(harness);
   const jwks = `${issuer}/.well-known/jwks.json`;
   return { edge: issuer, origin, console: own?.console, audience: AUDIENCE, jwks, policyFile, state };
@@ -128,19 +128,13 @@ async function start(
   async function startOrigin() {
     const location = join(state.directory, "inbox.sqlite");
     const inbox = await openInbox(location);
-    const tell = (line: LogLine) => options.onDecision("origin", line);
-    // Of the edge too, which has no store: one page shows the refusals of both.
-    const kept = keepRefusals(
-      parseRefusals(INBOX_OPTIONS.refusals.default),
-      { inbox, log: tell, countDropped() {} },
-      () => policy,
-    );
-    const log = kept.logging(tell);
+    const print = (line: LogLine) => options.onDecision("origin", line);
+    const log = refusals.logging(print);
     const crls = await openCrls(policy, { policy: policyFile, inbox: location });
     started.push(
       () => crls.close(),
       () => inbox.close(),
-      () => kept.close(),
+      refusals.keepIn(inbox, policy, print),
     );
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(keySet).map(publicJwk) });
     const { accept, answers, ...dispatch } = openDispatch(target, { inbox, policy: () => policy, log });
@@ -162,7 +156,7 @@ async function start(
       tests: developmentSenders(state, `${issuer}${DEVELOPMENT_ROUTE}`),
     });
     started.push(() => shown.close());
-    return { url: server.url, console: shown.url, kept };
+    return { url: server.url, console: shown.url };
   }
 }
 

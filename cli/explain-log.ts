@@ -1,13 +1,14 @@
-// Finds a decision in a log. The log says what was decided. The certificate itself is only in the line of an observed route, in
-// an origin's file of observations, or in an inbox that stored the event.
+// Finds a decision in a log, or a refusal in an inbox. The log says what was decided. The certificate itself is only in the line
+// of an observed route, in an origin's file of observations, or in an inbox that stored the event or kept the refusal.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
-import { folderOfInbox } from "../origin/inbox/location.ts";
+import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
+import type { InboxReader } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
-import type { Chain } from "./explain-question.ts";
+import { ANY_HOST, type Chain } from "./explain-question.ts";
 import { type LogEntry, readLogEntries } from "./log-file.ts";
 import { OBSERVATIONS, observationOf } from "./observations.ts";
 
@@ -33,10 +34,41 @@ export async function findDecision(id: string, log: string, inbox: string | unde
   return {
     lines: found.map(({ line }) => line),
     sha256,
-    chain: sha256 === undefined ? undefined : await findChain(sha256, entries, inbox),
+    chain: sha256 === undefined ? undefined : await findChain({ id, sha256 }, entries, inbox),
     ...(request !== undefined && { request }),
     ...(at !== undefined && { at }),
   };
+}
+
+/** Refusals of one decision: an event that is delivered again keeps its id. */
+const MAX_LOOKED_AT = 10;
+
+/** Finds the latest refusal with this decision id. @throws UsageError if the inbox keeps none, or cannot be read */
+export async function findKeptDecision(id: string, inbox: string): Promise<RecordedDecision> {
+  const found = await readInbox(inbox, async ({ refusals }) => {
+    const [latest] = (await refusals.page({ id, limit: 1 })).refusals;
+    return latest && (await refusals.find(latest.sequence));
+  });
+  if (found === undefined) throw new UsageError(`${describeInbox(inbox)} keeps no refusal ${JSON.stringify(id)}`);
+  const { line, at, method, target, certificate, certificateSha256: sha256 } = found;
+  return {
+    lines: [line],
+    sha256,
+    chain: certificate && { leaf: certificate.der, intermediates: certificate.intermediates },
+    at: Math.floor(at / 1000),
+    // The query is not kept.
+    ...(method !== undefined &&
+      target !== undefined && { request: { method, url: ANY_HOST + target.replace(/\?.*$/s, "") } }),
+  };
+}
+
+/** What the refusals of this decision presented. */
+async function findRefusedChain({ refusals }: InboxReader, id: string): Promise<Chain | undefined> {
+  for (const { sequence } of (await refusals.page({ id, limit: MAX_LOOKED_AT })).refusals) {
+    const certificate = (await refusals.find(sequence))?.certificate;
+    if (certificate !== undefined) return { leaf: certificate.der, intermediates: certificate.intermediates };
+  }
+  return undefined;
 }
 
 function sha256Of({ certificate }: LogLine): string | undefined {
@@ -45,7 +77,7 @@ function sha256Of({ certificate }: LogLine): string | undefined {
 }
 
 async function findChain(
-  sha256: string,
+  { id, sha256 }: { readonly id: string; readonly sha256: string },
   entries: readonly LogEntry[],
   inbox: string | undefined,
 ): Promise<Chain | undefined> {
@@ -59,6 +91,8 @@ async function findChain(
     return { leaf: leaf.base64, intermediates: intermediates.map(({ base64 }) => base64) };
   }
   if (inbox === undefined) return undefined;
-  const [seen] = await readInbox(inbox, (reader) => reader.certificates(sha256));
-  return seen && { leaf: seen.der, intermediates: seen.intermediates };
+  return await readInbox(inbox, async (reader) => {
+    const [seen] = await reader.certificates(sha256);
+    return seen ? { leaf: seen.der, intermediates: seen.intermediates } : await findRefusedChain(reader, id);
+  });
 }

@@ -30,7 +30,8 @@ export function parse(args: string[]) {
   if (event !== undefined && inbox === undefined) throw new UsageError("--event needs --inbox");
   if (inbox !== undefined && (event ?? decision) === undefined)
     throw new UsageError("--inbox goes with --event or --decision");
-  if ((decision === undefined) !== (log === undefined)) throw new UsageError("--decision and --log go together");
+  if (decision === undefined ? log !== undefined : (log ?? inbox) === undefined)
+    throw new UsageError("--decision and --log go together, or --decision and --inbox");
   if (url !== undefined && route !== undefined) throw new UsageError("--route or --url, not both");
   if (body === "-" && log === "-") throw new UsageError("--body and --log cannot both be standard input");
   return values;

@@ -6,7 +6,7 @@ import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { StoredEvent } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
-import { findDecision, type RecordedDecision } from "./explain-log.ts";
+import { findDecision, findKeptDecision, type RecordedDecision } from "./explain-log.ts";
 import type { Values } from "./explain-options.ts";
 import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
 import { tellingInbox } from "./inbox-options.ts";
@@ -23,6 +23,8 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
     const find = () => findDecision(decision, log, inbox);
     return { decision: inbox === undefined ? await find() : await tellingInbox(inbox, find) };
   }
+  if (decision !== undefined && inbox !== undefined)
+    return { decision: await tellingInbox(inbox, () => findKeptDecision(decision, inbox)) };
   if (id === undefined || inbox === undefined) return {};
   const event = await tellingInbox(inbox, () => readInbox(inbox, (reader) => reader.event(id)));
   if (event !== undefined) return { event };

@@ -16,6 +16,7 @@ countersign explain --event ID --inbox FILE [options]     a stored event, by the
 countersign explain --decision ID --log FILE|- [options]  a decision in a log of Countersign or of wrangler tail --format json; its
                                                           certificate is searched in the log, in observed.jsonl, and in
                                                           --inbox FILE
+countersign explain --decision ID --inbox FILE [options]  a refused request that an origin keeps, with its certificate
 
   --policy FILE        default policy.json; its secrets are read as countersign origin reads them
   --certificate FILE   what the sender presents: its certificate, followed by the intermediates

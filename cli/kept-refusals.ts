@@ -57,7 +57,7 @@ export function toRefused(
   const sender = line["sender"] ?? facts?.likelySender ?? nearest.sender;
   // Only names of the policy: a stranger must not make further kinds of refusals.
   const { route, sender: known } = toCount({ ...line, sender }, policy);
-  const shown = facts === undefined ? target : pathOf(facts.url);
+  const shown = facts?.url === undefined ? target : pathOf(facts.url);
   return {
     at: now,
     id: text(id) ?? "",

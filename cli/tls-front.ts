@@ -17,7 +17,7 @@ import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { refuseLostIntermediates } from "../origin/node/runtime.ts";
 import { passClear } from "../origin/node/server.ts";
-import { emulateTlsClientAuth, readPeerCertificate } from "./emulated-tls-client-auth.ts";
+import { emulateTlsClientAuth, type PeerCertificate, readPeerCertificate } from "./emulated-tls-client-auth.ts";
 import { complain } from "./output.ts";
 
 export interface TlsFrontOptions {
@@ -29,6 +29,8 @@ export interface TlsFrontOptions {
   readonly clientCas: readonly string[];
   /** Requests that arrive earlier wait for it. */
   readonly edge: Promise<TestHarness>;
+  /** Receives what a client presented with a request. */
+  readonly onPresented?: (certificate: PeerCertificate) => void;
   /** Receives a line for each request that never reaches the edge. */
   readonly log: (line: LogLine) => void;
 }
@@ -40,7 +42,7 @@ export interface TlsFront {
 
 /** Starts the front on the loopback address. @throws ConfigurationError if the port is in use, or if Node reports no intermediates */
 export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
-  const { port, certificate, key, clientCas, edge, log } = options;
+  const { port, certificate, key, clientCas, edge, log, onPresented } = options;
   refuseLostIntermediates("dev");
   const trusted = new Set(clientCas.map((pem) => new X509Certificate(pem).fingerprint256));
   const server = createServer({
@@ -55,7 +57,9 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
   });
   // Checked because a URL is built from Host and target here too.
   const pass = passClear((request, response) => {
-    relay(request, response, edge, trusted).catch((error: unknown) => {
+    const peer = readPeerCertificate(request.socket as TLSSocket, trusted);
+    if (peer !== undefined) onPresented?.(peer);
+    relay(request, response, edge, peer).catch((error: unknown) => {
       complain(`front: ${describeCause(error)}`);
       response.destroy();
     });
@@ -81,7 +85,7 @@ async function relay(
   request: IncomingMessage,
   response: ServerResponse,
   edge: Promise<TestHarness>,
-  trusted: ReadonlySet<string>,
+  peer: PeerCertificate | undefined,
 ): Promise<void> {
   const socket = request.socket as TLSSocket;
   // fetch accepts no body with GET and HEAD, not even one of length 0.
@@ -100,7 +104,7 @@ async function relay(
       tlsVersion: socket.getProtocol() ?? "",
       tlsCipher: socket.getCipher().name,
       httpProtocol: `HTTP/${request.httpVersion}`,
-      tlsClientAuth: emulateTlsClientAuth(readPeerCertificate(socket, trusted)),
+      tlsClientAuth: emulateTlsClientAuth(peer),
     },
   } as unknown as Parameters<TestHarness["fetch"]>[1]);
   response.writeHead(

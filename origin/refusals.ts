@@ -5,7 +5,8 @@ import type { ClientCertificate } from "../core/presented-certificate.ts";
 
 /** What is known of a refused request beside its log line. */
 export interface RefusedFacts {
-  readonly url: string;
+  /** Undefined if the line alone says where the request went. */
+  readonly url: string | undefined;
   readonly likelySender: string | undefined;
   readonly certificate: ClientCertificate | undefined;
 }

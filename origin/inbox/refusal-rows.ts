@@ -15,8 +15,8 @@ import type {
 import type { ParameterSign, Statement, Value } from "./event-filter.ts";
 import type { Row } from "./rows.ts";
 
-/** A row with its index entries, besides its line. */
-const ROW_BYTES = 256;
+/** A row with its index entries, besides its line: no row counts for less. */
+export const ROW_BYTES = 256;
 /** With more kinds than this, all refusals of the time are read: SQLite joins at most 500 selects. */
 const MAX_KINDS_JOINED = 200;
 

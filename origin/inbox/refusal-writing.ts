@@ -8,6 +8,7 @@ import {
   chainColumnsOf,
   digestOfChain,
   REFUSAL_COLUMNS,
+  ROW_BYTES,
   refusalColumnsOf,
   SELECT_KINDS,
   selectOfKinds,
@@ -135,18 +136,28 @@ function* trimRefusals(kinds: readonly Kind[], limits: RefusalLimits): RefusalSt
   );
   let deleted = 0;
   for (const share of new Set([...rows.keys(), ...bytes.keys()])) {
+    const excess = { rows: rows.get(share) ?? 0, bytes: bytes.get(share) ?? 0 };
     const own = kinds.filter((kind) => kind.refusals > 0 && shareOf(kind) === share).map(({ id }) => id);
     const oldest = yield plain(`
-      SELECT refusal.sequence, refusal.kind, refusal.bytes FROM (${selectOfKinds(own, [], "", MAX_DELETED)}) AS found
+      SELECT refusal.sequence, refusal.kind, refusal.bytes FROM (${selectOfKinds(own, [], "", mostOf(excess))}) AS found
       JOIN refusal ON refusal.sequence = found.sequence ORDER BY refusal.at, refusal.sequence`);
-    const excess = { rows: rows.get(share) ?? 0, bytes: bytes.get(share) ?? 0 };
     deleted += yield* deleteRefusals(kinds, takeExcess(oldest, excess));
   }
   return deleted;
 }
 
+interface Excess {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** At most this number of rows make up the excess. */
+function mostOf({ rows, bytes }: Excess): number {
+  return Math.min(MAX_DELETED, Math.max(rows, Math.ceil(bytes / ROW_BYTES)));
+}
+
 /** The first rows that together are the excess in both respects. */
-function takeExcess(rows: readonly Row[], excess: { readonly rows: number; readonly bytes: number }): readonly Row[] {
+function takeExcess(rows: readonly Row[], excess: Excess): readonly Row[] {
   let bytes = 0;
   const end = rows.findIndex((row, index) => {
     if (index >= excess.rows && bytes >= excess.bytes) return true;
@@ -191,15 +202,16 @@ function insertChains(rows: readonly (string | number)[][], sign: ParameterSign)
 /** Deletes certificates of the senders, or strangers, that take the most room: those that were not presented for the longest. */
 function* trimChains(limit: number, sign: ParameterSign): RefusalSteps {
   const sums = yield plain("SELECT sender, sum(bytes) AS bytes FROM refused_certificate GROUP BY sender");
-  const excess = excessOf(new Map(sums.map((row) => [String(row["sender"]), Number(row["bytes"])])), limit);
+  const excesses = excessOf(new Map(sums.map((row) => [String(row["sender"]), Number(row["bytes"])])), limit);
   let deleted = 0;
-  for (const [sender, bytes] of excess) {
+  for (const [sender, bytes] of excesses) {
+    const excess = { rows: 0, bytes };
     const oldest = yield {
-      text: `SELECT digest, bytes FROM refused_certificate WHERE sender = ${sign}1 ORDER BY last_seen LIMIT ${MAX_DELETED}`,
+      text: `SELECT digest, bytes FROM refused_certificate WHERE sender = ${sign}1 ORDER BY last_seen LIMIT ${mostOf(excess)}`,
       values: [sender],
     };
     // Digests of ours, in hex.
-    const digests = takeExcess(oldest, { rows: 0, bytes }).map((row) => `'${String(row["digest"])}'`);
+    const digests = takeExcess(oldest, excess).map((row) => `'${String(row["digest"])}'`);
     yield plain(`DELETE FROM refused_certificate WHERE digest IN (${digests.join(", ")})`);
     deleted += digests.length;
   }

@@ -1,11 +1,14 @@
 // The local system over real TLS, with curl and openssl as clients.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
+import { runHere } from "../support/command.ts";
+import { runInbox } from "../support/inbox-stores.ts";
 import { curl, type Running, run, startCountersign } from "./running.ts";
 
 /** Some seconds where nothing else runs. */
@@ -71,6 +74,31 @@ describe("countersign dev", () => {
       code,
     });
     expect(answer.body).not.toMatch(/Sender|Customer|development|sender\.test/);
+  });
+
+  it("keeps what the edge refuses, with the certificate that the client presented, for explain", async () => {
+    const answer = await curl(url, [...asClient("wrong-ca"), "--json", BODY]);
+    const inbox = join(directory, "inbox.sqlite");
+    const id = String(answer.problem["decision"]);
+    const kept = await vi.waitFor(async () => {
+      const { stdout } = await runInbox(inbox, "refusals", id, "--json");
+      return JSON.parse(stdout) as { code: string; certificate: { der: string; intermediates: string[] } };
+    }, 20_000);
+    expect(kept).toMatchObject({ code: "issuer_unknown", route: "/hooks/example", method: "POST" });
+    const leaf = new X509Certificate(readFileSync(asClient("wrong-ca")[3] ?? ""));
+    expect(kept.certificate.der).toBe(leaf.raw.toString("base64"));
+    const policy = dev.ready["policy"] ?? "";
+    const explained = await runHere([
+      "explain",
+      "--decision",
+      id,
+      "--inbox",
+      inbox,
+      "--policy",
+      String(policy),
+      "--json",
+    ]);
+    expect(JSON.parse(explained.stdout)).toMatchObject({ verdict: "refused", code: "issuer_unknown" });
   });
 
   it("answers a client whose name no header can hold (Letters beyond Latin-1)", async () => {

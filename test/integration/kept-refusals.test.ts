@@ -12,6 +12,7 @@ import { parseCertificate } from "../../core/certificate.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
 import { runInbox } from "../support/inbox-stores.ts";
@@ -113,6 +114,17 @@ test("behind the edge, with the sender that its assertion names, and the certifi
   const shown = await command(decision);
   const pem = /-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.exec(shown.stdout)?.[0] ?? "";
   expect(new X509Certificate(pem).raw.toString("base64")).toBe(senders.beta.base64);
+  const explain = (...args: string[]) =>
+    runHere(["explain", "--policy", file("policy.json"), "--inbox", file("inbox.sqlite"), "--json", ...args]);
+  const explained = await explain("--decision", decision);
+  expect(JSON.parse(explained.stdout)).toMatchObject({
+    ...{ verdict: "refused", code: "sender_not_allowed" },
+    recorded: { verdict: "refused", code: "sender_not_allowed", lacking: [] },
+  });
+  expect(await explain("--decision", "nothing")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/keeps no refusal "nothing"\n$/),
+  });
   expect((await command("--limit", "2")).stdout).toMatch(/^at +code +sender +route +peer +decision +why\n(?:.*\n){2}$/);
   expect(await command("nothing")).toMatchObject({ code: 2, stderr: 'countersign: there is no refusal "nothing"\n' });
   expect(await command("x", "--code", "y")).toMatchObject({ code: 2 });

@@ -2,6 +2,7 @@
 
 import { beforeEach, expect, test } from "vitest";
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../../core/wire.ts";
+import { isPostgresUrl } from "../../../origin/inbox/location.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
@@ -212,6 +213,37 @@ describeOnStores("the record of attempts", (given) => {
     for (const lease of await claim()) await inbox.work.complete(lease, 200);
     expect(await recordsOf("done")).toMatchObject([{ action: "run" }, { outcome: "done", status: 200 }]);
     expect(await recordsOf("waiting")).toMatchObject([{ outcome: "done" }]);
+  });
+
+  test("of an inbox of the version before begins with the upgrade, whatever state its events are in", async () => {
+    await open();
+    for (const id of ["waiting", "done", "dead", "leased", "retried"]) await accept(id);
+    const held = new Map((await claim()).map((lease) => [lease.event.id, lease] as const));
+    const lease = (id: string) => held.get(id) as Lease;
+    await inbox.work.release([lease("waiting")]);
+    await inbox.work.complete(lease("done"));
+    await inbox.work.bury(lease("dead"), "no");
+    await inbox.work.retry(lease("retried"), 1_000, "later");
+    await inbox.close();
+    await changeByHand(given.location, [
+      ...["attempt", "refusal", "refusal_kind", "refusal_hour", "refused_certificate"].map(
+        (name) => `DROP TABLE ${name}`,
+      ),
+      ...["began_at", "status", "recorded"].map((name) => `ALTER TABLE work DROP COLUMN ${name}`),
+      isPostgresUrl(given.location) ? "UPDATE version SET version = 3" : "PRAGMA user_version = 5",
+    ]);
+    await expect(openInboxReader(given.location)).rejects.toThrow(/start an origin on it once/);
+    await open();
+    for (const id of held.keys()) expect(await inbox.attempts(id)).toEqual({ records: [], leftOut: 0 });
+    expect(await inbox.event("dead")).toMatchObject({ state: "dead", reason: "no", attempts: 1 });
+    // Whoever held it before the upgrade may end it.
+    expect(await inbox.work.complete(lease("leased"), 200)).toBe(true);
+    expect(await recordsOf("leased")).toEqual([]);
+    now += 1_000;
+    for (const each of await claim()) await inbox.work.complete(each, 200);
+    expect(await recordsOf("retried")).toMatchObject([{ number: 2, outcome: "done", status: 200 }]);
+    expect(await recordsOf("waiting")).toMatchObject([{ number: 1, outcome: "done", status: 200 }]);
+    expect(await inbox.refusals.page({ limit: 1 })).toEqual({ refusals: [], next: undefined });
   });
 
   test("says of an event whose row is damaged why it is dead", async () => {

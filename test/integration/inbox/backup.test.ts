@@ -9,6 +9,7 @@ import type { Acceptance } from "../../../origin/acceptance.ts";
 import { openInbox } from "../../../origin/inbox/open.ts";
 import { TABLES } from "../../../origin/inbox/table-rows.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
+import type { RefusedRequest } from "../../../origin/refusals.ts";
 import { runHere } from "../../support/command.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox, runInbox, STORES } from "../../support/inbox-stores.ts";
@@ -34,7 +35,7 @@ async function fill(location: string): Promise<void> {
   const inbox = await openInbox(location, { clock: () => now * 1000 });
   for (const id of ["brought", "erased", "dead", "leased"]) await accept(inbox, id, id === "dead" ? { identity } : {});
   const [brought, erased, dead] = (await inbox.work.claim(4, 30_000)) as [Lease, Lease, Lease, Lease];
-  await inbox.work.complete(brought);
+  await inbox.work.complete(brought, 204);
   now += 2 * DAY;
   while ((await inbox.prune({ bodySeconds: DAY, eventSeconds: DAY })) > 0);
   await inbox.work.complete(erased);
@@ -43,9 +44,27 @@ async function fill(location: string): Promise<void> {
   while ((await inbox.prune({ bodySeconds: 0, eventSeconds: DAY })) > 0);
   for (const id of ["first", "second"]) await accept(inbox, id, { orderKey: "o", body: `\0\u{1f600}${id}` });
   await accept(inbox, "conflict", { eventKey: '["first"]', body: "other" });
+  await inbox.refusals.add({ refused: [refusal(now * 1000)], counts: [HOUR] }, LIMITS);
   await accept(inbox, "first again", { eventKey: '["first"]', body: "\0\u{1f600}first" }, "used up");
   await inbox.close();
 }
+
+const LIMITS = { refusals: 9, bytes: 99_999, certificateBytes: 99_999 };
+const HOUR = { hour: 0, code: "replayed", refusals: 2 };
+const refusal = (at: number): RefusedRequest => ({
+  ...{
+    at,
+    id: "d",
+    code: "replayed",
+    route: "/hooks/acme",
+    sender: "acme",
+    peer: "::1",
+    method: "POST",
+    target: "/hooks/acme",
+  },
+  line: { decision: "refused", why: "a\u0001\u{1f600}" },
+  certificate: { sha256: "00", der: "AAAA", intermediates: ["BBBB"] },
+});
 
 /** As it is restored. */
 const withoutLease = (row: Row) => (row["state"] === "leased" ? { ...row, due_at: row["changed_at"] } : row);
@@ -103,7 +122,7 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       const made = await runInbox(source, "backup", file);
       expect(made).toMatchObject({ code: 0, stderr: "" });
       expect(made.stdout).toBe(
-        `${file} holds 6 events (1 dead, 1 done, 1 leased, 3 waiting), 1 certificate, 3 ids that tell replays\n`,
+        `${file} holds 6 events (1 dead, 1 done, 1 leased, 3 waiting), 1 certificate, 3 ids that tell replays, 1 refused request\n`,
       );
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(readdirSync(folder)).toEqual(["a.backup"]);
@@ -130,6 +149,19 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       const claimed = (await inbox.work.claim(9, 30_000)).map(({ event }) => event.id);
       // Second and next wait for first.
       expect(claimed.sort()).toEqual(["conflict", "first", "leased"]);
+      // Who held its lease works on another inbox: nothing was stored of that attempt.
+      expect((await inbox.attempts("leased"))?.records).toMatchObject([
+        { number: 1, outcome: "abandoned", endedAt: undefined },
+        { number: 2, outcome: "running" },
+      ]);
+      expect((await inbox.attempts("dead"))?.records).toMatchObject([{ outcome: "dead", reason: "no good" }]);
+      await inbox.refusals.add({ refused: [refusal(START * 2000)], counts: [HOUR] }, LIMITS);
+      const { refusals } = await inbox.refusals.page({ limit: 9, code: "replayed", sender: "acme" });
+      expect(refusals.map(({ at }) => at)).toEqual([START * 2000, expect.any(Number)]);
+      const [, kept] = refusals;
+      expect((await inbox.refusals.find(kept?.sequence ?? 0))?.certificate?.intermediates).toEqual(["BBBB"]);
+      expect(await inbox.refusals.perHour(0, 1)).toEqual([{ ...HOUR, refusals: 4 }]);
+      expect((await inbox.refusals.stock()).refusals).toBe(2);
     });
 
     test("hands out at once what was leased when the backup was taken", async () => {

@@ -1,0 +1,64 @@
+// Keeps what a local run refuses, at the edge as well as at the origin. The edge's lines hold no certificate, so the front of the
+// run says which ones were presented.
+
+import { BoundedCache } from "../core/bounded-cache.ts";
+import type { LogLine } from "../core/decision.ts";
+import type { Policy } from "../core/policy.ts";
+import { type ClientCertificate, parseClientCertificate } from "../core/presented-certificate.ts";
+import { Refusal, resultOf } from "../core/refusal.ts";
+import type { Inbox } from "../origin/inbox.ts";
+import type { RefusedFacts } from "../origin/refusals.ts";
+import type { PeerCertificate } from "./emulated-tls-client-auth.ts";
+import { keepRefusals } from "./kept-refusals.ts";
+import { INBOX_OPTIONS, parseRefusals } from "./origin-inbox.ts";
+
+const MAX_PRESENTED = 100;
+
+type Log = (line: LogLine, refused?: RefusedFacts) => void;
+
+export class DevelopmentRefusals {
+  readonly #presented = new BoundedCache<string, ClientCertificate>(MAX_PRESENTED);
+  /** Undefined while no inbox is open, and if the origin is another program's. */
+  #keep: Log | undefined;
+
+  /** An arrow property, because it is passed on without its object. */
+  readonly notePresented = ({ leaf, intermediates }: PeerCertificate): void => {
+    const base64 = ({ raw }: { readonly raw: Buffer }) => raw.toString("base64");
+    const parsed = resultOf(() =>
+      parseClientCertificate({
+        leaf: base64(leaf),
+        intermediates: intermediates.map(base64),
+        platform: undefined,
+      }),
+    );
+    if (!(parsed instanceof Refusal)) this.#presented.set(parsed.leaf.sha256, parsed);
+  };
+
+  /** From now on what is logged as refused is kept. Call the result before the inbox is closed. */
+  keepIn(inbox: Inbox, policy: Policy, log: (line: LogLine) => void): () => Promise<void> {
+    const kept = keepRefusals(
+      parseRefusals(INBOX_OPTIONS.refusals.default),
+      { inbox, log, countDropped() {} },
+      () => policy,
+    );
+    this.#keep = kept.logging(() => {});
+    return () => kept.close();
+  }
+
+  /** A log of the origin. */
+  logging(print: (line: LogLine) => void): Log {
+    return (line, refused) => {
+      print(line);
+      this.#keep?.(line, refused);
+    };
+  }
+
+  /** A log of the edge. */
+  loggingEdge(print: (line: LogLine) => void): (line: LogLine) => void {
+    const log = this.logging(print);
+    return (line) => {
+      const { sha256 } = Object(line["certificate"]) as { readonly sha256?: unknown };
+      log(line, { url: undefined, likelySender: undefined, certificate: this.#presented.get(String(sha256)) });
+    };
+  }
+}
