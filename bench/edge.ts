@@ -55,7 +55,7 @@ export async function benchEdge(volume: Volume): Promise<Report> {
   return summarize("edge", volume, samples, [...TARGETS, ...COMPARED]);
 }
 
-/** An event, and functions that start a candidate. It accepts the event, and its origin accepts everything. */
+/** An event, and functions that start a candidate. Every candidate accepts the event. The origin behind it accepts everything. */
 export async function prepareEdge() {
   const fixture = await makeFixture();
   const folder = makeFolder();

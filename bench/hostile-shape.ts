@@ -7,7 +7,10 @@ const GENES = {
 
   /** The number of intermediates. */
   intermediates: 10,
-  /** Whom the intermediates name as issuer: the next one; one common name; one anchor; each another anchor. */
+  /**
+   * The issuers that the intermediates name. `line`: the next intermediate. `same`: one name for all. `anchor`: one anchor.
+   * `anchors`: each a different anchor.
+   */
   naming: ["line", "same", "anchor", "anchors"],
   /** The kind of the anchor that is named. */
   anchor: ["shared", "p256", "p384", "p521", "rsa2048", "rsa4096"],

@@ -46,7 +46,7 @@ export interface Authority {
 export interface World {
   readonly authorities: readonly Authority[];
   readonly policy: object;
-  /** By name. */
+  /** The secrets, by name. */
   readonly secrets: Readonly<Record<string, string>>;
   /** The sender in the middle of each route. */
   readonly sender: { readonly leaf: Identity; readonly intermediate: Identity };

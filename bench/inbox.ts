@@ -26,7 +26,7 @@ const PLAIN = "a commit each";
 const TARGETS: readonly Target[] = [
   { against: WITHOUT, ratio: 0.5, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
-  // At most 1.2 × the time.
+  // The full inbox takes at most 1.2 × the time.
   { subject: FULL, against: STORED, ratio: 1 / 1.2, isRate: true },
 ];
 /** Shares of the events for slow subjects. They wait for the disk, so fewer events are exact enough. */

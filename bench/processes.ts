@@ -71,7 +71,7 @@ export async function startIsolates(executable: string, configFile: string, coun
   return { pid, urls, stop };
 }
 
-/** As `startWorkerd`, with an inspector. The URL of a service's inspector is `inspector` and the name of the service. */
+/** As `startWorkerd`, with an inspector. The inspector of a service is at `inspector`, followed by `/` and the service's name. */
 export async function startInspectedWorkerd(
   executable: string,
   configFile: string,

@@ -5,7 +5,7 @@ import type { CpuProfile, ProfileNode } from "./inspector.ts";
 /** Microseconds, by the name of the part. */
 export type Parts = ReadonlyMap<string, number>;
 
-/** V8's nodes that are no functions, with the part that they count for. `(program)` is the runtime outside of JavaScript. */
+/** Names that V8 uses for time outside of functions, with their parts. `(program)` is the runtime outside of JavaScript. */
 const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
   ["(idle)", undefined],
   ["(root)", undefined],

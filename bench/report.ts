@@ -72,7 +72,7 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // Converts the allowance from microseconds to a ratio, by the measured ratio.
+      // Adds the allowance as a ratio. It is plusMicroseconds over the other's CPU time, which is cpuMicroseconds / measured.
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,

@@ -13,7 +13,7 @@ export interface Subject {
   readonly url: string;
   /** The client for an https URL. */
   readonly tls?: TlsClient;
-  /** If given, it is called instead of sending events, and does the same number of its own. */
+  /** Called instead of sending events. It must handle this number of its own events. */
   readonly run?: (count: number) => void;
   /** The number of events in progress at a time. Default: CONNECTIONS of load.ts. */
   readonly connections?: number;

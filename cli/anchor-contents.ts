@@ -7,7 +7,7 @@ import { describeContents, readContents } from "../origin/file-contents.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 
-/** Adds to the finding about an anchor that is no certificate what the anchor is. Other findings are returned unchanged. */
+/** If an anchor is not a certificate, adds to its finding what it is instead. Returns other findings unchanged. */
 export function nameContents(finding: Finding, document: unknown): Finding {
   if (finding.code !== "not_one_certificate") return finding;
   const text = certificateAt(document, parsePointer(finding.pointer));

@@ -31,13 +31,13 @@ export interface CertificateRequest {
   readonly subject: JsonName;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
-  /** OIDs; an empty list leaves the extension out. Default: clientAuth for a leaf, none for a CA. */
+  /** OIDs. An empty list leaves the extension out. Default: clientAuth for a leaf, and no extension for a CA. */
   readonly extendedKeyUsage?: readonly string[];
-  /** Default: digitalSignature for a leaf, keyCertSign for a CA; 0 leaves the extension out. */
+  /** 0 leaves the extension out. Default: digitalSignature for a leaf, keyCertSign for a CA. */
   readonly keyUsage?: number;
   readonly subjectAltNames?: ConstructorParameters<typeof SubjectAlternativeNameExtension>[0];
   readonly extensions?: readonly Extension[];
-  /** A CA when given; the number is its path length. */
+  /** If given, the certificate is for a CA. The number is its path length. */
   readonly ca?: { readonly pathLength?: number };
   readonly serialNumber?: string;
   readonly keyAlgorithm?: KeyAlgorithm;

@@ -53,7 +53,7 @@ export function refuseUnread(given: ReadonlySet<string>, read: readonly string[]
   throw new UsageError(`${names} ${unread.length === 1 ? "has" : "have"} no effect ${way}`);
 }
 
-/** Text and exit code for an error: if the user can correct it, the message alone and 2, otherwise the stack and 1. */
+/** Exit code and text for an error. If the user can correct it, they are 2 and the message. Otherwise they are 1 and the stack. */
 export function endOf(error: unknown): { code: number; text: string } {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
   if (isExpected) return { code: 2, text: error.message };

@@ -1,4 +1,4 @@
-// What a wrangler file lacks of what an edge with this policy needs: a build fails for it, and not the first event.
+// Finds what a wrangler file lacks for an edge with this policy, so that the build fails, and not the first event.
 
 import type { Unstable_Config } from "wrangler";
 import { describeIssues } from "../core/configuration-error.ts";
@@ -8,7 +8,7 @@ import { secretNames } from "../core/secrets.ts";
 import { EVENTS_QUEUE } from "../worker/deliver.ts";
 import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/edge.ts";
 
-/** The members that are read. */
+/** The members of a wrangler file that are read. */
 export type DeploymentConfig = Pick<
   Unstable_Config,
   "vars" | "secrets" | "kv_namespaces" | "r2_buckets" | "queues" | "triggers"
@@ -17,15 +17,16 @@ export type DeploymentConfig = Pick<
 const SIGNING_KEYS = "SIGNING_KEYS";
 
 /**
- * The problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Does not see what is set in
- * the dashboard, nor the texts of secrets: what `secrets.required` names, a deployment is refused without.
+ * The problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Settings of the
+ * dashboard and the values of secrets are not seen. `secrets.required` makes up for that: a deployment is refused while one of
+ * these secrets is missing.
  */
 export function findDeploymentProblems(policy: Policy, config: DeploymentConfig): string[] {
   return [...checkVariables(policy, config), ...checkSecrets(policy, config), ...checkBindings(policy, config)];
 }
 
 function checkVariables(policy: Policy, { vars }: DeploymentConfig): string[] {
-  // The key set is a secret, whose text is not in the file.
+  // The key set is a secret, so its text is not in the file. An empty object stands for it.
   const { problems } = readForm(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
   const inClear = [SIGNING_KEYS, ...secretNames(policy)].filter((name) => Object.hasOwn(vars, name));
   return [
@@ -49,7 +50,7 @@ function checkBindings(policy: Policy, { kv_namespaces, r2_buckets, queues, trig
   const producer = queues.producers?.find(({ binding }) => binding === "EVENTS");
   const named = (list: readonly { readonly binding?: string }[], name: string) =>
     list.some(({ binding }) => binding === name);
-  // In the place of each binding what it has at the edge, for the worker's own checks.
+  // Each binding is replaced by an object with the methods that it has at the edge, because the worker's own checks look for them.
   findCrlStore({ CRLS: named(kv_namespaces, "CRLS") ? { getWithMetadata: 1, put: 1 } : undefined }, policy, problems);
   const BODIES = named(r2_buckets, "BODIES") ? { get: 1, put: 1, delete: 1, list: 1 } : undefined;
   findEventQueue({ EVENTS: producer && { send: 1 }, BODIES }, policy, problems);

@@ -20,7 +20,7 @@ export interface Chain {
 
 export interface AskedRequest {
   readonly method: string;
-  /** As it was sent, scheme and host before the target. */
+  /** The whole URL: scheme, host, and the target exactly as it was sent. */
   readonly url: string;
   readonly headers: Headers;
   /** Undefined if the body is not known. */

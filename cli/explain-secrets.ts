@@ -1,4 +1,4 @@
-// Which of the secrets that a policy names an origin behind an edge has, and which of them verify a request.
+// Selects secrets of a policy: those that an origin behind an edge has, and those that verify a request.
 
 import type { Secrets, SenderSecrets } from "../core/candidate.ts";
 import type { Sender, SignatureRule } from "../core/policy.ts";

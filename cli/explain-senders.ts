@@ -14,7 +14,7 @@ import { describePath, type Fault, faultOf, type PathFacts } from "./explain-pat
 import type { Question } from "./explain-question.ts";
 import { signingNames } from "./explain-secrets.ts";
 
-/** `undecided`: it cannot be checked here; `unchecked` says why. */
+/** `undecided`: it cannot be checked here. `unchecked` says why. */
 export type Verdict = "accepted" | "refused" | "undecided";
 
 interface FactorVerdict {
@@ -63,7 +63,7 @@ export interface SenderFacts {
   readonly signature: SignatureFactor | null;
 }
 
-/** What this request has, and what it lacks, to come from this sender. */
+/** Which requirements of this sender the request meets, and which it does not. */
 export async function explainSender(
   sender: Sender,
   role: SenderFacts["role"],

@@ -54,14 +54,14 @@ export function chainOf({ event, decision }: Source): Chain | undefined {
   return leaf === undefined ? decision?.chain : { leaf, intermediates };
 }
 
-/** Cloudflare's verdict, if it was stored: events have it, and decisions whose refusal is about it. */
+/** Cloudflare's verdict, if it is known. Events store it. The log has it only in refusals because of this verdict. */
 export function platformOf({ event, decision }: Source): string | undefined {
   const line = decision?.lines.find(({ code }) => code === "platform_disagrees" || code === "platform_not_verified");
   const verdict = event?.certificate?.platform?.verified ?? line?.["verdict"];
   return typeof verdict === "string" && verdict !== "none given" ? verdict : undefined;
 }
 
-/** Of a decision, the URL of the platform's event, else the path or the route that a line names. */
+/** The URL of a decision: that of the platform's event or, without one, the path or route in a line. */
 export function targetOf(decision: RecordedDecision | undefined): string | undefined {
   const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");
   return decision?.request?.url ?? (typeof path === "string" ? ANY_HOST + path : undefined);

@@ -44,7 +44,7 @@ function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"
   return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];
 }
 
-/** Of an entry that matches, all members; of any other, those that do not match. */
+/** If the entry matches, all of its members. Otherwise, the members that do not match. */
 function formatEntry({ rule, matches, members }: EntryFacts): string[] {
   const shown = members.filter(({ holds }) => matches || !holds);
   const lacking = shown.map(({ member }) => member).join(", ");

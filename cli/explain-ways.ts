@@ -1,5 +1,5 @@
-// What each program would decide: the edge on Cloudflare, an origin behind it, an origin with its own listener, and one behind a
-// proxy. Each uses the origin's own middleware, with the certificate as that program reads it.
+// The decision of each program: the edge on Cloudflare, an origin behind it, an origin with its own listener, and one behind a proxy.
+// All are made by the origin's middleware. They differ in how the program reads the certificate.
 
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../core/assertion.ts";

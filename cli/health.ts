@@ -33,7 +33,7 @@ export class Health {
     this.#reports.set(pid, { problems, at: this.#clock() });
   }
 
-  /** Call it when the process has ended. */
+  /** To be called when the process has ended. */
   forget(pid: number): void {
     this.#reports.delete(pid);
   }
@@ -64,7 +64,7 @@ export class Health {
 
 export interface Checks {
   readonly inbox: Pick<Inbox, "retryNow">;
-  /** Other current problems. It must answer at once. */
+  /** Returns other current problems, without waiting for anything. */
   readonly problems: () => readonly string[];
   readonly report: (state: ProcessState) => void;
 }

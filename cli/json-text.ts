@@ -1,5 +1,5 @@
-// Says more about a JSON text than JSON.parse, which decides what is accepted: where the text breaks off, which members are
-// repeated, and where a member is. Quotes no value, because it may be a secret.
+// Says what JSON.parse does not: where a text breaks off, which members are repeated, and where a member is. JSON.parse alone decides
+// whether a text is accepted. Quotes no value, because it may be a secret.
 
 import jsonc from "jsonc-parser";
 import { formatPointer } from "../core/configuration-error.ts";
@@ -24,7 +24,7 @@ const STRICT = { disallowComments: true, allowTrailingComma: false } as const;
 const MAX_DEPTH = 100;
 
 /**
- * Parses strict JSON. If a member is repeated, the last one counts; findRepeatedMembers names them.
+ * Parses strict JSON. If a member is repeated, the last one counts. findRepeatedMembers names repeated members.
  * @throws JsonSyntaxError with the position and what was expected there
  */
 export function parseJson(text: string): unknown {

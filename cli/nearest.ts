@@ -6,7 +6,7 @@ export function askWhether(text: string, names: readonly string[]): string {
   return nearest === undefined ? "" : `: did you mean ${nearest}?`;
 }
 
-/** The name with the fewest slips, at most one for each three letters; otherwise the only name that begins with the text. */
+/** The name with the fewest slips, at most one for every three letters. Without one, the only name that begins with the text. */
 function findNearest(text: string, names: readonly string[]): string | undefined {
   const typed = text.toLowerCase();
   const [best] = names

@@ -23,7 +23,7 @@ let original: typeof fetch | undefined;
 
 /**
  * Makes the process's fetch answer like that of the platform. `report` gets the reason why a request had no response, which the
- * status does not show. Returns a function that undoes it; it takes effect when the last user calls it.
+ * status does not show. Returns a function that undoes it. That takes effect when the last user calls it.
  */
 export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;

@@ -1,4 +1,4 @@
-// What `countersign policy add` does to a policy document. The result is compiled before it is written.
+// countersign policy add: adds parts to a policy document. The result is compiled before it is written.
 
 import { formatPem } from "../core/certificate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";

@@ -21,7 +21,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** What to deny: the entry, what else it denies, and the certificate if a file was given. */
+/** The entry to add, what else it denies, and the certificate if a file was given. */
 interface Denial {
   readonly entry: DenyDraft;
   readonly scope: string;

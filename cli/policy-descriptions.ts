@@ -11,7 +11,7 @@ export interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
 }
 
-/** By place. `*` stands for every member of a record or a list. */
+/** The descriptions, by place in the schema. `*` stands for every member of a record or a list. */
 const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/anchors", "CA certificates by name, in PEM."],
   [

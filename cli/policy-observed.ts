@@ -55,7 +55,7 @@ export function showObserved(args: string[]): number {
   return 0;
 }
 
-/** What the commands to paste need of the policy that has the route. */
+/** The parts of the printed commands that depend on the policy. */
 interface PolicyNames {
   /** Empty if no policy is given. */
   readonly option: string;

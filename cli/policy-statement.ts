@@ -57,7 +57,7 @@ function pathsOf({ routes }: Policy, sender: Sender, role: "senders" | "shadow")
 export interface AcceptedEntry {
   readonly number: number;
   readonly rule: string;
-  /** What a certificate must hold, as written in the policy, without the window. */
+  /** The names or values that a certificate must have, as written in the policy. The window is not included. */
   readonly entry: Omit<CertificateMatcherDocument, "from" | "until">;
   readonly from: string | null;
   readonly until: string | null;

@@ -1,6 +1,6 @@
 // The verdict of one policy on one stored request. It comes from the code of `explain`, which uses the origin's own middleware.
-// If the verdict needs something that is not stored, there is none. Exception: it was checked when the event came, and the rule for
-// it is the same in both policies.
+// If a check needs something that is not stored, there is no verdict. Exception: the check passed when the event came, and its rule
+// is the same in both policies.
 
 import { isDeepStrictEqual } from "node:util";
 import type { Policy } from "../core/policy.ts";
@@ -29,7 +29,7 @@ export interface TrialVerdict {
   readonly code: RefusalCode | null;
   /** Why it is refused, or why it cannot be judged. */
   readonly why: string | null;
-  /** Whether the signature or the credentials were not checked again, because they passed when the event came. */
+  /** Whether the signature or the credentials are taken as valid because they passed when the event came. */
   readonly isTakenOver: boolean;
 }
 

@@ -27,7 +27,7 @@ const OPTIONS = {
 
 const DEFAULT_LAST = "1000";
 
-/** Exit code 1 if a request that is accepted today would be refused, 2 if some cannot be judged, otherwise 0. */
+/** Resolves to 1 if a request that is accepted today would be refused, 2 if some requests cannot be judged, otherwise 0. */
 export async function tryOnStored(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS, true);
   const [file, ...rest] = positionals;

@@ -22,7 +22,7 @@ const CHECKS: Readonly<Record<string, readonly Check[]>> = {
   dev: [requireEdgePolicy],
 };
 
-/** What prevents each mode from starting with a policy that compiles. */
+/** The problems for which each mode would not start, although the policy compiles. */
 export function askWays(policy: Policy): Ways {
   return Object.fromEntries(
     Object.entries(CHECKS).map(([way, checks]) => [way, checks.flatMap((check) => faultsOf(() => check(policy)))]),
@@ -39,7 +39,7 @@ function faultsOf(check: () => unknown): readonly string[] {
   }
 }
 
-/** What a policy needs in the environment in which it runs, and which the file cannot show. */
+/** What a policy needs from the environment in which it runs. The policy file cannot show whether it is there. */
 export function needsOf(policy: Policy): string[] {
   const { routes, senders, crlSources } = policy;
   const secrets = secretNames(policy);

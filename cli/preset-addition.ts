@@ -1,5 +1,5 @@
-// Writes a preset into a policy document, completely: afterwards the preset is not needed any more. Existing parts of the policy
-// are never replaced: they must be the same, otherwise it is an error.
+// Writes a whole preset into a policy document. Afterwards, the preset is not needed any more. Existing parts of the policy are never
+// replaced: if such a part is not the same as in the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../core/certificate.ts";

@@ -49,7 +49,7 @@ function obtain(name: string, source: AnchorSource): Certificate {
   throw new UsageError(`the anchor ${name} is needed as --anchor ${name}=FILE: ${describeSource(source)}; ${why}`);
 }
 
-/** What the anchor is, and its fingerprint, or that none is published. */
+/** Describes an anchor: its name, and its fingerprint if one is published. */
 export function describeSource(source: AnchorSource): string {
   const what = "subject" in source ? source.subject : source.what;
   return `${what} (${source.sha256 === undefined ? "no fingerprint is published" : `SHA-256 ${source.sha256}`})`;

@@ -48,7 +48,7 @@ function describePreset(name: string, preset: Preset) {
   return { name, ...preset, anchors };
 }
 
-/** Where `policy add` gets the certificate: `node`, Node's own root store; or `file`, an option. */
+/** Where `policy add` gets the certificate. `node`: from Node's own root store. `file`: from an option. */
 function originOf(source: AnchorSource): "node" | "file" {
   return "subject" in source && findPublicRoot(source.sha256) !== undefined ? "node" : "file";
 }

@@ -3,7 +3,7 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 
-/** The problems in one file. The message begins with its name. In a list with problems from elsewhere, each has the name. */
+/** The problems in one file. The file's name begins the message, or each problem if the list has problems of other files too. */
 export class FileProblems extends ConfigurationError {
   readonly file: string;
 

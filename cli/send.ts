@@ -87,7 +87,7 @@ interface IdentityOptions {
   readonly ca?: string | undefined;
 }
 
-/** What to present, and how to verify the server. @throws UsageError */
+/** The certificate to present, and the CA for the server. @throws UsageError */
 function readIdentity(url: string, { certificate, key, ca, ...options }: IdentityOptions) {
   const { "key-passphrase-file": passphraseFile } = options;
   if (passphraseFile !== undefined && key === undefined) throw new UsageError("--key-passphrase-file needs --key");

@@ -1,4 +1,4 @@
-// npm start: starts the local system, sends a first round of events and shows the verdicts. Then it keeps running; with --once it
+// npm start: starts the local system, sends a first round of events and shows the verdicts. Then it keeps running or, with --once,
 // ends.
 
 import { resolve } from "node:path";

@@ -1,5 +1,5 @@
 // The TLS front of a local run: requests client certificates, lets every handshake complete, and passes each request to the edge
-// worker with the `cf` that Cloudflare would give it. It decides nothing; the worker does.
+// worker with the `cf` that Cloudflare would give it. It decides nothing: the worker does.
 
 import { SSL_OP_NO_TICKET } from "node:constants";
 import { X509Certificate } from "node:crypto";

@@ -1,4 +1,4 @@
-// What doctor can find: one closed table from the code to severity, problem and remedy. The evidence comes from the check.
+// The closed table of everything that doctor can find: a code with its severity, problem and remedy. The evidence comes from the check.
 
 export type Severity = "error" | "warning";
 
@@ -234,7 +234,7 @@ export interface Finding {
   readonly code: FindingCode;
   readonly severity: Severity;
   readonly problem: string;
-  /** What was seen. It may hold text from the server, so it is printed escaped. */
+  /** What the check saw. It may hold text from the server, so it is escaped when it is printed. */
   readonly evidence: string;
   readonly remedy: string;
 }

@@ -7,7 +7,7 @@ import { type CheckReport, type Finding, found } from "./findings.ts";
 import { type Handshake, readCertificateRequest } from "./handshake.ts";
 import type { Subject } from "./subject.ts";
 
-/** ecdsa_secp256r1_sha256; rsa_pkcs1_sha256 or rsa_pss_rsae_sha256 (RFC 8446 §4.2.3). */
+/** ECDSA: ecdsa_secp256r1_sha256. RSA: rsa_pkcs1_sha256 or rsa_pss_rsae_sha256 (RFC 8446 §4.2.3). */
 const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
   ["ECDSA with P-256 and SHA-256", [0x0403]],
   ["RSA with SHA-256", [0x0401, 0x0804]],

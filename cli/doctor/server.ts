@@ -50,7 +50,7 @@ function codeOf(error: unknown): string {
   return String((error as { readonly code?: unknown }).code ?? error);
 }
 
-/** Whether the server can be reached at all. The handshake is undefined if there is no openssl or no server. */
+/** Checks whether the server can be reached. The handshake is undefined without openssl, or if there is no server. */
 export async function checkConnection(
   subject: Subject,
 ): Promise<{ report: CheckReport; connection: Connection | undefined; handshake: Handshake | undefined }> {

@@ -6,16 +6,16 @@ import type { PolicyDocument, SenderDocument } from "../../core/policy-schema.ts
 export interface Preset {
   /** The sender in one line. */
   readonly title: string;
-  /** As in the policy. If it has no accepted certificate, its route observes until one is added. */
+  /** The sender as in a policy. If it has no accepted certificate, its route observes until one is added. */
   readonly sender: Omit<SenderDocument, "about">;
   readonly route: Omit<PolicyDocument["routes"][string], "senders">;
   /** Where the certificate of each anchor in `sender.trust` comes from. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
-  /** What the value of each secret is, in the sender's own terms. */
+  /** Describes the value of each secret, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What to enable at the sender, or for it. */
+  /** Steps for the operator, at the sender or for it. */
   readonly steps: readonly string[];
-  /** What is not published, not certain, likely to change, or not proven. It is written into the policy. */
+  /** Facts that are not published, not certain, not proven, or likely to change. They are written into the policy. */
   readonly notes: readonly string[];
   readonly sources: readonly string[];
   /** The day on which the sources were read. */

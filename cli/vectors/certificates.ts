@@ -1,4 +1,4 @@
-// Certificates of the test vectors, in base64 DER, valid until the end of 2125. They were made once; their private keys were
+// Certificates of the test vectors, in base64 DER, valid until the end of 2125. They were made once, and their private keys were
 // deleted.
 
 export const ROOT =

@@ -1,4 +1,5 @@
-// What the edge of the test vectors sends for an event. It is admitted, bound and signed by the steps of worker/receive.ts.
+// Makes the request that the edge of the test vectors sends for an event. The event is admitted, bound and signed by the same steps
+// as in worker/receive.ts.
 
 import { createHmac, hash } from "node:crypto";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admit.ts";
@@ -25,7 +26,7 @@ export interface SentEvent {
   /** Null for none. */
   readonly contentType?: string | null;
   readonly body?: string | Uint8Array;
-  /** In addition to those of its signature and its body. */
+  /** Headers in addition to those of the signature and the body. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The edge's key at that time. */
   readonly key?: PrivateJwk;
@@ -38,7 +39,7 @@ export interface ForwardedRequest {
   readonly now: number;
   readonly method: string;
   readonly target: string;
-  /** In lower case. A name may occur twice. */
+  /** The names are in lower case. A name may occur twice. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
 }

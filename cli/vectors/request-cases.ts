@@ -100,7 +100,7 @@ const CERTIFICATES: readonly CaseRow[] = [
 const [[, FIRST]] = ACCEPTED as readonly [CaseRow];
 const HELD = "an assertion that first came with another body";
 
-/** In this order: a refused request does not use up its assertion, an accepted one does. */
+/** To be sent in this order. A refused request does not use up its assertion, but an accepted one does. */
 const AGAIN: readonly CaseRow[] = [
   ["body_mismatch", HELD, body((text) => `${text} `)],
   ["accept", "the same assertion with its own body, after it was refused with another", unchanged, { of: HELD }],

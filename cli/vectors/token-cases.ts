@@ -42,7 +42,7 @@ const resigned =
   (request) =>
     withSignature(request, () => sign(signedPartOf(request)));
 
-/** With this `alg`, and any signature. */
+/** The token with this `alg`, and any signature. */
 const algorithm =
   (alg: string, sign: (input: string) => string): Change =>
   (request) =>

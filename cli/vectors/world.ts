@@ -27,14 +27,14 @@ function testKey(kid: string): PrivateJwk {
 }
 
 export const FIRST_KEY = testKey("test-vectors-first");
-/** Also published, as during a rotation. */
+/** A second published key, as during a rotation. */
 export const SECOND_KEY = testKey("test-vectors-second");
-/** Not published. */
+/** A key that is not published. */
 export const STRANGER_KEY = testKey("test-vectors-stranger");
 
 export const JWKS = { keys: [FIRST_KEY, SECOND_KEY].map(publicJwk) };
 
-/** By their names in the policy. */
+/** The secrets, by their names in the policy. */
 export const SECRETS: Readonly<Record<string, string>> = {
   TEST_VECTORS_SIGNATURE: "test vectors, not for use",
   TEST_VECTORS_PASSWORD: "test vectors, not for use",

@@ -151,8 +151,8 @@ const EDGE: Way = {
 };
 
 /**
- * Writes octets, and reads until the end of the connection. Returns the statuses of the responses and the logged lines. This side ends
- * the connection when the response comes or, for input that gets a response only at its end, at once.
+ * Writes octets, and reads until the end of the connection. Returns the statuses of the responses and the logged lines. Normally this
+ * side ends the connection after the response. With "at once", it ends it right after the octets: some input gets no response before.
  */
 async function converse(way: Way, text: string, ends: "at the answer" | "at once" = "at the answer") {
   const lines = way.lines();

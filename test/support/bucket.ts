@@ -5,7 +5,7 @@ import type { TestHarness } from "wrangler";
 import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import type { BodyBucket, StoredObject, StoredObjects } from "../../worker/queue-bindings.ts";
 
-/** A worker to start beside the edge. */
+/** The worker to start together with the edge. */
 export const BUCKET_WORKER = {
   name: "bucket",
   main: fileURLToPath(new URL("bucket-worker.js", import.meta.url)),

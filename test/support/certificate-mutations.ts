@@ -123,7 +123,7 @@ function headersOf(der: Uint8Array, start = 0, end = der.length): number[] {
     const length = size < 0x80 ? size : der.subarray(at + 2, content).reduce((sum, octet) => sum * 256 + octet, 0);
     const tag = der[at] ?? 0;
     offsets.push(at);
-    // The value of an extension is DER inside an OCTET STRING. A key identifier is an OCTET STRING again.
+    // An OCTET STRING with the value of an extension holds DER. That may be a further OCTET STRING, as in a key identifier.
     const holdsMore = (tag & 0x20) !== 0 || (tag === TAG.octetString && isOneValue(der, content, content + length));
     if (holdsMore) offsets.push(...headersOf(der, content, content + length));
     at = content + length;

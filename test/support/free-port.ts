@@ -2,7 +2,7 @@
 
 import { createServer } from "node:net";
 
-/** Linux gives outgoing connections and servers with port 0 higher ports, so none of them takes one of these in the meantime. */
+/** Ports below those that Linux gives to outgoing connections and to servers with port 0, so that none of them takes such a port. */
 const [FIRST, COUNT] = [16_000, 16_000];
 
 /** A port of the loopback that is free now. */

@@ -42,8 +42,8 @@ export interface LocalEdge {
   /** Proxies of the worker's own bindings. */
   bindings<Bindings>(): Promise<Bindings>;
   /**
-   * Runs the worker's cron trigger to its end. Returns what it logged, which are so many lines: they arrive by a poll. Lines of a
-   * queue's attempts are the consumer's.
+   * Runs the worker's cron trigger to its end. Resolves to the lines that it logged. With `count`, waits for this number of lines,
+   * because lines are polled. Lines about attempts are left out: the consumer of the queue logs them.
    */
   runCronTrigger(count?: number): Promise<LogLine[]>;
   send(request: EdgeRequest): Promise<Response>;
@@ -76,7 +76,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
     async runCronTrigger(count) {
       const known = lines.all.length;
       await harness.getWorker().scheduled({ cron: "* * * * *" });
-      // What is logged afterwards arrives afterwards. There are two streams, and this one line is in one of them.
+      // Logs a further line and waits for it: earlier lines of its stream have arrived then. There may be more in the other stream.
       const { decision } = (await (await edge.send({ target: "/unknown" })).json()) as { decision: string };
       await lines.of(decision);
       const logged = () => lines.all.slice(known).filter((line) => line["id"] !== decision && !("attempt" in line));

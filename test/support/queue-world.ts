@@ -56,7 +56,7 @@ export interface QueueSetUp {
   readonly originClock?: () => number;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
-  /** How long a message waits for others. Default: 1. */
+  /** How many seconds a message waits for others. Default: 1. */
   readonly batchSeconds?: number;
   /** A fault of faulty-edge.js. */
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";

@@ -1,5 +1,5 @@
-// What all test files of a run share: a bundle and a database server, because each takes seconds of CPU. It is made when the first
-// file asks for it.
+// Makes what all test files of a run share: a bundle and a database server. Each takes seconds of CPU, and is made when the first file
+// asks for it.
 
 import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";

@@ -18,7 +18,7 @@ import { POLICY_PLACE, type SharedBundle } from "./shared.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
-/** Not the name that wrangler's harness uses: that one is an ordinary header for a deployed worker, which a test checks. */
+/** Another name than wrangler's harness uses, because that one must be an ordinary header for a deployed worker. */
 export const CF_HEADER = "Test-Cf";
 
 /** Bindings by name. An undefined binding is left out. */
