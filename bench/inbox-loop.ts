@@ -7,7 +7,7 @@ import type { Subject } from "./rounds.ts";
 
 const BODY_BYTES = 2048;
 
-/** A subject that gets no events, but stores the same number of its own. */
+/** A subject that gets no events from the load generator. It makes and stores the same number of events itself. */
 export function startPlainLoop(file: string): Pick<Subject, "pid" | "url" | "run"> {
   const accept = openPlainInbox(file);
   const body = "x".repeat(BODY_BYTES);

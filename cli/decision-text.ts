@@ -19,9 +19,9 @@ export function formatDecision(source: string, line: LogLine, now: Date): Shown[
     certificate?.subject ?? "",
     why === undefined ? "" : `(${why})`,
   ];
-  const told = facts.filter((fact) => fact !== "").map((fact) => cut(String(fact)));
+  const details = facts.filter((fact) => fact !== "").map((fact) => cut(String(fact)));
   return tabulate([
-    [now.toISOString().slice(11, 19), source.padEnd(SOURCE_WIDTH), verdictOf(line.decision), told.join("  ")],
+    [now.toISOString().slice(11, 19), source.padEnd(SOURCE_WIDTH), verdictOf(line.decision), details.join("  ")],
   ]);
 }
 

@@ -35,8 +35,8 @@ function formatCrls({ state, freshness, why, lists }: CrlFacts): string[] {
 }
 
 function formatFault({ code, why, details }: Fault): string[] {
-  const told = Object.keys(details).length === 0 ? [] : [`    ${formatDetails(details)}`];
-  return [`  FAILS HERE  ${code}: ${why}`, ...told];
+  const detailLines = Object.keys(details).length === 0 ? [] : [`    ${formatDetails(details)}`];
+  return [`  FAILS HERE  ${code}: ${why}`, ...detailLines];
 }
 
 const TIMES: ReadonlySet<string> = new Set(["notBefore", "notAfter", "thisUpdate", "timestamp", "now"]);

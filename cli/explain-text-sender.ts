@@ -15,14 +15,14 @@ export function formatSender({ sender, role, verdict, code, why, certificate, ba
   return [
     `${role === "shadow" ? "shadow " : ""}sender ${sender}: ${verdict}${reason}`,
     ...tabulate([
-      ...(certificate === null ? [["  certificate", "not required"]] : tellCertificate(certificate)),
-      ...(signature === null ? [] : tellSignature(signature)),
-      ...(basic === null ? [] : tellBasic(basic)),
+      ...(certificate === null ? [["  certificate", "not required"]] : certificateRows(certificate)),
+      ...(signature === null ? [] : signatureRows(signature)),
+      ...(basic === null ? [] : basicRows(basic)),
     ]),
   ];
 }
 
-function tellCertificate({ verdict, fault, unchecked, trust, entries }: CertificateFactor): Row[] {
+function certificateRows({ verdict, fault, unchecked, trust, entries }: CertificateFactor): Row[] {
   const head = ["  certificate", `${verdict}${fault === null ? "" : `  ${fault.code}`}`];
   const lines = uncheckedLines(unchecked);
   if (trust === null) return [head, ...lines.map((line) => [line])];
@@ -60,7 +60,7 @@ function formatEntry({ rule, matches, members }: EntryFacts): string[] {
   ];
 }
 
-function tellSignature({ verdict, scheme, headers, keys, method, fault, unchecked }: SignatureFactor): Row[] {
+function signatureRows({ verdict, scheme, headers, keys, method, fault, unchecked }: SignatureFactor): Row[] {
   const found = headers.length === 0 ? "none of its headers" : headers.join(", ");
   return [
     [
@@ -73,7 +73,7 @@ function tellSignature({ verdict, scheme, headers, keys, method, fault, unchecke
   ];
 }
 
-function tellBasic({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): Row[] {
+function basicRows({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): Row[] {
   const before = wasCheckedBefore ? "  checked when the event was stored; credentials are not kept" : "";
   return [
     ["  basic", `${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`],

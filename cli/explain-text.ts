@@ -26,7 +26,7 @@ function formatVerdict(explanation: Explanation): Line[] {
   const { verdict, sender, factors, why, decidedBy, answer, details, asked, route, platform } = explanation;
   const { rule, fields } = decidedBy;
   const wasAccepted = verdict === "accepted" ? `as ${sender}, by ${factors.join(" and ")}` : (explanation.code ?? "");
-  const told = answer?.problem === null ? "the origin's own answer (202 of countersign origin)" : "";
+  const ownAnswer = answer?.problem === null ? "the origin's own answer (202 of countersign origin)" : "";
   const hasRule = rule !== null || fields.length > 0;
   return [
     ...tabulate([[verdictCell(verdict, verdict.toUpperCase()), wasAccepted]]),
@@ -37,7 +37,9 @@ function formatVerdict(explanation: Explanation): Line[] {
       ...(platform?.isAsked ? [["  platform", cut(platform.note)]] : []),
       ...(route.nearest.length === 0 ? [] : [["  nearest", route.nearest.join("  ")]]),
       ...(hasRule ? [["  decided by", [rule ?? "what every client certificate must be", ...fields].join("  ")]] : []),
-      ...(answer === null ? [] : [["  answer", told || `${answer.status} "${"title" in answer ? answer.title : ""}"`]]),
+      ...(answer === null
+        ? []
+        : [["  answer", ownAnswer || `${answer.status} "${"title" in answer ? answer.title : ""}"`]]),
     ]),
   ];
 }
@@ -101,11 +103,11 @@ function formatLists({ revocationLists }: Explanation): Line[] {
     "revocation lists",
     ...tabulate(
       revocationLists.flatMap(({ source, from, lists, why }) => {
-        const told = lists.map(
+        const listLines = lists.map(
           (list) =>
             `${from}: of ${cut(list.issuer)}, ${list.thisUpdate} to ${list.nextUpdate}, ${list.entries} entries`,
         );
-        const [first, ...others] = told.length === 0 ? ["none"] : told;
+        const [first, ...others] = listLines.length === 0 ? ["none"] : listLines;
         const doubt = why === null ? "" : `  (${cut(why)})`;
         return [[`  ${source}`, `${first}${doubt}`], ...others.map((text) => [`  ${source}`, text])];
       }),

@@ -1,5 +1,6 @@
 // Metrics of `countersign origin` in the text format of Prometheus, on a port of their own. Label values come from the policy,
-// from our own tables, and from admitted certificates. They never come from the request of a stranger, who could make any number.
+// from our own tables, and from admitted certificates. They never come from the request of a stranger, who could make up any number of
+// values.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";

@@ -59,9 +59,9 @@ export async function addToPolicy(args: string[]): Promise<number> {
   requireSomething(addition);
   const isDryRun = values["dry-run"];
   const { edit, sender: added, next: steps } = extendPolicy(fileToChange(values, given), addition);
-  const told = await foreseen(edit, added, certificates, values.anyway);
+  const notes = await foreseen(edit, added, certificates, values.anyway);
   writeEdit(edit, isDryRun);
-  const next = [...told, ...steps];
+  const next = [...notes, ...steps];
   const summary = summarize(edit.policy);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), ...summary, next });
   else print([...formatEdit(edit, isDryRun), "", ...formatSummary(summary), ...formatSteps(next)]);
@@ -120,13 +120,13 @@ export function extendPolicy(
     sender = preset === undefined ? addParts(draft, addition) : addPreset(draft, { ...addition, preset });
   };
   const edit = editPolicy(file, add, true);
-  const told = [
+  const notes = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
     // Such errors do not prevent a start, so they do not prevent this change either.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
-  return { edit, sender, next: [...told, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
+  return { edit, sender, next: [...notes, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
 }
 
 /** Checks the options without looking at the file. @throws UsageError */

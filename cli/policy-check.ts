@@ -49,7 +49,7 @@ export async function checkPolicy(args: string[]): Promise<number> {
         process.stderr,
       ),
     );
-    if (isSound) tellSound(file, policy);
+    if (isSound) reportSound(file, policy);
     else complain(`${file} is not sound: ${problems.length} to mend`);
   }
   return isSound ? 0 : 2;
@@ -82,7 +82,7 @@ function rowOf(file: string, finding: LocatedFinding): Row {
 }
 
 /** Says which modes start with the policy, and for every other why it does not. */
-function tellSound(file: string, policy: Policy): void {
+function reportSound(file: string, policy: Policy): void {
   const ways = Object.entries(askWays(policy));
   const starting = ways.filter(([, problems]) => problems.length === 0).map(([way]) => way);
   for (const [way, problems] of ways)

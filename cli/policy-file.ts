@@ -67,13 +67,13 @@ export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
-  if (!isTold) for (const finding of findings) complainLogLine(describeWarning(file, finding));
-  isTold = false;
+  if (!areWarningsPrinted) for (const finding of findings) complainLogLine(describeWarning(file, finding));
+  areWarningsPrinted = false;
   return policy;
 }
 
 /** Workers stay silent at the start, because the primary has printed the warnings about the same policy. */
-let isTold = cluster.isWorker;
+let areWarningsPrinted = cluster.isWorker;
 
 function describeWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): LogLine {
   return { decision: "warning", code: "policy_finding", file, severity, pointer, problem, remedy };

@@ -7,7 +7,7 @@ import { bad, doubtful, good, type Row, tabulate } from "./table.ts";
 export function formatTrial(trial: Trial): Line[] {
   const { today, changed, events, certificates, same, takenOver, refusedByBoth, differences } = trial;
   const count = (what: Difference["what"]) => differences.filter((one) => one.what === what).length;
-  const told = differences.filter(({ what }) => what !== "UNKNOWN");
+  const judged = differences.filter(({ what }) => what !== "UNKNOWN");
   const also = [
     ...(takenOver === 0
       ? []
@@ -15,8 +15,8 @@ export function formatTrial(trial: Trial): Line[] {
     ...(refusedByBoth === 0 ? [] : [`${refusedByBoth} refused by both`]),
   ];
   return [
-    ...tabulate(told.map(rowOf)),
-    ...(told.length === 0 ? [] : [""]),
+    ...tabulate(judged.map(rowOf)),
+    ...(judged.length === 0 ? [] : [""]),
     `${events} stored event(s) and ${certificates} observed certificate(s), each as of the time when it came`,
     ...tabulate([
       ["  today", `${today.file}, digest ${today.digest}`],

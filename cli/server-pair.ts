@@ -14,12 +14,12 @@ export function readServerPair(certificateFile: string, keyFile: string, passphr
   const pair = readPair(certificateFile, keyFile, passphraseFile);
   const faults = faultsOfServer(pair.chain);
   if (faults.length > 0) throw new UsageError(`${certificateFile}: ${faults.join("; ")}`);
-  tellGap(certificateFile, pair.chain);
+  reportGap(certificateFile, pair.chain);
   return pair;
 }
 
 /** Checks that each certificate of the file is issued by the next one, and the last by a public root. */
-function tellGap(file: string, chain: readonly X509Certificate[]): void {
+function reportGap(file: string, chain: readonly X509Certificate[]): void {
   const gap = chain.find((certificate, index) => {
     const next = chain[index + 1];
     return next === undefined ? !isIssuedByRoot(certificate) : !certificate.checkIssued(next);

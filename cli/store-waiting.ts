@@ -21,19 +21,19 @@ export async function openWhenThere<T>(
   const stop = stopped.then(() => {
     isStopped = true;
   });
-  for (let isTold = false; !isStopped; isTold = true) {
+  for (let isLogged = false; !isStopped; isLogged = true) {
     try {
       return await open();
     } catch (error) {
       if (!(error instanceof StoreAway) || performance.now() + TRY_MILLISECONDS > end) throw error;
-      if (!isTold) tell(error, seconds);
+      if (!isLogged) logWaiting(error, seconds);
     }
     await Promise.race([wait(TRY_MILLISECONDS), stop]);
   }
   return undefined;
 }
 
-function tell({ problems: [why] }: StoreAway, seconds: number): void {
+function logWaiting({ problems: [why] }: StoreAway, seconds: number): void {
   if (!isReporter()) return;
   const remedy = `it is tried each second, for ${seconds} s: --wait-for-store`;
   complainLogLine({ decision: "warning", code: "store_awaited", why, remedy });

@@ -167,7 +167,7 @@ async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, versio
   }
 }
 
-/** Requires that the decisions are equal byte for byte or, for BY_LIBRARY, that each is a refusal with one of its codes. */
+/** Requires equal decisions, byte for byte. For a certificate in BY_LIBRARY, each must be a refusal with one of the codes there. */
 function expectAlike(name: string, decisions: Decisions, edges: Decisions): void {
   const codes = BY_LIBRARY[name];
   if (codes === undefined) {
