@@ -3,7 +3,7 @@
 import type { Unstable_Config } from "wrangler";
 import { describeIssues } from "../core/configuration-error.ts";
 import { readForm } from "../core/form-reading.ts";
-import type { Policy } from "../core/policy.ts";
+import { hostsOf, type Policy } from "../core/policy.ts";
 import { secretNames } from "../core/secrets.ts";
 import { EVENTS_QUEUE } from "../worker/deliver.ts";
 import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/edge.ts";
@@ -28,9 +28,12 @@ export function findDeploymentProblems(policy: Policy, config: DeploymentConfig)
 function checkVariables(policy: Policy, { vars }: DeploymentConfig): string[] {
   // The key set is a secret, so its text is not in the file. An empty object stands for it.
   const { problems } = readForm(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
+  const hosts: readonly unknown[] = Array.isArray(vars["HOSTS"]) ? vars["HOSTS"] : [];
+  const unserved = hostsOf(policy).filter((host) => !hosts.includes(host));
   const inClear = [SIGNING_KEYS, ...secretNames(policy)].filter((name) => Object.hasOwn(vars, name));
   return [
     ...describeIssues(problems).map((problem) => `/vars${problem}`),
+    ...unserved.map((host) => `/vars/HOSTS: lacks ${host}: no request reaches the routes of the policy that name it`),
     ...inClear.map(
       (name) =>
         `/vars/${name}: is a secret, and stands here in clear: have a new one made, and npx wrangler secret put ${name}`,

@@ -5,7 +5,7 @@ import type { TestHarness } from "wrangler";
 import { formatPem } from "../core/certificate.ts";
 import type { LogLine } from "../core/decision.ts";
 import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
-import type { Policy } from "../core/policy.ts";
+import { hostsOf, type Policy } from "../core/policy.ts";
 import { loadSecrets, secretNames } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openInbox } from "../origin/inbox/open.ts";
@@ -109,7 +109,7 @@ async function start(
   const harness = await startLocalEdge({
     policyFile,
     vars: {
-      HOSTS: [urlOf("localhost").host, urlOf("127.0.0.1").host],
+      HOSTS: [urlOf("localhost").host, urlOf("127.0.0.1").host, ...hostsOf(policy)],
       ISSUER: issuer,
       AUDIENCE,
       ORIGIN_URL: origin,

@@ -4,11 +4,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
+import { placeOf } from "../core/policy.ts";
+import { formatSignedTarget } from "../core/request-target.ts";
 import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { InboxReader } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
-import { ANY_HOST, type Chain } from "./explain-question.ts";
+import { type Chain, urlOfTarget } from "./explain-question.ts";
 import { type LogEntry, readLogEntries } from "./log-file.ts";
 import { OBSERVATIONS, observationOf } from "./observations.ts";
 
@@ -58,8 +60,14 @@ export async function findKeptDecision(id: string, inbox: string): Promise<Recor
     at: Math.floor(at / 1000),
     // The query is not kept.
     ...(method !== undefined &&
-      target !== undefined && { request: { method, url: ANY_HOST + target.replace(/\?.*$/s, "") } }),
+      target !== undefined && { request: { method, url: urlOfTarget(signedTarget(target, line["route"])) } }),
   };
+}
+
+/** The target without its query, behind the host of the route if that names one. */
+function signedTarget(target: string, route: unknown): string {
+  const [host] = typeof route === "string" ? placeOf({ path: route }) : [""];
+  return formatSignedTarget(target.replace(/\?.*$/s, ""), host);
 }
 
 /** What the refusals of this decision presented. */

@@ -12,6 +12,12 @@ import type { AskOpenssl } from "./openssl-verify.ts";
 /** Stands before a target of which no host is known: none is judged. */
 export const ANY_HOST = "https://host.invalid";
 
+/** The URL of a path, of a route of the policy, or of a target as it is stored: each may have a host in front. */
+export function urlOfTarget(target: string): string {
+  if (target.startsWith("//")) return `https:${target}`;
+  return target.startsWith("/") ? ANY_HOST + target : `https://${target}`;
+}
+
 /** Base64 DER, as a sender presents it. */
 export interface Chain {
   readonly leaf: string;

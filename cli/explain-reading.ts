@@ -12,7 +12,7 @@ import { UsageError } from "./command.ts";
 import { toRequest } from "./explain-ask.ts";
 import { loadCrls } from "./explain-crls.ts";
 import type { Values } from "./explain-options.ts";
-import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./explain-question.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
 import { MAX_BODY_FILE_BYTES, readBytes } from "./files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
@@ -77,8 +77,9 @@ function readRequest(values: Values, source: Source): AskedRequest {
 }
 
 function toUrl(target: string | undefined): string | undefined {
-  if (target !== undefined && !target.startsWith("/")) throw new UsageError(`--route ${target} does not begin with /`);
-  return target === undefined ? undefined : ANY_HOST + target;
+  if (target !== undefined && !/^(?:[^/]*[.:][^/]*|localhost)?\//.test(target))
+    throw new UsageError(`--route ${target} does not begin with /`);
+  return target === undefined ? undefined : urlOfTarget(target);
 }
 
 const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;

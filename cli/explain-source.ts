@@ -8,7 +8,7 @@ import type { StoredEvent } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./explain-log.ts";
 import type { Values } from "./explain-options.ts";
-import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./explain-question.ts";
 import { tellingInbox } from "./inbox-options.ts";
 
 /** The request as the inbox or the log has it. Options take precedence over it. */
@@ -64,7 +64,7 @@ export function platformOf({ event, decision }: Source): string | undefined {
 /** The URL of a decision: that of the platform's event or, without one, the path or route in a line. */
 export function targetOf(decision: RecordedDecision | undefined): string | undefined {
   const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");
-  return decision?.request?.url ?? (typeof path === "string" ? ANY_HOST + path : undefined);
+  return decision?.request?.url ?? (typeof path === "string" ? urlOfTarget(path) : undefined);
 }
 
 export function unknownOf({ event, decision }: Source, values: Values): Question["unknown"] {

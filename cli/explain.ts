@@ -20,7 +20,7 @@ countersign explain --decision ID --inbox FILE [options]  a refused request that
 
   --policy FILE        default policy.json; its secrets are read as countersign origin reads them
   --certificate FILE   what the sender presents: its certificate, followed by the intermediates
-  --route PATH         path and query; or --url URL
+  --route PATH         path and query, or HOST/PATH; or --url URL
   --method METHOD      default POST
   --header "N: V"      may be repeated
   --body FILE|-        the body's bytes; without them, signature and size are not judged

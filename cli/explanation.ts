@@ -73,7 +73,7 @@ export async function explain(question: Question) {
 
 function routeOf({ policy, request }: Question): Route | undefined {
   const target = resultOf(() => readRequestTarget(request.url));
-  return target instanceof Refusal ? undefined : findRoute(policy, target.url.pathname);
+  return target instanceof Refusal ? undefined : findRoute(policy, target.path, target.url.host);
 }
 
 /** Null and empty if no route has the path. Then `nearest` has the most similar ones. */

@@ -1,5 +1,6 @@
 // Parses the options that select events. They are the same for list, export and run.
 
+import { ROUTE_NAME } from "../core/policy.ts";
 import type { EventFilter, EventState } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import type { Values } from "./inbox-options.ts";
@@ -12,7 +13,7 @@ export const FILTER_OPTIONS = ["since", "until", "route", "sender", "key", "stat
 export function parseFilter(values: Values, limit: number): EventFilter {
   const { sender, route, key } = values;
   const { since, until } = parseTimes(values);
-  if (route !== undefined && !/^\/[^?*#\s]*(?:\/\*)?$/.test(route))
+  if (route !== undefined && !ROUTE_NAME.test(route))
     throw new UsageError(`--route ${route} is no path like /hooks/acme, nor a prefix like /hooks/*`);
   return {
     ...{ state: parseState(values.state), sender, since, until, route, eventKey: key, limit },

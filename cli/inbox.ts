@@ -51,7 +51,7 @@ countersign inbox restore FILE                                       into an inb
 FILTER: all that are given must hold.
   --since TIME      accepted from then on: 2026-11-30, 2026-11-30T08:00:00Z, or so long ago, like 12h or 7d
   --until TIME      accepted before then
-  --route PATH      the path of their request, as the policy has it: /hooks/acme, or /hooks/acme/* for all below
+  --route PATH      the path of their request, as the policy has it: /hooks/acme, or /hooks/acme/* for all below, or HOST/PATH
   --sender NAME
   --key KEY         the event key, as list --json shows it, or the text of its only part
   --state STATE     waiting, leased, done or dead

@@ -40,6 +40,7 @@ const OPTIONS = {
   certificate: { type: "string", multiple: true },
   match: { type: "string", default: "name" },
   route: { type: "string" },
+  host: { type: "string" },
   mode: { type: "string" },
   anyway: { type: "boolean", default: false },
 } as const;
@@ -52,7 +53,8 @@ export async function addToPolicy(args: string[]): Promise<number> {
   if (given.has("anyway") && !given.has("certificate"))
     throw new UsageError("--anyway has no effect without --certificate: it takes one that would be refused");
   const { anchor: anchors = [], intermediate: intermediates = [], certificate: certificates = [] } = values;
-  const { preset, sender, route } = values;
+  const { preset, sender } = values;
+  const route = routeOn(values.host, values.route);
   const match = parseChoice("--match", values.match, MATCHES);
   const mode = values.mode && parseChoice("--mode", values.mode, ["observe", "enforce"]);
   const addition = { preset, anchors, intermediates, sender, certificates, match, route, mode };
@@ -66,6 +68,14 @@ export async function addToPolicy(args: string[]): Promise<number> {
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), ...summary, next });
   else print([...formatEdit(edit, isDryRun), "", ...formatSummary(summary), ...formatSteps(next)]);
   return 0;
+}
+
+/** The route's name in the policy. @throws UsageError */
+function routeOn(host: string | undefined, path: string | undefined): string | undefined {
+  if (host === undefined) return path;
+  if (path === undefined || !path.startsWith("/"))
+    throw new UsageError(`--host ${host} needs --route with a path as /hooks/acme: together they name the route`);
+  return `${host}${path}`;
 }
 
 /** Notes on the certificates. @throws ConfigurationError if one would never be accepted, unless --anyway is given */

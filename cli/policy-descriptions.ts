@@ -78,7 +78,10 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
     "/senders/*/orderKey",
     "What events that must be handled one after the other have in common: a header, or members of a JSON body together. Without one there is no order.",
   ],
-  ["/routes", "By exact path, or by prefix ending in /*; the longest wins, anything else is not found."],
+  [
+    "/routes",
+    "By exact path, or by prefix ending in /*; the longest wins, anything else is not found. With a host in front (hooks.acme.example/events) for requests to that host alone; such routes come before those without a host.",
+  ],
   ["/routes/*/maxBodyBytes", `Default ${DEFAULT_MAX_BODY_BYTES}.`],
   [
     "/routes/*/headers",

@@ -7,7 +7,7 @@ import { findRoute, type Policy } from "../core/policy.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { InboxReader, StoredEvent } from "../origin/inbox.ts";
-import { ANY_HOST, type AskedRequest, type Chain, type Question } from "./explain-question.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./explain-question.ts";
 import { chainOf, platformOf } from "./explain-source.ts";
 import { tellingInbox } from "./inbox-options.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
@@ -49,7 +49,7 @@ function caseOfEvent(event: StoredEvent): TrialCase {
     at: acceptedAt,
     request: {
       method: request.method,
-      url: ANY_HOST + request.target,
+      url: urlOfTarget(request.target),
       headers: new Headers(headers.map(([name, value]) => [name, value])),
       body,
     },
@@ -81,15 +81,16 @@ const NOT_RECORDED = "of an observed request only the certificate is recorded";
 
 function caseOfObservation(policy: Policy, { route, at, certificate }: Observation, now: number): TrialCase {
   const { leaf, intermediates } = certificate;
-  const path = route.endsWith("/*") ? `${route.slice(0, -1)}observed` : route;
-  const methods = findRoute(policy, path)?.methods ?? [];
+  const url = urlOfTarget(route.endsWith("/*") ? `${route.slice(0, -1)}observed` : route);
+  const { pathname, host } = new URL(url);
+  const methods = findRoute(policy, pathname, host)?.methods ?? [];
   return {
     kind: "certificate",
     id: leaf.sha256,
     at: at === undefined ? now : Math.floor(Date.parse(at) / 1000),
     request: {
       method: methods.includes("POST") ? "POST" : (methods[0] ?? "POST"),
-      url: ANY_HOST + path,
+      url,
       headers: new Headers(),
       body: undefined,
     },

@@ -41,6 +41,7 @@ countersign policy add   [--policy FILE]   add to a policy, or start a new one:
                               only with --anyway
     --route PATH [--mode observe|enforce]
                               with --sender: the sender may POST there; observe also records every certificate
+    --host HOST               with --route: the route is for requests to this host alone
 countersign policy remove [--policy FILE]  remove everything that is named, in one step; each option may be repeated:
     --sender NAME             the sender, here and on every route; with --from PATH only from this route
     --entry SENDER/NUMBER     one accepted certificate of a sender, by its number in policy show

@@ -30,7 +30,7 @@ export interface CertificateFacts {
 /** The request as the sender sent it. Behind the edge, the request that the edge signed. */
 export interface RequestFacts {
   readonly method: string;
-  /** Path and query as the sender sent them. */
+  /** Path and query as the sender sent them; behind `//host` if the route of the policy names a host. */
   readonly target: string;
   /** Empty if the request had no Content-Type. */
   readonly contentType: string;

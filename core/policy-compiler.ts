@@ -10,15 +10,16 @@ import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.t
 import type { Place } from "./configuration-error.ts";
 import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
 import { issuerKeysOf } from "./legacy-texts.ts";
-import type {
-  Anchor,
-  CertificateRule,
-  DenyList,
-  EventKeyRule,
-  Intermediate,
-  Policy,
-  Route,
-  SignatureRule,
+import {
+  type Anchor,
+  type CertificateRule,
+  type DenyList,
+  type EventKeyRule,
+  type Intermediate,
+  type Policy,
+  placeOf,
+  type Route,
+  type SignatureRule,
 } from "./policy.ts";
 import { readPolicyForm } from "./policy-form.ts";
 import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./policy-problem.ts";
@@ -254,7 +255,9 @@ function connect(
   );
 }
 
-function checkRoutePath(path: string): void {
+function checkRoutePath(route: string): void {
+  const [host, path] = placeOf({ path: route });
+  if (host !== "") checkRouteHost(host);
   const star = path.indexOf("*");
   if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1)) throw new PolicyFault("star_within");
   if (path === JWKS_PATH) throw new PolicyFault("path_taken");
@@ -264,6 +267,13 @@ function checkRoutePath(path: string): void {
   if (pathname !== plain) throw new PolicyFault("path_spelling", pathname);
   const secondSpelling = findSecondSpelling(plain);
   if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
+}
+
+/** It is compared with URL.host, in which a host has one spelling. A name without a dot is rather a path without its slash. */
+function checkRouteHost(host: string): void {
+  const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
+  if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");
+  if (spelled !== host) throw new PolicyFault("host_spelling", spelled);
 }
 
 function compileSignature({ scheme, secrets = [], accounts = {}, retired = [] }: SignatureDocument): SignatureRule {

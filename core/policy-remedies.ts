@@ -136,9 +136,10 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
 
   malformed_path: ([, path]) =>
     /^https?:/.test(String(path))
-      ? "write the path alone, as in /hooks/acme: a policy names no scheme and no host"
+      ? "write the path alone, as in /hooks/acme, or host and path, as in hooks.acme.example/events: a policy names no scheme"
       : WRITE_PATH,
   star_within: WRITE_PATH,
+  host_spelling: "rename the route so",
   path_taken: "choose another path",
   path_spelling: ([, path]) =>
     /\{[^}]*\}/.test(String(path))

@@ -181,7 +181,8 @@ const DenySchema = either(
   }),
 );
 
-const path = string(regex(/^\/[^?#\s\\]*$/, problem("malformed_path")));
+/** A path, perhaps behind a host, whose spelling the compiler checks. */
+const path = string(regex(/^(?![A-Za-z]+:\/)[^/?#\s\\@*%]*\/[^?#\s\\]*$/, problem("malformed_path")));
 
 export const PolicySchema = object({
   $schema: optional(string()),

@@ -50,6 +50,7 @@ export const POLICY_PROBLEMS = {
   malformed_path: "an absolute path, exact or ending in /*",
   star_within: "a * may only end a path, after a /",
   path_taken: "the edge publishes its keys there",
+  host_spelling: "write the host as requests have it: %",
   path_spelling: "write it as requests have it: %",
   path_refused: "a request with this path is refused, because of %",
   malformed_method: "an upper-case HTTP method",

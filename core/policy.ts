@@ -74,7 +74,7 @@ export interface BasicRule {
 export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
 export interface Route {
-  /** As written in the policy: exact, or ending in `/*`. */
+  /** As written in the policy: exact, or ending in `/*`, perhaps behind a host. It is the name of the route. */
   readonly path: string;
   readonly senders: readonly Sender[];
   readonly methods: readonly string[];
@@ -109,53 +109,87 @@ export interface Policy {
   readonly deny: DenyList;
   /**
    * For a path and its route: another route whose handler a router may run for this path, and that does not admit every sender of
-   * `route`.
+   * `route`. Routes of other hosts than `host` are none.
    */
-  findRival(path: string, route: Route): Route | undefined;
+  findRival(path: string, route: Route, host?: string): Route | undefined;
   /** The sources of revocation lists of all anchors, each once. */
   readonly crlSources: readonly string[];
   /** SHA-256 in hex of the document without `$schema` and with sorted members, so that the layout of the file does not change it. */
   readonly digest: string;
 }
 
+/** A route as the policy names it. A host has a dot or a port, or is this machine. */
+export const ROUTE_NAME = /^(?:[^/?*#\s]*[.:][^/?*#\s]*|localhost)?\/(?:[^?*#\s]*|(?:[^?*#\s]*\/)?\*)$/;
+
+/** A route's host, in the form of URL.host, empty if it names none; and its path, exact or ending in `/*`. */
+export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, path: string] {
+  const slash = path.indexOf("/");
+  return [path.slice(0, slash), path.slice(slash)];
+}
+
 /**
- * The route of a path: the exact one, otherwise the one with the longest prefix. Some routers ignore letter case or a slash at
+ * The route of a path: the exact one, otherwise the one with the longest prefix. Routes of the request's host (in the form of
+ * URL.host) come before those that name none; those of other hosts are not looked at. Some routers ignore letter case or a slash at
  * the end. So a path is refused if it differs only in these from another route's path, and that route does not admit every sender
  * of this route.
  * @throws Refusal `unknown_route`, `method_not_allowed`
  */
-export function selectRoute(policy: Policy, path: string, method: string): Route {
-  const route = findRoute(policy, path);
+export function selectRoute(policy: Policy, path: string, method: string, host?: string): Route {
+  const route = findRoute(policy, path, host);
   if (route === undefined) throw new Refusal("unknown_route", { path });
-  const rival = policy.findRival(path, route);
+  const rival = policy.findRival(path, route, host);
   if (rival !== undefined) throw new Refusal("unknown_route", { path, resembles: rival.path });
   if (!route.methods.includes(method))
     throw new Refusal("method_not_allowed", { method, allow: route.methods.join(", ") });
   return route;
 }
 
-/** The routes of one policy by path, and those that end in `/*`, the longest first. */
+/** The routes of one host by path, and those that end in `/*`, the longest first. */
 interface RouteIndex {
   readonly exact: ReadonlyMap<string, Route>;
-  readonly prefixes: readonly Route[];
+  readonly prefixes: readonly (readonly [start: string, Route])[];
 }
 
-/** Made at the first look-up, so that a request does not have to go through ten thousand routes. */
-const indexes = new WeakMap<readonly Route[], RouteIndex>();
+/** Made at the first look-up, so that a request does not have to go through ten thousand routes. By host, empty for none. */
+const indexes = new WeakMap<readonly Route[], ReadonlyMap<string, RouteIndex>>();
 
-function indexOf(routes: readonly Route[]): RouteIndex {
-  const index = indexes.get(routes) ?? {
-    exact: new Map(routes.map((route) => [route.path, route])),
-    prefixes: routes
-      .filter(({ path }) => path.endsWith("/*"))
-      .toSorted((one, other) => other.path.length - one.path.length),
-  };
+function indexOf(routes: readonly Route[]): ReadonlyMap<string, RouteIndex> {
+  const known = indexes.get(routes);
+  if (known !== undefined) return known;
+  const byHost = Map.groupBy(routes, (route) => placeOf(route)[0]);
+  const index = new Map(Array.from(byHost, ([host, ofHost]) => [host, indexHost(ofHost)]));
   indexes.set(routes, index);
   return index;
 }
 
+function indexHost(routes: readonly Route[]): RouteIndex {
+  const placed = routes.map((route) => [placeOf(route)[1], route] as const);
+  return {
+    exact: new Map(placed),
+    prefixes: placed
+      .filter(([path]) => path.endsWith("/*"))
+      .map(([path, route]) => [path.slice(0, -1), route] as const)
+      .toSorted(([one], [other]) => other.length - one.length),
+  };
+}
+
+/** Whether some route is for one host alone, so that the route of a request depends on its host. */
+export function namesHosts({ routes }: Policy): boolean {
+  const index = indexOf(routes);
+  return index.size > (index.has("") ? 1 : 0);
+}
+
+/** The hosts that routes name. */
+export function hostsOf({ routes }: Policy): string[] {
+  return [...indexOf(routes).keys()].filter((host) => host !== "");
+}
+
 /** The route of a path, for any method. */
-export function findRoute({ routes }: Policy, path: string): Route | undefined {
-  const { exact, prefixes } = indexOf(routes);
-  return exact.get(path) ?? prefixes.find((prefix) => path.startsWith(prefix.path.slice(0, -1)));
+export function findRoute({ routes }: Policy, path: string, host = ""): Route | undefined {
+  const index = indexOf(routes);
+  return findIn(index.get(host), path) ?? findIn(index.get(""), path);
+}
+
+function findIn(index: RouteIndex | undefined, path: string): Route | undefined {
+  return index?.exact.get(path) ?? index?.prefixes.find(([start]) => path.startsWith(start))?.[1];
 }

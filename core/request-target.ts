@@ -28,6 +28,21 @@ export function readRequestTarget(requestUrl: string): RequestTarget {
 }
 
 /**
+ * The target that is signed, stored and handed on: the one that was sent, behind `//host` if the request's route names a host. So
+ * what was sent to one host is nothing that was sent to another. No target that is sent begins so.
+ */
+export function formatSignedTarget(target: string, host: string): string {
+  return host === "" ? target : `//${host}${target}`;
+}
+
+/** The host, empty if there is none, and the target that was sent. */
+export function splitSignedTarget(signed: string): readonly [host: string, target: string] {
+  if (!signed.startsWith("//")) return ["", signed];
+  const slash = signed.indexOf("/", 2);
+  return [signed.slice(2, slash), signed.slice(slash)];
+}
+
+/**
  * Characters that must not be percent-encoded in a path. RFC 3986 §3.3 allows most of them unencoded. Routers read the others in
  * different ways: `/`, `\`, and control characters. (Many patterns that end in `$` match before a line feed.)
  */

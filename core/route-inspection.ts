@@ -1,6 +1,6 @@
 // Finds routes that no request can reach, and lists that hold a value twice.
 
-import type { Policy, Route } from "./policy.ts";
+import { type Policy, placeOf, type Route } from "./policy.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
 import type { PolicyDocument } from "./policy-schema.ts";
 
@@ -8,7 +8,7 @@ export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding
   return policy.routes.flatMap((route) => {
     const at = ["routes", route.path];
     return [
-      ...inspectPath(route.path, at),
+      ...inspectPath(placeOf(route)[1], at),
       ...inspectRival(route, policy, at),
       ...inspectMethods(route.methods, [...at, "methods"]),
       ...repeatedIn(route.headers, [...at, "headers"]),
@@ -38,7 +38,8 @@ function inspectPath(path: string, at: Place): Finding[] {
  */
 function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
   // For a prefix, asks for a path below it that has no route of its own.
-  const rival = policy.findRival(route.path.replace(/\*$/, "\0"), route);
+  const [host, path] = placeOf(route);
+  const rival = policy.findRival(path.replace(/\*$/, "\0"), route, host);
   if (rival === undefined) return [];
   const problem = `every request is refused: some routers ignore letter case and a slash at the end, and would run the handler of ${rival.path} for senders that ${rival.path} does not admit`;
   return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];

@@ -1,13 +1,39 @@
 // Finds routes that a router may confuse: many routers ignore letter case, a slash at the end of a path, and parameters in it. An
 // index is built once, so that a request looks up only a few segments, however many routes there are.
 
-import type { Policy, Route } from "./policy.ts";
+import { type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
  * The function finds, for a path and its route, another route whose handler a loose router would run, and that does not admit
- * every sender of `route`. If all routes have the same senders, there are no rivals.
+ * every sender of `route`. If all routes of a host have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
+  const routesByHost = Map.groupBy(routes, (route) => placeOf(route)[0]);
+  const rivalsByHost = new Map<string, Rivals>();
+  return (path, route, host = "") => {
+    // Hosts that no route names have the routes without a host, and share their index.
+    const named = routesByHost.has(host) ? host : "";
+    const rivals = rivalsByHost.get(named) ?? indexHost(routesOn(named, routesByHost));
+    rivalsByHost.set(named, rivals);
+    return rivals(path, route);
+  };
+}
+
+/**
+ * The routes that a request for a host can have: its own, and those without a host. If both have one path, a router runs one handler
+ * for it on every host, as the policy says.
+ */
+function routesOn(host: string, routesByHost: ReadonlyMap<string, readonly Route[]>): readonly Route[] {
+  const everywhere = routesByHost.get("") ?? [];
+  if (host === "") return everywhere;
+  const own = routesByHost.get(host) ?? [];
+  const paths = new Set(own.map((route) => placeOf(route)[1]));
+  return [...own, ...everywhere.filter((route) => !paths.has(placeOf(route)[1]))];
+}
+
+type Rivals = (path: string, route: Route) => Route | undefined;
+
+function indexHost(routes: readonly Route[]): Rivals {
   // Compares senders by name and routes by path, because a caller may have copied a route and given it other senders.
   const senders = new Map(routes.map((route) => [route.path, new Set(route.senders.map(({ name }) => name))]));
   const [first] = routes;
@@ -16,11 +42,11 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
 
   const exact = Map.groupBy(
     routes.filter(({ path }) => !path.endsWith("*")),
-    ({ path }) => looseFormOf(path),
+    (route) => looseFormOf(placeOf(route)[1]),
   );
   const prefixes = Map.groupBy(
     routes.filter(({ path }) => path.endsWith("*")),
-    ({ path }) => looseFormOf(path.slice(0, -1)),
+    (route) => looseFormOf(placeOf(route)[1].slice(0, -1)),
   );
   const longest = [...prefixes.keys()].reduce((most, { length }) => Math.max(most, length), 0);
   return (path, route) =>

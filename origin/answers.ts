@@ -4,6 +4,7 @@
 import { type LogLine, parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
+import { splitSignedTarget } from "../core/request-target.ts";
 import { RETRY_AFTER_SECONDS } from "../core/wire.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
 import type { Answer } from "./dispatch/attempt.ts";
@@ -56,9 +57,10 @@ export class Answers {
   /** An arrow property, because it is passed on without its object. A duplicate is answered by `authenticate`, on every route. */
   readonly accept: AcceptDelivery = async (delivery, assertion) => {
     const { policy, inbox, dispatcher } = this.#options;
-    const { method, target } = delivery.request;
+    const { method } = delivery.request;
+    const [host, target] = splitSignedTarget(delivery.request.target);
     const [path = ""] = target.split("?", 1);
-    if (selectRoute(policy(), path, method).isAnsweredByHandler) {
+    if (selectRoute(policy(), path, method, host).isAnsweredByHandler) {
       const since = performance.now();
       const accepted = await inbox.acceptLeased(delivery, assertion, dispatcher.leaseMilliseconds);
       if ("outcome" in accepted && accepted.outcome === "duplicate") return accepted;

@@ -1,17 +1,32 @@
 // A guard admits the senders of one route of the policy, and the router runs the handler behind the guard. This checks that both
 // mean the same route.
 
-import { type Policy, type Route, selectRoute } from "../core/policy.ts";
+import { type Policy, placeOf, type Route, selectRoute } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 
+/** What the code behind a guard serves. */
+export interface Served {
+  /** The path at which a router runs it, on every host. Undefined if it runs for all routes, or if `route` says which. */
+  readonly guard: string | undefined;
+  /** The route of the policy, for code whose router is not known. */
+  readonly route?: string | undefined;
+}
+
 /**
- * The policy's route for a request. It must be the path of the guard, unless the guard serves all routes.
+ * The policy's route for a request. It must be the one of the code behind the guard, unless that serves all routes.
  * @throws Refusal `route_mismatch`, and those of selectRoute
  */
-export function selectGuardedRoute(policy: Policy, path: string, method: string, guard: string | undefined): Route {
-  const route = selectRoute(policy, path, method);
+export function selectGuardedRoute(
+  policy: Policy,
+  { path, host }: { readonly path: string; readonly host: string },
+  method: string,
+  { guard, route: served }: Served,
+): Route {
+  const route = selectRoute(policy, path, method, host);
+  const [, ownPath] = placeOf(route);
   // Hono decodes paths before it matches them.
-  const isOwn = guard === undefined || guard === route.path || guard === decodeURI(route.path);
-  if (!isOwn) throw new Refusal("route_mismatch", { path, policy: route.path, guard });
+  const isAtGuard = guard === undefined || guard === ownPath || guard === decodeURI(ownPath);
+  if (!isAtGuard || (served !== undefined && served !== route.path))
+    throw new Refusal("route_mismatch", { path, policy: route.path, guard: served ?? guard });
   return route;
 }

@@ -8,12 +8,12 @@ import { BodyBudget } from "../core/body-budget.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
-import type { Policy } from "../core/policy.ts";
+import { namesHosts, type Policy, placeOf, type Route } from "../core/policy.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/request-headers.ts";
-import { readRequestTarget } from "../core/request-target.ts";
+import { formatSignedTarget, readRequestTarget, splitSignedTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { matchHeaders } from "../core/signed-headers.ts";
 import type { TrustFacts } from "../core/trust.ts";
@@ -28,16 +28,14 @@ import {
 } from "./authenticate-options.ts";
 import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
-import { selectGuardedRoute } from "./guarded-route.ts";
+import { type Served, selectGuardedRoute } from "./guarded-route.ts";
 
 /** One budget per process, because the limit is for the memory of the process. */
 const bodies = new BodyBudget({ endsOldest: true });
 
 /** One request to be judged. receive() reads its body. */
-export interface Asked {
+export interface Asked extends Served {
   readonly request: Request;
-  /** The path of the guard. Undefined if the guard serves every route of the policy. */
-  readonly guard: string | undefined;
   /** That of the runtime; on Node it holds the socket. */
   readonly environment: unknown;
   /** Whether code in front of the guard has read the body. */
@@ -58,21 +56,25 @@ export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace
 
 /** Behind the edge. Each step takes what the step before returned. The first step that fails ends the request. */
 async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: Trace): Promise<Received> {
-  const { request, guard } = asked;
+  const { request } = asked;
   // Read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
-  const { url, target } = readRequestTarget(request.url);
-  const route = selectGuardedRoute(policy, url.pathname, request.method, guard);
-  context["route"] = route.path;
+  const { path, target } = readRequestTarget(request.url);
+  // The edge alone knows which host the sender called. Its word is in the assertion, and counts after that is verified.
+  const select = (host: string) => selectGuardedRoute(policy, { path, host }, request.method, asked);
+  const early = namesHosts(policy) ? undefined : select("");
+  if (early !== undefined) context["route"] = early.path;
 
   const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
   context["edgeDecision"] = claims.txn;
   trace.likelySender = claims.sender;
   if (claims.pol !== policy.digest) context["policyDrift"] = { edge: claims.pol, origin: policy.digest };
+  const route = early ?? select(splitSignedTarget(claims.req.target)[0]);
+  context["route"] = route.path;
 
   const body = digestBody(await readBody(request, route.maxBodyBytes));
-  const facts = readRequestFacts(request, target);
+  const facts = readRequestFacts(request, target, route);
   requireDeclaredDigest(body, request.headers);
   matchRequest(claims, facts, body.contentDigest);
   const signedHeaders = matchHeaders(claims, request.headers);
@@ -102,12 +104,12 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
 
 /** Without the edge. Certificate and credentials are judged before any of the body is read. */
 async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received> {
-  const { request, guard, environment } = asked;
+  const { request, environment } = asked;
   // Read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
-  const { url, target } = readRequestTarget(request.url);
-  const route = selectGuardedRoute(policy, url.pathname, request.method, guard);
+  const { url, path, target } = readRequestTarget(request.url);
+  const route = selectGuardedRoute(policy, { path, host: url.host }, request.method, asked);
   trace.route = route;
   context["route"] = route.path;
 
@@ -125,7 +127,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
 
   const delivery = bindEvent(trace, admitted, {
     id: context.id,
-    request: readRequestFacts(request, target),
+    request: readRequestFacts(request, target, route),
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
     body,
     policyDigest: policy.digest,
@@ -157,8 +159,9 @@ function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemCl
   return { deny, lists: lists(), now: clock() };
 }
 
-function readRequestFacts({ method, headers }: Request, target: string): RequestFacts {
-  return { method, target, contentType: readContentType(headers) };
+function readRequestFacts({ method, headers }: Request, target: string, route: Route): RequestFacts {
+  const [host] = placeOf(route);
+  return { method, target: formatSignedTarget(target, host), contentType: readContentType(headers) };
 }
 
 function readAssertion(headers: Headers): string {

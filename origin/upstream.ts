@@ -6,6 +6,7 @@ import type { Delivery } from "../core/delivery.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import type { SigningKeys } from "../core/keys.ts";
+import { splitSignedTarget } from "../core/request-target.ts";
 import { formatAssertionId } from "../core/time-ordered-id.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
@@ -49,7 +50,8 @@ export interface UpstreamOptions {
 export function forwardTo(options: UpstreamOptions): Handler {
   const { fetch: send = fetch } = options;
   return async function forwardToUpstream(delivery: Delivery, context: HandlerContext): Promise<Response> {
-    const { method, target } = delivery.request;
+    const { method } = delivery.request;
+    const [, target] = splitSignedTarget(delivery.request.target);
     const headers = await formatHeaders(delivery, context, options);
     const isBodiless = method === "GET" || method === "HEAD";
     try {

@@ -65,8 +65,8 @@ export interface Verifier {
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const judge = judgeBy(new OptionsReader("verifier").read(options));
-  const guard = "route" in options ? options.route : undefined;
-  return { verify: (request, environment) => judge({ request, guard, environment, isBodyRead: request.bodyUsed }) };
+  const served = { guard: undefined, route: "route" in options ? options.route : undefined };
+  return { verify: (request, environment) => judge({ request, ...served, environment, isBodyRead: request.bodyUsed }) };
 }
 
 /** Faults that were found when a Request was made from another kind of request, and that the Request does not show. */

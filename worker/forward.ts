@@ -6,6 +6,7 @@ import type { Delivery } from "../core/delivery.ts";
 import { describeCauses } from "../core/failure-chain.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
+import { splitSignedTarget } from "../core/request-target.ts";
 import { showTarget } from "../core/secure-url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
@@ -18,7 +19,8 @@ declare const IdentityTransformStream: typeof TransformStream<Uint8Array, Uint8A
  * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_malformed`, `origin_redirected`, `origin_refused`, `origin_unavailable`
  */
 export async function forward(delivery: Delivery, assertion: string, edge: Edge): Promise<Response> {
-  const { method, target } = delivery.request;
+  const { method } = delivery.request;
+  const [, target] = splitSignedTarget(delivery.request.target);
   const isBodiless = method === "GET" || method === "HEAD";
   const response = await send(`${edge.originUrl}${target}`, {
     method,

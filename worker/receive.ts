@@ -8,11 +8,11 @@ import type { Evidence } from "../core/candidate.ts";
 import { type LogLine, noteCertificate, type Trace } from "../core/decision.ts";
 import { bindDelivery, type Delivery } from "../core/delivery.ts";
 import { publishKeys } from "../core/keys.ts";
-import { type Route, selectRoute } from "../core/policy.ts";
+import { placeOf, type Route, selectRoute } from "../core/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { isPlainText, readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
 import { requireHostField } from "../core/request-host.ts";
-import { readRequestTarget } from "../core/request-target.ts";
+import { formatSignedTarget, readRequestTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
@@ -43,7 +43,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   requireConfiguredHost(url, edge);
   if (path === JWKS_PATH) return publishJwks(request, edge);
 
-  const route = selectRoute(edge.policy, path, request.method);
+  const route = selectRoute(edge.policy, path, request.method, url.host);
   trace.route = route;
   trace.context["route"] = route.path;
   const problems = edge.lacks.get(route);
@@ -58,7 +58,11 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
 
   const delivery = bindDelivery(admitted, {
     id: trace.context.id,
-    request: { method: request.method, target, contentType: readContentType(request.headers) },
+    request: {
+      method: request.method,
+      target: formatSignedTarget(target, placeOf(route)[0]),
+      contentType: readContentType(request.headers),
+    },
     headers: selectForwardedHeaders(request.headers, route, admitted.sender),
     body,
     policyDigest: edge.policy.digest,

@@ -103,7 +103,7 @@ function readSubject(text: string, values: Values, policy: Policy | undefined): 
     serverCa: ca === undefined ? undefined : readCertificatesAsPem(ca).join(""),
     identity: certificate === undefined || key === undefined ? undefined : readPair(certificate, key, passphraseFile),
     policy,
-    route: policy === undefined ? undefined : routeOf(policy, url.pathname),
+    route: policy === undefined ? undefined : routeOf(policy, url),
     options: {
       httpPort: parsePort(values["http-port"]),
       also: also.map((one) => requireUrl(one, "--also", ["http:", "https:"]).href),
@@ -123,7 +123,7 @@ function requireUrl(text: string, what: string, protocols: readonly string[]): U
 }
 
 /** Undefined if the policy has no route for the path. */
-function routeOf(policy: Policy, path: string): Route | undefined {
-  const route = resultOf(() => selectRoute(policy, path, "POST"));
+function routeOf(policy: Policy, { pathname, host }: URL): Route | undefined {
+  const route = resultOf(() => selectRoute(policy, pathname, "POST", host));
   return route instanceof Refusal ? undefined : route;
 }

@@ -6,7 +6,7 @@ import { CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../../core/wire.ts";
 import { ACCEPTED } from "./accepted-cases.ts";
 import { type CaseRow, unchanged } from "./case-row.ts";
 import { ACME, ACME_AGAIN, INTERMEDIATE } from "./certificates.ts";
-import { otherSignature, withHeader, withSignature } from "./forge.ts";
+import { claimsOf, otherSignature, withClaims, withHeader, withSignature } from "./forge.ts";
 import type { ForwardedRequest, SentEvent } from "./issue.ts";
 
 const digestOf = (body: Uint8Array) => digestBody(Uint8Array.from(body)).contentDigest;
@@ -43,6 +43,14 @@ const TARGETS: readonly CaseRow[] = [
   target("a query that was not signed", "/hooks/acme/orders?admin=1"),
   target("a query that was dropped", "/hooks/acme/orders", QUERY),
   target("the parameters of the query in another order", "/hooks/acme/orders?b=2&a=1", QUERY),
+  [
+    "request_mismatch",
+    "what was sent to one host alone, at a receiver that knows no hosts",
+    (request) =>
+      withClaims(request, {
+        req: { ...(claimsOf(request)["req"] as object), target: `//hooks.acme.example${request.target}` },
+      }),
+  ],
   target("the query in another encoding", "/hooks/acme/orders?a=%31&b=2", QUERY),
   field("request_mismatch", "content-type", "another content type", ["text/plain"]),
   field("request_mismatch", "content-type", "a content type with a parameter more", [

@@ -9,6 +9,7 @@ import { findPath } from "../../core/path.ts";
 import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { REFUSALS, Refusal, resultOf } from "../../core/refusal.ts";
+import { splitSignedTarget } from "../../core/request-target.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
 import type { EventWork, StoredCertificate, StoredEvent } from "../inbox.ts";
@@ -113,9 +114,9 @@ interface Recalled {
 
 /** The same request by the current policy and the current time. */
 function nowChecks({ event, presented, sender }: Recalled, policy: Policy, now: number): Check[] {
-  const { method, target } = event.request;
+  const [host, target] = splitSignedTarget(event.request.target);
   const [path = ""] = target.split("?");
-  const route = resultOf(() => selectRoute(policy, path, method));
+  const route = resultOf(() => selectRoute(policy, path, event.request.method, host));
   const checks: Check[] = [
     event.policyDigest === policy.digest
       ? { what: "Policy", verdict: "passed", evidence: "the one in force now" }

@@ -1,5 +1,6 @@
 // Which events a list shows, as its URL says it.
 
+import { ROUTE_NAME } from "../../core/policy.ts";
 import type { EventState, NewestQuery } from "../inbox.ts";
 
 export const STATES = ["waiting", "leased", "done", "dead"] as const satisfies readonly EventState[];
@@ -59,7 +60,7 @@ function findProblems(given: EventQuery["given"]): string[] {
   return [
     ...unusable.map(([name]) => `${name} is not a usable text`),
     ...(state === undefined || STATES.some((one) => one === state) ? [] : [`state is none of ${STATES.join(", ")}`]),
-    ...(route === undefined || /^\/[^?*#\s]*(?:\/\*)?$/.test(route)
+    ...(route === undefined || ROUTE_NAME.test(route)
       ? []
       : ["route is no path like /hooks/acme, nor a prefix like /hooks/*"]),
   ];

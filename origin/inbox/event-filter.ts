@@ -107,8 +107,9 @@ export function conditionsOf(
   ];
 }
 
-/** `route` is as in the policy: a path, or a prefix that ends in `/*`. A target may have a query after its path. */
-function onRoute(route: string, parameter: (value: string) => string): string {
+/** `named` is as in the policy: a path, or a prefix that ends in `/*`, perhaps behind a host. A target may have a query after its path. */
+function onRoute(named: string, parameter: (value: string) => string): string {
+  const route = named.startsWith("/") ? named : `//${named}`;
   const startsWith = (start: string) => `substr(event.target, 1, ${[...start].length}) = ${parameter(start)}`;
   return route.endsWith("/*")
     ? startsWith(route.slice(0, -1))

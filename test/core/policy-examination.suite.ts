@@ -92,6 +92,7 @@ const FAULTS: readonly Change[] = [
     ["one", "nobody", "one"],
   ],
   [[...ROUTE, "shadow"], []],
+  [["routes", "Hooks.example/a"], { senders: ["sender"], methods: ["POST"] }],
   [[...ROUTE, "methods"], ["post"]],
   [[...ROUTE, "headers"], ["Cookie"]],
   [[...ROUTE, "headers"], ["a b"]],

@@ -154,9 +154,10 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["star_within /routes/~1a*", PATH],
   [
     "malformed_path /routes/https:~1~1h.example~1a",
-    "write the path alone, as in /hooks/acme: a policy names no scheme and no host",
+    "write the path alone, as in /hooks/acme, or host and path, as in hooks.acme.example/events: a policy names no scheme",
   ],
   ["malformed_path /routes/~1ahttp:~1~1x", PATH],
+  ["host_spelling /routes/Hooks.example~1a", "rename the route so"],
   ["path_spelling /routes/~1a~1..", "rename the route so"],
   ["path_spelling /routes/~1hooks~1{id}", "write /hooks/* for all below it: there are no parameters in a path"],
   [

@@ -51,6 +51,7 @@ import { cases as policyCrls } from "./policy-crls.suite.ts";
 import { cases as policyDigest } from "./policy-digest.suite.ts";
 import { cases as policyExamination } from "./policy-examination.suite.ts";
 import { cases as policyFactors } from "./policy-factors.suite.ts";
+import { cases as policyHosts } from "./policy-hosts.suite.ts";
 import { cases as policyInspection } from "./policy-inspection.suite.ts";
 import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
 import { cases as policyRemedies } from "./policy-remedies.suite.ts";
@@ -127,6 +128,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   policy,
   "policy-digest": policyDigest,
   "policy-examination": policyExamination,
+  "policy-hosts": policyHosts,
   "policy-inspection": policyInspection,
   "policy-neighbours": policyNeighbours,
   "policy-remedies": policyRemedies,

@@ -46,6 +46,7 @@ describeOnStores("countersign inbox", (given) => {
       d: { target: "/hooks/acmes", eventKey: '["k"]' },
       e: { eventKey: '["k"]', body: "other" },
       f: { sender: "other", eventKey: '["k"]' },
+      h: { sender: "other", target: "//a.example/hooks/acme?x=1", eventKey: '["k"]' },
     };
     for (const [id, part] of Object.entries(parts)) {
       await accept(id, part);
@@ -59,22 +60,25 @@ describeOnStores("countersign inbox", (given) => {
   test("list and export mean the same events by every filter, and by all of them together", async () => {
     await storeSix();
     const cases: readonly (readonly [readonly string[], string])[] = [
-      [[], "abcdefg"],
-      [["--since", "2026-11-01T02:00:00Z"], "cdefg"],
+      [[], "abcdefhg"],
+      [["--since", "2026-11-01T02:00:00Z"], "cdefhg"],
       [["--since", "2026-11-01T03:30+01:00", "--until", "2026-11-01 04:00"], "d"],
       [["--until", "2026-11-01T02:00Z"], "ab"],
       [["--until", "2026-11-01"], ""],
       [["--since", "2026-11-02"], ""],
-      [["--sender", "other"], "af"],
+      [["--sender", "other"], "afh"],
       [["--route", "/hooks/acme"], "abef"],
       [["--route", "/hooks/acme/*"], "c"],
       [["--route", "/hooks/*"], "abcdefg"],
       [["--route", "/hooks/acm"], ""],
-      [["--key", "k"], "defg"],
+      [["--route", "a.example/hooks/acme"], "h"],
+      [["--route", "a.example/*"], "h"],
+      [["--route", "b.example/*"], ""],
+      [["--key", "k"], "defhg"],
       [["--key", '["k","1"]'], "c"],
-      [["--key", "k", "--sender", "other"], "f"],
+      [["--key", "k", "--sender", "other"], "fh"],
       [["--state", "done"], "a"],
-      [["--state", "waiting", "--sender", "other"], "f"],
+      [["--state", "waiting", "--sender", "other"], "fh"],
       [["--conflict"], "dg"],
       [["--conflict", "--key", "k", "--sender", "acme", "--since", "2026-11-01T04:00Z", "--state", "waiting"], "g"],
     ];

@@ -92,7 +92,7 @@ function withoutSignatures(text: string): string {
 test("the committed file is what the command writes, but for the signatures", async () => {
   const file = join(temporaryDirectory(stack), "new/vectors.json");
   const { code, stdout } = await runHere(["vectors", "--file", file]);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 28 to accept, 174 to refuse\n` });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}: 28 to accept, 175 to refuse\n` });
   const written = readFileSync(file, "utf8");
   expect(withoutSignatures(written)).toBe(withoutSignatures(committedText));
   expect(written).not.toBe(committedText);

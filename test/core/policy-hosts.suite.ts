@@ -1,0 +1,158 @@
+// Routes that name a host: which requests have them, and how a policy writes them.
+
+import assert from "node:assert/strict";
+import { formatPointer } from "../../core/configuration-error.ts";
+import { findRoute, hostsOf, namesHosts, placeOf, selectRoute } from "../../core/policy.ts";
+import { compilePolicy } from "../../core/policy-compiler.ts";
+import { inspectPolicy } from "../../core/policy-inspection.ts";
+import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { formatSignedTarget, splitSignedTarget } from "../../core/request-target.ts";
+import { type Cases, type Fixtures, policyDocument, problemsOf, refused } from "./scene.ts";
+
+const A = "a.example";
+const B = "b.example";
+
+/** Routes by name, each with its senders: `one`, `two`, or both. */
+function documentWith(fixtures: Fixtures, routes: Readonly<Record<string, readonly string[]>>): PolicyDocument {
+  const { anchors, senders } = policyDocument(fixtures) as unknown as PolicyDocument;
+  const { sender } = senders as { sender: PolicyDocument["senders"][string] };
+  return {
+    anchors,
+    senders: { one: sender, two: sender },
+    routes: Object.fromEntries(
+      Object.entries(routes).map(([name, admitted]) => [name, { senders: [...admitted], methods: ["POST"] }]),
+    ),
+  };
+}
+
+const policyWith = (fixtures: Fixtures, routes: Readonly<Record<string, readonly string[]>>) =>
+  compilePolicy(documentWith(fixtures, routes));
+
+export const cases: Cases = {
+  "selectRoute() finds the routes of a host on that host alone, and before those without a host": (fixtures) => {
+    const policy = policyWith(fixtures, {
+      [`${A}/events`]: ["one"],
+      [`${B}/events`]: ["two"],
+      [`${B}/*`]: ["two"],
+      "/events": ["one", "two"],
+      "/other": ["two"],
+    });
+    const on = (host: string | undefined, path: string) => selectRoute(policy, path, "POST", host).path;
+    assert.equal(on(A, "/events"), `${A}/events`);
+    assert.equal(on(B, "/events"), `${B}/events`);
+    assert.equal(on(B, "/events/1"), `${B}/*`);
+    assert.equal(on(B, "/other"), `${B}/*`);
+    assert.equal(on(A, "/other"), "/other");
+    for (const host of ["c.example", "", undefined, `${A}.`, `${A}:8443`, A.toUpperCase(), `x.${A}`, "example"])
+      assert.equal(on(host, "/events"), "/events");
+    assert.deepEqual([namesHosts(policy), hostsOf(policy)], [true, [A, B]]);
+    assert.equal(namesHosts(policyWith(fixtures, { "/events": ["one"] })), false);
+    assert.equal(namesHosts(policyWith(fixtures, { [`${A}/events`]: ["one"] })), true);
+  },
+  "selectRoute() finds no route of a host on another host": (fixtures) => {
+    const policy = policyWith(fixtures, { [`${A}/events`]: ["one"], [`${A}/deep/*`]: ["one"] });
+    for (const host of [undefined, "", B, `${A}.`, `${A}:443`, "A.example"]) {
+      for (const path of ["/events", "/deep/1", `/${A}/events`, `//${A}/events`])
+        refused("unknown_route", () => selectRoute(policy, path, "POST", host));
+    }
+    assert.equal(findRoute(policy, "/deep/1", A)?.path, `${A}/deep/*`);
+  },
+  "selectRoute() refuses what a loose router would take for another route of the same host": (fixtures) => {
+    const policy = policyWith(fixtures, {
+      [`${A}/*`]: ["one"],
+      [`${B}/Events`]: ["one"],
+      "/events": ["two"],
+      "/shared": ["one"],
+    });
+    // A router runs the handler of /events for it, which is for other senders.
+    const { details } = refused("unknown_route", () => selectRoute(policy, "/events", "POST", A));
+    assert.deepEqual(details, { path: "/events", resembles: "/events" });
+    refused("unknown_route", () => selectRoute(policy, "/events", "POST", B));
+    refused("unknown_route", () => selectRoute(policy, "/Events", "POST", B));
+    assert.equal(selectRoute(policy, "/shared", "POST", A).path, `${A}/*`);
+    assert.equal(selectRoute(policy, "/events", "POST", "c.example").path, "/events");
+  },
+  "selectRoute() lets hosts share a path, whatever their senders": (fixtures) => {
+    const policy = policyWith(fixtures, { [`${A}/events`]: ["one"], [`${B}/events`]: ["two"], "/events": ["two"] });
+    assert.equal(selectRoute(policy, "/events", "POST", A).path, `${A}/events`);
+    assert.equal(selectRoute(policy, "/events", "POST", B).path, `${B}/events`);
+    for (const host of [A, B, "c.example"])
+      refused("unknown_route", () => selectRoute(policy, "/EVENTS", "POST", host));
+  },
+  "compilePolicy() takes a host in the one spelling that requests have": (fixtures) => {
+    const places = (name: string) => {
+      const problems = problemsOf(() => policyWith(fixtures, { [name]: ["one"] }));
+      return problems.map((text) => text.slice(formatPointer(["routes", name]).length + 2));
+    };
+    for (const host of [
+      A,
+      "xn--bcher-kva.example",
+      "a.example:8443",
+      "192.0.2.1",
+      "[2001:db8::1]",
+      "[::1]:8443",
+      "localhost",
+      "a_b.example",
+    ])
+      assert.equal(policyWith(fixtures, { [`${host}/events`]: ["one"] }).routes[0]?.path, `${host}/events`, host);
+    const spelled: readonly (readonly [string, string])[] = [
+      ["A.example", A],
+      ["a.example.", A],
+      ["a.example.:8443", "a.example:8443"],
+      ["a.example:443", A],
+      ["bücher.example", "xn--bcher-kva.example"],
+      ["192.0.2.01", "192.0.2.1"],
+      ["[2001:DB8::1]", "[2001:db8::1]"],
+      ["a。example", A],
+    ];
+    for (const [written, usual] of spelled) {
+      const told = places(`${written}/events`);
+      assert.deepEqual(told, written === usual ? [] : [`write the host as requests have it: ${usual}`], written);
+    }
+    const malformed = "an absolute path, exact or ending in /*";
+    for (const name of [
+      "events",
+      "hooks/acme",
+      "https://a.example/x",
+      "http:/x",
+      "a.example",
+      "user@a.example/x",
+      "a b.example/x",
+      "*.example/x",
+      "a.example?/x",
+      "a%2eexample/x",
+      "[::1/x",
+      "a.example:99999/x",
+      "a.example:x/y",
+    ]) {
+      const told = places(name);
+      assert.ok(
+        told.length > 0 && told.every((text) => text === malformed || text.startsWith("a * may only")),
+        `${name}: ${told}`,
+      );
+    }
+    assert.deepEqual(places(`${A}/.well-known/jwks.json`), ["the edge publishes its keys there"]);
+    assert.deepEqual(places(`${A}/a/../b`), ["write it as requests have it: /b"]);
+  },
+  "inspectPolicy() tells of a path of a host that a router takes for another one": (fixtures) => {
+    const document = documentWith(fixtures, { [`${A}/Events`]: ["one"], "/events": ["two"], [`${B}/:id`]: ["one"] });
+    const found = inspectPolicy(document, compilePolicy(document), fixtures.now);
+    const at = (pointer: string) =>
+      found.filter((finding) => finding.pointer === pointer).map(({ problem }) => problem);
+    assert.match(at(`/routes/${A}~1Events`).join(), /every request is refused.*\/events/);
+    assert.match(at(`/routes/${B}~1:id`).join(), /there are no parameters/);
+    assert.deepEqual(at("/routes/~1events"), []);
+  },
+  "the signed target holds the host of the route, and no other target begins so": () => {
+    for (const [target, host, signed] of [
+      ["/events?a=//b", "", "/events?a=//b"],
+      ["/events?a=//b", A, `//${A}/events?a=//b`],
+      ["/", "[::1]:8443", "//[::1]:8443/"],
+    ] as const) {
+      assert.equal(formatSignedTarget(target, host), signed);
+      assert.deepEqual(splitSignedTarget(signed), [host, target]);
+    }
+    assert.deepEqual(placeOf({ path: "/a/b" }), ["", "/a/b"]);
+    assert.deepEqual(placeOf({ path: `${A}:1/a/*` }), [`${A}:1`, "/a/*"]);
+  },
+};
