@@ -5,13 +5,14 @@ import { createHash, createHmac } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { askShared } from "../support/ask-shared.ts";
 import { type Asked, explainHere } from "../support/explain.ts";
 import { listen } from "../support/http.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
 import { NO_CERTIFICATE, type TlsClientAuth, tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type Bindings, type DeployedEdge, startWorkerd } from "../support/workerd.ts";
-import { type CorpusEntry, makeCorpus } from "./corpus.ts";
+import type { CorpusEntry } from "./corpus.ts";
 
 /** The admitted sender, or the code of the refusal. */
 type Decision = { readonly sender: string } | { readonly code: unknown };
@@ -59,7 +60,7 @@ async function decideByExplaining(asked: Asked): Promise<Decision[]> {
 const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "beside a CA on secp256k1"]);
 
 describe("certificates", async () => {
-  const { policy, corpus } = await makeCorpus();
+  const { policy, corpus } = await askShared("corpus");
   const routes = Object.keys(policy.routes);
   let edge: DeployedEdge;
   beforeAll(async () => {

@@ -6,16 +6,17 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../e2e/running.ts";
 import { reasonToSkip } from "../proxy/programs.ts";
+import { askShared } from "../support/ask-shared.ts";
 import { presentRaw } from "../support/raw-tls-client.ts";
 import { A, issueServers, type ServerCertificates, startTlsOrigin, type TestTlsOrigin } from "../support/tls-origin.ts";
-import { type CorpusEntry, makeCorpus } from "./corpus.ts";
+import type { CorpusEntry } from "./corpus.ts";
 import { DIFFERENCES } from "./reference-differences.ts";
 import { type Reference, type ReferenceProgram, startReference } from "./reference-programs.ts";
 
 type Verdicts = Readonly<Record<string, "accepted" | "refused">>;
 
 const stack = new AsyncDisposableStack();
-const { policy, corpus } = await makeCorpus();
+const { policy, corpus } = await askShared("corpus");
 const routes = Object.keys(policy.routes);
 const short = (route: string) => route.slice("/hooks/".length);
 const PROGRAMS = ["nginx", "apache2"] as const;

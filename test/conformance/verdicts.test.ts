@@ -17,6 +17,7 @@ import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
 import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { pemOf } from "../core/scene.ts";
+import { askShared } from "../support/ask-shared.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, listen } from "../support/http.ts";
 import { LogLines } from "../support/log-lines.ts";
@@ -26,7 +27,7 @@ import { TlsSender } from "../support/tls-client.ts";
 import { NO_CERTIFICATE } from "../support/tls-client-auth.ts";
 import { A, issueServers } from "../support/tls-origin.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
-import { type CorpusEntry, makeCorpus } from "./corpus.ts";
+import type { CorpusEntry } from "./corpus.ts";
 
 /** The sender and its anchor, or the code of the refusal. */
 type Decision = { readonly sender: string; readonly anchor: string } | { readonly code: unknown };
@@ -55,7 +56,7 @@ const BY_LIBRARY: Readonly<Record<string, readonly string[]>> = {
 };
 
 const stack = new AsyncDisposableStack();
-const { policy, corpus } = await makeCorpus();
+const { policy, corpus } = await askShared("corpus");
 const routes = Object.keys(policy.routes);
 const compiled = compilePolicy(policy);
 const asserted = { url: "", lines: new LogLines() };

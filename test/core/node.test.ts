@@ -2,10 +2,10 @@
 
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { makeFixtures } from "./fixtures.ts";
+import { askShared } from "../support/ask-shared.ts";
 import { suites } from "./suites.ts";
 
-const fixtures = await makeFixtures();
+const fixtures = await askShared("fixtures");
 
 describe.each(Object.entries(suites))("%s in Node", (_, cases) => {
   for (const [name, run] of Object.entries(cases)) test(name, () => run(fixtures));

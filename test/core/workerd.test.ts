@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { createTestHarness } from "wrangler";
-import { makeFixtures } from "./fixtures.ts";
+import { askShared } from "../support/ask-shared.ts";
 import { suites } from "./suites.ts";
 import type { CaseResult, SuiteRequest } from "./workerd-entry.ts";
 
@@ -13,7 +13,7 @@ const harness = createTestHarness({
 });
 
 beforeAll(async () => {
-  const [fixtures] = await Promise.all([makeFixtures(), harness.listen()]);
+  const [fixtures] = await Promise.all([askShared("fixtures"), harness.listen()]);
   await harness.fetch("/", { method: "PUT", body: JSON.stringify(fixtures) });
 });
 afterAll(() => harness.close());

@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { edit, setExtension } from "../core/certificate-edit.ts";
 import { fromBase64 } from "../core/der-edit.ts";
 import { EXTENSIONS, octetsOf } from "../core/extension-values.suite.ts";
-import { makeFixtures } from "../core/fixtures.ts";
+import type { Fixtures } from "../core/fixtures.ts";
 
 /** A certificate that is intact. */
 export interface Original {
@@ -21,8 +21,7 @@ export interface Originals {
   readonly crls: Readonly<Record<string, Uint8Array>>;
 }
 
-export async function makeOriginals(): Promise<Originals> {
-  const { certificates, publicRoots, crls } = await makeFixtures();
+export function makeOriginals({ certificates, publicRoots, crls }: Fixtures): Originals {
   const extended = Object.entries(EXTENSIONS).flatMap(([name, { id, good }]) =>
     good.map((value, nth): readonly [string, string] => [
       `with ${name} ${nth}`,

@@ -2,6 +2,7 @@
 // and every other difference is one of differences.ts. `npm run test:faults` edits a hundred times as many.
 
 import { beforeAll, expect, test } from "vitest";
+import { askShared } from "../support/ask-shared.ts";
 import { compareCertificate, compareCrl } from "./comparison.ts";
 import { compareEditedCertificates, compareEditedCrls, requireKnown } from "./edited.ts";
 import { makeOriginals, type Originals } from "./originals.ts";
@@ -10,7 +11,7 @@ const RUNS = { seed: 690, numRuns: 1_000, milliseconds: 120_000 };
 
 let originals: Originals;
 beforeAll(async () => {
-  originals = await makeOriginals();
+  originals = makeOriginals(await askShared("fixtures"));
 }, 240_000);
 
 test("every public root is read, and read alike", () => {

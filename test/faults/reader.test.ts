@@ -2,6 +2,7 @@
 // SEED=… repeats a run.
 
 import { beforeAll, expect, test } from "vitest";
+import { makeFixtures } from "../core/fixtures.ts";
 import { compareEditedCertificates, compareEditedCrls } from "../differential/edited.ts";
 import { makeOriginals, type Originals } from "../differential/originals.ts";
 
@@ -13,7 +14,7 @@ const MILLISECONDS = 1_200_000;
 let originals: Originals;
 beforeAll(async () => {
   console.log(`seed ${seed}`);
-  originals = await makeOriginals();
+  originals = makeOriginals(await makeFixtures());
 });
 
 test("edited certificates are read alike, or refused", { timeout: MILLISECONDS + 60_000 }, () => {

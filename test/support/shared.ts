@@ -1,15 +1,18 @@
-// Makes what all test files of a run share: a bundle and a database server. Each takes seconds of CPU, and is made when the first file
-// asks for it.
+// Makes what all test files of a run share. Each takes a second of CPU or more, and is made when the first file asks for it.
 
 import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
+import type { makeCorpus } from "../conformance/corpus.ts";
+import type { Fixtures } from "../core/fixtures.ts";
 import { buildBundle, WRANGLER_TOML } from "./edge-bundle.ts";
 import { listen } from "./http.ts";
-import { type PostgresServer, startPostgres } from "./postgres.ts";
+import { startPostgres } from "./postgres.ts";
 import { temporaryJson } from "./temporary.ts";
 
 export interface Shared {
   readonly bundle: SharedBundle;
+  readonly fixtures: Fixtures;
+  readonly corpus: Awaited<ReturnType<typeof makeCorpus>>;
   /** The URL of a new database. */
   readonly database: string;
 }
@@ -26,17 +29,12 @@ export const POLICY_PLACE = "countersign: here is the policy of a test";
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const stack = new AsyncDisposableStack();
-  let bundle: Promise<SharedBundle> | undefined;
-  let postgres: Promise<PostgresServer> | undefined;
+  const postgres = once(() => startPostgres(stack, SETTINGS));
   const makers: { readonly [Name in keyof Shared]: () => Promise<Shared[Name]> } = {
-    bundle() {
-      bundle ??= build(stack);
-      return bundle;
-    },
-    async database() {
-      postgres ??= startPostgres(stack, SETTINGS);
-      return (await postgres).createDatabase();
-    },
+    bundle: once(() => build(stack)),
+    fixtures: once(async () => (await import("../core/fixtures.ts")).makeFixtures()),
+    corpus: once(async () => (await import("../conformance/corpus.ts")).makeCorpus()),
+    database: async () => (await postgres()).createDatabase(),
   };
   const url = await listen(stack, (incoming, outgoing) => {
     makers[incoming.url?.slice(1) as keyof Shared]().then(
@@ -46,6 +44,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   });
   project.provide("shared", url);
   return () => stack.disposeAsync();
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** No test kills this server, so nothing has to be written to the disk. */
