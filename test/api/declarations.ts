@@ -23,11 +23,12 @@ export async function buildDeclarations(folder: string): Promise<void> {
   await buildPackage(folder, "--emitDeclarationOnly");
 }
 
-/** Puts the package into `folder`, as it is published. */
-export async function buildPackage(folder: string, ...args: readonly string[]): Promise<void> {
+/** Puts the package into `folder`, as it is published. Returns the folder. */
+export async function buildPackage(folder: string, ...args: readonly string[]): Promise<string> {
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(ROOT, "package.json"), join(folder, "package.json"));
   await compile("-p", join(ROOT, "tsconfig.package.json"), "--outDir", join(folder, "dist"), ...args);
+  return folder;
 }
 
 /** Makes packages of this repository those of a project. The last name is what the project calls it, where it differs. */

@@ -13,8 +13,9 @@ import { createTestHarness } from "wrangler";
 import { issueCertificate } from "../../cli/authority.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { buildPackage, compile, linkPackages, ROOT } from "../api/declarations.ts";
+import { compile, linkPackages, ROOT } from "../api/declarations.ts";
 import { run, startCountersign } from "../e2e/running.ts";
+import { askShared } from "../support/ask-shared.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, type Senders } from "../support/senders.ts";
@@ -33,7 +34,7 @@ let event: ForwardedEvent;
 
 beforeAll(async () => {
   project = temporaryDirectory(stack);
-  await buildPackage(join(project, "node_modules/countersign"));
+  cpSync(await askShared("package"), join(project, "node_modules/countersign"), { recursive: true });
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: object };
   linkPackages(project, ...Object.keys(dependencies).map((name) => [name] as const));
   linkPackages(project, ["hono"], ["express5", "express"], ["@types/node"], ["@cloudflare/workers-types"]);

@@ -2,15 +2,18 @@
 
 import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
+import { buildPackage } from "../api/declarations.ts";
 import type { makeCorpus } from "../conformance/corpus.ts";
 import type { Fixtures } from "../core/fixtures.ts";
 import { buildBundle, WRANGLER_TOML } from "./edge-bundle.ts";
 import { listen } from "./http.ts";
 import { startPostgres } from "./postgres.ts";
-import { temporaryJson } from "./temporary.ts";
+import { temporaryDirectory, temporaryJson } from "./temporary.ts";
 
 export interface Shared {
   readonly bundle: SharedBundle;
+  /** The folder of the package as it is published. */
+  readonly package: string;
   readonly fixtures: Fixtures;
   readonly corpus: Awaited<ReturnType<typeof makeCorpus>>;
   /** The URL of a new database. */
@@ -32,6 +35,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const postgres = once(() => startPostgres(stack, SETTINGS));
   const makers: { readonly [Name in keyof Shared]: () => Promise<Shared[Name]> } = {
     bundle: once(() => build(stack)),
+    package: once(() => buildPackage(temporaryDirectory(stack))),
     fixtures: once(async () => (await import("../core/fixtures.ts")).makeFixtures()),
     corpus: once(async () => (await import("../conformance/corpus.ts")).makeCorpus()),
     database: async () => (await postgres()).createDatabase(),
