@@ -3,6 +3,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { runCountersign } from "../e2e/running.ts";
+import { runHere } from "../support/command.ts";
+import { listen } from "../support/http.ts";
 import { ACME, BETA, subjectOf } from "../support/senders.ts";
 import { sendOnce, TlsSender } from "../support/tls-client.ts";
 import { A } from "../support/tls-origin.ts";
@@ -181,15 +184,16 @@ describe("metrics", () => {
   });
 
   test("of a port that is taken stop the start, in one line", async () => {
-    const { ready } = await startTlsProcess(stack, files, "--metrics", "0");
-    const { port } = new URL(ready["metrics"] ?? "");
+    const { port } = new URL(await listen(stack, () => {}));
     for (const workers of ["1", "2"]) {
-      const failed = startTlsProcess(stack, files, "--metrics", port, "--workers", workers);
-      await expect(failed).rejects.toThrow(
-        /countersign: --metrics: 127\.0\.0\.1 port \d+: EADDRINUSE: another program listens there/,
+      const { code, stderr } = await runCountersign([...files.args, "--metrics", port, "--workers", workers]);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(
+        /^countersign: --metrics: 127\.0\.0\.1 port \d+: EADDRINUSE: another program listens there/m,
       );
     }
-    await expect(startTlsProcess(stack, files, "--metrics", "localhost")).rejects.toThrow(/is not HOST:PORT or PORT/);
+    const { code, stderr } = await runHere([...files.args, "--metrics", "localhost"]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/is not HOST:PORT or PORT/)]);
   });
 });
 

@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startCountersign } from "../e2e/running.ts";
+import { listen } from "../support/http.ts";
 import { readEvents } from "../support/origin.ts";
 import { BETA } from "../support/senders.ts";
 import { connectTls, sendOnce, TlsSender } from "../support/tls-client.ts";
@@ -14,12 +15,12 @@ let stack: AsyncDisposableStack;
 let files: TlsFiles;
 let origin: TlsProcess;
 
-beforeEach(async () => {
+async function start(): Promise<void> {
   stack = new AsyncDisposableStack();
   files = await writeTlsFiles(stack);
   origin = await startTlsProcess(stack, files, "--workers", "2", "--metrics", "0");
-});
-afterEach(() => stack.disposeAsync());
+}
+const end = () => stack.disposeAsync();
 
 /** Process ids of the workers. */
 function workersOf({ pid }: TlsProcess): number[] {
@@ -66,6 +67,9 @@ async function connectSenders(count: number): Promise<TlsSender[]> {
 }
 
 describe("two workers", () => {
+  beforeAll(start);
+  afterAll(end);
+
   test("say once that they are ready, both serve, and every event is in the one inbox once", async () => {
     const senders = await connectSenders(8);
     const held = workersOf(origin).map((pid) => connectionsOf(pid, origin.port));
@@ -93,6 +97,11 @@ describe("two workers", () => {
     origin.process.kill("SIGHUP");
     await expect.poll(reloads, { interval: 20 }).toBe(4);
   });
+});
+
+describe("two workers, of which one dies or that stop,", () => {
+  beforeEach(start);
+  afterEach(end);
 
   test("are two again after one was killed, and the other serves meanwhile", async () => {
     const [victim = 0, survivor = 0] = workersOf(origin);
@@ -172,18 +181,21 @@ describe("two workers", () => {
       squatter.close();
     },
   );
-});
 
-test("a killed primary takes its workers with it", async () => {
-  const workers = workersOf(origin);
-  expect(workers.map(isRunning)).toEqual([true, true]);
-  origin.process.kill("SIGKILL");
-  await expect.poll(() => workers.some(isRunning), { interval: 50 }).toBe(false);
+  test("go with their primary when that is killed", async () => {
+    const workers = workersOf(origin);
+    expect(workers.map(isRunning)).toEqual([true, true]);
+    origin.process.kill("SIGKILL");
+    await expect.poll(() => workers.some(isRunning), { interval: 50 }).toBe(false);
+  });
 });
 
 test("a fault that only the workers meet ends the program, without trying again and again", async () => {
-  const taken = ["--workers", "2", "--port", String(origin.port)];
-  const failed: unknown = await startCountersign([...files.args, ...taken]).catch((error: unknown) => error);
+  await using own = new AsyncDisposableStack();
+  const { args } = await writeTlsFiles(own);
+  const { port } = new URL(await listen(own, () => {}));
+  const taken = ["--workers", "2", "--port", port];
+  const failed: unknown = await startCountersign([...args, ...taken]).catch((error: unknown) => error);
   expect(String(failed)).toMatch(/ended with [1-9]/);
   const faults = String(failed).match(/port \d+: EADDRINUSE: another program/g) ?? [];
   expect(faults.length).toBeGreaterThan(0);
