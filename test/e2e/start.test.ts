@@ -5,6 +5,8 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { runHere } from "../support/command.ts";
+import { freePort } from "../support/free-port.ts";
 import { curl, run, runCountersign, startCountersign } from "./running.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "countersign-start-"));
@@ -49,12 +51,12 @@ describe("npm start", () => {
 
 describe("countersign keys", () => {
   const keys = file("keys.json");
-  const rotate = (step: string) => runCountersign(["keys", "rotate", "--file", keys, "--step", step]);
+  const rotate = (step: string) => runHere(["keys", "rotate", "--file", keys, "--step", step]);
 
   it("makes a key that only its owner can read, and never overwrites it", async () => {
     expect((await runCountersign(["keys", "new", "--file", keys])).code).toBe(0);
     expect(statSync(keys).mode & 0o777).toBe(0o600);
-    const second = await runCountersign(["keys", "new", "--file", keys]);
+    const second = await runHere(["keys", "new", "--file", keys]);
     expect(second).toMatchObject({ code: 2, stdout: "" });
     expect(second.stderr).toContain("exists already");
   });
@@ -75,7 +77,7 @@ describe("countersign keys", () => {
   });
 
   it("prints no private member", async () => {
-    const { stdout } = await runCountersign(["keys", "jwks", "--file", keys]);
+    const { stdout } = await runHere(["keys", "jwks", "--file", keys]);
     expect(JSON.parse(stdout).keys).toHaveLength(1);
     expect(stdout).not.toContain('"d"');
   });
@@ -92,7 +94,7 @@ describe("countersign policy", () => {
         extra: 1,
       }),
     );
-    const { code, stdout } = await runCountersign(["policy", "check", "--policy", file("bad.json"), "--json"]);
+    const { code, stdout } = await runHere(["policy", "check", "--policy", file("bad.json"), "--json"]);
     expect(code).toBe(2);
     const problems = (JSON.parse(stdout) as { problems: string[] }).problems.map((problem) => problem.split(":")[0]);
     expect(problems).toEqual(["/senders/a/trust", "/routes/~1x/methods", "/extra"]);
@@ -113,8 +115,8 @@ describe("countersign origin", () => {
   });
 
   it("ends at a signal though a client has sent half a request", async () => {
-    await runCountersign(["keys", "new", "--file", file("half.json")]);
-    writeFileSync(file("half-jwks.json"), (await runCountersign(["keys", "jwks", "--file", file("half.json")])).stdout);
+    await runHere(["keys", "new", "--file", file("half.json")]);
+    writeFileSync(file("half-jwks.json"), (await runHere(["keys", "jwks", "--file", file("half.json")])).stdout);
     const settings = ["--issuer", "https://edge.test", "--audience", "here", "--jwks", file("half-jwks.json")];
     const origin = await startCountersign(["origin", ...settings, "--inbox", file("half.sqlite"), "--port", "0"]);
     const { port } = new URL(origin.ready["origin"] ?? "");
@@ -128,11 +130,11 @@ describe("countersign origin", () => {
 
   it("serves an edge of its own, taking the keys from the edge's URL, across a stop and start", async () => {
     const state = file("pair");
-    const dev = await startCountersign(["dev", "--port", "0", "--state", state, "--origin", "http://127.0.0.1:9"]);
+    const port = String(await freePort());
+    const dev = await startCountersign(["dev", "--port", port, "--state", state, "--origin", "http://127.0.0.1:9"]);
     const { issuer, audience, jwks, policy, serverCa } = dev.ready;
     await dev.stop();
-    expect(issuer).toMatch(/^https:\/\/localhost:\d+$/);
-    const port = new URL(issuer ?? "").port;
+    expect(issuer).toBe(`https://localhost:${port}`);
 
     const settings = [
       "--issuer",
