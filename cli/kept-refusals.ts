@@ -7,7 +7,7 @@ import { cut, escapeControls } from "../core/shown-text.ts";
 import { RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/refusals.ts";
-import { toCount } from "./metrics.ts";
+import { nameOf } from "./metrics.ts";
 
 type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
@@ -37,34 +37,34 @@ export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, 
   return {
     logging: (log) => (line, refused) => {
       log(line);
-      const kept = toRefused(line, refused, policy(), Date.now());
-      if (kept !== undefined) recorder.add(kept);
+      const head = headOf(line, refused, policy(), Date.now());
+      if (head !== undefined) recorder.add(head, () => describeRefused(head, line, refused));
     },
     close: () => recorder.close(),
   };
 }
 
+export type Head = Pick<RefusedRequest, "at" | "code" | "route" | "sender">;
+
 /** Undefined for a line that tells of no refused request. `now` in Unix milliseconds. */
-export function toRefused(
-  line: LogLine,
-  facts: RefusedFacts | undefined,
-  policy: Policy,
-  now: number,
-): RefusedRequest | undefined {
+export function headOf(line: LogLine, facts: RefusedFacts | undefined, policy: Policy, now: number): Head | undefined {
   if (!isRefused(line)) return undefined;
-  const { id, peer, method, nearMiss, target } = line;
-  const nearest = Object(nearMiss) as { readonly sender?: unknown };
+  const { route, code = line.decision } = line;
+  const nearest = Object(line["nearMiss"]) as { readonly sender?: unknown };
   const sender = line["sender"] ?? facts?.likelySender ?? nearest.sender;
   // Only names of the policy: a stranger must not make further kinds of refusals.
-  const { route, sender: known } = toCount({ ...line, sender }, policy);
-  const shown = facts?.url === undefined ? target : pathOf(facts.url);
+  return { at: now, code, route: nameOf(route, policy), sender: nameOf(sender, policy) };
+}
+
+export function describeRefused(head: Head, line: LogLine, facts: RefusedFacts | undefined): RefusedRequest {
+  const { id, peer, method, target } = line;
   return {
-    at: now,
+    ...head,
     id: text(id) ?? "",
-    code: line.code ?? line.decision,
-    ...{ route, sender: known },
-    ...{ peer: text(peer), method: text(method), target: text(shown) },
-    line: boundLine(stampLine(line, now)),
+    peer: text(peer),
+    method: text(method),
+    target: text(facts?.url === undefined ? target : pathOf(facts.url)),
+    line: boundLine(stampLine(line, head.at)),
     certificate: certificateOf(facts),
   };
 }

@@ -42,16 +42,21 @@ const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
 
 /** The labels of a line. The label of a route or sender that the policy does not name is empty. */
 export function toCount({ decision, code, route, sender, what }: LogLine, policy: Policy): Count {
+  return {
+    decision,
+    code: String(decision === "noticed" ? what : (code ?? "")),
+    route: nameOf(route, policy),
+    sender: nameOf(sender, policy),
+  };
+}
+
+/** The text, if it is the name of a sender or the path of a route. Otherwise empty: a stranger may have written it. */
+export function nameOf(text: unknown, policy: Policy): string {
   const names =
     namesByPolicy.get(policy) ??
     new Set([...policy.routes.map(({ path }) => path), ...policy.senders.map(({ name }) => name)]);
   namesByPolicy.set(policy, names);
-  return {
-    decision,
-    code: String(decision === "noticed" ? what : (code ?? "")),
-    route: names.has(route) ? String(route) : "",
-    sender: names.has(sender) ? String(sender) : "",
-  };
+  return names.has(text) ? String(text) : "";
 }
 
 /** How long something took. The label is the decision on a request, or the outcome of an attempt. */

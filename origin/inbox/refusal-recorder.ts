@@ -19,6 +19,9 @@ const FLUSH_MILLISECONDS = 500;
 const TELL_AGAIN_MILLISECONDS = 60_000;
 const HOUR_MILLISECONDS = 3_600_000;
 
+/** What decides whether a refusal is kept. */
+export type RefusalHead = Pick<RefusedRequest, "at" | "code" | "sender">;
+
 export class RefusalRecorder {
   readonly #options: RecorderOptions;
   /** By share, so that a flood in memory takes no room from other shares either. */
@@ -40,14 +43,14 @@ export class RefusalRecorder {
     this.#schedule();
   }
 
-  /** Never throws. */
-  add(refused: RefusedRequest): void {
+  /** `describe` is called only if there is room: in a flood most refusals are dropped, and must cost little. */
+  add(head: RefusalHead, describe: () => RefusedRequest): void {
     if (this.#isClosed) return;
-    this.#count(refused);
-    const share = shareOf(refused);
+    this.#count(head);
+    const share = shareOf(head);
     const own = this.#waiting.get(share) ?? [];
     if (this.#waitingCount < MAX_WAITING_REFUSALS || this.#makeRoom(own)) {
-      own.push(refused);
+      own.push(describe());
       this.#waiting.set(share, own);
       this.#waitingCount += 1;
     } else this.#options.onDropped?.(1);
@@ -62,10 +65,14 @@ export class RefusalRecorder {
     if (this.#waitingCount > 0 || this.#counts.size > 0) await this.#write();
   }
 
-  #count({ at, code }: RefusedRequest): void {
+  #count({ at, code }: RefusalHead): void {
     const hour = Math.floor(at / HOUR_MILLISECONDS) * (HOUR_MILLISECONDS / 1000);
+    this.#addCount({ hour, code, refusals: 1 });
+  }
+
+  #addCount({ hour, code, refusals }: HourlyRefusals): void {
     const key = `${hour} ${code}`;
-    this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + 1 });
+    this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
   }
 
   /** Drops the newest of the largest share. False if no share is larger than the given one. */
@@ -108,21 +115,15 @@ export class RefusalRecorder {
       } while (first < refused.length);
       return deleted > MAX_REFUSALS_PER_WRITE;
     } catch (error) {
-      this.#giveBack(counts.values());
+      // They are few, so they wait for the store.
+      for (const count of counts.values()) this.#addCount(count);
       this.#tell(error, refused.length - first);
       return false;
     }
   }
 
-  /** Counts are few, so they wait for the store. */
-  #giveBack(counts: Iterable<HourlyRefusals>): void {
-    for (const { hour, code, refusals } of counts) {
-      const key = `${hour} ${code}`;
-      this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
-    }
-  }
-
   #tell(error: unknown, dropped: number): void {
+    if (dropped === 0) return;
     this.#options.onDropped?.(dropped);
     const now = performance.now();
     if (now - this.#toldAt < TELL_AGAIN_MILLISECONDS) return;

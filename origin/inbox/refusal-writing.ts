@@ -121,7 +121,8 @@ function sharesOf(kinds: readonly Kind[], amountOf: (kind: Kind) => number): Rea
 }
 
 export function shareOf({ code, sender }: { readonly code: string; readonly sender: string }): string {
-  return JSON.stringify([code, sender]);
+  // No code has a space.
+  return `${code} ${sender}`;
 }
 
 /** Deletes the oldest of the shares that are too large. */

@@ -7,10 +7,12 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import { toRefused } from "../../cli/kept-refusals.ts";
+import { describeRefused, headOf } from "../../cli/kept-refusals.ts";
 import { parseCertificate } from "../../core/certificate.ts";
 import { publicJwk } from "../../core/keys.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import type { RefusedFacts } from "../../origin/refusals.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { forwardedRequest } from "../support/forgery.ts";
@@ -189,8 +191,11 @@ test("behind a proxy, what waits is written at the end, and with --refusals off 
 
 test("lines that tell of no request are left out, and names that the policy does not have", () => {
   const policy = compilePolicy(senders.policy);
-  const kept = (line: object, facts?: Parameters<typeof toRefused>[1]) =>
-    toRefused(line as Parameters<typeof toRefused>[0], facts, policy, 0);
+  const kept = (given: object, facts?: RefusedFacts) => {
+    const line = given as LogLine;
+    const head = headOf(line, facts, policy, 0);
+    return head && describeRefused(head, line, facts);
+  };
   expect(kept({ decision: "accepted", id: "1" })).toBeUndefined();
   expect(kept({ decision: "failed", code: "lease_lost", id: "1" })).toBeUndefined();
   expect(kept({ decision: "failed", code: "store_unavailable", problem: "unavailable" })).toMatchObject({ id: "" });

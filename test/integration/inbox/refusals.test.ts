@@ -31,6 +31,8 @@ function refused(parts: Partial<RefusedRequest> & { readonly at: number }): Refu
   };
 }
 
+const record = (recorder: RefusalRecorder, one: RefusedRequest) => recorder.add(one, () => one);
+
 test("shares give way from the largest on, and only as far as they have to", () => {
   expect(levelOf([5, 5, 5], 15)).toBe(Number.POSITIVE_INFINITY);
   expect(levelOf([5, 5, 6], 15)).toBe(5);
@@ -274,12 +276,12 @@ describeOnStores("refused requests", (given) => {
   test("are written in the background, and what waited is written at the end", async () => {
     const lines: LogLine[] = [];
     const recorder = new RefusalRecorder({ store: inbox.refusals, limits: WIDE, log: (line) => lines.push(line) });
-    recorder.add(refused({ at: START }));
+    record(recorder, refused({ at: START }));
     expect(await timesOf()).toEqual([]);
     await vi.waitUntil(async () => (await timesOf()).length === 1, { timeout: 20_000 });
-    recorder.add(refused({ at: START + 1 }));
+    record(recorder, refused({ at: START + 1 }));
     await recorder.close();
-    recorder.add(refused({ at: START + 2 }));
+    record(recorder, refused({ at: START + 2 }));
     expect(await timesOf()).toEqual([1, 0]);
     expect(await inbox.refusals.perHour(0, START)).toMatchObject([{ code: "certificate_unproven", refusals: 2 }]);
     expect(lines).toEqual([]);
@@ -321,8 +323,8 @@ test("a flood in memory takes no room from others, and what is dropped is counte
     },
   });
   const flood = MAX_WAITING_REFUSALS * 3;
-  for (let n = 0; n < flood; n += 1) recorder.add(refused({ at: START + n }));
-  for (let n = 0; n < 5; n += 1) recorder.add(refused({ at: START + n, sender: "acme" }));
+  for (let n = 0; n < flood; n += 1) record(recorder, refused({ at: START + n }));
+  for (let n = 0; n < 5; n += 1) record(recorder, refused({ at: START + n, sender: "acme" }));
   await recorder.close();
   expect(written).toHaveLength(MAX_WAITING_REFUSALS);
   expect(written.filter(({ sender }) => sender === "acme")).toHaveLength(5);
@@ -349,9 +351,9 @@ test("a store that fails is told of once, what it lost is counted, and the count
       dropped += count;
     },
   });
-  for (let n = 0; n < 3; n += 1) recorder.add(refused({ at: START }));
+  for (let n = 0; n < 3; n += 1) record(recorder, refused({ at: START }));
   await vi.waitUntil(() => dropped === 3, { timeout: 20_000 });
-  recorder.add(refused({ at: START }));
+  record(recorder, refused({ at: START }));
   await vi.waitUntil(() => dropped === 4, { timeout: 20_000 });
   expect(lines).toEqual([{ decision: "failed", code: "refusals_not_kept", dropped: 3, why: "the disk is full" }]);
   isBroken = false;
