@@ -1,6 +1,6 @@
 // Finds routes that no request can reach, and lists that hold a value twice.
 
-import { type Policy, placeOf, type Route } from "./policy.ts";
+import { findRoute, type Policy, placeOf, type Route } from "./policy.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
 import type { PolicyDocument } from "./policy-schema.ts";
 
@@ -10,6 +10,7 @@ export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding
     return [
       ...inspectPath(placeOf(route)[1], at),
       ...inspectRival(route, policy, at),
+      ...inspectHost(route, policy, at),
       ...inspectMethods(route.methods, [...at, "methods"]),
       ...repeatedIn(route.headers, [...at, "headers"]),
       ...inspectShadow(route, document, [...at, "shadow"]),
@@ -43,6 +44,20 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
   if (rival === undefined) return [];
   const problem = `every request is refused: some routers ignore letter case and a slash at the end, and would run the handler of ${rival.path} for senders that ${rival.path} does not admit`;
   return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];
+}
+
+/** A prefix of a host comes before the paths without a host, whose handlers a router would run all the same. */
+function inspectHost(route: Route, policy: Policy, at: Place): Finding[] {
+  const [host, prefix] = placeOf(route);
+  if (host === "" || !prefix.endsWith("*")) return [];
+  return policy.routes.flatMap((other) => {
+    const [otherHost, path] = placeOf(other);
+    const asked = path.replace(/\*$/, "\0");
+    if (otherHost !== "" || findRoute(policy, asked, host) !== route) return [];
+    if (policy.findRival(asked, route, host) !== other) return [];
+    const problem = `requests for ${path} on this host are refused: a router would run the handler of ${path} for senders that ${path} does not admit`;
+    return [warningAt(at, problem, `give ${host}${path} a route of its own, or let ${path} admit the same senders`)];
+  });
 }
 
 /** Some servers know more methods, for example those of WebDAV. */

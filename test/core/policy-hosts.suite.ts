@@ -143,6 +143,22 @@ export const cases: Cases = {
     assert.match(at(`/routes/${B}~1:id`).join(), /there are no parameters/);
     assert.deepEqual(at("/routes/~1events"), []);
   },
+  "inspectPolicy() tells which paths without a host a prefix of a host takes away": (fixtures) => {
+    const found = (routes: Readonly<Record<string, readonly string[]>>) => {
+      const document = documentWith(fixtures, routes);
+      const findings = inspectPolicy(document, compilePolicy(document), fixtures.now);
+      return findings.flatMap(({ pointer, problem }) => {
+        const path = /^requests for (\S+) on this host are refused/.exec(problem)?.[1];
+        return path === undefined ? [] : `${pointer} ${path}`;
+      });
+    };
+    assert.deepEqual(found({ [`${A}/*`]: ["one"], "/events": ["two"], "/deep/*": ["two"], "/both": ["one", "two"] }), [
+      `/routes/${A}~1* /events`,
+      `/routes/${A}~1* /deep/*`,
+    ]);
+    assert.deepEqual(found({ [`${A}/*`]: ["one"], [`${A}/events`]: ["one"], "/events": ["two"] }), []);
+    assert.deepEqual(found({ [`${A}/hooks/*`]: ["one"], "/events": ["two"], [`${B}/*`]: ["two"] }), []);
+  },
   "the signed target holds the host of the route, and no other target begins so": () => {
     for (const [target, host, signed] of [
       ["/events?a=//b", "", "/events?a=//b"],

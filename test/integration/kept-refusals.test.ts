@@ -140,6 +140,30 @@ test("behind the edge, with the sender that its assertion names, and the certifi
   expect(readFileSync(file("inbox.sqlite")).includes(SECRET)).toBe(false);
 });
 
+test("behind the edge, on a route that names a host, explained by that route", async () => {
+  const key = await newSigningKey();
+  const route = "hooks.acme.example/events";
+  const policy = { ...senders.policy, routes: { [route]: { senders: [ACME], methods: ["POST"] } } };
+  writeFileSync(file("policy.json"), JSON.stringify(policy));
+  writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(key)] }));
+  const origin = await start(
+    ...["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json"), "--port", "0"],
+  );
+  const { digest: policyDigest } = compilePolicy(policy);
+  const event = { key, identity: senders.beta, sender: ACME, policyDigest, target: `//${route}` };
+  const { status } = await exchange({
+    ...forwardedRequest(event),
+    target: "/events",
+    url: `${origin.ready["origin"]}`,
+  });
+  expect(status).toBe(403);
+  const [refusal] = await untilKept(1, "--route", route);
+  expect(refusal).toMatchObject({ code: "sender_not_allowed", sender: ACME, route, target: "/events" });
+  const asked = ["--inbox", file("inbox.sqlite"), "--policy", file("policy.json"), "--json"];
+  const explained = await runHere(["explain", "--decision", refusal?.id ?? "", ...asked]);
+  expect(JSON.parse(explained.stdout)).toMatchObject({ code: "sender_not_allowed", route: { path: route } });
+});
+
 test("of a listener with several workers, also handshakes that failed", async () => {
   const files = await writeTlsFiles(stack);
   file = (name) => join(files.inbox, "..", name);
