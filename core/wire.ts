@@ -203,13 +203,13 @@ export const MAX_WATCHED_CERTIFICATES = 100;
 export const MAX_WATCHED_WINDOWS = 100;
 /**
  * Records of attempts kept per event: the first ones, which show how it began, and the latest ones. An event has 30 attempts
- * unless configured otherwise, so one that was never run again keeps all of them. Each has at most half a KB.
+ * unless configured otherwise, so one that was never run again keeps all of them. Each has at most 1 KB.
  */
 export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;
 /**
- * Refused requests kept beside the events, unless configured otherwise: weeks of a usual origin. With their lines and certificates
- * that is at most 48 MiB. A flood takes the room of nobody else: see levelOf in origin/inbox/refusal-shares.ts.
+ * Refused requests kept beside the events, unless configured otherwise. With their lines and certificates that is at most 48 MiB;
+ * SQLite's pages take up to a third more. A flood takes the room of nobody else: see levelOf in origin/inbox/refusal-shares.ts.
  */
 export const MAX_REFUSALS = 20_000;
 /** Bytes of lines and of certificates per refusal of the limit, on average. A line has 1.2 KB, and most certificates come again. */
