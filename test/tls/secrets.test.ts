@@ -90,7 +90,7 @@ test("a file that others can read, and a password on the command line, are told"
   writeFileSync(file("closed"), OLD, { mode: 0o640 });
   const inbox = "postgres://user:sesame@127.0.0.1:1/none";
   const environment = { ACME_KEY_FILE: file("open"), ACME_KEY_2_FILE: file("closed") };
-  const { stderr } = await runHere([...files.args, "--inbox", inbox], environment);
+  const { stderr } = await runHere([...files.args, "--inbox", inbox, "--wait-for-store", "0"], environment);
   const warnings = stderr.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
   expect(warnings.filter(({ code }) => /^secret_readable|^password_shown/.test(code))).toEqual([
     expect.objectContaining({ decision: "warning", code: "secret_readable", secret: "ACME_KEY", file: file("open") }),
