@@ -121,7 +121,7 @@ function link(path: string, target: string): string {
   return path;
 }
 
-test.each(ARRANGEMENTS)("a change is told once, and whole, of a file %s", async (_, arrange, change) => {
+test.concurrent.each(ARRANGEMENTS)("a change is told once, and whole, of a file %s", async (_, arrange, change) => {
   await using stack = new AsyncDisposableStack();
   const directory = temporaryDirectory(stack);
   const at = (name: string) => join(directory, name);

@@ -17,11 +17,14 @@ describe("an event in the queue", () => {
   let world: QueueWorld;
   /** By body: what the origin does on the first attempt, the second and so on; then it takes the event. */
   const outages = new Map<string, readonly Behaviour[]>();
+  /** Sent first, for its attempts take long: the other tests run meanwhile. */
+  let patient: string;
 
   beforeAll(async () => {
     world = await startQueueWorld(stack, { retrySeconds: [1, 4] });
     world.behave = ({ body, claims }) =>
       outages.get(body.toString())?.[world.attemptsOf(String(claims["txn"])).length - 1] ?? "pass";
+    patient = await accept("patience", "reset", 503, "garbage", "reset");
   });
   afterAll(() => stack.disposeAsync());
 
@@ -30,8 +33,48 @@ describe("an event in the queue", () => {
     return world.accept({ body });
   }
 
+  test("is not lost by any other answer than 2xx", async () => {
+    const statuses = [301, 400, 401, 404, 409, 410, 429, 500, 599];
+    const ids = await Promise.all(statuses.map((status) => accept(`answered with ${status}`, status)));
+    for (const id of ids) {
+      expect(await delivered(world, id)).toMatchObject({ attempt: 2 });
+      expect(world.stored(id)).toHaveLength(1);
+    }
+  });
+
+  test("keeps no other waiting while its own origin is slow or fails", async () => {
+    const [slow, poison] = await Promise.all([accept("slow", "held"), accept("poison", 500, 500)]);
+    const ids = await Promise.all(Array.from({ length: 8 }, (_, index) => accept(`good ${index}`)));
+    await Promise.all(ids.map((id) => delivered(world, id)));
+    expect(world.stored(slow)).toHaveLength(0);
+    // Nor was it given up before.
+    expect(failuresOf(world, slow)).toEqual([]);
+    outages.delete("slow");
+    world.release();
+    await Promise.all([slow, poison].map((id) => delivered(world, id)));
+    for (const id of [slow, poison, ...ids]) expect(world.stored(id)).toHaveLength(1);
+  });
+
+  test("with a body in the bucket keeps no small one waiting", async () => {
+    const large = Array.from({ length: 4 }, (_, index) => Buffer.alloc(200_000, index + 65).toString());
+    const slow = await Promise.all(large.map((body) => accept(body, "held")));
+    const small = await Promise.all(Array.from({ length: 6 }, (_, index) => accept(`small ${index}`)));
+    await Promise.all(small.map((id) => delivered(world, id)));
+    expect(slow.flatMap((id) => [...world.stored(id), ...failuresOf(world, id)])).toEqual([]);
+    for (const body of large) outages.delete(body);
+    world.release();
+    await Promise.all(slow.map((id) => delivered(world, id)));
+  });
+
+  test("may come twice: the origin sees one txn and two tokens", async () => {
+    const id = await accept("twice", "late");
+    await delivered(world, id);
+    expect(new Set(world.attemptsOf(id).map(({ claims }) => claims["jti"])).size).toBe(2);
+    expect(world.stored(id).map(String)).toEqual(["twice"]);
+  });
+
   test("is tried again with growing delays until the origin takes it", async () => {
-    const id = await accept("patience", "reset", 503, "garbage", "reset");
+    const id = patient;
     expect(await delivered(world, id)).toMatchObject({ attempt: 5, status: 202 });
     const attempts = world.attemptsOf(id);
     expect(new Set(attempts.map(({ claims }) => claims["jti"])).size).toBe(5);
@@ -55,46 +98,6 @@ describe("an event in the queue", () => {
     for (const claims of later) expect(claims["rcv"]).toBe(first?.["rcv"] ?? first?.["iat"]);
     expect(Number(later.at(-1)?.["iat"])).toBeGreaterThan(Number(first?.["iat"]) + 4);
     expect(world.stored(id)).toHaveLength(1);
-  });
-
-  test("is not lost by any other answer than 2xx", async () => {
-    const statuses = [301, 400, 401, 404, 409, 410, 429, 500, 599];
-    const ids = await Promise.all(statuses.map((status) => accept(`answered with ${status}`, status)));
-    for (const id of ids) {
-      expect(await delivered(world, id)).toMatchObject({ attempt: 2 });
-      expect(world.stored(id)).toHaveLength(1);
-    }
-  });
-
-  test("keeps no other waiting while its own origin is slow or fails", async () => {
-    const [slow, poison] = await Promise.all([accept("slow", "held"), accept("poison", 500, 500)]);
-    const ids = await Promise.all(Array.from({ length: 8 }, (_, index) => accept(`good ${index}`)));
-    await Promise.all(ids.map((id) => delivered(world, id)));
-    expect(world.stored(slow)).toHaveLength(0);
-    // Nor was it given up before.
-    expect(failuresOf(world, slow)).toEqual([]);
-    outages.clear();
-    world.release();
-    await Promise.all([slow, poison].map((id) => delivered(world, id)));
-    for (const id of [slow, poison, ...ids]) expect(world.stored(id)).toHaveLength(1);
-  });
-
-  test("with a body in the bucket keeps no small one waiting", async () => {
-    const large = Array.from({ length: 4 }, (_, index) => Buffer.alloc(200_000, index + 65).toString());
-    const slow = await Promise.all(large.map((body) => accept(body, "held")));
-    const small = await Promise.all(Array.from({ length: 6 }, (_, index) => accept(`small ${index}`)));
-    await Promise.all(small.map((id) => delivered(world, id)));
-    expect(slow.flatMap((id) => [...world.stored(id), ...failuresOf(world, id)])).toEqual([]);
-    outages.clear();
-    world.release();
-    await Promise.all(slow.map((id) => delivered(world, id)));
-  });
-
-  test("may come twice: the origin sees one txn and two tokens", async () => {
-    const id = await accept("twice", "late");
-    await delivered(world, id);
-    expect(new Set(world.attemptsOf(id).map(({ claims }) => claims["jti"])).size).toBe(2);
-    expect(world.stored(id).map(String)).toEqual(["twice"]);
   });
 });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import { formatLogLine, type LogLine } from "../../core/decision.ts";
 import type { HandshakeCause } from "../../origin/node/handshake-diagnosis.ts";
+import { TLS_DEADLINES } from "../../origin/node/tls-listener.ts";
 import { encodeName, FIELD } from "../core/certificate-edit.ts";
 import { TAG } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";
@@ -221,8 +222,12 @@ describe("a failed handshake names", () => {
     expect(line).toMatchObject({ cause: "client aborted", peer: "127.0.0.1" });
   });
 
-  test("a client that says nothing for ten seconds", async () => {
-    const line = await lineOf(() => raw(() => {}));
+  test("a client that says nothing until the time of its handshake is over", async () => {
+    const deadlines = { ...TLS_DEADLINES, handshake: 1_000 };
+    const impatient = await startTlsOrigin(stack, { policy: senders.policy, deadlines });
+    const socket = connect(impatient.port, "127.0.0.1");
+    await once(socket, "close");
+    const line = await impatient.lines.with({ decision: "handshake" });
     expect(line).toMatchObject({ cause: "timeout", peer: "127.0.0.1", reason: "ERR_TLS_HANDSHAKE_TIMEOUT" });
   });
 });
