@@ -3,6 +3,7 @@
 import { endWithError, parseOptions, UsageError } from "../cli/command.ts";
 import { parseChoice, parseWhole } from "../cli/option-values.ts";
 import { benchCold } from "./cold.ts";
+import { benchConsole } from "./console.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
 import { profileEdge } from "./edge-profile.ts";
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, (settings: Settings) => Report | Promise<
   origin: benchOrigin,
   inbox: benchInbox,
   dispatch: benchDispatch,
+  console: benchConsole,
   listener: benchListener,
   trust: benchTrust,
   factors: benchFactors,

@@ -11,7 +11,6 @@ import { describeInbox } from "../origin/inbox/location.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { ConsoleListener, ConsoleServer } from "../origin/node/console-server.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
-import { shellWord } from "../origin/shell-word.ts";
 import { UsageError } from "./command.ts";
 import { Problems, problemsOf } from "./problems.ts";
 import { readServerPair } from "./server-pair.ts";
@@ -195,7 +194,7 @@ export async function openConsole(settings: ConsoleSettings, shown: Shown): Prom
     hosts: (host) => hostsOf(server?.listener() ?? listener, settings.hosts)(host),
     visitor: isClosed ? findVisitor : () => ({ role: "operator", name: "local" }),
     signal: end.signal,
-    command: `--inbox ${shellWord(describeInbox(shown.location))} --policy ${shellWord(shown.policyFile)}`,
+    places: { inbox: describeInbox(shown.location), policy: shown.policyFile },
   };
   const challenge = isClosed ? { challenge: 'Basic realm="Countersign console", charset="UTF-8"' } : {};
   const app = createConsoleOf(options, { ...challenge, tests: shown.tests });

@@ -1,7 +1,7 @@
 // Reports from a server of a bench to the process that started it.
 
-/** Sends the URL. When the other process ends, this one ends too. */
-export function announce(url: string): void {
-  process.send?.(url);
+/** Sends the URL, followed by that of a console. When the other process ends, this one ends too. */
+export function announce(url: string, console?: string): void {
+  process.send?.(console === undefined ? url : `${url} ${console}`);
   process.once("disconnect", () => process.exit(0));
 }

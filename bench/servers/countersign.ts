@@ -6,14 +6,19 @@ import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";
 import { authenticate } from "../../origin/authenticate.ts";
+import { createConsoleOf } from "../../origin/console/console.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
+import type { Inbox } from "../../origin/inbox.ts";
+import { hostsOf, serveConsole } from "../../origin/node/console-server.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { openPlainInbox } from "../plain-inbox.ts";
 import { announce } from "./announce.ts";
 import type { OriginSettings } from "./settings.ts";
 
-const { policy, jwks, issuer, audience, log, inbox, plainFile } = JSON.parse(process.argv[2] ?? "") as OriginSettings;
+const settings = JSON.parse(process.argv[2] ?? "") as OriginSettings;
+const { policy, jwks, issuer, audience, log, inbox, plainFile, hasConsole } = settings;
+const opened = inbox === undefined ? undefined : await openInbox(inbox);
 
 const app = new Hono();
 const guard = authenticate({
@@ -22,16 +27,28 @@ const guard = authenticate({
   findKey: await pinnedKeys(jwks),
   issuer,
   audience,
-  accept: await openAccept(),
+  accept: openAccept(),
   log: log ? (line) => console.log(formatLogLine(stampLine(line, Date.now()))) : () => {},
 });
 app.all("*", guard, (c) => c.json({ event: c.var.delivery.id }, 202));
 const { url } = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: () => undefined });
-announce(url);
+announce(url, hasConsole && opened !== undefined ? await openConsole(opened) : undefined);
 
-async function openAccept(): Promise<AcceptDelivery> {
-  if (inbox !== undefined) return (await openInbox(inbox)).accept;
+function openAccept(): AcceptDelivery {
+  if (opened !== undefined) return opened.accept;
   return plainFile === undefined ? acceptInMemory() : openPlainInbox(plainFile);
+}
+
+async function openConsole(shown: Inbox): Promise<string> {
+  const listener = { hostname: "127.0.0.1", port: 0 };
+  const app = createConsoleOf(
+    {
+      ...{ inbox: shown, policy: compilePolicy(policy), hosts: hostsOf(listener), log() {} },
+      visitor: () => ({ role: "operator" }),
+    },
+    {},
+  );
+  return (await serveConsole(app.fetch, { listener, log() {} })).url;
 }
 
 /** A minimal replay check. */

@@ -10,6 +10,8 @@ export interface OriginSettings {
   readonly log?: boolean;
   /** The location of the inbox. If absent, only ids are remembered. */
   readonly inbox?: string;
+  /** If true, the server also has a console over the inbox, and reports its URL after its own. */
+  readonly hasConsole?: boolean;
   /** A SQLite file into which each event is inserted with a commit of its own. */
   readonly plainFile?: string;
 }

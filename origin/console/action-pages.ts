@@ -59,7 +59,7 @@ export async function confirmPage(c: ConsoleContext, view: View, action: Action)
   };
   const main = html`<h1>${WORDS[action].title}</h1>${problems.length > 0 ? problemList(problems) : question(view, action, choice)}`;
   const status = problems.length > 0 ? 400 : 200;
-  return await answer(c, view, { title: WORDS[action].title, section: "events", status, main }, facts);
+  return await answer(c, view, { title: WORDS[action].title, section: "events", status, main }, () => facts);
 }
 
 function question(view: View, action: Action, { events, skipped, hasMore, given }: Choice): Html {
@@ -106,7 +106,7 @@ export async function actionPage(c: ConsoleContext, view: View, action: Action) 
       status: outcome.problem === undefined ? 200 : 409,
       main: result(view, action, ids, outcome),
     },
-    outcome,
+    () => outcome,
   );
 }
 
@@ -122,20 +122,14 @@ ${unchanged === 0 || problem !== undefined ? "" : html`<p>${plural(unchanged, "e
 
 async function readOnly(c: ConsoleContext, view: View) {
   const main = html`<h1>Read-only</h1><p>You may look at everything and change nothing.</p><p><a href="${link(view, "/events")}">Back to the events</a></p>`;
-  return await answer(
-    c,
-    view,
-    { title: "Read-only", section: "events", status: 403, main },
-    { problems: ["the visitor is a reader"] },
-  );
+  return await answer(c, view, { title: "Read-only", section: "events", status: 403, main }, () => ({
+    problems: ["the visitor is a reader"],
+  }));
 }
 
 async function failed(c: ConsoleContext, view: View, why: string) {
   const main = html`<h1>Nothing was changed</h1><p class="notice bad" role="alert">${why}</p><p><a href="${link(view, "/events")}">Back to the events</a></p>`;
-  return await answer(
-    c,
-    view,
-    { title: "Nothing was changed", section: "events", status: 400, main },
-    { problems: [why] },
-  );
+  return await answer(c, view, { title: "Nothing was changed", section: "events", status: 400, main }, () => ({
+    problems: [why],
+  }));
 }

@@ -74,8 +74,11 @@ export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): H
   return app as unknown as Hono;
 }
 
+/** As commands assume without options. */
+const USUAL_PLACES = { inbox: "inbox.sqlite", policy: "policy.json" };
+
 function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
-  const { policy, hosts, path = "", log = printDecision } = options;
+  const { policy, hosts, path = "", log = printDecision, places = USUAL_PLACES } = options;
   const problems = [
     ...(/^(?:\/[\w.-]+)*\/?$/.test(path) ? [] : [`path ${JSON.stringify(path)} is no path like /console`]),
     ...(typeof hosts === "function" || hosts.length > 0 ? [] : ["hosts is empty: name the hosts of the console's URL"]),
@@ -89,6 +92,7 @@ function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
     base: path.replace(/\/$/, ""),
     isOwnHost: typeof hosts === "function" ? hosts : (host) => names?.has(host) ?? false,
     log,
+    places,
     parts,
     formToken: randomText(),
   };
@@ -96,12 +100,9 @@ function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
 
 async function notFound(c: ConsoleContext, view: View) {
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;
-  return await answer(
-    c,
-    view,
-    { title: "No such page", section: undefined, status: 404, main },
-    { problems: ["there is no such page"] },
-  );
+  return await answer(c, view, { title: "No such page", section: undefined, status: 404, main }, () => ({
+    problems: ["there is no such page"],
+  }));
 }
 
 /** Most often the store is away. */
@@ -110,5 +111,5 @@ async function failure(c: ConsoleContext, setting: Setting, error: Error) {
   setting.log({ decision: "failed", code: "console_failed", why, path: new URL(c.req.url).pathname });
   const main = html`<h1>The page cannot be made</h1><p class="notice bad" role="alert">${visible(why)}</p>`;
   const view = viewOf(c, setting);
-  return await answer(c, view, { title: "Failed", section: undefined, status: 500, main }, { problems: [why] });
+  return await answer(c, view, { title: "Failed", section: undefined, status: 500, main }, () => ({ problems: [why] }));
 }

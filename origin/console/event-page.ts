@@ -45,18 +45,15 @@ export async function eventPage(c: ConsoleContext, view: View, id: string) {
       liveSeconds: 1,
       main: render(view, event, judgement, history ?? NO_HISTORY),
     },
-    { ...describe(view, event, judgement), history: history ?? NO_HISTORY },
+    () => ({ ...describe(view, event, judgement), history: history ?? NO_HISTORY }),
   );
 }
 
 export async function noSuchEvent(c: ConsoleContext, view: View, id: string) {
   const main = html`<h1>No such event</h1><p>The inbox has no event ${visible(id)}. Retention may have deleted it.</p><p><a href="${link(view, "/events")}">All events</a></p>`;
-  return await answer(
-    c,
-    view,
-    { title: "No such event", section: "events", status: 404, main },
-    { problems: [`there is no event ${id}`] },
-  );
+  return await answer(c, view, { title: "No such event", section: "events", status: 404, main }, () => ({
+    problems: [`there is no event ${id}`],
+  }));
 }
 
 /** The bytes as they came, for saving: a browser shows nothing of them. */
@@ -169,7 +166,7 @@ function checkSection({ setting }: View, { id }: Event, checks: readonly Check[]
 <div class="scroll" tabindex="0" role="region" aria-label="Table of checks"><table class="checks"><thead><tr><th scope="col">Check</th><th scope="col">Verdict</th><th scope="col">Evidence</th></tr></thead>
 <tbody>${checks.map(({ what, verdict, evidence }) => html`<tr><th scope="row">${what}</th><td>${badge(VERDICTS[verdict], verdict)}</td><td>${folded(evidence)}</td></tr>`)}</tbody></table></div>
 <p class="dim">Every step of the decision, signatures included, by the current policy:</p>
-${command(`countersign explain --event ${shellWord(id)} ${setting.command ?? "--inbox FILE"}`)}</section>`;
+${command(`countersign explain --event ${shellWord(id)} --inbox ${shellWord(setting.places.inbox)} --policy ${shellWord(setting.places.policy)}`)}</section>`;
 }
 
 function headerSection({ headers }: Event): Html {

@@ -15,9 +15,10 @@ export async function eventsPage(c: ConsoleContext, view: View) {
   const asked = readEventQuery(view.url.searchParams, view.now);
   const isValid = asked.problems.length === 0;
   const page = isValid ? await view.setting.inbox.newest(asked.query) : NOTHING;
-  const facts = isValid
-    ? { events: page.events.map(describeEvent), next: nextLink(view, asked, page) ?? null }
-    : { problems: asked.problems };
+  const facts = () =>
+    isValid
+      ? { events: page.events.map(describeEvent), next: nextLink(view, asked, page) ?? null }
+      : { problems: asked.problems };
   const isFirst = asked.query.before === undefined;
   return await answer(
     c,

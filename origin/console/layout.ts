@@ -7,6 +7,9 @@ import { wantsJson } from "./context.ts";
 import { link } from "./links.ts";
 import type { Html } from "./show.ts";
 
+/** A page that takes long is fetched again less often, so that it keeps an origin busy for at most a twentieth of the time. */
+const REST_FACTOR = 20;
+
 export interface Page {
   readonly title: string;
   /** The page's entry of the navigation. */
@@ -18,10 +21,10 @@ export interface Page {
 }
 
 /** Answers with the page, or with its facts for who asks for JSON. */
-export function answer(c: ConsoleContext, view: View, page: Page, facts: unknown): Response | Promise<Response> {
+export function answer(c: ConsoleContext, view: View, page: Page, facts: () => unknown): Response | Promise<Response> {
   const status = page.status ?? 200;
   if (wantsJson(c))
-    return c.body(escapeControls(JSON.stringify(facts)), status, { "content-type": "application/json" });
+    return c.body(escapeControls(JSON.stringify(facts())), status, { "content-type": "application/json" });
   return c.html(frame(view, page), status);
 }
 
@@ -34,8 +37,10 @@ function frame(view: View, { title, section, main, liveSeconds }: Page) {
     ["senders", "/senders", "Senders"],
     ...(view.setting.parts.tests === undefined ? [] : [["send", "/send", "Send a test"] as const]),
   ] as const;
+  const took = (performance.now() - view.begunAt) / 1000;
+  const seconds = Math.max(liveSeconds ?? 0, Math.ceil(took * REST_FACTOR));
   const live =
-    liveSeconds === undefined ? "" : raw(` data-live-seconds="${liveSeconds}" data-live-url="${link(view, "/live")}"`);
+    liveSeconds === undefined ? "" : raw(` data-live-seconds="${seconds}" data-live-url="${link(view, "/live")}"`);
   return html`<!doctype html>
 <html lang="en">
 <head>

@@ -3,10 +3,9 @@
 import type { View } from "./context.ts";
 
 export function link({ setting }: View, path: string, query?: URLSearchParams): string {
-  const text = query?.toString() ?? "";
   // A mounted app answers at its path without a slash at the end.
   const place = path === "/" ? setting.base || "/" : `${setting.base}${path}`;
-  return `${place}${text === "" ? "" : `?${text}`}`;
+  return query === undefined || query.size === 0 ? place : `${place}?${query.toString()}`;
 }
 
 export function eventLink(view: View, id: string): string {

@@ -35,8 +35,8 @@ export interface ConsoleOptions {
   readonly signal?: AbortSignal;
   /** Receives a line for each action and each refused visitor. Default: prints it as JSON. */
   readonly log?: (line: LogLine) => void;
-  /** The options that lead the command to this inbox and policy, for commands to paste: `--inbox FILE --policy FILE`. */
-  readonly command?: string;
+  /** The inbox and the policy file as a command names them, for commands to paste. Default: the names that commands assume. */
+  readonly places?: { readonly inbox: string; readonly policy: string };
 }
 
 /** An event that a person sends from the console, to see what becomes of it. */

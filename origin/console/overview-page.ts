@@ -38,18 +38,13 @@ export async function overviewPage(c: ConsoleContext, view: View) {
 <section aria-labelledby="hours"><h2 id="hours">Last 24 hours</h2>${chart(activity)}${refusalChart(view, refusals, since)}</section>
 ${deadSection(view, dead.events)}</div>
 <section aria-labelledby="ends"><h2 id="ends">Ends soon</h2>${endingTable(endings, view.now)}</section>`;
-  return await answer(
-    c,
-    view,
-    { title: "Overview", section: "overview", liveSeconds: 5, main },
-    {
-      backlog,
-      activity,
-      refusals,
-      dead: dead.events.map(describeEvent),
-      endings: endings.map((ending) => describeEnding(ending, view.now)),
-    },
-  );
+  return await answer(c, view, { title: "Overview", section: "overview", liveSeconds: 5, main }, () => ({
+    backlog,
+    activity,
+    refusals,
+    dead: dead.events.map(describeEvent),
+    endings: endings.map((ending) => describeEnding(ending, view.now)),
+  }));
 }
 
 function tiles(view: View, { waiting, leased, dead, oldestAcceptedAt }: Backlog): Html {

@@ -23,17 +23,16 @@ export async function refusalPage(c: ConsoleContext, view: View, sequence: strin
   const refusal = await find(view, sequence);
   if (refusal === undefined) return await noSuchRefusal(c, view);
   const title = `Refused: ${refusal.code}`;
-  return await answer(c, view, { title, section: "refusals", main: render(view, refusal) }, describeRefusal(refusal));
+  return await answer(c, view, { title, section: "refusals", main: render(view, refusal) }, () =>
+    describeRefusal(refusal),
+  );
 }
 
 async function noSuchRefusal(c: ConsoleContext, view: View) {
   const main = html`<h1>No such refusal</h1><p>It is not kept, or not any more.</p><p><a href="${link(view, "/refusals")}">All refused requests</a></p>`;
-  return await answer(
-    c,
-    view,
-    { title: "No such refusal", section: "refusals", status: 404, main },
-    { problems: ["there is no such refusal"] },
-  );
+  return await answer(c, view, { title: "No such refusal", section: "refusals", status: 404, main }, () => ({
+    problems: ["there is no such refusal"],
+  }));
 }
 
 /** The certificate in PEM, with what came with it: for the command that accepts it. */
@@ -79,7 +78,7 @@ function accept(view: View, refusal: WholeRefusal): Html {
   if (certificate === undefined || !ACCEPTABLE.has(code)) return html``;
   const file = fileOf(certificate);
   const name = nearMissOf(refusal)?.sender ?? sender;
-  const [, policy = "policy.json"] = /--policy (\S+|'[^']*')/.exec(view.setting.command ?? "") ?? [];
+  const policy = shellWord(view.setting.places.policy);
   return html`<p>If you know the sender, and only then: accept this certificate. ${
     code === "issuer_unknown" ? "The CA that issued it has to be an anchor of the sender too (--anchor NAME=FILE)." : ""
   }</p><p><a href="${link(view, `/refusals/${sequence}/certificate`)}" download>Download ${file}</a>, then</p>

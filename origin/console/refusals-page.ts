@@ -30,10 +30,7 @@ export async function refusalsPage(c: ConsoleContext, view: View) {
   const main = html`<h1>Refused requests</h1>${filters(view, asked)}${isValid ? list(view, asked, page) : problemList(problems)}`;
   const liveSeconds = isValid && cursor === undefined ? 1 : undefined;
   const status = isValid ? 200 : 400;
-  return await answer(
-    c,
-    view,
-    { title: "Refused requests", section: "refusals", status, liveSeconds, main },
+  return await answer(c, view, { title: "Refused requests", section: "refusals", status, liveSeconds, main }, () =>
     isValid
       ? { refusals: page.refusals.map(describeRefusal), next: nextLink(view, asked, page) ?? null }
       : { problems },

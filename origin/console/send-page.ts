@@ -12,12 +12,10 @@ const SAMPLE = '{\n  "event": "hello"\n}';
 
 export async function sendPage(c: ConsoleContext, view: View, { senders }: TestSenders) {
   const main = html`<h1>Send a test event</h1>${form(view, senders, SAMPLE)}`;
-  return await answer(
-    c,
-    view,
-    { title: "Send a test event", section: "send", main },
-    { senders, token: view.setting.formToken },
-  );
+  return await answer(c, view, { title: "Send a test event", section: "send", main }, () => ({
+    senders,
+    token: view.setting.formToken,
+  }));
 }
 
 export async function sentPage(c: ConsoleContext, view: View, tests: TestSenders, given: URLSearchParams | undefined) {
@@ -25,19 +23,16 @@ export async function sentPage(c: ConsoleContext, view: View, tests: TestSenders
   const body = given?.get("body") ?? "";
   if (given?.get("token") !== view.setting.formToken || sender === undefined || body.length > MAX_BODY_CHARACTERS) {
     const main = html`<h1>Nothing was sent</h1><p class="notice bad" role="alert">The form is from an earlier start, or names no sender. <a href="${link(view, "/send")}">Open it again.</a></p>`;
-    return await answer(
-      c,
-      view,
-      { title: "Nothing was sent", section: "send", status: 400, main },
-      { problems: ["the form is not valid"] },
-    );
+    return await answer(c, view, { title: "Nothing was sent", section: "send", status: 400, main }, () => ({
+      problems: ["the form is not valid"],
+    }));
   }
   const answered = await tests.send(sender.name, body);
   const main = html`<h1>Sent as ${sender.name}</h1>
 <section><h2>Answer</h2><p class="notice ${answered.status < 300 ? "good" : "bad"}" role="status">${answered.status}</p>
 <div class="code" tabindex="0" role="region" aria-label="Body of the answer">${marked(answered.body.slice(0, MAX_BODY_CHARACTERS))}</div>${idLink(view, answered.body)}</section>
 ${form(view, tests.senders, body, sender.name)}`;
-  return await answer(c, view, { title: "Sent", section: "send", main }, { sender: sender.name, ...answered });
+  return await answer(c, view, { title: "Sent", section: "send", main }, () => ({ sender: sender.name, ...answered }));
 }
 
 function idLink(view: View, body: string): Html {

@@ -42,12 +42,9 @@ export async function sendersPage(c: ConsoleContext, view: View) {
 <form class="filters" method="get" action="${link(view, "/senders")}" role="search" aria-label="Find a sender"><label class="wide">Name<input type="search" name="name" value="${text}" autocomplete="off" spellcheck="false" maxlength="200"></label><div class="buttons"><button>Find</button></div></form>
 ${accounts.length === 0 ? html`<p class="empty">No sender of the policy has this name.</p>` : accounts.map((account) => senderSection(view, account))}
 ${next === undefined ? "" : html`<nav class="pager" aria-label="Pages of senders"><a rel="next" href="${link(view, "/senders", new URLSearchParams({ name: text, start: String(next) }))}">Next ${PAGE_SENDERS}</a></nav>`}`;
-  return await answer(
-    c,
-    view,
-    { title: "Senders", section: "senders", main },
-    { senders: accounts.map((one) => describe(one, view.now)) },
-  );
+  return await answer(c, view, { title: "Senders", section: "senders", main }, () => ({
+    senders: accounts.map((one) => describe(one, view.now)),
+  }));
 }
 
 interface Account {

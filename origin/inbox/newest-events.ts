@@ -1,6 +1,7 @@
 // Lists the newest events in pages. Most filters have no index, so a page looks at a limited number of rows at a time, and ends its
 // search after a limited time: other requests wait for a SQLite file meanwhile.
 
+import { setImmediate } from "node:timers/promises";
 import type { NewestPage, NewestQuery } from "../inbox.ts";
 import { conditionsOf, hasText, type ParameterSign, SELECT_ENDS, type SequenceRange } from "./event-filter.ts";
 import { type Ask, findTimeRange } from "./event-pages.ts";
@@ -14,10 +15,11 @@ const SEARCH_MILLISECONDS = 200;
 export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQuery): Promise<NewestPage> {
   const ends = await findEnds(ask, query);
   const isWhole = query.text !== undefined && (await isKnown(ask, sign, query.text));
+  const isUnfinished = isOfUnfinished(query) && (await areFewUnfinished(ask));
   const select = (range: SequenceRange, limit: number) =>
-    ask(...statementOf({ query: { ...query, limit }, range, sign, isWhole }));
-  // An index finds these at once, in the order of their sequence.
-  const isIndexed = isWhole || isOnlyDead(query);
+    ask(...statementOf({ query: { ...query, limit }, range, sign, isWhole, isUnfinished }));
+  // An index finds these at once.
+  const isIndexed = isWhole || isUnfinished || isOnlyDead(query);
   const { rows, searched } = await search(select, ends, query.limit + 1, isIndexed ? Number.POSITIVE_INFINITY : WINDOW);
   const events = rows.slice(0, query.limit).map(toShownEvent);
   const isFull = rows.length > query.limit;
@@ -46,6 +48,8 @@ async function search<R>(
   const rows: R[] = [];
   let searched = last + 1;
   while (searched > first && rows.length < limit && (searched === last + 1 || performance.now() < deadline)) {
+    // A SQLite file is read in this process: its requests come in between.
+    if (searched <= last) await setImmediate();
     const from = Math.max(first, searched - window);
     rows.push(...(await select({ first: from, last: searched - 1 }, limit - rows.length)));
     searched = from;
@@ -58,12 +62,21 @@ interface Search {
   readonly range: SequenceRange;
   readonly sign: ParameterSign;
   readonly isWhole: boolean;
+  readonly isUnfinished: boolean;
 }
 
-function statementOf({ query, range, sign, isWhole }: Search): [text: string, values: (string | number)[]] {
+function statementOf({
+  query,
+  range,
+  sign,
+  isWhole,
+  isUnfinished,
+}: Search): [text: string, values: (string | number)[]] {
   const values: (string | number)[] = [];
   const conditions = conditionsOf(query, range, sign, values);
   if (query.text !== undefined) conditions.push(hasText(query.text, { isWhole, sign, values }));
+  // Otherwise a database may read all rows in the order of their sequence.
+  if (isUnfinished) conditions.push("work.sequence IN (SELECT sequence FROM work WHERE due_at IS NOT NULL)");
   const tables = isWhole || query.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
   return [
     `SELECT ${SHOWN_COLUMNS} FROM ${tables} WHERE ${["event.sequence = work.sequence", ...conditions].join(" AND ")}
@@ -81,4 +94,14 @@ async function isKnown(ask: Ask, sign: ParameterSign, text: string): Promise<boo
 
 function isOnlyDead({ limit: _limit, before: _before, state, ...others }: NewestQuery): boolean {
   return state === "dead" && Object.values(others).every((value) => value === undefined);
+}
+
+function isOfUnfinished({ state }: NewestQuery): boolean {
+  return state === "waiting" || state === "leased";
+}
+
+async function areFewUnfinished(ask: Ask): Promise<boolean> {
+  const unfinished = `SELECT 1 FROM work WHERE due_at IS NOT NULL LIMIT ${WINDOW + 1}`;
+  const [row] = await ask(`SELECT count(*) AS events FROM (${unfinished}) AS unfinished`, []);
+  return Number(row?.["events"]) <= WINDOW;
 }

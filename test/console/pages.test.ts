@@ -10,7 +10,7 @@ let stack: AsyncDisposableStack;
 let world: World;
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
-  world = await startConsole(stack, {}, { command: "--inbox 'my inbox'" });
+  world = await startConsole(stack, {}, { places: { inbox: "my inbox", policy: "policy.json" } });
 });
 afterEach(() => stack.disposeAsync());
 
@@ -53,7 +53,7 @@ test("an event tells its facts, its path to the anchor, its checks, and how to a
   expect(verdictOf("Certificate, if it came now")).toBe("passed");
   expect(verdictOf("Policy")).toBe("unknown");
   const html = await textOf("/events/one");
-  expect(html).toContain("countersign explain --event one --inbox &#39;my inbox&#39;");
+  expect(html).toContain("countersign explain --event one --inbox &#39;my inbox&#39; --policy policy.json");
   expect(html).toContain('<div class="line i2">');
   expect((await fetch(new URL("/events/none", world.url))).status).toBe(404);
 });
@@ -82,6 +82,33 @@ test("bodies are shown as they are: numbers keep their digits, other text its li
   const large = await textOf("/events/large");
   expect(large.length).toBeLessThan(300_000);
   expect(large).toContain("64 KiB of 2.9 MiB");
+});
+
+test.each(["a/b", "%41", "a b?c#d&e=f", "ü\u202e", "x".repeat(256), "<b>"])(
+  "an event has its page whatever its id is: %j",
+  async (id) => {
+    await world.accept(id);
+    const [, href = ""] = /<td class="id"><a href="([^"]+)"/.exec(await textOf("/events")) ?? [];
+    expect(await world.json(href)).toMatchObject({ id });
+    expect(await (await fetch(new URL(`${href}/body`, world.url))).text()).toBe(JSON.stringify({ event: id }));
+    expect(await (await confirm(world, `/actions/drop?${new URLSearchParams({ id })}`)).json()).toMatchObject({
+      changed: 1,
+    });
+  },
+);
+
+test("live updates are for a limited number of pages, and those that are closed make room", async () => {
+  const open = async () => {
+    const controller = new AbortController();
+    stack.defer(() => controller.abort());
+    const { status } = await fetch(new URL("/live", world.url), { signal: controller.signal });
+    return { status, controller };
+  };
+  const pages = await Promise.all(Array.from({ length: 100 }, open));
+  expect(new Set(pages.map(({ status }) => status))).toEqual(new Set([200]));
+  expect((await open()).status).toBe(503);
+  for (const { controller } of pages) controller.abort();
+  await expect.poll(async () => (await open()).status, { timeout: 25_000, interval: 100 }).toBe(200);
 });
 
 test("senders tell their certificates and what ends; the overview counts", async () => {

@@ -38,6 +38,13 @@ const asClient = (name: string): string[] => {
 };
 const anonymous = (): string[] => ["--cacert", dev.ready["serverCa"] ?? ""];
 
+interface Answered {
+  readonly token?: string;
+  readonly status?: number;
+  readonly body?: string;
+  readonly refusals?: unknown;
+}
+
 const storedBodies = (): string[] => {
   const database = new DatabaseSync(join(directory, "inbox.sqlite"), { readOnly: true });
   const rows = database.prepare("SELECT body FROM event").all();
@@ -99,6 +106,35 @@ describe("countersign dev", () => {
       "--json",
     ]);
     expect(JSON.parse(explained.stdout)).toMatchObject({ verdict: "refused", code: "issuer_unknown" });
+  });
+
+  it("shows events and refusals in its console, which also sends them", async () => {
+    const console = dev.ready["console"] ?? "";
+    const asJson = { accept: "application/json" };
+    const ask = async (path: string) => (await fetch(console + path, { headers: asJson })).json() as Promise<Answered>;
+    const { token = "" } = await ask("/send");
+    const send = async (sender: string) => {
+      const body = new URLSearchParams({ token, sender, body: '{"from":"the console"}' });
+      const answer = await fetch(`${console}/send`, { method: "POST", headers: asJson, body });
+      const { status, body: text = "" } = (await answer.json()) as Answered;
+      const { event, decision } = JSON.parse(text) as Record<string, string>;
+      return { status, id: event ?? decision ?? "" };
+    };
+    const accepted = await send("good");
+    expect(accepted.status).toBe(202);
+    expect(await ask(`/events/${accepted.id}`)).toMatchObject({ sender: "example", anchor: "development" });
+    const refused = {
+      expired: "certificate_expired",
+      "wrong-subject": "sender_not_allowed",
+      "no certificate": "no_certificate",
+    };
+    for (const [sender, code] of Object.entries(refused)) {
+      const { status, id } = await send(sender);
+      expect([sender, status]).toEqual([sender, 403]);
+      await expect
+        .poll(async () => (await ask(`/refusals?id=${id}`)).refusals, { timeout: 25_000 })
+        .toMatchObject([{ code, what: expect.stringMatching(/./) }]);
+    }
   });
 
   it("answers a client whose name no header can hold (Letters beyond Latin-1)", async () => {

@@ -1,0 +1,111 @@
+// Measures the console: acceptance while a page of it is open, the memory of an origin with it, and the list of a million events.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { publicJwk } from "../core/keys.ts";
+import { prepareAssertedEvents } from "./assertions.ts";
+import { AUDIENCE, ISSUER, makeFixture } from "./fixture.ts";
+import { makeFullInbox } from "./inbox-full.ts";
+import { makeFolder, type RunningProcess, startServer } from "./processes.ts";
+import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
+import { measureRounds, type Subject } from "./rounds.ts";
+import type { OriginSettings } from "./servers/settings.ts";
+
+const OPEN = "with its list open";
+const CLOSED = "without a console";
+const FULL = "list of 1 000 000 events";
+const EMPTY = "list of none";
+const CONNECTIONS = 64;
+const ACCEPTANCE: readonly Target[] = [{ against: CLOSED, ratio: 0.95, isRate: true }];
+const LISTS: readonly Target[] = [{ against: EMPTY, ratio: 1 / 3, isRate: true }];
+const PAGES_PER_ROUND = 100;
+const LIVE_MILLISECONDS = 1_000;
+
+type Served = RunningProcess & { readonly console: string };
+
+export async function benchConsole(volume: Volume): Promise<Report[]> {
+  const fixture = await makeFixture();
+  const settings: OriginSettings = {
+    policy: fixture.policy,
+    jwks: { keys: [publicJwk(fixture.signingKey)] },
+    issuer: ISSUER,
+    audience: AUDIENCE,
+  };
+  const folder = makeFolder();
+  const start = async (inbox: string): Promise<Served> => {
+    const { pid, url } = await startServer("countersign", { ...settings, inbox, hasConsole: true });
+    const [origin = "", console = ""] = url.split(" ");
+    return { pid, url: origin, console };
+  };
+  const open = await start(join(folder, "open.sqlite"));
+  const closed = await startServer("countersign", { ...settings, inbox: join(folder, "closed.sqlite") });
+  const lists = [
+    [FULL, await start(await makeFullInbox(folder))],
+    [EMPTY, await start(join(folder, "empty.sqlite"))],
+  ] as const;
+  const reports = [await measureLists(lists, volume.rounds)];
+  const page = openPage(open);
+  const subjects: Subject[] = [
+    { ...open, name: OPEN, connections: CONNECTIONS },
+    { ...closed, name: CLOSED, connections: CONNECTIONS },
+  ];
+  const samples = await measureRounds(subjects, volume, await prepareAssertedEvents(fixture));
+  reports.push(summarize(`console, ${CONNECTIONS} connections`, volume, samples, ACCEPTANCE));
+  const memory = page.close();
+  const quarters = [0.25, 0.5, 0.75, 1].map((share) => memory[Math.ceil(memory.length * share) - 1]);
+  process.stderr.write(
+    `memory in MiB: ${quarters.join(", ")} after each quarter with the list open, which was fetched ${memory.length} times; ${memoryOf(closed.pid)} without a console\n`,
+  );
+  return reports;
+}
+
+/** The answers of the list, one after the other, each with its body. */
+async function measureLists(lists: readonly (readonly [string, Served])[], rounds: number): Promise<Report> {
+  const samples = new Map<string, Sample[]>(lists.map(([name]) => [name, []]));
+  for (let round = -2; round < rounds; round += 1) {
+    for (const [name, { console }] of round % 2 === 0 ? lists : lists.toReversed()) {
+      const cpu = process.cpuUsage();
+      const start = performance.now();
+      for (let page = 0; page < PAGES_PER_ROUND; page += 1) await (await fetch(`${console}/events`)).text();
+      const seconds = (performance.now() - start) / 1000;
+      const { user, system } = process.cpuUsage(cpu);
+      const sample = { cpuMicroseconds: (user + system) / PAGES_PER_ROUND, eventsPerSecond: PAGES_PER_ROUND / seconds };
+      if (round >= 0) samples.get(name)?.push(sample);
+    }
+  }
+  return summarize("console, pages by their reader", { rounds, eventsPerRound: PAGES_PER_ROUND }, samples, LISTS);
+}
+
+/**
+ * What a browser does with an open list: it hears of changes, and fetches the page again at most once a second. `close` returns the
+ * memory of the origin after each time.
+ */
+function openPage({ console: url, pid }: Served): { close(): readonly number[] } {
+  const end = new AbortController();
+  const memory: number[] = [];
+  const listen = async () => {
+    const stream = await fetch(`${url}/live`, { signal: end.signal });
+    let last = 0;
+    for await (const _ of stream.body ?? []) {
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, last + LIVE_MILLISECONDS - performance.now())));
+      last = performance.now();
+      await (await fetch(`${url}/events`, { signal: end.signal })).text();
+      memory.push(memoryOf(pid));
+    }
+  };
+  listen().catch((error: unknown) => {
+    if (!end.signal.aborted) throw error;
+  });
+  return {
+    close() {
+      end.abort();
+      return memory;
+    },
+  };
+}
+
+/** Resident, in MiB. */
+function memoryOf(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Math.round(Number(kilobytes) / 1024);
+}
