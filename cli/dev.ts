@@ -4,9 +4,9 @@ import { resolve } from "node:path";
 import { loadOptional } from "../origin/optional-package.ts";
 import { parseBaseUrl } from "./base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
+import { CONSOLE_OPTIONS, parseConsole } from "./console-options.ts";
 import { formatDecision } from "./decision-text.ts";
 import type { Development } from "./development.ts";
-import { CONSOLE_OPTIONS, parseConsole } from "./origin-console.ts";
 import { print, printLogLine } from "./output.ts";
 
 export const command: Command = {

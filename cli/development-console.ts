@@ -3,9 +3,10 @@
 import type { TestSenders } from "../origin/console/options.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
+import { type ConsoleSettings, parseConsole } from "./console-options.ts";
 import { CLIENTS, type ClientName, type DevelopmentState } from "./development-state.ts";
 import { sendEvent } from "./http-client.ts";
-import { type ConsoleSettings, openConsole, parseConsole, type RunningConsole, type Shown } from "./origin-console.ts";
+import { openConsole, type RunningConsole, type Shown } from "./origin-console.ts";
 
 const USUAL_PORT = 9465;
 

@@ -1,7 +1,7 @@
 // The options of countersign origin: those of every way in, and those that each way reads beside them.
 
 import { parseOptions, refuseUnread } from "./command.ts";
-import { CONSOLE_OPTIONS } from "./origin-console.ts";
+import { CONSOLE_OPTIONS } from "./console-options.ts";
 import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
 import { INBOX_OPTIONS } from "./origin-inbox.ts";
 

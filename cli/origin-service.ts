@@ -13,10 +13,11 @@ import type { Retention } from "../origin/inbox.ts";
 import type { RunningServer } from "../origin/node/server.ts";
 import type { RefusalLimits } from "../origin/refusals.ts";
 import { untilSignal } from "./command.ts";
+import type { ConsoleSettings } from "./console-options.ts";
 import { keepRefusals } from "./kept-refusals.ts";
 import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
-import { type ConsoleSettings, openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
+import { openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
 import { openCrls } from "./origin-crls.ts";
 import {
   type Dispatch,

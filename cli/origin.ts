@@ -2,9 +2,9 @@
 
 import { parseClientCertificates } from "./client-certificates.ts";
 import { type Command, parseHost, parsePort } from "./command.ts";
+import { CONSOLE_HELP, parseConsole } from "./console-options.ts";
 import { parseMetricsAddress } from "./metrics.ts";
 import { runEdgeOrigin } from "./origin-behind-edge.ts";
-import { CONSOLE_HELP, parseConsole } from "./origin-console.ts";
 import { CRLS_HELP } from "./origin-crls.ts";
 import { DISPATCH_HELP } from "./origin-dispatch.ts";
 import { INBOX_HELP, parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";

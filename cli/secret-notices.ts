@@ -6,7 +6,7 @@ import { secretNames } from "../core/secrets.ts";
 import { hasPassword, PASSWORD_NAME } from "../origin/inbox/location.ts";
 import { credentialsDirectory, secretFile } from "../origin/node/secret-files.ts";
 import { shellWord } from "../origin/shell-word.ts";
-import { CONSOLE_SECRETS } from "./origin-console.ts";
+import { CONSOLE_SECRETS } from "./console-options.ts";
 import { complainLogLine } from "./output.ts";
 import { isReporter } from "./workers.ts";
 

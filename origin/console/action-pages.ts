@@ -120,7 +120,7 @@ ${unchanged === 0 || problem !== undefined ? "" : html`<p>${plural(unchanged, "e
 <p>${only === undefined ? html`<a href="${link(view, "/events")}">Back to the events</a>` : html`<a href="${eventLink(view, only)}">Back to the event</a>`}</p>`;
 }
 
-async function readOnly(c: ConsoleContext, view: View) {
+export async function readOnly(c: ConsoleContext, view: View) {
   const main = html`<h1>Read-only</h1><p>You may look at everything and change nothing.</p><p><a href="${link(view, "/events")}">Back to the events</a></p>`;
   return await answer(c, view, { title: "Read-only", section: "events", status: 403, main }, () => ({
     problems: ["the visitor is a reader"],

@@ -13,6 +13,9 @@ const HEX_BYTES = 4 * 1024;
 const HEX_COLUMNS = 16;
 /** Deeper ones are not indented further. */
 const MAX_INDENT = 20;
+/** Each becomes an element of the page, and a body may be nothing but brackets. */
+const MAX_LINES = 5_000;
+const MAX_TOKENS = 10_000;
 const MAX_LINE_CHARACTERS = 2_000;
 
 /** Undefined if the bytes are not text in UTF-8. */
@@ -38,37 +41,40 @@ export function showBody(body: Uint8Array, form: BodyForm, label = "Body"): Html
   const text = form === "hex" ? undefined : readText(part);
   const tokens = form === "pretty" && text !== undefined ? tokensOf(text, part.length === body.length) : undefined;
   const lines = tokens !== undefined ? layOut(tokens) : text !== undefined ? linesOf(text) : hexDump(part);
-  const rest =
-    part.length === body.length
-      ? ""
-      : html`<p class="dim">The first ${formatBytes(part.length)} of ${formatBytes(body.length)}. The download has all of it.</p>`;
+  const isCut = part.length < body.length || lines.length >= MAX_LINES || tokens?.length === MAX_TOKENS;
+  const rest = isCut
+    ? html`<p class="dim">This is the beginning of ${formatBytes(body.length)}. The download has all of it.</p>`
+    : "";
   return html`<div class="code" tabindex="0" role="region" aria-label="${label}">${lines}</div>${rest}`;
 }
 
 function linesOf(text: string): Html[] {
-  return text.split(/\r\n|\n|\r/).map((line) => html`<div class="line">${lineOf(line.replaceAll("\t", "  "))}</div>`);
+  return text
+    .split(/\r\n|\n|\r/, MAX_LINES)
+    .map((line) => html`<div class="line">${lineOf(line.replaceAll("\t", "  "))}</div>`);
 }
 
 function lineOf(line: string): Html {
   return line.length > MAX_LINE_CHARACTERS ? folded(line, "a line of") : html`${marked(line)}`;
 }
 
-const TOKEN = /[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}[\],:])|([-+.\w]+))/suy;
+const TOKEN = /[ \t\r\n]*(?:"(?:[^"\\]|\\.)*"|[{}[\],:]|[-+.\w]+)/suy;
 
 /** The tokens of a JSON document, as written: a number keeps its digits. Undefined if the text is something else. */
 function tokensOf(text: string, isWhole: boolean): string[] | undefined {
   const tokens: string[] = [];
   TOKEN.lastIndex = 0;
-  for (let end = 0; ; end = TOKEN.lastIndex) {
-    const match = TOKEN.exec(text);
-    if (match === null) {
-      const rest = text.slice(end).trim();
-      const isJson = /^[{[]$/.test(tokens[0] ?? "") && (rest === "" || !isWhole);
-      // What is cut off is shown as it is.
-      return isJson ? (rest === "" ? tokens : [...tokens, rest]) : undefined;
-    }
-    tokens.push(match[1] ?? match[2] ?? match[3] ?? "");
+  let end = 0;
+  for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
+    tokens.push(match[0].trimStart());
+    end = TOKEN.lastIndex;
+    if (tokens.length === MAX_TOKENS) break;
   }
+  if (!/^[{[]$/.test(tokens[0] ?? "")) return undefined;
+  const rest = tokens.length === MAX_TOKENS ? "" : text.slice(end).trim();
+  if (rest === "") return tokens;
+  // What is cut off is shown as it is.
+  return isWhole ? undefined : [...tokens, rest];
 }
 
 function layOut(tokens: readonly string[]): Html[] {

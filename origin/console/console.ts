@@ -5,7 +5,7 @@ import { html } from "hono/html";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import { printDecision } from "../options-reader.ts";
-import { actionPage, confirmPage, toAction } from "./action-pages.ts";
+import { actionPage, confirmPage, readOnly, toAction } from "./action-pages.ts";
 import { type ConsoleContext, type ConsoleEnv, type Setting, type View, viewOf } from "./context.ts";
 import { bodyDownload, eventPage } from "./event-page.ts";
 import { eventsPage } from "./events-page.ts";
@@ -57,14 +57,13 @@ export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): H
   });
   const { tests } = parts;
   if (tests !== undefined) {
-    app.get(
-      "/send",
-      page((c, view) => sendPage(c, view, tests)),
-    );
-    app.post(
-      "/send",
-      page(async (c, view) => await sentPage(c, view, tests, await readForm(c))),
-    );
+    app.on(["GET", "POST"], "/send", async (c) => {
+      const view = viewOf(c, setting);
+      if (view.visitor.role === "reader") return await readOnly(c, view);
+      return c.req.method === "POST"
+        ? await sentPage(c, view, tests, await readForm(c))
+        : await sendPage(c, view, tests);
+    });
   }
   app.get("/live", (c) => liveUpdates(c, setting, changes));
   app.get("/console.js", (c) => c.body(SCRIPT, 200, { "content-type": "text/javascript; charset=utf-8" }));

@@ -35,7 +35,9 @@ function frame(view: View, { title, section, main, liveSeconds }: Page) {
     ["events", "/events", "Events"],
     ["refusals", "/refusals", "Refused"],
     ["senders", "/senders", "Senders"],
-    ...(view.setting.parts.tests === undefined ? [] : [["send", "/send", "Send a test"] as const]),
+    ...(view.setting.parts.tests === undefined || visitor.role === "reader"
+      ? []
+      : [["send", "/send", "Send a test"] as const]),
   ] as const;
   const took = (performance.now() - view.begunAt) / 1000;
   const seconds = Math.max(liveSeconds ?? 0, Math.ceil(took * REST_FACTOR));

@@ -190,8 +190,9 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     const { page } = await open("/events/dead-one");
     await page.getByText("read-only").waitFor();
     expect(await page.getByRole("link", { name: /Retry|Drop|Run again/ }).count()).toBe(0);
-    const response = await page.goto(`${world.url}/actions/retry?id=dead-one`);
-    expect(response?.status()).toBe(403);
+    for (const path of ["/actions/retry?id=dead-one", "/send"])
+      expect((await page.goto(world.url + path))?.status()).toBe(403);
+    expect(await page.getByRole("link", { name: "Send a test" }).count()).toBe(0);
     expect((await world.inbox.event("dead-one"))?.state).toBe("dead");
   });
 

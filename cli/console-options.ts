@@ -1,0 +1,155 @@
+// The options of the console: where it listens, and the passwords of those who may see it.
+
+import { ConfigurationError } from "../core/configuration-error.ts";
+import { messageOf } from "../core/failure-chain.ts";
+import type { ConsoleRole } from "../origin/console/options.ts";
+import type { ConsoleListener, ConsolePair } from "../origin/node/console-server.ts";
+import { readSecret } from "../origin/node/secret-files.ts";
+import { UsageError } from "./command.ts";
+import { Problems } from "./problems.ts";
+import { readServerPair } from "./server-pair.ts";
+
+export const CONSOLE_OPTIONS = {
+  console: { type: "string" },
+  "console-certificate": { type: "string" },
+  "console-key": { type: "string" },
+  "console-host": { type: "string", multiple: true },
+} as const;
+
+export const CONSOLE_HELP = `
+  --console [HOST:]PORT|unix:PATH  serve pages that show what is stored, and why: docs/console.md (off unless given; HOST is
+                    127.0.0.1 unless given, and another one needs TLS)
+  --console-certificate FILE, --console-key FILE   of the console's own TLS listener, in PEM
+  --console-host NAME      a further host of the console's URL, of a proxy in front; may be repeated
+                    The passwords of the users operator and reader are the secrets CONSOLE_OPERATOR_PASSWORD and
+                    CONSOLE_READER_PASSWORD. A reader changes nothing. On loopback without either, everybody is operator`;
+
+/** The secret with the password of each user, whose name is the role. */
+export const PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
+  operator: "CONSOLE_OPERATOR_PASSWORD",
+  reader: "CONSOLE_READER_PASSWORD",
+};
+export const CONSOLE_SECRETS: readonly string[] = Object.values(PASSWORDS);
+/** Nothing limits how often a stranger may guess. */
+const MIN_PASSWORD_CHARACTERS = 16;
+
+interface Values {
+  readonly console?: string | undefined;
+  readonly "console-certificate"?: string | undefined;
+  readonly "console-key"?: string | undefined;
+  readonly "console-host"?: readonly string[] | undefined;
+}
+
+export interface ConsoleSettings {
+  readonly listener: ConsoleListener;
+  /** Of the TLS listener: read again when they change. */
+  readonly files: readonly [certificate: string, key: string] | undefined;
+  readonly hosts: readonly string[];
+  /** Whether a visitor needs a password. */
+  readonly isClosed: boolean;
+}
+
+/** Undefined if no console is asked for. @throws ConfigurationError that lists every problem */
+export async function parseConsole(values: Values): Promise<ConsoleSettings | undefined> {
+  const { console: place, "console-host": hosts = [] } = values;
+  const problems = new Problems();
+  const address = place === undefined ? undefined : await problems.attempt(() => parsePlace(place));
+  if (place === undefined) await problems.attempt(() => refuseWithoutConsole(values));
+  for (const host of hosts) await problems.attempt(() => requireHostName(host));
+  const files = await problems.attempt(() => filesOf(values));
+  const pair = files && (await problems.attempt(() => readServerPair(...files)));
+  const passwords = place === undefined ? 0 : await countPasswords(problems);
+  if (address !== undefined)
+    await problems.attempt(() => requireProtected(address, { hasTls: files !== undefined, passwords }));
+  if (problems.count > 0) throw problems.toError("console");
+  if (address === undefined) return undefined;
+  const listener =
+    pair === undefined ? address : { ...(address as { hostname: string; port: number }), ...onlyPem(pair) };
+  return { listener, files, hosts, isClosed: passwords > 0 };
+}
+
+function parsePlace(text: string): { readonly socket: string } | { readonly hostname: string; readonly port: number } {
+  if (text.startsWith("unix:")) {
+    if (text === "unix:") throw new UsageError("--console unix: names no path");
+    return { socket: text.slice("unix:".length) };
+  }
+  const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  if (port === "" || Number(port) > 65_535)
+    throw new UsageError(`--console ${text} is not HOST:PORT, PORT or unix:PATH`);
+  return { hostname: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
+}
+
+function refuseWithoutConsole(values: Values): void {
+  const given = Object.keys(CONSOLE_OPTIONS).filter((name) => values[name as keyof Values] !== undefined);
+  if (given.length > 0)
+    throw new UsageError(
+      `${given.map((name) => `--${name}`).join(", ")} ${given.length === 1 ? "has" : "have"} no effect without --console`,
+    );
+}
+
+function requireHostName(host: string): void {
+  if (!/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i.test(host))
+    throw new UsageError(`--console-host ${host} is no host name: without scheme and port`);
+}
+
+function filesOf(values: Values): ConsoleSettings["files"] {
+  const { "console-certificate": certificate, "console-key": key } = values;
+  if (certificate !== undefined && key !== undefined) return [certificate, key];
+  if (certificate !== undefined || key !== undefined)
+    throw new UsageError("--console-certificate needs its --console-key, and the other way round");
+  return undefined;
+}
+
+/** Without what else was read with them. */
+export function onlyPem({ certificate, key }: ConsolePair): ConsolePair {
+  return { certificate, key };
+}
+
+async function countPasswords(problems: Problems): Promise<number> {
+  let passwords = 0;
+  for (const name of CONSOLE_SECRETS) {
+    const password = await problems.attempt(() => readPassword(name));
+    if (password !== undefined) passwords += 1;
+  }
+  return passwords;
+}
+
+/** @throws UsageError that quotes nothing of it */
+export function readPassword(name: string): string | undefined {
+  let password: string | undefined;
+  try {
+    password = readSecret(name);
+  } catch (error) {
+    throw new UsageError(`${name}: ${messageOf(error)}`);
+  }
+  if (password !== undefined && password.length < MIN_PASSWORD_CHARACTERS)
+    throw new UsageError(
+      `${name} is shorter than ${MIN_PASSWORD_CHARACTERS} characters, and nothing limits how often it may be guessed`,
+    );
+  return password;
+}
+
+/** @throws UsageError if somebody beyond this machine could read what senders sent */
+function requireProtected(
+  address: ReturnType<typeof parsePlace>,
+  { hasTls, passwords }: { readonly hasTls: boolean; readonly passwords: number },
+): void {
+  const isSocket = "socket" in address;
+  const isLocal = !isSocket && isLoopbackName(address.hostname);
+  const problems = [
+    ...(isSocket && hasTls ? ["--console-certificate has no effect on a socket"] : []),
+    ...(isSocket || isLocal || hasTls
+      ? []
+      : [`--console beyond loopback (${address.hostname}) needs TLS: --console-certificate and --console-key`]),
+    ...(isLocal || passwords > 0
+      ? []
+      : [
+          `--console beyond loopback needs a password: the secret ${CONSOLE_SECRETS.join(" or ")}, or its name with _FILE`,
+        ]),
+  ];
+  if (problems.length > 0) throw new ConfigurationError("console", problems);
+}
+
+function isLoopbackName(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+}
