@@ -56,7 +56,7 @@ function render(view: View, refusal: WholeRefusal): Html {
   const { meaning, who, what } = explain(refusal);
   return html`<p class="crumbs"><a href="${link(view, "/refusals")}">Refused requests</a></p>
 <h1 class="id">${visible(code)}</h1>
-<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${nearest(refusal)}</section>
+<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${nearest(refusal)}${explanation(view, refusal)}</section>
 <section aria-labelledby="change"><h2 id="change">What to change</h2>
 <p>${badge(who === "nobody" ? "calm" : "warn", who === "nobody" ? "nobody has to act" : `the ${who} has to act`)}</p>${what === "" ? "" : html`<p>${prose(what)}</p>`}${accept(view, refusal)}</section>
 ${requestSection(refusal)}
@@ -68,6 +68,13 @@ function nearest(refusal: KeptRefusal): Html {
   const nearMiss = nearMissOf(refusal);
   if (nearMiss === undefined) return html``;
   return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul>`;
+}
+
+/** The command that goes through every step again. */
+function explanation({ setting: { places } }: View, { id }: KeptRefusal): Html {
+  if (id === "") return html``;
+  return html`<p class="dim">Every step of the decision, by the current policy:</p>
+${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}`;
 }
 
 /** Codes for which another entry in the policy would make the difference. */

@@ -193,6 +193,7 @@ describe("refused requests", () => {
       "refused-abababababababab.pem",
     ])
       expect(html).toContain(part);
+    expect(html).toContain("countersign explain --decision decision --inbox &#39;my inbox&#39; --policy policy.json");
     expect(html).toContain("countersign policy add --policy policy.json --sender Quillon-acme --certificate refused-");
     const pem = await fetch(new URL("/refusals/1/certificate", world.url));
     expect(pem.headers.get("content-disposition")).toContain("attachment");
