@@ -4,7 +4,7 @@ import { boundLine, type LogLine, stampLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { showTarget } from "../core/secure-url.ts";
 import { cut, escapeControls } from "../core/shown-text.ts";
-import { RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";
+import { type RefusalHead, RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/refusals.ts";
 import { nameOf } from "./metrics.ts";
@@ -44,7 +44,7 @@ export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, 
   };
 }
 
-export type Head = Pick<RefusedRequest, "at" | "code" | "route" | "sender">;
+type Head = RefusalHead & Pick<RefusedRequest, "route">;
 
 /** Undefined for a line that tells of no refused request. `now` in Unix milliseconds. */
 export function headOf(line: LogLine, facts: RefusedFacts | undefined, policy: Policy, now: number): Head | undefined {
@@ -53,13 +53,15 @@ export function headOf(line: LogLine, facts: RefusedFacts | undefined, policy: P
   const nearest = Object(line["nearMiss"]) as { readonly sender?: unknown };
   const sender = line["sender"] ?? facts?.likelySender ?? nearest.sender;
   // Only names of the policy: a stranger must not make further kinds of refusals.
-  return { at: now, code, route: nameOf(route, policy), sender: nameOf(sender, policy) };
+  const { sha256 } = Object(line["certificate"]) as { readonly sha256?: string };
+  return { at: now, code, route: nameOf(route, policy), sender: nameOf(sender, policy), presented: sha256 };
 }
 
 export function describeRefused(head: Head, line: LogLine, facts: RefusedFacts | undefined): RefusedRequest {
   const { id, peer, method, target } = line;
+  const { at, code, route, sender } = head;
   return {
-    ...head,
+    ...{ at, code, route, sender },
     id: text(id) ?? "",
     peer: text(peer),
     method: text(method),

@@ -3,9 +3,10 @@
 import type { RefusalStore } from "../refusals.ts";
 import type { Ask } from "./event-pages.ts";
 import { lockNumber, type PostgresPool } from "./postgres-pool.ts";
+import type { Steps } from "./refusal-kinds.ts";
 import { refusalReaderOf } from "./refusal-reading.ts";
 import { SELECT_STOCK } from "./refusal-rows.ts";
-import { addSteps, pruneSteps, type RefusalSteps } from "./refusal-writing.ts";
+import { addSteps, pruneSteps } from "./refusal-writing.ts";
 
 export function postgresRefusals(pool: PostgresPool, ask: Ask): RefusalStore {
   return {
@@ -24,7 +25,7 @@ export function prunePostgresRefusals(pool: PostgresPool, before: number, limit:
 }
 
 /** In one transaction, which may run again. */
-function runSteps(pool: PostgresPool, begin: () => RefusalSteps): Promise<number> {
+function runSteps(pool: PostgresPool, begin: () => Steps<number>): Promise<number> {
   return pool.transact(async (client) => {
     const steps = begin();
     await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("refusals")]);

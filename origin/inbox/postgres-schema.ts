@@ -120,14 +120,15 @@ const STEPS: readonly string[] = [
   // Refused requests are kept apart from the events, each certificate once, and how many there were by hour and code.
   `
   CREATE TABLE refusal_kind (
-    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    code     text NOT NULL,
-    sender   text NOT NULL,
-    route    text NOT NULL,
-    refusals bigint NOT NULL DEFAULT 0,
-    bytes    bigint NOT NULL DEFAULT 0
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    code        text NOT NULL,
+    sender      text NOT NULL,
+    route       text NOT NULL,
+    certificate text NOT NULL,
+    refusals    bigint NOT NULL DEFAULT 0,
+    bytes       bigint NOT NULL DEFAULT 0
   );
-  CREATE UNIQUE INDEX refusal_kind_once ON refusal_kind (code, sender, route);
+  CREATE UNIQUE INDEX refusal_kind_once ON refusal_kind (code, sender, route, certificate);
   CREATE TABLE refusal (
     sequence    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at          bigint NOT NULL,

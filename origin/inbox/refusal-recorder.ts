@@ -4,7 +4,7 @@ import type { LogLine } from "../../core/decision.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import { MAX_REFUSALS_PER_WRITE, MAX_WAITING_REFUSALS } from "../../core/wire.ts";
 import type { HourlyRefusals, RefusalLimits, RefusalStore, RefusedRequest } from "../refusals.ts";
-import { shareOf } from "./refusal-writing.ts";
+import { partOf } from "./refusal-kinds.ts";
 
 export interface RecorderOptions {
   readonly store: Pick<RefusalStore, "add">;
@@ -20,11 +20,14 @@ const TELL_AGAIN_MILLISECONDS = 60_000;
 const HOUR_MILLISECONDS = 3_600_000;
 
 /** What decides whether a refusal is kept. */
-export type RefusalHead = Pick<RefusedRequest, "at" | "code" | "sender">;
+export interface RefusalHead extends Pick<RefusedRequest, "at" | "code" | "sender"> {
+  /** SHA-256 of the certificate. */
+  readonly presented?: string | undefined;
+}
 
 export class RefusalRecorder {
   readonly #options: RecorderOptions;
-  /** By share, so that a flood in memory takes no room from other shares either. */
+  /** By part of a share, so that a flood in memory takes no room from others either. */
   readonly #waiting = new Map<string, RefusedRequest[]>();
   #waitingCount = 0;
   /** Also of refusals that are not kept. */
@@ -47,11 +50,11 @@ export class RefusalRecorder {
   add(head: RefusalHead, describe: () => RefusedRequest): void {
     if (this.#isClosed) return;
     this.#count(head);
-    const share = shareOf(head);
-    const own = this.#waiting.get(share) ?? [];
+    const part = partOf(head, head.presented ?? "");
+    const own = this.#waiting.get(part) ?? [];
     if (this.#waitingCount < MAX_WAITING_REFUSALS || this.#makeRoom(own)) {
       own.push(describe());
-      this.#waiting.set(share, own);
+      this.#waiting.set(part, own);
       this.#waitingCount += 1;
     } else this.#options.onDropped?.(1);
     this.#schedule();
@@ -75,10 +78,10 @@ export class RefusalRecorder {
     this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
   }
 
-  /** Drops the newest of the largest share. False if no share is larger than the given one. */
+  /** Drops the newest of the largest part. False if no part is larger than the given one. */
   #makeRoom(own: readonly RefusedRequest[]): boolean {
     let largest: RefusedRequest[] = [];
-    for (const share of this.#waiting.values()) if (share.length > largest.length) largest = share;
+    for (const part of this.#waiting.values()) if (part.length > largest.length) largest = part;
     if (largest.length <= own.length + 1) return false;
     largest.pop();
     this.#waitingCount -= 1;

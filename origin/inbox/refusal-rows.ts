@@ -1,5 +1,5 @@
-// The rows of refusals, for both stores, and the statements that read them. A kind is one code, sender and route: there are few,
-// because all three come from our own tables and the policy.
+// The rows of refusals, for both stores, and the statements that read them. A kind is one code, sender and route, and one
+// certificate if the sender is known: there are few, because all come from our own tables, the policy, and what it proves.
 
 import { hash } from "node:crypto";
 import type { LogLine } from "../../core/decision.ts";
@@ -29,13 +29,13 @@ export function refusalColumnsOf(refused: RefusedRequest, kind: number): Value[]
   const line = formatLogLine(refused.line);
   const bytes = ROW_BYTES + Buffer.byteLength(line) + Buffer.byteLength(target ?? "");
   const chain = certificate === undefined ? null : digestOfChain(certificate);
-  const sha256 = certificate?.sha256 ?? presentedIn(refused.line) ?? null;
+  const sha256 = presentedWith(refused) ?? null;
   return [at, kind, id, peer ?? null, method ?? null, target ?? null, sha256, chain, bytes, line];
 }
 
-/** What the line says of the certificate, where its bytes are not known. */
-function presentedIn(line: LogLine): string | undefined {
-  const { sha256 } = Object(line["certificate"]) as { readonly sha256?: unknown };
+/** SHA-256 of the certificate, which the line names if its bytes are not known. */
+export function presentedWith({ certificate, line }: Pick<RefusedRequest, "certificate" | "line">): string | undefined {
+  const { sha256 } = certificate ?? (Object(line["certificate"]) as { readonly sha256?: unknown });
   return typeof sha256 === "string" ? sha256 : undefined;
 }
 
@@ -51,7 +51,8 @@ export function digestOfChain({ der, intermediates }: RefusedCertificate): strin
   return hash("sha256", [der, ...intermediates].join(","), "hex");
 }
 
-const SHOWN = "refusal.sequence, refusal.at, refusal.id, peer, method, target, certificate, line, code, sender, route";
+const SHOWN =
+  "refusal.sequence, refusal.at, refusal.id, peer, method, target, refusal.certificate, line, code, sender, route";
 const WITH_KIND = "refusal JOIN refusal_kind ON refusal_kind.id = refusal.kind";
 
 /** Selects a refusal with its certificate. Its parameter is the sequence. */
@@ -64,7 +65,7 @@ export function selectRefusal(sign: ParameterSign): string {
 }
 
 /** The rows and bytes of each kind. */
-export const SELECT_KINDS = "SELECT id, code, sender, route, refusals, bytes FROM refusal_kind";
+export const SELECT_KINDS = "SELECT id, code, sender, route, certificate, refusals, bytes FROM refusal_kind";
 
 export const SELECT_STOCK = `
   SELECT coalesce(sum(refusals), 0) AS refusals,

@@ -3,9 +3,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { RefusalStock, RefusalStore } from "../refusals.ts";
 import type { Ask } from "./event-pages.ts";
+import type { Steps } from "./refusal-kinds.ts";
 import { refusalReaderOf } from "./refusal-reading.ts";
 import { SELECT_STOCK } from "./refusal-rows.ts";
-import { addSteps, pruneSteps, type RefusalSteps } from "./refusal-writing.ts";
+import { addSteps, pruneSteps } from "./refusal-writing.ts";
 import { promising } from "./sqlite-reader.ts";
 import type { SqliteWriter } from "./sqlite-writer.ts";
 
@@ -26,7 +27,7 @@ export function pruneSqliteRefusals(database: DatabaseSync, before: number, limi
   return runSteps(database, pruneSteps(before, limit));
 }
 
-function runSteps(database: DatabaseSync, steps: RefusalSteps): number {
+function runSteps(database: DatabaseSync, steps: Steps<number>): number {
   let step = steps.next();
   while (!step.done) step = steps.next(database.prepare(step.value.text).all(...step.value.values));
   return step.value;

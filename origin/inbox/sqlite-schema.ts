@@ -182,13 +182,14 @@ const STEPS: readonly string[] = [
   // Refused requests are kept apart from the events, each certificate once, and how many there were by hour and code.
   `
   CREATE TABLE refusal_kind (
-    id       INTEGER PRIMARY KEY,
-    code     TEXT NOT NULL,
-    sender   TEXT NOT NULL,
-    route    TEXT NOT NULL,
-    refusals INTEGER NOT NULL DEFAULT 0,
-    bytes    INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (code, sender, route)
+    id          INTEGER PRIMARY KEY,
+    code        TEXT NOT NULL,
+    sender      TEXT NOT NULL,
+    route       TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    refusals    INTEGER NOT NULL DEFAULT 0,
+    bytes       INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (code, sender, route, certificate)
   ) STRICT;
   CREATE TABLE refusal (
     sequence    INTEGER PRIMARY KEY,

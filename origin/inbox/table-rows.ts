@@ -53,7 +53,7 @@ export const TABLES: readonly Table[] = [
   table("attempt", "sequence, place", "sequence# place# outcome number# began_at# ended_at# status# reason due_at#"),
   table("repeated", "issuer, jti", "issuer jti expires#"),
   table("deleted_event", "issuer, id", "issuer id expires#"),
-  table("refusal_kind", "id", "id# code sender route refusals# bytes#", "id"),
+  table("refusal_kind", "id", "id# code sender route certificate refusals# bytes#", "id"),
   table("refusal", "sequence", "sequence# at# kind# id peer method target certificate chain bytes# line", "sequence"),
   table("refused_certificate", "digest", "digest sha256 sender bytes# last_seen# der intermediates"),
   table("refusal_hour", "hour, code", "hour# code refusals#"),

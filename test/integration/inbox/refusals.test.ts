@@ -5,7 +5,7 @@ import type { LogLine } from "../../../core/decision.ts";
 import { MAX_WAITING_REFUSALS } from "../../../core/wire.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
 import { RefusalRecorder } from "../../../origin/inbox/refusal-recorder.ts";
-import { excessOf, levelOf } from "../../../origin/inbox/refusal-shares.ts";
+import { excessOf, excessOfParts, levelOf } from "../../../origin/inbox/refusal-shares.ts";
 import type { Inbox } from "../../../origin/inbox.ts";
 import type { RefusalFilter, RefusalLimits, RefusedRequest } from "../../../origin/refusals.ts";
 import { deliveryOf } from "../../support/inbox.ts";
@@ -40,6 +40,18 @@ test("shares give way from the largest on, and only as far as they have to", () 
   expect(excessOf(new Map([["a", 100], ["b", 100], ["c", 1]]), 21)).toEqual(new Map([["a", 90], ["b", 90]])); // biome-ignore format: pairs
   expect(excessOf(new Map([["a", 2]]), 0)).toEqual(new Map([["a", 2]]));
   expect(excessOf(new Map(), 0)).toEqual(new Map());
+});
+
+test("parts of a share give way to each other, and to nobody else", () => {
+  const amounts = [
+    { share: "a", part: "a1", amount: 90 },
+    { share: "a", part: "a2", amount: 4 },
+    { share: "b", part: "b1", amount: 40 },
+  ];
+  expect(excessOfParts(amounts, 100)).toEqual(new Map([["a1", 34]]));
+  expect(excessOfParts(amounts, 60)).toEqual(new Map([["a1", 64], ["b1", 10]])); // biome-ignore format: pairs
+  const many = Array.from({ length: 50 }, (_, n) => ({ share: "a", part: `a${n}`, amount: 10 }));
+  expect(excessOfParts([...many, { share: "b", part: "b", amount: 40 }], 100).has("b")).toBe(false);
 });
 
 describeOnStores("refused requests", (given) => {
@@ -163,6 +175,37 @@ describeOnStores("refused requests", (given) => {
         limits,
       );
     expect(await timesOf({ sender: "acme" })).toHaveLength(30);
+  });
+
+  test("of a sender's own certificate stay while another certificate of its CA floods", async () => {
+    const limits = { ...WIDE, refusals: 200, certificateBytes: 40_000 };
+    const near = (at: number, name: string, intermediates = ["BBBB"]) =>
+      refused({
+        at,
+        sender: "acme",
+        code: "sender_not_allowed",
+        certificate: { ...certificate(name, 900), intermediates },
+      });
+    const own = Array.from({ length: 30 }, (_, n) => near(START + n, "own"));
+    await add([...own, refused({ at: START, sender: "beta", code: "sender_not_allowed" })], limits);
+    for (let batch = 0; batch < 10; batch += 1) {
+      // Whoever presents a leaf may put any certificates beside it.
+      const flood = (n: number) => near(START + 1_000 + batch * 64 + n, "other", [`${batch} ${n}`.padEnd(900, "A")]);
+      await add(
+        Array.from({ length: 64 }, (_, n) => flood(n)),
+        limits,
+      );
+    }
+    const [first] = (await page({ sender: "acme", until: START / 1000 + 1 })).refusals;
+    expect((await inbox.refusals.find(first?.sequence ?? 0))?.certificate).toEqual(certificate("own", 900));
+    expect(await timesOf({ sender: "acme", until: START / 1000 + 1 })).toHaveLength(30);
+    // Further certificates share the room of this sender, and of no other.
+    for (let n = 0; n < 100; n += 1)
+      await add([near(START + 9_000 + n, `more ${n} `), near(START + 9_500 + n, "other")], limits);
+    const { refusals } = await page({ sender: "acme", limit: 999 });
+    const kept = refusals.filter(({ certificateSha256 }) => certificateSha256 === certificate("own").sha256);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(await timesOf({ sender: "beta" })).toEqual([0]);
   });
 
   test("fill no more than their bytes, whatever they hold", async () => {
