@@ -118,9 +118,6 @@ export interface Policy {
   readonly digest: string;
 }
 
-/** A route as the policy names it. A host has a dot or a port, or is this machine. */
-export const ROUTE_NAME = /^(?:[^/?*#\s]*[.:][^/?*#\s]*|localhost)?\/(?:[^?*#\s]*|(?:[^?*#\s]*\/)?\*)$/;
-
 /** A route's host, in the form of URL.host, empty if it names none; and its path, exact or ending in `/*`. */
 export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, path: string] {
   const slash = path.indexOf("/");

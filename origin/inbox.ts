@@ -164,6 +164,9 @@ export interface Retention {
   readonly eventSeconds: number;
 }
 
+/** A route as the policy names it. A host has a dot or a port, or is this machine. */
+export const ROUTE_NAME = /^(?:[^/?*#\s]*[.:][^/?*#\s]*|localhost)?\/(?:[^?*#\s]*|(?:[^?*#\s]*\/)?\*)$/;
+
 export interface EventFilter {
   readonly state?: EventState | undefined;
   readonly sender?: string | undefined;
