@@ -14,7 +14,7 @@ import type { ConsoleContext, View } from "./context.ts";
 import { describeEnding, endingTable } from "./endings.ts";
 import { answer } from "./layout.ts";
 import { link } from "./links.ts";
-import { clipped, formatDistance, type Html, isoOf, moment, visible } from "./show.ts";
+import { clipped, formatDistance, type Html, isoOf, moment, sentence, visible } from "./show.ts";
 
 /** A policy may have ten thousand senders. */
 const PAGE_SENDERS = 50;
@@ -96,7 +96,7 @@ function senderSection(view: View, { sender, routes, factors, certificates, endi
   const [latest] = certificates;
   const events = link(view, "/events", new URLSearchParams({ sender: sender.name }));
   return html`<section class="sender"><div class="headline"><h2>${visible(sender.name)}</h2><a href="${events}">Events</a></div>
-<p>${factors.join(" and ")} at ${routes.length === 0 ? "no route" : routes.slice(0, 5).map((route, index) => html`${index > 0 ? ", " : ""}<code>${visible(route)}</code>`)}${routes.length > 5 ? ` and ${routes.length - 5} more` : ""}</p>
+<p>${sentence(factors.join(" and "))} at ${routes.length === 0 ? "no route" : routes.slice(0, 5).map((route, index) => html`${index > 0 ? ", " : ""}<code>${visible(route)}</code>`)}${routes.length > 5 ? ` and ${routes.length - 5} more` : ""}</p>
 <p class="dim">${lastSeen === undefined ? "No event of it is known." : html`Last accepted ${formatDistance(lastSeen, view.now)}.`}</p>
 ${
   latest === undefined
@@ -121,7 +121,7 @@ function timeline(certificates: readonly SeenCertificate[], now: number): Html {
   const x = (seconds: number) => (((seconds - start) / Math.max(1, end - start)) * WIDTH).toFixed(1);
   const width = (from: number, to: number) => Math.max(3, ((to - from) / Math.max(1, end - start)) * WIDTH).toFixed(1);
   const height = spans.length * ROW;
-  return html`<figure class="chart timeline"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="When its certificates are valid, and when they were seen" focusable="false">
+  return html`<figure class="chart timeline"><svg viewBox="0 0 ${WIDTH} ${height}" height="${height}" preserveAspectRatio="none" role="img" aria-label="When its certificates are valid, and when they were seen" focusable="false">
 ${spans.map(
   ({ one, notBefore }, index) =>
     html`<g><title>${one.sha256}</title><rect class="valid" x="${x(notBefore)}" y="${index * ROW + 5}" width="${width(notBefore, one.notAfter)}" height="12" rx="3"></rect><rect class="seen" x="${x(one.firstSeen)}" y="${index * ROW + 5}" width="${width(one.firstSeen, one.lastSeen)}" height="12" rx="3"></rect></g>`,

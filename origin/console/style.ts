@@ -73,6 +73,7 @@ tr.new{animation:arrive 2.5s ease-out}
 @media (prefers-reduced-motion:reduce){tr.new{animation:none}}
 .filters{display:flex;flex-wrap:wrap;gap:10px 14px;align-items:end;margin:0 0 16px}
 .filters label,form label{display:flex;flex-direction:column;gap:3px;font-size:.85rem;color:var(--dim)}
+form:not(.filters) label{margin-bottom:12px}
 .filters label.wide{flex:1 1 14rem}
 .filters label.check{flex-direction:row;align-items:center;gap:8px;padding:8px 0}
 .filters details{flex:1 1 100%;order:2}.filters details[open]{padding-bottom:4px}
@@ -100,7 +101,7 @@ a.tile:hover{border-color:var(--link)}
 .tile .name{color:var(--dim);font-size:.88rem}.tile .value{font-size:1.5rem;font-weight:620;font-variant-numeric:tabular-nums;letter-spacing:-.01em}
 .tile.bad .value{color:var(--bad)}
 .chart{margin:0 0 18px}.chart figcaption{margin-bottom:8px}
-.chart svg{width:100%;height:158px;display:block}.chart.timeline svg{height:auto}
+.chart svg{width:100%;display:block}.chart:not(.timeline) svg{height:158px}
 .chart .axis{stroke:var(--line)}
 rect.good,.key.good{fill:var(--bar-good);background:var(--bar-good)}rect.busy,.key.busy{fill:var(--bar-busy);background:var(--bar-busy)}
 rect.bad,.key.bad{fill:var(--bar-bad);background:var(--bar-bad)}rect.warn,.key.warn{fill:var(--bar-warn);background:var(--bar-warn)}
@@ -138,6 +139,7 @@ ${INDENTS}
   .events td.state{order:-2}.events td.time{order:-1;text-align:right;color:var(--dim)}
   .events td.number{color:var(--dim);font-size:.88rem;text-align:left}.events .attempts{text-align:right}.label{display:inline}
   .filters label{flex:1 1 40%}.filters label.wide{flex:1 1 100%}
+  .scroll table:not(.events):not(.checks) :is(td,th){min-width:8.5rem}
   .checks,.checks tbody,.checks tr,.checks td,.checks th{display:block}.checks thead{position:absolute;left:-999px}
   .checks tr{padding:10px 0;border-bottom:1px solid var(--line)}.checks td,.checks tbody th{padding:1px 0;border:0;width:auto}.checks tr:last-child{border-bottom:0}
   .events .sender,.events .id{white-space:normal}
