@@ -9,12 +9,12 @@ import { type Policy, placeOf, type Route } from "./policy.ts";
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   const routesByHost = Map.groupBy(routes, (route) => placeOf(route)[0]);
-  const rivalsByHost = new Map<string, Rivals>();
+  const everywhere = routesByHost.get("") ?? [];
+  const rivalsOf = new Map<readonly Route[], Rivals>();
   return (path, route, host = "") => {
-    // Hosts that no route names have the routes without a host, and share their index.
-    const named = routesByHost.has(host) ? host : "";
-    const rivals = rivalsByHost.get(named) ?? indexHost(routesOn(named, routesByHost));
-    rivalsByHost.set(named, rivals);
+    const own = routesByHost.get(host) ?? everywhere;
+    const rivals = rivalsOf.get(own) ?? indexHost(routesBeside(own, everywhere));
+    rivalsOf.set(own, rivals);
     return rivals(path, route);
   };
 }
@@ -23,10 +23,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
  * The routes that a request for a host can have: its own, and those without a host. If both have one path, a router runs one handler
  * for it on every host, as the policy says.
  */
-function routesOn(host: string, routesByHost: ReadonlyMap<string, readonly Route[]>): readonly Route[] {
-  const everywhere = routesByHost.get("") ?? [];
-  if (host === "") return everywhere;
-  const own = routesByHost.get(host) ?? [];
+function routesBeside(own: readonly Route[], everywhere: readonly Route[]): readonly Route[] {
   const paths = new Set(own.map((route) => placeOf(route)[1]));
   return [...own, ...everywhere.filter((route) => !paths.has(placeOf(route)[1]))];
 }

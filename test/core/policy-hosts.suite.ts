@@ -56,6 +56,7 @@ export const cases: Cases = {
         refused("unknown_route", () => selectRoute(policy, path, "POST", host));
     }
     assert.equal(findRoute(policy, "/deep/1", A)?.path, `${A}/deep/*`);
+    assert.equal(selectRoute(policy, "/deep/1", "POST", A).path, `${A}/deep/*`);
   },
   "selectRoute() refuses what a loose router would take for another route of the same host": (fixtures) => {
     const policy = policyWith(fixtures, {
