@@ -30,7 +30,7 @@ import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 const SENDERS = 50;
 const REQUESTS = 5;
 /** For all requests together. One request took seconds when subtrees were compared before signatures, and once for each sender. */
-const MAX_CPU_MILLISECONDS = 1_000;
+const MAX_CPU_MILLISECONDS = 3_000;
 const MILLISECONDS_PER_TICK = 10;
 const LARGE_BODY = new Uint8Array(16 * 1024 * 1024);
 const COMMON_NAME = "2.5.4.3";

@@ -243,7 +243,7 @@ export const cases: Cases = {
       assert.ok(Buffer.byteLength(body) <= size);
       const start = performance.now();
       assert.equal(await hintFor("something else", body), undefined);
-      assert.ok(performance.now() - start < 1000, body.slice(0, 20));
+      assert.ok(performance.now() - start < 20_000, body.slice(0, 20));
     }
   },
 };
