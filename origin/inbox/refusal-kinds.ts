@@ -32,31 +32,67 @@ export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certifi
   return `${shareOf(refused)} ${refused.sender === "" ? "" : certificate}`;
 }
 
-function columnsOf(
-  refused: RefusedRequest,
-): readonly [code: string, sender: string, route: string, certificate: string] {
-  const { code, sender, route } = refused;
-  return [code, sender, route, sender === "" ? "" : (presentedWith(refused) ?? "")];
+/**
+ * Certificates of one share that have parts of their own. A sender has a handful. A limit is needed because a sender whose CA is
+ * its own can make any number of them.
+ */
+const MAX_PARTS = 50;
+
+type Columns = readonly [code: string, sender: string, route: string, certificate: string];
+
+/** Chooses the kind of each refusal of a batch. `kinds`: those that there are. */
+function chooseKinds(refused: readonly RefusedRequest[], kinds: readonly Kind[]): ReadonlyMap<RefusedRequest, Columns> {
+  const parts = new Map<string, Set<string>>();
+  const addPart = (share: string, certificate: string) => {
+    const own = parts.get(share) ?? new Set();
+    if (certificate === "" || (own.size >= MAX_PARTS && !own.has(certificate))) return "";
+    parts.set(share, own.add(certificate));
+    return certificate;
+  };
+  for (const kind of kinds) if (kind.refusals > 0) addPart(shareOf(kind), kind.certificate);
+  return new Map(
+    refused.map((one) => {
+      const { code, sender, route } = one;
+      const presented = sender === "" ? "" : (presentedWith(one) ?? "");
+      return [one, [code, sender, route, addPart(shareOf(one), presented)]];
+    }),
+  );
 }
 
 const COLUMNS = "code, sender, route, certificate";
 
-/** All kinds, those of the batch included. */
-export function* readKinds(refused: readonly RefusedRequest[], sign: ParameterSign): Steps<Kind[]> {
-  const named = new Map(refused.map((one) => [JSON.stringify(columnsOf(one)), columnsOf(one)]));
-  if (named.size > 0) yield insert("refusal_kind", COLUMNS, [...named.values()], sign, `(${COLUMNS}) DO NOTHING`);
-  return (yield plain(SELECT_KINDS)).map((row) => ({
+export interface Kinds {
+  /** All of them, those of the batch included. */
+  readonly kinds: readonly Kind[];
+  /** The kind of a refusal of the batch. */
+  idOf(refused: RefusedRequest): number;
+}
+
+export function* readKinds(refused: readonly RefusedRequest[], sign: ParameterSign): Steps<Kinds> {
+  const before = (yield plain(SELECT_KINDS)).map(toKind);
+  const chosen = chooseKinds(refused, before);
+  const missing = new Map([...chosen.values()].map((columns) => [keyOf(columns), columns]));
+  for (const kind of before) missing.delete(keyOf(columnsOf(kind)));
+  if (missing.size > 0) yield insert("refusal_kind", COLUMNS, [...missing.values()], sign);
+  const kinds = missing.size > 0 ? (yield plain(SELECT_KINDS)).map(toKind) : before;
+  const ids = new Map(kinds.map((kind) => [keyOf(columnsOf(kind)), kind.id]));
+  return { kinds, idOf: (one) => ids.get(keyOf(chosen.get(one))) ?? 0 };
+}
+
+function columnsOf({ code, sender, route, certificate }: Kind): Columns {
+  return [code, sender, route, certificate];
+}
+
+function keyOf(columns: Columns | undefined): string {
+  return JSON.stringify(columns);
+}
+
+function toKind(row: Row): Kind {
+  return {
     ...{ code: String(row["code"]), sender: String(row["sender"]), route: String(row["route"]) },
     ...{ certificate: String(row["certificate"]), id: Number(row["id"]) },
     ...{ refusals: Number(row["refusals"]), bytes: Number(row["bytes"]) },
-  }));
-}
-
-export function findKind(refused: RefusedRequest, kinds: readonly Kind[]): Kind | undefined {
-  const [code, sender, route, certificate] = columnsOf(refused);
-  return kinds.find(
-    (kind) => kind.code === code && kind.sender === sender && kind.route === route && kind.certificate === certificate,
-  );
+  };
 }
 
 export interface Counted {

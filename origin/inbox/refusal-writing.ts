@@ -2,18 +2,18 @@
 
 import type { RefusalBatch, RefusalLimits, RefusedRequest } from "../refusals.ts";
 import type { ParameterSign, Statement } from "./event-filter.ts";
-import { count, findKind, insert, plain, readKinds, type Steps } from "./refusal-kinds.ts";
+import { count, insert, plain, readKinds, type Steps } from "./refusal-kinds.ts";
 import { CHAIN_COLUMNS, chainColumnsOf, digestOfChain, REFUSAL_COLUMNS, refusalColumnsOf } from "./refusal-rows.ts";
 import { deleteRefusals, trimChains, trimRefusals } from "./refusal-trimming.ts";
 
 /** The steps of RefusalStore.add, in one transaction. */
 export function* addSteps(batch: RefusalBatch, limits: RefusalLimits, sign: ParameterSign): Steps<number> {
   const { refused, counts } = batch;
-  const kinds = yield* readKinds(refused, sign);
+  const { kinds, idOf } = yield* readKinds(refused, sign);
   const chains = chainsOf(refused);
   if (chains.length > 0) yield insertChains(chains, sign);
   if (refused.length > 0) {
-    const rows = refused.map((one) => refusalColumnsOf(one, findKind(one, kinds)?.id ?? 0));
+    const rows = refused.map((one) => refusalColumnsOf(one, idOf(one)));
     yield insert("refusal", REFUSAL_COLUMNS, rows, sign);
     yield* count(
       kinds,
@@ -33,7 +33,7 @@ export function* addSteps(batch: RefusalBatch, limits: RefusalLimits, sign: Para
 /** Deletes what is older than `before`, in Unix milliseconds: at most `limit` rows of each table. */
 export function* pruneSteps(before: number, limit: number): Steps<number> {
   const old = yield plain(`SELECT sequence, kind, bytes FROM refusal WHERE at < ${before} ORDER BY at LIMIT ${limit}`);
-  let changed = yield* deleteRefusals(yield* readKinds([], "?"), old);
+  let changed = yield* deleteRefusals((yield* readKinds([], "?")).kinds, old);
   for (const [table, key, time, until] of [
     ["refused_certificate", "digest", "last_seen", before],
     ["refusal_hour", "hour", "hour", Math.floor(before / 1000)],

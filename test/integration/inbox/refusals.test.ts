@@ -9,11 +9,13 @@ import { excessOf, excessOfParts, levelOf } from "../../../origin/inbox/refusal-
 import type { Inbox } from "../../../origin/inbox.ts";
 import type { RefusalFilter, RefusalLimits, RefusedRequest } from "../../../origin/refusals.ts";
 import { deliveryOf } from "../../support/inbox.ts";
-import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
+import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 
 const START = 1_800_000_000_000;
 const DAY = 86_400;
 const WIDE: RefusalLimits = { refusals: 1_000, bytes: 10_000_000, certificateBytes: 10_000_000 };
+
+const COUNT_KINDS = "INSERT INTO kinds SELECT count(*) FROM refusal_kind";
 
 const certificate = (name: string, size = 100) => ({
   sha256: name.padEnd(64, "0"),
@@ -206,6 +208,20 @@ describeOnStores("refused requests", (given) => {
     const kept = refusals.filter(({ certificateSha256 }) => certificateSha256 === certificate("own").sha256);
     expect(kept.length).toBeGreaterThan(0);
     expect(await timesOf({ sender: "beta" })).toEqual([0]);
+  });
+
+  test("have few kinds, however many certificates a sender makes, and all are found", async () => {
+    const all = Array.from({ length: 120 }, (_, n) =>
+      refused({ at: START + n, sender: "acme", certificate: certificate(`c${n} `) }),
+    );
+    for (let first = 0; first < all.length; first += 40) await add(all.slice(first, first + 40));
+    await add(all.map((one) => ({ ...one, at: one.at + 500 })));
+    // Fails if there is another kind: 50 certificates, and the others together.
+    await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 51))", COUNT_KINDS]);
+    expect(await timesOf({ sender: "acme", limit: 999 })).toEqual(
+      [...all, ...all.map((one) => ({ at: one.at + 500 }))].map(({ at }) => at - START).reverse(),
+    );
+    expect((await inbox.refusals.stock()).refusals).toBe(240);
   });
 
   test("fill no more than their bytes, whatever they hold", async () => {
