@@ -19,7 +19,6 @@ const CONNECTIONS = 64;
 const ACCEPTANCE: readonly Target[] = [{ against: CLOSED, ratio: 0.95, isRate: true }];
 const LISTS: readonly Target[] = [{ against: EMPTY, ratio: 1 / 3, isRate: true }];
 const PAGES_PER_ROUND = 100;
-const LIVE_MILLISECONDS = 1_000;
 
 type Served = RunningProcess & { readonly console: string };
 
@@ -77,7 +76,7 @@ async function measureLists(lists: readonly (readonly [string, Served])[], round
 }
 
 /**
- * What a browser does with an open list: it hears of changes, and fetches the page again at most once a second. `close` returns the
+ * What a browser does with an open list: it hears of changes, and fetches the page again as often as the page asks for. `close` returns the
  * memory of the origin after each time.
  */
 function openPage({ console: url, pid }: Served): { close(): readonly number[] } {
@@ -85,11 +84,12 @@ function openPage({ console: url, pid }: Served): { close(): readonly number[] }
   const memory: number[] = [];
   const listen = async () => {
     const stream = await fetch(`${url}/live`, { signal: end.signal });
-    let last = 0;
+    let [last, seconds] = [0, 1];
     for await (const _ of stream.body ?? []) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, last + LIVE_MILLISECONDS - performance.now())));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, last + seconds * 1000 - performance.now())));
       last = performance.now();
-      await (await fetch(`${url}/events`, { signal: end.signal })).text();
+      const text = await (await fetch(`${url}/events`, { signal: end.signal })).text();
+      seconds = Number(/data-live-seconds="(\d+)"/.exec(text)?.[1]);
       memory.push(memoryOf(pid));
     }
   };

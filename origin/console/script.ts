@@ -11,6 +11,7 @@ export const SCRIPT = `"use strict";
   let isFetching = false;
   let isWaiting = false;
   let last = 0;
+  let seconds = Number(liveSeconds);
 
   // Only parts that nobody uses at this moment: a link with the focus, a text that is being marked.
   const isInUse = (part) => {
@@ -37,12 +38,17 @@ export const SCRIPT = `"use strict";
       return;
     }
     isFetching = true;
-    const rest = last + Number(liveSeconds) * 1000 - Date.now();
+    const rest = last + seconds * 1000 - Date.now();
     if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
     last = Date.now();
     try {
       const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
-      if (response.ok && source !== undefined) swap(new DOMParser().parseFromString(await response.text(), "text/html"));
+      if (response.ok && source !== undefined) {
+        const found = new DOMParser().parseFromString(await response.text(), "text/html");
+        // A page that took long asks to be fetched less often.
+        seconds = Number(found.body.dataset.liveSeconds ?? seconds);
+        swap(found);
+      }
     } catch {
       // The next change, or the next connection, brings it.
     }

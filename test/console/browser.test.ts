@@ -30,7 +30,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startChromium(shared);
-  });
+  }, 120_000);
   afterAll(() => shared.disposeAsync());
 
   let stack: AsyncDisposableStack;

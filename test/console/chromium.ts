@@ -19,7 +19,7 @@ export async function startChromium(stack: AsyncDisposableStack): Promise<Browse
   if (program === undefined) throw new Error("chromium is not installed: apt-get install chromium");
   // Containers have a small /dev/shm, and no user namespaces for the sandbox.
   const args = ["--no-sandbox", "--disable-dev-shm-usage"];
-  const browser = await chromium.launch({ executablePath: program, args, timeout: 60_000 });
+  const browser = await chromium.launch({ executablePath: program, args, timeout: 110_000 });
   stack.defer(() => browser.close());
   return browser;
 }

@@ -45,6 +45,9 @@ beforeAll(async () => {
 });
 afterAll(() => files.disposeAsync());
 
+/** For files that are watched and programs that start, also on a machine that is busy. */
+const SLOW = { timeout: 90_000 };
+
 let stack: AsyncDisposableStack;
 beforeEach(() => {
   stack = new AsyncDisposableStack();
@@ -169,20 +172,24 @@ test("a password file that is replaced counts at once, and one that is gone lets
   writeFileSync(file("reader"), "the password of readers\n");
 });
 
-test("over TLS the hosts of the certificate are the console's, and a replaced certificate is taken up", async () => {
-  setPasswords();
-  const url = await open({ console: "127.0.0.1:0", ...TLS(), "console-host": ["proxy.test"] });
-  expect(url).toMatch(/^https:/);
-  const { port } = new URL(url);
-  const statusFor = (host: string) => ask(url, { host: `${host}:${port}`, user: READER });
-  expect(await Promise.all(["console.test", "127.0.0.1", "proxy.test"].map(statusFor))).toEqual([200, 200, 200]);
-  expect(await Promise.all(["localhost", "evil.test", "sub.console.test"].map(statusFor))).toEqual([403, 403, 403]);
-  expect(await ask(url, { host: "console.test" })).toBe(401);
-  await writePair("renewed.test");
-  await vi.waitFor(async () => expect(await statusFor("renewed.test")).toBe(200), { timeout: 25_000, interval: 100 });
-  expect(await statusFor("console.test")).toBe(403);
-  await writePair("console.test");
-});
+test(
+  "over TLS the hosts of the certificate are the console's, and a replaced certificate is taken up",
+  SLOW,
+  async () => {
+    setPasswords();
+    const url = await open({ console: "127.0.0.1:0", ...TLS(), "console-host": ["proxy.test"] });
+    expect(url).toMatch(/^https:/);
+    const { port } = new URL(url);
+    const statusFor = (host: string) => ask(url, { host: `${host}:${port}`, user: READER });
+    expect(await Promise.all(["console.test", "127.0.0.1", "proxy.test"].map(statusFor))).toEqual([200, 200, 200]);
+    expect(await Promise.all(["localhost", "evil.test", "sub.console.test"].map(statusFor))).toEqual([403, 403, 403]);
+    expect(await ask(url, { host: "console.test" })).toBe(401);
+    await writePair("renewed.test");
+    await vi.waitFor(async () => expect(await statusFor("renewed.test")).toBe(200), { timeout: 25_000, interval: 100 });
+    expect(await statusFor("console.test")).toBe(403);
+    await writePair("console.test");
+  },
+);
 
 test("a socket is for its owner and group, and for the hosts that are named", async () => {
   setPasswords();
@@ -195,7 +202,7 @@ test("a socket is for its owner and group, and for the hosts that are named", as
   expect(await ask(url, { host: "console.example" })).toBe(401);
 });
 
-describe("countersign origin --console", () => {
+describe("countersign origin --console", SLOW, () => {
   test.each([[[]], [["--workers", "2"]]])("has one listener, which ends with it (%j)", async (more) => {
     const key = await newSigningKey();
     writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(key)] }));

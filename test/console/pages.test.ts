@@ -6,6 +6,9 @@ import { REFUSALS } from "../../core/refusal.ts";
 import { ACME, BETA } from "../support/senders.ts";
 import { confirm, startConsole, type World } from "./world.ts";
 
+/** For hundreds of requests, also on a machine that is busy. */
+const SLOW = { timeout: 90_000 };
+
 let stack: AsyncDisposableStack;
 let world: World;
 beforeEach(async () => {
@@ -102,7 +105,7 @@ test.each(["a/b", "%41", "a b?c#d&e=f", "ü\u202e", "x".repeat(256), "<b>"])(
   },
 );
 
-test("live updates are for a limited number of pages, and those that are closed make room", async () => {
+test("live updates are for a limited number of pages, and those that are closed make room", SLOW, async () => {
   const open = async () => {
     const controller = new AbortController();
     stack.defer(() => controller.abort());
@@ -202,7 +205,7 @@ describe("refused requests", () => {
     expect((await fetch(new URL("/refusals/x/certificate", world.url))).status).toBe(404);
   });
 
-  test("of every code have a page, also of codes of later versions", async () => {
+  test("of every code have a page, also of codes of later versions", SLOW, async () => {
     for (const code of [...Object.keys(REFUSALS), "handshake", "request_unreadable", "of_a_later_version"]) {
       await world.refuse({ code, id: code, line: { decision: "refused", code, cause: "C", remedy: "R" } as never });
       const { refusals } = (await world.json(`/refusals?id=${code}`)) as { refusals: { sequence: number }[] };
