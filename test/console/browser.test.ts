@@ -198,7 +198,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect((await world.inbox.event("dead-one"))?.state).toBe("dead");
   });
 
-  test("a page of a stranger can neither read, nor act, nor frame it", async () => {
+  test("a page of a stranger can neither read, nor act, nor frame it (Actions forged by another page)", async () => {
     await world.accept("one");
     const { token } = (await world.json("/actions/drop?id=one")) as { token: string };
     const asked: string[] = [];
@@ -232,7 +232,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   }
 
-  test("what a hostile sender wrote is text on every page", async () => {
+  test("what a hostile sender wrote is text on every page (Scripts in what a sender wrote)", async () => {
     const identity = await issueCertificate(
       { subject: [{ O: [`${MARKUP}`] }, { CN: [`evil${RLO}gpj.exe`] }] },
       world.senders.root,

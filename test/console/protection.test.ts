@@ -59,7 +59,7 @@ test("every answer forbids frames, foreign scripts, caches and guesses of its ty
   expect(new Set(nonces).size).toBe(2);
 });
 
-test("a foreign Host, Origin or site gets 403 on every page, before anybody asks who it is", async () => {
+test("a foreign Host, Origin or site gets 403 on every page, before anybody asks who it is (Rebinding to a local page)", async () => {
   world.setRole(undefined);
   const { port } = new URL(world.url);
   for (const path of PAGES) {
