@@ -6,7 +6,8 @@ const DOORS: Readonly<Record<string, string>> = {
   countersign:
     "What an origin is made of, on any runtime and without a framework: Node from 22.18 on, Bun, Deno, Workers.",
   "countersign/hono": "The guard of a route in a Hono app, on the same runtimes. Hono 4.8 or newer.",
-  "countersign/console": "Pages over an inbox, as a Hono app to mount, for Node. Hono 4.8 or newer.",
+  "countersign/console":
+    "Pages over an inbox, as a Hono app to mount: Node from 22.18 on, Bun, Deno. Hono 4.8 or newer.",
   "countersign/edge": "The edge, for Cloudflare Workers.",
   "countersign/node":
     "Inbox, dispatch and servers, for Node. Inbox, dispatch and `serve` also run on Bun and Deno; who reads certificates from a socket needs Node 26.10.",

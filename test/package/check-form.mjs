@@ -1,9 +1,11 @@
-// Bodies after the guard, with whichever Hono is installed here: a form, JSON, and what a refused request gets.
+// Bodies after the guard, with whichever Hono is installed here: a form, JSON, and what a refused request gets. And the console.
 
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { onceInSqlite } from "countersign";
+import { compilePolicy, onceInSqlite } from "countersign";
+import { createConsole } from "countersign/console";
 import { countersign } from "countersign/hono";
+import { openInbox } from "countersign/node";
 import { Hono } from "hono";
 
 const { document, jwks, issuer, audience, now, requests, form } = JSON.parse(readFileSync("fixture.json", "utf8"));
@@ -19,4 +21,18 @@ for (const { headers, body } of [form, requests[0], requests[1]]) {
   const response = await app.request("/hooks/acme", { method: "POST", headers, body });
   answers.push([response.status, await response.json()]);
 }
+
+const inbox = await openInbox("console.sqlite");
+const shown = {
+  inbox,
+  policy: compilePolicy(document),
+  hosts: ["console.test"],
+  visitor: () => ({ role: "operator" }),
+};
+const pages = new Hono().route("/console", createConsole({ ...shown, path: "/console", log() {} }));
+for (const path of ["", "/events", "/live"])
+  answers.push((await pages.request(`http://console.test/console${path}`)).status);
+await inbox.close();
 console.log(JSON.stringify(answers));
+// The live updates of the page that was asked for last go on.
+process.exit();

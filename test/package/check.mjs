@@ -1,7 +1,9 @@
 // The main job, from the installed package alone, on whatever runtime this is: an origin behind the edge takes an event over HTTP,
-// refuses its replay and another body, and hands it to a handler. Prints what happened as JSON.
+// refuses its replay and another body, hands it to a handler and shows it in a console. Prints what happened as JSON.
 
 import { readFileSync } from "node:fs";
+import { compilePolicy } from "countersign";
+import { createConsole } from "countersign/console";
 import { countersign } from "countersign/hono";
 import { Dispatcher, openInbox, serve } from "countersign/node";
 import { Hono } from "hono";
@@ -42,5 +44,20 @@ for (const { headers, body } of requests) {
 const event = await handled.promise;
 await server.close();
 await dispatcher.stop();
+
+// What a console shows of it.
+const options = {
+  inbox,
+  policy: compilePolicy(document),
+  hosts: ["console.test"],
+  visitor: () => ({ role: "reader" }),
+};
+const shown = createConsole({ ...options, log });
+const pages = ["/", "/events", "/refusals", "/senders", "/console.js"];
+const answers = await Promise.all(
+  pages.map(async (page) => (await shown.request(`http://console.test${page}`)).status),
+);
+const facts = await shown.request("http://console.test/events", { headers: { accept: "application/json" } });
+const { events } = await facts.json();
 await inbox.close();
-console.log(JSON.stringify({ statuses, decisions, event }));
+console.log(JSON.stringify({ statuses, decisions, event, answers, listed: events.map(({ sender }) => sender) }));

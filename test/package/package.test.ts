@@ -139,7 +139,7 @@ describe("an installation", () => {
 });
 
 describe("the oldest Hono", () => {
-  test("has the body given back, a form too", async () => {
+  test("has the body given back, a form too, and a console", async () => {
     const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     const old = join(directory, "old");
     await install(old, tarball, `hono@${peerDependencies.hono.replace("^", "")}`);
@@ -151,6 +151,7 @@ describe("the oldest Hono", () => {
       [200, { a: "hold" }],
       [200, { n: 1 }],
       [409, expect.objectContaining({ code: "replayed" })],
+      ...[200, 200, 200],
     ]);
   });
 });
@@ -165,6 +166,8 @@ describe("the main job", () => {
       statuses: [202, 409, 401],
       decisions: expect.arrayContaining(["accepted", "dispatched", "replayed", "body_mismatch"]),
       event: { sender: ACME, subject: `CN=${ACME},O=${MARKER} Inc`, body: '{"n":1}' },
+      answers: [200, 200, 200, 200, 200],
+      listed: [ACME],
     });
   });
 
