@@ -33,7 +33,7 @@ export interface LocalEdgeOptions {
   /** Receives the reason if a request of the worker gets no response. */
   readonly report?: (text: string) => void;
   /** Members of wrangler.toml to override. */
-  readonly config?: Pick<Unstable_RawConfig, "main" | "queues">;
+  readonly config?: Pick<Unstable_RawConfig, "main" | "queues" | "analytics_engine_datasets">;
   /** Further workers with the same simulators. */
   readonly beside?: readonly Unstable_RawConfig[];
 }

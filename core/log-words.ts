@@ -113,6 +113,11 @@ export const OPERATIONAL_CODES = {
     "Look at the inbox's database or disk: it grows until then.",
   ),
 
+  point_not_written: operator(
+    "The data point of the decision before could not be written to Analytics Engine. The decision stands, and its line is in the log.",
+    "Look at `why`, and at analytics_engine_datasets of the wrangler file.",
+  ),
+
   refusals_not_kept: operator(
     "Refused requests could not be written beside the inbox: `dropped` of them are in this log only. No verdict depends on it. At most one line per minute.",
     "Look at the inbox's database or disk.",

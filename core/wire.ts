@@ -168,6 +168,7 @@ export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
   "EVENTS",
   "BODIES",
   "RETRY_SECONDS",
+  "DECISIONS",
 ]);
 
 /** Docusign expects a response within 5 s, others within 10 to 30 s. After 20 s hardly any sender still waits. */

@@ -19,6 +19,7 @@ import { tellMore } from "../core/tell-more.ts";
 import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { maintainQueue } from "./dead-letters.ts";
+import { writePoint } from "./decision-points.ts";
 import { deliverBatch, postponeBatch } from "./deliver.ts";
 import { compileDeployedPolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
 import type { QueueBatch } from "./queue-bindings.ts";
@@ -76,17 +77,22 @@ export function createEdge(document: unknown): EdgeWorker {
       const milliseconds = () => Date.now() - since;
       const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
       const alsoLog = (lines: Promise<void> | undefined) => lines && waitUntil(lines);
+      const tell = (line: LogLine) => {
+        log(line);
+        const fault = writePoint(bindings, line);
+        if (fault !== undefined) log(fault);
+      };
       try {
         loaded ??= loadEdge(bindings, policy);
         const response = await receive(request, await loaded, trace, { ...ambient, waitUntil });
         const decision = trace.isQueued ? "queued" : "forwarded";
         if (trace.admitted !== undefined)
-          log({ decision, ...trace.context, status: response.status, milliseconds: milliseconds() });
+          tell({ decision, ...trace.context, status: response.status, milliseconds: milliseconds() });
         alsoLog(logMore(trace));
         return response;
       } catch (error) {
         const refusal = refusalOf(error);
-        log(describeRefusal(refusal, { ...trace.context, milliseconds: milliseconds() }));
+        tell(describeRefusal(refusal, { ...trace.context, milliseconds: milliseconds() }));
         alsoLog(logMore(trace, refusal));
         return formatProblem(refusal, trace.context.id);
       }

@@ -32,6 +32,8 @@ export interface EdgeBindings {
   readonly EVENTS?: unknown;
   readonly BODIES?: unknown;
   readonly RETRY_SECONDS?: unknown;
+  /** A dataset of Analytics Engine. With it each decision is a data point. */
+  readonly DECISIONS?: unknown;
   /** The secrets that the policy names. */
   readonly [secret: string]: unknown;
 }

@@ -51,6 +51,7 @@ async function deployDry(config: string): Promise<string> {
 
 const CRLS = /env\.CRLS .*KV Namespace/;
 const QUEUE = /env\.EVENTS .*Queue/;
+const DATASET = /env\.DECISIONS .*Analytics Engine Dataset/;
 const BUCKET = /env\.BODIES .*R2 Bucket/;
 const TOML_SECTIONS = [
   ["routes"],
@@ -58,6 +59,7 @@ const TOML_SECTIONS = [
   ["kv_namespaces", CRLS],
   ["queues", QUEUE],
   ["r2_buckets", BUCKET],
+  ["analytics_engine_datasets", DATASET],
 ] as const;
 
 test("wrangler.toml: each section alone, and all together", { timeout: 60_000 }, async () => {
@@ -87,8 +89,8 @@ test("wrangler.toml: each section alone, and all together", { timeout: 60_000 },
 
 test("the template's wrangler.jsonc: all sections together", { timeout: 60_000 }, async () => {
   const sections = sectionsOf(JSONC, JSONC_SECTION);
-  expect(sections).toHaveLength(3);
+  expect(sections).toHaveLength(4);
   const told = await deployDry(write("all.jsonc", uncomment(JSONC, sections)));
   expect(told).not.toMatch(/warning|error/i);
-  for (const binding of [CRLS, QUEUE, BUCKET]) expect(told).toMatch(binding);
+  for (const binding of [CRLS, QUEUE, BUCKET, DATASET]) expect(told).toMatch(binding);
 });

@@ -1,0 +1,18 @@
+// The edge with a dataset that also prints each data point, because the simulator keeps none. Test-Fault makes the dataset refuse it.
+// JavaScript, because the types of the platform and of Node contradict each other.
+
+import edge from "../../worker/index.ts";
+
+function withPrinter(bindings, fault) {
+  const writeDataPoint = (point) => {
+    if (fault !== null) throw new TypeError(fault);
+    bindings.DECISIONS.writeDataPoint(point);
+    console.log(JSON.stringify({ decision: "point", point }));
+  };
+  return { ...bindings, DECISIONS: { writeDataPoint } };
+}
+
+export default {
+  fetch: (request, bindings, execution) =>
+    edge.fetch(request, withPrinter(bindings, request.headers.get("Test-Fault")), execution),
+};
