@@ -283,13 +283,14 @@ export function emptyLog(database: DatabaseSync): boolean {
 
 /** The version of a file. 0 if it is empty. @throws Error if it is not an inbox, or is of a newer version */
 export function readVersion(database: DatabaseSync, file: string): number {
-  const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
+  // The tables first: another process may make them between the two reads, and tables without a version are another program's.
   const tables = new Set(
     database
       .prepare("SELECT name FROM sqlite_schema")
       .all()
       .map(({ name }) => name),
   );
+  const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version < 0 || (tables.size > 0 && (version === 0 || !tables.has("event"))))
     throw new Error(`${file} is not an inbox but another program's database`);
   if (version > SCHEMA_VERSION) {

@@ -11,6 +11,7 @@ import type { Acceptance } from "../../../origin/acceptance.ts";
 import type { InboxOptions } from "../../../origin/inbox/inbox-options.ts";
 import { openSqliteInbox } from "../../../origin/inbox/sqlite.ts";
 import { openSqliteReader } from "../../../origin/inbox/sqlite-reader.ts";
+import { prepareSchema, readVersion, SCHEMA_VERSION } from "../../../origin/inbox/sqlite-schema.ts";
 import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { deliveryOf, VERSION_1, VERSION_2 } from "../../support/inbox.ts";
 import { openTestInbox } from "../../support/inbox-stores.ts";
@@ -253,6 +254,20 @@ test("a file that another program holds refuses new events, and takes them when 
   other.exec("ROLLBACK");
   other.close();
   expect(await accept(inbox, "a")).toEqual({ outcome: "stored" });
+});
+
+test("an empty file that another process makes an inbox of, between two reads, is an inbox", () => {
+  using database = new DatabaseSync(file);
+  using other = new DatabaseSync(file);
+  let reads = 0;
+  vi.spyOn(database, "prepare").mockImplementation((sql) => {
+    const statement = DatabaseSync.prototype.prepare.call(database, sql);
+    reads += 1;
+    if (reads === 2) prepareSchema(other, file);
+    return statement;
+  });
+  expect(readVersion(database, file)).toBe(SCHEMA_VERSION);
+  expect(reads).toBe(2);
 });
 
 describe("a file of version 2", () => {
