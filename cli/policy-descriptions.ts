@@ -80,7 +80,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ],
   [
     "/routes",
-    "By exact path, or by prefix ending in /*; the longest wins, anything else is not found. With a host in front (hooks.acme.example/events) for requests to that host alone; such routes come before those without a host.",
+    "By exact path, or by prefix ending in /*; the longest wins, anything else is not found. With a host in front (hooks.acme.example/events) for requests to that host alone, at any port unless it names one; such routes come before those without a host.",
   ],
   ["/routes/*/maxBodyBytes", `Default ${DEFAULT_MAX_BODY_BYTES}.`],
   [

@@ -181,10 +181,19 @@ export function hostsOf({ routes }: Policy): string[] {
   return [...indexOf(routes).keys()].filter((host) => host !== "");
 }
 
+/**
+ * The host by which routes are found: with its port if a route names it so, otherwise without port and final dot. So no spelling of a host
+ * leads past its routes.
+ */
+export function namedHost(named: { has(host: string): boolean }, host: string): string {
+  const plain = host.replace(/\.(?=:|$)/, "");
+  return named.has(plain) ? plain : plain.replace(/:\d+$/, "");
+}
+
 /** The route of a path, for any method. */
 export function findRoute({ routes }: Policy, path: string, host = ""): Route | undefined {
   const index = indexOf(routes);
-  return findIn(index.get(host), path) ?? findIn(index.get(""), path);
+  return findIn(index.get(namedHost(index, host)), path) ?? findIn(index.get(""), path);
 }
 
 function findIn(index: RouteIndex | undefined, path: string): Route | undefined {

@@ -5,12 +5,13 @@ import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.t
 import type { PolicyDocument } from "./policy-schema.ts";
 
 export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding[] {
+  const paths = new Set(policy.routes.map((route) => placeOf(route)[1]));
   return policy.routes.flatMap((route) => {
     const at = ["routes", route.path];
     return [
       ...inspectPath(placeOf(route)[1], at),
       ...inspectRival(route, policy, at),
-      ...inspectHost(route, policy, at),
+      ...inspectPrefix(route, policy, paths, at),
       ...inspectMethods(route.methods, [...at, "methods"]),
       ...repeatedIn(route.headers, [...at, "headers"]),
       ...inspectShadow(route, document, [...at, "shadow"]),
@@ -46,17 +47,21 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
   return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];
 }
 
-/** A prefix of a host comes before the paths without a host, whose handlers a router would run all the same. */
-function inspectHost(route: Route, policy: Policy, at: Place): Finding[] {
+/** A prefix takes paths for which a router that sees no hosts would run the handler of another host's route, or of one without a host. */
+function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>, at: Place): Finding[] {
   const [host, prefix] = placeOf(route);
-  if (host === "" || !prefix.endsWith("*")) return [];
-  return policy.routes.flatMap((other) => {
-    const [otherHost, path] = placeOf(other);
+  if (!prefix.endsWith("*")) return [];
+  const below = [...paths].filter((path) => path !== prefix && path.startsWith(prefix.slice(0, -1)));
+  return below.flatMap((path) => {
     const asked = path.replace(/\*$/, "\0");
-    if (otherHost !== "" || findRoute(policy, asked, host) !== route) return [];
-    if (policy.findRival(asked, route, host) !== other) return [];
-    const problem = `requests for ${path} on this host are refused: a router would run the handler of ${path} for senders that ${path} does not admit`;
-    return [warningAt(at, problem, `give ${host}${path} a route of its own, or let ${path} admit the same senders`)];
+    if (findRoute(policy, asked, host) !== route) return [];
+    const rival = policy.findRival(asked, route, host);
+    if (rival === undefined) return [];
+    const where = host === "" ? "" : " on this host";
+    const problem = `requests for ${path}${where} are refused: a router would run the handler of ${rival.path} for senders that ${rival.path} does not admit`;
+    return [
+      warningAt(at, problem, `give ${host}${path} a route of its own, or let ${rival.path} admit the same senders`),
+    ];
   });
 }
 

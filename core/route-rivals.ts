@@ -1,63 +1,52 @@
 // Finds routes that a router may confuse: many routers ignore letter case, a slash at the end of a path, and parameters in it. An
 // index is built once, so that a request looks up only a few segments, however many routes there are.
 
-import { type Policy, placeOf, type Route } from "./policy.ts";
+import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
  * The function finds, for a path and its route, another route whose handler a loose router would run, and that does not admit
- * every sender of `route`. If all routes of a host have the same senders, there are no rivals.
+ * every sender of `route`. Routers that do not look at the host count too: a path of another host is a rival unless `host` has a route
+ * of exactly this path. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
-  const routesByHost = Map.groupBy(routes, (route) => placeOf(route)[0]);
-  const everywhere = routesByHost.get("") ?? [];
-  const rivalsOf = new Map<readonly Route[], Rivals>();
-  return (path, route, host = "") => {
-    const own = routesByHost.get(host) ?? everywhere;
-    const rivals = rivalsOf.get(own) ?? indexHost(routesBeside(own, everywhere));
-    rivalsOf.set(own, rivals);
-    return rivals(path, route);
-  };
-}
-
-/**
- * The routes that a request for a host can have: its own, and those without a host. If both have one path, a router runs one handler
- * for it on every host, as the policy says.
- */
-function routesBeside(own: readonly Route[], everywhere: readonly Route[]): readonly Route[] {
-  const paths = new Set(own.map((route) => placeOf(route)[1]));
-  return [...own, ...everywhere.filter((route) => !paths.has(placeOf(route)[1]))];
-}
-
-type Rivals = (path: string, route: Route) => Route | undefined;
-
-function indexHost(routes: readonly Route[]): Rivals {
   // Compares senders by name and routes by path, because a caller may have copied a route and given it other senders.
   const senders = new Map(routes.map((route) => [route.path, new Set(route.senders.map(({ name }) => name))]));
   const [first] = routes;
   if (routes.every((route) => first !== undefined && admitsAllOf(first, route) && admitsAllOf(route, first)))
     return () => undefined;
 
-  const exact = Map.groupBy(
-    routes.filter(({ path }) => !path.endsWith("*")),
-    (route) => looseFormOf(placeOf(route)[1]),
+  const ownRoutes = new Map(
+    Array.from(
+      Map.groupBy(routes, (route) => placeOf(route)[0]),
+      ([host, own]) => [host, new Map(own.map((route) => [placeOf(route)[1], route]))] as const,
+    ),
   );
-  const prefixes = Map.groupBy(
-    routes.filter(({ path }) => path.endsWith("*")),
-    (route) => looseFormOf(placeOf(route)[1].slice(0, -1)),
-  );
+  const exact = groupByLooseForm(routes.filter(({ path }) => !path.endsWith("*")));
+  const prefixes = groupByLooseForm(routes.filter(({ path }) => path.endsWith("*")));
   const longest = [...prefixes.keys()].reduce((most, { length }) => Math.max(most, length), 0);
-  return (path, route) =>
-    looseFormsOf(path)
-      .flatMap(routesOf)
-      .find((other) => other.path !== route.path && !admitsAllOf(other, route));
+  return (path, route, host = "") => {
+    const own = ownRoutes.get(namedHost(ownRoutes, host));
+    const everywhere = ownRoutes.get("");
+    for (const loose of looseFormsOf(path)) {
+      for (const [otherPath, others] of routesOf(loose)) {
+        // If hosts share a path, a router runs one handler for it on all of them, as the policy says.
+        const ofHost = own?.get(otherPath) ?? everywhere?.get(otherPath);
+        const rival = (ofHost === undefined ? others : [ofHost]).find(
+          (other) => other.path !== route.path && !admitsAllOf(other, route),
+        );
+        if (rival !== undefined) return rival;
+      }
+    }
+    return undefined;
+  };
 
-  function routesOf(loose: string): readonly Route[] {
+  function routesOf(loose: string): readonly (readonly [path: string, Route[]])[] {
     // With a slash at its end, the path may match a longer prefix than without it.
     return exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
   }
 
   /** Starts at the length of the longest prefix, so that a path of thousands of segments costs no more than another. */
-  function longestPrefix(loose: string): readonly Route[] {
+  function longestPrefix(loose: string): readonly (readonly [path: string, Route[]])[] {
     let end = longest + 1;
     while (end > 0) {
       end = loose.lastIndexOf("/", end - 1);
@@ -70,6 +59,12 @@ function indexHost(routes: readonly Route[]): Rivals {
   function admitsAllOf(other: Route, route: Route): boolean {
     return route.senders.every(({ name }) => senders.get(other.path)?.has(name));
   }
+}
+
+/** The routes of each path, by the form in which a loose router compares paths. */
+function groupByLooseForm(routes: readonly Route[]): ReadonlyMap<string, readonly (readonly [string, Route[]])[]> {
+  const byPath = Map.groupBy(routes, (route) => placeOf(route)[1]);
+  return Map.groupBy(byPath, ([path]) => looseFormOf(path.replace(/\*$/, "")));
 }
 
 /** Some routers remove the parameters of each segment (RFC 3986 §3.3); others remove everything after the first semicolon. */

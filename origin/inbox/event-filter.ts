@@ -111,6 +111,8 @@ export function conditionsOf(
 function onRoute(named: string, parameter: (value: string) => string): string {
   const route = named.startsWith("/") ? named : `//${named}`;
   const startsWith = (start: string) => `substr(event.target, 1, ${[...start].length}) = ${parameter(start)}`;
+  // Every target begins with a slash, also one that has a host in front.
+  if (route === "/*") return "substr(event.target, 1, 2) <> '//'";
   return route.endsWith("/*")
     ? startsWith(route.slice(0, -1))
     : `(event.target = ${parameter(route)} OR ${startsWith(`${route}?`)})`;

@@ -43,7 +43,8 @@ export const cases: Cases = {
     assert.equal(on(B, "/events/1"), `${B}/*`);
     assert.equal(on(B, "/other"), `${B}/*`);
     assert.equal(on(A, "/other"), "/other");
-    for (const host of ["c.example", "", undefined, `${A}.`, `${A}:8443`, A.toUpperCase(), `x.${A}`, "example"])
+    for (const host of [`${A}.`, `${A}:8443`, `${A}.:443`]) assert.equal(on(host, "/events"), `${A}/events`, host);
+    for (const host of ["c.example", "", undefined, A.toUpperCase(), `x.${A}`, "example", `${A}..`])
       assert.equal(on(host, "/events"), "/events");
     assert.deepEqual([namesHosts(policy), hostsOf(policy)], [true, [A, B]]);
     assert.equal(namesHosts(policyWith(fixtures, { "/events": ["one"] })), false);
@@ -51,12 +52,41 @@ export const cases: Cases = {
   },
   "selectRoute() finds no route of a host on another host": (fixtures) => {
     const policy = policyWith(fixtures, { [`${A}/events`]: ["one"], [`${A}/deep/*`]: ["one"] });
-    for (const host of [undefined, "", B, `${A}.`, `${A}:443`, "A.example"]) {
+    for (const host of [undefined, "", B, `x.${A}`, "A.example"]) {
       for (const path of ["/events", "/deep/1", `/${A}/events`, `//${A}/events`])
         refused("unknown_route", () => selectRoute(policy, path, "POST", host));
     }
     assert.equal(findRoute(policy, "/deep/1", A)?.path, `${A}/deep/*`);
     assert.equal(selectRoute(policy, "/deep/1", "POST", A).path, `${A}/deep/*`);
+  },
+  "selectRoute() finds a route of a host with a port at this port alone": (fixtures) => {
+    const policy = policyWith(fixtures, {
+      [`${A}:8443/events`]: ["one"],
+      [`${A}/events`]: ["two"],
+      "[::1]/events": ["one"],
+    });
+    const on = (host: string) => selectRoute(policy, "/events", "POST", host).path;
+    assert.equal(on(`${A}:8443`), `${A}:8443/events`);
+    assert.equal(on(`${A}.:8443`), `${A}:8443/events`);
+    for (const host of [A, `${A}:443`, `${A}:9`]) assert.equal(on(host), `${A}/events`);
+    for (const host of ["[::1]", "[::1]:8443"]) assert.equal(on(host), "[::1]/events");
+    refused("unknown_route", () => on("[::2]:8443"));
+  },
+  "selectRoute() refuses what a router that sees no hosts would take for the route of another host": (fixtures) => {
+    const policy = policyWith(fixtures, {
+      [`${A}/hooks/acme`]: ["one"],
+      [`${A}/all`]: ["one", "two"],
+      [`${B}/hooks/*`]: ["two"],
+      "/all/*": ["two"],
+      "/*": ["two"],
+    });
+    const { details } = refused("unknown_route", () => selectRoute(policy, "/hooks/acme", "POST", B));
+    assert.deepEqual(details, { path: "/hooks/acme", resembles: `${A}/hooks/acme` });
+    for (const host of [undefined, "c.example"])
+      refused("unknown_route", () => selectRoute(policy, "/HOOKS/acme/", "POST", host));
+    assert.equal(selectRoute(policy, "/hooks/acme", "POST", A).path, `${A}/hooks/acme`);
+    assert.equal(selectRoute(policy, "/hooks/other", "POST", B).path, `${B}/hooks/*`);
+    assert.equal(selectRoute(policy, "/all/", "POST", "c.example").path, "/all/*");
   },
   "selectRoute() refuses what a loose router would take for another route of the same host": (fixtures) => {
     const policy = policyWith(fixtures, {
@@ -71,7 +101,8 @@ export const cases: Cases = {
     refused("unknown_route", () => selectRoute(policy, "/events", "POST", B));
     refused("unknown_route", () => selectRoute(policy, "/Events", "POST", B));
     assert.equal(selectRoute(policy, "/shared", "POST", A).path, `${A}/*`);
-    assert.equal(selectRoute(policy, "/events", "POST", "c.example").path, "/events");
+    refused("unknown_route", () => selectRoute(policy, "/events", "POST", "c.example"));
+    assert.equal(selectRoute(policy, "/shared", "POST", "c.example").path, "/shared");
   },
   "selectRoute() lets hosts share a path, whatever their senders": (fixtures) => {
     const policy = policyWith(fixtures, { [`${A}/events`]: ["one"], [`${B}/events`]: ["two"], "/events": ["two"] });
@@ -142,14 +173,14 @@ export const cases: Cases = {
       found.filter((finding) => finding.pointer === pointer).map(({ problem }) => problem);
     assert.match(at(`/routes/${A}~1Events`).join(), /every request is refused.*\/events/);
     assert.match(at(`/routes/${B}~1:id`).join(), /there are no parameters/);
-    assert.deepEqual(at("/routes/~1events"), []);
+    assert.match(at("/routes/~1events").join(), /every request is refused.*a\.example\/Events/);
   },
-  "inspectPolicy() tells which paths without a host a prefix of a host takes away": (fixtures) => {
+  "inspectPolicy() tells which paths of other routes a prefix takes away": (fixtures) => {
     const found = (routes: Readonly<Record<string, readonly string[]>>) => {
       const document = documentWith(fixtures, routes);
       const findings = inspectPolicy(document, compilePolicy(document), fixtures.now);
       return findings.flatMap(({ pointer, problem }) => {
-        const path = /^requests for (\S+) on this host are refused/.exec(problem)?.[1];
+        const path = /^requests for (\S+) (?:on this host )?are refused/.exec(problem)?.[1];
         return path === undefined ? [] : `${pointer} ${path}`;
       });
     };
@@ -158,7 +189,12 @@ export const cases: Cases = {
       `/routes/${A}~1* /deep/*`,
     ]);
     assert.deepEqual(found({ [`${A}/*`]: ["one"], [`${A}/events`]: ["one"], "/events": ["two"] }), []);
-    assert.deepEqual(found({ [`${A}/hooks/*`]: ["one"], "/events": ["two"], [`${B}/*`]: ["two"] }), []);
+    assert.deepEqual(found({ [`${A}/hooks/*`]: ["one"], "/events": ["two"], [`${B}/events`]: ["two"] }), []);
+    assert.deepEqual(found({ [`${A}/hooks/acme`]: ["one"], [`${B}/hooks/*`]: ["two"], "/hooks/*": ["two"] }), [
+      `/routes/${B}~1hooks~1* /hooks/acme`,
+      "/routes/~1hooks~1* /hooks/acme",
+    ]);
+    assert.deepEqual(found({ [`${A}/*`]: ["one"], [`${B}/*`]: ["two"] }), []);
   },
   "the signed target holds the host of the route, and no other target begins so": () => {
     for (const [target, host, signed] of [

@@ -71,6 +71,7 @@ describeOnStores("countersign inbox", (given) => {
       [["--route", "/hooks/acme/*"], "c"],
       [["--route", "/hooks/*"], "abcdefg"],
       [["--route", "/hooks/acm"], ""],
+      [["--route", "/*"], "abcdefg"],
       [["--route", "a.example/hooks/acme"], "h"],
       [["--route", "a.example/*"], "h"],
       [["--route", "b.example/*"], ""],

@@ -274,7 +274,10 @@ describe("an origin behind a proxy", () => {
     expect(await send("beta", B)).toMatchObject({ status: 202, route: `${B}${PATH}` });
     expect(await send("acme", B)).toMatchObject({ status: 403, code: "sender_not_allowed" });
     expect(await send("acme", HOST)).toMatchObject({ status: 404, code: "unknown_route" });
-    expect(await send("acme", `${A}.`)).toMatchObject({ status: 404, code: "unknown_route" });
+    for (const spelling of [`${A}.`, `${A}:443`, `${A}:8443`]) {
+      expect(await send("acme", spelling)).toMatchObject({ status: 202, route: `${A}${PATH}` });
+      expect(await send("beta", spelling)).toMatchObject({ status: 403, code: "sender_not_allowed" });
+    }
   });
 });
 
@@ -309,7 +312,7 @@ describe("an origin with a TLS listener of its own", () => {
     ["a Host other than that of the handshake", "acme", A, PATH, B, "unknown_host"],
     ["a full stop after the host", "acme", A, PATH, `${A}.`, "unknown_host"],
     ["the host in capital letters", "acme", A, PATH, A.toUpperCase(), "malformed_host"],
-    ["another port", "acme", A, PATH, `${A}:8443`, "unknown_route"],
+    ["beta at another port of the host of acme", "beta", A, PATH, `${A}:8443`, "sender_not_allowed"],
     ["a path below the prefix of another host", "beta", A, "/other", undefined, "unknown_route"],
     ["the host in the target", "acme", A, `//${A}${PATH}`, undefined, "malformed_target"],
     ["a whole URL of another host as the target", "acme", A, `https://${B}${PATH}`, undefined, "malformed_target"],
