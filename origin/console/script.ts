@@ -63,7 +63,8 @@ export const SCRIPT = `"use strict";
     button.textContent = isPaused ? "Paused" : isOpen ? "Live" : "Connecting";
     button.className = isPaused ? "" : isOpen ? "on" : "";
     button.setAttribute("aria-pressed", String(!isPaused));
-    button.setAttribute("aria-label", isPaused ? "Live updates are paused: resume" : "Live updates: pause");
+    // Whoever speaks to the browser says what is seen, so the name begins with that.
+    button.setAttribute("aria-label", button.textContent + (isPaused ? ": resume" : ": pause") + " live updates");
   };
 
   const stop = () => {

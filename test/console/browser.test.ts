@@ -96,10 +96,22 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect(faults).toEqual([]);
   });
 
+  test("a page whose updates do not come is accessible too, and so is one that is paused", async () => {
+    await storeSome();
+    const { page } = await open("/nope");
+    await page.route("**/live", () => {});
+    await page.goto(`${world.url}/events`);
+    await page.getByRole("button", { name: "Connecting: pause live updates" }).waitFor();
+    await expectAccessible(page, "connecting");
+    await page.getByRole("button", { name: "Connecting: pause live updates" }).click();
+    await page.getByRole("button", { name: "Paused: resume live updates" }).waitFor();
+    await expectAccessible(page, "paused");
+  });
+
   test("the list and the counts change while events arrive, until they are paused", async () => {
     const { page, faults } = await open("/events");
     await page.getByText("No event was accepted yet").waitFor();
-    const live = page.getByRole("button", { name: /Live updates/ });
+    const live = page.getByRole("button", { name: /live updates/ });
     await page.locator("#live.on").waitFor();
     await world.accept("first");
     await page.getByRole("link", { name: "first" }).waitFor();
