@@ -1,5 +1,6 @@
 // The options of the console: where it listens, and the passwords of those who may see it.
 
+import { importBasicCredential } from "../core/basic.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import type { ConsoleRole } from "../origin/console/options.ts";
@@ -122,7 +123,13 @@ export function readPassword(name: string): string | undefined {
   } catch (error) {
     throw new UsageError(`${name}: ${messageOf(error)}`);
   }
-  if (password !== undefined && password.length < MIN_PASSWORD_CHARACTERS)
+  if (password === undefined) return undefined;
+  try {
+    importBasicCredential("operator", password);
+  } catch (error) {
+    throw new UsageError(`${name}: ${messageOf(error)}`);
+  }
+  if (password.length < MIN_PASSWORD_CHARACTERS)
     throw new UsageError(
       `${name} is shorter than ${MIN_PASSWORD_CHARACTERS} characters, and nothing limits how often it may be guessed`,
     );

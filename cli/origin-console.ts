@@ -70,17 +70,22 @@ function refuseAddress(error: unknown): never {
   throw new UsageError(`--console: ${problemsOf(error).join("; ")}`);
 }
 
-/** The passwords are read for each request, so that a file may be replaced. */
+/** The passwords are read for each request, so that a file may be replaced. One that cannot be used does not shut out the other user. */
 function findVisitor(request: Request): ConsoleVisitor | undefined {
   const authorization = request.headers.get("authorization");
-  const roles = Object.keys(PASSWORDS) as ConsoleRole[];
-  const known = roles.filter((role) => {
-    const password = readPassword(PASSWORDS[role]);
-    if (password === undefined) return false;
-    return refusalOf(() => verifyBasic([importBasicCredential(role, password)], authorization)) === undefined;
-  });
-  const [role] = known;
-  return role && { role, name: role };
+  const faults: unknown[] = [];
+  for (const role of Object.keys(PASSWORDS) as ConsoleRole[]) {
+    try {
+      const password = readPassword(PASSWORDS[role]);
+      if (password === undefined) continue;
+      const refusal = refusalOf(() => verifyBasic([importBasicCredential(role, password)], authorization));
+      if (refusal === undefined) return { role, name: role };
+    } catch (error) {
+      faults.push(error);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
+  return undefined;
 }
 
 function watchPair(files: readonly [string, string], server: ConsoleServer, log: (line: LogLine) => void): () => void {

@@ -126,7 +126,7 @@ function factsOf({ url }: Request, { evidence, likelySender }: Trace): RefusedFa
 }
 
 /** Undefined if the runtime does not provide the socket; Node does. */
-function peerOf(environment: unknown): string | undefined {
+export function peerOf(environment: unknown): string | undefined {
   const { incoming } = (environment ?? {}) as { readonly incoming?: { readonly socket?: { remoteAddress?: string } } };
   return incoming?.socket?.remoteAddress;
 }

@@ -79,8 +79,12 @@ const USUAL_PLACES = { inbox: "inbox.sqlite", policy: "policy.json" };
 function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
   const { policy, hosts, path = "", log = printDecision, places = USUAL_PLACES } = options;
   const problems = [
-    ...(/^(?:\/[\w.-]+)*\/?$/.test(path) ? [] : [`path ${JSON.stringify(path)} is no path like /console`]),
+    ...(isPlainPath(path) ? [] : [`path ${JSON.stringify(path)} is no path like /console`]),
     ...(typeof hosts === "function" || hosts.length > 0 ? [] : ["hosts is empty: name the hosts of the console's URL"]),
+    ...(typeof hosts === "function" ? [] : hosts.filter((host) => !isHostName(host))).map(
+      (host) =>
+        `hosts: ${JSON.stringify(host)} is no host of a URL: without scheme and port, an IPv6 address in brackets`,
+    ),
     ...(typeof options.visitor === "function" ? [] : ["visitor is missing: it says who may see the console"]),
   ];
   if (problems.length > 0) throw new ConfigurationError("console", problems);
@@ -97,6 +101,14 @@ function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
   };
 }
 
+function isPlainPath(path: string): boolean {
+  return /^(?:\/[\w.-]+)*\/?$/.test(path) && URL.parse(path, "http://host/")?.pathname === (path || "/");
+}
+
+function isHostName(host: string): boolean {
+  return typeof host === "string" && URL.parse(`http://${host}/`)?.hostname === host.toLowerCase();
+}
+
 async function notFound(c: ConsoleContext, view: View) {
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;
   return await answer(c, view, { title: "No such page", section: undefined, status: 404, main }, () => ({
@@ -108,6 +120,8 @@ async function notFound(c: ConsoleContext, view: View) {
 async function failure(c: ConsoleContext, setting: Setting, error: Error) {
   const why = messageOf(error);
   setting.log({ decision: "failed", code: "console_failed", why, path: new URL(c.req.url).pathname });
+  // Nobody knows yet who asks: the reason stays in the log.
+  if (c.var.visitor === undefined) return c.text("The page cannot be made: see the log.\n", 500);
   const main = html`<h1>The page cannot be made</h1><p class="notice bad" role="alert">${visible(why)}</p>`;
   const view = viewOf(c, setting);
   return await answer(c, view, { title: "Failed", section: undefined, status: 500, main }, () => ({ problems: [why] }));

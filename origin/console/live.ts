@@ -54,6 +54,8 @@ export class Changes {
 }
 
 export function liveUpdates(c: ConsoleContext, { signal }: Setting, changes: Changes): Response {
+  // Hono answers HEAD as GET and drops the body: a stream that nobody reads would never end.
+  if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
   if (changes.size >= MAX_STREAMS) return c.text("Too many pages are open.\n", 503);
   if (signal?.aborted) return c.text("The console closes.\n", 503);
   return streamSSE(c, async (stream) => {

@@ -3,6 +3,7 @@
 
 import { createMiddleware } from "hono/factory";
 import { messageOf } from "../../core/failure-chain.ts";
+import { peerOf } from "../verifier.ts";
 import type { ConsoleContext, ConsoleEnv, Setting } from "./context.ts";
 import { randomText } from "./random-text.ts";
 
@@ -50,8 +51,8 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   if (visitor instanceof Response) return visitor;
   if (visitor === undefined) {
     const { challenge } = setting.parts;
-    // A browser asks without credentials first.
-    if (challenge === undefined || c.req.header("authorization") !== undefined)
+    // Without credentials it is a browser that asks first, or anybody who passes by: that is worth no line.
+    if (c.req.header("authorization") !== undefined || c.req.header("cookie") !== undefined)
       deny(c, setting, "the visitor is not known", 403);
     return challenge === undefined
       ? c.text("You may not see this console.\n", 403)
@@ -84,7 +85,7 @@ function findForeign(c: ConsoleContext, { isOwnHost }: Setting): string | undefi
 
 function deny(c: ConsoleContext, { log }: Setting, why: string, status: 403): Response {
   const { hostname } = new URL(c.req.url);
-  const facts = { host: hostname, origin: c.req.header("origin"), method: c.req.method };
+  const facts = { host: hostname, origin: c.req.header("origin"), method: c.req.method, peer: peerOf(c.env) };
   log({ decision: "warning", code: "console_refused", why, ...facts });
   return c.text(`Refused: ${why}. Type the console's address into the browser yourself.\n`, status);
 }

@@ -34,7 +34,11 @@ const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"
  */
 export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
   const names = new Set(more.map((name) => name.toLowerCase()));
-  if (!("certificate" in listener)) return (host) => LOOPBACK.has(host) || names.has(host);
+  if (!("certificate" in listener)) {
+    if ("hostname" in listener)
+      names.add(isIP(listener.hostname) === 6 ? `[${listener.hostname}]` : listener.hostname.toLowerCase());
+    return (host) => LOOPBACK.has(host) || names.has(host);
+  }
   const certificate = new X509Certificate(listener.certificate);
   return (host) => {
     const address = host.replace(/^\[(.*)\]$/, "$1");

@@ -129,6 +129,19 @@ describe("options", () => {
     expect(told).not.toContain("too short");
   });
 
+  test("a password that no browser can send, which later shuts out nobody else", async () => {
+    vi.stubEnv("CONSOLE_READER_PASSWORD", "with a control\tcharacter");
+    await expect(parseConsole({ console: "0" })).rejects.toThrow(/CONSOLE_READER_PASSWORD: /);
+    vi.stubEnv("CONSOLE_READER_PASSWORD", undefined);
+    vi.stubEnv("CONSOLE_OPERATOR_PASSWORD", "the password of operators");
+    const url = await open({ console: "0" });
+    // A file may become such a one later.
+    vi.stubEnv("CONSOLE_READER_PASSWORD", "with a control\tcharacter");
+    const basic = (text: string) => ({ headers: { authorization: `Basic ${btoa(text)}` } });
+    expect((await fetch(url, basic("operator:the password of operators"))).status).toBe(200);
+    expect((await fetch(url, basic("reader:whatever else there is"))).status).toBe(503);
+  });
+
   test.each([
     [{ console: "0.0.0.0:0" }, "beyond loopback (0.0.0.0) needs TLS"],
     [{ console: "0.0.0.0:0" }, "beyond loopback needs a password"],
@@ -146,6 +159,12 @@ describe("options", () => {
     setPasswords();
     expect(await problemsOf({ console: "unix:/run/x", ...TLS() })).toContain("has no effect on a socket");
   });
+});
+
+test("another address of loopback is a host of the console too", async () => {
+  const url = await open({ console: "127.0.0.2:0" });
+  expect(await ask(url, {})).toBe(200);
+  expect(await ask(url, { host: "rebound.example" })).toBe(403);
 });
 
 test("on loopback everybody is operator until there is a password; then nobody enters without one", async () => {

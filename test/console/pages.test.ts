@@ -105,6 +105,23 @@ test.each(["a/b", "%41", "a b?c#d&e=f", "ü\u202e", "x".repeat(256), "<b>"])(
   },
 );
 
+test("a request for the head of the live updates holds no place", SLOW, async () => {
+  const heads = Array.from({ length: 120 }, async () => {
+    const { status } = await fetch(new URL("/live", world.url), { method: "HEAD" });
+    return status;
+  });
+  expect(new Set(await Promise.all(heads))).toEqual(new Set([200]));
+  const controller = new AbortController();
+  stack.defer(() => controller.abort());
+  expect((await fetch(new URL("/live", world.url), { signal: controller.signal })).status).toBe(200);
+});
+
+test("an event that is named many times is one event", async () => {
+  await world.accept("one");
+  const query = new URLSearchParams([...Array.from({ length: 500 }, () => ["id", "one"]), ["id", "none"]]);
+  expect(await world.json(`/actions/retry?${query}`)).toMatchObject({ events: [{ id: "one" }], skipped: 1 });
+});
+
 test("live updates are for a limited number of pages, and those that are closed make room", SLOW, async () => {
   const open = async () => {
     const controller = new AbortController();

@@ -143,4 +143,18 @@ test("options that cannot be meant are refused, all at once", () => {
   expect(() => createConsole(options as never)).toThrow(
     /path "console" is no path[\s\S]*hosts is empty[\s\S]*visitor is missing/,
   );
+  const others = { ...options, hosts: ["admin.example:3000", "https://x", "[::1]"], path: "/a/../b" };
+  expect(() => createConsole(others as never)).toThrow(
+    /path "\/a\/..\/b" is no path[\s\S]*hosts: "admin.example:3000" is no host[\s\S]*hosts: "https:\/\/x" is no host[\s\S]*visitor/,
+  );
+  expect(() => createConsole({ ...others, hosts: ["[::1]", "admin.example"] } as never)).not.toThrow(/hosts/);
+});
+
+test("what a function of the options throws is not shown to a stranger", async () => {
+  const hosts = () => {
+    throw new Error("a fault inside");
+  };
+  const options = { inbox: world.inbox, policy: world.policy, visitor: () => ({ role: "reader" as const }), log() {} };
+  const answer = await createConsole({ ...options, hosts }).request("http://admin.example/events");
+  expect([answer.status, await answer.text()]).toEqual([500, "The page cannot be made: see the log.\n"]);
 });
