@@ -2,7 +2,7 @@
 
 import type { RefusedRequest } from "../refusals.ts";
 import type { ParameterSign, Statement, Value } from "./event-filter.ts";
-import { presentedWith, SELECT_KINDS } from "./refusal-rows.ts";
+import { KIND_COLUMNS, presentedWith, SELECT_KINDS } from "./refusal-rows.ts";
 import type { Row } from "./rows.ts";
 
 /** The store runs each statement and returns its rows. */
@@ -37,24 +37,34 @@ export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certifi
  * its own can make any number of them.
  */
 const MAX_PARTS = 50;
+/** Routes of one share that have kinds of their own: a policy may have thousands, and a stranger reaches all of them. */
+const MAX_ROUTES = 100;
 
 type Columns = readonly [code: string, sender: string, route: string, certificate: string];
 
+/** Up to `max` names of each share keep their name. All others have the name "". */
+function limitNames(max: number): (share: string, name: string) => string {
+  const names = new Map<string, Set<string>>();
+  return (share, name) => {
+    const own = names.get(share) ?? new Set();
+    if (name === "" || (own.size >= max && !own.has(name))) return "";
+    names.set(share, own.add(name));
+    return name;
+  };
+}
+
 /** Chooses the kind of each refusal of a batch. `kinds`: those that there are. */
 function chooseKinds(refused: readonly RefusedRequest[], kinds: readonly Kind[]): ReadonlyMap<RefusedRequest, Columns> {
-  const parts = new Map<string, Set<string>>();
-  const addPart = (share: string, certificate: string) => {
-    const own = parts.get(share) ?? new Set();
-    if (certificate === "" || (own.size >= MAX_PARTS && !own.has(certificate))) return "";
-    parts.set(share, own.add(certificate));
-    return certificate;
-  };
-  for (const kind of kinds) if (kind.refusals > 0) addPart(shareOf(kind), kind.certificate);
+  const certificateOf = limitNames(MAX_PARTS);
+  const routeOf = limitNames(MAX_ROUTES);
+  const columnsIn = (share: string, route: string, certificate: string) =>
+    [routeOf(share, route), certificateOf(share, certificate)] as const;
+  for (const kind of kinds) if (kind.refusals > 0) columnsIn(shareOf(kind), kind.route, kind.certificate);
   return new Map(
     refused.map((one) => {
       const { code, sender, route } = one;
       const presented = sender === "" ? "" : (presentedWith(one) ?? "");
-      return [one, [code, sender, route, addPart(shareOf(one), presented)]];
+      return [one, [code, sender, ...columnsIn(shareOf(one), route, presented)]];
     }),
   );
 }
@@ -71,27 +81,41 @@ export interface Kinds {
 export function* readKinds(refused: readonly RefusedRequest[], sign: ParameterSign): Steps<Kinds> {
   const before = (yield plain(SELECT_KINDS)).map(toKind);
   const chosen = chooseKinds(refused, before);
-  const missing = new Map([...chosen.values()].map((columns) => [keyOf(columns), columns]));
-  for (const kind of before) missing.delete(keyOf(columnsOf(kind)));
-  if (missing.size > 0) yield insert("refusal_kind", COLUMNS, [...missing.values()], sign);
-  const kinds = missing.size > 0 ? (yield plain(SELECT_KINDS)).map(toKind) : before;
-  const ids = new Map(kinds.map((kind) => [keyOf(columnsOf(kind)), kind.id]));
-  return { kinds, idOf: (one) => ids.get(keyOf(chosen.get(one))) ?? 0 };
+  const ids = new Map(before.map((kind) => [keyOf(columnsOf(kind)), kind.id]));
+  const missing = new Map(
+    [...chosen.values()].map((columns) => [keyOf(columns), columns] as const).filter(([key]) => !ids.has(key)),
+  );
+  const added = missing.size > 0 ? (yield insertKinds([...missing.values()], sign)).map(toKind) : [];
+  for (const kind of added) ids.set(keyOf(columnsOf(kind)), kind.id);
+  const keys = new Map([...chosen].map(([one, columns]) => [one, keyOf(columns)]));
+  return { kinds: [...before, ...added], idOf: (one) => ids.get(keys.get(one) ?? "") ?? 0 };
+}
+
+function insertKinds(missing: readonly Columns[], sign: ParameterSign): Statement {
+  const { text, values } = insert("refusal_kind", COLUMNS, missing, sign);
+  return { text: `${text} RETURNING ${KIND_COLUMNS}`, values };
 }
 
 function columnsOf({ code, sender, route, certificate }: Kind): Columns {
   return [code, sender, route, certificate];
 }
 
-function keyOf(columns: Columns | undefined): string {
-  return JSON.stringify(columns);
+/** Not JSON, which takes most of the time of a batch where there are thousands of kinds. */
+function keyOf([code, sender, route, certificate]: Columns): string {
+  // With the lengths no two kinds have the same key, whatever their names hold.
+  return `${code} ${sender.length} ${route.length} ${sender}${route}${certificate}`;
 }
 
 function toKind(row: Row): Kind {
+  const { id, code, sender, route, certificate, refusals, bytes } = row;
   return {
-    ...{ code: String(row["code"]), sender: String(row["sender"]), route: String(row["route"]) },
-    ...{ certificate: String(row["certificate"]), id: Number(row["id"]) },
-    ...{ refusals: Number(row["refusals"]), bytes: Number(row["bytes"]) },
+    id: Number(id),
+    code: String(code),
+    sender: String(sender),
+    route: String(route),
+    certificate: String(certificate),
+    refusals: Number(refusals),
+    bytes: Number(bytes),
   };
 }
 
@@ -102,16 +126,23 @@ export interface Counted {
 
 /** Counts rows that were added (1) or deleted (-1), also in `kinds`. */
 export function* count(kinds: readonly Kind[], rows: readonly Counted[], by: 1 | -1): Steps<void> {
-  for (const kind of kinds) {
-    const own = rows.filter((row) => row.kind === kind.id);
-    if (own.length === 0) continue;
-    const bytes = own.reduce((sum, row) => sum + row.bytes, 0);
-    kind.refusals += by * own.length;
-    kind.bytes += by * bytes;
-    yield plain(
-      `UPDATE refusal_kind SET refusals = refusals + ${by * own.length}, bytes = bytes + ${by * bytes} WHERE id = ${kind.id}`,
-    );
+  const changes = new Map<number, { refusals: number; bytes: number }>();
+  for (const { kind, bytes } of rows) {
+    const change = changes.get(kind) ?? { refusals: 0, bytes: 0 };
+    change.refusals += by;
+    change.bytes += by * bytes;
+    changes.set(kind, change);
   }
+  for (const kind of kinds) {
+    const change = changes.get(kind.id);
+    kind.refusals += change?.refusals ?? 0;
+    kind.bytes += change?.bytes ?? 0;
+  }
+  const values = [...changes].map(([kind, { refusals, bytes }]) => `(${kind}, ${refusals}, ${bytes})`);
+  yield plain(`
+    WITH change (kind, refusals, bytes) AS (VALUES ${values.join(", ")})
+    UPDATE refusal_kind SET refusals = refusal_kind.refusals + change.refusals, bytes = refusal_kind.bytes + change.bytes
+    FROM change WHERE refusal_kind.id = change.kind`);
 }
 
 export function plain(text: string): Statement {

@@ -64,8 +64,9 @@ export function selectRefusal(sign: ParameterSign): string {
     WHERE refusal.sequence = ${sign}1`;
 }
 
+export const KIND_COLUMNS = "id, code, sender, route, certificate, refusals, bytes";
 /** The rows and bytes of each kind. */
-export const SELECT_KINDS = "SELECT id, code, sender, route, certificate, refusals, bytes FROM refusal_kind";
+export const SELECT_KINDS = `SELECT ${KIND_COLUMNS} FROM refusal_kind`;
 
 export const SELECT_STOCK = `
   SELECT coalesce(sum(refusals), 0) AS refusals,

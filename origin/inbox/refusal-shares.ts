@@ -1,47 +1,104 @@
-// Who gives way when the refusals reach a limit: the largest shares, each down to the same level. So a flood of one kind takes no
-// room from the others, as long as each of them is below its part. The parts of a share give way to each other in the same way.
+// Who gives way when the refusals reach a limit: the largest share, and in it the largest part, row by row. So a flood of one kind
+// takes no room from the others, as long as each of them is below its part, and no more is deleted than has to be.
 
-/** The level to which shares are cut so that their sum is at most `limit`. Infinity if nothing has to be cut. */
-export function levelOf(amounts: Iterable<number>, limit: number): number {
-  const sorted = [...amounts].sort((a, b) => a - b);
-  let rest = sorted.reduce((sum, amount) => sum + amount, 0) <= limit ? Number.POSITIVE_INFINITY : limit;
-  for (const [index, amount] of sorted.entries()) {
-    const level = Math.floor(rest / (sorted.length - index));
-    if (amount > level) return level;
-    rest -= amount;
-  }
-  return Number.POSITIVE_INFINITY;
+import type { Statement } from "./event-filter.ts";
+import type { Steps } from "./refusal-kinds.ts";
+import type { Row } from "./rows.ts";
+
+/** Rows that are read in the order of time. */
+export interface Source {
+  /** The time of its first row. */
+  oldest: number;
 }
 
-/** By share: how much of it has to go. */
-export function excessOf<Share>(amounts: ReadonlyMap<Share, number>, limit: number): ReadonlyMap<Share, number> {
-  const level = levelOf(amounts.values(), limit);
-  return new Map([...amounts].filter(([, amount]) => amount > level).map(([share, amount]) => [share, amount - level]));
-}
-
-/** An amount that belongs to a part of a share. */
-export interface PartAmount {
+/** A part of a share. */
+export interface Part<Own extends Source> {
   readonly share: string;
-  readonly part: string;
-  readonly amount: number;
+  /** What the limit counts: rows or bytes. */
+  amount: number;
+  /** Among parts of the same size that with the oldest row gives way. */
+  oldest: number;
+  /** At least one. */
+  readonly sources: readonly Own[];
 }
 
-/** By part: how much of it has to go. First the shares give way to each other, then within each share its parts. */
-export function excessOfParts(amounts: readonly PartAmount[], limit: number): ReadonlyMap<string, number> {
-  const shares = sum(amounts, ({ share }) => share);
-  const excesses = excessOf(shares, limit);
-  const parts = [...excesses].flatMap(([share, excess]) => {
-    const own = sum(
-      amounts.filter((one) => one.share === share),
-      ({ part }) => part,
-    );
-    return [...excessOf(own, (shares.get(share) ?? 0) - excess)];
-  });
-  return new Map(parts);
+interface Share<Own extends Source> {
+  amount: number;
+  readonly parts: Part<Own>[];
 }
 
-function sum(amounts: readonly PartAmount[], keyOf: (one: PartAmount) => string): ReadonlyMap<string, number> {
-  const sums = new Map<string, number>();
-  for (const one of amounts) sums.set(keyOf(one), (sums.get(keyOf(one)) ?? 0) + one.amount);
-  return sums;
+/**
+ * Returns the rows that have to go, at most `most`. `read` selects the first rows of a source, those after `last` if it is given,
+ * with the columns `amount` and `time`.
+ */
+export function* giveWay<Own extends Source>(
+  parts: readonly Part<Own>[],
+  limit: number,
+  most: number,
+  read: (source: Own, last: Row | undefined) => Statement,
+): Steps<readonly Row[]> {
+  const shares = sharesOf(parts);
+  let excess = shares.reduce((sum, { amount }) => sum + amount, 0) - limit;
+  const given: Row[] = [];
+  const waiting = new Map<Own, Row[]>();
+  const last = new Map<Own, Row>();
+  while (excess > 0 && given.length < most) {
+    const { share, part } = largestOf(shares);
+    const source = oldestOf(part.sources);
+    const known = waiting.get(source);
+    const rows = known?.length ? known : [...(yield read(source, last.get(source)))];
+    waiting.set(source, rows);
+    const row = rows.shift();
+    const amount = row === undefined ? leftOf(part, source) : Number(row["amount"]);
+    part.amount -= amount;
+    share.amount -= amount;
+    excess -= amount;
+    if (row === undefined) continue;
+    source.oldest = Number((rows[0] ?? row)["time"]);
+    part.oldest = oldestOf(part.sources).oldest;
+    last.set(source, row);
+    given.push(row);
+  }
+  return given;
+}
+
+function oldestOf<Own extends Source>(sources: readonly Own[]): Own {
+  return sources.reduce((first, one) => (one.oldest < first.oldest ? one : first));
+}
+
+/**
+ * What a part has whose source ended: all that it counts when all of them have. A part that counts more than it has, as in a
+ * damaged file, must not be asked for ever.
+ */
+function leftOf<Own extends Source>(part: Part<Own>, source: Own): number {
+  source.oldest = Number.POSITIVE_INFINITY;
+  part.oldest = oldestOf(part.sources).oldest;
+  return part.oldest === Number.POSITIVE_INFINITY ? part.amount : 0;
+}
+
+function sharesOf<Own extends Source>(parts: readonly Part<Own>[]): readonly Share<Own>[] {
+  const shares = new Map<string, Share<Own>>();
+  for (const part of parts) {
+    const share = shares.get(part.share) ?? { amount: 0, parts: [] };
+    share.amount += part.amount;
+    share.parts.push(part);
+    shares.set(part.share, share);
+  }
+  return [...shares.values()];
+}
+
+/** There is at least one part. */
+function largestOf<Own extends Source>(shares: readonly Share<Own>[]): { share: Share<Own>; part: Part<Own> } {
+  const size = shares.reduce((most, { amount }) => Math.max(most, amount), Number.NEGATIVE_INFINITY);
+  let found: { share: Share<Own>; part: Part<Own> } | undefined;
+  for (const share of shares) {
+    if (share.amount < size) continue;
+    for (const part of share.parts)
+      if (found === undefined || givesWayBefore(part, found.part)) found = { share, part };
+  }
+  return found as { share: Share<Own>; part: Part<Own> };
+}
+
+function givesWayBefore(one: Part<Source>, other: Part<Source>): boolean {
+  return one.amount > other.amount || (one.amount === other.amount && one.oldest < other.oldest);
 }

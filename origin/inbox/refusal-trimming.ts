@@ -4,61 +4,60 @@ import { MAX_REFUSALS_PER_WRITE } from "../../core/wire.ts";
 import type { RefusalLimits } from "../refusals.ts";
 import type { ParameterSign } from "./event-filter.ts";
 import { count, type Kind, partOf, plain, type Steps, shareOf } from "./refusal-kinds.ts";
-import { ROW_BYTES, selectOfKinds } from "./refusal-rows.ts";
-import { excessOfParts } from "./refusal-shares.ts";
+import { giveWay, type Part, type Source } from "./refusal-shares.ts";
 import type { Row } from "./rows.ts";
 
-/** How many rows of a part one step deletes: more than a batch brings, so that a limit that was lowered is reached in time. */
+/** How many rows one step deletes: more than a batch brings, so that a limit that was lowered is reached in time. */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
+/** How many rows of a kind are read at once. */
+const ROWS_READ = 16;
+
+/** One look into the index for each kind. */
+const SELECT_OLDEST =
+  "SELECT id, (SELECT min(at) FROM refusal WHERE kind = refusal_kind.id) AS oldest FROM refusal_kind WHERE refusals > 0";
 
 /** Returns how many were deleted. */
 export function* trimRefusals(kinds: readonly Kind[], limits: RefusalLimits): Steps<number> {
-  const excessBy = (amountOf: (kind: Kind) => number, limit: number) =>
-    excessOfParts(
-      kinds.map((kind) => ({
-        ...{ share: shareOf(kind), part: partOf(kind, kind.certificate), amount: amountOf(kind) },
-      })),
-      limit,
-    );
-  const rows = excessBy(({ refusals }) => refusals, limits.refusals);
-  const bytes = excessBy((kind) => kind.bytes, limits.bytes);
-  let deleted = 0;
-  for (const part of new Set([...rows.keys(), ...bytes.keys()])) {
-    const excess = { rows: rows.get(part) ?? 0, bytes: bytes.get(part) ?? 0 };
-    const own = kinds.filter((kind) => kind.refusals > 0 && partOf(kind, kind.certificate) === part);
-    const found = selectOfKinds(
-      own.map(({ id }) => id),
-      [],
-      "",
-      mostOf(excess),
-    );
-    const oldest = yield plain(`
-      SELECT refusal.sequence, refusal.kind, refusal.bytes FROM (${found}) AS found
-      JOIN refusal ON refusal.sequence = found.sequence ORDER BY refusal.at, refusal.sequence`);
-    deleted += yield* deleteRefusals(kinds, takeExcess(oldest, excess));
-  }
-  return deleted;
+  const deleted = yield* trimBy("refusals", kinds, limits.refusals, MAX_DELETED);
+  return deleted + (yield* trimBy("bytes", kinds, limits.bytes, MAX_DELETED - deleted));
 }
 
-interface Excess {
-  readonly rows: number;
-  readonly bytes: number;
-}
-
-/** At most this number of rows make up the excess. */
-function mostOf({ rows, bytes }: Excess): number {
-  return Math.min(MAX_DELETED, Math.max(rows, Math.ceil(bytes / ROW_BYTES)));
-}
-
-/** The first rows that together are the excess in both respects. */
-function takeExcess(rows: readonly Row[], excess: Excess): readonly Row[] {
-  let bytes = 0;
-  const end = rows.findIndex((row, index) => {
-    if (index >= excess.rows && bytes >= excess.bytes) return true;
-    bytes += Number(row["bytes"]);
-    return false;
+function* trimBy(column: "refusals" | "bytes", kinds: readonly Kind[], limit: number, most: number): Steps<number> {
+  if (kinds.reduce((sum, kind) => sum + kind[column], 0) <= limit) return 0;
+  const parts = partsOf(kinds, yield plain(SELECT_OLDEST), column);
+  const amount = column === "bytes" ? "bytes" : "1";
+  const rows = yield* giveWay(parts, limit, most, ({ kind }, last) => {
+    const after = last && `AND (at, sequence) > (${Number(last["time"])}, ${Number(last["sequence"])})`;
+    return plain(`
+      SELECT sequence, kind, bytes, at AS time, ${amount} AS amount FROM refusal
+      WHERE kind = ${kind} ${after ?? ""} ORDER BY at, sequence LIMIT ${ROWS_READ}`);
   });
-  return end === -1 ? rows : rows.slice(0, end);
+  return yield* deleteRefusals(kinds, rows);
+}
+
+interface KindRows extends Source {
+  readonly kind: number;
+}
+
+interface KindPart extends Part<KindRows> {
+  readonly sources: KindRows[];
+}
+
+/** `rows`: those of SELECT_OLDEST. */
+function partsOf(kinds: readonly Kind[], rows: readonly Row[], column: "refusals" | "bytes"): readonly KindPart[] {
+  const times = new Map(rows.map((row) => [Number(row["id"]), row["oldest"]]));
+  const parts = new Map<string, KindPart>();
+  for (const kind of kinds) {
+    if (kind.refusals <= 0) continue;
+    const name = partOf(kind, kind.certificate);
+    const part = parts.get(name) ?? { share: shareOf(kind), amount: 0, oldest: Number.POSITIVE_INFINITY, sources: [] };
+    const oldest = Number(times.get(kind.id) ?? 0);
+    part.amount += kind[column];
+    part.oldest = Math.min(part.oldest, oldest);
+    part.sources.push({ kind: kind.id, oldest });
+    parts.set(name, part);
+  }
+  return [...parts.values()];
 }
 
 export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): Steps<number> {
@@ -69,36 +68,38 @@ export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): S
     rows.map((row) => ({ kind: Number(row["kind"]), bytes: Number(row["bytes"]) })),
     -1,
   );
+  // Each batch reads all kinds.
+  yield plain("DELETE FROM refusal_kind WHERE refusals <= 0");
   return rows.length;
 }
 
 /** Strangers are one part, and each leaf of a known sender is one: the intermediates beside it may be anybody's. */
 const SELECT_SUMS = `
-  SELECT sender, '' AS sha256, sum(bytes) AS bytes FROM refused_certificate WHERE sender = '' GROUP BY sender
+  SELECT sender, '' AS sha256, sum(bytes) AS bytes, min(last_seen) AS oldest
+  FROM refused_certificate WHERE sender = '' GROUP BY sender
   UNION ALL
-  SELECT sender, sha256, sum(bytes) FROM refused_certificate WHERE sender > '' GROUP BY sender, sha256`;
+  SELECT sender, sha256, sum(bytes), min(last_seen) FROM refused_certificate WHERE sender > '' GROUP BY sender, sha256`;
 
 /** Deletes certificates that were not presented for the longest time. Returns how many. */
 export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
-  const sums = (yield plain(SELECT_SUMS)).map((row) => {
-    const [sender, sha256] = [String(row["sender"]), String(row["sha256"])];
-    return { sender, sha256, share: sender, part: JSON.stringify([sender, sha256]), amount: Number(row["bytes"]) };
+  const parts = (yield plain(SELECT_SUMS)).map((row) => {
+    const [sender, sha256, oldest] = [String(row["sender"]), String(row["sha256"]), Number(row["oldest"])];
+    return { share: sender, amount: Number(row["bytes"]), oldest, sources: [{ sender, sha256, oldest }] };
   });
-  const excesses = excessOfParts(sums, limit);
-  let deleted = 0;
-  for (const { sender, sha256, part } of sums) {
-    const bytes = excesses.get(part);
-    if (bytes === undefined) continue;
-    const excess = { rows: 0, bytes };
+  const rows = yield* giveWay(parts, limit, MAX_DELETED, ({ sender, sha256 }, last) => {
+    const values = [sender, ...(sha256 === "" ? [] : [sha256])];
     const ofLeaf = sha256 === "" ? "" : `AND sha256 = ${sign}2`;
-    const oldest = yield {
-      text: `SELECT digest, bytes FROM refused_certificate WHERE sender = ${sign}1 ${ofLeaf} ORDER BY last_seen LIMIT ${mostOf(excess)}`,
-      values: sha256 === "" ? [sender] : [sender, sha256],
-    };
     // Digests of ours, in hex.
-    const digests = takeExcess(oldest, excess).map((row) => `'${String(row["digest"])}'`);
-    yield plain(`DELETE FROM refused_certificate WHERE digest IN (${digests.join(", ")})`);
-    deleted += digests.length;
-  }
-  return deleted;
+    const after = last && `AND (last_seen, digest) > (${Number(last["time"])}, '${String(last["digest"])}')`;
+    return {
+      text: `SELECT digest, bytes AS amount, last_seen AS time FROM refused_certificate
+        WHERE sender = ${sign}1 ${ofLeaf} ${after ?? ""} ORDER BY last_seen, digest LIMIT ${ROWS_READ}`,
+      values,
+    };
+  });
+  if (rows.length === 0) return 0;
+  yield plain(
+    `DELETE FROM refused_certificate WHERE digest IN (${rows.map((row) => `'${String(row["digest"])}'`).join(", ")})`,
+  );
+  return rows.length;
 }

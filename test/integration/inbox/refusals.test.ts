@@ -1,11 +1,12 @@
 // Refused requests beside the events: what is kept, for how long, who gives way to whom, and how it is read. On every store.
 
+import fc from "fast-check";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { LogLine } from "../../../core/decision.ts";
 import { MAX_WAITING_REFUSALS } from "../../../core/wire.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
 import { RefusalRecorder } from "../../../origin/inbox/refusal-recorder.ts";
-import { excessOf, excessOfParts, levelOf } from "../../../origin/inbox/refusal-shares.ts";
+import { giveWay } from "../../../origin/inbox/refusal-shares.ts";
 import type { Inbox } from "../../../origin/inbox.ts";
 import type { RefusalFilter, RefusalLimits, RefusedRequest } from "../../../origin/refusals.ts";
 import { deliveryOf } from "../../support/inbox.ts";
@@ -35,25 +36,90 @@ function refused(parts: Partial<RefusedRequest> & { readonly at: number }): Refu
 
 const record = (recorder: RefusalRecorder, one: RefusedRequest) => recorder.add(one, () => one);
 
-test("shares give way from the largest on, and only as far as they have to", () => {
-  expect(levelOf([5, 5, 5], 15)).toBe(Number.POSITIVE_INFINITY);
-  expect(levelOf([5, 5, 6], 15)).toBe(5);
-  expect(excessOf(new Map([["a", 100], ["b", 3], ["c", 8]]), 20)).toEqual(new Map([["a", 91]])); // biome-ignore format: pairs
-  expect(excessOf(new Map([["a", 100], ["b", 100], ["c", 1]]), 21)).toEqual(new Map([["a", 90], ["b", 90]])); // biome-ignore format: pairs
-  expect(excessOf(new Map([["a", 2]]), 0)).toEqual(new Map([["a", 2]]));
-  expect(excessOf(new Map(), 0)).toEqual(new Map());
+/** A row of a share and its part, as the oldest comes first. */
+type Shape = readonly { readonly share: number; readonly part: number; readonly size: number }[];
+
+const shape: fc.Arbitrary<Shape> = fc.array(
+  fc.record({ share: fc.nat(3), part: fc.nat(5), size: fc.integer({ min: 1, max: 3 }) }),
+  { maxLength: 60 },
+);
+
+/** The rows of the shape that stay, by giveWay() on rows in memory, `most` of which go. */
+function kept(rows: Shape, limit: number, most = Number.POSITIVE_INFINITY): Shape {
+  const stored = rows.map(({ share, part, size }, time) => ({ ...{ name: `${share} ${part}`, amount: size }, time }));
+  const parts = [...new Set(stored.map(({ name }) => name))].map((name) => {
+    const own = stored.filter((row) => row.name === name);
+    const [oldest = 0] = own.map(({ time }) => time);
+    const amount = own.reduce((sum, row) => sum + row.amount, 0);
+    return { share: name.split(" ")[0] as string, amount, oldest, sources: [{ name, oldest }] };
+  });
+  const steps = giveWay(parts, limit, most, ({ name }, last) => ({
+    text: name,
+    values: [Number(last?.["time"] ?? -1)],
+  }));
+  let step = steps.next();
+  while (!step.done) {
+    const { text, values } = step.value;
+    step = steps.next(stored.filter(({ name, time }) => name === text && time > Number(values[0])).slice(0, 3));
+  }
+  const gone = new Set(step.value.map((row) => row["time"]));
+  return rows.filter((_, time) => !gone.has(time));
+}
+
+const sizeOf = (rows: Shape) => rows.reduce((sum, { size }) => sum + size, 0);
+const sizesBy = (rows: Shape, name: (row: Shape[number]) => string) =>
+  new Map([...Map.groupBy(rows, name)].map(([key, own]) => [key, sizeOf(own)]));
+const rowsOf = (share: number, part: number, count: number) =>
+  Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
+
+/** Of what gave way, nothing else is larger than it was before its last row went. A row has a size of at most 3. */
+function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
+  const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];
+  const largest = Math.max(0, ...after.values());
+  for (const [name, size] of before) {
+    const own = after.get(name) ?? 0;
+    if (own < size) expect(largest).toBeLessThanOrEqual(own + 3);
+  }
+}
+
+test("exactly as much gives way as has to, of the largest shares and in them of the largest parts", () => {
+  fc.assert(
+    fc.property(shape, fc.nat(70), (rows, limit) => {
+      const left = kept(rows, limit);
+      expect(sizeOf(left)).toBeLessThanOrEqual(limit);
+      // Of the last row two of three may have been too many.
+      expect(sizeOf(left)).toBeGreaterThanOrEqual(Math.min(sizeOf(rows), limit - 2));
+      expectLargestGaveWay(rows, left, ({ share }) => `${share}`);
+      for (const share of new Set(rows.map((row) => row.share))) {
+        const within = (all: Shape) => all.filter((row) => row.share === share);
+        expectLargestGaveWay(within(rows), within(left), ({ part }) => `${part}`);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
-test("parts of a share give way to each other, and to nobody else", () => {
-  const amounts = [
-    { share: "a", part: "a1", amount: 90 },
-    { share: "a", part: "a2", amount: 4 },
-    { share: "b", part: "b1", amount: 40 },
-  ];
-  expect(excessOfParts(amounts, 100)).toEqual(new Map([["a1", 34]]));
-  expect(excessOfParts(amounts, 60)).toEqual(new Map([["a1", 64], ["b1", 10]])); // biome-ignore format: pairs
-  const many = Array.from({ length: 50 }, (_, n) => ({ share: "a", part: `a${n}`, amount: 10 }));
-  expect(excessOfParts([...many, { share: "b", part: "b", amount: 40 }], 100).has("b")).toBe(false);
+test("a share of more parts than it has room keeps as many rows as it has room, the newest", () => {
+  const rows = Array.from({ length: 34 }, (_, part) =>
+    Array.from({ length: 30 }, (_, share) => ({ ...{ share, part }, size: 1 })),
+  ).flat();
+  const left = kept(rows, 1_000);
+  expect(left).toHaveLength(1_000);
+  expect(left.filter(({ part }) => part > 0)).toHaveLength(33 * 30);
+  expect(kept(rows, 1_000, 7)).toHaveLength(1_013);
+});
+
+test("shares give way from the largest on, and parts of a share to each other and to nobody else", () => {
+  const rows = [...rowsOf(0, 1, 90), ...rowsOf(0, 2, 4), ...rowsOf(1, 1, 40)];
+  const after = (limit: number) =>
+    Object.fromEntries(sizesBy(kept(rows, limit), ({ share, part }) => `${share} ${part}`));
+  expect(after(134)).toEqual({ "0 1": 90, "0 2": 4, "1 1": 40 });
+  expect(after(100)).toEqual({ "0 1": 56, "0 2": 4, "1 1": 40 });
+  expect(after(60)).toEqual({ "0 1": 26, "0 2": 4, "1 1": 30 });
+  expect(after(0)).toEqual({});
+  const many = Array.from({ length: 50 }, (_, part) => rowsOf(0, part, 10)).flat();
+  const left = kept([...many, ...rowsOf(1, 0, 40)], 100);
+  expect(sizesBy(left, ({ share }) => `${share}`)).toEqual(new Map([["0", 60], ["1", 40]])); // biome-ignore format: pairs
 });
 
 describeOnStores("refused requests", (given) => {
@@ -222,6 +288,54 @@ describeOnStores("refused requests", (given) => {
       [...all, ...all.map((one) => ({ at: one.at + 500 }))].map(({ at }) => at - START).reverse(),
     );
     expect((await inbox.refusals.stock()).refusals).toBe(240);
+  });
+
+  test("have few kinds, however many routes a stranger reaches, and all are found", async () => {
+    const all = Array.from({ length: 300 }, (_, n) => refused({ at: START + n, route: `/hooks/${n}` }));
+    for (let first = 0; first < all.length; first += 60) await add(all.slice(first, first + 60));
+    // Fails if there is another kind: 100 routes, and the others together.
+    await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 101))", COUNT_KINDS]);
+    expect(await timesOf({ limit: 999 })).toEqual(all.map(({ at }) => at - START).reverse());
+    expect(await timesOf({ route: "/hooks/99" })).toEqual([99]);
+    expect(await timesOf({ route: "", limit: 999 })).toHaveLength(200);
+    // A kind goes with its last refusal, so that others have its place.
+    while ((await add([], { ...WIDE, refusals: 10 })) > 0);
+    await add([refused({ at: START + 999, route: "/hooks/new" })]);
+    expect(await timesOf({ route: "/hooks/new" })).toEqual([999]);
+    await changeByHand(given.location, [
+      "DROP TABLE kinds",
+      "CREATE TABLE kinds (n bigint CHECK (n = 2))",
+      COUNT_KINDS,
+    ]);
+  });
+
+  test("of many senders with many certificates are cut to the limit and not below, by number and by bytes", async () => {
+    const all = Array.from({ length: 34 }, (_, leaf) =>
+      Array.from({ length: 10 }, (_, sender) =>
+        refused({
+          ...{ at: START + leaf * 10 + sender, sender: `sender-${sender}`, code: "sender_not_allowed" },
+          certificate: certificate(`c${leaf} ${sender} `),
+        }),
+      ),
+    ).flat();
+    const limits = { ...WIDE, refusals: 333 };
+    for (let first = 0; first < all.length; first += 20) await add(all.slice(first, first + 20), limits);
+    expect((await inbox.refusals.stock()).refusals).toBe(333);
+    expect(await timesOf({ limit: 999 })).toEqual(
+      all
+        .slice(7)
+        .map(({ at }) => at - START)
+        .reverse(),
+    );
+    const { bytes } = await inbox.refusals.stock();
+    // Lines and certificates have a size of their own each, and each step ends with at most one row too many deleted.
+    const half = { refusals: 333, bytes: bytes / 4, certificateBytes: bytes / 4 };
+    const last = refused({ at: START + 900, certificate: certificate("last ") });
+    await add([last], half);
+    while ((await add([last], half)) > 1);
+    const after = (await inbox.refusals.stock()).bytes;
+    expect(after).toBeLessThanOrEqual(bytes / 2);
+    expect(after).toBeGreaterThan(bytes / 2 - 2_000);
   });
 
   test("fill no more than their bytes, whatever they hold", async () => {
