@@ -15,7 +15,8 @@ const CLOCKS = "Set the clocks by NTP.";
 const SAME_POLICY = "Deploy the same policy to edge and origin.";
 const BETWEEN =
   "Find what changes requests between edge and origin (a proxy, another Worker), and let it pass them as they are.";
-const NOT_FROM_EDGE = "A request that did not come from your edge: nothing, if the edge is the only way that you use.";
+const NOT_FROM_EDGE =
+  "The request did not come from your edge. If your edge did send it, find what changes its headers on the way to the origin.";
 const READ_ORIGIN_LOG = "Look at the origin's log at that time.";
 
 /** The type requires an entry for every refusal. */
@@ -70,7 +71,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   ],
   platform_disagrees: [
     "sender",
-    "Present a certificate that is in date and well-formed: `platform` says what Cloudflare found.",
+    "Present a certificate without the fault that `verdict` names. Cloudflare found it: the certificate is self-signed, out of date, malformed, or its chain does not verify.",
   ],
   platform_revoked: ["sender", RENEW],
   certificate_revoked: ["sender", RENEW],
@@ -100,7 +101,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   ],
   sender_not_allowed: [
     "operator",
-    "Compare `nearMiss` with the certificate: `countersign policy add --certificate FILE` writes the entry. If nobody knows the caller: nothing.",
+    "Compare the nearest entry with the certificate. If you know the caller, `countersign policy add --certificate FILE` writes an entry for it. If you do not, leave the policy as it is.",
   ],
 
   signature_missing: ["sender", "Switch on signing for this URL. If it is on, find what drops the header on the way."],
@@ -121,8 +122,8 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
     "Use the user name and password that you were given. The operator compares them with the secret.",
   ],
 
-  assertion_missing: ["operator", NOT_FROM_EDGE],
-  assertion_malformed: ["operator", NOT_FROM_EDGE],
+  assertion_missing: ["nobody", NOT_FROM_EDGE],
+  assertion_malformed: ["nobody", NOT_FROM_EDGE],
   assertion_key_unknown: [
     "operator",
     "Publish the new key, wait until origins have loaded it, and only then sign with it.",

@@ -16,6 +16,7 @@ import { eventLink, link } from "./links.ts";
 import {
   badge,
   command,
+  commandNote,
   factList,
   folded,
   formatBytes,
@@ -166,7 +167,7 @@ function checkSection({ setting }: View, { id }: Event, checks: readonly Check[]
 <div class="scroll" tabindex="0" role="region" aria-label="Table of checks"><table class="checks"><thead><tr><th scope="col">Check</th><th scope="col">Verdict</th><th scope="col">Evidence</th></tr></thead>
 <tbody>${checks.map(({ what, verdict, evidence }) => html`<tr><th scope="row">${what}</th><td>${badge(VERDICTS[verdict], verdict)}</td><td>${folded(evidence)}</td></tr>`)}</tbody></table></div>
 <p class="dim">Every step of the decision, signatures included, by the current policy:</p>
-${command(`countersign explain --event ${shellWord(id)} --inbox ${shellWord(setting.places.inbox)} --policy ${shellWord(setting.places.policy)}`)}</section>`;
+${command(`countersign explain --event ${shellWord(id)} --inbox ${shellWord(setting.places.inbox)} --policy ${shellWord(setting.places.policy)}`)}${commandNote()}</section>`;
 }
 
 function headerSection({ headers }: Event): Html {

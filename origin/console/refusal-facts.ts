@@ -1,7 +1,7 @@
 // What a refusal means, who has to act, and how: for the codes of our tables.
 
 import { OPERATIONAL_CODES } from "../../core/log-words.ts";
-import { REFUSALS } from "../../core/refusal.ts";
+import { type Problem, REFUSALS } from "../../core/refusal.ts";
 import { REFUSAL_ADVICE } from "../../core/refusal-advice.ts";
 import type { KeptRefusal } from "../refusals.ts";
 
@@ -21,6 +21,11 @@ export function explain({ code, line }: Pick<KeptRefusal, "code" | "line">): Exp
   if (isCode(OPERATIONAL_CODES, code)) return OPERATIONAL_CODES[code];
   // A failed handshake says its cause and its remedy itself.
   return { meaning: textOf(line["cause"]) || "a handshake that failed", who: "sender", what: textOf(line["remedy"]) };
+}
+
+/** What the sender was told. Undefined for a code that is none of a refusal of ours. */
+export function problemOf(code: string): Problem | undefined {
+  return isCode(REFUSALS, code) ? REFUSALS[code][0] : undefined;
 }
 
 function isCode<T extends object>(table: T, code: string): code is Extract<keyof T, string> {

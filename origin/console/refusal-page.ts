@@ -2,7 +2,7 @@
 
 import { html } from "hono/html";
 import { formatPem, parseCertificate } from "../../core/certificate.ts";
-import { Refusal, resultOf } from "../../core/refusal.ts";
+import { type Problem, Refusal, resultOf } from "../../core/refusal.ts";
 import type { KeptRefusal, RefusedCertificate } from "../refusals.ts";
 import { shellWord } from "../shell-word.ts";
 import { showBody } from "./body-view.ts";
@@ -10,8 +10,8 @@ import { fieldsOf } from "./certificate-facts.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { answer } from "./layout.ts";
 import { link } from "./links.ts";
-import { describeRefusal, explain, nearMissOf } from "./refusal-facts.ts";
-import { badge, command, factList, folded, type Html, moment, prose, sentence, visible } from "./show.ts";
+import { describeRefusal, explain, nearMissOf, problemOf } from "./refusal-facts.ts";
+import { badge, command, commandNote, factList, folded, type Html, moment, prose, sentence, visible } from "./show.ts";
 
 type WholeRefusal = KeptRefusal & { readonly certificate: RefusedCertificate | undefined };
 
@@ -54,42 +54,72 @@ function fileOf({ sha256 }: RefusedCertificate): string {
 function render(view: View, refusal: WholeRefusal): Html {
   const { code, certificate } = refusal;
   const { meaning, who, what } = explain(refusal);
+  const [explained, accepted] = [explanation(view, refusal), accept(view, refusal)];
+  const note = explained === undefined && accepted === undefined ? "" : commandNote();
   return html`<p class="crumbs"><a href="${link(view, "/refusals")}">Refused requests</a></p>
 <h1 class="id">${visible(code)}</h1>
-<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${nearest(refusal)}${explanation(view, refusal)}</section>
+<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${verdict(refusal)}${nearest(refusal)}${explained ?? ""}</section>
 <section aria-labelledby="change"><h2 id="change">What to change</h2>
-<p>${badge(who === "nobody" ? "calm" : "warn", who === "nobody" ? "nobody has to act" : `the ${who} has to act`)}</p>${what === "" ? "" : html`<p>${prose(what)}</p>`}${accept(view, refusal)}</section>
+<p>${badge(who === "nobody" ? "calm" : "warn", who === "nobody" ? "nobody has to act" : `the ${who} has to act`)}</p>${what === "" ? "" : html`<p>${prose(what)}</p>`}${accepted ?? ""}${note}</section>
 ${requestSection(refusal)}
-${certificate === undefined ? "" : certificateSection(certificate)}
+${certificate === undefined ? "" : certificateSection(certificate, code)}
 <section aria-labelledby="line"><h2 id="line">Line of the log</h2>${showBody(new TextEncoder().encode(JSON.stringify(refusal.line)), "pretty", "The line as JSON")}</section>`;
+}
+
+/** What Cloudflare found, where that decided. */
+function verdict({ code, line }: KeptRefusal): Html {
+  const found = line["verdict"];
+  return code.startsWith("platform_") && typeof found === "string"
+    ? html`<p>Cloudflare's verdict: <code>${visible(found)}</code></p>`
+    : html``;
 }
 
 function nearest(refusal: KeptRefusal): Html {
   const nearMiss = nearMissOf(refusal);
   if (nearMiss === undefined) return html``;
-  return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul>`;
+  return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul><p>The command below shows what the entry wants there, and what the certificate has.</p>`;
 }
 
+const WHOLE = "Every step of the decision, by the current policy:";
+
+/** How the command is announced. It has no assertion and no body: refusals by those have no entry, because it would not repeat them. */
+const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
+  "not-found": WHOLE,
+  "method-not-allowed": WHOLE,
+  "no-client-certificate": WHOLE,
+  "certificate-not-proven": WHOLE,
+  "sender-not-allowed": WHOLE,
+  "signature-not-verified": "Every step, by the current policy. Add the headers (--header) and the body (--body):",
+  "credentials-required": "Every step, by the current policy. Add the headers (--header):",
+};
+
 /** The command that goes through every step again. */
-function explanation({ setting: { places } }: View, { id }: KeptRefusal): Html {
-  if (id === "") return html``;
-  return html`<p class="dim">Every step of the decision, by the current policy:</p>
+function explanation({ setting: { places } }: View, { id, code }: KeptRefusal): Html | undefined {
+  const problem = problemOf(code);
+  const about = problem === undefined ? undefined : EXPLAINED[problem];
+  // This one needs what the edge decided.
+  if (id === "" || about === undefined || code === "sender_mismatch") return undefined;
+  return html`<p class="dim">${about}</p>
 ${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}`;
 }
 
 /** Codes for which another entry in the policy would make the difference. */
 const ACCEPTABLE: ReadonlySet<string> = new Set(["sender_not_allowed", "issuer_unknown"]);
 
-function accept(view: View, refusal: WholeRefusal): Html {
+function accept(view: View, refusal: WholeRefusal): Html | undefined {
   const { certificate, code, sender, sequence } = refusal;
-  if (certificate === undefined || !ACCEPTABLE.has(code)) return html``;
+  if (certificate === undefined || !ACCEPTABLE.has(code)) return undefined;
   const file = fileOf(certificate);
   const name = nearMissOf(refusal)?.sender ?? sender;
+  const isAnchorLacking = code === "issuer_unknown";
+  const anchor = isAnchorLacking ? " --anchor CA=CA.pem" : "";
   const policy = shellWord(view.setting.places.policy);
   return html`<p>If you know the sender, and only then: accept this certificate. ${
-    code === "issuer_unknown" ? "The CA that issued it has to be an anchor of the sender too (--anchor NAME=FILE)." : ""
-  }</p><p><a href="${link(view, `/refusals/${sequence}/certificate`)}" download>Download ${file}</a>, then</p>
-${command(`countersign policy add --policy ${policy} --sender ${name === "" ? "NAME" : shellWord(name)} --certificate ${file} --match name`)}`;
+    isAnchorLacking ? "Get the certificate of its CA from the sender: it becomes an anchor." : ""
+  }</p><p><a href="${link(view, `/refusals/${sequence}/certificate`)}" download>Download ${file}</a>, then${
+    isAnchorLacking || name === "" ? " replace what is in capitals and" : ""
+  } run</p>
+${command(`countersign policy add --policy ${policy} --sender ${name === "" ? "SENDER" : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
 }
 
 function requestSection(refusal: KeptRefusal): Html {
@@ -99,7 +129,9 @@ function requestSection(refusal: KeptRefusal): Html {
     ["Decision", id === "" ? undefined : visible(id)],
     [
       "Request",
-      method === undefined ? undefined : html`<span class="method">${visible(method)}</span> ${folded(target ?? "")}`,
+      method === undefined
+        ? undefined
+        : html`<span class="method">${visible(method)}</span> ${folded(target ?? route)}`,
     ],
     ["Route", route],
     ["Sender, perhaps", sender],
@@ -116,7 +148,13 @@ function textIn(line: KeptRefusal["line"], member: "subject" | "issuer"): Html |
   return typeof value === "string" ? folded(value) : undefined;
 }
 
-function certificateSection({ der, intermediates }: RefusedCertificate): Html {
+/** Whether the refusal came before the certificate was proven. */
+function isBeforeProof(code: string): boolean {
+  const problem = problemOf(code);
+  return problem === undefined || problem === "certificate-not-proven" || code.startsWith("assertion_");
+}
+
+function certificateSection({ der, intermediates }: RefusedCertificate, code: string): Html {
   const lists = [der, ...intermediates].map((one, index) => {
     const certificate = resultOf(() => parseCertificate(one));
     if (certificate instanceof Refusal)
@@ -126,5 +164,5 @@ function certificateSection({ der, intermediates }: RefusedCertificate): Html {
       ? fields
       : html`<details><summary>Came with it: ${visible(certificate.subjectText)}</summary>${fields}</details>`;
   });
-  return html`<section aria-labelledby="certificate"><h2 id="certificate">Certificate</h2><p class="dim">What was presented. Nothing of it is proven.</p>${lists}</section>`;
+  return html`<section aria-labelledby="certificate"><h2 id="certificate">Certificate</h2><p class="dim">What was presented.${isBeforeProof(code) ? " Nothing of it is proven." : ""}</p>${lists}</section>`;
 }

@@ -123,3 +123,8 @@ export function prose(text: string): Html {
 export function command(text: string): Html {
   return html`<pre class="command" tabindex="0"><code>${marked(text)}</code></pre>`;
 }
+
+/** Where the program of the commands on a page is. */
+export function commandNote(): Html {
+  return html`<p class="dim">In a checkout, write <code>npm run -s countersign --</code> instead of <code>countersign</code>; with the package, <code>npx countersign</code>.</p>`;
+}

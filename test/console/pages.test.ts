@@ -222,6 +222,48 @@ describe("refused requests", () => {
     expect((await fetch(new URL("/refusals/x/certificate", world.url))).status).toBe(404);
   });
 
+  test("without a path to an anchor: the command adds the sender's CA, and says what to replace", async () => {
+    const certificate = { sha256: "ab".repeat(32), der: world.senders.acme.base64, intermediates: [] };
+    await world.refuse({ code: "issuer_unknown", certificate });
+    const html = await textOf("/refusals/1");
+    expect(html).toContain("Get the certificate of its CA from the sender");
+    expect(html).toContain("replace what is in capitals");
+    expect(html).toContain(
+      "--sender SENDER --anchor CA=CA.pem --certificate refused-abababababababab.pem --match name",
+    );
+    expect(html).toContain("Nothing of it is proven");
+    expect(html).toContain("npm run -s countersign --");
+  });
+
+  test("by the platform's verdict show it", async () => {
+    const verdict = "FAILED:self signed certificate";
+    await world.refuse({ code: "platform_disagrees", line: { decision: "refused", verdict } });
+    const html = await textOf("/refusals/1");
+    expect(html).toContain(`Cloudflare's verdict: <code><bdi>${verdict}</bdi></code>`);
+    expect(html).toContain("<code><bdi>verdict</bdi></code><bdi> names");
+  });
+
+  test.each(["assertion_missing", "body_mismatch", "sender_mismatch", "replayed", "body_too_large"])(
+    "as %s get no command that would go through other steps",
+    async (code) => {
+      await world.refuse({ code });
+      expect(await textOf("/refusals/1")).not.toMatch(/countersign (?:--|explain)/);
+    },
+  );
+
+  test("after the proof do not say that nothing was proven, and those of an edge show the route", async () => {
+    const certificate = { sha256: "ab".repeat(32), der: world.senders.acme.base64, intermediates: [] };
+    await world.refuse({ code: "sender_not_allowed", certificate, target: undefined, route: "/hooks/beta" });
+    const html = await textOf("/refusals/1");
+    expect(html).toContain("What was presented.</p>");
+    expect(html).toContain('<span class="method"><bdi>POST</bdi></span> <bdi>/hooks/beta</bdi>');
+  });
+
+  test("that nobody has to act on do not ask an operator", async () => {
+    await world.refuse({ code: "assertion_missing" });
+    expect(await textOf("/refusals/1")).toContain("nobody has to act");
+  });
+
   test("of every code have a page, also of codes of later versions", SLOW, async () => {
     for (const code of [...Object.keys(REFUSALS), "handshake", "request_unreadable", "of_a_later_version"]) {
       await world.refuse({ code, id: code, line: { decision: "refused", code, cause: "C", remedy: "R" } as never });
