@@ -110,6 +110,9 @@ function isHostName(host: string): boolean {
 }
 
 async function notFound(c: ConsoleContext, view: View) {
+  // The app that mounts the console decides by its own routes, and to those a slash at the end is another path.
+  const { base } = view.setting;
+  if (base !== "" && view.url.pathname === `${base}/`) return c.redirect(base, 308);
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;
   return await answer(c, view, { title: "No such page", section: undefined, status: 404, main }, () => ({
     problems: ["there is no such page"],

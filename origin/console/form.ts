@@ -3,6 +3,8 @@
 import type { ConsoleContext } from "./context.ts";
 
 const MAX_FORM_BYTES = 1024 * 1024;
+/** A browser that is still sending does not read the answer, so that this much is read and forgotten. */
+const MAX_READ_BYTES = 16 * 1024 * 1024;
 
 /** Undefined if it is no form, or too large. */
 export async function readForm(c: ConsoleContext): Promise<URLSearchParams | undefined> {
@@ -12,8 +14,8 @@ export async function readForm(c: ConsoleContext): Promise<URLSearchParams | und
   let [text, bytes] = ["", 0];
   for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
     bytes += part.value.byteLength;
-    if (bytes > MAX_FORM_BYTES) return undefined;
-    text += decoder.decode(part.value, { stream: true });
+    if (bytes > MAX_READ_BYTES) return undefined;
+    if (bytes <= MAX_FORM_BYTES) text += decoder.decode(part.value, { stream: true });
   }
-  return new URLSearchParams(text);
+  return bytes > MAX_FORM_BYTES ? undefined : new URLSearchParams(text);
 }

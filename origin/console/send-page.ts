@@ -5,7 +5,7 @@ import type { ConsoleContext, View } from "./context.ts";
 import { answer } from "./layout.ts";
 import { eventLink, link } from "./links.ts";
 import type { TestSenders } from "./options.ts";
-import { type Html, marked, visible } from "./show.ts";
+import { formatNumber, type Html, marked, sentence, visible } from "./show.ts";
 
 const MAX_BODY_CHARACTERS = 64 * 1024;
 const SAMPLE = '{\n  "event": "hello"\n}';
@@ -21,12 +21,13 @@ export async function sendPage(c: ConsoleContext, view: View, { senders }: TestS
 export async function sentPage(c: ConsoleContext, view: View, tests: TestSenders, given: URLSearchParams | undefined) {
   const sender = tests.senders.find(({ name }) => name === given?.get("sender"));
   const body = given?.get("body") ?? "";
-  if (given?.get("token") !== view.setting.formToken || sender === undefined || body.length > MAX_BODY_CHARACTERS) {
-    const main = html`<h1>Nothing was sent</h1><p class="notice bad" role="alert">The form is from an earlier start, or names no sender. <a href="${link(view, "/send")}">Open it again.</a></p>`;
-    return await answer(c, view, { title: "Nothing was sent", section: "send", status: 400, main }, () => ({
-      problems: ["the form is not valid"],
-    }));
+  // A form that is far too large is not read.
+  if (given === undefined || body.length > MAX_BODY_CHARACTERS) {
+    const why = `the body is longer than ${formatNumber(MAX_BODY_CHARACTERS)} characters`;
+    return await nothingSent(c, view, given === undefined ? `${why}, or no form was sent` : why);
   }
+  if (given.get("token") !== view.setting.formToken || sender === undefined)
+    return await nothingSent(c, view, "the form is from an earlier start, or names no sender");
   const answered = await tests.send(sender.name, body);
   const main = html`<h1>Sent as ${sender.name}</h1>
 <section><h2>Answer</h2><p class="notice ${answered.status < 300 ? "good" : "bad"}" role="status">${answered.status}</p>
@@ -35,10 +36,20 @@ ${form(view, tests.senders, body, sender.name)}`;
   return await answer(c, view, { title: "Sent", section: "send", main }, () => ({ sender: sender.name, ...answered }));
 }
 
+async function nothingSent(c: ConsoleContext, view: View, why: string) {
+  const main = html`<h1>Nothing was sent</h1><p class="notice bad" role="alert">${sentence(why)}. <a href="${link(view, "/send")}">Open the form again.</a></p>`;
+  return await answer(c, view, { title: "Nothing was sent", section: "send", status: 400, main }, () => ({
+    problems: [why],
+  }));
+}
+
+/** The event that was stored, or the refusal. */
 function idLink(view: View, body: string): Html {
   try {
-    const { event } = JSON.parse(body) as { readonly event?: unknown };
+    const { event, decision } = JSON.parse(body) as { readonly event?: unknown; readonly decision?: unknown };
     if (typeof event === "string") return html`<p><a href="${eventLink(view, event)}">Event ${visible(event)}</a></p>`;
+    if (typeof decision === "string")
+      return html`<p><a href="${link(view, "/refusals", new URLSearchParams({ id: decision }))}">Why it was refused</a></p>`;
   } catch {}
   return html``;
 }
@@ -49,6 +60,6 @@ function form(view: View, senders: TestSenders["senders"], body: string, chosen?
 <label>Sender<select name="sender">${senders.map(
     ({ name, about }) => html`<option value="${name}" ${name === chosen ? "selected" : ""}>${name}: ${about}</option>`,
   )}</select></label>
-<label class="wide">Body (JSON)<textarea name="body" spellcheck="false">${body}</textarea></label>
+<label class="wide">Body<textarea name="body" spellcheck="false">${body}</textarea></label>
 <p class="buttons"><button class="primary">Send</button></p></form></section>`;
 }
