@@ -2,6 +2,7 @@
 
 import { html } from "hono/html";
 import { formatPem, parseCertificate } from "../../core/certificate.ts";
+import { placeOf } from "../../core/policy.ts";
 import { type Problem, Refusal, resultOf } from "../../core/refusal.ts";
 import type { KeptRefusal, RefusedCertificate } from "../refusals.ts";
 import { shellWord } from "../shell-word.ts";
@@ -77,7 +78,7 @@ function verdict({ code, line }: KeptRefusal): Html {
 function nearest(refusal: KeptRefusal): Html {
   const nearMiss = nearMissOf(refusal);
   if (nearMiss === undefined) return html``;
-  return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul><p>The command below shows what the entry wants there, and what the certificate has.</p>`;
+  return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul>${refusal.id === "" ? "" : html`<p>The command below shows what the entry wants there, and what the certificate has.</p>`}`;
 }
 
 const WHOLE = "Every step of the decision, by the current policy:";
@@ -107,7 +108,7 @@ ${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(p
 const ACCEPTABLE: ReadonlySet<string> = new Set(["sender_not_allowed", "issuer_unknown"]);
 
 function accept(view: View, refusal: WholeRefusal): Html | undefined {
-  const { certificate, code, sender, sequence } = refusal;
+  const { certificate, code, sender, route, sequence } = refusal;
   if (certificate === undefined || !ACCEPTABLE.has(code)) return undefined;
   const file = fileOf(certificate);
   const name = nearMissOf(refusal)?.sender ?? sender;
@@ -119,7 +120,14 @@ function accept(view: View, refusal: WholeRefusal): Html | undefined {
   }</p><p><a href="${link(view, `/refusals/${sequence}/certificate`)}" download>Download ${file}</a>, then${
     isAnchorLacking || name === "" ? " replace what is in capitals and" : ""
   } run</p>
-${command(`countersign policy add --policy ${policy} --sender ${name === "" ? "SENDER" : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
+${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `SENDER${routeOptions(route)}` : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
+}
+
+/** A sender that is new may call no route yet. */
+function routeOptions(route: string): string {
+  if (route === "") return "";
+  const [host, path] = placeOf({ path: route });
+  return `${host === "" ? "" : ` --host ${shellWord(host)}`} --route ${shellWord(path)}`;
 }
 
 function requestSection(refusal: KeptRefusal): Html {

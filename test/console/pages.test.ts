@@ -232,6 +232,8 @@ describe("refused requests", () => {
       "--sender SENDER --anchor CA=CA.pem --certificate refused-abababababababab.pem --match name",
     );
     expect(html).toContain("Nothing of it is proven");
+    await world.refuse({ code: "issuer_unknown", certificate, route: "hooks.example/a" });
+    expect(await textOf("/refusals/2")).toContain("--sender SENDER --host hooks.example --route /a --anchor CA=CA.pem");
     expect(html).toContain("npm run -s countersign --");
   });
 
