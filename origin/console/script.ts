@@ -8,6 +8,8 @@ export const SCRIPT = `"use strict";
   if (liveUrl === undefined || button === null) return;
   let source;
   let isPaused = false;
+  // The answer was no stream of events, after which a browser does not come again by itself.
+  let isOff = false;
   let isFetching = false;
   let isWaiting = false;
   let last = 0;
@@ -60,11 +62,11 @@ export const SCRIPT = `"use strict";
 
   const show = () => {
     const isOpen = source !== undefined && source.readyState === EventSource.OPEN;
-    button.textContent = isPaused ? "Paused" : isOpen ? "Live" : "Connecting";
-    button.className = isPaused ? "" : isOpen ? "on" : "";
-    button.setAttribute("aria-pressed", String(!isPaused));
+    button.textContent = isPaused ? "Paused" : isOff ? "Off" : isOpen ? "Live" : "Connecting";
+    button.className = isOpen ? "on" : "";
+    button.setAttribute("aria-pressed", String(!isPaused && !isOff));
     // Whoever speaks to the browser says what is seen, so the name begins with that.
-    button.setAttribute("aria-label", button.textContent + (isPaused ? ": resume" : ": pause") + " live updates");
+    button.setAttribute("aria-label", button.textContent + (isPaused || isOff ? ": resume" : ": pause") + " live updates");
   };
 
   const stop = () => {
@@ -75,17 +77,22 @@ export const SCRIPT = `"use strict";
 
   const start = () => {
     if (source !== undefined || isPaused || document.hidden) return;
+    isOff = false;
     source = new EventSource(liveUrl);
     source.addEventListener("hello", refresh);
     source.addEventListener("change", refresh);
     source.onopen = show;
-    source.onerror = show;
+    source.onerror = () => {
+      isOff = source?.readyState === EventSource.CLOSED;
+      if (isOff) stop();
+      else show();
+    };
     show();
   };
 
   button.hidden = false;
   button.addEventListener("click", () => {
-    isPaused = !isPaused;
+    isPaused = !isPaused && !isOff;
     if (isPaused) stop();
     else start();
     show();

@@ -108,6 +108,18 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await expectAccessible(page, "paused");
   });
 
+  test("a page whose updates are refused says so, and asks again when it is told to", async () => {
+    const { page } = await open("/nope");
+    await page.route("**/live", (route) => route.fulfill({ status: 503, body: "Too many pages are open." }));
+    await page.goto(`${world.url}/events`);
+    const off = page.getByRole("button", { name: "Off: resume live updates" });
+    await off.waitFor();
+    await expectAccessible(page, "off");
+    await page.unroute("**/live");
+    await off.click();
+    await page.getByRole("button", { name: "Live: pause live updates" }).waitFor();
+  });
+
   test("the list and the counts change while events arrive, until they are paused", async () => {
     const { page, faults } = await open("/events");
     await page.getByText("No event was accepted yet").waitFor();
