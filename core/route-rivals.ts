@@ -64,7 +64,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
 /** The routes of each path, by the form in which a loose router compares paths. */
 function groupByLooseForm(routes: readonly Route[]): ReadonlyMap<string, readonly (readonly [string, Route[]])[]> {
   const byPath = Map.groupBy(routes, (route) => placeOf(route)[1]);
-  return Map.groupBy(byPath, ([path]) => looseFormOf(path.replace(/\*$/, "")));
+  return Map.groupBy(byPath, ([path]) => looseFormOf(path.replace("*", "")));
 }
 
 /** Some routers remove the parameters of each segment (RFC 3986 §3.3); others remove everything after the first semicolon. */

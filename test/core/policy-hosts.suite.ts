@@ -87,6 +87,9 @@ export const cases: Cases = {
     assert.equal(selectRoute(policy, "/hooks/acme", "POST", A).path, `${A}/hooks/acme`);
     assert.equal(selectRoute(policy, "/hooks/other", "POST", B).path, `${B}/hooks/*`);
     assert.equal(selectRoute(policy, "/all/", "POST", "c.example").path, "/all/*");
+    const hosts = policyWith(fixtures, { [`${A}/hooks/acme`]: ["one"], [`${B}/*`]: ["two"] });
+    refused("unknown_route", () => selectRoute(hosts, "/hooks/acme", "POST", B));
+    assert.equal(selectRoute(hosts, "/other", "POST", B).path, `${B}/*`);
   },
   "selectRoute() refuses what a loose router would take for another route of the same host": (fixtures) => {
     const policy = policyWith(fixtures, {
