@@ -236,7 +236,8 @@ function readKeyId(octets: Buffer): string {
   return header["kid"];
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Of UTF-8, which is the default. */
+const utf8 = new TextDecoder(undefined, { fatal: true, ignoreBOM: true });
 
 /** Parses JSON that must be spelled as JSON.stringify spells it: no repeated member, no white space, no other escapes. */
 function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
