@@ -1,12 +1,13 @@
 // The options of the console: where it listens, and the passwords of those who may see it.
 
-import { importBasicCredential } from "../core/basic.ts";
+import { type BasicCredential, importBasicCredential } from "../core/basic.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import type { ConsoleRole } from "../origin/console/options.ts";
 import type { ConsoleListener, ConsolePair } from "../origin/node/console-server.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { UsageError } from "./command.ts";
+import { parseAddress } from "./option-values.ts";
 import { Problems } from "./problems.ts";
 import { readServerPair } from "./server-pair.ts";
 
@@ -26,10 +27,12 @@ export const CONSOLE_HELP = `
                     CONSOLE_READER_PASSWORD. A reader changes nothing. On loopback without either, everybody is operator`;
 
 /** The secret with the password of each user, whose name is the role. */
-export const PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
+const PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
   operator: "CONSOLE_OPERATOR_PASSWORD",
   reader: "CONSOLE_READER_PASSWORD",
 };
+/** In the order in which they are tried. */
+export const CONSOLE_ROLES = Object.keys(PASSWORDS) as readonly ConsoleRole[];
 export const CONSOLE_SECRETS: readonly string[] = Object.values(PASSWORDS);
 /** Nothing limits how often a stranger may guess. */
 const MIN_PASSWORD_CHARACTERS = 16;
@@ -74,10 +77,9 @@ function parsePlace(text: string): { readonly socket: string } | { readonly host
     if (text === "unix:") throw new UsageError("--console unix: names no path");
     return { socket: text.slice("unix:".length) };
   }
-  const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
-  if (port === "" || Number(port) > 65_535)
-    throw new UsageError(`--console ${text} is not HOST:PORT, PORT or unix:PATH`);
-  return { hostname: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
+  const address = parseAddress(text);
+  if (address === undefined) throw new UsageError(`--console ${text} is not HOST:PORT, PORT or unix:PATH`);
+  return address;
 }
 
 function refuseWithoutConsole(values: Values): void {
@@ -108,32 +110,26 @@ export function onlyPem({ certificate, key }: ConsolePair): ConsolePair {
 
 async function countPasswords(problems: Problems): Promise<number> {
   let passwords = 0;
-  for (const name of CONSOLE_SECRETS) {
-    const password = await problems.attempt(() => readPassword(name));
-    if (password !== undefined) passwords += 1;
+  for (const role of CONSOLE_ROLES) {
+    const credential = await problems.attempt(() => readCredential(role));
+    if (credential !== undefined) passwords += 1;
   }
   return passwords;
 }
 
-/** @throws UsageError that quotes nothing of it */
-export function readPassword(name: string): string | undefined {
-  let password: string | undefined;
+/** The credential of a role, as its secret is now. Undefined if it has none. @throws UsageError that quotes nothing of it */
+export function readCredential(role: ConsoleRole): BasicCredential | undefined {
+  const name = PASSWORDS[role];
   try {
-    password = readSecret(name);
+    const password = readSecret(name);
+    const credential = password === undefined ? undefined : importBasicCredential(role, password);
+    if (password === undefined || password.length >= MIN_PASSWORD_CHARACTERS) return credential;
   } catch (error) {
     throw new UsageError(`${name}: ${messageOf(error)}`);
   }
-  if (password === undefined) return undefined;
-  try {
-    importBasicCredential("operator", password);
-  } catch (error) {
-    throw new UsageError(`${name}: ${messageOf(error)}`);
-  }
-  if (password.length < MIN_PASSWORD_CHARACTERS)
-    throw new UsageError(
-      `${name} is shorter than ${MIN_PASSWORD_CHARACTERS} characters, and nothing limits how often it may be guessed`,
-    );
-  return password;
+  throw new UsageError(
+    `${name} is shorter than ${MIN_PASSWORD_CHARACTERS} characters, and nothing limits how often it may be guessed`,
+  );
 }
 
 /** @throws UsageError if somebody beyond this machine could read what senders sent */

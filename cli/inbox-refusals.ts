@@ -67,29 +67,9 @@ async function show(values: Values, id: string): Promise<number> {
   return 0;
 }
 
-function tell({
-  line,
-  certificate,
-  at,
-  code,
-  sender,
-  route,
-  peer,
-  method,
-  target,
-  certificateSha256,
-}: WholeRefusal): void {
-  const facts = {
-    ...line,
-    at: new Date(at).toISOString(),
-    code,
-    sender,
-    route,
-    peer,
-    method,
-    target,
-    certificateSha256,
-  };
+function tell({ certificate, ...refusal }: WholeRefusal): void {
+  const { line, sequence: _sequence, ...kept } = describe(refusal);
+  const facts = { ...line, ...kept };
   const told = Object.entries(facts).filter(([, value]) => value !== undefined && value !== "");
   const lines: Line[] = tabulate(
     told.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),

@@ -9,19 +9,15 @@ import type { Ending } from "../core/expiry.ts";
 import type { Policy } from "../core/policy.ts";
 import { escapeControls } from "../core/shown-text.ts";
 import type { Backlog } from "../origin/inbox.ts";
-import { listen } from "../origin/node/listening.ts";
+import { type Address, listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../origin/node/server.ts";
 import { loadOptional } from "../origin/optional-package.ts";
 import type { RefusalStock } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import type { Health } from "./health.ts";
+import { parseAddress } from "./option-values.ts";
 import { readVersion } from "./package-folder.ts";
-
-export interface MetricsAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
 
 /** The labels under which a line of the log is counted. */
 export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
@@ -32,10 +28,10 @@ const ENDING_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
 const MAX_ENDINGS = 1_000;
 
 /** PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws UsageError */
-export function parseMetricsAddress(text: string): MetricsAddress {
-  const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
-  if (port === "" || Number(port) > 65_535) throw new UsageError(`--metrics ${text} is not HOST:PORT or PORT`);
-  return { hostname: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
+export function parseMetricsAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined) throw new UsageError(`--metrics ${text} is not HOST:PORT or PORT`);
+  return address;
 }
 
 const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
@@ -241,7 +237,7 @@ export class Metrics {
    * @throws ConfigurationError if it cannot listen at the address
    */
   async serve(
-    { hostname, port }: MetricsAddress,
+    { hostname, port }: Address,
     log: (line: LogLine) => void,
     health: Health,
   ): Promise<{ readonly url: string; close(): void }> {

@@ -1,5 +1,6 @@
-// Parses option values that are one of a few words, or a whole number, and the action of a command.
+// Parses option values that are one of a few words, a whole number or an address to listen on, and the action of a command.
 
+import type { Address } from "../origin/node/listening.ts";
 import { UsageError } from "./command.ts";
 import { askWhether } from "./nearest.ts";
 
@@ -15,6 +16,13 @@ export function parseWhole(what: string, text: string, min: number, max: number)
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= max) return number;
   throw new UsageError(`${what} ${text} is no whole number from ${min} to ${max}`);
+}
+
+/** PORT or HOST:PORT, an IPv6 address in brackets. Without a host: 127.0.0.1. Undefined if the text is neither. */
+export function parseAddress(text: string): Address | undefined {
+  const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  if (port === "" || Number(port) > 65_535) return undefined;
+  return { hostname: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
 }
 
 /** The word after the name of a command. @throws UsageError that suggests the nearest action, or lists them */

@@ -1,15 +1,15 @@
 // The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
 
-import { importBasicCredential, verifyBasic } from "../core/basic.ts";
+import { verifyBasic } from "../core/basic.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { refusalOf } from "../core/refusal.ts";
-import type { ConsoleOptions, ConsoleRole, ConsoleVisitor, TestSenders } from "../origin/console/options.ts";
+import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../origin/console/options.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { ConsoleServer } from "../origin/node/console-server.ts";
 import { UsageError } from "./command.ts";
-import { type ConsoleSettings, onlyPem, PASSWORDS, readPassword } from "./console-options.ts";
+import { CONSOLE_ROLES, type ConsoleSettings, onlyPem, readCredential } from "./console-options.ts";
 import { problemsOf } from "./problems.ts";
 import { readServerPair } from "./server-pair.ts";
 import { watchFiles } from "./watch-files.ts";
@@ -74,11 +74,11 @@ function refuseAddress(error: unknown): never {
 function findVisitor(request: Request): ConsoleVisitor | undefined {
   const authorization = request.headers.get("authorization");
   const faults: unknown[] = [];
-  for (const role of Object.keys(PASSWORDS) as ConsoleRole[]) {
+  for (const role of CONSOLE_ROLES) {
     try {
-      const password = readPassword(PASSWORDS[role]);
-      if (password === undefined) continue;
-      const refusal = refusalOf(() => verifyBasic([importBasicCredential(role, password)], authorization));
+      const credential = readCredential(role);
+      if (credential === undefined) continue;
+      const refusal = refusalOf(() => verifyBasic([credential], authorization));
       if (refusal === undefined) return { role, name: role };
     } catch (error) {
       faults.push(error);

@@ -10,12 +10,12 @@ import { createOriginApp } from "../origin/app.ts";
 import type { ProofOptions } from "../origin/authenticate-options.ts";
 import type { CrlStore } from "../origin/crl-store.ts";
 import type { Retention } from "../origin/inbox.ts";
+import type { Address } from "../origin/node/listening.ts";
 import type { RunningServer } from "../origin/node/server.ts";
 import type { RefusalLimits } from "../origin/refusals.ts";
 import { untilSignal } from "./command.ts";
 import type { ConsoleSettings } from "./console-options.ts";
 import { keepRefusals } from "./kept-refusals.ts";
-import type { MetricsAddress } from "./metrics.ts";
 import { openLog } from "./observations.ts";
 import { openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
 import { openCrls } from "./origin-crls.ts";
@@ -51,7 +51,7 @@ export interface OriginSettings {
   /** How long the start waits for a database. */
   readonly waitSeconds: number;
   readonly crls?: string | undefined;
-  readonly metrics: MetricsAddress | undefined;
+  readonly metrics: Address | undefined;
   readonly console: ConsoleSettings | undefined;
   readonly dispatch: DispatchSettings;
   readonly json: boolean;

@@ -12,9 +12,10 @@ import { systemClock } from "../origin/clock.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { startRetention } from "../origin/inbox/retention.ts";
 import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";
+import type { Address } from "../origin/node/listening.ts";
 import { startReports } from "./health.ts";
 import { endListener } from "./listener-certificate.ts";
-import { type MetricsAddress, toCount, toDuration } from "./metrics.ts";
+import { toCount, toDuration } from "./metrics.ts";
 import { complain, printLogLine } from "./output.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { openOutlet, type Stock, type WatchOutlet } from "./watch-outlet.ts";
@@ -28,7 +29,7 @@ export interface WatchSettings {
   /** How long the start waits for a database. */
   readonly waitSeconds: number;
   /** Undefined where no metrics are asked for. */
-  readonly metrics: MetricsAddress | undefined;
+  readonly metrics: Address | undefined;
 }
 
 /** What is in force now: a reload may replace it. */

@@ -5,10 +5,11 @@ import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
 import { type Ending, warnOfEndings } from "../core/expiry.ts";
 import type { Backlog } from "../origin/inbox.ts";
+import type { Address } from "../origin/node/listening.ts";
 import type { RefusalStock } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import { Health, type ProcessState } from "./health.ts";
-import { type Count, type Duration, Metrics, type MetricsAddress } from "./metrics.ts";
+import { type Count, type Duration, Metrics } from "./metrics.ts";
 import type { RunningConsole } from "./origin-console.ts";
 import { printLogLine } from "./output.ts";
 import { problemsOf } from "./problems.ts";
@@ -40,11 +41,11 @@ export interface WatchOutlet {
 }
 
 /** The outlet of a process without workers. @throws UsageError if the metrics cannot listen at the address */
-export async function openOutlet(address: MetricsAddress | undefined): Promise<WatchOutlet> {
+export async function openOutlet(address: Address | undefined): Promise<WatchOutlet> {
   return await openOutletOf(address, new Health(1));
 }
 
-async function openOutletOf(address: MetricsAddress | undefined, health: Health): Promise<WatchOutlet> {
+async function openOutletOf(address: Address | undefined, health: Health): Promise<WatchOutlet> {
   const metrics = address && (await Metrics.load());
   const server = address && (await metrics?.serve(address, printLogLine, health).catch(refuseAddress));
   const warned = new Set<string>();
@@ -138,7 +139,7 @@ export function openWorkerOutlet(): WatchOutlet {
 /** As `runWorkers`. The primary collects the reports of all workers. */
 export async function runWatchedWorkers(
   count: number,
-  address: MetricsAddress | undefined,
+  address: Address | undefined,
   serve: () => Promise<number>,
   options: Pick<PrimaryOptions, "onStop" | "mask" | "silentMilliseconds"> & {
     readonly onReady: (url: string, metrics: string | undefined, console: string | undefined) => void;

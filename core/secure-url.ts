@@ -1,7 +1,8 @@
 // Where keys and events may be sent: over HTTPS, or without it to this machine only. Also how to show a URL: user, password and
 // query may be secrets.
 
-const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+/** The hosts of this machine, as a URL has them. */
+export const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export function isHttpsOrLoopback({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || (protocol === "http:" && LOOPBACK.has(hostname));

@@ -5,6 +5,7 @@ import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { isIP } from "node:net";
 import type { LogLine } from "../../core/decision.ts";
+import { LOOPBACK } from "../../core/secure-url.ts";
 import { type Address, listen } from "./listening.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket } from "./socket-file.ts";
@@ -25,8 +26,6 @@ const OPTIONS: ServerOptions = {
   keepAliveTimeout: 15_000,
   requireHostHeader: false,
 };
-
-const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
  * The hosts of the console's URL, without a port: a tunnel may end at another one. Over TLS the certificate says them; a page whose
