@@ -13,14 +13,13 @@ import { publicJwk } from "../../core/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { RefusedFacts } from "../../origin/refusals.ts";
-import { type Running, startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
 import { runInbox } from "../support/inbox-stores.ts";
-import { ACME, AUDIENCE, BETA, createSenders, ISSUER, type Senders } from "../support/senders.ts";
+import { makeOriginFolder, type OriginFolder } from "../support/origin-folder.ts";
+import { ACME, AUDIENCE, BETA, ISSUER } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
 import { sendOnce } from "../support/tls-client.ts";
 import { startTlsProcess, writeTlsFiles } from "../support/tls-process.ts";
 
@@ -28,24 +27,13 @@ const SECRET = "nobody-may-read-this";
 const SOON = { timeout: 25_000, interval: 50 };
 
 let stack: AsyncDisposableStack;
-let file: (name: string) => string;
-let senders: Senders;
+let { file, senders, start } = {} as OriginFolder;
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
-  const directory = temporaryDirectory(stack);
-  file = (name) => join(directory, name);
-  senders = await createSenders();
-  writeFileSync(file("policy.json"), JSON.stringify(senders.policy));
+  ({ file, senders, start } = await makeOriginFolder(stack));
 });
 afterEach(() => stack.disposeAsync());
-
-async function start(...args: readonly string[]): Promise<Running> {
-  const common = ["--policy", file("policy.json"), "--inbox", file("inbox.sqlite"), "--metrics", "0"];
-  const origin = await startCountersign(["origin", ...common, ...args]);
-  stack.defer(() => void origin.process.kill("SIGKILL"));
-  return origin;
-}
 
 interface Refusal {
   readonly code: string;

@@ -2,39 +2,27 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Health } from "../../cli/health.ts";
 import { parseMetricsAddress, toCount } from "../../cli/metrics.ts";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { type Running, startCountersign } from "../e2e/running.ts";
+import type { Running } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";
-import { ACME, AUDIENCE, createSenders, ISSUER, MARKER, type Senders } from "../support/senders.ts";
+import { makeOriginFolder, type OriginFolder } from "../support/origin-folder.ts";
+import { ACME, AUDIENCE, ISSUER, MARKER } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
 
 let stack: AsyncDisposableStack;
-let file: (name: string) => string;
-let senders: Senders;
+let { file, senders, start } = {} as OriginFolder;
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
-  const directory = temporaryDirectory(stack);
-  file = (name) => join(directory, name);
-  senders = await createSenders();
-  writeFileSync(file("policy.json"), JSON.stringify(senders.policy));
+  ({ file, senders, start } = await makeOriginFolder(stack));
 });
 afterEach(() => stack.disposeAsync());
-
-async function start(...args: readonly string[]): Promise<Running> {
-  const common = ["--policy", file("policy.json"), "--inbox", file("inbox.sqlite"), "--metrics", "0"];
-  const origin = await startCountersign(["origin", ...common, ...args]);
-  stack.defer(() => void origin.process.kill("SIGKILL"));
-  return origin;
-}
 
 async function metricsOf(origin: Running): Promise<string> {
   return await (await fetch(origin.ready["metrics"] as string)).text();

@@ -1,0 +1,29 @@
+// A folder with a policy, and origins as programs that read it, keep their inbox in it and serve their metrics.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Running, startCountersign } from "../e2e/running.ts";
+import { createSenders, type Senders } from "./senders.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+export interface OriginFolder {
+  readonly senders: Senders;
+  /** The path of a file in the folder. */
+  readonly file: (name: string) => string;
+  /** Starts an origin with further options. It ends with the stack. */
+  readonly start: (...args: readonly string[]) => Promise<Running>;
+}
+
+export async function makeOriginFolder(stack: AsyncDisposableStack): Promise<OriginFolder> {
+  const directory = temporaryDirectory(stack);
+  const file = (name: string) => join(directory, name);
+  const senders = await createSenders();
+  writeFileSync(file("policy.json"), JSON.stringify(senders.policy));
+  const common = ["--policy", file("policy.json"), "--inbox", file("inbox.sqlite"), "--metrics", "0"];
+  const start = async (...args: readonly string[]) => {
+    const origin = await startCountersign(["origin", ...common, ...args]);
+    stack.defer(() => void origin.process.kill("SIGKILL"));
+    return origin;
+  };
+  return { senders, file, start };
+}
