@@ -70,7 +70,7 @@ function refuseAddress(error: unknown): never {
   throw new UsageError(`--console: ${problemsOf(error).join("; ")}`);
 }
 
-/** The passwords are read for each request, so that a file may be replaced. One that cannot be used does not shut out the other user. */
+/** The passwords are read for each request, so that a file may be replaced. If one cannot be used, the other user still enters. */
 function findVisitor(request: Request): ConsoleVisitor | undefined {
   const authorization = request.headers.get("authorization");
   const faults: unknown[] = [];

@@ -123,7 +123,7 @@ async function notFound(c: ConsoleContext, view: View) {
 async function failure(c: ConsoleContext, setting: Setting, error: Error) {
   const why = messageOf(error);
   setting.log({ decision: "failed", code: "console_failed", why, path: new URL(c.req.url).pathname });
-  // Nobody knows yet who asks: the reason stays in the log.
+  // The visitor is not known yet, so the reason stays in the log.
   if (c.var.visitor === undefined) return c.text("The page cannot be made: see the log.\n", 500);
   const main = html`<h1>The page cannot be made</h1><p class="notice bad" role="alert">${visible(why)}</p>`;
   const view = viewOf(c, setting);

@@ -51,7 +51,7 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   if (visitor instanceof Response) return visitor;
   if (visitor === undefined) {
     const { challenge } = setting.parts;
-    // Without credentials it is a browser that asks first, or anybody who passes by: that is worth no line.
+    // A request without credentials is the first one of a browser, or a stranger's. It is not logged.
     if (c.req.header("authorization") !== undefined || c.req.header("cookie") !== undefined)
       deny(c, setting, "the visitor is not known", 403);
     return challenge === undefined

@@ -65,7 +65,7 @@ export const SCRIPT = `"use strict";
     button.textContent = isPaused ? "Paused" : isOff ? "Off" : isOpen ? "Live" : "Connecting";
     button.className = isOpen ? "on" : "";
     button.setAttribute("aria-pressed", String(!isPaused && !isOff));
-    // Whoever speaks to the browser says what is seen, so the name begins with that.
+    // Voice control finds a button by its visible text, so the accessible name begins with it.
     button.setAttribute("aria-label", button.textContent + (isPaused || isOff ? ": resume" : ": pause") + " live updates");
   };
 
