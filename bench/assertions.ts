@@ -7,14 +7,14 @@ import { bindDelivery, digestBody } from "../core/delivery.ts";
 import { importSigningKeys } from "../core/keys.ts";
 import { selectRoute } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
+import { NO_LISTS } from "../core/revocation.ts";
+import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
+import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import {
   formatClientCertChainField,
   formatClientCertField,
   parseClientCertificate,
-} from "../core/presented-certificate.ts";
-import { NO_LISTS } from "../core/revocation.ts";
-import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
-import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+} from "../core/x509/client-certificate.ts";
 import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 

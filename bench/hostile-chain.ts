@@ -2,9 +2,9 @@
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import type { Identity } from "../cli/authority.ts";
-import { formatDer } from "../core/der.ts";
-import { constructed, TAG } from "../core/der-tags.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../core/wire.ts";
+import { formatDer } from "../core/x509/der.ts";
+import { constructed, TAG } from "../core/x509/der-tags.ts";
 import {
   BASIC_CONSTRAINTS,
   makeConstraints,

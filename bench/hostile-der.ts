@@ -1,8 +1,8 @@
 // Makes parts of certificates that no library would make. Each part is filled until it has the given size.
 
 import { randomBytes } from "node:crypto";
-import { formatDer } from "../core/der.ts";
-import { constructed, primitive, TAG } from "../core/der-tags.ts";
+import { formatDer } from "../core/x509/der.ts";
+import { constructed, primitive, TAG } from "../core/x509/der-tags.ts";
 import { encode, oid as oidOf } from "../test/core/der-edit.ts";
 import type { Shape } from "./hostile-shape.ts";
 

@@ -6,8 +6,8 @@ import { findCandidates } from "../core/admit.ts";
 import type { Evidence } from "../core/candidate.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
-import { parseClientCertificate } from "../core/presented-certificate.ts";
 import { NO_LISTS } from "../core/revocation.ts";
+import { parseClientCertificate } from "../core/x509/client-certificate.ts";
 import { measureInProcess } from "./in-process.ts";
 import type { Report, Volume } from "./report.ts";
 

@@ -4,13 +4,13 @@
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
 import { admitByCertificate } from "../core/admit.ts";
-import { parseCrl } from "../core/crl.ts";
 import { type Policy, selectRoute } from "../core/policy.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
-import { parseClientCertificate } from "../core/presented-certificate.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../core/trust.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../core/wire.ts";
+import { parseClientCertificate } from "../core/x509/client-certificate.ts";
+import { parseCrl } from "../core/x509/crl.ts";
 import { measureInProcess as measure, type Subjects, times } from "./in-process.ts";
 import { issueLargeCrl } from "./large-crl.ts";
 import type { Report, Volume } from "./report.ts";

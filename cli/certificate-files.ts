@@ -1,12 +1,12 @@
 // Reads certificates and keys from files, for all commands. The accepted formats are those of origin/wanted-contents.ts.
 
 import { type KeyObject, X509Certificate } from "node:crypto";
-import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
-import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { SEQUENCE } from "../core/encoded-values.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { Refusal } from "../core/refusal.ts";
+import { type Certificate, formatPem, parseCertificate } from "../core/x509/certificate.ts";
+import { CLIENT_AUTH } from "../core/x509/certificate-extensions.ts";
+import { SEQUENCE } from "../core/x509/encoded-values.ts";
 import { type Item, readContents } from "../origin/file-contents.ts";
 import { formatKey, holdsLockedKey, readKey, readPems } from "../origin/node/pem-files.ts";
 import { readLine } from "../origin/node/secret-files.ts";

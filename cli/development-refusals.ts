@@ -4,8 +4,8 @@
 import { BoundedCache } from "../core/bounded-cache.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
-import { type ClientCertificate, parseClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal, resultOf } from "../core/refusal.ts";
+import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { RefusedFacts } from "../origin/refusals.ts";
 import type { PeerCertificate } from "./emulated-tls-client-auth.ts";

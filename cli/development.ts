@@ -2,11 +2,11 @@
 
 import { join } from "node:path";
 import type { TestHarness } from "wrangler";
-import { formatPem } from "../core/certificate.ts";
 import type { LogLine } from "../core/decision.ts";
 import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import { hostsOf, type Policy } from "../core/policy.ts";
 import { loadSecrets, secretNames } from "../core/secrets.ts";
+import { formatPem } from "../core/x509/certificate.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { readSecret } from "../origin/node/secret-files.ts";

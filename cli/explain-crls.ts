@@ -2,10 +2,7 @@
 // Uses the network only if that is asked for.
 
 import { dirname } from "node:path";
-import type { Certificate } from "../core/certificate.ts";
-import type { Crl } from "../core/crl.ts";
 import { AUTHORITIES_KEY, authoritiesOf } from "../core/crl-authorities.ts";
-import { readCrlContents } from "../core/crl-contents.ts";
 import { keepCrls } from "../core/crl-keeping.ts";
 import {
   CRL_FETCH_DEADLINE_MILLISECONDS,
@@ -19,6 +16,9 @@ import type { Policy } from "../core/policy.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
 import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import type { Crl } from "../core/x509/crl.ts";
+import { readCrlContents } from "../core/x509/crl-contents.ts";
 import { nameOtherContents } from "../origin/list-contents.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
 

@@ -1,16 +1,16 @@
 // Compares the accepted certificates of a sender with the presented one, member by member. The compiled matcher itself judges
 // each member, as an entry of its own.
 
-import { parseAttributeType } from "../core/attribute-types.ts";
-import type { Certificate } from "../core/certificate.ts";
 import { compileCertificateMatcher } from "../core/certificate-matcher.ts";
 import { formatPointer } from "../core/configuration-error.ts";
-import { formatTime } from "../core/crl.ts";
-import { formatDistinguishedName, parseDistinguishedName } from "../core/distinguished-name.ts";
-import { formatIpAddress, type GeneralName } from "../core/general-name.ts";
 import type { CertificateRule } from "../core/policy.ts";
 import type { CertificateMatcherDocument } from "../core/policy-schema.ts";
 import { DIAGNOSED_ENTRIES } from "../core/wire.ts";
+import { parseAttributeType } from "../core/x509/attribute-types.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import { formatTime } from "../core/x509/crl.ts";
+import { formatDistinguishedName, parseDistinguishedName } from "../core/x509/distinguished-name.ts";
+import { formatIpAddress, type GeneralName } from "../core/x509/general-name.ts";
 
 export interface MemberFacts {
   /** The name that `nearMiss` in the log uses. */

@@ -1,17 +1,17 @@
 // Describes a certification path: each certificate with its dates, its key, and what the revocation lists say of it. The verdicts
 // are those of core. If there is no path, this shows how far the certificates lead.
 
-import type { Certificate } from "../core/certificate.ts";
-import { formatTime } from "../core/crl.ts";
 import { describeCrl } from "../core/crl-source.ts";
 import { checkCandidate, findPath, type PathLimits } from "../core/path.ts";
 import { namesIssuer } from "../core/path-checks.ts";
 import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
-import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { checkRevocation, NO_LISTS, type RevocationFacts } from "../core/revocation.ts";
 import { boundDetails } from "../core/shown-text.ts";
 import { verifyTrust } from "../core/trust.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import type { ClientCertificate } from "../core/x509/client-certificate.ts";
+import { formatTime } from "../core/x509/crl.ts";
 import type { LoadedLists } from "./explain-crls.ts";
 
 /** The state of one certificate in the lists. */

@@ -3,9 +3,9 @@
 import type { Evidence } from "../core/candidate.ts";
 import type { Policy } from "../core/policy.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
-import { type ClientCertificate, parseClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { AvailableSecrets } from "../core/secrets.ts";
+import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
 import type { LoadedLists } from "./explain-crls.ts";
 import type { AskOpenssl } from "./openssl-verify.ts";
 

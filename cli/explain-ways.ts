@@ -3,13 +3,13 @@
 
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../core/assertion.ts";
-import { formatPem } from "../core/certificate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { generateSigningKey, importSigningKeys } from "../core/keys.ts";
-import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal, type RefusalCode } from "../core/refusal.ts";
 import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../core/wire.ts";
+import { formatPem } from "../core/x509/certificate.ts";
+import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import {
   type ForwardedFormatName,
   forwardedFormat,

@@ -1,12 +1,12 @@
 // One explanation: the verdict of core on a certificate and a request, and everything that it depends on.
 
-import type { Certificate } from "../core/certificate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
-import { formatTime } from "../core/crl.ts";
 import { findRoute, type Policy, type Route } from "../core/policy.ts";
-import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal, resultOf } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request-target.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import type { ClientCertificate } from "../core/x509/client-certificate.ts";
+import { formatTime } from "../core/x509/crl.ts";
 import { type Answer, ask, detailsOf, publicAnswer } from "./explain-ask.ts";
 import { faultOf } from "./explain-path.ts";
 import { type PlatformFacts, readPlatform } from "./explain-platform.ts";

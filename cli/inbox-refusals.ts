@@ -1,6 +1,6 @@
 // countersign inbox refusals: the refused requests that an origin keeps beside its events.
 
-import { formatPem } from "../core/certificate.ts";
+import { formatPem } from "../core/x509/certificate.ts";
 import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import { parseTimes } from "./inbox-filter.ts";

@@ -4,13 +4,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
 import { identityOf, shareOf } from "../core/observation.ts";
-import type { ClientCertificate } from "../core/presented-certificate.ts";
+import { Refusal } from "../core/refusal.ts";
+import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import {
   parseClientCertChainField,
   parseClientCertField,
   parseClientCertificate,
-} from "../core/presented-certificate.ts";
-import { Refusal } from "../core/refusal.ts";
+} from "../core/x509/client-certificate.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readLogFile } from "./log-file.ts";
 import { appendPrivately } from "./written-files.ts";

@@ -1,12 +1,12 @@
 // What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
-import { formatTime } from "../core/crl.ts";
 import type { LogLine } from "../core/decision.ts";
 import { sendersInUse } from "../core/expiry.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { listEndings } from "../core/outlook.ts";
 import type { Policy } from "../core/policy.ts";
+import { formatTime } from "../core/x509/crl.ts";
 import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { systemClock } from "../origin/clock.ts";
 import { openInbox } from "../origin/inbox/open.ts";

@@ -1,8 +1,8 @@
 // countersign policy deny: denies a certificate or a key by a value that it has however it is presented.
 
 import { isDeepStrictEqual } from "node:util";
-import type { Certificate } from "../core/certificate.ts";
 import { normalizeHex } from "../core/certificate-matcher.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
 import { readCertificates } from "./certificate-files.ts";
 import { parseOptions, refuseUnread, UsageError } from "./command.ts";
 import { parseChoice } from "./option-values.ts";

@@ -1,12 +1,12 @@
 // A policy file while a command changes it, and the PEM files whose certificates are added to it.
 
-import type { Certificate } from "../core/certificate.ts";
 import { either, list, openObject, optional, record, string } from "../core/form.ts";
 import { readForm } from "../core/form-reading.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import { isNatural } from "../core/policy-form.ts";
 import { problemsOfIssues } from "../core/policy-problem.ts";
 import { toFinding } from "../core/policy-remedies.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";

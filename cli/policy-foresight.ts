@@ -1,12 +1,12 @@
 // Judges the certificates that were just added to a policy, before the policy is written. It uses the code of `explain`.
 
 import { dirname, join } from "node:path";
-import type { Certificate } from "../core/certificate.ts";
-import type { DistinguishedName } from "../core/distinguished-name.ts";
 import type { Policy } from "../core/policy.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { type RefusalCode, resultOf } from "../core/refusal.ts";
 import { readAvailableSecrets } from "../core/secrets.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import type { DistinguishedName } from "../core/x509/distinguished-name.ts";
 import { systemClock } from "../origin/clock.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { readCertificates, readSenderCertificates } from "./certificate-files.ts";

@@ -1,9 +1,9 @@
 // countersign policy observed: prints what observed routes were presented with, as entries to paste, and what to consider first.
 
 import { rootCertificates } from "node:tls";
-import { type Certificate, formatPem, parseCertificate } from "../core/certificate.ts";
-import { CLIENT_AUTH } from "../core/certificate-extensions.ts";
-import { nameKey } from "../core/distinguished-name.ts";
+import { type Certificate, formatPem, parseCertificate } from "../core/x509/certificate.ts";
+import { CLIENT_AUTH } from "../core/x509/certificate-extensions.ts";
+import { nameKey } from "../core/x509/distinguished-name.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";

@@ -2,9 +2,9 @@
 // Facts for machines, and for policy-statement-text.ts.
 
 import { formatPointer } from "../core/configuration-error.ts";
-import { formatTime } from "../core/crl.ts";
 import type { Policy, Sender } from "../core/policy.ts";
 import type { CertificateMatcherDocument, PolicyDocument } from "../core/policy-schema.ts";
+import { formatTime } from "../core/x509/crl.ts";
 import { summarize } from "./policy-summary.ts";
 
 /** The state of something with a beginning and an end, at the time of the statement. */

@@ -1,6 +1,6 @@
 // Compares the verdicts of two policies on stored requests.
 
-import { formatTime } from "../core/crl.ts";
+import { formatTime } from "../core/x509/crl.ts";
 import type { TrialCase } from "./policy-trial-cases.ts";
 import { type TrialVerdict, type TriedPolicy, tryPolicy } from "./policy-trial-verdict.ts";
 

@@ -2,7 +2,7 @@
 // replaced: if such a part is not the same as in the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
-import { formatPem } from "../core/certificate.ts";
+import { formatPem } from "../core/x509/certificate.ts";
 import { UsageError } from "./command.ts";
 import { askWhether } from "./nearest.ts";
 import {

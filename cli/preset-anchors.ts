@@ -1,7 +1,7 @@
 // Finds the certificate of each anchor of a preset: in a file, in the policy, or in Node's public roots. If the fingerprint of an
 // anchor is known, only that certificate is accepted, wherever it comes from.
 
-import type { Certificate } from "../core/certificate.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
 import { parseCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { type PolicyDraft, readAnchorOption } from "./policy-document.ts";

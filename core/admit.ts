@@ -5,13 +5,13 @@
 import type { Allowlist, AllowlistEntry } from "./allowlist.ts";
 import { verifyBasic } from "./basic.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
-import type { Certificate } from "./certificate.ts";
 import type { Route, Sender } from "./policy.ts";
-import type { ClientCertificate } from "./presented-certificate.ts";
 import { Refusal, refusalOf, resultOf } from "./refusal.ts";
 import { methodOf, SignedRequest, verifySignature } from "./signature.ts";
 import { type ProvenCertificate, verifyTrust } from "./trust.ts";
 import { DIAGNOSED_ENTRIES } from "./wire.ts";
+import type { Certificate } from "./x509/certificate.ts";
+import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 

@@ -1,14 +1,14 @@
 // Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that stand in the policy twice with
 // different revocation lists.
 
-import { isSameAuthority } from "./certificate.ts";
-import { CLIENT_AUTH } from "./certificate-extensions.ts";
 import { formatPointer } from "./configuration-error.ts";
-import { formatTime } from "./crl.ts";
-import { satisfiesNameConstraints } from "./name-constraints.ts";
 import { isInDate } from "./path-checks.ts";
 import type { Anchor, Policy } from "./policy.ts";
 import { errorAt, type Finding, overdueAt, unusedAt, warningAt } from "./policy-finding.ts";
+import { isSameAuthority } from "./x509/certificate.ts";
+import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
+import { formatTime } from "./x509/crl.ts";
+import { satisfiesNameConstraints } from "./x509/name-constraints.ts";
 
 const place = ({ name }: Anchor) => ["anchors", name];
 

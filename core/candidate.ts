@@ -2,10 +2,10 @@
 
 import type { BasicCredential } from "./basic.ts";
 import type { Sender } from "./policy.ts";
-import type { ClientCertificate } from "./presented-certificate.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SignatureKeys } from "./signature.ts";
 import type { Proof, TrustFacts } from "./trust.ts";
+import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 /** A factor that passed (in the style of RFC 8176): client certificate, HMAC or Ed25519 signature of the body, Basic credentials. */
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic";

@@ -3,8 +3,8 @@
 import { hash } from "node:crypto";
 import { describeCertificate } from "./admit.ts";
 import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
-import type { PlatformVerdict } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
+import type { PlatformVerdict } from "./x509/client-certificate.ts";
 
 /** The sender's certificate, proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
 export interface CertificateFacts {

@@ -2,9 +2,9 @@
 // from an origin to its upstream.
 
 import type { Delivery } from "./delivery.ts";
-import { formatClientCertChainField, formatClientCertField } from "./presented-certificate.ts";
 import { forwardableHeaders } from "./signed-headers.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "./wire.ts";
+import { formatClientCertChainField, formatClientCertField } from "./x509/client-certificate.ts";
 
 /**
  * The headers: those of the sender that are signed, the assertion, and the certificate that the assertion is bound to. No name

@@ -1,11 +1,11 @@
 // Finds intermediates of the policy that complete no path: nobody vouches for them, they are anchors already, or they have ended.
 
-import { CLIENT_AUTH } from "./certificate-extensions.ts";
 import { formatPointer } from "./configuration-error.ts";
-import { formatTime } from "./crl.ts";
 import { isInDate } from "./path-checks.ts";
 import type { Intermediate, Policy } from "./policy.ts";
 import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
+import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
+import { formatTime } from "./x509/crl.ts";
 
 export function inspectIntermediates(policy: Policy, now: number): Finding[] {
   return policy.intermediates.flatMap((one, index) => [

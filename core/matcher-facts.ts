@@ -1,12 +1,12 @@
 // The conditions of an entry of `certificates`, in a comparable form, to find entries that say the same as others or include
 // them. Decides nothing about a certificate.
 
-import { parseAttributeType } from "./attribute-types.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
-import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./distinguished-name.ts";
-import { canonicalIpAddress } from "./general-name.ts";
 import type { Place } from "./policy-finding.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
+import { parseAttributeType } from "./x509/attribute-types.ts";
+import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./x509/distinguished-name.ts";
+import { canonicalIpAddress } from "./x509/general-name.ts";
 
 export interface MatcherFacts {
   readonly at: Place;

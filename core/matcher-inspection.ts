@@ -2,14 +2,14 @@
 // void. An error if our own reader can never read such a value from a certificate. A warning if RFC 5280 forbids the value but
 // our reader accepts it.
 
-import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { formatPointer } from "./configuration-error.ts";
-import { parseDistinguishedName } from "./distinguished-name.ts";
-import { canonicalIpAddress } from "./general-name.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./matcher-facts.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
+import { attributeTypeName, parseAttributeType } from "./x509/attribute-types.ts";
+import { parseDistinguishedName } from "./x509/distinguished-name.ts";
+import { canonicalIpAddress } from "./x509/general-name.ts";
 
 export function inspectMatchers(sender: InspectedSender): Finding[] {
   return [

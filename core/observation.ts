@@ -3,7 +3,6 @@
 
 import { describeCertificate } from "./admit.ts";
 import type { LogLine, Trace } from "./decision.ts";
-import { type ClientCertificate, formatClientCertChainField, formatClientCertField } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
@@ -11,6 +10,11 @@ import {
   MAX_OBSERVED_PROVEN,
   MAX_OBSERVED_UNPROVEN,
 } from "./wire.ts";
+import {
+  type ClientCertificate,
+  formatClientCertChainField,
+  formatClientCertField,
+} from "./x509/client-certificate.ts";
 
 /** Remembers, for one process or isolate, what was reported. */
 export class Observer {

@@ -2,16 +2,16 @@
 // judged only by what it presents.
 
 import { admitByCertificate } from "./admit.ts";
-import type { Certificate } from "./certificate.ts";
 import { formatPointer } from "./configuration-error.ts";
-import { formatTime } from "./crl.ts";
 import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "./expiry.ts";
 import type { Policy, Sender } from "./policy.ts";
-import { type ClientCertificate, parseClientCertificate } from "./presented-certificate.ts";
 import { Refusal } from "./refusal.ts";
 import { NO_LISTS } from "./revocation.ts";
 import { verifyTrust } from "./trust.ts";
 import { MAX_WATCHED_CERTIFICATES } from "./wire.ts";
+import type { Certificate } from "./x509/certificate.ts";
+import { type ClientCertificate, parseClientCertificate } from "./x509/client-certificate.ts";
+import { formatTime } from "./x509/crl.ts";
 
 /** A certificate with which a sender was admitted. Base64 DER; times in Unix seconds. */
 export interface Presentation {

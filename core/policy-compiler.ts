@@ -4,12 +4,8 @@
 import { hash } from "node:crypto";
 import { Allowlist } from "./allowlist.ts";
 import { findCertified, findCertifiers } from "./authorities.ts";
-import { type Certificate, isSameAuthority, parseCertificate } from "./certificate.ts";
-import { digestsOf } from "./certificate-digests.ts";
 import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
 import type { Place } from "./configuration-error.ts";
-import { nameKey, parseDistinguishedName } from "./distinguished-name.ts";
-import { issuerKeysOf } from "./legacy-texts.ts";
 import {
   type Anchor,
   type CertificateRule,
@@ -25,11 +21,15 @@ import { readPolicyForm } from "./policy-form.ts";
 import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./policy-problem.ts";
 import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
 import { type PolicyProblemCode, wordsOf } from "./policy-words.ts";
-import { canMatch } from "./public-key.ts";
 import { isForwardableHeader } from "./request-headers.ts";
 import { findSecondSpelling } from "./request-target.ts";
 import { indexRivals } from "./route-rivals.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
+import { type Certificate, isSameAuthority, parseCertificate } from "./x509/certificate.ts";
+import { digestsOf } from "./x509/certificate-digests.ts";
+import { nameKey, parseDistinguishedName } from "./x509/distinguished-name.ts";
+import { issuerKeysOf } from "./x509/legacy-texts.ts";
+import { canMatch } from "./x509/public-key.ts";
 
 /**
  * Compiles a policy document (the value of policy.json, as policy.schema.json describes it).

@@ -1,16 +1,16 @@
 // Finds entries that match no certificate which the sender's own trust could prove: another issuer, another time, other names.
 
-import { parseAttributeType } from "./attribute-types.ts";
 import { normalizeHex } from "./certificate-matcher.ts";
-import { formatTime } from "./crl.ts";
-import { type DistinguishedName, nameKey, parseDistinguishedName } from "./distinguished-name.ts";
-import type { GeneralName } from "./general-name.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import type { MatcherFacts } from "./matcher-facts.ts";
-import { satisfiesNameConstraints } from "./name-constraints.ts";
 import type { Anchor, Policy, Trust } from "./policy.ts";
 import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
 import type { CertificateMatcherDocument } from "./policy-schema.ts";
+import { parseAttributeType } from "./x509/attribute-types.ts";
+import { formatTime } from "./x509/crl.ts";
+import { type DistinguishedName, nameKey, parseDistinguishedName } from "./x509/distinguished-name.ts";
+import type { GeneralName } from "./x509/general-name.ts";
+import { satisfiesNameConstraints } from "./x509/name-constraints.ts";
 
 export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, { anchors }: Policy): Finding[] {
   const trust = sender.certificate?.trust;

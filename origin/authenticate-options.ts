@@ -5,10 +5,10 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import type { Policy } from "../core/policy.ts";
-import type { ClientCertificate } from "../core/presented-certificate.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";
+import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
 import type { RefusedFacts } from "./refusals.ts";
 

@@ -1,8 +1,6 @@
 // The authorities whose keys prove revocation lists at an origin: the anchors, and those that were seen to sign a list, even
 // before a restart.
 
-import type { Certificate } from "../core/certificate.ts";
-import type { Crl } from "../core/crl.ts";
 import {
   AUTHORITIES_KEY,
   authoritiesOf,
@@ -14,6 +12,8 @@ import {
 import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import type { Crl } from "../core/x509/crl.ts";
 
 export interface CrlAuthoritiesOptions {
   readonly policy: Policy;

@@ -1,8 +1,6 @@
 // The revocation lists of an origin: loaded before the first request, fetched again before they expire, and never replaced by
 // worse ones.
 
-import type { Crl } from "../core/crl.ts";
-import { type CrlContents, readCrlContents } from "../core/crl-contents.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
 import {
   type Condition,
@@ -22,6 +20,8 @@ import type { Policy } from "../core/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { showUrl } from "../core/secure-url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
+import type { Crl } from "../core/x509/crl.ts";
+import { type CrlContents, readCrlContents } from "../core/x509/crl-contents.ts";
 import { systemClock } from "./clock.ts";
 import { CrlAuthorities } from "./crl-authorities.ts";
 import { nameOtherContents } from "./list-contents.ts";

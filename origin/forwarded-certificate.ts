@@ -3,12 +3,6 @@
 // (X-SSL-Verify: SUCCESS) and the names that it writes are not read: only the certificate is judged.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import {
-  type ClientCertificate,
-  parseClientCertChainField,
-  parseClientCertField,
-  parseClientCertificate,
-} from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
 import {
   CLIENT_CERT_CHAIN_HEADER,
@@ -16,6 +10,12 @@ import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
 } from "../core/wire.ts";
+import {
+  type ClientCertificate,
+  parseClientCertChainField,
+  parseClientCertField,
+  parseClientCertificate,
+} from "../core/x509/client-certificate.ts";
 import { findOtherFields, shapeOf } from "./forwarded-diagnosis.ts";
 import { malformed, readBase64, readConcatenatedDer, readEscapedPem, readPemCertificates } from "./pem.ts";
 import { readForwardedClientCert } from "./xfcc.ts";

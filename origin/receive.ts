@@ -9,7 +9,6 @@ import type { Candidate, Evidence } from "../core/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import { namesHosts, type Policy, placeOf, type Route } from "../core/policy.ts";
-import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
 import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/request-headers.ts";
@@ -18,6 +17,7 @@ import { NO_LISTS } from "../core/revocation.ts";
 import { matchHeaders } from "../core/signed-headers.ts";
 import type { TrustFacts } from "../core/trust.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
+import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 import { type AssertionId, DIRECT } from "./acceptance.ts";
 import {
   type AssertionOptions,

@@ -1,12 +1,12 @@
 // The revocation lists of one isolate: read from Workers KV, parsed once, and read again every minute while requests go on.
 
-import type { Certificate } from "../core/certificate.ts";
-import type { Crl } from "../core/crl.ts";
 import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../core/crl-authorities.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
 import { readStream } from "../core/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import type { Crl } from "../core/x509/crl.ts";
 import {
   type CrlNamespace,
   describeCrlFailure,

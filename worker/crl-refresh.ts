@@ -1,8 +1,6 @@
 // The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
 // source, as DER, until newer ones replace them. Requests read them in crl-cache.ts.
 
-import { type Certificate, isSameAuthority } from "../core/certificate.ts";
-import type { Crl } from "../core/crl.ts";
 import {
   AUTHORITIES_KEY,
   authoritiesOf,
@@ -10,7 +8,6 @@ import {
   mergeAuthorities,
   readAuthorities,
 } from "../core/crl-authorities.ts";
-import { readCrlContents } from "../core/crl-contents.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
 import {
   type Condition,
@@ -25,10 +22,13 @@ import {
   readCrlResponse,
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
-import { SEQUENCE } from "../core/encoded-values.ts";
 import { describeCauses } from "../core/failure-chain.ts";
 import type { Policy } from "../core/policy.ts";
 import { showUrl } from "../core/secure-url.ts";
+import { type Certificate, isSameAuthority } from "../core/x509/certificate.ts";
+import type { Crl } from "../core/x509/crl.ts";
+import { readCrlContents } from "../core/x509/crl-contents.ts";
+import { SEQUENCE } from "../core/x509/encoded-values.ts";
 
 /** The stored list and the new one are in memory together, in an isolate of 128 MB. KV accepts values of 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;

@@ -1,8 +1,8 @@
 // Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. Of the platform's strings it uses only the verdict and,
 // for comparison, the SHA-256 fingerprint. Names come from the DER.
 
-import { type ClientCertificate, parseClientCertFields } from "../core/presented-certificate.ts";
 import { Refusal } from "../core/refusal.ts";
+import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 
 /**
  * Reads what the platform says of the client certificate. Does not judge the verdict: `certVerified` may be a failure here;

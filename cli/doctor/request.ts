@@ -1,8 +1,8 @@
 // Checks the server's request for a client certificate. Without it, or if it names only CAs that a sender does not know, no
 // certificate arrives.
 
-import { formatDistinguishedName, nameKey, parseDistinguishedNameDer } from "../../core/distinguished-name.ts";
 import type { Anchor } from "../../core/policy.ts";
+import { formatDistinguishedName, nameKey, parseDistinguishedNameDer } from "../../core/x509/distinguished-name.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 import { type Handshake, readCertificateRequest } from "./handshake.ts";
 import type { Subject } from "./subject.ts";

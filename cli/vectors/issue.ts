@@ -9,12 +9,12 @@ import { formatForwardedHeaders } from "../../core/forwarded-headers.ts";
 import { importSigningKeys, type PrivateJwk } from "../../core/keys.ts";
 import { type Policy, selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { type PresentedCertificate, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { readContentType, selectForwardedHeaders } from "../../core/request-headers.ts";
 import { readRequestTarget } from "../../core/request-target.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { loadSecrets } from "../../core/secrets.ts";
 import { formatAssertionId, formatEventId } from "../../core/time-ordered-id.ts";
+import { type PresentedCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { ACME, INTERMEDIATE, MUELLER } from "./certificates.ts";
 import { AUDIENCE, FIRST_KEY, ISSUER, NOW, POLICY, SECRETS } from "./world.ts";
 

@@ -1,9 +1,9 @@
 // The edge and the origin of the test vectors: names, keys, policy, secrets. Everything in it is public and protects nothing.
 
 import { createECDH, hash } from "node:crypto";
-import { formatPem } from "../../core/certificate.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import type { PolicyDocument, SenderDocument } from "../../core/policy-schema.ts";
+import { formatPem } from "../../core/x509/certificate.ts";
 import { ROOT } from "./certificates.ts";
 
 export const ISSUER = "https://hooks.example.com";

@@ -1,8 +1,8 @@
 // Every field of a certificate, as core read it from the DER.
 
-import type { Certificate } from "../../core/certificate.ts";
-import { formatDistinguishedName } from "../../core/distinguished-name.ts";
-import { formatIpAddress, type GeneralName } from "../../core/general-name.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import { formatIpAddress, type GeneralName } from "../../core/x509/general-name.ts";
 import { isoOf } from "./show.ts";
 
 /** Names of the object identifiers that certificates of senders have. */

@@ -1,7 +1,7 @@
 // The certificate of an event: its path to the anchor as a picture, and every field.
 
 import { html } from "hono/html";
-import type { Certificate } from "../../core/certificate.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
 import type { StoredCertificate } from "../inbox.ts";
 import { fieldsOf, keyOf, shortName } from "./certificate-facts.ts";
 import type { Judgement } from "./event-judgement.ts";

@@ -1,9 +1,9 @@
 // One refused request: what it means, what to change, the certificate that came, and the whole line of the log.
 
 import { html } from "hono/html";
-import { formatPem, parseCertificate } from "../../core/certificate.ts";
 import { placeOf } from "../../core/policy.ts";
 import { type Problem, Refusal, resultOf } from "../../core/refusal.ts";
+import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
 import type { KeptRefusal, RefusedCertificate } from "../refusals.ts";
 import { shellWord } from "../shell-word.ts";
 import { showBody } from "./body-view.ts";

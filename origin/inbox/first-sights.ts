@@ -2,9 +2,9 @@
 // this process has written. Decides nothing about a request.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import type { CertificateFacts } from "../../core/delivery.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../../core/wire.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { FirstSight } from "../inbox.ts";
 import type { Row } from "./rows.ts";
 

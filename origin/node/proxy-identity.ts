@@ -2,17 +2,17 @@
 // proxy is judged by the same code as a sender.
 
 import { admitByCertificate } from "../../core/admit.ts";
-import { formatPem, parseCertificate } from "../../core/certificate.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { nameKey, parseDistinguishedName } from "../../core/distinguished-name.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Policy } from "../../core/policy.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import type { Finding } from "../../core/policy-finding.ts";
-import type { ClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
+import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
+import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
+import { nameKey, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { systemClock } from "../clock.ts";
 import { readPemCertificates } from "../pem.ts";
 

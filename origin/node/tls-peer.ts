@@ -4,9 +4,9 @@
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import { type ClientCertificate, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
+import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { WithoutEdge } from "../guard-options.ts";
 
 /**

@@ -12,10 +12,10 @@ import {
 import type { Evidence, Secrets } from "../../core/candidate.ts";
 import type { Route, Sender } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { ClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
 import type { SignatureKey } from "../../core/signature.ts";
+import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import {
   BODY,
   basic,

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describeCertificate } from "../../core/admit.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import { selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   admit,
   type Cases,

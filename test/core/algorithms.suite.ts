@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { costOfVerifying, isAcceptedKey, isAcceptedSignature, verifySignature } from "../../core/algorithms.ts";
+import { costOfVerifying, isAcceptedKey, isAcceptedSignature, verifySignature } from "../../core/x509/algorithms.ts";
 import type { Cases } from "./scene.ts";
 
 const SIGNED = new TextEncoder().encode("signed text");

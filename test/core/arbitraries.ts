@@ -1,8 +1,8 @@
 // Random values for the properties.
 
 import fc from "fast-check";
-import { attributeTypeName } from "../../core/attribute-types.ts";
-import type { AttributeValue } from "../../core/distinguished-name.ts";
+import { attributeTypeName } from "../../core/x509/attribute-types.ts";
+import type { AttributeValue } from "../../core/x509/distinguished-name.ts";
 
 const BEFORE_SURROGATES = 0xd800;
 const SURROGATES = 0x800;

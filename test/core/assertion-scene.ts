@@ -5,8 +5,8 @@ import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PlatformVerdict } from "../../core/presented-certificate.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
+import type { PlatformVerdict } from "../../core/x509/client-certificate.ts";
 import { type Fixtures, policyDocument, present } from "./scene.ts";
 
 export const CONTEXT = { issuer: "https://hooks.example.com", audience: "https://origin.example.com" };

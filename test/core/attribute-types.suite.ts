@@ -1,7 +1,7 @@
 // The short names of attribute types, and the OIDs that stand for any other.
 
 import assert from "node:assert/strict";
-import { attributeTypeName, parseAttributeType } from "../../core/attribute-types.ts";
+import { attributeTypeName, parseAttributeType } from "../../core/x509/attribute-types.ts";
 import type { Cases } from "./scene.ts";
 
 /** X.520 and RFC 4519; the domain and user names of RFC 4519; PKCS #9; the CA/Browser Forum's for extended validation. */

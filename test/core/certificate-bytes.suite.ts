@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
-import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { edit } from "./certificate-edit.ts";
 import { concat, encode, fromBase64, members, oid, sequence, TAG, type Tlv, toBase64 } from "./der-edit.ts";
 import { type Cases, malformed } from "./scene.ts";

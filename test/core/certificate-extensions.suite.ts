@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import { edit, setExtension } from "./certificate-edit.ts";
 import { oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import { type Cases, type Fixtures, refused } from "./scene.ts";

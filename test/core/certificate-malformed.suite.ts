@@ -1,7 +1,7 @@
 // Certificates that break a rule of X.509 or of RFC 5280: every one is refused with one code.
 
 import assert from "node:assert/strict";
-import { parseCertificate } from "../../core/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   type CertificateParts,
   dropExtension,

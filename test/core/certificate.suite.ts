@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { attributeTypeName } from "../../core/attribute-types.ts";
-import { type Certificate, formatPem, isSameAuthority, parseCertificate } from "../../core/certificate.ts";
-import { digestsOf } from "../../core/certificate-digests.ts";
-import { type DistinguishedName, formatDistinguishedName } from "../../core/distinguished-name.ts";
-import { formatIpAddress } from "../../core/general-name.ts";
+import { attributeTypeName } from "../../core/x509/attribute-types.ts";
+import { type Certificate, formatPem, isSameAuthority, parseCertificate } from "../../core/x509/certificate.ts";
+import { digestsOf } from "../../core/x509/certificate-digests.ts";
+import { type DistinguishedName, formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import { formatIpAddress } from "../../core/x509/general-name.ts";
 import { edit, encodeName, FIELD, withOtherSignature, withSubject } from "./certificate-edit.ts";
 import { encode, fromBase64, sequence, TAG, tlv } from "./der-edit.ts";
 import type { OracleFacts } from "./fixtures.ts";

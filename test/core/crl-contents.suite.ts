@@ -1,7 +1,7 @@
 // How an answer or a file is cut into lists.
 
 import assert from "node:assert/strict";
-import { readCrlContents } from "../../core/crl-contents.ts";
+import { readCrlContents } from "../../core/x509/crl-contents.ts";
 import { concat, fromBase64 } from "./der-edit.ts";
 import type { Cases, Fixtures } from "./scene.ts";
 

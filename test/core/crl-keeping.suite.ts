@@ -1,10 +1,10 @@
 // What a source gave, beside what it gave before.
 
 import assert from "node:assert/strict";
-import { parseCertificate } from "../../core/certificate.ts";
-import { type Crl, parseCrl } from "../../core/crl.ts";
-import { readCrlContents } from "../../core/crl-contents.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../../core/crl-keeping.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { type Crl, parseCrl } from "../../core/x509/crl.ts";
+import { readCrlContents } from "../../core/x509/crl-contents.ts";
 import { concat, fromBase64 } from "./der-edit.ts";
 import type { Cases, CertificateName, CrlName, Fixtures } from "./scene.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCrl } from "../../core/crl.ts";
+import { parseCrl } from "../../core/x509/crl.ts";
 import { encodeName } from "./certificate-edit.ts";
 import { concat, decode, encode, fromBase64, members, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Cases, CrlName, Fixtures } from "./scene.ts";

@@ -1,7 +1,6 @@
 // How sources are asked, and what is told of their lists.
 
 import assert from "node:assert/strict";
-import { type Crl, parseCrl } from "../../core/crl.ts";
 import {
   CRL_REQUEST_HEADERS,
   conditionAfter,
@@ -13,6 +12,7 @@ import {
   isUrl,
   readCrlResponse,
 } from "../../core/crl-source.ts";
+import { type Crl, parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";
 import type { Cases } from "./scene.ts";
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
-import { type Crl, parseCrl } from "../../core/crl.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { type Crl, parseCrl } from "../../core/x509/crl.ts";
 import { decode, encode, fromBase64, members, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Cases, Fixtures } from "./scene.ts";
 

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BoundedCache } from "../../core/bounded-cache.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import {
   bindDelivery,
   type DeliveryRecord,
@@ -13,6 +12,7 @@ import {
   recordDelivery,
   restoreDelivery,
 } from "../../core/delivery.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import { deliver, issue } from "./assertion-scene.ts";
 import { BODY, certificate, judge } from "./factor-scene.ts";
 import { type Cases, refused } from "./scene.ts";

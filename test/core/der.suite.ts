@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type DerReader, formatDer, readDer } from "../../core/der.ts";
+import { type DerReader, formatDer, readDer } from "../../core/x509/der.ts";
 import { concat, encode, lengthOctets, oid, sequence, TAG, tlv, toHex } from "./der-edit.ts";
 import type { Cases } from "./scene.ts";
 

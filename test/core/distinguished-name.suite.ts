@@ -7,7 +7,7 @@ import {
   formatDistinguishedName,
   parseDistinguishedName,
   parseDistinguishedNameDer,
-} from "../../core/distinguished-name.ts";
+} from "../../core/x509/distinguished-name.ts";
 import { character, distinguishedNames, texts } from "./arbitraries.ts";
 import { encodeName, utf16 } from "./certificate-edit.ts";
 import { encode, oid, sequence, set, TAG, tlv, toHex } from "./der-edit.ts";

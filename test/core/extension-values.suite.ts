@@ -2,7 +2,7 @@
 // of its form is refused, whether anything rests on it or not.
 
 import assert from "node:assert/strict";
-import { parseCertificate } from "../../core/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import { edit, encodeName, setExtension } from "./certificate-edit.ts";
 import { encode, oid, sequence, set, TAG, type Tlv, tlv } from "./der-edit.ts";
 import { type Cases, type Fixtures, malformed } from "./scene.ts";

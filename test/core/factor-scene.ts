@@ -4,10 +4,10 @@ import { createHmac } from "node:crypto";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
 import type { Evidence } from "../../core/candidate.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { loadSecrets } from "../../core/secrets.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { type CertificateName, type Fixtures, policyDocument } from "./scene.ts";
 
 export const KEYS = { ONE: "the first key 0123456789", TWO: "the second key 0123456789", PASSWORD: "open sesame" };

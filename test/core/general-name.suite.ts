@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
-import { readDer } from "../../core/der.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { readDer } from "../../core/x509/der.ts";
 import {
   canonicalIpAddress,
   formatIpAddress,
   parseIpAddress,
   readGeneralName,
   readGeneralNames,
-} from "../../core/general-name.ts";
+} from "../../core/x509/general-name.ts";
 import { encodeName, withSubjectAltNames } from "./certificate-edit.ts";
 import { encode, oid, sequence, set, TAG, type Tlv, tlv } from "./der-edit.ts";
 import { type Cases, refused } from "./scene.ts";

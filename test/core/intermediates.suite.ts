@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { vouchedIntermediates } from "../../core/authorities.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { expectFindings, findingsOf, spoiled } from "./inspection-scene.ts";
 import {
   type Cases,

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
 import { compileCertificateMatcher } from "../../core/certificate-matcher.ts";
-import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { PolicyFault } from "../../core/policy-problem.ts";
 import { wordsOf } from "../../core/policy-words.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { texts } from "./arbitraries.ts";
 import { encodeName, withSubject, withSubjectAltNames } from "./certificate-edit.ts";
 import { TAG, tlv } from "./der-edit.ts";

@@ -1,10 +1,14 @@
 // RFC 5280 §4.2.1.10, one constraint at a time.
 
 import assert from "node:assert/strict";
-import { readDer } from "../../core/der.ts";
-import { parseDistinguishedName } from "../../core/distinguished-name.ts";
-import type { GeneralName } from "../../core/general-name.ts";
-import { type NameConstraints, readNameConstraints, satisfiesNameConstraints } from "../../core/name-constraints.ts";
+import { readDer } from "../../core/x509/der.ts";
+import { parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import type { GeneralName } from "../../core/x509/general-name.ts";
+import {
+  type NameConstraints,
+  readNameConstraints,
+  satisfiesNameConstraints,
+} from "../../core/x509/name-constraints.ts";
 import { encode, sequence, type Tlv, tlv } from "./der-edit.ts";
 import { type Cases, prove, refused } from "./scene.ts";
 

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   type DistinguishedName,
   nameKey,
   parseDistinguishedName,
   parseDistinguishedNameDer,
-} from "../../core/distinguished-name.ts";
-import { satisfiesNameConstraints } from "../../core/name-constraints.ts";
+} from "../../core/x509/distinguished-name.ts";
+import { satisfiesNameConstraints } from "../../core/x509/name-constraints.ts";
 import { distinguishedNames } from "./arbitraries.ts";
 import { encodeName, utf16 } from "./certificate-edit.ts";
 import { encode, TAG } from "./der-edit.ts";

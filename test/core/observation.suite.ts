@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
 import { formatLogLine, type LogLine, noteAdmitted, noteCertificate, type Trace } from "../../core/decision.ts";
 import { identityOf, Observer, shareOf } from "../../core/observation.ts";
-import { type ClientCertificate, parseClientCertField } from "../../core/presented-certificate.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { compareShadow } from "../../core/shadow.ts";
 import { tellMore } from "../../core/tell-more.ts";
@@ -14,6 +13,7 @@ import {
   MAX_OBSERVED_PROVEN,
   MAX_OBSERVED_UNPROVEN,
 } from "../../core/wire.ts";
+import { type ClientCertificate, parseClientCertField } from "../../core/x509/client-certificate.ts";
 import {
   type Attempt,
   BODY,

@@ -3,17 +3,17 @@
 
 import assert from "node:assert/strict";
 import { findAuthorities, vouchedIntermediates } from "../../core/authorities.ts";
-import { type Certificate, parseCertificate } from "../../core/certificate.ts";
-import { parseDistinguishedName } from "../../core/distinguished-name.ts";
-import type { GeneralName } from "../../core/general-name.ts";
 import { IssuedSignatures } from "../../core/issued-signatures.ts";
 import { findPath } from "../../core/path.ts";
 import { checkIssuer, checkSignature, namesIssuer } from "../../core/path-checks.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
+import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
+import { parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import type { GeneralName } from "../../core/x509/general-name.ts";
 import { certificate, compileSenders, github } from "./factor-scene.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, prove, refused } from "./scene.ts";
 

@@ -1,15 +1,15 @@
 // Certification paths (RFC 5280 §6): who signed whom, up to an anchor of the policy.
 
 import assert from "node:assert/strict";
-import { type Certificate, parseCertificate } from "../../core/certificate.ts";
 import { IssuedSignatures } from "../../core/issued-signatures.ts";
 import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
+import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, prove, refused } from "./scene.ts";
 
 const SAME = ["same0", "same1", "same2", "same3", "same4", "same5", "same6", "same7", "same8", "same9"] as const;

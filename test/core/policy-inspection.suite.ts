@@ -1,7 +1,7 @@
 // What is wrong with a policy that compiles: entries that match nothing, anchors that prove nothing, windows and their gaps.
 
 import assert from "node:assert/strict";
-import { parseCertificate } from "../../core/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   anchorOf,
   type Change,

@@ -1,7 +1,7 @@
 // Senders beside one another on a route, and routes that contradict themselves.
 
 import assert from "node:assert/strict";
-import { parseCertificate } from "../../core/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   anchorOf,
   type Change,

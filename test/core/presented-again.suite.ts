@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { vouchedIntermediates } from "../../core/authorities.ts";
-import { type Certificate, parseCertificate } from "../../core/certificate.ts";
-import { parseCrl } from "../../core/crl.ts";
 import { findPath, type PathLimits } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { indexLists, NO_LISTS } from "../../core/revocation.ts";
+import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
+import { parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";
 import { type Cases, type CertificateName, type Fixtures, pemOf, policyDocument, present, refused } from "./scene.ts";
 

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseCertificate } from "../../core/certificate.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_INTERMEDIATES } from "../../core/wire.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   formatClientCertChainField,
   formatClientCertField,
@@ -10,9 +12,7 @@ import {
   parseClientCertField,
   parseClientCertFields,
   parseClientCertificate,
-} from "../../core/presented-certificate.ts";
-import { Refusal } from "../../core/refusal.ts";
-import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_INTERMEDIATES } from "../../core/wire.ts";
+} from "../../core/x509/client-certificate.ts";
 import { character } from "./arbitraries.ts";
 import { type Cases, refused } from "./scene.ts";
 

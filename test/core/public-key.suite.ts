@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
-import { parseCertificate } from "../../core/certificate.ts";
-import { readDer } from "../../core/der.ts";
-import { isLowOrderPoint, isPublicPoint } from "../../core/ed25519-point.ts";
-import { canMatch, readPublicKey } from "../../core/public-key.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { readDer } from "../../core/x509/der.ts";
+import { isLowOrderPoint, isPublicPoint } from "../../core/x509/ed25519-point.ts";
+import { canMatch, readPublicKey } from "../../core/x509/public-key.ts";
 import { encode, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Cases } from "./scene.ts";
 

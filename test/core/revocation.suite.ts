@@ -1,9 +1,9 @@
 // The certificates of a path against the lists that are loaded now.
 
 import assert from "node:assert/strict";
-import { parseCrl } from "../../core/crl.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { indexLists } from "../../core/revocation.ts";
+import { parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";
 import {
   type Cases,

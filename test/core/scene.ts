@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { admitByCertificate } from "../../core/admit.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import { type CertificateMatcher, compileCertificateMatcher } from "../../core/certificate-matcher.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Policy, Route } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { type PlatformVerdict, parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal, type RefusalCode } from "../../core/refusal.ts";
 import { NO_LISTS, type RevocationLists } from "../../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../../core/trust.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { type PlatformVerdict, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { CertificateName, CrlName, Fixtures } from "./fixtures.ts";
 
 export type { CertificateName, CrlName, Fixtures };

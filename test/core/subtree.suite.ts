@@ -1,9 +1,9 @@
 // Names and bases of constraints in the form in which they are compared.
 
 import assert from "node:assert/strict";
-import { parseDistinguishedName } from "../../core/distinguished-name.ts";
-import type { GeneralName } from "../../core/general-name.ts";
-import { formOf, subtreeOf } from "../../core/subtree.ts";
+import { parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import type { GeneralName } from "../../core/x509/general-name.ts";
+import { formOf, subtreeOf } from "../../core/x509/subtree.ts";
 import type { Cases } from "./scene.ts";
 
 const named =

@@ -1,10 +1,10 @@
 // The platform's verdict, our own anchors, both together; and what the deny list takes out.
 
 import assert from "node:assert/strict";
-import { parseCertificate } from "../../core/certificate.ts";
-import { formatDistinguishedName } from "../../core/distinguished-name.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { edit, encodeName, FIELD } from "./certificate-edit.ts";
 import { concat, TAG } from "./der-edit.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, present, prove, refused } from "./scene.ts";

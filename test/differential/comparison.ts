@@ -3,11 +3,11 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
-import { type Certificate, parseCertificate } from "../../core/certificate.ts";
-import { type Crl, parseCrl } from "../../core/crl.ts";
-import { type DistinguishedName, parseDistinguishedName } from "../../core/distinguished-name.ts";
-import type { GeneralName } from "../../core/general-name.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
+import { type Crl, parseCrl } from "../../core/x509/crl.ts";
+import { type DistinguishedName, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import type { GeneralName } from "../../core/x509/general-name.ts";
 import { decode, encode, members, TAG, type Tlv, tlv, toBase64, toHex } from "../core/der-edit.ts";
 import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameFacts } from "./library-facts.ts";

@@ -4,8 +4,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

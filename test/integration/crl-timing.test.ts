@@ -2,12 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCrl } from "../../cli/authority.ts";
-import { parseCrl } from "../../core/crl.ts";
 import { digestOf } from "../../core/crl-source.ts";
 import type { LogLine } from "../../core/decision.ts";
 import type { Policy } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import type { RevocationLists } from "../../core/revocation.ts";
+import { parseCrl } from "../../core/x509/crl.ts";
 import { type CrlStorage, openCrlStore } from "../../origin/crl-store.ts";
 import { CrlCache } from "../../worker/crl-cache.ts";
 import type { CrlNamespace } from "../../worker/crl-refresh.ts";

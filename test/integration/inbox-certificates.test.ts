@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import type { CertificateFacts, Delivery } from "../../core/delivery.ts";
-import { parseClientCertificate } from "../../core/presented-certificate.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import { openSqliteReader } from "../../origin/inbox/sqlite-reader.ts";
 import type { FirstSight, Inbox } from "../../origin/inbox.ts";

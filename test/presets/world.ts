@@ -6,13 +6,13 @@ import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH }
 import type { PolicyDraft } from "../../cli/policy-document.ts";
 import { addPreset, type PresetAddition } from "../../cli/preset-addition.ts";
 import { admitByCertificate } from "../../core/admit.ts";
-import { CLIENT_AUTH } from "../../core/certificate-extensions.ts";
 import type { Policy } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { parseClientCertificate } from "../../core/presented-certificate.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
+import { CLIENT_AUTH } from "../../core/x509/certificate-extensions.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 
 const WINDOW = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date("2040-01-01T00:00:00Z") };
 /** Public CAs put both purposes into the certificates that webhook senders use. */

@@ -2,8 +2,8 @@
 
 import { hash } from "node:crypto";
 import type { Identity } from "../../cli/authority.ts";
-import { parseCertificate } from "../../core/certificate.ts";
 import type { CertificateFacts, Delivery } from "../../core/delivery.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 
 export interface DeliveryParts {
   readonly id: string;

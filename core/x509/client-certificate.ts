@@ -1,15 +1,15 @@
 // What a sender presented, in one shape for every way in, and the RFC 9440 fields that carry it.
 
-import { BoundedCache } from "./bounded-cache.ts";
-import { type Certificate, parseCertificate } from "./certificate.ts";
-import { Refusal } from "./refusal.ts";
+import { BoundedCache } from "../bounded-cache.ts";
+import { Refusal } from "../refusal.ts";
 import {
   CERTIFICATE_CACHE_CHARACTERS,
   CERTIFICATE_CACHE_ENTRIES,
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
   MAX_INTERMEDIATES,
-} from "./wire.ts";
+} from "../wire.ts";
+import { type Certificate, parseCertificate } from "./certificate.ts";
 
 /** Cloudflare's own verdict. `verified` is its string unchanged: only `SUCCESS` means yes. */
 export interface PlatformVerdict {

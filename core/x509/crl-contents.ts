@@ -1,7 +1,7 @@
 // Splits the answer of a revocation list source into its lists: DER, PEM, or several of either, one after the other.
 
+import { MAX_CRLS_OF_SOURCE } from "../wire.ts";
 import { decodeBase64, readBlocks, readValues, SEQUENCE } from "./encoded-values.ts";
-import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
 
 export interface CrlContents {
   /** The DER of each list, not parsed. */

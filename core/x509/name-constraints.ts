@@ -1,12 +1,12 @@
 // Name constraints (RFC 5280 §4.2.1.10): which names an issuer permits in the certificates below it. A constraint of a kind that
 // is not understood, or with a malformed base, permits nothing.
 
+import { MAX_NAME_COMPARISON_OCTETS } from "../wire.ts";
 import type { DerReader } from "./der.ts";
 import { constructed, TAG } from "./der-tags.ts";
 import { nameKey } from "./distinguished-name.ts";
 import { type GeneralName, readGeneralName } from "./general-name.ts";
 import { formOf, type Subtree, subtreeOf } from "./subtree.ts";
-import { MAX_NAME_COMPARISON_OCTETS } from "./wire.ts";
 
 export interface NameConstraints {
   readonly permitted: readonly GeneralName[];

@@ -1,10 +1,10 @@
 // X.501 names: reads DER and RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. Names are only
 // values here. certificate-matcher.ts decides what a name permits.
 
+import { MAX_NAME_ATTRIBUTES } from "../wire.ts";
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
-import { MAX_NAME_ATTRIBUTES } from "./wire.ts";
 
 /** One attribute: `text` for the string types of RFC 5280, otherwise the DER of the value in lower-case hex. */
 export type AttributeValue =

@@ -2,16 +2,16 @@
 // it, or what it is allowed.
 
 import { hash, type KeyObject, X509Certificate } from "node:crypto";
+import { BoundedCache } from "../bounded-cache.ts";
+import { messageOf } from "../failure-chain.ts";
+import { Refusal } from "../refusal.ts";
+import { CERTIFICATE_CACHE_CHARACTERS, CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "../wire.ts";
 import { isAcceptedKey, isSameAlgorithm, readAlgorithm } from "./algorithms.ts";
-import { BoundedCache } from "./bounded-cache.ts";
 import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from "./certificate-extensions.ts";
 import { type DerReader, formatHex, readDer } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
 import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
-import { messageOf } from "./failure-chain.ts";
 import { readPublicKey } from "./public-key.ts";
-import { Refusal } from "./refusal.ts";
-import { CERTIFICATE_CACHE_CHARACTERS, CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "./wire.ts";
 
 /** The contents of one certificate. Digests and the serial are lower-case hex; times are Unix seconds. */
 export interface Certificate extends CertificateExtensions {

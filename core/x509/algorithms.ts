@@ -1,10 +1,9 @@
 // Which keys and signature algorithms are accepted, for client certificates, CAs and revocation lists alike.
 
 import { type KeyObject, verify } from "node:crypto";
-
+import { MAX_RSA_BITS, MIN_RSA_BITS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
 import { TAG } from "./der-tags.ts";
-import { MAX_RSA_BITS, MIN_RSA_BITS } from "./wire.ts";
 
 /** RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. PSS is left out: its hash sits in parameters that default to SHA-1. */
 const ACCEPTED_SIGNATURES: ReadonlyMap<string, readonly [keyType: string, hash: string | null]> = new Map([

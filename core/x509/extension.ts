@@ -1,9 +1,9 @@
 // Extensions as certificates, revocation lists and their entries hold them (RFC 5280 §4.1 and §4.2): each OID once.
 
+import { messageOf } from "../failure-chain.ts";
+import { MAX_EXTENSIONS } from "../wire.ts";
 import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
-import { messageOf } from "./failure-chain.ts";
-import { MAX_EXTENSIONS } from "./wire.ts";
 
 /** The value is checked as DER only when it is read: extensions that RFC 5280 does not define may hold anything. */
 export interface Extension {

@@ -1,10 +1,10 @@
 // The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3): those that change what the list means.
 
+import { MAX_SERIAL_OCTETS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
 import { readExtensions, readValue } from "./extension.ts";
 import { FORMS, readAuthorityKeyId, readDistributionPointName } from "./extension-values.ts";
-import { MAX_SERIAL_OCTETS } from "./wire.ts";
 
 const OID = {
   cRLNumber: "2.5.29.20",
