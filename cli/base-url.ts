@@ -1,7 +1,7 @@
 // Parses URLs of programs to which events are delivered. They say only where the program is.
 
 import { isIP } from "node:net";
-import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
+import { isHttpsOrLoopback, showUrl } from "../core/url.ts";
 import { isPrivateAddress } from "../origin/node/upstream-fetch.ts";
 import { UsageError } from "./command.ts";
 

@@ -6,7 +6,7 @@ import { describeProblem, describeRefusal, type LogLine } from "../core/decision
 import type { Delivery } from "../core/delivery.ts";
 import type { Policy } from "../core/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
-import { readRequestTarget } from "../core/request-target.ts";
+import { readRequestTarget } from "../core/request/target.ts";
 import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
 import type { AuthenticateOptions, ProofOptions } from "../origin/authenticate-options.ts";
 import type { AskedRequest, Question } from "./explain-question.ts";

@@ -14,7 +14,7 @@ import {
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
 import { placeOf } from "../core/policy.ts";
-import { formatSignedTarget } from "../core/request-target.ts";
+import { formatSignedTarget } from "../core/request/target.ts";
 import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { InboxReader } from "../origin/inbox.ts";

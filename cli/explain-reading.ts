@@ -5,7 +5,7 @@ import { messageOf } from "../core/failure-chain.ts";
 import { compilePolicy } from "../core/policy-compiler.ts";
 import type { PolicyDocument } from "../core/policy-schema.ts";
 import { readAvailableSecrets } from "../core/secrets.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/url.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { readPresentedCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";

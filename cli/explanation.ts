@@ -3,7 +3,7 @@
 import { formatPointer } from "../core/configuration-error.ts";
 import { findRoute, type Policy, type Route } from "../core/policy.ts";
 import { Refusal, resultOf } from "../core/refusal.ts";
-import { readRequestTarget } from "../core/request-target.ts";
+import { readRequestTarget } from "../core/request/target.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import { formatTime } from "../core/x509/crl.ts";

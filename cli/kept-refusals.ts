@@ -2,8 +2,8 @@
 
 import { boundLine, type LogLine, stampLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy.ts";
-import { showTarget } from "../core/secure-url.ts";
 import { cut, escapeControls } from "../core/shown-text.ts";
+import { showTarget } from "../core/url.ts";
 import { type RefusalHead, RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/refusals.ts";

@@ -3,7 +3,7 @@
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { loadHeldSecrets } from "../core/secrets.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/url.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { problemOfKeysUrl } from "../origin/key-source.ts";
 import { readSecret } from "../origin/node/secret-files.ts";

@@ -1,7 +1,7 @@
 // Summarises a policy in a few lines: routes, senders with their requirements, anchors with their dates.
 
 import type { Policy } from "../core/policy.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/url.ts";
 import { formatDistinguishedName } from "../core/x509/distinguished-name.ts";
 import type { Line } from "./output.ts";
 import { tabulate } from "./table.ts";

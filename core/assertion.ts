@@ -20,8 +20,8 @@ import {
 import { readForm } from "./form-reading.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
-import { showTarget } from "./secure-url.ts";
 import { claimHeaders } from "./signed-headers.ts";
+import { showTarget } from "./url.ts";
 import {
   ASSERTION_ALGORITHM,
   ASSERTION_LIFETIME_SECONDS,

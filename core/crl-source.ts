@@ -2,7 +2,7 @@
 
 import { hash } from "node:crypto";
 import type { OperationalCode } from "./log-words.ts";
-import { readStream } from "./read-body.ts";
+import { readStream } from "./request/read-body.ts";
 import { type Crl, formatTime } from "./x509/crl.ts";
 
 /** Whether the source is a URL. Otherwise it is the path of a file. */

@@ -18,7 +18,7 @@ import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import type { Crl } from "../core/x509/crl.ts";
 import { type CrlContents, readCrlContents } from "../core/x509/crl-contents.ts";

@@ -2,7 +2,7 @@
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { type FindVerificationKey, parsePublicKeySet } from "../core/keys.ts";
-import { isHttpsOrLoopback, showUrl } from "../core/secure-url.ts";
+import { isHttpsOrLoopback, showUrl } from "../core/url.ts";
 import { misconfigured } from "./authenticate-options.ts";
 import type { KeySource } from "./guard-options.ts";
 import { fetchedKeys, pinnedKeys } from "./verification-keys.ts";

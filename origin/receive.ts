@@ -4,15 +4,15 @@
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
 import { admitByBody } from "../core/body-admission.ts";
-import { BodyBudget } from "../core/body-budget.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import { namesHosts, type Policy, placeOf, type Route } from "../core/policy.ts";
-import { readBody } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
+import { BodyBudget } from "../core/request/body-budget.ts";
+import { readBody } from "../core/request/read-body.ts";
+import { formatSignedTarget, readRequestTarget, splitSignedTarget } from "../core/request/target.ts";
 import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/request-headers.ts";
-import { formatSignedTarget, readRequestTarget, splitSignedTarget } from "../core/request-target.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { matchHeaders } from "../core/signed-headers.ts";
 import type { TrustFacts } from "../core/trust.ts";

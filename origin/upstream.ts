@@ -6,7 +6,7 @@ import type { Delivery } from "../core/delivery.ts";
 import { describeCause } from "../core/failure-cause.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import type { SigningKeys } from "../core/keys.ts";
-import { splitSignedTarget } from "../core/request-target.ts";
+import { splitSignedTarget } from "../core/request/target.ts";
 import { formatAssertionId } from "../core/time-ordered-id.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";

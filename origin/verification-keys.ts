@@ -2,9 +2,9 @@
 
 import { describeCause } from "../core/failure-cause.ts";
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/keys.ts";
-import { readStream } from "../core/read-body.ts";
 import { Refusal } from "../core/refusal.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { readStream } from "../core/request/read-body.ts";
+import { showUrl } from "../core/url.ts";
 
 /**
  * Keys from a JWK Set in the configuration. Uses no network; a rotation is a change of the configuration.

@@ -3,7 +3,7 @@
 import { describeRefusal, formatProblem, type Trace } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
-import { requireHostField } from "../core/request-host.ts";
+import { requireHostField } from "../core/request/host.ts";
 import { tellMore } from "../core/tell-more.ts";
 import { formatEventId } from "../core/time-ordered-id.ts";
 import { type Acceptance, recordBy } from "./acceptance.ts";

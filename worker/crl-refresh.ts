@@ -24,7 +24,7 @@ import {
 import type { LogLine } from "../core/decision.ts";
 import { describeCauses } from "../core/failure-chain.ts";
 import type { Policy } from "../core/policy.ts";
-import { showUrl } from "../core/secure-url.ts";
+import { showUrl } from "../core/url.ts";
 import { type Certificate, isSameAuthority } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
 import { readCrlContents } from "../core/x509/crl-contents.ts";

@@ -11,7 +11,7 @@ import { compilePolicyTelling } from "../core/policy-compiler.ts";
 import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy-problem.ts";
 import { wordsOf } from "../core/policy-words.ts";
 import { describeMissing, readAvailableSecrets } from "../core/secrets.ts";
-import { isHttpsOrLoopback } from "../core/secure-url.ts";
+import { isHttpsOrLoopback } from "../core/url.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";
 import type { EventQueue } from "./queue-bindings.ts";

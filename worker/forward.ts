@@ -6,8 +6,8 @@ import type { Delivery } from "../core/delivery.ts";
 import { describeCauses } from "../core/failure-chain.ts";
 import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
-import { splitSignedTarget } from "../core/request-target.ts";
-import { showTarget } from "../core/secure-url.ts";
+import { splitSignedTarget } from "../core/request/target.ts";
+import { showTarget } from "../core/url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 

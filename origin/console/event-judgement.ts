@@ -7,7 +7,7 @@ import { formatContentDigest } from "../../core/delivery.ts";
 import { findPath } from "../../core/path.ts";
 import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy.ts";
 import { REFUSALS, Refusal, resultOf } from "../../core/refusal.ts";
-import { splitSignedTarget } from "../../core/request-target.ts";
+import { splitSignedTarget } from "../../core/request/target.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";

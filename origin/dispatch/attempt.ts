@@ -1,8 +1,8 @@
 // One attempt: makes the delivery again from the stored event, calls the handler, and judges the result. Stores nothing.
 
 import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery.ts";
-import { readStream } from "../../core/read-body.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { readStream } from "../../core/request/read-body.ts";
 import type { Handler } from "../handler.ts";
 import type { Lease, StoredEvent } from "../inbox.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";

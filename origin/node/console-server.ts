@@ -5,7 +5,7 @@ import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { isIP } from "node:net";
 import type { LogLine } from "../../core/decision.ts";
-import { LOOPBACK } from "../../core/secure-url.ts";
+import { LOOPBACK } from "../../core/url.ts";
 import { type Address, listen } from "./listening.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket } from "./socket-file.ts";

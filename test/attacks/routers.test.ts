@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Policy, selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { refusalOf } from "../../core/refusal.ts";
-import { readRequestTarget } from "../../core/request-target.ts";
+import { readRequestTarget } from "../../core/request/target.ts";
 import { proxyDirectory, reasonToSkip, startProgram } from "../proxy/programs.ts";
 import { freePort } from "../support/free-port.ts";
 import { issueServers } from "../support/tls-origin.ts";

@@ -6,7 +6,7 @@ import { findRoute, hostsOf, namesHosts, placeOf, selectRoute } from "../../core
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { inspectPolicy } from "../../core/policy-inspection.ts";
 import type { PolicyDocument } from "../../core/policy-schema.ts";
-import { formatSignedTarget, splitSignedTarget } from "../../core/request-target.ts";
+import { formatSignedTarget, splitSignedTarget } from "../../core/request/target.ts";
 import { type Cases, type Fixtures, policyDocument, problemsOf, refused } from "./scene.ts";
 
 const A = "a.example";

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Route, type Sender, selectRoute } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { readBody } from "../../core/read-body.ts";
+import { requireHost, requireHostField } from "../../core/request/host.ts";
+import { readBody } from "../../core/request/read-body.ts";
+import { readRequestTarget } from "../../core/request/target.ts";
 import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
-import { requireHost, requireHostField } from "../../core/request-host.ts";
-import { readRequestTarget } from "../../core/request-target.ts";
-import { showTarget, showUrl } from "../../core/secure-url.ts";
+import { showTarget, showUrl } from "../../core/url.ts";
 import { type Cases, policyDocument, problemsOf, refused, refusedLater } from "./scene.ts";
 
 const URL_OF_EDGE = "https://hooks.example.com";

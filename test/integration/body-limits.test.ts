@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
-import { readBody } from "../../core/read-body.ts";
+import { readBody } from "../../core/request/read-body.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type RawAnswer, type RawRequest } from "../support/http.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";

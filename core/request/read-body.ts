@@ -1,9 +1,9 @@
 // Reads a request body up to a limit.
 
+import { messageOf } from "../failure-chain.ts";
+import { Refusal } from "../refusal.ts";
+import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "../wire.ts";
 import type { BodyReading } from "./body-budget.ts";
-import { messageOf } from "./failure-chain.ts";
-import { Refusal } from "./refusal.ts";
-import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "./wire.ts";
 
 /**
  * Reads the whole body. Refuses a declared length over the limit before it reads anything. Without a declared length, stops at

@@ -1,7 +1,7 @@
 // Limits the memory that the bodies of unproven senders may take together, because anybody can begin to send a body and stop.
 
-import { Refusal } from "./refusal.ts";
-import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "./wire.ts";
+import { Refusal } from "../refusal.ts";
+import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../wire.ts";
 
 /** One budget for each process or isolate. It counts octets; it does not hold the bodies. */
 export class BodyBudget {

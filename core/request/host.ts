@@ -1,6 +1,6 @@
 // Checks that the Host of a request is only a host: a URL that is built from it must not get a path, a user or a query from it.
 
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "../refusal.ts";
 
 /**
  * Refuses a Host field that a URL parser would change. It must be one host and port in canonical form; port 80 may be written.

@@ -1,6 +1,6 @@
 // The request target that is routed, signed and compared. Edge and origin read it with the same code.
 
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "../refusal.ts";
 
 export interface RequestTarget {
   readonly url: URL;
