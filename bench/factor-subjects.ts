@@ -2,8 +2,8 @@
 
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { importBasicCredential, verifyBasic } from "../core/basic.ts";
-import { importSignatureKey, SignedRequest, verifySignature } from "../core/signature.ts";
-import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
+import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../core/signature/schemes.ts";
+import { importSignatureKey, SignedRequest, verifySignature } from "../core/signature/verify.ts";
 
 export const BARE = "bare HMAC";
 export const BASIC = "basic";

@@ -3,7 +3,7 @@
 
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
-import type { SignatureSchemeName } from "../core/signature-schemes.ts";
+import type { SignatureSchemeName } from "../core/signature/schemes.ts";
 import type { Shape } from "./hostile-shape.ts";
 
 export const SENDERS = 50;

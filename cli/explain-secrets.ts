@@ -3,7 +3,7 @@
 import type { Secrets, SenderSecrets } from "../core/candidate.ts";
 import type { Sender, SignatureRule } from "../core/policy.ts";
 import { type AvailableSecrets, namesOf } from "../core/secrets.ts";
-import { SIGNATURE_SCHEMES } from "../core/signature-schemes.ts";
+import { SIGNATURE_SCHEMES } from "../core/signature/schemes.ts";
 
 /** The secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. No credentials. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {

@@ -1,9 +1,9 @@
-// Signs a body as a sender does, for `countersign send`. It shares the table of schemes with core/signature.ts, which verifies, but
+// Signs a body as a sender does, for `countersign send`. It shares the table of schemes with core/signature/verify.ts, which verifies, but
 // no code.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { messageOf } from "../core/failure-chain.ts";
-import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } from "../core/signature-schemes.ts";
+import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } from "../core/signature/schemes.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { UsageError } from "./command.ts";
 

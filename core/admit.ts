@@ -7,7 +7,7 @@ import { verifyBasic } from "./basic.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
 import type { Route, Sender } from "./policy.ts";
 import { Refusal, refusalOf, resultOf } from "./refusal.ts";
-import { methodOf, SignedRequest, verifySignature } from "./signature.ts";
+import { methodOf, SignedRequest, verifySignature } from "./signature/verify.ts";
 import { type ProvenCertificate, verifyTrust } from "./trust.ts";
 import { DIAGNOSED_ENTRIES } from "./wire.ts";
 import type { Certificate } from "./x509/certificate.ts";

@@ -3,7 +3,7 @@
 import type { BasicCredential } from "./basic.ts";
 import type { Sender } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
-import type { SignatureKeys } from "./signature.ts";
+import type { SignatureKeys } from "./signature/verify.ts";
 import type { Proof, TrustFacts } from "./trust.ts";
 import type { ClientCertificate } from "./x509/client-certificate.ts";
 

@@ -21,7 +21,7 @@ import {
   whole,
 } from "./form.ts";
 import { problem } from "./policy-problem.ts";
-import { SIGNATURE_SCHEME_NAMES } from "./signature-schemes.ts";
+import { SIGNATURE_SCHEME_NAMES } from "./signature/schemes.ts";
 import {
   LARGEST_MAX_BODY_BYTES,
   MAX_CRL_SOURCE_CHARACTERS,

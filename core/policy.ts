@@ -2,7 +2,7 @@
 
 import type { Allowlist } from "./allowlist.ts";
 import { Refusal } from "./refusal.ts";
-import type { SignatureSchemeName } from "./signature-schemes.ts";
+import type { SignatureSchemeName } from "./signature/schemes.ts";
 import type { Certificate } from "./x509/certificate.ts";
 
 export interface Anchor {

@@ -3,7 +3,7 @@
 
 import type { Route, Sender } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
-import { signatureHeaderNames } from "./signature-schemes.ts";
+import { signatureHeaderNames } from "./signature/schemes.ts";
 import {
   ASSERTION_HEADER,
   CLIENT_CERT_CHAIN_HEADER,

@@ -6,7 +6,7 @@ import type { Secrets, SenderSecrets } from "./candidate.ts";
 import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import { messageOf } from "./failure-chain.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
-import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature.ts";
+import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature/verify.ts";
 
 /** Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. What it throws is told. */
 export type ReadSecret = (name: string) => unknown;

@@ -14,7 +14,7 @@ import type { Route, Sender } from "../../core/policy.ts";
 import { compilePolicy } from "../../core/policy-compiler.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
-import type { SignatureKey } from "../../core/signature.ts";
+import type { SignatureKey } from "../../core/signature/verify.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import {
   BODY,

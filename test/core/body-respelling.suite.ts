@@ -12,8 +12,8 @@ import {
   gzipSync,
   zstdCompressSync,
 } from "node:zlib";
-import { decodeBody } from "../../core/body-decoding.ts";
 import { formatLogLine } from "../../core/decision.ts";
+import { decodeBody } from "../../core/signature/body-decoding.ts";
 import { DIAGNOSED_BODY_BYTES, DIAGNOSED_DECODED_BYTES } from "../../core/wire.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, KEY, OTHER_KEY } from "./signature-scene.ts";

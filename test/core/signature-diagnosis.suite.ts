@@ -5,7 +5,7 @@ import { createHmac } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { describeRefusal, formatLogLine, formatProblem } from "../../core/decision.ts";
 import type { Refusal } from "../../core/refusal.ts";
-import type { SignatureSchemeName } from "../../core/signature-schemes.ts";
+import type { SignatureSchemeName } from "../../core/signature/schemes.ts";
 import { DIAGNOSED_BODY_BYTES } from "../../core/wire.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { type Attempt, attempt, BODY, ED25519, EVENTS, KEY, NOW, OTHER_KEY } from "./signature-scene.ts";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Refusal } from "../../core/refusal.ts";
-import { makeHmacKey } from "../../core/signature-key.ts";
-import type { SignatureSchemeName } from "../../core/signature-schemes.ts";
+import { makeHmacKey } from "../../core/signature/key.ts";
+import type { SignatureSchemeName } from "../../core/signature/schemes.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, BODY, ED25519, EVENTS, NOW, SCHEMES } from "./signature-scene.ts";
 

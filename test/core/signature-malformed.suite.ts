@@ -1,7 +1,7 @@
 // Headers that are not of their form: signatures cut, respelled or repeated, times and tags written otherwise.
 
 import assert from "node:assert/strict";
-import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature-schemes.ts";
+import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature/schemes.ts";
 import { MAX_EVENT_ID_CHARACTERS } from "../../core/wire.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, ED25519, EVENTS, headersOf, NOW, SCHEMES } from "./signature-scene.ts";

@@ -1,14 +1,14 @@
 // One event as each scheme signs it, with two keys. The signatures were computed by `openssl dgst -hmac` and
 // `openssl pkeyutl -sign -rawin` over exactly this body.
 
+import type { SignatureSchemeName } from "../../core/signature/schemes.ts";
 import {
   importSignatureKey,
   type SignatureKey,
   type SignatureMethod,
   SignedRequest,
   verifySignature,
-} from "../../core/signature.ts";
-import type { SignatureSchemeName } from "../../core/signature-schemes.ts";
+} from "../../core/signature/verify.ts";
 
 export const NOW = 1_700_000_000;
 export const BODY = '{"event":"order.paid","amount":12.50,"note":"Grüße 🦊"}';

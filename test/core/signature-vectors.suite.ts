@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
-import { importSignatureKey, SignedRequest, verifySignature } from "../../core/signature.ts";
-import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../../core/signature-schemes.ts";
+import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../../core/signature/schemes.ts";
+import { importSignatureKey, SignedRequest, verifySignature } from "../../core/signature/verify.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, ED25519, EVENTS, NOW, SCHEMES } from "./signature-scene.ts";
 

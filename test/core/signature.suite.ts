@@ -1,8 +1,8 @@
 // Signatures that verify: rotation, accounts, versions, times, and which headers are needed.
 
 import assert from "node:assert/strict";
-import { importSignatureKey, SignedRequest, verifySignature } from "../../core/signature.ts";
-import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature-schemes.ts";
+import { type SignatureSchemeName, signatureHeaderNames } from "../../core/signature/schemes.ts";
+import { importSignatureKey, SignedRequest, verifySignature } from "../../core/signature/verify.ts";
 import { type Cases, refusedLater } from "./scene.ts";
 import { attempt, BODY, ED25519, EVENTS, headersOf, NOW, OTHER_KEY, SCHEMES } from "./signature-scene.ts";
 

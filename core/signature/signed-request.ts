@@ -1,11 +1,11 @@
 // One request, shared by all candidates that must sign it. Its headers are read once for each scheme, and its body is hashed once
 // for each key, however many candidates use them.
 
-import { type PresentedSignatures, readPresentedSignatures } from "./presented-signatures.ts";
-import { type Refusal, resultOf } from "./refusal.ts";
-import type { SignatureKey } from "./signature-key.ts";
-import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
-import { MAX_FURTHER_ED25519 } from "./wire.ts";
+import { type Refusal, resultOf } from "../refusal.ts";
+import { MAX_FURTHER_ED25519 } from "../wire.ts";
+import type { SignatureKey } from "./key.ts";
+import { type PresentedSignatures, readPresentedSignatures } from "./read.ts";
+import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./schemes.ts";
 
 /** The signatures in the headers of one scheme, and whether each key made one of them. */
 interface Reading {

@@ -1,13 +1,13 @@
 // Verifies webhook signatures over the raw body: whether one of the sender's keys made a signature that the request presents.
 // Never tells the sender which key, and caches no verdict.
 
-import type { PresentedSignatures, SignatureMethod } from "./presented-signatures.ts";
-import { Refusal } from "./refusal.ts";
-import { diagnoseMismatch } from "./signature-diagnosis.ts";
-import { makeEd25519Key, makeHmacKey, type SignatureKey } from "./signature-key.ts";
-import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./signature-schemes.ts";
+import { Refusal } from "../refusal.ts";
+import { MIN_SIGNATURE_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "../wire.ts";
+import { diagnoseMismatch } from "./diagnose.ts";
+import { makeEd25519Key, makeHmacKey, type SignatureKey } from "./key.ts";
+import type { PresentedSignatures, SignatureMethod } from "./read.ts";
+import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./schemes.ts";
 import { SignedRequest } from "./signed-request.ts";
-import { MIN_SIGNATURE_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "./wire.ts";
 
 export type { SignatureKey, SignatureMethod };
 export { SignedRequest };

@@ -1,8 +1,8 @@
 // One key that verifies signatures. Its value cannot be seen from outside: it prints as nothing, in JSON and in a console.
 
 import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
-import type { PresentedSignatures, SignatureMethod } from "./presented-signatures.ts";
-import { isPublicPoint } from "./x509/ed25519-point.ts";
+import { isPublicPoint } from "../x509/ed25519-point.ts";
+import type { PresentedSignatures, SignatureMethod } from "./read.ts";
 
 declare const imported: unique symbol;
 

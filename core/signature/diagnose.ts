@@ -1,12 +1,12 @@
 // Finds out why a signature does not match, by trying the usual mistakes with keys and bodies one after another. The result is
 // for the operator's log only. It names a key by its index and never shows a key or the expected signature.
 
+import { DIAGNOSED_BODY_BYTES, DIAGNOSED_KEYS, DIAGNOSED_WORK } from "../wire.ts";
 import { decodeBody } from "./body-decoding.ts";
 import { respellBody } from "./body-respellings.ts";
-import type { PresentedSignatures } from "./presented-signatures.ts";
-import { makeHmacKey, type SignatureKey } from "./signature-key.ts";
-import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./signature-schemes.ts";
-import { DIAGNOSED_BODY_BYTES, DIAGNOSED_KEYS, DIAGNOSED_WORK } from "./wire.ts";
+import { makeHmacKey, type SignatureKey } from "./key.ts";
+import type { PresentedSignatures } from "./read.ts";
+import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "./schemes.ts";
 
 export interface Mismatch {
   readonly keys: readonly SignatureKey[];

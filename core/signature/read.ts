@@ -1,14 +1,14 @@
 // Reads the signatures that a request presents, from its headers and strictly in the form of the scheme. Verifies nothing.
 
-import { Refusal } from "./refusal.ts";
-import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./signature-schemes.ts";
+import { Refusal } from "../refusal.ts";
 import {
   MAX_ED25519_SIGNATURES,
   MAX_EVENT_ID_CHARACTERS,
   MAX_LISTED_SIGNATURES,
   MAX_NUMBERED_SIGNATURES,
   SIGNATURE_TOLERANCE_SECONDS,
-} from "./wire.ts";
+} from "../wire.ts";
+import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./schemes.ts";
 
 /** How the body was signed: with a shared secret, or with a private key that only the sender has. */
 export type SignatureMethod = "hmac" | "ed25519";

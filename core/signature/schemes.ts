@@ -1,6 +1,6 @@
 // How each sender signs: which headers, in which form, over which bytes. A single table; nothing here verifies.
 
-import { MAX_NUMBERED_SIGNATURES } from "./wire.ts";
+import { MAX_NUMBERED_SIGNATURES } from "../wire.ts";
 
 export const SIGNATURE_SCHEME_NAMES = [
   "docusign",

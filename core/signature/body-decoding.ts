@@ -1,7 +1,7 @@
 // Decompresses bodies, up to a limit: anybody can send a small body that decompresses to gigabytes.
 
-import { DIAGNOSED_DECODED_BYTES } from "./wire.ts";
-import { formatHex } from "./x509/der.ts";
+import { DIAGNOSED_DECODED_BYTES } from "../wire.ts";
+import { formatHex } from "../x509/der.ts";
 
 /** Loaded with the first body that needs it, so that an isolate starts sooner. */
 const loadZlib = () => import("node:zlib");
