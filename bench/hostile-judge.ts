@@ -1,7 +1,7 @@
 // Measures one request in this process: everything that an origin behind a proxy does with it, except for the socket.
 
 import { formatLogLine } from "../core/decision.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
 import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { forwardedFormat, readForwardedCertificate } from "../origin/forwarded-certificate.ts";

@@ -4,8 +4,8 @@
 import { type Identity, issueCertificate } from "../cli/authority.ts";
 import { findCandidates } from "../core/admit.ts";
 import type { Evidence } from "../core/candidate.ts";
-import { type Policy, selectRoute } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import { type Policy, selectRoute } from "../core/policy/policy.ts";
 import { NO_LISTS } from "../core/revocation.ts";
 import { parseClientCertificate } from "../core/x509/client-certificate.ts";
 import { measureInProcess } from "./in-process.ts";

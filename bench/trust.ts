@@ -4,8 +4,8 @@
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
 import { admitByCertificate } from "../core/admit.ts";
-import { type Policy, selectRoute } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import { type Policy, selectRoute } from "../core/policy/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../core/trust.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../core/wire.ts";

@@ -3,7 +3,7 @@
 import type { Unstable_Config } from "wrangler";
 import { describeIssues } from "../core/configuration-error.ts";
 import { readForm } from "../core/form-reading.ts";
-import { hostsOf, type Policy } from "../core/policy.ts";
+import { hostsOf, type Policy } from "../core/policy/policy.ts";
 import { secretNames } from "../core/secrets.ts";
 import { EVENTS_QUEUE } from "../worker/deliver.ts";
 import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/edge.ts";

@@ -3,7 +3,7 @@
 
 import { BoundedCache } from "../core/bounded-cache.ts";
 import type { LogLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { Refusal, resultOf } from "../core/refusal.ts";
 import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
 import type { Inbox } from "../origin/inbox.ts";

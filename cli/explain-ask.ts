@@ -4,7 +4,7 @@
 import { Hono } from "hono";
 import { describeProblem, describeRefusal, type LogLine } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request/target.ts";
 import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";

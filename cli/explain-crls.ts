@@ -12,7 +12,7 @@ import {
   readCrlResponse,
 } from "../core/crl-source.ts";
 import { describeCause } from "../core/failure-cause.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { indexLists, type RevocationLists } from "../core/revocation.ts";
 import { showUrl } from "../core/url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";

@@ -1,10 +1,10 @@
 // Compares the accepted certificates of a sender with the presented one, member by member. The compiled matcher itself judges
 // each member, as an entry of its own.
 
-import { compileCertificateMatcher } from "../core/certificate-matcher.ts";
 import { formatPointer } from "../core/configuration-error.ts";
-import type { CertificateRule } from "../core/policy.ts";
-import type { CertificateMatcherDocument } from "../core/policy-schema.ts";
+import { compileCertificateMatcher } from "../core/policy/matcher.ts";
+import type { CertificateRule } from "../core/policy/policy.ts";
+import type { CertificateMatcherDocument } from "../core/policy/schema.ts";
 import { DIAGNOSED_ENTRIES } from "../core/wire.ts";
 import { parseAttributeType } from "../core/x509/attribute-types.ts";
 import type { Certificate } from "../core/x509/certificate.ts";

@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../core/decision.ts";
-import { placeOf } from "../core/policy.ts";
+import { placeOf } from "../core/policy/policy.ts";
 import { formatSignedTarget } from "../core/request/target.ts";
 import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";

@@ -4,7 +4,7 @@
 import { describeCrl } from "../core/crl-source.ts";
 import { checkCandidate, findPath, type PathLimits } from "../core/path.ts";
 import { namesIssuer } from "../core/path-checks.ts";
-import type { Anchor, RevocationRule, Trust } from "../core/policy.ts";
+import type { Anchor, RevocationRule, Trust } from "../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { checkRevocation, NO_LISTS, type RevocationFacts } from "../core/revocation.ts";
 import { boundDetails } from "../core/shown-text.ts";

@@ -1,8 +1,8 @@
 // The input of an explanation: a policy, a certificate and a request, at one point in time.
 
 import type { Evidence } from "../core/candidate.ts";
-import type { Policy } from "../core/policy.ts";
-import type { PolicyDocument } from "../core/policy-schema.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import type { PolicyDocument } from "../core/policy/schema.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { AvailableSecrets } from "../core/secrets.ts";
 import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";

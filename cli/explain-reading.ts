@@ -2,8 +2,8 @@
 
 import { dirname, join } from "node:path";
 import { messageOf } from "../core/failure-chain.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
-import type { PolicyDocument } from "../core/policy-schema.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import type { PolicyDocument } from "../core/policy/schema.ts";
 import { readAvailableSecrets } from "../core/secrets.ts";
 import { showUrl } from "../core/url.ts";
 import { readSecret } from "../origin/node/secret-files.ts";

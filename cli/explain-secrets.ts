@@ -1,7 +1,7 @@
 // Selects secrets of a policy: those that an origin behind an edge has, and those that verify a request.
 
 import type { Secrets, SenderSecrets } from "../core/candidate.ts";
-import type { Sender, SignatureRule } from "../core/policy.ts";
+import type { Sender, SignatureRule } from "../core/policy/policy.ts";
 import { type AvailableSecrets, namesOf } from "../core/secrets.ts";
 import { SIGNATURE_SCHEMES } from "../core/signature/schemes.ts";
 

@@ -4,7 +4,7 @@ import { findCandidates } from "../core/admit.ts";
 import { verifyBasic } from "../core/basic.ts";
 import type { Evidence } from "../core/candidate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
-import type { Sender } from "../core/policy.ts";
+import type { Sender } from "../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { signatureHeaderNames } from "../core/signature/schemes.ts";
 import { SignedRequest, verifySignature } from "../core/signature/verify.ts";

@@ -1,7 +1,7 @@
 // Reads the request to explain from a stored event or from a decision in a log. Neither stores everything: this file knows which
 // parts are missing, so that their absence is not taken as proof.
 
-import type { Policy, Sender } from "../core/policy.ts";
+import type { Policy, Sender } from "../core/policy/policy.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { StoredEvent } from "../origin/inbox.ts";

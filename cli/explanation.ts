@@ -1,7 +1,7 @@
 // One explanation: the verdict of core on a certificate and a request, and everything that it depends on.
 
 import { formatPointer } from "../core/configuration-error.ts";
-import { findRoute, type Policy, type Route } from "../core/policy.ts";
+import { findRoute, type Policy, type Route } from "../core/policy/policy.ts";
 import { Refusal, resultOf } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request/target.ts";
 import type { Certificate } from "../core/x509/certificate.ts";

@@ -1,7 +1,7 @@
 // Which log lines are refused requests, and what is kept of them beside the events.
 
 import { boundLine, type LogLine, stampLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { cut, escapeControls } from "../core/shown-text.ts";
 import { showTarget } from "../core/url.ts";
 import { type RefusalHead, RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";

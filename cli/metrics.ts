@@ -5,8 +5,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 import type { LogLine } from "../core/decision.ts";
-import type { Ending } from "../core/expiry.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Ending } from "../core/policy/expiry.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { escapeControls } from "../core/shown-text.ts";
 import type { Backlog } from "../origin/inbox.ts";
 import { type Address, listen } from "../origin/node/listening.ts";

@@ -2,7 +2,7 @@
 
 import { verifyBasic } from "../core/basic.ts";
 import type { LogLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { refusalOf } from "../core/refusal.ts";
 import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../origin/console/options.ts";
 import { describeInbox } from "../origin/inbox/location.ts";

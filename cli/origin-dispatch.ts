@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { Answers } from "../origin/answers.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";

@@ -4,7 +4,7 @@
 import cluster from "node:cluster";
 import type { Secrets } from "../core/candidate.ts";
 import type { LogLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { showUrl } from "../core/url.ts";
 import { createOriginApp } from "../origin/app.ts";
 import type { ProofOptions } from "../origin/authenticate-options.ts";

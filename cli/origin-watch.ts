@@ -2,10 +2,10 @@
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
 import type { LogLine } from "../core/decision.ts";
-import { sendersInUse } from "../core/expiry.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { listEndings } from "../core/outlook.ts";
-import type { Policy } from "../core/policy.ts";
+import { sendersInUse } from "../core/policy/expiry.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { formatTime } from "../core/x509/crl.ts";
 import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { systemClock } from "../origin/clock.ts";

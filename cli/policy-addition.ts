@@ -1,8 +1,8 @@
 // countersign policy add: adds parts to a policy document. The result is compiled before it is written.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
+import type { PolicyDocument } from "../core/policy/schema.ts";
 import { formatFinding } from "../core/policy-finding.ts";
-import type { PolicyDocument } from "../core/policy-schema.ts";
 import { formatPem } from "../core/x509/certificate.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { parseChoice } from "./option-values.ts";

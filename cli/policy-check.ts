@@ -1,7 +1,7 @@
 // countersign policy check: every problem of a policy file, with its place and a remedy.
 
-import type { Policy } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { compileEdgePolicy } from "../worker/edge.ts";

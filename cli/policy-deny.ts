@@ -1,7 +1,7 @@
 // countersign policy deny: denies a certificate or a key by a value that it has however it is presented.
 
 import { isDeepStrictEqual } from "node:util";
-import { normalizeHex } from "../core/certificate-matcher.ts";
+import { normalizeHex } from "../core/policy/matcher.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import { readCertificates } from "./certificate-files.ts";
 import { parseOptions, refuseUnread, UsageError } from "./command.ts";

@@ -2,9 +2,9 @@
 
 import { either, list, openObject, optional, record, string } from "../core/form.ts";
 import { readForm } from "../core/form-reading.ts";
+import { isNatural } from "../core/policy/form.ts";
+import { problemsOfIssues } from "../core/policy/problem.ts";
 import { formatFinding } from "../core/policy-finding.ts";
-import { isNatural } from "../core/policy-form.ts";
-import { problemsOfIssues } from "../core/policy-problem.ts";
 import { toFinding } from "../core/policy-remedies.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import { shellWord } from "../origin/shell-word.ts";

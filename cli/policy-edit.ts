@@ -4,7 +4,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { diff } from "node:util";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { examinePolicy } from "../core/policy-examination.ts";
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";

@@ -1,8 +1,8 @@
 // countersign policy expiring: everything that expires within some days, which of it will make requests fail, and what to do.
 
-import { describeEnding, sendersInUse } from "../core/expiry.ts";
 import { listEndings } from "../core/outlook.ts";
-import type { Policy } from "../core/policy.ts";
+import { describeEnding, sendersInUse } from "../core/policy/expiry.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { systemClock } from "../origin/clock.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";

@@ -3,8 +3,8 @@
 
 import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { type CompilePolicy, type Examination, examinePolicy } from "../core/policy-examination.ts";
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
 import { parsePlace } from "../core/policy-remedies.ts";

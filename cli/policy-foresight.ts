@@ -1,8 +1,8 @@
 // Judges the certificates that were just added to a policy, before the policy is written. It uses the code of `explain`.
 
 import { dirname, join } from "node:path";
-import type { Policy } from "../core/policy.ts";
-import type { PolicyDocument } from "../core/policy-schema.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import type { PolicyDocument } from "../core/policy/schema.ts";
 import { type RefusalCode, resultOf } from "../core/refusal.ts";
 import { readAvailableSecrets } from "../core/secrets.ts";
 import type { Certificate } from "../core/x509/certificate.ts";

@@ -1,7 +1,7 @@
 // Prints the JSON Schema of policy.json, generated from the form that the code uses.
 
 import type { FormNode, Rule } from "../core/form.ts";
-import { PolicySchema } from "../core/policy-schema.ts";
+import { PolicySchema } from "../core/policy/schema.ts";
 import { printJson } from "./output.ts";
 import { type SchemaNode, withDescriptions } from "./policy-descriptions.ts";
 

@@ -1,8 +1,8 @@
 // countersign policy show: what a policy says, in words or as one document.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { compilePolicy } from "../core/policy-compiler.ts";
-import type { PolicyDocument } from "../core/policy-schema.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import type { PolicyDocument } from "../core/policy/schema.ts";
 import { systemClock } from "../origin/clock.ts";
 import { parseOptions } from "./command.ts";
 import { print, printJson } from "./output.ts";

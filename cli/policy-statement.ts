@@ -2,8 +2,8 @@
 // Facts for machines, and for policy-statement-text.ts.
 
 import { formatPointer } from "../core/configuration-error.ts";
-import type { Policy, Sender } from "../core/policy.ts";
-import type { CertificateMatcherDocument, PolicyDocument } from "../core/policy-schema.ts";
+import type { Policy, Sender } from "../core/policy/policy.ts";
+import type { CertificateMatcherDocument, PolicyDocument } from "../core/policy/schema.ts";
 import { formatTime } from "../core/x509/crl.ts";
 import { summarize } from "./policy-summary.ts";
 

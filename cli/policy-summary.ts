@@ -1,6 +1,6 @@
 // Summarises a policy in a few lines: routes, senders with their requirements, anchors with their dates.
 
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { showUrl } from "../core/url.ts";
 import { formatDistinguishedName } from "../core/x509/distinguished-name.ts";
 import type { Line } from "./output.ts";

@@ -3,7 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { findRoute, type Policy } from "../core/policy.ts";
+import { findRoute, type Policy } from "../core/policy/policy.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { InboxReader, StoredEvent } from "../origin/inbox.ts";

@@ -1,8 +1,8 @@
 // countersign policy try: compares the verdicts of a changed policy on stored requests with those of the current policy.
 
 import { dirname, join } from "node:path";
-import { compilePolicy } from "../core/policy-compiler.ts";
-import type { PolicyDocument } from "../core/policy-schema.ts";
+import { compilePolicy } from "../core/policy/compile.ts";
+import type { PolicyDocument } from "../core/policy/schema.ts";
 import { readAvailableSecrets } from "../core/secrets.ts";
 import { systemClock } from "../origin/clock.ts";
 import { readSecret } from "../origin/node/secret-files.ts";

@@ -2,7 +2,7 @@
 // their start.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { secretNames } from "../core/secrets.ts";
 import { anchorsInUse, requireCertificates } from "../origin/node/tls-policy.ts";
 import { requireEdgePolicy } from "../worker/edge.ts";

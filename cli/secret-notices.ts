@@ -1,7 +1,7 @@
 // Notices about secrets that do not prevent a start: others can read a file, or ps shows a password.
 
 import { statSync } from "node:fs";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { secretNames } from "../core/secrets.ts";
 import { hasPassword, PASSWORD_NAME } from "../origin/inbox/location.ts";
 import { credentialsDirectory, secretFile } from "../origin/node/secret-files.ts";

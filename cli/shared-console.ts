@@ -2,7 +2,7 @@
 // policy itself.
 
 import type { LogLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import type { Inbox } from "../origin/inbox.ts";
 import type { ConsoleSettings } from "./console-options.ts";

@@ -3,7 +3,7 @@
 
 import cluster from "node:cluster";
 import type { LogLine } from "../core/decision.ts";
-import { type Ending, warnOfEndings } from "../core/expiry.ts";
+import { type Ending, warnOfEndings } from "../core/policy/expiry.ts";
 import type { Backlog } from "../origin/inbox.ts";
 import type { Address } from "../origin/node/listening.ts";
 import type { RefusalStock } from "../origin/refusals.ts";

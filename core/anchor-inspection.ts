@@ -3,7 +3,7 @@
 
 import { formatPointer } from "./configuration-error.ts";
 import { isInDate } from "./path-checks.ts";
-import type { Anchor, Policy } from "./policy.ts";
+import type { Anchor, Policy } from "./policy/policy.ts";
 import { errorAt, type Finding, overdueAt, unusedAt, warningAt } from "./policy-finding.ts";
 import { isSameAuthority } from "./x509/certificate.ts";
 import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";

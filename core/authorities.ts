@@ -3,7 +3,7 @@
 
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { checkSignature, namesIssuer } from "./path-checks.ts";
-import type { Anchor } from "./policy.ts";
+import type { Anchor } from "./policy/policy.ts";
 import { recall, remember } from "./presented-again.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import type { Certificate } from "./x509/certificate.ts";

@@ -4,7 +4,7 @@ import { admitBySignature } from "./admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "./candidate.ts";
 import { noteAdmitted, type Trace } from "./decision.ts";
 import { type DigestedBody, digestBody } from "./delivery.ts";
-import type { Route } from "./policy.ts";
+import type { Route } from "./policy/policy.ts";
 import type { BodyBudget } from "./request/body-budget.ts";
 import { readBody } from "./request/read-body.ts";
 

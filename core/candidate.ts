@@ -1,7 +1,7 @@
 // The evidence of a request, and the senders that it may come from. Types only: admit.ts makes the values.
 
 import type { BasicCredential } from "./basic.ts";
-import type { Sender } from "./policy.ts";
+import type { Sender } from "./policy/policy.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SignatureKeys } from "./signature/verify.ts";
 import type { Proof, TrustFacts } from "./trust.ts";

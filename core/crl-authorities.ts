@@ -2,7 +2,7 @@
 // restart, too, a forged list cannot replace a genuine one. They prove no certificate; and a request accepts a list only if its
 // own path proves it.
 
-import type { Policy } from "./policy.ts";
+import type { Policy } from "./policy/policy.ts";
 import { signerOnPath } from "./revocation.ts";
 import { MAX_CRL_AUTHORITIES } from "./wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "./x509/certificate.ts";

@@ -3,7 +3,7 @@
 import { describeCertificate, type ProofTrace } from "./admit.ts";
 import type { AdmittedSender, Evidence } from "./candidate.ts";
 import type { LogLine } from "./log-line.ts";
-import type { Route } from "./policy.ts";
+import type { Route } from "./policy/policy.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
 import { boundDetails } from "./shown-text.ts";
 import { RETRY_AFTER_SECONDS } from "./wire.ts";

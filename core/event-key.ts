@@ -6,7 +6,7 @@ import { parsePointer } from "./configuration-error.ts";
 import type { Delivery, EventKeys } from "./delivery.ts";
 import { UnreadableBody } from "./json-octets.ts";
 import { readPointers } from "./json-pointers.ts";
-import type { EventKeyRule, Sender } from "./policy.ts";
+import type { EventKeyRule, Sender } from "./policy/policy.ts";
 import { MAX_EVENT_KEY_CHARACTERS } from "./wire.ts";
 
 /** The key of one event, or why it has none. The reason quotes nothing of the event. */

@@ -5,7 +5,7 @@
 import { formatPointer } from "./configuration-error.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import { haveCommonTime, isWindowWithin, type MatcherFacts } from "./matcher-facts.ts";
-import type { Route, SignatureRule, Trust } from "./policy.ts";
+import type { Route, SignatureRule, Trust } from "./policy/policy.ts";
 import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
 
 type Factor = "certificates" | "signature" | "basic";

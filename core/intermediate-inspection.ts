@@ -2,7 +2,7 @@
 
 import { formatPointer } from "./configuration-error.ts";
 import { isInDate } from "./path-checks.ts";
-import type { Intermediate, Policy } from "./policy.ts";
+import type { Intermediate, Policy } from "./policy/policy.ts";
 import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
 import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
 import { formatTime } from "./x509/crl.ts";

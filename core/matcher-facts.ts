@@ -1,9 +1,9 @@
 // The conditions of an entry of `certificates`, in a comparable form, to find entries that say the same as others or include
 // them. Decides nothing about a certificate.
 
-import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
+import { compileCertificateMatcher, normalizeHex } from "./policy/matcher.ts";
+import type { CertificateMatcherDocument } from "./policy/schema.ts";
 import type { Place } from "./policy-finding.ts";
-import type { CertificateMatcherDocument } from "./policy-schema.ts";
 import { parseAttributeType } from "./x509/attribute-types.ts";
 import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./x509/distinguished-name.ts";
 import { canonicalIpAddress } from "./x509/general-name.ts";

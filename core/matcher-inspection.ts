@@ -5,8 +5,8 @@
 import { formatPointer } from "./configuration-error.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./matcher-facts.ts";
+import type { CertificateMatcherDocument } from "./policy/schema.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
-import type { CertificateMatcherDocument } from "./policy-schema.ts";
 import { attributeTypeName, parseAttributeType } from "./x509/attribute-types.ts";
 import { parseDistinguishedName } from "./x509/distinguished-name.ts";
 import { canonicalIpAddress } from "./x509/general-name.ts";

@@ -3,8 +3,8 @@
 
 import { admitByCertificate } from "./admit.ts";
 import { formatPointer } from "./configuration-error.ts";
-import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "./expiry.ts";
-import type { Policy, Sender } from "./policy.ts";
+import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "./policy/expiry.ts";
+import type { Policy, Sender } from "./policy/policy.ts";
 import { Refusal } from "./refusal.ts";
 import { NO_LISTS } from "./revocation.ts";
 import { verifyTrust } from "./trust.ts";

@@ -1,7 +1,7 @@
 // The single checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). Each passes or throws a Refusal.
 
 import { IssuedSignatures } from "./issued-signatures.ts";
-import type { DenyList } from "./policy.ts";
+import type { DenyList } from "./policy/policy.ts";
 import { Refusal, type RefusalCode, type RefusalDetails } from "./refusal.ts";
 import { isAcceptedSignature } from "./x509/algorithms.ts";
 import type { Certificate } from "./x509/certificate.ts";

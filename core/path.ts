@@ -3,7 +3,7 @@
 import { findAuthorities } from "./authorities.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { checkIssuer, isInDate, namesIssuer } from "./path-checks.ts";
-import type { Anchor, DenyList } from "./policy.ts";
+import type { Anchor, DenyList } from "./policy/policy.ts";
 import { recall, remember } from "./presented-again.ts";
 import { Refusal, refusalOf, resultOf } from "./refusal.ts";
 import { checkRevocation, type RevocationLists, refuseListed } from "./revocation.ts";

@@ -2,14 +2,14 @@
 // a problem is left out of the later steps, so that one mistake hides no other.
 
 import type { Place } from "./configuration-error.ts";
-import type { Policy } from "./policy.ts";
-import { compilePolicy, compileSoundParts } from "./policy-compiler.ts";
+import { compilePolicy, compileSoundParts } from "./policy/compile.ts";
+import { readPolicyForm } from "./policy/form.ts";
+import type { Policy } from "./policy/policy.ts";
+import { PolicyError, type PolicyProblem } from "./policy/problem.ts";
+import type { PolicyDocument } from "./policy/schema.ts";
 import { errorAt, type Finding } from "./policy-finding.ts";
-import { readPolicyForm } from "./policy-form.ts";
 import { inspectPolicy } from "./policy-inspection.ts";
-import { PolicyError, type PolicyProblem } from "./policy-problem.ts";
 import { parsePlace, toFinding } from "./policy-remedies.ts";
-import type { PolicyDocument } from "./policy-schema.ts";
 
 /** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
 export type CompilePolicy = (document: unknown) => Policy;

@@ -1,7 +1,7 @@
 // One thing that is wrong with a policy: where, what, and what to do about it.
 
 import { formatPointer, type Place } from "./configuration-error.ts";
-import type { PolicyProblemCode } from "./policy-words.ts";
+import type { PolicyProblemCode } from "./policy/words.ts";
 
 export type { Place } from "./configuration-error.ts";
 

@@ -2,11 +2,11 @@
 // half, for the command line.
 
 import { formatPointer, type Place, parsePointer } from "./configuration-error.ts";
+import type { PolicyProblem } from "./policy/problem.ts";
+import type { PolicyDocument, SenderDocument } from "./policy/schema.ts";
+import { type PolicyProblemCode, wordsOf } from "./policy/words.ts";
 import type { Finding } from "./policy-finding.ts";
 import { membersAt } from "./policy-members.ts";
-import type { PolicyProblem } from "./policy-problem.ts";
-import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
-import { type PolicyProblemCode, wordsOf } from "./policy-words.ts";
 
 type Remedy = string | ((at: Place) => string);
 

@@ -1,7 +1,7 @@
 // Which headers of a sender are forwarded. It is an allowlist, so that a header which it does not name is never forwarded, in
 // whatever spelling.
 
-import type { Route, Sender } from "./policy.ts";
+import type { Route, Sender } from "./policy/policy.ts";
 import { Refusal } from "./refusal.ts";
 import { signatureHeaderNames } from "./signature/schemes.ts";
 import {

@@ -1,7 +1,7 @@
 // Whether the certificates of a path are revoked, by the lists that are loaded now (RFC 5280 §6.3, complete lists only). The
 // answer is computed for each request and never cached.
 
-import type { Anchor, RevocationRule } from "./policy.ts";
+import type { Anchor, RevocationRule } from "./policy/policy.ts";
 import { Refusal } from "./refusal.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import { type Crl, formatTime } from "./x509/crl.ts";

@@ -5,7 +5,7 @@ import { type BasicCredential, importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
 import { ConfigurationError, formatPointer } from "./configuration-error.ts";
 import { messageOf } from "./failure-chain.ts";
-import type { BasicRule, Policy, Sender, SignatureRule } from "./policy.ts";
+import type { BasicRule, Policy, Sender, SignatureRule } from "./policy/policy.ts";
 import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature/verify.ts";
 
 /** Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. What it throws is told. */

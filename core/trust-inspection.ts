@@ -1,11 +1,11 @@
 // Finds entries that match no certificate which the sender's own trust could prove: another issuer, another time, other names.
 
-import { normalizeHex } from "./certificate-matcher.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 import type { MatcherFacts } from "./matcher-facts.ts";
-import type { Anchor, Policy, Trust } from "./policy.ts";
+import { normalizeHex } from "./policy/matcher.ts";
+import type { Anchor, Policy, Trust } from "./policy/policy.ts";
+import type { CertificateMatcherDocument } from "./policy/schema.ts";
 import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
-import type { CertificateMatcherDocument } from "./policy-schema.ts";
 import { parseAttributeType } from "./x509/attribute-types.ts";
 import { formatTime } from "./x509/crl.ts";
 import { type DistinguishedName, nameKey, parseDistinguishedName } from "./x509/distinguished-name.ts";

@@ -4,7 +4,7 @@
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { findPath, type PathLimits } from "./path.ts";
 import { hasAcceptedAlgorithms, isInDate, namesIssuer } from "./path-checks.ts";
-import type { Sender, Trust } from "./policy.ts";
+import type { Sender, Trust } from "./policy/policy.ts";
 import { Refusal, resultOf } from "./refusal.ts";
 import { refuseListed } from "./revocation.ts";
 import type { Certificate } from "./x509/certificate.ts";

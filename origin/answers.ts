@@ -3,7 +3,7 @@
 
 import { type LogLine, parseProblemType } from "../core/decision.ts";
 import type { Delivery } from "../core/delivery.ts";
-import { type Policy, selectRoute } from "../core/policy.ts";
+import { type Policy, selectRoute } from "../core/policy/policy.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 import { RETRY_AFTER_SECONDS } from "../core/wire.ts";
 import type { AcceptDelivery } from "./acceptance.ts";

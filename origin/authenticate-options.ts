@@ -4,7 +4,7 @@ import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { RevocationLists } from "../core/revocation.ts";
 import { secretNames } from "../core/secrets.ts";

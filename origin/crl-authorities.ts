@@ -11,7 +11,7 @@ import {
 } from "../core/crl-authorities.ts";
 import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
 import { describeCause } from "../core/failure-cause.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import { showUrl } from "../core/url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";

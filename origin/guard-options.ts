@@ -2,7 +2,7 @@
 
 import type { LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import type { RevocationLists } from "../core/revocation.ts";
 import type { ReadSecret } from "../core/secrets.ts";
 import type { AcceptDelivery } from "./acceptance.ts";

@@ -7,7 +7,7 @@ import { admitByBody } from "../core/body-admission.ts";
 import type { Candidate, Evidence } from "../core/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
-import { namesHosts, type Policy, placeOf, type Route } from "../core/policy.ts";
+import { namesHosts, type Policy, placeOf, type Route } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
 import { readBody } from "../core/request/read-body.ts";

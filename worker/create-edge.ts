@@ -12,7 +12,7 @@ import {
   stampLine,
   type Trace,
 } from "../core/decision.ts";
-import { listPolicyEndings, warnOfEndings } from "../core/expiry.ts";
+import { listPolicyEndings, warnOfEndings } from "../core/policy/expiry.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import { tellMore } from "../core/tell-more.ts";

@@ -2,7 +2,7 @@
 
 import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../core/crl-authorities.ts";
 import type { LogLine } from "../core/decision.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { readStream } from "../core/request/read-body.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
 import type { Certificate } from "../core/x509/certificate.ts";

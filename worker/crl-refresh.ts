@@ -23,7 +23,7 @@ import {
 } from "../core/crl-source.ts";
 import type { LogLine } from "../core/decision.ts";
 import { describeCauses } from "../core/failure-chain.ts";
-import type { Policy } from "../core/policy.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { showUrl } from "../core/url.ts";
 import { type Certificate, isSameAuthority } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";

@@ -7,7 +7,7 @@ import type { Evidence } from "../core/candidate.ts";
 import { type LogLine, noteCertificate, type Trace } from "../core/decision.ts";
 import { bindDelivery, type Delivery } from "../core/delivery.ts";
 import { publishKeys } from "../core/keys.ts";
-import { placeOf, type Route, selectRoute } from "../core/policy.ts";
+import { placeOf, type Route, selectRoute } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
 import { requireHostField } from "../core/request/host.ts";

@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/decision.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";
 import { authenticate } from "../../origin/authenticate.ts";

@@ -2,7 +2,7 @@
 // middleware.
 
 import { Hono } from "hono";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import { createTlsState } from "../../origin/node/tls-hosts.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";

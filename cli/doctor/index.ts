@@ -1,7 +1,7 @@
 // countersign doctor: sends a server the requests that senders and strangers would send, and reports what is wrong.
 
 import { existsSync } from "node:fs";
-import { type Policy, type Route, selectRoute } from "../../core/policy.ts";
+import { type Policy, type Route, selectRoute } from "../../core/policy/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
 import { readCertificatesAsPem, readPair } from "../certificate-files.ts";
 import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";

@@ -1,7 +1,7 @@
 // Checks the server's request for a client certificate. Without it, or if it names only CAs that a sender does not know, no
 // certificate arrives.
 
-import type { Anchor } from "../../core/policy.ts";
+import type { Anchor } from "../../core/policy/policy.ts";
 import { formatDistinguishedName, nameKey, parseDistinguishedNameDer } from "../../core/x509/distinguished-name.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 import { type Handshake, readCertificateRequest } from "./handshake.ts";

@@ -2,7 +2,7 @@
 
 import { isIP } from "node:net";
 import { parseProblemType } from "../../core/decision.ts";
-import type { Policy, Route } from "../../core/policy.ts";
+import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { Problem } from "../../core/refusal.ts";
 import type { Pair } from "../certificate-files.ts";
 import { type Answer, type SendOptions, sendEvent } from "../http-client.ts";

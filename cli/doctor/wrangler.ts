@@ -1,7 +1,7 @@
 // Checks a wrangler file for ways around the client certificate, and for settings that the policy needs.
 
 import type { Unstable_Config } from "wrangler";
-import type { Policy } from "../../core/policy.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 
 /** The members of a wrangler file that are read. */

@@ -1,7 +1,7 @@
 // A preset: members of a policy, ready to be written, and what an operator must know and do in addition. Data only. A value that
 // its vendor has not published is left out and named in `notes`, never guessed.
 
-import type { PolicyDocument, SenderDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 
 export interface Preset {
   /** The sender in one line. */

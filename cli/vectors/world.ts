@@ -2,7 +2,7 @@
 
 import { createECDH, hash } from "node:crypto";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import type { PolicyDocument, SenderDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import { ROOT } from "./certificates.ts";
 

@@ -1,7 +1,7 @@
 // What every page of the console knows of its request.
 
 import type { Context } from "hono";
-import type { Policy } from "../../core/policy.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { systemClock } from "../clock.ts";
 import type { ConsoleOptions, ConsoleParts, ConsoleVisitor } from "./options.ts";
 

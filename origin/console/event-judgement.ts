@@ -5,7 +5,7 @@
 import { admitByCertificate } from "../../core/admit.ts";
 import { formatContentDigest } from "../../core/delivery.ts";
 import { findPath } from "../../core/path.ts";
-import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy.ts";
+import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, resultOf } from "../../core/refusal.ts";
 import { splitSignedTarget } from "../../core/request/target.ts";
 import { NO_LISTS } from "../../core/revocation.ts";

@@ -1,7 +1,7 @@
 // What a console is made from: the inbox, the policy, and who may see it.
 
 import type { LogLine } from "../../core/decision.ts";
-import type { Policy } from "../../core/policy.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import type { Inbox } from "../inbox.ts";
 
 /** `reader` sees everything and changes nothing. `operator` may also retry, drop and run events again. */

@@ -1,7 +1,7 @@
 // One refused request: what it means, what to change, the certificate that came, and the whole line of the log.
 
 import { html } from "hono/html";
-import { placeOf } from "../../core/policy.ts";
+import { placeOf } from "../../core/policy/policy.ts";
 import { type Problem, Refusal, resultOf } from "../../core/refusal.ts";
 import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
 import type { KeptRefusal, RefusedCertificate } from "../refusals.ts";

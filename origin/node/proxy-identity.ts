@@ -4,7 +4,7 @@
 import { admitByCertificate } from "../../core/admit.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
-import type { Policy } from "../../core/policy.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import type { Finding } from "../../core/policy-finding.ts";
 import { Refusal } from "../../core/refusal.ts";

@@ -4,7 +4,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
-import type { Anchor } from "../../core/policy.ts";
+import type { Anchor } from "../../core/policy/policy.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { readPems } from "./pem-files.ts";

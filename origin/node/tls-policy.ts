@@ -1,7 +1,7 @@
 // What a listener of TLS takes from the policy before it opens. It loads no TLS: a check of a policy asks too.
 
 import { ConfigurationError, formatPointer } from "../../core/configuration-error.ts";
-import type { Anchor, Policy } from "../../core/policy.ts";
+import type { Anchor, Policy } from "../../core/policy/policy.ts";
 
 /**
  * The anchors to name to clients: only those of senders that some route admits. Empty if no sender needs a certificate.

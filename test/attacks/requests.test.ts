@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";

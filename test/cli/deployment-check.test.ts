@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { findDeploymentProblems } from "../../cli/deployment-check.ts";
 import { command } from "../../cli/policy.ts";
 import { readWranglerFile } from "../../cli/wrangler-file.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { WRANGLER_TOML } from "../support/edge-bundle.ts";
 import { createSenders } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

@@ -4,7 +4,7 @@
 import { createHash, createHmac } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { askShared } from "../support/ask-shared.ts";
 import { type Asked, explainHere } from "../support/explain.ts";
 import { listen } from "../support/http.ts";

@@ -3,7 +3,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { TlsHostFiles } from "../../origin/node/tls-hosts.ts";
 import { proxyDirectory, startProgram } from "../proxy/programs.ts";
 import { freePort } from "../support/free-port.ts";

@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Identity } from "../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AssertionOptions, CertificateOptions } from "../../origin/authenticate-options.ts";
 import { serve } from "../../origin/node/server.ts";

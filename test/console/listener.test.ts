@@ -9,7 +9,7 @@ import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH }
 import { parseConsole } from "../../cli/console-options.ts";
 import { openConsole } from "../../cli/origin-console.ts";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { startCountersign } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";

@@ -2,7 +2,7 @@
 
 import { hash } from "node:crypto";
 import { expect, test } from "vitest";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { createConsole } from "../../origin/console/index.ts";
 import { deliveryOf } from "../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../support/inbox-stores.ts";

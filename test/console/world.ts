@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import type { LogLine } from "../../core/decision.ts";
-import type { Policy } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { createConsoleOf } from "../../origin/console/console.ts";
 import type { ConsoleOptions, ConsoleParts, ConsoleRole } from "../../origin/console/options.ts";
 import { openInbox } from "../../origin/inbox/open.ts";

@@ -10,8 +10,8 @@ import {
   relyOnEdge,
 } from "../../core/admit.ts";
 import type { Evidence, Secrets } from "../../core/candidate.ts";
-import type { Route, Sender } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { Route, Sender } from "../../core/policy/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
 import type { SignatureKey } from "../../core/signature/verify.ts";

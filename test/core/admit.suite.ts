@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describeCertificate } from "../../core/admit.ts";
-import { selectRoute } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { selectRoute } from "../../core/policy/policy.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import {
   admit,

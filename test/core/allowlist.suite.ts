@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { admitByCertificate } from "../../core/admit.ts";
-import { Allowlist } from "../../core/allowlist.ts";
-import { compileCertificateMatcher, lookupKeysOf } from "../../core/certificate-matcher.ts";
-import { selectRoute } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { Allowlist } from "../../core/policy/allowlist.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { compileCertificateMatcher, lookupKeysOf } from "../../core/policy/matcher.ts";
+import { selectRoute } from "../../core/policy/policy.ts";
 import { DIAGNOSED_ENTRIES } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { admit, type Cases, type Fixtures, type MatcherDocument, policyDocument, present, refused } from "./scene.ts";

@@ -4,7 +4,7 @@ import { admitByCertificate, admitBySignature } from "../../core/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import type { PlatformVerdict } from "../../core/x509/client-certificate.ts";
 import { type Fixtures, policyDocument, present } from "./scene.ts";

@@ -1,10 +1,10 @@
 // What ends, and whether events will be refused then: by the policy alone, and by what senders were seen to present.
 
 import assert from "node:assert/strict";
-import { type Ending, listPolicyEndings, warnOfEndings } from "../../core/expiry.ts";
 import { listEndings, type Presentation } from "../../core/outlook.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { CertificateMatcherDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { type Ending, listPolicyEndings, warnOfEndings } from "../../core/policy/expiry.ts";
+import type { CertificateMatcherDocument } from "../../core/policy/schema.ts";
 import { MAX_WATCHED_CERTIFICATES, MAX_WATCHED_WINDOWS } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { DAY } from "./fixtures-endings.ts";

@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
 import type { Evidence } from "../../core/candidate.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { loadSecrets } from "../../core/secrets.ts";

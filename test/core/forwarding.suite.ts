@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { formatForwardedHeaders } from "../../core/forwarded-headers.ts";
-import { type Sender, selectRoute } from "../../core/policy.ts";
+import { type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { readContentType, selectForwardedHeaders } from "../../core/request-headers.ts";
 import { isHttpsOrLoopback } from "../../core/url.ts";
 import { MAX_FORWARDED_HEADER_CHARACTERS } from "../../core/wire.ts";

@@ -1,7 +1,7 @@
 // A sound policy with two senders, to be spoiled in one place, and what is found then.
 
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { examinePolicy } from "../../core/policy-examination.ts";
 import type { Finding } from "../../core/policy-finding.ts";
 import { type Json, put } from "./policy-scene.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { vouchedIntermediates } from "../../core/authorities.ts";
 import { findPath } from "../../core/path.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";

@@ -10,7 +10,7 @@ import {
   MatcherIndex,
   readMatcherFacts,
 } from "../../core/matcher-facts.ts";
-import type { CertificateMatcherDocument } from "../../core/policy-schema.ts";
+import type { CertificateMatcherDocument } from "../../core/policy/schema.ts";
 import type { Cases } from "./scene.ts";
 
 type Entry = CertificateMatcherDocument;

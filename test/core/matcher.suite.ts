@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compileCertificateMatcher } from "../../core/certificate-matcher.ts";
-import { PolicyFault } from "../../core/policy-problem.ts";
-import { wordsOf } from "../../core/policy-words.ts";
+import { compileCertificateMatcher } from "../../core/policy/matcher.ts";
+import { PolicyFault } from "../../core/policy/problem.ts";
+import { wordsOf } from "../../core/policy/words.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { texts } from "./arbitraries.ts";

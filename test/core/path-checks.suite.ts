@@ -6,7 +6,7 @@ import { findAuthorities, vouchedIntermediates } from "../../core/authorities.ts
 import { IssuedSignatures } from "../../core/issued-signatures.ts";
 import { findPath } from "../../core/path.ts";
 import { checkIssuer, checkSignature, namesIssuer } from "../../core/path-checks.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";

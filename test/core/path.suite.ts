@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { IssuedSignatures } from "../../core/issued-signatures.ts";
 import { findPath } from "../../core/path.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";

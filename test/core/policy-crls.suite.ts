@@ -1,7 +1,7 @@
 // Anchors with revocation lists in the policy.
 
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { documentOf, type Json, put } from "./policy-scene.ts";
 import { type Cases, type Fixtures, pemOf, problemsOf } from "./scene.ts";
 

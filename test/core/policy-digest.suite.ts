@@ -1,7 +1,7 @@
 // The digest of a policy: the same for the same meaning, another for any other.
 
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { documentOf, ENTRY, type Json, put, ROUTE, TRUST } from "./policy-scene.ts";
 import { type Cases, pemOf } from "./scene.ts";
 

@@ -1,7 +1,7 @@
 // The factors that a policy can require of a sender, what of it contradicts itself, and which secrets it names.
 
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { loadHeldSecrets, loadSecrets, secretNames } from "../../core/secrets.ts";
 import { documentOf, type Json, put } from "./policy-scene.ts";
 import { type Cases, type Fixtures, problemsOf } from "./scene.ts";

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { formatPointer } from "../../core/configuration-error.ts";
-import { findRoute, hostsOf, namesHosts, placeOf, selectRoute } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { findRoute, hostsOf, namesHosts, placeOf, selectRoute } from "../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { inspectPolicy } from "../../core/policy-inspection.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
 import { formatSignedTarget, splitSignedTarget } from "../../core/request/target.ts";
 import { type Cases, type Fixtures, policyDocument, problemsOf, refused } from "./scene.ts";
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { selectRoute } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { selectRoute } from "../../core/policy/policy.ts";
 import { type Cases, type Fixtures, policyDocument, problemsOf, refused } from "./scene.ts";
 
 function withRoutes(fixtures: Fixtures, ...paths: readonly string[]) {

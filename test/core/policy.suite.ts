@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { documentOf, ENTRY, type Json, put, ROUTE, TRUST } from "./policy-scene.ts";
 import { type Cases, type Fixtures, pemOf, policyDocument, problemsOf } from "./scene.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { vouchedIntermediates } from "../../core/authorities.ts";
 import { findPath, type PathLimits } from "../../core/path.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { indexLists, NO_LISTS } from "../../core/revocation.ts";
 import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
 import { parseCrl } from "../../core/x509/crl.ts";

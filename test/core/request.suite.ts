@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Route, type Sender, selectRoute } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { type Route, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { requireHost, requireHostField } from "../../core/request/host.ts";
 import { readBody } from "../../core/request/read-body.ts";
 import { readRequestTarget } from "../../core/request/target.ts";

@@ -1,7 +1,7 @@
 // The certificates of a path against the lists that are loaded now.
 
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { indexLists } from "../../core/revocation.ts";
 import { parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { admitByCertificate } from "../../core/admit.ts";
-import { type CertificateMatcher, compileCertificateMatcher } from "../../core/certificate-matcher.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import type { Policy, Route } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import { type CertificateMatcher, compileCertificateMatcher } from "../../core/policy/matcher.ts";
+import type { Policy, Route } from "../../core/policy/policy.ts";
 import { Refusal, type RefusalCode } from "../../core/refusal.ts";
 import { NO_LISTS, type RevocationLists } from "../../core/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../../core/trust.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { admitBySignature, findCandidates } from "../../core/admit.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { loadSecrets } from "../../core/secrets.ts";
 import type { SignatureSchemeName } from "../../core/signature/schemes.ts";

@@ -1,7 +1,7 @@
 // The platform's verdict, our own anchors, both together; and what the deny list takes out.
 
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";

@@ -8,7 +8,7 @@ import type { FormProblem, Place } from "../../core/configuration-error.ts";
 import { formatPointer } from "../../core/configuration-error.ts";
 import type { FormNode, Rule } from "../../core/form.ts";
 import { readForm } from "../../core/form-reading.ts";
-import { PolicySchema } from "../../core/policy-schema.ts";
+import { PolicySchema } from "../../core/policy/schema.ts";
 
 type Schema = v.GenericSchema<unknown, unknown>;
 

@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importSigningKeys, type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AssertionId } from "../../origin/acceptance.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";

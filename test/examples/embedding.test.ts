@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { issueCertificate } from "../../cli/authority.ts";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { compile, linkPackages, ROOT } from "../api/declarations.ts";
 import { run, startCountersign } from "../e2e/running.ts";
 import { askShared } from "../support/ask-shared.ts";

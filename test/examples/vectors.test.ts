@@ -13,7 +13,7 @@ import {
 import { POLICY } from "../../cli/vectors/world.ts";
 import type { LogLine } from "../../core/decision.ts";
 import type { Delivery } from "../../core/delivery.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { ROOT } from "../e2e/running.ts";

@@ -4,8 +4,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
 import type { EventState } from "../../origin/inbox.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness, unstable_readConfig } from "wrangler";
 import type { LogLine } from "../../core/decision.ts";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AuthenticateOptions } from "../../origin/authenticate-options.ts";

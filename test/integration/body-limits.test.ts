@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { readBody } from "../../core/request/read-body.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type RawAnswer, type RawRequest } from "../support/http.ts";

@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
 import type { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/decision.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { type CrlNamespace, MAX_EDGE_CRL_BYTES, refreshCrls } from "../../worker/crl-refresh.ts";
 import { compileEdgePolicy, loadEdge } from "../../worker/edge.ts";
 import { type CrlServer, startCrlServer } from "../support/crl-server.ts";

@@ -9,8 +9,8 @@ import { type CrlRequest, type Identity, issueCertificate, issueCrl } from "../.
 import { AUTHORITIES_KEY } from "../../core/crl-authorities.ts";
 import type { LogLine } from "../../core/decision.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { checkRevocation, type RevocationLists } from "../../core/revocation.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";

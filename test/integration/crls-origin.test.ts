@@ -6,8 +6,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest
 import { type CrlRequest, type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
 import type { LogLine } from "../../core/decision.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LogLine } from "../../core/decision.ts";
 import { describeCause } from "../../core/failure-cause.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { openCrlStore } from "../../origin/crl-store.ts";
 import { judgeError } from "../../origin/dispatch/verdict.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";

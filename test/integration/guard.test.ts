@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/decision.ts";
 import { type PublicJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { ReplayedError } from "../../origin/acceptance.ts";
 import { type CountersignOptions, countersign } from "../../origin/guard.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

@@ -10,7 +10,7 @@ import { issueCertificate } from "../../cli/authority.ts";
 import { describeRefused, headOf } from "../../cli/kept-refusals.ts";
 import { publicJwk } from "../../core/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { RefusedFacts } from "../../origin/refusals.ts";
 import { runHere } from "../support/command.ts";

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Health } from "../../cli/health.ts";
 import { parseMetricsAddress, toCount } from "../../cli/metrics.ts";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Running } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { WORKER } from "../../cli/local-edge.ts";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { type AcceptDelivery, ReplayedError } from "../../origin/acceptance.ts";
 import { countersign } from "../../origin/guard.ts";
 import { onceInD1 } from "../../origin/once-d1.ts";

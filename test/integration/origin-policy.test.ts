@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { type ForwardedEvent, forwardedRequest, withHeader } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { type ForwardedEvent, forwardedRequest, headersOf, withHeader } from "../support/forgery.ts";
 import { exchange, type HeaderList, type RawAnswer } from "../support/http.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LogLine } from "../../core/decision.ts";
 import { importSigningKeys, type PrivateJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { sealText } from "../../core/sealed-text.ts";
 import { deliverBatch, postponeBatch } from "../../worker/deliver.ts";

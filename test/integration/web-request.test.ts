@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import fastify from "fastify5";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { toWebRequest } from "../../origin/node/web-request.ts";
 import { createVerifier, RefusedError, type Verifier } from "../../origin/verifier.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";

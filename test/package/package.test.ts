@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { WORKER } from "../../cli/local-edge.ts";
 import { publicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { ROOT, type Running, startCountersign } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { ACME, AUDIENCE, createSenders, ISSUER, MARKER } from "../support/senders.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Identity } from "../../cli/authority.ts";
-import type { Policy } from "../../core/policy.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { type Authority, anchorOption, judge, makeAuthority, policyBelow, presetDocument } from "./world.ts";
 

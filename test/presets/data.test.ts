@@ -3,7 +3,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { PRESETS } from "../../cli/presets/presets.ts";
 import { findPublicRoot } from "../../cli/root-store.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { anchorOption, makeAuthority, presetDocument } from "./world.ts";
 

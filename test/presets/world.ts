@@ -6,8 +6,8 @@ import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH }
 import type { PolicyDraft } from "../../cli/policy-document.ts";
 import { addPreset, type PresetAddition } from "../../cli/preset-addition.ts";
 import { admitByCertificate } from "../../core/admit.ts";
-import type { Policy } from "../../core/policy.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/revocation.ts";
 import { verifyTrust } from "../../core/trust.ts";

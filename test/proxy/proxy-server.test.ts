@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded-certificate.ts";

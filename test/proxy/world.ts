@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
 import { type ProxyServerOptions, readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";

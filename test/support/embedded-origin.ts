@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { formatLogLine } from "../../core/decision.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

@@ -2,7 +2,7 @@
 
 import type { Delivery } from "../../core/delivery.ts";
 import { publicJwk } from "../../core/keys.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { exchange, type HeaderList, listen, type RecordedRequest, record } from "./http.ts";
 import { startTestOrigin } from "./origin.ts";
 import { ACME, createSenders } from "./senders.ts";

@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { FindVerificationKey, PublicJwk } from "../../core/keys.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RevocationLists } from "../../core/revocation.ts";
 import { loadHeldSecrets } from "../../core/secrets.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";

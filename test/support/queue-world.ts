@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
 import type { EventQueue } from "../../worker/queue-bindings.ts";
 import { BUCKET_WORKER, openBucket, type TestBucket } from "./bucket.ts";

@@ -2,7 +2,7 @@
 // one search finds every leak.
 
 import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 
 export const MARKER = "Quillon";
 export const ISSUER = "https://hooks.example.com";

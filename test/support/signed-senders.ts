@@ -1,7 +1,7 @@
 // Senders that sign: a policy with a sender for every scheme, and their signatures. The signatures are not made by code under test.
 
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { HeaderList } from "./http.ts";
 import { ACME } from "./senders.ts";
 

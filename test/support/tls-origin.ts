@@ -1,8 +1,8 @@
 // The origin with its own TLS listener in this process. A test can change everything that a reload replaces.
 
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { compilePolicy } from "../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { createTlsState, type TlsHostFiles } from "../../origin/node/tls-hosts.ts";

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
 import { startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { runHere } from "../support/command.ts";
 import { BETA } from "../support/senders.ts";
 import { connectTls, sendInVain, sendOnce, TlsSender } from "../support/tls-client.ts";

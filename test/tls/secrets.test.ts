@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { ACME } from "../support/senders.ts";

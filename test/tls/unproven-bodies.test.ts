@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { connect, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { MAX_UNPROVEN_BODY_BYTES } from "../../core/wire.ts";
 import type { HeaderList } from "../support/http.ts";
 import { sendOnce } from "../support/tls-client.ts";

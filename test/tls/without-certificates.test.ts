@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PolicyDocument } from "../../core/policy-schema.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { startCountersign } from "../e2e/running.ts";
 import type { HeaderList } from "../support/http.ts";
 import { sendOnce } from "../support/tls-client.ts";

@@ -7,8 +7,8 @@ import type { AddressInfo, Server } from "node:net";
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
 import type { Subject, SubjectOptions } from "../../../cli/doctor/subject.ts";
-import { type Policy, selectRoute } from "../../../core/policy.ts";
-import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import { type Policy, selectRoute } from "../../../core/policy/policy.ts";
 import { PROBLEMS, type Problem } from "../../../core/refusal.ts";
 import { createSenders, type Senders } from "../../support/senders.ts";
 

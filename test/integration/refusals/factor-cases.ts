@@ -1,8 +1,8 @@
 // Refusals for signatures and Basic credentials: at the edge by a request, at the origin by what the edge did not check.
 
 import { createHmac } from "node:crypto";
-import { compilePolicy } from "../../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../../core/policy-schema.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { forwardedRequest } from "../../support/forgery.ts";
 import { exchange } from "../../support/http.ts";

@@ -5,7 +5,7 @@ import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { issueCertificate } from "../../../cli/authority.ts";
-import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
 import { loadSecrets } from "../../../core/secrets.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../../../core/wire.ts";
 import { createOriginApp } from "../../../origin/app.ts";

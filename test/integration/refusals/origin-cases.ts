@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { publicJwk } from "../../../core/keys.ts";
-import { compilePolicy } from "../../../core/policy-compiler.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { authenticate } from "../../../origin/authenticate.ts";
 import { pinnedKeys } from "../../../origin/verification-keys.ts";

@@ -2,8 +2,8 @@
 
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../../core/keys.ts";
-import { compilePolicy } from "../../../core/policy-compiler.ts";
-import type { PolicyDocument } from "../../../core/policy-schema.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { fetchedKeys } from "../../../origin/verification-keys.ts";
 import { startCrlServer } from "../../support/crl-server.ts";

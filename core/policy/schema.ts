@@ -19,16 +19,16 @@ import {
   string,
   together,
   whole,
-} from "./form.ts";
-import { problem } from "./policy-problem.ts";
-import { SIGNATURE_SCHEME_NAMES } from "./signature/schemes.ts";
+} from "../form.ts";
+import { SIGNATURE_SCHEME_NAMES } from "../signature/schemes.ts";
 import {
   LARGEST_MAX_BODY_BYTES,
   MAX_CRL_SOURCE_CHARACTERS,
   MAX_INTERMEDIATES,
   MAX_SIGNATURE_SECRETS,
   RESERVED_BINDINGS,
-} from "./wire.ts";
+} from "../wire.ts";
+import { problem } from "./problem.ts";
 
 const name = string(regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, problem("malformed_name")));
 const text = string(notEmpty());

@@ -1,8 +1,8 @@
 // Checks the form of a policy document. No member is passed over: an operator would believe that it has an effect.
 
-import { isNatural, type Reading, readForm } from "./form-reading.ts";
-import { type PolicyProblem, problemsOfIssues } from "./policy-problem.ts";
-import { type PolicyDocument, PolicySchema } from "./policy-schema.ts";
+import { isNatural, type Reading, readForm } from "../form-reading.ts";
+import { type PolicyProblem, problemsOfIssues } from "./problem.ts";
+import { type PolicyDocument, PolicySchema } from "./schema.ts";
 
 export { isNatural };
 

@@ -1,9 +1,9 @@
 // Policy: anchors, senders, routes and the deny list. policy-compiler.ts compiles it once; after that it is only read.
 
+import { Refusal } from "../refusal.ts";
+import type { SignatureSchemeName } from "../signature/schemes.ts";
+import type { Certificate } from "../x509/certificate.ts";
 import type { Allowlist } from "./allowlist.ts";
-import { Refusal } from "./refusal.ts";
-import type { SignatureSchemeName } from "./signature/schemes.ts";
-import type { Certificate } from "./x509/certificate.ts";
 
 export interface Anchor {
   readonly name: string;

@@ -1,8 +1,8 @@
 // The words of what can be wrong with a policy: one table, for the programs that print them. The worker says codes, and
 // `countersign policy check` runs before each of its builds. What to do about each code is in policy-remedies.ts.
 
-import { FORM_PROBLEMS, formatWords } from "./configuration-error.ts";
-import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "./wire.ts";
+import { FORM_PROBLEMS, formatWords } from "../configuration-error.ts";
+import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "../wire.ts";
 
 /** A % stands for the detail. */
 export const POLICY_PROBLEMS = {

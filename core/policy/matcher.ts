@@ -1,12 +1,12 @@
 // One entry of a sender's `certificates`: compiled once, then compared with certificates as a whole. Code points are compared
 // exactly. The case folding of RFC 5280 is for chaining names, not for allowing them.
 
-import { PolicyFault, readOrFault } from "./policy-problem.ts";
-import type { CertificateMatcherDocument } from "./policy-schema.ts";
-import { parseAttributeType } from "./x509/attribute-types.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./x509/distinguished-name.ts";
-import { canonicalIpAddress, formatIpAddress, type GeneralName } from "./x509/general-name.ts";
+import { parseAttributeType } from "../x509/attribute-types.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "../x509/distinguished-name.ts";
+import { canonicalIpAddress, formatIpAddress, type GeneralName } from "../x509/general-name.ts";
+import { PolicyFault, readOrFault } from "./problem.ts";
+import type { CertificateMatcherDocument } from "./schema.ts";
 
 export interface CertificateMatcher {
   /** Keys in the index. A certificate that matches the entry has every one of them among its lookupKeysOf. */

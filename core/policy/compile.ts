@@ -2,10 +2,19 @@
 // partial policy. Does not look at the time: what has expired is refused when it is used.
 
 import { hash } from "node:crypto";
+import { findCertified, findCertifiers } from "../authorities.ts";
+import type { Place } from "../configuration-error.ts";
+import { findSecondSpelling } from "../request/target.ts";
+import { isForwardableHeader } from "../request-headers.ts";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "../wire.ts";
+import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
+import { digestsOf } from "../x509/certificate-digests.ts";
+import { nameKey, parseDistinguishedName } from "../x509/distinguished-name.ts";
+import { issuerKeysOf } from "../x509/legacy-texts.ts";
+import { canMatch } from "../x509/public-key.ts";
 import { Allowlist } from "./allowlist.ts";
-import { findCertified, findCertifiers } from "./authorities.ts";
-import { compileCertificateMatcher, normalizeHex } from "./certificate-matcher.ts";
-import type { Place } from "./configuration-error.ts";
+import { readPolicyForm } from "./form.ts";
+import { compileCertificateMatcher, normalizeHex } from "./matcher.ts";
 import {
   type Anchor,
   type CertificateRule,
@@ -17,19 +26,10 @@ import {
   type Route,
   type SignatureRule,
 } from "./policy.ts";
-import { readPolicyForm } from "./policy-form.ts";
-import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./policy-problem.ts";
-import type { PolicyDocument, SenderDocument } from "./policy-schema.ts";
-import { type PolicyProblemCode, wordsOf } from "./policy-words.ts";
-import { findSecondSpelling } from "./request/target.ts";
-import { isForwardableHeader } from "./request-headers.ts";
+import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./problem.ts";
 import { indexRivals } from "./route-rivals.ts";
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "./wire.ts";
-import { type Certificate, isSameAuthority, parseCertificate } from "./x509/certificate.ts";
-import { digestsOf } from "./x509/certificate-digests.ts";
-import { nameKey, parseDistinguishedName } from "./x509/distinguished-name.ts";
-import { issuerKeysOf } from "./x509/legacy-texts.ts";
-import { canMatch } from "./x509/public-key.ts";
+import type { PolicyDocument, SenderDocument } from "./schema.ts";
+import { type PolicyProblemCode, wordsOf } from "./words.ts";
 
 /**
  * Compiles a policy document (the value of policy.json, as policy.schema.json describes it).

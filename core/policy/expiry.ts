@@ -1,13 +1,13 @@
 // Finds what expires in a policy (anchors, and the windows of accepted certificates), and whether events will be refused then.
 // Only an origin knows which certificates senders present (outlook.ts); an edge works without that.
 
-import { formatPointer } from "./configuration-error.ts";
-import type { LogLine } from "./decision.ts";
-import { isInDate } from "./path-checks.ts";
+import { formatPointer } from "../configuration-error.ts";
+import type { LogLine } from "../decision.ts";
+import { isInDate } from "../path-checks.ts";
+import { MAX_WATCHED_WINDOWS } from "../wire.ts";
+import { isSameAuthority } from "../x509/certificate.ts";
+import { formatTime } from "../x509/crl.ts";
 import type { Anchor, CertificateRule, Intermediate, Policy, Sender } from "./policy.ts";
-import { MAX_WATCHED_WINDOWS } from "./wire.ts";
-import { isSameAuthority } from "./x509/certificate.ts";
-import { formatTime } from "./x509/crl.ts";
 
 const DAY_SECONDS = 86_400;
 /** Thirty days are enough to get a certificate from another company's security team. The later warnings come at shorter intervals. */

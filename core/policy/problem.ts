@@ -1,12 +1,12 @@
 // A problem of a policy as the schema and the compiler find it: its place, its code and a detail. The worker carries no words
 // for them: policy-words.ts has those, for the programs that print them.
 
-import { ConfigurationError, type FormProblem, formatPointer, type Place } from "./configuration-error.ts";
-import { messageOf } from "./failure-chain.ts";
-import type { PolicyProblemCode, ProblemCode } from "./policy-words.ts";
-import { Refusal } from "./refusal.ts";
+import { ConfigurationError, type FormProblem, formatPointer, type Place } from "../configuration-error.ts";
+import { messageOf } from "../failure-chain.ts";
+import { Refusal } from "../refusal.ts";
+import type { PolicyProblemCode, ProblemCode } from "./words.ts";
 
-export { POLICY_PROBLEMS, type PolicyProblemCode, wordsOf } from "./policy-words.ts";
+export { POLICY_PROBLEMS, type PolicyProblemCode, wordsOf } from "./words.ts";
 
 export interface PolicyProblem extends ProblemCode {
   readonly at: Place;

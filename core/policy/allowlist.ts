@@ -1,8 +1,8 @@
 // The accepted certificates of one sender, indexed by the values that they require: a lookup in 100,000 entries costs as much as
 // in ten.
 
-import { type CertificateMatcher, lookupKeysOf } from "./certificate-matcher.ts";
-import type { Certificate } from "./x509/certificate.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { type CertificateMatcher, lookupKeysOf } from "./matcher.ts";
 
 /** An entry with its index in the policy. */
 export type AllowlistEntry = readonly [index: number, matcher: CertificateMatcher];
