@@ -7,8 +7,8 @@ import { bindDelivery, digestBody } from "../core/delivery.ts";
 import { importSigningKeys } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { selectRoute } from "../core/policy/policy.ts";
-import { NO_LISTS } from "../core/revocation.ts";
 import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
+import { NO_LISTS } from "../core/trust/revocation.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import {
   formatClientCertChainField,

@@ -2,18 +2,18 @@
 // Uses the network only if that is asked for.
 
 import { dirname } from "node:path";
-import { AUTHORITIES_KEY, authoritiesOf } from "../core/crl-authorities.ts";
-import { keepCrls } from "../core/crl-keeping.ts";
+import { describeCause } from "../core/failure-cause.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { AUTHORITIES_KEY, authoritiesOf } from "../core/trust/crl-authorities.ts";
+import { keepCrls } from "../core/trust/crl-keeping.ts";
 import {
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   describeCrl,
   isUrl,
   readCrlResponse,
-} from "../core/crl-source.ts";
-import { describeCause } from "../core/failure-cause.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { indexLists, type RevocationLists } from "../core/revocation.ts";
+} from "../core/trust/crl-source.ts";
+import { indexLists, type RevocationLists } from "../core/trust/revocation.ts";
 import { showUrl } from "../core/url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import type { Certificate } from "../core/x509/certificate.ts";

@@ -58,7 +58,7 @@ export function readChain({ chain }: Question, platform: ClientCertificate["plat
   return parseClientCertificate({ ...chain, platform });
 }
 
-/** The evidence for core/trust.ts, without the body. */
+/** The evidence for core/trust/verify.ts, without the body. */
 export function evidenceOf(question: Question, certificate: ClientCertificate | Refusal): Evidence {
   const { policy, lists, at, request, available } = question;
   return {

@@ -8,7 +8,7 @@ import type { Sender } from "../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { signatureHeaderNames } from "../core/signature/schemes.ts";
 import { SignedRequest, verifySignature } from "../core/signature/verify.ts";
-import { type Proof, verifyTrust } from "../core/trust.ts";
+import { type Proof, verifyTrust } from "../core/trust/verify.ts";
 import { compareEntries, type EntryFacts } from "./explain-entries.ts";
 import { describePath, type Fault, faultOf, type PathFacts } from "./explain-path.ts";
 import type { Question } from "./explain-question.ts";

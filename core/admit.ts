@@ -8,7 +8,7 @@ import type { Allowlist, AllowlistEntry } from "./policy/allowlist.ts";
 import type { Route, Sender } from "./policy/policy.ts";
 import { Refusal, refusalOf, resultOf } from "./refusal.ts";
 import { methodOf, SignedRequest, verifySignature } from "./signature/verify.ts";
-import { type ProvenCertificate, verifyTrust } from "./trust.ts";
+import { type ProvenCertificate, verifyTrust } from "./trust/verify.ts";
 import { DIAGNOSED_ENTRIES } from "./wire.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import type { ClientCertificate } from "./x509/client-certificate.ts";

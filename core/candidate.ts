@@ -4,7 +4,7 @@ import type { BasicCredential } from "./basic.ts";
 import type { Sender } from "./policy/policy.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SignatureKeys } from "./signature/verify.ts";
-import type { Proof, TrustFacts } from "./trust.ts";
+import type { Proof, TrustFacts } from "./trust/verify.ts";
 import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 /** A factor that passed (in the style of RFC 8176): client certificate, HMAC or Ed25519 signature of the body, Basic credentials. */

@@ -1,9 +1,9 @@
 // Finds intermediates of the policy that complete no path: nobody vouches for them, they are anchors already, or they have ended.
 
 import { formatPointer } from "./configuration-error.ts";
-import { isInDate } from "./path-checks.ts";
 import type { Intermediate, Policy } from "./policy/policy.ts";
 import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
+import { isInDate } from "./trust/issuer.ts";
 import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
 import { formatTime } from "./x509/crl.ts";
 

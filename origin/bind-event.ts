@@ -1,10 +1,10 @@
 // Makes the delivery of an admitted request, with the keys by which an inbox stores it.
 
-import { vouchedIntermediates } from "../core/authorities.ts";
 import type { AdmittedSender } from "../core/candidate.ts";
 import type { Trace } from "../core/decision.ts";
 import { bindDelivery, type Delivery, type ReceivedEvent } from "../core/delivery.ts";
 import { readEventKeys } from "../core/event-key.ts";
+import { vouchedIntermediates } from "../core/trust/authorities.ts";
 
 /**
  * An event without its event key is not recognised when it is sent again, and one without its order key is not kept in order. So

@@ -1,6 +1,9 @@
 // The authorities whose keys prove revocation lists at an origin: the anchors, and those that were seen to sign a list, even
 // before a restart.
 
+import type { LogLine } from "../core/decision.ts";
+import { describeCause } from "../core/failure-cause.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import {
   AUTHORITIES_KEY,
   authoritiesOf,
@@ -8,10 +11,7 @@ import {
   mergeAuthorities,
   newAuthorities,
   readAuthorities,
-} from "../core/crl-authorities.ts";
-import type { LogLine } from "../core/decision.ts";
-import { describeCause } from "../core/failure-cause.ts";
-import type { Policy } from "../core/policy/policy.ts";
+} from "../core/trust/crl-authorities.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
 

@@ -1,7 +1,10 @@
 // The revocation lists of an origin: loaded before the first request, fetched again before they expire, and never replaced by
 // worse ones.
 
-import { formatCrls, type KeptCrls, keepCrls } from "../core/crl-keeping.ts";
+import type { LogLine } from "../core/decision.ts";
+import { describeCause } from "../core/failure-cause.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../core/trust/crl-keeping.ts";
 import {
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
@@ -13,11 +16,8 @@ import {
   isAskedWhole,
   isUrl,
   readCrlResponse,
-} from "../core/crl-source.ts";
-import type { LogLine } from "../core/decision.ts";
-import { describeCause } from "../core/failure-cause.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+} from "../core/trust/crl-source.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../core/trust/revocation.ts";
 import { showUrl } from "../core/url.ts";
 import { MAX_CRL_BYTES } from "../core/wire.ts";
 import type { Crl } from "../core/x509/crl.ts";

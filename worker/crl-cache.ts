@@ -1,10 +1,10 @@
 // The revocation lists of one isolate: read from Workers KV, parsed once, and read again every minute while requests go on.
 
-import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../core/crl-authorities.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { readStream } from "../core/request/read-body.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation.ts";
+import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../core/trust/crl-authorities.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../core/trust/revocation.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
 import {

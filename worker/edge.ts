@@ -2,7 +2,6 @@
 
 import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
-import { isUrl } from "../core/crl-source.ts";
 import { check, list, notEmpty, openObject, optional, or, string, whole } from "../core/form.ts";
 import { readForm } from "../core/form-reading.ts";
 import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
@@ -11,6 +10,7 @@ import type { Policy, Route, Sender } from "../core/policy/policy.ts";
 import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy/problem.ts";
 import { wordsOf } from "../core/policy/words.ts";
 import { describeMissing, readAvailableSecrets } from "../core/secrets.ts";
+import { isUrl } from "../core/trust/crl-source.ts";
 import { isHttpsOrLoopback } from "../core/url.ts";
 import { CrlCache } from "./crl-cache.ts";
 import type { CrlNamespace } from "./crl-refresh.ts";

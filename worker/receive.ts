@@ -13,7 +13,7 @@ import { BodyBudget } from "../core/request/body-budget.ts";
 import { requireHostField } from "../core/request/host.ts";
 import { formatSignedTarget, readRequestTarget } from "../core/request/target.ts";
 import { isPlainText, readContentType, selectForwardedHeaders } from "../core/request-headers.ts";
-import { NO_LISTS } from "../core/revocation.ts";
+import { NO_LISTS } from "../core/trust/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 import { enqueue } from "./event-queue.ts";

@@ -2,10 +2,10 @@
 // partial policy. Does not look at the time: what has expired is refused when it is used.
 
 import { hash } from "node:crypto";
-import { findCertified, findCertifiers } from "../authorities.ts";
 import type { Place } from "../configuration-error.ts";
 import { findSecondSpelling } from "../request/target.ts";
 import { isForwardableHeader } from "../request-headers.ts";
+import { findCertified, findCertifiers } from "../trust/authorities.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
 import { digestsOf } from "../x509/certificate-digests.ts";

@@ -3,7 +3,7 @@
 
 import { formatPointer } from "../configuration-error.ts";
 import type { LogLine } from "../decision.ts";
-import { isInDate } from "../path-checks.ts";
+import { isInDate } from "../trust/issuer.ts";
 import { MAX_WATCHED_WINDOWS } from "../wire.ts";
 import { isSameAuthority } from "../x509/certificate.ts";
 import { formatTime } from "../x509/crl.ts";

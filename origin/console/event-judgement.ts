@@ -4,12 +4,12 @@
 
 import { admitByCertificate } from "../../core/admit.ts";
 import { formatContentDigest } from "../../core/delivery.ts";
-import { findPath } from "../../core/path.ts";
 import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, resultOf } from "../../core/refusal.ts";
 import { splitSignedTarget } from "../../core/request/target.ts";
-import { NO_LISTS } from "../../core/revocation.ts";
-import { verifyTrust } from "../../core/trust.ts";
+import { findPath } from "../../core/trust/path.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { verifyTrust } from "../../core/trust/verify.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { EventWork, StoredCertificate, StoredEvent } from "../inbox.ts";

@@ -1,5 +1,5 @@
 // Converts a TLS socket of Node to a ClientCertificate, for an origin that terminates mutual TLS itself. The verdict is ours
-// (core/trust.ts), on each request. OpenSSL's verdict, which is made once in the handshake, can only object.
+// (core/trust/verify.ts), on each request. OpenSSL's verdict, which is made once in the handshake, can only object.
 
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";

@@ -5,7 +5,7 @@ import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { NO_LISTS } from "../../core/revocation.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
 import type { PlatformVerdict } from "../../core/x509/client-certificate.ts";
 import { type Fixtures, policyDocument, present } from "./scene.ts";
 

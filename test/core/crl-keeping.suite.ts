@@ -1,7 +1,7 @@
 // What a source gave, beside what it gave before.
 
 import assert from "node:assert/strict";
-import { formatCrls, type KeptCrls, keepCrls } from "../../core/crl-keeping.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../../core/trust/crl-keeping.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { type Crl, parseCrl } from "../../core/x509/crl.ts";
 import { readCrlContents } from "../../core/x509/crl-contents.ts";

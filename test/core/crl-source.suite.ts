@@ -11,7 +11,7 @@ import {
   isAskedWhole,
   isUrl,
   readCrlResponse,
-} from "../../core/crl-source.ts";
+} from "../../core/trust/crl-source.ts";
 import { type Crl, parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";
 import type { Cases } from "./scene.ts";

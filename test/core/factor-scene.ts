@@ -5,8 +5,8 @@ import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit
 import type { Evidence } from "../../core/candidate.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { NO_LISTS } from "../../core/revocation.ts";
 import { loadSecrets } from "../../core/secrets.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { type CertificateName, type Fixtures, policyDocument } from "./scene.ts";
 

@@ -1,10 +1,10 @@
 // Intermediates of the policy: they complete a path that the sender left open, and prove nothing.
 
 import assert from "node:assert/strict";
-import { vouchedIntermediates } from "../../core/authorities.ts";
-import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { NO_LISTS } from "../../core/revocation.ts";
+import { vouchedIntermediates } from "../../core/trust/authorities.ts";
+import { findPath } from "../../core/trust/path.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { expectFindings, findingsOf, spoiled } from "./inspection-scene.ts";

@@ -2,14 +2,14 @@
 // a search goes. Whose key signed what is tested on real signatures elsewhere.
 
 import assert from "node:assert/strict";
-import { findAuthorities, vouchedIntermediates } from "../../core/authorities.ts";
-import { IssuedSignatures } from "../../core/issued-signatures.ts";
-import { findPath } from "../../core/path.ts";
-import { checkIssuer, checkSignature, namesIssuer } from "../../core/path-checks.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
-import { NO_LISTS } from "../../core/revocation.ts";
-import { verifyTrust } from "../../core/trust.ts";
+import { findAuthorities, vouchedIntermediates } from "../../core/trust/authorities.ts";
+import { IssuedSignatures } from "../../core/trust/issued-signatures.ts";
+import { checkIssuer, checkSignature, namesIssuer } from "../../core/trust/issuer.ts";
+import { findPath } from "../../core/trust/path.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { verifyTrust } from "../../core/trust/verify.ts";
 import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { parseDistinguishedName } from "../../core/x509/distinguished-name.ts";

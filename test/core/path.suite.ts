@@ -1,12 +1,12 @@
 // Certification paths (RFC 5280 §6): who signed whom, up to an anchor of the policy.
 
 import assert from "node:assert/strict";
-import { IssuedSignatures } from "../../core/issued-signatures.ts";
-import { findPath } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { NO_LISTS } from "../../core/revocation.ts";
-import { verifyTrust } from "../../core/trust.ts";
+import { IssuedSignatures } from "../../core/trust/issued-signatures.ts";
+import { findPath } from "../../core/trust/path.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { verifyTrust } from "../../core/trust/verify.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";

@@ -1,10 +1,10 @@
 // Certificates that are presented again: what cannot change is not looked for twice, and everything else is judged anew.
 
 import assert from "node:assert/strict";
-import { vouchedIntermediates } from "../../core/authorities.ts";
-import { findPath, type PathLimits } from "../../core/path.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { indexLists, NO_LISTS } from "../../core/revocation.ts";
+import { vouchedIntermediates } from "../../core/trust/authorities.ts";
+import { findPath, type PathLimits } from "../../core/trust/path.ts";
+import { indexLists, NO_LISTS } from "../../core/trust/revocation.ts";
 import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
 import { parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";

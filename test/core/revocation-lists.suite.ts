@@ -1,7 +1,14 @@
 // Which of many lists speaks of a certificate: on lists and certificates of which single facts are changed.
 
 import assert from "node:assert/strict";
-import { checkRevocation, indexLists, isNewer, NO_LISTS, refuseListed, signerOnPath } from "../../core/revocation.ts";
+import {
+  checkRevocation,
+  indexLists,
+  isNewer,
+  NO_LISTS,
+  refuseListed,
+  signerOnPath,
+} from "../../core/trust/revocation.ts";
 import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
 import { type Crl, parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { indexLists } from "../../core/revocation.ts";
+import { indexLists } from "../../core/trust/revocation.ts";
 import { parseCrl } from "../../core/x509/crl.ts";
 import { fromBase64 } from "./der-edit.ts";
 import {

@@ -2,11 +2,11 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCrl } from "../../cli/authority.ts";
-import { digestOf } from "../../core/crl-source.ts";
 import type { LogLine } from "../../core/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import type { RevocationLists } from "../../core/revocation.ts";
+import { digestOf } from "../../core/trust/crl-source.ts";
+import type { RevocationLists } from "../../core/trust/revocation.ts";
 import { parseCrl } from "../../core/x509/crl.ts";
 import { type CrlStorage, openCrlStore } from "../../origin/crl-store.ts";
 import { CrlCache } from "../../worker/crl-cache.ts";

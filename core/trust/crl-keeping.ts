@@ -1,11 +1,11 @@
 // Decides which revocation lists a source's new answer replaces.
 
-import { messageOf } from "./failure-chain.ts";
+import { messageOf } from "../failure-chain.ts";
+import { MAX_CRLS_OF_SOURCE } from "../wire.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { type Crl, formatTime, parseCrl } from "../x509/crl.ts";
+import type { CrlContents } from "../x509/crl-contents.ts";
 import { isNewer, signerOnPath } from "./revocation.ts";
-import { MAX_CRLS_OF_SOURCE } from "./wire.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { type Crl, formatTime, parseCrl } from "./x509/crl.ts";
-import type { CrlContents } from "./x509/crl-contents.ts";
 
 export interface CrlJudges {
   /** Certificates whose keys prove lists in their names: the anchors of the policy, and earlier signers of lists. */

@@ -1,9 +1,9 @@
 // Verifies the signatures on certificates for one request, up to a limit: a stranger may present any number of wrong signatures
 // in the name of an anchor, and the anchor's key may be slow to verify.
 
-import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "./wire.ts";
-import { costOfVerifying } from "./x509/algorithms.ts";
-import type { Certificate } from "./x509/certificate.ts";
+import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "../wire.ts";
+import { costOfVerifying } from "../x509/algorithms.ts";
+import type { Certificate } from "../x509/certificate.ts";
 
 export class IssuedSignatures {
   #verdicts: Map<Certificate, Map<Certificate, boolean>> | undefined;

@@ -1,13 +1,13 @@
 // Finds the intermediates, of those that a sender presents, that an anchor certified. This comes before every other check of
 // them: a stranger can sign any number of certificates for himself, but none with the key of an anchor.
 
+import type { Anchor } from "../policy/policy.ts";
+import { type Refusal, refusalOf } from "../refusal.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import { checkSignature, namesIssuer } from "./path-checks.ts";
-import type { Anchor } from "./policy/policy.ts";
+import { checkSignature, namesIssuer } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
-import { type Refusal, refusalOf } from "./refusal.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 export interface Authorities {
   /** Signed by an anchor, or by another certificate of this list. Nothing else about them is checked. */

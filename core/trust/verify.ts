@@ -1,15 +1,15 @@
 // Whether a certificate is proven: by RFC 5280 §6 path validation to the anchors of the policy, by the platform's verdict, or by
 // both. A proof says who certified the name. It does not say that the sender may call; admit.ts decides that.
 
+import type { Sender, Trust } from "../policy/policy.ts";
+import { Refusal, resultOf } from "../refusal.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
+import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
+import { hasAcceptedAlgorithms, isInDate, namesIssuer } from "./issuer.ts";
 import { findPath, type PathLimits } from "./path.ts";
-import { hasAcceptedAlgorithms, isInDate, namesIssuer } from "./path-checks.ts";
-import type { Sender, Trust } from "./policy/policy.ts";
-import { Refusal, resultOf } from "./refusal.ts";
 import { refuseListed } from "./revocation.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
-import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 /** What proved a certificate for one sender. */
 export interface Proof {

@@ -2,9 +2,9 @@
 // Holds only facts that cannot change: who signed whom, and what a CA may do. Dates, denials, depth and revocation are checked
 // each time.
 
-import type { Anchor } from "./policy/policy.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import type { ClientCertificate } from "./x509/client-certificate.ts";
+import type { Anchor } from "../policy/policy.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import type { ClientCertificate } from "../x509/client-certificate.ts";
 
 export interface Findings {
   /** The path, if it was the first one that the search tried and no check on the way failed. */

@@ -1,10 +1,10 @@
 // Whether the certificates of a path are revoked, by the lists that are loaded now (RFC 5280 §6.3, complete lists only). The
 // answer is computed for each request and never cached.
 
-import type { Anchor, RevocationRule } from "./policy/policy.ts";
-import { Refusal } from "./refusal.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { type Crl, formatTime } from "./x509/crl.ts";
+import type { Anchor, RevocationRule } from "../policy/policy.ts";
+import { Refusal } from "../refusal.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { type Crl, formatTime } from "../x509/crl.ts";
 
 /** The loaded lists by the folded name of their issuer, the newest first. */
 export type RevocationLists = ReadonlyMap<string, readonly Crl[]>;

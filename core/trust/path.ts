@@ -1,14 +1,14 @@
 // Finds the certification path from a leaf to one of the anchors. The intermediates are unordered and not trusted.
 
+import type { Anchor, DenyList } from "../policy/policy.ts";
+import { Refusal, refusalOf, resultOf } from "../refusal.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { findAuthorities } from "./authorities.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import { checkIssuer, isInDate, namesIssuer } from "./path-checks.ts";
-import type { Anchor, DenyList } from "./policy/policy.ts";
+import { checkIssuer, isInDate, namesIssuer } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
-import { Refusal, refusalOf, resultOf } from "./refusal.ts";
 import { checkRevocation, type RevocationLists, refuseListed } from "./revocation.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 export interface Path {
   readonly anchor: Anchor;

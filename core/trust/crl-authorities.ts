@@ -2,12 +2,12 @@
 // restart, too, a forged list cannot replace a genuine one. They prove no certificate; and a request accepts a list only if its
 // own path proves it.
 
-import type { Policy } from "./policy/policy.ts";
+import type { Policy } from "../policy/policy.ts";
+import { MAX_CRL_AUTHORITIES } from "../wire.ts";
+import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
+import type { Crl } from "../x509/crl.ts";
+import { readValues } from "../x509/encoded-values.ts";
 import { signerOnPath } from "./revocation.ts";
-import { MAX_CRL_AUTHORITIES } from "./wire.ts";
-import { type Certificate, isSameAuthority, parseCertificate } from "./x509/certificate.ts";
-import type { Crl } from "./x509/crl.ts";
-import { readValues } from "./x509/encoded-values.ts";
 
 /** The key under which they are stored, next to the lists of the sources. It is neither a path nor the URL of a source. */
 export const AUTHORITIES_KEY = "countersign:authorities";

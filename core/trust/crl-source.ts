@@ -1,9 +1,9 @@
 // Sources of revocation lists: how to request a list, and how to log the answer. crl-keeping.ts decides which lists are kept.
 
 import { hash } from "node:crypto";
-import type { OperationalCode } from "./log-words.ts";
-import { readStream } from "./request/read-body.ts";
-import { type Crl, formatTime } from "./x509/crl.ts";
+import type { OperationalCode } from "../log-words.ts";
+import { readStream } from "../request/read-body.ts";
+import { type Crl, formatTime } from "../x509/crl.ts";
 
 /** Whether the source is a URL. Otherwise it is the path of a file. */
 export function isUrl(source: string): boolean {

@@ -1,13 +1,13 @@
 // The single checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). Each passes or throws a Refusal.
 
+import type { DenyList } from "../policy/policy.ts";
+import { Refusal, type RefusalCode, type RefusalDetails } from "../refusal.ts";
+import { isAcceptedSignature } from "../x509/algorithms.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
+import { type GeneralName, parseIpAddress } from "../x509/general-name.ts";
+import { satisfiesNameConstraints } from "../x509/name-constraints.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import type { DenyList } from "./policy/policy.ts";
-import { Refusal, type RefusalCode, type RefusalDetails } from "./refusal.ts";
-import { isAcceptedSignature } from "./x509/algorithms.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
-import { type GeneralName, parseIpAddress } from "./x509/general-name.ts";
-import { satisfiesNameConstraints } from "./x509/name-constraints.ts";
 
 /** Both ends of the validity are inclusive (RFC 5280 §4.1.2.5). */
 export function isInDate(certificate: Certificate, now: number): boolean {
