@@ -1,7 +1,7 @@
 // Makes requests as the edge forwards them, each with its own assertion. They are signed before the round that sends them.
 
 import { randomBytes } from "node:crypto";
-import { admitBySignature, findCandidates } from "../core/admit.ts";
+import { admitBySignature, findCandidates } from "../core/admission/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
 import { bindDelivery, digestBody } from "../core/delivery.ts";
 import { importSigningKeys } from "../core/keys.ts";

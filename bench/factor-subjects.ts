@@ -1,7 +1,7 @@
 // The functions of the factors bench: signatures and Basic. The same functions are measured in Node and in workerd.
 
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
-import { importBasicCredential, verifyBasic } from "../core/basic.ts";
+import { importBasicCredential, verifyBasic } from "../core/admission/basic.ts";
 import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../core/signature/schemes.ts";
 import { importSignatureKey, SignedRequest, verifySignature } from "../core/signature/verify.ts";
 

@@ -1,8 +1,8 @@
 // Measures one request in this process: everything that an origin behind a proxy does with it, except for the socket.
 
+import { loadSecrets } from "../core/admission/secrets.ts";
 import { formatLogLine } from "../core/decision.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
-import { loadSecrets } from "../core/secrets.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { forwardedFormat, readForwardedCertificate } from "../origin/forwarded-certificate.ts";
 import { fieldsOf, type HostileRequest } from "./hostile-request.ts";

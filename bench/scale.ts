@@ -2,8 +2,8 @@
 // certificate. Runs in this process.
 
 import { type Identity, issueCertificate } from "../cli/authority.ts";
-import { findCandidates } from "../core/admit.ts";
-import type { Evidence } from "../core/candidate.ts";
+import { findCandidates } from "../core/admission/admit.ts";
+import type { Evidence } from "../core/admission/candidate.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../core/policy/policy.ts";
 import { NO_LISTS } from "../core/trust/revocation.ts";

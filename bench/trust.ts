@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
-import { admitByCertificate } from "../core/admit.ts";
+import { admitByCertificate } from "../core/admission/admit.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../core/policy/policy.ts";
 import { indexLists, NO_LISTS, type RevocationLists } from "../core/trust/revocation.ts";

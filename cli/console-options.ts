@@ -1,6 +1,6 @@
 // The options of the console: where it listens, and the passwords of those who may see it.
 
-import { type BasicCredential, importBasicCredential } from "../core/basic.ts";
+import { type BasicCredential, importBasicCredential } from "../core/admission/basic.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import type { ConsoleRole } from "../origin/console/options.ts";

@@ -2,10 +2,10 @@
 
 import { join } from "node:path";
 import type { TestHarness } from "wrangler";
+import { loadSecrets, secretNames } from "../core/admission/secrets.ts";
 import type { LogLine } from "../core/decision.ts";
 import { parsePrivateKeySet, publicJwk } from "../core/keys.ts";
 import { hostsOf, type Policy } from "../core/policy/policy.ts";
-import { loadSecrets, secretNames } from "../core/secrets.ts";
 import { formatPem } from "../core/x509/certificate.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { openInbox } from "../origin/inbox/open.ts";

@@ -1,10 +1,10 @@
 // The input of an explanation: a policy, a certificate and a request, at one point in time.
 
-import type { Evidence } from "../core/candidate.ts";
+import type { Evidence } from "../core/admission/candidate.ts";
+import type { AvailableSecrets } from "../core/admission/secrets.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { PolicyDocument } from "../core/policy/schema.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { AvailableSecrets } from "../core/secrets.ts";
 import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
 import type { LoadedLists } from "./explain-crls.ts";
 import type { AskOpenssl } from "./openssl-verify.ts";

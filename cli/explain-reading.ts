@@ -1,10 +1,10 @@
 // Builds the question of `countersign explain` from its options. An option takes precedence over the inbox or the log.
 
 import { dirname, join } from "node:path";
+import { readAvailableSecrets } from "../core/admission/secrets.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import type { PolicyDocument } from "../core/policy/schema.ts";
-import { readAvailableSecrets } from "../core/secrets.ts";
 import { showUrl } from "../core/url.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { readPresentedCertificates } from "./certificate-files.ts";

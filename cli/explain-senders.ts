@@ -1,8 +1,8 @@
 // Explains one sender of a route for the request: core judges each factor that its policy requires by itself.
 
-import { findCandidates } from "../core/admit.ts";
-import { verifyBasic } from "../core/basic.ts";
-import type { Evidence } from "../core/candidate.ts";
+import { findCandidates } from "../core/admission/admit.ts";
+import { verifyBasic } from "../core/admission/basic.ts";
+import type { Evidence } from "../core/admission/candidate.ts";
 import { formatPointer } from "../core/configuration-error.ts";
 import type { Sender } from "../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";

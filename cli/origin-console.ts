@@ -1,6 +1,6 @@
 // The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
 
-import { verifyBasic } from "../core/basic.ts";
+import { verifyBasic } from "../core/admission/basic.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { refusalOf } from "../core/refusal.ts";

@@ -1,8 +1,8 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
 import cluster from "node:cluster";
+import { loadSecrets } from "../core/admission/secrets.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { loadSecrets } from "../core/secrets.ts";
 import { systemClock } from "../origin/clock.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
 import { describeInbox } from "../origin/inbox/location.ts";

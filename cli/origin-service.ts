@@ -2,7 +2,7 @@
 // files that are loaded before the start and again when they change. They are replaced as a whole, or not at all.
 
 import cluster from "node:cluster";
-import type { Secrets } from "../core/candidate.ts";
+import type { Secrets } from "../core/admission/candidate.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { showUrl } from "../core/url.ts";

@@ -1,7 +1,7 @@
 // countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
 // run as several processes on one port.
 
-import { loadSecrets } from "../core/secrets.ts";
+import { loadSecrets } from "../core/admission/secrets.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";

@@ -1,10 +1,10 @@
 // Judges the certificates that were just added to a policy, before the policy is written. It uses the code of `explain`.
 
 import { dirname, join } from "node:path";
+import { readAvailableSecrets } from "../core/admission/secrets.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { PolicyDocument } from "../core/policy/schema.ts";
 import { type RefusalCode, resultOf } from "../core/refusal.ts";
-import { readAvailableSecrets } from "../core/secrets.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { DistinguishedName } from "../core/x509/distinguished-name.ts";
 import { systemClock } from "../origin/clock.ts";

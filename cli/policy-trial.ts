@@ -1,9 +1,9 @@
 // countersign policy try: compares the verdicts of a changed policy on stored requests with those of the current policy.
 
 import { dirname, join } from "node:path";
+import { readAvailableSecrets } from "../core/admission/secrets.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import type { PolicyDocument } from "../core/policy/schema.ts";
-import { readAvailableSecrets } from "../core/secrets.ts";
 import { systemClock } from "../origin/clock.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { parseOptions, UsageError } from "./command.ts";

@@ -1,9 +1,9 @@
 // Finds out which modes start with a policy, and what each of them needs in addition, by calling the checks that they make at
 // their start.
 
+import { secretNames } from "../core/admission/secrets.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { secretNames } from "../core/secrets.ts";
 import { anchorsInUse, requireCertificates } from "../origin/node/tls-policy.ts";
 import { requireEdgePolicy } from "../worker/edge.ts";
 import { problemsOf } from "./problems.ts";

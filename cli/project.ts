@@ -3,7 +3,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { secretNames } from "../core/secrets.ts";
+import { secretNames } from "../core/admission/secrets.ts";
 import { formatJson } from "./files.ts";
 import { packageFolder, readVersion } from "./package-folder.ts";
 import { extendPolicy } from "./policy-addition.ts";

@@ -1,8 +1,8 @@
 // Notices about secrets that do not prevent a start: others can read a file, or ps shows a password.
 
 import { statSync } from "node:fs";
+import { secretNames } from "../core/admission/secrets.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { secretNames } from "../core/secrets.ts";
 import { hasPassword, PASSWORD_NAME } from "../origin/inbox/location.ts";
 import { credentialsDirectory, secretFile } from "../origin/node/secret-files.ts";
 import { shellWord } from "../origin/shell-word.ts";

@@ -1,7 +1,7 @@
 // The last step of admission. It needs the body: reads it, computes its digest, and verifies its signature.
 
-import { admitBySignature } from "./admit.ts";
-import type { AdmittedSender, Candidate, Evidence } from "./candidate.ts";
+import { admitBySignature } from "./admission/admit.ts";
+import type { AdmittedSender, Candidate, Evidence } from "./admission/candidate.ts";
 import { noteAdmitted, type Trace } from "./decision.ts";
 import { type DigestedBody, digestBody } from "./delivery.ts";
 import type { Route } from "./policy/policy.ts";

@@ -1,7 +1,7 @@
 // How a verdict is told: the coarse problem to the sender, the precise line to the operator.
 
-import { describeCertificate, type ProofTrace } from "./admit.ts";
-import type { AdmittedSender, Evidence } from "./candidate.ts";
+import { describeCertificate, type ProofTrace } from "./admission/admit.ts";
+import type { AdmittedSender, Evidence } from "./admission/candidate.ts";
 import type { LogLine } from "./log-line.ts";
 import type { Route } from "./policy/policy.ts";
 import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";

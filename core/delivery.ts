@@ -1,8 +1,8 @@
 // Delivery: one event of one admitted sender, bound to its bytes. Handlers receive it, and the assertion signs it.
 
 import { hash } from "node:crypto";
-import { describeCertificate } from "./admit.ts";
-import type { AdmittedSender, Certified, Factor } from "./candidate.ts";
+import { describeCertificate } from "./admission/admit.ts";
+import type { AdmittedSender, Certified, Factor } from "./admission/candidate.ts";
 import { Refusal } from "./refusal.ts";
 import type { PlatformVerdict } from "./x509/client-certificate.ts";
 

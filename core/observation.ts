@@ -1,7 +1,7 @@
 // Chooses which certificates are reported for routes in observe mode: each distinct one once, up to a limit. It decides nothing,
 // and keeps only fingerprints.
 
-import { describeCertificate } from "./admit.ts";
+import { describeCertificate } from "./admission/admit.ts";
 import type { LogLine, Trace } from "./decision.ts";
 import { Refusal } from "./refusal.ts";
 import {

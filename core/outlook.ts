@@ -1,7 +1,7 @@
 // Which certificates senders were seen to present, and until when the current policy admits them. Decides nothing: a request is
 // judged only by what it presents.
 
-import { admitByCertificate } from "./admit.ts";
+import { admitByCertificate } from "./admission/admit.ts";
 import { formatPointer } from "./configuration-error.ts";
 import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "./policy/expiry.ts";
 import type { Policy, Sender } from "./policy/policy.ts";

@@ -1,6 +1,6 @@
 // What the shadow senders of a route would have decided. Runs after the verdict and cannot change it.
 
-import { admitByBasic, admitBySignature, findCandidates } from "./admit.ts";
+import { admitByBasic, admitBySignature, findCandidates } from "./admission/admit.ts";
 import type { LogLine, Trace } from "./decision.ts";
 import { type Problem, Refusal } from "./refusal.ts";
 

@@ -1,12 +1,12 @@
 // The options of a guard after they are checked: policy, secrets, where events go, and how the certificate reaches this origin.
 
-import type { Secrets } from "../core/candidate.ts";
+import type { Secrets } from "../core/admission/candidate.ts";
+import { secretNames } from "../core/admission/secrets.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import { secretNames } from "../core/secrets.ts";
 import type { RevocationLists } from "../core/trust/revocation.ts";
 import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import type { AcceptDelivery } from "./acceptance.ts";

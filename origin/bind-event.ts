@@ -1,6 +1,6 @@
 // Makes the delivery of an admitted request, with the keys by which an inbox stores it.
 
-import type { AdmittedSender } from "../core/candidate.ts";
+import type { AdmittedSender } from "../core/admission/candidate.ts";
 import type { Trace } from "../core/decision.ts";
 import { bindDelivery, type Delivery, type ReceivedEvent } from "../core/delivery.ts";
 import { readEventKeys } from "../core/event-key.ts";

@@ -2,7 +2,8 @@
 
 import "./engine.ts";
 
-export type { Factor } from "../core/candidate.ts";
+export type { Factor } from "../core/admission/candidate.ts";
+export type { ReadSecret } from "../core/admission/secrets.ts";
 export { ConfigurationError } from "../core/configuration-error.ts";
 export type { LogLine } from "../core/decision.ts";
 export type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
@@ -10,7 +11,6 @@ export { type FindVerificationKey, importSigningKeys, type SigningKeys } from ".
 export { compilePolicy } from "../core/policy/compile.ts";
 export type { Policy } from "../core/policy/policy.ts";
 export { Refusal, type RefusalCode } from "../core/refusal.ts";
-export type { ReadSecret } from "../core/secrets.ts";
 export { type Acceptance, type AcceptDelivery, type AssertionId, ReplayedError } from "./acceptance.ts";
 export { type CrlStorage, type CrlStore, type CrlStoreOptions, openCrlStore } from "./crl-store.ts";
 export type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./guard-options.ts";

@@ -1,13 +1,13 @@
 // Makes the options that a guard works with from those that the user passes. One error lists everything that is wrong with them.
 
+import type { Secrets } from "../core/admission/candidate.ts";
+import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/admission/secrets.ts";
 import { BoundedCache } from "../core/bounded-cache.ts";
-import type { Secrets } from "../core/candidate.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine, type LogLine, stampLine } from "../core/decision.ts";
 import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/secrets.ts";
 import { type AuthenticateOptions, findMissing } from "./authenticate-options.ts";
 import { findFormProblems, isWithoutEdge } from "./guard-form.ts";
 import type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./guard-options.ts";

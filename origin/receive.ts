@@ -1,10 +1,16 @@
 // The steps of one event through the origin. Uses web standards only, so Node, workerd and others run it unchanged. It checks
 // everything itself that it can check without the edge: signature, time, bytes, certificate, trust, allowlist, replay.
 
-import { admitByBasic, admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admit.ts";
+import {
+  admitByBasic,
+  admitBySignature,
+  findCandidates,
+  readCertificateFor,
+  relyOnEdge,
+} from "../core/admission/admit.ts";
+import type { Candidate, Evidence } from "../core/admission/candidate.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion.ts";
 import { admitByBody } from "../core/body-admission.ts";
-import type { Candidate, Evidence } from "../core/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery.ts";
 import { namesHosts, type Policy, placeOf, type Route } from "../core/policy/policy.ts";

@@ -56,7 +56,7 @@ test("the reader of imports finds them all", () => {
   expect(shipped.length).toBeGreaterThan(30);
   const index = worker.find(({ path }) => path === "worker/index.ts");
   expect(index?.imports).toEqual(["countersign:policy", "worker/create-edge.ts"]);
-  expect(core.find(({ path }) => path === "core/admit.ts")?.imports).toContain("core/refusal.ts");
+  expect(core.find(({ path }) => path === "core/admission/admit.ts")?.imports).toContain("core/refusal.ts");
 });
 
 /** The files of a way through the imports that comes back to where it began. */

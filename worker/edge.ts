@@ -1,6 +1,7 @@
 // The edge's configuration: variables and secrets of the Worker, checked together and imported once per isolate.
 
-import type { Secrets } from "../core/candidate.ts";
+import type { Secrets } from "../core/admission/candidate.ts";
+import { describeMissing, readAvailableSecrets } from "../core/admission/secrets.ts";
 import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { check, list, notEmpty, openObject, optional, or, string, whole } from "../core/form.ts";
 import { readForm } from "../core/form-reading.ts";
@@ -9,7 +10,6 @@ import { compilePolicyTelling } from "../core/policy/compile.ts";
 import type { Policy, Route, Sender } from "../core/policy/policy.ts";
 import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy/problem.ts";
 import { wordsOf } from "../core/policy/words.ts";
-import { describeMissing, readAvailableSecrets } from "../core/secrets.ts";
 import { isUrl } from "../core/trust/crl-source.ts";
 import { isHttpsOrLoopback } from "../core/url.ts";
 import { CrlCache } from "./crl-cache.ts";

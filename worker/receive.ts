@@ -1,9 +1,9 @@
 // The steps of one event through the edge. Read this first: each step takes what the step before returned.
 
-import { admitByBasic, findCandidates, readCertificateFor } from "../core/admit.ts";
+import { admitByBasic, findCandidates, readCertificateFor } from "../core/admission/admit.ts";
+import type { Evidence } from "../core/admission/candidate.ts";
 import { issueAssertion } from "../core/assertion.ts";
 import { admitByBody } from "../core/body-admission.ts";
-import type { Evidence } from "../core/candidate.ts";
 import { type LogLine, noteCertificate, type Trace } from "../core/decision.ts";
 import { bindDelivery, type Delivery } from "../core/delivery.ts";
 import { publishKeys } from "../core/keys.ts";

@@ -1,8 +1,8 @@
 // The origin without an edge, with its own TLS listener or the socket of a proxy. Log lines are formatted, but not printed.
 
+import { loadSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { loadSecrets } from "../../core/secrets.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
 import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";

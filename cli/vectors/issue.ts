@@ -2,7 +2,8 @@
 // as in worker/receive.ts.
 
 import { createHmac, hash } from "node:crypto";
-import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admit.ts";
+import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admission/admit.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
 import { issueAssertion } from "../../core/assertion.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { formatForwardedHeaders } from "../../core/forwarded-headers.ts";
@@ -11,7 +12,6 @@ import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../../core/policy/policy.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
 import { readContentType, selectForwardedHeaders } from "../../core/request-headers.ts";
-import { loadSecrets } from "../../core/secrets.ts";
 import { formatAssertionId, formatEventId } from "../../core/time-ordered-id.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { type PresentedCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";

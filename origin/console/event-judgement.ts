@@ -2,7 +2,7 @@
 // certificate would be admitted now. The verdicts are those of core. Signatures and credentials are not judged: the console holds no
 // secret.
 
-import { admitByCertificate } from "../../core/admit.ts";
+import { admitByCertificate } from "../../core/admission/admit.ts";
 import { formatContentDigest } from "../../core/delivery.ts";
 import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, resultOf } from "../../core/refusal.ts";

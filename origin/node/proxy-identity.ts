@@ -1,7 +1,7 @@
 // Identifies a proxy that connects over TLS: by CA certificates and one exact subject. They are examined like a policy, and the
 // proxy is judged by the same code as a sender.
 
-import { admitByCertificate } from "../../core/admit.ts";
+import { admitByCertificate } from "../../core/admission/admit.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Policy } from "../../core/policy/policy.ts";

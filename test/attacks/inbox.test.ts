@@ -3,11 +3,11 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
 import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { loadSecrets } from "../../core/secrets.ts";
 import { parseClientCertChainField, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox.ts";

@@ -8,12 +8,12 @@ import {
   type ProofTrace,
   readCertificateFor,
   relyOnEdge,
-} from "../../core/admit.ts";
-import type { Evidence, Secrets } from "../../core/candidate.ts";
+} from "../../core/admission/admit.ts";
+import type { Evidence, Secrets } from "../../core/admission/candidate.ts";
+import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Route, Sender } from "../../core/policy/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { loadHeldSecrets } from "../../core/secrets.ts";
 import type { SignatureKey } from "../../core/signature/verify.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import {

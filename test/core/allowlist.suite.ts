@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { admitByCertificate } from "../../core/admit.ts";
+import { admitByCertificate } from "../../core/admission/admit.ts";
 import { Allowlist } from "../../core/policy/allowlist.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { compileCertificateMatcher, lookupKeysOf } from "../../core/policy/matcher.ts";

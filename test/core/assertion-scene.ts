@@ -1,6 +1,6 @@
 // Deliveries to sign, and tokens made by hand: signed with the right key over whatever they say.
 
-import { admitByCertificate, admitBySignature } from "../../core/admit.ts";
+import { admitByCertificate, admitBySignature } from "../../core/admission/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { admitByBasic, findCandidates } from "../../core/admit.ts";
+import { admitByBasic, findCandidates } from "../../core/admission/admit.ts";
 import { admitByBody } from "../../core/body-admission.ts";
 import type { Trace } from "../../core/decision.ts";
 import { formatContentDigest } from "../../core/delivery.ts";

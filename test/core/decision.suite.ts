@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { AdmittedSender } from "../../core/candidate.ts";
+import type { AdmittedSender } from "../../core/admission/candidate.ts";
 import {
   type DecisionContext,
   describeRefusal,

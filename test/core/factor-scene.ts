@@ -1,11 +1,11 @@
 // Requests with certificates, signatures and credentials, judged against a route of several senders.
 
 import { createHmac } from "node:crypto";
-import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
-import type { Evidence } from "../../core/candidate.ts";
+import { admitByBasic, admitBySignature, findCandidates } from "../../core/admission/admit.ts";
+import type { Evidence } from "../../core/admission/candidate.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { loadSecrets } from "../../core/secrets.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { type CertificateName, type Fixtures, policyDocument } from "./scene.ts";

@@ -1,7 +1,7 @@
 // What is told beside the verdict: certificates that observed routes see, and shadow senders that differ.
 
 import assert from "node:assert/strict";
-import { admitByBasic, admitBySignature, findCandidates } from "../../core/admit.ts";
+import { admitByBasic, admitBySignature, findCandidates } from "../../core/admission/admit.ts";
 import { formatLogLine, type LogLine, noteAdmitted, noteCertificate, type Trace } from "../../core/decision.ts";
 import { identityOf, Observer, shareOf } from "../../core/observation.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";

@@ -1,8 +1,8 @@
 // The factors that a policy can require of a sender, what of it contradicts itself, and which secrets it names.
 
 import assert from "node:assert/strict";
+import { loadHeldSecrets, loadSecrets, secretNames } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { loadHeldSecrets, loadSecrets, secretNames } from "../../core/secrets.ts";
 import { documentOf, type Json, put } from "./policy-scene.ts";
 import { type Cases, type Fixtures, problemsOf } from "./scene.ts";
 

@@ -1,7 +1,7 @@
 // What the cases share: expecting a refusal, and policies built around one certificate.
 
 import assert from "node:assert/strict";
-import { admitByCertificate } from "../../core/admit.ts";
+import { admitByCertificate } from "../../core/admission/admit.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type CertificateMatcher, compileCertificateMatcher } from "../../core/policy/matcher.ts";

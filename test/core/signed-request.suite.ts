@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { admitBySignature, findCandidates } from "../../core/admit.ts";
+import { admitBySignature, findCandidates } from "../../core/admission/admit.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { loadSecrets } from "../../core/secrets.ts";
 import type { SignatureSchemeName } from "../../core/signature/schemes.ts";
 import { importSignatureKey, methodOf, type SignatureKey, SignedRequest } from "../../core/signature/verify.ts";
 import { MAX_FURTHER_ED25519 } from "../../core/wire.ts";

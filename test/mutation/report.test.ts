@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { changedFiles, DECIDING, PENDING } from "./files.ts";
 import { judgeReport, type MutationReport, staleEntries, survivorsOf } from "./report.ts";
 
-const DECIDES = "core/admit.ts";
+const DECIDES = "core/admission/admit.ts";
 const ELSEWHERE = "core/elsewhere.ts";
 const SOURCE = "export const isOpen =\n  a && b;\n";
 const LISTED = { original: "a && b", line: "a && b;", replacement: "a || b" };

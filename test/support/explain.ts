@@ -4,9 +4,9 @@ import { loadCrls } from "../../cli/explain-crls.ts";
 import type { Chain } from "../../cli/explain-question.ts";
 import { type Explanation, explain } from "../../cli/explanation.ts";
 import { type AskOpenssl, askOpenssl, type OpensslVerdict } from "../../cli/openssl-verify.ts";
+import { readAvailableSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { readAvailableSecrets } from "../../core/secrets.ts";
 
 export interface Asked {
   readonly policy: PolicyDocument;

@@ -2,10 +2,10 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey, PublicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { loadHeldSecrets } from "../../core/secrets.ts";
 import type { RevocationLists } from "../../core/trust/revocation.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";
 import { createOriginApp } from "../../origin/app.ts";

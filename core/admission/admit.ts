@@ -2,16 +2,16 @@
 // senders from the list of possible ones: first by certificate, then by Basic credentials, then by the signature of the body. A
 // sender's factors are all required: no step skips one that the sender's policy names.
 
+import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
+import type { Route, Sender } from "../policy/policy.ts";
+import { Refusal, refusalOf, resultOf } from "../refusal.ts";
+import { methodOf, SignedRequest, verifySignature } from "../signature/verify.ts";
+import { type ProvenCertificate, verifyTrust } from "../trust/verify.ts";
+import { DIAGNOSED_ENTRIES } from "../wire.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { verifyBasic } from "./basic.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
-import type { Allowlist, AllowlistEntry } from "./policy/allowlist.ts";
-import type { Route, Sender } from "./policy/policy.ts";
-import { Refusal, refusalOf, resultOf } from "./refusal.ts";
-import { methodOf, SignedRequest, verifySignature } from "./signature/verify.ts";
-import { type ProvenCertificate, verifyTrust } from "./trust/verify.ts";
-import { DIAGNOSED_ENTRIES } from "./wire.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 

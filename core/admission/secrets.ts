@@ -1,12 +1,12 @@
 // Loads the secrets that a policy names, once: keys of signatures and Basic credentials. No message quotes a secret. An origin
 // with a missing or malformed secret does not start; an edge refuses the routes that need it.
 
+import { ConfigurationError, formatPointer } from "../configuration-error.ts";
+import { messageOf } from "../failure-chain.ts";
+import type { BasicRule, Policy, Sender, SignatureRule } from "../policy/policy.ts";
+import { importSignatureKey, type SignatureKey, type SignatureKeys } from "../signature/verify.ts";
 import { type BasicCredential, importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
-import { ConfigurationError, formatPointer } from "./configuration-error.ts";
-import { messageOf } from "./failure-chain.ts";
-import type { BasicRule, Policy, Sender, SignatureRule } from "./policy/policy.ts";
-import { importSignatureKey, type SignatureKey, type SignatureKeys } from "./signature/verify.ts";
 
 /** Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. What it throws is told. */
 export type ReadSecret = (name: string) => unknown;

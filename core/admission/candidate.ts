@@ -1,11 +1,11 @@
 // The evidence of a request, and the senders that it may come from. Types only: admit.ts makes the values.
 
+import type { Sender } from "../policy/policy.ts";
+import type { Refusal } from "../refusal.ts";
+import type { SignatureKeys } from "../signature/verify.ts";
+import type { Proof, TrustFacts } from "../trust/verify.ts";
+import type { ClientCertificate } from "../x509/client-certificate.ts";
 import type { BasicCredential } from "./basic.ts";
-import type { Sender } from "./policy/policy.ts";
-import type { Refusal } from "./refusal.ts";
-import type { SignatureKeys } from "./signature/verify.ts";
-import type { Proof, TrustFacts } from "./trust/verify.ts";
-import type { ClientCertificate } from "./x509/client-certificate.ts";
 
 /** A factor that passed (in the style of RFC 8176): client certificate, HMAC or Ed25519 signature of the body, Basic credentials. */
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic";

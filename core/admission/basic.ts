@@ -3,8 +3,8 @@
 
 import { isUtf8 } from "node:buffer";
 import { hash, timingSafeEqual } from "node:crypto";
-import { Refusal } from "./refusal.ts";
-import { MAX_BASIC_CHARACTERS } from "./wire.ts";
+import { Refusal } from "../refusal.ts";
+import { MAX_BASIC_CHARACTERS } from "../wire.ts";
 
 declare const imported: unique symbol;
 
