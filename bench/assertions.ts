@@ -3,11 +3,11 @@
 import { randomBytes } from "node:crypto";
 import { admitBySignature, findCandidates } from "../core/admission/admit.ts";
 import { issueAssertion } from "../core/assertion.ts";
-import { bindDelivery, digestBody } from "../core/delivery.ts";
+import { bindDelivery, digestBody } from "../core/delivery/delivery.ts";
+import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
 import { importSigningKeys } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { selectRoute } from "../core/policy/policy.ts";
-import { formatAssertionId, formatEventId } from "../core/time-ordered-id.ts";
 import { NO_LISTS } from "../core/trust/revocation.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import {

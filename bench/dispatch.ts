@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { formatEventId } from "../core/time-ordered-id.ts";
+import { formatEventId } from "../core/delivery/id.ts";
 import { DISPATCH_LIMITS } from "../origin/dispatch/limits.ts";
 import { Dispatcher } from "../origin/dispatch.ts";
 import { openInbox } from "../origin/inbox/open.ts";

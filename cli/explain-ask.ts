@@ -3,7 +3,7 @@
 
 import { Hono } from "hono";
 import { describeProblem, describeRefusal, type LogLine } from "../core/decision.ts";
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
 import { readRequestTarget } from "../core/request/target.ts";

@@ -4,7 +4,7 @@
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../core/assertion.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
+import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
 import { generateSigningKey, importSigningKeys } from "../core/keys.ts";
 import { Refusal, type RefusalCode } from "../core/refusal.ts";
 import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../core/wire.ts";

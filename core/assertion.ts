@@ -2,7 +2,8 @@
 // says what the edge saw. The origin still proves and admits the certificate by itself.
 
 import type { FormProblem } from "./configuration-error.ts";
-import type { CertificateFacts, Delivery, RequestFacts } from "./delivery.ts";
+import type { CertificateFacts, Delivery, RequestFacts } from "./delivery/delivery.ts";
+import { claimHeaders } from "./delivery/signed-headers.ts";
 import { ES256, verifyEs256 } from "./es256.ts";
 import {
   boolean,
@@ -20,7 +21,6 @@ import {
 import { readForm } from "./form-reading.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
-import { claimHeaders } from "./signed-headers.ts";
 import { showTarget } from "./url.ts";
 import {
   ASSERTION_ALGORITHM,

@@ -3,7 +3,7 @@
 
 import { hash } from "node:crypto";
 import { parsePointer } from "./configuration-error.ts";
-import type { Delivery, EventKeys } from "./delivery.ts";
+import type { Delivery, EventKeys } from "./delivery/delivery.ts";
 import { UnreadableBody } from "./json-octets.ts";
 import { readPointers } from "./json-pointers.ts";
 import type { EventKeyRule, Sender } from "./policy/policy.ts";

@@ -1,6 +1,6 @@
 // The contract between the verifying code and whatever stores events: `Accept`, and its results.
 
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
 import { Refusal } from "../core/refusal.ts";
 
 /** The result of `Accept`. */

@@ -2,7 +2,7 @@
 // case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
 import { type LogLine, parseProblemType } from "../core/decision.ts";
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
 import { type Policy, selectRoute } from "../core/policy/policy.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 import { RETRY_AFTER_SECONDS } from "../core/wire.ts";

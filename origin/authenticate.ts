@@ -4,7 +4,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
 import { type Judge, judgeBy, RefusedError } from "./verifier.ts";
 

@@ -2,7 +2,7 @@
 
 import type { AdmittedSender } from "../core/admission/candidate.ts";
 import type { Trace } from "../core/decision.ts";
-import { bindDelivery, type Delivery, type ReceivedEvent } from "../core/delivery.ts";
+import { bindDelivery, type Delivery, type ReceivedEvent } from "../core/delivery/delivery.ts";
 import { readEventKeys } from "../core/event-key.ts";
 import { vouchedIntermediates } from "../core/trust/authorities.ts";
 

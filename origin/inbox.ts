@@ -1,7 +1,7 @@
 // The durable inbox. It stores an event before the sender is told that it arrived, and the certificates that senders presented.
 
 import type { Factor } from "../core/admission/candidate.ts";
-import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery.ts";
+import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery/delivery.ts";
 import type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
 import type { EventHistory } from "./attempts.ts";
 import type { RefusalReader, RefusalStore } from "./refusals.ts";

@@ -2,12 +2,12 @@
 // new assertion of this origin. The upstream verifies it as this origin verifies the edge's.
 
 import { issueAssertion } from "../core/assertion.ts";
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
+import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
+import { formatAssertionId } from "../core/delivery/id.ts";
 import { describeCause } from "../core/failure-cause.ts";
-import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import type { SigningKeys } from "../core/keys.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
-import { formatAssertionId } from "../core/time-ordered-id.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
 import type { Handler, HandlerContext } from "./handler.ts";

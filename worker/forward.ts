@@ -2,9 +2,9 @@
 // fault between edge and origin is answered with 502, 503 or 504.
 
 import { parseProblemType } from "../core/decision.ts";
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
+import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
 import { describeCauses } from "../core/failure-chain.ts";
-import { formatForwardedHeaders } from "../core/forwarded-headers.ts";
 import { Refusal } from "../core/refusal.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 import { showTarget } from "../core/url.ts";

@@ -1,6 +1,12 @@
 // The message of one queued event: everything that its delivery needs, in one text that only this edge can write.
 
-import { type Delivery, type DeliveryRecord, digestBody, recordDelivery, restoreDelivery } from "../core/delivery.ts";
+import {
+  type Delivery,
+  type DeliveryRecord,
+  digestBody,
+  recordDelivery,
+  restoreDelivery,
+} from "../core/delivery/delivery.ts";
 import type { SigningKeys } from "../core/keys.ts";
 import { openSealedText, sealText } from "../core/sealed-text.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";

@@ -1,6 +1,6 @@
 // The sender's headers that the edge forwards: unchanged, changed on the way, and with headers that others added.
 
-import { formatContentDigest } from "../../core/delivery.ts";
+import { formatContentDigest } from "../../core/delivery/delivery.ts";
 import { type CaseRow, unchanged } from "./case-row.ts";
 import { withClaims, withHeader } from "./forge.ts";
 import type { ForwardedRequest, SentEvent } from "./issue.ts";

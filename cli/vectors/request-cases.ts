@@ -1,6 +1,6 @@
 // Valid tokens with another request than the signed one, with another certificate, or replayed.
 
-import { digestBody } from "../../core/delivery.ts";
+import { digestBody } from "../../core/delivery/delivery.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../../core/wire.ts";
 import { ACCEPTED } from "./accepted-cases.ts";

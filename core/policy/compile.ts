@@ -3,8 +3,8 @@
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
+import { isForwardableHeader } from "../delivery/headers.ts";
 import { findSecondSpelling } from "../request/target.ts";
-import { isForwardableHeader } from "../request-headers.ts";
 import { findCertified, findCertifiers } from "../trust/authorities.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";

@@ -3,7 +3,7 @@
 // secret.
 
 import { admitByCertificate } from "../../core/admission/admit.ts";
-import { formatContentDigest } from "../../core/delivery.ts";
+import { formatContentDigest } from "../../core/delivery/delivery.ts";
 import { type Anchor, type Policy, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, resultOf } from "../../core/refusal.ts";
 import { splitSignedTarget } from "../../core/request/target.ts";

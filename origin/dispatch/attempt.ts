@@ -1,6 +1,6 @@
 // One attempt: makes the delivery again from the stored event, calls the handler, and judges the result. Stores nothing.
 
-import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery.ts";
+import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { readStream } from "../../core/request/read-body.ts";
 import type { Handler } from "../handler.ts";

@@ -1,7 +1,7 @@
 // Acceptance of an event, for every store. Passes the event to the store's next commit. After the commit, remembers the
 // certificate, reports what is new about it, and returns the result.
 
-import type { Delivery } from "../../core/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { Acceptance, AssertionId } from "../acceptance.ts";
 import type { FirstSight, Lease } from "../inbox.ts";

@@ -2,7 +2,7 @@
 // this process has written. Decides nothing about a request.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
-import type { CertificateFacts } from "../../core/delivery.ts";
+import type { CertificateFacts } from "../../core/delivery/delivery.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { FirstSight } from "../inbox.ts";

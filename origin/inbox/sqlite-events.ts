@@ -2,7 +2,7 @@
 // whether it conflicts with another.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Delivery } from "../../core/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 import { type AssertionId, DIRECT } from "../acceptance.ts";
 import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
 

@@ -1,6 +1,6 @@
 // Converts one event to the values of its row, for both stores, with the result of storing it.
 
-import type { Delivery } from "../../core/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { Acceptance, AssertionId } from "../acceptance.ts";
 
 export type Insertion =

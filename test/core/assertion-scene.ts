@@ -2,7 +2,7 @@
 
 import { admitByCertificate, admitBySignature } from "../../core/admission/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
-import { bindDelivery, type Delivery, digestBody } from "../../core/delivery.ts";
+import { bindDelivery, type Delivery, digestBody } from "../../core/delivery/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { compactVerify, importJWK } from "jose";
 import { matchRequest, verifyAssertion } from "../../core/assertion.ts";
-import type { Delivery } from "../../core/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
 import { ASSERTION_LIFETIME_SECONDS, CLOCK_SKEW_SECONDS, MAX_ASSERTION_CHARACTERS } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { admitByBasic, findCandidates } from "../../core/admission/admit.ts";
-import { admitByBody } from "../../core/body-admission.ts";
 import type { Trace } from "../../core/decision.ts";
-import { formatContentDigest } from "../../core/delivery.ts";
+import { admitByBody } from "../../core/delivery/body-admission.ts";
+import { formatContentDigest } from "../../core/delivery/delivery.ts";
 import { BodyBudget, type BodyReading } from "../../core/request/body-budget.ts";
 import { readBody, readStream } from "../../core/request/read-body.ts";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../../core/wire.ts";

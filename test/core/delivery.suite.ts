@@ -11,7 +11,7 @@ import {
   formatContentDigest,
   recordDelivery,
   restoreDelivery,
-} from "../../core/delivery.ts";
+} from "../../core/delivery/delivery.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { deliver, issue } from "./assertion-scene.ts";
 import { BODY, certificate, judge } from "./factor-scene.ts";

@@ -1,9 +1,9 @@
 // Where a delivery may go, and the headers that bring it there.
 
 import assert from "node:assert/strict";
-import { formatForwardedHeaders } from "../../core/forwarded-headers.ts";
+import { formatForwardedHeaders } from "../../core/delivery/forwarded-headers.ts";
+import { readContentType, selectForwardedHeaders } from "../../core/delivery/headers.ts";
 import { type Sender, selectRoute } from "../../core/policy/policy.ts";
-import { readContentType, selectForwardedHeaders } from "../../core/request-headers.ts";
 import { isHttpsOrLoopback } from "../../core/url.ts";
 import { MAX_FORWARDED_HEADER_CHARACTERS } from "../../core/wire.ts";
 import { deliver } from "./assertion-scene.ts";

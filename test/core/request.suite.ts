@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/delivery/headers.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Route, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { requireHost, requireHostField } from "../../core/request/host.ts";
 import { readBody } from "../../core/request/read-body.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
-import { FORWARDED_HEADERS, isForwardableHeader, selectForwardedHeaders } from "../../core/request-headers.ts";
 import { showTarget, showUrl } from "../../core/url.ts";
 import { type Cases, policyDocument, problemsOf, refused, refusedLater } from "./scene.ts";
 

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import type { Delivery } from "../../core/delivery.ts";
-import { formatForwardedHeaders } from "../../core/forwarded-headers.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
+import { formatForwardedHeaders } from "../../core/delivery/forwarded-headers.ts";
+import { selectSignedHeaders } from "../../core/delivery/headers.ts";
+import { claimHeaders, matchHeaders } from "../../core/delivery/signed-headers.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Sender, selectRoute } from "../../core/policy/policy.ts";
-import { selectSignedHeaders } from "../../core/request-headers.ts";
-import { claimHeaders, matchHeaders } from "../../core/signed-headers.ts";
 import { deliver, issue, open, verify } from "./assertion-scene.ts";
 import { github } from "./factor-scene.ts";
 import { type Cases, type Fixtures, policyDocument, refused } from "./scene.ts";

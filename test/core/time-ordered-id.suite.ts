@@ -1,7 +1,7 @@
 // Ids that begin with their time: their form, and that they are in order.
 
 import assert from "node:assert/strict";
-import { formatAssertionId, formatEventId } from "../../core/time-ordered-id.ts";
+import { formatAssertionId, formatEventId } from "../../core/delivery/id.ts";
 import type { Cases } from "./scene.ts";
 
 const NOW = 1_795_505_416_123;

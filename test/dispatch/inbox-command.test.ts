@@ -76,7 +76,7 @@ describe("list", () => {
 
 test("show tells all of one event, and --body gives its bytes alone", async () => {
   const body = Uint8Array.from({ length: 512 }, (_, index) => index);
-  const { formatContentDigest } = await import("../../core/delivery.ts");
+  const { formatContentDigest } = await import("../../core/delivery/delivery.ts");
   await store(inbox, "one", { body, contentDigest: formatContentDigest(body), headers: [["x-a", "b\u0007"]] });
   const text = await command("show", "one");
   expect(text.stdout).toMatch(/^id +one\nstate +waiting\n/);

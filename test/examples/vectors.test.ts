@@ -12,7 +12,7 @@ import {
 } from "../../cli/vectors/assertion-vectors.ts";
 import { POLICY } from "../../cli/vectors/world.ts";
 import type { LogLine } from "../../core/decision.ts";
-import type { Delivery } from "../../core/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

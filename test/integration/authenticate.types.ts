@@ -1,7 +1,7 @@
 // Compiled, never run: a route without the guard has no delivery to read.
 
 import { Hono } from "hono";
-import type { Delivery } from "../../core/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import type { AuthenticateOptions } from "../../origin/authenticate-options.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
-import type { CertificateFacts, Delivery } from "../../core/delivery.ts";
+import type { CertificateFacts, Delivery } from "../../core/delivery/delivery.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
 import { openSqliteReader } from "../../origin/inbox/sqlite-reader.ts";

@@ -2,7 +2,7 @@
 
 import { hash } from "node:crypto";
 import type { Identity } from "../../cli/authority.ts";
-import type { CertificateFacts, Delivery } from "../../core/delivery.ts";
+import type { CertificateFacts, Delivery } from "../../core/delivery/delivery.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 
 export interface DeliveryParts {

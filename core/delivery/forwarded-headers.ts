@@ -1,10 +1,10 @@
 // The headers of a request that carries a delivery to the next program, which verifies it again: from an edge to its origin, or
 // from an origin to its upstream.
 
+import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../wire.ts";
+import { formatClientCertChainField, formatClientCertField } from "../x509/client-certificate.ts";
 import type { Delivery } from "./delivery.ts";
 import { forwardableHeaders } from "./signed-headers.ts";
-import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "./wire.ts";
-import { formatClientCertChainField, formatClientCertField } from "./x509/client-certificate.ts";
 
 /**
  * The headers: those of the sender that are signed, the assertion, and the certificate that the assertion is bound to. No name

@@ -1,9 +1,9 @@
 // The claim over the forwarded headers: their names, and one digest over names and values. Several values of one header are
 // combined as in RFC 9421 §2.1, which `Headers` does in every runtime: each without the blanks around it, joined with ", ".
 
+import { Refusal } from "../refusal.ts";
 import { type Delivery, formatContentDigest } from "./delivery.ts";
-import { Refusal } from "./refusal.ts";
-import { isPlainText } from "./request-headers.ts";
+import { isPlainText } from "./headers.ts";
 
 /** The claim `hdr` of an assertion. */
 export interface HeadersClaim {

@@ -1,12 +1,12 @@
 // The last step of admission. It needs the body: reads it, computes its digest, and verifies its signature.
 
-import { admitBySignature } from "./admission/admit.ts";
-import type { AdmittedSender, Candidate, Evidence } from "./admission/candidate.ts";
-import { noteAdmitted, type Trace } from "./decision.ts";
+import { admitBySignature } from "../admission/admit.ts";
+import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
+import { noteAdmitted, type Trace } from "../decision.ts";
+import type { Route } from "../policy/policy.ts";
+import type { BodyBudget } from "../request/body-budget.ts";
+import { readBody } from "../request/read-body.ts";
 import { type DigestedBody, digestBody } from "./delivery.ts";
-import type { Route } from "./policy/policy.ts";
-import type { BodyBudget } from "./request/body-budget.ts";
-import { readBody } from "./request/read-body.ts";
 
 /**
  * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body

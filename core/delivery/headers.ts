@@ -1,16 +1,16 @@
 // Which headers of a sender are forwarded. It is an allowlist, so that a header which it does not name is never forwarded, in
 // whatever spelling.
 
-import type { Route, Sender } from "./policy/policy.ts";
-import { Refusal } from "./refusal.ts";
-import { signatureHeaderNames } from "./signature/schemes.ts";
+import type { Route, Sender } from "../policy/policy.ts";
+import { Refusal } from "../refusal.ts";
+import { signatureHeaderNames } from "../signature/schemes.ts";
 import {
   ASSERTION_HEADER,
   CLIENT_CERT_CHAIN_HEADER,
   CLIENT_CERT_HEADER,
   CONTENT_DIGEST_HEADER,
   MAX_FORWARDED_HEADER_CHARACTERS,
-} from "./wire.ts";
+} from "../wire.ts";
 
 /** Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it. */
 export const FORWARDED_HEADERS: readonly string[] = [
