@@ -2,10 +2,10 @@
 
 import { randomBytes } from "node:crypto";
 import { admitBySignature, findCandidates } from "../core/admission/admit.ts";
-import { issueAssertion } from "../core/assertion.ts";
+import { issueAssertion } from "../core/assertion/assertion.ts";
+import { importSigningKeys } from "../core/assertion/keys.ts";
 import { bindDelivery, digestBody } from "../core/delivery/delivery.ts";
 import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
-import { importSigningKeys } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { selectRoute } from "../core/policy/policy.ts";
 import { NO_LISTS } from "../core/trust/revocation.ts";

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { publicJwk } from "../core/keys.ts";
+import { publicJwk } from "../core/assertion/keys.ts";
 import { prepareAssertedEvents } from "./assertions.ts";
 import { AUDIENCE, ISSUER, makeFixture } from "./fixture.ts";
 import { makeFullInbox } from "./inbox-full.ts";

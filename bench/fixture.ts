@@ -3,7 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/authority.ts";
 import { emulateTlsClientAuth, type TlsClientAuth } from "../cli/emulated-tls-client-auth.ts";
-import { generateSigningKey, type PrivateJwk } from "../core/keys.ts";
+import { generateSigningKey, type PrivateJwk } from "../core/assertion/keys.ts";
 
 export const HOST = "hooks.example.com";
 export const ISSUER = `https://${HOST}`;

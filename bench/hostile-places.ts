@@ -7,7 +7,7 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { join } from "node:path";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../cli/authority.ts";
 import { PLACEHOLDER } from "../cli/emulated-tls-client-auth.ts";
-import { generateSigningKey } from "../core/keys.ts";
+import { generateSigningKey } from "../core/assertion/keys.ts";
 import { formatPem } from "../core/x509/certificate.ts";
 import { CF_HEADER, PROTO_HEADER, startWorker } from "./edge-bundle.ts";
 import { AUDIENCE, HOST, ISSUER } from "./fixture.ts";

@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { publicJwk } from "../core/keys.ts";
+import { publicJwk } from "../core/assertion/keys.ts";
 import { findPostgres, startPostgres } from "../test/support/postgres.ts";
 import { prepareAssertedEvents } from "./assertions.ts";
 import { AUDIENCE, type Fixture, ISSUER, makeFixture } from "./fixture.ts";

@@ -1,7 +1,7 @@
 // Measures our middleware on our Node server, next to a bare handler that only verifies the same token.
 
 import { join } from "node:path";
-import { publicJwk } from "../core/keys.ts";
+import { publicJwk } from "../core/assertion/keys.ts";
 import { prepareAssertedEvents } from "./assertions.ts";
 import { AUDIENCE, type Fixture, ISSUER, makeFixture } from "./fixture.ts";
 import { makeFolder, startServer } from "./processes.ts";

@@ -2,10 +2,10 @@
 // All are made by the origin's middleware. They differ in how the program reads the certificate.
 
 import { X509Certificate } from "node:crypto";
-import { issueAssertion } from "../core/assertion.ts";
+import { issueAssertion } from "../core/assertion/assertion.ts";
+import { generateSigningKey, importSigningKeys } from "../core/assertion/keys.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
-import { generateSigningKey, importSigningKeys } from "../core/keys.ts";
 import { Refusal, type RefusalCode } from "../core/refusal.ts";
 import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../core/wire.ts";
 import { formatPem } from "../core/x509/certificate.ts";

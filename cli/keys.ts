@@ -1,7 +1,7 @@
 // countersign keys: makes and rotates the edge's signing keys.
 
 import { existsSync } from "node:fs";
-import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/keys.ts";
+import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/assertion/keys.ts";
 import { type Command, parseOptions, refuseUnread, requireOption, UsageError } from "./command.ts";
 import { formatJson } from "./files.ts";
 import { readPrivateKeySet } from "./key-sets.ts";

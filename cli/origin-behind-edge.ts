@@ -1,8 +1,8 @@
 // countersign origin behind the edge: verifies what the edge forwards.
 
 import { loadHeldSecrets } from "../core/admission/secrets.ts";
+import type { FindVerificationKey } from "../core/assertion/keys.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import type { FindVerificationKey } from "../core/keys.ts";
 import { showUrl } from "../core/url.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { problemOfKeysUrl } from "../origin/key-source.ts";

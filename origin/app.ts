@@ -1,7 +1,7 @@
 // The stand-alone origin: every route of the policy is authenticated, stored, and answered with 202 or by the handler.
 
 import { type Context, Hono } from "hono";
-import { publishKeys, type SigningKeys } from "../core/keys.ts";
+import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Answers } from "./answers.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";

@@ -1,8 +1,8 @@
 // The options of countersign() and createVerifier(), as the user passes them.
 
 import type { ReadSecret } from "../core/admission/secrets.ts";
+import type { FindVerificationKey } from "../core/assertion/keys.ts";
 import type { LogLine } from "../core/decision.ts";
-import type { FindVerificationKey } from "../core/keys.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { RevocationLists } from "../core/trust/revocation.ts";
 import type { AcceptDelivery } from "./acceptance.ts";

@@ -4,10 +4,10 @@ import "./engine.ts";
 
 export type { Factor } from "../core/admission/candidate.ts";
 export type { ReadSecret } from "../core/admission/secrets.ts";
+export { type FindVerificationKey, importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 export { ConfigurationError } from "../core/configuration-error.ts";
 export type { LogLine } from "../core/decision.ts";
 export type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery/delivery.ts";
-export { type FindVerificationKey, importSigningKeys, type SigningKeys } from "../core/keys.ts";
 export { compilePolicy } from "../core/policy/compile.ts";
 export type { Policy } from "../core/policy/policy.ts";
 export { Refusal, type RefusalCode } from "../core/refusal.ts";

@@ -1,7 +1,7 @@
 // Makes the function that finds a guard's verification keys, from a URL, a set or a function.
 
+import { type FindVerificationKey, parsePublicKeySet } from "../core/assertion/keys.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import { type FindVerificationKey, parsePublicKeySet } from "../core/keys.ts";
 import { isHttpsOrLoopback, showUrl } from "../core/url.ts";
 import { misconfigured } from "./authenticate-options.ts";
 import type { KeySource } from "./guard-options.ts";

@@ -2,10 +2,10 @@
 
 import type { Secrets } from "../core/admission/candidate.ts";
 import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/admission/secrets.ts";
+import type { FindVerificationKey } from "../core/assertion/keys.ts";
 import { BoundedCache } from "../core/bounded-cache.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatLogLine, type LogLine, stampLine } from "../core/decision.ts";
-import type { FindVerificationKey } from "../core/keys.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { type AuthenticateOptions, findMissing } from "./authenticate-options.ts";

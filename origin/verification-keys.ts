@@ -1,7 +1,7 @@
 // Finds the edge's public keys: pinned in the configuration, or fetched from the edge.
 
+import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/assertion/keys.ts";
 import { describeCause } from "../core/failure-cause.ts";
-import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/keys.ts";
 import { Refusal } from "../core/refusal.ts";
 import { readStream } from "../core/request/read-body.ts";
 import { showUrl } from "../core/url.ts";

@@ -2,7 +2,7 @@
 // least once: if this program ends after the origin's response and before the acknowledgement, the event is delivered twice, with
 // the same `txn`.
 
-import { issueAssertion } from "../core/assertion.ts";
+import { issueAssertion } from "../core/assertion/assertion.ts";
 import type { LogLine } from "../core/decision.ts";
 import { type Refusal, toRefusal } from "../core/refusal.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";

@@ -2,10 +2,10 @@
 
 import type { Secrets } from "../core/admission/candidate.ts";
 import { describeMissing, readAvailableSecrets } from "../core/admission/secrets.ts";
+import { importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { check, list, notEmpty, openObject, optional, or, string, whole } from "../core/form.ts";
 import { readForm } from "../core/form-reading.ts";
-import { importSigningKeys, type SigningKeys } from "../core/keys.ts";
 import { compilePolicyTelling } from "../core/policy/compile.ts";
 import type { Policy, Route, Sender } from "../core/policy/policy.ts";
 import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy/problem.ts";

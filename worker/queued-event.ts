@@ -1,5 +1,7 @@
 // The message of one queued event: everything that its delivery needs, in one text that only this edge can write.
 
+import type { SigningKeys } from "../core/assertion/keys.ts";
+import { openSealedText, sealText } from "../core/assertion/seal.ts";
 import {
   type Delivery,
   type DeliveryRecord,
@@ -7,8 +9,6 @@ import {
   recordDelivery,
   restoreDelivery,
 } from "../core/delivery/delivery.ts";
-import type { SigningKeys } from "../core/keys.ts";
-import { openSealedText, sealText } from "../core/sealed-text.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";
 import type { Edge } from "./edge.ts";
 import type { BodyBucket } from "./queue-bindings.ts";

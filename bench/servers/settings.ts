@@ -1,6 +1,6 @@
 // Settings of the servers in the origin and inbox benches.
 
-import type { PublicJwk } from "../../core/keys.ts";
+import type { PublicJwk } from "../../core/assertion/keys.ts";
 
 export interface OriginSettings {
   readonly policy: object;

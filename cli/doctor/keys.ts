@@ -1,7 +1,7 @@
 // Checks the keys that the edge publishes, and whether the origin knows them.
 
+import { parsePublicKeySet } from "../../core/assertion/keys.ts";
 import { messageOf } from "../../core/failure-chain.ts";
-import { parsePublicKeySet } from "../../core/keys.ts";
 import { JWKS_PATH } from "../../core/wire.ts";
 import { sendEvent } from "../http-client.ts";
 import { holdsPrivateKeys } from "../key-sets.ts";

@@ -2,7 +2,7 @@
 // so that they can hold what our own code never issues.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import type { PrivateJwk } from "../../core/keys.ts";
+import type { PrivateJwk } from "../../core/assertion/keys.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
 import type { ForwardedRequest } from "./issue.ts";
 import { FIRST_KEY } from "./world.ts";

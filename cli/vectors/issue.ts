@@ -4,12 +4,12 @@
 import { createHmac, hash } from "node:crypto";
 import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admission/admit.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
-import { issueAssertion } from "../../core/assertion.ts";
+import { issueAssertion } from "../../core/assertion/assertion.ts";
+import { importSigningKeys, type PrivateJwk } from "../../core/assertion/keys.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery/delivery.ts";
 import { formatForwardedHeaders } from "../../core/delivery/forwarded-headers.ts";
 import { readContentType, selectForwardedHeaders } from "../../core/delivery/headers.ts";
 import { formatAssertionId, formatEventId } from "../../core/delivery/id.ts";
-import { importSigningKeys, type PrivateJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../../core/policy/policy.ts";
 import { readRequestTarget } from "../../core/request/target.ts";

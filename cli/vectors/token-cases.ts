@@ -1,7 +1,7 @@
 // Tokens that are not exactly what the edge issues: in another spelling, with another header, signed by another key.
 
 import { createHmac, createPublicKey, generateKeyPairSync } from "node:crypto";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
 import type { CaseRow } from "./case-row.ts";
 import {

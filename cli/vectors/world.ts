@@ -1,7 +1,7 @@
 // The edge and the origin of the test vectors: names, keys, policy, secrets. Everything in it is public and protects nothing.
 
 import { createECDH, hash } from "node:crypto";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import { ROOT } from "./certificates.ts";

@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { Refusal } from "../../core/refusal.ts";

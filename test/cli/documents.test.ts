@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { issueCertificate } from "../../cli/authority.ts";
 import type { Command } from "../../cli/command.ts";
 import { loadTarget } from "../../cli/origin-dispatch.ts";
-import { generateSigningKey, publicJwk } from "../../core/keys.ts";
+import { generateSigningKey, publicJwk } from "../../core/assertion/keys.ts";
 import { runCountersign } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

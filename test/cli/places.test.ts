@@ -11,7 +11,7 @@ import { openDevelopmentState } from "../../cli/development-state.ts";
 import { command as keys } from "../../cli/keys.ts";
 import { askOpenssl } from "../../cli/openssl-verify.ts";
 import { command as send } from "../../cli/send.ts";
-import { generateSigningKey, publicJwk } from "../../core/keys.ts";
+import { generateSigningKey, publicJwk } from "../../core/assertion/keys.ts";
 import { openCrlDirectory, readCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

@@ -6,7 +6,7 @@ import type { RequestListener } from "node:http";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Identity } from "../../cli/authority.ts";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AssertionOptions, CertificateOptions } from "../../origin/authenticate-options.ts";

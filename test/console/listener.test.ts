@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import { parseConsole } from "../../cli/console-options.ts";
 import { openConsole } from "../../cli/origin-console.ts";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { startCountersign } from "../e2e/running.ts";

@@ -1,9 +1,9 @@
 // Deliveries to sign, and tokens made by hand: signed with the right key over whatever they say.
 
 import { admitByCertificate, admitBySignature } from "../../core/admission/admit.ts";
-import { issueAssertion, verifyAssertion } from "../../core/assertion.ts";
+import { issueAssertion, verifyAssertion } from "../../core/assertion/assertion.ts";
+import { importSigningKeys, importVerificationKeys } from "../../core/assertion/keys.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery/delivery.ts";
-import { importSigningKeys, importVerificationKeys } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";
 import type { PlatformVerdict } from "../../core/x509/client-certificate.ts";

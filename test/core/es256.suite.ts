@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
 import fc from "fast-check";
 import { CompactSign, compactVerify, importJWK } from "jose";
-import { verifyEs256 } from "../../core/es256.ts";
+import { verifyEs256 } from "../../core/assertion/es256.ts";
 import type { Cases, Fixtures } from "./scene.ts";
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

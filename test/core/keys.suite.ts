@@ -9,7 +9,7 @@ import {
   parsePrivateKeySet,
   publicJwk,
   publishKeys,
-} from "../../core/keys.ts";
+} from "../../core/assertion/keys.ts";
 import { deliver, issue, verify } from "./assertion-scene.ts";
 import { type Cases, type Fixtures, problemsLater, problemsOf } from "./scene.ts";
 

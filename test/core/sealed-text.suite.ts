@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { importSigningKeys } from "../../core/keys.ts";
-import { openSealedText, sealText } from "../../core/sealed-text.ts";
+import { importSigningKeys } from "../../core/assertion/keys.ts";
+import { openSealedText, sealText } from "../../core/assertion/seal.ts";
 import { character } from "./arbitraries.ts";
 import type { Cases } from "./scene.ts";
 

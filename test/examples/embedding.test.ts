@@ -11,7 +11,7 @@ import { parse as parseJsonc } from "jsonc-parser";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { issueCertificate } from "../../cli/authority.ts";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { compile, linkPackages, ROOT } from "../api/declarations.ts";
 import { run, startCountersign } from "../e2e/running.ts";

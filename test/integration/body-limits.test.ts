@@ -1,7 +1,7 @@
 // The size limit of a route, at the edge and at the origin: refused before the body is read, or as soon as it is too much.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { readBody } from "../../core/request/read-body.ts";
 import { forwardedRequest } from "../support/forgery.ts";

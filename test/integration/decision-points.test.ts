@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { type LocalEdge, startTestEdge } from "../support/local-edge.ts";
 import { startTestOrigin } from "../support/origin.ts";
 import { ACME, createSenders, type Senders } from "../support/senders.ts";

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { startTestEdge } from "../support/local-edge.ts";
 import type { LogLines } from "../support/log-lines.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "../support/origin.ts";

@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { headersClaim, signEs256 } from "../support/forgery.ts";
 import { type HeaderList, listen, valuesOf } from "../support/http.ts";
 import { readEvents, startTestOrigin, type TestOrigin } from "../support/origin.ts";

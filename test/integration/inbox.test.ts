@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/decision.ts";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";

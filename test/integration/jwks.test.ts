@@ -1,7 +1,7 @@
 // The published keys: public members only, over HTTPS, at the configured host.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { RawAnswer } from "../support/http.ts";
 import { startTestEdge } from "../support/local-edge.ts";
 import { createSenders, type Senders } from "../support/senders.ts";

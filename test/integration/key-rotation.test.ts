@@ -1,7 +1,7 @@
 // A rotation with overlap, edge and origin running: publish the new key, sign with it, drop the old one.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";
 import { listen } from "../support/http.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Health } from "../../cli/health.ts";
 import { parseMetricsAddress, toCount } from "../../cli/metrics.ts";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Running } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";

@@ -9,7 +9,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { WORKER } from "../../cli/local-edge.ts";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type AcceptDelivery, ReplayedError } from "../../origin/acceptance.ts";
 import { countersign } from "../../origin/guard.ts";

@@ -1,7 +1,7 @@
 // One assertion, one event: whatever the spelling of the token or of its header, and however many come at once.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type ForwardedEvent, forwardedRequest, headersOf, withHeader } from "../support/forgery.ts";
 import { exchange, type HeaderList, type RawAnswer } from "../support/http.ts";

@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SignedXml } from "xml-crypto";
 import { loadHeldSecrets } from "../../core/admission/secrets.ts";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";

@@ -1,11 +1,11 @@
 // Messages that no attempt can deliver, by whoever put them there, and what the consumers do with theirs.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { importSigningKeys, type PrivateJwk } from "../../core/assertion/keys.ts";
+import { sealText } from "../../core/assertion/seal.ts";
 import type { LogLine } from "../../core/decision.ts";
-import { importSigningKeys, type PrivateJwk } from "../../core/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { sealText } from "../../core/sealed-text.ts";
 import { deliverBatch, postponeBatch } from "../../worker/deliver.ts";
 import { loadEdge } from "../../worker/edge.ts";
 import type { BodyBucket } from "../../worker/queue-bindings.ts";

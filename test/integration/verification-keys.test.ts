@@ -3,8 +3,8 @@
 import type { RequestListener, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type FindVerificationKey, type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { type FindVerificationKey, type PrivateJwk, publicJwk } from "../../core/keys.ts";
 import { fetchedKeys, pinnedKeys } from "../../origin/verification-keys.ts";
 import { listen } from "../support/http.ts";
 import { newSigningKey } from "../support/signing-key.ts";

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import fastify from "fastify5";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { toWebRequest } from "../../origin/node/web-request.ts";
 import { createVerifier, RefusedError, type Verifier } from "../../origin/verifier.ts";

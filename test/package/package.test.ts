@@ -7,7 +7,7 @@ import { publint } from "publint";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { WORKER } from "../../cli/local-edge.ts";
-import { publicJwk } from "../../core/keys.ts";
+import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { ROOT, type Running, startCountersign } from "../e2e/running.ts";
 import { forwardedRequest } from "../support/forgery.ts";

@@ -3,7 +3,7 @@
 
 import { createHash, createPrivateKey, randomBytes, sign } from "node:crypto";
 import type { Identity } from "../../cli/authority.ts";
-import type { PrivateJwk } from "../../core/keys.ts";
+import type { PrivateJwk } from "../../core/assertion/keys.ts";
 import type { HeaderList, RawRequest } from "./http.ts";
 import { ACME, AUDIENCE, ISSUER } from "./senders.ts";
 

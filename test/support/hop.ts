@@ -1,7 +1,7 @@
 // The deployed bundle of the edge, the real origin, and between them a hop whose behaviour a test chooses.
 
+import { publicJwk } from "../../core/assertion/keys.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
-import { publicJwk } from "../../core/keys.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { exchange, type HeaderList, listen, type RecordedRequest, record } from "./http.ts";
 import { startTestOrigin } from "./origin.ts";

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { loadHeldSecrets } from "../../core/admission/secrets.ts";
-import type { FindVerificationKey, PublicJwk } from "../../core/keys.ts";
+import type { FindVerificationKey, PublicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RevocationLists } from "../../core/trust/revocation.ts";

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
-import { type PrivateJwk, publicJwk } from "../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
 import type { EventQueue } from "../../worker/queue-bindings.ts";

@@ -13,7 +13,7 @@ import { type CheckReport, FINDINGS } from "../../../cli/doctor/findings.ts";
 import { observeHandshake } from "../../../cli/doctor/handshake.ts";
 import { checkKeys } from "../../../cli/doctor/keys.ts";
 import type { Subject } from "../../../cli/doctor/subject.ts";
-import { publicJwk } from "../../../core/keys.ts";
+import { publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { runCountersign } from "../../e2e/running.ts";
 import { newSigningKey } from "../../support/signing-key.ts";

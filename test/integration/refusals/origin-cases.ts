@@ -1,7 +1,7 @@
 // Refusals of the origin, by HTTP straight at it.
 
 import { Hono } from "hono";
-import { publicJwk } from "../../../core/keys.ts";
+import { publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { authenticate } from "../../../origin/authenticate.ts";

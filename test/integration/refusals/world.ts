@@ -1,7 +1,7 @@
 // What the refusals are provoked on: edges with good and bad origins, and origins with good and bad surroundings.
 
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/authority.ts";
-import { type PrivateJwk, publicJwk } from "../../../core/keys.ts";
+import { type PrivateJwk, publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";

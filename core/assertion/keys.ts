@@ -1,7 +1,7 @@
 // Signing and verification keys as JWK Sets (RFC 7517). Only ES256 on P-256, and each key has its own kid.
 
 import type { CryptoKey } from "jose";
-import { ConfigurationError, describeIssues } from "./configuration-error.ts";
+import { ConfigurationError, describeIssues } from "../configuration-error.ts";
 import {
   type Form,
   list,
@@ -17,9 +17,9 @@ import {
   regex,
   string,
   wholeNumber,
-} from "./form.ts";
-import { readForm } from "./form-reading.ts";
-import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "./wire.ts";
+} from "../form.ts";
+import { readForm } from "../form-reading.ts";
+import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "../wire.ts";
 
 /**
  * The last character of base64url encodes two more bits than the octets have. They must be zero, so that there is only one

@@ -1,10 +1,9 @@
 // Makes a signed assertion of a Delivery, and verifies one (JWS compact, RFC 7515; claims in ARCHITECTURE.md). A valid assertion
 // says what the edge saw. The origin still proves and admits the certificate by itself.
 
-import type { FormProblem } from "./configuration-error.ts";
-import type { CertificateFacts, Delivery, RequestFacts } from "./delivery/delivery.ts";
-import { claimHeaders } from "./delivery/signed-headers.ts";
-import { ES256, verifyEs256 } from "./es256.ts";
+import type { FormProblem } from "../configuration-error.ts";
+import type { CertificateFacts, Delivery, RequestFacts } from "../delivery/delivery.ts";
+import { claimHeaders } from "../delivery/signed-headers.ts";
 import {
   boolean,
   check,
@@ -17,11 +16,10 @@ import {
   regex,
   string,
   wholeNumber,
-} from "./form.ts";
-import { readForm } from "./form-reading.ts";
-import type { FindVerificationKey, SigningKeys } from "./keys.ts";
-import { Refusal } from "./refusal.ts";
-import { showTarget } from "./url.ts";
+} from "../form.ts";
+import { readForm } from "../form-reading.ts";
+import { Refusal } from "../refusal.ts";
+import { showTarget } from "../url.ts";
 import {
   ASSERTION_ALGORITHM,
   ASSERTION_LIFETIME_SECONDS,
@@ -29,7 +27,9 @@ import {
   CLOCK_SKEW_SECONDS,
   MAX_ASSERTION_CHARACTERS,
   MAX_DELIVERY_AGE_SECONDS,
-} from "./wire.ts";
+} from "../wire.ts";
+import { ES256, verifyEs256 } from "./es256.ts";
+import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 
 /**
  * The claims of a token. The claims of the certificate (`sub`, `cnf`, `crt`) bind the token to it. A token has all of them, or
