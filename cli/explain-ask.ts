@@ -2,7 +2,7 @@
 // file. Stores nothing and sends nothing.
 
 import { Hono } from "hono";
-import { describeProblem, describeRefusal, type LogLine } from "../core/decision.ts";
+import { describeProblem, describeRefusal, type LogLine } from "../core/decision/decision.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";

@@ -3,7 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision/decision.ts";
 import { placeOf } from "../core/policy/policy.ts";
 import { formatSignedTarget } from "../core/request/target.ts";
 import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";

@@ -2,8 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { identityOf, shareOf } from "../core/decision/observation.ts";
 import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
-import { identityOf, shareOf } from "../core/observation.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import {

@@ -1,7 +1,7 @@
 // What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
-import type { LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision/decision.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { listEndings } from "../core/outlook.ts";
 import { sendersInUse } from "../core/policy/expiry.ts";

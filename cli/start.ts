@@ -2,7 +2,7 @@
 // ends.
 
 import { resolve } from "node:path";
-import type { LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision/decision.ts";
 import { endWithError, parseOptions, parsePort, untilSignal } from "./command.ts";
 import { formatDecision } from "./decision-text.ts";
 import { describe, startDevelopment } from "./development.ts";

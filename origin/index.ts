@@ -6,7 +6,7 @@ export type { Factor } from "../core/admission/candidate.ts";
 export type { ReadSecret } from "../core/admission/secrets.ts";
 export { type FindVerificationKey, importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 export { ConfigurationError } from "../core/configuration-error.ts";
-export type { LogLine } from "../core/decision.ts";
+export type { LogLine } from "../core/decision/decision.ts";
 export type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery/delivery.ts";
 export { compilePolicy } from "../core/policy/compile.ts";
 export type { Policy } from "../core/policy/policy.ts";

@@ -10,7 +10,7 @@ import {
 } from "../core/admission/admit.ts";
 import type { Candidate, Evidence } from "../core/admission/candidate.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion/assertion.ts";
-import { noteAdmitted, noteCertificate, type Trace } from "../core/decision.ts";
+import { noteAdmitted, noteCertificate, type Trace } from "../core/decision/decision.ts";
 import { admitByBody } from "../core/delivery/body-admission.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery/delivery.ts";
 import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/delivery/headers.ts";

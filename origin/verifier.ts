@@ -1,11 +1,11 @@
 // Judges one request, logs the verdict and records the event. Every guard uses this, whatever its framework.
 
-import { describeRefusal, formatProblem, type Trace } from "../core/decision.ts";
+import { describeRefusal, formatProblem, type Trace } from "../core/decision/decision.ts";
+import { tellMore } from "../core/decision/tell-more.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatEventId } from "../core/delivery/id.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
 import { requireHostField } from "../core/request/host.ts";
-import { tellMore } from "../core/tell-more.ts";
 import { type Acceptance, recordBy } from "./acceptance.ts";
 import { type AuthenticateOptions, misconfigured, requireOptions } from "./authenticate-options.ts";
 import type { VerifierOptions } from "./guard-options.ts";

@@ -11,12 +11,12 @@ import {
   levelOf,
   stampLine,
   type Trace,
-} from "../core/decision.ts";
+} from "../core/decision/decision.ts";
+import { tellMore } from "../core/decision/tell-more.ts";
 import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
 import { listPolicyEndings, warnOfEndings } from "../core/policy/expiry.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import { tellMore } from "../core/tell-more.ts";
 import { refreshCrls } from "./crl-refresh.ts";
 import { maintainQueue } from "./dead-letters.ts";
 import { writePoint } from "./decision-points.ts";

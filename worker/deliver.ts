@@ -3,7 +3,7 @@
 // the same `txn`.
 
 import { issueAssertion } from "../core/assertion/assertion.ts";
-import type { LogLine } from "../core/decision.ts";
+import type { LogLine } from "../core/decision/decision.ts";
 import { type Refusal, toRefusal } from "../core/refusal.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { bury, type Failure } from "./dead-letters.ts";

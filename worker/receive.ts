@@ -4,7 +4,7 @@ import { admitByBasic, findCandidates, readCertificateFor } from "../core/admiss
 import type { Evidence } from "../core/admission/candidate.ts";
 import { issueAssertion } from "../core/assertion/assertion.ts";
 import { publishKeys } from "../core/assertion/keys.ts";
-import { type LogLine, noteCertificate, type Trace } from "../core/decision.ts";
+import { type LogLine, noteCertificate, type Trace } from "../core/decision/decision.ts";
 import { admitByBody } from "../core/delivery/body-admission.ts";
 import { bindDelivery, type Delivery } from "../core/delivery/delivery.ts";
 import { isPlainText, readContentType, selectForwardedHeaders } from "../core/delivery/headers.ts";

@@ -2,7 +2,7 @@
 // Only an origin knows which certificates senders present (outlook.ts); an edge works without that.
 
 import { formatPointer } from "../configuration-error.ts";
-import type { LogLine } from "../decision.ts";
+import type { LogLine } from "../decision/decision.ts";
 import { isInDate } from "../trust/issuer.ts";
 import { MAX_WATCHED_WINDOWS } from "../wire.ts";
 import { isSameAuthority } from "../x509/certificate.ts";

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { describeProblem, describeRefusal, formatProblem, type LogLine } from "../../core/decision.ts";
+import { describeProblem, describeRefusal, formatProblem, type LogLine } from "../../core/decision/decision.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { requireHost } from "../../core/request/host.ts";
 import { showTarget } from "../../core/url.ts";

@@ -14,7 +14,7 @@ import {
   PROBLEM_TYPE_PREFIX,
   parseProblemType,
   stampLine,
-} from "../../core/decision.ts";
+} from "../../core/decision/decision.ts";
 import { DECISIONS, type DecisionWord } from "../../core/log-words.ts";
 import {
   PROBLEMS,

@@ -2,11 +2,17 @@
 
 import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admission/admit.ts";
-import { formatLogLine, type LogLine, noteAdmitted, noteCertificate, type Trace } from "../../core/decision.ts";
-import { identityOf, Observer, shareOf } from "../../core/observation.ts";
+import {
+  formatLogLine,
+  type LogLine,
+  noteAdmitted,
+  noteCertificate,
+  type Trace,
+} from "../../core/decision/decision.ts";
+import { identityOf, Observer, shareOf } from "../../core/decision/observation.ts";
+import { compareShadow } from "../../core/decision/shadow.ts";
+import { tellMore } from "../../core/decision/tell-more.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
-import { compareShadow } from "../../core/shadow.ts";
-import { tellMore } from "../../core/tell-more.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,

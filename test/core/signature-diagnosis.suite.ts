@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { describeRefusal, formatLogLine, formatProblem } from "../../core/decision.ts";
+import { describeRefusal, formatLogLine, formatProblem } from "../../core/decision/decision.ts";
 import type { Refusal } from "../../core/refusal.ts";
 import type { SignatureSchemeName } from "../../core/signature/schemes.ts";
 import { DIAGNOSED_BODY_BYTES } from "../../core/wire.ts";

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
 import type { ConfigurationError } from "../../core/configuration-error.ts";
-import type { LogLine } from "../../core/decision.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { type CrlNamespace, MAX_EDGE_CRL_BYTES, refreshCrls } from "../../worker/crl-refresh.ts";

@@ -1,7 +1,7 @@
 // Dead letters: kept with their reason, told by every run of the cron trigger, sent again when somebody asks for it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { LogLine } from "../../core/decision.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
 import { maintainQueue } from "../../worker/dead-letters.ts";
 import type { BodyBucket } from "../../worker/queue-bindings.ts";
 import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";

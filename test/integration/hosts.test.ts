@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { importSigningKeys, type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
-import type { LogLine } from "../../core/decision.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";

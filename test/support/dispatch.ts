@@ -1,6 +1,6 @@
 // Stores and dispatches events in this process, with real inbox files.
 
-import type { LogLine } from "../../core/decision.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
 import { Dispatcher } from "../../origin/dispatch.ts";

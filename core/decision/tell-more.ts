@@ -1,8 +1,8 @@
 // Log lines in addition to that of the verdict: what an observed route saw, and where shadow senders differ.
 
+import type { Refusal } from "../refusal.ts";
 import type { LogLine, Trace } from "./decision.ts";
 import { Observer } from "./observation.ts";
-import type { Refusal } from "./refusal.ts";
 import { compareShadow } from "./shadow.ts";
 
 /**

@@ -1,14 +1,14 @@
 // How a verdict is told: the coarse problem to the sender, the precise line to the operator.
 
-import { describeCertificate, type ProofTrace } from "./admission/admit.ts";
-import type { AdmittedSender, Evidence } from "./admission/candidate.ts";
-import type { LogLine } from "./log-line.ts";
-import type { Route } from "./policy/policy.ts";
-import { PROBLEMS, type Problem, REFUSALS, Refusal } from "./refusal.ts";
-import { boundDetails } from "./shown-text.ts";
-import { RETRY_AFTER_SECONDS } from "./wire.ts";
+import { describeCertificate, type ProofTrace } from "../admission/admit.ts";
+import type { AdmittedSender, Evidence } from "../admission/candidate.ts";
+import type { LogLine } from "../log-line.ts";
+import type { Route } from "../policy/policy.ts";
+import { PROBLEMS, type Problem, REFUSALS, Refusal } from "../refusal.ts";
+import { boundDetails } from "../shown-text.ts";
+import { RETRY_AFTER_SECONDS } from "../wire.ts";
 
-export { boundLine, formatLogLine, type LogLine, levelOf, stampLine } from "./log-line.ts";
+export { boundLine, formatLogLine, type LogLine, levelOf, stampLine } from "../log-line.ts";
 
 /** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";

@@ -1,20 +1,20 @@
 // Chooses which certificates are reported for routes in observe mode: each distinct one once, up to a limit. It decides nothing,
 // and keeps only fingerprints.
 
-import { describeCertificate } from "./admission/admit.ts";
-import type { LogLine, Trace } from "./decision.ts";
-import { Refusal } from "./refusal.ts";
+import { describeCertificate } from "../admission/admit.ts";
+import { Refusal } from "../refusal.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
   MAX_OBSERVED_PROVEN,
   MAX_OBSERVED_UNPROVEN,
-} from "./wire.ts";
+} from "../wire.ts";
 import {
   type ClientCertificate,
   formatClientCertChainField,
   formatClientCertField,
-} from "./x509/client-certificate.ts";
+} from "../x509/client-certificate.ts";
+import type { LogLine, Trace } from "./decision.ts";
 
 /** Remembers, for one process or isolate, what was reported. */
 export class Observer {

@@ -1,8 +1,8 @@
 // What the shadow senders of a route would have decided. Runs after the verdict and cannot change it.
 
-import { admitByBasic, admitBySignature, findCandidates } from "./admission/admit.ts";
+import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
+import { type Problem, Refusal } from "../refusal.ts";
 import type { LogLine, Trace } from "./decision.ts";
-import { type Problem, Refusal } from "./refusal.ts";
 
 /** Problems of the request itself, not of its sender: with other senders the result would be the same. */
 const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
