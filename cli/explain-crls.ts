@@ -2,7 +2,6 @@
 // Uses the network only if that is asked for.
 
 import { dirname } from "node:path";
-import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { AUTHORITIES_KEY, authoritiesOf } from "../core/trust/crl-authorities.ts";
 import { keepCrls } from "../core/trust/crl-keeping.ts";
@@ -19,6 +18,7 @@ import { MAX_CRL_BYTES } from "../core/wire.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
 import { readCrlContents } from "../core/x509/crl-contents.ts";
+import { describeCause } from "../origin/failure-cause.ts";
 import { nameOtherContents } from "../origin/list-contents.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
 

@@ -3,12 +3,12 @@
 
 import type { LogLine } from "../core/decision/decision.ts";
 import { messageOf } from "../core/failure-chain.ts";
-import { listEndings } from "../core/outlook.ts";
 import { sendersInUse } from "../core/policy/expiry.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { formatTime } from "../core/x509/crl.ts";
 import type { AcceptDelivery } from "../origin/acceptance.ts";
 import { systemClock } from "../origin/clock.ts";
+import { listEndings } from "../origin/expiry.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { startRetention } from "../origin/inbox/retention.ts";
 import type { FirstSight, Inbox, Retention } from "../origin/inbox.ts";

@@ -1,9 +1,9 @@
 // countersign policy expiring: everything that expires within some days, which of it will make requests fail, and what to do.
 
-import { listEndings } from "../core/outlook.ts";
 import { describeEnding, sendersInUse } from "../core/policy/expiry.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { systemClock } from "../origin/clock.ts";
+import { listEndings } from "../origin/expiry.ts";
 import { readInbox } from "../origin/inbox/open.ts";
 import type { SeenCertificate } from "../origin/inbox.ts";
 import { readCertificatesAsPem } from "./certificate-files.ts";

@@ -1,7 +1,7 @@
 // countersign send: sends one event to any URL, as a sender would.
 
-import { describeCause } from "../core/failure-cause.ts";
 import { showUrl } from "../core/url.ts";
+import { describeCause } from "../origin/failure-cause.ts";
 import { faultsOfClient, readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
 import { MAX_BODY_FILE_BYTES, readBytes } from "./files.ts";

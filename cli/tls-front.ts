@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
 import type { LogLine } from "../core/decision/decision.ts";
-import { describeCause } from "../core/failure-cause.ts";
+import { describeCause } from "../origin/failure-cause.ts";
 import { explainFailure } from "../origin/node/handshake-diagnosis.ts";
 import { listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";

@@ -2,7 +2,7 @@
 
 import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../core/log-words.ts";
 import { PROBLEMS, REFUSALS, type RefusalCode } from "../core/refusal.ts";
-import { REFUSAL_ADVICE } from "../core/refusal-advice.ts";
+import { REFUSAL_ADVICE } from "../origin/refusal-advice.ts";
 import { printText } from "./output.ts";
 
 const HEAD = `# What the log says, and what to do

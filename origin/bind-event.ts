@@ -3,8 +3,8 @@
 import type { AdmittedSender } from "../core/admission/candidate.ts";
 import type { Trace } from "../core/decision/decision.ts";
 import { bindDelivery, type Delivery, type ReceivedEvent } from "../core/delivery/delivery.ts";
-import { readEventKeys } from "../core/event-key.ts";
 import { vouchedIntermediates } from "../core/trust/authorities.ts";
+import { readEventKeys } from "./event-key/event-key.ts";
 
 /**
  * An event without its event key is not recognised when it is sent again, and one without its order key is not kept in order. So

@@ -2,7 +2,6 @@
 // before a restart.
 
 import type { LogLine } from "../core/decision/decision.ts";
-import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import {
   AUTHORITIES_KEY,
@@ -14,6 +13,7 @@ import {
 } from "../core/trust/crl-authorities.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
+import { describeCause } from "./failure-cause.ts";
 
 export interface CrlAuthoritiesOptions {
   readonly policy: Policy;

@@ -2,7 +2,6 @@
 // worse ones.
 
 import type { LogLine } from "../core/decision/decision.ts";
-import { describeCause } from "../core/failure-cause.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../core/trust/crl-keeping.ts";
 import {
@@ -24,6 +23,7 @@ import type { Crl } from "../core/x509/crl.ts";
 import { type CrlContents, readCrlContents } from "../core/x509/crl-contents.ts";
 import { systemClock } from "./clock.ts";
 import { CrlAuthorities } from "./crl-authorities.ts";
+import { describeCause } from "./failure-cause.ts";
 import { nameOtherContents } from "./list-contents.ts";
 
 /** The answer of a source: its bytes, and the condition for the next request. */

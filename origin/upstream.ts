@@ -6,10 +6,10 @@ import type { SigningKeys } from "../core/assertion/keys.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
 import { formatAssertionId } from "../core/delivery/id.ts";
-import { describeCause } from "../core/failure-cause.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
+import { describeCause } from "./failure-cause.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 import { takeRandom } from "./random.ts";
 

@@ -1,10 +1,10 @@
 // Finds the edge's public keys: pinned in the configuration, or fetched from the edge.
 
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/assertion/keys.ts";
-import { describeCause } from "../core/failure-cause.ts";
 import { Refusal } from "../core/refusal.ts";
 import { readStream } from "../core/request/read-body.ts";
 import { showUrl } from "../core/url.ts";
+import { describeCause } from "./failure-cause.ts";
 
 /**
  * Keys from a JWK Set in the configuration. Uses no network; a rotation is a change of the configuration.

@@ -1,7 +1,7 @@
 // Checks the expiry of policy and certificates, and whether edge and origin have different policies.
 
-import { listEndings } from "../../core/outlook.ts";
 import { describeEnding } from "../../core/policy/expiry.ts";
+import { listEndings } from "../../origin/expiry.ts";
 import { readLogFile } from "../log-file.ts";
 import { type CheckReport, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";

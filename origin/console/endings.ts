@@ -1,8 +1,8 @@
 // What ends: certificates, anchors and windows of the policy, by core's outlook.
 
 import { html } from "hono/html";
-import { listEndings } from "../../core/outlook.ts";
 import { describeEnding as describe, type Ending, sendersInUse } from "../../core/policy/expiry.ts";
+import { listEndings } from "../expiry.ts";
 import { daysLeft } from "./certificate-view.ts";
 import type { View } from "./context.ts";
 import { badge, type Html, moment, visible } from "./show.ts";

@@ -2,7 +2,7 @@
 
 import { OPERATIONAL_CODES } from "../../core/log-words.ts";
 import { type Problem, REFUSALS } from "../../core/refusal.ts";
-import { REFUSAL_ADVICE } from "../../core/refusal-advice.ts";
+import { REFUSAL_ADVICE } from "../refusal-advice.ts";
 import type { KeptRefusal } from "../refusals.ts";
 
 export interface Explained {

@@ -1,12 +1,12 @@
 // The senders of the policy: what is required of each, when it was last seen, the certificates that it presented, and what ends.
 
 import { html } from "hono/html";
-import { listEndings } from "../../core/outlook.ts";
 import type { Ending } from "../../core/policy/expiry.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
 import { escapeControls } from "../../core/shown-text.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
+import { listEndings } from "../expiry.ts";
 import type { SeenCertificate } from "../inbox.ts";
 import { shortName } from "./certificate-facts.ts";
 import { daysLeft } from "./certificate-view.ts";

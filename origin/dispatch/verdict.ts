@@ -1,6 +1,6 @@
 // Judges an attempt. This is the only place where a response or an error of the user's code becomes done, retry or dead.
 
-import { describeCause } from "../../core/failure-cause.ts";
+import { describeCause } from "../failure-cause.ts";
 import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 
 /** `status`: that of the response, if there is one. */

@@ -4,7 +4,7 @@
 
 import { hash } from "node:crypto";
 import pg from "pg";
-import { describeCause } from "../../core/failure-cause.ts";
+import { describeCause } from "../failure-cause.ts";
 import { readSecret } from "../node/secret-files.ts";
 import { describeInbox, PASSWORD_NAME } from "./location.ts";
 import { withRemedy } from "./postgres-remedies.ts";

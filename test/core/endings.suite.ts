@@ -1,12 +1,12 @@
 // What ends, and whether events will be refused then: by the policy alone, and by what senders were seen to present.
 
 import assert from "node:assert/strict";
-import { listEndings, type Presentation } from "../../core/outlook.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Ending, listPolicyEndings, warnOfEndings } from "../../core/policy/expiry.ts";
 import type { CertificateMatcherDocument } from "../../core/policy/schema.ts";
 import { MAX_WATCHED_CERTIFICATES, MAX_WATCHED_WINDOWS } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
+import { listEndings, type Presentation } from "../../origin/expiry.ts";
 import { DAY } from "./fixtures-endings.ts";
 import { type Cases, type Fixtures, pemOf } from "./scene.ts";
 

@@ -1,8 +1,8 @@
 // The keys of events: what is read, and how long it may be.
 
 import assert from "node:assert/strict";
-import { readEventKey, readEventKeys } from "../../core/event-key.ts";
 import { MAX_EVENT_KEY_CHARACTERS, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
+import { readEventKey, readEventKeys } from "../../origin/event-key/event-key.ts";
 import type { Cases } from "./scene.ts";
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

@@ -1,8 +1,8 @@
 // Why something failed, told from what was thrown.
 
 import assert from "node:assert/strict";
-import { describeCause } from "../../core/failure-cause.ts";
 import { describeCauses } from "../../core/failure-chain.ts";
+import { describeCause } from "../../origin/failure-cause.ts";
 import type { Cases } from "./scene.ts";
 
 const failure = (code: string, message = "") => Object.assign(new Error(message), { code });

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { UnreadableBody } from "../../core/json-octets.ts";
-import { readPointers } from "../../core/json-pointers.ts";
 import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
+import { UnreadableBody } from "../../origin/event-key/json-octets.ts";
+import { readPointers } from "../../origin/event-key/json-pointers.ts";
 import type { Cases } from "./scene.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);

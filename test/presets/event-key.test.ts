@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { docusign } from "../../cli/presets/docusign.ts";
-import { readEventKey } from "../../core/event-key.ts";
+import { readEventKey } from "../../origin/event-key/event-key.ts";
 
 const EVENT = {
   event: "envelope-completed",

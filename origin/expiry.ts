@@ -1,17 +1,17 @@
 // Which certificates senders were seen to present, and until when the current policy admits them. Decides nothing: a request is
 // judged only by what it presents.
 
-import { admitByCertificate } from "./admission/admit.ts";
-import { formatPointer } from "./configuration-error.ts";
-import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "./policy/expiry.ts";
-import type { Policy, Sender } from "./policy/policy.ts";
-import { Refusal } from "./refusal.ts";
-import { NO_LISTS } from "./trust/revocation.ts";
-import { verifyTrust } from "./trust/verify.ts";
-import { MAX_WATCHED_CERTIFICATES } from "./wire.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { type ClientCertificate, parseClientCertificate } from "./x509/client-certificate.ts";
-import { formatTime } from "./x509/crl.ts";
+import { admitByCertificate } from "../core/admission/admit.ts";
+import { formatPointer } from "../core/configuration-error.ts";
+import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "../core/policy/expiry.ts";
+import type { Policy, Sender } from "../core/policy/policy.ts";
+import { Refusal } from "../core/refusal.ts";
+import { NO_LISTS } from "../core/trust/revocation.ts";
+import { verifyTrust } from "../core/trust/verify.ts";
+import { MAX_WATCHED_CERTIFICATES } from "../core/wire.ts";
+import type { Certificate } from "../core/x509/certificate.ts";
+import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
+import { formatTime } from "../core/x509/crl.ts";
 
 /** A certificate with which a sender was admitted. Base64 DER; times in Unix seconds. */
 export interface Presentation {

@@ -1,8 +1,8 @@
 // Says for each refusal who has to act and how, for docs/troubleshooting.md and the console. refusal.ts says what a refusal means. It is not in
 // the worker.
 
-import type { Explanation } from "./log-words.ts";
-import type { RefusalCode } from "./refusal.ts";
+import type { Explanation } from "../core/log-words.ts";
+import type { RefusalCode } from "../core/refusal.ts";
 
 type Advice = readonly [who: Explanation["who"], what: string];
 

@@ -1,7 +1,7 @@
 // Explains errors of Node. The edge uses only describeCauses(), because workerd has none of these codes: for every host that it
 // cannot reach, it says "Network connection lost." or "internal error".
 
-import { describeCauses, LATE, type Meaning } from "./failure-chain.ts";
+import { describeCauses, LATE, type Meaning } from "../core/failure-chain.ts";
 
 /** What an error code means, and what to look at. Codes of the operating system, of OpenSSL and of Node. */
 const MEANINGS: readonly Meaning[] = [

@@ -2,12 +2,12 @@
 // this key, so it is as trustworthy as the sender, and two senders may use the same one.
 
 import { hash } from "node:crypto";
-import { parsePointer } from "./configuration-error.ts";
-import type { Delivery, EventKeys } from "./delivery/delivery.ts";
+import { parsePointer } from "../../core/configuration-error.ts";
+import type { Delivery, EventKeys } from "../../core/delivery/delivery.ts";
+import type { EventKeyRule, Sender } from "../../core/policy/policy.ts";
+import { MAX_EVENT_KEY_CHARACTERS } from "../../core/wire.ts";
 import { UnreadableBody } from "./json-octets.ts";
 import { readPointers } from "./json-pointers.ts";
-import type { EventKeyRule, Sender } from "./policy/policy.ts";
-import { MAX_EVENT_KEY_CHARACTERS } from "./wire.ts";
 
 /** The key of one event, or why it has none. The reason quotes nothing of the event. */
 export type EventKeyReading =

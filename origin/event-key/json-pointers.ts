@@ -3,8 +3,8 @@
 // with JSON.parse.
 
 import { isUtf8 } from "node:buffer";
+import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
 import { JsonOctets, QUOTE, UnreadableBody } from "./json-octets.ts";
-import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "./wire.ts";
 
 /** The member names of a pointer. */
 type Path = readonly string[];
