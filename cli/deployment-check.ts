@@ -5,8 +5,8 @@ import { secretNames } from "../core/admission/secrets.ts";
 import { describeIssues } from "../core/configuration-error.ts";
 import { readForm } from "../core/form-reading.ts";
 import { hostsOf, type Policy } from "../core/policy/policy.ts";
-import { EVENTS_QUEUE } from "../worker/deliver.ts";
-import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/edge.ts";
+import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/configuration.ts";
+import { EVENTS_QUEUE } from "../worker/queue/deliver.ts";
 
 /** The members of a wrangler file that are read. */
 export type DeploymentConfig = Pick<

@@ -12,7 +12,7 @@ import { openInbox } from "../origin/inbox/open.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { serve } from "../origin/node/server.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
-import { compileEdgePolicy } from "../worker/edge.ts";
+import { compileEdgePolicy } from "../worker/configuration.ts";
 import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import type { ConsoleSettings } from "./console-options.ts";
 import { developmentSenders, openDevelopmentConsole } from "./development-console.ts";

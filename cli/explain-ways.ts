@@ -17,7 +17,7 @@ import {
 } from "../origin/forwarded-certificate.ts";
 import { anchorsInUse } from "../origin/node/tls-policy.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
-import { compileEdgePolicy } from "../worker/edge.ts";
+import { compileEdgePolicy } from "../worker/configuration.ts";
 import { readTlsClientAuth } from "../worker/tls-client-auth.ts";
 import { emulateTlsClientAuth } from "./emulated-tls-client-auth.ts";
 import { type Answer, ask } from "./explain-ask.ts";

@@ -4,7 +4,7 @@ import { compilePolicy } from "../core/policy/compile.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
-import { compileEdgePolicy } from "../worker/edge.ts";
+import { compileEdgePolicy } from "../worker/configuration.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { complain, complainLines, print, printJson } from "./output.ts";
 import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "./policy-file.ts";

@@ -17,15 +17,22 @@ import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
 import { listPolicyEndings, warnOfEndings } from "../core/policy/expiry.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import { refreshCrls } from "./crl-refresh.ts";
-import { maintainQueue } from "./dead-letters.ts";
+import type { QueueBatch } from "./bindings.ts";
+import {
+  compileDeployedPolicy,
+  type Edge,
+  type EdgeBindings,
+  findCrlStore,
+  findEventQueue,
+  loadEdge,
+} from "./configuration.ts";
+import { refreshCrls } from "./crls/refresh.ts";
 import { writePoint } from "./decision-points.ts";
-import { deliverBatch, postponeBatch } from "./deliver.ts";
-import { compileDeployedPolicy, type Edge, type EdgeBindings, findCrlStore, findEventQueue, loadEdge } from "./edge.ts";
-import type { QueueBatch } from "./queue-bindings.ts";
+import { maintainQueue } from "./queue/dead-letters.ts";
+import { deliverBatch, postponeBatch } from "./queue/deliver.ts";
 import { type Ambient, receive } from "./receive.ts";
 
-export type { EdgeBindings } from "./edge.ts";
+export type { EdgeBindings } from "./configuration.ts";
 
 /** The default export of a Worker. */
 export interface EdgeWorker {

@@ -9,7 +9,7 @@ import { Refusal } from "../core/refusal.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 import { showTarget } from "../core/url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
-import type { Edge } from "./edge.ts";
+import type { Edge } from "./configuration.ts";
 
 /** Workers' own class, which the types of the web lack. It pipes without copying. */
 declare const IdentityTransformStream: typeof TransformStream<Uint8Array, Uint8Array>;

@@ -15,9 +15,9 @@ import { requireHostField } from "../core/request/host.ts";
 import { formatSignedTarget, readRequestTarget } from "../core/request/target.ts";
 import { NO_LISTS } from "../core/trust/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
-import type { Edge } from "./edge.ts";
-import { enqueue } from "./event-queue.ts";
+import type { Edge } from "./configuration.ts";
 import { forward } from "./forward.ts";
+import { enqueue } from "./queue/enqueue.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
 /** What only the entry point may read and do: the clock (Unix seconds), new ids of assertions, the log. */

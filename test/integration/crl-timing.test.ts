@@ -9,8 +9,8 @@ import { digestOf } from "../../core/trust/crl-source.ts";
 import type { RevocationLists } from "../../core/trust/revocation.ts";
 import { parseCrl } from "../../core/x509/crl.ts";
 import { type CrlStorage, openCrlStore } from "../../origin/crl-store.ts";
-import { CrlCache } from "../../worker/crl-cache.ts";
-import type { CrlNamespace } from "../../worker/crl-refresh.ts";
+import { CrlCache } from "../../worker/crls/cache.ts";
+import type { CrlNamespace } from "../../worker/crls/refresh.ts";
 import { createSenders, type Senders } from "../support/senders.ts";
 
 const SOURCE = "http://crl.example/root.crl";

@@ -15,8 +15,8 @@ import { checkRevocation, type RevocationLists } from "../../core/trust/revocati
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
-import { CrlCache } from "../../worker/crl-cache.ts";
-import { type CrlMetadata, type CrlNamespace, refreshCrls } from "../../worker/crl-refresh.ts";
+import { CrlCache } from "../../worker/crls/cache.ts";
+import { type CrlMetadata, type CrlNamespace, refreshCrls } from "../../worker/crls/refresh.ts";
 import { type CrlServer, startCrlServer, tagOf } from "../support/crl-server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LogLine } from "../../core/decision/decision.ts";
-import { maintainQueue } from "../../worker/dead-letters.ts";
-import type { BodyBucket } from "../../worker/queue-bindings.ts";
+import type { BodyBucket } from "../../worker/bindings.ts";
+import { maintainQueue } from "../../worker/queue/dead-letters.ts";
 import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";
 import { ACME } from "../support/senders.ts";
 

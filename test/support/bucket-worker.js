@@ -2,7 +2,7 @@
 // wrangler's harness, each member of each listed object is a request, so a thousand objects take half a minute.
 // JavaScript, because the types of the platform and of Node contradict each other.
 
-import { maintainQueue } from "../../worker/dead-letters.ts";
+import { maintainQueue } from "../../worker/queue/dead-letters.ts";
 
 const describe = ({ key, size, uploaded, customMetadata }) => ({ key, size, uploaded, customMetadata });
 

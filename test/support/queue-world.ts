@@ -5,7 +5,7 @@ import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";
-import type { EventQueue } from "../../worker/queue-bindings.ts";
+import type { EventQueue } from "../../worker/bindings.ts";
 import { BUCKET_WORKER, openBucket, type TestBucket } from "./bucket.ts";
 import { listen, type RecordedRequest, record, valuesOf } from "./http.ts";
 import { type EdgeRequest, type LocalEdge, startTestEdge } from "./local-edge.ts";

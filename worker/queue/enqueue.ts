@@ -1,11 +1,11 @@
 // The queue of a route with `delivery: "queue"`. An admitted event is answered with 202 as soon as it cannot be lost any more. It
 // is not signed here, because the signature would have expired before delivery; deliver.ts signs it.
 
-import type { Delivery } from "../core/delivery/delivery.ts";
-import { describeCauses } from "../core/failure-chain.ts";
-import { Refusal } from "../core/refusal.ts";
-import type { Edge } from "./edge.ts";
-import { bodyKey, formatQueuedEvent } from "./queued-event.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
+import { describeCauses } from "../../core/failure-chain.ts";
+import { Refusal } from "../../core/refusal.ts";
+import type { Edge } from "../configuration.ts";
+import { bodyKey, formatQueuedEvent } from "./message.ts";
 
 /**
  * Puts a delivery into the queue. If the body is too large for a message, puts it into the bucket.

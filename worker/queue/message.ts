@@ -1,17 +1,17 @@
 // The message of one queued event: everything that its delivery needs, in one text that only this edge can write.
 
-import type { SigningKeys } from "../core/assertion/keys.ts";
-import { openSealedText, sealText } from "../core/assertion/seal.ts";
+import type { SigningKeys } from "../../core/assertion/keys.ts";
+import { openSealedText, sealText } from "../../core/assertion/seal.ts";
 import {
   type Delivery,
   type DeliveryRecord,
   digestBody,
   recordDelivery,
   restoreDelivery,
-} from "../core/delivery/delivery.ts";
-import { LARGEST_MAX_BODY_BYTES } from "../core/wire.ts";
-import type { Edge } from "./edge.ts";
-import type { BodyBucket } from "./queue-bindings.ts";
+} from "../../core/delivery/delivery.ts";
+import { LARGEST_MAX_BODY_BYTES } from "../../core/wire.ts";
+import type { BodyBucket } from "../bindings.ts";
+import type { Edge } from "../configuration.ts";
 
 /**
  * The seal also names issuer and audience. Another edge may have the same keys and another policy, and its events must not be

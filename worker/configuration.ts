@@ -12,9 +12,9 @@ import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../co
 import { wordsOf } from "../core/policy/words.ts";
 import { isUrl } from "../core/trust/crl-source.ts";
 import { isHttpsOrLoopback } from "../core/url.ts";
-import { CrlCache } from "./crl-cache.ts";
-import type { CrlNamespace } from "./crl-refresh.ts";
-import type { EventQueue } from "./queue-bindings.ts";
+import type { EventQueue } from "./bindings.ts";
+import { CrlCache } from "./crls/cache.ts";
+import type { CrlNamespace } from "./crls/refresh.ts";
 
 /**
  * The variables, secrets and bindings of the Worker; wrangler.toml explains them. They are not checked: a deployment may lack any

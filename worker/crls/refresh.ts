@@ -1,17 +1,17 @@
 // The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
 // source, as DER, until newer ones replace them. Requests read them in crl-cache.ts.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import { describeCauses } from "../core/failure-chain.ts";
-import type { Policy } from "../core/policy/policy.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { describeCauses } from "../../core/failure-chain.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import {
   AUTHORITIES_KEY,
   authoritiesOf,
   formatAuthorities,
   mergeAuthorities,
   readAuthorities,
-} from "../core/trust/crl-authorities.ts";
-import { formatCrls, type KeptCrls, keepCrls } from "../core/trust/crl-keeping.ts";
+} from "../../core/trust/crl-authorities.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../../core/trust/crl-keeping.ts";
 import {
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
@@ -23,12 +23,12 @@ import {
   failureCode,
   isAskedWhole,
   readCrlResponse,
-} from "../core/trust/crl-source.ts";
-import { showUrl } from "../core/url.ts";
-import { type Certificate, isSameAuthority } from "../core/x509/certificate.ts";
-import type { Crl } from "../core/x509/crl.ts";
-import { readCrlContents } from "../core/x509/crl-contents.ts";
-import { SEQUENCE } from "../core/x509/encoded-values.ts";
+} from "../../core/trust/crl-source.ts";
+import { showUrl } from "../../core/url.ts";
+import { type Certificate, isSameAuthority } from "../../core/x509/certificate.ts";
+import type { Crl } from "../../core/x509/crl.ts";
+import { readCrlContents } from "../../core/x509/crl-contents.ts";
+import { SEQUENCE } from "../../core/x509/encoded-values.ts";
 
 /** The stored list and the new one are in memory together, in an isolate of 128 MB. KV accepts values of 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;

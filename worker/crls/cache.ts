@@ -1,19 +1,19 @@
 // The revocation lists of one isolate: read from Workers KV, parsed once, and read again every minute while requests go on.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { readStream } from "../core/request/read-body.ts";
-import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../core/trust/crl-authorities.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../core/trust/revocation.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { Crl } from "../core/x509/crl.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { readStream } from "../../core/request/read-body.ts";
+import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../../core/trust/crl-authorities.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../../core/trust/revocation.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { Crl } from "../../core/x509/crl.ts";
 import {
   type CrlNamespace,
   describeCrlFailure,
   judgeCrls,
   MAX_EDGE_CRL_BYTES,
   storeEdgeAuthorities,
-} from "./crl-refresh.ts";
+} from "./refresh.ts";
 
 /** Older lists are read again, while requests go on with them. */
 const REREAD_SECONDS = 60;

@@ -2,15 +2,15 @@
 // least once: if this program ends after the origin's response and before the acknowledgement, the event is delivered twice, with
 // the same `txn`.
 
-import { issueAssertion } from "../core/assertion/assertion.ts";
-import type { LogLine } from "../core/decision/decision.ts";
-import { type Refusal, toRefusal } from "../core/refusal.ts";
-import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
+import { issueAssertion } from "../../core/assertion/assertion.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { type Refusal, toRefusal } from "../../core/refusal.ts";
+import { MAX_DELIVERY_AGE_SECONDS } from "../../core/wire.ts";
+import type { BodyBucket, EventQueue, QueueBatch, QueueMessage } from "../bindings.ts";
+import { DEFAULT_RETRY_SECONDS, type Edge, type RetrySeconds } from "../configuration.ts";
+import { forward } from "../forward.ts";
 import { bury, type Failure } from "./dead-letters.ts";
-import { DEFAULT_RETRY_SECONDS, type Edge, type RetrySeconds } from "./edge.ts";
-import { forward } from "./forward.ts";
-import type { BodyBucket, EventQueue, QueueBatch, QueueMessage } from "./queue-bindings.ts";
-import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./queued-event.ts";
+import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./message.ts";
 
 /**
  * How many messages are delivered at the same time. A Worker may have six connections waiting for a response, and the bucket
