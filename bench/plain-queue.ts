@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { promising } from "../origin/inbox/sqlite-reader.ts";
+import { promising } from "../origin/inbox/sqlite/reader.ts";
 
 interface QueuedJob {
   readonly sequence: number;

@@ -8,10 +8,10 @@ import { ConfigurationError } from "../../core/configuration-error.ts";
 import { describeFileFault, isOfTheSystem } from "../node/file-faults.ts";
 import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
 import { importPostgresBackup, openingInbox, requireSqlite } from "./open.ts";
-import type { RestoreOptions } from "./sqlite-backup.ts";
+import type { RestoreOptions } from "./sqlite/backup.ts";
 import type { InboxContents } from "./table-rows.ts";
 
-type SqliteBackup = typeof import("./sqlite-backup.ts");
+type SqliteBackup = typeof import("./sqlite/backup.ts");
 
 /**
  * Writes the whole content of an inbox, as of one moment, into a new file. The inbox may be in use. The file is readable only by
@@ -21,7 +21,7 @@ type SqliteBackup = typeof import("./sqlite-backup.ts");
 export async function backupInbox(location: string, file: string): Promise<InboxContents> {
   requireLocation(location);
   return await openingInbox(async () => {
-    const sqlite = await requireSqlite(() => import("./sqlite-backup.ts"));
+    const sqlite = await requireSqlite(() => import("./sqlite/backup.ts"));
     const draft = `${file}.${randomUUID()}.tmp`;
     try {
       requireNew(file);
@@ -55,7 +55,7 @@ export async function restoreInbox(
 ): Promise<InboxContents> {
   requireLocation(location);
   return await openingInbox(async () => {
-    const sqlite = await requireSqlite(() => import("./sqlite-backup.ts"));
+    const sqlite = await requireSqlite(() => import("./sqlite/backup.ts"));
     return await withThisVersion(sqlite, file, async (current) => {
       const backup = sqlite.openBackup(current);
       try {

@@ -18,7 +18,7 @@ export async function openInbox(location: string, options: InboxOptions = {}): P
       const { openPostgresInbox } = await importPostgres();
       return await openPostgresInbox(location, describeInbox(location), options);
     }
-    const { openSqliteInbox } = await requireSqlite(() => import("./sqlite.ts"));
+    const { openSqliteInbox } = await requireSqlite(() => import("./sqlite/inbox.ts"));
     return openSqliteInbox(location, options);
   });
 }
@@ -30,7 +30,7 @@ export async function openInboxReader(location: string): Promise<InboxReader> {
       const { openPostgresReader } = await importPostgres();
       return await openPostgresReader(location, describeInbox(location));
     }
-    const { openSqliteReader } = await requireSqlite(() => import("./sqlite-reader.ts"));
+    const { openSqliteReader } = await requireSqlite(() => import("./sqlite/reader.ts"));
     return openSqliteReader(location);
   });
 }

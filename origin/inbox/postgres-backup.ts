@@ -3,7 +3,7 @@
 import { withPool } from "./postgres-opening.ts";
 import type { Client, PostgresPool } from "./postgres-pool.ts";
 import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
-import type { Backup, RowWriter } from "./sqlite-backup.ts";
+import type { Backup, RowWriter } from "./sqlite/backup.ts";
 import {
   batchesOf,
   type InboxContents,

@@ -13,7 +13,7 @@ import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { formatTime } from "../../core/x509/crl.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { run } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

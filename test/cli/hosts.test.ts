@@ -7,7 +7,7 @@ import { issueCertificate } from "../../cli/authority.ts";
 import { findDeploymentProblems } from "../../cli/deployment-check.ts";
 import { readWranglerFile } from "../../cli/wrangler-file.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { runHere } from "../support/command.ts";
 import { WRANGLER_TOML } from "../support/edge-bundle.ts";
 import { deliveryOf } from "../support/inbox.ts";

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../origin/dispatch.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { QUICK, store } from "../support/dispatch.ts";
 import { openTestInbox } from "../support/origin.ts";
 

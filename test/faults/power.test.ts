@@ -7,7 +7,7 @@ import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import type { Running } from "../e2e/running.ts";
 import { freePort } from "../support/free-port.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

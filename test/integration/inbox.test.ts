@@ -9,7 +9,7 @@ import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { type ForwardedEvent, forwardedRequest } from "../support/forgery.ts";

@@ -2,7 +2,7 @@
 // From attempt number HOLDING on, attempts only end when the process is asked to stop.
 
 import { Dispatcher } from "../../origin/dispatch.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { QUICK } from "./dispatch.ts";
 
 const [file = "", name = "", holding = ""] = process.argv.slice(2);

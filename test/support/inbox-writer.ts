@@ -3,7 +3,7 @@
 
 import { text } from "node:stream/consumers";
 import { issueCertificate } from "../../cli/authority.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { deliveryOf } from "./inbox.ts";
 
 const [, , file = "", round = ""] = process.argv;

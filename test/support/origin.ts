@@ -9,7 +9,7 @@ import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RevocationLists } from "../../core/trust/revocation.ts";
 import type { AcceptDelivery } from "../../origin/acceptance.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { openSqliteInbox } from "../../origin/inbox/sqlite.ts";
+import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import type { Inbox } from "../../origin/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

@@ -1,9 +1,9 @@
 // The only connection that writes to the file. Writes of the same turn of the event loop share a transaction.
 
 import type { DatabaseSync } from "node:sqlite";
-import { GroupCommit } from "./group-commit.ts";
-import { isBusy, resultCodeOf } from "./sqlite-result.ts";
-import { BUSY_MILLISECONDS } from "./sqlite-schema.ts";
+import { GroupCommit } from "../group-commit.ts";
+import { isBusy, resultCodeOf } from "./result.ts";
+import { BUSY_MILLISECONDS } from "./schema.ts";
 
 /** Runs within the transaction. It may run twice; then the first transaction was rolled back. */
 type Job = () => unknown;

@@ -2,9 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import type { Lease } from "../inbox.ts";
-import { SqliteAttempts } from "./sqlite-attempts.ts";
-import { leasedEventOf } from "./sqlite-reader.ts";
+import type { Lease } from "../../inbox.ts";
 import {
   BLOCKED_MILLISECONDS,
   BLOCKED_TOKEN,
@@ -13,7 +11,9 @@ import {
   MAX_CLAIMED_BYTES,
   MAX_LOOKED_AT,
   UNFINISHED_APART_MILLISECONDS,
-} from "./work-rules.ts";
+} from "../work-rules.ts";
+import { SqliteAttempts } from "./attempts.ts";
+import { leasedEventOf } from "./reader.ts";
 
 /** The columns that decide about the order of an event. */
 export interface Ordered {

@@ -12,9 +12,9 @@ import {
   statSync,
 } from "node:fs";
 import { resolve } from "node:path";
-import { messageOf } from "../../core/failure-chain.ts";
-import { describeFileFault } from "../node/file-faults.ts";
-import { resultCodeOf } from "./sqlite-result.ts";
+import { messageOf } from "../../../core/failure-chain.ts";
+import { describeFileFault } from "../../node/file-faults.ts";
+import { resultCodeOf } from "./result.ts";
 
 const PRIVATE = 0o600;
 

@@ -2,13 +2,13 @@
 // an old lease changes nothing.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Lease, WorkQueue } from "../inbox.ts";
-import type { AttemptRow } from "./attempt-rows.ts";
-import { SqliteAttempts } from "./sqlite-attempts.ts";
-import { type Ordered, SqliteClaim } from "./sqlite-claim.ts";
-import { promising } from "./sqlite-reader.ts";
-import type { SqliteWriter } from "./sqlite-writer.ts";
-import { CLOCK_STEP_MILLISECONDS, CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
+import type { Lease, WorkQueue } from "../../inbox.ts";
+import type { AttemptRow } from "../attempt-rows.ts";
+import { CLOCK_STEP_MILLISECONDS, CLOCK_TOLERANCE_MILLISECONDS } from "../work-rules.ts";
+import { SqliteAttempts } from "./attempts.ts";
+import { type Ordered, SqliteClaim } from "./claim.ts";
+import { promising } from "./reader.ts";
+import type { SqliteWriter } from "./writer.ts";
 
 /** In milliseconds: Unix time, and a monotonic clock, which nobody can set. */
 export interface Clocks {

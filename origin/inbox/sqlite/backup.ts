@@ -4,10 +4,8 @@
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import type { InboxOptions } from "./inbox-options.ts";
-import { requireLocalDisk } from "./network-file-system.ts";
-import { describeFileError, makeFile, makePrivate, requireFile } from "./sqlite-file.ts";
-import { BUSY_MILLISECONDS, prepareSchema, readVersion, SCHEMA_VERSION } from "./sqlite-schema.ts";
+import type { InboxOptions } from "../inbox-options.ts";
+import { requireLocalDisk } from "../network-file-system.ts";
 import {
   type InboxContents,
   requireEmpty,
@@ -16,7 +14,9 @@ import {
   type Table,
   type TableRow,
   toStates,
-} from "./table-rows.ts";
+} from "../table-rows.ts";
+import { describeFileError, makeFile, makePrivate, requireFile } from "./file.ts";
+import { BUSY_MILLISECONDS, prepareSchema, readVersion, SCHEMA_VERSION } from "./schema.ts";
 
 /** The page cache while many rows are written. Ids are random, so each row touches other pages of the indexes. */
 const RESTORE_CACHE_KIB = 65_536;

@@ -1,7 +1,7 @@
 // Records attempts in one SQLite file. Called within the transaction that changes the row of work.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { EventHistory } from "../attempts.ts";
+import type { EventHistory } from "../../attempts.ts";
 import {
   ATTEMPT_ROW_COLUMNS,
   type AttemptRow,
@@ -10,7 +10,7 @@ import {
   isLong,
   toHistory,
   WORK_HISTORY_COLUMNS,
-} from "./attempt-rows.ts";
+} from "../attempt-rows.ts";
 
 export class SqliteAttempts {
   readonly #statements: ReturnType<typeof prepare>;

@@ -2,22 +2,22 @@
 // is overwritten.
 
 import { DatabaseSync } from "node:sqlite";
-import type { Inbox, Retention } from "../inbox.ts";
-import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
-import { SELECT_BACKLOG, toBacklog } from "./backlog.ts";
-import { type InboxOptions, weigh } from "./inbox-options.ts";
-import { requireLocalDisk } from "./network-file-system.ts";
-import { tellingPlace } from "./place.ts";
-import { SqliteCertificates } from "./sqlite-certificates.ts";
-import { SqliteEvents } from "./sqlite-events.ts";
-import { describeFileError, makeFile, makePrivate } from "./sqlite-file.ts";
-import { askSqlite, promising, readerOf } from "./sqlite-reader.ts";
-import { sqliteRefusals } from "./sqlite-refusals.ts";
-import { rerunSqlite } from "./sqlite-rerun.ts";
-import { SqliteRetention } from "./sqlite-retention.ts";
-import { BUSY_MILLISECONDS, emptyLog, prepareSchema } from "./sqlite-schema.ts";
-import { SqliteWork } from "./sqlite-work.ts";
-import { SqliteWriter } from "./sqlite-writer.ts";
+import type { Inbox, Retention } from "../../inbox.ts";
+import { Acceptor, type Arrival, type Stored } from "../acceptor.ts";
+import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
+import { type InboxOptions, weigh } from "../inbox-options.ts";
+import { requireLocalDisk } from "../network-file-system.ts";
+import { tellingPlace } from "../place.ts";
+import { SqliteCertificates } from "./certificates.ts";
+import { SqliteEvents } from "./events.ts";
+import { describeFileError, makeFile, makePrivate } from "./file.ts";
+import { askSqlite, promising, readerOf } from "./reader.ts";
+import { sqliteRefusals } from "./refusals.ts";
+import { rerunSqlite } from "./rerun.ts";
+import { SqliteRetention } from "./retention.ts";
+import { BUSY_MILLISECONDS, emptyLog, prepareSchema } from "./schema.ts";
+import { SqliteWork } from "./work.ts";
+import { SqliteWriter } from "./writer.ts";
 
 /**
  * Opens or creates the inbox file. A file of an older version is upgraded.

@@ -1,10 +1,10 @@
 // Runs done events of a file again, in one transaction.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Rerun, RerunOptions } from "../inbox.ts";
-import { findTimeRange } from "./event-pages.ts";
-import { rerunSteps } from "./rerun.ts";
-import type { SqliteWriter } from "./sqlite-writer.ts";
+import type { Rerun, RerunOptions } from "../../inbox.ts";
+import { findTimeRange } from "../event-pages.ts";
+import { rerunSteps } from "../rerun.ts";
+import type { SqliteWriter } from "./writer.ts";
 
 const DROP = "DROP TABLE IF EXISTS temp.chosen";
 

@@ -2,9 +2,9 @@
 // whether it conflicts with another.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Delivery } from "../../core/delivery/delivery.ts";
-import { type AssertionId, DIRECT } from "../acceptance.ts";
-import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "./stored-columns.ts";
+import type { Delivery } from "../../../core/delivery/delivery.ts";
+import { type AssertionId, DIRECT } from "../../acceptance.ts";
+import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "../stored-columns.ts";
 
 const INSERT = `
   INSERT INTO event (${EVENT_ROW_COLUMNS}) VALUES (${EVENT_ROW_COLUMNS.replaceAll(/\w+/g, "?")})

@@ -1,16 +1,16 @@
 // Deletes what is older than the retention rule allows, in short steps, because acceptances wait while a step runs.
 
 import type { DatabaseSync } from "node:sqlite";
-import { DIRECT } from "../acceptance.ts";
-import type { Retention } from "../inbox.ts";
+import { DIRECT } from "../../acceptance.ts";
+import type { Retention } from "../../inbox.ts";
 import {
   DELIVERED_AGAIN_SECONDS,
   MAX_ERASED_BYTES,
   MAX_ERASED_EVENTS,
   oldCertificates,
   REPEATED_SECONDS,
-} from "./retention.ts";
-import { pruneSqliteRefusals } from "./sqlite-refusals.ts";
+} from "../retention.ts";
+import { pruneSqliteRefusals } from "./refusals.ts";
 
 export class SqliteRetention {
   readonly #statements: ReturnType<typeof prepare>;

@@ -1,14 +1,14 @@
 // The refusals in one SQLite file. A batch shares the commit of what arrives at the same time.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { RefusalStock, RefusalStore } from "../refusals.ts";
-import type { Ask } from "./event-pages.ts";
-import type { Steps } from "./refusal-kinds.ts";
-import { refusalReaderOf } from "./refusal-reading.ts";
-import { SELECT_STOCK } from "./refusal-rows.ts";
-import { addSteps, pruneSteps } from "./refusal-writing.ts";
-import { promising } from "./sqlite-reader.ts";
-import type { SqliteWriter } from "./sqlite-writer.ts";
+import type { RefusalStock, RefusalStore } from "../../refusals.ts";
+import type { Ask } from "../event-pages.ts";
+import type { Steps } from "../refusal-kinds.ts";
+import { refusalReaderOf } from "../refusal-reading.ts";
+import { SELECT_STOCK } from "../refusal-rows.ts";
+import { addSteps, pruneSteps } from "../refusal-writing.ts";
+import { promising } from "./reader.ts";
+import type { SqliteWriter } from "./writer.ts";
 
 export function sqliteRefusals(database: DatabaseSync, writer: SqliteWriter, ask: Ask): RefusalStore {
   const stock = database.prepare(SELECT_STOCK);

@@ -1,7 +1,7 @@
 // The tables of the inbox file, and the upgrade from older versions.
 
 import type { DatabaseSync } from "node:sqlite";
-import { isBusy } from "./sqlite-result.ts";
+import { isBusy } from "./result.ts";
 
 /**
  * A file of version n has run the first n steps. A released step must not change; append further ones. New columns need a
