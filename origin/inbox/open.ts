@@ -62,12 +62,12 @@ export async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
 
 /** Loaded only when it is needed, so that an origin with a SQLite file works without the driver. */
 function importPostgres() {
-  return loadOptional("inbox", ["pg"], () => import("./postgres.ts"));
+  return loadOptional("inbox", ["pg"], () => import("./postgres/inbox.ts"));
 }
 
 /** The whole module, for backups. */
 export function importPostgresBackup() {
-  return loadOptional("inbox", ["pg"], () => import("./postgres-backup.ts"));
+  return loadOptional("inbox", ["pg"], () => import("./postgres/backup.ts"));
 }
 
 /** Opens an inbox, reads from it and closes it. @throws ConfigurationError of openInboxReader */

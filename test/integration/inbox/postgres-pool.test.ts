@@ -1,8 +1,8 @@
 // What holds for a connection of the inbox's own, and for one that a pooler lends for a transaction.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { answersPooler, openPool, type PostgresPool } from "../../../origin/inbox/postgres-pool.ts";
-import { readPostgresUrl } from "../../../origin/inbox/postgres-url.ts";
+import { answersPooler, openPool, type PostgresPool } from "../../../origin/inbox/postgres/pool.ts";
+import { readPostgresUrl } from "../../../origin/inbox/postgres/url.ts";
 import { askShared } from "../../support/ask-shared.ts";
 import { missingPostgres } from "../../support/inbox-stores.ts";
 import { missingPgBouncer, startPgBouncer } from "../../support/pgbouncer.ts";

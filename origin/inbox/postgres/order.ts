@@ -1,8 +1,8 @@
 // Keeps the order of events while several origins lease them: whoever decides about an order key holds its lock.
 
-import { orderLock } from "./postgres-events.ts";
-import type { Client } from "./postgres-pool.ts";
-import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "./work-rules.ts";
+import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "../work-rules.ts";
+import { orderLock } from "./events.ts";
+import type { Client } from "./pool.ts";
 
 /** A row of the table work. The driver returns a bigint as text. */
 export interface Candidate {

@@ -1,9 +1,9 @@
 // The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
 
-import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "./first-sights.ts";
-import { type Client, lockNumber } from "./postgres-pool.ts";
-import { digestOf } from "./postgres-schema.ts";
-import { LATEST_FIRST } from "./rows.ts";
+import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";
+import { LATEST_FIRST } from "../rows.ts";
+import { type Client, lockNumber } from "./pool.ts";
+import { digestOf } from "./schema.ts";
 
 /**
  * Writes the row, or its last_seen. If several origins receive a new certificate at the same time, for only one of them it is

@@ -1,9 +1,9 @@
 // Opens a pool for one database.
 
-import { ConfigurationError } from "../../core/configuration-error.ts";
-import { answersPooler, describeError, openPool, type PoolOptions, type PostgresPool } from "./postgres-pool.ts";
-import { type PostgresAddress, readPostgresUrl } from "./postgres-url.ts";
-import { isAway, StoreAway } from "./store-away.ts";
+import { ConfigurationError } from "../../../core/configuration-error.ts";
+import { isAway, StoreAway } from "../store-away.ts";
+import { answersPooler, describeError, openPool, type PoolOptions, type PostgresPool } from "./pool.ts";
+import { type PostgresAddress, readPostgresUrl } from "./url.ts";
 
 /**
  * Calls `use` with a new pool. If it fails, the pool is closed, and the error that is thrown holds no password, not even in its

@@ -4,13 +4,13 @@
 import { X509Certificate } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
-import { ConfigurationError } from "../../core/configuration-error.ts";
-import { messageOf } from "../../core/failure-chain.ts";
-import { readBoundedFile } from "../node/bounded-file.ts";
-import { formatKey, readKey, readPems } from "../node/pem-files.ts";
-import { readSecret, secretFile } from "../node/secret-files.ts";
-import { WrongContents } from "../wanted-contents.ts";
-import { hasPassword, PASSWORD_NAME } from "./location.ts";
+import { ConfigurationError } from "../../../core/configuration-error.ts";
+import { messageOf } from "../../../core/failure-chain.ts";
+import { readBoundedFile } from "../../node/bounded-file.ts";
+import { formatKey, readKey, readPems } from "../../node/pem-files.ts";
+import { readSecret, secretFile } from "../../node/secret-files.ts";
+import { WrongContents } from "../../wanted-contents.ts";
+import { hasPassword, PASSWORD_NAME } from "../location.ts";
 
 export interface PostgresAddress {
   /** The URL without its TLS parameters: the driver reads them differently, and prints a warning for programmers. */

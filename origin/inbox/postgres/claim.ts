@@ -1,18 +1,18 @@
 // Selects the events that may be leased now, and leases them, within one transaction of PostgreSQL.
 
-import type { Lease } from "../inbox.ts";
-import { abandon, RECORDED, recording, recordValues } from "./postgres-attempts.ts";
-import { type Candidate, lockOrders, postponeBlocked } from "./postgres-order.ts";
-import type { Client } from "./postgres-pool.ts";
-import { toPostgresEvent } from "./postgres-reader.ts";
-import { EVENT_COLUMNS, EVENT_TABLES } from "./rows.ts";
+import type { Lease } from "../../inbox.ts";
+import { EVENT_COLUMNS, EVENT_TABLES } from "../rows.ts";
 import {
   describeDamage,
   isUnfinished,
   MAX_CLAIMED_BYTES,
   MAX_LOOKED_AT,
   UNFINISHED_APART_MILLISECONDS,
-} from "./work-rules.ts";
+} from "../work-rules.ts";
+import { abandon, RECORDED, recording, recordValues } from "./attempts.ts";
+import { type Candidate, lockOrders, postponeBlocked } from "./order.ts";
+import type { Client } from "./pool.ts";
+import { toPostgresEvent } from "./reader.ts";
 
 /**
  * If the events at the front have to wait, each further query reads twice as many rows, up to this number. Rows that this query

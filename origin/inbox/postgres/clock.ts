@@ -1,7 +1,7 @@
 // The clock of the database server. Origins that share an inbox use it to decide when a lease expires, because their own clocks
 // may differ by more than a lease.
 
-import type { Queryable } from "./postgres-pool.ts";
+import type { Queryable } from "./pool.ts";
 
 /** How often the server's clock is read. In between, a monotonic clock continues from it. */
 const TRUSTED_MILLISECONDS = 30_000;

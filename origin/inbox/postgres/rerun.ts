@@ -1,9 +1,9 @@
 // Runs done events in PostgreSQL again, in one transaction that locks the table of work.
 
-import type { Rerun, RerunOptions } from "../inbox.ts";
-import { type Ask, findTimeRange } from "./event-pages.ts";
-import type { PostgresPool } from "./postgres-pool.ts";
-import { rerunSteps } from "./rerun.ts";
+import type { Rerun, RerunOptions } from "../../inbox.ts";
+import { type Ask, findTimeRange } from "../event-pages.ts";
+import { rerunSteps } from "../rerun.ts";
+import type { PostgresPool } from "./pool.ts";
 
 export function rerunPostgres(pool: PostgresPool, clock: () => number, options: RerunOptions): Promise<Rerun> {
   return pool.transact(async (client) => {

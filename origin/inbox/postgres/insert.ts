@@ -1,8 +1,8 @@
 // Inserts a batch of events with one statement. Its text does not depend on the number of events, so it is prepared once.
 
-import type { Arrival } from "./acceptor.ts";
-import type { Client } from "./postgres-pool.ts";
-import { columnsOf, EVENT_ROW_COLUMNS } from "./stored-columns.ts";
+import type { Arrival } from "../acceptor.ts";
+import { columnsOf, EVENT_ROW_COLUMNS } from "../stored-columns.ts";
+import type { Client } from "./pool.ts";
 
 /** With the row of the certificate, if it is known. */
 export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };

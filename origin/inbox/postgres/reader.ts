@@ -1,12 +1,10 @@
 // Reads an inbox in PostgreSQL. Changes nothing in it.
 
-import type { InboxReader, StoredEvent } from "../inbox.ts";
-import { readActivity, readPulse } from "./activity.ts";
-import { type Ask, listEvents, readPage } from "./event-pages.ts";
-import { readNewest } from "./newest-events.ts";
-import { readHistory } from "./postgres-attempts.ts";
-import type { PostgresPool } from "./postgres-pool.ts";
-import { refusalReaderOf } from "./refusal-reading.ts";
+import type { InboxReader, StoredEvent } from "../../inbox.ts";
+import { readActivity, readPulse } from "../activity.ts";
+import { type Ask, listEvents, readPage } from "../event-pages.ts";
+import { readNewest } from "../newest-events.ts";
+import { refusalReaderOf } from "../refusal-reading.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -16,8 +14,10 @@ import {
   toCertificate,
   toEvent,
   toWork,
-} from "./rows.ts";
-import { SELECT_SENDERS, toSender } from "./sender-rows.ts";
+} from "../rows.ts";
+import { SELECT_SENDERS, toSender } from "../sender-rows.ts";
+import { readHistory } from "./attempts.ts";
+import type { PostgresPool } from "./pool.ts";
 
 export function postgresReaderOf(pool: PostgresPool): InboxReader {
   const ask = askPostgres(pool);

@@ -1,11 +1,11 @@
 // Stores a batch of events within one transaction of PostgreSQL.
 
-import type { Arrival } from "./acceptor.ts";
-import { askDeleted, assertionOf, settleDeleted, useUp } from "./postgres-deleted.ts";
-import { type CertifiedArrival, insertAll } from "./postgres-insert.ts";
-import { type Client, GONE, lockNumber } from "./postgres-pool.ts";
-import { digestOf } from "./postgres-schema.ts";
-import type { Insertion } from "./stored-columns.ts";
+import type { Arrival } from "../acceptor.ts";
+import type { Insertion } from "../stored-columns.ts";
+import { askDeleted, assertionOf, settleDeleted, useUp } from "./deleted.ts";
+import { type CertifiedArrival, insertAll } from "./insert.ts";
+import { type Client, GONE, lockNumber } from "./pool.ts";
+import { digestOf } from "./schema.ts";
 
 interface Other {
   readonly id: string;

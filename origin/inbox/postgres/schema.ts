@@ -1,6 +1,6 @@
 // The tables of the inbox in PostgreSQL, and the upgrade from older versions.
 
-import { lockNumber, type PostgresPool, SCHEMA } from "./postgres-pool.ts";
+import { lockNumber, type PostgresPool, SCHEMA } from "./pool.ts";
 
 /**
  * A row of an index has at most 2,704 octets, and a target may be longer. This text is part of a released step, so it must not

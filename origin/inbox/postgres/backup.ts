@@ -1,9 +1,6 @@
 // Reads all rows of an inbox in PostgreSQL as of one moment, while origins write, and writes them into empty tables.
 
-import { withPool } from "./postgres-opening.ts";
-import type { Client, PostgresPool } from "./postgres-pool.ts";
-import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
-import type { Backup, RowWriter } from "./sqlite/backup.ts";
+import type { Backup, RowWriter } from "../sqlite/backup.ts";
 import {
   batchesOf,
   type InboxContents,
@@ -15,7 +12,10 @@ import {
   type Table,
   type TableRow,
   toStates,
-} from "./table-rows.ts";
+} from "../table-rows.ts";
+import { withPool } from "./opening.ts";
+import type { Client, PostgresPool } from "./pool.ts";
+import { preparePostgres, requirePostgresVersion } from "./schema.ts";
 
 /** Passes every row to `write`, as of one moment. Takes no lock that origins wait for. @throws Error without the password */
 export async function readPostgres(url: string, name: string, write: RowWriter): Promise<void> {

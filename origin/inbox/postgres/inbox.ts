@@ -1,23 +1,23 @@
 // The inbox in PostgreSQL. Several origins may share its work. When a commit returns, it is on the server's disk.
 
-import type { Backlog, Inbox, InboxReader, Retention } from "../inbox.ts";
-import { Acceptor, type Arrival, type Stored } from "./acceptor.ts";
-import { SELECT_BACKLOG, toBacklog } from "./backlog.ts";
-import { GroupCommit } from "./group-commit.ts";
-import { type InboxOptions, weigh } from "./inbox-options.ts";
-import { tellingPlace } from "./place.ts";
-import { writeCertificate } from "./postgres-certificates.ts";
-import { PostgresClock } from "./postgres-clock.ts";
-import { insertEvents } from "./postgres-events.ts";
-import type { CertifiedArrival } from "./postgres-insert.ts";
-import { withPool } from "./postgres-opening.ts";
-import { type Client, describeError, isOfTheDatabase, openPool, type PostgresPool } from "./postgres-pool.ts";
-import { askPostgres, postgresReaderOf } from "./postgres-reader.ts";
-import { postgresRefusals } from "./postgres-refusals.ts";
-import { rerunPostgres } from "./postgres-rerun.ts";
-import { prunePostgres } from "./postgres-retention.ts";
-import { preparePostgres, requirePostgresVersion } from "./postgres-schema.ts";
-import { PostgresWork } from "./postgres-work.ts";
+import type { Backlog, Inbox, InboxReader, Retention } from "../../inbox.ts";
+import { Acceptor, type Arrival, type Stored } from "../acceptor.ts";
+import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
+import { GroupCommit } from "../group-commit.ts";
+import { type InboxOptions, weigh } from "../inbox-options.ts";
+import { tellingPlace } from "../place.ts";
+import { writeCertificate } from "./certificates.ts";
+import { PostgresClock } from "./clock.ts";
+import { insertEvents } from "./events.ts";
+import type { CertifiedArrival } from "./insert.ts";
+import { withPool } from "./opening.ts";
+import { type Client, describeError, isOfTheDatabase, openPool, type PostgresPool } from "./pool.ts";
+import { askPostgres, postgresReaderOf } from "./reader.ts";
+import { postgresRefusals } from "./refusals.ts";
+import { rerunPostgres } from "./rerun.ts";
+import { prunePostgres } from "./retention.ts";
+import { preparePostgres, requirePostgresVersion } from "./schema.ts";
+import { PostgresWork } from "./work.ts";
 
 /** While one batch waits for the server's disk, the next one can be sent. */
 const BATCHES = 2;

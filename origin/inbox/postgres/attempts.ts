@@ -1,6 +1,6 @@
 // Records attempts in PostgreSQL, in the statement that changes the row of work.
 
-import type { EventHistory } from "../attempts.ts";
+import type { EventHistory } from "../../attempts.ts";
 import {
   ATTEMPT_ROW_COLUMNS,
   type AttemptRow,
@@ -8,9 +8,9 @@ import {
   isBetween,
   toHistory,
   WORK_HISTORY_COLUMNS,
-} from "./attempt-rows.ts";
-import type { Client, Queryable } from "./postgres-pool.ts";
-import type { Row } from "./rows.ts";
+} from "../attempt-rows.ts";
+import type { Row } from "../rows.ts";
+import type { Client, Queryable } from "./pool.ts";
 
 /** Set in a change that is recorded. */
 export const RECORDED = "token = NULL, began_at = NULL, recorded = recorded + 1";

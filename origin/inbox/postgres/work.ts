@@ -1,14 +1,14 @@
 // The work on events in PostgreSQL, shared by several origins. Every change applies only to the row that the lease's token names.
 
-import type { Lease, WorkQueue } from "../inbox.ts";
-import type { AttemptRow } from "./attempt-rows.ts";
-import type { GroupCommit } from "./group-commit.ts";
-import { RECORDED, recording, recordValues } from "./postgres-attempts.ts";
-import { findDue, leaseAll } from "./postgres-claim.ts";
-import { type End, groupEnds, writeEnds } from "./postgres-ends.ts";
-import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./postgres-order.ts";
-import type { Client, PostgresPool, Queryable } from "./postgres-pool.ts";
-import { CLOCK_TOLERANCE_MILLISECONDS } from "./work-rules.ts";
+import type { Lease, WorkQueue } from "../../inbox.ts";
+import type { AttemptRow } from "../attempt-rows.ts";
+import type { GroupCommit } from "../group-commit.ts";
+import { CLOCK_TOLERANCE_MILLISECONDS } from "../work-rules.ts";
+import { RECORDED, recording, recordValues } from "./attempts.ts";
+import { findDue, leaseAll } from "./claim.ts";
+import { type End, groupEnds, writeEnds } from "./ends.ts";
+import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./order.ts";
+import type { Client, PostgresPool, Queryable } from "./pool.ts";
 
 /**
  * For this long after the clock went back, other writes may still use the old time: transactions in progress, and origins that

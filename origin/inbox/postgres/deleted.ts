@@ -1,9 +1,9 @@
 // Finds replays and duplicates of events that retention has deleted, by the ids that are still stored.
 
-import { type AssertionId, DIRECT } from "../acceptance.ts";
-import type { Arrival } from "./acceptor.ts";
-import type { Client } from "./postgres-pool.ts";
-import type { Insertion } from "./stored-columns.ts";
+import { type AssertionId, DIRECT } from "../../acceptance.ts";
+import type { Arrival } from "../acceptor.ts";
+import type { Insertion } from "../stored-columns.ts";
+import type { Client } from "./pool.ts";
 
 /** Whether each arrival that came before is a replay or a duplicate. */
 type CameBefore = ReadonlyMap<Arrival, "replay" | "duplicate">;

@@ -4,11 +4,11 @@
 
 import { hash } from "node:crypto";
 import pg from "pg";
-import { describeCause } from "../failure-cause.ts";
-import { readSecret } from "../node/secret-files.ts";
-import { describeInbox, PASSWORD_NAME } from "./location.ts";
-import { withRemedy } from "./postgres-remedies.ts";
-import type { PostgresAddress } from "./postgres-url.ts";
+import { describeCause } from "../../failure-cause.ts";
+import { readSecret } from "../../node/secret-files.ts";
+import { describeInbox, PASSWORD_NAME } from "../location.ts";
+import { withRemedy } from "./remedies.ts";
+import type { PostgresAddress } from "./url.ts";
 
 /** The tables have a schema of their own, apart from everything else in the database. */
 export const SCHEMA = "countersign";
