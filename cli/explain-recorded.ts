@@ -2,7 +2,7 @@
 
 import type { LogLine } from "../core/decision/decision.ts";
 import { formatTime } from "../core/x509/crl.ts";
-import type { StoredEvent } from "../origin/inbox.ts";
+import type { StoredEvent } from "../origin/inbox/inbox.ts";
 import type { RecordedDecision } from "./explain-log.ts";
 import type { Source } from "./explain-source.ts";
 import type { Explanation } from "./explanation.ts";

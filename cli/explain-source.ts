@@ -2,9 +2,9 @@
 // parts are missing, so that their absence is not taken as proof.
 
 import type { Policy, Sender } from "../core/policy/policy.ts";
+import type { StoredEvent } from "../origin/inbox/inbox.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { readInbox } from "../origin/inbox/open.ts";
-import type { StoredEvent } from "../origin/inbox.ts";
 import { UsageError } from "./command.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./explain-log.ts";
 import type { Values } from "./explain-options.ts";

@@ -1,7 +1,7 @@
 // countersign inbox export: stored events as JSON lines, for other programs. docs/operations.md says what the members mean.
 
 import { once } from "node:events";
-import type { EventCursor, EventPage } from "../origin/inbox.ts";
+import type { EventCursor, EventPage } from "../origin/inbox/inbox.ts";
 import { UsageError } from "./command.ts";
 import { parseFilter } from "./inbox-filter.ts";
 import { readFrom, type Values } from "./inbox-options.ts";

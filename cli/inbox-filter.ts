@@ -1,6 +1,6 @@
 // Parses the options that select events. They are the same for list, export and run.
 
-import { type EventFilter, type EventState, ROUTE_NAME } from "../origin/inbox.ts";
+import { type EventFilter, type EventState, ROUTE_NAME } from "../origin/inbox/inbox.ts";
 import { UsageError } from "./command.ts";
 import type { Values } from "./inbox-options.ts";
 import { parseChoice } from "./option-values.ts";

@@ -1,6 +1,6 @@
 // Formats the history of one event: its attempts, and what operators did with it.
 
-import type { EventAttempt, EventHistory, OperatorAction } from "../origin/attempts.ts";
+import type { EventAttempt, EventHistory, OperatorAction } from "../origin/inbox/attempts.ts";
 import type { Line } from "./output.ts";
 import { bad, type Cell, doubtful, good, heading, type Row, tabulate } from "./table.ts";
 

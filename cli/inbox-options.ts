@@ -2,9 +2,9 @@
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Inbox, InboxReader } from "../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
-import type { Inbox, InboxReader } from "../origin/inbox.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { findElsewhere } from "./files.ts";
 import { complain } from "./output.ts";

@@ -1,7 +1,7 @@
 // countersign inbox refusals: the refused requests that an origin keeps beside its events.
 
 import { formatPem } from "../core/x509/certificate.ts";
-import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../origin/refusals.ts";
+import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../origin/inbox/refusals/refusals.ts";
 import { UsageError } from "./command.ts";
 import { parseTimes } from "./inbox-filter.ts";
 import { readFrom, type Values } from "./inbox-options.ts";

@@ -2,7 +2,7 @@
 
 import { createInterface } from "node:readline/promises";
 import { messageOf } from "../core/failure-chain.ts";
-import type { Inbox, Rerun, RerunOptions } from "../origin/inbox.ts";
+import type { Inbox, Rerun, RerunOptions } from "../origin/inbox/inbox.ts";
 import { UsageError } from "./command.ts";
 import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
 import { openToChange, readFrom, type Values } from "./inbox-options.ts";

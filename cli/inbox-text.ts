@@ -1,6 +1,6 @@
 // Formats stored events: a table for people, JSON for machines.
 
-import type { EventWork, StoredEvent } from "../origin/inbox.ts";
+import type { EventWork, StoredEvent } from "../origin/inbox/inbox.ts";
 import type { Line, Shown } from "./output.ts";
 import { bad, good, heading, type Row, tabulate } from "./table.ts";
 

@@ -1,6 +1,6 @@
 // countersign inbox: what is stored, its state and the reason, and what an operator can do about it.
 
-import type { Inbox } from "../origin/inbox.ts";
+import type { Inbox } from "../origin/inbox/inbox.ts";
 import { type Command, refuseUnread, UsageError } from "./command.ts";
 import { backup, restore } from "./inbox-backup.ts";
 import { exportEvents } from "./inbox-export.ts";

@@ -4,9 +4,9 @@ import { boundLine, type LogLine, stampLine } from "../core/decision/decision.ts
 import type { Policy } from "../core/policy/policy.ts";
 import { cut, escapeControls } from "../core/shown-text.ts";
 import { showTarget } from "../core/url.ts";
-import { type RefusalHead, RefusalRecorder } from "../origin/inbox/refusal-recorder.ts";
-import type { Inbox } from "../origin/inbox.ts";
-import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/refusals.ts";
+import type { Inbox } from "../origin/inbox/inbox.ts";
+import { type RefusalHead, RefusalRecorder } from "../origin/inbox/refusals/recorder.ts";
+import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/inbox/refusals/refusals.ts";
 import { nameOf } from "./metrics.ts";
 
 type Log = (line: LogLine, refused?: RefusedFacts) => void;

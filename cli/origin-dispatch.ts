@@ -13,7 +13,7 @@ import { Answers } from "../origin/answers.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";
 import { Dispatcher } from "../origin/dispatch.ts";
 import type { Handler } from "../origin/handler.ts";
-import type { Inbox } from "../origin/inbox.ts";
+import type { Inbox } from "../origin/inbox/inbox.ts";
 import { fetchUpstream } from "../origin/node/upstream-fetch.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { forwardTo } from "../origin/upstream.ts";

@@ -1,9 +1,9 @@
 // The options of `countersign origin` that say where its inbox is, and how long it keeps what is finished.
 
 import { MAX_REFUSALS, REFUSAL_BYTES, REFUSED_CERTIFICATE_BYTES } from "../core/wire.ts";
+import type { Retention } from "../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../origin/inbox/location.ts";
-import type { Retention } from "../origin/inbox.ts";
-import type { RefusalLimits } from "../origin/refusals.ts";
+import type { RefusalLimits } from "../origin/inbox/refusals/refusals.ts";
 import { UsageError } from "./command.ts";
 import { parseDuration } from "./durations.ts";
 import { parseWhole } from "./option-values.ts";

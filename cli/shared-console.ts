@@ -3,8 +3,8 @@
 
 import type { LogLine } from "../core/decision/decision.ts";
 import type { Policy } from "../core/policy/policy.ts";
+import type { Inbox } from "../origin/inbox/inbox.ts";
 import { openInbox } from "../origin/inbox/open.ts";
-import type { Inbox } from "../origin/inbox.ts";
 import type { ConsoleSettings } from "./console-options.ts";
 import { openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
 import { compilePolicyFile } from "./policy-file.ts";

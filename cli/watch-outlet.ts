@@ -4,9 +4,9 @@
 import cluster from "node:cluster";
 import type { LogLine } from "../core/decision/decision.ts";
 import { type Ending, warnOfEndings } from "../core/policy/expiry.ts";
-import type { Backlog } from "../origin/inbox.ts";
+import type { Backlog } from "../origin/inbox/inbox.ts";
+import type { RefusalStock } from "../origin/inbox/refusals/refusals.ts";
 import type { Address } from "../origin/node/listening.ts";
-import type { RefusalStock } from "../origin/refusals.ts";
 import { UsageError } from "./command.ts";
 import { Health, type ProcessState } from "./health.ts";
 import { type Count, type Duration, Metrics } from "./metrics.ts";

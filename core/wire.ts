@@ -210,7 +210,7 @@ export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;
 /**
  * Refused requests kept beside the events, unless configured otherwise. With their lines and certificates that is at most 48 MiB;
- * SQLite's pages take up to a third more. A flood takes the room of nobody else: see giveWay in origin/inbox/refusal-shares.ts.
+ * SQLite's pages take up to a third more. A flood takes the room of nobody else: see giveWay in origin/inbox/refusals/shares.ts.
  */
 export const MAX_REFUSALS = 20_000;
 /** Bytes of lines and of certificates per refusal of the limit, on average. A line has 1.2 KB, and most certificates come again. */

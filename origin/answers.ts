@@ -9,7 +9,7 @@ import { RETRY_AFTER_SECONDS } from "../core/wire.ts";
 import type { AcceptDelivery } from "./acceptance.ts";
 import type { Answer } from "./dispatch/attempt.ts";
 import type { AnsweredAttempt, Dispatcher } from "./dispatch.ts";
-import type { Inbox, Lease } from "./inbox.ts";
+import type { Inbox, Lease } from "./inbox/inbox.ts";
 
 export interface AnswersOptions {
   /** The current policy. */

@@ -7,7 +7,7 @@ import { HeldLease } from "./dispatch/held-lease.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "./dispatch/limits.ts";
 import { Outcomes } from "./dispatch/outcomes.ts";
 import type { Handler } from "./handler.ts";
-import type { Lease, WorkQueue } from "./inbox.ts";
+import type { Lease, WorkQueue } from "./inbox/inbox.ts";
 
 /** Options of a Dispatcher. `limits`: those of `DispatchLimits` that differ from the default. */
 export interface DispatchOptions {

@@ -9,10 +9,10 @@ import { requireHostField } from "../core/request/host.ts";
 import { type Acceptance, recordBy } from "./acceptance.ts";
 import { type AuthenticateOptions, misconfigured, requireOptions } from "./authenticate-options.ts";
 import type { VerifierOptions } from "./guard-options.ts";
+import type { RefusedFacts } from "./inbox/refusals/refusals.ts";
 import { OptionsReader } from "./options-reader.ts";
 import { takeRandom } from "./random.ts";
 import { type Asked, receive } from "./receive.ts";
-import type { RefusedFacts } from "./refusals.ts";
 
 /**
  * The request is refused, and its line is logged. `message` and `getResponse()` are for the sender. `refusal` says why it was

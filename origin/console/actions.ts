@@ -2,7 +2,7 @@
 // those are changed that were shown.
 
 import { messageOf } from "../../core/failure-chain.ts";
-import type { EventState, ListedEvent } from "../inbox.ts";
+import type { EventState, ListedEvent } from "../inbox/inbox.ts";
 import type { Setting, View } from "./context.ts";
 import { type EventQuery, readEventQuery } from "./event-query.ts";
 

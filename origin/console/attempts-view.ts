@@ -1,7 +1,7 @@
 // The attempts of an event, and what operators did with it.
 
 import { html } from "hono/html";
-import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "../attempts.ts";
+import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "../inbox/attempts.ts";
 import { badge, folded, formatDuration, type Html, plural, type Tone } from "./show.ts";
 
 const TONES: Readonly<Record<AttemptOutcome, Tone>> = {

@@ -2,7 +2,7 @@
 
 import { html } from "hono/html";
 import type { Certificate } from "../../core/x509/certificate.ts";
-import type { StoredCertificate } from "../inbox.ts";
+import type { StoredCertificate } from "../inbox/inbox.ts";
 import { fieldsOf, keyOf, shortName } from "./certificate-facts.ts";
 import type { Judgement } from "./event-judgement.ts";
 import { badge, clipped, factList, type Html, isoOf, moment, plural, visible } from "./show.ts";

@@ -1,6 +1,6 @@
 // An event as the console tells of it: in JSON, and in the words of its pages.
 
-import type { EventWork, ListedEvent } from "../inbox.ts";
+import type { EventWork, ListedEvent } from "../inbox/inbox.ts";
 import { badge, type Html, isoOf, type Tone } from "./show.ts";
 
 const TONES: Readonly<Record<EventWork["state"], Tone>> = {

@@ -12,7 +12,7 @@ import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
-import type { EventWork, StoredCertificate, StoredEvent } from "../inbox.ts";
+import type { EventWork, StoredCertificate, StoredEvent } from "../inbox/inbox.ts";
 import { formatBytes, isoOf } from "./show.ts";
 
 /** `unknown`: it cannot be told from what is stored. */

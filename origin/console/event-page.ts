@@ -1,8 +1,8 @@
 // One event: its facts, its certificate, the checks, its headers and its body.
 
 import { html, raw } from "hono/html";
-import type { EventHistory } from "../attempts.ts";
-import type { EventWork, StoredEvent } from "../inbox.ts";
+import type { EventHistory } from "../inbox/attempts.ts";
+import type { EventWork, StoredEvent } from "../inbox/inbox.ts";
 import { shellWord } from "../shell-word.ts";
 import { attemptSection } from "./attempts-view.ts";
 import { BODY_FORMS, type BodyForm, SHOWN_BYTES, showBody, usualForm } from "./body-view.ts";

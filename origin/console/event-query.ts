@@ -1,6 +1,6 @@
 // Which events a list shows, as its URL says it.
 
-import { type EventState, type NewestQuery, ROUTE_NAME } from "../inbox.ts";
+import { type EventState, type NewestQuery, ROUTE_NAME } from "../inbox/inbox.ts";
 
 export const STATES = ["waiting", "leased", "done", "dead"] as const satisfies readonly EventState[];
 export const PAGE_EVENTS = 50;

@@ -1,7 +1,7 @@
 // The list of events: filters in the URL, the newest first, in pages.
 
 import { html, raw } from "hono/html";
-import type { ListedEvent, NewestPage } from "../inbox.ts";
+import type { ListedEvent, NewestPage } from "../inbox/inbox.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { describeEvent, formatKey, stateBadge } from "./event-facts.ts";
 import { type EventQuery, PAGE_EVENTS, readEventQuery, STATES, toParameters } from "./event-query.ts";

@@ -2,7 +2,7 @@
 
 import type { LogLine } from "../../core/decision/decision.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "../inbox/inbox.ts";
 
 /** `reader` sees everything and changes nothing. `operator` may also retry, drop and run events again. */
 export type ConsoleRole = "operator" | "reader";

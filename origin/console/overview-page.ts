@@ -1,8 +1,8 @@
 // The first page: what waits, what came by the hour, and what ends soon.
 
 import { html } from "hono/html";
-import type { Activity, Backlog, ListedEvent } from "../inbox.ts";
-import type { HourlyRefusals } from "../refusals.ts";
+import type { Activity, Backlog, ListedEvent } from "../inbox/inbox.ts";
+import type { HourlyRefusals } from "../inbox/refusals/refusals.ts";
 import { hourChart, type Series } from "./chart.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { describeEnding, endingTable, listSoon } from "./endings.ts";

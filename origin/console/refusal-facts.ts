@@ -2,8 +2,8 @@
 
 import { OPERATIONAL_CODES } from "../../core/log-words.ts";
 import { type Problem, REFUSALS } from "../../core/refusal.ts";
+import type { KeptRefusal } from "../inbox/refusals/refusals.ts";
 import { REFUSAL_ADVICE } from "../refusal-advice.ts";
-import type { KeptRefusal } from "../refusals.ts";
 
 export interface Explained {
   readonly meaning: string;

@@ -4,7 +4,7 @@ import { html } from "hono/html";
 import { placeOf } from "../../core/policy/policy.ts";
 import { type Problem, Refusal, resultOf } from "../../core/refusal.ts";
 import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
-import type { KeptRefusal, RefusedCertificate } from "../refusals.ts";
+import type { KeptRefusal, RefusedCertificate } from "../inbox/refusals/refusals.ts";
 import { shellWord } from "../shell-word.ts";
 import { showBody } from "./body-view.ts";
 import { fieldsOf } from "./certificate-facts.ts";

@@ -1,7 +1,7 @@
 // The list of refused requests, the newest first.
 
 import { html, raw } from "hono/html";
-import type { KeptRefusal, RefusalCursor, RefusalFilter, RefusalPage } from "../refusals.ts";
+import type { KeptRefusal, RefusalCursor, RefusalFilter, RefusalPage } from "../inbox/refusals/refusals.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { findTimeProblems, parseMoment } from "./event-query.ts";
 import { problemList } from "./events-page.ts";

@@ -7,7 +7,7 @@ import { Refusal, resultOf } from "../../core/refusal.ts";
 import { escapeControls } from "../../core/shown-text.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { listEndings } from "../expiry.ts";
-import type { SeenCertificate } from "../inbox.ts";
+import type { SeenCertificate } from "../inbox/inbox.ts";
 import { shortName } from "./certificate-facts.ts";
 import { daysLeft } from "./certificate-view.ts";
 import type { ConsoleContext, View } from "./context.ts";

@@ -4,7 +4,7 @@ import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery/
 import { Refusal } from "../../core/refusal.ts";
 import { readStream } from "../../core/request/read-body.ts";
 import type { Handler } from "../handler.ts";
-import type { Lease, StoredEvent } from "../inbox.ts";
+import type { Lease, StoredEvent } from "../inbox/inbox.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
 import { judgeError, judgeResponse, type Verdict } from "./verdict.ts";
 

@@ -1,7 +1,7 @@
 // A lease that is held while an attempt runs. It is extended in time. If extending fails until the lease has expired, it is lost.
 // Time is measured by a monotonic clock, so that setting the clock does not make a lease longer.
 
-import type { Lease, WorkQueue } from "../inbox.ts";
+import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 
 /** The lease is extended after each third of its time, so two extensions may fail before it expires. */
 const EXTENSIONS_PER_LEASE = 3;

@@ -2,7 +2,7 @@
 // lease now counts.
 
 import type { LogLine } from "../../core/decision/decision.ts";
-import type { Lease, WorkQueue } from "../inbox.ts";
+import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 import type { AttemptEnd } from "./attempt.ts";
 import type { HeldLease } from "./held-lease.ts";
 import type { DispatchLimits } from "./limits.ts";

@@ -2,9 +2,9 @@
 // events have only that one, and it costs no further row. Every other end has a row in the table `attempt`.
 
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
-import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "../attempts.ts";
 import { formatReason } from "../dispatch/verdict.ts";
-import type { Row } from "./rows.ts";
+import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "./attempts.ts";
+import type { Row } from "./event-row.ts";
 
 /** A row of the table `attempt`, without the event and its place there. Times in Unix milliseconds. */
 export interface AttemptRow {

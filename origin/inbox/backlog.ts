@@ -1,7 +1,7 @@
 // How much of an inbox is not done: for whoever watches it. One statement that both stores run.
 
-import type { Backlog } from "../inbox.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./event-row.ts";
+import type { Backlog } from "./inbox.ts";
 
 /** With more events than that, the number says no more, and counting them would hold up others. */
 const MAX_COUNTED_EVENTS = 100_000;

@@ -1,8 +1,8 @@
 // Builds the SQL of an event filter, for both stores. There is no index on the time. Events are stored in order of time, so a few
 // samples of the table show between which rows a time lies.
 
-import type { EventFilter } from "../inbox.ts";
-import { EVENT_COLUMNS } from "./rows.ts";
+import { EVENT_COLUMNS } from "./event-row.ts";
+import type { EventFilter } from "./inbox.ts";
 
 export type Value = string | number | null;
 

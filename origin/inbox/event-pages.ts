@@ -1,6 +1,5 @@
 // Reads many events in the order in which they were accepted, one page at a time, to limit the bodies in memory.
 
-import type { EventCursor, EventFilter, EventPage, StoredEvent } from "../inbox.ts";
 import {
   narrow,
   type ParameterSign,
@@ -10,7 +9,8 @@ import {
   selectSamples,
   type Value,
 } from "./event-filter.ts";
-import { type Row, toListedEvent } from "./rows.ts";
+import { type Row, toListedEvent } from "./event-row.ts";
+import type { EventCursor, EventFilter, EventPage, StoredEvent } from "./inbox.ts";
 
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 

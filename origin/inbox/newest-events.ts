@@ -2,10 +2,10 @@
 // search after a limited time: other requests wait for a SQLite file meanwhile.
 
 import { setImmediate } from "node:timers/promises";
-import type { NewestPage, NewestQuery } from "../inbox.ts";
 import { conditionsOf, hasText, type ParameterSign, SELECT_ENDS, type SequenceRange } from "./event-filter.ts";
 import { type Ask, findTimeRange } from "./event-pages.ts";
-import { SHOWN_COLUMNS, toShownEvent } from "./rows.ts";
+import { SHOWN_COLUMNS, toShownEvent } from "./event-row.ts";
+import type { NewestPage, NewestQuery } from "./inbox.ts";
 
 /** Rows for one statement. */
 const WINDOW = 10_000;

@@ -2,10 +2,10 @@
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
-import type { Inbox, InboxReader } from "../inbox.ts";
 import { loadOptional } from "../optional-package.ts";
-import type { InboxOptions } from "./inbox-options.ts";
+import type { Inbox, InboxReader } from "./inbox.ts";
 import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
+import type { InboxOptions } from "./options.ts";
 
 /**
  * Opens or creates the inbox at `location`: the path of a SQLite file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which

@@ -1,10 +1,10 @@
 // Runs done events again: the SQL for both stores, within one transaction. Events of one order key were handled in order, and a
 // rerun must end with the latest of them. So an event is run again only together with all later done events of its order key.
 
-import type { EventFilter, Rerun, RerunOptions } from "../inbox.ts";
 import { isBetween } from "./attempt-rows.ts";
 import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./event-filter.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./event-row.ts";
+import type { EventFilter, Rerun, RerunOptions } from "./inbox.ts";
 
 /** A limit is needed because other writes wait for the transaction. */
 export const MAX_RERUN_EVENTS = 100_000;

@@ -1,7 +1,7 @@
 // Which senders were accepted, and when: one statement that both stores run.
 
-import type { SeenSender } from "../inbox.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./event-row.ts";
+import type { SeenSender } from "./inbox.ts";
 
 /** No index leads from a sender to its events, because it would cost every event a write. */
 const MAX_EVENTS_READ = 10_000;

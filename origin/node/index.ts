@@ -4,9 +4,9 @@ import "../engine.ts";
 
 export type { DispatchLimits } from "../dispatch/limits.ts";
 export { Dispatcher, type DispatchOptions } from "../dispatch.ts";
-export type { InboxOptions } from "../inbox/inbox-options.ts";
+export type { Inbox, Retention } from "../inbox/inbox.ts";
 export { openInbox } from "../inbox/open.ts";
-export type { Inbox, Retention } from "../inbox.ts";
+export type { InboxOptions } from "../inbox/options.ts";
 export { openCrlDirectory } from "./crl-directory.ts";
 export type { ProxyIdentity } from "./proxy-identity.ts";
 export {

@@ -10,7 +10,7 @@ import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { parseClientCertChainField, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";

@@ -11,7 +11,7 @@ import { ANSWER_FAULTS, Answers } from "../../origin/answers.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { Dispatcher } from "../../origin/dispatch.ts";
 import { type Handler, PermanentFailure } from "../../origin/handler.ts";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { startCountersign } from "../e2e/running.ts";

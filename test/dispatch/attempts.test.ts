@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../origin/dispatch.ts";
 import { PermanentFailure, RetryLater } from "../../origin/handler.ts";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { dispatch, idsIn, SENDER, stateOf, store } from "../support/dispatch.ts";
 import { deliveryOf } from "../support/inbox.ts";
 import { openTestInbox } from "../support/origin.ts";

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { dispatch, idsIn, stateOf, store } from "../support/dispatch.ts";

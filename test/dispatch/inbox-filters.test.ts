@@ -7,7 +7,7 @@ import { issueCertificate } from "../../cli/authority.ts";
 import { parseFilter } from "../../cli/inbox-filter.ts";
 import { parseInboxOptions } from "../../cli/inbox-options.ts";
 import { formatContentDigest } from "../../core/delivery/delivery.ts";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { type DeliveryParts, deliveryOf } from "../support/inbox.ts";

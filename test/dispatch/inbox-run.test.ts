@@ -1,8 +1,8 @@
 // countersign inbox run, as an operator runs it beside a dispatcher, on both stores: what was done is handled again, in order, and recorded.
 
 import { beforeEach, expect, test } from "vitest";
+import type { Inbox, Lease } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
-import type { Inbox, Lease } from "../../origin/inbox.ts";
 import { ROOT, run } from "../e2e/running.ts";
 import { dispatchFrom, store } from "../support/dispatch.ts";
 import { describeOnStores, openTestInbox, runInbox } from "../support/inbox-stores.ts";

@@ -1,8 +1,8 @@
 // Dispatch from a database that several origins share.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
-import type { Inbox } from "../../origin/inbox.ts";
 import { runHere } from "../support/command.ts";
 import { dispatchFrom, idsIn, store } from "../support/dispatch.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres.ts";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { idsIn, store } from "../support/dispatch.ts";
 import { openTestInbox } from "../support/origin.ts";
 

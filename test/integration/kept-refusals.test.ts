@@ -12,7 +12,7 @@ import { publicJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
-import type { RefusedFacts } from "../../origin/refusals.ts";
+import type { RefusedFacts } from "../../origin/inbox/refusals/refusals.ts";
 import { runHere } from "../support/command.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange } from "../support/http.ts";

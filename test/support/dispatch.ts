@@ -5,8 +5,8 @@ import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
 import { Dispatcher } from "../../origin/dispatch.ts";
 import type { Handler } from "../../origin/handler.ts";
+import type { EventState, Inbox } from "../../origin/inbox/inbox.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
-import type { EventState, Inbox } from "../../origin/inbox.ts";
 import { deliveryOf } from "./inbox.ts";
 import { LogLines } from "./log-lines.ts";
 

@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe } from "vitest";
-import type { InboxOptions } from "../../origin/inbox/inbox-options.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { InboxOptions } from "../../origin/inbox/options.ts";
 import type { Finished } from "../e2e/running.ts";
 import { askShared } from "./ask-shared.ts";
 import { runHere } from "./command.ts";

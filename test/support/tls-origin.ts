@@ -4,7 +4,7 @@ import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authorit
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import type { Inbox } from "../../origin/inbox.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { createTlsState, type TlsHostFiles } from "../../origin/node/tls-hosts.ts";
 import { listenTls, type TlsDeadlines, type TlsListenerOptions } from "../../origin/node/tls-listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";

@@ -1,6 +1,5 @@
 // Records attempts in PostgreSQL, in the statement that changes the row of work.
 
-import type { EventHistory } from "../../attempts.ts";
 import {
   ATTEMPT_ROW_COLUMNS,
   type AttemptRow,
@@ -9,7 +8,8 @@ import {
   toHistory,
   WORK_HISTORY_COLUMNS,
 } from "../attempt-rows.ts";
-import type { Row } from "../rows.ts";
+import type { EventHistory } from "../attempts.ts";
+import type { Row } from "../event-row.ts";
 import type { Client, Queryable } from "./pool.ts";
 
 /** Set in a change that is recorded. */

@@ -1,14 +1,14 @@
 // Selects the events that may be leased now, and leases them, within one transaction of PostgreSQL.
 
-import type { Lease } from "../../inbox.ts";
-import { EVENT_COLUMNS, EVENT_TABLES } from "../rows.ts";
+import { EVENT_COLUMNS, EVENT_TABLES } from "../event-row.ts";
+import type { Lease } from "../inbox.ts";
 import {
   describeDamage,
   isUnfinished,
   MAX_CLAIMED_BYTES,
   MAX_LOOKED_AT,
   UNFINISHED_APART_MILLISECONDS,
-} from "../work-rules.ts";
+} from "../lease-rules.ts";
 import { abandon, RECORDED, recording, recordValues } from "./attempts.ts";
 import { type Candidate, lockOrders, postponeBlocked } from "./order.ts";
 import type { Client } from "./pool.ts";

@@ -1,8 +1,8 @@
 // Writes to PostgreSQL which events are done. Ends that arrive at the same time share a statement and a commit. The record of the
 // attempt stays in the row of work.
 
-import type { Lease } from "../../inbox.ts";
 import { GroupCommit } from "../group-commit.ts";
+import type { Lease } from "../inbox.ts";
 import { isOfTheDatabase, type PostgresPool, type Queryable } from "./pool.ts";
 
 export interface End {

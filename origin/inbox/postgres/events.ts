@@ -1,6 +1,6 @@
 // Stores a batch of events within one transaction of PostgreSQL.
 
-import type { Arrival } from "../acceptor.ts";
+import type { Arrival } from "../intake.ts";
 import type { Insertion } from "../stored-columns.ts";
 import { askDeleted, assertionOf, settleDeleted, useUp } from "./deleted.ts";
 import { type CertifiedArrival, insertAll } from "./insert.ts";

@@ -1,10 +1,10 @@
 // The inbox in PostgreSQL. Several origins may share its work. When a commit returns, it is on the server's disk.
 
-import type { Backlog, Inbox, InboxReader, Retention } from "../../inbox.ts";
-import { Acceptor, type Arrival, type Stored } from "../acceptor.ts";
 import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
 import { GroupCommit } from "../group-commit.ts";
-import { type InboxOptions, weigh } from "../inbox-options.ts";
+import type { Backlog, Inbox, InboxReader, Retention } from "../inbox.ts";
+import { Acceptor, type Arrival, type Stored } from "../intake.ts";
+import { type InboxOptions, weigh } from "../options.ts";
 import { tellingPlace } from "../place.ts";
 import { writeCertificate } from "./certificates.ts";
 import { PostgresClock } from "./clock.ts";

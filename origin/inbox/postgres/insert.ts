@@ -1,6 +1,6 @@
 // Inserts a batch of events with one statement. Its text does not depend on the number of events, so it is prepared once.
 
-import type { Arrival } from "../acceptor.ts";
+import type { Arrival } from "../intake.ts";
 import { columnsOf, EVENT_ROW_COLUMNS } from "../stored-columns.ts";
 import type { Client } from "./pool.ts";
 

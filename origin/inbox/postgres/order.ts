@@ -1,6 +1,6 @@
 // Keeps the order of events while several origins lease them: whoever decides about an order key holds its lock.
 
-import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "../work-rules.ts";
+import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "../lease-rules.ts";
 import { orderLock } from "./events.ts";
 import type { Client } from "./pool.ts";
 

@@ -1,10 +1,7 @@
 // Reads an inbox in PostgreSQL. Changes nothing in it.
 
-import type { InboxReader, StoredEvent } from "../../inbox.ts";
 import { readActivity, readPulse } from "../activity.ts";
 import { type Ask, listEvents, readPage } from "../event-pages.ts";
-import { readNewest } from "../newest-events.ts";
-import { refusalReaderOf } from "../refusal-reading.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -14,7 +11,10 @@ import {
   toCertificate,
   toEvent,
   toWork,
-} from "../rows.ts";
+} from "../event-row.ts";
+import type { InboxReader, StoredEvent } from "../inbox.ts";
+import { readNewest } from "../newest-events.ts";
+import { refusalReaderOf } from "../refusals/read.ts";
 import { SELECT_SENDERS, toSender } from "../sender-rows.ts";
 import { readHistory } from "./attempts.ts";
 import type { PostgresPool } from "./pool.ts";

@@ -1,11 +1,11 @@
 // The refusals in PostgreSQL. One origin writes at a time, so that each sees how much is kept.
 
-import type { RefusalStore } from "../../refusals.ts";
 import type { Ask } from "../event-pages.ts";
-import type { Steps } from "../refusal-kinds.ts";
-import { refusalReaderOf } from "../refusal-reading.ts";
-import { SELECT_STOCK } from "../refusal-rows.ts";
-import { addSteps, pruneSteps } from "../refusal-writing.ts";
+import type { Steps } from "../refusals/kinds.ts";
+import { refusalReaderOf } from "../refusals/read.ts";
+import type { RefusalStore } from "../refusals/refusals.ts";
+import { SELECT_STOCK } from "../refusals/rows.ts";
+import { addSteps, pruneSteps } from "../refusals/write.ts";
 import { lockNumber, type PostgresPool } from "./pool.ts";
 
 export function postgresRefusals(pool: PostgresPool, ask: Ask): RefusalStore {

@@ -1,7 +1,7 @@
 // Runs done events in PostgreSQL again, in one transaction that locks the table of work.
 
-import type { Rerun, RerunOptions } from "../../inbox.ts";
 import { type Ask, findTimeRange } from "../event-pages.ts";
+import type { Rerun, RerunOptions } from "../inbox.ts";
 import { rerunSteps } from "../rerun.ts";
 import type { PostgresPool } from "./pool.ts";
 

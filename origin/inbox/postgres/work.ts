@@ -1,9 +1,9 @@
 // The work on events in PostgreSQL, shared by several origins. Every change applies only to the row that the lease's token names.
 
-import type { Lease, WorkQueue } from "../../inbox.ts";
 import type { AttemptRow } from "../attempt-rows.ts";
 import type { GroupCommit } from "../group-commit.ts";
-import { CLOCK_TOLERANCE_MILLISECONDS } from "../work-rules.ts";
+import type { Lease, WorkQueue } from "../inbox.ts";
+import { CLOCK_TOLERANCE_MILLISECONDS } from "../lease-rules.ts";
 import { RECORDED, recording, recordValues } from "./attempts.ts";
 import { findDue, leaseAll } from "./claim.ts";
 import { type End, groupEnds, writeEnds } from "./ends.ts";

@@ -1,7 +1,6 @@
 // Records attempts in one SQLite file. Called within the transaction that changes the row of work.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { EventHistory } from "../../attempts.ts";
 import {
   ATTEMPT_ROW_COLUMNS,
   type AttemptRow,
@@ -11,6 +10,7 @@ import {
   toHistory,
   WORK_HISTORY_COLUMNS,
 } from "../attempt-rows.ts";
+import type { EventHistory } from "../attempts.ts";
 
 export class SqliteAttempts {
   readonly #statements: ReturnType<typeof prepare>;

@@ -4,8 +4,8 @@
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import type { InboxOptions } from "../inbox-options.ts";
 import { requireLocalDisk } from "../network-file-system.ts";
+import type { InboxOptions } from "../options.ts";
 import {
   type InboxContents,
   requireEmpty,

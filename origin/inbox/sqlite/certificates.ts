@@ -1,8 +1,8 @@
 // The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
 
 import type { DatabaseSync } from "node:sqlite";
+import { LATEST_FIRST } from "../event-row.ts";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";
-import { LATEST_FIRST } from "../rows.ts";
 
 export class SqliteCertificates {
   readonly #statements: ReturnType<typeof prepare>;

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import type { Lease } from "../../inbox.ts";
+import type { Lease } from "../inbox.ts";
 import {
   BLOCKED_MILLISECONDS,
   BLOCKED_TOKEN,
@@ -11,7 +11,7 @@ import {
   MAX_CLAIMED_BYTES,
   MAX_LOOKED_AT,
   UNFINISHED_APART_MILLISECONDS,
-} from "../work-rules.ts";
+} from "../lease-rules.ts";
 import { SqliteAttempts } from "./attempts.ts";
 import { leasedEventOf } from "./reader.ts";
 

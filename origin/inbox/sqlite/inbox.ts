@@ -2,11 +2,11 @@
 // is overwritten.
 
 import { DatabaseSync } from "node:sqlite";
-import type { Inbox, Retention } from "../../inbox.ts";
-import { Acceptor, type Arrival, type Stored } from "../acceptor.ts";
 import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
-import { type InboxOptions, weigh } from "../inbox-options.ts";
+import type { Inbox, Retention } from "../inbox.ts";
+import { Acceptor, type Arrival, type Stored } from "../intake.ts";
 import { requireLocalDisk } from "../network-file-system.ts";
+import { type InboxOptions, weigh } from "../options.ts";
 import { tellingPlace } from "../place.ts";
 import { SqliteCertificates } from "./certificates.ts";
 import { SqliteEvents } from "./events.ts";

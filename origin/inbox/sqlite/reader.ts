@@ -1,12 +1,8 @@
 // Reads an inbox file. Changes nothing in it.
 
 import { DatabaseSync } from "node:sqlite";
-import type { InboxReader, Lease } from "../../inbox.ts";
 import { readActivity, readPulse } from "../activity.ts";
 import { type Ask, listEvents, readPage } from "../event-pages.ts";
-import { readNewest } from "../newest-events.ts";
-import { tellingPlace } from "../place.ts";
-import { refusalReaderOf } from "../refusal-reading.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -15,7 +11,11 @@ import {
   toCertificate,
   toEvent,
   toWork,
-} from "../rows.ts";
+} from "../event-row.ts";
+import type { InboxReader, Lease } from "../inbox.ts";
+import { readNewest } from "../newest-events.ts";
+import { tellingPlace } from "../place.ts";
+import { refusalReaderOf } from "../refusals/read.ts";
 import { SELECT_SENDERS, toSender } from "../sender-rows.ts";
 import { sqliteHistoryOf } from "./attempts.ts";
 import { describeFileError, requireFile } from "./file.ts";

@@ -1,12 +1,12 @@
 // The refusals in one SQLite file. A batch shares the commit of what arrives at the same time.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { RefusalStock, RefusalStore } from "../../refusals.ts";
 import type { Ask } from "../event-pages.ts";
-import type { Steps } from "../refusal-kinds.ts";
-import { refusalReaderOf } from "../refusal-reading.ts";
-import { SELECT_STOCK } from "../refusal-rows.ts";
-import { addSteps, pruneSteps } from "../refusal-writing.ts";
+import type { Steps } from "../refusals/kinds.ts";
+import { refusalReaderOf } from "../refusals/read.ts";
+import type { RefusalStock, RefusalStore } from "../refusals/refusals.ts";
+import { SELECT_STOCK } from "../refusals/rows.ts";
+import { addSteps, pruneSteps } from "../refusals/write.ts";
 import { promising } from "./reader.ts";
 import type { SqliteWriter } from "./writer.ts";
 

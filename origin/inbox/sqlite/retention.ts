@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { DIRECT } from "../../acceptance.ts";
-import type { Retention } from "../../inbox.ts";
+import type { Retention } from "../inbox.ts";
 import {
   DELIVERED_AGAIN_SECONDS,
   MAX_ERASED_BYTES,

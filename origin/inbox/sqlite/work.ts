@@ -2,9 +2,9 @@
 // an old lease changes nothing.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Lease, WorkQueue } from "../../inbox.ts";
 import type { AttemptRow } from "../attempt-rows.ts";
-import { CLOCK_STEP_MILLISECONDS, CLOCK_TOLERANCE_MILLISECONDS } from "../work-rules.ts";
+import type { Lease, WorkQueue } from "../inbox.ts";
+import { CLOCK_STEP_MILLISECONDS, CLOCK_TOLERANCE_MILLISECONDS } from "../lease-rules.ts";
 import { SqliteAttempts } from "./attempts.ts";
 import { type Ordered, SqliteClaim } from "./claim.ts";
 import { promising } from "./reader.ts";

@@ -2,9 +2,9 @@
 
 import { beforeEach, expect, test } from "vitest";
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../../core/wire.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../../../origin/inbox/location.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 import { makeReleasedInbox } from "../../support/released-inbox.ts";

@@ -3,7 +3,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/authority.ts";
 import { MAX_WATCHED_CERTIFICATES } from "../../../core/wire.ts";
-import type { FirstSight, Inbox, Lease } from "../../../origin/inbox.ts";
+import type { FirstSight, Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

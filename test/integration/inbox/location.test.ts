@@ -5,10 +5,10 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, write
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
-import type { InboxOptions } from "../../../origin/inbox/inbox-options.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
+import type { InboxOptions } from "../../../origin/inbox/options.ts";
 import { runHere } from "../../support/command.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";

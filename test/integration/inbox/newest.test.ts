@@ -1,7 +1,7 @@
 // The newest events in pages, how many were accepted when, and whether anything changed: what a console asks. On every store.
 
 import { beforeEach, expect, test } from "vitest";
-import type { Inbox, NewestQuery } from "../../../origin/inbox.ts";
+import type { Inbox, NewestQuery } from "../../../origin/inbox/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

@@ -3,9 +3,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
 import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../support/inbox-stores.ts";
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../support/postgres.ts";

@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { LogLine } from "../../../core/decision/decision.ts";
 import { MAX_WAITING_REFUSALS } from "../../../core/wire.ts";
+import type { Inbox } from "../../../origin/inbox/inbox.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
-import { RefusalRecorder } from "../../../origin/inbox/refusal-recorder.ts";
-import { giveWay } from "../../../origin/inbox/refusal-shares.ts";
-import type { Inbox } from "../../../origin/inbox.ts";
-import type { RefusalFilter, RefusalLimits, RefusedRequest } from "../../../origin/refusals.ts";
+import { RefusalRecorder } from "../../../origin/inbox/refusals/recorder.ts";
+import type { RefusalFilter, RefusalLimits, RefusedRequest } from "../../../origin/inbox/refusals/refusals.ts";
+import { giveWay } from "../../../origin/inbox/refusals/shares.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

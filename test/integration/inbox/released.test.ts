@@ -2,8 +2,8 @@
 
 import { beforeEach, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 import { insertAsReleased, makeReleasedInbox } from "../../support/released-inbox.ts";

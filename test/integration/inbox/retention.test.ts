@@ -2,8 +2,8 @@
 
 import { beforeEach, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { MAX_ERASED_EVENTS, startRetention } from "../../../origin/inbox/retention.ts";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/acceptance.ts";
-import type { Inbox, Lease } from "../../../origin/inbox.ts";
+import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 

@@ -1,10 +1,10 @@
 // Writes and deletes refusals: the statements of one transaction, for both stores.
 
-import type { RefusalBatch, RefusalLimits, RefusedRequest } from "../refusals.ts";
-import type { ParameterSign, Statement } from "./event-filter.ts";
-import { count, insert, plain, readKinds, type Steps } from "./refusal-kinds.ts";
-import { CHAIN_COLUMNS, chainColumnsOf, digestOfChain, REFUSAL_COLUMNS, refusalColumnsOf } from "./refusal-rows.ts";
-import { deleteRefusals, trimChains, trimRefusals } from "./refusal-trimming.ts";
+import type { ParameterSign, Statement } from "../event-filter.ts";
+import { count, insert, plain, readKinds, type Steps } from "./kinds.ts";
+import type { RefusalBatch, RefusalLimits, RefusedRequest } from "./refusals.ts";
+import { CHAIN_COLUMNS, chainColumnsOf, digestOfChain, REFUSAL_COLUMNS, refusalColumnsOf } from "./rows.ts";
+import { deleteRefusals, trimChains, trimRefusals } from "./trim.ts";
 
 /** The steps of RefusalStore.add, in one transaction. */
 export function* addSteps(batch: RefusalBatch, limits: RefusalLimits, sign: ParameterSign): Steps<number> {

@@ -1,7 +1,7 @@
 // Converts rows of an inbox to values. Both stores use the same column names, and store lists and objects as JSON texts.
 
 import { MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
-import type { EventState, EventWork, ListedEvent, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
+import type { EventState, EventWork, ListedEvent, SeenCertificate, StoredCertificate, StoredEvent } from "./inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 

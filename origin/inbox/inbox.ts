@@ -1,10 +1,10 @@
 // The durable inbox. It stores an event before the sender is told that it arrived, and the certificates that senders presented.
 
-import type { Factor } from "../core/admission/candidate.ts";
-import type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery/delivery.ts";
-import type { Acceptance, AcceptDelivery, AssertionId } from "./acceptance.ts";
+import type { Factor } from "../../core/admission/candidate.ts";
+import type { CertificateFacts, Delivery, RequestFacts } from "../../core/delivery/delivery.ts";
+import type { Acceptance, AcceptDelivery, AssertionId } from "../acceptance.ts";
 import type { EventHistory } from "./attempts.ts";
-import type { RefusalReader, RefusalStore } from "./refusals.ts";
+import type { RefusalReader, RefusalStore } from "./refusals/refusals.ts";
 
 /** A certificate with which a sender was accepted, and its intermediates. Names as in CertificateFacts, times in Unix seconds. */
 export interface SeenCertificate {

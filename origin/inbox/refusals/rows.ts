@@ -2,8 +2,10 @@
 // certificate if the sender is known: there are few, because all come from our own tables, the policy, and what it proves.
 
 import { hash } from "node:crypto";
-import type { LogLine } from "../../core/decision/decision.ts";
-import { formatLogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../../core/decision/decision.ts";
+import { formatLogLine } from "../../../core/decision/decision.ts";
+import type { ParameterSign, Statement, Value } from "../event-filter.ts";
+import type { Row } from "../event-row.ts";
 import type {
   KeptRefusal,
   RefusalCursor,
@@ -11,9 +13,7 @@ import type {
   RefusalPage,
   RefusedCertificate,
   RefusedRequest,
-} from "../refusals.ts";
-import type { ParameterSign, Statement, Value } from "./event-filter.ts";
-import type { Row } from "./rows.ts";
+} from "./refusals.ts";
 
 /** A row with its index entries, besides its line: no row counts for less. */
 export const ROW_BYTES = 256;

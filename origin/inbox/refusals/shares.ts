@@ -1,9 +1,9 @@
 // Who gives way when the refusals reach a limit: the largest share, and in it the largest part, row by row. So a flood of one kind
 // takes no room from the others, as long as each of them is below its part, and no more is deleted than has to be.
 
-import type { Statement } from "./event-filter.ts";
-import type { Steps } from "./refusal-kinds.ts";
-import type { Row } from "./rows.ts";
+import type { Statement } from "../event-filter.ts";
+import type { Row } from "../event-row.ts";
+import type { Steps } from "./kinds.ts";
 
 /** Rows that are read in the order of time. */
 export interface Source {

@@ -1,9 +1,9 @@
 // The kinds of refusals, with the number and the bytes of each, and the steps in which refusals are written.
 
-import type { RefusedRequest } from "../refusals.ts";
-import type { ParameterSign, Statement, Value } from "./event-filter.ts";
-import { KIND_COLUMNS, presentedWith, SELECT_KINDS } from "./refusal-rows.ts";
-import type { Row } from "./rows.ts";
+import type { ParameterSign, Statement, Value } from "../event-filter.ts";
+import type { Row } from "../event-row.ts";
+import type { RefusedRequest } from "./refusals.ts";
+import { KIND_COLUMNS, presentedWith, SELECT_KINDS } from "./rows.ts";
 
 /** The store runs each statement and returns its rows. */
 export type Steps<Result> = Generator<Statement, Result, readonly Row[]>;

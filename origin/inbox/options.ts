@@ -1,7 +1,7 @@
 // The options with which both stores are opened, and the size of an event.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
-import type { FirstSight } from "../inbox.ts";
+import type { FirstSight } from "./inbox.ts";
 
 /** Options of an inbox, besides its location. */
 export interface InboxOptions {

@@ -1,9 +1,9 @@
 // Reads refusals, for both stores: each gives the function that runs a statement.
 
-import type { RefusalReader } from "../refusals.ts";
-import type { ParameterSign } from "./event-filter.ts";
-import type { Ask } from "./event-pages.ts";
-import { kindsOf, SELECT_KINDS, selectPage, selectRefusal, toPage, toWholeRefusal } from "./refusal-rows.ts";
+import type { ParameterSign } from "../event-filter.ts";
+import type { Ask } from "../event-pages.ts";
+import type { RefusalReader } from "./refusals.ts";
+import { kindsOf, SELECT_KINDS, selectPage, selectRefusal, toPage, toWholeRefusal } from "./rows.ts";
 
 export function refusalReaderOf(ask: Ask, sign: ParameterSign): RefusalReader {
   return {

@@ -1,11 +1,11 @@
 // Keeps refusals and their certificates within the limits: the oldest of the largest shares are deleted.
 
-import { MAX_REFUSALS_PER_WRITE } from "../../core/wire.ts";
-import type { RefusalLimits } from "../refusals.ts";
-import type { ParameterSign } from "./event-filter.ts";
-import { count, type Kind, partOf, plain, type Steps, shareOf } from "./refusal-kinds.ts";
-import { giveWay, type Part, type Source } from "./refusal-shares.ts";
-import type { Row } from "./rows.ts";
+import { MAX_REFUSALS_PER_WRITE } from "../../../core/wire.ts";
+import type { ParameterSign } from "../event-filter.ts";
+import type { Row } from "../event-row.ts";
+import { count, type Kind, partOf, plain, type Steps, shareOf } from "./kinds.ts";
+import type { RefusalLimits } from "./refusals.ts";
+import { giveWay, type Part, type Source } from "./shares.ts";
 
 /** How many rows one step deletes: more than a batch brings, so that a limit that was lowered is reached in time. */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
