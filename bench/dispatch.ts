@@ -4,8 +4,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { formatEventId } from "../core/delivery/id.ts";
+import { Dispatcher } from "../origin/dispatch/dispatcher.ts";
 import { DISPATCH_LIMITS } from "../origin/dispatch/limits.ts";
-import { Dispatcher } from "../origin/dispatch.ts";
 import type { Inbox } from "../origin/inbox/inbox.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { deliveryOf } from "../test/support/inbox.ts";

@@ -3,9 +3,9 @@
 import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
-import type { Answers } from "./answers.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { AuthenticateOptions } from "./authenticate-options.ts";
+import type { Answers } from "./dispatch/reply.ts";
 
 export interface OriginAppParts {
   /** Answers the senders if events are dispatched. Its `accept` must be the one in the options. */

@@ -3,10 +3,10 @@
 import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { readStream } from "../../core/request/read-body.ts";
-import type { Handler } from "../handler.ts";
 import type { Lease, StoredEvent } from "../inbox/inbox.ts";
+import type { Handler } from "./handler.ts";
+import { judgeError, judgeResponse, type Verdict } from "./judge.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
-import { judgeError, judgeResponse, type Verdict } from "./verdict.ts";
 
 /** The response of a handler, with its body. The body is undefined if it is too large or broke off. */
 export interface Answer {

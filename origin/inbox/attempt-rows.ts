@@ -2,7 +2,7 @@
 // events have only that one, and it costs no further row. Every other end has a row in the table `attempt`.
 
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
-import { formatReason } from "../dispatch/verdict.ts";
+import { formatReason } from "../dispatch/judge.ts";
 import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "./attempts.ts";
 import type { Row } from "./event-row.ts";
 

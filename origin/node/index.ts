@@ -2,8 +2,8 @@
 
 import "../engine.ts";
 
+export { Dispatcher, type DispatchOptions } from "../dispatch/dispatcher.ts";
 export type { DispatchLimits } from "../dispatch/limits.ts";
-export { Dispatcher, type DispatchOptions } from "../dispatch.ts";
 export type { Inbox, Retention } from "../inbox/inbox.ts";
 export { openInbox } from "../inbox/open.ts";
 export type { InboxOptions } from "../inbox/options.ts";

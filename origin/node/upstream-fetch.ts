@@ -5,7 +5,7 @@ import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps, Agent as TlsAgent } from "node:https";
 import { BlockList, isIPv6, type LookupFunction } from "node:net";
 import { Readable } from "node:stream";
-import type { UpstreamFetch } from "../upstream.ts";
+import type { UpstreamFetch } from "../dispatch/upstream.ts";
 
 /** RFC 1918, RFC 6598 and RFC 4193, and this machine. Not link-local addresses: clouds serve credentials there. */
 const PRIVATE = new BlockList();

@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { ANSWER_FAULTS, Answers } from "../../origin/answers.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { Dispatcher } from "../../origin/dispatch.ts";
-import { type Handler, PermanentFailure } from "../../origin/handler.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
+import { type Handler, PermanentFailure } from "../../origin/dispatch/handler.ts";
+import { ANSWER_FAULTS, Answers } from "../../origin/dispatch/reply.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { serve } from "../../origin/node/server.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

@@ -1,8 +1,8 @@
 // Attempts on a real inbox file: retries, deadlines, ends, order, and what happens around a stop.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Dispatcher } from "../../origin/dispatch.ts";
-import { PermanentFailure, RetryLater } from "../../origin/handler.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
+import { PermanentFailure, RetryLater } from "../../origin/dispatch/handler.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { dispatch, idsIn, SENDER, stateOf, store } from "../support/dispatch.ts";
 import { deliveryOf } from "../support/inbox.ts";

@@ -1,7 +1,7 @@
 // A long backlog: it is handled to its end, and takes no more memory for its length.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Dispatcher } from "../../origin/dispatch.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { QUICK, store } from "../support/dispatch.ts";
 import { openTestInbox } from "../support/origin.ts";

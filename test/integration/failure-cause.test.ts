@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { openCrlStore } from "../../origin/crl-store.ts";
-import { judgeError } from "../../origin/dispatch/verdict.ts";
+import { judgeError } from "../../origin/dispatch/judge.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";
 import { ROOT } from "../e2e/running.ts";

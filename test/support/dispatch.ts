@@ -2,9 +2,9 @@
 
 import type { LogLine } from "../../core/decision/decision.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
+import type { Handler } from "../../origin/dispatch/handler.ts";
 import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
-import { Dispatcher } from "../../origin/dispatch.ts";
-import type { Handler } from "../../origin/handler.ts";
 import type { EventState, Inbox } from "../../origin/inbox/inbox.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { deliveryOf } from "./inbox.ts";

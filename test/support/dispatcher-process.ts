@@ -1,7 +1,7 @@
 // A process that dispatches from an inbox file until it is stopped or killed: `node … FILE NAME [HOLDING]`. It prints what it does.
 // From attempt number HOLDING on, attempts only end when the process is asked to stop.
 
-import { Dispatcher } from "../../origin/dispatch.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { QUICK } from "./dispatch.ts";
 

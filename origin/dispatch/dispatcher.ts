@@ -1,13 +1,13 @@
 // Delivers stored events to the user's code: at least once, several at the same time, but each event by only one process at a
 // time. An event is leased and attempted; then it is done, due again, or dead. Only what is stored in the inbox counts.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import { type Answer, attemptOnce } from "./dispatch/attempt.ts";
-import { HeldLease } from "./dispatch/held-lease.ts";
-import { DISPATCH_LIMITS, type DispatchLimits } from "./dispatch/limits.ts";
-import { Outcomes } from "./dispatch/outcomes.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Lease, WorkQueue } from "../inbox/inbox.ts";
+import { type Answer, attemptOnce } from "./attempt.ts";
 import type { Handler } from "./handler.ts";
-import type { Lease, WorkQueue } from "./inbox/inbox.ts";
+import { HeldLease } from "./held-lease.ts";
+import { DISPATCH_LIMITS, type DispatchLimits } from "./limits.ts";
+import { Outcomes } from "./settle.ts";
 
 /** Options of a Dispatcher. `limits`: those of `DispatchLimits` that differ from the default. */
 export interface DispatchOptions {

@@ -1,17 +1,17 @@
 // Delivers events to the user's program over HTTP, in any language. Each attempt is a request with the event's own bytes and a
 // new assertion of this origin. The upstream verifies it as this origin verifies the edge's.
 
-import { issueAssertion } from "../core/assertion/assertion.ts";
-import type { SigningKeys } from "../core/assertion/keys.ts";
-import type { Delivery } from "../core/delivery/delivery.ts";
-import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
-import { formatAssertionId } from "../core/delivery/id.ts";
-import { splitSignedTarget } from "../core/request/target.ts";
-import { MAX_DELIVERY_AGE_SECONDS } from "../core/wire.ts";
-import { systemClock } from "./clock.ts";
-import { describeCause } from "./failure-cause.ts";
+import { issueAssertion } from "../../core/assertion/assertion.ts";
+import type { SigningKeys } from "../../core/assertion/keys.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
+import { formatForwardedHeaders } from "../../core/delivery/forwarded-headers.ts";
+import { formatAssertionId } from "../../core/delivery/id.ts";
+import { splitSignedTarget } from "../../core/request/target.ts";
+import { MAX_DELIVERY_AGE_SECONDS } from "../../core/wire.ts";
+import { systemClock } from "../clock.ts";
+import { describeCause } from "../failure-cause.ts";
+import { takeRandom } from "../random.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
-import { takeRandom } from "./random.ts";
 
 /** 1 for the first attempt. No forwarded header of a sender can have a name that begins with `countersign-`. */
 export const ATTEMPT_HEADER = "countersign-attempt";

@@ -1,7 +1,7 @@
 // The interface of the user's code for dispatch: a function that gets a delivery, and errors that say that it will never succeed,
 // or not before a certain time.
 
-import type { Delivery } from "../core/delivery/delivery.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
 
 /** One attempt to handle an event. */
 export interface HandlerContext {

@@ -1,15 +1,15 @@
 // Answers the sender of an accepted event: with 202 or, on routes whose policy says so, with the response of the handler. In that
 // case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
-import { type LogLine, parseProblemType } from "../core/decision/decision.ts";
-import type { Delivery } from "../core/delivery/delivery.ts";
-import { type Policy, selectRoute } from "../core/policy/policy.ts";
-import { splitSignedTarget } from "../core/request/target.ts";
-import { RETRY_AFTER_SECONDS } from "../core/wire.ts";
-import type { AcceptDelivery } from "./acceptance.ts";
-import type { Answer } from "./dispatch/attempt.ts";
-import type { AnsweredAttempt, Dispatcher } from "./dispatch.ts";
-import type { Inbox, Lease } from "./inbox/inbox.ts";
+import { type LogLine, parseProblemType } from "../../core/decision/decision.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
+import { type Policy, selectRoute } from "../../core/policy/policy.ts";
+import { splitSignedTarget } from "../../core/request/target.ts";
+import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";
+import type { AcceptDelivery } from "../acceptance.ts";
+import type { Inbox, Lease } from "../inbox/inbox.ts";
+import type { Answer } from "./attempt.ts";
+import type { AnsweredAttempt, Dispatcher } from "./dispatcher.ts";
 
 export interface AnswersOptions {
   /** The current policy. */

@@ -5,8 +5,8 @@ import type { LogLine } from "../../core/decision/decision.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 import type { AttemptEnd } from "./attempt.ts";
 import type { HeldLease } from "./held-lease.ts";
+import { scheduleRetry, type Verdict } from "./judge.ts";
 import type { DispatchLimits } from "./limits.ts";
-import { scheduleRetry, type Verdict } from "./verdict.ts";
 
 export interface OutcomeOptions {
   readonly work: WorkQueue;
