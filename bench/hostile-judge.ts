@@ -4,7 +4,7 @@ import { loadSecrets } from "../core/admission/secrets.ts";
 import { formatLogLine } from "../core/decision/decision.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { createOriginApp } from "../origin/app.ts";
-import { forwardedFormat, readForwardedCertificate } from "../origin/forwarded-certificate.ts";
+import { forwardedFormat, readForwardedCertificate } from "../origin/forwarded/certificate.ts";
 import { fieldsOf, type HostileRequest } from "./hostile-request.ts";
 import type { Shape } from "./hostile-shape.ts";
 import type { World } from "./hostile-world.ts";

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { formatEventId } from "../core/delivery/id.ts";
-import type { AcceptDelivery } from "../origin/acceptance.ts";
+import type { AcceptDelivery } from "../origin/accept.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import { deliveryOf } from "../test/support/inbox.ts";
 import { openPlainInbox } from "./plain-inbox.ts";

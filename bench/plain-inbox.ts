@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";
-import type { AcceptDelivery } from "../origin/acceptance.ts";
+import type { AcceptDelivery } from "../origin/accept.ts";
 import { columnsOf } from "../origin/inbox/stored-columns.ts";
 
 /** As durable as ours: WAL with synchronous FULL. */

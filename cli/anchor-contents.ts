@@ -3,7 +3,7 @@
 
 import { parsePointer } from "../core/configuration-error.ts";
 import type { Finding } from "../core/policy-finding.ts";
-import { describeContents, readContents } from "../origin/file-contents.ts";
+import { describeContents, readContents } from "../origin/contents/file.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 

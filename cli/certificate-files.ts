@@ -1,4 +1,4 @@
-// Reads certificates and keys from files, for all commands. The accepted formats are those of origin/wanted-contents.ts.
+// Reads certificates and keys from files, for all commands. The accepted formats are those of origin/contents/wanted.ts.
 
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -7,12 +7,12 @@ import { Refusal } from "../core/refusal.ts";
 import { type Certificate, formatPem, parseCertificate } from "../core/x509/certificate.ts";
 import { CLIENT_AUTH } from "../core/x509/certificate-extensions.ts";
 import { SEQUENCE } from "../core/x509/encoded-values.ts";
-import { type Item, readContents } from "../origin/file-contents.ts";
+import { type Item, readContents } from "../origin/contents/file.ts";
+import { isBroken, pickContents, WrongContents } from "../origin/contents/wanted.ts";
 import { formatKey, holdsLockedKey, readKey, readPems } from "../origin/node/pem-files.ts";
 import { readLine } from "../origin/node/secret-files.ts";
 import { oneLine } from "../origin/node/server-certificate.ts";
 import { shellWord } from "../origin/shell-word.ts";
-import { isBroken, pickContents, WrongContents } from "../origin/wanted-contents.ts";
 import { UsageError } from "./command.ts";
 import { readBytes } from "./files.ts";
 

@@ -18,8 +18,8 @@ import { MAX_CRL_BYTES } from "../core/wire.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import type { Crl } from "../core/x509/crl.ts";
 import { readCrlContents } from "../core/x509/crl-contents.ts";
+import { nameOtherContents } from "../origin/crls/contents.ts";
 import { describeCause } from "../origin/failure-cause.ts";
-import { nameOtherContents } from "../origin/list-contents.ts";
 import { readCrlDirectory } from "../origin/node/crl-directory.ts";
 
 /** The result of one source of the policy. */

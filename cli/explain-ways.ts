@@ -14,7 +14,7 @@ import {
   type ForwardedFormatName,
   forwardedFormat,
   readForwardedCertificate,
-} from "../origin/forwarded-certificate.ts";
+} from "../origin/forwarded/certificate.ts";
 import { anchorsInUse } from "../origin/node/tls-policy.ts";
 import { pinnedKeys } from "../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../worker/configuration.ts";

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf } from "../core/failure-chain.ts";
-import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/file-contents.ts";
+import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/contents/file.ts";
 import { readBoundedFile } from "../origin/node/bounded-file.ts";
 import { shellWord } from "../origin/shell-word.ts";
 import { UsageError } from "./command.ts";

@@ -1,7 +1,7 @@
 // Reads Countersign's logs: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
 import { boundLine, type LogLine } from "../core/log-line.ts";
-import { describeContents, readContents } from "../origin/file-contents.ts";
+import { describeContents, readContents } from "../origin/contents/file.ts";
 import { UsageError } from "./command.ts";
 import { MAX_LOG_FILE_BYTES, readText } from "./files.ts";
 

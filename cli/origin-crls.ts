@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { LogLine } from "../core/decision/decision.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { NO_LISTS } from "../core/trust/revocation.ts";
-import { type CrlStore, openCrlStore } from "../origin/crl-store.ts";
+import { type CrlStore, openCrlStore } from "../origin/crls/store.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
 import { openCrlDirectory } from "../origin/node/crl-directory.ts";
 import { complainLogLine } from "./output.ts";

@@ -8,7 +8,7 @@ import { importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/decision/decision.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import type { AcceptDelivery } from "../origin/acceptance.ts";
+import type { AcceptDelivery } from "../origin/accept.ts";
 import { Dispatcher } from "../origin/dispatch/dispatcher.ts";
 import type { Handler } from "../origin/dispatch/handler.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";

@@ -4,7 +4,7 @@ import cluster from "node:cluster";
 import { loadSecrets } from "../core/admission/secrets.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { systemClock } from "../origin/clock.ts";
-import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded-certificate.ts";
+import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded/certificate.ts";
 import { describeInbox } from "../origin/inbox/location.ts";
 import { examineProxyIdentity, type ProxyIdentity } from "../origin/node/proxy-identity.ts";
 import {

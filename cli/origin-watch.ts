@@ -6,7 +6,7 @@ import { messageOf } from "../core/failure-chain.ts";
 import { sendersInUse } from "../core/policy/expiry.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { formatTime } from "../core/x509/crl.ts";
-import type { AcceptDelivery } from "../origin/acceptance.ts";
+import type { AcceptDelivery } from "../origin/accept.ts";
 import { systemClock } from "../origin/clock.ts";
 import { listEndings } from "../origin/expiry.ts";
 import type { FirstSight, Inbox, Retention } from "../origin/inbox/inbox.ts";

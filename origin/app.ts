@@ -4,8 +4,8 @@ import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
-import type { AuthenticateOptions } from "./authenticate-options.ts";
 import type { Answers } from "./dispatch/reply.ts";
+import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
   /** Answers the senders if events are dispatched. Its `accept` must be the one in the options. */

@@ -5,7 +5,7 @@ import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import type { Delivery } from "../core/delivery/delivery.ts";
-import type { AuthenticateOptions } from "./authenticate-options.ts";
+import type { AuthenticateOptions } from "./options.ts";
 import { type Judge, judgeBy, RefusedError } from "./verifier.ts";
 
 /** The variables that a guarded handler can read from `c.var`. */

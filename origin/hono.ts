@@ -3,4 +3,4 @@
 import "./engine.ts";
 
 export type { AnswerRefusal, CountersignVariables } from "./authenticate.ts";
-export { type CountersignOptions, countersign } from "./guard.ts";
+export { type CountersignOptions, countersign } from "./guard/guard.ts";

@@ -24,17 +24,17 @@ import { NO_LISTS } from "../core/trust/revocation.ts";
 import type { TrustFacts } from "../core/trust/verify.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
-import { type AssertionId, DIRECT } from "./acceptance.ts";
+import { type AssertionId, DIRECT } from "./accept.ts";
+import { bindEvent } from "./bind-event.ts";
+import { systemClock } from "./clock.ts";
+import { type Served, selectGuardedRoute } from "./guard/route.ts";
 import {
   type AssertionOptions,
   type AuthenticateOptions,
   type CertificateOptions,
   NO_SECRETS,
   type OriginOptions,
-} from "./authenticate-options.ts";
-import { bindEvent } from "./bind-event.ts";
-import { systemClock } from "./clock.ts";
-import { type Served, selectGuardedRoute } from "./guarded-route.ts";
+} from "./options.ts";
 
 /** One budget per process, because the limit is for the memory of the process. */
 const bodies = new BodyBudget({ endsOldest: true });

@@ -6,11 +6,11 @@ import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatEventId } from "../core/delivery/id.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
 import { requireHostField } from "../core/request/host.ts";
-import { type Acceptance, recordBy } from "./acceptance.ts";
-import { type AuthenticateOptions, misconfigured, requireOptions } from "./authenticate-options.ts";
-import type { VerifierOptions } from "./guard-options.ts";
+import { type Acceptance, recordBy } from "./accept.ts";
+import type { VerifierOptions } from "./guard/options.ts";
+import { OptionsReader } from "./guard/read-options.ts";
 import type { RefusedFacts } from "./inbox/refusals/refusals.ts";
-import { OptionsReader } from "./options-reader.ts";
+import { type AuthenticateOptions, misconfigured, requireOptions } from "./options.ts";
 import { takeRandom } from "./random.ts";
 import { type Asked, receive } from "./receive.ts";
 

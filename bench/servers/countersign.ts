@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import type { AcceptDelivery } from "../../origin/acceptance.ts";
+import type { AcceptDelivery } from "../../origin/accept.ts";
 import { authenticate } from "../../origin/authenticate.ts";
 import { createConsoleOf } from "../../origin/console/console.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";

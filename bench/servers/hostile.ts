@@ -4,7 +4,7 @@ import { loadSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
+import { forwardedFormat } from "../../origin/forwarded/certificate.ts";
 import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
 import { createTlsState } from "../../origin/node/tls-hosts.ts";
 import { listenTls } from "../../origin/node/tls-listener.ts";

@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { html } from "hono/html";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
-import { printDecision } from "../options-reader.ts";
+import { printDecision } from "../guard/read-options.ts";
 import { actionPage, confirmPage, readOnly, toAction } from "./action-pages.ts";
 import { type ConsoleContext, type ConsoleEnv, type Setting, type View, viewOf } from "./context.ts";
 import { bodyDownload, eventPage } from "./event-page.ts";

@@ -6,7 +6,7 @@ import type { Delivery } from "../../core/delivery/delivery.ts";
 import { type Policy, selectRoute } from "../../core/policy/policy.ts";
 import { splitSignedTarget } from "../../core/request/target.ts";
 import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";
-import type { AcceptDelivery } from "../acceptance.ts";
+import type { AcceptDelivery } from "../accept.ts";
 import type { Inbox, Lease } from "../inbox/inbox.ts";
 import type { Answer } from "./attempt.ts";
 import type { AnsweredAttempt, Dispatcher } from "./dispatcher.ts";

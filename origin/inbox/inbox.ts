@@ -2,7 +2,7 @@
 
 import type { Factor } from "../../core/admission/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../../core/delivery/delivery.ts";
-import type { Acceptance, AcceptDelivery, AssertionId } from "../acceptance.ts";
+import type { Acceptance, AcceptDelivery, AssertionId } from "../accept.ts";
 import type { EventHistory } from "./attempts.ts";
 import type { RefusalReader, RefusalStore } from "./refusals/refusals.ts";
 

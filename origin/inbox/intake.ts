@@ -3,7 +3,7 @@
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
-import type { Acceptance, AssertionId } from "../acceptance.ts";
+import type { Acceptance, AssertionId } from "../accept.ts";
 import { type Presented, type Sight, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
 import type { FirstSight, Lease } from "./inbox.ts";
 import type { InboxOptions } from "./options.ts";

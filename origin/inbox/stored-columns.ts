@@ -1,7 +1,7 @@
 // Converts one event to the values of its row, for both stores, with the result of storing it.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
-import type { Acceptance, AssertionId } from "../acceptance.ts";
+import type { Acceptance, AssertionId } from "../accept.ts";
 
 export type Insertion =
   | { readonly outcome: "replayed" }

@@ -6,7 +6,7 @@ import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { MAX_CRL_BYTES } from "../../core/wire.ts";
-import type { CrlStorage } from "../crl-store.ts";
+import type { CrlStorage } from "../crls/store.ts";
 import { describeFileFault } from "./file-faults.ts";
 
 /**

@@ -3,9 +3,9 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
-import { readContents, textOf } from "../file-contents.ts";
+import { readContents, textOf } from "../contents/file.ts";
+import { pickContents, WrongContents } from "../contents/wanted.ts";
 import { shellWord } from "../shell-word.ts";
-import { pickContents, WrongContents } from "../wanted-contents.ts";
 
 /** Each certificate in PEM, in the order of the file. @throws WrongContents */
 export function readPems(bytes: Uint8Array, file: string): readonly string[] {

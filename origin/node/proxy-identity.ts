@@ -14,7 +14,7 @@ import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import { nameKey, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { systemClock } from "../clock.ts";
-import { readPemCertificates } from "../pem.ts";
+import { readPemCertificates } from "../forwarded/pem.ts";
 
 /** The identity of the proxy: the CAs that may certify it, and its exact name. */
 export interface ProxyIdentity {

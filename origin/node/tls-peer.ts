@@ -7,7 +7,7 @@ import { TLSSocket } from "node:tls";
 import { Refusal } from "../../core/refusal.ts";
 import { MAX_INTERMEDIATES } from "../../core/wire.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
-import type { WithoutEdge } from "../guard-options.ts";
+import type { WithoutEdge } from "../guard/options.ts";
 
 /**
  * Reads the certificate of the connection that carries a request. `environment` is that of @hono/node-server. Does not look at

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importSigningKeys, type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
-import type { AssertionId } from "../../origin/acceptance.ts";
+import type { AssertionId } from "../../origin/accept.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { DispatchLimits } from "../../origin/dispatch/limits.ts";
 import { forwardTo } from "../../origin/dispatch/upstream.ts";

@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { authenticate } from "../../origin/authenticate.ts";
-import type { AuthenticateOptions } from "../../origin/authenticate-options.ts";
+import type { AuthenticateOptions } from "../../origin/options.ts";
 
 declare const options: AuthenticateOptions;
 const app = new Hono();

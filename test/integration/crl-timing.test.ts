@@ -8,7 +8,7 @@ import type { Policy } from "../../core/policy/policy.ts";
 import { digestOf } from "../../core/trust/crl-source.ts";
 import type { RevocationLists } from "../../core/trust/revocation.ts";
 import { parseCrl } from "../../core/x509/crl.ts";
-import { type CrlStorage, openCrlStore } from "../../origin/crl-store.ts";
+import { type CrlStorage, openCrlStore } from "../../origin/crls/store.ts";
 import { CrlCache } from "../../worker/crls/cache.ts";
 import type { CrlNamespace } from "../../worker/crls/refresh.ts";
 import { createSenders, type Senders } from "../support/senders.ts";

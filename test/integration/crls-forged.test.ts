@@ -13,7 +13,7 @@ import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { AUTHORITIES_KEY } from "../../core/trust/crl-authorities.ts";
 import { checkRevocation, type RevocationLists } from "../../core/trust/revocation.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
-import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";
+import { type CrlStore, openCrlStore } from "../../origin/crls/store.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { CrlCache } from "../../worker/crls/cache.ts";
 import { type CrlMetadata, type CrlNamespace, refreshCrls } from "../../worker/crls/refresh.ts";

@@ -9,7 +9,7 @@ import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { authenticate } from "../../origin/authenticate.ts";
-import { type CrlStore, openCrlStore } from "../../origin/crl-store.ts";
+import { type CrlStore, openCrlStore } from "../../origin/crls/store.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { type CrlServer, startCrlServer } from "../support/crl-server.ts";
 import { forwardedRequest } from "../support/forgery.ts";

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { openCrlStore } from "../../origin/crl-store.ts";
+import { openCrlStore } from "../../origin/crls/store.ts";
 import { judgeError } from "../../origin/dispatch/judge.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
 import { fetchedKeys } from "../../origin/verification-keys.ts";

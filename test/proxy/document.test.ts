@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { FORWARDED_FORMATS } from "../../origin/forwarded-certificate.ts";
+import { FORWARDED_FORMATS } from "../../origin/forwarded/certificate.ts";
 import { ROOT } from "../e2e/running.ts";
 
 const document = readFileSync(join(ROOT, "docs/behind-a-proxy.md"), "utf8");

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/authority.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { FORWARDED_FORMATS, forwardedFormat, readForwardedCertificate } from "../../origin/forwarded-certificate.ts";
+import { FORWARDED_FORMATS, forwardedFormat, readForwardedCertificate } from "../../origin/forwarded/certificate.ts";
 
 let leaf: Identity;
 let other: Identity;

@@ -12,7 +12,7 @@ import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH }
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
+import { forwardedFormat } from "../../origin/forwarded/certificate.ts";
 import { compileProxyIdentity, examineProxyIdentity, type ProxyIdentity } from "../../origin/node/proxy-identity.ts";
 import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
 import { serve } from "../../origin/node/server.ts";

@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
-import { forwardedFormat } from "../../origin/forwarded-certificate.ts";
+import { forwardedFormat } from "../../origin/forwarded/certificate.ts";
 import { type ProxyServerOptions, readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";

@@ -1,7 +1,7 @@
 // A process that accepts events into an inbox. "stream": accepts sixteen at a time until it is killed, and prints the id of each
 // event that is stored. "same": accepts a list of events that is the same in every such process, and prints how many it stored.
 
-import type { Acceptance } from "../../origin/acceptance.ts";
+import type { Acceptance } from "../../origin/accept.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { deliveryOf } from "./inbox.ts";
 

@@ -1,11 +1,11 @@
 // An origin in a Worker, with its replay check in D1 or in a Durable Object.
 
 import { Hono } from "hono";
-import { countersign } from "../../origin/guard.ts";
-import { type D1, onceInD1 } from "../../origin/once-d1.ts";
-import { type ObjectNamespace, onceInDurableObject } from "../../origin/once-object.ts";
+import { countersign } from "../../origin/guard/guard.ts";
+import { type D1, onceInD1 } from "../../origin/once/d1.ts";
+import { type ObjectNamespace, onceInDurableObject } from "../../origin/once/object.ts";
 
-export { OnceObject } from "../../origin/once-object.ts";
+export { OnceObject } from "../../origin/once/object.ts";
 
 interface Bindings {
   readonly POLICY: object;

@@ -7,7 +7,7 @@ import type { FindVerificationKey, PublicJwk } from "../../core/assertion/keys.t
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RevocationLists } from "../../core/trust/revocation.ts";
-import type { AcceptDelivery } from "../../origin/acceptance.ts";
+import type { AcceptDelivery } from "../../origin/accept.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";

@@ -1,6 +1,6 @@
 // Finds replays and duplicates of events that retention has deleted, by the ids that are still stored.
 
-import { type AssertionId, DIRECT } from "../../acceptance.ts";
+import { type AssertionId, DIRECT } from "../../accept.ts";
 import type { Arrival } from "../intake.ts";
 import type { Insertion } from "../stored-columns.ts";
 import type { Client } from "./pool.ts";

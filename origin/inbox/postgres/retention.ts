@@ -1,6 +1,6 @@
 // Deletes what is older than the retention rule allows, in short statements. Several origins may do so at the same time.
 
-import { DIRECT } from "../../acceptance.ts";
+import { DIRECT } from "../../accept.ts";
 import type { Retention } from "../inbox.ts";
 import { DELIVERED_AGAIN_SECONDS, MAX_ERASED_EVENTS, oldCertificates, REPEATED_SECONDS } from "../retention.ts";
 import type { PostgresPool } from "./pool.ts";

@@ -6,10 +6,10 @@ import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { ConfigurationError } from "../../../core/configuration-error.ts";
 import { messageOf } from "../../../core/failure-chain.ts";
+import { WrongContents } from "../../contents/wanted.ts";
 import { readBoundedFile } from "../../node/bounded-file.ts";
 import { formatKey, readKey, readPems } from "../../node/pem-files.ts";
 import { readSecret, secretFile } from "../../node/secret-files.ts";
-import { WrongContents } from "../../wanted-contents.ts";
 import { hasPassword, PASSWORD_NAME } from "../location.ts";
 
 export interface PostgresAddress {

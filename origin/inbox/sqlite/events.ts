@@ -3,7 +3,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../../core/delivery/delivery.ts";
-import { type AssertionId, DIRECT } from "../../acceptance.ts";
+import { type AssertionId, DIRECT } from "../../accept.ts";
 import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "../stored-columns.ts";
 
 const INSERT = `

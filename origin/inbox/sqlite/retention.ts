@@ -1,7 +1,7 @@
 // Deletes what is older than the retention rule allows, in short steps, because acceptances wait while a step runs.
 
 import type { DatabaseSync } from "node:sqlite";
-import { DIRECT } from "../../acceptance.ts";
+import { DIRECT } from "../../accept.ts";
 import type { Retention } from "../inbox.ts";
 import {
   DELIVERED_AGAIN_SECONDS,

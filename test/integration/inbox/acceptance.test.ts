@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
-import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox } from "../../../origin/inbox/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/authority.ts";
-import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { openInbox } from "../../../origin/inbox/open.ts";
 import type { RefusedRequest } from "../../../origin/inbox/refusals/refusals.ts";

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
-import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";

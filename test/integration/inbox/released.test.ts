@@ -1,7 +1,7 @@
 // An inbox that the program of version 0.1.0 filled, opened by this one: what it knew keeps its meaning. On every store.
 
 import { beforeEach, expect, test } from "vitest";
-import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";

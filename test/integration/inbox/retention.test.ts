@@ -1,7 +1,7 @@
 // What is finished is erased when its time is over: the body first, the facts later, nothing before its end. On every store.
 
 import { beforeEach, expect, test } from "vitest";
-import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { MAX_ERASED_EVENTS, startRetention } from "../../../origin/inbox/retention.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";

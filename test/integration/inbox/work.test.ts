@@ -1,7 +1,7 @@
 // Handing out work: each event to one holder at a time, in order where an order is asked for, whatever the clock does. On every store.
 
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Acceptance } from "../../../origin/acceptance.ts";
+import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";

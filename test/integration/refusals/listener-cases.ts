@@ -9,7 +9,7 @@ import { loadSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../../../core/wire.ts";
 import { createOriginApp } from "../../../origin/app.ts";
-import { forwardedFormat } from "../../../origin/forwarded-certificate.ts";
+import { forwardedFormat } from "../../../origin/forwarded/certificate.ts";
 import { readProxiedCertificate, serveProxy } from "../../../origin/node/proxy-server.ts";
 import { LogLines } from "../../support/log-lines.ts";
 import { ACME, MARKER, subjectOf } from "../../support/senders.ts";

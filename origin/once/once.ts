@@ -1,7 +1,7 @@
 // The replay check of an app without an inbox. It records only the id of each assertion, with one insert.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { type AcceptDelivery, type AssertionId, DIRECT, ReplayedError } from "./acceptance.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { type AcceptDelivery, type AssertionId, DIRECT, ReplayedError } from "../accept.ts";
 
 /** Where the ids of assertions are stored. */
 export interface IdStore {

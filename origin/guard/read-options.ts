@@ -1,17 +1,17 @@
 // Makes the options that a guard works with from those that the user passes. One error lists everything that is wrong with them.
 
-import type { Secrets } from "../core/admission/candidate.ts";
-import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/admission/secrets.ts";
-import type { FindVerificationKey } from "../core/assertion/keys.ts";
-import { BoundedCache } from "../core/bounded-cache.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatLogLine, type LogLine, stampLine } from "../core/decision/decision.ts";
-import { compilePolicy } from "../core/policy/compile.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { type AuthenticateOptions, findMissing } from "./authenticate-options.ts";
-import { findFormProblems, isWithoutEdge } from "./guard-form.ts";
-import type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./guard-options.ts";
+import type { Secrets } from "../../core/admission/candidate.ts";
+import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../../core/admission/secrets.ts";
+import type { FindVerificationKey } from "../../core/assertion/keys.ts";
+import { BoundedCache } from "../../core/bounded-cache.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { formatLogLine, type LogLine, stampLine } from "../../core/decision/decision.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { type AuthenticateOptions, findMissing } from "../options.ts";
+import { findFormProblems, isWithoutEdge } from "./form.ts";
 import { keysOf, nameKeySource } from "./key-source.ts";
+import type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./options.ts";
 
 type Log = AuthenticateOptions["log"];
 type Given = GuardOptions & (BehindEdge | WithoutEdge);

@@ -1,6 +1,6 @@
 // A replay check in a D1 database of Cloudflare.
 
-import type { AcceptDelivery } from "./acceptance.ts";
+import type { AcceptDelivery } from "../accept.ts";
 import {
   acceptOnce,
   CREATE_SQLITE_INDEX,

@@ -1,12 +1,12 @@
 // The options of countersign() and createVerifier(), as the user passes them.
 
-import type { ReadSecret } from "../core/admission/secrets.ts";
-import type { FindVerificationKey } from "../core/assertion/keys.ts";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import type { RevocationLists } from "../core/trust/revocation.ts";
-import type { AcceptDelivery } from "./acceptance.ts";
-import type { CertificateOptions } from "./authenticate-options.ts";
+import type { ReadSecret } from "../../core/admission/secrets.ts";
+import type { FindVerificationKey } from "../../core/assertion/keys.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { RevocationLists } from "../../core/trust/revocation.ts";
+import type { AcceptDelivery } from "../accept.ts";
+import type { CertificateOptions } from "../options.ts";
 
 /** Options of every guard, behind the edge or without it. */
 export interface GuardOptions {

@@ -1,10 +1,10 @@
 // Middleware for a Hono app: countersign().
 
 import type { Context, Env, MiddlewareHandler } from "hono";
-import { type AnswerRefusal, type AuthenticatedEnv, guardBy, type Standing } from "./authenticate.ts";
-import type { BehindEdge, GuardOptions, WithoutEdge } from "./guard-options.ts";
-import { OptionsReader, printDecision } from "./options-reader.ts";
-import { judgeBy, refuseBy } from "./verifier.ts";
+import { type AnswerRefusal, type AuthenticatedEnv, guardBy, type Standing } from "../authenticate.ts";
+import { judgeBy, refuseBy } from "../verifier.ts";
+import type { BehindEdge, GuardOptions, WithoutEdge } from "./options.ts";
+import { OptionsReader, printDecision } from "./read-options.ts";
 
 /** Options of `countersign`: behind the edge, or without it. */
 export type CountersignOptions = GuardOptions &

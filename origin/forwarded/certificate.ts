@@ -2,21 +2,21 @@
 // not check that the fields come from a proxy: the caller must have proven that (node/proxy-server.ts). A proxy's verdict
 // (X-SSL-Verify: SUCCESS) and the names that it writes are not read: only the certificate is judged.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { Refusal } from "../core/refusal.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { Refusal } from "../../core/refusal.ts";
 import {
   CLIENT_CERT_CHAIN_HEADER,
   CLIENT_CERT_HEADER,
   MAX_CERTIFICATE_FIELD_CHARACTERS,
   MAX_CHAIN_FIELD_CHARACTERS,
-} from "../core/wire.ts";
+} from "../../core/wire.ts";
 import {
   type ClientCertificate,
   parseClientCertChainField,
   parseClientCertField,
   parseClientCertificate,
-} from "../core/x509/client-certificate.ts";
-import { findOtherFields, shapeOf } from "./forwarded-diagnosis.ts";
+} from "../../core/x509/client-certificate.ts";
+import { findOtherFields, shapeOf } from "./diagnosis.ts";
 import { malformed, readBase64, readConcatenatedDer, readEscapedPem, readPemCertificates } from "./pem.ts";
 import { readForwardedClientCert } from "./xfcc.ts";
 

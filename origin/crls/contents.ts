@@ -1,7 +1,7 @@
 // Names what was found in the place of a revocation list, and how to get the list from it.
 
-import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file-contents.ts";
-import { shellWord } from "./shell-word.ts";
+import { describeContents, type Item, type Kind, nameUtf16, readContents } from "../contents/file.ts";
+import { shellWord } from "../shell-word.ts";
 
 /** How much of an answer from the network is looked at. Enough to name it. */
 const NAMED_BYTES = 64 * 1024;

@@ -1,8 +1,8 @@
 // A guard admits the senders of one route of the policy, and the router runs the handler behind the guard. This checks that both
 // mean the same route.
 
-import { type Policy, placeOf, type Route, selectRoute } from "../core/policy/policy.ts";
-import { Refusal } from "../core/refusal.ts";
+import { type Policy, placeOf, type Route, selectRoute } from "../../core/policy/policy.ts";
+import { Refusal } from "../../core/refusal.ts";
 
 /** What the code behind a guard serves. */
 export interface Served {

@@ -1,7 +1,7 @@
 // Finds out what the bytes of a file hold: any number of certificates, keys and revocation lists in PEM or DER, or what people
 // put in their place. Verifies nothing.
 
-import { decodeBase64, readBlocks, readHeader, SEQUENCE } from "../core/x509/encoded-values.ts";
+import { decodeBase64, readBlocks, readHeader, SEQUENCE } from "../../core/x509/encoded-values.ts";
 import { kindOf } from "./der-kinds.ts";
 
 /** The kinds that are distinguished, and what a message calls one of them. */

@@ -9,7 +9,7 @@ import type { Policy } from "../core/policy/policy.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { RevocationLists } from "../core/trust/revocation.ts";
 import type { ClientCertificate } from "../core/x509/client-certificate.ts";
-import type { AcceptDelivery } from "./acceptance.ts";
+import type { AcceptDelivery } from "./accept.ts";
 import type { RefusedFacts } from "./inbox/refusals/refusals.ts";
 
 /** Options of every origin, behind the edge or without it. */

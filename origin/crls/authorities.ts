@@ -1,8 +1,8 @@
 // The authorities whose keys prove revocation lists at an origin: the anchors, and those that were seen to sign a list, even
 // before a restart.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import {
   AUTHORITIES_KEY,
   authoritiesOf,
@@ -10,10 +10,10 @@ import {
   mergeAuthorities,
   newAuthorities,
   readAuthorities,
-} from "../core/trust/crl-authorities.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { Crl } from "../core/x509/crl.ts";
-import { describeCause } from "./failure-cause.ts";
+} from "../../core/trust/crl-authorities.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { Crl } from "../../core/x509/crl.ts";
+import { describeCause } from "../failure-cause.ts";
 
 export interface CrlAuthoritiesOptions {
   readonly policy: Policy;

@@ -1,6 +1,6 @@
 // A replay check in a Durable Object of Cloudflare.
 
-import type { AcceptDelivery, AssertionId } from "./acceptance.ts";
+import type { AcceptDelivery, AssertionId } from "../accept.ts";
 import {
   acceptOnce,
   CREATE_SQLITE_INDEX,

@@ -1,6 +1,6 @@
 // Tells the kind of a DER value by the shape of its outer SEQUENCE. That is enough to name the contents of a file.
 
-import { type Header, readHeader } from "../core/x509/encoded-values.ts";
+import { type Header, readHeader } from "../../core/x509/encoded-values.ts";
 
 /** The headers of the members that are complete, up to the number that distinguishes the kinds. */
 function membersOf(content: Buffer): Header[] {

@@ -1,6 +1,6 @@
 // A replay check in a SQLite file of your own.
 
-import type { AcceptDelivery } from "./acceptance.ts";
+import type { AcceptDelivery } from "../accept.ts";
 import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, PRUNE_SQLITE, requireMember, TABLE } from "./once.ts";
 
 /** The part that is used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */

@@ -1,6 +1,6 @@
 // Reads PEM and concatenated DER in header fields, and returns the base64 of each certificate. Uses web standards only.
 
-import { Refusal } from "../core/refusal.ts";
+import { Refusal } from "../../core/refusal.ts";
 
 /**
  * How the lines of a block end: with a line feed, as in a file, or with the space that Apache writes for it. No other white space

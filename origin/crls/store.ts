@@ -1,9 +1,9 @@
 // The revocation lists of an origin: loaded before the first request, fetched again before they expire, and never replaced by
 // worse ones.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { formatCrls, type KeptCrls, keepCrls } from "../core/trust/crl-keeping.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../../core/trust/crl-keeping.ts";
 import {
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
@@ -15,16 +15,16 @@ import {
   isAskedWhole,
   isUrl,
   readCrlResponse,
-} from "../core/trust/crl-source.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../core/trust/revocation.ts";
-import { showUrl } from "../core/url.ts";
-import { MAX_CRL_BYTES } from "../core/wire.ts";
-import type { Crl } from "../core/x509/crl.ts";
-import { type CrlContents, readCrlContents } from "../core/x509/crl-contents.ts";
-import { systemClock } from "./clock.ts";
-import { CrlAuthorities } from "./crl-authorities.ts";
-import { describeCause } from "./failure-cause.ts";
-import { nameOtherContents } from "./list-contents.ts";
+} from "../../core/trust/crl-source.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../../core/trust/revocation.ts";
+import { showUrl } from "../../core/url.ts";
+import { MAX_CRL_BYTES } from "../../core/wire.ts";
+import type { Crl } from "../../core/x509/crl.ts";
+import { type CrlContents, readCrlContents } from "../../core/x509/crl-contents.ts";
+import { systemClock } from "../clock.ts";
+import { describeCause } from "../failure-cause.ts";
+import { CrlAuthorities } from "./authorities.ts";
+import { nameOtherContents } from "./contents.ts";
 
 /** The answer of a source: its bytes, and the condition for the next request. */
 export interface CrlAnswer {

@@ -1,8 +1,8 @@
 // Picks certificates or a key from a file. Accepts every form that is unambiguous. Otherwise the error says what the file holds
 // and how to convert it.
 
-import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file-contents.ts";
-import { shellWord } from "./shell-word.ts";
+import { shellWord } from "../shell-word.ts";
+import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file.ts";
 
 export type Wanted = "certificate" | "key";
 

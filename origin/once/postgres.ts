@@ -1,6 +1,6 @@
 // A replay check in a table of your own PostgreSQL database.
 
-import type { AcceptDelivery } from "./acceptance.ts";
+import type { AcceptDelivery } from "../accept.ts";
 import { acceptOnce, insertOrCreate, requireMember, TABLE } from "./once.ts";
 
 /** A `Pool` of the package `pg`, or an object with the same `query`. */

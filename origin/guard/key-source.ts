@@ -1,11 +1,11 @@
 // Makes the function that finds a guard's verification keys, from a URL, a set or a function.
 
-import { type FindVerificationKey, parsePublicKeySet } from "../core/assertion/keys.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { isHttpsOrLoopback, showUrl } from "../core/url.ts";
-import { misconfigured } from "./authenticate-options.ts";
-import type { KeySource } from "./guard-options.ts";
-import { fetchedKeys, pinnedKeys } from "./verification-keys.ts";
+import { type FindVerificationKey, parsePublicKeySet } from "../../core/assertion/keys.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { isHttpsOrLoopback, showUrl } from "../../core/url.ts";
+import { misconfigured } from "../options.ts";
+import { fetchedKeys, pinnedKeys } from "../verification-keys.ts";
+import type { KeySource } from "./options.ts";
 
 /**
  * Fetches and imports nothing before the first look-up, because a Worker may not do so while it starts.

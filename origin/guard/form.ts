@@ -1,6 +1,6 @@
 // The form of a guard's options: which members exist, and what each may be.
 
-import { describeIssues } from "../core/configuration-error.ts";
+import { describeIssues } from "../../core/configuration-error.ts";
 import {
   boolean,
   check,
@@ -12,8 +12,8 @@ import {
   optional,
   or,
   string,
-} from "../core/form.ts";
-import { readForm } from "../core/form-reading.ts";
+} from "../../core/form.ts";
+import { readForm } from "../../core/form-reading.ts";
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const callable = custom((value) => typeof value === "function", "must be a function");
