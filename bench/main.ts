@@ -1,7 +1,7 @@
 // npm run bench: measures what Countersign costs, next to its peers in the same run.
 
+import { parseChoice, parseWhole } from "../cli/arguments/values.ts";
 import { endWithError, parseOptions, UsageError } from "../cli/command.ts";
-import { parseChoice, parseWhole } from "../cli/option-values.ts";
 import { benchCold } from "./cold.ts";
 import { benchConsole } from "./console.ts";
 import { benchDispatch } from "./dispatch.ts";

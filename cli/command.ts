@@ -4,7 +4,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 import { isOfTheSystem } from "../origin/node/file-faults.ts";
-import { findOptionFaults } from "./option-faults.ts";
+import { findOptionFaults } from "./arguments/faults.ts";
 import { complain } from "./output.ts";
 
 export interface Command {

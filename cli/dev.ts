@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { loadOptional } from "../origin/optional-package.ts";
-import { parseBaseUrl } from "./base-url.ts";
+import { parseBaseUrl } from "./arguments/base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
 import { CONSOLE_OPTIONS, parseConsole } from "./console-options.ts";
 import { formatDecision } from "./decision-text.ts";

@@ -1,10 +1,10 @@
 // The console of `countersign dev`. It can also send test events with the development certificates.
 
 import type { TestSenders } from "../origin/console/options.ts";
-import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
 import { type ConsoleSettings, parseConsole } from "./console-options.ts";
 import { CLIENTS, type ClientName, type DevelopmentState } from "./development-state.ts";
+import { readCertificatesAsPem, readPair } from "./files/certificates.ts";
 import { sendEvent } from "./http-client.ts";
 import { openConsole, type RunningConsole, type Shown } from "./origin-console.ts";
 

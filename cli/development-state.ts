@@ -5,10 +5,10 @@ import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
-import { readCertificatesAsPem } from "./certificate-files.ts";
-import { formatJson } from "./files.ts";
+import { readCertificatesAsPem } from "./files/certificates.ts";
+import { formatJson } from "./files/files.ts";
+import { makeFolder, writeWhole } from "./files/write.ts";
 import { create as createKeys } from "./keys.ts";
-import { makeFolder, writeWhole } from "./written-files.ts";
 
 /** Paths of two PEM files: a client certificate with its intermediates, and its key. */
 export interface ClientFiles {

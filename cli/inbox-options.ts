@@ -6,7 +6,7 @@ import type { Inbox, InboxReader } from "../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { findElsewhere } from "./files.ts";
+import { findElsewhere } from "./files/files.ts";
 import { complain } from "./output.ts";
 import { problemsOf } from "./problems.ts";
 import { tellShownPassword } from "./secret-notices.ts";

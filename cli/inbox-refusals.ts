@@ -2,10 +2,10 @@
 
 import { formatPem } from "../core/x509/certificate.ts";
 import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../origin/inbox/refusals/refusals.ts";
+import { parseWhole } from "./arguments/values.ts";
 import { UsageError } from "./command.ts";
 import { parseTimes } from "./inbox-filter.ts";
 import { readFrom, type Values } from "./inbox-options.ts";
-import { parseWhole } from "./option-values.ts";
 import { type Line, print, printText } from "./output.ts";
 import { bad, heading, type Row, tabulate } from "./table.ts";
 

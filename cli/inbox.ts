@@ -1,6 +1,7 @@
 // countersign inbox: what is stored, its state and the reason, and what an operator can do about it.
 
 import type { Inbox } from "../origin/inbox/inbox.ts";
+import { parseAction, parseWhole } from "./arguments/values.ts";
 import { type Command, refuseUnread, UsageError } from "./command.ts";
 import { backup, restore } from "./inbox-backup.ts";
 import { exportEvents } from "./inbox-export.ts";
@@ -10,7 +11,6 @@ import { type Action, openToChange, parseInboxOptions, readFrom, type Values } f
 import { listRefusals, REFUSAL_FILTERS } from "./inbox-refusals.ts";
 import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
 import { describeEvent, formatEvent, formatEvents } from "./inbox-text.ts";
-import { parseAction, parseWhole } from "./option-values.ts";
 import { complain, print, printBytes } from "./output.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {

@@ -3,7 +3,7 @@
 import { boundLine, type LogLine } from "../core/log-line.ts";
 import { describeContents, readContents } from "../origin/contents/file.ts";
 import { UsageError } from "./command.ts";
-import { MAX_LOG_FILE_BYTES, readText } from "./files.ts";
+import { MAX_LOG_FILE_BYTES, readText } from "./files/files.ts";
 
 /** A log line, with what the surrounding event says of it. */
 export interface LogEntry {

@@ -2,11 +2,11 @@
 // The entry point of `countersign`: finds the command, prints help, and turns an error into a message and an exit code.
 
 import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
+import { askWhether } from "./arguments/nearest.ts";
 import { endOnSignals, endWithError, UsageError } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { askWhether } from "./nearest.ts";
+import { readVersion } from "./files/package-folder.ts";
 import { print, printText } from "./output.ts";
-import { readVersion } from "./package-folder.ts";
 import { tabulate } from "./table.ts";
 
 async function main([name, ...args]: string[]): Promise<number> {

@@ -14,10 +14,10 @@ import { type Address, listen } from "../origin/node/listening.ts";
 import { tellFaults } from "../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../origin/node/server.ts";
 import { loadOptional } from "../origin/optional-package.ts";
+import { parseAddress } from "./arguments/values.ts";
 import { UsageError } from "./command.ts";
+import { readVersion } from "./files/package-folder.ts";
 import type { Health } from "./health.ts";
-import { parseAddress } from "./option-values.ts";
-import { readVersion } from "./package-folder.ts";
 
 /** The labels under which a line of the log is counted. */
 export type Count = Readonly<Record<(typeof LABELS)[number], string>>;

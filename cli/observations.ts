@@ -12,8 +12,8 @@ import {
   parseClientCertificate,
 } from "../core/x509/client-certificate.ts";
 import { folderOfInbox } from "../origin/inbox/location.ts";
+import { appendPrivately } from "./files/write.ts";
 import { readLogFile } from "./log-file.ts";
-import { appendPrivately } from "./written-files.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
 /** The most certificates in each share of the file, over all starts of all processes. */

@@ -10,7 +10,7 @@ import { readSecret } from "../origin/node/secret-files.ts";
 import { serve } from "../origin/node/server.ts";
 import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
 import { requireOption, UsageError } from "./command.ts";
-import { readPublicKeySet } from "./key-sets.ts";
+import { readPublicKeySet } from "./files/key-sets.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";

@@ -10,8 +10,8 @@ import { describeInbox } from "../origin/inbox/location.ts";
 import type { ConsoleServer } from "../origin/node/console-server.ts";
 import { UsageError } from "./command.ts";
 import { CONSOLE_ROLES, type ConsoleSettings, onlyPem, readCredential } from "./console-options.ts";
+import { readServerPair } from "./files/server-pair.ts";
 import { problemsOf } from "./problems.ts";
-import { readServerPair } from "./server-pair.ts";
 import { watchFiles } from "./watch-files.ts";
 
 /** What a console shows. */

@@ -17,11 +17,11 @@ import { forwardTo } from "../origin/dispatch/upstream.ts";
 import type { Inbox } from "../origin/inbox/inbox.ts";
 import { fetchUpstream } from "../origin/node/upstream-fetch.ts";
 import { shellWord } from "../origin/shell-word.ts";
-import { parseBaseUrl, parsePrivateUrl } from "./base-url.ts";
-import { formatPems, readAuthorities } from "./certificate-files.ts";
+import { parseBaseUrl, parsePrivateUrl } from "./arguments/base-url.ts";
+import { parseWhole } from "./arguments/values.ts";
 import { requireOption, UsageError } from "./command.ts";
-import { readPrivateKeySet } from "./key-sets.ts";
-import { parseWhole } from "./option-values.ts";
+import { formatPems, readAuthorities } from "./files/certificates.ts";
+import { readPrivateKeySet } from "./files/key-sets.ts";
 import { inFile, Problems } from "./problems.ts";
 
 export const DISPATCH_OPTIONS = {

@@ -4,9 +4,9 @@ import { MAX_REFUSALS, REFUSAL_BYTES, REFUSED_CERTIFICATE_BYTES } from "../core/
 import type { Retention } from "../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../origin/inbox/location.ts";
 import type { RefusalLimits } from "../origin/inbox/refusals/refusals.ts";
+import { parseDuration } from "./arguments/durations.ts";
+import { parseWhole } from "./arguments/values.ts";
 import { UsageError } from "./command.ts";
-import { parseDuration } from "./durations.ts";
-import { parseWhole } from "./option-values.ts";
 
 export const INBOX_OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },

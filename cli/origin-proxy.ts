@@ -15,18 +15,18 @@ import {
 } from "../origin/node/proxy-server.ts";
 import { readSecret } from "../origin/node/secret-files.ts";
 import { prepareSharedSocket } from "../origin/node/socket-file.ts";
-import { formatPems, readAuthorities } from "./certificate-files.ts";
+import { parseChoice } from "./arguments/values.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
 import { parseConsole } from "./console-options.ts";
+import { formatPems, readAuthorities } from "./files/certificates.ts";
+import { readServerPair } from "./files/server-pair.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { parseChoice } from "./option-values.ts";
 import { parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
-import { readServerPair } from "./server-pair.ts";
 import { parseWorkers } from "./workers.ts";
 
 type Values = OriginOptions["values"];

@@ -10,10 +10,10 @@ import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
 import { anchorsInUse } from "../origin/node/tls-policy.ts";
 import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
 import { requireOption, UsageError } from "./command.ts";
+import { readServerPair } from "./files/server-pair.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
 import { loadPolicy } from "./policy-file.ts";
 import { Problems } from "./problems.ts";
-import { readServerPair } from "./server-pair.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;

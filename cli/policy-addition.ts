@@ -4,8 +4,8 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import type { PolicyDocument } from "../core/policy/schema.ts";
 import { formatFinding } from "../core/policy-finding.ts";
 import { formatPem } from "../core/x509/certificate.ts";
+import { parseChoice } from "./arguments/values.ts";
 import { parseOptions, UsageError } from "./command.ts";
-import { parseChoice } from "./option-values.ts";
 import { print, printJson } from "./output.ts";
 import {
   describeAnchors,

@@ -2,7 +2,7 @@
 // such a file can never have.
 
 import { UsageError } from "./command.ts";
-import { readJson } from "./files.ts";
+import { readJson } from "./files/files.ts";
 
 const MEMBERS = ["anchors", "senders", "routes"];
 

@@ -3,9 +3,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { normalizeHex } from "../core/policy/matcher.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
-import { readCertificates } from "./certificate-files.ts";
+import { parseChoice } from "./arguments/values.ts";
 import { parseOptions, refuseUnread, UsageError } from "./command.ts";
-import { parseChoice } from "./option-values.ts";
+import { readCertificates } from "./files/certificates.ts";
 import { print, printJson } from "./output.ts";
 import type { DenyDraft } from "./policy-document.ts";
 import { describeEdit, EDIT_OPTIONS, editPolicy, fileToChange, formatEdit, writeEdit } from "./policy-edit.ts";

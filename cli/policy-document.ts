@@ -8,8 +8,8 @@ import { formatFinding } from "../core/policy-finding.ts";
 import { toFinding } from "../core/policy-remedies.ts";
 import type { Certificate } from "../core/x509/certificate.ts";
 import { shellWord } from "../origin/shell-word.ts";
-import { readAuthorities, readSenderCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
+import { readAuthorities, readSenderCertificates } from "./files/certificates.ts";
 import { FileProblems } from "./problems.ts";
 
 export type MatcherDocument = Record<string, unknown>;

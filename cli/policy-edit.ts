@@ -9,13 +9,13 @@ import { examinePolicy } from "../core/policy-examination.ts";
 import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts";
 import { systemClock } from "../origin/clock.ts";
 import { UsageError } from "./command.ts";
-import { formatJson, parseJsonFile, readText } from "./files.ts";
-import { rewriteJson } from "./json-edit.ts";
-import { packageFolder } from "./package-folder.ts";
+import { formatJson, parseJsonFile, readText } from "./files/files.ts";
+import { rewriteJson } from "./files/json-edit.ts";
+import { packageFolder } from "./files/package-folder.ts";
+import { writeWhole } from "./files/write.ts";
 import { requirePolicyDocument } from "./policy-contents.ts";
 import { type PolicyDraft, readDraft } from "./policy-document.ts";
 import { FileProblems } from "./problems.ts";
-import { writeWhole } from "./written-files.ts";
 
 /** The options of every command that changes a policy. */
 export const EDIT_OPTIONS = {

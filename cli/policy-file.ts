@@ -10,8 +10,8 @@ import { type Finding, formatFinding, isFatal } from "../core/policy-finding.ts"
 import { parsePlace } from "../core/policy-remedies.ts";
 import { systemClock } from "../origin/clock.ts";
 import { nameContents } from "./anchor-contents.ts";
-import { parseFile, readText } from "./files.ts";
-import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./json-text.ts";
+import { parseFile, readText } from "./files/files.ts";
+import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "./files/json-text.ts";
 import { complainLogLine } from "./output.ts";
 import { readPolicyDocument, requirePolicyDocument } from "./policy-contents.ts";
 import { FileProblems, inFile } from "./problems.ts";

@@ -1,7 +1,7 @@
 // countersign policy: chooses the action on a policy file.
 
+import { parseAction } from "./arguments/values.ts";
 import type { Command } from "./command.ts";
-import { parseAction } from "./option-values.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 

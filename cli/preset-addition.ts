@@ -3,8 +3,8 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../core/x509/certificate.ts";
+import { askWhether } from "./arguments/nearest.ts";
 import { UsageError } from "./command.ts";
-import { askWhether } from "./nearest.ts";
 import {
   type Match,
   type MatcherDocument,

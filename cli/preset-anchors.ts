@@ -2,8 +2,8 @@
 // anchor is known, only that certificate is accepted, wherever it comes from.
 
 import type { Certificate } from "../core/x509/certificate.ts";
-import { parseCertificates } from "./certificate-files.ts";
 import { UsageError } from "./command.ts";
+import { parseCertificates } from "./files/certificates.ts";
 import { type PolicyDraft, readAnchorOption } from "./policy-document.ts";
 import type { AnchorSource, Preset } from "./presets/preset.ts";
 import { findPublicRoot } from "./root-store.ts";

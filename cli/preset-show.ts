@@ -1,7 +1,7 @@
 // countersign policy presets: lists all of them or shows one in full, for people and for machines.
 
 import { parseOptions, UsageError } from "./command.ts";
-import { formatJson } from "./files.ts";
+import { formatJson } from "./files/files.ts";
 import { type Line, print, printText } from "./output.ts";
 import { findPreset } from "./preset-addition.ts";
 import { describeSource } from "./preset-anchors.ts";

@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { secretNames } from "../core/admission/secrets.ts";
-import { formatJson } from "./files.ts";
-import { packageFolder, readVersion } from "./package-folder.ts";
+import { formatJson } from "./files/files.ts";
+import { packageFolder, readVersion } from "./files/package-folder.ts";
 import { extendPolicy } from "./policy-addition.ts";
 
 /** What receives the senders' requests: the Worker, the origin, or the Worker in front of the origin. */

@@ -2,9 +2,9 @@
 
 import { showUrl } from "../core/url.ts";
 import { describeCause } from "../origin/failure-cause.ts";
-import { faultsOfClient, readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import { type Command, parseOptions, UsageError } from "./command.ts";
-import { MAX_BODY_FILE_BYTES, readBytes } from "./files.ts";
+import { faultsOfClient, readCertificatesAsPem, readPair } from "./files/certificates.ts";
+import { MAX_BODY_FILE_BYTES, readBytes } from "./files/files.ts";
 import { MAX_ANSWER_BYTES, sendEvent } from "./http-client.ts";
 import { complain, print, printJson, printText } from "./output.ts";
 import { signBody } from "./sign.ts";

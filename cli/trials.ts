@@ -2,9 +2,9 @@
 
 import type { LogLine } from "../core/decision/decision.ts";
 import type { RefusalCode } from "../core/refusal.ts";
-import { readCertificatesAsPem, readPair } from "./certificate-files.ts";
 import type { Development } from "./development.ts";
 import { type ClientName, DEVELOPMENT_ROUTE } from "./development-state.ts";
+import { readCertificatesAsPem, readPair } from "./files/certificates.ts";
 import { type Answer, sendEvent } from "./http-client.ts";
 import type { Shown } from "./output.ts";
 import { SAMPLE_EVENT } from "./send.ts";

@@ -2,9 +2,9 @@
 
 import { dirname } from "node:path";
 import { type Command, parseOptions } from "./command.ts";
+import { makeFolder, writeWhole } from "./files/write.ts";
 import { printText } from "./output.ts";
 import { formatAssertionVectors, makeAssertionVectors } from "./vectors/assertion-vectors.ts";
-import { makeFolder, writeWhole } from "./written-files.ts";
 
 export const command: Command = {
   help: `

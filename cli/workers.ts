@@ -2,8 +2,8 @@
 
 import cluster, { type Worker } from "node:cluster";
 import type { LogLine } from "../core/decision/decision.ts";
+import { parseWhole } from "./arguments/values.ts";
 import { onFirstSignal } from "./command.ts";
-import { parseWhole } from "./option-values.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 

@@ -3,10 +3,10 @@
 import { existsSync } from "node:fs";
 import { type Policy, type Route, selectRoute } from "../../core/policy/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
-import { readCertificatesAsPem, readPair } from "../certificate-files.ts";
 import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
+import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 
-import { readPublicKeySet } from "../key-sets.ts";
+import { readPublicKeySet } from "../files/key-sets.ts";
 import { print, printJson } from "../output.ts";
 import { compilePolicyFile } from "../policy-file.ts";
 import { readWranglerFile } from "../wrangler-file.ts";

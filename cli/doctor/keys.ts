@@ -3,8 +3,8 @@
 import { parsePublicKeySet } from "../../core/assertion/keys.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import { JWKS_PATH } from "../../core/wire.ts";
+import { holdsPrivateKeys } from "../files/key-sets.ts";
 import { sendEvent } from "../http-client.ts";
-import { holdsPrivateKeys } from "../key-sets.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { parseProblemType } from "../../core/decision/decision.ts";
 import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { Problem } from "../../core/refusal.ts";
-import type { Pair } from "../certificate-files.ts";
+import type { Pair } from "../files/certificates.ts";
 import { type Answer, type SendOptions, sendEvent } from "../http-client.ts";
 
 export interface Subject {

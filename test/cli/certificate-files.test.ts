@@ -6,6 +6,7 @@ import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import type { Command } from "../../cli/command.ts";
 import {
   readAuthorities,
   readCertificates,
@@ -13,11 +14,10 @@ import {
   readPair,
   readPrivateKey,
   readSenderCertificates,
-} from "../../cli/certificate-files.ts";
-import type { Command } from "../../cli/command.ts";
-import { readJson } from "../../cli/files.ts";
-import { readPrivateKeySet, readPublicKeySet } from "../../cli/key-sets.ts";
-import { readServerPair } from "../../cli/server-pair.ts";
+} from "../../cli/files/certificates.ts";
+import { readJson } from "../../cli/files/files.ts";
+import { readPrivateKeySet, readPublicKeySet } from "../../cli/files/key-sets.ts";
+import { readServerPair } from "../../cli/files/server-pair.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();

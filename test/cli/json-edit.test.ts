@@ -1,7 +1,7 @@
 // A JSON text is changed where its value changes, and nowhere else.
 
 import { expect, test } from "vitest";
-import { rewriteJson } from "../../cli/json-edit.ts";
+import { rewriteJson } from "../../cli/files/json-edit.ts";
 
 const TEXT = `{
     "a": { "one": [1, 2, 3],   "two": {} },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createServer, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { issueCertificate } from "../../cli/authority.ts";
-import { writeWhole } from "../../cli/written-files.ts";
+import { writeWhole } from "../../cli/files/write.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";

@@ -1,7 +1,7 @@
 // What is mistyped or forgotten on the command line: one sentence says what, and what was probably meant.
 
 import { expect, test } from "vitest";
-import { askWhether } from "../../../cli/nearest.ts";
+import { askWhether } from "../../../cli/arguments/nearest.ts";
 import { runCountersign } from "../../e2e/running.ts";
 import { tellOf } from "./told.ts";
 

@@ -18,8 +18,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { describeFileFault } from "../origin/node/file-faults.ts";
-import { UsageError } from "./command.ts";
+import { describeFileFault } from "../../origin/node/file-faults.ts";
+import { UsageError } from "../command.ts";
 
 /**
  * Replaces the file, or the target of a link, in one step. If the old file's mode is narrower, it is kept.

@@ -1,6 +1,6 @@
 // Durations in options: a whole number and a unit.
 
-import { UsageError } from "./command.ts";
+import { UsageError } from "../command.ts";
 
 const SECONDS_OF = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
 

@@ -2,13 +2,13 @@
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { messageOf } from "../core/failure-chain.ts";
-import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../origin/contents/file.ts";
-import { readBoundedFile } from "../origin/node/bounded-file.ts";
-import { shellWord } from "../origin/shell-word.ts";
-import { UsageError } from "./command.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../../origin/contents/file.ts";
+import { readBoundedFile } from "../../origin/node/bounded-file.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { UsageError } from "../command.ts";
+import { FileProblems } from "../problems.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
-import { FileProblems } from "./problems.ts";
 
 /** Larger than any policy, key set or CA bundle. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;

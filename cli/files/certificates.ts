@@ -1,19 +1,19 @@
 // Reads certificates and keys from files, for all commands. The accepted formats are those of origin/contents/wanted.ts.
 
 import { type KeyObject, X509Certificate } from "node:crypto";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { messageOf } from "../core/failure-chain.ts";
-import { Refusal } from "../core/refusal.ts";
-import { type Certificate, formatPem, parseCertificate } from "../core/x509/certificate.ts";
-import { CLIENT_AUTH } from "../core/x509/certificate-extensions.ts";
-import { SEQUENCE } from "../core/x509/encoded-values.ts";
-import { type Item, readContents } from "../origin/contents/file.ts";
-import { isBroken, pickContents, WrongContents } from "../origin/contents/wanted.ts";
-import { formatKey, holdsLockedKey, readKey, readPems } from "../origin/node/pem-files.ts";
-import { readLine } from "../origin/node/secret-files.ts";
-import { oneLine } from "../origin/node/server-certificate.ts";
-import { shellWord } from "../origin/shell-word.ts";
-import { UsageError } from "./command.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";
+import { CLIENT_AUTH } from "../../core/x509/certificate-extensions.ts";
+import { SEQUENCE } from "../../core/x509/encoded-values.ts";
+import { type Item, readContents } from "../../origin/contents/file.ts";
+import { isBroken, pickContents, WrongContents } from "../../origin/contents/wanted.ts";
+import { formatKey, holdsLockedKey, readKey, readPems } from "../../origin/node/pem-files.ts";
+import { readLine } from "../../origin/node/secret-files.ts";
+import { oneLine } from "../../origin/node/server-certificate.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { UsageError } from "../command.ts";
 import { readBytes } from "./files.ts";
 
 /** The certificates of a PEM or DER file, in its order. Other content is skipped. @throws UsageError that names the file */

@@ -1,7 +1,7 @@
 // Parses option values that are one of a few words, a whole number or an address to listen on, and the action of a command.
 
-import type { Address } from "../origin/node/listening.ts";
-import { UsageError } from "./command.ts";
+import type { Address } from "../../origin/node/listening.ts";
+import { UsageError } from "../command.ts";
 import { askWhether } from "./nearest.ts";
 
 /** `what`: the option, for example `--mode`. @throws UsageError that lists the words and suggests the nearest */

@@ -2,7 +2,7 @@
 // whether a text is accepted. Quotes no value, because it may be a secret.
 
 import jsonc from "jsonc-parser";
-import { formatPointer } from "../core/configuration-error.ts";
+import { formatPointer } from "../../core/configuration-error.ts";
 
 /** Counted from 1, as editors do. */
 export interface Position {

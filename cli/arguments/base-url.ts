@@ -1,9 +1,9 @@
 // Parses URLs of programs to which events are delivered. They say only where the program is.
 
 import { isIP } from "node:net";
-import { isHttpsOrLoopback, showUrl } from "../core/url.ts";
-import { isPrivateAddress } from "../origin/node/upstream-fetch.ts";
-import { UsageError } from "./command.ts";
+import { isHttpsOrLoopback, showUrl } from "../../core/url.ts";
+import { isPrivateAddress } from "../../origin/node/upstream-fetch.ts";
+import { UsageError } from "../command.ts";
 
 /**
  * An upstream's URL with plain HTTP, which is allowed on a private network. A name is accepted here: its address is checked on

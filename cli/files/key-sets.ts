@@ -1,7 +1,7 @@
 // JWK Sets in files. The public and the private set look alike and are easily confused. No member of a key is shown.
 
-import { shellWord } from "../origin/shell-word.ts";
-import { UsageError } from "./command.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { UsageError } from "../command.ts";
 import { readJson } from "./files.ts";
 
 /** Reads the keys that an origin pins. @throws UsageError for a set that holds private keys */

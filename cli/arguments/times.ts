@@ -1,6 +1,6 @@
 // Points in time in options.
 
-import { UsageError } from "./command.ts";
+import { UsageError } from "../command.ts";
 import { readDuration } from "./durations.ts";
 
 const DATE = /^\d{4}-\d\d-\d\d$/;

@@ -4,10 +4,10 @@
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { faultsOfServer, oneLine } from "../origin/node/server-certificate.ts";
-import { type Pair, readPair } from "./certificate-files.ts";
-import { UsageError } from "./command.ts";
-import { complainLogLine } from "./output.ts";
+import { faultsOfServer, oneLine } from "../../origin/node/server-certificate.ts";
+import { UsageError } from "../command.ts";
+import { complainLogLine } from "../output.ts";
+import { type Pair, readPair } from "./certificates.ts";
 
 /** @throws UsageError that names the faulty file */
 export function readServerPair(certificateFile: string, keyFile: string, passphraseFile?: string): Pair {
