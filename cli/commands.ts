@@ -24,7 +24,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./inbox.ts"),
   },
   keys: { summary: "make, rotate and publish the edge's signing keys", load: () => import("./keys.ts") },
-  policy: { summary: "check, show, change and try the policy file", load: () => import("./policy.ts") },
+  policy: { summary: "check, show, change and try the policy file", load: () => import("./policy/index.ts") },
   explain: {
     summary:
       "explain the verdict on a certificate and a request: the rule that decided, and what each other sender lacked",

@@ -24,7 +24,7 @@ import { openLog } from "./observations.ts";
 import { openCrls } from "./origin-crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "./origin-dispatch.ts";
 import { complain, type Line } from "./output.ts";
-import { loadPolicy } from "./policy-file.ts";
+import { loadPolicy } from "./policy/load.ts";
 import { tabulate } from "./table.ts";
 import { startTlsFront } from "./tls-front.ts";
 

@@ -16,7 +16,7 @@ import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCr
 import { readPresentedCertificates } from "./files/certificates.ts";
 import { MAX_BODY_FILE_BYTES, readBytes } from "./files/files.ts";
 import { askOpenssl } from "./openssl-verify.ts";
-import { readPolicyDocument } from "./policy-contents.ts";
+import { readPolicyDocument } from "./policy/contents.ts";
 import { inFile } from "./problems.ts";
 import { parseHeaders } from "./send.ts";
 

@@ -13,7 +13,7 @@ import { requireOption, UsageError } from "./command.ts";
 import { readPublicKeySet } from "./files/key-sets.ts";
 import { type OriginSettings, serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
-import { loadPolicy } from "./policy-file.ts";
+import { loadPolicy } from "./policy/load.ts";
 import { inFile, Problems } from "./problems.ts";
 
 export interface EdgeOriginSettings extends OriginSettings {

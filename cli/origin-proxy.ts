@@ -25,7 +25,7 @@ import { parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.
 import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
 import { serveOrigin } from "./origin-service.ts";
 import { complainLogLine } from "./output.ts";
-import { loadPolicy } from "./policy-file.ts";
+import { loadPolicy } from "./policy/load.ts";
 import { Problems } from "./problems.ts";
 import { parseWorkers } from "./workers.ts";
 

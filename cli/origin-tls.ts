@@ -12,7 +12,7 @@ import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certif
 import { requireOption, UsageError } from "./command.ts";
 import { readServerPair } from "./files/server-pair.ts";
 import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
-import { loadPolicy } from "./policy-file.ts";
+import { loadPolicy } from "./policy/load.ts";
 import { Problems } from "./problems.ts";
 
 export interface TlsOriginSettings extends OriginSettings {

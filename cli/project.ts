@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { secretNames } from "../core/admission/secrets.ts";
 import { formatJson } from "./files/files.ts";
 import { packageFolder, readVersion } from "./files/package-folder.ts";
-import { extendPolicy } from "./policy-addition.ts";
+import { extendPolicy } from "./policy/add.ts";
 
 /** What receives the senders' requests: the Worker, the origin, or the Worker in front of the origin. */
 export type ProjectMode = "edge" | "origin" | "both";

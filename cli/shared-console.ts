@@ -7,7 +7,7 @@ import type { Inbox } from "../origin/inbox/inbox.ts";
 import { openInbox } from "../origin/inbox/open.ts";
 import type { ConsoleSettings } from "./console-options.ts";
 import { openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
-import { compilePolicyFile } from "./policy-file.ts";
+import { compilePolicyFile } from "./policy/load.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { watchFiles } from "./watch-files.ts";
 

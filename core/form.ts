@@ -1,5 +1,5 @@
 // Forms: what a value from outside must look like, as data. form-reading.ts compares a value with its form; the published JSON
-// Schema of the policy is made of the same form (cli/policy-schema.ts).
+// Schema of the policy is made of the same form (cli/policy/json-schema.ts).
 
 /** A form without the type of its values, for whoever walks over it. */
 export interface FormNode {

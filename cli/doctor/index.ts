@@ -8,7 +8,7 @@ import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 
 import { readPublicKeySet } from "../files/key-sets.ts";
 import { print, printJson } from "../output.ts";
-import { compilePolicyFile } from "../policy-file.ts";
+import { compilePolicyFile } from "../policy/load.ts";
 import { readWranglerFile } from "../wrangler-file.ts";
 import { examineEndpoint } from "./examine.ts";
 import type { CheckReport } from "./findings.ts";

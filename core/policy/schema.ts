@@ -1,5 +1,5 @@
 // The schema of policy.json. The published JSON Schema (policy.schema.json) is generated only from this and from the descriptions
-// of the members (cli/policy-descriptions.ts). policy-compiler.ts checks what spans several members, for example that an anchor
+// of the members (cli/policy/descriptions.ts). policy-compiler.ts checks what spans several members, for example that an anchor
 // is defined.
 
 import {

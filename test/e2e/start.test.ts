@@ -102,7 +102,7 @@ describe("countersign policy", () => {
 
   it("finds the policy of this repository sound, and its schema up to date", async () => {
     expect((await runCountersign(["policy", "check"])).code).toBe(0);
-    const { stdout } = await run(process.execPath, ["cli/policy-schema.ts"]);
+    const { stdout } = await run(process.execPath, ["cli/policy/json-schema.ts"]);
     expect(stdout).toBe(readFileSync("policy.schema.json", "utf8"));
   });
 });

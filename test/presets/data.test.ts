@@ -1,8 +1,8 @@
 // The presets as data: whole, sound once written, and true to the roots that Node ships.
 
 import { describe, expect, it, onTestFinished } from "vitest";
+import { findPublicRoot } from "../../cli/policy/root-store.ts";
 import { PRESETS } from "../../cli/presets/presets.ts";
-import { findPublicRoot } from "../../cli/root-store.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { anchorOption, makeAuthority, presetDocument } from "./world.ts";

@@ -1,21 +1,21 @@
 // countersign policy try: compares the verdicts of a changed policy on stored requests with those of the current policy.
 
 import { dirname, join } from "node:path";
-import { readAvailableSecrets } from "../core/admission/secrets.ts";
-import { compilePolicy } from "../core/policy/compile.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import { systemClock } from "../origin/clock.ts";
-import { readSecret } from "../origin/node/secret-files.ts";
-import { parseWhole } from "./arguments/values.ts";
-import { parseOptions, UsageError } from "./command.ts";
-import { loadCrls } from "./explain-crls.ts";
-import { print, printJson } from "./output.ts";
-import { readPolicyDocument } from "./policy-contents.ts";
-import { eachEvent, observedCases } from "./policy-trial-cases.ts";
-import { Tally, type Trial } from "./policy-trial-tally.ts";
-import { formatTrial } from "./policy-trial-text.ts";
-import type { TriedPolicy } from "./policy-trial-verdict.ts";
-import { inFile } from "./problems.ts";
+import { readAvailableSecrets } from "../../../core/admission/secrets.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { systemClock } from "../../../origin/clock.ts";
+import { readSecret } from "../../../origin/node/secret-files.ts";
+import { parseWhole } from "../../arguments/values.ts";
+import { parseOptions, UsageError } from "../../command.ts";
+import { loadCrls } from "../../explain-crls.ts";
+import { print, printJson } from "../../output.ts";
+import { inFile } from "../../problems.ts";
+import { readPolicyDocument } from "../contents.ts";
+import { eachEvent, observedCases } from "./cases.ts";
+import { Tally, type Trial } from "./tally.ts";
+import { formatTrial } from "./text.ts";
+import type { TriedPolicy } from "./verdict.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },

@@ -1,12 +1,13 @@
 // countersign policy add: adds parts to a policy document. The result is compiled before it is written.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import { formatFinding } from "../core/policy-finding.ts";
-import { formatPem } from "../core/x509/certificate.ts";
-import { parseChoice } from "./arguments/values.ts";
-import { parseOptions, UsageError } from "./command.ts";
-import { print, printJson } from "./output.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { formatFinding } from "../../core/policy-finding.ts";
+import { formatPem } from "../../core/x509/certificate.ts";
+import { parseChoice } from "../arguments/values.ts";
+import { parseOptions, UsageError } from "../command.ts";
+import { print, printJson } from "../output.ts";
+import { addPreset } from "./add-preset.ts";
 import {
   describeAnchors,
   describeCertificates,
@@ -17,7 +18,7 @@ import {
   readMatchers,
   readNamedAuthorities,
   requireOwnName,
-} from "./policy-document.ts";
+} from "./draft.ts";
 import {
   describeEdit,
   EDIT_OPTIONS,
@@ -26,10 +27,9 @@ import {
   formatEdit,
   type PolicyEdit,
   writeEdit,
-} from "./policy-edit.ts";
-import { formatSummary, summarize } from "./policy-summary.ts";
-import { addPreset } from "./preset-addition.ts";
+} from "./edit.ts";
 import { nextSteps } from "./preset-steps.ts";
+import { formatSummary, summarize } from "./summary.ts";
 
 const OPTIONS = {
   ...EDIT_OPTIONS,
@@ -81,7 +81,7 @@ function routeOn(host: string | undefined, path: string | undefined): string | u
 /** Notes on the certificates. @throws ConfigurationError if one would never be accepted, unless --anyway is given */
 async function foreseen(edit: PolicyEdit, sender: string | undefined, files: readonly string[], isInsisted: boolean) {
   if (sender === undefined || files.length === 0) return [];
-  const { foresee } = await import("./policy-foresight.ts");
+  const { foresee } = await import("./foresight.ts");
   // A document that compiles has the form of the schema.
   const document = edit.document as PolicyDocument;
   const { faults, notes } = await foresee(edit.file, document, edit.policy, sender, files);

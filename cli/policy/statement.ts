@@ -1,11 +1,11 @@
 // Everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only observed.
 // Facts for machines, and for policy-statement-text.ts.
 
-import { formatPointer } from "../core/configuration-error.ts";
-import type { Policy, Sender } from "../core/policy/policy.ts";
-import type { CertificateMatcherDocument, PolicyDocument } from "../core/policy/schema.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import { summarize } from "./policy-summary.ts";
+import { formatPointer } from "../../core/configuration-error.ts";
+import type { Policy, Sender } from "../../core/policy/policy.ts";
+import type { CertificateMatcherDocument, PolicyDocument } from "../../core/policy/schema.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import { summarize } from "./summary.ts";
 
 /** The state of something with a beginning and an end, at the time of the statement. */
 export type Currency = "current" | "not yet" | "over";

@@ -1,16 +1,16 @@
 // A policy file while a command changes it, and the PEM files whose certificates are added to it.
 
-import { either, list, openObject, optional, record, string } from "../core/form.ts";
-import { readForm } from "../core/form-reading.ts";
-import { isNatural } from "../core/policy/form.ts";
-import { problemsOfIssues } from "../core/policy/problem.ts";
-import { formatFinding } from "../core/policy-finding.ts";
-import { toFinding } from "../core/policy-remedies.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import { shellWord } from "../origin/shell-word.ts";
-import { UsageError } from "./command.ts";
-import { readAuthorities, readSenderCertificates } from "./files/certificates.ts";
-import { FileProblems } from "./problems.ts";
+import { either, list, openObject, optional, record, string } from "../../core/form.ts";
+import { readForm } from "../../core/form-reading.ts";
+import { isNatural } from "../../core/policy/form.ts";
+import { problemsOfIssues } from "../../core/policy/problem.ts";
+import { formatFinding } from "../../core/policy-finding.ts";
+import { toFinding } from "../../core/policy-remedies.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { UsageError } from "../command.ts";
+import { readAuthorities, readSenderCertificates } from "../files/certificates.ts";
+import { FileProblems } from "../problems.ts";
 
 export type MatcherDocument = Record<string, unknown>;
 

@@ -1,14 +1,14 @@
 // countersign policy deny: denies a certificate or a key by a value that it has however it is presented.
 
 import { isDeepStrictEqual } from "node:util";
-import { normalizeHex } from "../core/policy/matcher.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import { parseChoice } from "./arguments/values.ts";
-import { parseOptions, refuseUnread, UsageError } from "./command.ts";
-import { readCertificates } from "./files/certificates.ts";
-import { print, printJson } from "./output.ts";
-import type { DenyDraft } from "./policy-document.ts";
-import { describeEdit, EDIT_OPTIONS, editPolicy, fileToChange, formatEdit, writeEdit } from "./policy-edit.ts";
+import { normalizeHex } from "../../core/policy/matcher.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import { parseChoice } from "../arguments/values.ts";
+import { parseOptions, refuseUnread, UsageError } from "../command.ts";
+import { readCertificates } from "../files/certificates.ts";
+import { print, printJson } from "../output.ts";
+import type { DenyDraft } from "./draft.ts";
+import { describeEdit, EDIT_OPTIONS, editPolicy, fileToChange, formatEdit, writeEdit } from "./edit.ts";
 
 const OPTIONS = {
   ...EDIT_OPTIONS,

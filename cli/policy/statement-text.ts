@@ -1,10 +1,10 @@
 // Formats the statement of a policy in words that somebody can sign. Every text of the policy is in quotes, so that it cannot be
 // mistaken for ours.
 
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import type { Line } from "./output.ts";
-import type { AcceptedEntry, Currency, Statement } from "./policy-statement.ts";
-import { tabulate } from "./table.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import type { Line } from "../output.ts";
+import { tabulate } from "../table.ts";
+import type { AcceptedEntry, Currency, Statement } from "./statement.ts";
 
 type Routes = Statement["routes"];
 type Senders = Statement["senders"];

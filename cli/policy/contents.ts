@@ -1,8 +1,8 @@
 // Recognises files that people give by mistake in place of a policy. The check of a policy would ask them to add members that
 // such a file can never have.
 
-import { UsageError } from "./command.ts";
-import { readJson } from "./files/files.ts";
+import { UsageError } from "../command.ts";
+import { readJson } from "../files/files.ts";
 
 const MEMBERS = ["anchors", "senders", "routes"];
 

@@ -1,15 +1,15 @@
 // countersign policy presets: lists all of them or shows one in full, for people and for machines.
 
-import { parseOptions, UsageError } from "./command.ts";
-import { formatJson } from "./files/files.ts";
-import { type Line, print, printText } from "./output.ts";
-import { findPreset } from "./preset-addition.ts";
+import { parseOptions, UsageError } from "../command.ts";
+import { formatJson } from "../files/files.ts";
+import { type Line, print, printText } from "../output.ts";
+import type { AnchorSource, Preset } from "../presets/preset.ts";
+import { PRESETS } from "../presets/presets.ts";
+import { tabulate } from "../table.ts";
+import { findPreset } from "./add-preset.ts";
 import { describeSource } from "./preset-anchors.ts";
 import { secretSteps } from "./preset-steps.ts";
-import type { AnchorSource, Preset } from "./presets/preset.ts";
-import { PRESETS } from "./presets/presets.ts";
 import { findPublicRoot } from "./root-store.ts";
-import { tabulate } from "./table.ts";
 
 /** countersign policy presets. */
 export function showPresets(args: string[]): number {

@@ -1,16 +1,16 @@
 // countersign policy check: every problem of a policy file, with its place and a remedy.
 
-import { compilePolicy } from "../core/policy/compile.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { formatFinding } from "../core/policy-finding.ts";
-import { systemClock } from "../origin/clock.ts";
-import { compileEdgePolicy } from "../worker/configuration.ts";
-import { parseOptions, UsageError } from "./command.ts";
-import { complain, complainLines, print, printJson } from "./output.ts";
-import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "./policy-file.ts";
-import { summarize } from "./policy-summary.ts";
-import { askWays, needsOf } from "./policy-ways.ts";
-import { bad, doubtful, type Row, tabulate } from "./table.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+import { formatFinding } from "../../../core/policy-finding.ts";
+import { systemClock } from "../../../origin/clock.ts";
+import { compileEdgePolicy } from "../../../worker/configuration.ts";
+import { parseOptions, UsageError } from "../../command.ts";
+import { complain, complainLines, print, printJson } from "../../output.ts";
+import { bad, doubtful, type Row, tabulate } from "../../table.ts";
+import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "../load.ts";
+import { summarize } from "../summary.ts";
+import { askWays, needsOf } from "../ways.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -57,8 +57,8 @@ export async function checkPolicy(args: string[]): Promise<number> {
 
 /** The problems of the wrangler file. Loaded only here, because only a machine that builds the edge has the package wrangler. */
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
-  const { readWranglerFile } = await import("./wrangler-file.ts");
-  const { findDeploymentProblems } = await import("./deployment-check.ts");
+  const { readWranglerFile } = await import("../../wrangler-file.ts");
+  const { findDeploymentProblems } = await import("../../deployment-check.ts");
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }
 

@@ -2,19 +2,13 @@
 // replaced: if such a part is not the same as in the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
-import { formatPem } from "../core/x509/certificate.ts";
-import { askWhether } from "./arguments/nearest.ts";
-import { UsageError } from "./command.ts";
-import {
-  type Match,
-  type MatcherDocument,
-  type PolicyDraft,
-  type RouteDraft,
-  readMatchers,
-} from "./policy-document.ts";
+import { formatPem } from "../../core/x509/certificate.ts";
+import { askWhether } from "../arguments/nearest.ts";
+import { UsageError } from "../command.ts";
+import type { Preset } from "../presets/preset.ts";
+import { PRESETS } from "../presets/presets.ts";
+import { type Match, type MatcherDocument, type PolicyDraft, type RouteDraft, readMatchers } from "./draft.ts";
 import { resolveAnchors } from "./preset-anchors.ts";
-import type { Preset } from "./presets/preset.ts";
-import { PRESETS } from "./presets/presets.ts";
 
 export interface PresetAddition {
   readonly preset: string;

@@ -1,20 +1,20 @@
 // Judges the certificates that were just added to a policy, before the policy is written. It uses the code of `explain`.
 
 import { dirname, join } from "node:path";
-import { readAvailableSecrets } from "../core/admission/secrets.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import { type RefusalCode, resultOf } from "../core/refusal.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { DistinguishedName } from "../core/x509/distinguished-name.ts";
-import { systemClock } from "../origin/clock.ts";
-import { shellWord } from "../origin/shell-word.ts";
-import { loadCrls } from "./explain-crls.ts";
-import { ANY_HOST, evidenceOf, type Question, readChain } from "./explain-question.ts";
-import { denyRulesOf } from "./explain-rule.ts";
-import { explainSender } from "./explain-senders.ts";
-import { readCertificates, readSenderCertificates } from "./files/certificates.ts";
-import { askOpenssl } from "./openssl-verify.ts";
+import { readAvailableSecrets } from "../../core/admission/secrets.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { type RefusalCode, resultOf } from "../../core/refusal.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { DistinguishedName } from "../../core/x509/distinguished-name.ts";
+import { systemClock } from "../../origin/clock.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { loadCrls } from "../explain-crls.ts";
+import { ANY_HOST, evidenceOf, type Question, readChain } from "../explain-question.ts";
+import { denyRulesOf } from "../explain-rule.ts";
+import { explainSender } from "../explain-senders.ts";
+import { readCertificates, readSenderCertificates } from "../files/certificates.ts";
+import { askOpenssl } from "../openssl-verify.ts";
 
 export interface Foresight {
   /** Certificates that will never be accepted, with the fault and the remedy. */

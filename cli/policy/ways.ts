@@ -1,12 +1,12 @@
 // Finds out which modes start with a policy, and what each of them needs in addition, by calling the checks that they make at
 // their start.
 
-import { secretNames } from "../core/admission/secrets.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { anchorsInUse, requireCertificates } from "../origin/node/tls-policy.ts";
-import { requireEdgePolicy } from "../worker/configuration.ts";
-import { problemsOf } from "./problems.ts";
+import { secretNames } from "../../core/admission/secrets.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { anchorsInUse, requireCertificates } from "../../origin/node/tls-policy.ts";
+import { requireEdgePolicy } from "../../worker/configuration.ts";
+import { problemsOf } from "../problems.ts";
 
 /** The modes by name, each with the problems that only it has. */
 export type Ways = Readonly<Record<string, readonly string[]>>;

@@ -1,21 +1,21 @@
 // countersign policy: chooses the action on a policy file.
 
-import { parseAction } from "./arguments/values.ts";
-import type { Command } from "./command.ts";
+import { parseAction } from "../arguments/values.ts";
+import type { Command } from "../command.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
 /** Loaded when called, because each action needs other modules. */
 const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
-  check: async () => (await import("./policy-check.ts")).checkPolicy,
-  show: async () => (await import("./policy-show.ts")).showPolicy,
-  add: async () => (await import("./policy-addition.ts")).addToPolicy,
-  remove: async () => (await import("./policy-removal.ts")).removeFromPolicy,
-  deny: async () => (await import("./policy-deny.ts")).denyInPolicy,
-  presets: async () => (await import("./preset-show.ts")).showPresets,
-  observed: async () => (await import("./policy-observed.ts")).showObserved,
-  try: async () => (await import("./policy-trial.ts")).tryOnStored,
-  expiring: async () => (await import("./policy-expiring.ts")).tellExpiring,
+  check: async () => (await import("./check/index.ts")).checkPolicy,
+  show: async () => (await import("./show.ts")).showPolicy,
+  add: async () => (await import("./add.ts")).addToPolicy,
+  remove: async () => (await import("./remove.ts")).removeFromPolicy,
+  deny: async () => (await import("./deny.ts")).denyInPolicy,
+  presets: async () => (await import("./presets.ts")).showPresets,
+  observed: async () => (await import("./observed.ts")).showObserved,
+  try: async () => (await import("./trial/index.ts")).tryOnStored,
+  expiring: async () => (await import("./expiring.ts")).tellExpiring,
 };
 
 export const command: Command = {

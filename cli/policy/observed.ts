@@ -1,16 +1,16 @@
 // countersign policy observed: prints what observed routes were presented with, as entries to paste, and what to consider first.
 
 import { rootCertificates } from "node:tls";
-import { type Certificate, formatPem, parseCertificate } from "../core/x509/certificate.ts";
-import { CLIENT_AUTH } from "../core/x509/certificate-extensions.ts";
-import { nameKey } from "../core/x509/distinguished-name.ts";
-import { shellWord } from "../origin/shell-word.ts";
-import { parseOptions, UsageError } from "./command.ts";
-import { OBSERVATIONS, type Observation, readObservations } from "./observations.ts";
-import { type Line, print, printJson, printText } from "./output.ts";
-import { matcherFor } from "./policy-document.ts";
-import { compilePolicyFile } from "./policy-file.ts";
-import { bad, good, tabulate, whole } from "./table.ts";
+import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";
+import { CLIENT_AUTH } from "../../core/x509/certificate-extensions.ts";
+import { nameKey } from "../../core/x509/distinguished-name.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { parseOptions, UsageError } from "../command.ts";
+import { OBSERVATIONS, type Observation, readObservations } from "../observations.ts";
+import { type Line, print, printJson, printText } from "../output.ts";
+import { bad, good, tabulate, whole } from "../table.ts";
+import { matcherFor } from "./draft.ts";
+import { compilePolicyFile } from "./load.ts";
 
 const OPTIONS = {
   policy: { type: "string" },

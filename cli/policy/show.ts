@@ -1,15 +1,15 @@
 // countersign policy show: what a policy says, in words or as one document.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { compilePolicy } from "../core/policy/compile.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import { systemClock } from "../origin/clock.ts";
-import { parseOptions } from "./command.ts";
-import { print, printJson } from "./output.ts";
-import { readPolicyDocument } from "./policy-contents.ts";
-import { statePolicy } from "./policy-statement.ts";
-import { formatStatement } from "./policy-statement-text.ts";
-import { inFile } from "./problems.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { systemClock } from "../../origin/clock.ts";
+import { parseOptions } from "../command.ts";
+import { print, printJson } from "../output.ts";
+import { inFile } from "../problems.ts";
+import { readPolicyDocument } from "./contents.ts";
+import { statePolicy } from "./statement.ts";
+import { formatStatement } from "./statement-text.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },

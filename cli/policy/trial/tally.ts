@@ -1,8 +1,8 @@
 // Compares the verdicts of two policies on stored requests.
 
-import { formatTime } from "../core/x509/crl.ts";
-import type { TrialCase } from "./policy-trial-cases.ts";
-import { type TrialVerdict, type TriedPolicy, tryPolicy } from "./policy-trial-verdict.ts";
+import { formatTime } from "../../../core/x509/crl.ts";
+import type { TrialCase } from "./cases.ts";
+import { type TrialVerdict, type TriedPolicy, tryPolicy } from "./verdict.ts";
 
 /** A request that the two policies judge differently, or that cannot be judged. */
 export interface Difference {

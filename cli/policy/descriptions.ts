@@ -1,7 +1,7 @@
 // The meaning of each member of a policy, for the published schema. The worker checks the same schema, but does not contain these
 // texts.
 
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../core/wire.ts";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../../core/wire.ts";
 
 /** The part of a JSON Schema that is used. */
 export interface SchemaNode {

@@ -1,10 +1,10 @@
 // Summarises a policy in a few lines: routes, senders with their requirements, anchors with their dates.
 
-import type { Policy } from "../core/policy/policy.ts";
-import { showUrl } from "../core/url.ts";
-import { formatDistinguishedName } from "../core/x509/distinguished-name.ts";
-import type { Line } from "./output.ts";
-import { tabulate } from "./table.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { showUrl } from "../../core/url.ts";
+import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import type { Line } from "../output.ts";
+import { tabulate } from "../table.ts";
 
 /** What a policy says, for machines and for formatSummary. */
 export function summarize({ routes, senders, anchors, intermediates, digest }: Policy) {

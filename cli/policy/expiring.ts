@@ -1,19 +1,19 @@
 // countersign policy expiring: everything that expires within some days, which of it will make requests fail, and what to do.
 
-import { describeEnding, sendersInUse } from "../core/policy/expiry.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { systemClock } from "../origin/clock.ts";
-import { listEndings } from "../origin/expiry.ts";
-import type { SeenCertificate } from "../origin/inbox/inbox.ts";
-import { readInbox } from "../origin/inbox/open.ts";
-import { parseWhole } from "./arguments/values.ts";
-import { parseOptions } from "./command.ts";
-import { readCertificatesAsPem } from "./files/certificates.ts";
-import { tellingInbox } from "./inbox-options.ts";
-import { endListener } from "./listener-certificate.ts";
-import { type Line, print, printJson } from "./output.ts";
-import { compilePolicyFile } from "./policy-file.ts";
-import { bad, good, tabulate } from "./table.ts";
+import { describeEnding, sendersInUse } from "../../core/policy/expiry.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { systemClock } from "../../origin/clock.ts";
+import { listEndings } from "../../origin/expiry.ts";
+import type { SeenCertificate } from "../../origin/inbox/inbox.ts";
+import { readInbox } from "../../origin/inbox/open.ts";
+import { parseWhole } from "../arguments/values.ts";
+import { parseOptions } from "../command.ts";
+import { readCertificatesAsPem } from "../files/certificates.ts";
+import { tellingInbox } from "../inbox-options.ts";
+import { endListener } from "../listener-certificate.ts";
+import { type Line, print, printJson } from "../output.ts";
+import { bad, good, tabulate } from "../table.ts";
+import { compilePolicyFile } from "./load.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },

@@ -1,9 +1,9 @@
 // Prints the JSON Schema of policy.json, generated from the form that the code uses.
 
-import type { FormNode, Rule } from "../core/form.ts";
-import { PolicySchema } from "../core/policy/schema.ts";
-import { printJson } from "./output.ts";
-import { type SchemaNode, withDescriptions } from "./policy-descriptions.ts";
+import type { FormNode, Rule } from "../../core/form.ts";
+import { PolicySchema } from "../../core/policy/schema.ts";
+import { printJson } from "../output.ts";
+import { type SchemaNode, withDescriptions } from "./descriptions.ts";
 
 /** The published schema. Rules that JSON Schema cannot express (references, dates that exist) are only checked by the code. */
 export function policyJsonSchema(): unknown {

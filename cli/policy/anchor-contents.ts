@@ -1,9 +1,9 @@
 // Describes what a policy holds in place of a CA certificate. The compiler only says that it is no certificate: it is part of the
 // worker, which has to stay small.
 
-import { parsePointer } from "../core/configuration-error.ts";
-import type { Finding } from "../core/policy-finding.ts";
-import { describeContents, readContents } from "../origin/contents/file.ts";
+import { parsePointer } from "../../core/configuration-error.ts";
+import type { Finding } from "../../core/policy-finding.ts";
+import { describeContents, readContents } from "../../origin/contents/file.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 

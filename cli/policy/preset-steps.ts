@@ -1,8 +1,8 @@
 // The steps that remain after `countersign policy add`, derived from the policy as it is now.
 
-import type { PolicyDraft, RouteDraft } from "./policy-document.ts";
-import { findPreset } from "./preset-addition.ts";
-import type { Preset } from "./presets/preset.ts";
+import type { Preset } from "../presets/preset.ts";
+import { findPreset } from "./add-preset.ts";
+import type { PolicyDraft, RouteDraft } from "./draft.ts";
 
 /**
  * The steps for one sender, in order. The preset's own steps are only included when the preset is written, not for later

@@ -1,11 +1,11 @@
 // Finds the certificate of each anchor of a preset: in a file, in the policy, or in Node's public roots. If the fingerprint of an
 // anchor is known, only that certificate is accepted, wherever it comes from.
 
-import type { Certificate } from "../core/x509/certificate.ts";
-import { UsageError } from "./command.ts";
-import { parseCertificates } from "./files/certificates.ts";
-import { type PolicyDraft, readAnchorOption } from "./policy-document.ts";
-import type { AnchorSource, Preset } from "./presets/preset.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import { UsageError } from "../command.ts";
+import { parseCertificates } from "../files/certificates.ts";
+import type { AnchorSource, Preset } from "../presets/preset.ts";
+import { type PolicyDraft, readAnchorOption } from "./draft.ts";
 import { findPublicRoot } from "./root-store.ts";
 
 /**

@@ -1,8 +1,8 @@
 // Formats a trial of a policy: a line for each difference, and the numbers of what was judged and what was not.
 
-import type { Line } from "./output.ts";
-import type { Difference, Trial } from "./policy-trial-tally.ts";
-import { bad, doubtful, good, type Row, tabulate } from "./table.ts";
+import type { Line } from "../../output.ts";
+import { bad, doubtful, good, type Row, tabulate } from "../../table.ts";
+import type { Difference, Trial } from "./tally.ts";
 
 export function formatTrial(trial: Trial): Line[] {
   const { today, changed, events, certificates, same, takenOver, refusedByBoth, differences } = trial;
