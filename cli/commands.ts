@@ -28,7 +28,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   explain: {
     summary:
       "explain the verdict on a certificate and a request: the rule that decided, and what each other sender lacked",
-    load: () => import("./explain.ts"),
+    load: () => import("./explain/index.ts"),
   },
   doctor: {
     summary: "look at the endpoint from outside, as senders and strangers would, and say what is wrong",

@@ -9,12 +9,12 @@ import type { Certificate } from "../../core/x509/certificate.ts";
 import type { DistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { shellWord } from "../../origin/shell-word.ts";
-import { loadCrls } from "../explain-crls.ts";
-import { ANY_HOST, evidenceOf, type Question, readChain } from "../explain-question.ts";
-import { denyRulesOf } from "../explain-rule.ts";
-import { explainSender } from "../explain-senders.ts";
+import { loadCrls } from "../explain/crls.ts";
+import { askOpenssl } from "../explain/openssl.ts";
+import { ANY_HOST, evidenceOf, type Question, readChain } from "../explain/question.ts";
+import { denyRulesOf } from "../explain/rule.ts";
+import { explainSender } from "../explain/senders.ts";
 import { readCertificates, readSenderCertificates } from "../files/certificates.ts";
-import { askOpenssl } from "../openssl-verify.ts";
 
 export interface Foresight {
   /** Certificates that will never be accepted, with the fault and the remedy. */

@@ -1,9 +1,9 @@
 // Explains requests in this process. A test gives the policy document and the certificates directly.
 
-import { loadCrls } from "../../cli/explain-crls.ts";
-import type { Chain } from "../../cli/explain-question.ts";
-import { type Explanation, explain } from "../../cli/explanation.ts";
-import { type AskOpenssl, askOpenssl, type OpensslVerdict } from "../../cli/openssl-verify.ts";
+import { loadCrls } from "../../cli/explain/crls.ts";
+import { type Explanation, explain } from "../../cli/explain/explanation.ts";
+import { type AskOpenssl, askOpenssl, type OpensslVerdict } from "../../cli/explain/openssl.ts";
+import type { Chain } from "../../cli/explain/question.ts";
 import { readAvailableSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";

@@ -7,8 +7,8 @@ import { findRoute, type Policy } from "../../../core/policy/policy.ts";
 import type { InboxReader, StoredEvent } from "../../../origin/inbox/inbox.ts";
 import { folderOfInbox } from "../../../origin/inbox/location.ts";
 import { readInbox } from "../../../origin/inbox/open.ts";
-import { type AskedRequest, type Chain, type Question, urlOfTarget } from "../../explain-question.ts";
-import { chainOf, platformOf } from "../../explain-source.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "../../explain/question.ts";
+import { chainOf, platformOf } from "../../explain/recorded.ts";
 import { tellingInbox } from "../../inbox-options.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "../../observations.ts";
 

@@ -8,7 +8,7 @@ import { systemClock } from "../../../origin/clock.ts";
 import { readSecret } from "../../../origin/node/secret-files.ts";
 import { parseWhole } from "../../arguments/values.ts";
 import { parseOptions, UsageError } from "../../command.ts";
-import { loadCrls } from "../../explain-crls.ts";
+import { loadCrls } from "../../explain/crls.ts";
 import { print, printJson } from "../../output.ts";
 import { inFile } from "../../problems.ts";
 import { readPolicyDocument } from "../contents.ts";

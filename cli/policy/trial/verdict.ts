@@ -8,10 +8,10 @@ import type { Policy } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import type { RefusalCode } from "../../../core/refusal.ts";
 import { readSecret } from "../../../origin/node/secret-files.ts";
-import type { LoadedLists } from "../../explain-crls.ts";
-import type { SenderFacts } from "../../explain-senders.ts";
-import { withoutCheckedCredentials } from "../../explain-source.ts";
-import { judge } from "../../explanation.ts";
+import type { LoadedLists } from "../../explain/crls.ts";
+import { judge } from "../../explain/explanation.ts";
+import { withoutCheckedCredentials } from "../../explain/recorded.ts";
+import type { SenderFacts } from "../../explain/senders.ts";
 import type { TrialCase } from "./cases.ts";
 
 /** A policy with everything that a verdict by it needs. */

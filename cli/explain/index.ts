@@ -1,13 +1,13 @@
 // countersign explain: why a request was accepted or refused, or would be, and what is missing for every other sender.
 
-import type { Command } from "./command.ts";
-import { parse } from "./explain-options.ts";
-import { readQuestion } from "./explain-reading.ts";
-import { describeRecorded, formatRecorded } from "./explain-recorded.ts";
-import { lackingOptions, readSource } from "./explain-source.ts";
-import { formatExplanation } from "./explain-text.ts";
+import type { Command } from "../command.ts";
+import { print, printJson } from "../output.ts";
 import { type Explanation, explain } from "./explanation.ts";
-import { print, printJson } from "./output.ts";
+import { parse } from "./options.ts";
+import { readQuestion } from "./read.ts";
+import { lackingOptions, readSource } from "./recorded.ts";
+import { formatExplanation } from "./text.ts";
+import { describeRecorded, formatRecorded } from "./text-recorded.ts";
 
 export const command: Command = {
   help: `

@@ -1,18 +1,18 @@
 // Explains one sender of a route for the request: core judges each factor that its policy requires by itself.
 
-import { findCandidates } from "../core/admission/admit.ts";
-import { verifyBasic } from "../core/admission/basic.ts";
-import type { Evidence } from "../core/admission/candidate.ts";
-import { formatPointer } from "../core/configuration-error.ts";
-import type { Sender } from "../core/policy/policy.ts";
-import { Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
-import { signatureHeaderNames } from "../core/signature/schemes.ts";
-import { SignedRequest, verifySignature } from "../core/signature/verify.ts";
-import { type Proof, verifyTrust } from "../core/trust/verify.ts";
-import { compareEntries, type EntryFacts } from "./explain-entries.ts";
-import { describePath, type Fault, faultOf, type PathFacts } from "./explain-path.ts";
-import type { Question } from "./explain-question.ts";
-import { signingNames } from "./explain-secrets.ts";
+import { findCandidates } from "../../core/admission/admit.ts";
+import { verifyBasic } from "../../core/admission/basic.ts";
+import type { Evidence } from "../../core/admission/candidate.ts";
+import { formatPointer } from "../../core/configuration-error.ts";
+import type { Sender } from "../../core/policy/policy.ts";
+import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import { signatureHeaderNames } from "../../core/signature/schemes.ts";
+import { SignedRequest, verifySignature } from "../../core/signature/verify.ts";
+import { type Proof, verifyTrust } from "../../core/trust/verify.ts";
+import { compareEntries, type EntryFacts } from "./entries.ts";
+import { describePath, type Fault, faultOf, type PathFacts } from "./path.ts";
+import type { Question } from "./question.ts";
+import { signingNames } from "./secrets.ts";
 
 /** `undecided`: it cannot be checked here. `unchecked` says why. */
 export type Verdict = "accepted" | "refused" | "undecided";

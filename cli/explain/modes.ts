@@ -2,30 +2,30 @@
 // All are made by the origin's middleware. They differ in how the program reads the certificate.
 
 import { X509Certificate } from "node:crypto";
-import { issueAssertion } from "../core/assertion/assertion.ts";
-import { generateSigningKey, importSigningKeys } from "../core/assertion/keys.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
-import { Refusal, type RefusalCode } from "../core/refusal.ts";
-import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../core/wire.ts";
-import { formatPem } from "../core/x509/certificate.ts";
-import type { ClientCertificate } from "../core/x509/client-certificate.ts";
+import { issueAssertion } from "../../core/assertion/assertion.ts";
+import { generateSigningKey, importSigningKeys } from "../../core/assertion/keys.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { formatForwardedHeaders } from "../../core/delivery/forwarded-headers.ts";
+import { Refusal, type RefusalCode } from "../../core/refusal.ts";
+import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../../core/wire.ts";
+import { formatPem } from "../../core/x509/certificate.ts";
+import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import {
   type ForwardedFormatName,
   forwardedFormat,
   readForwardedCertificate,
-} from "../origin/forwarded/certificate.ts";
-import { anchorsInUse } from "../origin/node/tls-policy.ts";
-import { pinnedKeys } from "../origin/verification-keys.ts";
-import { compileEdgePolicy } from "../worker/configuration.ts";
-import { readTlsClientAuth } from "../worker/tls-client-auth.ts";
-import { emulateTlsClientAuth } from "./emulated-tls-client-auth.ts";
-import { type Answer, ask } from "./explain-ask.ts";
-import type { PlatformFacts } from "./explain-platform.ts";
-import { type Chain, type Question, readChain } from "./explain-question.ts";
-import { heldSecrets } from "./explain-secrets.ts";
-import type { SenderFacts } from "./explain-senders.ts";
-import { type Outcome, settle } from "./explain-verdict.ts";
+} from "../../origin/forwarded/certificate.ts";
+import { anchorsInUse } from "../../origin/node/tls-policy.ts";
+import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { compileEdgePolicy } from "../../worker/configuration.ts";
+import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";
+import { emulateTlsClientAuth } from "../emulated-tls-client-auth.ts";
+import { type Answer, ask } from "./ask.ts";
+import type { PlatformFacts } from "./platform.ts";
+import { type Chain, type Question, readChain } from "./question.ts";
+import { heldSecrets } from "./secrets.ts";
+import type { SenderFacts } from "./senders.ts";
+import { type Outcome, settle } from "./verdict.ts";
 
 /** One row of the table. */
 export interface WayFacts extends Omit<Outcome, "verdict"> {

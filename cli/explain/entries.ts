@@ -1,16 +1,16 @@
 // Compares the accepted certificates of a sender with the presented one, member by member. The compiled matcher itself judges
 // each member, as an entry of its own.
 
-import { formatPointer } from "../core/configuration-error.ts";
-import { compileCertificateMatcher } from "../core/policy/matcher.ts";
-import type { CertificateRule } from "../core/policy/policy.ts";
-import type { CertificateMatcherDocument } from "../core/policy/schema.ts";
-import { DIAGNOSED_ENTRIES } from "../core/wire.ts";
-import { parseAttributeType } from "../core/x509/attribute-types.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import { formatDistinguishedName, parseDistinguishedName } from "../core/x509/distinguished-name.ts";
-import { formatIpAddress, type GeneralName } from "../core/x509/general-name.ts";
+import { formatPointer } from "../../core/configuration-error.ts";
+import { compileCertificateMatcher } from "../../core/policy/matcher.ts";
+import type { CertificateRule } from "../../core/policy/policy.ts";
+import type { CertificateMatcherDocument } from "../../core/policy/schema.ts";
+import { DIAGNOSED_ENTRIES } from "../../core/wire.ts";
+import { parseAttributeType } from "../../core/x509/attribute-types.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import { formatDistinguishedName, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import { formatIpAddress, type GeneralName } from "../../core/x509/general-name.ts";
 
 export interface MemberFacts {
   /** The name that `nearMiss` in the log uses. */

@@ -3,16 +3,16 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LogLine } from "../core/decision/decision.ts";
-import { placeOf } from "../core/policy/policy.ts";
-import { formatSignedTarget } from "../core/request/target.ts";
-import type { InboxReader } from "../origin/inbox/inbox.ts";
-import { describeInbox, folderOfInbox } from "../origin/inbox/location.ts";
-import { readInbox } from "../origin/inbox/open.ts";
-import { UsageError } from "./command.ts";
-import { type Chain, urlOfTarget } from "./explain-question.ts";
-import { type LogEntry, readLogEntries } from "./log-file.ts";
-import { OBSERVATIONS, observationOf } from "./observations.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { placeOf } from "../../core/policy/policy.ts";
+import { formatSignedTarget } from "../../core/request/target.ts";
+import type { InboxReader } from "../../origin/inbox/inbox.ts";
+import { describeInbox, folderOfInbox } from "../../origin/inbox/location.ts";
+import { readInbox } from "../../origin/inbox/open.ts";
+import { UsageError } from "../command.ts";
+import { type LogEntry, readLogEntries } from "../log-file.ts";
+import { OBSERVATIONS, observationOf } from "../observations.ts";
+import { type Chain, urlOfTarget } from "./question.ts";
 
 export interface RecordedDecision extends Omit<LogEntry, "line"> {
   /** Every line about it, from edge and origin, in the order of the log. */

@@ -1,8 +1,8 @@
 // Formats a certification path for people: two or three lines for each certificate, leaf first.
 
-import { cut } from "../core/shown-text.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import type { CertificateFacts, CrlFacts, Fault, PathFacts } from "./explain-path.ts";
+import { cut } from "../../core/shown-text.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import type { CertificateFacts, CrlFacts, Fault, PathFacts } from "./path.ts";
 
 export function formatPath({ certificates, missingIssuer }: PathFacts): string[] {
   const lines = certificates.flatMap(formatCertificate);

@@ -1,13 +1,13 @@
 // The input of an explanation: a policy, a certificate and a request, at one point in time.
 
-import type { Evidence } from "../core/admission/candidate.ts";
-import type { AvailableSecrets } from "../core/admission/secrets.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import { Refusal } from "../core/refusal.ts";
-import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
-import type { LoadedLists } from "./explain-crls.ts";
-import type { AskOpenssl } from "./openssl-verify.ts";
+import type { Evidence } from "../../core/admission/candidate.ts";
+import type { AvailableSecrets } from "../../core/admission/secrets.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { Refusal } from "../../core/refusal.ts";
+import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
+import type { LoadedLists } from "./crls.ts";
+import type { AskOpenssl } from "./openssl.ts";
 
 /** Stands before a target of which no host is known: none is judged. */
 export const ANY_HOST = "https://host.invalid";

@@ -2,14 +2,14 @@
 // file. Stores nothing and sends nothing.
 
 import { Hono } from "hono";
-import { describeProblem, describeRefusal, type LogLine } from "../core/decision/decision.ts";
-import type { Delivery } from "../core/delivery/delivery.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
-import { readRequestTarget } from "../core/request/target.ts";
-import { type AuthenticatedEnv, authenticate } from "../origin/authenticate.ts";
-import type { AuthenticateOptions, ProofOptions } from "../origin/options.ts";
-import type { AskedRequest, Question } from "./explain-question.ts";
+import { describeProblem, describeRefusal, type LogLine } from "../../core/decision/decision.ts";
+import type { Delivery } from "../../core/delivery/delivery.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import { readRequestTarget } from "../../core/request/target.ts";
+import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
+import type { AuthenticateOptions, ProofOptions } from "../../origin/options.ts";
+import type { AskedRequest, Question } from "./question.ts";
 
 /** The answer of a program to one request. */
 export type Answer =

@@ -1,15 +1,15 @@
 // Reads the request to explain from a stored event or from a decision in a log. Neither stores everything: this file knows which
 // parts are missing, so that their absence is not taken as proof.
 
-import type { Policy, Sender } from "../core/policy/policy.ts";
-import type { StoredEvent } from "../origin/inbox/inbox.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
-import { readInbox } from "../origin/inbox/open.ts";
-import { UsageError } from "./command.ts";
-import { findDecision, findKeptDecision, type RecordedDecision } from "./explain-log.ts";
-import type { Values } from "./explain-options.ts";
-import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./explain-question.ts";
-import { tellingInbox } from "./inbox-options.ts";
+import type { Policy, Sender } from "../../core/policy/policy.ts";
+import type { StoredEvent } from "../../origin/inbox/inbox.ts";
+import { describeInbox } from "../../origin/inbox/location.ts";
+import { readInbox } from "../../origin/inbox/open.ts";
+import { UsageError } from "../command.ts";
+import { tellingInbox } from "../inbox-options.ts";
+import { findDecision, findKeptDecision, type RecordedDecision } from "./log.ts";
+import type { Values } from "./options.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
 
 /** The request as the inbox or the log has it. Options take precedence over it. */
 export interface Source {

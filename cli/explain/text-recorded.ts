@@ -1,11 +1,11 @@
 // What an inbox or a log holds about the request: the verdict at that time, next to today's.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import type { StoredEvent } from "../origin/inbox/inbox.ts";
-import type { RecordedDecision } from "./explain-log.ts";
-import type { Source } from "./explain-source.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import type { StoredEvent } from "../../origin/inbox/inbox.ts";
 import type { Explanation } from "./explanation.ts";
+import type { RecordedDecision } from "./log.ts";
+import type { Source } from "./recorded.ts";
 
 export interface Recorded {
   readonly verdict: "accepted" | "refused";

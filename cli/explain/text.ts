@@ -1,11 +1,11 @@
 // Formats an explanation for people: first the verdict, then its reasons.
 
-import { cut } from "../core/shown-text.ts";
-import { formatDetails } from "./explain-text-path.ts";
-import { formatSender } from "./explain-text-sender.ts";
+import { cut } from "../../core/shown-text.ts";
+import type { Line } from "../output.ts";
+import { bad, type Cell, doubtful, good, type Row, tabulate } from "../table.ts";
 import type { Explanation } from "./explanation.ts";
-import type { Line } from "./output.ts";
-import { bad, type Cell, doubtful, good, type Row, tabulate } from "./table.ts";
+import { formatDetails } from "./text-path.ts";
+import { formatSender } from "./text-sender.ts";
 
 export function formatExplanation(explanation: Explanation): Line[] {
   const { senders, shadow, denied, ways } = explanation;

@@ -1,9 +1,9 @@
 // Turns an answer of the middleware into a verdict. It is undecided if the refusal depends on a secret or a body that is not
 // available here.
 
-import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../core/refusal.ts";
-import type { Answer } from "./explain-ask.ts";
-import type { SenderFacts, Verdict } from "./explain-senders.ts";
+import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
+import type { Answer } from "./ask.ts";
+import type { SenderFacts, Verdict } from "./senders.ts";
 
 export interface Outcome {
   readonly verdict: Verdict;

@@ -1,12 +1,12 @@
 // Finds the place in the policy that decided a verdict: a JSON pointer to the rule, and the fields that did not match it.
 
-import { formatPointer } from "../core/configuration-error.ts";
-import { compilePolicy } from "../core/policy/compile.ts";
-import type { Policy, Route } from "../core/policy/policy.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import type { RefusalCode } from "../core/refusal.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { SenderFacts } from "./explain-senders.ts";
+import { formatPointer } from "../../core/configuration-error.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { Policy, Route } from "../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import type { RefusalCode } from "../../core/refusal.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { SenderFacts } from "./senders.ts";
 
 export interface DecidedBy {
   /** JSON pointer. Null if no rule of the policy decided, but a requirement of every client certificate. */

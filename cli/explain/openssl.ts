@@ -5,8 +5,8 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { messageOf } from "../core/failure-chain.ts";
-import { formatPem } from "../core/x509/certificate.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { formatPem } from "../../core/x509/certificate.ts";
 
 /** `code` is Node's name for the error, or empty if OpenSSL verified the certificate. `why` says why there is no verdict. */
 export type OpensslVerdict = { readonly code: string; readonly text: string } | { readonly why: string };

@@ -1,6 +1,6 @@
 // The options of countersign explain.
 
-import { parseOptions, UsageError } from "./command.ts";
+import { parseOptions, UsageError } from "../command.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },

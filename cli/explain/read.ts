@@ -1,24 +1,24 @@
 // Builds the question of `countersign explain` from its options. An option takes precedence over the inbox or the log.
 
 import { dirname, join } from "node:path";
-import { readAvailableSecrets } from "../core/admission/secrets.ts";
-import { messageOf } from "../core/failure-chain.ts";
-import { compilePolicy } from "../core/policy/compile.ts";
-import type { PolicyDocument } from "../core/policy/schema.ts";
-import { showUrl } from "../core/url.ts";
-import { readSecret } from "../origin/node/secret-files.ts";
-import { UsageError } from "./command.ts";
-import { toRequest } from "./explain-ask.ts";
-import { loadCrls } from "./explain-crls.ts";
-import type { Values } from "./explain-options.ts";
-import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./explain-question.ts";
-import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./explain-source.ts";
-import { readPresentedCertificates } from "./files/certificates.ts";
-import { MAX_BODY_FILE_BYTES, readBytes } from "./files/files.ts";
-import { askOpenssl } from "./openssl-verify.ts";
-import { readPolicyDocument } from "./policy/contents.ts";
-import { inFile } from "./problems.ts";
-import { parseHeaders } from "./send.ts";
+import { readAvailableSecrets } from "../../core/admission/secrets.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { showUrl } from "../../core/url.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
+import { UsageError } from "../command.ts";
+import { readPresentedCertificates } from "../files/certificates.ts";
+import { MAX_BODY_FILE_BYTES, readBytes } from "../files/files.ts";
+import { readPolicyDocument } from "../policy/contents.ts";
+import { inFile } from "../problems.ts";
+import { parseHeaders } from "../send.ts";
+import { toRequest } from "./ask.ts";
+import { loadCrls } from "./crls.ts";
+import { askOpenssl } from "./openssl.ts";
+import type { Values } from "./options.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
+import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./recorded.ts";
 
 /** @throws UsageError, ConfigurationError */
 export async function readQuestion(values: Values, source: Source): Promise<Question> {

@@ -1,18 +1,18 @@
 // Describes a certification path: each certificate with its dates, its key, and what the revocation lists say of it. The verdicts
 // are those of core. If there is no path, this shows how far the certificates lead.
 
-import type { Anchor, RevocationRule, Trust } from "../core/policy/policy.ts";
-import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../core/refusal.ts";
-import { boundDetails } from "../core/shown-text.ts";
-import { describeCrl } from "../core/trust/crl-source.ts";
-import { namesIssuer } from "../core/trust/issuer.ts";
-import { checkCandidate, findPath, type PathLimits } from "../core/trust/path.ts";
-import { checkRevocation, NO_LISTS, type RevocationFacts } from "../core/trust/revocation.ts";
-import { verifyTrust } from "../core/trust/verify.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { ClientCertificate } from "../core/x509/client-certificate.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import type { LoadedLists } from "./explain-crls.ts";
+import type { Anchor, RevocationRule, Trust } from "../../core/policy/policy.ts";
+import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import { boundDetails } from "../../core/shown-text.ts";
+import { describeCrl } from "../../core/trust/crl-source.ts";
+import { namesIssuer } from "../../core/trust/issuer.ts";
+import { checkCandidate, findPath, type PathLimits } from "../../core/trust/path.ts";
+import { checkRevocation, NO_LISTS, type RevocationFacts } from "../../core/trust/revocation.ts";
+import { verifyTrust } from "../../core/trust/verify.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import type { LoadedLists } from "./crls.ts";
 
 /** The state of one certificate in the lists. */
 export interface CrlFacts {

@@ -1,20 +1,20 @@
 // One explanation: the verdict of core on a certificate and a request, and everything that it depends on.
 
-import { formatPointer } from "../core/configuration-error.ts";
-import { findRoute, type Policy, type Route } from "../core/policy/policy.ts";
-import { Refusal, resultOf } from "../core/refusal.ts";
-import { readRequestTarget } from "../core/request/target.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { ClientCertificate } from "../core/x509/client-certificate.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import { type Answer, ask, detailsOf, publicAnswer } from "./explain-ask.ts";
-import { faultOf } from "./explain-path.ts";
-import { type PlatformFacts, readPlatform } from "./explain-platform.ts";
-import { evidenceOf, type Question, readChain } from "./explain-question.ts";
-import { type DecidedBy, denyRulesOf, nearestRoutes, ruleOfAcceptance, ruleOfRefusal } from "./explain-rule.ts";
-import { explainSender, type SenderFacts } from "./explain-senders.ts";
-import { type Outcome, settle } from "./explain-verdict.ts";
-import { explainWays } from "./explain-ways.ts";
+import { formatPointer } from "../../core/configuration-error.ts";
+import { findRoute, type Policy, type Route } from "../../core/policy/policy.ts";
+import { Refusal, resultOf } from "../../core/refusal.ts";
+import { readRequestTarget } from "../../core/request/target.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import { type Answer, ask, detailsOf, publicAnswer } from "./ask.ts";
+import { explainWays } from "./modes.ts";
+import { faultOf } from "./path.ts";
+import { type PlatformFacts, readPlatform } from "./platform.ts";
+import { evidenceOf, type Question, readChain } from "./question.ts";
+import { type DecidedBy, denyRulesOf, nearestRoutes, ruleOfAcceptance, ruleOfRefusal } from "./rule.ts";
+import { explainSender, type SenderFacts } from "./senders.ts";
+import { type Outcome, settle } from "./verdict.ts";
 
 export type Explanation = Awaited<ReturnType<typeof explain>>;
 

@@ -2,25 +2,25 @@
 // Uses the network only if that is asked for.
 
 import { dirname } from "node:path";
-import type { Policy } from "../core/policy/policy.ts";
-import { AUTHORITIES_KEY, authoritiesOf } from "../core/trust/crl-authorities.ts";
-import { keepCrls } from "../core/trust/crl-keeping.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { AUTHORITIES_KEY, authoritiesOf } from "../../core/trust/crl-authorities.ts";
+import { keepCrls } from "../../core/trust/crl-keeping.ts";
 import {
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   describeCrl,
   isUrl,
   readCrlResponse,
-} from "../core/trust/crl-source.ts";
-import { indexLists, type RevocationLists } from "../core/trust/revocation.ts";
-import { showUrl } from "../core/url.ts";
-import { MAX_CRL_BYTES } from "../core/wire.ts";
-import type { Certificate } from "../core/x509/certificate.ts";
-import type { Crl } from "../core/x509/crl.ts";
-import { readCrlContents } from "../core/x509/crl-contents.ts";
-import { nameOtherContents } from "../origin/crls/contents.ts";
-import { describeCause } from "../origin/failure-cause.ts";
-import { readCrlDirectory } from "../origin/node/crl-directory.ts";
+} from "../../core/trust/crl-source.ts";
+import { indexLists, type RevocationLists } from "../../core/trust/revocation.ts";
+import { showUrl } from "../../core/url.ts";
+import { MAX_CRL_BYTES } from "../../core/wire.ts";
+import type { Certificate } from "../../core/x509/certificate.ts";
+import type { Crl } from "../../core/x509/crl.ts";
+import { readCrlContents } from "../../core/x509/crl-contents.ts";
+import { nameOtherContents } from "../../origin/crls/contents.ts";
+import { describeCause } from "../../origin/failure-cause.ts";
+import { readCrlDirectory } from "../../origin/node/crl-directory.ts";
 
 /** The result of one source of the policy. */
 export interface CrlSourceState {

@@ -1,9 +1,9 @@
 // Selects secrets of a policy: those that an origin behind an edge has, and those that verify a request.
 
-import type { Secrets, SenderSecrets } from "../core/admission/candidate.ts";
-import { type AvailableSecrets, namesOf } from "../core/admission/secrets.ts";
-import type { Sender, SignatureRule } from "../core/policy/policy.ts";
-import { SIGNATURE_SCHEMES } from "../core/signature/schemes.ts";
+import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
+import { type AvailableSecrets, namesOf } from "../../core/admission/secrets.ts";
+import type { Sender, SignatureRule } from "../../core/policy/policy.ts";
+import { SIGNATURE_SCHEMES } from "../../core/signature/schemes.ts";
 
 /** The secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. No credentials. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {

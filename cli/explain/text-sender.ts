@@ -1,11 +1,11 @@
 // Formats one sender of an explanation for people: each factor, with what the request has and what it lacks.
 
-import { cut } from "../core/shown-text.ts";
-import type { EntryFacts } from "./explain-entries.ts";
-import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "./explain-senders.ts";
-import { formatDetails, formatPath } from "./explain-text-path.ts";
-import type { Line } from "./output.ts";
-import { type Row, tabulate } from "./table.ts";
+import { cut } from "../../core/shown-text.ts";
+import type { Line } from "../output.ts";
+import { type Row, tabulate } from "../table.ts";
+import type { EntryFacts } from "./entries.ts";
+import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "./senders.ts";
+import { formatDetails, formatPath } from "./text-path.ts";
 
 /** Entries shown to people. The JSON has all that were compared. */
 const SHOWN_ENTRIES = 5;
