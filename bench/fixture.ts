@@ -1,8 +1,8 @@
 // The event that benches send: 2 KiB, from a sender with an RSA certificate and one intermediate, and a policy that admits it.
 
 import { X509Certificate } from "node:crypto";
-import { type Identity, issueCertificate } from "../cli/authority.ts";
-import { emulateTlsClientAuth, type TlsClientAuth } from "../cli/emulated-tls-client-auth.ts";
+import { emulateTlsClientAuth, type TlsClientAuth } from "../cli/cloudflare/tls-client-auth.ts";
+import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
 import { generateSigningKey, type PrivateJwk } from "../core/assertion/keys.ts";
 
 export const HOST = "hooks.example.com";

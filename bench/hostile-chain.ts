@@ -1,7 +1,7 @@
 // Makes a stranger's certificates of a given shape. Each is new, so that no cache has it.
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
-import type { Identity } from "../cli/authority.ts";
+import type { Identity } from "../cli/dev/authority.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../core/wire.ts";
 import { formatDer } from "../core/x509/der.ts";
 import { constructed, TAG } from "../core/x509/der-tags.ts";

@@ -2,7 +2,7 @@
 // its own CA or its own secrets. Also an accepted request of one sender of each kind.
 
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { type Identity, issueCertificate } from "../cli/authority.ts";
+import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
 import type { SignatureSchemeName } from "../core/signature/schemes.ts";
 import type { Shape } from "./hostile-shape.ts";
 

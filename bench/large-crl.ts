@@ -1,7 +1,7 @@
 // Makes a revocation list of any size from bytes, because a library takes minutes for a million entries.
 
 import { randomBytes, sign, X509Certificate } from "node:crypto";
-import type { Identity } from "../cli/authority.ts";
+import type { Identity } from "../cli/dev/authority.ts";
 
 const ECDSA_SHA256 = Buffer.from("300a06082a8648ce3d040302", "hex");
 /** reasonCode keyCompromise: most entries of public lists have a reason. */

@@ -5,7 +5,7 @@
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { issueCertificate, SERVER_AUTH } from "../cli/authority.ts";
+import { issueCertificate, SERVER_AUTH } from "../cli/dev/authority.ts";
 import { type Fixture, makeFixture, PATH } from "./fixture.ts";
 import type { LoadedEvent, TlsClient } from "./load.ts";
 import { freePort, makeFolder, startProgram, startServer } from "./processes.ts";

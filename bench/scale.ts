@@ -1,7 +1,7 @@
 // Measures a policy with ten thousand senders and a million accepted certificates: how long it takes to load, and to judge a
 // certificate. Runs in this process.
 
-import { type Identity, issueCertificate } from "../cli/authority.ts";
+import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
 import { findCandidates } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
 import { compilePolicy } from "../core/policy/compile.ts";

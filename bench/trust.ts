@@ -2,7 +2,7 @@
 // of ten and of a hundred thousand certificates.
 
 import { randomBytes } from "node:crypto";
-import { type Identity, issueCertificate } from "../cli/authority.ts";
+import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
 import { admitByCertificate } from "../core/admission/admit.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../core/policy/policy.ts";

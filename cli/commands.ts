@@ -12,7 +12,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   init: { summary: "make a project of your own: policy, Worker, handler", load: () => import("./init.ts") },
   dev: {
     summary: "run everything locally: TLS front, edge worker in workerd, origin",
-    load: () => import("./dev.ts"),
+    load: () => import("./dev/index.ts"),
   },
   origin: {
     summary:

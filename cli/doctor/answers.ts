@@ -52,7 +52,7 @@ async function makeStranger({ route }: Subject): Promise<{ certificate: string; 
   const { issueCertificate } = await loadOptional(
     "a stranger's certificate",
     ["@peculiar/x509", "reflect-metadata"],
-    () => import("../authority.ts"),
+    () => import("../dev/authority.ts"),
   );
   const [anchor] = route?.senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? []) ?? [];
   const name = anchor?.certificate.subject.flat().find((one) => one.type === COMMON_NAME && "text" in one);

@@ -3,13 +3,12 @@
 import { existsSync } from "node:fs";
 import { type Policy, type Route, selectRoute } from "../../core/policy/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
+import { readWranglerFile } from "../cloudflare/wrangler-file.ts";
 import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
-
 import { readPublicKeySet } from "../files/key-sets.ts";
 import { print, printJson } from "../output.ts";
 import { compilePolicyFile } from "../policy/load.ts";
-import { readWranglerFile } from "../wrangler-file.ts";
 import { examineEndpoint } from "./examine.ts";
 import type { CheckReport } from "./findings.ts";
 import type { Subject } from "./subject.ts";

@@ -19,7 +19,7 @@ import { anchorsInUse } from "../../origin/node/tls-policy.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../../worker/configuration.ts";
 import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";
-import { emulateTlsClientAuth } from "../emulated-tls-client-auth.ts";
+import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import { type Answer, ask } from "./ask.ts";
 import type { PlatformFacts } from "./platform.ts";
 import { type Chain, type Question, readChain } from "./question.ts";

@@ -2,7 +2,7 @@
 // CAs of the hostname. The policy does not say which CAs the hostname really has.
 
 import { X509Certificate } from "node:crypto";
-import { emulateTlsClientAuth } from "../emulated-tls-client-auth.ts";
+import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import type { Question } from "./question.ts";
 
 export interface PlatformFacts {

@@ -2,7 +2,7 @@
 // name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { type EncodedAttribute, encodeName, setExtension, withOtherSignature } from "../core/certificate-edit.ts";
 import { oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";

@@ -3,7 +3,7 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { type CertificateParts, encodeName, FIELD, setExtension } from "../core/certificate-edit.ts";
 import { concat, decode, members, oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";

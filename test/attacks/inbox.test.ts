@@ -2,7 +2,7 @@
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { presentRaw } from "../support/raw-tls-client.ts";

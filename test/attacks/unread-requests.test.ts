@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { Health } from "../../cli/health.ts";
 import { Metrics } from "../../cli/metrics.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
-import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { CertificateMatcherDocument, PolicyDocument } from "../../core/policy/schema.ts";
 import { type EncodedAttribute, encodeName, FIELD, SUBJECT_ALT_NAME, setExtension } from "../core/certificate-edit.ts";
 import { sequence, type Tlv } from "../core/der-edit.ts";

@@ -5,8 +5,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
 import type { Command } from "../../cli/command.ts";
+import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import {
   readAuthorities,
   readCertificates,

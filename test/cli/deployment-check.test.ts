@@ -3,9 +3,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { findDeploymentProblems } from "../../cli/deployment-check.ts";
+import { findDeploymentProblems } from "../../cli/cloudflare/deployment-check.ts";
+import { readWranglerFile } from "../../cli/cloudflare/wrangler-file.ts";
 import { command } from "../../cli/policy/index.ts";
-import { readWranglerFile } from "../../cli/wrangler-file.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { WRANGLER_TOML } from "../support/edge-bundle.ts";
 import { createSenders } from "../support/senders.ts";

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { Explanation } from "../../cli/explain/explanation.ts";
 import type { Recorded } from "../../cli/explain/text-recorded.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";

@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, issueCrl } from "../../cli/dev/authority.ts";
 import type { Explanation } from "../../cli/explain/explanation.ts";
 import type { Recorded } from "../../cli/explain/text-recorded.ts";
 import { runCountersign } from "../e2e/running.ts";

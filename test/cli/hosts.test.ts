@@ -3,9 +3,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
-import { findDeploymentProblems } from "../../cli/deployment-check.ts";
-import { readWranglerFile } from "../../cli/wrangler-file.ts";
+import { findDeploymentProblems } from "../../cli/cloudflare/deployment-check.ts";
+import { readWranglerFile } from "../../cli/cloudflare/wrangler-file.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { runHere } from "../support/command.ts";

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { unstable_readConfig } from "wrangler";
-import { WORKER } from "../../cli/local-edge.ts";
+import { WORKER } from "../../cli/dev/local-edge.ts";
 import { compile, linkPackages } from "../api/declarations.ts";
 import { ROOT } from "../e2e/running.ts";
 import { askShared } from "../support/ask-shared.ts";

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { command as explain } from "../../cli/explain/index.ts";
 import { command as policyCommand } from "../../cli/policy/index.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

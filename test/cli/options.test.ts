@@ -3,8 +3,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
 import type { Command } from "../../cli/command.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { runCountersign } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { openLog } from "../../cli/observations.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import type { LogLine } from "../../core/decision/decision.ts";

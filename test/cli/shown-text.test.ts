@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { MAX_ANSWER_BYTES } from "../../cli/http-client.ts";
 import { type Finished, runCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";

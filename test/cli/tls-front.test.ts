@@ -3,8 +3,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
-import { startTlsFront } from "../../cli/tls-front.ts";
+import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
+import { startTlsFront } from "../../cli/dev/tls-front.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 
 test.each<readonly [string, string, RegExp]>([

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { writeWhole } from "../../cli/files/write.ts";
 import { openLog } from "../../cli/observations.ts";
 import type { LogLine } from "../../core/decision/decision.ts";

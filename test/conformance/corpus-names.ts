@@ -1,6 +1,6 @@
 // Certificates of the corpus with different names: the one that the policy allows, and similar ones.
 
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 import {
   dropExtension,
   type EncodedAttribute,

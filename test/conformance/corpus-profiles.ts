@@ -10,7 +10,7 @@ import {
   NameConstraints,
 } from "@peculiar/asn1-x509";
 import { CertificatePolicyExtension, Extension, KeyUsageFlags } from "@peculiar/x509";
-import { type CertificateRequest, CLIENT_AUTH, type Identity, SERVER_AUTH } from "../../cli/authority.ts";
+import { type CertificateRequest, CLIENT_AUTH, type Identity, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { FIELD } from "../core/certificate-edit.ts";
 import { decode, oid, sequence, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";

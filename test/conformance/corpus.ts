@@ -1,6 +1,6 @@
 // The corpus: good certificates, and certificates with exactly one fault, each with its key and its intermediates.
 
-import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { edit, FIELD, setExtension } from "../core/certificate-edit.ts";

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";

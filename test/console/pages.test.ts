@@ -1,7 +1,7 @@
 // What the pages of the console say, asked as JSON and as HTML without a browser.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { REFUSALS } from "../../core/refusal.ts";
 import { ACME, BETA } from "../support/senders.ts";
 import { confirm, startConsole, type World } from "./world.ts";

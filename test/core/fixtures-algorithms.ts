@@ -1,7 +1,7 @@
 // Keys and signatures, accepted and not.
 
 import { generateKeyPairSync } from "node:crypto";
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 import { type CertificateParts, edit, FIELD, withOtherSignature } from "./certificate-edit.ts";
 import { concat, decode, encode, members, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Hierarchy } from "./fixtures-hierarchy.ts";

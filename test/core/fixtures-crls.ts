@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CRLDistributionPointsExtension, Extension, KeyUsageFlags, X509CrlReason } from "@peculiar/x509";
-import { type CrlRequest, type Identity, issueCrl } from "../../cli/authority.ts";
+import { type CrlRequest, type Identity, issueCrl } from "../../cli/dev/authority.ts";
 import { encode, sequence, tlv, toBase64 } from "./der-edit.ts";
 import type { Hierarchy } from "./fixtures-hierarchy.ts";
 import { base64Of, issueCa, issueClient, NOW } from "./fixtures-issue.ts";

@@ -1,6 +1,6 @@
 // Authorities and the clients below them: depth, path length, dates, twins, rollover and loops.
 
-import { SERVER_AUTH } from "../../cli/authority.ts";
+import { SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { dropExtension, withOtherSignature } from "./certificate-edit.ts";
 import { base64Of, issueCa, issueClient, nameOf, resign } from "./fixtures-issue.ts";
 

@@ -1,7 +1,7 @@
 // Issuing for the fixtures: fixed dates, short names, and certificates that no library would sign.
 
 import { sign } from "node:crypto";
-import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { type CertificateParts, edit, FIELD } from "./certificate-edit.ts";
 import { concat, encode, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 

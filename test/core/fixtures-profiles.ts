@@ -1,7 +1,7 @@
 // What extensions permit: key usage, extended key usage, critical extensions, name constraints.
 
 import { CertificatePolicyExtension, Extension, KeyUsageFlags } from "@peculiar/x509";
-import { CLIENT_AUTH, SERVER_AUTH } from "../../cli/authority.ts";
+import { CLIENT_AUTH, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { encodeName } from "./certificate-edit.ts";
 import { encode, oid, sequence, TAG, type Tlv, tlv } from "./der-edit.ts";
 import type { Hierarchy } from "./fixtures-hierarchy.ts";

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { parseFilter } from "../../cli/inbox-filter.ts";
 import { parseInboxOptions } from "../../cli/inbox-options.ts";
 import { formatContentDigest } from "../../core/delivery/delivery.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { runHere } from "../support/command.ts";
 import { runInbox } from "../support/inbox-stores.ts";
 import { curl, type Running, run, startCountersign } from "./running.ts";

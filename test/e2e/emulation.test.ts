@@ -3,8 +3,8 @@
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
-import { emulateTlsClientAuth, PLACEHOLDER } from "../../cli/emulated-tls-client-auth.ts";
+import { emulateTlsClientAuth, PLACEHOLDER } from "../../cli/cloudflare/tls-client-auth.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";
 
 const SUBJECT = [

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
-import { openDevelopmentState } from "../../cli/development-state.ts";
+import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
+import { openDevelopmentState } from "../../cli/dev/state.ts";
 import { runHere } from "../support/command.ts";
 import { type Running, startCountersign } from "./running.ts";
 

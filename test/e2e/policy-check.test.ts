@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import type { Finding } from "../../core/policy-finding.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { withOtherSignature } from "../core/certificate-edit.ts";

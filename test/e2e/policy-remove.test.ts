@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { runHere } from "../support/command.ts";

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { PRESETS } from "../../cli/presets/presets.ts";
 import { runHere } from "../support/command.ts";
 

@@ -16,7 +16,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 describe("npm start", () => {
   it("shows one accepted and at least six refused events, and ends with 0", async () => {
     const { code, stdout, stderr } = await run(process.execPath, [
-      "cli/start.ts",
+      "cli/dev/start.ts",
       "--once",
       "--port",
       "0",
@@ -35,7 +35,7 @@ describe("npm start", () => {
     await new Promise((resolve) => squatter.once("listening", resolve));
     const { port } = squatter.address() as { port: number };
     const { code, stderr } = await run(process.execPath, [
-      "cli/start.ts",
+      "cli/dev/start.ts",
       "--once",
       "--port",
       String(port),

@@ -1,7 +1,7 @@
 // When lists are read again: by an isolate from KV, by an origin from its sources. Only the clock is not real.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { issueCrl } from "../../cli/authority.ts";
+import { issueCrl } from "../../cli/dev/authority.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";

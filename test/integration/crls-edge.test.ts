@@ -1,7 +1,7 @@
 // Revocation lists on the edge: fetched by the cron trigger into Workers KV, read from there by requests.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, issueCrl } from "../../cli/dev/authority.ts";
 import type { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";

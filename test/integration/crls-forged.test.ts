@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type CrlRequest, type Identity, issueCertificate, issueCrl } from "../../cli/authority.ts";
+import { type CrlRequest, type Identity, issueCertificate, issueCrl } from "../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";

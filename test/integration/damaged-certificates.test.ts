@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import { commonNamesOf, damageSigned, damages, damageUnsigned, isMarkedCa } from "../support/certificate-mutations.ts";
 import { listen, type RawAnswer } from "../support/http.ts";

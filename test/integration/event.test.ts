@@ -1,7 +1,7 @@
 // The way of one event from the proven certificate to the inbox, through the local edge and through the deployed bundle.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { startTestEdge } from "../support/local-edge.ts";
 import type { LogLines } from "../support/log-lines.ts";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { CertificateFacts, Delivery } from "../../core/delivery/delivery.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { FirstSight, Inbox } from "../../origin/inbox/inbox.ts";

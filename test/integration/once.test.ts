@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
-import { WORKER } from "../../cli/local-edge.ts";
+import { WORKER } from "../../cli/dev/local-edge.ts";
 import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type AcceptDelivery, ReplayedError } from "../../origin/accept.ts";

@@ -3,7 +3,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { runCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";

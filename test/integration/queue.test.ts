@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unstable_readConfig } from "wrangler";
-import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
+import { QUEUE_CONFIG } from "../../cli/dev/local-edge.ts";
 import type { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";

@@ -1,7 +1,7 @@
 // The platform's texts of a certificate: what was read of the same ones before changes nothing about others.
 
 import { expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";
 import { type TlsClientAuth, tlsClientAuth } from "../support/tls-client-auth.ts";

@@ -1,7 +1,7 @@
 // The edge's cron trigger tells what of its policy ends soon.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { type LocalEdge, startTestEdge } from "../support/local-edge.ts";
 import { ACME, createSenders, MARKER, subjectOf } from "../support/senders.ts";

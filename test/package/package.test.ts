@@ -6,7 +6,7 @@ import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/co
 import { publint } from "publint";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
-import { WORKER } from "../../cli/local-edge.ts";
+import { WORKER } from "../../cli/dev/local-edge.ts";
 import { publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { ROOT, type Running, startCountersign } from "../e2e/running.ts";

@@ -1,7 +1,7 @@
 // Whom the presets admit: the subjects that the senders' own files have, and none that is near to them.
 
 import { describe, expect, it } from "vitest";
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { type Authority, anchorOption, judge, makeAuthority, policyBelow, presetDocument } from "./world.ts";

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { addPreset, type PresetAddition } from "../../cli/policy/add-preset.ts";
 import type { PolicyDraft } from "../../cli/policy/draft.ts";
 import { admitByCertificate } from "../../core/admission/admit.ts";

@@ -1,7 +1,7 @@
 // Every format of a certificate field: as the proxies write it, and as an attacker might write it.
 
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { FORWARDED_FORMATS, forwardedFormat, readForwardedCertificate } from "../../origin/forwarded/certificate.ts";

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

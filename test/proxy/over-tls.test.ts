@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { proxyDirectory, reasonToSkip, startProxy } from "./programs.ts";
 import { createWorld, post, startOrigin, type World, writeServerFiles } from "./world.ts";
 

@@ -8,7 +8,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { BETA } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

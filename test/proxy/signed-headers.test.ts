@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Hop, startEdgeHopOrigin } from "../support/hop.ts";
 import { exchange, type HeaderList } from "../support/http.ts";

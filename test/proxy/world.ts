@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded/certificate.ts";

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { TestHarness } from "wrangler";
-import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
+import { QUEUE_CONFIG } from "../../cli/dev/local-edge.ts";
 import type { BodyBucket, StoredObject, StoredObjects } from "../../worker/bindings.ts";
 
 /** The worker to start together with the edge. */

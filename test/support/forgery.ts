@@ -2,7 +2,7 @@
 // texts and signed by node:crypto.
 
 import { createHash, createPrivateKey, randomBytes, sign } from "node:crypto";
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 import type { PrivateJwk } from "../../core/assertion/keys.ts";
 import type { HeaderList, RawRequest } from "./http.ts";
 import { ACME, AUDIENCE, ISSUER } from "./senders.ts";

@@ -2,7 +2,7 @@
 // the certificate from its standard input.
 
 import { text } from "node:stream/consumers";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { deliveryOf } from "./inbox.ts";
 

@@ -1,7 +1,7 @@
 // Makes deliveries without requests, for tests of the inbox alone. Also the schemas of its first two versions.
 
 import { hash } from "node:crypto";
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 import type { CertificateFacts, Delivery } from "../../core/delivery/delivery.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 

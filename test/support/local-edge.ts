@@ -3,7 +3,7 @@
 
 import { expect, vi } from "vitest";
 import type { TestHarness } from "wrangler";
-import { forwardEdgeLog, type LocalEdgeOptions, startLocalEdge } from "../../cli/local-edge.ts";
+import { forwardEdgeLog, type LocalEdgeOptions, startLocalEdge } from "../../cli/dev/local-edge.ts";
 import type { PrivateJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";

@@ -1,7 +1,7 @@
 // An edge with its queue and bucket, an origin, and a gate between them. The gate records attempts, and fails as a test wants.
 
 import { fileURLToPath } from "node:url";
-import { QUEUE_CONFIG } from "../../cli/local-edge.ts";
+import { QUEUE_CONFIG } from "../../cli/dev/local-edge.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { ASSERTION_HEADER } from "../../core/wire.ts";

@@ -1,7 +1,7 @@
 // Makes request.cf.tlsClientAuth with every documented field, as the platform does for a certificate.
 
 import { X509Certificate } from "node:crypto";
-import type { Identity } from "../../cli/authority.ts";
+import type { Identity } from "../../cli/dev/authority.ts";
 
 export type TlsClientAuth = Readonly<Record<string, string | boolean>>;
 

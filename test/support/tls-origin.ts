@@ -1,6 +1,6 @@
 // The origin with its own TLS listener in this process. A test can change everything that a reload replaces.
 
-import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";

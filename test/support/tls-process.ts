@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { type Running, startCountersign } from "../e2e/running.ts";
 import { createSenders, type Senders } from "./senders.ts";

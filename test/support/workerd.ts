@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { askShared } from "./ask-shared.ts";

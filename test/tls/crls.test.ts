@@ -4,7 +4,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { type Identity, issueCrl } from "../../cli/authority.ts";
+import { type Identity, issueCrl } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { sendOnce, TlsSender } from "../support/tls-client.ts";
 import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../support/tls-process.ts";

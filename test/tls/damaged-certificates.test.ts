@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { REFUSALS } from "../../core/refusal.ts";
 import { fromBase64 } from "../core/der-edit.ts";
 import { commonNamesOf, damageSigned, damages, damageUnsigned, isMarkedCa } from "../support/certificate-mutations.ts";

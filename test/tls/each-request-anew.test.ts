@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createServer, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import { writeWhole } from "../../cli/files/write.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";

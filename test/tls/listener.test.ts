@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { ACME, createSenders, MARKER, type Senders, subjectOf } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

@@ -3,7 +3,7 @@
 
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { MAX_LOG_LINE_BYTES } from "../../core/wire.ts";
 import { createSenders } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";

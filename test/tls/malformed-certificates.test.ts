@@ -3,7 +3,7 @@
 
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate } from "../../cli/authority.ts";
+import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { dropExtension, FIELD, SUBJECT_ALT_NAME, setExtension } from "../core/certificate-edit.ts";
 import { concat, decode, encode, fromBase64, oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
 import { resign } from "../core/fixtures-issue.ts";

@@ -5,7 +5,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/authority.ts";
+import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { MAX_OBSERVED_UNPROVEN } from "../../core/wire.ts";
 import { startCountersign } from "../e2e/running.ts";

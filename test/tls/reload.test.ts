@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { issueCertificate } from "../../cli/authority.ts";
+import { issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { runHere } from "../support/command.ts";
 import { BETA } from "../support/senders.ts";

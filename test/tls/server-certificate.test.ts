@@ -10,7 +10,7 @@ import {
   type Identity,
   issueCertificate,
   SERVER_AUTH,
-} from "../../cli/authority.ts";
+} from "../../cli/dev/authority.ts";
 import { faultsOfServer } from "../../origin/node/server-certificate.ts";
 import { createTlsState } from "../../origin/node/tls-hosts.ts";
 

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/authority.ts";
+import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { runCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { listen } from "../support/http.ts";

@@ -57,8 +57,8 @@ export async function checkPolicy(args: string[]): Promise<number> {
 
 /** The problems of the wrangler file. Loaded only here, because only a machine that builds the edge has the package wrangler. */
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
-  const { readWranglerFile } = await import("../../wrangler-file.ts");
-  const { findDeploymentProblems } = await import("../../deployment-check.ts");
+  const { readWranglerFile } = await import("../../cloudflare/wrangler-file.ts");
+  const { findDeploymentProblems } = await import("../../cloudflare/deployment-check.ts");
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }
 

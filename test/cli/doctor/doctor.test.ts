@@ -6,7 +6,7 @@ import type { RequestListener } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { CLIENT_AUTH, type Identity, issueCertificate } from "../../../cli/authority.ts";
+import { CLIENT_AUTH, type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import { checkAlso, checkOrigin, checkPlainHttp } from "../../../cli/doctor/around.ts";
 import { examineEndpoint } from "../../../cli/doctor/examine.ts";
 import { type CheckReport, FINDINGS } from "../../../cli/doctor/findings.ts";

@@ -5,7 +5,7 @@ import { createServer as createHttpServer, type RequestListener, type ServerResp
 import { createServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
-import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import type { Subject, SubjectOptions } from "../../../cli/doctor/subject.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../../../core/policy/policy.ts";

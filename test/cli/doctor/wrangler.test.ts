@@ -3,8 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { readWranglerFile } from "../../../cli/cloudflare/wrangler-file.ts";
 import { checkWrangler, type WranglerConfig } from "../../../cli/doctor/wrangler.ts";
-import { readWranglerFile } from "../../../cli/wrangler-file.ts";
 import { ROOT, runCountersign } from "../../e2e/running.ts";
 import { WRANGLER_TOML } from "../../support/edge-bundle.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { issueCertificate } from "../../../cli/authority.ts";
+import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { generateSigningKey, publicJwk } from "../../../core/assertion/keys.ts";
 import { openInbox } from "../../../origin/inbox/open.ts";
 import { ROOT, runCountersign } from "../../e2e/running.ts";

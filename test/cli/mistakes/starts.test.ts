@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
+import { issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import { generateSigningKey, publicJwk } from "../../../core/assertion/keys.ts";
 import { ROOT, run, runCountersign } from "../../e2e/running.ts";
 import { runHere } from "../../support/command.ts";

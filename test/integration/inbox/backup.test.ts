@@ -4,7 +4,7 @@ import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { issueCertificate } from "../../../cli/authority.ts";
+import { issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Acceptance } from "../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { openInbox } from "../../../origin/inbox/open.ts";

@@ -1,7 +1,7 @@
 // A sender with more certificates than anybody looks at: the latest are read and kept, and no more. On every store.
 
 import { beforeEach, expect, test } from "vitest";
-import { issueCertificate } from "../../../cli/authority.ts";
+import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { MAX_WATCHED_CERTIFICATES } from "../../../core/wire.ts";
 import type { FirstSight, Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
+import { issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";

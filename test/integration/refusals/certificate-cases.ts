@@ -9,7 +9,7 @@ import {
   NameConstraints,
 } from "@peculiar/asn1-x509";
 import { Extension, KeyUsageFlags } from "@peculiar/x509";
-import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/authority.ts";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import type { RefusalCode } from "../../../core/refusal.ts";
 import { ACME, MARKER, subjectOf } from "../../support/senders.ts";
 import { NO_CERTIFICATE, type TlsClientAuth, tlsClientAuth } from "../../support/tls-client-auth.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { issueCertificate } from "../../../cli/authority.ts";
+import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { loadSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../../../core/wire.ts";

@@ -1,6 +1,6 @@
 // Refusals by revocation lists, on an edge that requires them.
 
-import { issueCertificate } from "../../../cli/authority.ts";
+import { issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
 import { ACME, MARKER, subjectOf } from "../../support/senders.ts";
 import { type TlsClientAuth, tlsClientAuth } from "../../support/tls-client-auth.ts";

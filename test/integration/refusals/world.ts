@@ -1,6 +1,6 @@
 // What the refusals are provoked on: edges with good and bad origins, and origins with good and bad surroundings.
 
-import { type Identity, issueCertificate, issueCrl } from "../../../cli/authority.ts";
+import { type Identity, issueCertificate, issueCrl } from "../../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";

@@ -4,9 +4,9 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestHarness, type TestHarness, type Unstable_RawConfig } from "wrangler";
-import type { LogLine } from "../core/decision/decision.ts";
-import { complain } from "./output.ts";
-import { installPlatformFetch } from "./platform-fetch.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { installPlatformFetch } from "../cloudflare/fetch.ts";
+import { complain } from "../output.ts";
 
 // Turns off the download of a sample `cf` object and the usage report: a local run sends nothing to anybody.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";

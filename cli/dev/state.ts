@@ -4,11 +4,11 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { readCertificatesAsPem } from "../files/certificates.ts";
+import { formatJson } from "../files/files.ts";
+import { makeFolder, writeWhole } from "../files/write.ts";
+import { create as createKeys } from "../keys.ts";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate, SERVER_AUTH } from "./authority.ts";
-import { readCertificatesAsPem } from "./files/certificates.ts";
-import { formatJson } from "./files/files.ts";
-import { makeFolder, writeWhole } from "./files/write.ts";
-import { create as createKeys } from "./keys.ts";
 
 /** Paths of two PEM files: a client certificate with its intermediates, and its key. */
 export interface ClientFiles {

@@ -1,16 +1,16 @@
 // Keeps what a local run refuses, at the edge as well as at the origin. The edge's lines hold no certificate, so the front of the
 // run says which ones were presented.
 
-import { BoundedCache } from "../core/bounded-cache.ts";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { Refusal, resultOf } from "../core/refusal.ts";
-import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
-import type { Inbox } from "../origin/inbox/inbox.ts";
-import type { RefusedFacts } from "../origin/inbox/refusals/refusals.ts";
-import type { PeerCertificate } from "./emulated-tls-client-auth.ts";
-import { keepRefusals } from "./kept-refusals.ts";
-import { INBOX_OPTIONS, parseRefusals } from "./origin-inbox.ts";
+import { BoundedCache } from "../../core/bounded-cache.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { Refusal, resultOf } from "../../core/refusal.ts";
+import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
+import type { RefusedFacts } from "../../origin/inbox/refusals/refusals.ts";
+import type { PeerCertificate } from "../cloudflare/tls-client-auth.ts";
+import { keepRefusals } from "../kept-refusals.ts";
+import { INBOX_OPTIONS, parseRefusals } from "../origin-inbox.ts";
 
 const MAX_PRESENTED = 100;
 

@@ -1,9 +1,9 @@
 // Reads the wrangler file of an edge, for all commands.
 
 import type { Unstable_Config } from "wrangler";
-import { messageOf } from "../core/failure-chain.ts";
-import { loadOptional } from "../origin/optional-package.ts";
-import { UsageError } from "./command.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { loadOptional } from "../../origin/optional-package.ts";
+import { UsageError } from "../command.ts";
 
 /**
  * Reads a wrangler.toml or wrangler.jsonc as wrangler does, for one of its environments.

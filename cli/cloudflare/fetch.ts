@@ -1,7 +1,7 @@
 // If a Cloudflare Worker's fetch() cannot reach an origin, it does not throw but answers with 520 to 530. The local harness sends
 // a worker's requests through the process's fetch, so this emulates it there.
 
-import { describeCause } from "../origin/failure-cause.ts";
+import { describeCause } from "../../origin/failure-cause.ts";
 
 const CODES: Readonly<Record<string, number>> = {
   ECONNREFUSED: 521,

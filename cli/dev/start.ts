@@ -2,11 +2,11 @@
 // ends.
 
 import { resolve } from "node:path";
-import type { LogLine } from "../core/decision/decision.ts";
-import { endWithError, parseOptions, parsePort, untilSignal } from "./command.ts";
-import { formatDecision } from "./decision-text.ts";
-import { describe, startDevelopment } from "./development.ts";
-import { print, printText } from "./output.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { endWithError, parseOptions, parsePort, untilSignal } from "../command.ts";
+import { formatDecision } from "../decision-text.ts";
+import { print, printText } from "../output.ts";
+import { describe, startDevelopment } from "./system.ts";
 import { formatResults, runTrials } from "./trials.ts";
 
 const HELP = `npm start -- [options]

@@ -1,13 +1,13 @@
 // countersign dev: the whole system locally, until it is stopped.
 
 import { resolve } from "node:path";
-import { loadOptional } from "../origin/optional-package.ts";
-import { parseBaseUrl } from "./arguments/base-url.ts";
-import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "./command.ts";
-import { CONSOLE_OPTIONS, parseConsole } from "./console-options.ts";
-import { formatDecision } from "./decision-text.ts";
-import type { Development } from "./development.ts";
-import { print, printLogLine } from "./output.ts";
+import { loadOptional } from "../../origin/optional-package.ts";
+import { parseBaseUrl } from "../arguments/base-url.ts";
+import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "../command.ts";
+import { CONSOLE_OPTIONS, parseConsole } from "../console-options.ts";
+import { formatDecision } from "../decision-text.ts";
+import { print, printLogLine } from "../output.ts";
+import type { Development } from "./system.ts";
 
 export const command: Command = {
   help: `
@@ -64,7 +64,7 @@ The front asks for a client certificate and lets every handshake through: the wo
 /** Loaded on demand: workerd and the certificate library are missing if only production packages are installed. */
 async function loadDevelopment() {
   const packages = ["wrangler", "@peculiar/x509", "reflect-metadata"];
-  return await loadOptional("dev", packages, () => import("./development.ts"));
+  return await loadOptional("dev", packages, () => import("./system.ts"));
 }
 
 function readyLine({ edge, origin, jwks, audience, policyFile, state, console: shown }: Development): string {

@@ -1,14 +1,14 @@
 // The first round of events over real TLS: one that is accepted, and one for each way in which others are refused.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import type { RefusalCode } from "../core/refusal.ts";
-import type { Development } from "./development.ts";
-import { type ClientName, DEVELOPMENT_ROUTE } from "./development-state.ts";
-import { readCertificatesAsPem, readPair } from "./files/certificates.ts";
-import { type Answer, sendEvent } from "./http-client.ts";
-import type { Shown } from "./output.ts";
-import { SAMPLE_EVENT } from "./send.ts";
-import { bad, good, heading, tabulate } from "./table.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { RefusalCode } from "../../core/refusal.ts";
+import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
+import { type Answer, sendEvent } from "../http-client.ts";
+import type { Shown } from "../output.ts";
+import { SAMPLE_EVENT } from "../send.ts";
+import { bad, good, heading, tabulate } from "../table.ts";
+import { type ClientName, DEVELOPMENT_ROUTE } from "./state.ts";
+import type { Development } from "./system.ts";
 
 export interface TrialResult {
   readonly sent: string;

@@ -1,12 +1,12 @@
 // Finds what a wrangler file lacks for an edge with this policy, so that the build fails, and not the first event.
 
 import type { Unstable_Config } from "wrangler";
-import { secretNames } from "../core/admission/secrets.ts";
-import { describeIssues } from "../core/configuration-error.ts";
-import { readForm } from "../core/form-reading.ts";
-import { hostsOf, type Policy } from "../core/policy/policy.ts";
-import { BindingsSchema, findCrlStore, findEventQueue } from "../worker/configuration.ts";
-import { EVENTS_QUEUE } from "../worker/queue/deliver.ts";
+import { secretNames } from "../../core/admission/secrets.ts";
+import { describeIssues } from "../../core/configuration-error.ts";
+import { readForm } from "../../core/form-reading.ts";
+import { hostsOf, type Policy } from "../../core/policy/policy.ts";
+import { BindingsSchema, findCrlStore, findEventQueue } from "../../worker/configuration.ts";
+import { EVENTS_QUEUE } from "../../worker/queue/deliver.ts";
 
 /** The members of a wrangler file that are read. */
 export type DeploymentConfig = Pick<
