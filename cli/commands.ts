@@ -17,7 +17,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   origin: {
     summary:
       "run the origin: verify, store, answer 202, hand on to your code; behind the edge, behind your proxy, or on its own",
-    load: () => import("./origin.ts"),
+    load: () => import("./origin/index.ts"),
   },
   inbox: {
     summary: "look at stored events: what waits, what is dead and why; retry or drop it",

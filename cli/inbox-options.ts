@@ -7,9 +7,9 @@ import { isPostgresUrl } from "../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../origin/inbox/open.ts";
 import { parseOptions, UsageError } from "./command.ts";
 import { findElsewhere } from "./files/files.ts";
+import { tellShownPassword } from "./origin/secret-notices.ts";
 import { complain } from "./output.ts";
 import { problemsOf } from "./problems.ts";
-import { tellShownPassword } from "./secret-notices.ts";
 
 export const OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },

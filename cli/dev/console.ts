@@ -2,10 +2,10 @@
 
 import type { TestSenders } from "../../origin/console/options.ts";
 import { UsageError } from "../command.ts";
-import { type ConsoleSettings, parseConsole } from "../console-options.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { sendEvent } from "../http-client.ts";
-import { openConsole, type RunningConsole, type Shown } from "../origin-console.ts";
+import { openConsole, type RunningConsole, type Shown } from "../origin/console.ts";
+import { type ConsoleSettings, parseConsole } from "../origin/console-options.ts";
 import { CLIENTS, type ClientName, type DevelopmentState } from "./state.ts";
 
 const USUAL_PORT = 9465;

@@ -9,8 +9,8 @@ import { type ClientCertificate, parseClientCertificate } from "../../core/x509/
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import type { RefusedFacts } from "../../origin/inbox/refusals/refusals.ts";
 import type { PeerCertificate } from "../cloudflare/tls-client-auth.ts";
-import { keepRefusals } from "../kept-refusals.ts";
-import { INBOX_OPTIONS, parseRefusals } from "../origin-inbox.ts";
+import { INBOX_OPTIONS, parseRefusals } from "../origin/inbox-options.ts";
+import { keepRefusals } from "../origin/kept-refusals.ts";
 
 const MAX_PRESENTED = 100;
 

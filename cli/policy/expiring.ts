@@ -10,7 +10,7 @@ import { parseWhole } from "../arguments/values.ts";
 import { parseOptions } from "../command.ts";
 import { readCertificatesAsPem } from "../files/certificates.ts";
 import { tellingInbox } from "../inbox-options.ts";
-import { endListener } from "../listener-certificate.ts";
+import { endListener } from "../origin/listener-certificate.ts";
 import { type Line, print, printJson } from "../output.ts";
 import { bad, good, tabulate } from "../table.ts";
 import { compilePolicyFile } from "./load.ts";

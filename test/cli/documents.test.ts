@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Command } from "../../cli/command.ts";
 import { issueCertificate } from "../../cli/dev/authority.ts";
-import { loadTarget } from "../../cli/origin-dispatch.ts";
+import { loadTarget } from "../../cli/origin/target.ts";
 import { generateSigningKey, publicJwk } from "../../core/assertion/keys.ts";
 import { runCountersign } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parsePrivateUrl } from "../../cli/arguments/base-url.ts";
 import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
-import { loadTarget } from "../../cli/origin-dispatch.ts";
+import { loadTarget } from "../../cli/origin/target.ts";
 import { fetchUpstream, isPrivateAddress, lookUpPrivate } from "../../origin/node/upstream-fetch.ts";
 import { listen } from "../support/http.ts";
 

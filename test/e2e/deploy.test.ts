@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { parseOriginOptions, refuseOtherWays } from "../../cli/origin-options.ts";
+import { parseOriginOptions, refuseOtherWays } from "../../cli/origin/options.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { ROOT, run } from "./running.ts";
 

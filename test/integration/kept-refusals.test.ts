@@ -7,7 +7,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
-import { describeRefused, headOf } from "../../cli/kept-refusals.ts";
+import { describeRefused, headOf } from "../../cli/origin/kept-refusals.ts";
 import { publicJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";

@@ -2,8 +2,8 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Health } from "../../cli/health.ts";
-import { Metrics } from "../../cli/metrics.ts";
+import { Health } from "../../cli/origin/health.ts";
+import { Metrics } from "../../cli/origin/metrics.ts";
 import { run } from "../e2e/running.ts";
 
 const FOLDER = "docs/monitoring";

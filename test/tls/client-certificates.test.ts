@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseClientCertificates, requireAdmissible } from "../../cli/client-certificates.ts";
+import { parseClientCertificates, requireAdmissible } from "../../cli/origin/client-certificates.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createSenders, type Senders } from "../support/senders.ts";

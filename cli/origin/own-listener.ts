@@ -1,19 +1,19 @@
 // countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
 // run as several processes on one port.
 
-import { loadSecrets } from "../core/admission/secrets.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
-import { readSecret } from "../origin/node/secret-files.ts";
-import { createTlsState, type TlsHostFiles, type TlsState } from "../origin/node/tls-hosts.ts";
-import { listenTls } from "../origin/node/tls-listener.ts";
-import { throughTls as ofListener } from "../origin/node/tls-peer.ts";
-import { anchorsInUse } from "../origin/node/tls-policy.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
+import { describeInbox } from "../../origin/inbox/location.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
+import { createTlsState, type TlsHostFiles, type TlsState } from "../../origin/node/tls-hosts.ts";
+import { listenTls } from "../../origin/node/tls-listener.ts";
+import { throughTls as ofListener } from "../../origin/node/tls-peer.ts";
+import { anchorsInUse } from "../../origin/node/tls-policy.ts";
+import { requireOption, UsageError } from "../command.ts";
+import { readServerPair } from "../files/server-pair.ts";
+import { loadPolicy } from "../policy/load.ts";
+import { Problems } from "../problems.ts";
 import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
-import { requireOption, UsageError } from "./command.ts";
-import { readServerPair } from "./files/server-pair.ts";
-import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./origin-service.ts";
-import { loadPolicy } from "./policy/load.ts";
-import { Problems } from "./problems.ts";
+import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./service.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;

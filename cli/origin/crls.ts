@@ -1,13 +1,13 @@
 // The revocation lists of `countersign origin`: where they are stored, and to what the policy's relative paths refer.
 
 import { dirname, join } from "node:path";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { NO_LISTS } from "../core/trust/revocation.ts";
-import { type CrlStore, openCrlStore } from "../origin/crls/store.ts";
-import { folderOfInbox } from "../origin/inbox/location.ts";
-import { openCrlDirectory } from "../origin/node/crl-directory.ts";
-import { complainLogLine } from "./output.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { type CrlStore, openCrlStore } from "../../origin/crls/store.ts";
+import { folderOfInbox } from "../../origin/inbox/location.ts";
+import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
+import { complainLogLine } from "../output.ts";
 
 export interface CrlSettings {
   /** The policy file. Paths in the policy are relative to its directory. */

@@ -1,17 +1,17 @@
 // The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
 
-import { verifyBasic } from "../core/admission/basic.ts";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { refusalOf } from "../core/refusal.ts";
-import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../origin/console/options.ts";
-import type { Inbox } from "../origin/inbox/inbox.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
-import type { ConsoleServer } from "../origin/node/console-server.ts";
-import { UsageError } from "./command.ts";
+import { verifyBasic } from "../../core/admission/basic.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { refusalOf } from "../../core/refusal.ts";
+import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../../origin/console/options.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
+import { describeInbox } from "../../origin/inbox/location.ts";
+import type { ConsoleServer } from "../../origin/node/console-server.ts";
+import { UsageError } from "../command.ts";
+import { readServerPair } from "../files/server-pair.ts";
+import { problemsOf } from "../problems.ts";
 import { CONSOLE_ROLES, type ConsoleSettings, onlyPem, readCredential } from "./console-options.ts";
-import { readServerPair } from "./files/server-pair.ts";
-import { problemsOf } from "./problems.ts";
 import { watchFiles } from "./watch-files.ts";
 
 /** What a console shows. */
@@ -38,8 +38,8 @@ export function placesOf({ inbox, policy }: { readonly inbox: string; readonly p
 /** @throws UsageError if it cannot listen there */
 export async function openConsole(settings: ConsoleSettings, shown: Shown): Promise<RunningConsole> {
   // Loaded when it is needed: most starts have no console.
-  const { createConsoleOf } = await import("../origin/console/console.ts");
-  const { hostsOf, serveConsole } = await import("../origin/node/console-server.ts");
+  const { createConsoleOf } = await import("../../origin/console/console.ts");
+  const { hostsOf, serveConsole } = await import("../../origin/node/console-server.ts");
   const { listener, files, isClosed } = settings;
   const end = new AbortController();
   const options: ConsoleOptions = {

@@ -4,19 +4,19 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Ending } from "../core/policy/expiry.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { escapeControls } from "../core/shown-text.ts";
-import type { Backlog } from "../origin/inbox/inbox.ts";
-import type { RefusalStock } from "../origin/inbox/refusals/refusals.ts";
-import { type Address, listen } from "../origin/node/listening.ts";
-import { tellFaults } from "../origin/node/request-faults.ts";
-import { passClear, urlOf } from "../origin/node/server.ts";
-import { loadOptional } from "../origin/optional-package.ts";
-import { parseAddress } from "./arguments/values.ts";
-import { UsageError } from "./command.ts";
-import { readVersion } from "./files/package-folder.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Ending } from "../../core/policy/expiry.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { escapeControls } from "../../core/shown-text.ts";
+import type { Backlog } from "../../origin/inbox/inbox.ts";
+import type { RefusalStock } from "../../origin/inbox/refusals/refusals.ts";
+import { type Address, listen } from "../../origin/node/listening.ts";
+import { tellFaults } from "../../origin/node/request-faults.ts";
+import { passClear, urlOf } from "../../origin/node/server.ts";
+import { loadOptional } from "../../origin/optional-package.ts";
+import { parseAddress } from "../arguments/values.ts";
+import { UsageError } from "../command.ts";
+import { readVersion } from "../files/package-folder.ts";
 import type { Health } from "./health.ts";
 
 /** The labels under which a line of the log is counted. */

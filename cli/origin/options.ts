@@ -1,9 +1,9 @@
 // The options of countersign origin: those of every way in, and those that each way reads beside them.
 
-import { parseOptions, refuseUnread } from "./command.ts";
+import { parseOptions, refuseUnread } from "../command.ts";
 import { CONSOLE_OPTIONS } from "./console-options.ts";
-import { DISPATCH_OPTIONS } from "./origin-dispatch.ts";
-import { INBOX_OPTIONS } from "./origin-inbox.ts";
+import { INBOX_OPTIONS } from "./inbox-options.ts";
+import { DISPATCH_OPTIONS } from "./target.ts";
 
 const COMMON = {
   policy: { type: "string", default: "policy.json" },

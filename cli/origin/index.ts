@@ -1,17 +1,17 @@
 // countersign origin: behind the edge, behind a proxy, or terminating mutual TLS itself.
 
+import { type Command, parseHost, parsePort } from "../command.ts";
+import { runEdgeOrigin } from "./behind-edge.ts";
+import { PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./behind-proxy.ts";
 import { parseClientCertificates } from "./client-certificates.ts";
-import { type Command, parseHost, parsePort } from "./command.ts";
 import { CONSOLE_HELP, parseConsole } from "./console-options.ts";
+import { CRLS_HELP } from "./crls.ts";
+import { METRICS_HELP } from "./expiry-watch.ts";
+import { INBOX_HELP, parseRefusals, parseRetention, parseWaitSeconds } from "./inbox-options.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { runEdgeOrigin } from "./origin-behind-edge.ts";
-import { CRLS_HELP } from "./origin-crls.ts";
-import { DISPATCH_HELP } from "./origin-dispatch.ts";
-import { INBOX_HELP, parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
-import { parseOriginOptions, refuseOtherWays } from "./origin-options.ts";
-import { PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./origin-proxy.ts";
-import { runTlsOrigin } from "./origin-tls.ts";
-import { METRICS_HELP } from "./origin-watch.ts";
+import { parseOriginOptions, refuseOtherWays } from "./options.ts";
+import { runTlsOrigin } from "./own-listener.ts";
+import { DISPATCH_HELP } from "./target.ts";
 import { parseWorkers } from "./workers.ts";
 
 export const command: Command = {

@@ -1,24 +1,24 @@
 // What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import { messageOf } from "../core/failure-chain.ts";
-import { sendersInUse } from "../core/policy/expiry.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { formatTime } from "../core/x509/crl.ts";
-import type { AcceptDelivery } from "../origin/accept.ts";
-import { systemClock } from "../origin/clock.ts";
-import { listEndings } from "../origin/expiry.ts";
-import type { FirstSight, Inbox, Retention } from "../origin/inbox/inbox.ts";
-import { openInbox } from "../origin/inbox/open.ts";
-import { startRetention } from "../origin/inbox/retention.ts";
-import type { Address } from "../origin/node/listening.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import { sendersInUse } from "../../core/policy/expiry.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { formatTime } from "../../core/x509/crl.ts";
+import type { AcceptDelivery } from "../../origin/accept.ts";
+import { systemClock } from "../../origin/clock.ts";
+import { listEndings } from "../../origin/expiry.ts";
+import type { FirstSight, Inbox, Retention } from "../../origin/inbox/inbox.ts";
+import { openInbox } from "../../origin/inbox/open.ts";
+import { startRetention } from "../../origin/inbox/retention.ts";
+import type { Address } from "../../origin/node/listening.ts";
+import { complain, printLogLine } from "../output.ts";
 import { startReports } from "./health.ts";
 import { endListener } from "./listener-certificate.ts";
 import { toCount, toDuration } from "./metrics.ts";
-import { complain, printLogLine } from "./output.ts";
 import { openWhenThere } from "./store-waiting.ts";
-import { openOutlet, type Stock, type WatchOutlet } from "./watch-outlet.ts";
+import { openOutlet, type Stock, type WatchOutlet } from "./telemetry.ts";
 import { isReporter } from "./workers.ts";
 
 export interface WatchSettings {

@@ -1,20 +1,20 @@
 // countersign origin behind the edge: verifies what the edge forwards.
 
-import { loadHeldSecrets } from "../core/admission/secrets.ts";
-import type { FindVerificationKey } from "../core/assertion/keys.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { showUrl } from "../core/url.ts";
-import { problemOfKeysUrl } from "../origin/guard/key-source.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
-import { readSecret } from "../origin/node/secret-files.ts";
-import { serve } from "../origin/node/server.ts";
-import { fetchedKeys, pinnedKeys } from "../origin/verification-keys.ts";
-import { requireOption, UsageError } from "./command.ts";
-import { readPublicKeySet } from "./files/key-sets.ts";
-import { type OriginSettings, serveOrigin } from "./origin-service.ts";
-import { complainLogLine } from "./output.ts";
-import { loadPolicy } from "./policy/load.ts";
-import { inFile, Problems } from "./problems.ts";
+import { loadHeldSecrets } from "../../core/admission/secrets.ts";
+import type { FindVerificationKey } from "../../core/assertion/keys.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { showUrl } from "../../core/url.ts";
+import { problemOfKeysUrl } from "../../origin/guard/key-source.ts";
+import { describeInbox } from "../../origin/inbox/location.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
+import { serve } from "../../origin/node/server.ts";
+import { fetchedKeys, pinnedKeys } from "../../origin/verification-keys.ts";
+import { requireOption, UsageError } from "../command.ts";
+import { readPublicKeySet } from "../files/key-sets.ts";
+import { complainLogLine } from "../output.ts";
+import { loadPolicy } from "../policy/load.ts";
+import { inFile, Problems } from "../problems.ts";
+import { type OriginSettings, serveOrigin } from "./service.ts";
 
 export interface EdgeOriginSettings extends OriginSettings {
   readonly host: string;

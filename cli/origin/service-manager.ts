@@ -2,7 +2,7 @@
 // systemd, for each message: Node has no Unix datagram sockets, and node:ffi is experimental.
 
 import { spawn } from "node:child_process";
-import { complainLogLine } from "./output.ts";
+import { complainLogLine } from "../output.ts";
 
 /** The limit for one run of systemd-notify, which waits until the manager has read the message. */
 const DEADLINE_MILLISECONDS = 10_000;

@@ -1,32 +1,32 @@
 // countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
 
 import cluster from "node:cluster";
-import { loadSecrets } from "../core/admission/secrets.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { systemClock } from "../origin/clock.ts";
-import { FORWARDED_FORMATS, forwardedFormat } from "../origin/forwarded/certificate.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
-import { examineProxyIdentity, type ProxyIdentity } from "../origin/node/proxy-identity.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { systemClock } from "../../origin/clock.ts";
+import { FORWARDED_FORMATS, forwardedFormat } from "../../origin/forwarded/certificate.ts";
+import { describeInbox } from "../../origin/inbox/location.ts";
+import { examineProxyIdentity, type ProxyIdentity } from "../../origin/node/proxy-identity.ts";
 import {
   readProxiedCertificate,
   type SocketListener,
   serveProxy,
   type TlsListener,
-} from "../origin/node/proxy-server.ts";
-import { readSecret } from "../origin/node/secret-files.ts";
-import { prepareSharedSocket } from "../origin/node/socket-file.ts";
-import { parseChoice } from "./arguments/values.ts";
-import { parseHost, parsePort, requireOption, UsageError } from "./command.ts";
+} from "../../origin/node/proxy-server.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
+import { prepareSharedSocket } from "../../origin/node/socket-file.ts";
+import { parseChoice } from "../arguments/values.ts";
+import { parseHost, parsePort, requireOption, UsageError } from "../command.ts";
+import { formatPems, readAuthorities } from "../files/certificates.ts";
+import { readServerPair } from "../files/server-pair.ts";
+import { complainLogLine } from "../output.ts";
+import { loadPolicy } from "../policy/load.ts";
+import { Problems } from "../problems.ts";
 import { parseConsole } from "./console-options.ts";
-import { formatPems, readAuthorities } from "./files/certificates.ts";
-import { readServerPair } from "./files/server-pair.ts";
+import { parseRefusals, parseRetention, parseWaitSeconds } from "./inbox-options.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { parseRefusals, parseRetention, parseWaitSeconds } from "./origin-inbox.ts";
-import { type OriginOptions, refuseOtherWays } from "./origin-options.ts";
-import { serveOrigin } from "./origin-service.ts";
-import { complainLogLine } from "./output.ts";
-import { loadPolicy } from "./policy/load.ts";
-import { Problems } from "./problems.ts";
+import { type OriginOptions, refuseOtherWays } from "./options.ts";
+import { serveOrigin } from "./service.ts";
 import { parseWorkers } from "./workers.ts";
 
 type Values = OriginOptions["values"];

@@ -1,11 +1,11 @@
 // The option --client-certificates: whether a listener asks clients for a certificate, for all of its hosts or for one.
 
-import { ConfigurationError } from "../core/configuration-error.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import type { ClientCertificates } from "../origin/node/tls-listener.ts";
-import { requireCertificates } from "../origin/node/tls-policy.ts";
-import { parseChoice } from "./arguments/values.ts";
-import { requireOption } from "./command.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { ClientCertificates } from "../../origin/node/tls-listener.ts";
+import { requireCertificates } from "../../origin/node/tls-policy.ts";
+import { parseChoice } from "../arguments/values.ts";
+import { requireOption } from "../command.ts";
 
 export interface AskedOfClients {
   /** For every host that `hosts` does not name. */

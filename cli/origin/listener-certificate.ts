@@ -1,9 +1,9 @@
 // When the certificate of a listener ends: the earliest end among the certificates of its PEM file.
 
 import { X509Certificate } from "node:crypto";
-import { messageOf } from "../core/failure-chain.ts";
-import type { Ending } from "../core/policy/expiry.ts";
-import { UsageError } from "./command.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import type { Ending } from "../../core/policy/expiry.ts";
+import { UsageError } from "../command.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 

@@ -1,15 +1,15 @@
 // The options of the console: where it listens, and the passwords of those who may see it.
 
-import { type BasicCredential, importBasicCredential } from "../core/admission/basic.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import { messageOf } from "../core/failure-chain.ts";
-import type { ConsoleRole } from "../origin/console/options.ts";
-import type { ConsoleListener, ConsolePair } from "../origin/node/console-server.ts";
-import { readSecret } from "../origin/node/secret-files.ts";
-import { parseAddress } from "./arguments/values.ts";
-import { UsageError } from "./command.ts";
-import { readServerPair } from "./files/server-pair.ts";
-import { Problems } from "./problems.ts";
+import { type BasicCredential, importBasicCredential } from "../../core/admission/basic.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import type { ConsoleRole } from "../../origin/console/options.ts";
+import type { ConsoleListener, ConsolePair } from "../../origin/node/console-server.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
+import { parseAddress } from "../arguments/values.ts";
+import { UsageError } from "../command.ts";
+import { readServerPair } from "../files/server-pair.ts";
+import { Problems } from "../problems.ts";
 
 export const CONSOLE_OPTIONS = {
   console: { type: "string" },

@@ -2,17 +2,17 @@
 // the primary, which serves the metrics and logs each ending once.
 
 import cluster from "node:cluster";
-import type { LogLine } from "../core/decision/decision.ts";
-import { type Ending, warnOfEndings } from "../core/policy/expiry.ts";
-import type { Backlog } from "../origin/inbox/inbox.ts";
-import type { RefusalStock } from "../origin/inbox/refusals/refusals.ts";
-import type { Address } from "../origin/node/listening.ts";
-import { UsageError } from "./command.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { type Ending, warnOfEndings } from "../../core/policy/expiry.ts";
+import type { Backlog } from "../../origin/inbox/inbox.ts";
+import type { RefusalStock } from "../../origin/inbox/refusals/refusals.ts";
+import type { Address } from "../../origin/node/listening.ts";
+import { UsageError } from "../command.ts";
+import { printLogLine } from "../output.ts";
+import { problemsOf } from "../problems.ts";
+import type { RunningConsole } from "./console.ts";
 import { Health, type ProcessState } from "./health.ts";
 import { type Count, type Duration, Metrics } from "./metrics.ts";
-import type { RunningConsole } from "./origin-console.ts";
-import { printLogLine } from "./output.ts";
-import { problemsOf } from "./problems.ts";
 import { type PrimaryOptions, runWorkers } from "./workers.ts";
 
 /** What waits in the inbox now, and when senders last presented certificates. */

@@ -1,13 +1,13 @@
 // The console of `countersign origin --workers`. The primary serves it, so that there is one listener. It opens the inbox and the
 // policy itself.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import type { Inbox } from "../origin/inbox/inbox.ts";
-import { openInbox } from "../origin/inbox/open.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
+import { openInbox } from "../../origin/inbox/open.ts";
+import { compilePolicyFile } from "../policy/load.ts";
+import { openConsole, placesOf, type RunningConsole } from "./console.ts";
 import type { ConsoleSettings } from "./console-options.ts";
-import { openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
-import { compilePolicyFile } from "./policy/load.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { watchFiles } from "./watch-files.ts";
 

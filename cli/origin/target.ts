@@ -4,25 +4,25 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
-import { ConfigurationError } from "../core/configuration-error.ts";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import type { AcceptDelivery } from "../origin/accept.ts";
-import { Dispatcher } from "../origin/dispatch/dispatcher.ts";
-import type { Handler } from "../origin/dispatch/handler.ts";
-import { DISPATCH_LIMITS, type DispatchLimits } from "../origin/dispatch/limits.ts";
-import { Answers } from "../origin/dispatch/reply.ts";
-import { forwardTo } from "../origin/dispatch/upstream.ts";
-import type { Inbox } from "../origin/inbox/inbox.ts";
-import { fetchUpstream } from "../origin/node/upstream-fetch.ts";
-import { shellWord } from "../origin/shell-word.ts";
-import { parseBaseUrl, parsePrivateUrl } from "./arguments/base-url.ts";
-import { parseWhole } from "./arguments/values.ts";
-import { requireOption, UsageError } from "./command.ts";
-import { formatPems, readAuthorities } from "./files/certificates.ts";
-import { readPrivateKeySet } from "./files/key-sets.ts";
-import { inFile, Problems } from "./problems.ts";
+import { importSigningKeys, type SigningKeys } from "../../core/assertion/keys.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { AcceptDelivery } from "../../origin/accept.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
+import type { Handler } from "../../origin/dispatch/handler.ts";
+import { DISPATCH_LIMITS, type DispatchLimits } from "../../origin/dispatch/limits.ts";
+import { Answers } from "../../origin/dispatch/reply.ts";
+import { forwardTo } from "../../origin/dispatch/upstream.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
+import { fetchUpstream } from "../../origin/node/upstream-fetch.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { parseBaseUrl, parsePrivateUrl } from "../arguments/base-url.ts";
+import { parseWhole } from "../arguments/values.ts";
+import { requireOption, UsageError } from "../command.ts";
+import { formatPems, readAuthorities } from "../files/certificates.ts";
+import { readPrivateKeySet } from "../files/key-sets.ts";
+import { inFile, Problems } from "../problems.ts";
 
 export const DISPATCH_OPTIONS = {
   handler: { type: "string" },

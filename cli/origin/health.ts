@@ -1,8 +1,8 @@
 // Health of an origin: whether its processes live, and can accept an event now. Each process reports by itself. A probe only reads
 // the last reports, so it costs nothing and never waits.
 
-import { messageOf } from "../core/failure-chain.ts";
-import type { Inbox } from "../origin/inbox/inbox.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
 
 /** The report of one process. Without problems, it is ready. */
 export interface ProcessState {

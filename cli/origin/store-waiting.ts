@@ -1,8 +1,8 @@
 // Waits at the start for the database, because both may be started at the same time. Logs that it waits.
 
 import { setTimeout as wait } from "node:timers/promises";
-import { StoreAway } from "../origin/inbox/store-away.ts";
-import { complainLogLine } from "./output.ts";
+import { StoreAway } from "../../origin/inbox/store-away.ts";
+import { complainLogLine } from "../output.ts";
 import { isReporter } from "./workers.ts";
 
 const TRY_MILLISECONDS = 1_000;

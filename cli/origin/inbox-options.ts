@@ -1,12 +1,12 @@
 // The options of `countersign origin` that say where its inbox is, and how long it keeps what is finished.
 
-import { MAX_REFUSALS, REFUSAL_BYTES, REFUSED_CERTIFICATE_BYTES } from "../core/wire.ts";
-import type { Retention } from "../origin/inbox/inbox.ts";
-import { isPostgresUrl } from "../origin/inbox/location.ts";
-import type { RefusalLimits } from "../origin/inbox/refusals/refusals.ts";
-import { parseDuration } from "./arguments/durations.ts";
-import { parseWhole } from "./arguments/values.ts";
-import { UsageError } from "./command.ts";
+import { MAX_REFUSALS, REFUSAL_BYTES, REFUSED_CERTIFICATE_BYTES } from "../../core/wire.ts";
+import type { Retention } from "../../origin/inbox/inbox.ts";
+import { isPostgresUrl } from "../../origin/inbox/location.ts";
+import type { RefusalLimits } from "../../origin/inbox/refusals/refusals.ts";
+import { parseDuration } from "../arguments/durations.ts";
+import { parseWhole } from "../arguments/values.ts";
+import { UsageError } from "../command.ts";
 
 export const INBOX_OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },

@@ -1,12 +1,12 @@
 // Which log lines are refused requests, and what is kept of them beside the events.
 
-import { boundLine, type LogLine, stampLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { cut, escapeControls } from "../core/shown-text.ts";
-import { showTarget } from "../core/url.ts";
-import type { Inbox } from "../origin/inbox/inbox.ts";
-import { type RefusalHead, RefusalRecorder } from "../origin/inbox/refusals/recorder.ts";
-import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../origin/inbox/refusals/refusals.ts";
+import { boundLine, type LogLine, stampLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { cut, escapeControls } from "../../core/shown-text.ts";
+import { showTarget } from "../../core/url.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
+import { type RefusalHead, RefusalRecorder } from "../../origin/inbox/refusals/recorder.ts";
+import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../../origin/inbox/refusals/refusals.ts";
 import { nameOf } from "./metrics.ts";
 
 type Log = (line: LogLine, refused?: RefusedFacts) => void;

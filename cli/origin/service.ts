@@ -2,23 +2,29 @@
 // files that are loaded before the start and again when they change. They are replaced as a whole, or not at all.
 
 import cluster from "node:cluster";
-import type { Secrets } from "../core/admission/candidate.ts";
-import type { LogLine } from "../core/decision/decision.ts";
-import type { Policy } from "../core/policy/policy.ts";
-import { showUrl } from "../core/url.ts";
-import { createOriginApp } from "../origin/app.ts";
-import type { CrlStore } from "../origin/crls/store.ts";
-import type { Retention } from "../origin/inbox/inbox.ts";
-import type { RefusalLimits } from "../origin/inbox/refusals/refusals.ts";
-import type { Address } from "../origin/node/listening.ts";
-import type { RunningServer } from "../origin/node/server.ts";
-import type { ProofOptions } from "../origin/options.ts";
-import { untilSignal } from "./command.ts";
+import type { Secrets } from "../../core/admission/candidate.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { showUrl } from "../../core/url.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import type { CrlStore } from "../../origin/crls/store.ts";
+import type { Retention } from "../../origin/inbox/inbox.ts";
+import type { RefusalLimits } from "../../origin/inbox/refusals/refusals.ts";
+import type { Address } from "../../origin/node/listening.ts";
+import type { RunningServer } from "../../origin/node/server.ts";
+import type { ProofOptions } from "../../origin/options.ts";
+import { untilSignal } from "../command.ts";
+import { openLog } from "../observations.ts";
+import { printText } from "../output.ts";
+import { problemsOf } from "../problems.ts";
+import { openConsole, placesOf, type RunningConsole } from "./console.ts";
 import type { ConsoleSettings } from "./console-options.ts";
+import { openCrls } from "./crls.ts";
+import { openWatch } from "./expiry-watch.ts";
 import { keepRefusals } from "./kept-refusals.ts";
-import { openLog } from "./observations.ts";
-import { openConsole, placesOf, type RunningConsole } from "./origin-console.ts";
-import { openCrls } from "./origin-crls.ts";
+import { secretFilesOf, tellReadableSecrets, tellShownPassword } from "./secret-notices.ts";
+import { tellReady, tellStopping, watchdogMilliseconds } from "./service-manager.ts";
+import { openSharedConsole } from "./shared-console.ts";
 import {
   type Dispatch,
   type DispatchSettings,
@@ -26,15 +32,9 @@ import {
   loadTarget,
   openDispatch,
   requireTarget,
-} from "./origin-dispatch.ts";
-import { openWatch } from "./origin-watch.ts";
-import { printText } from "./output.ts";
-import { problemsOf } from "./problems.ts";
-import { secretFilesOf, tellReadableSecrets, tellShownPassword } from "./secret-notices.ts";
-import { tellReady, tellStopping, watchdogMilliseconds } from "./service-manager.ts";
-import { openSharedConsole } from "./shared-console.ts";
+} from "./target.ts";
+import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./telemetry.ts";
 import { watchFiles } from "./watch-files.ts";
-import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./watch-outlet.ts";
 import { announceReady } from "./workers.ts";
 
 const END_MILLISECONDS = 1_000;
