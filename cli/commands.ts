@@ -9,7 +9,7 @@ export interface Entry {
 
 /** A command is loaded when it is called, so that `--help` does not wait for a database driver, nor `keys` for wrangler. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
-  init: { summary: "make a project of your own: policy, Worker, handler", load: () => import("./init.ts") },
+  init: { summary: "make a project of your own: policy, Worker, handler", load: () => import("./init/index.ts") },
   dev: {
     summary: "run everything locally: TLS front, edge worker in workerd, origin",
     load: () => import("./dev/index.ts"),
@@ -21,7 +21,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   inbox: {
     summary: "look at stored events: what waits, what is dead and why; retry or drop it",
-    load: () => import("./inbox.ts"),
+    load: () => import("./inbox/index.ts"),
   },
   keys: { summary: "make, rotate and publish the edge's signing keys", load: () => import("./keys.ts") },
   policy: { summary: "check, show, change and try the policy file", load: () => import("./policy/index.ts") },
@@ -35,5 +35,5 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./doctor/index.ts"),
   },
   send: { summary: "send an event to any URL with a client certificate", load: () => import("./send.ts") },
-  vectors: { summary: "write test vectors for receivers in other languages", load: () => import("./vectors.ts") },
+  vectors: { summary: "write test vectors for receivers in other languages", load: () => import("./vectors/index.ts") },
 };

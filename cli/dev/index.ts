@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { loadOptional } from "../../origin/optional-package.ts";
 import { parseBaseUrl } from "../arguments/base-url.ts";
 import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "../command.ts";
-import { formatDecision } from "../decision-text.ts";
+import { formatDecision } from "../log/text.ts";
 import { CONSOLE_OPTIONS, parseConsole } from "../origin/console-options.ts";
 import { print, printLogLine } from "../output.ts";
 import type { Development } from "./system.ts";

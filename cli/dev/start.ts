@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { endWithError, parseOptions, parsePort, untilSignal } from "../command.ts";
-import { formatDecision } from "../decision-text.ts";
+import { formatDecision } from "../log/text.ts";
 import { print, printText } from "../output.ts";
 import { describe, startDevelopment } from "./system.ts";
 import { formatResults, runTrials } from "./trials.ts";

@@ -15,7 +15,7 @@ import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../../worker/configuration.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { readPrivateKeySet } from "../files/key-sets.ts";
-import { openLog } from "../observations.ts";
+import { openLog } from "../log/observations.ts";
 import type { ConsoleSettings } from "../origin/console-options.ts";
 import { openCrls } from "../origin/crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "../origin/target.ts";

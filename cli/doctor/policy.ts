@@ -2,7 +2,7 @@
 
 import { describeEnding } from "../../core/policy/expiry.ts";
 import { listEndings } from "../../origin/expiry.ts";
-import { readLogFile } from "../log-file.ts";
+import { readLogFile } from "../log/read.ts";
 import { type CheckReport, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 

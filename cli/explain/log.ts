@@ -10,8 +10,8 @@ import type { InboxReader } from "../../origin/inbox/inbox.ts";
 import { describeInbox, folderOfInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
 import { UsageError } from "../command.ts";
-import { type LogEntry, readLogEntries } from "../log-file.ts";
-import { OBSERVATIONS, observationOf } from "../observations.ts";
+import { OBSERVATIONS, observationOf } from "../log/observations.ts";
+import { type LogEntry, readLogEntries } from "../log/read.ts";
 import { type Chain, urlOfTarget } from "./question.ts";
 
 export interface RecordedDecision extends Omit<LogEntry, "line"> {

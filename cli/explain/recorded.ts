@@ -6,7 +6,7 @@ import type { StoredEvent } from "../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
 import { UsageError } from "../command.ts";
-import { tellingInbox } from "../inbox-options.ts";
+import { tellingInbox } from "../inbox/options.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./log.ts";
 import type { Values } from "./options.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";

@@ -14,7 +14,7 @@ import type { Address } from "../../origin/node/listening.ts";
 import type { RunningServer } from "../../origin/node/server.ts";
 import type { ProofOptions } from "../../origin/options.ts";
 import { untilSignal } from "../command.ts";
-import { openLog } from "../observations.ts";
+import { openLog } from "../log/observations.ts";
 import { printText } from "../output.ts";
 import { problemsOf } from "../problems.ts";
 import { openConsole, placesOf, type RunningConsole } from "./console.ts";

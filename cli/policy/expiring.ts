@@ -9,7 +9,7 @@ import { readInbox } from "../../origin/inbox/open.ts";
 import { parseWhole } from "../arguments/values.ts";
 import { parseOptions } from "../command.ts";
 import { readCertificatesAsPem } from "../files/certificates.ts";
-import { tellingInbox } from "../inbox-options.ts";
+import { tellingInbox } from "../inbox/options.ts";
 import { endListener } from "../origin/listener-certificate.ts";
 import { type Line, print, printJson } from "../output.ts";
 import { bad, good, tabulate } from "../table.ts";

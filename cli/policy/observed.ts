@@ -6,7 +6,7 @@ import { CLIENT_AUTH } from "../../core/x509/certificate-extensions.ts";
 import { nameKey } from "../../core/x509/distinguished-name.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { parseOptions, UsageError } from "../command.ts";
-import { OBSERVATIONS, type Observation, readObservations } from "../observations.ts";
+import { OBSERVATIONS, type Observation, readObservations } from "../log/observations.ts";
 import { type Line, print, printJson, printText } from "../output.ts";
 import { bad, good, tabulate, whole } from "../table.ts";
 import { matcherFor } from "./draft.ts";

@@ -2,7 +2,7 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
-import { formatDecision } from "../../cli/decision-text.ts";
+import { formatDecision } from "../../cli/log/text.ts";
 
 test("formatDecision() escapes what steers a terminal or reorders text", () => {
   const line = {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
-import { openLog } from "../../cli/observations.ts";
+import { openLog } from "../../cli/log/observations.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import type { LogLine } from "../../core/decision/decision.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";

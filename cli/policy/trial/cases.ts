@@ -9,8 +9,8 @@ import { folderOfInbox } from "../../../origin/inbox/location.ts";
 import { readInbox } from "../../../origin/inbox/open.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "../../explain/question.ts";
 import { chainOf, platformOf } from "../../explain/recorded.ts";
-import { tellingInbox } from "../../inbox-options.ts";
-import { OBSERVATIONS, type Observation, readObservations } from "../../observations.ts";
+import { tellingInbox } from "../../inbox/options.ts";
+import { OBSERVATIONS, type Observation, readObservations } from "../../log/observations.ts";
 
 /** One request, as far as it is known. */
 export interface TrialCase {

@@ -1,10 +1,10 @@
 // countersign vectors: writes requests of an edge with their verdicts, for verifiers of assertions in other languages.
 
 import { dirname } from "node:path";
-import { type Command, parseOptions } from "./command.ts";
-import { makeFolder, writeWhole } from "./files/write.ts";
-import { printText } from "./output.ts";
-import { formatAssertionVectors, makeAssertionVectors } from "./vectors/assertion-vectors.ts";
+import { type Command, parseOptions } from "../command.ts";
+import { makeFolder, writeWhole } from "../files/write.ts";
+import { printText } from "../output.ts";
+import { formatAssertionVectors, makeAssertionVectors } from "./assertion-vectors.ts";
 
 export const command: Command = {
   help: `

@@ -1,8 +1,8 @@
 // Formats the history of one event: its attempts, and what operators did with it.
 
-import type { EventAttempt, EventHistory, OperatorAction } from "../origin/inbox/attempts.ts";
-import type { Line } from "./output.ts";
-import { bad, type Cell, doubtful, good, heading, type Row, tabulate } from "./table.ts";
+import type { EventAttempt, EventHistory, OperatorAction } from "../../origin/inbox/attempts.ts";
+import type { Line } from "../output.ts";
+import { bad, type Cell, doubtful, good, heading, type Row, tabulate } from "../table.ts";
 
 /** The members that `show --json` has besides the facts of the event. */
 export function describeHistory(history: EventHistory | undefined) {

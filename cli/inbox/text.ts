@@ -1,8 +1,8 @@
 // Formats stored events: a table for people, JSON for machines.
 
-import type { EventWork, StoredEvent } from "../origin/inbox/inbox.ts";
-import type { Line, Shown } from "./output.ts";
-import { bad, good, heading, type Row, tabulate } from "./table.ts";
+import type { EventWork, StoredEvent } from "../../origin/inbox/inbox.ts";
+import type { Line, Shown } from "../output.ts";
+import { bad, good, heading, type Row, tabulate } from "../table.ts";
 
 type Facts = Omit<StoredEvent, "body"> &
   EventWork & { readonly bodyBytes?: number; readonly body?: StoredEvent["body"] };

@@ -2,18 +2,18 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { identityOf, shareOf } from "../core/decision/observation.ts";
-import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
-import { Refusal } from "../core/refusal.ts";
-import type { ClientCertificate } from "../core/x509/client-certificate.ts";
+import { identityOf, shareOf } from "../../core/decision/observation.ts";
+import { formatLogLine, type LogLine, stampLine } from "../../core/log-line.ts";
+import { Refusal } from "../../core/refusal.ts";
+import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import {
   parseClientCertChainField,
   parseClientCertField,
   parseClientCertificate,
-} from "../core/x509/client-certificate.ts";
-import { folderOfInbox } from "../origin/inbox/location.ts";
-import { appendPrivately } from "./files/write.ts";
-import { readLogFile } from "./log-file.ts";
+} from "../../core/x509/client-certificate.ts";
+import { folderOfInbox } from "../../origin/inbox/location.ts";
+import { appendPrivately } from "../files/write.ts";
+import { readLogFile } from "./read.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
 /** The most certificates in each share of the file, over all starts of all processes. */

@@ -3,10 +3,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { secretNames } from "../core/admission/secrets.ts";
-import { formatJson } from "./files/files.ts";
-import { packageFolder, readVersion } from "./files/package-folder.ts";
-import { extendPolicy } from "./policy/add.ts";
+import { secretNames } from "../../core/admission/secrets.ts";
+import { formatJson } from "../files/files.ts";
+import { packageFolder, readVersion } from "../files/package-folder.ts";
+import { extendPolicy } from "../policy/add.ts";
 
 /** What receives the senders' requests: the Worker, the origin, or the Worker in front of the origin. */
 export type ProjectMode = "edge" | "origin" | "both";

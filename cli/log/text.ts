@@ -1,9 +1,9 @@
 // Writes one decision as one line for people. Machines get the JSON.
 
-import type { LogLine } from "../core/decision/decision.ts";
-import { cut } from "../core/shown-text.ts";
-import type { Shown } from "./output.ts";
-import { bad, type Cell, doubtful, good, tabulate } from "./table.ts";
+import type { LogLine } from "../../core/decision/decision.ts";
+import { cut } from "../../core/shown-text.ts";
+import type { Shown } from "../output.ts";
+import { bad, type Cell, doubtful, good, tabulate } from "../table.ts";
 
 /** Lines are printed one by one, so columns cannot be measured and have a fixed width. */
 const SOURCE_WIDTH = 6;

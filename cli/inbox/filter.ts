@@ -1,10 +1,10 @@
 // Parses the options that select events. They are the same for list, export and run.
 
-import { type EventFilter, type EventState, ROUTE_NAME } from "../origin/inbox/inbox.ts";
-import { parseTime } from "./arguments/times.ts";
-import { parseChoice } from "./arguments/values.ts";
-import { UsageError } from "./command.ts";
-import type { Values } from "./inbox-options.ts";
+import { type EventFilter, type EventState, ROUTE_NAME } from "../../origin/inbox/inbox.ts";
+import { parseTime } from "../arguments/times.ts";
+import { parseChoice } from "../arguments/values.ts";
+import { UsageError } from "../command.ts";
+import type { Values } from "./options.ts";
 
 export const FILTER_OPTIONS = ["since", "until", "route", "sender", "key", "state", "conflict"] as const;
 

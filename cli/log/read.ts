@@ -1,9 +1,9 @@
 // Reads Countersign's logs: of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
-import { boundLine, type LogLine } from "../core/log-line.ts";
-import { describeContents, readContents } from "../origin/contents/file.ts";
-import { UsageError } from "./command.ts";
-import { MAX_LOG_FILE_BYTES, readText } from "./files/files.ts";
+import { boundLine, type LogLine } from "../../core/log-line.ts";
+import { describeContents, readContents } from "../../origin/contents/file.ts";
+import { UsageError } from "../command.ts";
+import { MAX_LOG_FILE_BYTES, readText } from "../files/files.ts";
 
 /** A log line, with what the surrounding event says of it. */
 export interface LogEntry {

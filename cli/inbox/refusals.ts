@@ -1,13 +1,13 @@
 // countersign inbox refusals: the refused requests that an origin keeps beside its events.
 
-import { formatPem } from "../core/x509/certificate.ts";
-import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../origin/inbox/refusals/refusals.ts";
-import { parseWhole } from "./arguments/values.ts";
-import { UsageError } from "./command.ts";
-import { parseTimes } from "./inbox-filter.ts";
-import { readFrom, type Values } from "./inbox-options.ts";
-import { type Line, print, printText } from "./output.ts";
-import { bad, heading, type Row, tabulate } from "./table.ts";
+import { formatPem } from "../../core/x509/certificate.ts";
+import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../../origin/inbox/refusals/refusals.ts";
+import { parseWhole } from "../arguments/values.ts";
+import { UsageError } from "../command.ts";
+import { type Line, print, printText } from "../output.ts";
+import { bad, heading, type Row, tabulate } from "../table.ts";
+import { parseTimes } from "./filter.ts";
+import { readFrom, type Values } from "./options.ts";
 
 export const REFUSAL_FILTERS = ["since", "until", "route", "sender", "code"] as const;
 

@@ -1,17 +1,17 @@
 // countersign inbox: what is stored, its state and the reason, and what an operator can do about it.
 
-import type { Inbox } from "../origin/inbox/inbox.ts";
-import { parseAction, parseWhole } from "./arguments/values.ts";
-import { type Command, refuseUnread, UsageError } from "./command.ts";
-import { backup, restore } from "./inbox-backup.ts";
-import { exportEvents } from "./inbox-export.ts";
-import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
-import { describeHistory, formatHistory } from "./inbox-history.ts";
-import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./inbox-options.ts";
-import { listRefusals, REFUSAL_FILTERS } from "./inbox-refusals.ts";
-import { RUN_FILTERS, runAgain } from "./inbox-run.ts";
-import { describeEvent, formatEvent, formatEvents } from "./inbox-text.ts";
-import { complain, print, printBytes } from "./output.ts";
+import type { Inbox } from "../../origin/inbox/inbox.ts";
+import { parseAction, parseWhole } from "../arguments/values.ts";
+import { type Command, refuseUnread, UsageError } from "../command.ts";
+import { complain, print, printBytes } from "../output.ts";
+import { backup, restore } from "./backup.ts";
+import { exportEvents } from "./export.ts";
+import { FILTER_OPTIONS, parseFilter } from "./filter.ts";
+import { describeHistory, formatHistory } from "./history.ts";
+import { type Action, openToChange, parseInboxOptions, readFrom, type Values } from "./options.ts";
+import { listRefusals, REFUSAL_FILTERS } from "./refusals.ts";
+import { RUN_FILTERS, runAgain } from "./run.ts";
+import { describeEvent, formatEvent, formatEvents } from "./text.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   list: { reads: ["inbox", ...FILTER_OPTIONS, "limit", "json"], run: list },

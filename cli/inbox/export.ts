@@ -1,12 +1,12 @@
 // countersign inbox export: stored events as JSON lines, for other programs. docs/operations.md says what the members mean.
 
 import { once } from "node:events";
-import type { EventCursor, EventPage } from "../origin/inbox/inbox.ts";
-import { UsageError } from "./command.ts";
-import { parseFilter } from "./inbox-filter.ts";
-import { readFrom, type Values } from "./inbox-options.ts";
-import { describeEvent } from "./inbox-text.ts";
-import { print } from "./output.ts";
+import type { EventCursor, EventPage } from "../../origin/inbox/inbox.ts";
+import { UsageError } from "../command.ts";
+import { print } from "../output.ts";
+import { parseFilter } from "./filter.ts";
+import { readFrom, type Values } from "./options.ts";
+import { describeEvent } from "./text.ts";
 
 const EVENTS_A_PAGE = 250;
 

@@ -3,12 +3,12 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { shellWord } from "../origin/shell-word.ts";
-import { parseChoice } from "./arguments/values.ts";
-import { type Command, parseOptions, UsageError } from "./command.ts";
-import { formatJson, readJson } from "./files/files.ts";
-import { makeFolder, writeWhole } from "./files/write.ts";
-import { printText } from "./output.ts";
+import { shellWord } from "../../origin/shell-word.ts";
+import { parseChoice } from "../arguments/values.ts";
+import { type Command, parseOptions, UsageError } from "../command.ts";
+import { formatJson, readJson } from "../files/files.ts";
+import { makeFolder, writeWhole } from "../files/write.ts";
+import { printText } from "../output.ts";
 import { makeProject } from "./project.ts";
 
 export const command: Command = {

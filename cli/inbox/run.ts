@@ -1,12 +1,12 @@
 // countersign inbox run: done events go to the handler again, after their number was shown and confirmed.
 
 import { createInterface } from "node:readline/promises";
-import { messageOf } from "../core/failure-chain.ts";
-import type { Inbox, Rerun, RerunOptions } from "../origin/inbox/inbox.ts";
-import { UsageError } from "./command.ts";
-import { FILTER_OPTIONS, parseFilter } from "./inbox-filter.ts";
-import { openToChange, readFrom, type Values } from "./inbox-options.ts";
-import { complain, print } from "./output.ts";
+import { messageOf } from "../../core/failure-chain.ts";
+import type { Inbox, Rerun, RerunOptions } from "../../origin/inbox/inbox.ts";
+import { UsageError } from "../command.ts";
+import { complain, print } from "../output.ts";
+import { FILTER_OPTIONS, parseFilter } from "./filter.ts";
+import { openToChange, readFrom, type Values } from "./options.ts";
 
 /** Only what is done is meant. */
 export const RUN_FILTERS = FILTER_OPTIONS.filter((name) => name !== "state");

@@ -1,11 +1,11 @@
 // countersign inbox backup and restore: one file with everything, from either store and into either store.
 
-import { backupInbox, restoreInbox } from "../origin/inbox/backup.ts";
-import { describeInbox } from "../origin/inbox/location.ts";
-import { formatContents, type InboxContents } from "../origin/inbox/table-rows.ts";
-import { UsageError } from "./command.ts";
-import { tellingInbox, type Values } from "./inbox-options.ts";
-import { print } from "./output.ts";
+import { backupInbox, restoreInbox } from "../../origin/inbox/backup.ts";
+import { describeInbox } from "../../origin/inbox/location.ts";
+import { formatContents, type InboxContents } from "../../origin/inbox/table-rows.ts";
+import { UsageError } from "../command.ts";
+import { print } from "../output.ts";
+import { tellingInbox, type Values } from "./options.ts";
 
 export async function backup(values: Values, files: readonly string[]): Promise<number> {
   const file = requireFileName(files, "backup");
