@@ -1,7 +1,7 @@
 // Measures one request in this process: everything that an origin behind a proxy does with it, except for the socket.
 
 import { loadSecrets } from "../core/admission/secrets.ts";
-import { formatLogLine } from "../core/decision/decision.ts";
+import { formatLogLine } from "../core/log-line.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { createOriginApp } from "../origin/app.ts";
 import { forwardedFormat, readForwardedCertificate } from "../origin/forwarded/certificate.ts";

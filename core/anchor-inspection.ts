@@ -4,8 +4,7 @@
 import { formatPointer } from "./configuration-error.ts";
 import type { Anchor, Policy } from "./policy/policy.ts";
 import { errorAt, type Finding, overdueAt, unusedAt, warningAt } from "./policy-finding.ts";
-import { isInDate } from "./trust/issuer.ts";
-import { isSameAuthority } from "./x509/certificate.ts";
+import { isInDate, isSameAuthority } from "./x509/certificate.ts";
 import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
 import { formatTime } from "./x509/crl.ts";
 import { satisfiesNameConstraints } from "./x509/name-constraints.ts";

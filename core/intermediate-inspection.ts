@@ -3,7 +3,7 @@
 import { formatPointer } from "./configuration-error.ts";
 import type { Intermediate, Policy } from "./policy/policy.ts";
 import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
-import { isInDate } from "./trust/issuer.ts";
+import { isInDate } from "./x509/certificate.ts";
 import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
 import { formatTime } from "./x509/crl.ts";
 

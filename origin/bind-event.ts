@@ -1,7 +1,7 @@
 // Makes the delivery of an admitted request, with the keys by which an inbox stores it.
 
 import type { AdmittedSender } from "../core/admission/candidate.ts";
-import type { Trace } from "../core/decision/decision.ts";
+import type { Trace } from "../core/admission/trace.ts";
 import { bindDelivery, type Delivery, type ReceivedEvent } from "../core/delivery/delivery.ts";
 import { vouchedIntermediates } from "../core/trust/authorities.ts";
 import { readEventKeys } from "./event-key/event-key.ts";

@@ -4,7 +4,7 @@ import type { Secrets } from "../core/admission/candidate.ts";
 import { secretNames } from "../core/admission/secrets.ts";
 import type { FindVerificationKey } from "../core/assertion/keys.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import type { LogLine } from "../core/decision/decision.ts";
+import type { LogLine } from "../core/log-line.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { RevocationLists } from "../core/trust/revocation.ts";

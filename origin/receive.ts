@@ -9,8 +9,8 @@ import {
   relyOnEdge,
 } from "../core/admission/admit.ts";
 import type { Candidate, Evidence } from "../core/admission/candidate.ts";
+import { noteAdmitted, noteCertificate, type Trace } from "../core/admission/trace.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion/assertion.ts";
-import { noteAdmitted, noteCertificate, type Trace } from "../core/decision/decision.ts";
 import { admitByBody } from "../core/delivery/body-admission.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery/delivery.ts";
 import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/delivery/headers.ts";

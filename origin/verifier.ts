@@ -1,7 +1,9 @@
 // Judges one request, logs the verdict and records the event. Every guard uses this, whatever its framework.
 
-import { describeRefusal, formatProblem, type Trace } from "../core/decision/decision.ts";
-import { tellMore } from "../core/decision/tell-more.ts";
+import type { Trace } from "../core/admission/trace.ts";
+import { formatProblem } from "../core/decision/problem.ts";
+import { describeRefusal } from "../core/decision/refusal-line.ts";
+import { tellMore } from "../core/decision/report-only.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatEventId } from "../core/delivery/id.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";

@@ -2,18 +2,13 @@
 // Its cron trigger reports what expires soon in the policy and, if the policy needs it, fetches revocation lists and maintains
 // the queue.
 
+import type { Trace } from "../core/admission/trace.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
-import {
-  describeRefusal,
-  formatLogLine,
-  formatProblem,
-  type LogLine,
-  levelOf,
-  stampLine,
-  type Trace,
-} from "../core/decision/decision.ts";
-import { tellMore } from "../core/decision/tell-more.ts";
+import { formatProblem } from "../core/decision/problem.ts";
+import { describeRefusal } from "../core/decision/refusal-line.ts";
+import { tellMore } from "../core/decision/report-only.ts";
 import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
+import { formatLogLine, type LogLine, levelOf, stampLine } from "../core/log-line.ts";
 import { listPolicyEndings, warnOfEndings } from "../core/policy/expiry.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";

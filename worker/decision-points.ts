@@ -1,6 +1,6 @@
 // One data point per decision for Workers Analytics Engine, if a dataset is bound.
 
-import type { LogLine } from "../core/decision/decision.ts";
+import type { LogLine } from "../core/log-line.ts";
 import type { EdgeBindings } from "./configuration.ts";
 
 /** The part of the platform's AnalyticsEngineDataset that is used. */

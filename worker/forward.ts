@@ -1,7 +1,7 @@
 // Sends delivery and assertion to the origin, and the origin's response back to the sender. A response is passed on unchanged. A
 // fault between edge and origin is answered with 502, 503 or 504.
 
-import { parseProblemType } from "../core/decision/decision.ts";
+import { parseProblemType } from "../core/decision/problem.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatForwardedHeaders } from "../core/delivery/forwarded-headers.ts";
 import { describeCauses } from "../core/failure-chain.ts";

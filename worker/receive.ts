@@ -2,12 +2,13 @@
 
 import { admitByBasic, findCandidates, readCertificateFor } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
+import { noteCertificate, type Trace } from "../core/admission/trace.ts";
 import { issueAssertion } from "../core/assertion/assertion.ts";
 import { publishKeys } from "../core/assertion/keys.ts";
-import { type LogLine, noteCertificate, type Trace } from "../core/decision/decision.ts";
 import { admitByBody } from "../core/delivery/body-admission.ts";
 import { bindDelivery, type Delivery } from "../core/delivery/delivery.ts";
 import { isPlainText, readContentType, selectForwardedHeaders } from "../core/delivery/headers.ts";
+import type { LogLine } from "../core/log-line.ts";
 import { placeOf, type Route, selectRoute } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";

@@ -1,7 +1,7 @@
 // Our middleware on our Node server. With `log`, it prints every line. With `inbox`, it stores events instead of remembering ids.
 
 import { Hono } from "hono";
-import { formatLogLine, stampLine } from "../../core/decision/decision.ts";
+import { formatLogLine, stampLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { AcceptDelivery } from "../../origin/accept.ts";

@@ -1,7 +1,7 @@
 // The origin without an edge, with its own TLS listener or the socket of a proxy. Log lines are formatted, but not printed.
 
 import { loadSecrets } from "../../core/admission/secrets.ts";
-import { formatLogLine } from "../../core/decision/decision.ts";
+import { formatLogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded/certificate.ts";

@@ -4,7 +4,7 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestHarness, type TestHarness, type Unstable_RawConfig } from "wrangler";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { installPlatformFetch } from "../cloudflare/fetch.ts";
 import { complain } from "../output.ts";
 

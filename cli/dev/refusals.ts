@@ -2,7 +2,7 @@
 // run says which ones were presented.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";

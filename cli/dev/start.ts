@@ -2,7 +2,7 @@
 // ends.
 
 import { resolve } from "node:path";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { endWithError, parseOptions, parsePort, untilSignal } from "../command.ts";
 import { formatDecision } from "../log/text.ts";
 import { print, printText } from "../output.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestHarness } from "wrangler";
 import { loadSecrets, secretNames } from "../../core/admission/secrets.ts";
 import { parsePrivateKeySet, publicJwk } from "../../core/assertion/keys.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { hostsOf, type Policy } from "../../core/policy/policy.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";

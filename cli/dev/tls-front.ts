@@ -10,7 +10,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
 import { explainFailure } from "../../origin/node/handshake-diagnosis.ts";
 import { listen } from "../../origin/node/listening.ts";

@@ -1,6 +1,6 @@
 // The first round of events over real TLS: one that is accepted, and one for each way in which others are refused.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { type Answer, sendEvent } from "../http-client.ts";

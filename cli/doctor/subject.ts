@@ -1,7 +1,7 @@
 // The subject of doctor: one URL, what is known of it locally, and how to send requests to it.
 
 import { isIP } from "node:net";
-import { parseProblemType } from "../../core/decision/decision.ts";
+import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { Problem } from "../../core/refusal.ts";
 import type { Pair } from "../files/certificates.ts";

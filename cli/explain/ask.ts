@@ -2,8 +2,10 @@
 // file. Stores nothing and sends nothing.
 
 import { Hono } from "hono";
-import { describeProblem, describeRefusal, type LogLine } from "../../core/decision/decision.ts";
+import { describeProblem } from "../../core/decision/problem.ts";
+import { describeRefusal } from "../../core/decision/refusal-line.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { readRequestTarget } from "../../core/request/target.ts";

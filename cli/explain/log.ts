@@ -3,7 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { placeOf } from "../../core/policy/policy.ts";
 import { formatSignedTarget } from "../../core/request/target.ts";
 import type { InboxReader } from "../../origin/inbox/inbox.ts";

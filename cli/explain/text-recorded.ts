@@ -1,6 +1,6 @@
 // What an inbox or a log holds about the request: the verdict at that time, next to today's.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { formatTime } from "../../core/x509/crl.ts";
 import type { StoredEvent } from "../../origin/inbox/inbox.ts";
 import type { Explanation } from "./explanation.ts";

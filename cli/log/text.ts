@@ -1,6 +1,6 @@
 // Writes one decision as one line for people. Machines get the JSON.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { cut } from "../../core/shown-text.ts";
 import type { Shown } from "../output.ts";
 import { bad, type Cell, doubtful, good, tabulate } from "../table.ts";

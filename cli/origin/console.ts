@@ -1,7 +1,7 @@
 // The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
 
 import { verifyBasic } from "../../core/admission/basic.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { refusalOf } from "../../core/refusal.ts";
 import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../../origin/console/options.ts";

@@ -1,7 +1,7 @@
 // The revocation lists of `countersign origin`: where they are stored, and to what the policy's relative paths refer.
 
 import { dirname, join } from "node:path";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { type CrlStore, openCrlStore } from "../../origin/crls/store.ts";

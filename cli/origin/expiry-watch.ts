@@ -1,8 +1,8 @@
 // What a running origin watches: the ends of certificates, anchors and windows, and what senders present for the first
 // time. It opens the inbox, which knows both, and is the one log of the process.
 
-import type { LogLine } from "../../core/decision/decision.ts";
 import { messageOf } from "../../core/failure-chain.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { sendersInUse } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { formatTime } from "../../core/x509/crl.ts";

@@ -1,6 +1,6 @@
 // Which log lines are refused requests, and what is kept of them beside the events.
 
-import { boundLine, type LogLine, stampLine } from "../../core/decision/decision.ts";
+import { boundLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { cut, escapeControls } from "../../core/shown-text.ts";
 import { showTarget } from "../../core/url.ts";

@@ -4,7 +4,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Ending } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { escapeControls } from "../../core/shown-text.ts";

@@ -3,7 +3,7 @@
 
 import cluster from "node:cluster";
 import type { Secrets } from "../../core/admission/candidate.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { showUrl } from "../../core/url.ts";
 import { createOriginApp } from "../../origin/app.ts";

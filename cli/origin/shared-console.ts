@@ -1,7 +1,7 @@
 // The console of `countersign origin --workers`. The primary serves it, so that there is one listener. It opens the inbox and the
 // policy itself.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";

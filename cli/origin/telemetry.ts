@@ -2,7 +2,7 @@
 // the primary, which serves the metrics and logs each ending once.
 
 import cluster from "node:cluster";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { type Ending, warnOfEndings } from "../../core/policy/expiry.ts";
 import type { Backlog } from "../../origin/inbox/inbox.ts";
 import type { RefusalStock } from "../../origin/inbox/refusals/refusals.ts";

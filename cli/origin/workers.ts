@@ -1,7 +1,7 @@
 // Runs several processes on one port. A primary starts them, forwards signals, and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { parseWhole } from "../arguments/values.ts";
 import { onFirstSignal } from "../command.ts";
 

@@ -2,7 +2,7 @@
 // are the same in a check, at a start and in the build of the edge.
 
 import cluster from "node:cluster";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { type CompilePolicy, type Examination, examinePolicy } from "../../core/policy-examination.ts";

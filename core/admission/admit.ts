@@ -195,14 +195,3 @@ function firstEntries(senders: readonly Sender[], entriesOf: (allowlist: Allowli
   }
   return entries;
 }
-
-/** The facts of a certificate that a log line or a record may carry. */
-export function describeCertificate({ leaf }: ClientCertificate) {
-  return {
-    subject: leaf.subjectText,
-    issuer: leaf.issuerText,
-    serial: leaf.serial,
-    sha256: leaf.sha256,
-    spkiSha256: leaf.spkiSha256,
-  };
-}

@@ -1,7 +1,8 @@
 // Chooses which certificates are reported for routes in observe mode: each distinct one once, up to a limit. It decides nothing,
 // and keeps only fingerprints.
 
-import { describeCertificate } from "../admission/admit.ts";
+import type { Trace } from "../admission/trace.ts";
+import type { LogLine } from "../log-line.ts";
 import { Refusal } from "../refusal.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,
@@ -11,10 +12,10 @@ import {
 } from "../wire.ts";
 import {
   type ClientCertificate,
+  describeCertificate,
   formatClientCertChainField,
   formatClientCertField,
 } from "../x509/client-certificate.ts";
-import type { LogLine, Trace } from "./decision.ts";
 
 /** Remembers, for one process or isolate, what was reported. */
 export class Observer {

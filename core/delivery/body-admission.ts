@@ -2,7 +2,7 @@
 
 import { admitBySignature } from "../admission/admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
-import { noteAdmitted, type Trace } from "../decision/decision.ts";
+import { noteAdmitted, type Trace } from "../admission/trace.ts";
 import type { Route } from "../policy/policy.ts";
 import type { BodyBudget } from "../request/body-budget.ts";
 import { readBody } from "../request/read-body.ts";

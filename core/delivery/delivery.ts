@@ -1,10 +1,10 @@
 // Delivery: one event of one admitted sender, bound to its bytes. Handlers receive it, and the assertion signs it.
 
 import { hash } from "node:crypto";
-import { describeCertificate } from "../admission/admit.ts";
 import type { AdmittedSender, Certified, Factor } from "../admission/candidate.ts";
 import { Refusal } from "../refusal.ts";
 import type { PlatformVerdict } from "../x509/client-certificate.ts";
+import { describeCertificate } from "../x509/client-certificate.ts";
 
 /** The sender's certificate, proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
 export interface CertificateFacts {

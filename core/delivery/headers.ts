@@ -4,13 +4,7 @@
 import type { Route, Sender } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
 import { signatureHeaderNames } from "../signature/schemes.ts";
-import {
-  ASSERTION_HEADER,
-  CLIENT_CERT_CHAIN_HEADER,
-  CLIENT_CERT_HEADER,
-  CONTENT_DIGEST_HEADER,
-  MAX_FORWARDED_HEADER_CHARACTERS,
-} from "../wire.ts";
+import { MAX_FORWARDED_HEADER_CHARACTERS } from "../wire.ts";
 
 /** Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it. */
 export const FORWARDED_HEADERS: readonly string[] = [
@@ -21,34 +15,6 @@ export const FORWARDED_HEADERS: readonly string[] = [
   "soapaction",
   "user-agent",
 ];
-
-const NEVER_FORWARDED: ReadonlySet<string> = new Set([
-  ASSERTION_HEADER,
-  CLIENT_CERT_HEADER,
-  CLIENT_CERT_CHAIN_HEADER,
-  CONTENT_DIGEST_HEADER,
-  "authorization",
-  "connection",
-  "content-length",
-  "cookie",
-  "expect",
-  "forwarded",
-  "host",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-const NEVER_FORWARDED_PREFIXES: readonly string[] = ["cf-", "countersign-", "mf-", "proxy-", "x-forwarded-"];
-
-/**
- * Whether a route may name this header (lower case). It must not be one of Countersign's, a credential, a hop-by-hop header, or
- * one that a platform sets.
- */
-export function isForwardableHeader(name: string): boolean {
-  return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));
-}
 
 /** Whether a header's value is ASCII. Runtimes decode other octets differently, and a signature needs the same text everywhere. */
 export function isPlainText(value: string): boolean {

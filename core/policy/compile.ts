@@ -3,17 +3,17 @@
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
-import { isForwardableHeader } from "../delivery/headers.ts";
 import { findSecondSpelling } from "../request/target.ts";
-import { findCertified, findCertifiers } from "../trust/authorities.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
 import { digestsOf } from "../x509/certificate-digests.ts";
 import { nameKey, parseDistinguishedName } from "../x509/distinguished-name.ts";
+import { findCertified, findCertifiers } from "../x509/issuance.ts";
 import { issuerKeysOf } from "../x509/legacy-texts.ts";
 import { canMatch } from "../x509/public-key.ts";
 import { Allowlist } from "./allowlist.ts";
 import { readPolicyForm } from "./form.ts";
+import { isForwardableHeader } from "./forwardable.ts";
 import { compileCertificateMatcher, normalizeHex } from "./matcher.ts";
 import {
   type Anchor,

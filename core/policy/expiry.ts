@@ -2,10 +2,9 @@
 // Only an origin knows which certificates senders present (outlook.ts); an edge works without that.
 
 import { formatPointer } from "../configuration-error.ts";
-import type { LogLine } from "../decision/decision.ts";
-import { isInDate } from "../trust/issuer.ts";
+import type { LogLine } from "../log-line.ts";
 import { MAX_WATCHED_WINDOWS } from "../wire.ts";
-import { isSameAuthority } from "../x509/certificate.ts";
+import { isInDate, isSameAuthority } from "../x509/certificate.ts";
 import { formatTime } from "../x509/crl.ts";
 import type { Anchor, CertificateRule, Intermediate, Policy, Sender } from "./policy.ts";
 

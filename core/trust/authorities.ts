@@ -5,8 +5,9 @@ import type { Anchor } from "../policy/policy.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
+import { descend, namesIssuer } from "../x509/issuance.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import { checkSignature, namesIssuer } from "./issuer.ts";
+import { checkSignature } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
 
 export interface Authorities {
@@ -38,32 +39,6 @@ export function findAuthorities(
   return { certified: descend(issuers, namedIntermediates(client, anchors), isSigned), failure };
 }
 
-/** Those of the certificates that the issuers signed, or another one that they signed, and so on. */
-function descend(
-  issuers: readonly Certificate[],
-  certificates: readonly Certificate[],
-  isSigned: (certificate: Certificate, issuer: Certificate) => boolean,
-): readonly Certificate[] {
-  const certified: Certificate[] = [];
-  let open = certificates;
-  for (let above = issuers; above.length > 0; ) {
-    const found = open.filter((certificate) => above.some((issuer) => isSigned(certificate, issuer)));
-    open = open.filter((certificate) => !found.includes(certificate));
-    certified.push(...found);
-    above = found;
-  }
-  return certified;
-}
-
-/** Of CA certificates those that this one vouches for, in any number of steps. */
-export function findCertified(authority: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
-  return descend([authority], certificates, isCertifiedBy);
-}
-
-function isCertifiedBy(certificate: Certificate, one: Certificate): boolean {
-  return one.spkiSha256 !== certificate.spkiSha256 && namesIssuer(certificate, one) && certificate.isSignedBy(one);
-}
-
 /**
  * The presented intermediates that an anchor vouches for, from the leaf's issuer upwards. Sorted by digest, not in the sender's
  * order: otherwise one sender could turn five certificates into more than a hundred different lists.
@@ -79,11 +54,6 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
   ).filter((certificate) => client.intermediates.includes(certificate));
   remember(client, anchors, { vouched });
   return vouched;
-}
-
-/** The CA certificates that certified this one, without those that have its own key. */
-export function findCertifiers(certificate: Certificate, authorities: readonly Certificate[]): readonly Certificate[] {
-  return authorities.filter((one) => isCertifiedBy(certificate, one));
 }
 
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();

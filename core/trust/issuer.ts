@@ -3,29 +3,14 @@
 import type { DenyList } from "../policy/policy.ts";
 import { Refusal, type RefusalCode, type RefusalDetails } from "../refusal.ts";
 import { isAcceptedSignature } from "../x509/algorithms.ts";
-import type { Certificate } from "../x509/certificate.ts";
+import { type Certificate, isInDate } from "../x509/certificate.ts";
 import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
 import { type GeneralName, parseIpAddress } from "../x509/general-name.ts";
 import { satisfiesNameConstraints } from "../x509/name-constraints.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 
-/** Both ends of the validity are inclusive (RFC 5280 §4.1.2.5). */
-export function isInDate(certificate: Certificate, now: number): boolean {
-  return certificate.notBefore <= now && now <= certificate.notAfter;
-}
-
 export function hasAcceptedAlgorithms({ signatureAlgorithm, hasAcceptedKey }: Certificate): boolean {
   return isAcceptedSignature(signatureAlgorithm) && hasAcceptedKey;
-}
-
-/** Whether the names chain. If both certificates have key identifiers, these must be equal (RFC 5280 §4.2.1.1). */
-export function namesIssuer(certificate: Certificate, issuer: Certificate): boolean {
-  const { authorityKeyId } = certificate;
-  return (
-    certificate.issuer.length > 0 &&
-    certificate.issuerKey === issuer.subjectKey &&
-    (authorityKeyId === undefined || issuer.subjectKeyId === undefined || authorityKeyId === issuer.subjectKeyId)
-  );
 }
 
 /**

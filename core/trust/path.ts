@@ -3,10 +3,12 @@
 import type { Anchor, DenyList } from "../policy/policy.ts";
 import { Refusal, refusalOf, resultOf } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
+import { isInDate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
+import { namesIssuer } from "../x509/issuance.ts";
 import { findAuthorities } from "./authorities.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import { checkIssuer, isInDate, namesIssuer } from "./issuer.ts";
+import { checkIssuer } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
 import { checkRevocation, type RevocationLists, refuseListed } from "./revocation.ts";
 

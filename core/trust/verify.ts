@@ -4,10 +4,12 @@
 import type { Sender, Trust } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
+import { isInDate } from "../x509/certificate.ts";
 import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
+import { namesIssuer } from "../x509/issuance.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
-import { hasAcceptedAlgorithms, isInDate, namesIssuer } from "./issuer.ts";
+import { hasAcceptedAlgorithms } from "./issuer.ts";
 import { findPath, type PathLimits } from "./path.ts";
 import { refuseListed } from "./revocation.ts";
 

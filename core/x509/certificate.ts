@@ -173,3 +173,8 @@ function sha256Hex(bytes: Uint8Array): string {
 export function formatPem(base64: string): string {
   return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
+
+/** Both ends of the validity are inclusive (RFC 5280 §4.1.2.5). */
+export function isInDate(certificate: Certificate, now: number): boolean {
+  return certificate.notBefore <= now && now <= certificate.notAfter;
+}

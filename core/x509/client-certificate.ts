@@ -131,3 +131,14 @@ export function formatClientCertField({ base64 }: Pick<Certificate, "base64">): 
 export function formatClientCertChainField(certificates: readonly Pick<Certificate, "base64">[]): string {
   return certificates.map(formatClientCertField).join(", ");
 }
+
+/** The facts of a certificate that a log line or a record may carry. */
+export function describeCertificate({ leaf }: ClientCertificate) {
+  return {
+    subject: leaf.subjectText,
+    issuer: leaf.issuerText,
+    serial: leaf.serial,
+    sha256: leaf.sha256,
+    spkiSha256: leaf.spkiSha256,
+  };
+}

@@ -1,6 +1,6 @@
 // What a console is made from: the inbox, the policy, and who may see it.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Inbox } from "../inbox/inbox.ts";
 

@@ -1,7 +1,7 @@
 // The authorities whose keys prove revocation lists at an origin: the anchors, and those that were seen to sign a list, even
 // before a restart.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import {
   AUTHORITIES_KEY,

@@ -1,7 +1,7 @@
 // The revocation lists of an origin: loaded before the first request, fetched again before they expire, and never replaced by
 // worse ones.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { formatCrls, type KeptCrls, keepCrls } from "../../core/trust/crl-keeping.ts";
 import {

@@ -1,7 +1,7 @@
 // Delivers stored events to the user's code: at least once, several at the same time, but each event by only one process at a
 // time. An event is leased and attempted; then it is done, due again, or dead. Only what is stored in the inbox counts.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 import { type Answer, attemptOnce } from "./attempt.ts";
 import type { Handler } from "./handler.ts";

@@ -1,8 +1,9 @@
 // Answers the sender of an accepted event: with 202 or, on routes whose policy says so, with the response of the handler. In that
 // case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
-import { type LogLine, parseProblemType } from "../../core/decision/decision.ts";
+import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { type Policy, selectRoute } from "../../core/policy/policy.ts";
 import { splitSignedTarget } from "../../core/request/target.ts";
 import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";

@@ -1,7 +1,7 @@
 // Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored: the attempt of the process that has the
 // lease now counts.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 import type { AttemptEnd } from "./attempt.ts";
 import type { HeldLease } from "./held-lease.ts";

@@ -5,7 +5,7 @@ import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../../core/admiss
 import type { FindVerificationKey } from "../../core/assertion/keys.ts";
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { formatLogLine, type LogLine, stampLine } from "../../core/decision/decision.ts";
+import { formatLogLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { type AuthenticateOptions, findMissing } from "../options.ts";

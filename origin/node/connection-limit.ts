@@ -2,7 +2,7 @@
 // client.
 
 import type { Server } from "node:net";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 
 /** A webhook listener has a handful of senders. A proxy or an edge opens a few dozen connections. */
 export const MAX_CONNECTIONS = 1_000;

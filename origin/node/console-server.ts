@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { isIP } from "node:net";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { LOOPBACK } from "../../core/url.ts";
 import { type Address, listen } from "./listening.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";

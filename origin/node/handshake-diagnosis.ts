@@ -2,7 +2,7 @@
 // untrusted: formatLogLine escapes and cuts it, like everything else.
 
 import type { TLSSocket } from "node:tls";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { oneLine } from "./server-certificate.ts";
 import { presentedBy } from "./tls-peer.ts";
 

@@ -5,7 +5,7 @@ import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type SecureContextOptions, TLSSocket } from "node:tls";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, forwardedFormat, readForwardedCertificate } from "../forwarded/certificate.ts";

@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 
 /** By the codes of Node and its parser. Any other code of theirs means a malformed request: 400. */
 const STATUSES: Readonly<Record<string, number>> = {

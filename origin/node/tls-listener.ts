@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";

@@ -7,7 +7,7 @@ import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { Explanation } from "../../cli/explain/explanation.ts";
 import type { Recorded } from "../../cli/explain/text-recorded.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
-import { formatLogLine, type LogLine } from "../../core/decision/decision.ts";
+import { formatLogLine, type LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";

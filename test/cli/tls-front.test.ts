@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { startTlsFront } from "../../cli/dev/tls-front.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 
 test.each<readonly [string, string, RegExp]>([
   ["plain HTTP", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", /begins with http:\/\/ where https:\/\/ belongs/],

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
 import { writeWhole } from "../../cli/files/write.ts";
 import { openLog } from "../../cli/log/observations.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { run, runCountersign } from "../e2e/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

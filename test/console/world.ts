@@ -1,7 +1,7 @@
 // A console in this process, over a real inbox file, with events of two senders.
 
 import { join } from "node:path";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { createConsoleOf } from "../../origin/console/console.ts";

@@ -1,10 +1,10 @@
 // From a proven certificate to a sender of the route.
 
 import assert from "node:assert/strict";
-import { describeCertificate } from "../../core/admission/admit.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { selectRoute } from "../../core/policy/policy.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
+import { describeCertificate } from "../../core/x509/client-certificate.ts";
 import {
   admit,
   type Cases,

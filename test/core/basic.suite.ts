@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { importBasicCredential, verifyBasic } from "../../core/admission/basic.ts";
-import { describeRefusal, formatProblem } from "../../core/decision/decision.ts";
+import { formatProblem } from "../../core/decision/problem.ts";
+import { describeRefusal } from "../../core/decision/refusal-line.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type Cases, refused } from "./scene.ts";
 

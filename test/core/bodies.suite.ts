@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { admitByBasic, findCandidates } from "../../core/admission/admit.ts";
-import type { Trace } from "../../core/decision/decision.ts";
+import type { Trace } from "../../core/admission/trace.ts";
 import { admitByBody } from "../../core/delivery/body-admission.ts";
 import { formatContentDigest } from "../../core/delivery/delivery.ts";
 import { BodyBudget, type BodyReading } from "../../core/request/body-budget.ts";

@@ -12,7 +12,7 @@ import {
   gzipSync,
   zstdCompressSync,
 } from "node:zlib";
-import { formatLogLine } from "../../core/decision/decision.ts";
+import { formatLogLine } from "../../core/log-line.ts";
 import { decodeBody } from "../../core/signature/body-decoding.ts";
 import { DIAGNOSED_BODY_BYTES, DIAGNOSED_DECODED_BYTES } from "../../core/wire.ts";
 import { type Cases, refusedLater } from "./scene.ts";

@@ -3,18 +3,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { AdmittedSender } from "../../core/admission/candidate.ts";
-import {
-  type DecisionContext,
-  describeRefusal,
-  formatLogLine,
-  formatProblem,
-  levelOf,
-  noteAdmitted,
-  noteCertificate,
-  PROBLEM_TYPE_PREFIX,
-  parseProblemType,
-  stampLine,
-} from "../../core/decision/decision.ts";
+import { type DecisionContext, noteAdmitted, noteCertificate } from "../../core/admission/trace.ts";
+import { formatProblem, PROBLEM_TYPE_PREFIX, parseProblemType } from "../../core/decision/problem.ts";
+import { describeRefusal } from "../../core/decision/refusal-line.ts";
+import { formatLogLine, levelOf, stampLine } from "../../core/log-line.ts";
 import { DECISIONS, type DecisionWord } from "../../core/log-words.ts";
 import {
   PROBLEMS,

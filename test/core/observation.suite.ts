@@ -2,16 +2,10 @@
 
 import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../core/admission/admit.ts";
-import {
-  formatLogLine,
-  type LogLine,
-  noteAdmitted,
-  noteCertificate,
-  type Trace,
-} from "../../core/decision/decision.ts";
+import { noteAdmitted, noteCertificate, type Trace } from "../../core/admission/trace.ts";
 import { identityOf, Observer, shareOf } from "../../core/decision/observation.ts";
-import { compareShadow } from "../../core/decision/shadow.ts";
-import { tellMore } from "../../core/decision/tell-more.ts";
+import { compareShadow, tellMore } from "../../core/decision/report-only.ts";
+import { formatLogLine, type LogLine } from "../../core/log-line.ts";
 import { Refusal, toRefusal } from "../../core/refusal.ts";
 import {
   MAX_CERTIFICATE_FIELD_CHARACTERS,

@@ -6,7 +6,7 @@ import { compilePolicy } from "../../core/policy/compile.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { findAuthorities, vouchedIntermediates } from "../../core/trust/authorities.ts";
 import { IssuedSignatures } from "../../core/trust/issued-signatures.ts";
-import { checkIssuer, checkSignature, namesIssuer } from "../../core/trust/issuer.ts";
+import { checkIssuer, checkSignature } from "../../core/trust/issuer.ts";
 import { findPath } from "../../core/trust/path.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
@@ -14,6 +14,7 @@ import { type Certificate, parseCertificate } from "../../core/x509/certificate.
 import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import type { GeneralName } from "../../core/x509/general-name.ts";
+import { namesIssuer } from "../../core/x509/issuance.ts";
 import { certificate, compileSenders, github } from "./factor-scene.ts";
 import { type Cases, type CertificateName, type Fixtures, policyDocument, prove, refused } from "./scene.ts";
 

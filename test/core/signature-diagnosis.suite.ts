@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { describeRefusal, formatLogLine, formatProblem } from "../../core/decision/decision.ts";
+import { formatProblem } from "../../core/decision/problem.ts";
+import { describeRefusal } from "../../core/decision/refusal-line.ts";
+import { formatLogLine } from "../../core/log-line.ts";
 import type { Refusal } from "../../core/refusal.ts";
 import type { SignatureSchemeName } from "../../core/signature/schemes.ts";
 import { DIAGNOSED_BODY_BYTES } from "../../core/wire.ts";

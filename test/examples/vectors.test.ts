@@ -11,8 +11,8 @@ import {
   makeAssertionVectors,
 } from "../../cli/vectors/assertion-vectors.ts";
 import { POLICY } from "../../cli/vectors/world.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";

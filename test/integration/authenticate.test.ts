@@ -6,7 +6,7 @@ import { HTTPException } from "hono/http-exception";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness, unstable_readConfig } from "wrangler";
 import { publicJwk } from "../../core/assertion/keys.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, issueCrl } from "../../cli/dev/authority.ts";
 import type { ConfigurationError } from "../../core/configuration-error.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { compileEdgePolicy, loadEdge } from "../../worker/configuration.ts";

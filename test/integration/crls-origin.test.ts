@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type CrlRequest, type Identity, issueCertificate, issueCrl } from "../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { authenticate } from "../../origin/authenticate.ts";

@@ -1,7 +1,7 @@
 // Dead letters: kept with their reason, told by every run of the cron trigger, sent again when somebody asks for it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { BodyBucket } from "../../worker/bindings.ts";
 import { maintainQueue } from "../../worker/queue/dead-letters.ts";
 import { type DeadLetterWorld, startDeadLetterWorld } from "../support/dead-letter-world.ts";

@@ -7,7 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type PublicJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { ReplayedError } from "../../origin/accept.ts";
 import { type CountersignOptions, countersign } from "../../origin/guard/guard.ts";

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { importSigningKeys, type PrivateJwk } from "../../core/assertion/keys.ts";
 import { sealText } from "../../core/assertion/seal.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { BodyBucket } from "../../worker/bindings.ts";

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { type LocalEdge, startTestEdge } from "../support/local-edge.ts";
 import { ACME, createSenders, MARKER, subjectOf } from "../support/senders.ts";
 

@@ -1,7 +1,7 @@
 // Stores and dispatches events in this process, with real inbox files.
 
-import type { LogLine } from "../../core/decision/decision.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
 import type { Handler } from "../../origin/dispatch/handler.ts";
 import type { DispatchLimits } from "../../origin/dispatch/limits.ts";

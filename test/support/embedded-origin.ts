@@ -1,7 +1,7 @@
 // A user's own worker behind the edge: `authenticate` on workerd. It remembers accepted assertions in memory.
 
 import { Hono } from "hono";
-import { formatLogLine } from "../../core/decision/decision.ts";
+import { formatLogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";

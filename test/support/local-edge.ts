@@ -5,7 +5,7 @@ import { expect, vi } from "vitest";
 import type { TestHarness } from "wrangler";
 import { forwardEdgeLog, type LocalEdgeOptions, startLocalEdge } from "../../cli/dev/local-edge.ts";
 import type { PrivateJwk } from "../../core/assertion/keys.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, HOST, ISSUER } from "./senders.ts";

@@ -1,7 +1,7 @@
 // Collects the log lines of a program. A test can wait for a line by its decision id or by its members.
 
 import { isDeepStrictEqual } from "node:util";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 
 export class LogLines {
   readonly all: LogLine[] = [];

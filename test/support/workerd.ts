@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { askShared } from "./ask-shared.ts";
 import { exchange, type HeaderList, type RawAnswer, type RawRequest } from "./http.ts";

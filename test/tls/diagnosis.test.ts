@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
-import { formatLogLine, type LogLine } from "../../core/decision/decision.ts";
+import { formatLogLine, type LogLine } from "../../core/log-line.ts";
 import type { HandshakeCause } from "../../origin/node/handshake-diagnosis.ts";
 import { TLS_DEADLINES } from "../../origin/node/tls-listener.ts";
 import { encodeName, FIELD } from "../core/certificate-edit.ts";

@@ -1,6 +1,6 @@
 // The revocation lists of one isolate: read from Workers KV, parsed once, and read again every minute while requests go on.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { readStream } from "../../core/request/read-body.ts";
 import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../../core/trust/crl-authorities.ts";

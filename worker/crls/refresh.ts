@@ -1,8 +1,8 @@
 // The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
 // source, as DER, until newer ones replace them. Requests read them in crl-cache.ts.
 
-import type { LogLine } from "../../core/decision/decision.ts";
 import { describeCauses } from "../../core/failure-chain.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import {
   AUTHORITIES_KEY,

@@ -1,7 +1,7 @@
 // Dead letters: events that could not be delivered. They are kept in the bucket until somebody looks at them. Each is the queue's
 // message unchanged, so that it can be sent again. Nothing here removes a letter that was not sent again.
 
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { LogCode } from "../../core/log-words.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../../core/wire.ts";
 import type { BodyBucket, EventQueue, QueueMessage, StoredObject } from "../bindings.ts";

@@ -3,7 +3,7 @@
 // the same `txn`.
 
 import { issueAssertion } from "../../core/assertion/assertion.ts";
-import type { LogLine } from "../../core/decision/decision.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { type Refusal, toRefusal } from "../../core/refusal.ts";
 import { MAX_DELIVERY_AGE_SECONDS } from "../../core/wire.ts";
 import type { BodyBucket, EventQueue, QueueBatch, QueueMessage } from "../bindings.ts";

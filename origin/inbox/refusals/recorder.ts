@@ -1,7 +1,7 @@
 // Writes refusals in the background. The answer to a request never waits for it, and a store that fails changes no verdict.
 
-import type { LogLine } from "../../../core/decision/decision.ts";
 import { messageOf } from "../../../core/failure-chain.ts";
+import type { LogLine } from "../../../core/log-line.ts";
 import { MAX_REFUSALS_PER_WRITE, MAX_WAITING_REFUSALS } from "../../../core/wire.ts";
 import { partOf } from "./kinds.ts";
 import type { HourlyRefusals, RefusalLimits, RefusalStore, RefusedRequest } from "./refusals.ts";

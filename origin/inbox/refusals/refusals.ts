@@ -1,6 +1,6 @@
 // Refused requests, kept for the operator: apart from the events, and bounded. They hold no body, no header and no query.
 
-import type { LogLine } from "../../../core/decision/decision.ts";
+import type { LogLine } from "../../../core/log-line.ts";
 import type { ClientCertificate } from "../../../core/x509/client-certificate.ts";
 
 /** What is known of a refused request beside its log line. */

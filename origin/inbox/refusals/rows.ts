@@ -2,8 +2,8 @@
 // certificate if the sender is known: there are few, because all come from our own tables, the policy, and what it proves.
 
 import { hash } from "node:crypto";
-import type { LogLine } from "../../../core/decision/decision.ts";
-import { formatLogLine } from "../../../core/decision/decision.ts";
+import type { LogLine } from "../../../core/log-line.ts";
+import { formatLogLine } from "../../../core/log-line.ts";
 import type { ParameterSign, Statement, Value } from "../event-filter.ts";
 import type { Row } from "../event-row.ts";
 import type {

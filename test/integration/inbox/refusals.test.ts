@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { beforeEach, expect, test, vi } from "vitest";
-import type { LogLine } from "../../../core/decision/decision.ts";
+import type { LogLine } from "../../../core/log-line.ts";
 import { MAX_WAITING_REFUSALS } from "../../../core/wire.ts";
 import type { Inbox } from "../../../origin/inbox/inbox.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
