@@ -3,6 +3,7 @@
 import cluster from "node:cluster";
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { examinePolicy } from "../../core/policy-examination.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../../origin/forwarded/certificate.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
@@ -136,7 +137,7 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
 function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyIdentity[part] | undefined }): void {
   const { ca, subject } = identity;
   const parts = { ...(ca !== undefined && { ca }), ...(subject !== undefined && { subject }) };
-  const { problems, warnings } = examineProxyIdentity(parts, systemClock());
+  const { problems, warnings } = examineProxyIdentity(parts, systemClock(), examinePolicy);
   if (problems.length > 0) throw new ConfigurationError("proxy", problems);
   if (cluster.isWorker) return;
   for (const problem of warnings) complainLogLine({ decision: "warning", code: "proxy_ca", problem });

@@ -2,11 +2,11 @@
 // proxy is judged by the same code as a sender.
 
 import { admitByCertificate } from "../../core/admission/admit.ts";
-import { ConfigurationError } from "../../core/configuration-error.ts";
+import { ConfigurationError, formatPointer } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
+import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import { examinePolicy } from "../../core/policy-examination.ts";
-import type { Finding } from "../../core/policy-finding.ts";
+import { PolicyError, wordsOf } from "../../core/policy/problem.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { NO_LISTS } from "../../core/trust/revocation.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
@@ -27,6 +27,21 @@ export interface ProxyIdentity {
 /** @throws Refusal if the certificate is not the proxy's at `now` (Unix seconds) */
 export type ProveProxy = (certificate: ClientCertificate, now: number) => void;
 
+/** What is wrong with a policy document that is made of the identity. */
+export interface IdentityFinding {
+  /** The JSON pointer of the place. */
+  readonly pointer: string;
+  readonly severity: "error" | "warning";
+  readonly problem: string;
+  readonly remedy?: string;
+}
+
+/** Compiles a document, and reports what is wrong with it at `now` (Unix seconds). */
+export type ExamineDocument = (
+  document: object,
+  now: number,
+) => { readonly policy: Policy | undefined; readonly findings: readonly IdentityFinding[] };
+
 export interface ProxyExamination {
   /** Undefined if there are problems, or if a part is missing. */
   readonly policy: Policy | undefined;
@@ -37,11 +52,11 @@ export interface ProxyExamination {
 
 /**
  * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit everything that it ever
- * certified.
+ * certified. Does not check what changes with time: with a CA that has expired, each connection is refused.
  * @throws ConfigurationError that lists every problem of both parts
  */
-export function compileProxyIdentity(identity: ProxyIdentity, at = systemClock()): ProveProxy {
-  const { policy, problems } = examineProxyIdentity(identity, at);
+export function compileProxyIdentity(identity: ProxyIdentity): ProveProxy {
+  const { policy, problems } = examineProxyIdentity(identity, systemClock(), compileDocument);
   if (policy === undefined) throw new ConfigurationError("proxy", problems);
   return (certificate, now) => {
     const facts = { deny: policy.deny, lists: NO_LISTS, now };
@@ -49,8 +64,27 @@ export function compileProxyIdentity(identity: ProxyIdentity, at = systemClock()
   };
 }
 
-/** Every problem of both parts at `now`. A part that is missing is not a problem. */
-export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, now: number): ProxyExamination {
+/** The problems that the compiler finds. */
+const compileDocument: ExamineDocument = (document) => {
+  try {
+    return { policy: compilePolicy(document), findings: [] };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    const findings = error.found.map((found) => ({
+      pointer: formatPointer(found.at),
+      severity: "error" as const,
+      problem: wordsOf(found),
+    }));
+    return { policy: undefined, findings };
+  }
+};
+
+/** Every problem of both parts at `now`, as `examine` finds them. A part that is missing is not a problem. */
+export function examineProxyIdentity(
+  { ca, subject }: Partial<ProxyIdentity>,
+  now: number,
+  examine: ExamineDocument,
+): ProxyExamination {
   const problems: string[] = [];
   const attempt = <T>(what: string, read: () => T): T | undefined => {
     try {
@@ -64,7 +98,7 @@ export function examineProxyIdentity({ ca, subject }: Partial<ProxyIdentity>, no
   const authorities = ca === undefined ? undefined : attempt("the proxy's CA", () => readAuthorities(ca));
   if (authorities === undefined) return { policy: undefined, problems, warnings: [] };
   // If the subject is missing or malformed, a placeholder takes its place, so that the CA is examined all the same.
-  const { policy, findings } = examinePolicy(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
+  const { policy, findings } = examine(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
   const told = findings.map((finding) => ({ finding, text: describe(finding, authorities) }));
   problems.push(...told.filter(({ finding }) => finding.severity === "error").map(({ text }) => text));
   if (name !== undefined && policy?.anchors.some(({ certificate }) => certificate.subjectKey === name))
@@ -99,12 +133,13 @@ function documentOf(authorities: readonly string[], subject: string | undefined)
   };
 }
 
-function describe({ pointer, problem, remedy }: Finding, authorities: readonly string[]): string {
+function describe({ pointer, problem, remedy }: IdentityFinding, authorities: readonly string[]): string {
+  const text = remedy === undefined ? problem : `${problem} → ${remedy}`;
   const [, number] = /^\/anchors\/ca-(\d+)/.exec(pointer) ?? [];
-  if (number === undefined) return `the proxy's subject: ${problem} → ${remedy}`;
+  if (number === undefined) return `the proxy's subject: ${text}`;
   const base64 = authorities[Number(number) - 1] ?? "";
   const which = authorities.length === 1 ? "" : `, ${number} of ${authorities.length}`;
-  return `the proxy's CA${which}${subjectOf(base64)}: ${problem} → ${remedy}`;
+  return `the proxy's CA${which}${subjectOf(base64)}: ${text}`;
 }
 
 function subjectOf(base64: string): string {

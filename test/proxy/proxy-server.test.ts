@@ -10,6 +10,7 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
+import { examinePolicy } from "../../core/policy-examination.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded/certificate.ts";
@@ -288,7 +289,8 @@ describe("the proxy's identity", () => {
     const expired = await issueCertificate({ subject, ca, ...past });
     const forServers = await issueCertificate({ subject, ca, extendedKeyUsage: [SERVER_AUTH] });
     const leaf = await issueCertificate({ subject: subjectOf("proxy") });
-    const problemsOf = (identity: Partial<ProxyIdentity>) => examineProxyIdentity(identity, Date.now() / 1000).problems;
+    const problemsOf = (identity: Partial<ProxyIdentity>) =>
+      examineProxyIdentity(identity, Date.now() / 1000, examinePolicy).problems;
     const of = (...parts: { pem: string }[]) => parts.map(({ pem }) => `${pem}\n`).join("");
     const named = parseCertificate(good.base64).subjectText;
     expect(problemsOf({ ca: of(good), subject: "CN=proxy" })).toEqual([]);
@@ -304,7 +306,7 @@ describe("the proxy's identity", () => {
     expect(problemsOf({ subject: "x" })).toEqual([expect.stringMatching(/^the proxy's subject: /)]);
     expect(problemsOf({ ca: of(good), subject: named })).toEqual([expect.stringMatching(/is that of its CA/)]);
     // During a rotation, an expired old CA is only a warning.
-    const both = examineProxyIdentity({ ca: of(expired, good), subject: "CN=proxy" }, Date.now() / 1000);
+    const both = examineProxyIdentity({ ca: of(expired, good), subject: "CN=proxy" }, Date.now() / 1000, examinePolicy);
     expect(both).toMatchObject({ problems: [], warnings: [expect.stringMatching(/CA, 1 of 2 .*: expired on/)] });
     expect(both.policy?.anchors).toHaveLength(2);
   });
