@@ -3,7 +3,6 @@
 import cluster from "node:cluster";
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { examinePolicy } from "../../core/policy-examination.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../../origin/forwarded/certificate.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
@@ -21,6 +20,7 @@ import { parseHost, parsePort, requireOption, UsageError } from "../command.ts";
 import { formatPems, readAuthorities } from "../files/certificates.ts";
 import { readServerPair } from "../files/server-pair.ts";
 import { complainLogLine } from "../output.ts";
+import { examinePolicy } from "../policy/check/examine.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { Problems } from "../problems.ts";
 import { parseConsole } from "./console-options.ts";

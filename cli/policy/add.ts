@@ -2,12 +2,12 @@
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { formatFinding } from "../../core/policy-finding.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { print, printJson } from "../output.ts";
 import { addPreset } from "./add-preset.ts";
+import { formatFinding } from "./check/finding.ts";
 import {
   describeAnchors,
   describeCertificates,

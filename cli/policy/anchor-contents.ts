@@ -2,8 +2,8 @@
 // worker, which has to stay small.
 
 import { parsePointer } from "../../core/configuration-error.ts";
-import type { Finding } from "../../core/policy-finding.ts";
 import { describeContents, readContents } from "../../origin/contents/file.ts";
+import type { Finding } from "./check/finding.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 

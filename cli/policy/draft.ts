@@ -4,13 +4,13 @@ import { either, list, openObject, optional, record, string } from "../../core/f
 import { readForm } from "../../core/form-reading.ts";
 import { isNatural } from "../../core/policy/form.ts";
 import { problemsOfIssues } from "../../core/policy/problem.ts";
-import { formatFinding } from "../../core/policy-finding.ts";
-import { toFinding } from "../../core/policy-remedies.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
 import { readAuthorities, readSenderCertificates } from "../files/certificates.ts";
 import { FileProblems } from "../problems.ts";
+import { formatFinding } from "./check/finding.ts";
+import { toFinding } from "./check/remedies.ts";
 
 export type MatcherDocument = Record<string, unknown>;
 

@@ -5,8 +5,6 @@ import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { diff } from "node:util";
 import type { Policy } from "../../core/policy/policy.ts";
-import { examinePolicy } from "../../core/policy-examination.ts";
-import { type Finding, formatFinding, isFatal } from "../../core/policy-finding.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { UsageError } from "../command.ts";
 import { formatJson, parseJsonFile, readText } from "../files/files.ts";
@@ -14,6 +12,8 @@ import { rewriteJson } from "../files/json-edit.ts";
 import { packageFolder } from "../files/package-folder.ts";
 import { writeWhole } from "../files/write.ts";
 import { FileProblems } from "../problems.ts";
+import { examinePolicy } from "./check/examine.ts";
+import { type Finding, formatFinding, isFatal } from "./check/finding.ts";
 import { requirePolicyDocument } from "./contents.ts";
 import { type PolicyDraft, readDraft } from "./draft.ts";
 

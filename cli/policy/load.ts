@@ -5,15 +5,15 @@ import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import { type CompilePolicy, type Examination, examinePolicy } from "../../core/policy-examination.ts";
-import { type Finding, formatFinding, isFatal } from "../../core/policy-finding.ts";
-import { parsePlace } from "../../core/policy-remedies.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { parseFile, readText } from "../files/files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "../files/json-text.ts";
 import { complainLogLine } from "../output.ts";
 import { FileProblems, inFile } from "../problems.ts";
 import { nameContents } from "./anchor-contents.ts";
+import { type CompilePolicy, type Examination, examinePolicy } from "./check/examine.ts";
+import { type Finding, formatFinding, isFatal } from "./check/finding.ts";
+import { parsePlace } from "./check/remedies.ts";
 import { readPolicyDocument, requirePolicyDocument } from "./contents.ts";
 
 export type LocatedFinding = Finding & Position;

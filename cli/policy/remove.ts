@@ -1,8 +1,8 @@
 // countersign policy remove: removes parts of a policy, and their names wherever other parts refer to them.
 
-import { formatFinding } from "../../core/policy-finding.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { print, printJson } from "../output.ts";
+import { formatFinding } from "./check/finding.ts";
 import type { PolicyDraft } from "./draft.ts";
 import { describeEdit, EDIT_OPTIONS, editPolicy, fileToChange, formatEdit, writeEdit } from "./edit.ts";
 

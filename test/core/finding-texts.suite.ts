@@ -1,7 +1,7 @@
 // What an operator reads of each thing that is wrong with a policy: the place, the problem, and what to do about it.
 
 import assert from "node:assert/strict";
-import { errorAt, formatFinding, isFatal, overdueAt, warningAt } from "../../core/policy-finding.ts";
+import { errorAt, formatFinding, isFatal, overdueAt, warningAt } from "../../cli/policy/check/finding.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { anchorOf, type Change, ENTRY, findingsOf, ONE, spoiled, TWO } from "./inspection-scene.ts";
 import type { Json } from "./policy-scene.ts";

@@ -1,9 +1,9 @@
 // A sound policy with two senders, to be spoiled in one place, and what is found then.
 
 import assert from "node:assert/strict";
+import { examinePolicy } from "../../cli/policy/check/examine.ts";
+import type { Finding } from "../../cli/policy/check/finding.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
-import { examinePolicy } from "../../core/policy-examination.ts";
-import type { Finding } from "../../core/policy-finding.ts";
 import { type Json, put } from "./policy-scene.ts";
 import { type CertificateName, type Fixtures, pemOf } from "./scene.ts";
 

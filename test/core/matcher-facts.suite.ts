@@ -9,7 +9,7 @@ import {
   keyOf,
   MatcherIndex,
   readMatcherFacts,
-} from "../../core/matcher-facts.ts";
+} from "../../cli/policy/check/conditions.ts";
 import type { CertificateMatcherDocument } from "../../core/policy/schema.ts";
 import type { Cases } from "./scene.ts";
 

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { examinePolicy } from "../../cli/policy/check/examine.ts";
+import { toFinding } from "../../cli/policy/check/remedies.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { isNatural, readPolicyForm } from "../../core/policy/form.ts";
 import { PolicyError } from "../../core/policy/problem.ts";
 import { POLICY_PROBLEMS } from "../../core/policy/words.ts";
-import { examinePolicy } from "../../core/policy-examination.ts";
-import { toFinding } from "../../core/policy-remedies.ts";
 import {
   anchorOf,
   type Change,

@@ -1,11 +1,11 @@
 // Routes that name a host: which requests have them, and how a policy writes them.
 
 import assert from "node:assert/strict";
+import { inspectPolicy } from "../../cli/policy/check/senders.ts";
 import { formatPointer } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { findRoute, hostsOf, namesHosts, placeOf, selectRoute } from "../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { inspectPolicy } from "../../core/policy-inspection.ts";
 import { formatSignedTarget, splitSignedTarget } from "../../core/request/target.ts";
 import { type Cases, type Fixtures, policyDocument, problemsOf, refused } from "./scene.ts";
 

@@ -1,10 +1,10 @@
 // What to do about each problem that schema and compiler find, by its code and its place.
 
 import assert from "node:assert/strict";
+import { parsePlace, toFinding } from "../../cli/policy/check/remedies.ts";
 import type { PolicyProblem } from "../../core/policy/problem.ts";
 import { PolicySchema } from "../../core/policy/schema.ts";
 import { POLICY_PROBLEMS, type PolicyProblemCode } from "../../core/policy/words.ts";
-import { parsePlace, toFinding } from "../../core/policy-remedies.ts";
 import type { Cases } from "./scene.ts";
 
 /** A code and a JSON pointer, whose numbers are places in lists. */

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
-import type { Finding } from "../../core/policy-finding.ts";
+import type { Finding } from "../../cli/policy/check/finding.ts";
 import { runHere } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { type Finished, ROOT, run } from "./running.ts";

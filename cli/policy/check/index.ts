@@ -2,7 +2,6 @@
 
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
-import { formatFinding } from "../../../core/policy-finding.ts";
 import { systemClock } from "../../../origin/clock.ts";
 import { compileEdgePolicy } from "../../../worker/configuration.ts";
 import { parseOptions, UsageError } from "../../command.ts";
@@ -11,6 +10,7 @@ import { bad, doubtful, type Row, tabulate } from "../../table.ts";
 import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "../load.ts";
 import { summarize } from "../summary.ts";
 import { askWays, needsOf } from "../ways.ts";
+import { formatFinding } from "./finding.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },

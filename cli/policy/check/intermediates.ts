@@ -1,11 +1,11 @@
 // Finds intermediates of the policy that complete no path: nobody vouches for them, they are anchors already, or they have ended.
 
-import { formatPointer } from "./configuration-error.ts";
-import type { Intermediate, Policy } from "./policy/policy.ts";
-import { errorAt, type Finding, overdueAt, warningAt } from "./policy-finding.ts";
-import { isInDate } from "./x509/certificate.ts";
-import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
-import { formatTime } from "./x509/crl.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import type { Intermediate, Policy } from "../../../core/policy/policy.ts";
+import { isInDate } from "../../../core/x509/certificate.ts";
+import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
+import { formatTime } from "../../../core/x509/crl.ts";
+import { errorAt, type Finding, overdueAt, warningAt } from "./finding.ts";
 
 export function inspectIntermediates(policy: Policy, now: number): Finding[] {
   return policy.intermediates.flatMap((one, index) => [

@@ -1,10 +1,10 @@
 // Finds problems with dates: windows that have ended, and times at which no entry would accept a certificate.
 
-import { formatPointer } from "./configuration-error.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import { formatTime } from "../../../core/x509/crl.ts";
+import type { MatcherFacts } from "./conditions.ts";
+import { type Finding, overdueAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
-import type { MatcherFacts } from "./matcher-facts.ts";
-import { type Finding, overdueAt } from "./policy-finding.ts";
-import { formatTime } from "./x509/crl.ts";
 
 interface Gap {
   /** A gap in time: the entry that ends before it, and the one that begins after it. */

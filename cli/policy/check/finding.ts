@@ -1,9 +1,9 @@
 // One thing that is wrong with a policy: where, what, and what to do about it.
 
-import { formatPointer, type Place } from "./configuration-error.ts";
-import type { PolicyProblemCode } from "./policy/words.ts";
+import { formatPointer, type Place } from "../../../core/configuration-error.ts";
+import type { PolicyProblemCode } from "../../../core/policy/words.ts";
 
-export type { Place } from "./configuration-error.ts";
+export type { Place } from "../../../core/configuration-error.ts";
 
 export interface Finding {
   /** Set if the finding prevents the policy from compiling. */

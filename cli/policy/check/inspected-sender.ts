@@ -1,9 +1,9 @@
 // A sender as the inspections need it: compiled, as written in the document, and with its entries as comparable facts.
 
-import { compiles, keyOf, type MatcherFacts, MatcherIndex, readMatcherFacts } from "./matcher-facts.ts";
-import type { Policy, Sender } from "./policy/policy.ts";
-import type { PolicyDocument } from "./policy/schema.ts";
-import type { Place } from "./policy-finding.ts";
+import type { Policy, Sender } from "../../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { compiles, keyOf, type MatcherFacts, MatcherIndex, readMatcherFacts } from "./conditions.ts";
+import type { Place } from "./finding.ts";
 
 export interface InspectedSender {
   readonly name: string;

@@ -1,16 +1,16 @@
 // Finds entries that match no certificate which the sender's own trust could prove: another issuer, another time, other names.
 
+import { normalizeHex } from "../../../core/policy/matcher.ts";
+import type { Anchor, Policy, Trust } from "../../../core/policy/policy.ts";
+import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
+import { parseAttributeType } from "../../../core/x509/attribute-types.ts";
+import { formatTime } from "../../../core/x509/crl.ts";
+import { type DistinguishedName, nameKey, parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
+import type { GeneralName } from "../../../core/x509/general-name.ts";
+import { satisfiesNameConstraints } from "../../../core/x509/name-constraints.ts";
+import type { MatcherFacts } from "./conditions.ts";
+import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
-import type { MatcherFacts } from "./matcher-facts.ts";
-import { normalizeHex } from "./policy/matcher.ts";
-import type { Anchor, Policy, Trust } from "./policy/policy.ts";
-import type { CertificateMatcherDocument } from "./policy/schema.ts";
-import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
-import { parseAttributeType } from "./x509/attribute-types.ts";
-import { formatTime } from "./x509/crl.ts";
-import { type DistinguishedName, nameKey, parseDistinguishedName } from "./x509/distinguished-name.ts";
-import type { GeneralName } from "./x509/general-name.ts";
-import { satisfiesNameConstraints } from "./x509/name-constraints.ts";
 
 export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, { anchors }: Policy): Finding[] {
   const trust = sender.certificate?.trust;

@@ -1,12 +1,12 @@
 // What to do about the problems that the schema and the compiler find. policy-words.ts says what is wrong; this is the longer
 // half, for the command line.
 
-import { formatPointer, type Place, parsePointer } from "./configuration-error.ts";
-import type { PolicyProblem } from "./policy/problem.ts";
-import type { PolicyDocument, SenderDocument } from "./policy/schema.ts";
-import { type PolicyProblemCode, wordsOf } from "./policy/words.ts";
-import type { Finding } from "./policy-finding.ts";
-import { membersAt } from "./policy-members.ts";
+import { formatPointer, type Place, parsePointer } from "../../../core/configuration-error.ts";
+import type { PolicyProblem } from "../../../core/policy/problem.ts";
+import type { PolicyDocument, SenderDocument } from "../../../core/policy/schema.ts";
+import { type PolicyProblemCode, wordsOf } from "../../../core/policy/words.ts";
+import type { Finding } from "./finding.ts";
+import { membersAt } from "./members.ts";
 
 type Remedy = string | ((at: Place) => string);
 

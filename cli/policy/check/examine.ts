@@ -1,15 +1,15 @@
 // All of one policy document in one go: its form, what does not compile, and what is wrong with the rest. A part that has
 // a problem is left out of the later steps, so that one mistake hides no other.
 
-import type { Place } from "./configuration-error.ts";
-import { compilePolicy, compileSoundParts } from "./policy/compile.ts";
-import { readPolicyForm } from "./policy/form.ts";
-import type { Policy } from "./policy/policy.ts";
-import { PolicyError, type PolicyProblem } from "./policy/problem.ts";
-import type { PolicyDocument } from "./policy/schema.ts";
-import { errorAt, type Finding } from "./policy-finding.ts";
-import { inspectPolicy } from "./policy-inspection.ts";
-import { parsePlace, toFinding } from "./policy-remedies.ts";
+import type { Place } from "../../../core/configuration-error.ts";
+import { compilePolicy, compileSoundParts } from "../../../core/policy/compile.ts";
+import { readPolicyForm } from "../../../core/policy/form.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+import { PolicyError, type PolicyProblem } from "../../../core/policy/problem.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { errorAt, type Finding } from "./finding.ts";
+import { parsePlace, toFinding } from "./remedies.ts";
+import { inspectPolicy } from "./senders.ts";
 
 /** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
 export type CompilePolicy = (document: unknown) => Policy;

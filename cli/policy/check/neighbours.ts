@@ -2,11 +2,11 @@
 // one sender has no effect if another sender accepts the same request without it. And a sender has no effect if an earlier one
 // accepts everything that it accepts.
 
-import { formatPointer } from "./configuration-error.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import type { Route, SignatureRule, Trust } from "../../../core/policy/policy.ts";
+import { haveCommonTime, isWindowWithin, type MatcherFacts } from "./conditions.ts";
+import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
-import { haveCommonTime, isWindowWithin, type MatcherFacts } from "./matcher-facts.ts";
-import type { Route, SignatureRule, Trust } from "./policy/policy.ts";
-import { errorAt, type Finding, warningAt } from "./policy-finding.ts";
 
 type Factor = "certificates" | "signature" | "basic";
 interface Pair {

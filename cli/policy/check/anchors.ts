@@ -1,13 +1,13 @@
 // Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that stand in the policy twice with
 // different revocation lists.
 
-import { formatPointer } from "./configuration-error.ts";
-import type { Anchor, Policy } from "./policy/policy.ts";
-import { errorAt, type Finding, overdueAt, unusedAt, warningAt } from "./policy-finding.ts";
-import { isInDate, isSameAuthority } from "./x509/certificate.ts";
-import { CLIENT_AUTH } from "./x509/certificate-extensions.ts";
-import { formatTime } from "./x509/crl.ts";
-import { satisfiesNameConstraints } from "./x509/name-constraints.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import type { Anchor, Policy } from "../../../core/policy/policy.ts";
+import { isInDate, isSameAuthority } from "../../../core/x509/certificate.ts";
+import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
+import { formatTime } from "../../../core/x509/crl.ts";
+import { satisfiesNameConstraints } from "../../../core/x509/name-constraints.ts";
+import { errorAt, type Finding, overdueAt, unusedAt, warningAt } from "./finding.ts";
 
 const place = ({ name }: Anchor) => ["anchors", name];
 

@@ -2,14 +2,14 @@
 // void. An error if our own reader can never read such a value from a certificate. A warning if RFC 5280 forbids the value but
 // our reader accepts it.
 
-import { formatPointer } from "./configuration-error.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
+import { attributeTypeName, parseAttributeType } from "../../../core/x509/attribute-types.ts";
+import { parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
+import { canonicalIpAddress } from "../../../core/x509/general-name.ts";
+import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./conditions.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
-import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./matcher-facts.ts";
-import type { CertificateMatcherDocument } from "./policy/schema.ts";
-import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
-import { attributeTypeName, parseAttributeType } from "./x509/attribute-types.ts";
-import { parseDistinguishedName } from "./x509/distinguished-name.ts";
-import { canonicalIpAddress } from "./x509/general-name.ts";
 
 export function inspectMatchers(sender: InspectedSender): Finding[] {
   return [

@@ -1,7 +1,7 @@
 // Finds which members the policy schema has at a place.
 
-import type { FormNode } from "./form.ts";
-import { PolicySchema } from "./policy/schema.ts";
+import type { FormNode } from "../../../core/form.ts";
+import { PolicySchema } from "../../../core/policy/schema.ts";
 
 /** The member names of the object at a path. Empty if there is no object with known members. */
 export function membersAt(path: readonly string[]): string[] {

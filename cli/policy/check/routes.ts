@@ -1,8 +1,8 @@
 // Finds routes that no request can reach, and lists that hold a value twice.
 
-import { findRoute, type Policy, placeOf, type Route } from "./policy/policy.ts";
-import type { PolicyDocument } from "./policy/schema.ts";
-import { errorAt, type Finding, type Place, warningAt } from "./policy-finding.ts";
+import { findRoute, type Policy, placeOf, type Route } from "../../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./finding.ts";
 
 export function inspectRoutes(document: PolicyDocument, policy: Policy): Finding[] {
   const paths = new Set(policy.routes.map((route) => placeOf(route)[1]));

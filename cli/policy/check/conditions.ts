@@ -1,12 +1,16 @@
 // The conditions of an entry of `certificates`, in a comparable form, to find entries that say the same as others or include
 // them. Decides nothing about a certificate.
 
-import { compileCertificateMatcher, normalizeHex } from "./policy/matcher.ts";
-import type { CertificateMatcherDocument } from "./policy/schema.ts";
-import type { Place } from "./policy-finding.ts";
-import { parseAttributeType } from "./x509/attribute-types.ts";
-import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "./x509/distinguished-name.ts";
-import { canonicalIpAddress } from "./x509/general-name.ts";
+import { compileCertificateMatcher, normalizeHex } from "../../../core/policy/matcher.ts";
+import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
+import { parseAttributeType } from "../../../core/x509/attribute-types.ts";
+import {
+  type DistinguishedName,
+  formatDistinguishedName,
+  parseDistinguishedName,
+} from "../../../core/x509/distinguished-name.ts";
+import { canonicalIpAddress } from "../../../core/x509/general-name.ts";
+import type { Place } from "./finding.ts";
 
 export interface MatcherFacts {
   readonly at: Place;

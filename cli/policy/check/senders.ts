@@ -1,19 +1,19 @@
 // Finds what is wrong with a policy that compiles: contradictions, entries that match nothing, senders that admit nobody, and
 // what has expired. Used by the command line before a policy is deployed; the worker's bundle does not contain it.
 
-import { inspectAnchors } from "./anchor-inspection.ts";
-import { formatPointer } from "./configuration-error.ts";
-import { inspectDenied, inspectDenyList } from "./deny-inspection.ts";
-import { inspectNeighbours } from "./factor-inspection.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { inspectAnchors } from "./anchors.ts";
+import { inspectDenied, inspectDenyList } from "./denials.ts";
+import { inspectMatchers } from "./entries.ts";
+import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./finding.ts";
 import { type InspectedSender, readSenders } from "./inspected-sender.ts";
-import { inspectIntermediates } from "./intermediate-inspection.ts";
-import { inspectMatchers } from "./matcher-inspection.ts";
-import type { Policy } from "./policy/policy.ts";
-import type { PolicyDocument } from "./policy/schema.ts";
-import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./policy-finding.ts";
-import { inspectRoutes } from "./route-inspection.ts";
-import { inspectTrust } from "./trust-inspection.ts";
-import { inspectWindows } from "./window-inspection.ts";
+import { inspectIntermediates } from "./intermediates.ts";
+import { inspectNeighbours } from "./neighbours.ts";
+import { inspectRoutes } from "./routes.ts";
+import { inspectTrust } from "./trust.ts";
+import { inspectWindows } from "./windows.ts";
 
 /**
  * Every finding about a policy and its document at `now` (Unix seconds): warnings and errors, in the order of the document.

@@ -1,14 +1,19 @@
 // Finds entries of the deny list that deny nothing, or less than they seem to. A mistake elsewhere in a policy refuses too much.
 // A mistake here accepts what should be refused.
 
+import { normalizeHex } from "../../../core/policy/matcher.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { MAX_SERIAL_OCTETS } from "../../../core/wire.ts";
+import type { Certificate } from "../../../core/x509/certificate.ts";
+import {
+  formatDistinguishedName,
+  nameKey,
+  parseDistinguishedName,
+  rdnKeysOf,
+} from "../../../core/x509/distinguished-name.ts";
+import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
-import { normalizeHex } from "./policy/matcher.ts";
-import type { Policy } from "./policy/policy.ts";
-import type { PolicyDocument } from "./policy/schema.ts";
-import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./policy-finding.ts";
-import { MAX_SERIAL_OCTETS } from "./wire.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { formatDistinguishedName, nameKey, parseDistinguishedName, rdnKeysOf } from "./x509/distinguished-name.ts";
 
 type Entry = NonNullable<PolicyDocument["deny"]>[number];
 type Name = ReturnType<typeof parseDistinguishedName>;
