@@ -17,7 +17,7 @@ process.env["WRANGLER_LOG"] ??= "error";
 /** The worker of wrangler.toml, and of every project. It is built in this package. */
 export const WORKER = {
   name: "countersign",
-  main: fileURLToPath(new URL(`../worker/index${extname(import.meta.filename)}`, import.meta.url)),
+  main: fileURLToPath(new URL(`../../worker/index${extname(import.meta.filename)}`, import.meta.url)),
   compatibility_date: "2026-10-01",
   compatibility_flags: ["global_fetch_strictly_public"],
 };

@@ -2,7 +2,7 @@
 // them.
 
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { importSigningKeys, type SigningKeys } from "../../core/assertion/keys.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -158,8 +158,10 @@ function describeLoading(error: unknown, module: string): string {
     : own;
 }
 
+const CLI_FOLDER = dirname(import.meta.dirname);
+
 function isForeign(frame: string): boolean {
-  return frame.includes("node:") || frame.includes(import.meta.dirname);
+  return frame.includes("node:") || frame.includes(CLI_FOLDER);
 }
 
 async function loadUpstream(upstream: string, settings: DispatchSettings, problems: Problems) {
