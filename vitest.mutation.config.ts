@@ -1,9 +1,10 @@
 // The core suites for the mutation tester (stryker.config.json): each suite is a test file of its own.
 
-import { basename } from "node:path";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const tests = fileURLToPath(new URL("test", import.meta.url));
 const runner = fileURLToPath(new URL("test/mutation/run-suite.ts", import.meta.url));
 
 export default defineConfig({
@@ -13,13 +14,13 @@ export default defineConfig({
       enforce: "pre",
       transform(code, id) {
         if (!id.endsWith(".suite.ts")) return undefined;
-        const name = JSON.stringify(basename(id, ".suite.ts"));
+        const name = JSON.stringify(relative(tests, id).slice(0, -".suite.ts".length));
         return `${code}\nimport { runSuite } from ${JSON.stringify(runner)};\nrunSuite(${name}, cases);\n`;
       },
     },
   ],
   test: {
-    include: ["test/core/*.suite.ts"],
+    include: ["test/core/**/*.suite.ts", "test/origin/**/*.suite.ts"],
     globalSetup: ["test/mutation/fixtures.ts"],
     // The first run has every case side by side, on a machine that may do other things beside it.
     testTimeout: 300_000,

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { formatDer } from "../core/x509/der.ts";
 import { constructed, primitive, TAG } from "../core/x509/der-tags.ts";
-import { encode, oid as oidOf } from "../test/core/der-edit.ts";
+import { encode, oid as oidOf } from "../test/support/certificates/der-edit.ts";
 import type { Shape } from "./hostile-shape.ts";
 
 export const sequence = (...members: readonly Uint8Array[]): Buffer => formatDer(TAG.sequence, ...members);

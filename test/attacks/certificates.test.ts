@@ -3,9 +3,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
-import { type EncodedAttribute, encodeName, setExtension, withOtherSignature } from "../core/certificate-edit.ts";
-import { oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
-import { resign } from "../core/fixtures-issue.ts";
+import { oid, sequence, TAG, type Tlv, tlv } from "../support/certificates/der-edit.ts";
+import { type EncodedAttribute, encodeName, setExtension, withOtherSignature } from "../support/certificates/edit.ts";
+import { resign } from "../support/fixtures/issue.ts";
 import { CLIENT, createWorld, type Presented, SPECIAL, type World } from "./world.ts";
 
 const NAME_CONSTRAINTS = "2.5.29.30";

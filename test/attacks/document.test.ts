@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ROOT } from "../e2e/running.ts";
+import { ROOT } from "../support/running.ts";
 
 const ID = /CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}/g;
 const HERE = "test/attacks/document.test.ts";

@@ -4,9 +4,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
-import { type CertificateParts, encodeName, FIELD, setExtension } from "../core/certificate-edit.ts";
-import { concat, decode, members, oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
-import { resign } from "../core/fixtures-issue.ts";
+import { concat, decode, members, oid, sequence, TAG, type Tlv, tlv } from "../support/certificates/der-edit.ts";
+import { type CertificateParts, encodeName, FIELD, setExtension } from "../support/certificates/edit.ts";
+import { resign } from "../support/fixtures/issue.ts";
 import { CLIENT, createWorld, type Presented, type World } from "./world.ts";
 
 const stack = new AsyncDisposableStack();

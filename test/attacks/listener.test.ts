@@ -4,9 +4,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
-import { startCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { presentRaw } from "../support/raw-tls-client.ts";
+import { startCountersign } from "../support/running.ts";
 import { ACME, createSenders, type Senders, subjectOf } from "../support/senders.ts";
 import { sendOnce } from "../support/tls-client.ts";
 import { A, startTlsOrigin, type TestTlsOrigin } from "../support/tls-origin.ts";

@@ -19,9 +19,9 @@ import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../../core/policy/policy.ts";
 import { refusalOf } from "../../core/refusal.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
-import { proxyDirectory, reasonToSkip, startProgram } from "../proxy/programs.ts";
 import { freePort } from "../support/free-port.ts";
 import { issueServers } from "../support/tls-origin.ts";
+import { proxyDirectory, reasonToSkip, startProgram } from "../system/proxy/programs.ts";
 
 /** Asks a router which handler runs for a path. The result is the route of the handler, or undefined. */
 type Ask = (path: string) => Promise<string | undefined> | string | undefined;

@@ -12,7 +12,6 @@ import { Metrics } from "../../cli/origin/metrics.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { startOrigin } from "../proxy/world.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
@@ -22,6 +21,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { A, startTlsOrigin, type TestTlsOrigin } from "../support/tls-origin.ts";
 import { CF_HEADER, type DeployedEdge, startWorkerd } from "../support/workerd.ts";
+import { startOrigin } from "../system/proxy/world.ts";
 
 const SECRET = "S3cretOfTheSender";
 

@@ -5,12 +5,18 @@ import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { CertificateMatcherDocument, PolicyDocument } from "../../core/policy/schema.ts";
-import { type EncodedAttribute, encodeName, FIELD, SUBJECT_ALT_NAME, setExtension } from "../core/certificate-edit.ts";
-import { sequence, type Tlv } from "../core/der-edit.ts";
-import { resign } from "../core/fixtures-issue.ts";
-import { pemOf } from "../core/scene.ts";
+import { sequence, type Tlv } from "../support/certificates/der-edit.ts";
+import {
+  type EncodedAttribute,
+  encodeName,
+  FIELD,
+  SUBJECT_ALT_NAME,
+  setExtension,
+} from "../support/certificates/edit.ts";
+import { resign } from "../support/fixtures/issue.ts";
 import { listen } from "../support/http.ts";
 import type { LogLines } from "../support/log-lines.ts";
+import { pemOf } from "../support/scenes/certificates.ts";
 import { newSigningKey } from "../support/signing-key.ts";
 import { sendOnce } from "../support/tls-client.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";

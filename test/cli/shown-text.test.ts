@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import { MAX_ANSWER_BYTES } from "../../cli/http-client.ts";
-import { type Finished, runCountersign } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
+import { type Finished, runCountersign } from "../support/running.ts";
 import { createSenders, subjectOf } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 

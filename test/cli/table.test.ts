@@ -8,7 +8,7 @@ import { stripVTControlCharacters } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { Shown } from "../../cli/output.ts";
 import { bad, type Row, tabulate, whole, widthOf } from "../../cli/table.ts";
-import { run } from "../e2e/running.ts";
+import { run } from "../support/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 type Stream = NodeJS.WriteStream;

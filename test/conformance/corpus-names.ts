@@ -1,6 +1,7 @@
 // Certificates of the corpus with different names: the one that the policy allows, and similar ones.
 
 import type { Identity } from "../../cli/dev/authority.ts";
+import { oid, sequence, TAG, type Tlv, tlv } from "../support/certificates/der-edit.ts";
 import {
   dropExtension,
   type EncodedAttribute,
@@ -9,9 +10,8 @@ import {
   SUBJECT_ALT_NAME,
   setExtension,
   utf16,
-} from "../core/certificate-edit.ts";
-import { oid, sequence, TAG, type Tlv, tlv } from "../core/der-edit.ts";
-import { resign } from "../core/fixtures-issue.ts";
+} from "../support/certificates/edit.ts";
+import { resign } from "../support/fixtures/issue.ts";
 import { CLIENT, type Corpus, type CorpusEntry, entry, issueLeaf } from "./corpus.ts";
 
 const C: EncodedAttribute = ["2.5.4.6", TAG.printable, "US"];

@@ -11,9 +11,9 @@ import {
 } from "@peculiar/asn1-x509";
 import { CertificatePolicyExtension, Extension, KeyUsageFlags } from "@peculiar/x509";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, SERVER_AUTH } from "../../cli/dev/authority.ts";
-import { FIELD } from "../core/certificate-edit.ts";
-import { decode, oid, sequence, tlv } from "../core/der-edit.ts";
-import { resign } from "../core/fixtures-issue.ts";
+import { decode, oid, sequence, tlv } from "../support/certificates/der-edit.ts";
+import { FIELD } from "../support/certificates/edit.ts";
+import { resign } from "../support/fixtures/issue.ts";
 import { type Corpus, type CorpusEntry, entry, issueCa, issueLeaf, subject } from "./corpus.ts";
 
 const ANY_PURPOSE = "2.5.29.37.0";

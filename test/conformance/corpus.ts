@@ -3,9 +3,9 @@
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
-import { edit, FIELD, setExtension } from "../core/certificate-edit.ts";
-import { oid, sequence, TAG, tlv } from "../core/der-edit.ts";
-import { resign } from "../core/fixtures-issue.ts";
+import { oid, sequence, TAG, tlv } from "../support/certificates/der-edit.ts";
+import { edit, FIELD, setExtension } from "../support/certificates/edit.ts";
+import { resign } from "../support/fixtures/issue.ts";
 
 import { makeNamed } from "./corpus-names.ts";
 import { makeProfiled } from "./corpus-profiles.ts";

@@ -5,8 +5,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { TlsHostFiles } from "../../origin/node/tls-hosts.ts";
-import { proxyDirectory, startProgram } from "../proxy/programs.ts";
 import { freePort } from "../support/free-port.ts";
+import { proxyDirectory, startProgram } from "../system/proxy/programs.ts";
 import { CLIENT } from "./corpus.ts";
 
 export type ReferenceProgram = "nginx" | "apache2";

@@ -4,11 +4,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ROOT } from "../e2e/running.ts";
-import { reasonToSkip } from "../proxy/programs.ts";
 import { askShared } from "../support/ask-shared.ts";
 import { presentRaw } from "../support/raw-tls-client.ts";
+import { ROOT } from "../support/running.ts";
 import { A, issueServers, type ServerCertificates, startTlsOrigin, type TestTlsOrigin } from "../support/tls-origin.ts";
+import { reasonToSkip } from "../system/proxy/programs.ts";
 import type { CorpusEntry } from "./corpus.ts";
 import { DIFFERENCES } from "./reference-differences.ts";
 import { type Reference, type ReferenceProgram, startReference } from "./reference-programs.ts";

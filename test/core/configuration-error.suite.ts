@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { ConfigurationError, describeIssues, formatPointer, parsePointer } from "../../core/configuration-error.ts";
 import { boolean, either, list, notEmpty, number, object, oneOf, optional, string } from "../../core/form.ts";
 import { readForm } from "../../core/form-reading.ts";
-import type { Cases } from "./scene.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
 
 const form = object({
   name: string(notEmpty("must not be empty")),

@@ -23,7 +23,7 @@ import {
   whole,
 } from "../../core/form.ts";
 import { readForm } from "../../core/form-reading.ts";
-import type { Cases } from "./scene.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
 
 type AnyForm = Parameters<typeof readForm>[0];
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../../core/log-words.ts";
-import type { Cases } from "./scene.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
 
 export const cases: Cases = {
   "each word and code of the log says what it means, and what to do if somebody has to act": () => {

@@ -1,4 +1,4 @@
-// The core suite in Node.
+// The suites in Node.
 
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -11,7 +11,8 @@ describe.each(Object.entries(suites))("%s in Node", (_, cases) => {
   for (const [name, run] of Object.entries(cases)) test(name, () => run(fixtures));
 });
 
-test("suites.ts lists every suite of this folder", () => {
-  const files = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".suite.ts"));
-  expect(Object.keys(suites).sort()).toEqual(files.map((file) => file.replace(".suite.ts", "")).sort());
+test("suites.ts lists every suite", () => {
+  const files = readdirSync(new URL("..", import.meta.url), { recursive: true, encoding: "utf8" });
+  const named = files.flatMap((file) => (file.endsWith(".suite.ts") ? [file.slice(0, -".suite.ts".length)] : []));
+  expect(Object.keys(suites).sort()).toEqual(named.sort());
 });

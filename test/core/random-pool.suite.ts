@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { poolRandom } from "../../core/random-pool.ts";
-import type { Cases } from "./scene.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
 
 export const cases: Cases = {
   "poolRandom() gives every octet of the generator to one id alone": () => {

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { bound, boundDetails, cut, escapeControls, isBounded } from "../../core/shown-text.ts";
 import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "../../core/wire.ts";
-import { character } from "./arbitraries.ts";
-import type { Cases } from "./scene.ts";
+import { character } from "../support/arbitraries.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 const objectOf = (count: number) => Object.fromEntries(numbers(count).map((index) => [`m${index}`, index]));

@@ -1,158 +1,146 @@
-// Every suite by the name of its file. Node and workerd take their list of cases from here.
+// Every suite by its path in test/. Node and workerd take their list of cases from here: what both load, both run.
 
-import { cases as admit } from "./admit.suite.ts";
-import { cases as admitFactors } from "./admit-factors.suite.ts";
-import { cases as algorithms } from "./algorithms.suite.ts";
-import { cases as allowlist } from "./allowlist.suite.ts";
-import { cases as assertion } from "./assertion.suite.ts";
-import { cases as assertionClaims } from "./assertion-claims.suite.ts";
-import { cases as assertionForgery } from "./assertion-forgery.suite.ts";
-import { cases as attributeTypes } from "./attribute-types.suite.ts";
-import { cases as basic } from "./basic.suite.ts";
-import { cases as bodies } from "./bodies.suite.ts";
-import { cases as bodyRespelling } from "./body-respelling.suite.ts";
-import { cases as certificate } from "./certificate.suite.ts";
-import { cases as certificateBytes } from "./certificate-bytes.suite.ts";
-import { cases as certificateExtensions } from "./certificate-extensions.suite.ts";
-import { cases as certificateMalformed } from "./certificate-malformed.suite.ts";
-import { cases as configurationError } from "./configuration-error.suite.ts";
-import { cases as crl } from "./crl.suite.ts";
-import { cases as crlContents } from "./crl-contents.suite.ts";
-import { cases as crlKeeping } from "./crl-keeping.suite.ts";
-import { cases as crlMalformed } from "./crl-malformed.suite.ts";
-import { cases as crlSource } from "./crl-source.suite.ts";
-import { cases as decision } from "./decision.suite.ts";
-import { cases as delivery } from "./delivery.suite.ts";
-import { cases as der } from "./der.suite.ts";
-import { cases as distinguishedName } from "./distinguished-name.suite.ts";
-import { cases as endings } from "./endings.suite.ts";
-import { cases as es256 } from "./es256.suite.ts";
-import { cases as eventKey } from "./event-key.suite.ts";
-import { cases as extensionValues } from "./extension-values.suite.ts";
-import { cases as failureCause } from "./failure-cause.suite.ts";
-import { cases as findingTexts } from "./finding-texts.suite.ts";
-import { cases as form } from "./form.suite.ts";
-import { cases as forwarding } from "./forwarding.suite.ts";
-import { cases as generalName } from "./general-name.suite.ts";
-import { cases as intermediates } from "./intermediates.suite.ts";
-import { cases as jsonPointers } from "./json-pointers.suite.ts";
-import { cases as keys } from "./keys.suite.ts";
-import { cases as logWords } from "./log-words.suite.ts";
-import { cases as matcher } from "./matcher.suite.ts";
-import { cases as matcherFacts } from "./matcher-facts.suite.ts";
-import { cases as nameConstraints } from "./name-constraints.suite.ts";
-import { cases as nameKey } from "./name-key.suite.ts";
-import { cases as observation } from "./observation.suite.ts";
-import { cases as path } from "./path.suite.ts";
-import { cases as pathChecks } from "./path-checks.suite.ts";
-import { cases as pathProfile } from "./path-profile.suite.ts";
-import { cases as policy } from "./policy.suite.ts";
-import { cases as policyCrls } from "./policy-crls.suite.ts";
-import { cases as policyDigest } from "./policy-digest.suite.ts";
-import { cases as policyExamination } from "./policy-examination.suite.ts";
-import { cases as policyFactors } from "./policy-factors.suite.ts";
-import { cases as policyHosts } from "./policy-hosts.suite.ts";
-import { cases as policyInspection } from "./policy-inspection.suite.ts";
-import { cases as policyNeighbours } from "./policy-neighbours.suite.ts";
-import { cases as policyRemedies } from "./policy-remedies.suite.ts";
-import { cases as policyRoutes } from "./policy-routes.suite.ts";
-import { cases as presentedAgain } from "./presented-again.suite.ts";
-import { cases as presentedCertificate } from "./presented-certificate.suite.ts";
-import { cases as publicKey } from "./public-key.suite.ts";
-import { cases as randomPool } from "./random-pool.suite.ts";
-import { cases as request } from "./request.suite.ts";
-import { cases as revocation } from "./revocation.suite.ts";
-import { cases as revocationLists } from "./revocation-lists.suite.ts";
-import type { Cases } from "./scene.ts";
-import { cases as sealedText } from "./sealed-text.suite.ts";
-import { cases as shownText } from "./shown-text.suite.ts";
-import { cases as signature } from "./signature.suite.ts";
-import { cases as signatureDiagnosis } from "./signature-diagnosis.suite.ts";
-import { cases as signatureForgery } from "./signature-forgery.suite.ts";
-import { cases as signatureKeys } from "./signature-keys.suite.ts";
-import { cases as signatureMalformed } from "./signature-malformed.suite.ts";
-import { cases as signatureVectors } from "./signature-vectors.suite.ts";
-import { cases as signedHeaders } from "./signed-headers.suite.ts";
-import { cases as signedRequest } from "./signed-request.suite.ts";
-import { cases as subtree } from "./subtree.suite.ts";
-import { cases as timeOrderedId } from "./time-ordered-id.suite.ts";
-import { cases as trust } from "./trust.suite.ts";
+import { cases as originEventKeyEventKey } from "../origin/event-key/event-key.suite.ts";
+import { cases as originEventKeyJsonPointers } from "../origin/event-key/json-pointers.suite.ts";
+import { cases as originFailureCause } from "../origin/failure-cause.suite.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
+import { cases as coreAdmissionAdmit } from "./admission/admit.suite.ts";
+import { cases as coreAdmissionBasic } from "./admission/basic.suite.ts";
+import { cases as coreAdmissionFactors } from "./admission/factors.suite.ts";
+import { cases as coreAssertionAssertion } from "./assertion/assertion.suite.ts";
+import { cases as coreAssertionClaims } from "./assertion/claims.suite.ts";
+import { cases as coreAssertionEs256 } from "./assertion/es256.suite.ts";
+import { cases as coreAssertionForgery } from "./assertion/forgery.suite.ts";
+import { cases as coreAssertionKeys } from "./assertion/keys.suite.ts";
+import { cases as coreAssertionSeal } from "./assertion/seal.suite.ts";
+import { cases as coreConfigurationError } from "./configuration-error.suite.ts";
+import { cases as coreDecisionObservation } from "./decision/observation.suite.ts";
+import { cases as coreDecisionProblem } from "./decision/problem.suite.ts";
+import { cases as coreDeliveryBodyAdmission } from "./delivery/body-admission.suite.ts";
+import { cases as coreDeliveryDelivery } from "./delivery/delivery.suite.ts";
+import { cases as coreDeliveryHeaders } from "./delivery/headers.suite.ts";
+import { cases as coreDeliveryId } from "./delivery/id.suite.ts";
+import { cases as coreDeliverySignedHeaders } from "./delivery/signed-headers.suite.ts";
+import { cases as coreForm } from "./form.suite.ts";
+import { cases as coreLogWords } from "./log-words.suite.ts";
+import { cases as corePolicyAllowlist } from "./policy/allowlist.suite.ts";
+import { cases as corePolicyCompile } from "./policy/compile.suite.ts";
+import { cases as corePolicyCrls } from "./policy/crls.suite.ts";
+import { cases as corePolicyDigest } from "./policy/digest.suite.ts";
+import { cases as corePolicyExpiry } from "./policy/expiry.suite.ts";
+import { cases as corePolicyFactors } from "./policy/factors.suite.ts";
+import { cases as corePolicyHosts } from "./policy/hosts.suite.ts";
+import { cases as corePolicyMatcher } from "./policy/matcher.suite.ts";
+import { cases as corePolicyRoutes } from "./policy/routes.suite.ts";
+import { cases as coreRandomPool } from "./random-pool.suite.ts";
+import { cases as coreRequestTarget } from "./request/target.suite.ts";
+import { cases as coreShownText } from "./shown-text.suite.ts";
+import { cases as coreSignatureBodyRespellings } from "./signature/body-respellings.suite.ts";
+import { cases as coreSignatureDiagnose } from "./signature/diagnose.suite.ts";
+import { cases as coreSignatureForgery } from "./signature/forgery.suite.ts";
+import { cases as coreSignatureKey } from "./signature/key.suite.ts";
+import { cases as coreSignatureMalformed } from "./signature/malformed.suite.ts";
+import { cases as coreSignatureSignedRequest } from "./signature/signed-request.suite.ts";
+import { cases as coreSignatureVectors } from "./signature/vectors.suite.ts";
+import { cases as coreSignatureVerify } from "./signature/verify.suite.ts";
+import { cases as coreTrustAuthorities } from "./trust/authorities.suite.ts";
+import { cases as coreTrustCrlKeeping } from "./trust/crl-keeping.suite.ts";
+import { cases as coreTrustCrlSource } from "./trust/crl-source.suite.ts";
+import { cases as coreTrustIssuer } from "./trust/issuer.suite.ts";
+import { cases as coreTrustPath } from "./trust/path.suite.ts";
+import { cases as coreTrustPathProfile } from "./trust/path-profile.suite.ts";
+import { cases as coreTrustPresentedAgain } from "./trust/presented-again.suite.ts";
+import { cases as coreTrustRevocation } from "./trust/revocation.suite.ts";
+import { cases as coreTrustRevocationLists } from "./trust/revocation-lists.suite.ts";
+import { cases as coreTrustVerify } from "./trust/verify.suite.ts";
+import { cases as coreX509Algorithms } from "./x509/algorithms.suite.ts";
+import { cases as coreX509AttributeTypes } from "./x509/attribute-types.suite.ts";
+import { cases as coreX509Certificate } from "./x509/certificate.suite.ts";
+import { cases as coreX509CertificateBytes } from "./x509/certificate-bytes.suite.ts";
+import { cases as coreX509CertificateExtensions } from "./x509/certificate-extensions.suite.ts";
+import { cases as coreX509CertificateMalformed } from "./x509/certificate-malformed.suite.ts";
+import { cases as coreX509ClientCertificate } from "./x509/client-certificate.suite.ts";
+import { cases as coreX509Crl } from "./x509/crl.suite.ts";
+import { cases as coreX509CrlContents } from "./x509/crl-contents.suite.ts";
+import { cases as coreX509CrlMalformed } from "./x509/crl-malformed.suite.ts";
+import { cases as coreX509Der } from "./x509/der.suite.ts";
+import { cases as coreX509DistinguishedName } from "./x509/distinguished-name.suite.ts";
+import { cases as coreX509DistinguishedNameFolding } from "./x509/distinguished-name-folding.suite.ts";
+import { cases as coreX509ExtensionValues } from "./x509/extension-values.suite.ts";
+import { cases as coreX509GeneralName } from "./x509/general-name.suite.ts";
+import { cases as coreX509NameConstraints } from "./x509/name-constraints.suite.ts";
+import { cases as coreX509PublicKey } from "./x509/public-key.suite.ts";
+import { cases as coreX509Subtree } from "./x509/subtree.suite.ts";
 
 export const suites: Readonly<Record<string, Cases>> = {
-  admit,
-  "admit-factors": admitFactors,
-  algorithms,
-  allowlist,
-  assertion,
-  "assertion-claims": assertionClaims,
-  "assertion-forgery": assertionForgery,
-  "attribute-types": attributeTypes,
-  basic,
-  bodies,
-  "body-respelling": bodyRespelling,
-  certificate,
-  "certificate-bytes": certificateBytes,
-  "certificate-extensions": certificateExtensions,
-  "certificate-malformed": certificateMalformed,
-  "configuration-error": configurationError,
-  crl,
-  "crl-contents": crlContents,
-  "crl-keeping": crlKeeping,
-  "crl-malformed": crlMalformed,
-  "crl-source": crlSource,
-  decision,
-  delivery,
-  der,
-  "distinguished-name": distinguishedName,
-  endings,
-  es256,
-  "event-key": eventKey,
-  "extension-values": extensionValues,
-  "failure-cause": failureCause,
-  "finding-texts": findingTexts,
-  form,
-  forwarding,
-  "general-name": generalName,
-  intermediates,
-  "json-pointers": jsonPointers,
-  keys,
-  "log-words": logWords,
-  matcher,
-  "matcher-facts": matcherFacts,
-  "name-constraints": nameConstraints,
-  "name-key": nameKey,
-  observation,
-  path,
-  "path-checks": pathChecks,
-  "path-profile": pathProfile,
-  policy,
-  "policy-digest": policyDigest,
-  "policy-examination": policyExamination,
-  "policy-hosts": policyHosts,
-  "policy-inspection": policyInspection,
-  "policy-neighbours": policyNeighbours,
-  "policy-remedies": policyRemedies,
-  "policy-routes": policyRoutes,
-  "presented-again": presentedAgain,
-  "presented-certificate": presentedCertificate,
-  "policy-crls": policyCrls,
-  "policy-factors": policyFactors,
-  "public-key": publicKey,
-  "random-pool": randomPool,
-  request,
-  revocation,
-  "revocation-lists": revocationLists,
-  "shown-text": shownText,
-  signature,
-  "signature-diagnosis": signatureDiagnosis,
-  "signature-forgery": signatureForgery,
-  "signature-keys": signatureKeys,
-  "signature-malformed": signatureMalformed,
-  "signature-vectors": signatureVectors,
-  "signed-headers": signedHeaders,
-  "signed-request": signedRequest,
-  "sealed-text": sealedText,
-  subtree,
-  "time-ordered-id": timeOrderedId,
-  trust,
+  "core/admission/admit": coreAdmissionAdmit,
+  "core/admission/basic": coreAdmissionBasic,
+  "core/admission/factors": coreAdmissionFactors,
+  "core/assertion/assertion": coreAssertionAssertion,
+  "core/assertion/claims": coreAssertionClaims,
+  "core/assertion/es256": coreAssertionEs256,
+  "core/assertion/forgery": coreAssertionForgery,
+  "core/assertion/keys": coreAssertionKeys,
+  "core/assertion/seal": coreAssertionSeal,
+  "core/configuration-error": coreConfigurationError,
+  "core/decision/observation": coreDecisionObservation,
+  "core/decision/problem": coreDecisionProblem,
+  "core/delivery/body-admission": coreDeliveryBodyAdmission,
+  "core/delivery/delivery": coreDeliveryDelivery,
+  "core/delivery/headers": coreDeliveryHeaders,
+  "core/delivery/id": coreDeliveryId,
+  "core/delivery/signed-headers": coreDeliverySignedHeaders,
+  "core/form": coreForm,
+  "core/log-words": coreLogWords,
+  "core/policy/allowlist": corePolicyAllowlist,
+  "core/policy/compile": corePolicyCompile,
+  "core/policy/crls": corePolicyCrls,
+  "core/policy/digest": corePolicyDigest,
+  "core/policy/expiry": corePolicyExpiry,
+  "core/policy/factors": corePolicyFactors,
+  "core/policy/hosts": corePolicyHosts,
+  "core/policy/matcher": corePolicyMatcher,
+  "core/policy/routes": corePolicyRoutes,
+  "core/random-pool": coreRandomPool,
+  "core/request/target": coreRequestTarget,
+  "core/shown-text": coreShownText,
+  "core/signature/body-respellings": coreSignatureBodyRespellings,
+  "core/signature/diagnose": coreSignatureDiagnose,
+  "core/signature/forgery": coreSignatureForgery,
+  "core/signature/key": coreSignatureKey,
+  "core/signature/malformed": coreSignatureMalformed,
+  "core/signature/signed-request": coreSignatureSignedRequest,
+  "core/signature/vectors": coreSignatureVectors,
+  "core/signature/verify": coreSignatureVerify,
+  "core/trust/authorities": coreTrustAuthorities,
+  "core/trust/crl-keeping": coreTrustCrlKeeping,
+  "core/trust/crl-source": coreTrustCrlSource,
+  "core/trust/issuer": coreTrustIssuer,
+  "core/trust/path-profile": coreTrustPathProfile,
+  "core/trust/path": coreTrustPath,
+  "core/trust/presented-again": coreTrustPresentedAgain,
+  "core/trust/revocation-lists": coreTrustRevocationLists,
+  "core/trust/revocation": coreTrustRevocation,
+  "core/trust/verify": coreTrustVerify,
+  "core/x509/algorithms": coreX509Algorithms,
+  "core/x509/attribute-types": coreX509AttributeTypes,
+  "core/x509/certificate-bytes": coreX509CertificateBytes,
+  "core/x509/certificate-extensions": coreX509CertificateExtensions,
+  "core/x509/certificate-malformed": coreX509CertificateMalformed,
+  "core/x509/certificate": coreX509Certificate,
+  "core/x509/client-certificate": coreX509ClientCertificate,
+  "core/x509/crl-contents": coreX509CrlContents,
+  "core/x509/crl-malformed": coreX509CrlMalformed,
+  "core/x509/crl": coreX509Crl,
+  "core/x509/der": coreX509Der,
+  "core/x509/distinguished-name-folding": coreX509DistinguishedNameFolding,
+  "core/x509/distinguished-name": coreX509DistinguishedName,
+  "core/x509/extension-values": coreX509ExtensionValues,
+  "core/x509/general-name": coreX509GeneralName,
+  "core/x509/name-constraints": coreX509NameConstraints,
+  "core/x509/public-key": coreX509PublicKey,
+  "core/x509/subtree": coreX509Subtree,
+  "origin/event-key/event-key": originEventKeyEventKey,
+  "origin/event-key/json-pointers": originEventKeyJsonPointers,
+  "origin/failure-cause": originFailureCause,
 };

@@ -1,6 +1,6 @@
 // A worker that runs one core suite per request, case after case, in the runtime that the edge has.
 
-import type { Fixtures } from "./fixtures.ts";
+import type { Fixtures } from "../support/fixtures/fixtures.ts";
 import { suites } from "./suites.ts";
 
 /** Cases of one suite by their names in Node: one that is missing here is told of. */

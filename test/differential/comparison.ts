@@ -8,7 +8,7 @@ import { type Certificate, parseCertificate } from "../../core/x509/certificate.
 import { type Crl, parseCrl } from "../../core/x509/crl.ts";
 import { type DistinguishedName, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import type { GeneralName } from "../../core/x509/general-name.ts";
-import { decode, encode, members, TAG, type Tlv, tlv, toBase64, toHex } from "../core/der-edit.ts";
+import { decode, encode, members, TAG, type Tlv, tlv, toBase64, toHex } from "../support/certificates/der-edit.ts";
 import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameFacts } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
@@ -60,7 +60,7 @@ function certificateFacts({ subjectAltNames, nameConstraints, issuer, subject, .
 
 /** Critical ones that nothing is passed over for: judged in `unknownCritical`. */
 const UNDERSTOOD = new Set(["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.35", "2.5.29.37"]);
-/** Critical or not, or by their value: for test/core/certificate-extensions.suite.ts. */
+/** Critical or not, or by their value: for test/core/x509/certificate-extensions.suite.ts. */
 const JUDGED_ELSEWHERE = new Set(["2.5.29.32", "2.5.29.36", "2.5.29.54"]);
 
 const sha256 = (hex: string) => createHash("sha256").update(hex, "hex").digest("hex");

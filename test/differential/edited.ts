@@ -1,7 +1,7 @@
 // Compares the readers on edited inputs, as many as are asked for. A failure prints its seed, the original and the octets.
 
 import fc from "fast-check";
-import { toBase64 } from "../core/der-edit.ts";
+import { toBase64 } from "../support/certificates/der-edit.ts";
 import { compareCertificate, compareCrl, type Outcome } from "./comparison.ts";
 import { isListed, LIBRARY_STRICTER, STRICTER } from "./differences.ts";
 import { edits } from "./edits.ts";

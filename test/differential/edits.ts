@@ -2,7 +2,7 @@
 // and every length around it fits again unless the length is what is changed.
 
 import fc from "fast-check";
-import { concat, encode, TAG } from "../core/der-edit.ts";
+import { concat, encode, TAG } from "../support/certificates/der-edit.ts";
 
 /** Changes some octets into others; the same for the same input. */
 export type Edit = (der: Uint8Array) => Uint8Array;

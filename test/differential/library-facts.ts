@@ -21,7 +21,7 @@ import {
   SubjectKeyIdentifier,
   type Time,
 } from "@peculiar/asn1-x509";
-import { decode, TAG } from "../core/der-edit.ts";
+import { decode, TAG } from "../support/certificates/der-edit.ts";
 
 const hex = (octets: ArrayBuffer): string => Buffer.from(octets).toString("hex");
 /** An INTEGER's octets as one number. */

@@ -2,10 +2,10 @@
 // a certificate with each extension of RFC 5280.
 
 import { X509Certificate } from "node:crypto";
-import { edit, setExtension } from "../core/certificate-edit.ts";
-import { fromBase64 } from "../core/der-edit.ts";
-import { EXTENSIONS, octetsOf } from "../core/extension-values.suite.ts";
-import type { Fixtures } from "../core/fixtures.ts";
+import { EXTENSIONS, octetsOf } from "../core/x509/extension-values.suite.ts";
+import { fromBase64 } from "../support/certificates/der-edit.ts";
+import { edit, setExtension } from "../support/certificates/edit.ts";
+import type { Fixtures } from "../support/fixtures/fixtures.ts";
 
 /** A certificate that is intact. */
 export interface Original {

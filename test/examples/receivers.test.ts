@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AssertionCase, AssertionVectors } from "../../cli/vectors/assertion-vectors.ts";
-import { ROOT } from "../e2e/running.ts";
+import { ROOT } from "../support/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();

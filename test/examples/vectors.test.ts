@@ -16,11 +16,11 @@ import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
-import { ROOT } from "../e2e/running.ts";
 import { runHere } from "../support/command.ts";
 import { contentDigest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { openTestInbox } from "../support/origin.ts";
+import { ROOT } from "../support/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const committedText = readFileSync(join(ROOT, "vectors/assertion.json"), "utf8");

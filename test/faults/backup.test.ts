@@ -4,9 +4,9 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { runCountersign } from "../e2e/running.ts";
 import { freePort } from "../support/free-port.ts";
 import { onCommandLine, STORES } from "../support/inbox-stores.ts";
+import { runCountersign } from "../support/running.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";

@@ -2,9 +2,9 @@
 // SEED=… repeats a run.
 
 import { beforeAll, expect, test } from "vitest";
-import { makeFixtures } from "../core/fixtures.ts";
 import { compareEditedCertificates, compareEditedCrls } from "../differential/edited.ts";
 import { makeOriginals, type Originals } from "../differential/originals.ts";
+import { makeFixtures } from "../support/fixtures/fixtures.ts";
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
 const [CERTIFICATES, CRLS] = [75_000, 25_000];

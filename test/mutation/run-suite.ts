@@ -1,7 +1,7 @@
 // Runs one core suite as a test file of its own, so that a mutant loads only the suites that reach it.
 
 import { describe, inject, test } from "vitest";
-import type { Cases } from "../core/scene.ts";
+import type { Cases } from "../support/scenes/certificates.ts";
 
 export function runSuite(name: string, cases: Cases): void {
   describe(name, () => {

@@ -4,8 +4,8 @@ import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Finished } from "../e2e/running.ts";
-import { ROOT } from "../e2e/running.ts";
+import type { Finished } from "../support/running.ts";
+import { ROOT } from "../support/running.ts";
 
 /** Others than the one that runs the tests. Bun and Deno come with the types of packages alone, so they are named by their programs. */
 const RUNTIMES = {

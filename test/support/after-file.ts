@@ -1,6 +1,6 @@
 // Runs after each test file. Ends the programs that a failed test left running, because the same process runs the next file.
 
 import { afterAll } from "vitest";
-import { killPrograms } from "../e2e/running.ts";
+import { killPrograms } from "./running.ts";
 
 afterAll(killPrograms);

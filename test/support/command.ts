@@ -2,7 +2,7 @@
 // ends is tested with a real process: see ../e2e/running.ts.
 
 import { type Command, endWithError } from "../../cli/command.ts";
-import type { Finished } from "../e2e/running.ts";
+import type { Finished } from "./running.ts";
 
 let last: Promise<unknown> = Promise.resolve();
 

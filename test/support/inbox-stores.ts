@@ -7,10 +7,10 @@ import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import type { InboxOptions } from "../../origin/inbox/options.ts";
-import type { Finished } from "../e2e/running.ts";
 import { askShared } from "./ask-shared.ts";
 import { runHere } from "./command.ts";
 import { findPostgres, type PostgresServer, startPostgres, withClient } from "./postgres.ts";
+import type { Finished } from "./running.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 export interface Store {

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Running, startCountersign } from "../e2e/running.ts";
+import { type Running, startCountersign } from "./running.ts";
 import { createSenders, type Senders } from "./senders.ts";
 import { temporaryDirectory } from "./temporary.ts";
 

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { buildPackage } from "../api/declarations.ts";
 import type { makeCorpus } from "../conformance/corpus.ts";
-import type { Fixtures } from "../core/fixtures.ts";
 import { buildBundle, WRANGLER_TOML } from "./edge-bundle.ts";
+import type { Fixtures } from "./fixtures/fixtures.ts";
 import { listen } from "./http.ts";
 import { startPostgres } from "./postgres.ts";
 import { temporaryDirectory, temporaryJson } from "./temporary.ts";
@@ -36,7 +36,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const makers: { readonly [Name in keyof Shared]: () => Promise<Shared[Name]> } = {
     bundle: once(() => build(stack)),
     package: once(() => buildPackage(temporaryDirectory(stack))),
-    fixtures: once(async () => (await import("../core/fixtures.ts")).makeFixtures()),
+    fixtures: once(async () => (await import("./fixtures/fixtures.ts")).makeFixtures()),
     corpus: once(async () => (await import("../conformance/corpus.ts")).makeCorpus()),
     database: async () => (await postgres()).createDatabase(),
   };

@@ -5,7 +5,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { type Running, startCountersign } from "../e2e/running.ts";
+import { type Running, startCountersign } from "./running.ts";
 import { createSenders, type Senders } from "./senders.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import type { TlsServer } from "./tls-client.ts";

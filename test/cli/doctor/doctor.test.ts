@@ -15,7 +15,7 @@ import { checkKeys } from "../../../cli/doctor/keys.ts";
 import type { Subject } from "../../../cli/doctor/subject.ts";
 import { publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
-import { runCountersign } from "../../e2e/running.ts";
+import { runCountersign } from "../../support/running.ts";
 import { newSigningKey } from "../../support/signing-key.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { issueServers, startTlsOrigin } from "../../support/tls-origin.ts";

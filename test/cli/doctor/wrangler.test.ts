@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readWranglerFile } from "../../../cli/cloudflare/wrangler-file.ts";
 import { checkWrangler, type WranglerConfig } from "../../../cli/doctor/wrangler.ts";
-import { ROOT, runCountersign } from "../../e2e/running.ts";
 import { WRANGLER_TOML } from "../../support/edge-bundle.ts";
+import { ROOT, runCountersign } from "../../support/running.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();

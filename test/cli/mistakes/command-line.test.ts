@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { askWhether } from "../../../cli/arguments/nearest.ts";
-import { runCountersign } from "../../e2e/running.ts";
+import { runCountersign } from "../../support/running.ts";
 import { tellOf } from "./told.ts";
 
 test.each<readonly [line: string, told: string]>([

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { generateSigningKey, publicJwk } from "../../../core/assertion/keys.ts";
 import { openInbox } from "../../../origin/inbox/open.ts";
-import { ROOT, runCountersign } from "../../e2e/running.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { ROOT, runCountersign } from "../../support/running.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import { generateSigningKey, publicJwk } from "../../../core/assertion/keys.ts";
-import { ROOT, run, runCountersign } from "../../e2e/running.ts";
 import { runHere } from "../../support/command.ts";
+import { ROOT, run, runCountersign } from "../../support/running.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();

@@ -1,0 +1,109 @@
+// What is asked of clients, host by host.
+
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseClientCertificates, requireAdmissible } from "../../../cli/origin/client-certificates.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { createSenders, type Senders } from "../../support/senders.ts";
+import { newSigningKey } from "../../support/signing-key.ts";
+import { opensslClient, sendInVain, sendOnce } from "../../support/tls-client.ts";
+import { A, B, issueServer, startTlsOrigin, type TestTlsOrigin } from "../../support/tls-origin.ts";
+import { startTlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
+
+const stack = new AsyncDisposableStack();
+let senders: Senders;
+let origin: TestTlsOrigin;
+
+beforeAll(async () => {
+  senders = await createSenders();
+  const clientCertificates = (host: string) => (host === A ? "require" : "none");
+  origin = await startTlsOrigin(stack, { policy: senders.policy, clientCertificates });
+});
+afterAll(() => stack.disposeAsync());
+
+describe("a host with none", () => {
+  test.each(["-tls1_2", "-tls1_3"])(
+    "asks for no certificate (%s), and one beside it that requires them does",
+    async (version) => {
+      const args = [version];
+      const asking = await opensslClient(origin.at(A), args);
+      expect(asking.text).toMatch(/Acceptable client certificate CA names/);
+      const silent = await opensslClient(origin.at(B), args);
+      expect(silent.text).toMatch(/No client certificate CA names sent/);
+      expect(silent.signatureAlgorithms).toEqual([]);
+      expect([asking.status, silent.status]).toEqual([undefined, 403]);
+    },
+  );
+
+  test("refuses who would need one, also who has one, with an answer and no line of a handshake", async () => {
+    const start = origin.lines.all.length;
+    for (const client of [undefined, senders.acme]) {
+      const answer = await sendOnce(origin.at(B), client);
+      expect(answer).toMatchObject({ status: 403, problem: { code: "no-client-certificate" } });
+    }
+    expect(origin.lines.all.slice(start).filter(({ decision }) => decision === "handshake")).toEqual([]);
+    await sendInVain(origin.at(A));
+    expect((await sendOnce(origin.at(A), senders.acme)).status).toBe(202);
+  });
+});
+
+describe("--client-certificates", () => {
+  test.each<[string, readonly string[], RegExp]>([
+    ["nothing", [], /is required: request, require or none/],
+    ["a host alone", [`${A}=require`], /is required: request, require or none/],
+    ["another word", ["sometimes"], /--client-certificates sometimes is none of request, require, none/],
+    ["another word for a host", ["none", `${A}=maybe`], /maybe is none of/],
+  ])("of %s is refused", (_, values, message) => {
+    expect(() => parseClientCertificates(values)).toThrow(message);
+  });
+
+  const github = { signature: { scheme: "github" as const, secrets: ["GITHUB_SECRET"] } };
+  const signing: PolicyDocument = {
+    anchors: {},
+    senders: { github },
+    routes: { "/github": { senders: ["github"], methods: ["POST"] } },
+  };
+  const check = (values: readonly string[], policy: PolicyDocument) =>
+    requireAdmissible(parseClientCertificates(values), [A, B], compilePolicy(policy));
+
+  test("names hosts that are served, and asks somewhere where a sender needs it", () => {
+    check(["none", `${A}=require`], senders.policy);
+    check(["require", `${A}=none`], signing);
+    check(["none"], signing);
+    expect(() => check(["require", "x.example=none"], senders.policy)).toThrow(
+      `x.example=…: no certificate has this name; served are ${A}, ${B}`,
+    );
+    expect(() => check(["none"], senders.policy)).toThrow(
+      /no host asks for a certificate, and .*acme has to present one/,
+    );
+    expect(() => check(["none", `${A}=require`, `${B}=require`], signing)).toThrow(/presents no certificate/);
+    expect(() => requireAdmissible(parseClientCertificates(["require"]), undefined, compilePolicy(signing))).toThrow(
+      /presents no certificate/,
+    );
+  });
+});
+
+test("the origin's own keys can be fetched from a host of their own beside one that requires certificates", async () => {
+  const files = await writeTlsFiles(stack);
+  const file = (name: string) => join(dirname(files.policy), name);
+  const second = await issueServer(files.serverCa, B);
+  writeFileSync(file("second.pem"), second.certificate);
+  writeFileSync(file("second.key"), second.key);
+  writeFileSync(file("keys.json"), JSON.stringify({ keys: [await newSigningKey()] }));
+  const process = await startTlsProcess(
+    stack,
+    files,
+    ...[
+      ...["--certificate", file("second.pem"), "--key", file("second.key")],
+      ...["--client-certificates", "require", "--client-certificates", `${B}=none`],
+      ...["--upstream", "http://127.0.0.1:1", "--origin-issuer", `https://${B}`, "--signing-keys", file("keys.json")],
+    ],
+  );
+  const keys = { target: "/.well-known/jwks.json", method: "GET", body: "" };
+  await sendInVain(process.server, undefined, keys);
+  const answer = await sendOnce({ ...process.server, name: B }, undefined, keys);
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(answer.body.toString()).keys).toHaveLength(1);
+});

@@ -1,0 +1,253 @@
+// What to do about each problem that schema and compiler find, by its code and its place.
+
+import assert from "node:assert/strict";
+import { parsePlace, toFinding } from "../../../../cli/policy/check/remedies.ts";
+import type { PolicyProblem } from "../../../../core/policy/problem.ts";
+import { PolicySchema } from "../../../../core/policy/schema.ts";
+import { POLICY_PROBLEMS, type PolicyProblemCode } from "../../../../core/policy/words.ts";
+import { runInNode } from "../../../support/in-node.ts";
+import type { Cases } from "../../../support/scenes/certificates.ts";
+
+/** A code and a JSON pointer, whose numbers are places in lists. */
+function problemAt(text: string): PolicyProblem {
+  const [code, pointer = "/"] = text.split(" ");
+  const at = parsePlace(pointer).map((member) => (/^\d+$/.test(member) ? Number(member) : member));
+  return { at, code: code as PolicyProblemCode };
+}
+
+const remedyFor = (text: string) => toFinding(problemAt(text)).remedy;
+
+const ENTRY = "/senders/one/certificates/12";
+const SUBJECT = "write the value as the certificate has it, or remove the member";
+const DIGEST = "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256";
+const KEY_DIGEST =
+  "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256";
+const INSTANT = "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z";
+const PATH = "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces";
+const CA = "put the certificate of the CA there, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+const CURRENT_CA = "ask whoever runs the CA for a certificate that it signs with now";
+const COPY_CA = "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole";
+const ISSUER = "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253";
+const CRLS = 'write { "sources": ["http://…"], "freshness": "require" } (or "prefer")';
+const SOURCE = "give the URL at which the CA publishes its list, or a path from the policy's directory";
+const TRUST = 'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict';
+const SECRETS = 'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }';
+const KEY = 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }';
+const ROUTE = 'write { "senders": ["NAME"], "methods": ["POST"] }';
+
+const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
+  ["wrong_kind /", 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }'],
+  ["wrong_kind /nowhere/x", 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }'],
+  ["wrong_kind /$schema", 'write "./policy.schema.json", or remove it'],
+  ["missing /routes/~1a/methods", "add it"],
+  ["missing /anchors", "add it"],
+  ["missing /deny/0/issuer", "add it"],
+  ["listed_twice /routes/~1a/senders/2", "remove one of them"],
+  ["malformed_name /anchors/a b", "choose another name, here and where it is used"],
+  ["malformed_name /routes/~1a/senders/0", "choose another name, here and where it is used"],
+  [
+    "malformed_name /senders/one/trust/anchors/0",
+    "put the CA certificate into /anchors under a name of its own, and write that name here",
+  ],
+  ["unknown_anchor /senders/one/trust/anchors/0", "add it to /anchors, or correct the name"],
+  ["unknown_sender /routes/~1a/senders/0", "add it to /senders, or correct the name"],
+
+  ["wrong_kind /anchors", 'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }'],
+  ["not_one_certificate /anchors/root", CA],
+  ["not_ca /anchors/root", CA],
+  ["may_not_sign /anchors/root", CURRENT_CA],
+  ["no_subject /anchors/root", CURRENT_CA],
+  ["weak_key /anchors/root", CURRENT_CA],
+  ["unmatchable_key /anchors/root", CURRENT_CA],
+  ["malformed_certificate /anchors/root", COPY_CA],
+  ["empty /anchors/root", COPY_CA],
+  ["missing /anchors/root/certificate", COPY_CA],
+  ["missing /anchors/root/crls", "add crls, or give the certificate alone as text"],
+  ["missing /anchors/root/crls/freshness", CRLS],
+  ["wrong_kind /anchors/root/crls/freshness", CRLS],
+  ["wrong_kind /anchors/root/crls", CRLS],
+  ["missing /anchors/root/crls/sources", SOURCE],
+  ["long_source /anchors/root/crls/sources/0", SOURCE],
+  ["malformed_source /anchors/root/crls/sources/0", SOURCE],
+  ["source_is_file /anchors/root/crls/sources/0", "give the URL of the list, or leave crls out on the edge"],
+
+  ["empty /senders", 'write at least one, as { "NAME": { "certificates": […], "trust": {…} } }'],
+  ["wrong_kind /senders/one", "give the sender certificates and trust, a signature, or both"],
+  [
+    "no_factor /senders/one",
+    "give the sender certificates and trust, a signature, or both: Basic alone proves nothing of the body",
+  ],
+  ["wrong_kind /senders/one/about/note", "correct it or remove it: it is only a note"],
+  ["malformed_instant /senders/one/about/checked", INSTANT],
+  [
+    "missing /senders/one/certificates",
+    'add which certificates are the sender\'s, as [{ "subject": { "CN": "…" } }]: a CA also certifies others than this sender',
+  ],
+  ["wrong_kind /senders/one/certificates", 'write a list of entries, as [{ "subject": { "CN": "…" } }]'],
+  [
+    "no_matcher /senders/one/certificates",
+    "add the sender's certificate, for example by countersign policy add: a CA also certifies others than this sender",
+  ],
+  [
+    `wrong_kind ${ENTRY}`,
+    'write { "subject": { "CN": "…" } }; countersign policy add --sender NAME --certificate FILE writes the entry of a file',
+  ],
+  [
+    `issuer_alone ${ENTRY}`,
+    "add what identifies the sender, or remove the entry: an issuer alone admits everyone it ever certified",
+  ],
+  [`empty ${ENTRY}/subject`, SUBJECT],
+  [`wrong_kind ${ENTRY}/issuer/CN`, SUBJECT],
+  [`empty ${ENTRY}/san/dns`, SUBJECT],
+  [`malformed_digest ${ENTRY}/sha256`, DIGEST],
+  [`wrong_kind ${ENTRY}/sha256`, DIGEST],
+  [`malformed_digest ${ENTRY}/spkiSha256`, KEY_DIGEST],
+  [`wrong_kind ${ENTRY}/from`, INSTANT],
+  [`wrong_kind ${ENTRY}/until`, INSTANT],
+  [`no_date ${ENTRY}`, INSTANT],
+  [`no_window ${ENTRY}`, "let until be after from, or remove one of them"],
+  [`unknown_attribute ${ENTRY}`, "write a short name as CN, O, OU or C, or the OID in dots"],
+  [`malformed_dn ${ENTRY}`, "copy the name: openssl x509 -in client.pem -noout -subject -issuer -nameopt RFC2253"],
+  [`malformed_ip ${ENTRY}`, "write one address, without prefix length and zone"],
+  ["missing /senders/one/trust", `${TRUST}: it says what proves the certificates`],
+  ["no_trust /senders/one/trust", TRUST],
+  ["wrong_kind /senders/one/trust/anchors", TRUST],
+  ["wrong_kind /senders/one/trust/maxChainDepth", "write a whole number from 1 to 10, or remove it"],
+
+  ["missing /senders/one/signature/scheme", "add it"],
+  ["wrong_kind /senders/one/signature/scheme", "name the sender whose way of signing it is"],
+  ["no_secrets /senders/one/signature", SECRETS],
+  ["empty /senders/one/signature/secrets", SECRETS],
+  ["empty /senders/one/signature/accounts", SECRETS],
+  ["secret_twice /senders/one/signature/secrets", "remove one of them"],
+  ["many_secrets /senders/one/signature/secrets", "remove the secrets that no longer sign"],
+  [
+    "malformed_secret /senders/one/signature/accounts/1/0",
+    "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file",
+  ],
+  ["reserved_secret /senders/one/basic/secret", "rename the secret"],
+  ["retired_secret /senders/one/signature", "remove it from retired, or from secrets and accounts"],
+  ["unknown_accounts /senders/one/signature", "move the secrets of the accounts to secrets"],
+  ["empty /senders/one/basic", 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }'],
+  [
+    "malformed_username /senders/one/basic/0/username",
+    "write the user name alone: the password is a secret, whose name goes into secret",
+  ],
+  ["malformed_pointer /senders/one/eventKey/pointers/0", KEY],
+  ["malformed_header /senders/one/orderKey/header", KEY],
+  ["not_forwarded /senders/one/eventKey", "name another header, or pointers into the body"],
+
+  ["empty /routes", 'write at least one, as { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }'],
+  ["wrong_kind /routes/~1a", ROUTE],
+  ["empty /routes/~1a/senders", 'write names of senders, as ["NAME"]'],
+  ["wrong_kind /routes/~1a/shadow", 'write names of senders, as ["NAME"]'],
+  ["malformed_method /routes/~1a/methods/0", 'list them in capitals, as ["POST"]'],
+  ["wrong_kind /routes/~1a/maxBodyBytes", "write a whole number of bytes, at most 52428800 (50 MiB), or remove it"],
+  ["malformed_header /routes/~1a/headers/0", 'write names of headers, as ["X-Signature"]'],
+  ["not_forwarded /routes/~1a/headers/0", "remove it: it holds a credential, or is meant for one hop"],
+  [
+    "wrong_kind /routes/~1a/mode",
+    "write enforce or observe, or remove it; senders that are to be tried go into shadow",
+  ],
+  ["wrong_kind /routes/~1a/delivery", "write direct or queue, or remove it"],
+  ["wrong_kind /routes/~1a/answer", "write accepted or handler, or remove it"],
+  ["malformed_path /routes/a", PATH],
+  ["star_within /routes/~1a*", PATH],
+  [
+    "malformed_path /routes/https:~1~1h.example~1a",
+    "write the path alone, as in /hooks/acme, or host and path, as in hooks.acme.example/events: a policy names no scheme",
+  ],
+  ["malformed_path /routes/~1ahttp:~1~1x", PATH],
+  ["host_spelling /routes/Hooks.example~1a", "rename the route so"],
+  ["path_spelling /routes/~1a~1..", "rename the route so"],
+  ["path_spelling /routes/~1hooks~1{id}", "write /hooks/* for all below it: there are no parameters in a path"],
+  [
+    "path_refused /routes/~1%61",
+    "write letters, digits and signs as they are, escapes in upper case, and one / between segments",
+  ],
+  ["path_taken /routes/~1.well-known", "choose another path"],
+  ["queued_answer /routes/~1a", "remove answer, or remove delivery"],
+  ["queued_order /routes/~1a", "remove delivery, or the sender's orderKey"],
+
+  ["wrong_kind /deny", "write one of sha256, spkiSha256, or serial with issuer"],
+  ["wrong_kind /deny/0", "write one of sha256, spkiSha256, or serial with issuer"],
+  ["malformed_digest /deny/0/sha256", DIGEST],
+  ["malformed_digest /deny/0/spkiSha256", KEY_DIGEST],
+  ["malformed_serial /deny/10/serial", "copy the number: openssl x509 -in client.pem -noout -serial"],
+  ["empty /deny/0/issuer", ISSUER],
+  ["malformed_dn /deny/0", ISSUER],
+
+  ["unknown_member /routes/~1a/sender", "write senders in its place, or remove it"],
+  ["unknown_member /senders/one/certificates/0/SAN", "write san in its place, or remove it"],
+  ["unknown_member /senders/one/certificates/0/not_after", "write until in its place, or remove it"],
+  [
+    "unknown_member /senders/one/basic/password",
+    "write secret in its place, or remove it: it holds names of secrets, and never their text",
+  ],
+  [
+    "unknown_member /senders/one/signature/secret",
+    "write secrets in its place, or remove it: it holds names of secrets, and never their text",
+  ],
+  ["unknown_member /senders/one/trust/x", "remove it, or write one of anchors, platform, maxChainDepth"],
+  ["unknown_member /anchors/x/y/z", "remove it, or choose another name"],
+  ["unknown_member /nowhere/x/y", "remove it, or choose another name"],
+  [
+    "reserved_name /anchors/constructor",
+    "remove it, or choose another name: every JavaScript object has a member of this name",
+  ],
+];
+
+/** What is read of a schema of Valibot. */
+interface Node {
+  readonly message?: unknown;
+  readonly pipe?: readonly Node[];
+  readonly [part: string]: unknown;
+}
+
+/** Every message of the schema and of what it is made of. */
+function codesOf(node: unknown, seen = new Set<unknown>()): string[] {
+  if (typeof node !== "object" || node === null || seen.has(node)) return [];
+  seen.add(node);
+  const own = typeof (node as Node).code === "string" ? [(node as Node).code as string] : [];
+  return [...own, ...Object.values(node).flatMap((part) => codesOf(part, seen))];
+}
+
+const cases: Cases = {
+  "toFinding() has a remedy for each code, in each of its places": () => {
+    for (const [problem, remedy] of REMEDIES) assert.equal(remedyFor(problem), remedy, problem);
+    const met = new Set(REMEDIES.map(([problem]) => problem.split(" ")[0]));
+    assert.deepEqual(
+      Object.keys(POLICY_PROBLEMS).filter((code) => !met.has(code)),
+      [],
+    );
+  },
+  "toFinding() says where and what, in words and as a code": () => {
+    assert.deepEqual(toFinding({ at: ["anchors", "a/b"], code: "not_ca", detail: "CN=100% & $&" }), {
+      pointer: "/anchors/a~1b",
+      problem: "CN=100% & $& is not a CA certificate",
+      remedy: CA,
+      severity: "error",
+      cause: "policy",
+      code: "not_ca",
+    });
+  },
+  "toFinding() names what is known beside an unknown member": () => {
+    assert.ok(remedyFor("unknown_member /routes/~1a/x").startsWith("remove it, or write one of senders, methods, "));
+    assert.match(remedyFor("unknown_member /senders/one/certificates/0/san/x"), /one of dns, email, uri, ip$/);
+    assert.match(remedyFor("unknown_member /anchors/root/crls/x"), /one of sources, freshness$/);
+  },
+  "each code of the policy's form has words": () => {
+    const codes = codesOf(PolicySchema);
+    assert.ok(codes.length > 20);
+    assert.deepEqual(
+      codes.filter((code) => !Object.hasOwn(POLICY_PROBLEMS, code)),
+      [],
+    );
+  },
+  "parsePlace() reads a JSON pointer, and / as the whole document": () => {
+    assert.deepEqual(parsePlace("/"), []);
+    assert.deepEqual(parsePlace("/a~1b/c~0d/0"), ["a/b", "c~d", "0"]);
+  },
+};
+
+await runInNode(cases);

@@ -1,0 +1,73 @@
+// The presets as data: whole, sound once written, and true to the roots that Node ships.
+
+import { describe, expect, it, onTestFinished } from "vitest";
+import { findPublicRoot } from "../../../cli/policy/root-store.ts";
+import { PRESETS } from "../../../cli/presets/presets.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
+import { anchorOption, makeAuthority, presetDocument } from "./world.ts";
+
+/** The anchors that have to be given as files. */
+const PRIVATE_ANCHORS: Readonly<Record<string, string>> = {
+  meta: "meta-outbound-api-ca-2025-12",
+  "private-ca": "partner-ca",
+};
+
+async function write(name: string) {
+  const stack = new AsyncDisposableStack();
+  onTestFinished(() => stack.disposeAsync());
+  const anchor = PRIVATE_ANCHORS[name];
+  if (anchor === undefined) return presetDocument(name);
+  const authority = await makeAuthority("Private Root", "Private Issuing CA");
+  return presetDocument(name, { anchors: [anchorOption(temporaryDirectory(stack), anchor, authority)] });
+}
+
+describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
+  it("compiles into a policy that says all of it", async () => {
+    const document = await write(name);
+    const policy = compilePolicy(JSON.parse(JSON.stringify(document)));
+    const [sender] = policy.senders;
+    expect(sender?.certificate?.allowlist.matchers).toHaveLength(preset.sender.certificates?.length ?? -1);
+    expect(sender?.signature?.scheme).toBe(preset.sender.signature?.scheme);
+    expect(policy.routes).toMatchObject([
+      { path: `/hooks/${name}`, methods: ["POST"], maxBodyBytes: preset.route.maxBodyBytes },
+    ]);
+    expect(document.senders[name]?.about).toMatchObject({ preset: name, checked: preset.checked });
+  });
+
+  it("has its public roots in Node's store, with the subjects that it says", () => {
+    for (const source of Object.values(preset.anchors)) {
+      if ("subject" in source) expect(findPublicRoot(source.sha256)?.subjectText).toBe(source.subject);
+    }
+  });
+
+  it("has a source for each of its anchors and a word on each of its secrets", () => {
+    expect(Object.keys(preset.anchors)).toEqual(preset.sender.trust?.anchors);
+    expect(Object.keys(preset.secrets)).toEqual(preset.sender.signature?.secrets ?? []);
+  });
+
+  it("says where it comes from, when that was read, and what is not known", () => {
+    expect(preset.sources.length).toBeGreaterThan(0);
+    expect(new Date(preset.checked).toISOString()).toBe(`${preset.checked}T00:00:00.000Z`);
+    expect(preset.notes.length).toBeGreaterThan(0);
+  });
+
+  it("observes while it accepts no certificate", async () => {
+    const { mode } = (await write(name)).routes[`/hooks/${name}`] ?? {};
+    expect(mode).toBe(preset.sender.certificates?.length === 0 ? "observe" : (preset.route.mode ?? "enforce"));
+  });
+});
+
+it.each(["docusign", "docusign-demo"])("%s accepts no certificate, because no subject is published", (name) => {
+  expect(PRESETS[name]?.sender.certificates).toEqual([]);
+  expect(PRESETS[name]?.route).toEqual({ methods: ["POST"], maxBodyBytes: 25 * 1024 * 1024, mode: "observe" });
+});
+
+it("the roots that public-roots.ts says Node lacks are not there", async () => {
+  const { rootCertificates } = await import("node:tls");
+  const { X509Certificate } = await import("node:crypto");
+  const subjects = rootCertificates.map((pem) => new X509Certificate(pem).subject);
+  for (const name of ["Global Root CA", "High Assurance EV Root CA", "Assured ID Root CA"])
+    expect(subjects.filter((subject) => subject.endsWith(`CN=DigiCert ${name}`))).toEqual([]);
+  expect(subjects.filter((subject) => subject.endsWith("CN=GTS Root R2"))).toEqual([]);
+});

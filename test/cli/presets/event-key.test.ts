@@ -1,0 +1,47 @@
+// What Docusign's preset calls one event: the same in a retry, whose bytes differ, and different for everything else.
+
+import { expect, it } from "vitest";
+import { docusign } from "../../../cli/presets/docusign.ts";
+import { readEventKey } from "../../../origin/event-key/event-key.ts";
+
+const EVENT = {
+  event: "envelope-completed",
+  apiVersion: "v2.1",
+  retryCount: 0,
+  configurationId: 22028153,
+  generatedDateTime: "2026-01-13T07:09:58.9584687Z",
+  data: { accountId: "a", userId: "u", envelopeId: "e" },
+};
+
+function keyOf(event: object): string | undefined {
+  const rule = docusign.sender.eventKey;
+  return rule && readEventKey(rule, [], new TextEncoder().encode(JSON.stringify(event))).key;
+}
+
+const key = keyOf(EVENT);
+
+it("is the same in a retry, and whether the configuration's id is a number or a text", () => {
+  expect(key).toBeDefined();
+  expect(keyOf({ ...EVENT, retryCount: 1 })).toBe(key);
+  expect(keyOf({ ...EVENT, configurationId: "22028153" })).toBe(key);
+});
+
+it.each<[string, object]>([
+  ["another envelope", { data: { ...EVENT.data, envelopeId: "f" } }],
+  ["a recipient of the envelope", { data: { ...EVENT.data, recipientId: "1" } }],
+  ["another event of the envelope", { event: "envelope-sent" }],
+  ["the same a moment later", { generatedDateTime: "2026-01-13T07:09:58.9584688Z" }],
+  ["another configuration", { configurationId: 22028154 }],
+])("is another for %s", (_, change) => {
+  expect(keyOf({ ...EVENT, ...change })).not.toBe(key);
+});
+
+it("is there for events without an envelope, and absent for XML", () => {
+  const template = keyOf({ ...EVENT, event: "template-created", data: { templateId: "t" } });
+  expect(template).toBeDefined();
+  expect(template).not.toBe(key);
+  const rule = docusign.sender.eventKey;
+  expect(rule && readEventKey(rule, [], new TextEncoder().encode("<DocuSignEnvelopeInformation/>"))).toEqual({
+    problem: "the body is not JSON: see its octet 0",
+  });
+});

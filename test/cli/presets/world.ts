@@ -1,0 +1,81 @@
+// Presets below test authorities that have the names of the real ones, so that the subjects of real senders can be tried.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
+import { addPreset, type PresetAddition } from "../../../cli/policy/add-preset.ts";
+import type { PolicyDraft } from "../../../cli/policy/draft.ts";
+import { admitByCertificate } from "../../../core/admission/admit.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+import { Refusal } from "../../../core/refusal.ts";
+import { NO_LISTS } from "../../../core/trust/revocation.ts";
+import { verifyTrust } from "../../../core/trust/verify.ts";
+import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
+import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
+
+const WINDOW = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date("2040-01-01T00:00:00Z") };
+/** Public CAs put both purposes into the certificates that webhook senders use. */
+const PUBLIC_PURPOSES = { extendedKeyUsage: [SERVER_AUTH, CLIENT_AUTH] };
+
+/** A root, an issuing CA below it, and what certifies clients. */
+export interface Authority {
+  readonly root: Identity;
+  readonly issuing: Identity;
+  issue(request: Partial<CertificateRequest> & Pick<CertificateRequest, "subject">): Promise<Identity>;
+}
+
+export async function makeAuthority(rootName: string, issuingName: string): Promise<Authority> {
+  const root = await issueCertificate({ subject: [{ CN: [rootName] }], ca: {}, ...WINDOW });
+  const issuing = await issueCertificate({ subject: [{ CN: [issuingName] }], ca: {}, ...WINDOW }, root);
+  return {
+    root,
+    issuing,
+    issue: (request) => issueCertificate({ ...WINDOW, ...PUBLIC_PURPOSES, ...request }, issuing),
+  };
+}
+
+/** Writes the root to a file, for `--anchor NAME=FILE`. */
+export function anchorOption(directory: string, name: string, { root }: Authority): string {
+  const file = join(directory, `${name}.pem`);
+  writeFileSync(file, root.pem);
+  return `${name}=${file}`;
+}
+
+/** What the preset makes of an empty policy. */
+export function presetDocument(preset: string, addition: Partial<PresetAddition> = {}): PolicyDraft {
+  const document: PolicyDraft = { anchors: {}, senders: {}, routes: {} };
+  const nothing = {
+    sender: undefined,
+    route: undefined,
+    anchors: [],
+    certificates: [],
+    match: "name",
+    mode: undefined,
+  } as const;
+  addPreset(document, { ...nothing, ...addition, preset });
+  return document;
+}
+
+/** The preset's policy with the test roots in the place of its anchors: those whose name starts so. */
+export function policyBelow(document: PolicyDraft, authorities: Readonly<Record<string, Authority>>): Policy {
+  const anchors = Object.keys(document.anchors).flatMap((name) => {
+    const [, authority] = Object.entries(authorities).find(([start]) => name.startsWith(start)) ?? [];
+    return authority === undefined ? [] : [[name, authority.root.pem] as const];
+  });
+  return compilePolicy({ ...document, anchors: { ...document.anchors, ...Object.fromEntries(anchors) } });
+}
+
+/** `admitted`, or the code of the refusal, for a client that sends its issuing CA along. The signature is not looked at. */
+export function judge(policy: Policy, client: Identity, { issuing }: Authority, now: number): string {
+  const { senders, deny } = policy;
+  const presented = { leaf: client.base64, intermediates: [issuing.base64], platform: undefined };
+  try {
+    const proven = verifyTrust(parseClientCertificate(presented), senders, { deny, lists: NO_LISTS, now });
+    admitByCertificate(proven, senders, now);
+    return "admitted";
+  } catch (error) {
+    if (error instanceof Refusal) return error.code;
+    throw error;
+  }
+}

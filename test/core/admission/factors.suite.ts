@@ -1,0 +1,278 @@
+// Certificate, signature and Basic credentials together: all that a sender requires must pass, and nothing else admits it.
+
+import assert from "node:assert/strict";
+import {
+  admitByBasic,
+  admitBySignature,
+  findCandidates,
+  type ProofTrace,
+  readCertificateFor,
+  relyOnEdge,
+} from "../../../core/admission/admit.ts";
+import type { Evidence, Secrets } from "../../../core/admission/candidate.ts";
+import { loadHeldSecrets } from "../../../core/admission/secrets.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { Route, Sender } from "../../../core/policy/policy.ts";
+import { Refusal } from "../../../core/refusal.ts";
+import type { SignatureKey } from "../../../core/signature/verify.ts";
+import type { ClientCertificate } from "../../../core/x509/client-certificate.ts";
+import { type Cases, type Fixtures, policyDocument, refused, refusedLater } from "../../support/scenes/certificates.ts";
+import {
+  BODY,
+  basic,
+  certificate,
+  compileSenders,
+  credentials,
+  evidenceOf,
+  github,
+  judge,
+  KEYS,
+  signedBy,
+} from "../../support/scenes/factors.ts";
+
+const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
+
+/** What an origin behind the edge makes of an assertion with these factors. */
+function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1], amr: string[], held = {}) {
+  const policy = compileSenders(fixtures, senders);
+  const secrets = loadHeldSecrets(policy, (name) => (held as Record<string, string>)[name]);
+  const candidates = findCandidates(policy.routes[0]?.senders ?? [], evidenceOf(fixtures, policy, {}));
+  return relyOnEdge(candidates, { sender: "sender", amr }, secrets);
+}
+
+export const cases: Cases = {
+  "a sender with all three factors is admitted by all three": async (fixtures) => {
+    const { sender, factors, reliedOnEdge, certified } = await judge(fixtures, ALL, {
+      headers: { ...signedBy("ONE"), ...credentials },
+    });
+    assert.deepEqual([sender.name, factors, reliedOnEdge], ["sender", ["mtls", "basic", "hmac"], []]);
+    assert.equal(certified?.proof.anchor, "root");
+  },
+  "a sender with all three factors is refused without any one of them": async (fixtures) => {
+    const good = { ...signedBy("ONE"), ...credentials };
+    await refusedLater("no_certificate", judge(fixtures, ALL, { leaf: null, headers: good }));
+    await refusedLater("issuer_unknown", judge(fixtures, ALL, { leaf: "strangersClient", headers: good }));
+    await refusedLater("signature_missing", judge(fixtures, ALL, { headers: credentials }));
+    await refusedLater("signature_mismatch", judge(fixtures, ALL, { headers: { ...good, ...signedBy("TWO") } }));
+    await refusedLater("signature_mismatch", judge(fixtures, ALL, { headers: good, body: BODY.slice(1) }));
+    await refusedLater("basic_missing", judge(fixtures, ALL, { headers: signedBy("ONE") }));
+    const guess = { authorization: `Basic ${btoa("Aladdin:guess")}` };
+    await refusedLater("basic_mismatch", judge(fixtures, ALL, { headers: { ...good, ...guess } }));
+  },
+  "a sender that signs needs no certificate, and one that it presents proves nothing": async (fixtures) => {
+    const senders = { sender: github("ONE") };
+    for (const leaf of [null, "direct", "strangersClient"] as const) {
+      const { factors, certified } = await judge(fixtures, senders, { leaf, headers: signedBy("ONE") });
+      assert.deepEqual([factors, certified], [["hmac"], undefined]);
+    }
+    await refusedLater("signature_missing", judge(fixtures, senders));
+  },
+  "of several senders the one is admitted whose every factor fits, in the order of the route": async (fixtures) => {
+    const senders = {
+      strict: { ...certificate(), ...github("ONE") },
+      other: { ...certificate("other.example"), ...github("TWO") },
+      signing: github("TWO"),
+      plain: certificate(),
+    };
+    const nameOf = async (attempt: Parameters<typeof judge>[2]) =>
+      (await judge(fixtures, senders, attempt)).sender.name;
+    assert.equal(await nameOf({ headers: signedBy("ONE") }), "strict");
+    assert.equal(await nameOf({ headers: signedBy("TWO") }), "signing");
+    assert.equal(await nameOf({}), "plain");
+    assert.equal(await nameOf({ leaf: null, headers: signedBy("TWO") }), "signing");
+    await refusedLater("signature_mismatch", judge(fixtures, senders, { leaf: null, headers: signedBy("ONE") }));
+  },
+  "two senders of one certificate are told apart by their keys": async (fixtures) => {
+    const senders = { a: { ...certificate(), ...github("ONE") }, b: { ...certificate(), ...github("TWO") } };
+    assert.equal((await judge(fixtures, senders, { headers: signedBy("ONE") })).sender.name, "a");
+    assert.equal((await judge(fixtures, senders, { headers: signedBy("TWO") })).sender.name, "b");
+    await refusedLater("signature_missing", judge(fixtures, senders));
+  },
+  "a sender without an accepted certificate admits nobody": (fixtures) => {
+    const policy = { sender: { certificates: [], trust: { anchors: ["root"] } } };
+    const document = { senders: ["sender"], methods: ["POST"], mode: "observe" };
+    const compiled = compilePolicy({ ...policyDocument(fixtures), senders: policy, routes: { "/hooks": document } });
+    const evidence = evidenceOf(fixtures, compiled, {});
+    refused("sender_not_allowed", () => findCandidates(compiled.senders, evidence));
+  },
+  "relyOnEdge() takes the edge's word for what needs a secret, and says so": (fixtures) => {
+    const { factors, reliedOnEdge } = rely(fixtures, ALL, ["mtls", "basic", "hmac"]);
+    assert.deepEqual(
+      [factors, reliedOnEdge],
+      [
+        ["mtls", "basic", "hmac"],
+        ["basic", "hmac"],
+      ],
+    );
+    assert.deepEqual(rely(fixtures, ALL, ["mtls", "basic"], KEYS).reliedOnEdge, ["basic"]);
+  },
+  "relyOnEdge() refuses when the edge did not check a factor that is required here": (fixtures) => {
+    refused("factor_missing", () => rely(fixtures, ALL, ["mtls", "hmac"]));
+    refused("factor_missing", () => rely(fixtures, ALL, ["mtls", "basic"]));
+    refused("factor_missing", () => rely(fixtures, ALL, ["mtls"], KEYS));
+    rely(fixtures, { sender: certificate() }, ["mtls"]);
+  },
+  "relyOnEdge() tells which factor the edge did not check": (fixtures) => {
+    const tell = (amr: string[]) => refused("factor_missing", () => rely(fixtures, ALL, amr)).details;
+    assert.deepEqual(tell(["mtls", "hmac"]), { sender: "sender", factor: "basic", amr: ["mtls", "hmac"] });
+    const amr = ["mtls", "basic"];
+    assert.deepEqual(tell(amr), { sender: "sender", factor: "hmac or ed25519", amr });
+    assert.deepEqual(rely(fixtures, ALL, ["mtls", "basic", "ed25519"]).reliedOnEdge, ["basic", "ed25519"]);
+  },
+  "what the edge checked is not asked for again": async (fixtures) => {
+    const policy = compileSenders(fixtures, ALL);
+    const evidence = evidenceOf(fixtures, policy, {});
+    for (const method of ["hmac", "ed25519"]) {
+      const candidate = rely(fixtures, ALL, ["mtls", "basic", method]);
+      const [left, ...more] = admitByBasic([candidate], evidence);
+      assert.deepEqual([left, more], [candidate, []]);
+      assert.equal(await admitBySignature([candidate], BODY, evidence), candidate);
+    }
+  },
+  "no candidate is no sender": async (fixtures) => {
+    const evidence = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
+    assert.deepEqual(admitByBasic([], evidence), []);
+    await refusedLater("sender_not_allowed", admitBySignature([], BODY, evidence));
+  },
+  "credentials leave those that they fit, and those that need none": (fixtures) => {
+    const senders = { aladdin: { ...certificate(), ...basic }, plain: certificate() };
+    const policy = compileSenders(fixtures, senders);
+    const left = (headers: Record<string, string>) => {
+      const evidence = evidenceOf(fixtures, policy, { headers });
+      const candidates = admitByBasic(findCandidates(policy.senders, evidence), evidence);
+      return candidates.map(({ sender: { name }, factors }) => [name, factors]);
+    };
+    assert.deepEqual(left(credentials), [
+      ["aladdin", ["mtls", "basic"]],
+      ["plain", ["mtls"]],
+    ]);
+    assert.deepEqual(left({}), [["plain", ["mtls"]]]);
+  },
+  "a fault of the program is no refusal, and admits nobody": async (fixtures) => {
+    const policy = compileSenders(fixtures, {
+      sender: { ...certificate(), ...github("ONE"), ...basic },
+      open: github("TWO"),
+    });
+    const evidence = evidenceOf(fixtures, policy, {});
+    const fault = new Error("a fault of the program");
+    const fail = () => {
+      throw fault;
+    };
+    const facts = { ...evidence.facts, deny: { holds: fail } };
+    assert.throws(() => findCandidates(policy.senders, { ...evidence, facts }), fault);
+    assert.throws(() => readCertificateFor(policy.routes[0] as Route, fail), fault);
+    const headers = { get: fail } as unknown as Headers;
+    const candidates = findCandidates(policy.senders, evidence);
+    assert.throws(() => admitByBasic(candidates, { ...evidence, headers }), fault);
+    await assert.rejects(admitBySignature(candidates, BODY, { ...evidence, headers }), fault);
+  },
+  "readCertificateFor() reads a certificate only where a sender, or one that would be, needs it": (fixtures) => {
+    const needs = { ...certificate(), ...github("ONE") };
+    const route = (senders: Parameters<typeof compileSenders>[1], shadow?: string[]) =>
+      compileSenders(fixtures, senders, shadow).routes[0] as Route;
+    const { certificate: client } = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
+    const read = () => client as ClientCertificate;
+    assert.equal(readCertificateFor(route({ a: github("ONE"), b: needs }), read), client);
+    assert.equal(readCertificateFor(route({ a: github("ONE"), b: github("TWO"), c: needs }, ["b", "c"]), read), client);
+    assert.equal(
+      readCertificateFor(route({ a: github("ONE") }), () => assert.fail("it is read")),
+      undefined,
+    );
+    const refusal = new Refusal("no_certificate");
+    const refuse = () => {
+      throw refusal;
+    };
+    assert.equal(readCertificateFor(route({ a: needs }), refuse), refusal);
+  },
+  "a certificate that is nobody's leaves those that need none": async (fixtures) => {
+    const senders = { proves: certificate(), signs: github("ONE") };
+    const policy = compileSenders(fixtures, senders);
+    const left = (among: typeof policy.senders, presented: Evidence["certificate"]) =>
+      findCandidates(among, { ...evidenceOf(fixtures, policy, {}), certificate: presented });
+    const { certificate: stranger } = evidenceOf(fixtures, policy, { leaf: "strangersClient" });
+    for (const presented of [stranger, new Refusal("no_certificate"), undefined]) {
+      const [signs] = policy.senders.filter(({ name }) => name === "signs");
+      assert.deepEqual(left(policy.senders, presented), [
+        { sender: signs, certified: undefined, factors: [], reliedOnEdge: [] },
+      ]);
+    }
+    assert.deepEqual(left(policy.senders.slice(0, 1), undefined), []);
+    const admitted = await judge(fixtures, senders, { leaf: "strangersClient", headers: signedBy("ONE") });
+    assert.equal(admitted.sender.name, "signs");
+  },
+  "findCandidates() leaves a proof behind only where a sender asked for one": (fixtures) => {
+    const traced = (senders: Parameters<typeof compileSenders>[1]) => {
+      const policy = compileSenders(fixtures, senders);
+      const trace: ProofTrace = {};
+      findCandidates(policy.senders, evidenceOf(fixtures, policy, {}), trace);
+      return trace.proven?.proofs.size;
+    };
+    assert.equal(traced({ signs: github("ONE") }), undefined);
+    assert.equal(traced({ signs: github("ONE"), proves: certificate() }), 1);
+  },
+  "a fault with one candidate's secrets admits no other": async (fixtures) => {
+    const policy = compileSenders(fixtures, { broken: github("TWO"), signs: github("ONE") });
+    const { secrets, ...evidence } = evidenceOf(fixtures, policy, { headers: signedBy("ONE") });
+    const fault = new Error("a fault of the program");
+    const get = (sender: Sender) => {
+      if (sender.name === "broken") throw fault;
+      return secrets.get(sender);
+    };
+    const broken = { ...evidence, secrets: { get } as unknown as Secrets };
+    await assert.rejects(admitBySignature(findCandidates(policy.senders, broken), BODY, broken), fault);
+  },
+  "why a signature does not match is looked for once, whatever the number of senders": async (fixtures) => {
+    const looks = async (senders: Parameters<typeof compileSenders>[1]) => {
+      const policy = compileSenders(fixtures, senders);
+      const evidence = evidenceOf(fixtures, policy, { headers: signedBy("PASSWORD") });
+      let count = 0;
+      const counted = (key: SignatureKey): SignatureKey => ({
+        ...key,
+        secret() {
+          count += 1;
+          return key.secret();
+        },
+      });
+      const secrets = new Map(
+        Array.from(evidence.secrets, ([sender, { signature, basic }]) => [
+          sender,
+          { signature: signature && { ...signature, keys: signature.keys.map(counted) }, basic },
+        ]),
+      );
+      const candidates = findCandidates(policy.senders, evidence);
+      await refusedLater("signature_mismatch", admitBySignature(candidates, BODY, { ...evidence, secrets }));
+      return count;
+    };
+    const once = await looks({ one: github("ONE") });
+    assert.ok(once > 0);
+    assert.equal(await looks({ one: github("ONE"), two: github("TWO"), three: github("TWO") }), once);
+  },
+  "relyOnEdge() relies on the edge where no secrets are held at all": (fixtures) => {
+    const policy = compileSenders(fixtures, { sender: github("ONE") });
+    const candidates = findCandidates(policy.senders, evidenceOf(fixtures, policy, {}));
+    const { reliedOnEdge } = relyOnEdge(candidates, { sender: "sender", amr: ["hmac"] }, new Map());
+    assert.deepEqual(reliedOnEdge, ["hmac"]);
+  },
+  "a signature that is nobody's is told of the first candidate, with what would have matched": async (fixtures) => {
+    const signed = signedBy("TWO", Buffer.concat([BODY, Buffer.from("\n")]));
+    const senders = { one: github("ONE"), two: github("TWO") };
+    const reversed = { two: senders.two, one: senders.one };
+    const tell = async (among: typeof senders | typeof reversed) =>
+      (await refusedLater("signature_mismatch", judge(fixtures, among, { headers: signed }))).details["wouldMatch"];
+    assert.equal(await tell(senders), undefined);
+    assert.notEqual(await tell(reversed), undefined);
+    assert.notEqual(await tell({ two: senders.two } as typeof senders), undefined);
+  },
+  "relyOnEdge() refuses a sender that this origin's policy does not see": (fixtures) => {
+    const { details } = refused("sender_mismatch", () => rely(fixtures, { another: certificate() }, ["mtls"]));
+    assert.deepEqual(details, { edge: "sender", origin: ["another"] });
+    refused("sender_not_allowed", () => rely(fixtures, { sender: certificate("other.example") }, ["mtls"]));
+  },
+  "a factor whose secrets were not loaded refuses": async (fixtures) => {
+    const policy = compileSenders(fixtures, { sender: github("ONE") });
+    const evidence = { ...evidenceOf(fixtures, policy, { headers: signedBy("ONE") }), secrets: new Map() };
+    const candidates = findCandidates(policy.senders, evidence);
+    const refusal = await refusedLater("misconfigured", admitBySignature(candidates, BODY, evidence));
+    assert.deepEqual(refusal.details, { problems: ["the signature secrets of sender are not loaded"] });
+  },
+};

@@ -1,0 +1,279 @@
+// Bodies of senders that nothing has proven yet: what of them counts, who is ended when there are too many, and the step that
+// reads a body and admits by its signature.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { admitByBasic, findCandidates } from "../../../core/admission/admit.ts";
+import type { Trace } from "../../../core/admission/trace.ts";
+import { admitByBody } from "../../../core/delivery/body-admission.ts";
+import { formatContentDigest } from "../../../core/delivery/delivery.ts";
+import { BodyBudget, type BodyReading } from "../../../core/request/body-budget.ts";
+import { readBody, readStream } from "../../../core/request/read-body.ts";
+import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../../../core/wire.ts";
+import { type Cases, type Fixtures, refused, refusedLater } from "../../support/scenes/certificates.ts";
+import {
+  BODY,
+  certificate,
+  compileSenders,
+  evidenceOf,
+  github,
+  type SenderParts,
+  signedBy,
+} from "../../support/scenes/factors.ts";
+
+/** A body that has begun, and whether it was stopped. */
+function begin(budget: BodyBudget) {
+  const reading = budget.begin();
+  const state = { reading, stops: 0 };
+  reading.start(() => {
+    state.stops += 1;
+  });
+  return state;
+}
+
+/** Takes so many octets that count. */
+const takeCounted = (reading: BodyReading, bytes: number) => reading.take(UNCOUNTED_BODY_BYTES + bytes);
+const isFull = (run: () => unknown) => refused("bodies_full", run).details;
+
+/** Counts bodies that begin and end. */
+class WatchedBudget extends BodyBudget {
+  begun = 0;
+  finished = 0;
+  override begin(): BodyReading {
+    this.begun += 1;
+    return super.begin();
+  }
+  override finish(reading: BodyReading): void {
+    this.finished += 1;
+    super.finish(reading);
+  }
+}
+
+function admitOne(
+  fixtures: Fixtures,
+  sender: SenderParts,
+  { headers = signedBy("ONE"), bodies = new WatchedBudget({ endsOldest: true }), body = BODY } = {},
+) {
+  const policy = compileSenders(fixtures, { sender });
+  const [route] = policy.routes;
+  assert.ok(route !== undefined);
+  const evidence = evidenceOf(fixtures, policy, { headers });
+  const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+  const trace: Trace = { context: { id: "decision-1" } };
+  const request = new Request("https://hooks.example.com/hooks", { method: "POST", body });
+  const outcome = admitByBody(request, route, { candidates, evidence, trace, bodies });
+  return { outcome, trace, bodies };
+}
+
+const streamOf = (...sizes: number[]) =>
+  new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const size of sizes) controller.enqueue(new Uint8Array(size));
+      controller.close();
+    },
+  });
+
+export const cases: Cases = {
+  "BodyBudget does not count what most senders send": () => {
+    const budget = new BodyBudget({ endsOldest: true });
+    const [first] = Array.from({ length: 5_000 }, () => {
+      const one = begin(budget);
+      one.reading.take(UNCOUNTED_BODY_BYTES);
+      return one;
+    });
+    assert.deepEqual([first?.reading.held, first?.stops], [0, 0]);
+  },
+  "BodyBudget counts what a body has beyond that, however it comes": () => {
+    const { reading } = begin(new BodyBudget({ endsOldest: true }));
+    for (const [bytes, held] of [
+      [UNCOUNTED_BODY_BYTES - 1, 0],
+      [1, 0],
+      [5, 5],
+      [0, 5],
+      [2, 7],
+    ] as const) {
+      reading.take(bytes);
+      assert.equal(reading.held, held);
+    }
+  },
+  "BodyBudget takes exactly its limit, from one body or from many": () => {
+    for (const parts of [1, 4]) {
+      const budget = new BodyBudget({ endsOldest: false });
+      const readings = Array.from({ length: parts }, () => begin(budget).reading);
+      for (const reading of readings) takeCounted(reading, MAX_UNPROVEN_BODY_BYTES / parts);
+      const { reading } = begin(budget);
+      reading.take(UNCOUNTED_BODY_BYTES);
+      assert.deepEqual(
+        isFull(() => reading.take(1)),
+        {
+          limit: MAX_UNPROVEN_BODY_BYTES,
+          received: UNCOUNTED_BODY_BYTES + 1,
+        },
+      );
+    }
+  },
+  "BodyBudget ends the oldest bodies when there are too many, and as many as it takes": () => {
+    const budget = new BodyBudget({ endsOldest: true });
+    const quarter = MAX_UNPROVEN_BODY_BYTES / 4;
+    const four = Array.from({ length: 4 }, () => begin(budget));
+    for (const { reading } of four) takeCounted(reading, quarter);
+    const last = begin(budget);
+    takeCounted(last.reading, quarter + 1);
+    assert.deepEqual(
+      four.map(({ stops }) => stops),
+      [1, 1, 0, 0],
+    );
+    assert.equal(last.reading.held, quarter + 1);
+    for (const { reading } of four.slice(0, 2)) isFull(() => reading.take(1));
+    // What was ended counts no longer.
+    const next = begin(budget);
+    takeCounted(next.reading, quarter - 1);
+    assert.deepEqual([four[2]?.stops, last.stops, next.stops], [0, 0, 0]);
+  },
+  "BodyBudget ends the body that asks for more where it may not touch another's": () => {
+    const budget = new BodyBudget({ endsOldest: false });
+    const [first, second] = [begin(budget), begin(budget)];
+    takeCounted(first.reading, MAX_UNPROVEN_BODY_BYTES - 10);
+    isFull(() => takeCounted(second.reading, 11));
+    assert.deepEqual([first.stops, second.stops], [0, 1]);
+    first.reading.take(10);
+    isFull(() => second.reading.take(0));
+  },
+  "BodyBudget ends a body that is too large by itself": () => {
+    for (const endsOldest of [true, false]) {
+      const budget = new BodyBudget({ endsOldest });
+      const [large, other] = [begin(budget), begin(budget)];
+      isFull(() => takeCounted(large.reading, MAX_UNPROVEN_BODY_BYTES + 1));
+      assert.equal(large.stops, 1);
+      takeCounted(other.reading, MAX_UNPROVEN_BODY_BYTES);
+    }
+  },
+  "BodyBudget has room again for what is finished, once": () => {
+    const budget = new BodyBudget({ endsOldest: false });
+    const [first, second] = [begin(budget), begin(budget)];
+    for (const { reading } of [first, second]) takeCounted(reading, MAX_UNPROVEN_BODY_BYTES / 2);
+    budget.finish(first.reading);
+    budget.finish(first.reading);
+    const third = begin(budget);
+    takeCounted(third.reading, MAX_UNPROVEN_BODY_BYTES / 2);
+    isFull(() => third.reading.take(1));
+    assert.equal(first.stops, 0);
+  },
+  "a body that is ended while it is read is refused, and its stream cancelled": async () => {
+    const budget = new BodyBudget({ endsOldest: true });
+    let isCancelled = false;
+    const stream = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(UNCOUNTED_BODY_BYTES)),
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    const reading = budget.begin();
+    const outcome = refusedLater("bodies_full", readStream(stream, Number.POSITIVE_INFINITY, reading));
+    reading.end();
+    await outcome;
+    assert.equal(isCancelled, true);
+  },
+  "a body that waits for its next piece is ended at once": async () => {
+    const reading = new BodyBudget({ endsOldest: true }).begin();
+    const silent = readStream(new ReadableStream<Uint8Array>(), 10, reading);
+    reading.end();
+    await refusedLater("bodies_full", silent);
+  },
+  "a body is counted a second time while its pieces are joined": async () => {
+    const reading = new BodyBudget({ endsOldest: true }).begin();
+    const size = UNCOUNTED_BODY_BYTES - 1;
+    assert.equal((await readStream(streamOf(size), size, reading))?.byteLength, size);
+    assert.equal(reading.held, UNCOUNTED_BODY_BYTES - 2);
+  },
+  "a declared length is held to the limit, counted or not": async () => {
+    const request = (size: number) =>
+      new Request("https://hooks.example.com/", {
+        method: "POST",
+        body: new Uint8Array(size),
+        headers: { "content-length": String(size) },
+      });
+    for (const size of [UNCOUNTED_BODY_BYTES, UNCOUNTED_BODY_BYTES + 1]) {
+      const reading = new BodyBudget({ endsOldest: true }).begin();
+      assert.equal((await readBody(request(size), size, reading)).byteLength, size);
+      assert.equal(reading.held > 0, size > UNCOUNTED_BODY_BYTES);
+      const { details } = await refusedLater("body_too_large", readBody(request(size), size - 1));
+      assert.deepEqual(details, { declared: String(size), maxBodyBytes: size - 1 });
+    }
+  },
+  "readStream() gives nothing when there is more than the limit": async () => {
+    assert.equal(await readStream(streamOf(5, 6), 10), undefined);
+    assert.equal((await readStream(streamOf(5, 5), 10))?.byteLength, 10);
+  },
+  "readBody() says why a body did not come, and how many pieces were too many": async () => {
+    const failing = (error: unknown) => new ReadableStream({ start: (controller) => controller.error(error) });
+    const read = (body: ReadableStream, maxBodyBytes = 1_000_000) =>
+      readBody(
+        new Request("https://hooks.example.com/", { method: "POST", body, duplex: "half" } as RequestInit),
+        maxBodyBytes,
+      );
+    assert.deepEqual((await refusedLater("body_incomplete", read(failing(new Error("lost"))))).details, {
+      cause: "lost",
+    });
+    assert.deepEqual((await refusedLater("body_incomplete", read(failing("gone")))).details, { cause: "gone" });
+    assert.deepEqual((await refusedLater("body_too_large", read(streamOf(6, 5), 10))).details, { maxBodyBytes: 10 });
+    const { details } = await refusedLater("body_in_pieces", read(streamOf(...Array(5_000).fill(1))));
+    assert.deepEqual(details, { pieces: 4_097, received: 4_097 });
+  },
+  "readStream() joins pieces of any size, in the order in which they came": async () => {
+    const sizes = fc.array(fc.constantFrom(1, 3, 4_095, 4_096, 4_097, 65_535, 65_536, 140_000), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(sizes, async (list) => {
+        const whole = Uint8Array.from({ length: list.reduce((sum, size) => sum + size, 0) }, (_, index) => index % 251);
+        let at = 0;
+        const stream = new ReadableStream<Uint8Array>({
+          start(controller) {
+            for (const size of list) {
+              controller.enqueue(whole.slice(at, at + size));
+              at += size;
+            }
+            controller.close();
+          },
+        });
+        const read = await readStream(stream, whole.length);
+        assert.ok(read !== undefined && Buffer.compare(read, whole) === 0, `${list}`);
+      }),
+      { numRuns: 60 },
+    );
+  },
+  "readBody() takes no body of GET and HEAD": async () => {
+    for (const method of ["GET", "HEAD"]) {
+      const request = new Request("https://hooks.example.com/", { method });
+      assert.equal((await readBody(request, 10)).byteLength, 0);
+      // No runtime makes such a request, and a server may receive it.
+      const body = { method, headers: new Headers(), body: streamOf(1), arrayBuffer: async () => new ArrayBuffer(1) };
+      await refusedLater("body_too_large", readBody(body as unknown as Request, 10));
+    }
+  },
+  "admitByBody() counts a body until its signature is verified, where nothing else is proven": async (fixtures) => {
+    const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"));
+    assert.deepEqual([bodies.begun, bodies.finished], [1, 0]);
+    const { body, admitted } = await outcome;
+    assert.deepEqual([bodies.begun, bodies.finished], [1, 1]);
+    assert.deepEqual([...body.bytes], [...BODY]);
+    assert.equal(body.contentDigest, formatContentDigest(BODY));
+    assert.equal(admitted.sender.name, "sender");
+    assert.equal(trace.body, body.bytes);
+    assert.deepEqual([trace.admitted, trace.context["sender"]], [admitted, "sender"]);
+  },
+  "admitByBody() finishes a body that is refused, and leaves it to who compares": async (fixtures) => {
+    const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"), { headers: signedBy("TWO") });
+    await refusedLater("signature_mismatch", outcome);
+    assert.deepEqual([bodies.begun, bodies.finished], [1, 1]);
+    assert.deepEqual([[...(trace.body ?? [])], trace.admitted], [[...BODY], undefined]);
+    const body = new Uint8Array(2 * 1024 * 1024);
+    const large = admitOne(fixtures, github("ONE"), { body });
+    await refusedLater("body_too_large", large.outcome);
+    assert.deepEqual([large.bodies.begun, large.bodies.finished], [1, 1]);
+  },
+  "admitByBody() counts no body of a sender that has proven a certificate": async (fixtures) => {
+    const { outcome, bodies } = admitOne(fixtures, { ...certificate(), ...github("ONE") });
+    assert.deepEqual((await outcome).admitted.factors, ["mtls", "hmac"]);
+    assert.deepEqual([bodies.begun, bodies.finished], [0, 0]);
+  },
+};

@@ -1,0 +1,387 @@
+// What ends, and whether events will be refused then: by the policy alone, and by what senders were seen to present.
+
+import assert from "node:assert/strict";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import { type Ending, listPolicyEndings, warnOfEndings } from "../../../core/policy/expiry.ts";
+import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
+import { MAX_WATCHED_CERTIFICATES, MAX_WATCHED_WINDOWS } from "../../../core/wire.ts";
+import { parseCertificate } from "../../../core/x509/certificate.ts";
+import { listEndings, type Presentation } from "../../../origin/expiry.ts";
+import { DAY } from "../../support/fixtures/endings.ts";
+import { type Cases, type Fixtures, pemOf } from "../../support/scenes/certificates.ts";
+
+type Name = keyof Fixtures["endings"];
+
+const NOW = Date.UTC(2027, 0, 1) / 1000;
+const at = (days: number) => NOW + days * DAY;
+const day = (days: number) => new Date(at(days) * 1000).toISOString().slice(0, 10);
+const ACME: CertificateMatcherDocument = { subject: { CN: "acme" } };
+
+/** `acme` on a route, and `unused` on none. */
+function policyOf(
+  { endings }: Fixtures,
+  certificates: readonly CertificateMatcherDocument[] = [ACME],
+  anchors: readonly Name[] = ["root"],
+  intermediates: readonly Name[] = [],
+) {
+  const trust = { anchors };
+  return compilePolicy({
+    anchors: Object.fromEntries(anchors.map((name) => [name, pemOf(endings[name])])),
+    intermediates: Object.fromEntries(intermediates.map((name) => [name, pemOf(endings[name])])),
+    senders: {
+      acme: { certificates, trust },
+      unused: { certificates: [{ subject: { CN: "unused" }, until: day(5) }], trust },
+    },
+    routes: { "/hooks": { senders: ["acme"], methods: ["POST"] } },
+  });
+}
+
+function seen({ endings }: Fixtures, name: Name, lastSeen = at(0), ...intermediates: readonly Name[]): Presentation {
+  const { base64, sha256, notAfter } = parseCertificate(endings[name]);
+  const others = intermediates.map((other) => endings[other]);
+  return { sender: "acme", sha256, der: base64, notAfter, lastSeen, intermediates: others };
+}
+
+interface Situation {
+  readonly certificates?: readonly CertificateMatcherDocument[];
+  readonly anchors?: readonly Name[];
+  readonly intermediates?: readonly Name[];
+  readonly now?: number;
+  readonly presented?: readonly Presentation[];
+}
+
+function endingsOf(fixtures: Fixtures, kind: Ending["kind"], situation: Situation = {}): Ending[] {
+  const { certificates, anchors, intermediates, now = NOW, presented = [] } = situation;
+  const policy = policyOf(fixtures, certificates, anchors, intermediates);
+  return listEndings(policy, now, presented).filter((ending) => ending.kind === kind);
+}
+
+type Brief = readonly [pointer: string, days: number, refuses: boolean];
+
+function ends(fixtures: Fixtures, kind: Ending["kind"], situation: Situation, ...expected: readonly Brief[]): Ending[] {
+  const endings = endingsOf(fixtures, kind, situation);
+  const briefs = endings.map(({ pointer, notAfter, refuses }) => [pointer, (notAfter - NOW) / DAY, refuses]);
+  assert.deepEqual(briefs, expected);
+  return endings;
+}
+
+const anchor = (name: Name, days: number, refuses: boolean): Brief => [`/anchors/${name}`, days, refuses];
+const window = (entry: number, days: number, refuses: boolean): Brief => [
+  `/senders/acme/certificates/${entry}`,
+  days,
+  refuses,
+];
+const ofSender = (days: number, refuses: boolean): Brief => ["/senders/acme", days, refuses];
+
+const UNTIL: CertificateMatcherDocument = { ...ACME, until: day(20) };
+const ONWARD: CertificateMatcherDocument = { ...ACME, from: day(10) };
+
+export const cases: Cases = {
+  "an anchor that is alone refuses from its end on, and afterwards": (fixtures) => {
+    for (const now of [NOW, at(90)]) {
+      const [ending] = ends(fixtures, "anchor", { anchors: ["oldRoot"], now }, anchor("oldRoot", 40, true));
+      assert.equal(
+        ending?.remedy,
+        "nothing that acme presents below it will be proven afterwards: add the CA certificate that follows it",
+      );
+    }
+  },
+  "an anchor is told of with its digest and its life": (fixtures) => {
+    const [ending] = endingsOf(fixtures, "anchor", { anchors: ["oldRoot"] });
+    const { sha256 } = parseCertificate(fixtures.endings.oldRoot);
+    assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["oldRoot", sha256, 3040 * DAY]);
+  },
+  "an anchor with another beside it is harmless, and no longer told of when it has ended": (fixtures) => {
+    const anchors = ["oldRoot", "root"] as const;
+    const [first] = ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), anchor("root", 1000, true));
+    assert.equal(first?.remedy, "its senders have another anchor: remove it when it has expired");
+    ends(fixtures, "anchor", { anchors, now: at(40) }, anchor("root", 1000, true));
+    ends(fixtures, "anchor", { anchors, now: at(40) - 1 }, anchor("oldRoot", 40, false), anchor("root", 1000, true));
+  },
+  "an anchor refuses when the other one does not prove what the sender presents": (fixtures) => {
+    const presented = [seen(fixtures, "leaf")];
+    const anchors = ["oldRoot", "stranger"] as const;
+    const other = anchor("stranger", 2000, true);
+    ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), other);
+    ends(fixtures, "anchor", { anchors, presented }, anchor("oldRoot", 40, true), other);
+    // What was refused since then is told by the refusals.
+    ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
+    // What the sender presents has ended before the anchor: it says nothing about that day.
+    ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
+  },
+  "an intermediate of the policy refuses from its end on, unless what is presented does without it": (fixtures) => {
+    const intermediates = ["middle"] as const;
+    const middle = (refuses: boolean): Brief => ["/intermediates/middle", 50, refuses];
+    for (const now of [NOW, at(60)]) {
+      const [ending] = ends(fixtures, "intermediate", { intermediates, now }, middle(true));
+      const remedy =
+        "nothing that acme presents below it will be proven afterwards: add the CA certificate that follows it";
+      assert.deepEqual([ending?.name, ending?.remedy], ["middle", remedy]);
+    }
+    ends(fixtures, "intermediate", { intermediates, presented: [seen(fixtures, "below")] }, middle(true));
+    const presented = [seen(fixtures, "leaf")];
+    const [harmless] = ends(fixtures, "intermediate", { intermediates, presented }, middle(false));
+    assert.equal(harmless?.remedy, "its senders have another intermediate: remove it when it has expired");
+    ends(fixtures, "intermediate", { intermediates, anchors: ["stranger"] });
+    // Another certificate takes its place only if it is of the same CA.
+    ends(fixtures, "intermediate", { intermediates: ["middle", "root"] }, middle(true));
+  },
+  "an anchor is of those senders alone that name it": (fixtures) => {
+    const { endings } = fixtures;
+    const sender = (...anchors: Name[]) => ({ certificates: [ACME], trust: { anchors } });
+    const policy = compilePolicy({
+      anchors: { oldRoot: pemOf(endings.oldRoot), stranger: pemOf(endings.stranger) },
+      senders: {
+        one: sender("oldRoot"),
+        two: sender("oldRoot"),
+        three: sender("stranger"),
+        signer: { signature: { scheme: "github", secrets: ["KEY"] } },
+      },
+      routes: { "/hooks": { senders: ["one", "two", "three", "signer"], methods: ["POST"] } },
+    });
+    const remedies = listPolicyEndings(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will be ")[0]]);
+    assert.deepEqual(remedies, [
+      ["oldRoot", "nothing that one, two presents below it"],
+      ["stranger", "nothing that three presents below it"],
+    ]);
+  },
+  "an anchor that no route uses has no end": (fixtures) => {
+    assert.deepEqual(listPolicyEndings({ ...policyOf(fixtures), routes: [] }, NOW), []);
+  },
+  "a window that ends while another entry goes on is harmless, and forgotten when it has ended": (fixtures) => {
+    for (const presented of [[], [seen(fixtures, "leaf")]]) {
+      const certificates = [UNTIL, ONWARD];
+      const [ending] = ends(fixtures, "policy-window", { certificates, presented }, window(0, 20, false));
+      assert.equal(ending?.remedy, "another entry continues: remove this one when it has ended");
+      assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["acme", undefined, undefined]);
+      ends(fixtures, "policy-window", { certificates, presented, now: at(20) });
+    }
+  },
+  "a window that ends without another refuses, and afterwards": (fixtures) => {
+    for (const presented of [[], [seen(fixtures, "leaf")]]) {
+      for (const now of [NOW, at(20), at(60)]) {
+        const situation = { certificates: [UNTIL], presented, now };
+        const [ending] = ends(fixtures, "policy-window", situation, window(0, 20, true));
+        const remedy = "no other entry accepts what the sender presents: add one, or move `until`";
+        assert.equal(ending?.remedy, remedy);
+      }
+    }
+  },
+  "of windows that have all ended the last one is told of, in whatever order they are": (fixtures) => {
+    const certificates = [20, 30, 10].map((end) => ({ ...ACME, until: day(end) }));
+    ends(fixtures, "policy-window", { certificates, now: at(40) }, window(1, 30, true));
+    ends(fixtures, "policy-window", { certificates, now: at(25) }, window(1, 30, true));
+    ends(fixtures, "policy-window", { certificates, now: at(15) }, window(0, 20, false), window(1, 30, true));
+  },
+  "a window refuses when the next one begins later, and tells of the gap": (fixtures) => {
+    for (const [from, refuses] of [
+      [20, false],
+      [21, true],
+    ] as const) {
+      const certificates = [UNTIL, { ...ACME, from: day(from), until: day(60) }];
+      for (const presented of [[], [seen(fixtures, "leaf")]]) {
+        const situation = { certificates, presented };
+        const [first] = ends(fixtures, "policy-window", situation, window(0, 20, refuses), window(1, 60, true));
+        const gap = `nothing is accepted from ${day(20)}T00:00:00Z until the next entry begins at ${day(from)}T00:00:00Z: let the two overlap`;
+        assert.equal(first?.remedy === gap, refuses);
+      }
+    }
+  },
+  "a gap that lasts is told of with the window before it, beside those that come": (fixtures) => {
+    const certificates = [
+      { ...ACME, until: day(10) },
+      { ...ACME, from: day(20), until: day(30) },
+    ];
+    const situation = { certificates, now: at(15) };
+    const [first] = ends(fixtures, "policy-window", situation, window(0, 10, true), window(1, 30, true));
+    assert.match(first?.remedy ?? "", new RegExp(`from ${day(15)}T00:00:00Z until .* begins at ${day(20)}T`));
+  },
+  "the gap after a window does not go to an entry that is over by then": (fixtures) => {
+    const certificates = [UNTIL, { ...ACME, from: day(15), until: day(18) }, { ...ACME, from: day(50) }];
+    const [first] = endingsOf(fixtures, "policy-window", { certificates }).slice(-1);
+    assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(50)}T`));
+  },
+  "the gap after a window goes to the next entry for what the sender presents": (fixtures) => {
+    const { sha256 } = parseCertificate(fixtures.endings.next);
+    const certificates = [UNTIL, { ...ACME, from: day(50) }, { sha256, from: day(30) }, { ...ACME, from: day(40) }];
+    for (const [presented, begin] of [
+      [[], 30],
+      [[seen(fixtures, "leaf")], 40],
+      [[seen(fixtures, "next")], 30],
+    ] as const) {
+      const [first] = endingsOf(fixtures, "policy-window", { certificates, presented });
+      assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(begin)}T`));
+    }
+  },
+  "a window refuses when the entry that goes on is not for what the sender presents": (fixtures) => {
+    const certificates = [UNTIL, { sha256: parseCertificate(fixtures.endings.next).sha256 }];
+    const [leaf, next] = [seen(fixtures, "leaf"), seen(fixtures, "next")];
+    const refuses = (...presented: Presentation[]) =>
+      endingsOf(fixtures, "policy-window", { certificates, presented }).map((ending) => ending.refuses);
+    assert.deepEqual(refuses(), [false]);
+    assert.deepEqual(refuses(leaf), [true]);
+    assert.deepEqual(refuses(next), [false]);
+    // Both are in use: the one that is not covered would be refused.
+    assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
+    assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
+  },
+  "windows are looked at up to a number, the next to end, however many entries there are": (fixtures) => {
+    const certificates = Array.from({ length: 3_000 }, (_, index) => ({
+      sha256: index.toString(16).padStart(64, "0"),
+      until: day(index + 1),
+    }));
+    const endings = endingsOf(fixtures, "policy-window", { certificates: certificates.toReversed() });
+    assert.deepEqual(
+      endings.map(({ notAfter }) => (notAfter - NOW) / DAY),
+      Array.from({ length: MAX_WATCHED_WINDOWS }, (_, index) => index + 1),
+    );
+  },
+  "a sender's certificate refuses from its end on, and afterwards": (fixtures) => {
+    const presented = [seen(fixtures, "leaf", at(-1))];
+    for (const now of [NOW, at(200)]) {
+      const [ending] = ends(fixtures, "sender-certificate", { presented, now }, ofSender(160, true));
+      const { sha256 } = parseCertificate(fixtures.endings.leaf);
+      assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["acme", sha256, 360 * DAY]);
+      const remedy = `ask the sender for the successor of the certificate, last presented on ${day(-1)}T00:00:00Z, and check that the policy admits it`;
+      assert.equal(ending?.remedy, remedy);
+    }
+  },
+  "a sender's certificate is harmless when the sender presents another that ends later, for a day and more": (
+    fixtures,
+  ) => {
+    const kind = "sender-certificate";
+    const [leaf, next] = [seen(fixtures, "leaf"), seen(fixtures, "next")];
+    const later = ofSender(400, true);
+    const replaced = [{ ...leaf, lastSeen: at(-2) }, next];
+    const [first] = ends(fixtures, kind, { presented: replaced }, ofSender(160, false), later);
+    assert.equal(first?.remedy, "nothing to do: the sender presents one that expires later");
+    ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-1) }, next] }, ofSender(160, false), later);
+    ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-0.5) }, next] }, ofSender(160, true), later);
+    // Gone back to the old one.
+    ends(fixtures, kind, { presented: [leaf, { ...next, lastSeen: at(-2) }] }, ofSender(160, true), later);
+    ends(fixtures, kind, { presented: replaced, now: at(160) }, ofSender(160, false), later);
+    ends(fixtures, kind, { presented: replaced, now: at(161) }, later);
+  },
+  "a sender's certificate ends with an intermediate that it is not proven without": (fixtures) => {
+    const kind = "sender-certificate";
+    const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
+    assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
+    assert.equal(first?.sha256, parseCertificate(fixtures.endings.middle).sha256);
+    // One that is only in the way ends nothing; presented anew, the latest form counts.
+    const passed = seen(fixtures, "leaf", at(-2), "middle");
+    ends(fixtures, kind, { presented: [{ ...passed, lastSeen: at(0) }] }, ofSender(160, true));
+    ends(fixtures, kind, { presented: [passed, seen(fixtures, "leaf")] }, ofSender(160, true));
+    ends(fixtures, kind, { presented: [seen(fixtures, "below", at(-3)), seen(fixtures, "below", at(-2), "middle")] }, [
+      "/senders/acme",
+      50,
+      true,
+    ]);
+  },
+  "a sender's certificate has no end when the policy does not admit it, or it cannot be read": (fixtures) => {
+    const leaf = seen(fixtures, "leaf");
+    const kinds = listEndings(policyOf(fixtures, [{ subject: { CN: "other" } }]), NOW, [leaf]).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ["anchor"]);
+    const presented = [
+      { ...leaf, der: "AAAA" },
+      { ...leaf, sender: "unused" },
+    ];
+    ends(fixtures, "sender-certificate", { presented });
+  },
+  "the certificates that a sender presented last are looked at, up to a number": (fixtures) => {
+    const [leaf, next] = [seen(fixtures, "leaf", at(-3)), seen(fixtures, "next", at(-2))];
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ...next, der: "AAAA", sha256: `${index}`, lastSeen: at(0) }));
+    const presented = (count: number) => [leaf, next, ...others(count)];
+    const kind = "sender-certificate";
+    ends(fixtures, kind, { presented: presented(MAX_WATCHED_CERTIFICATES - 1) }, ofSender(400, false));
+    ends(fixtures, kind, { presented: presented(MAX_WATCHED_CERTIFICATES) });
+    const reversed = presented(MAX_WATCHED_CERTIFICATES - 1).reverse();
+    ends(fixtures, kind, { presented: reversed }, ofSender(400, false));
+    const again = [seen(fixtures, "below", at(0), "middle"), seen(fixtures, "below", at(-2))];
+    ends(fixtures, kind, { presented: again }, ofSender(50, true));
+  },
+  "what is no certificate of ours to read is a fault, and no end": (fixtures) => {
+    const leaf = seen(fixtures, "leaf");
+    const list = (policy: Parameters<typeof listEndings>[0], one: Presentation) => () =>
+      listEndings(policy, NOW, [one]);
+    assert.throws(list(policyOf(fixtures), { ...leaf, der: undefined as never }), TypeError);
+    assert.throws(list({ ...policyOf(fixtures), deny: undefined as never }, leaf), TypeError);
+  },
+  "everything that ends is listed, soonest first": (fixtures) => {
+    const other: Ending = {
+      kind: "listener-certificate",
+      name: "hooks.example.com",
+      pointer: undefined,
+      sha256: undefined,
+      lifetimeSeconds: undefined,
+      notAfter: at(100),
+      refuses: true,
+      remedy: "renew it",
+    };
+    const policy = policyOf(fixtures, [{ ...ACME, until: day(200) }]);
+    const kinds = listEndings(policy, NOW, [seen(fixtures, "leaf")], [other]).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ["listener-certificate", "sender-certificate", "policy-window", "anchor"]);
+    const [line] = warnOfEndings([other], at(99), new Set());
+    assert.deepEqual(line, {
+      decision: "expiring",
+      what: "listener-certificate",
+      name: "hooks.example.com",
+      notAfter: `${day(100)}T00:00:00Z`,
+      days: 1,
+      refuses: true,
+      remedy: "renew it",
+    });
+  },
+  "warnings come at 30, 14, 7, 3 and 1 days and when it is over, each once": (fixtures) => {
+    const policy = policyOf(fixtures, [{ ...ACME, until: day(200) }]);
+    const endings = listEndings(policy, NOW, [seen(fixtures, "leaf")]);
+    const told = new Set<string>();
+    const days: unknown[] = [];
+    for (let half = 0; half < 420; half += 1) {
+      for (const { what, days: left } of warnOfEndings(endings, NOW + (half * DAY) / 2, told)) {
+        if (what === "sender-certificate") days.push(left);
+      }
+    }
+    assert.deepEqual(days, [30, 14, 7, 3, 1, 0]);
+  },
+  "warnings are one line for what is near at the start, with everything to act on": (fixtures) => {
+    const endings = listEndings(policyOf(fixtures, [{ ...ACME, until: day(200) }]), NOW, [seen(fixtures, "leaf")]);
+    const told = new Set<string>();
+    const [line, ...others] = warnOfEndings(endings, at(155), told);
+    const { sha256 } = parseCertificate(fixtures.endings.leaf);
+    assert.deepEqual(
+      { ...line, remedy: undefined },
+      {
+        decision: "expiring",
+        what: "sender-certificate",
+        name: "acme",
+        pointer: "/senders/acme",
+        sha256,
+        notAfter: `${day(160)}T00:00:00Z`,
+        days: 5,
+        refuses: true,
+        remedy: undefined,
+      },
+    );
+    assert.match(String(line?.["remedy"]), /^ask the sender/);
+    assert.deepEqual([others, warnOfEndings(endings, at(156), told)], [[], []]);
+  },
+  "warnings of several things of one kind are a line for each": (fixtures) => {
+    const certificates = [20, 21].map((end) => ({ ...ACME, until: day(end) }));
+    const endings = endingsOf(fixtures, "policy-window", { certificates });
+    const lines = warnOfEndings(endings, NOW, new Set());
+    assert.deepEqual(
+      lines.map(({ pointer }) => pointer),
+      [0, 1].map((index) => `/senders/acme/certificates/${index}`),
+    );
+    const moved = endings.map((ending) => ({ ...ending, pointer: "/", notAfter: ending.notAfter + 1 }));
+    assert.equal(warnOfEndings([...moved, ...endings], NOW, new Set()).length, 4);
+  },
+  "warnings of what lives shortly come in its last third": (fixtures) => {
+    const told = (days: number) => {
+      const endings = listEndings(policyOf(fixtures), at(days), [seen(fixtures, "short")]);
+      return warnOfEndings(endings, at(days), new Set()).length;
+    };
+    assert.deepEqual([0, 0.16, 0.17, 0.3].map(told), [0, 0, 1, 1]);
+  },
+};

@@ -1,0 +1,160 @@
+// The factors that a policy can require of a sender, what of it contradicts itself, and which secrets it names.
+
+import assert from "node:assert/strict";
+import { loadHeldSecrets, loadSecrets, secretNames } from "../../../core/admission/secrets.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import { type Cases, type Fixtures, problemsOf } from "../../support/scenes/certificates.ts";
+import { documentOf, type Json, put } from "../../support/scenes/policy.ts";
+
+const SIGNATURE = { scheme: "docusign", secrets: ["DOCUSIGN_HMAC_KEY"] };
+const BASIC = { username: "docusign", secret: "DOCUSIGN_BASIC_PASSWORD" };
+const KEY = "0123456789abcdef0123456789abcdef";
+
+function documentWith(fixtures: Fixtures, members: Readonly<Record<string, Json | undefined>>) {
+  const document = documentOf(fixtures);
+  for (const [member, value] of Object.entries(members)) put(document, ["senders", "sender", member], value);
+  return document;
+}
+
+const compileWith = (fixtures: Fixtures, members: Readonly<Record<string, Json | undefined>>) =>
+  compilePolicy(documentWith(fixtures, members));
+
+/** The places of all problems, by the change of one sender. */
+const placesOf = (fixtures: Fixtures, members: Readonly<Record<string, Json | undefined>>) =>
+  problemsOf(() => compileWith(fixtures, members)).map((problem) => problem.split(": ")[0]);
+
+export const cases: Cases = {
+  "compilePolicy() requires every factor that a sender names": (fixtures) => {
+    const [sender] = compileWith(fixtures, { signature: SIGNATURE, basic: BASIC }).senders;
+    assert.ok(sender?.certificate !== undefined);
+    assert.deepEqual(sender.signature, { ...SIGNATURE, accounts: new Map(), retired: [] });
+    assert.deepEqual(sender.basic, [BASIC]);
+    const [signed] = compileWith(fixtures, { signature: SIGNATURE, certificates: undefined, trust: undefined }).senders;
+    assert.deepEqual([signed?.certificate, signed?.basic], [undefined, []]);
+  },
+  "compilePolicy() refuses a sender without certificate and signature, Basic or not": (fixtures) => {
+    for (const basic of [undefined, BASIC]) {
+      assert.deepEqual(placesOf(fixtures, { certificates: undefined, trust: undefined, basic }), ["/senders/sender"]);
+    }
+  },
+  "compilePolicy() refuses certificates without trust, and trust without certificates": (fixtures) => {
+    assert.deepEqual(placesOf(fixtures, { trust: undefined, signature: SIGNATURE }), ["/senders/sender/trust"]);
+    assert.deepEqual(placesOf(fixtures, { certificates: undefined, signature: SIGNATURE }), [
+      "/senders/sender/certificates",
+    ]);
+  },
+  "compilePolicy() takes a sender without a matcher only where every route observes": (fixtures) => {
+    const document = documentWith(fixtures, { certificates: [] });
+    const [problem] = problemsOf(() => compilePolicy(document));
+    assert.match(problem ?? "", /^\/senders\/sender\/certificates: .*observe/);
+    put(document, ["routes", "/hooks", "mode"], "observe");
+    assert.equal(compilePolicy(document).routes[0]?.isObserved, true);
+    put(document, ["routes", "/other"], { senders: ["sender"], methods: ["POST"] });
+    assert.equal(problemsOf(() => compilePolicy(document)).length, 1);
+  },
+  "compilePolicy() refuses a signature that contradicts itself": (fixtures) => {
+    const at = "/senders/sender/signature";
+    const faults: readonly (readonly [Json, string])[] = [
+      [{ scheme: "docusign" }, at],
+      [{ ...SIGNATURE, scheme: "md5" }, `${at}/scheme`],
+      [{ ...SIGNATURE, secrets: [] }, `${at}/secrets`],
+      [{ ...SIGNATURE, secrets: ["A", "A"] }, `${at}/secrets`],
+      [{ ...SIGNATURE, secrets: ["lower"] }, `${at}/secrets/0`],
+      [{ ...SIGNATURE, secrets: ["SIGNING_KEYS"] }, `${at}/secrets/0`],
+      [{ ...SIGNATURE, secrets: Array.from({ length: 21 }, (_, index) => `K${index}`) }, `${at}/secrets`],
+      [{ ...SIGNATURE, retired: SIGNATURE.secrets }, at],
+      [{ scheme: "meta", secrets: ["A"], accounts: { a: ["B"] } }, at],
+      [{ ...SIGNATURE, unknown: true }, `${at}/unknown`],
+    ];
+    for (const [signature, place] of faults) {
+      assert.deepEqual(placesOf(fixtures, { signature }), [place], JSON.stringify(signature));
+    }
+  },
+  "compilePolicy() refuses Basic credentials that no client can send": (fixtures) => {
+    const at = "/senders/sender/basic";
+    assert.deepEqual(placesOf(fixtures, { basic: { ...BASIC, username: "a:b" } }), [`${at}/username`]);
+    assert.deepEqual(placesOf(fixtures, { basic: { ...BASIC, username: "a\nb" } }), [`${at}/username`]);
+    assert.deepEqual(placesOf(fixtures, { basic: [] }), [at]);
+    assert.deepEqual(
+      compileWith(fixtures, { basic: [BASIC, { ...BASIC, secret: "NEXT" }] }).senders[0]?.basic.length,
+      2,
+    );
+  },
+  "compilePolicy() reads account ids in any case": (fixtures) => {
+    const accounts = { "ABC-1": ["A"] };
+    const [sender] = compileWith(fixtures, { signature: { scheme: "docusign", accounts } }).senders;
+    assert.deepEqual(sender?.signature?.accounts, new Map([["abc-1", ["A"]]]));
+  },
+  "compilePolicy() keeps what an operator notes, and the event key": (fixtures) => {
+    const about = { preset: "x", sources: ["https://example.com"], checked: "2026-11-23", note: "n" };
+    const eventKey = { header: "Webhook-Id" };
+    assert.deepEqual(compileWith(fixtures, { about, eventKey }).senders[0]?.eventKey, { header: "webhook-id" });
+    assert.deepEqual(placesOf(fixtures, { eventKey: { header: "Authorization" } }), ["/senders/sender/eventKey"]);
+    assert.deepEqual(placesOf(fixtures, { eventKey: { pointers: ["a"] } }), ["/senders/sender/eventKey/pointers/0"]);
+    const orderKey = { pointers: ["/data/envelopeId"] };
+    const [sender] = compileWith(fixtures, { eventKey, orderKey }).senders;
+    assert.deepEqual([sender?.eventKey, sender?.orderKey], [{ header: "webhook-id" }, orderKey]);
+    assert.deepEqual(placesOf(fixtures, { orderKey: { header: "Cookie" } }), ["/senders/sender/orderKey"]);
+  },
+  "compilePolicy() refuses a shadow sender that is not defined": (fixtures) => {
+    const document = documentOf(fixtures);
+    put(document, ["routes", "/hooks", "shadow"], ["nobody"]);
+    assert.match(problemsOf(() => compilePolicy(document))[0] ?? "", /^\/routes\/~1hooks\/shadow\/0: /);
+  },
+  "loadSecrets() lists every secret that is missing, empty or malformed, and quotes none": (fixtures) => {
+    const signature = { scheme: "docusign", secrets: ["A", "B"], accounts: { one: ["C"] }, retired: ["D"] };
+    const policy = compileWith(fixtures, { signature, basic: BASIC });
+    assert.deepEqual(secretNames(policy), ["A", "B", "C", "D", BASIC.secret]);
+    const texts: Record<string, string> = { A: KEY, B: "", C: `"${KEY}"` };
+    const problems = problemsOf(() => loadSecrets(policy, (name) => texts[name]));
+    assert.deepEqual(
+      problems.map((problem) => /the secret (\w+)/.exec(problem)?.[1]),
+      ["B", "C", "D", BASIC.secret],
+    );
+    assert.ok(problems.every((problem) => problem.startsWith("/senders/sender/") && !problem.includes(KEY)));
+    const [secrets] = loadSecrets(policy, () => KEY).values();
+    assert.deepEqual([secrets?.signature?.keys.length, secrets?.basic?.length], [2, 1]);
+    assert.ok(!JSON.stringify(secrets).includes(KEY));
+  },
+  "loadSecrets() says of each secret where it is named and what is wrong": (fixtures) => {
+    const signature = { scheme: "docusign", secrets: ["A", "B"], retired: ["C"] };
+    const policy = compileWith(fixtures, { signature, basic: BASIC });
+    const texts: Readonly<Record<string, unknown>> = { A: "", B: 7, C: "short" };
+    const read = (name: string) => texts[name];
+    assert.throws(() => loadSecrets(policy, read), { message: /^secrets: 4 problems\n/ });
+    const problems = problemsOf(() => loadSecrets(policy, read));
+    assert.deepEqual(problems.toSpliced(2, 1), [
+      "/senders/sender/signature: the secret A is empty",
+      "/senders/sender/signature: the secret B is not set",
+      `/senders/sender/basic: the secret ${BASIC.secret} is not set`,
+    ]);
+    assert.match(problems[2] ?? "", /^\/senders\/sender\/signature: the secret C: .{10}/);
+  },
+  "loadSecrets() keeps current, retired and account keys apart, and gives no sender what it does not name": (
+    fixtures,
+  ) => {
+    const accounts = { one: ["A"], two: ["B", "C"] };
+    const policy = compileWith(fixtures, {
+      signature: { scheme: "docusign", secrets: ["A"], accounts, retired: ["D"] },
+    });
+    const [loaded] = loadSecrets(policy, () => KEY).values();
+    const { scheme, keys, retired } = loaded?.signature ?? {};
+    assert.deepEqual([scheme, keys?.length, retired?.length, loaded?.basic], ["docusign", 1, 1, undefined]);
+    const counts = Array.from(loaded?.signature?.accounts ?? [], ([id, list]) => [id, list.length]);
+    assert.deepEqual(counts, [
+      ["one", 1],
+      ["two", 2],
+    ]);
+    const [bare] = loadSecrets(compileWith(fixtures, {}), () => assert.fail("no secret is named")).values();
+    assert.deepEqual(bare, { signature: undefined, basic: undefined });
+    assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
+  },
+  "loadHeldSecrets() leaves a sender to the edge when it holds none, and refuses some": (fixtures) => {
+    const policy = compileWith(fixtures, { signature: { scheme: "docusign", secrets: ["A", "B"] }, basic: BASIC });
+    const held = (texts: Record<string, string>) => [...loadHeldSecrets(policy, (name) => texts[name]).values()][0];
+    assert.deepEqual(held({}), { signature: undefined, basic: undefined });
+    assert.equal(held({ A: KEY, B: KEY })?.signature?.keys.length, 2);
+    assert.equal(problemsOf(() => held({ A: KEY })).length, 1);
+    assert.equal(problemsOf(() => held({ A: "" })).length, 2);
+  },
+};

@@ -1,0 +1,305 @@
+// What only a server can meet: it goes away and comes back, others hold its locks, and its URL holds a password.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { Refusal } from "../../../../core/refusal.ts";
+import type { Acceptance } from "../../../../origin/accept.ts";
+import type { Inbox, Lease } from "../../../../origin/inbox/inbox.ts";
+import { describeInbox } from "../../../../origin/inbox/location.ts";
+import { openInbox, openInboxReader } from "../../../../origin/inbox/open.ts";
+import { deliveryOf } from "../../../support/inbox.ts";
+import { missingPostgres, openTestInbox } from "../../../support/inbox-stores.ts";
+import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../../support/postgres.ts";
+
+/** The commit of whatever makes an event done waits while somebody holds the lock 42. */
+const HOLD_COMMITS = `
+  CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
+  CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON countersign.work DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION hold()`;
+
+describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
+  const servers = new AsyncDisposableStack();
+  let server: PostgresServer;
+  let stack: AsyncDisposableStack;
+  let url: string;
+
+  beforeAll(async () => {
+    server = await startPostgres(servers);
+  });
+  afterAll(() => servers.disposeAsync());
+  beforeEach(async () => {
+    stack = new AsyncDisposableStack();
+    url = await server.createDatabase();
+  });
+  afterEach(() => stack.disposeAsync());
+
+  const accept = async (inbox: Inbox, id: string): Promise<Acceptance> =>
+    (await inbox.accept(deliveryOf({ id, sender: "acme" }), { issuer: "direct", jti: id, expires: 0 })) as Acceptance;
+  const acceptInOrder = (inbox: Inbox, id: string) =>
+    inbox.accept(deliveryOf({ id, sender: "acme", orderKey: "o" }), { issuer: "direct", jti: id, expires: 0 });
+  const outcomeOf = (inbox: Inbox, id: string) =>
+    accept(inbox, id).then(
+      ({ outcome }) => outcome as string,
+      (error: unknown) => (error instanceof Refusal ? error.code : String(error)),
+    );
+  const query = (text: string) => withClient(url, async (client) => (await client.query(text)).rows);
+
+  test("keeps what it told of when the server is killed, refuses meanwhile, and recovers by itself", async () => {
+    const inbox = await openTestInbox(stack, url);
+    const before = await Promise.all(Array.from({ length: 50 }, (_, n) => outcomeOf(inbox, `before ${n}`)));
+    expect(before).toEqual(Array(50).fill("stored"));
+    const during = Promise.all(Array.from({ length: 200 }, (_, n) => outcomeOf(inbox, `during ${n}`)));
+    await server.crash();
+    expect(await outcomeOf(inbox, "down")).toBe("store_unavailable");
+    await expect(inbox.work.claim(1, 1000)).rejects.toThrow();
+    await server.start();
+    expect(await outcomeOf(inbox, "after")).toBe("stored");
+    // Some of them are stored only now, by the server that came back.
+    const outcomes = await during;
+    const ids = new Set((await inbox.events({ limit: 1000 })).map(({ id }) => id));
+    const told = outcomes.flatMap((outcome, n) => (outcome === "stored" ? [`during ${n}`] : []));
+    expect([...told, "before 0", "before 49", "after"].filter((id) => !ids.has(id))).toEqual([]);
+    expect(ids.has("down")).toBe(false);
+  });
+
+  test("takes the same event again as a new one when retention deletes the first at that moment, once for one assertion", async () => {
+    const inbox = await openTestInbox(stack, url);
+    for (const times of [1, 2]) {
+      const key = `key ${times}`;
+      const acceptKey = (id: string) =>
+        inbox.accept(deliveryOf({ id, sender: "acme", eventKey: key, body: "{}" }), {
+          ...{ issuer: "edge", jti: id, expires: 2_000_000_000 },
+        });
+      await acceptKey(`first ${times}`);
+      const outcomes = await withClient(url, async (holder) => {
+        await holder.query("BEGIN; LOCK TABLE countersign.deleted_event IN ACCESS EXCLUSIVE MODE");
+        // In turn, for they shall not share a batch.
+        const again = Array.from({ length: times }, (_, n) =>
+          new Promise((resolve) => setTimeout(resolve, n * 50)).then(() => acceptKey(`again ${times}`)),
+        );
+        const settled = Promise.allSettled(again);
+        await expect
+          .poll(() => query("SELECT 1 FROM pg_locks WHERE locktype = 'relation' AND NOT granted"))
+          .toHaveLength(1);
+        await holder.query(`DELETE FROM countersign.event WHERE id = 'first ${times}'; COMMIT`);
+        return (await settled).map((one) =>
+          one.status === "fulfilled" ? (one.value as Acceptance).outcome : (one.reason as { code?: unknown }).code,
+        );
+      });
+      // Who is rolled back to look again lets the other go first.
+      expect(outcomes.toSorted()).toEqual(["replayed", "stored"].slice(-times));
+    }
+  });
+
+  test("recovers when its connections are ended", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await accept(inbox, "a");
+    await query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+    );
+    await expect.poll(() => outcomeOf(inbox, "b")).toBe("stored");
+    expect(await inbox.count()).toBe(2);
+  });
+
+  test("stores one by one what shares a batch with a victim of a deadlock or a bad row", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await query("ALTER TABLE countersign.event ADD CHECK (id <> 'bad')");
+    const outcomes = await Promise.all(["a", "bad", "b"].map((id) => outcomeOf(inbox, id)));
+    expect(outcomes).toEqual(["stored", "store_unavailable", "stored"]);
+  });
+
+  test.each<[string, (inbox: Inbox, lease: Lease) => Promise<boolean>]>([
+    ["ends", (inbox, lease) => inbox.work.complete(lease)],
+    ["is dropped", async (inbox, lease) => (await inbox.work.bury(lease, "no")) && inbox.drop("first", "by hand")],
+  ])("puts off no event between the moment that the one before it in order %s and its commit", async (_, end) => {
+    const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
+    await acceptInOrder(inbox, "first");
+    const [lease] = (await inbox.work.claim(1, 60_000)) as [Lease];
+    await query(HOLD_COMMITS);
+    await withClient(url, async (holder) => {
+      await holder.query("SELECT pg_advisory_lock(42)");
+      const ended = end(inbox, lease);
+      const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted";
+      await expect.poll(() => query(waits)).toHaveLength(1);
+      expect(await acceptInOrder(other, "second")).toEqual({ outcome: "stored" });
+      // Whoever put it off now would find nobody to wake it.
+      expect(await other.work.claim(1, 60_000)).toEqual([]);
+      await holder.query("SELECT pg_advisory_unlock(42)");
+      expect(await ended).toBe(true);
+    });
+    expect((await other.work.claim(1, 60_000)).map(({ event }) => event.id)).toEqual(["second"]);
+  });
+
+  test("tells by the server's clock when a lease runs out, whatever the origins' clocks say", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await accept(inbox, "a");
+    const { now } = Date;
+    const clock = vi.spyOn(Date, "now");
+    stack.defer(() => clock.mockRestore());
+    const lease = 600_000;
+    expect(await inbox.work.claim(1, lease)).toHaveLength(1);
+    for (const apart of [3_600_000, -3_600_000]) {
+      clock.mockImplementation(() => now() + apart);
+      const other = await openTestInbox(stack, url);
+      // Also of one whose own clock is set while it runs.
+      for (const one of [other, inbox]) {
+        expect(await one.work.claim(1, 30_000)).toEqual([]);
+        expect(Math.abs(((await one.work.nextDueIn()) ?? 0) - lease)).toBeLessThan(60_000);
+        const id = `${apart} ${one === other}`;
+        await accept(one, id);
+        const [own] = (await one.work.claim(1, lease)) as [Lease];
+        expect(own.event.id).toBe(id);
+        expect(Math.abs(own.event.acceptedAt * 1000 - now())).toBeLessThan(60_000);
+        await one.work.complete(own);
+      }
+    }
+  });
+
+  test("keeps nothing waiting that another origin stored by the clock as it was before it went back", async () => {
+    let now = Date.now();
+    const inbox = await openTestInbox(stack, url, { clock: () => now });
+    await inbox.work.claim(1, 30_000);
+    const before = now;
+    const other = await openTestInbox(stack, url, { clock: () => before });
+    now -= 86_400_000;
+    await inbox.work.claim(1, 30_000);
+    await accept(other, "a");
+    await expect.poll(() => inbox.work.claim(1, 30_000)).toHaveLength(1);
+  });
+
+  test("hands out events of an order key while senders send more of it", async () => {
+    const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
+    let isOver = false;
+    let sent = 0;
+    const send = async (origin: Inbox) => {
+      while (!isOver) await acceptInOrder(origin, `event ${sent++}`);
+    };
+    const senders = [inbox, other].flatMap((origin) => Array.from({ length: 4 }, () => send(origin)));
+    let handled = 0;
+    // A machine that is busy with other things takes longer.
+    const end = Date.now() + 60_000;
+    while (handled <= 20 && Date.now() < end) {
+      for (const lease of await inbox.work.claim(1, 30_000)) {
+        await inbox.work.complete(lease);
+        handled += 1;
+      }
+    }
+    isOver = true;
+    await Promise.all(senders);
+    expect(handled).toBeGreaterThan(20);
+  });
+
+  test("writes with synchronous_commit on, whatever the database's default is", async () => {
+    await query(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$",
+    );
+    const inbox = await openTestInbox(stack, url);
+    await query(`
+      CREATE TABLE countersign.seen (setting text);
+      CREATE FUNCTION countersign.note() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO countersign.seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$;
+      CREATE TRIGGER note AFTER INSERT ON countersign.event FOR EACH ROW EXECUTE FUNCTION countersign.note()`);
+    await accept(inbox, "a");
+    expect(await query("SELECT setting FROM countersign.seen")).toEqual([{ setting: "on" }]);
+  });
+
+  test("sees what others committed, whatever isolation is the database's default", async () => {
+    await query(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$",
+    );
+    const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
+    const acceptAs = (origin: Inbox, id: string, eventKey: string, body: string) =>
+      origin.accept(deliveryOf({ id, sender: "acme", eventKey, body }), { issuer: "direct", jti: id, expires: 0 });
+    const outcomes: Acceptance[] = [];
+    // In turn: what shares a batch is tried again one by one after a fault.
+    for (let n = 0; n < 50; n += 1) {
+      const differ = [acceptAs(inbox, `a ${n}`, `differ ${n}`, "a"), acceptAs(other, `b ${n}`, `differ ${n}`, "b")];
+      outcomes.push(...((await Promise.all(differ)) as Acceptance[]));
+      const same = [acceptAs(inbox, `c ${n}`, `same ${n}`, "same"), acceptAs(other, `d ${n}`, `same ${n}`, "same")];
+      outcomes.push(...((await Promise.all(same)) as Acceptance[]));
+    }
+    expect(outcomes.filter(({ outcome }) => outcome === "duplicate")).toHaveLength(50);
+    const events = await inbox.events({ limit: 999 });
+    expect(events.filter(({ hasConflict }) => hasConflict)).toHaveLength(100);
+    expect(events.filter(({ duplicates }) => duplicates === 1)).toHaveLength(50);
+  });
+
+  test("may be used by a role that may make nothing, once it is there", async () => {
+    await openTestInbox(stack, url);
+    await query(`
+      CREATE ROLE worker LOGIN PASSWORD 'worker';
+      GRANT USAGE ON SCHEMA countersign TO worker;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA countersign TO worker`);
+    const worker = new URL(url);
+    worker.username = "worker";
+    worker.password = "worker";
+    const inbox = await openTestInbox(stack, worker.href);
+    expect(await outcomeOf(inbox, "a")).toBe("stored");
+    const [lease] = (await inbox.work.claim(1, 30_000)) as [Lease];
+    expect(await inbox.work.complete(lease)).toBe(true);
+  });
+
+  test("is made once by origins that start at the same time", async () => {
+    const inboxes = await Promise.all(Array.from({ length: 6 }, () => openTestInbox(stack, url)));
+    expect(await Promise.all(inboxes.map((inbox) => inbox.count()))).toEqual(Array(6).fill(0));
+    expect(await query("SELECT version FROM countersign.version")).toEqual([{ version: 5 }]);
+  });
+
+  test("of a newer version is refused and left as it is; a reader refuses what is none", async () => {
+    await expect(openInboxReader(url)).rejects.toThrow(/holds no inbox: start an origin on it once/);
+    await (await openInbox(url)).close();
+    await query("UPDATE countersign.version SET version = 6");
+    await expect(openInbox(url)).rejects.toThrow(/is an inbox of version 6; this program knows versions up to 5/);
+    await expect(openInboxReader(url)).rejects.toThrow(/version 6/);
+    expect(await query("SELECT version FROM countersign.version")).toEqual([{ version: 6 }]);
+  });
+
+  test("leaves other tables of the database alone", async () => {
+    await query("CREATE TABLE event (mine text)");
+    const inbox = await openTestInbox(stack, url);
+    await accept(inbox, "a");
+    expect(await query("SELECT * FROM public.event")).toEqual([]);
+  });
+
+  test("is read by connections that cannot write", async () => {
+    await accept(await openTestInbox(stack, url), "a");
+    const reader = await openInboxReader(url);
+    stack.defer(() => reader.close());
+    expect(await reader.event("a")).toMatchObject({ id: "a", state: "waiting" });
+    expect(await reader.events({ limit: 1, sender: "acme", state: "waiting" })).toHaveLength(1);
+  });
+
+  test("names no password in any error", async () => {
+    const encoded = encodeURIComponent(PASSWORD);
+    const bad = [
+      url.replace(/inbox_\d+$/, "missing"),
+      url.replace("//postgres:", "//nobody:"),
+      `postgres://${url.slice("postgres:".length)}`,
+      url.replace(encodeURIComponent(PASSWORD), PASSWORD),
+      url.replace(/\/\/postgres:[^@]*@/, "//").concat(`?user=postgres&password=${encodeURIComponent(`${PASSWORD}x`)}`),
+      url.replace(/:\d+\//, ":1/"),
+      url.replace(encodeURIComponent(PASSWORD), "%zz"),
+      `postgres://postgres:${PASSWORD}@[not a host/inbox`,
+      `${url}?sslmode=verify-full`,
+      `${url}?sslmode=nonsense&sslrootcert=/no/such/file`,
+    ];
+    for (const location of bad) {
+      const error: unknown = await openInbox(location).then(
+        async (inbox) => await inbox.close(),
+        (reason: unknown) => reason,
+      );
+      expect(error, location).toBeInstanceOf(Error);
+      const { message, stack: trace, cause } = error as Error;
+      const text = [message, trace, JSON.stringify(error), String(cause)].join("\n");
+      for (const secret of [PASSWORD, encoded, decodeURIComponent(PASSWORD)]) expect(text).not.toContain(secret);
+      expect(describeInbox(location)).not.toMatch(/p%|ss\/w/);
+    }
+  });
+
+  test("names no password in the refusal of an event", async () => {
+    const inbox = await openTestInbox(stack, url);
+    await query("DO $$ BEGIN EXECUTE format('ALTER TABLE countersign.event RENAME TO %I', 'gone'); END $$");
+    const error: unknown = await accept(inbox, "a").catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "store_unavailable", details: { cause: expect.stringContaining("event") } });
+    expect(JSON.stringify(error)).not.toContain(encodeURIComponent(PASSWORD));
+  });
+});

@@ -1,0 +1,209 @@
+// Several processes on one port: one program to its operator, whatever happens to one of them. Linux: /proc says who is who.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { listen } from "../../support/http.ts";
+import { readEvents } from "../../support/origin.ts";
+import { startCountersign } from "../../support/running.ts";
+import { BETA } from "../../support/senders.ts";
+import { connectTls, sendOnce, TlsSender } from "../../support/tls-client.ts";
+import {
+  replaceFile,
+  startTlsProcess,
+  type TlsFiles,
+  type TlsProcess,
+  writeTlsFiles,
+} from "../../support/tls-process.ts";
+
+let stack: AsyncDisposableStack;
+let files: TlsFiles;
+let origin: TlsProcess;
+
+async function start(): Promise<void> {
+  stack = new AsyncDisposableStack();
+  files = await writeTlsFiles(stack);
+  origin = await startTlsProcess(stack, files, "--workers", "2", "--metrics", "0");
+}
+const end = () => stack.disposeAsync();
+
+/** Process ids of the workers. */
+function workersOf({ pid }: TlsProcess): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+}
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** How many connections to the port each worker holds: by the sockets among its open files. */
+function connectionsOf(pid: number, port: number): number {
+  const inodes = new Set(
+    readFileSync("/proc/net/tcp", "utf8")
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      // ESTABLISHED, and ours is the local end.
+      .filter(
+        (fields) => fields[3] === "01" && fields[1]?.endsWith(`:${port.toString(16).toUpperCase().padStart(4, "0")}`),
+      )
+      .map((fields) => `socket:[${fields[9]}]`),
+  );
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`));
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+/** Senders that stay connected: some at each worker. */
+async function connectSenders(count: number): Promise<TlsSender[]> {
+  const senders = Array.from({ length: count }, () => new TlsSender(origin.server, files.senders.acme));
+  for (const sender of senders) {
+    stack.defer(() => sender.close());
+    expect((await sender.send()).status).toBe(202);
+  }
+  return senders;
+}
+
+describe("two workers", () => {
+  beforeAll(start);
+  afterAll(end);
+
+  test("say once that they are ready, both serve, and every event is in the one inbox once", async () => {
+    const senders = await connectSenders(8);
+    const held = workersOf(origin).map((pid) => connectionsOf(pid, origin.port));
+    expect(held).toHaveLength(2);
+    expect(Math.min(...held)).toBeGreaterThan(0);
+    expect(held.reduce((sum, count) => sum + count, 0)).toBe(senders.length);
+
+    const answers = await Promise.all(senders.flatMap((sender) => Array.from({ length: 10 }, () => sender.send())));
+    const ids = answers.map(({ body }) => (JSON.parse(body.toString()) as { event: string }).event);
+    const stored = readEvents(files.inbox).map(({ id }) => id);
+    expect(stored).toHaveLength(senders.length * 11);
+    expect(new Set(stored).size).toBe(stored.length);
+    expect(stored).toEqual(expect.arrayContaining(ids));
+    expect(origin.lines.filter((line) => "origin" in line)).toHaveLength(1);
+  });
+
+  test("are told of a SIGHUP and of a changed file, both of them", async () => {
+    const senders = await connectSenders(8);
+    const { policy } = files.senders;
+    const routes = { ...policy.routes, "/hooks/acme": { senders: [BETA], methods: ["POST"] } };
+    const reloads = () => origin.lines.filter(({ decision }) => decision === "reloaded").length;
+    replaceFile(files.policy, JSON.stringify({ ...policy, routes }));
+    await expect.poll(reloads, { interval: 20 }).toBe(2);
+    for (const sender of senders) expect(await sender.send()).toMatchObject({ status: 403, isKeptAlive: true });
+    origin.process.kill("SIGHUP");
+    await expect.poll(reloads, { interval: 20 }).toBe(4);
+  });
+});
+
+describe("two workers, of which one dies or that stop,", () => {
+  beforeEach(start);
+  afterEach(end);
+
+  test("are two again after one was killed, and the other serves meanwhile", async () => {
+    const [victim = 0, survivor = 0] = workersOf(origin);
+    const deaths = async () =>
+      /^countersign_worker_deaths_total (\d+)$/m.exec(await (await fetch(origin.ready["metrics"] ?? "")).text())?.[1];
+    expect(await deaths()).toBe("0");
+    process.kill(victim, "SIGKILL");
+    await expect.poll(() => isRunning(victim), { interval: 10 }).toBe(false);
+    expect(await origin.line({ code: "worker_died" })).toMatchObject({
+      decision: "failed",
+      pid: victim,
+      cause: "it was ended by SIGKILL",
+    });
+    expect(await deaths()).toBe("1");
+    for (let sent = 0; sent < 5; sent += 1) {
+      expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
+    }
+    await expect.poll(() => workersOf(origin).filter((pid) => pid !== victim), { interval: 50 }).toHaveLength(2);
+    const replaced = workersOf(origin).find((pid) => pid !== survivor) ?? 0;
+    // The new one serves as soon as it listens.
+    await expect
+      .poll(async () => {
+        await connectSenders(2);
+        return connectionsOf(replaced, origin.port);
+      })
+      .toBeGreaterThan(0);
+    expect(readEvents(files.inbox).length).toBeGreaterThan(5);
+  });
+
+  test("go on when one dies while the inbox cannot be opened", async () => {
+    const [victim = 0] = workersOf(origin);
+    const database = new DatabaseSync(files.inbox);
+    database.exec("BEGIN IMMEDIATE");
+    process.kill(victim, "SIGKILL");
+    // Longer than a new one waits for the file.
+    await new Promise((resolve) => setTimeout(resolve, 6_500));
+    database.exec("ROLLBACK");
+    database.close();
+    expect(origin.process.exitCode).toBeNull();
+    await expect.poll(() => workersOf(origin).length, { interval: 50 }).toBe(2);
+    expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "stop on %s: requests under way are answered, the port is free, the code is 0",
+    async (signal) => {
+      const workers = workersOf(origin);
+      const { pem: cert, keyPem: key } = files.senders.acme;
+      const underWay = await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          const socket = await connectTls(stack, origin.server, { cert, key });
+          let answer = "";
+          socket.on("data", (chunk) => {
+            answer += chunk;
+          });
+          socket.on("error", () => {});
+          socket.write(`POST /hooks/acme HTTP/1.1\r\nHost: ${origin.server.name}\r\nContent-Length: 4\r\n\r\n{ `);
+          return { socket, closed: new Promise((resolve) => socket.once("close", resolve)), answer: () => answer };
+        }),
+      );
+      // One request per worker after those: what was written before has been read.
+      for (let sent = 0; sent < 4; sent += 1) await sendOnce(origin.server, files.senders.acme);
+      const ended = new Promise((resolve) => origin.process.once("exit", resolve));
+      // A terminal signals the whole group.
+      for (const pid of signal === "SIGINT" ? workers : []) process.kill(pid, signal);
+      origin.process.kill(signal);
+      for (const { socket } of underWay) socket.write(" }");
+      await Promise.all(underWay.map(({ closed }) => closed));
+      for (const { answer } of underWay) expect(answer()).toMatch(/^HTTP\/1\.1 202 /);
+      expect(await ended).toBe(0);
+      expect(workers.filter(isRunning)).toEqual([]);
+      const squatter = createServer();
+      await new Promise<void>((resolve, reject) => {
+        squatter.once("error", reject);
+        squatter.listen(origin.port, "127.0.0.1", resolve);
+      });
+      squatter.close();
+    },
+  );
+
+  test("go with their primary when that is killed", async () => {
+    const workers = workersOf(origin);
+    expect(workers.map(isRunning)).toEqual([true, true]);
+    origin.process.kill("SIGKILL");
+    await expect.poll(() => workers.some(isRunning), { interval: 50 }).toBe(false);
+  });
+});
+
+test("a fault that only the workers meet ends the program, without trying again and again", async () => {
+  await using own = new AsyncDisposableStack();
+  const { args } = await writeTlsFiles(own);
+  const { port } = new URL(await listen(own, () => {}));
+  const taken = ["--workers", "2", "--port", port];
+  const failed: unknown = await startCountersign([...args, ...taken]).catch((error: unknown) => error);
+  expect(String(failed)).toMatch(/ended with [1-9]/);
+  const faults = String(failed).match(/port \d+: EADDRINUSE: another program/g) ?? [];
+  expect(faults.length).toBeGreaterThan(0);
+  expect(faults.length).toBeLessThanOrEqual(2);
+});

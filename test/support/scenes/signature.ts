@@ -1,0 +1,131 @@
+// One event as each scheme signs it, with two keys. The signatures were computed by `openssl dgst -hmac` and
+// `openssl pkeyutl -sign -rawin` over exactly this body.
+
+import type { SignatureSchemeName } from "../../../core/signature/schemes.ts";
+import {
+  importSignatureKey,
+  type SignatureKey,
+  type SignatureMethod,
+  SignedRequest,
+  verifySignature,
+} from "../../../core/signature/verify.ts";
+
+export const NOW = 1_700_000_000;
+export const BODY = '{"event":"order.paid","amount":12.50,"note":"Grüße 🦊"}';
+export const KEY = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
+export const OTHER_KEY = "nQ8kq5Yw2r0c7uJ1xT6b4mV9pL3sZ8eD5hA2gF7jK0I=";
+
+/** A request's headers by scheme, and the signatures of the body: by KEY, and by OTHER_KEY. */
+interface SignedEvent {
+  /** Of the signature. */
+  readonly header: string;
+  readonly tag: string;
+  readonly signatures: readonly [string, string];
+  readonly others: Readonly<Record<string, string>>;
+  readonly key: string;
+  readonly otherKey: string;
+  /** Between signatures, where several are allowed in one header. */
+  readonly separator?: string;
+}
+
+const TEXT_KEYS = { key: KEY, otherKey: OTHER_KEY };
+const BODY_HEX = [
+  "6d89310c0789c53ce3e91b54aac8cef5bcce83f8e8de100731ffb91e470302a3",
+  "e00787804210a24537fe915490509145fdad30129edbde0f6370b7ab5c7be713",
+] as const;
+const HUB = { ...TEXT_KEYS, header: "x-hub-signature-256", tag: "sha256=", signatures: BODY_HEX, others: {} };
+
+const standard = (name: string): SignedEvent => ({
+  header: `${name}-signature`,
+  tag: "v1,",
+  signatures: ["UnkWf8Cb2d4eMiP/Ziee67XMpIpjZfoBZKkntUuyffM=", "2FmIplQsXftIR5nUOPRelf7qN0YjOO2RaubFA+BNSlI="],
+  others: { [`${name}-id`]: "msg_1", [`${name}-timestamp`]: String(NOW) },
+  key: `whsec_${KEY}`,
+  otherKey: `whsec_${OTHER_KEY}`,
+  separator: " ",
+});
+
+export const EVENTS: Readonly<Record<SignatureSchemeName, SignedEvent>> = {
+  docusign: {
+    ...TEXT_KEYS,
+    header: "x-docusign-signature-1",
+    tag: "",
+    signatures: ["bYkxDAeJxTzj6RtUqsjO9bzOg/jo3hAHMf+5HkcDAqM=", "4AeHgEIQokU3/pFUkFCRRf2tMBKe294PY3C3q1x75xM="],
+    others: { "x-authorization-digest": "HMACSHA256", "x-docusign-accountid": "8B2E4CF1-0000-4000-8000-00000000000A" },
+  },
+  meta: HUB,
+  github: HUB,
+  pagerduty: {
+    ...TEXT_KEYS,
+    header: "x-pagerduty-signature",
+    tag: "v1=",
+    signatures: BODY_HEX,
+    others: {},
+    separator: ",",
+  },
+  slack: {
+    ...TEXT_KEYS,
+    header: "x-slack-signature",
+    tag: "v0=",
+    signatures: [
+      "a4a751f5ec6259c820dba1e8a2d7a599f1d9d51c7670ba0763f6bad07495b15e",
+      "7f80bcf295594b9a440cf06cf537f28f4f2d1fdd13420d2aab7fae6491f0f862",
+    ],
+    others: { "x-slack-request-timestamp": String(NOW) },
+  },
+  stripe: {
+    ...TEXT_KEYS,
+    header: "stripe-signature",
+    tag: `t=${NOW},v1=`,
+    signatures: [
+      "2b5f973af8ae13284664aad6ddd383defadcb3d066d08368635fd6e0b29c268f",
+      "7b1b4868064fb332a2dbf11a545e8d41d66eaa39c8ff4e935b9f3d7cd5a95a2e",
+    ],
+    others: {},
+  },
+  "standard-webhooks": standard("webhook"),
+  svix: standard("svix"),
+};
+
+/** The event of `webhook-id: msg_1` signed by the private key of this public one. */
+export const ED25519 = {
+  key: "whpk_AnRHq4LoxNPk3ONM7j1w4HxsmEF0UT06Ik9VLnDq3K4=",
+  signature: "CW2zQQF+nAluN3o5qOFkJBS7jiZo4y3QhwTu1cMhCula6WVHKO/CsFAu+oNGg/RLlYGut0Scx6ZT8B3uOSzSAQ==",
+  otherKey: "whpk_ixqqQPRswFd0wikSAY34Tpg7oc8GxwyU7TTsLPQFR0E=",
+  otherSignature: "WSQwfdeuvNvwA0GX0Ph+rKDYOtsfwyr49ipDIioFtzi6c+kxjMT2lUzhPkZf0hsR+VEInZJQ/viARpgRqOJIBg==",
+};
+
+export const SCHEMES = Object.keys(EVENTS) as SignatureSchemeName[];
+
+export interface Attempt {
+  readonly keys?: readonly string[];
+  readonly accounts?: Readonly<Record<string, readonly string[]>>;
+  readonly retired?: readonly string[];
+  /** Beside those of the event; null leaves one out. */
+  readonly headers?: Readonly<Record<string, string | null>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly now?: number;
+}
+
+/** The headers of the scheme's event, signed by KEY. */
+export function headersOf(scheme: SignatureSchemeName, changes: Attempt["headers"] = {}): Headers {
+  const { header, tag, signatures, others } = EVENTS[scheme];
+  const all = Object.entries({ ...others, [header]: tag + signatures[0], ...changes });
+  return new Headers(all.filter((entry): entry is [string, string] => entry[1] !== null));
+}
+
+/** Verifies the scheme's event under KEY, with what is changed. */
+export async function attempt(scheme: SignatureSchemeName, changes: Attempt = {}): Promise<SignatureMethod> {
+  const importAll = (secrets: readonly string[]): SignatureKey[] =>
+    secrets.map((secret) => importSignatureKey(scheme, secret));
+  const accounts = Object.entries(changes.accounts ?? {}).map(([id, secrets]) => [id, importAll(secrets)] as const);
+  const keys = {
+    scheme,
+    keys: importAll(changes.keys ?? [EVENTS[scheme].key]),
+    accounts: new Map(accounts),
+    retired: importAll(changes.retired ?? []),
+  };
+  const { body = BODY, now = NOW } = changes;
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  return await verifySignature(keys, new SignedRequest(headersOf(scheme, changes.headers), bytes, now));
+}

@@ -1,0 +1,136 @@
+// Uploads of anybody on a route whose sender only signs: nothing proves him before the last octet, and what the process holds
+// of such bodies has an end. Whoever sends his body in one go is served meanwhile.
+
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { connect, type TLSSocket } from "node:tls";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import { MAX_UNPROVEN_BODY_BYTES } from "../../../core/wire.ts";
+import type { HeaderList } from "../../support/http.ts";
+import { sendOnce } from "../../support/tls-client.ts";
+import { A } from "../../support/tls-origin.ts";
+import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
+
+const SECRET = "a-secret-of-github-for-tests";
+const MIB = 1024 * 1024;
+const UPLOAD_BYTES = 24 * MIB;
+const UPLOADS = 12;
+/** The others go over the limit. */
+const FIT = Math.floor(MAX_UNPROVEN_BODY_BYTES / UPLOAD_BYTES);
+
+const addSigner = (policy: PolicyDocument): PolicyDocument => ({
+  ...policy,
+  senders: { ...policy.senders, signer: { signature: { scheme: "github", secrets: ["GITHUB_SECRET"] } } },
+  routes: { ...policy.routes, "/signed": { senders: ["signer"], methods: ["POST"], maxBodyBytes: UPLOAD_BYTES } },
+});
+
+const stack = new AsyncDisposableStack();
+let files: TlsFiles;
+let origin: TlsProcess;
+beforeAll(async () => {
+  process.env["GITHUB_SECRET"] = SECRET;
+  stack.defer(() => void delete process.env["GITHUB_SECRET"]);
+  files = await writeTlsFiles(stack, addSigner);
+  origin = await startTlsProcess(stack, files);
+});
+afterAll(() => stack.disposeAsync());
+
+const signed = (body: Buffer) => ({
+  target: "/signed",
+  body,
+  headers: [["X-Hub-Signature-256", `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`]] as HeaderList,
+});
+
+const residentBytes = () =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${origin.pid}/status`, "utf8"))?.[1]) * 1024;
+
+interface Upload {
+  readonly socket: TLSSocket;
+  /** Empty while there is none. */
+  answer: string;
+}
+
+/** All of a body but its last octets. Resolves when the server has taken it, or has had enough. */
+async function beginUpload(framing: string, pieces: readonly Buffer[]): Promise<Upload> {
+  const { port, ca } = origin.server;
+  const socket = connect({ port, host: "127.0.0.1", servername: A, ca });
+  socket.on("error", () => {});
+  stack.defer(() => void socket.destroy());
+  const upload: Upload = { socket, answer: "" };
+  void text(socket).then(
+    (answer) => {
+      upload.answer = answer;
+    },
+    () => {},
+  );
+  socket.write(
+    `POST /signed HTTP/1.1\r\nHost: ${A}\r\nX-Hub-Signature-256: sha256=${"0".repeat(64)}\r\n${framing}\r\n\r\n`,
+  );
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  for (const piece of pieces) {
+    if (socket.destroyed) break;
+    await Promise.race([closed, new Promise((resolve) => socket.write(piece, resolve))]);
+  }
+  return upload;
+}
+
+const mib = Buffer.alloc(MIB, "a");
+const declared = (): Promise<Upload> =>
+  beginUpload(`Content-Length: ${UPLOAD_BYTES}`, Array<Buffer>(UPLOAD_BYTES / MIB - 1).fill(mib));
+const chunked = (): Promise<Upload> =>
+  beginUpload(
+    "Transfer-Encoding: chunked",
+    Array<Buffer[]>(UPLOAD_BYTES / MIB - 1)
+      .fill([Buffer.from(`${MIB.toString(16)}\r\n`), mib, Buffer.from("\r\n")])
+      .flat(),
+  );
+
+test.each([
+  ["of a declared length", declared],
+  ["in chunks", chunked],
+])(
+  "unfinished uploads %s are held up to a limit; the oldest is answered with 503 (Unfinished uploads)",
+  async (_, begin) => {
+    const before = residentBytes();
+    const start = origin.lines.length;
+    const uploads: Upload[] = [];
+    for (let count = 0; count < UPLOADS; count += 1) uploads.push(await begin());
+    await expect.poll(() => uploads.filter(({ answer }) => answer !== "").length).toBe(UPLOADS - FIT);
+    // Without a limit it is 276 MiB.
+    expect(residentBytes() - before).toBeLessThan(MAX_UNPROVEN_BODY_BYTES * 2.5);
+    for (const { answer } of uploads.slice(0, -FIT)) {
+      expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+      expect(answer).toMatch(/\r\nretry-after: 30\r\n/i);
+    }
+    const refused = () => origin.lines.slice(start).filter(({ code }) => code === "bodies_full");
+    await expect.poll(refused).toHaveLength(UPLOADS - FIT);
+
+    // They hold the rest, and keep nobody out.
+    expect((await sendOnce(origin.server, undefined, signed(Buffer.from("{}")))).status).toBe(202);
+    expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
+    const large = await sendOnce(origin.server, undefined, signed(Buffer.alloc(8 * MIB, "b")));
+    expect(large.status).toBe(202);
+    // Its room was taken from an upload, whose line is not the next test's.
+    await origin.line({ decision: "accepted", id: JSON.parse(large.body.toString()).event });
+    for (const { socket } of uploads) socket.destroy();
+  },
+);
+
+test("a body that has ended leaves its room to others", async () => {
+  for (let count = 0; count < 2 * FIT; count += 1) {
+    const { status, body } = await sendOnce(origin.server, undefined, signed(Buffer.alloc(UPLOAD_BYTES, "b")));
+    expect(status).toBe(202);
+    await origin.line({ decision: "accepted", id: JSON.parse(body.toString()).event });
+  }
+  expect(origin.lines.filter(({ code }) => code === "body_incomplete").length).toBeLessThanOrEqual(2 * UPLOADS);
+});
+
+test("a body in chunks of one octet is refused when there are thousands of them (Tiny chunks)", async () => {
+  const { answer, socket } = await beginUpload("Transfer-Encoding: chunked", [
+    Buffer.from("1\r\na\r\n".repeat(20_000)),
+  ]);
+  if (answer === "" && !socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+  await origin.line({ code: "body_in_pieces" });
+});
