@@ -8,7 +8,7 @@ import { bindDelivery, digestBody } from "../core/delivery/delivery.ts";
 import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { selectRoute } from "../core/policy/policy.ts";
-import { NO_LISTS } from "../core/trust/revocation.ts";
+import { NO_LISTS } from "../core/revocation/revocation.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import {
   formatClientCertChainField,

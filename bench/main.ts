@@ -8,7 +8,7 @@ import { benchDispatch } from "./dispatch.ts";
 import { benchEdge } from "./edge.ts";
 import { profileEdge } from "./edge-profile.ts";
 import { benchFactors } from "./factors.ts";
-import { benchHostile } from "./hostile.ts";
+import { benchHostile } from "./hostile/hostile.ts";
 import { benchInbox } from "./inbox.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";

@@ -3,7 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";
 import type { AcceptDelivery } from "../origin/accept.ts";
-import { columnsOf } from "../origin/inbox/stored-columns.ts";
+import { columnsOf } from "../origin/inbox/events/columns.ts";
 
 /** As durable as ours: WAL with synchronous FULL. */
 export function openPlainInbox(file: string): AcceptDelivery {

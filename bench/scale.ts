@@ -6,7 +6,7 @@ import { findCandidates } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../core/policy/policy.ts";
-import { NO_LISTS } from "../core/trust/revocation.ts";
+import { NO_LISTS } from "../core/revocation/revocation.ts";
 import { parseClientCertificate } from "../core/x509/client-certificate.ts";
 import { measureInProcess } from "./in-process.ts";
 import type { Report, Volume } from "./report.ts";

@@ -6,7 +6,7 @@ import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
 import { admitByCertificate } from "../core/admission/admit.ts";
 import { compilePolicy } from "../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../core/policy/policy.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../core/trust/revocation.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../core/revocation/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../core/trust/verify.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../core/wire.ts";
 import { parseClientCertificate } from "../core/x509/client-certificate.ts";

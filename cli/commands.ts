@@ -34,6 +34,6 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "look at the endpoint from outside, as senders and strangers would, and say what is wrong",
     load: () => import("./doctor/index.ts"),
   },
-  send: { summary: "send an event to any URL with a client certificate", load: () => import("./send.ts") },
+  send: { summary: "send an event to any URL with a client certificate", load: () => import("./send/index.ts") },
   vectors: { summary: "write test vectors for receivers in other languages", load: () => import("./vectors/index.ts") },
 };

@@ -6,7 +6,7 @@ import { formatPointer } from "../core/configuration-error.ts";
 import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "../core/policy/expiry.ts";
 import type { Policy, Sender } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
-import { NO_LISTS } from "../core/trust/revocation.ts";
+import { NO_LISTS } from "../core/revocation/revocation.ts";
 import { verifyTrust } from "../core/trust/verify.ts";
 import { MAX_WATCHED_CERTIFICATES } from "../core/wire.ts";
 import type { Certificate } from "../core/x509/certificate.ts";

@@ -7,7 +7,7 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import type { LogLine } from "../core/log-line.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
-import type { RevocationLists } from "../core/trust/revocation.ts";
+import type { RevocationLists } from "../core/revocation/revocation.ts";
 import type { ClientCertificate } from "../core/x509/client-certificate.ts";
 import type { AcceptDelivery } from "./accept.ts";
 import type { RefusedFacts } from "./inbox/refusals/refusals.ts";

@@ -20,7 +20,7 @@ import { Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
 import { readBody } from "../core/request/read-body.ts";
 import { formatSignedTarget, readRequestTarget, splitSignedTarget } from "../core/request/target.ts";
-import { NO_LISTS } from "../core/trust/revocation.ts";
+import { NO_LISTS } from "../core/revocation/revocation.ts";
 import type { TrustFacts } from "../core/trust/verify.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";

@@ -1,4 +1,4 @@
-// What may import what: the shape of the program, held by reading its import statements.
+// The shape of the program: what may import what, and where a file belongs. ARCHITECTURE.md has the rules.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -50,7 +50,36 @@ const isOneOf =
   (specifier: string) =>
     names.includes(specifier);
 
+/** The folders of core in their order; "" is core itself. */
+const CORE_FOLDERS = [
+  "",
+  "x509",
+  "request",
+  "signature",
+  "policy",
+  "revocation",
+  "trust",
+  "admission",
+  "delivery",
+  "assertion",
+  "decision",
+];
+
 const CORE_LIBRARIES = isOneOf("jose", "node:buffer", "node:crypto", "node:zlib");
+
+/** Folders of the origin that need Node. What is stored is described without it. */
+function isOnNode(path: string): boolean {
+  const isInterface = isOneOf("origin/inbox/inbox.ts", "origin/inbox/attempts.ts", "origin/inbox/refusals/refusals.ts");
+  return /^origin\/(inbox|node)\//.test(path) && !isInterface(path);
+}
+
+/** Every file that a file loads, types included. */
+function reach(start: string): ReadonlySet<string> {
+  const importsOf = new Map(shipped.map(({ path, imports }) => [path, imports]));
+  const reached = new Set([start]);
+  for (const path of reached) for (const next of importsOf.get(path) ?? []) reached.add(next);
+  return reached;
+}
 
 test("the reader of imports finds them all", () => {
   expect(shipped.length).toBeGreaterThan(30);
@@ -97,44 +126,55 @@ describe("imports", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
 
+  test("each folder of core imports itself and those before it", () => {
+    const folderOf = (path: string) => path.split("/").slice(1, -1)[0] ?? "";
+    expect([...new Set(core.map(({ path }) => folderOf(path)))].sort()).toEqual([...CORE_FOLDERS].sort());
+    const uphill = core.flatMap(({ path, imports }) =>
+      imports
+        .filter((name) => name.startsWith("core/"))
+        .filter((name) => CORE_FOLDERS.indexOf(folderOf(name)) > CORE_FOLDERS.indexOf(folderOf(path)))
+        .map((name) => `${path}: ${name}`),
+    );
+    expect(uphill).toEqual([]);
+  });
+
+  test("core is what the worker loads, and nothing else", () => {
+    const loaded = reach("worker/index.ts");
+    expect(core.map(({ path }) => path).filter((path) => !loaded.has(path))).toEqual([]);
+  });
+
   test("worker imports itself, core and the policy", () => {
     expect(strays(worker, (name) => isIn("worker", "core")(name) || name === "countersign:policy")).toEqual([]);
   });
 
-  test("origin imports itself, core and Hono, with Node's modules in inbox/ and node/ alone", () => {
-    const isWeb = (name: string) => isIn("origin", "core")(name) || /^hono(\/|$)/.test(name);
-    const isOnNode = ({ path }: Source) => /^origin\/(inbox|node)\//.test(path);
-    const onWebStandards = origin.filter((source) => !isOnNode(source));
+  test("origin imports itself, core and Hono, with Node's modules in the folders for Node alone", () => {
+    const isWeb = (name: string) =>
+      isIn("origin", "core")(name) || /^hono(\/|$)/.test(name) || isOneOf("node:buffer", "node:crypto")(name);
+    const onWebStandards = origin.filter(({ path }) => !isOnNode(path));
     expect(onWebStandards.length).toBeGreaterThan(0);
     expect(strays(onWebStandards, isWeb)).toEqual([]);
     const isNode = (name: string) => name.startsWith("node:") || name === "@hono/node-server";
-    const isOnPostgres = ({ path }: Source) => path.startsWith("origin/inbox/postgres");
-    const [onPostgres, others] = [
-      origin.filter(isOnPostgres),
-      origin.filter((file) => isOnNode(file) && !isOnPostgres(file)),
-    ];
+    const onNode = origin.filter(({ path }) => isOnNode(path));
+    const isOnPostgres = ({ path }: Source) => path.startsWith("origin/inbox/postgres/");
+    const others = onNode.filter((source) => !isOnPostgres(source));
     expect(strays(others, (name) => isWeb(name) || isNode(name))).toEqual([]);
-    expect(strays(onPostgres, (name) => isWeb(name) || isNode(name) || name === "pg")).toEqual([]);
+    expect(strays(onNode.filter(isOnPostgres), (name) => isWeb(name) || isNode(name) || name === "pg")).toEqual([]);
   });
 
   test("the driver of PostgreSQL is loaded when an inbox is in PostgreSQL, not before", () => {
-    const importers = origin.filter(({ imports }) => imports.some((name) => name.startsWith("origin/inbox/postgres")));
-    const outside = importers.filter(({ path }) => !path.startsWith("origin/inbox/postgres"));
-    expect(outside.map(({ path }) => path)).toEqual(["origin/inbox/open.ts"]);
-    expect(outside[0]?.text).not.toMatch(/from "\.\/postgres/);
+    const isPostgres = isIn("origin/inbox/postgres");
+    const importers = origin.filter(({ path, imports }) => !isPostgres(path) && imports.some(isPostgres));
+    expect(importers.map(({ path }) => path)).toEqual(["origin/inbox/open.ts"]);
+    expect(importers[0]?.text).not.toMatch(/from "\.\/postgres/);
   });
 
-  test("what runs on web standards reaches nothing in inbox/ or node/", () => {
-    const onWebStandards = origin.filter(({ path }) => !/^origin\/(inbox|node)\//.test(path));
-    expect(strays([...core, ...worker, ...onWebStandards], (name) => !/^origin\/(inbox|node)\//.test(name))).toEqual(
-      [],
-    );
+  test("what runs on web standards reaches nothing of Node's folders", () => {
+    const onWebStandards = origin.filter(({ path }) => !isOnNode(path));
+    expect(strays([...core, ...worker, ...onWebStandards], (name) => !isOnNode(name))).toEqual([]);
   });
 
   test("the door countersign reaches no Hono", () => {
-    const importsOf = new Map(shipped.map(({ path, imports }) => [path, imports]));
-    const reached = new Set(["origin/index.ts"]);
-    for (const path of reached) for (const next of importsOf.get(path) ?? []) reached.add(next);
+    const reached = reach("origin/index.ts");
     expect(reached).toContain("origin/verifier.ts");
     expect([...reached].filter((name) => /^@?hono(\/|$)/.test(name))).toEqual([]);
   });
@@ -167,6 +207,45 @@ test("core reads no clock, no randomness, no environment and no network", () => 
     /\bDate\.now\(|new Date\(\)|performance\.now|Math\.random|randomUUID|getRandomValues|process\.|\bfetch\(|console\./;
   expect(core.filter(({ text }) => ambient.test(withoutComments(text))).map(({ path }) => path)).toEqual([]);
 });
+
+describe("places", () => {
+  const sources = [...shipped, ...readSources("cli"), ...readSources("bench")];
+
+  test("a file does not repeat the name of its folder", () => {
+    const repeated = sources.filter(({ path }) => {
+      const [folder = "", file = ""] = path.split("/").slice(-2);
+      return file.startsWith(`${folder}-`);
+    });
+    expect(repeated.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("three files with one prefix are a folder", () => {
+    const prefixes = sources.flatMap(({ path }) => /^.*\/[a-z0-9]+-/.exec(path)?.[0] ?? []);
+    const many = prefixes.filter((prefix, index) => prefixes.indexOf(prefix) === index - 2);
+    expect(many).toEqual([]);
+  });
+
+  test("a folder holds at least two files", () => {
+    const folders = sources.map(({ path }) => dirname(path));
+    expect(folders.filter((folder) => folders.filter((other) => other.startsWith(folder)).length < 2)).toEqual([]);
+  });
+
+  test("a file has few lines", () => {
+    const long = sources.filter(({ text }) => text.split("\n").length > MOST_LINES);
+    expect(long.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("a test is where its file is, or in system/", () => {
+    const mirrored = ["core", "worker", "origin", "cli"];
+    const folders = new Set(sources.map(({ path }) => dirname(path)));
+    const tests = mirrored.flatMap((folder) => readSources(join("test", folder)));
+    const lost = tests.filter(({ path }) => !folders.has(relative("test", dirname(path))));
+    expect(lost.map(({ path }) => path)).toEqual([]);
+  });
+});
+
+/** Files are near 200 lines. The few that are longer are tables, or one thought that two files would tear apart. */
+const MOST_LINES = 320;
 
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");

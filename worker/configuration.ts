@@ -10,7 +10,7 @@ import { compilePolicyTelling } from "../core/policy/compile.ts";
 import type { Policy, Route, Sender } from "../core/policy/policy.ts";
 import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy/problem.ts";
 import { wordsOf } from "../core/policy/words.ts";
-import { isUrl } from "../core/trust/crl-source.ts";
+import { isUrl } from "../core/revocation/source.ts";
 import { isHttpsOrLoopback } from "../core/url.ts";
 import type { EventQueue } from "./bindings.ts";
 import { CrlCache } from "./crls/cache.ts";

@@ -14,7 +14,7 @@ import { Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
 import { requireHostField } from "../core/request/host.ts";
 import { formatSignedTarget, readRequestTarget } from "../core/request/target.ts";
-import { NO_LISTS } from "../core/trust/revocation.ts";
+import { NO_LISTS } from "../core/revocation/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./configuration.ts";
 import { forward } from "./forward.ts";

@@ -6,10 +6,10 @@ import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import { forwardedFormat } from "../../origin/forwarded/certificate.ts";
 import { readProxiedCertificate, serveProxy } from "../../origin/node/proxy-server.ts";
-import { createTlsState } from "../../origin/node/tls-hosts.ts";
-import { listenTls } from "../../origin/node/tls-listener.ts";
-import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
+import { createTlsState } from "../../origin/node/tls/hosts.ts";
+import { listenTls } from "../../origin/node/tls/listener.ts";
+import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls/peer.ts";
+import { anchorsInUse } from "../../origin/node/tls/policy.ts";
 import { announce } from "./announce.ts";
 
 export interface HostileSettings {

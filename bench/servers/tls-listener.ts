@@ -4,10 +4,10 @@
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { authenticate } from "../../origin/authenticate.ts";
-import { createTlsState } from "../../origin/node/tls-hosts.ts";
-import { listenTls } from "../../origin/node/tls-listener.ts";
-import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls-peer.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
+import { createTlsState } from "../../origin/node/tls/hosts.ts";
+import { listenTls } from "../../origin/node/tls/listener.ts";
+import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls/peer.ts";
+import { anchorsInUse } from "../../origin/node/tls/policy.ts";
 import { announce } from "./announce.ts";
 import { answeringApp } from "./answering-app.ts";
 

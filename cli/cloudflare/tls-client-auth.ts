@@ -6,7 +6,7 @@ import type { TLSSocket } from "node:tls";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
-import { presentedBy } from "../../origin/node/tls-peer.ts";
+import { presentedBy } from "../../origin/node/tls/peer.ts";
 
 /** OpenSSL's messages for Node's codes, in the platform's spelling. */
 const FAILURES: Readonly<Record<string, string>> = {

@@ -12,11 +12,11 @@ import type { TLSSocket } from "node:tls";
 import type { TestHarness } from "wrangler";
 import type { LogLine } from "../../core/log-line.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
-import { explainFailure } from "../../origin/node/handshake-diagnosis.ts";
 import { listen } from "../../origin/node/listening.ts";
 import { tellFaults } from "../../origin/node/request-faults.ts";
 import { refuseLostIntermediates } from "../../origin/node/runtime.ts";
 import { passClear } from "../../origin/node/server.ts";
+import { explainFailure } from "../../origin/node/tls/handshake-diagnosis.ts";
 import { emulateTlsClientAuth, type PeerCertificate, readPeerCertificate } from "../cloudflare/tls-client-auth.ts";
 import { complain } from "../output.ts";
 

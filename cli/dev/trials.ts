@@ -5,7 +5,7 @@ import type { RefusalCode } from "../../core/refusal.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { type Answer, sendEvent } from "../http-client.ts";
 import type { Shown } from "../output.ts";
-import { SAMPLE_EVENT } from "../send.ts";
+import { SAMPLE_EVENT } from "../send/index.ts";
 import { bad, good, heading, tabulate } from "../table.ts";
 import { type ClientName, DEVELOPMENT_ROUTE } from "./state.ts";
 import type { Development } from "./system.ts";

@@ -2,7 +2,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
-import { isForServers, oneLine } from "../../origin/node/server-certificate.ts";
+import { isForServers, oneLine } from "../../origin/node/tls/server-certificate.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { type Handshake, observeHandshake, readSentChain, type TlsVersion } from "./handshake.ts";
 import { hostOf, type Subject, serverNameOf } from "./subject.ts";

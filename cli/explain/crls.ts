@@ -3,16 +3,16 @@
 
 import { dirname } from "node:path";
 import type { Policy } from "../../core/policy/policy.ts";
-import { AUTHORITIES_KEY, authoritiesOf } from "../../core/trust/crl-authorities.ts";
-import { keepCrls } from "../../core/trust/crl-keeping.ts";
+import { AUTHORITIES_KEY, authoritiesOf } from "../../core/revocation/authorities.ts";
+import { keepCrls } from "../../core/revocation/keeping.ts";
+import { indexLists, type RevocationLists } from "../../core/revocation/revocation.ts";
 import {
   CRL_FETCH_DEADLINE_MILLISECONDS,
   CRL_REQUEST_HEADERS,
   describeCrl,
   isUrl,
   readCrlResponse,
-} from "../../core/trust/crl-source.ts";
-import { indexLists, type RevocationLists } from "../../core/trust/revocation.ts";
+} from "../../core/revocation/source.ts";
 import { showUrl } from "../../core/url.ts";
 import { MAX_CRL_BYTES } from "../../core/wire.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";

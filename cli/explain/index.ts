@@ -6,8 +6,8 @@ import { type Explanation, explain } from "./explanation.ts";
 import { parse } from "./options.ts";
 import { readQuestion } from "./read.ts";
 import { lackingOptions, readSource } from "./recorded.ts";
-import { formatExplanation } from "./text.ts";
-import { describeRecorded, formatRecorded } from "./text-recorded.ts";
+import { describeRecorded, formatRecorded } from "./text/recorded.ts";
+import { formatExplanation } from "./text/text.ts";
 
 export const command: Command = {
   help: `

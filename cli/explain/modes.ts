@@ -15,7 +15,7 @@ import {
   forwardedFormat,
   readForwardedCertificate,
 } from "../../origin/forwarded/certificate.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
+import { anchorsInUse } from "../../origin/node/tls/policy.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../../worker/configuration.ts";
 import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";

@@ -3,10 +3,10 @@
 
 import type { Anchor, RevocationRule, Trust } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import { checkRevocation, NO_LISTS, type RevocationFacts } from "../../core/revocation/revocation.ts";
+import { describeCrl } from "../../core/revocation/source.ts";
 import { boundDetails } from "../../core/shown-text.ts";
-import { describeCrl } from "../../core/trust/crl-source.ts";
 import { checkCandidate, findPath, type PathLimits } from "../../core/trust/path.ts";
-import { checkRevocation, NO_LISTS, type RevocationFacts } from "../../core/trust/revocation.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";

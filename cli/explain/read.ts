@@ -12,7 +12,7 @@ import { readPresentedCertificates } from "../files/certificates.ts";
 import { MAX_BODY_FILE_BYTES, readBytes } from "../files/files.ts";
 import { readPolicyDocument } from "../policy/contents.ts";
 import { inFile } from "../problems.ts";
-import { parseHeaders } from "../send.ts";
+import { parseHeaders } from "../send/index.ts";
 import { toRequest } from "./ask.ts";
 import { loadCrls } from "./crls.ts";
 import { askOpenssl } from "./openssl.ts";

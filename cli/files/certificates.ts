@@ -11,7 +11,7 @@ import { type Item, readContents } from "../../origin/contents/file.ts";
 import { isBroken, pickContents, WrongContents } from "../../origin/contents/wanted.ts";
 import { formatKey, holdsLockedKey, readKey, readPems } from "../../origin/node/pem-files.ts";
 import { readLine } from "../../origin/node/secret-files.ts";
-import { oneLine } from "../../origin/node/server-certificate.ts";
+import { oneLine } from "../../origin/node/tls/server-certificate.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
 import { readBytes } from "./files.ts";

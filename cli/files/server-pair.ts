@@ -4,7 +4,7 @@
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { faultsOfServer, oneLine } from "../../origin/node/server-certificate.ts";
+import { faultsOfServer, oneLine } from "../../origin/node/tls/server-certificate.ts";
 import { UsageError } from "../command.ts";
 import { complainLogLine } from "../output.ts";
 import { type Pair, readPair } from "./certificates.ts";

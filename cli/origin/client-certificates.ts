@@ -2,8 +2,8 @@
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import type { ClientCertificates } from "../../origin/node/tls-listener.ts";
-import { requireCertificates } from "../../origin/node/tls-policy.ts";
+import type { ClientCertificates } from "../../origin/node/tls/listener.ts";
+import { requireCertificates } from "../../origin/node/tls/policy.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { requireOption } from "../command.ts";
 

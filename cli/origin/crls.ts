@@ -3,7 +3,7 @@
 import { dirname, join } from "node:path";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { NO_LISTS } from "../../core/revocation/revocation.ts";
 import { type CrlStore, openCrlStore } from "../../origin/crls/store.ts";
 import { folderOfInbox } from "../../origin/inbox/location.ts";
 import { openCrlDirectory } from "../../origin/node/crl-directory.ts";

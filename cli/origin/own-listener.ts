@@ -4,10 +4,10 @@
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
-import { createTlsState, type TlsHostFiles, type TlsState } from "../../origin/node/tls-hosts.ts";
-import { listenTls } from "../../origin/node/tls-listener.ts";
-import { throughTls as ofListener } from "../../origin/node/tls-peer.ts";
-import { anchorsInUse } from "../../origin/node/tls-policy.ts";
+import { createTlsState, type TlsHostFiles, type TlsState } from "../../origin/node/tls/hosts.ts";
+import { listenTls } from "../../origin/node/tls/listener.ts";
+import { throughTls as ofListener } from "../../origin/node/tls/peer.ts";
+import { anchorsInUse } from "../../origin/node/tls/policy.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
 import { loadPolicy } from "../policy/load.ts";

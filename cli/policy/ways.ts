@@ -4,7 +4,7 @@
 import { secretNames } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import { anchorsInUse, requireCertificates } from "../../origin/node/tls-policy.ts";
+import { anchorsInUse, requireCertificates } from "../../origin/node/tls/policy.ts";
 import { requireEdgePolicy } from "../../worker/configuration.ts";
 import { problemsOf } from "../problems.ts";
 

@@ -13,7 +13,7 @@ import { formatAssertionId, formatEventId } from "../../core/delivery/id.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { type Policy, selectRoute } from "../../core/policy/policy.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
-import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { NO_LISTS } from "../../core/revocation/revocation.ts";
 import { type PresentedCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { ACME, INTERMEDIATE, MUELLER } from "./certificates.ts";
 import { AUDIENCE, FIRST_KEY, ISSUER, NOW, POLICY, SECRETS } from "./world.ts";

@@ -2,6 +2,7 @@
 
 import type { Anchor, DenyList } from "../policy/policy.ts";
 import { Refusal, refusalOf, resultOf } from "../refusal.ts";
+import { checkRevocation, type RevocationLists, refuseListed } from "../revocation/revocation.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { isInDate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
@@ -10,7 +11,6 @@ import { findAuthorities } from "./authorities.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { checkIssuer } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
-import { checkRevocation, type RevocationLists, refuseListed } from "./revocation.ts";
 
 export interface Path {
   readonly anchor: Anchor;

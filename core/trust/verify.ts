@@ -3,6 +3,7 @@
 
 import type { Sender, Trust } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";
+import { refuseListed } from "../revocation/revocation.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { isInDate } from "../x509/certificate.ts";
 import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
@@ -11,7 +12,6 @@ import { namesIssuer } from "../x509/issuance.ts";
 import { IssuedSignatures } from "./issued-signatures.ts";
 import { hasAcceptedAlgorithms } from "./issuer.ts";
 import { findPath, type PathLimits } from "./path.ts";
-import { refuseListed } from "./revocation.ts";
 
 /** What proved a certificate for one sender. */
 export interface Proof {

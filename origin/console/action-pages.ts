@@ -3,8 +3,8 @@
 import { html } from "hono/html";
 import { ACTIONS, type Action, act, type Choice, choose, MAX_CHANGED_EVENTS, type Outcome } from "./actions.ts";
 import type { ConsoleContext, View } from "./context.ts";
-import { toParameters } from "./event-query.ts";
-import { problemList } from "./events-page.ts";
+import { problemList } from "./events/page.ts";
+import { toParameters } from "./events/query.ts";
 import { readForm } from "./form.ts";
 import { answer } from "./layout.ts";
 import { eventLink, link } from "./links.ts";

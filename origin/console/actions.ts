@@ -4,7 +4,7 @@
 import { messageOf } from "../../core/failure-chain.ts";
 import type { EventState, ListedEvent } from "../inbox/inbox.ts";
 import type { Setting, View } from "./context.ts";
-import { type EventQuery, readEventQuery } from "./event-query.ts";
+import { type EventQuery, readEventQuery } from "./events/query.ts";
 
 export const ACTIONS = ["retry", "drop", "run"] as const;
 export type Action = (typeof ACTIONS)[number];

@@ -3,8 +3,8 @@
 import { html } from "hono/html";
 import { describeEnding as describe, type Ending, sendersInUse } from "../../core/policy/expiry.ts";
 import { listEndings } from "../expiry.ts";
-import { daysLeft } from "./certificate-view.ts";
 import type { View } from "./context.ts";
+import { daysLeft } from "./event/certificate.ts";
 import { badge, type Html, moment, visible } from "./show.ts";
 
 const SOON_SECONDS = 60 * 86_400;

@@ -6,7 +6,7 @@ import type { HourlyRefusals } from "../inbox/refusals/refusals.ts";
 import { hourChart, type Series } from "./chart.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { describeEnding, endingTable, listSoon } from "./endings.ts";
-import { describeEvent, stateBadge } from "./event-facts.ts";
+import { describeEvent, stateBadge } from "./event/facts.ts";
 import { answer } from "./layout.ts";
 import { eventLink, link } from "./links.ts";
 import { clipped, formatDuration, formatNumber, type Html, moment } from "./show.ts";

@@ -10,7 +10,7 @@ import {
   mergeAuthorities,
   newAuthorities,
   readAuthorities,
-} from "../../core/trust/crl-authorities.ts";
+} from "../../core/revocation/authorities.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { Crl } from "../../core/x509/crl.ts";
 import { describeCause } from "../failure-cause.ts";

@@ -3,7 +3,8 @@
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import { formatCrls, type KeptCrls, keepCrls } from "../../core/trust/crl-keeping.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../../core/revocation/keeping.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../../core/revocation/revocation.ts";
 import {
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
@@ -15,8 +16,7 @@ import {
   isAskedWhole,
   isUrl,
   readCrlResponse,
-} from "../../core/trust/crl-source.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../../core/trust/revocation.ts";
+} from "../../core/revocation/source.ts";
 import { showUrl } from "../../core/url.ts";
 import { MAX_CRL_BYTES } from "../../core/wire.ts";
 import type { Crl } from "../../core/x509/crl.ts";

@@ -4,7 +4,7 @@ import type { ReadSecret } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import type { RevocationLists } from "../../core/trust/revocation.ts";
+import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import type { AcceptDelivery } from "../accept.ts";
 import type { CertificateOptions } from "../options.ts";
 

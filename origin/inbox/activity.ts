@@ -1,9 +1,9 @@
 // How many events were accepted when, and whether anything changed: for whoever watches an inbox. There is no index on the time, so
 // a few rows show between which of them a span lies.
 
-import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./event-filter.ts";
-import type { Ask } from "./event-pages.ts";
-import type { Row } from "./event-row.ts";
+import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./events/filter.ts";
+import type { Ask } from "./events/pages.ts";
+import type { Row } from "./events/row.ts";
 import type { Activity, ActivitySpan } from "./inbox.ts";
 
 /** Up to this number of rows, the time of each is read. */

@@ -4,7 +4,7 @@
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
 import { formatReason } from "../dispatch/judge.ts";
 import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "./attempts.ts";
-import type { Row } from "./event-row.ts";
+import type { Row } from "./events/row.ts";
 
 /** A row of the table `attempt`, without the event and its place there. Times in Unix milliseconds. */
 export interface AttemptRow {

@@ -1,6 +1,6 @@
 // How much of an inbox is not done: for whoever watches it. One statement that both stores run.
 
-import type { Row } from "./event-row.ts";
+import type { Row } from "./events/row.ts";
 import type { Backlog } from "./inbox.ts";
 
 /** With more events than that, the number says no more, and counting them would hold up others. */

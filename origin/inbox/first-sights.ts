@@ -5,7 +5,7 @@ import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { CertificateFacts } from "../../core/delivery/delivery.ts";
 import { CERTIFICATE_CACHE_ENTRIES } from "../../core/wire.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
-import type { Row } from "./event-row.ts";
+import type { Row } from "./events/row.ts";
 import type { FirstSight } from "./inbox.ts";
 
 /** How late last_seen may be. To keep it exact, every event would need a second write. */

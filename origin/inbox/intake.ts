@@ -4,10 +4,10 @@
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { Acceptance, AssertionId } from "../accept.ts";
+import type { Insertion } from "./events/columns.ts";
 import { type Presented, type Sight, type WrittenCertificate, WrittenCertificates } from "./first-sights.ts";
 import type { FirstSight, Lease } from "./inbox.ts";
 import type { InboxOptions } from "./options.ts";
-import type { Insertion } from "./stored-columns.ts";
 
 /** An event on its way to the store. */
 export interface Arrival {

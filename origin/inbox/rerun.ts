@@ -2,8 +2,8 @@
 // rerun must end with the latest of them. So an event is run again only together with all later done events of its order key.
 
 import { isBetween } from "./attempt-rows.ts";
-import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./event-filter.ts";
-import type { Row } from "./event-row.ts";
+import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./events/filter.ts";
+import type { Row } from "./events/row.ts";
 import type { EventFilter, Rerun, RerunOptions } from "./inbox.ts";
 
 /** A limit is needed because other writes wait for the transaction. */

@@ -1,7 +1,7 @@
 // How long an inbox keeps finished events, and the timer that deletes them.
 
 import { MAX_DELIVERY_AGE_SECONDS, MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
-import { LATEST_FIRST } from "./event-row.ts";
+import { LATEST_FIRST } from "./events/row.ts";
 import type { Inbox, Retention } from "./inbox.ts";
 
 /** Limits of rows and bytes in one step, because acceptances wait while a step runs. */

@@ -1,6 +1,6 @@
 // Which senders were accepted, and when: one statement that both stores run.
 
-import type { Row } from "./event-row.ts";
+import type { Row } from "./events/row.ts";
 import type { SeenSender } from "./inbox.ts";
 
 /** No index leads from a sender to its events, because it would cost every event a write. */

@@ -20,8 +20,8 @@ export {
 } from "./proxy-server.ts";
 export { readSecret } from "./secret-files.ts";
 export { type ListenOptions, type RunningServer, serve } from "./server.ts";
-export { createTlsState, type TlsHostFiles, type TlsState } from "./tls-hosts.ts";
-export { type ClientCertificates, listenTls, type TlsDeadlines, type TlsListenerOptions } from "./tls-listener.ts";
-export { throughTls } from "./tls-peer.ts";
-export { anchorsInUse } from "./tls-policy.ts";
+export { createTlsState, type TlsHostFiles, type TlsState } from "./tls/hosts.ts";
+export { type ClientCertificates, listenTls, type TlsDeadlines, type TlsListenerOptions } from "./tls/listener.ts";
+export { throughTls } from "./tls/peer.ts";
+export { anchorsInUse } from "./tls/policy.ts";
 export { type NodeRequest, toWebRequest } from "./web-request.ts";

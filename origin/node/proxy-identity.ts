@@ -8,7 +8,7 @@ import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { PolicyError, wordsOf } from "../../core/policy/problem.ts";
 import { Refusal } from "../../core/refusal.ts";
-import { NO_LISTS } from "../../core/trust/revocation.ts";
+import { NO_LISTS } from "../../core/revocation/revocation.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
 import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";

@@ -11,13 +11,13 @@ import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, forwardedFormat, readForwardedCertificate } from "../forwarded/certificate.ts";
 import type { WithoutEdge } from "../guard/options.ts";
 import type { CertificateOptions } from "../options.ts";
-import { explainFailure } from "./handshake-diagnosis.ts";
 import { listen } from "./listening.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
 import { requireIntermediates } from "./runtime.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket, type SocketMode } from "./socket-file.ts";
-import { readPeerCertificate } from "./tls-peer.ts";
+import { explainFailure } from "./tls/handshake-diagnosis.ts";
+import { readPeerCertificate } from "./tls/peer.ts";
 
 /** The proxy is whoever may connect to the file. */
 export interface SocketListener {

@@ -10,7 +10,7 @@ import { issueCertificate } from "../../cli/dev/authority.ts";
 import { openDevelopmentState } from "../../cli/dev/state.ts";
 import { askOpenssl } from "../../cli/explain/openssl.ts";
 import { command as keys } from "../../cli/keys.ts";
-import { command as send } from "../../cli/send.ts";
+import { command as send } from "../../cli/send/index.ts";
 import { generateSigningKey, publicJwk } from "../../core/assertion/keys.ts";
 import { openCrlDirectory, readCrlDirectory } from "../../origin/node/crl-directory.ts";
 import { runHere } from "../support/command.ts";

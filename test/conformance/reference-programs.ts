@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import type { TlsHostFiles } from "../../origin/node/tls-hosts.ts";
+import type { TlsHostFiles } from "../../origin/node/tls/hosts.ts";
 import { freePort } from "../support/free-port.ts";
 import { proxyDirectory, startProgram } from "../system/proxy/programs.ts";
 import { CLIENT } from "./corpus.ts";

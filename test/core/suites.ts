@@ -34,6 +34,10 @@ import { cases as corePolicyMatcher } from "./policy/matcher.suite.ts";
 import { cases as corePolicyRoutes } from "./policy/routes.suite.ts";
 import { cases as coreRandomPool } from "./random-pool.suite.ts";
 import { cases as coreRequestTarget } from "./request/target.suite.ts";
+import { cases as coreRevocationKeeping } from "./revocation/keeping.suite.ts";
+import { cases as coreRevocationLists } from "./revocation/lists.suite.ts";
+import { cases as coreRevocationRevocation } from "./revocation/revocation.suite.ts";
+import { cases as coreRevocationSource } from "./revocation/source.suite.ts";
 import { cases as coreShownText } from "./shown-text.suite.ts";
 import { cases as coreSignatureBodyRespellings } from "./signature/body-respellings.suite.ts";
 import { cases as coreSignatureDiagnose } from "./signature/diagnose.suite.ts";
@@ -44,14 +48,10 @@ import { cases as coreSignatureSignedRequest } from "./signature/signed-request.
 import { cases as coreSignatureVectors } from "./signature/vectors.suite.ts";
 import { cases as coreSignatureVerify } from "./signature/verify.suite.ts";
 import { cases as coreTrustAuthorities } from "./trust/authorities.suite.ts";
-import { cases as coreTrustCrlKeeping } from "./trust/crl-keeping.suite.ts";
-import { cases as coreTrustCrlSource } from "./trust/crl-source.suite.ts";
 import { cases as coreTrustIssuer } from "./trust/issuer.suite.ts";
 import { cases as coreTrustPath } from "./trust/path.suite.ts";
 import { cases as coreTrustPathProfile } from "./trust/path-profile.suite.ts";
 import { cases as coreTrustPresentedAgain } from "./trust/presented-again.suite.ts";
-import { cases as coreTrustRevocation } from "./trust/revocation.suite.ts";
-import { cases as coreTrustRevocationLists } from "./trust/revocation-lists.suite.ts";
 import { cases as coreTrustVerify } from "./trust/verify.suite.ts";
 import { cases as coreX509Algorithms } from "./x509/algorithms.suite.ts";
 import { cases as coreX509AttributeTypes } from "./x509/attribute-types.suite.ts";
@@ -103,6 +103,10 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/policy/routes": corePolicyRoutes,
   "core/random-pool": coreRandomPool,
   "core/request/target": coreRequestTarget,
+  "core/revocation/keeping": coreRevocationKeeping,
+  "core/revocation/lists": coreRevocationLists,
+  "core/revocation/revocation": coreRevocationRevocation,
+  "core/revocation/source": coreRevocationSource,
   "core/shown-text": coreShownText,
   "core/signature/body-respellings": coreSignatureBodyRespellings,
   "core/signature/diagnose": coreSignatureDiagnose,
@@ -113,14 +117,10 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/signature/vectors": coreSignatureVectors,
   "core/signature/verify": coreSignatureVerify,
   "core/trust/authorities": coreTrustAuthorities,
-  "core/trust/crl-keeping": coreTrustCrlKeeping,
-  "core/trust/crl-source": coreTrustCrlSource,
   "core/trust/issuer": coreTrustIssuer,
   "core/trust/path-profile": coreTrustPathProfile,
   "core/trust/path": coreTrustPath,
   "core/trust/presented-again": coreTrustPresentedAgain,
-  "core/trust/revocation-lists": coreTrustRevocationLists,
-  "core/trust/revocation": coreTrustRevocation,
   "core/trust/verify": coreTrustVerify,
   "core/x509/algorithms": coreX509Algorithms,
   "core/x509/attribute-types": coreX509AttributeTypes,

@@ -2,6 +2,7 @@
 // ends is tested with a real process: see ../e2e/running.ts.
 
 import { type Command, endWithError } from "../../cli/command.ts";
+import { COMMANDS } from "../../cli/commands.ts";
 import type { Finished } from "./running.ts";
 
 let last: Promise<unknown> = Promise.resolve();
@@ -17,7 +18,7 @@ export function runHere(
 }
 
 async function runAlone([name = "", ...args]: readonly string[], environment: Readonly<Record<string, string>>) {
-  const { command } = (await import(`../../cli/${name}.ts`)) as { command: Command };
+  const command = await loadCommand(name);
   using stack = new DisposableStack();
   keepListeners(stack);
   setEnvironment(stack, environment);
@@ -82,4 +83,11 @@ function capture(stack: DisposableStack): { stdout: string; stderr: string } {
     return true;
   };
   return printed;
+}
+
+/** Loads a command as the program does. */
+export async function loadCommand(name: string): Promise<Command> {
+  const entry = COMMANDS[name];
+  if (entry === undefined) throw new Error(`there is no command ${name}`);
+  return (await entry.load()).command;
 }

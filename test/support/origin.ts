@@ -6,7 +6,7 @@ import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey, PublicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import type { RevocationLists } from "../../core/trust/revocation.ts";
+import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import type { AcceptDelivery } from "../../origin/accept.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";

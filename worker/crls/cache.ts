@@ -3,8 +3,8 @@
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { readStream } from "../../core/request/read-body.ts";
-import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../../core/trust/crl-authorities.ts";
-import { indexLists, NO_LISTS, type RevocationLists } from "../../core/trust/revocation.ts";
+import { AUTHORITIES_KEY, authoritiesOf, newAuthorities } from "../../core/revocation/authorities.ts";
+import { indexLists, NO_LISTS, type RevocationLists } from "../../core/revocation/revocation.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { Crl } from "../../core/x509/crl.ts";
 import {

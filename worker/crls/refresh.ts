@@ -10,8 +10,8 @@ import {
   formatAuthorities,
   mergeAuthorities,
   readAuthorities,
-} from "../../core/trust/crl-authorities.ts";
-import { formatCrls, type KeptCrls, keepCrls } from "../../core/trust/crl-keeping.ts";
+} from "../../core/revocation/authorities.ts";
+import { formatCrls, type KeptCrls, keepCrls } from "../../core/revocation/keeping.ts";
 import {
   type Condition,
   CRL_FETCH_DEADLINE_MILLISECONDS,
@@ -23,7 +23,7 @@ import {
   failureCode,
   isAskedWhole,
   readCrlResponse,
-} from "../../core/trust/crl-source.ts";
+} from "../../core/revocation/source.ts";
 import { showUrl } from "../../core/url.ts";
 import { type Certificate, isSameAuthority } from "../../core/x509/certificate.ts";
 import type { Crl } from "../../core/x509/crl.ts";

@@ -9,7 +9,7 @@ import {
   WORK_HISTORY_COLUMNS,
 } from "../attempt-rows.ts";
 import type { EventHistory } from "../attempts.ts";
-import type { Row } from "../event-row.ts";
+import type { Row } from "../events/row.ts";
 import type { Client, Queryable } from "./pool.ts";
 
 /** Set in a change that is recorded. */

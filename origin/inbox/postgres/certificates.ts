@@ -1,6 +1,6 @@
 // The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
 
-import { LATEST_FIRST } from "../event-row.ts";
+import { LATEST_FIRST } from "../events/row.ts";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";
 import { type Client, lockNumber } from "./pool.ts";
 import { digestOf } from "./schema.ts";

@@ -1,6 +1,6 @@
 // Selects the events that may be leased now, and leases them, within one transaction of PostgreSQL.
 
-import { EVENT_COLUMNS, EVENT_TABLES } from "../event-row.ts";
+import { EVENT_COLUMNS, EVENT_TABLES } from "../events/row.ts";
 import type { Lease } from "../inbox.ts";
 import {
   describeDamage,

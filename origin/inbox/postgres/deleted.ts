@@ -1,8 +1,8 @@
 // Finds replays and duplicates of events that retention has deleted, by the ids that are still stored.
 
 import { type AssertionId, DIRECT } from "../../accept.ts";
+import type { Insertion } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
-import type { Insertion } from "../stored-columns.ts";
 import type { Client } from "./pool.ts";
 
 /** Whether each arrival that came before is a replay or a duplicate. */

@@ -1,7 +1,7 @@
 // Stores a batch of events within one transaction of PostgreSQL.
 
+import type { Insertion } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
-import type { Insertion } from "../stored-columns.ts";
 import { askDeleted, assertionOf, settleDeleted, useUp } from "./deleted.ts";
 import { type CertifiedArrival, insertAll } from "./insert.ts";
 import { type Client, GONE, lockNumber } from "./pool.ts";

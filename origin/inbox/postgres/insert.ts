@@ -1,7 +1,7 @@
 // Inserts a batch of events with one statement. Its text does not depend on the number of events, so it is prepared once.
 
+import { columnsOf, EVENT_ROW_COLUMNS } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
-import { columnsOf, EVENT_ROW_COLUMNS } from "../stored-columns.ts";
 import type { Client } from "./pool.ts";
 
 /** With the row of the certificate, if it is known. */

@@ -1,7 +1,8 @@
 // Reads an inbox in PostgreSQL. Changes nothing in it.
 
 import { readActivity, readPulse } from "../activity.ts";
-import { type Ask, listEvents, readPage } from "../event-pages.ts";
+import { readNewest } from "../events/newest.ts";
+import { type Ask, listEvents, readPage } from "../events/pages.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -11,9 +12,8 @@ import {
   toCertificate,
   toEvent,
   toWork,
-} from "../event-row.ts";
+} from "../events/row.ts";
 import type { InboxReader, StoredEvent } from "../inbox.ts";
-import { readNewest } from "../newest-events.ts";
 import { refusalReaderOf } from "../refusals/read.ts";
 import { SELECT_SENDERS, toSender } from "../sender-rows.ts";
 import { readHistory } from "./attempts.ts";

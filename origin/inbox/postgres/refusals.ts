@@ -1,6 +1,6 @@
 // The refusals in PostgreSQL. One origin writes at a time, so that each sees how much is kept.
 
-import type { Ask } from "../event-pages.ts";
+import type { Ask } from "../events/pages.ts";
 import type { Steps } from "../refusals/kinds.ts";
 import { refusalReaderOf } from "../refusals/read.ts";
 import type { RefusalStore } from "../refusals/refusals.ts";

@@ -1,6 +1,6 @@
 // Runs done events in PostgreSQL again, in one transaction that locks the table of work.
 
-import { type Ask, findTimeRange } from "../event-pages.ts";
+import { type Ask, findTimeRange } from "../events/pages.ts";
 import type { Rerun, RerunOptions } from "../inbox.ts";
 import { rerunSteps } from "../rerun.ts";
 import type { PostgresPool } from "./pool.ts";

@@ -1,7 +1,7 @@
 // The kinds of refusals, with the number and the bytes of each, and the steps in which refusals are written.
 
-import type { ParameterSign, Statement, Value } from "../event-filter.ts";
-import type { Row } from "../event-row.ts";
+import type { ParameterSign, Statement, Value } from "../events/filter.ts";
+import type { Row } from "../events/row.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import { KIND_COLUMNS, presentedWith, SELECT_KINDS } from "./rows.ts";
 

@@ -1,7 +1,7 @@
 // Reads refusals, for both stores: each gives the function that runs a statement.
 
-import type { ParameterSign } from "../event-filter.ts";
-import type { Ask } from "../event-pages.ts";
+import type { ParameterSign } from "../events/filter.ts";
+import type { Ask } from "../events/pages.ts";
 import type { RefusalReader } from "./refusals.ts";
 import { kindsOf, SELECT_KINDS, selectPage, selectRefusal, toPage, toWholeRefusal } from "./rows.ts";
 

@@ -4,8 +4,8 @@
 import { hash } from "node:crypto";
 import type { LogLine } from "../../../core/log-line.ts";
 import { formatLogLine } from "../../../core/log-line.ts";
-import type { ParameterSign, Statement, Value } from "../event-filter.ts";
-import type { Row } from "../event-row.ts";
+import type { ParameterSign, Statement, Value } from "../events/filter.ts";
+import type { Row } from "../events/row.ts";
 import type {
   KeptRefusal,
   RefusalCursor,

@@ -1,8 +1,8 @@
 // Who gives way when the refusals reach a limit: the largest share, and in it the largest part, row by row. So a flood of one kind
 // takes no room from the others, as long as each of them is below its part, and no more is deleted than has to be.
 
-import type { Statement } from "../event-filter.ts";
-import type { Row } from "../event-row.ts";
+import type { Statement } from "../events/filter.ts";
+import type { Row } from "../events/row.ts";
 import type { Steps } from "./kinds.ts";
 
 /** Rows that are read in the order of time. */

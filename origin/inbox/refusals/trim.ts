@@ -1,8 +1,8 @@
 // Keeps refusals and their certificates within the limits: the oldest of the largest shares are deleted.
 
 import { MAX_REFUSALS_PER_WRITE } from "../../../core/wire.ts";
-import type { ParameterSign } from "../event-filter.ts";
-import type { Row } from "../event-row.ts";
+import type { ParameterSign } from "../events/filter.ts";
+import type { Row } from "../events/row.ts";
 import { count, type Kind, partOf, plain, type Steps, shareOf } from "./kinds.ts";
 import type { RefusalLimits } from "./refusals.ts";
 import { giveWay, type Part, type Source } from "./shares.ts";

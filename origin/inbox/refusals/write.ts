@@ -1,6 +1,6 @@
 // Writes and deletes refusals: the statements of one transaction, for both stores.
 
-import type { ParameterSign, Statement } from "../event-filter.ts";
+import type { ParameterSign, Statement } from "../events/filter.ts";
 import { count, insert, plain, readKinds, type Steps } from "./kinds.ts";
 import type { RefusalBatch, RefusalLimits, RefusedRequest } from "./refusals.ts";
 import { CHAIN_COLUMNS, chainColumnsOf, digestOfChain, REFUSAL_COLUMNS, refusalColumnsOf } from "./rows.ts";

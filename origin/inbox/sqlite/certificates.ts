@@ -1,7 +1,7 @@
 // The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
 
 import type { DatabaseSync } from "node:sqlite";
-import { LATEST_FIRST } from "../event-row.ts";
+import { LATEST_FIRST } from "../events/row.ts";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";
 
 export class SqliteCertificates {

@@ -4,7 +4,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../../core/delivery/delivery.ts";
 import { type AssertionId, DIRECT } from "../../accept.ts";
-import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "../stored-columns.ts";
+import { columnsOf, EVENT_ROW_COLUMNS, type Insertion } from "../events/columns.ts";
 
 const INSERT = `
   INSERT INTO event (${EVENT_ROW_COLUMNS}) VALUES (${EVENT_ROW_COLUMNS.replaceAll(/\w+/g, "?")})

@@ -2,7 +2,8 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { readActivity, readPulse } from "../activity.ts";
-import { type Ask, listEvents, readPage } from "../event-pages.ts";
+import { readNewest } from "../events/newest.ts";
+import { type Ask, listEvents, readPage } from "../events/pages.ts";
 import {
   CERTIFICATE_COLUMNS,
   EVENT_COLUMNS,
@@ -11,9 +12,8 @@ import {
   toCertificate,
   toEvent,
   toWork,
-} from "../event-row.ts";
+} from "../events/row.ts";
 import type { InboxReader, Lease } from "../inbox.ts";
-import { readNewest } from "../newest-events.ts";
 import { tellingPlace } from "../place.ts";
 import { refusalReaderOf } from "../refusals/read.ts";
 import { SELECT_SENDERS, toSender } from "../sender-rows.ts";

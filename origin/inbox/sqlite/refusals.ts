@@ -1,7 +1,7 @@
 // The refusals in one SQLite file. A batch shares the commit of what arrives at the same time.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Ask } from "../event-pages.ts";
+import type { Ask } from "../events/pages.ts";
 import type { Steps } from "../refusals/kinds.ts";
 import { refusalReaderOf } from "../refusals/read.ts";
 import type { RefusalStock, RefusalStore } from "../refusals/refusals.ts";

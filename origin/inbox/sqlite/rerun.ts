@@ -1,7 +1,7 @@
 // Runs done events of a file again, in one transaction.
 
 import type { DatabaseSync } from "node:sqlite";
-import { findTimeRange } from "../event-pages.ts";
+import { findTimeRange } from "../events/pages.ts";
 import type { Rerun, RerunOptions } from "../inbox.ts";
 import { rerunSteps } from "../rerun.ts";
 import type { SqliteWriter } from "./writer.ts";

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Command } from "../../../cli/command.ts";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
+import { loadCommand } from "../../support/command.ts";
 import { runCountersign } from "../../support/running.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
@@ -17,7 +17,7 @@ const file = (name: string) => join(directory, name);
 
 /** Runs a command as cli/main.ts does. @returns its exit code, or throws what would be told */
 async function countersign([name = "", ...args]: readonly string[]): Promise<number> {
-  const { command } = (await import(`../../cli/${name}.ts`)) as { command: Command };
+  const command = await loadCommand(name);
   return await command.run([...args]);
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/dev/authority.ts";
 import type { Explanation } from "../../../cli/explain/explanation.ts";
-import type { Recorded } from "../../../cli/explain/text-recorded.ts";
+import type { Recorded } from "../../../cli/explain/text/recorded.ts";
 import { runHere } from "../../support/command.ts";
 import { listen } from "../../support/http.ts";
 import { runCountersign } from "../../support/running.ts";

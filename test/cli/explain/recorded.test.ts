@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Explanation } from "../../../cli/explain/explanation.ts";
-import type { Recorded } from "../../../cli/explain/text-recorded.ts";
+import type { Recorded } from "../../../cli/explain/text/recorded.ts";
 import { loadSecrets } from "../../../core/admission/secrets.ts";
 import { formatLogLine, type LogLine } from "../../../core/log-line.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";

@@ -5,7 +5,6 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Command } from "../../../cli/command.ts";
 import { issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import {
   readAuthorities,
@@ -18,6 +17,7 @@ import {
 import { readJson } from "../../../cli/files/files.ts";
 import { readPrivateKeySet, readPublicKeySet } from "../../../cli/files/key-sets.ts";
 import { readServerPair } from "../../../cli/files/server-pair.ts";
+import { loadCommand } from "../../support/command.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
@@ -137,7 +137,7 @@ const NO_CERTIFICATES: readonly (readonly [name: string, what: RegExp, mend: Reg
 
 /** Runs a command as the program does; what it throws is what it tells. */
 async function countersign(...[name = "", ...args]: readonly string[]): Promise<number> {
-  const { command } = (await import(`../../cli/${name}.ts`)) as { command: Command };
+  const command = await loadCommand(name);
   return await command.run([...args]);
 }
 

@@ -6,10 +6,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Command } from "../../../cli/command.ts";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { loadTarget } from "../../../cli/origin/target.ts";
 import { generateSigningKey, publicJwk } from "../../../core/assertion/keys.ts";
+import { loadCommand } from "../../support/command.ts";
 import { runCountersign } from "../../support/running.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
@@ -30,7 +30,7 @@ const POLICY = {
 
 /** Runs a command as the program does; what it throws is what it tells. */
 async function tellOf(...[name = "", ...args]: readonly string[]): Promise<string> {
-  const { command } = (await import(`../../cli/${name}.ts`)) as { command: Command };
+  const command = await loadCommand(name);
   return await command.run([...args]).then(
     (code) => `ended with ${code}`,
     (error: Error) => `${error.name} ${error.message}`,

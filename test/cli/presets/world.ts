@@ -9,7 +9,7 @@ import { admitByCertificate } from "../../../core/admission/admit.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 import { Refusal } from "../../../core/refusal.ts";
-import { NO_LISTS } from "../../../core/trust/revocation.ts";
+import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { verifyTrust } from "../../../core/trust/verify.ts";
 import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";

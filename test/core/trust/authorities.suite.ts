@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
+import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { vouchedIntermediates } from "../../../core/trust/authorities.ts";
 import { findPath } from "../../../core/trust/path.ts";
-import { NO_LISTS } from "../../../core/trust/revocation.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 import {

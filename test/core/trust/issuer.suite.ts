@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { RefusalCode } from "../../../core/refusal.ts";
+import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { findAuthorities, vouchedIntermediates } from "../../../core/trust/authorities.ts";
 import { IssuedSignatures } from "../../../core/trust/issued-signatures.ts";
 import { checkIssuer, checkSignature } from "../../../core/trust/issuer.ts";
 import { findPath } from "../../../core/trust/path.ts";
-import { NO_LISTS } from "../../../core/trust/revocation.ts";
 import { verifyTrust } from "../../../core/trust/verify.ts";
 import { type Certificate, parseCertificate } from "../../../core/x509/certificate.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { Refusal } from "../../../core/refusal.ts";
+import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { IssuedSignatures } from "../../../core/trust/issued-signatures.ts";
 import { findPath } from "../../../core/trust/path.ts";
-import { NO_LISTS } from "../../../core/trust/revocation.ts";
 import { verifyTrust } from "../../../core/trust/verify.ts";
 import { MAX_INTERMEDIATES } from "../../../core/wire.ts";
 import { type Certificate, parseCertificate } from "../../../core/x509/certificate.ts";

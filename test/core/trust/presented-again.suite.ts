@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
+import { indexLists, NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { vouchedIntermediates } from "../../../core/trust/authorities.ts";
 import { findPath, type PathLimits } from "../../../core/trust/path.ts";
-import { indexLists, NO_LISTS } from "../../../core/trust/revocation.ts";
 import { type Certificate, parseCertificate } from "../../../core/x509/certificate.ts";
 import { parseCrl } from "../../../core/x509/crl.ts";
 import { fromBase64 } from "../../support/certificates/der-edit.ts";

@@ -5,7 +5,7 @@ import { issueAssertion, verifyAssertion } from "../../../core/assertion/asserti
 import { importSigningKeys, importVerificationKeys } from "../../../core/assertion/keys.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../../core/delivery/delivery.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
-import { NO_LISTS } from "../../../core/trust/revocation.ts";
+import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import type { PlatformVerdict } from "../../../core/x509/client-certificate.ts";
 import { type Fixtures, policyDocument, present } from "./certificates.ts";
 

@@ -7,7 +7,7 @@ import { compilePolicy } from "../../../core/policy/compile.ts";
 import { type CertificateMatcher, compileCertificateMatcher } from "../../../core/policy/matcher.ts";
 import type { Policy, Route } from "../../../core/policy/policy.ts";
 import { Refusal, type RefusalCode } from "../../../core/refusal.ts";
-import { NO_LISTS, type RevocationLists } from "../../../core/trust/revocation.ts";
+import { NO_LISTS, type RevocationLists } from "../../../core/revocation/revocation.ts";
 import { type ProvenCertificate, verifyTrust } from "../../../core/trust/verify.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
 import { type PlatformVerdict, parseClientCertificate } from "../../../core/x509/client-certificate.ts";

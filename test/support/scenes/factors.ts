@@ -6,7 +6,7 @@ import type { Evidence } from "../../../core/admission/candidate.ts";
 import { loadSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { Refusal } from "../../../core/refusal.ts";
-import { NO_LISTS } from "../../../core/trust/revocation.ts";
+import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 import { type CertificateName, type Fixtures, policyDocument } from "./certificates.ts";
 

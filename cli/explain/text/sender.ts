@@ -1,0 +1,91 @@
+// Formats one sender of an explanation for people: each factor, with what the request has and what it lacks.
+
+import { cut } from "../../../core/shown-text.ts";
+import type { Line } from "../../output.ts";
+import { type Row, tabulate } from "../../table.ts";
+import type { EntryFacts } from "../entries.ts";
+import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "../senders.ts";
+import { formatDetails, formatPath } from "./path.ts";
+
+/** Entries shown to people. The JSON has all that were compared. */
+const SHOWN_ENTRIES = 5;
+
+export function formatSender({ sender, role, verdict, code, why, certificate, basic, signature }: SenderFacts): Line[] {
+  const reason = verdict === "undecided" ? `  ${why}` : code === null ? "" : `  ${code}`;
+  return [
+    `${role === "shadow" ? "shadow " : ""}sender ${sender}: ${verdict}${reason}`,
+    ...tabulate([
+      ...(certificate === null ? [["  certificate", "not required"]] : certificateRows(certificate)),
+      ...(signature === null ? [] : signatureRows(signature)),
+      ...(basic === null ? [] : basicRows(basic)),
+    ]),
+  ];
+}
+
+function certificateRows({ verdict, fault, unchecked, trust, entries }: CertificateFactor): Row[] {
+  const head = ["  certificate", `${verdict}${fault === null ? "" : `  ${fault.code}`}`];
+  const lines = uncheckedLines(unchecked);
+  if (trust === null) return [head, ...lines.map((line) => [line])];
+  const { holds, anchor, revocation, path } = trust;
+  if (holds) lines.push(`    trust holds, by ${anchor === null ? "the platform alone" : `anchor ${anchor}`}`);
+  else lines.push(...formatTrustFault(trust));
+  if (revocation !== null) lines.push(`    revocation is in doubt: ${cut(revocation)}`);
+  if (path !== null) lines.push(...formatPath(path).map((line) => `      ${line}`));
+  lines.push(...entries.slice(0, SHOWN_ENTRIES).flatMap(formatEntry));
+  if (entries.length > SHOWN_ENTRIES)
+    lines.push(`    and ${entries.length - SHOWN_ENTRIES} further entries, see --json`);
+  if (entries.length === 0) lines.push("    no certificate is accepted yet");
+  return [head, ...lines.map((line) => [line])];
+}
+
+/** If a certificate of the path has this fault, the details are shown there and not here. */
+function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
+  const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);
+  return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];
+}
+
+/** If the entry matches, all of its members. Otherwise, the members that do not match. */
+function formatEntry({ rule, matches, members }: EntryFacts): string[] {
+  const shown = members.filter(({ holds }) => matches || !holds);
+  const lacking = shown.map(({ member }) => member).join(", ");
+  return [
+    matches ? `    matches ${rule}` : `    ${rule} lacks ${lacking}`,
+    ...shown.flatMap(({ member, expected, presented, holds, hint }) =>
+      holds
+        ? [`      ${member}  ${textOf(expected)}`]
+        : [
+            `      ${member}  expected ${textOf(expected)}, presented ${textOf(presented)}${hint === null ? "" : ` (${hint})`}`,
+          ],
+    ),
+  ];
+}
+
+function signatureRows({ verdict, scheme, headers, keys, method, fault, unchecked }: SignatureFactor): Row[] {
+  const found = headers.length === 0 ? "none of its headers" : headers.join(", ");
+  return [
+    [
+      "  signature",
+      `${verdict}  ${scheme}${method === null ? "" : `, ${method}`}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}`,
+    ],
+    [`    found ${found}; tried ${keys.length === 0 ? "no key" : keys.join(", ")}`],
+    ...(fault === null ? [] : [[`    ${formatDetails(fault.details)}`]]),
+    ...uncheckedLines(unchecked).map((line) => [line]),
+  ];
+}
+
+function basicRows({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): Row[] {
+  const before = wasCheckedBefore ? "  checked when the event was stored; credentials are not kept" : "";
+  return [
+    ["  basic", `${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`],
+    [`    user names ${usernames.join(", ")}`],
+    ...uncheckedLines(unchecked).map((line) => [line]),
+  ];
+}
+
+function uncheckedLines(unchecked: readonly string[]): string[] {
+  return unchecked.map((reason) => `    cannot be checked: ${reason}`);
+}
+
+function textOf(value: unknown): string {
+  return cut(JSON.stringify(value));
+}

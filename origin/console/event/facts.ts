@@ -1,0 +1,47 @@
+// An event as the console tells of it: in JSON, and in the words of its pages.
+
+import type { EventWork, ListedEvent } from "../../inbox/inbox.ts";
+import { badge, type Html, isoOf, type Tone } from "../show.ts";
+
+const TONES: Readonly<Record<EventWork["state"], Tone>> = {
+  waiting: "busy",
+  leased: "busy",
+  done: "good",
+  dead: "bad",
+};
+const WORDS: Readonly<Record<EventWork["state"], string>> = {
+  waiting: "waiting",
+  leased: "in work",
+  done: "done",
+  dead: "dead",
+};
+
+export function stateBadge({ state, attempts, reason }: EventWork): Html {
+  if (state === "waiting" && attempts > 0) return badge("warn", "retrying");
+  // An event that an operator dropped is the only done event with a reason.
+  if (state === "done" && reason !== undefined) return badge("calm", "dropped");
+  return badge(TONES[state], WORDS[state]);
+}
+
+/** The members of an event in a list of JSON. No body and no header is among them. */
+export function describeEvent(event: ListedEvent) {
+  const { id, state, sender, acceptedAt, attempts, reason, request, bodyBytes, eventKey, orderKey } = event;
+  const { finishedAt, dueAt, hasConflict, duplicates, reruns } = event;
+  return {
+    ...{ id, state, sender, acceptedAt: isoOf(acceptedAt), attempts, reason },
+    ...(finishedAt === undefined ? { dueAt: new Date(dueAt).toISOString() } : { finishedAt: isoOf(finishedAt) }),
+    ...request,
+    ...{ bodyBytes, eventKey, orderKey, hasConflict, duplicates, reruns },
+  };
+}
+
+/** An event key as people read it: the text of its only part. */
+export function formatKey(key: string | undefined): string {
+  if (key === undefined) return "";
+  try {
+    const parts: unknown = JSON.parse(key);
+    return Array.isArray(parts) && parts.length === 1 ? String(parts[0]) : key;
+  } catch {
+    return key;
+  }
+}

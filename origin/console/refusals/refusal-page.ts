@@ -1,0 +1,176 @@
+// One refused request: what it means, what to change, the certificate that came, and the whole line of the log.
+
+import { html } from "hono/html";
+import { placeOf } from "../../../core/policy/policy.ts";
+import { type Problem, Refusal, resultOf } from "../../../core/refusal.ts";
+import { formatPem, parseCertificate } from "../../../core/x509/certificate.ts";
+import type { KeptRefusal, RefusedCertificate } from "../../inbox/refusals/refusals.ts";
+import { shellWord } from "../../shell-word.ts";
+import type { ConsoleContext, View } from "../context.ts";
+import { showBody } from "../event/body.ts";
+import { fieldsOf } from "../event/certificate-facts.ts";
+import { answer } from "../layout.ts";
+import { link } from "../links.ts";
+import { badge, command, commandNote, factList, folded, type Html, moment, prose, sentence, visible } from "../show.ts";
+import { describeRefusal, explain, nearMissOf, problemOf } from "./facts.ts";
+
+type WholeRefusal = KeptRefusal & { readonly certificate: RefusedCertificate | undefined };
+
+async function find(view: View, text: string): Promise<WholeRefusal | undefined> {
+  return /^\d{1,15}$/.test(text) ? await view.setting.inbox.refusals.find(Number(text)) : undefined;
+}
+
+export async function refusalPage(c: ConsoleContext, view: View, sequence: string) {
+  const refusal = await find(view, sequence);
+  if (refusal === undefined) return await noSuchRefusal(c, view);
+  const title = `Refused: ${refusal.code}`;
+  return await answer(c, view, { title, section: "refusals", main: render(view, refusal) }, () =>
+    describeRefusal(refusal),
+  );
+}
+
+async function noSuchRefusal(c: ConsoleContext, view: View) {
+  const main = html`<h1>No such refusal</h1><p>It is not kept, or not any more.</p><p><a href="${link(view, "/refusals")}">All refused requests</a></p>`;
+  return await answer(c, view, { title: "No such refusal", section: "refusals", status: 404, main }, () => ({
+    problems: ["there is no such refusal"],
+  }));
+}
+
+/** The certificate in PEM, with what came with it: for the command that accepts it. */
+export async function refusedCertificate(c: ConsoleContext, view: View, sequence: string) {
+  const refusal = await find(view, sequence);
+  if (refusal?.certificate === undefined) return await noSuchRefusal(c, view);
+  const { der, intermediates } = refusal.certificate;
+  return c.body([der, ...intermediates].map(formatPem).join("\n"), 200, {
+    "content-type": "application/x-pem-file",
+    "content-disposition": `attachment; filename="${fileOf(refusal.certificate)}"`,
+    "content-security-policy": "sandbox; default-src 'none'",
+  });
+}
+
+function fileOf({ sha256 }: RefusedCertificate): string {
+  return `refused-${sha256.slice(0, 16)}.pem`;
+}
+
+function render(view: View, refusal: WholeRefusal): Html {
+  const { code, certificate } = refusal;
+  const { meaning, who, what } = explain(refusal);
+  const [explained, accepted] = [explanation(view, refusal), accept(view, refusal)];
+  const note = explained === undefined && accepted === undefined ? "" : commandNote();
+  return html`<p class="crumbs"><a href="${link(view, "/refusals")}">Refused requests</a></p>
+<h1 class="id">${visible(code)}</h1>
+<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${verdict(refusal)}${nearest(refusal)}${explained ?? ""}</section>
+<section aria-labelledby="change"><h2 id="change">What to change</h2>
+<p>${badge(who === "nobody" ? "calm" : "warn", who === "nobody" ? "nobody has to act" : `the ${who} has to act`)}</p>${what === "" ? "" : html`<p>${prose(what)}</p>`}${accepted ?? ""}${note}</section>
+${requestSection(refusal)}
+${certificate === undefined ? "" : certificateSection(certificate, code)}
+<section aria-labelledby="line"><h2 id="line">Line of the log</h2>${showBody(new TextEncoder().encode(JSON.stringify(refusal.line)), "pretty", "The line as JSON")}</section>`;
+}
+
+/** What Cloudflare found, where that decided. */
+function verdict({ code, line }: KeptRefusal): Html {
+  const found = line["verdict"];
+  return code.startsWith("platform_") && typeof found === "string"
+    ? html`<p>Cloudflare's verdict: <code>${visible(found)}</code></p>`
+    : html``;
+}
+
+function nearest(refusal: KeptRefusal): Html {
+  const nearMiss = nearMissOf(refusal);
+  if (nearMiss === undefined) return html``;
+  return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul>${refusal.id === "" ? "" : html`<p>The command below shows what the entry wants there, and what the certificate has.</p>`}`;
+}
+
+const WHOLE = "Every step of the decision, by the current policy:";
+
+/** How the command is announced. It has no assertion and no body: refusals by those have no entry, because it would not repeat them. */
+const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
+  "not-found": WHOLE,
+  "method-not-allowed": WHOLE,
+  "no-client-certificate": WHOLE,
+  "certificate-not-proven": WHOLE,
+  "sender-not-allowed": WHOLE,
+  "signature-not-verified": "Every step, by the current policy. Add the headers (--header) and the body (--body):",
+  "credentials-required": "Every step, by the current policy. Add the headers (--header):",
+};
+
+/** The command that goes through every step again. */
+function explanation({ setting: { places } }: View, { id, code }: KeptRefusal): Html | undefined {
+  const problem = problemOf(code);
+  const about = problem === undefined ? undefined : EXPLAINED[problem];
+  // This one needs what the edge decided.
+  if (id === "" || about === undefined || code === "sender_mismatch") return undefined;
+  return html`<p class="dim">${about}</p>
+${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}`;
+}
+
+/** Codes for which another entry in the policy would make the difference. */
+const ACCEPTABLE: ReadonlySet<string> = new Set(["sender_not_allowed", "issuer_unknown"]);
+
+function accept(view: View, refusal: WholeRefusal): Html | undefined {
+  const { certificate, code, sender, route, sequence } = refusal;
+  if (certificate === undefined || !ACCEPTABLE.has(code)) return undefined;
+  const file = fileOf(certificate);
+  const name = nearMissOf(refusal)?.sender ?? sender;
+  const isAnchorLacking = code === "issuer_unknown";
+  const anchor = isAnchorLacking ? " --anchor CA=CA.pem" : "";
+  const policy = shellWord(view.setting.places.policy);
+  return html`<p>If you know the sender, and only then: accept this certificate. ${
+    isAnchorLacking ? "Get the certificate of its CA from the sender: it becomes an anchor." : ""
+  }</p><p><a href="${link(view, `/refusals/${sequence}/certificate`)}" download>Download ${file}</a>, then${
+    isAnchorLacking || name === "" ? " replace what is in capitals and" : ""
+  } run</p>
+${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `SENDER${routeOptions(route)}` : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
+}
+
+/** A sender that is new may call no route yet. */
+function routeOptions(route: string): string {
+  if (route === "") return "";
+  const [host, path] = placeOf({ path: route });
+  return `${host === "" ? "" : ` --host ${shellWord(host)}`} --route ${shellWord(path)}`;
+}
+
+function requestSection(refusal: KeptRefusal): Html {
+  const { at, id, method, target, route, sender, peer, certificateSha256 } = refusal;
+  return html`<section aria-labelledby="request"><h2 id="request">Request</h2>${factList([
+    ["When", html`${moment(Math.floor(at / 1000))} UTC`],
+    ["Decision", id === "" ? undefined : visible(id)],
+    [
+      "Request",
+      method === undefined
+        ? undefined
+        : html`<span class="method">${visible(method)}</span> ${folded(target ?? route)}`,
+    ],
+    ["Route", route],
+    ["Sender, perhaps", sender],
+    ["Came from", peer === undefined ? undefined : visible(peer)],
+    ["Certificate", certificateSha256],
+    ["Its subject", textIn(refusal.line, "subject")],
+    ["Its issuer", textIn(refusal.line, "issuer")],
+  ])}</section>`;
+}
+
+/** The line tells of a certificate whose bytes are not kept, too. */
+function textIn(line: KeptRefusal["line"], member: "subject" | "issuer"): Html | undefined {
+  const { [member]: value } = Object(line["certificate"]) as Record<string, unknown>;
+  return typeof value === "string" ? folded(value) : undefined;
+}
+
+/** Whether the refusal came before the certificate was proven. */
+function isBeforeProof(code: string): boolean {
+  const problem = problemOf(code);
+  return problem === undefined || problem === "certificate-not-proven" || code.startsWith("assertion_");
+}
+
+function certificateSection({ der, intermediates }: RefusedCertificate, code: string): Html {
+  const lists = [der, ...intermediates].map((one, index) => {
+    const certificate = resultOf(() => parseCertificate(one));
+    if (certificate instanceof Refusal)
+      return html`<p class="dim">Not to be read: ${visible(String(certificate.details["cause"] ?? ""))}</p>`;
+    const fields = factList(fieldsOf(certificate).map(([name, value]) => [name, folded(value.replaceAll("\n", ", "))]));
+    return index === 0
+      ? fields
+      : html`<details><summary>Came with it: ${visible(certificate.subjectText)}</summary>${fields}</details>`;
+  });
+  return html`<section aria-labelledby="certificate"><h2 id="certificate">Certificate</h2><p class="dim">What was presented.${isBeforeProof(code) ? " Nothing of it is proven." : ""}</p>${lists}</section>`;
+}

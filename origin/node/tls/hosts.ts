@@ -1,0 +1,78 @@
+// The hostnames of a listener, each with its certificate, its key and the anchors named to clients.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { ConfigurationError } from "../../../core/configuration-error.ts";
+import { messageOf } from "../../../core/failure-chain.ts";
+import type { Anchor } from "../../../core/policy/policy.ts";
+import { formatPem } from "../../../core/x509/certificate.ts";
+import { formatDistinguishedName } from "../../../core/x509/distinguished-name.ts";
+import { readPems } from "../pem-files.ts";
+import { faultsOfServer } from "./server-certificate.ts";
+
+/** A server certificate in PEM, followed by its intermediates, and its key. */
+export interface TlsHostFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The state that a reload replaces at once. */
+export interface TlsState {
+  /** Indexed by exact hostname in lower case. @internal */
+  readonly hosts: ReadonlyMap<string, SecureContext>;
+  /** Names of the CAs that are named to clients, for the log. */
+  readonly anchors: readonly string[];
+  /** The hosts' certificates in PEM, as they were read. Their expiry is watched. */
+  readonly certificates: readonly string[];
+}
+
+/**
+ * Makes one TLS context for each hostname: the exact DNS names in each certificate. Wildcards are ignored. Every context names
+ * exactly `anchors` to clients, and the policy's intermediates below them: Docusign sends no certificate unless the name of its root
+ * is in the request, and a sender that leaves its intermediate out may look for the name of that.
+ * @throws ConfigurationError that lists every problem
+ */
+export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
+  const problems: string[] = [];
+  const hosts = new Map<string, SecureContext>();
+  const authorities = new Set(anchors.flatMap(({ certificate, intermediates }) => [certificate, ...intermediates]));
+  for (const [index, { certificate, key }] of files.entries()) {
+    try {
+      // Called first, because its errors are easier to understand than OpenSSL's.
+      const names = hostNamesOf(certificate, key);
+      const context = createSecureContext({
+        cert: certificate,
+        key,
+        ca: [...authorities].map(({ base64 }) => formatPem(base64)),
+        // An anchor may be an intermediate CA: the policy says where the path ends.
+        allowPartialTrustChain: true,
+      });
+      for (const name of names) {
+        if (hosts.has(name)) throw new Error(`${name} has a certificate already`);
+        hosts.set(name, context);
+      }
+    } catch (error) {
+      problems.push(`/certificates/${index}: ${messageOf(error)}`);
+    }
+  }
+  if (files.length === 0) problems.push("/certificates: none given");
+  if (problems.length > 0) throw new ConfigurationError("listener", problems);
+  return {
+    hosts,
+    anchors: anchors.map(({ certificate }) => formatDistinguishedName(certificate.subject)),
+    certificates: files.map(({ certificate }) => certificate),
+  };
+}
+
+function hostNamesOf(certificate: string, key: string): string[] {
+  const chain = readPems(Buffer.from(certificate), "it").map((pem) => new X509Certificate(pem));
+  const x509 = chain[0] ?? new X509Certificate(certificate);
+  const privateKey: KeyObject = createPrivateKey(key);
+  if (!x509.checkPrivateKey(privateKey)) throw new Error("the key is not that of the certificate");
+  const faults = faultsOfServer(chain);
+  if (faults.length > 0) throw new Error(faults.join("; "));
+  const names = [...(x509.subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(([, name = ""]) => name.toLowerCase());
+  const exact = names.filter((name) => !name.includes("*"));
+  if (exact.length === 0) throw new Error("the certificate holds no exact DNS name");
+  return exact;
+}

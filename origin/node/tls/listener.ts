@@ -1,0 +1,156 @@
+// The origin's own listener for mutual TLS: no edge, no proxy, the same verdicts. It completes handshakes and judges nothing. In
+// `require` mode it ends connections that prove nothing.
+
+import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:https";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { LogLine } from "../../../core/log-line.ts";
+import { Refusal } from "../../../core/refusal.ts";
+import { listen } from "../listening.ts";
+import { requireIntermediates } from "../runtime.ts";
+import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "../server.ts";
+import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
+import type { TlsState } from "./hosts.ts";
+
+/**
+ * What is asked of clients. `request`: every handshake completes, and refusals are HTTP responses. `require`: a connection that
+ * proves nothing is closed without a response. `none`: no certificate is asked for, so senders that need one are refused.
+ */
+export type ClientCertificates = "request" | "require" | "none";
+
+/** Where to listen, for which hosts, and which CAs to name to clients. */
+export interface TlsListenerOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** For all hosts, or for each by its name. */
+  readonly clientCertificates: ClientCertificates | ((host: string) => ClientCertificates);
+  /** The current state. Read for every handshake. */
+  readonly state: () => TlsState;
+  readonly log: (line: LogLine) => void;
+  /** Default: TLS_DEADLINES. */
+  readonly deadlines?: TlsDeadlines;
+}
+
+/** How long a client may take, in milliseconds. */
+export interface TlsDeadlines {
+  readonly handshake: number;
+  readonly headers: number;
+  /** From the first octet of a request to the last octet of its body. */
+  readonly request: number;
+  readonly keepAlive: number;
+  /** How often the other deadlines are checked. */
+  readonly checkInterval: number;
+}
+
+export const TLS_DEADLINES: TlsDeadlines = {
+  handshake: 10_000,
+  headers: 10_000,
+  // Enough for 50 MB at 1 MB/s from a slow sender.
+  request: 60_000,
+  keepAlive: 15_000,
+  checkInterval: 1_000,
+};
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** SHA-256 or better, for this server's own signatures and for those of clients. */
+const SIGNATURE_ALGORITHMS = [
+  "ECDSA+SHA256",
+  "ECDSA+SHA384",
+  "ECDSA+SHA512",
+  "ed25519",
+  "RSA-PSS+SHA256",
+  "RSA-PSS+SHA384",
+  "RSA-PSS+SHA512",
+  "RSA+SHA256",
+  "RSA+SHA384",
+  "RSA+SHA512",
+].join(":");
+
+/**
+ * Serves a fetch handler over mutual TLS. Completes handshakes and judges nobody: the guard in the handler does, with
+ * `readTlsPeer`.
+ * @throws ConfigurationError if the server cannot listen on the address, and on a runtime that does not report intermediates
+ */
+export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
+  const { state, log, deadlines = TLS_DEADLINES } = options;
+  const asked = (host: string) =>
+    typeof options.clientCertificates === "string" ? options.clientCertificates : options.clientCertificates(host);
+  requireIntermediates("the TLS listener");
+  // Kept for the log line of a failed handshake, which needs both: Node forgets the address of a socket that ended, and sets the
+  // server name only after a completed handshake.
+  const peers = new WeakMap<Socket, string | undefined>();
+  const names = new WeakMap<Socket, string>();
+  const server = createServer(
+    {
+      // There is no default certificate: a client that names no host of this listener gets no handshake.
+      SNICallback(this: TLSSocket, name, done) {
+        names.set(this, name);
+        if (asked(name) === "none") askForNothing(this);
+        done(null, state().hosts.get(name));
+      },
+      requestCert: true,
+      rejectUnauthorized: false,
+      // Versions and algorithms are set on the server: Node takes only certificate, key and CAs from the context of a host.
+      minVersion: "TLSv1.2",
+      sigalgs: SIGNATURE_ALGORITHMS,
+      // No resumption and no renegotiation: every connection proves possession of the key once, against the current anchors.
+      secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
+      handshakeTimeout: deadlines.handshake,
+      headersTimeout: deadlines.headers,
+      requestTimeout: deadlines.request,
+      keepAliveTimeout: deadlines.keepAlive,
+      connectionsCheckingInterval: deadlines.checkInterval,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // The request handler refuses such a request instead, and logs it.
+      requireHostHeader: false,
+    },
+    requestHandler(fetch, log, requireServerName),
+  );
+  const close = oversee(server, log);
+  server.on("connection", (socket) => peers.set(socket, socket.remoteAddress));
+  server.on("tlsClientError", (error, socket) => {
+    const serverName = names.get(socket);
+    const isHost = serverName !== undefined && state().hosts.has(serverName);
+    log(diagnoseFailure(error, socket, { peer: peers.get(socketBelow(socket)), serverName, isHost }));
+  });
+  // Runs before the HTTP server's own listener, so that nothing is parsed on a connection that is closed here.
+  server.prependListener("secureConnection", (socket: TLSSocket) => {
+    const mode = asked(names.get(socket) ?? "");
+    const line = mode === "none" ? undefined : diagnoseHandshake(socket, state().anchors);
+    if (line === undefined) return;
+    log(line);
+    if (mode === "require") socket.destroy();
+  });
+  await listen(server, options);
+  return { url: urlOf("https", options.hostname, server), close };
+}
+
+/**
+ * Leaves the request for a certificate out of a handshake that has begun, for which Node has no public way. Without it a certificate would be
+ * asked for and not needed.
+ */
+function askForNothing(socket: TLSSocket): void {
+  interface Handle {
+    setVerifyMode?(requestsCertificate: boolean, rejectsUnauthorized: boolean): void;
+  }
+  (socket as TLSSocket & { readonly _handle?: Handle })._handle?.setVerifyMode?.(false, false);
+}
+
+/** The TCP socket, for which Node has no public name. Without it, a log line lacks the address of a peer that has left. */
+function socketBelow(socket: TLSSocket): Socket {
+  return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
+}
+
+/**
+ * The Host of a request must be exactly the host of its handshake. Otherwise it would be served under the certificate, and
+ * perhaps the anchors, of another host.
+ */
+function requireServerName({ headers, socket }: IncomingMessage): void {
+  const { servername } = socket as TLSSocket;
+  const host = headers.host?.replace(/:\d+$/, "");
+  if (typeof servername !== "string" || servername === "" || host !== servername) {
+    throw new Refusal("unknown_host", { host: headers.host, serverName: servername });
+  }
+}

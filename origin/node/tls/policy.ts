@@ -1,0 +1,34 @@
+// What a listener of TLS takes from the policy before it opens. It loads no TLS: a check of a policy asks too.
+
+import { ConfigurationError, formatPointer } from "../../../core/configuration-error.ts";
+import type { Anchor, Policy } from "../../../core/policy/policy.ts";
+
+/**
+ * The anchors to name to clients: only those of senders that some route admits. Empty if no sender needs a certificate.
+ * @throws ConfigurationError if no sender could be admitted here
+ */
+export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
+  const senders = routes.flatMap((route) => route.senders);
+  const anchors = new Set(senders.flatMap(({ certificate }) => certificate?.trust.anchors ?? []));
+  if (anchors.size === 0 && senders.every(({ certificate }) => certificate !== undefined)) {
+    throw new ConfigurationError("listener", [
+      "/anchors: no route uses an anchor, so there is no CA to name to clients, although every sender needs a certificate",
+    ]);
+  }
+  return [...anchors];
+}
+
+/**
+ * @throws ConfigurationError that names each sender without a certificate, because a listener that requires certificates would
+ * end its connections
+ */
+export function requireCertificates({ routes }: Policy): void {
+  const senders = routes.flatMap((route) => route.senders).filter(({ certificate }) => certificate === undefined);
+  const names = [...new Set(senders.map(({ name }) => name))];
+  if (names.length === 0) return;
+  const why = "presents no certificate, so --client-certificates require would end its connections: use request";
+  throw new ConfigurationError(
+    "listener",
+    names.map((name) => `${formatPointer(["senders", name])}: ${why}`),
+  );
+}
