@@ -1,19 +1,13 @@
 // The steps of one event through the origin. Uses web standards only, so Node, workerd and others run it unchanged. It checks
 // everything itself that it can check without the edge: signature, time, bytes, certificate, trust, allowlist, replay.
 
-import {
-  admitByBasic,
-  admitBySignature,
-  findCandidates,
-  readCertificateFor,
-  relyOnEdge,
-} from "../core/admission/admit.ts";
-import type { Candidate, Evidence } from "../core/admission/candidate.ts";
+import { admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admission/admit.ts";
+import type { Evidence } from "../core/admission/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../core/admission/trace.ts";
 import { type AssertionClaims, matchRequest, verifyAssertion } from "../core/assertion/assertion.ts";
-import { admitByBody } from "../core/delivery/body-admission.ts";
 import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from "../core/delivery/delivery.ts";
-import { readContentType, selectForwardedHeaders, selectSignedHeaders } from "../core/delivery/headers.ts";
+import { readContentType, selectSignedHeaders } from "../core/delivery/headers.ts";
+import { receiveFromSender } from "../core/delivery/receive.ts";
 import { matchHeaders } from "../core/delivery/signed-headers.ts";
 import { namesHosts, type Policy, placeOf, type Route } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -122,43 +116,21 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   const certificate = readCertificateFor(route, () => options.readCertificate(request, environment));
   const facts = trustFacts(policy, options);
   const evidence: Evidence = { certificate, headers: request.headers, facts, secrets, receivedAt: facts.now };
-  trace.evidence = evidence;
-  noteCertificate(context, evidence);
-
-  const proven = crossCheck(findCandidates(route.senders, evidence, trace), () => options.crossCheck?.(environment));
-  noteLikely(trace, proven);
-  const candidates = admitByBasic(proven, evidence);
-  noteLikely(trace, candidates);
-  const { body, admitted } = await admitByBody(request, route, { candidates, evidence, trace, bodies });
-
-  const delivery = bindEvent(trace, admitted, {
-    id: context.id,
-    request: readRequestFacts(request, target, route),
-    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
-    body,
-    policyDigest: policy.digest,
-  });
+  const delivery = await receiveFromSender(
+    {
+      request,
+      target,
+      route,
+      evidence,
+      bodies,
+      policyDigest: policy.digest,
+      crossCheck: () => options.crossCheck?.(environment),
+      bind: (admitted, event) => bindEvent(trace, admitted, event),
+    },
+    trace,
+  );
   // Nobody else can replay the sender's connection, and the event's own id is unique already.
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
-}
-
-/** Notes the first candidate for which a factor has passed: whoever holds none of a sender's credentials is not taken for it. */
-function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
-  const likely = candidates.find(({ factors }) => factors.length > 0);
-  if (likely !== undefined) trace.likelySender = likely.sender.name;
-}
-
-/** Keeps the candidates that need no certificate if the check objects to it. @throws Refusal of the check, if there are none */
-function crossCheck(candidates: readonly Candidate[], check: () => void): readonly Candidate[] {
-  if (!candidates.some(({ certified }) => certified !== undefined)) return candidates;
-  try {
-    check();
-    return candidates;
-  } catch (error) {
-    const others = candidates.filter(({ certified }) => certified === undefined);
-    if (others.length === 0 || !(error instanceof Refusal)) throw error;
-    return others;
-  }
 }
 
 function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustFacts {

@@ -1,19 +1,19 @@
 // The steps of one event through the edge. Read this first: each step takes what the step before returned.
 
-import { admitByBasic, findCandidates, readCertificateFor } from "../core/admission/admit.ts";
+import { readCertificateFor } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
-import { noteCertificate, type Trace } from "../core/admission/trace.ts";
+import type { Trace } from "../core/admission/trace.ts";
 import { issueAssertion } from "../core/assertion/assertion.ts";
 import { publishKeys } from "../core/assertion/keys.ts";
-import { admitByBody } from "../core/delivery/body-admission.ts";
 import { bindDelivery, type Delivery } from "../core/delivery/delivery.ts";
-import { isPlainText, readContentType, selectForwardedHeaders } from "../core/delivery/headers.ts";
+import { isPlainText } from "../core/delivery/headers.ts";
+import { receiveFromSender } from "../core/delivery/receive.ts";
 import type { LogLine } from "../core/log-line.ts";
-import { placeOf, type Route, selectRoute } from "../core/policy/policy.ts";
+import { type Route, selectRoute } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
 import { requireHostField } from "../core/request/host.ts";
-import { formatSignedTarget, readRequestTarget } from "../core/request/target.ts";
+import { readRequestTarget } from "../core/request/target.ts";
 import { NO_LISTS } from "../core/revocation/revocation.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import type { Edge } from "./configuration.ts";
@@ -51,23 +51,10 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   if (problems !== undefined) throw new Refusal("misconfigured", { problems });
 
   const evidence = await readEvidence(request, route, edge, ambient);
-  trace.evidence = evidence;
-  noteCertificate(trace.context, evidence);
-
-  const candidates = admitByBasic(findCandidates(route.senders, evidence, trace), evidence);
-  const { body, admitted } = await admitByBody(request, route, { candidates, evidence, trace, bodies });
-
-  const delivery = bindDelivery(admitted, {
-    id: trace.context.id,
-    request: {
-      method: request.method,
-      target: formatSignedTarget(target, placeOf(route)[0]),
-      contentType: readContentType(request.headers),
-    },
-    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
-    body,
-    policyDigest: edge.policy.digest,
-  });
+  const delivery = await receiveFromSender(
+    { request, target, route, evidence, bodies, policyDigest: edge.policy.digest, bind: bindDelivery },
+    trace,
+  );
   noteNotForwarded(trace, delivery);
 
   if (mayWait(request, route)) {

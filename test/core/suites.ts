@@ -16,10 +16,10 @@ import { cases as coreAssertionSeal } from "./assertion/seal.suite.ts";
 import { cases as coreConfigurationError } from "./configuration-error.suite.ts";
 import { cases as coreDecisionObservation } from "./decision/observation.suite.ts";
 import { cases as coreDecisionProblem } from "./decision/problem.suite.ts";
-import { cases as coreDeliveryBodyAdmission } from "./delivery/body-admission.suite.ts";
 import { cases as coreDeliveryDelivery } from "./delivery/delivery.suite.ts";
 import { cases as coreDeliveryHeaders } from "./delivery/headers.suite.ts";
 import { cases as coreDeliveryId } from "./delivery/id.suite.ts";
+import { cases as coreDeliveryReceive } from "./delivery/receive.suite.ts";
 import { cases as coreDeliverySignedHeaders } from "./delivery/signed-headers.suite.ts";
 import { cases as coreForm } from "./form.suite.ts";
 import { cases as coreLogWords } from "./log-words.suite.ts";
@@ -85,10 +85,10 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/configuration-error": coreConfigurationError,
   "core/decision/observation": coreDecisionObservation,
   "core/decision/problem": coreDecisionProblem,
-  "core/delivery/body-admission": coreDeliveryBodyAdmission,
   "core/delivery/delivery": coreDeliveryDelivery,
   "core/delivery/headers": coreDeliveryHeaders,
   "core/delivery/id": coreDeliveryId,
+  "core/delivery/receive": coreDeliveryReceive,
   "core/delivery/signed-headers": coreDeliverySignedHeaders,
   "core/form": coreForm,
   "core/log-words": coreLogWords,

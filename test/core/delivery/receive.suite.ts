@@ -3,16 +3,17 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { admitByBasic, findCandidates } from "../../../core/admission/admit.ts";
 import type { Trace } from "../../../core/admission/trace.ts";
-import { admitByBody } from "../../../core/delivery/body-admission.ts";
-import { formatContentDigest } from "../../../core/delivery/delivery.ts";
+import { bindDelivery, formatContentDigest } from "../../../core/delivery/delivery.ts";
+import { receiveFromSender } from "../../../core/delivery/receive.ts";
+import { Refusal } from "../../../core/refusal.ts";
 import { BodyBudget, type BodyReading } from "../../../core/request/body-budget.ts";
 import { readBody, readStream } from "../../../core/request/read-body.ts";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../../../core/wire.ts";
 import { type Cases, type Fixtures, refused, refusedLater } from "../../support/scenes/certificates.ts";
 import {
   BODY,
+  basic,
   certificate,
   compileSenders,
   evidenceOf,
@@ -52,17 +53,32 @@ class WatchedBudget extends BodyBudget {
 function admitOne(
   fixtures: Fixtures,
   sender: SenderParts,
-  { headers = signedBy("ONE"), bodies = new WatchedBudget({ endsOldest: true }), body = BODY } = {},
+  {
+    headers = signedBy("ONE"),
+    bodies = new WatchedBudget({ endsOldest: true }),
+    body = BODY as BodyInit,
+    crossCheck,
+  }: {
+    headers?: Readonly<Record<string, string>>;
+    bodies?: WatchedBudget;
+    body?: BodyInit;
+    crossCheck?: () => void;
+  } = {},
 ) {
   const policy = compileSenders(fixtures, { sender });
   const [route] = policy.routes;
   assert.ok(route !== undefined);
   const evidence = evidenceOf(fixtures, policy, { headers });
-  const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
   const trace: Trace = { context: { id: "decision-1" } };
-  const request = new Request("https://hooks.example.com/hooks", { method: "POST", body });
-  const outcome = admitByBody(request, route, { candidates, evidence, trace, bodies });
-  return { outcome, trace, bodies };
+  const init = { method: "POST", body, ...(body instanceof ReadableStream && { duplex: "half" }) };
+  const request = new Request("https://hooks.example.com/hooks", init as RequestInit);
+  const policyDigest = policy.digest;
+  const sent = { request, target: "/hooks?a=1", route, evidence, bodies, policyDigest, bind: bindDelivery };
+  return {
+    outcome: receiveFromSender(crossCheck === undefined ? sent : { ...sent, crossCheck }, trace),
+    trace,
+    bodies,
+  };
 }
 
 const streamOf = (...sizes: number[]) =>
@@ -250,18 +266,23 @@ export const cases: Cases = {
       await refusedLater("body_too_large", readBody(body as unknown as Request, 10));
     }
   },
-  "admitByBody() counts a body until its signature is verified, where nothing else is proven": async (fixtures) => {
+  "receiveFromSender() counts a body until its signature is verified, where nothing else is proven": async (
+    fixtures,
+  ) => {
     const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"));
     assert.deepEqual([bodies.begun, bodies.finished], [1, 0]);
-    const { body, admitted } = await outcome;
+    const delivery = await outcome;
     assert.deepEqual([bodies.begun, bodies.finished], [1, 1]);
-    assert.deepEqual([...body.bytes], [...BODY]);
-    assert.equal(body.contentDigest, formatContentDigest(BODY));
-    assert.equal(admitted.sender.name, "sender");
-    assert.equal(trace.body, body.bytes);
-    assert.deepEqual([trace.admitted, trace.context["sender"]], [admitted, "sender"]);
+    assert.deepEqual([...delivery.body], [...BODY]);
+    assert.equal(delivery.contentDigest, formatContentDigest(BODY));
+    assert.equal(delivery.request.target, "/hooks?a=1");
+    assert.equal(trace.body, delivery.body);
+    assert.deepEqual(
+      [delivery.sender, trace.admitted?.sender.name, trace.context["sender"]],
+      ["sender", "sender", "sender"],
+    );
   },
-  "admitByBody() finishes a body that is refused, and leaves it to who compares": async (fixtures) => {
+  "receiveFromSender() finishes a body that is refused, and leaves it to who compares": async (fixtures) => {
     const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"), { headers: signedBy("TWO") });
     await refusedLater("signature_mismatch", outcome);
     assert.deepEqual([bodies.begun, bodies.finished], [1, 1]);
@@ -271,9 +292,27 @@ export const cases: Cases = {
     await refusedLater("body_too_large", large.outcome);
     assert.deepEqual([large.bodies.begun, large.bodies.finished], [1, 1]);
   },
-  "admitByBody() counts no body of a sender that has proven a certificate": async (fixtures) => {
+  "receiveFromSender() counts no body of a sender that has proven a certificate": async (fixtures) => {
     const { outcome, bodies } = admitOne(fixtures, { ...certificate(), ...github("ONE") });
-    assert.deepEqual((await outcome).admitted.factors, ["mtls", "hmac"]);
+    assert.deepEqual((await outcome).factors, ["mtls", "hmac"]);
     assert.deepEqual([bodies.begun, bodies.finished], [0, 0]);
+  },
+  "receiveFromSender() reads nothing of a body whose sender fails a factor that needs none": async (fixtures) => {
+    const body = new ReadableStream({ pull: () => assert.fail("the body was read") }, { highWaterMark: 0 });
+    const sender = { ...certificate(), ...basic };
+    const { outcome, trace } = admitOne(fixtures, sender, { headers: {}, body });
+    await refusedLater("basic_missing", outcome);
+    assert.equal(trace.likelySender, "sender");
+    assert.equal(trace.body, undefined);
+  },
+  "receiveFromSender() asks the cross-check of a certificate that it proved, and takes its refusal": async (
+    fixtures,
+  ) => {
+    const crossCheck = () => {
+      throw new Refusal("listener_disagrees");
+    };
+    await refusedLater("listener_disagrees", admitOne(fixtures, certificate(), { crossCheck }).outcome);
+    const unasked = await admitOne(fixtures, github("ONE"), { crossCheck }).outcome;
+    assert.deepEqual(unasked.factors, ["hmac"]);
   },
 };

@@ -1,0 +1,96 @@
+// The order of the checks that admit a sender to a route, at the edge and at an origin that has no edge in front of it. Behind an
+// edge, origin/receive.ts has another order: the assertion is verified first.
+
+import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
+import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
+import { noteAdmitted, noteCertificate, type Trace } from "../admission/trace.ts";
+import { placeOf, type Route } from "../policy/policy.ts";
+import { Refusal } from "../refusal.ts";
+import type { BodyBudget } from "../request/body-budget.ts";
+import { readBody } from "../request/read-body.ts";
+import { formatSignedTarget } from "../request/target.ts";
+import { type Delivery, type DigestedBody, digestBody, type ReceivedEvent } from "./delivery.ts";
+import { readContentType, selectForwardedHeaders } from "./headers.ts";
+
+/** A request from a sender, and what its way in adds to the checks. */
+export interface SentRequest {
+  readonly request: Request;
+  /** Path and query as the sender sent them. */
+  readonly target: string;
+  readonly route: Route;
+  readonly evidence: Evidence;
+  readonly bodies: BodyBudget;
+  readonly policyDigest: string;
+  /** Objects to a certificate that was proven, with a Refusal. */
+  readonly crossCheck?: () => void;
+  readonly bind: (admitted: AdmittedSender, event: ReceivedEvent) => Delivery;
+}
+
+/**
+ * Admits the sender of a request and binds it to the bytes. Certificate and credentials are checked before any of the body is
+ * read. Records in `trace` what it learns.
+ * @throws Refusal of the first step that no sender passes
+ */
+export async function receiveFromSender(sent: SentRequest, trace: Trace): Promise<Delivery> {
+  const { request, target, route, evidence, policyDigest } = sent;
+  trace.evidence = evidence;
+  noteCertificate(trace.context, evidence);
+
+  const proven = crossCheck(findCandidates(route.senders, evidence, trace), sent.crossCheck);
+  noteLikely(trace, proven);
+  const candidates = admitByBasic(proven, evidence);
+  noteLikely(trace, candidates);
+  const { body, admitted } = await admitByBody(candidates, sent, trace);
+
+  return sent.bind(admitted, {
+    id: trace.context.id,
+    request: {
+      method: request.method,
+      target: formatSignedTarget(target, placeOf(route)[0]),
+      contentType: readContentType(request.headers),
+    },
+    headers: selectForwardedHeaders(request.headers, route, admitted.sender),
+    body,
+    policyDigest,
+  });
+}
+
+/** Keeps the candidates that need no certificate if the check objects to it. @throws Refusal of the check, if there are none */
+function crossCheck(candidates: readonly Candidate[], check?: () => void): readonly Candidate[] {
+  if (check === undefined || !candidates.some(({ certified }) => certified !== undefined)) return candidates;
+  try {
+    check();
+    return candidates;
+  } catch (error) {
+    const others = candidates.filter(({ certified }) => certified === undefined);
+    if (others.length === 0 || !(error instanceof Refusal)) throw error;
+    return others;
+  }
+}
+
+/** Notes the first candidate for which a factor has passed: whoever holds none of a sender's credentials is not taken for it. */
+function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
+  const likely = candidates.find(({ factors }) => factors.length > 0);
+  if (likely !== undefined) trace.likelySender = likely.sender.name;
+}
+
+/**
+ * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body
+ * counts against the budget until its signature is verified.
+ * @throws Refusal those of readBody and of admitBySignature
+ */
+async function admitByBody(
+  candidates: readonly Candidate[],
+  { request, route, evidence, bodies }: SentRequest,
+  trace: Trace,
+): Promise<{ readonly body: DigestedBody; readonly admitted: AdmittedSender }> {
+  const isUnproven = candidates.every(({ factors }) => factors.length === 0);
+  const reading = isUnproven ? bodies.begin() : undefined;
+  try {
+    const body = digestBody(await readBody(request, route.maxBodyBytes, reading));
+    trace.body = body.bytes;
+    return { body, admitted: noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence)) };
+  } finally {
+    if (reading !== undefined) bodies.finish(reading);
+  }
+}
