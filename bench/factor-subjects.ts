@@ -3,7 +3,7 @@
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { importBasicCredential, verifyBasic } from "../core/admission/basic.ts";
 import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../core/signature/schemes.ts";
-import { importSignatureKey, SignedRequest, verifySignature } from "../core/signature/verify.ts";
+import { importSignatureKey, SignedRequest, verifyWebhookSignature } from "../core/signature/verify.ts";
 
 export const BARE = "bare HMAC";
 export const BASIC = "basic";
@@ -75,7 +75,7 @@ function verifier(
 ): () => unknown {
   const keys = { scheme, keys: [importSignatureKey(scheme, key)], accounts: new Map(), retired: [] };
   const headers = new Headers({ ...HEADERS, ...signed });
-  return () => verifySignature(keys, new SignedRequest(headers, body, NOW));
+  return () => verifyWebhookSignature(keys, new SignedRequest(headers, body, NOW));
 }
 
 function basicVerifier(): () => unknown {

@@ -17,7 +17,7 @@ export interface SendOptions {
   readonly isServerVerified?: boolean;
 }
 
-export interface Answer {
+export interface BufferedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The first MAX_ANSWER_BYTES of the response body. */
@@ -32,7 +32,7 @@ const TIMEOUT_MILLISECONDS = 30_000;
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends on a connection of its own, so that each request makes a handshake. @throws Error if there is no response */
-export async function sendEvent(url: string, options: SendOptions): Promise<Answer> {
+export async function sendEvent(url: string, options: SendOptions): Promise<BufferedResponse> {
   const { method, headers, body, certificate, key, serverCa, serverName, isServerVerified = true } = options;
   // Loads only the one that is needed: node:http also loads fetch, which takes as long to load as Node itself.
   const { request } = url.startsWith("http:") ? await import("node:http") : await import("node:https");
@@ -61,7 +61,7 @@ function lengthOf(method: string, body: Uint8Array | string): Record<string, str
   return length === 0 && (method === "GET" || method === "HEAD") ? {} : { "content-length": String(length) };
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
+async function readAnswer(response: IncomingMessage): Promise<BufferedResponse> {
   const { statusCode: status = 0, headers } = response;
   const chunks: Buffer[] = [];
   let size = 0;

@@ -4,12 +4,12 @@ import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
-import type { Answers } from "./dispatch/reply.ts";
+import type { HandlerReplies } from "./dispatch/reply.ts";
 import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
   /** Answers the senders if events are dispatched. Its `accept` must be the one in the options. */
-  readonly answers?: Answers | undefined;
+  readonly answers?: HandlerReplies | undefined;
   /** The current signing keys of this origin, if it signs for an upstream. The app publishes them. */
   readonly keys?: (() => SigningKeys) | undefined;
 }

@@ -3,7 +3,7 @@
 
 import { admitByCertificate } from "../core/admission/admit.ts";
 import { formatPointer } from "../core/configuration-error.ts";
-import { type Ending, listPolicyEndings, type Outlook, sendersInUse } from "../core/policy/expiry.ts";
+import { type Expiry, listPolicyExpiries, type Outlook, sendersInUse } from "../core/policy/expiry.ts";
 import type { Policy, Sender } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
 import { NO_LISTS } from "../core/revocation/revocation.ts";
@@ -34,12 +34,12 @@ interface Watched extends Presentation {
 const ROTATION_SECONDS = 86_400;
 
 /** Everything that expires, soonest first: presented certificates, anchors, windows, and `others`. */
-export function listEndings(
+export function listExpiries(
   policy: Policy,
   now: number,
   presentations: readonly Presentation[],
-  others: readonly Ending[] = [],
-): Ending[] {
+  others: readonly Expiry[] = [],
+): Expiry[] {
   const watched = new Map(sendersInUse(policy).map((sender) => [sender, watch(sender, presentations)]));
   const outlook: Outlook = (sender, before, after) => {
     const isAdmittedAt = (at: number) => (one: Watched) => isAdmitted(one, sender, policy, at);
@@ -49,9 +49,9 @@ export function listEndings(
   const ofSenders = [...watched].flatMap(([sender, own]) => {
     // The same certificate may have been presented with different intermediates. The latest presentation counts.
     const latest = new Map(own.map((one) => [one.sha256, one]));
-    return [...latest.values()].flatMap((one) => endPresentation(one, sender, policy, now) ?? []);
+    return [...latest.values()].flatMap((one) => expiryOfPresentation(one, sender, policy, now) ?? []);
   });
-  return [...ofSenders, ...listPolicyEndings(policy, now, outlook), ...others].sort((a, b) => a.notAfter - b.notAfter);
+  return [...ofSenders, ...listPolicyExpiries(policy, now, outlook), ...others].sort((a, b) => a.notAfter - b.notAfter);
 }
 
 /** The certificates that the sender presented most recently, the latest last. */
@@ -80,7 +80,7 @@ function parsePresentation({ der, intermediates }: Presentation): ClientCertific
 }
 
 /** The expiry of the certificate, or of the first intermediate without which it is not proven, if that is earlier. */
-function endPresentation(one: Watched, sender: Sender, policy: Policy, now: number): Ending | undefined {
+function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now: number): Expiry | undefined {
   const { certificate, isReplaced, lastSeen } = one;
   const { leaf, intermediates } = certificate;
   const isNeeded = ({ notAfter }: Certificate) =>

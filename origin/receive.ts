@@ -15,7 +15,7 @@ import { BodyBudget } from "../core/request/body-budget.ts";
 import { readBody } from "../core/request/read-body.ts";
 import { formatSignedTarget, readRequestTarget, splitSignedTarget } from "../core/request/target.ts";
 import { NO_LISTS } from "../core/revocation/revocation.ts";
-import type { TrustFacts } from "../core/trust/verify.ts";
+import type { TrustContext } from "../core/trust/verify.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 import { type AssertionId, DIRECT } from "./accept.ts";
@@ -133,7 +133,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
 }
 
-function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustFacts {
+function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustContext {
   return { deny, lists: lists(), now: clock() };
 }
 

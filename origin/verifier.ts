@@ -3,7 +3,7 @@
 import type { Trace } from "../core/admission/trace.ts";
 import { formatProblem } from "../core/decision/problem.ts";
 import { describeRefusal } from "../core/decision/refusal-line.ts";
-import { tellMore } from "../core/decision/report-only.ts";
+import { reportOnly } from "../core/decision/report-only.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatEventId } from "../core/delivery/id.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
@@ -86,7 +86,7 @@ export type Judge = (asked: Asked) => Promise<Verified>;
 /** @throws ConfigurationError that lists what the policy needs and the options lack */
 export function judgeBy(options: AuthenticateOptions): Judge {
   requireOptions(options);
-  const logMore = tellMore((line) => options.log(line));
+  const logMore = reportOnly((line) => options.log(line));
   return async (asked) => {
     const since = performance.now();
     const { request, environment } = asked;

@@ -6,7 +6,7 @@ import { importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { ConfigurationError, describeIssues } from "../core/configuration-error.ts";
 import { check, list, notEmpty, openObject, optional, or, string, whole } from "../core/form.ts";
 import { readForm } from "../core/form-reading.ts";
-import { compilePolicyTelling } from "../core/policy/compile.ts";
+import { compilePolicyInWords } from "../core/policy/compile.ts";
 import type { Policy, Route, Sender } from "../core/policy/policy.ts";
 import { codeOf, PolicyError, type PolicyProblem, type TellProblem } from "../core/policy/problem.ts";
 import { wordsOf } from "../core/policy/words.ts";
@@ -68,16 +68,16 @@ export interface Edge {
  * @throws ConfigurationError, also for what only an origin can do
  */
 export function compileEdgePolicy(document: unknown): Policy {
-  return compileTelling(document, wordsOf);
+  return compileInWords(document, wordsOf);
 }
 
 /** compileEdgePolicy in the worker: the problems of its error have codes in place of words. */
 export function compileDeployedPolicy(document: unknown): Policy {
-  return compileTelling(document, codeOf);
+  return compileInWords(document, codeOf);
 }
 
-function compileTelling(document: unknown, tell: TellProblem): Policy {
-  const policy = compilePolicyTelling(document, tell);
+function compileInWords(document: unknown, tell: TellProblem): Policy {
+  const policy = compilePolicyInWords(document, tell);
   requireFetchedLists(policy, tell);
   return policy;
 }

@@ -6,10 +6,10 @@ import type { Trace } from "../core/admission/trace.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { formatProblem } from "../core/decision/problem.ts";
 import { describeRefusal } from "../core/decision/refusal-line.ts";
-import { tellMore } from "../core/decision/report-only.ts";
+import { reportOnly } from "../core/decision/report-only.ts";
 import { formatAssertionId, formatEventId } from "../core/delivery/id.ts";
 import { formatLogLine, type LogLine, levelOf, stampLine } from "../core/log-line.ts";
-import { listPolicyEndings, warnOfEndings } from "../core/policy/expiry.ts";
+import { listPolicyExpiries, warnOfExpiries } from "../core/policy/expiry.ts";
 import { poolRandom } from "../core/random-pool.ts";
 import { Refusal, toRefusal } from "../core/refusal.ts";
 import type { QueueBatch } from "./bindings.ts";
@@ -45,7 +45,7 @@ export interface EdgeExecution {
 }
 
 const clock = () => Math.floor(Date.now() / 1000);
-const logMore = tellMore(log);
+const logMore = reportOnly(log);
 const random = poolRandom((pool) => crypto.getRandomValues(pool));
 const ambient: Omit<Ambient, "waitUntil"> = {
   clock,
@@ -102,7 +102,7 @@ export function createEdge(document: unknown): EdgeWorker {
 
     async scheduled(_, bindings) {
       const now = clock();
-      for (const line of warnOfEndings(listPolicyEndings(policy, now), now, warned)) log(line);
+      for (const line of warnOfExpiries(listPolicyExpiries(policy, now), now, warned)) log(line);
       const problems: string[] = [];
       const kv = findCrlStore(bindings, policy, problems);
       const queue = findEventQueue(bindings, policy, problems);

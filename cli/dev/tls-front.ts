@@ -13,7 +13,7 @@ import type { TestHarness } from "wrangler";
 import type { LogLine } from "../../core/log-line.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
 import { listen } from "../../origin/node/listening.ts";
-import { tellFaults } from "../../origin/node/request-faults.ts";
+import { logFaults } from "../../origin/node/request-faults.ts";
 import { refuseLostIntermediates } from "../../origin/node/runtime.ts";
 import { passClear } from "../../origin/node/server.ts";
 import { explainFailure } from "../../origin/node/tls/handshake-diagnosis.ts";
@@ -65,7 +65,7 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
     });
   }, log);
   server.on("request", pass);
-  tellFaults(server, log);
+  logFaults(server, log);
   server.on("tlsClientError", (error, { remoteAddress: peer }) => {
     const { remedy, ...found } = explainFailure(error);
     log({ decision: "handshake", ...found, peer, why: remedy });

@@ -3,7 +3,7 @@
 import type { LogLine } from "../../core/log-line.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
-import { type Answer, sendEvent } from "../http-client.ts";
+import { type BufferedResponse, sendEvent } from "../http-client.ts";
 import type { Shown } from "../output.ts";
 import { SAMPLE_EVENT } from "../send/index.ts";
 import { bad, good, heading, tabulate } from "../table.ts";
@@ -25,7 +25,7 @@ interface Trial {
   /** The code of the refusal. Undefined for an event that is accepted. */
   readonly code: RefusalCode | undefined;
   readonly at: "edge" | "origin" | "inbox";
-  send(): Promise<Answer>;
+  send(): Promise<BufferedResponse>;
 }
 
 type Decision = { readonly source: "edge" | "origin"; readonly line: LogLine };
@@ -139,7 +139,7 @@ function trials(development: Development, forwarded: readonly Request[]): Trial[
 }
 
 /** The decision id of a problem, or the event's id of an acceptance. */
-function idOf({ body }: Answer): string | undefined {
+function idOf({ body }: BufferedResponse): string | undefined {
   try {
     const { decision, event } = JSON.parse(body) as { decision?: string; event?: string };
     return decision ?? event;
@@ -165,7 +165,11 @@ async function findDecision(
   return undefined;
 }
 
-function judge({ sent, status, code, at }: Trial, answer: Answer, decision: Decision | undefined): TrialResult {
+function judge(
+  { sent, status, code, at }: Trial,
+  answer: BufferedResponse,
+  decision: Decision | undefined,
+): TrialResult {
   const found = decision?.line["code"];
   const accepted = decision?.line.decision === "accepted";
   return {

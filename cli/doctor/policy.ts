@@ -1,7 +1,7 @@
 // Checks the expiry of policy and certificates, and whether edge and origin have different policies.
 
-import { describeEnding } from "../../core/policy/expiry.ts";
-import { listEndings } from "../../origin/expiry.ts";
+import { describeExpiry } from "../../core/policy/expiry.ts";
+import { listExpiries } from "../../origin/expiry.ts";
 import { readLogFile } from "../log/read.ts";
 import { type CheckReport, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";
@@ -16,10 +16,10 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
     return { check, seen: [], findings: [], notChecked: "give --policy, or --certificate and --key" };
   const own = identity?.chain[0]?.validToDate.getTime();
   const given = own === undefined ? [] : [{ what: "the given certificate", notAfter: own / 1000 }];
-  const endings = policy === undefined ? [] : listEndings(policy, now, []);
-  const listed = endings
+  const expiries = policy === undefined ? [] : listExpiries(policy, now, []);
+  const listed = expiries
     .filter(({ refuses }) => refuses)
-    .map((ending) => ({ what: `${ending.kind} ${describeEnding(ending, now).name}`, notAfter: ending.notAfter }));
+    .map((ending) => ({ what: `${ending.kind} ${describeExpiry(ending, now).name}`, notAfter: ending.notAfter }));
   const soon = [...listed, ...given].filter(({ notAfter }) => notAfter <= now + WITHIN_DAYS * DAY_SECONDS);
   const findings = soon.map(({ what, notAfter }) =>
     found(notAfter <= now ? "ended" : "ends_soon", `${what}: ${new Date(notAfter * 1000).toISOString()}`),

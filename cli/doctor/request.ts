@@ -2,7 +2,7 @@
 // certificate arrives.
 
 import type { Anchor } from "../../core/policy/policy.ts";
-import { formatDistinguishedName, nameKey, parseDistinguishedNameDer } from "../../core/x509/distinguished-name.ts";
+import { foldName, formatDistinguishedName, parseDistinguishedNameDer } from "../../core/x509/distinguished-name.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 import { type Handshake, readCertificateRequest } from "./handshake.ts";
 import type { Subject } from "./subject.ts";
@@ -43,7 +43,7 @@ export function checkCertificateRequest({ policy, route }: Subject, handshake: H
 
 function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): Finding[] {
   return anchors
-    .filter(({ certificate }) => !named.has(certificate.subjectKey))
+    .filter(({ certificate }) => !named.has(certificate.foldedSubject))
     .map(({ name, certificate }) => found("ca_name_missing", `anchor ${name}: ${certificate.subjectText}`));
 }
 
@@ -51,7 +51,7 @@ function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): F
 function readName(der: Buffer): { readonly text: string; readonly key: string } {
   try {
     const name = parseDistinguishedNameDer(der);
-    return { text: formatDistinguishedName(name), key: nameKey(name) };
+    return { text: formatDistinguishedName(name), key: foldName(name) };
   } catch {
     const hex = der.toString("hex");
     return { text: `a name that cannot be read (${hex.slice(0, 40)})`, key: hex };

@@ -5,7 +5,7 @@ import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { Problem } from "../../core/refusal.ts";
 import type { Pair } from "../files/certificates.ts";
-import { type Answer, type SendOptions, sendEvent } from "../http-client.ts";
+import { type BufferedResponse, type SendOptions, sendEvent } from "../http-client.ts";
 
 export interface Subject {
   readonly url: URL;
@@ -77,7 +77,7 @@ export async function ask(url: string, { headers = {}, ...options }: Partial<Sen
   }
 }
 
-function toReply({ status, headers, body }: Answer): Reply {
+function toReply({ status, headers, body }: BufferedResponse): Reply {
   const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
   const isProblem = text("content-type")?.startsWith("application/problem+json") === true;
   return {

@@ -12,7 +12,7 @@ import { formatTime } from "../../core/x509/crl.ts";
 import { formatDistinguishedName, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { formatIpAddress, type GeneralName } from "../../core/x509/general-name.ts";
 
-export interface MemberFacts {
+export interface MemberExplanation {
   /** The name that `nearMiss` in the log uses. */
   readonly member: string;
   readonly expected: string | readonly string[];
@@ -22,11 +22,11 @@ export interface MemberFacts {
   readonly hint: string | null;
 }
 
-export interface EntryFacts {
+export interface EntryExplanation {
   /** JSON pointer into the policy. */
   readonly rule: string;
   readonly matches: boolean;
-  readonly members: readonly MemberFacts[];
+  readonly members: readonly MemberExplanation[];
 }
 
 /** The entries, the nearest first, at most DIAGNOSED_ENTRIES. */
@@ -36,7 +36,7 @@ export function compareEntries(
   documents: readonly CertificateMatcherDocument[],
   certificate: Certificate,
   now: number,
-): EntryFacts[] {
+): EntryExplanation[] {
   return Array.from(allowlist.matchers.entries(), ([index, matcher]) => ({
     index,
     failures: matcher.failures(certificate, now).length,
@@ -72,7 +72,7 @@ function membersOf({ subject, issuer, san, ...rest }: CertificateMatcherDocument
   return [...names, ...alternatives, ...others];
 }
 
-function compareMember([member, expected, document]: Member, certificate: Certificate, now: number): MemberFacts {
+function compareMember([member, expected, document]: Member, certificate: Certificate, now: number): MemberExplanation {
   const holds = compileCertificateMatcher(document).failures(certificate, now).length === 0;
   const presented = presentedFor(member, certificate, now);
   return { member, expected, presented, holds, hint: holds ? null : hintFor(member, expected, presented) };

@@ -10,10 +10,10 @@ import { formatTime } from "../../core/x509/crl.ts";
 import { type Answer, ask, detailsOf, publicAnswer } from "./ask.ts";
 import { explainWays } from "./modes.ts";
 import { faultOf } from "./path.ts";
-import { type PlatformFacts, readPlatform } from "./platform.ts";
+import { type PlatformExplanation, readPlatform } from "./platform.ts";
 import { evidenceOf, type Question, readChain } from "./question.ts";
 import { type DecidedBy, denyRulesOf, nearestRoutes, ruleOfAcceptance, ruleOfRefusal } from "./rule.ts";
-import { explainSender, type SenderFacts } from "./senders.ts";
+import { explainSender, type SenderExplanation } from "./senders.ts";
 import { type Outcome, settle } from "./verdict.ts";
 
 export type Explanation = Awaited<ReturnType<typeof explain>>;
@@ -107,7 +107,7 @@ function decidedBy(
   outcome: Outcome,
   details: Readonly<Record<string, unknown>>,
   route: Route | undefined,
-  senders: readonly SenderFacts[],
+  senders: readonly SenderExplanation[],
   denied: readonly Denied[],
 ): DecidedBy {
   if (outcome.verdict === "accepted") return ruleOfAcceptance(senders.find(({ sender }) => sender === outcome.sender));
@@ -157,6 +157,6 @@ function withShadow(policy: Policy, route: Route): Policy {
   return { ...policy, routes };
 }
 
-function platformOf({ verified, from, note }: PlatformFacts, { chain }: Question, isAsked: boolean) {
+function platformOf({ verified, from, note }: PlatformExplanation, { chain }: Question, isAsked: boolean) {
   return chain === undefined ? null : { verified, from, note, isAsked };
 }

@@ -21,14 +21,14 @@ import { compileEdgePolicy } from "../../worker/configuration.ts";
 import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import { type Answer, ask } from "./ask.ts";
-import type { PlatformFacts } from "./platform.ts";
+import type { PlatformExplanation } from "./platform.ts";
 import { type Chain, type Question, readChain } from "./question.ts";
 import { heldSecrets } from "./secrets.ts";
-import type { SenderFacts } from "./senders.ts";
+import type { SenderExplanation } from "./senders.ts";
 import { type Outcome, settle } from "./verdict.ts";
 
 /** One row of the table. */
-export interface WayFacts extends Omit<Outcome, "verdict"> {
+export interface ModeExplanation extends Omit<Outcome, "verdict"> {
   readonly way: "edge" | "origin behind the edge" | "origin with its own listener" | "origin behind a proxy";
   readonly verdict: Outcome["verdict"] | "not reached" | "cannot start";
   readonly notes: readonly string[];
@@ -37,16 +37,16 @@ export interface WayFacts extends Omit<Outcome, "verdict"> {
 /** The input for every row: the explained senders of the route, and Cloudflare's verdict. */
 interface Scene {
   readonly question: Question;
-  readonly senders: readonly SenderFacts[];
-  readonly platform: PlatformFacts;
+  readonly senders: readonly SenderExplanation[];
+  readonly platform: PlatformExplanation;
 }
 
-export async function explainWays(scene: Scene): Promise<WayFacts[]> {
+export async function explainWays(scene: Scene): Promise<ModeExplanation[]> {
   const edge = await askEdge(scene);
   return [edge.row, await askBehindEdge(scene, edge), await askListener(scene), await askBehindProxy(scene)];
 }
 
-type EdgeAnswer = { readonly row: WayFacts; readonly answer?: Answer };
+type EdgeAnswer = { readonly row: ModeExplanation; readonly answer?: Answer };
 
 const NOTHING = { code: null, sender: null, why: null };
 
@@ -56,12 +56,12 @@ async function askEdge({ question, senders, platform }: Scene): Promise<EdgeAnsw
   if (fault !== undefined) return { row: { way, ...NOTHING, verdict: "cannot start", why: fault, notes: [] } };
   const answer = await ask({ readCertificate: () => readAsEdge(question.chain, question, platform) }, question);
   const notes = question.chain === undefined ? [] : [platform.note];
-  const row: WayFacts = { way, ...settle(answer, senders), notes };
+  const row: ModeExplanation = { way, ...settle(answer, senders), notes };
   return { row, answer };
 }
 
 /** @throws Refusal as readTlsClientAuth */
-function readAsEdge(chain: Chain | undefined, question: Question, platform: PlatformFacts): ClientCertificate {
+function readAsEdge(chain: Chain | undefined, question: Question, platform: PlatformExplanation): ClientCertificate {
   if (chain === undefined) return readTlsClientAuth(emulateTlsClientAuth(undefined));
   const [leaf, ...intermediates] = [chain.leaf, ...chain.intermediates].map(toX509);
   // A certificate that a TLS library cannot read never reaches the worker. core says what is wrong with it.
@@ -85,7 +85,7 @@ const ISSUER = "https://edge.invalid";
 const AUDIENCE = "https://origin.invalid";
 
 /** Makes the request that the edge would send, with a temporary signing key. */
-async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise<WayFacts> {
+async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise<ModeExplanation> {
   const way = "origin behind the edge";
   if (answer?.verdict !== "accepted" || row.verdict === "undecided") {
     const isUndecided = row.verdict === "undecided";
@@ -109,7 +109,7 @@ async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise
   return { way, ...settle(own, senders), notes };
 }
 
-async function askListener({ question, senders }: Scene): Promise<WayFacts> {
+async function askListener({ question, senders }: Scene): Promise<ModeExplanation> {
   const way = "origin with its own listener";
   const { chain, policy } = question;
   const fault = faultOf(() => anchorsInUse(policy));
@@ -139,7 +139,7 @@ async function askListener({ question, senders }: Scene): Promise<WayFacts> {
   return { way, ...settle(answer, senders), notes };
 }
 
-async function askBehindProxy({ question, senders }: Scene): Promise<WayFacts> {
+async function askBehindProxy({ question, senders }: Scene): Promise<ModeExplanation> {
   const { chain } = question;
   const through = (name: ForwardedFormatName, fields: Record<string, string>) =>
     ask({ readCertificate: () => readForwardedCertificate(new Headers(fields), forwardedFormat(name)) }, question);

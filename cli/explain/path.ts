@@ -3,10 +3,10 @@
 
 import type { Anchor, RevocationRule, Trust } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
-import { checkRevocation, NO_LISTS, type RevocationFacts } from "../../core/revocation/revocation.ts";
+import { checkRevocation, NO_LISTS, type RevocationExplanation } from "../../core/revocation/revocation.ts";
 import { describeCrl } from "../../core/revocation/source.ts";
 import { boundDetails } from "../../core/shown-text.ts";
-import { checkCandidate, findPath, type PathLimits } from "../../core/trust/path.ts";
+import { findPath, type PathLimits, tryIssuer } from "../../core/trust/path.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
@@ -15,7 +15,7 @@ import { namesIssuer } from "../../core/x509/issuance.ts";
 import type { LoadedLists } from "./crls.ts";
 
 /** The state of one certificate in the lists. */
-export interface CrlFacts {
+export interface CrlExplanation {
   /**
    * `doubtful`: there is no current list, and the policy accepts that. `unknown`: there is none, and the policy does not accept
    * that.
@@ -30,7 +30,7 @@ export interface CrlFacts {
   })[];
 }
 
-export interface CertificateFacts {
+export interface CertificateExplanation {
   readonly role: "leaf" | "intermediate" | "intermediate of the policy" | "anchor";
   /** The anchor's name in the policy. */
   readonly anchor: string | null;
@@ -46,7 +46,7 @@ export interface CertificateFacts {
   /** Why the path fails at this certificate. */
   readonly fault: Fault | null;
   /** Null for the anchor, which is not looked up. */
-  readonly crl: CrlFacts | null;
+  readonly crl: CrlExplanation | null;
 }
 
 export interface Fault {
@@ -55,9 +55,9 @@ export interface Fault {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-export interface PathFacts {
+export interface PathExplanation {
   readonly reachesAnchor: boolean;
-  readonly certificates: readonly CertificateFacts[];
+  readonly certificates: readonly CertificateExplanation[];
   /** If the path ends because a certificate is missing: the name of its subject. It was not sent and is not an anchor. */
   readonly missingIssuer: string | null;
 }
@@ -74,7 +74,7 @@ export function describePath(
   trust: Trust,
   { deny, ...rest }: PathLimits,
   loaded: LoadedLists,
-): PathFacts {
+): PathExplanation {
   const limits = { ...rest, deny: { holds: (one: Certificate) => deny.holds(one, client.intermediates) } };
   const { steps, missing } = findSteps(client, trust.anchors, limits);
   const top = steps.at(-1);
@@ -139,7 +139,7 @@ function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: P
       .filter(({ certificate }) => namesIssuer(top, certificate))
       .filter(({ certificate }) => !below.some(({ spkiSha256 }) => spkiSha256 === certificate.spkiSha256))
       .map((candidate): Step => {
-        const result = resultOf(() => checkCandidate(candidate.certificate, below, limits));
+        const result = resultOf(() => tryIssuer(candidate.certificate, below, limits));
         return { ...candidate, fault: result instanceof Refusal ? result : undefined };
       });
     const next = named.find(({ fault }) => fault === undefined) ?? named[0];
@@ -149,7 +149,7 @@ function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: P
   }
 }
 
-function describe({ certificate, anchor, fault }: Step, depth: number, { deny }: PathLimits): CertificateFacts {
+function describe({ certificate, anchor, fault }: Step, depth: number, { deny }: PathLimits): CertificateExplanation {
   const { subjectText, issuerText, serial, sha256, spkiSha256, notBefore, notAfter } = certificate;
   return {
     role: anchor !== undefined ? "anchor" : depth === 0 ? "leaf" : "intermediate",
@@ -181,10 +181,10 @@ function describeCrls(
   { certificate }: Step,
   above: Step | undefined,
   rule: RevocationRule | undefined,
-  { lists, now, anchors = [] }: RevocationFacts,
+  { lists, now, anchors = [] }: RevocationExplanation,
   { sourceOf }: LoadedLists,
-): CrlFacts {
-  const notAsked: CrlFacts = { state: "not asked", freshness: null, why: null, lists: [] };
+): CrlExplanation {
+  const notAsked: CrlExplanation = { state: "not asked", freshness: null, why: null, lists: [] };
   if (above === undefined) return notAsked;
   const issuer = above.certificate;
   const result = resultOf(() => checkRevocation([certificate, issuer], rule, { lists, now, anchors }));
@@ -195,7 +195,7 @@ function describeCrls(
     state: isRevoked ? "revoked" : result instanceof Refusal ? "unknown" : why === undefined ? "good" : "doubtful",
     freshness: rule?.freshness ?? null,
     why: isRevoked || why === undefined ? null : String(why),
-    lists: (lists.get(issuer.subjectKey) ?? []).map((list) => ({
+    lists: (lists.get(issuer.foldedSubject) ?? []).map((list) => ({
       source: sourceOf.get(list) ?? "",
       ...describeCrl(list),
       isSignedByIssuer: list.isSignedBy(issuer),

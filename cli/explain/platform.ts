@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import type { Question } from "./question.ts";
 
-export interface PlatformFacts {
+export interface PlatformExplanation {
   /** In Cloudflare's spelling. */
   readonly verified: string;
   readonly from: "stated" | "openssl" | "assumed";
@@ -15,10 +15,16 @@ export interface PlatformFacts {
 /** The verdict of a hostname without this CA. Our own anchors may decide then. */
 const NOT_KNOWN = "FAILED:unable to get local issuer certificate";
 
-export async function readPlatform({ platform, chain, policy, at, askOpenssl }: Question): Promise<PlatformFacts> {
+export async function readPlatform({
+  platform,
+  chain,
+  policy,
+  at,
+  askOpenssl,
+}: Question): Promise<PlatformExplanation> {
   if (platform !== undefined)
     return { verified: platform, from: "stated", note: `Cloudflare's verdict as given: ${platform}` };
-  const assumed = (why: string): PlatformFacts => ({
+  const assumed = (why: string): PlatformExplanation => ({
     verified: NOT_KNOWN,
     from: "assumed",
     note: `Cloudflare's verdict is assumed to be "${NOT_KNOWN}", because ${why}`,

@@ -6,7 +6,7 @@ import type { StoredEvent } from "../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
 import { UsageError } from "../command.ts";
-import { tellingInbox } from "../inbox/options.ts";
+import { namingInbox } from "../inbox/options.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./log.ts";
 import type { Values } from "./options.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
@@ -21,12 +21,12 @@ export interface Source {
 export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
   if (decision !== undefined && log !== undefined) {
     const find = () => findDecision(decision, log, inbox);
-    return { decision: inbox === undefined ? await find() : await tellingInbox(inbox, find) };
+    return { decision: inbox === undefined ? await find() : await namingInbox(inbox, find) };
   }
   if (decision !== undefined && inbox !== undefined)
-    return { decision: await tellingInbox(inbox, () => findKeptDecision(decision, inbox)) };
+    return { decision: await namingInbox(inbox, () => findKeptDecision(decision, inbox)) };
   if (id === undefined || inbox === undefined) return {};
-  const event = await tellingInbox(inbox, () => readInbox(inbox, (reader) => reader.event(id)));
+  const event = await namingInbox(inbox, () => readInbox(inbox, (reader) => reader.event(id)));
   if (event !== undefined) return { event };
   throw new UsageError(`${describeInbox(inbox)} holds no event ${JSON.stringify(id)}`);
 }

@@ -6,7 +6,7 @@ import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
-import type { SenderFacts } from "./senders.ts";
+import type { SenderExplanation } from "./senders.ts";
 
 export interface DecidedBy {
   /** JSON pointer. Null if no rule of the policy decided, but a requirement of every client certificate. */
@@ -70,7 +70,7 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
 export function ruleOfRefusal(
   { code, details }: { readonly code: RefusalCode; readonly details: Readonly<Record<string, unknown>> },
   route: Route | undefined,
-  senders: readonly SenderFacts[],
+  senders: readonly SenderExplanation[],
   denied: readonly string[],
 ): DecidedBy {
   if (code === "unknown_route") return { rule: "/routes", fields: ["path"] };
@@ -89,7 +89,7 @@ export function ruleOfRefusal(
  * The member of the anchor, or the anchor itself if it has no such member: a certificate in a list is refused under an anchor
  * without lists too.
  */
-function anchorRule(sender: SenderFacts | undefined, members: readonly string[]): string | null {
+function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];
   const anchor = certificates.at(-1)?.anchor ?? null;
   const isAsked = certificates.some(({ crl }) => typeof crl?.freshness === "string");
@@ -97,7 +97,7 @@ function anchorRule(sender: SenderFacts | undefined, members: readonly string[])
 }
 
 /** The entry that admit found to be nearest. Without one, the list of entries. */
-function nearestEntry(nearMiss: unknown, senders: readonly SenderFacts[]): DecidedBy {
+function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]): DecidedBy {
   const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;
   if (nearest === undefined)
     return { rule: senders[0] === undefined ? null : `${senders[0].rule}/certificates`, fields: [] };
@@ -106,7 +106,7 @@ function nearestEntry(nearMiss: unknown, senders: readonly SenderFacts[]): Decid
 }
 
 /** The rule that admitted a sender: its entry, or its signature if it needs no certificate. */
-export function ruleOfAcceptance(sender: SenderFacts | undefined): DecidedBy {
+export function ruleOfAcceptance(sender: SenderExplanation | undefined): DecidedBy {
   const entry = sender?.certificate?.entries.find(({ matches }) => matches);
   if (entry !== undefined) return { rule: entry.rule, fields: entry.members.map(({ member }) => member) };
   return { rule: sender === undefined ? null : `${sender.rule}/signature`, fields: ["signature"] };

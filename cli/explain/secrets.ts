@@ -1,14 +1,14 @@
 // Selects secrets of a policy: those that an origin behind an edge has, and those that verify a request.
 
 import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
-import { type AvailableSecrets, namesOf } from "../../core/admission/secrets.ts";
+import { type AvailableSecrets, signatureSecretNames } from "../../core/admission/secrets.ts";
 import type { Sender, SignatureRule } from "../../core/policy/policy.ts";
 import { SIGNATURE_SCHEMES } from "../../core/signature/schemes.ts";
 
 /** The secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. No credentials. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
-    const names = sender.signature === undefined ? [] : namesOf(sender.signature);
+    const names = sender.signature === undefined ? [] : signatureSecretNames(sender.signature);
     const isHeld = names.some((name) => !missing.get(sender)?.signature.has(name));
     return [sender, { signature: isHeld ? signature : undefined, basic: undefined }];
   });

@@ -7,10 +7,10 @@ import { formatPointer } from "../../core/configuration-error.ts";
 import type { Sender } from "../../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { signatureHeaderNames } from "../../core/signature/schemes.ts";
-import { SignedRequest, verifySignature } from "../../core/signature/verify.ts";
+import { SignedRequest, verifyWebhookSignature } from "../../core/signature/verify.ts";
 import { type Proof, verifyTrust } from "../../core/trust/verify.ts";
-import { compareEntries, type EntryFacts } from "./entries.ts";
-import { describePath, type Fault, faultOf, type PathFacts } from "./path.ts";
+import { compareEntries, type EntryExplanation } from "./entries.ts";
+import { describePath, type Fault, faultOf, type PathExplanation } from "./path.ts";
 import type { Question } from "./question.ts";
 import { signingNames } from "./secrets.ts";
 
@@ -30,9 +30,9 @@ export interface CertificateFactor extends FactorVerdict {
     readonly fault: Fault | null;
     /** Which list was missing or not current, if the policy accepts that. */
     readonly revocation: string | null;
-    readonly path: PathFacts | null;
+    readonly path: PathExplanation | null;
   } | null;
-  readonly entries: readonly EntryFacts[];
+  readonly entries: readonly EntryExplanation[];
 }
 
 export interface SignatureFactor extends FactorVerdict {
@@ -49,7 +49,7 @@ export interface BasicFactor extends FactorVerdict {
   readonly wasCheckedBefore: boolean;
 }
 
-export interface SenderFacts {
+export interface SenderExplanation {
   readonly sender: string;
   /** JSON pointer into the policy. */
   readonly rule: string;
@@ -66,10 +66,10 @@ export interface SenderFacts {
 /** Which requirements of this sender the request meets, and which it does not. */
 export async function explainSender(
   sender: Sender,
-  role: SenderFacts["role"],
+  role: SenderExplanation["role"],
   question: Question,
   evidence: Evidence,
-): Promise<SenderFacts> {
+): Promise<SenderExplanation> {
   const certificate = sender.certificate === undefined ? null : judgeCertificate(sender, question, evidence);
   const basic = sender.basic.length === 0 ? basicOfBefore(sender, question) : judgeBasic(sender, question);
   const signature = sender.signature === undefined ? null : await judgeSignature(sender, question);
@@ -160,7 +160,7 @@ async function judgeSignature(sender: Sender, { available, request, at, unknown 
   const { headers, body = new Uint8Array() } = request;
   const lacking = available.missing.get(sender)?.signature;
   const names = signingNames(rule, headers);
-  const result = await verifySignature(keys, new SignedRequest(headers, body, at)).catch((error: unknown) => {
+  const result = await verifyWebhookSignature(keys, new SignedRequest(headers, body, at)).catch((error: unknown) => {
     if (error instanceof Refusal) return error;
     throw error;
   });

@@ -3,7 +3,7 @@
 
 import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import type { Answer } from "./ask.ts";
-import type { SenderFacts, Verdict } from "./senders.ts";
+import type { SenderExplanation, Verdict } from "./senders.ts";
 
 export interface Outcome {
   readonly verdict: Verdict;
@@ -17,7 +17,7 @@ export interface Outcome {
 const MAY_BE_UNCHECKED: ReadonlySet<Problem> = new Set(["signature-not-verified", "credentials-required"]);
 
 /** `senders`: those of the route, in its order. The first one that passes is admitted. */
-export function settle(answer: Answer, senders: readonly SenderFacts[]): Outcome {
+export function settle(answer: Answer, senders: readonly SenderExplanation[]): Outcome {
   const name = answer.verdict === "accepted" ? answer.delivery.sender : null;
   const index = senders.findIndex(({ sender }) => sender === name);
   const open = (index < 0 ? senders : senders.slice(0, index)).find(({ verdict }) => verdict === "undecided");

@@ -5,18 +5,18 @@ import { describeInbox } from "../../origin/inbox/location.ts";
 import { formatContents, type InboxContents } from "../../origin/inbox/table-rows.ts";
 import { UsageError } from "../command.ts";
 import { print } from "../output.ts";
-import { tellingInbox, type Values } from "./options.ts";
+import { namingInbox, type Values } from "./options.ts";
 
 export async function backup(values: Values, files: readonly string[]): Promise<number> {
   const file = requireFileName(files, "backup");
-  const contents = await tellingInbox(values.inbox, () => backupInbox(values.inbox, file));
+  const contents = await namingInbox(values.inbox, () => backupInbox(values.inbox, file));
   tell(values, { backup: file, inbox: describeInbox(values.inbox) }, contents, `${file} holds`);
   return 0;
 }
 
 export async function restore(values: Values, files: readonly string[]): Promise<number> {
   const file = requireFileName(files, "restore");
-  const contents = await tellingInbox(values.inbox, () =>
+  const contents = await namingInbox(values.inbox, () =>
     restoreInbox(file, values.inbox, { allowNetworkFileSystem: values.anyway }),
   );
   const inbox = describeInbox(values.inbox);

@@ -7,7 +7,7 @@ import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../origin/inbox/open.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { findElsewhere } from "../files/files.ts";
-import { tellShownPassword } from "../origin/secret-notices.ts";
+import { warnOfShownPassword } from "../origin/secret-notices.ts";
 import { complain } from "../output.ts";
 import { problemsOf } from "../problems.ts";
 
@@ -42,13 +42,13 @@ export function parseInboxOptions(args: string[]) {
 
 /** @throws UsageError when there is no such inbox */
 export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) => Promise<T>): Promise<T> {
-  const reader = await tellingInbox(inbox, () => openInboxReader(inbox));
+  const reader = await namingInbox(inbox, () => openInboxReader(inbox));
   return await ask(reader).finally(() => reader.close());
 }
 
 /** What opens an inbox, or fails with its reason alone. @throws UsageError */
-export async function tellingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
-  tellShownPassword(inbox);
+export async function namingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
+  warnOfShownPassword(inbox);
   return await open().catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
     // They name the inbox, or the other file that is at fault.
@@ -65,7 +65,7 @@ function tellOption(inbox: string): string {
 /** What opens the inbox to change it. */
 export function openToChange({ inbox, anyway }: Values): Promise<Inbox> {
   const options = { onNotice: tellNotice, allowNetworkFileSystem: anyway };
-  return tellingInbox(inbox, () => openInbox(inbox, options));
+  return namingInbox(inbox, () => openInbox(inbox, options));
 }
 
 function tellNotice(text: string): void {

@@ -8,14 +8,14 @@ import type { Policy } from "../../core/policy/policy.ts";
 import { formatTime } from "../../core/x509/crl.ts";
 import type { AcceptDelivery } from "../../origin/accept.ts";
 import { systemClock } from "../../origin/clock.ts";
-import { listEndings } from "../../origin/expiry.ts";
+import { listExpiries } from "../../origin/expiry.ts";
 import type { FirstSight, Inbox, Retention } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { startRetention } from "../../origin/inbox/retention.ts";
 import type { Address } from "../../origin/node/listening.ts";
 import { complain, printLogLine } from "../output.ts";
 import { startReports } from "./health.ts";
-import { endListener } from "./listener-certificate.ts";
+import { listenerExpiry } from "./listener-certificate.ts";
 import { toCount, toDuration } from "./metrics.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { openOutlet, type Stock, type WatchOutlet } from "./telemetry.ts";
@@ -158,12 +158,12 @@ export async function openWatch(
     try {
       const { policy, certificates } = watched();
       const now = systemClock();
-      const listeners = certificates.map((pem) => endListener(pem));
+      const listeners = certificates.map((pem) => listenerExpiry(pem));
       const seen = await inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));
       const latest = new Map<string, number>();
       for (const { sender, lastSeen } of seen) latest.set(sender, Math.max(lastSeen, latest.get(sender) ?? 0));
       presented = [...latest];
-      outlet.tell(listEndings(policy, now, seen, listeners), now);
+      outlet.tell(listExpiries(policy, now, seen, listeners), now);
     } catch (error) {
       log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
     }

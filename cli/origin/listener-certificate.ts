@@ -2,13 +2,13 @@
 
 import { X509Certificate } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
-import type { Ending } from "../../core/policy/expiry.ts";
+import type { Expiry } from "../../core/policy/expiry.ts";
 import { UsageError } from "../command.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** @throws UsageError if the text holds no certificate */
-export function endListener(pem: string, file = "the listener's certificate"): Ending {
+export function listenerExpiry(pem: string, file = "the listener's certificate"): Expiry {
   const chain = (pem.match(PEM_CERTIFICATE) ?? []).map((block) => parse(block, file));
   const [leaf] = chain;
   if (leaf === undefined) throw new UsageError(`${file} holds no certificate in PEM`);

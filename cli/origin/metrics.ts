@@ -5,13 +5,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 import type { LogLine } from "../../core/log-line.ts";
-import type { Ending } from "../../core/policy/expiry.ts";
+import type { Expiry } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { escapeControls } from "../../core/shown-text.ts";
 import type { Backlog } from "../../origin/inbox/inbox.ts";
 import type { RefusalStock } from "../../origin/inbox/refusals/refusals.ts";
 import { type Address, listen } from "../../origin/node/listening.ts";
-import { tellFaults } from "../../origin/node/request-faults.ts";
+import { logFaults } from "../../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../../origin/node/server.ts";
 import { loadOptional } from "../../origin/optional-package.ts";
 import { parseAddress } from "../arguments/values.ts";
@@ -23,9 +23,9 @@ import type { Health } from "./health.ts";
 export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
 
 const LABELS = ["decision", "code", "route", "sender"] as const;
-const ENDING_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
-/** The most endings that are shown, the soonest first: each series costs the Prometheus server memory for hours. */
-const MAX_ENDINGS = 1_000;
+const EXPIRY_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
+/** The most expiries that are shown, the soonest first: each series costs the Prometheus server memory for hours. */
+const MAX_EXPIRIES = 1_000;
 
 /** PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws UsageError */
 export function parseMetricsAddress(text: string): Address {
@@ -84,7 +84,7 @@ export class Metrics {
   readonly #decisions: Counter<(typeof LABELS)[number]>;
   readonly #firstSights: Counter<"sender" | "what">;
   readonly #deaths: Counter;
-  readonly #endings: Gauge<(typeof ENDING_LABELS)[number]>;
+  readonly #expiries: Gauge<(typeof EXPIRY_LABELS)[number]>;
   readonly #requests: Histogram<"decision">;
   readonly #accepts: Histogram;
   readonly #attempts: Histogram<"outcome">;
@@ -124,10 +124,10 @@ export class Metrics {
       help: "Processes of --workers that ended by themselves, were killed or hung, and were replaced.",
       registers,
     });
-    this.#endings = new Gauge({
+    this.#expiries = new Gauge({
       name: "countersign_end_timestamp_seconds",
       help: "Unix time at which a certificate or a window of the policy ends; refuses tells whether events will be refused.",
-      labelNames: ENDING_LABELS,
+      labelNames: EXPIRY_LABELS,
       registers,
     });
     this.#requests = new Histogram({
@@ -224,11 +224,11 @@ export class Metrics {
     if (code === "worker_died") this.#deaths.inc(times);
   }
 
-  /** Replaces the endings that were set before. */
-  setEndings(endings: readonly Ending[]): void {
-    this.#endings.reset();
-    for (const { kind, name, pointer = "", sha256 = "", refuses, notAfter } of endings.slice(0, MAX_ENDINGS)) {
-      this.#endings.set({ kind, name, pointer, sha256, refuses: String(refuses) }, notAfter);
+  /** Replaces the expiries that were set before. */
+  setExpiries(expiries: readonly Expiry[]): void {
+    this.#expiries.reset();
+    for (const { kind, name, pointer = "", sha256 = "", refuses, notAfter } of expiries.slice(0, MAX_EXPIRIES)) {
+      this.#expiries.set({ kind, name, pointer, sha256, refuses: String(refuses) }, notAfter);
     }
   }
 
@@ -249,7 +249,7 @@ export class Metrics {
       response.end(method === "HEAD" ? undefined : text);
     };
     const server = createServer({ requireHostHeader: false }, passClear(answer, tell));
-    tellFaults(server, tell);
+    logFaults(server, tell);
     await listen(server, { hostname, port });
     // The metrics alone must not keep the process alive.
     server.unref();

@@ -13,7 +13,7 @@ import { readServerPair } from "../files/server-pair.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { Problems } from "../problems.ts";
 import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
-import { type Loaded, type OriginSettings, serveOrigin, type WayIn } from "./service.ts";
+import { type Loaded, type OriginMode, type OriginSettings, serveOrigin } from "./service.ts";
 
 export interface TlsOriginSettings extends OriginSettings {
   readonly host: string;
@@ -37,7 +37,7 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
   return await serveOrigin(way, await way.load(), settings.workers);
 }
 
-function throughTls(settings: TlsOriginSettings): WayIn<TlsLoaded> {
+function throughTls(settings: TlsOriginSettings): OriginMode<TlsLoaded> {
   const { host: hostname, port, inbox } = settings;
   const clientCertificates = (name: string) => askedAt(settings.clientCertificates, name);
   return {

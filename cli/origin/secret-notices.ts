@@ -40,7 +40,7 @@ function findFile(name: string): string | undefined {
  * Reports each file that every user of this machine can read. Docker and Kubernetes mount secrets like this by default, so it is
  * not refused.
  */
-export function tellReadableSecrets(policy: Policy): void {
+export function warnOfReadableSecrets(policy: Policy): void {
   if (!isReporter()) return;
   for (const name of [...secretNames(policy), PASSWORD_NAME, ...CONSOLE_SECRETS]) {
     const file = findFile(name);
@@ -59,7 +59,7 @@ export function tellReadableSecrets(policy: Policy): void {
 }
 
 /** Reports a password in the location of an inbox, because it is on the command line. */
-export function tellShownPassword(inbox: string): void {
+export function warnOfShownPassword(inbox: string): void {
   if (!isReporter() || !hasPassword(inbox)) return;
   const why = "--inbox holds a password, and ps shows the command line to every user of this machine";
   const remedy = `leave it out of the URL; write it to a file and name that in ${PASSWORD_NAME}_FILE`;

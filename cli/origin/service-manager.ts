@@ -10,7 +10,7 @@ const DEADLINE_MILLISECONDS = 10_000;
 let hasFailed = false;
 
 /** Reports that the service is up at this URL. Call it once. If the manager has a watchdog, it gets a message at intervals. */
-export function tellReady(url: string): void {
+export function notifyReady(url: string): void {
   notify("READY=1", `STATUS=serving at ${url}`);
   const milliseconds = watchdogMilliseconds();
   // Sent from the event loop that serves requests, or that watches the workers: if it is blocked, no message is sent. Twice in each
@@ -19,7 +19,7 @@ export function tellReady(url: string): void {
 }
 
 /** Reports that the service answers the requests in progress, and then ends. */
-export function tellStopping(): void {
+export function notifyStopping(): void {
   notify("STOPPING=1", "STATUS=answering what is in flight");
 }
 

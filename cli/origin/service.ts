@@ -22,8 +22,8 @@ import type { ConsoleSettings } from "./console-options.ts";
 import { openCrls } from "./crls.ts";
 import { openWatch } from "./expiry-watch.ts";
 import { keepRefusals } from "./kept-refusals.ts";
-import { secretFilesOf, tellReadableSecrets, tellShownPassword } from "./secret-notices.ts";
-import { tellReady, tellStopping, watchdogMilliseconds } from "./service-manager.ts";
+import { secretFilesOf, warnOfReadableSecrets, warnOfShownPassword } from "./secret-notices.ts";
+import { notifyReady, notifyStopping, watchdogMilliseconds } from "./service-manager.ts";
 import { openSharedConsole } from "./shared-console.ts";
 import {
   type Dispatch,
@@ -79,7 +79,7 @@ export interface Listening<T extends Loaded> extends RunningServer {
 }
 
 /** One way into the origin. */
-export interface WayIn<T extends Loaded> {
+export interface OriginMode<T extends Loaded> {
   readonly settings: OriginSettings;
   /** The files whose change reloads, beside those of secrets; the policy's is among them. */
   readonly files: readonly string[];
@@ -100,27 +100,27 @@ export interface WayIn<T extends Loaded> {
  * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
  * before.
  */
-export async function serveOrigin<T extends Loaded>(way: WayIn<T>, first: T, workers = 1): Promise<number> {
+export async function serveOrigin<T extends Loaded>(way: OriginMode<T>, first: T, workers = 1): Promise<number> {
   const { settings } = way;
   if (workers === 1) return await serveHere(way, first);
   const serve = () => serveHere(way, first, openWorkerOutlet());
   return await runWatchedWorkers(workers, settings.metrics, serve, {
-    onReady: (url, metrics, shown) => sayReady(way, url, metrics, shown),
+    onReady: (url, metrics, shown) => printReady(way, url, metrics, shown),
     openConsole: (log) => openSharedConsole(settings, first.policy, log),
-    onStop: tellStopping,
+    onStop: notifyStopping,
     mask: cluster.isPrimary ? await way.prepareToShare?.() : undefined,
     silentMilliseconds: watchdogMilliseconds(),
   });
 }
 
-async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: WatchOutlet): Promise<number> {
+async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, outlet?: WatchOutlet): Promise<number> {
   // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
   const stopped = untilSignal();
   const { settings } = given;
   const target = await loadTarget(settings.dispatch);
   requireTarget(first.policy, target);
-  tellReadableSecrets(first.policy);
-  tellShownPassword(settings.inbox);
+  warnOfReadableSecrets(first.policy);
+  warnOfShownPassword(settings.inbox);
   const way = withTarget(given, target);
   let inForce = () => first;
   const watched = () => ({ policy: inForce().policy, certificates: way.certificates?.(inForce()) ?? [] });
@@ -128,7 +128,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
   if (watch === undefined) return 0;
   const kept = keepRefusals(settings.refusals, watch, () => inForce().policy);
   const log = kept.logging(openLog(settings.inbox, watch.log));
-  const files = await InForce.open(way, first, log);
+  const files = await CurrentFiles.open(way, first, log);
   let shown: RunningConsole | undefined;
   try {
     const { loaded, lists } = files;
@@ -159,7 +159,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
       });
     const server = await way.listen({ createApp, loaded, log });
     files.watch(server.apply);
-    announceReady(server.url, (url) => sayReady(way, url, watch.url, shown?.url));
+    announceReady(server.url, (url) => printReady(way, url, watch.url, shown?.url));
     watch.start();
     dispatch.start();
     const stopReports = watch.watchHealth(() => [
@@ -168,7 +168,7 @@ async function serveHere<T extends Loaded>(given: WayIn<T>, first: T, outlet?: W
     ]);
     await stopped;
     stopReports();
-    if (outlet === undefined) tellStopping();
+    if (outlet === undefined) notifyStopping();
     // Together: answers that are owed may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
   } finally {
@@ -201,14 +201,14 @@ function endSoon(): void {
 }
 
 /** A reload also takes new keys for the upstream, and refuses a policy that needs a handler where there is none. */
-function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | undefined): WayIn<T> {
+function withTarget<T extends Loaded>(way: OriginMode<T>, target: DispatchTarget | undefined): OriginMode<T> {
   return {
     ...way,
     files: [...way.files, ...(target?.files ?? [])],
     async load() {
       const loaded = await way.load();
       requireTarget(loaded.policy, target);
-      tellReadableSecrets(loaded.policy);
+      warnOfReadableSecrets(loaded.policy);
       await target?.reload();
       return loaded;
     },
@@ -216,20 +216,20 @@ function withTarget<T extends Loaded>(way: WayIn<T>, target: DispatchTarget | un
 }
 
 /** Prints the line that tells that, and where, it listens. */
-function sayReady<T extends Loaded>(
-  { settings, greet }: WayIn<T>,
+function printReady<T extends Loaded>(
+  { settings, greet }: OriginMode<T>,
   url: string,
   metrics?: string,
   shown?: string,
 ): void {
   const text = shown === undefined ? greet(url) : `${greet(url)}, console at ${shown}`;
   printText(settings.json ? JSON.stringify({ origin: url, metrics, console: shown }) : text);
-  tellReady(url);
+  notifyReady(url);
 }
 
 /** What requests are judged by, replaced as a whole. */
-class InForce<T extends Loaded> {
-  readonly #way: WayIn<T>;
+class CurrentFiles<T extends Loaded> {
+  readonly #way: OriginMode<T>;
   readonly #log: (line: LogLine) => void;
   #loaded: T;
   #crls: CrlStore;
@@ -237,15 +237,19 @@ class InForce<T extends Loaded> {
   /** One reload at a time: each closes the lists of the one before. */
   #reloads = Promise.resolve();
 
-  private constructor(way: WayIn<T>, loaded: T, crls: CrlStore, log: (line: LogLine) => void) {
+  private constructor(way: OriginMode<T>, loaded: T, crls: CrlStore, log: (line: LogLine) => void) {
     this.#way = way;
     this.#loaded = loaded;
     this.#crls = crls;
     this.#log = log;
   }
 
-  static async open<T extends Loaded>(way: WayIn<T>, first: T, log: (line: LogLine) => void): Promise<InForce<T>> {
-    return new InForce(way, first, await openCrls(first.policy, way.settings), log);
+  static async open<T extends Loaded>(
+    way: OriginMode<T>,
+    first: T,
+    log: (line: LogLine) => void,
+  ): Promise<CurrentFiles<T>> {
+    return new CurrentFiles(way, first, await openCrls(first.policy, way.settings), log);
   }
 
   readonly loaded = (): T => this.#loaded;

@@ -12,7 +12,7 @@ import type { AcceptDelivery } from "../../origin/accept.ts";
 import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
 import type { Handler } from "../../origin/dispatch/handler.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../../origin/dispatch/limits.ts";
-import { Answers } from "../../origin/dispatch/reply.ts";
+import { HandlerReplies } from "../../origin/dispatch/reply.ts";
 import { forwardTo } from "../../origin/dispatch/upstream.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { fetchUpstream } from "../../origin/node/upstream-fetch.ts";
@@ -104,7 +104,7 @@ export function requireTarget({ routes }: Policy, target: DispatchTarget | undef
 
 export interface Dispatch {
   readonly accept: AcceptDelivery;
-  readonly answers: Answers | undefined;
+  readonly answers: HandlerReplies | undefined;
   /** Why events are not handed on now. */
   fault(): string | undefined;
   start(): void;
@@ -124,7 +124,7 @@ export function openDispatch(
     return { accept: inbox.accept, answers: undefined, fault: () => undefined, start() {}, stop: async () => {} };
   const { handler, limits } = target;
   const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
-  const answers = new Answers({ policy, inbox, dispatcher, log });
+  const answers = new HandlerReplies({ policy, inbox, dispatcher, log });
   return {
     accept: answers.accept,
     answers,

@@ -1,9 +1,9 @@
-// Where a process reports its counts, durations and endings. A single process has its own log and metrics. A worker sends them to
+// Where a process reports its counts, durations and expiries. A single process has its own log and metrics. A worker sends them to
 // the primary, which serves the metrics and logs each ending once.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
-import { type Ending, warnOfEndings } from "../../core/policy/expiry.ts";
+import { type Expiry, warnOfExpiries } from "../../core/policy/expiry.ts";
 import type { Backlog } from "../../origin/inbox/inbox.ts";
 import type { RefusalStock } from "../../origin/inbox/refusals/refusals.ts";
 import type { Address } from "../../origin/node/listening.ts";
@@ -33,9 +33,9 @@ export interface WatchOutlet {
   setStock(stock: Stock): void;
   /** Reports the state of this process. */
   report(state: ProcessState): void;
-  /** Takes all endings as of `now`. The metrics show them. Those that are due are logged. */
-  tell(endings: readonly Ending[], now: number): void;
-  /** Called after the ready line is printed. Only then may endings be logged. */
+  /** Takes all expiries as of `now`. The metrics show them. Those that are due are logged. */
+  tell(expiries: readonly Expiry[], now: number): void;
+  /** Called after the ready line is printed. Only then may expiries be logged. */
   start(): void;
   close(): void;
 }
@@ -50,9 +50,9 @@ async function openOutletOf(address: Address | undefined, health: Health): Promi
   const server = address && (await metrics?.serve(address, printLogLine, health).catch(refuseAddress));
   const warned = new Set<string>();
   let isStarted = false;
-  let last: readonly [endings: readonly Ending[], now: number] = [[], 0];
+  let last: readonly [expiries: readonly Expiry[], now: number] = [[], 0];
   const warn = () => {
-    for (const line of isStarted ? warnOfEndings(...last, warned) : []) printLogLine(line);
+    for (const line of isStarted ? warnOfExpiries(...last, warned) : []) printLogLine(line);
   };
   return {
     url: server?.url,
@@ -65,9 +65,9 @@ async function openOutletOf(address: Address | undefined, health: Health): Promi
       metrics?.setPresented(presented);
     },
     report: (state) => health.take(state),
-    tell(endings, now) {
-      last = [endings, now];
-      metrics?.setEndings(endings);
+    tell(expiries, now) {
+      last = [expiries, now];
+      metrics?.setExpiries(expiries);
       warn();
     },
     start() {
@@ -87,7 +87,7 @@ function refuseAddress(error: unknown): never {
 
 interface Report {
   readonly counts?: readonly (readonly [count: Count, times: number])[];
-  readonly endings?: readonly [endings: readonly Ending[], now: number];
+  readonly expiries?: readonly [expiries: readonly Expiry[], now: number];
   readonly durations?: readonly Duration[];
   readonly dropped?: number;
   readonly stock?: Stock;
@@ -130,7 +130,7 @@ export function openWorkerOutlet(): WatchOutlet {
     },
     setStock: (stock) => void report({ stock }),
     report: (state) => void report({ state }),
-    tell: (...endings) => void report({ endings }),
+    tell: (...expiries) => void report({ expiries }),
     start() {},
     close: flush,
   };
@@ -169,7 +169,7 @@ export async function runWatchedWorkers(
     if (watch?.dropped !== undefined) outlet.countDropped(watch.dropped);
     if (watch?.stock !== undefined) outlet.setStock(watch.stock);
     if (watch?.state !== undefined) outlet.report(watch.state);
-    if (watch?.endings !== undefined) outlet.tell(...watch.endings);
+    if (watch?.expiries !== undefined) outlet.tell(...watch.expiries);
   };
   try {
     return await runWorkers(count, serve, { ...options, onReady, onMessage, onDeath });

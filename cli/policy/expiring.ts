@@ -1,16 +1,16 @@
 // countersign policy expiring: everything that expires within some days, which of it will make requests fail, and what to do.
 
-import { describeEnding, sendersInUse } from "../../core/policy/expiry.ts";
+import { describeExpiry, sendersInUse } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { systemClock } from "../../origin/clock.ts";
-import { listEndings } from "../../origin/expiry.ts";
+import { listExpiries } from "../../origin/expiry.ts";
 import type { SeenCertificate } from "../../origin/inbox/inbox.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
 import { parseWhole } from "../arguments/values.ts";
 import { parseOptions } from "../command.ts";
 import { readCertificatesAsPem } from "../files/certificates.ts";
-import { tellingInbox } from "../inbox/options.ts";
-import { endListener } from "../origin/listener-certificate.ts";
+import { namingInbox } from "../inbox/options.ts";
+import { listenerExpiry } from "../origin/listener-certificate.ts";
 import { type Line, print, printJson } from "../output.ts";
 import { bad, good, tabulate } from "../table.ts";
 import { compilePolicyFile } from "./load.ts";
@@ -26,31 +26,31 @@ const OPTIONS = {
 const DAY_SECONDS = 86_400;
 
 /** 1 if something will refuse events within the time, or does so already. */
-export async function tellExpiring(args: string[]): Promise<number> {
+export async function showExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseWhole("--within", within, 0, 99_999);
   const now = systemClock();
-  const listeners = certificate.map((name) => endListener(readCertificatesAsPem(name).join(""), name));
+  const listeners = certificate.map((name) => listenerExpiry(readCertificatesAsPem(name).join(""), name));
   const policy = compilePolicyFile(file);
   const seen = inbox === undefined ? [] : await readSeen(inbox, policy);
-  const endings = listEndings(policy, now, seen, listeners)
+  const expiries = listExpiries(policy, now, seen, listeners)
     .filter(({ notAfter }) => notAfter <= now + days * DAY_SECONDS)
-    .map((ending) => describeEnding(ending, now));
-  const isRefusing = endings.some(({ refuses }) => refuses);
-  if (json) printJson({ ok: !isRefusing, within: days, endings });
-  else print(formatEndings(endings, days));
+    .map((ending) => describeExpiry(ending, now));
+  const isRefusing = expiries.some(({ refuses }) => refuses);
+  if (json) printJson({ ok: !isRefusing, within: days, endings: expiries });
+  else print(formatExpiries(expiries, days));
   return isRefusing ? 1 : 0;
 }
 
 async function readSeen(location: string, policy: Policy): Promise<SeenCertificate[]> {
   const senders = sendersInUse(policy).map(({ name }) => name);
-  return await tellingInbox(location, () => readInbox(location, (reader) => reader.latestCertificates(senders)));
+  return await namingInbox(location, () => readInbox(location, (reader) => reader.latestCertificates(senders)));
 }
 
-function formatEndings(endings: readonly ReturnType<typeof describeEnding>[], days: number): Line[] {
-  if (endings.length === 0) return [`nothing ends within ${days} days`];
+function formatExpiries(expiries: readonly ReturnType<typeof describeExpiry>[], days: number): Line[] {
+  if (expiries.length === 0) return [`nothing ends within ${days} days`];
   return tabulate(
-    endings.flatMap(({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) => [
+    expiries.flatMap(({ what, name, pointer = "", sha256, notAfter, days: left, refuses, remedy }) => [
       [
         notAfter,
         left < 0 ? "ended" : `${left} days`,

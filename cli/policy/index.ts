@@ -15,7 +15,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   presets: async () => (await import("./presets.ts")).showPresets,
   observed: async () => (await import("./observed.ts")).showObserved,
   try: async () => (await import("./trial/index.ts")).tryOnStored,
-  expiring: async () => (await import("./expiring.ts")).tellExpiring,
+  expiring: async () => (await import("./expiring.ts")).showExpiring,
 };
 
 export const command: Command = {

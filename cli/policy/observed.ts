@@ -3,7 +3,7 @@
 import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";
 import { CLIENT_AUTH } from "../../core/x509/certificate-extensions.ts";
-import { nameKey } from "../../core/x509/distinguished-name.ts";
+import { foldName } from "../../core/x509/distinguished-name.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "../log/observations.ts";
@@ -145,10 +145,10 @@ function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boo
   if (publicNames.size === 0) {
     for (const pem of rootCertificates) {
       const root = parseRoot(pem);
-      if (root !== undefined) publicNames.add(nameKey(root.subject));
+      if (root !== undefined) publicNames.add(foldName(root.subject));
     }
   }
-  return [leaf, ...intermediates].some(({ issuerKey }) => publicNames.has(issuerKey));
+  return [leaf, ...intermediates].some(({ foldedIssuer }) => publicNames.has(foldedIssuer));
 }
 
 /** Some public roots have properties that we accept in no certificate. */

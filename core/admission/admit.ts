@@ -5,7 +5,7 @@
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { Route, Sender } from "../policy/policy.ts";
 import { Refusal, refusalOf, resultOf } from "../refusal.ts";
-import { methodOf, SignedRequest, verifySignature } from "../signature/verify.ts";
+import { methodOf, SignedRequest, verifyWebhookSignature } from "../signature/verify.ts";
 import { type ProvenCertificate, verifyTrust } from "../trust/verify.ts";
 import { DIAGNOSED_ENTRIES } from "../wire.ts";
 import type { Certificate } from "../x509/certificate.ts";
@@ -66,7 +66,7 @@ export function admitByCertificate(proven: ProvenCertificate, senders: readonly 
     if (sender.certificate === undefined) return withoutCertificate(sender);
     const proof = proofs.get(sender);
     if (proof === undefined) return [];
-    const entries = sender.certificate.allowlist.candidates(leaf);
+    const entries = sender.certificate.allowlist.entriesFor(leaf);
     const isMatch = entries.some(([, matcher]) => matcher.failures(leaf, now).length === 0);
     return isMatch ? [{ sender, certified: { certificate, proof }, factors: ["mtls"], reliedOnEdge: [] }] : [];
   });
@@ -123,7 +123,7 @@ export async function admitBySignature(
     if (method !== undefined) return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
   }
   const [first] = candidates;
-  if (first !== undefined) await verifySignature(secretsOf(first.sender, secrets, "signature"), request);
+  if (first !== undefined) await verifyWebhookSignature(secretsOf(first.sender, secrets, "signature"), request);
   throw new Refusal("sender_not_allowed");
 }
 
@@ -175,7 +175,7 @@ function secretsOf<Kind extends keyof SenderSecrets>(
 function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number) {
   let nearest: { sender: string; entry: number; failed: readonly string[] } | undefined;
   const compared = [
-    ...firstEntries(senders, (allowlist) => allowlist.candidates(leaf)),
+    ...firstEntries(senders, (allowlist) => allowlist.entriesFor(leaf)),
     ...firstEntries(senders, ({ matchers }) => matchers.entries()),
   ];
   for (const [sender, entry, matcher] of compared) {

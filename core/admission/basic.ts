@@ -26,7 +26,7 @@ export function importBasicCredential(username: string, password: string): Basic
   if (CONTROL.test(text) || !text.isWellFormed()) throw new SyntaxError("a control character is in it");
   const octets = Buffer.from(text);
   if (octets.toString("base64").length > MAX_BASIC_CHARACTERS) throw new SyntaxError("it is too long");
-  const expected = digestOf(octets);
+  const expected = sha256Digest(octets);
   return { matches: (digest: Uint8Array) => timingSafeEqual(digest, expected) } as unknown as BasicCredential;
 }
 
@@ -40,7 +40,7 @@ const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
  */
 export function verifyBasic(credentials: readonly BasicCredential[], authorization: string | null): void {
   if (authorization === null) throw new Refusal("basic_missing");
-  const digest = digestOf(parseBasic(authorization));
+  const digest = sha256Digest(parseBasic(authorization));
   let isFound = false;
   for (const credential of credentials) isFound = credential.matches(digest) || isFound;
   if (!isFound) throw new Refusal("basic_mismatch", { credentials: credentials.length });
@@ -62,7 +62,7 @@ function parseBasic(authorization: string): Buffer {
   return octets;
 }
 
-function digestOf(octets: Buffer): Buffer {
+function sha256Digest(octets: Buffer): Buffer {
   return hash("sha256", octets, "buffer");
 }
 

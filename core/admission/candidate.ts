@@ -3,7 +3,7 @@
 import type { Sender } from "../policy/policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { SignatureKeys } from "../signature/verify.ts";
-import type { Proof, TrustFacts } from "../trust/verify.ts";
+import type { Proof, TrustContext } from "../trust/verify.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import type { BasicCredential } from "./basic.ts";
 
@@ -27,7 +27,7 @@ export interface Evidence {
   /** The certificate, or the Refusal that says why there is none. Undefined if no sender of the route needs one. */
   readonly certificate: ClientCertificate | Refusal | undefined;
   readonly headers: Headers;
-  readonly facts: TrustFacts;
+  readonly facts: TrustContext;
   readonly secrets: Secrets;
   /**
    * Unix seconds at which the request reached the first Countersign program: the edge or, without one, the origin. Timestamps of

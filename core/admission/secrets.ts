@@ -44,7 +44,7 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
  */
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   const held: WantedFactors = ({ signature }) => {
-    const isHeld = signature !== undefined && namesOf(signature).some((name) => isSet(name, read));
+    const isHeld = signature !== undefined && signatureSecretNames(signature).some((name) => isSet(name, read));
     return { signature: isHeld ? signature : undefined, basic: [] };
   };
   return requireAll(readAvailableSecrets(policy, read, held));
@@ -141,14 +141,14 @@ function importOnce(): ImportKey {
 }
 
 /** The names of the secrets of a signature, each once. */
-export function namesOf({ secrets, accounts, retired }: SignatureRule): string[] {
+export function signatureSecretNames({ secrets, accounts, retired }: SignatureRule): string[] {
   return [...new Set([...secrets, ...[...accounts.values()].flat(), ...retired])];
 }
 
 /** The names of all secrets that a policy needs. */
 export function secretNames({ senders }: Policy): string[] {
   const names = senders.flatMap(({ signature, basic }) => [
-    ...(signature === undefined ? [] : namesOf(signature)),
+    ...(signature === undefined ? [] : signatureSecretNames(signature)),
     ...basic.map(({ secret }) => secret),
   ]);
   return [...new Set(names)];

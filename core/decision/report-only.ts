@@ -11,7 +11,9 @@ import { Observer } from "./observation.ts";
  * Call it once per process or isolate. The function that it returns gives undefined if the route needs no further lines. Its
  * promise never rejects, because the verdict has already been sent.
  */
-export function tellMore(log: (line: LogLine) => void): (trace: Trace, refusal?: Refusal) => Promise<void> | undefined {
+export function reportOnly(
+  log: (line: LogLine) => void,
+): (trace: Trace, refusal?: Refusal) => Promise<void> | undefined {
   const observer = new Observer();
   const tell = async (trace: Trace, refusal?: Refusal) => {
     try {

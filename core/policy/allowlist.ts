@@ -25,7 +25,7 @@ export class Allowlist {
   }
 
   /** Every entry that could match. An entry that is left out requires a value that the certificate does not have. */
-  candidates(certificate: Certificate): AllowlistEntry[] {
+  entriesFor(certificate: Certificate): AllowlistEntry[] {
     const keys = lookupKeysOf(certificate);
     const found: AllowlistEntry[] = [];
     const add = (entries: readonly AllowlistEntry[] = []) => {

@@ -7,9 +7,9 @@ import { findSecondSpelling } from "../request/target.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
 import { digestsOf } from "../x509/certificate-digests.ts";
-import { nameKey, parseDistinguishedName } from "../x509/distinguished-name.ts";
+import { foldName, parseDistinguishedName } from "../x509/distinguished-name.ts";
 import { findCertified, findCertifiers } from "../x509/issuance.ts";
-import { issuerKeysOf } from "../x509/legacy-texts.ts";
+import { foldedIssuersOf } from "../x509/legacy-texts.ts";
 import { canMatch } from "../x509/public-key.ts";
 import { Allowlist } from "./allowlist.ts";
 import { readPolicyForm } from "./form.ts";
@@ -37,11 +37,11 @@ import { type PolicyProblemCode, wordsOf } from "./words.ts";
  * @throws ConfigurationError that lists every problem, each with its JSON pointer
  */
 export function compilePolicy(document: unknown): Policy {
-  return compilePolicyTelling(document, wordsOf);
+  return compilePolicyInWords(document, wordsOf);
 }
 
 /** compilePolicy, with problems told by `tell`: the worker has no words for them. @throws PolicyError */
-export function compilePolicyTelling(document: unknown, tell: TellProblem): Policy {
+export function compilePolicyInWords(document: unknown, tell: TellProblem): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
   if (output === undefined) throw new PolicyError(ofForm, tell);
   const { policy, problems } = compileSoundParts(output);
@@ -196,7 +196,7 @@ class PolicyCompiler {
       holds: (certificate, presented = []) =>
         denied.size > 0 &&
         (denied.has(`key ${certificate.spkiSha256}`) ||
-          issuerKeysOf(certificate).some((key) => denied.has(serialKey(certificate.serial, key))) ||
+          foldedIssuersOf(certificate).some((key) => denied.has(serialKey(certificate.serial, key))) ||
           (hasDigests && (isNamed(certificate) || isNamedAuthority(certificate, presented)))),
     };
   }
@@ -295,11 +295,11 @@ function deniedKey(entry: NonNullable<PolicyDocument["deny"]>[number]): string {
   if ("sha256" in entry) return normalizeHex(entry.sha256);
   if ("spkiSha256" in entry) return `key ${normalizeHex(entry.spkiSha256)}`;
   const issuer = readOrFault("malformed_dn", () => parseDistinguishedName(entry.issuer), "issuer: ");
-  return serialKey(normalizeHex(entry.serial), nameKey(issuer));
+  return serialKey(normalizeHex(entry.serial), foldName(issuer));
 }
 
-function serialKey(serial: string, issuerKey: string): string {
-  return `serial ${serial.replace(/^0+(?=.)/, "")} ${issuerKey}`;
+function serialKey(serial: string, foldedIssuer: string): string {
+  return `serial ${serial.replace(/^0+(?=.)/, "")} ${foldedIssuer}`;
 }
 
 function digestOf(document: unknown): string {

@@ -13,7 +13,7 @@ const DAY_SECONDS = 86_400;
 const WARNING_DAYS = [1, 3, 7, 14, 30];
 
 /** Something that expires. */
-export interface Ending {
+export interface Expiry {
   readonly kind: "sender-certificate" | "anchor" | "intermediate" | "listener-certificate" | "policy-window";
   /** The name of the sender or the anchor, or the host of the listener. */
   readonly name: string;
@@ -38,12 +38,12 @@ export interface Ending {
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 
 /** The expiry of the anchors and windows that routes use. Leaves out what has already expired without harm. */
-export function listPolicyEndings(policy: Policy, now: number, outlook: Outlook = () => undefined): Ending[] {
+export function listPolicyExpiries(policy: Policy, now: number, outlook: Outlook = () => undefined): Expiry[] {
   const senders = sendersInUse(policy);
   return [
     ...policy.anchors.flatMap((anchor) => endAuthority("anchor", anchor, senders, now, outlook) ?? []),
     ...policy.intermediates.flatMap((one) => endAuthority("intermediate", one, senders, now, outlook) ?? []),
-    ...senders.flatMap((sender) => endWindows(sender, now, outlook)),
+    ...senders.flatMap((sender) => windowExpiries(sender, now, outlook)),
   ].filter(({ refuses, notAfter }) => refuses || notAfter > now);
 }
 
@@ -60,7 +60,7 @@ function endAuthority(
   senders: readonly Sender[],
   now: number,
   outlook: Outlook,
-): Ending | undefined {
+): Expiry | undefined {
   const { notBefore, notAfter, sha256 } = certificate;
   const after = Math.max(notAfter + 1, now);
   const authoritiesOf = (sender: Sender) =>
@@ -89,7 +89,7 @@ function anchorsOf({ certificate }: Sender): readonly Anchor[] {
 }
 
 /** The window that ended last, if no other window is open now, and the windows that end next. */
-function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
+function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[] {
   const { matchers } = (sender.certificate as CertificateRule).allowlist;
   const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
   const begins = matchers.flatMap(({ from }) => (from > now ? from : [])).sort((a, b) => a - b);
@@ -98,7 +98,7 @@ function endWindows(sender: Sender, now: number, outlook: Outlook): Ending[] {
     .sort(([, a], [, b]) => a.until - b.until);
   const ended = isAnyOpen(now) ? [] : windows.filter(([, { until }]) => until <= now).slice(-1);
   const coming = windows.filter(([, { until }]) => until > now).slice(0, MAX_WATCHED_WINDOWS);
-  return [...ended, ...coming].map(([index, { until }]): Ending => {
+  return [...ended, ...coming].map(([index, { until }]): Expiry => {
     const after = Math.max(until, now);
     const isCovered = (at: number) => (until > now ? outlook(sender, until - 1, at) : undefined) ?? isAnyOpen(at);
     const refuses = !isCovered(after);
@@ -124,7 +124,7 @@ function closeGap(after: number, next: number | undefined): string {
 }
 
 /** The expiry in the form of log lines and reports. */
-export function describeEnding({ kind, name, pointer, sha256, notAfter, refuses, remedy }: Ending, now: number) {
+export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses, remedy }: Expiry, now: number) {
   return {
     what: kind,
     name,
@@ -141,14 +141,14 @@ export function describeEnding({ kind, name, pointer, sha256, notAfter, refuses,
  * The lines to log: one for each expiry and threshold, which `told` remembers. A short-lived certificate is reported only in the
  * last third of its lifetime, because a certificate of one day is renewed every day.
  */
-export function warnOfEndings(endings: readonly Ending[], now: number, told: Set<string>): LogLine[] {
-  return endings.flatMap((ending) => {
+export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
+  return expiries.flatMap((ending) => {
     const { kind, name, pointer, sha256, lifetimeSeconds = Number.POSITIVE_INFINITY, notAfter } = ending;
     const left = notAfter - now;
     const threshold = left <= 0 ? 0 : WARNING_DAYS.find((days) => left <= days * DAY_SECONDS);
     const key = [kind, name, pointer, sha256, notAfter, threshold].join(" ");
     if (threshold === undefined || left * 3 > lifetimeSeconds || told.has(key)) return [];
     told.add(key);
-    return [{ decision: "expiring", ...describeEnding(ending, now) }];
+    return [{ decision: "expiring", ...describeExpiry(ending, now) }];
   });
 }

@@ -54,7 +54,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
       return;
     }
     unproven.push(list);
-    if (!authorities.some(({ subjectKey }) => subjectKey === list.issuerKey)) return;
+    if (!authorities.some(({ foldedSubject }) => foldedSubject === list.foldedIssuer)) return;
     inDoubt.add(list);
     throw new Error(`the list is not signed by the key of ${list.issuer}`);
   };
@@ -70,7 +70,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
   const isProven = faults.length + unproven.length === 0;
   // If the answer has faults, keeps the lists of every issuer that the answer does not mention.
   const given = [...proven, ...unproven];
-  const isGiven = ({ issuerKey }: Crl) => given.some((list) => list.issuerKey === issuerKey);
+  const isGiven = ({ foldedIssuer }: Crl) => given.some((list) => list.foldedIssuer === foldedIssuer);
   if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));
   const lists = withinLimits([...new Set([...proven, ...unproven])], judges.maxBytes, faults);
   const added = lists.filter((list) => !kept.includes(list));
@@ -82,7 +82,7 @@ export const NO_LIST = "it holds no revocation list";
 
 /** The authority with the list's issuer name whose key signed the list. */
 function findSigner(list: Crl, authorities: readonly Certificate[]): Certificate | undefined {
-  return authorities.find((authority) => authority.subjectKey === list.issuerKey && list.isSignedBy(authority));
+  return authorities.find((authority) => authority.foldedSubject === list.foldedIssuer && list.isSignedBy(authority));
 }
 
 /** @throws Error if `list` must not replace `kept` */
@@ -96,7 +96,7 @@ function newerOf(list: Crl, kept: Crl, now: number): Crl {
 
 /** Whether both lists have the same issuer and cover the same certificates. */
 function isOfSameScope(a: Crl, b: Crl): boolean {
-  return a.issuerKey === b.issuerKey && String(a.distributionPoints) === String(b.distributionPoints);
+  return a.foldedIssuer === b.foldedIssuer && String(a.distributionPoints) === String(b.distributionPoints);
 }
 
 /** Keeps the first ones, up to the limits. Proven lists come first. */

@@ -13,7 +13,7 @@ export const NO_LISTS: RevocationLists = new Map();
 
 export function indexLists(lists: Iterable<Crl>): RevocationLists {
   const index = new Map<string, Crl[]>();
-  for (const list of lists) index.set(list.issuerKey, [...(index.get(list.issuerKey) ?? []), list]);
+  for (const list of lists) index.set(list.foldedIssuer, [...(index.get(list.foldedIssuer) ?? []), list]);
   for (const ofIssuer of index.values()) ofIssuer.sort((a, b) => (isNewer(a, b) ? -1 : 1));
   return index;
 }
@@ -31,7 +31,7 @@ export function isNewer(a: Crl, b: Crl): boolean {
   return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
 }
 
-export interface RevocationFacts {
+export interface RevocationExplanation {
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
@@ -53,7 +53,7 @@ export interface RevocationFacts {
 export function checkRevocation(
   path: readonly Certificate[],
   rule: RevocationRule | undefined,
-  facts: RevocationFacts,
+  facts: RevocationExplanation,
 ): string | undefined {
   if (rule === undefined && facts.lists.size === 0) return undefined;
   let doubt: string | undefined;
@@ -81,7 +81,7 @@ export function refuseListed(
   depth: number,
 ): void {
   const own = lists
-    .get(issuer.subjectKey)
+    .get(issuer.foldedSubject)
     ?.find((list) => isCovered(certificate, list.distributionPoints) && list.isSignedBy(issuer));
   if (own?.lists(certificate.serial)) throw revokedBy(own, certificate, depth);
 }
@@ -108,9 +108,9 @@ function findLists(
   certificate: Certificate,
   issuer: Certificate,
   path: readonly Certificate[],
-  { lists, anchors = [] }: RevocationFacts,
+  { lists, anchors = [] }: RevocationExplanation,
 ): Found {
-  const named = lists.get(issuer.subjectKey);
+  const named = lists.get(issuer.foldedSubject);
   if (named === undefined) return NONE;
   const signed: Signed[] = [];
   for (const list of named) {
@@ -135,12 +135,14 @@ function findSigner(
   list: Crl,
   issuer: Certificate,
   path: readonly Certificate[],
-  anchors: NonNullable<RevocationFacts["anchors"]>,
+  anchors: NonNullable<RevocationExplanation["anchors"]>,
 ): Certificate | undefined {
   const isOwn = list.isSignedBy(issuer);
   if (isOwn && maySignLists(issuer)) return issuer;
   const others = [...path.slice(1), ...anchors.map(({ certificate }) => certificate)];
-  const other = others.find((one) => one.subjectKey === issuer.subjectKey && maySignLists(one) && list.isSignedBy(one));
+  const other = others.find(
+    (one) => one.foldedSubject === issuer.foldedSubject && maySignLists(one) && list.isSignedBy(one),
+  );
   return other ?? (isOwn ? issuer : undefined);
 }
 

@@ -84,7 +84,7 @@ export function methodOf(keys: SignatureKeys, request: SignedRequest): Signature
  * replayed.
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`, `signature_mismatch`
  */
-export async function verifySignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
+export async function verifyWebhookSignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
   const method = methodOf(keys, request);
   if (method === undefined) throw await explainFailure(keys, request);
   return method;

@@ -73,7 +73,7 @@ function obeysNameConstraints(certificate: Certificate, issuer: Certificate): bo
 }
 
 function isSelfIssued(certificate: Certificate): boolean {
-  return certificate.subjectKey === certificate.issuerKey;
+  return certificate.foldedSubject === certificate.foldedIssuer;
 }
 
 /** Every name that a certificate claims: subject, SANs, and the subject's e-mail addresses, host names and IP addresses. */

@@ -95,7 +95,7 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
     if (!namesIssuer(top, issuer) || below.some(({ spkiSha256 }) => spkiSha256 === issuer.spkiSha256)) return false;
     tried += 1;
     if (tried > MAX_ISSUERS_TRIED) return false;
-    const fault = refusalOf(() => checkCandidate(issuer, below, limits));
+    const fault = refusalOf(() => tryIssuer(issuer, below, limits));
     failure ??= fault;
     return fault === undefined;
   };
@@ -139,7 +139,7 @@ function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | 
 }
 
 /** Checks that a certificate can be an issuer on the path: the depth, and checkIssuer. @throws Refusal */
-export function checkCandidate(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
+export function tryIssuer(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });
   }

@@ -26,10 +26,10 @@ export interface Proof {
 }
 
 /** The facts that may change from one request to the next. */
-export type TrustFacts = Omit<PathLimits, "maxChainDepth" | "signatures">;
+export type TrustContext = Omit<PathLimits, "maxChainDepth" | "signatures">;
 
 /** With the signatures verified so far for this request. */
-type SearchFacts = Required<Omit<PathLimits, "maxChainDepth">>;
+type SearchExplanation = Required<Omit<PathLimits, "maxChainDepth">>;
 
 declare const proven: unique symbol;
 
@@ -58,7 +58,7 @@ const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
 export function verifyTrust(
   certificate: ClientCertificate,
   senders: readonly Sender[],
-  facts: TrustFacts,
+  facts: TrustContext,
 ): ProvenCertificate {
   checkLeaf(certificate.leaf, facts);
   if (certificate.platform?.revoked) throw new Refusal("platform_revoked");
@@ -88,7 +88,7 @@ function keyOf(trust: Trust): string {
 }
 
 /** Checks that do not depend on who signed the certificate. */
-function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
+function checkLeaf(leaf: Certificate, { deny, now }: TrustContext): void {
   if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
   if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
   if (leaf.unknownCritical.length > 0) {
@@ -105,7 +105,7 @@ function checkLeaf(leaf: Certificate, { deny, now }: TrustFacts): void {
   if (deny.holds(leaf)) throw new Refusal("certificate_denied", { serial: leaf.serial });
 }
 
-function prove(certificate: ClientCertificate, trust: Trust, limits: SearchFacts): Proof | Refusal {
+function prove(certificate: ClientCertificate, trust: Trust, limits: SearchExplanation): Proof | Refusal {
   const { anchors, maxChainDepth } = trust;
   return resultOf((): Proof => {
     checkPlatform(certificate, trust);
@@ -122,10 +122,13 @@ function prove(certificate: ClientCertificate, trust: Trust, limits: SearchFacts
  * Cloudflare does not say which of the presented CAs its path used. So none of them may be denied, and the list of none may hold
  * a certificate that it signed. @throws Refusal
  */
-function checkPresented({ leaf, intermediates }: ClientCertificate, { deny, lists, signatures }: SearchFacts): void {
+function checkPresented(
+  { leaf, intermediates }: ClientCertificate,
+  { deny, lists, signatures }: SearchExplanation,
+): void {
   for (const issuer of intermediates) {
     if (deny.holds(issuer, intermediates)) throw new Refusal("certificate_denied", { authority: issuer.subjectText });
-    if (!lists.has(issuer.subjectKey)) continue;
+    if (!lists.has(issuer.foldedSubject)) continue;
     for (const [depth, certificate] of [leaf, ...intermediates].entries()) {
       const isSigned = namesIssuer(certificate, issuer) && signatures.holds(certificate, issuer);
       if (isSigned) refuseListed(certificate, issuer, lists, depth);

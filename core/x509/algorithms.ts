@@ -51,7 +51,7 @@ export function isAcceptedSignature(oid: string): boolean {
 }
 
 /** Whether `key` made `signature` over `signed` with the algorithm of this OID. */
-export function verifySignature(oid: string, key: KeyObject, signed: Uint8Array, signature: Uint8Array): boolean {
+export function isSignedWith(oid: string, key: KeyObject, signed: Uint8Array, signature: Uint8Array): boolean {
   const accepted = ACCEPTED_SIGNATURES.get(oid);
   if (accepted === undefined || accepted[0] !== key.asymmetricKeyType) return false;
   try {

@@ -10,7 +10,7 @@ import { isAcceptedKey, isSameAlgorithm, readAlgorithm } from "./algorithms.ts";
 import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from "./certificate-extensions.ts";
 import { type DerReader, formatHex, readDer } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
-import { type DistinguishedName, formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
+import { type DistinguishedName, foldName, formatDistinguishedName, readName } from "./distinguished-name.ts";
 import { readPublicKey } from "./public-key.ts";
 
 /** The contents of one certificate. Digests and the serial are lower-case hex; times are Unix seconds. */
@@ -26,8 +26,8 @@ export interface Certificate extends CertificateExtensions {
   readonly subjectText: string;
   readonly issuerText: string;
   /** The two names, folded for comparison when a path is built (RFC 5280 §7.1). They have nothing to do with public keys. */
-  readonly subjectKey: string;
-  readonly issuerKey: string;
+  readonly foldedSubject: string;
+  readonly foldedIssuer: string;
   /** Without leading zeros. */
   readonly serial: string;
   readonly notBefore: number;
@@ -137,15 +137,15 @@ function readTbs(tbs: DerReader) {
     issuer,
     subjectText: formatDistinguishedName(subject),
     issuerText: formatDistinguishedName(issuer),
-    subjectKey: nameKey(subject),
-    issuerKey: nameKey(issuer),
+    foldedSubject: foldName(subject),
+    foldedIssuer: foldName(issuer),
     ...extensions,
   };
 }
 
 /** Whether both are certificates of the same CA: same name and same key, whoever issued them. */
 export function isSameAuthority(a: Certificate, b: Certificate): boolean {
-  return a.subjectKey === b.subjectKey && a.spkiSha256 === b.spkiSha256;
+  return a.foldedSubject === b.foldedSubject && a.spkiSha256 === b.spkiSha256;
 }
 
 /** Node and workerd throw if the key is not of the type that made the signature. That also means that this key did not sign. */

@@ -1,19 +1,19 @@
 // Reads one certificate revocation list (RFC 5280 §5) from DER, with the serial numbers that it holds. Does not check that the
 // list is current, or that the authority that it names signed it.
 
-import { isAcceptedSignature, isSameAlgorithm, readAlgorithm, verifySignature } from "./algorithms.ts";
+import { isAcceptedSignature, isSameAlgorithm, isSignedWith, readAlgorithm } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkEntryExtensions, NO_CRL_EXTENSIONS, readCrlExtensions } from "./crl-extensions.ts";
 import { type DerReader, formatHex, readDer } from "./der.ts";
 import { magnitudeStart } from "./der-primitives.ts";
 import { constructed, TAG } from "./der-tags.ts";
-import { formatDistinguishedName, nameKey, readName } from "./distinguished-name.ts";
+import { foldName, formatDistinguishedName, readName } from "./distinguished-name.ts";
 
 /** The contents of one list. Times are Unix seconds. */
 export interface Crl {
   /** The name of its issuer in canonical RFC 4514, and the same name folded for comparison (RFC 5280 §7.1). */
   readonly issuer: string;
-  readonly issuerKey: string;
+  readonly foldedIssuer: string;
   readonly thisUpdate: number;
   readonly nextUpdate: number;
   /** cRLNumber. Undefined if the list has none. */
@@ -54,7 +54,7 @@ export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
     isSignedBy({ spkiSha256, publicKey }) {
       let verdict = signedBy.get(spkiSha256);
       if (verdict === undefined) {
-        verdict = verifySignature(signatureAlgorithm, publicKey, signed, signature);
+        verdict = isSignedWith(signatureAlgorithm, publicKey, signed, signature);
         signedBy.set(spkiSha256, verdict);
       }
       return verdict;
@@ -90,7 +90,7 @@ function readTbs(tbs: DerReader) {
   return {
     algorithm,
     issuer: formatDistinguishedName(issuer),
-    issuerKey: nameKey(issuer),
+    foldedIssuer: foldName(issuer),
     thisUpdate,
     nextUpdate,
     serials,

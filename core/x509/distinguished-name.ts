@@ -190,7 +190,7 @@ function escapeValue(text: string): string {
  * The comparison key of a name, for building a path (RFC 5280 §7.1). It keeps the order of RDNs, ignores the order of attributes
  * within one RDN, and folds case, compatibility forms and white space. Do not decide with it what a name permits.
  */
-export function nameKey(name: DistinguishedName): string {
+export function foldName(name: DistinguishedName): string {
   return `[${rdnKeysOf(name).join()}]`;
 }
 

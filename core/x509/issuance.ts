@@ -8,7 +8,7 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
   const { authorityKeyId } = certificate;
   return (
     certificate.issuer.length > 0 &&
-    certificate.issuerKey === issuer.subjectKey &&
+    certificate.foldedIssuer === issuer.foldedSubject &&
     (authorityKeyId === undefined || issuer.subjectKeyId === undefined || authorityKeyId === issuer.subjectKeyId)
   );
 }

@@ -5,16 +5,16 @@
 import type { Certificate } from "./certificate.ts";
 import { readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
-import { type AttributeValue, nameKey } from "./distinguished-name.ts";
+import { type AttributeValue, foldName } from "./distinguished-name.ts";
 
 const known = new WeakMap<Certificate, readonly string[]>();
 
 /** The folded issuer names under which a certificate can be denied: its own, and the one with the texts as programs print them. */
-export function issuerKeysOf(certificate: Certificate): readonly string[] {
-  const { issuer, issuerKey } = certificate;
+export function foldedIssuersOf(certificate: Certificate): readonly string[] {
+  const { issuer, foldedIssuer } = certificate;
   const isOpaque = issuer.some((rdn) => rdn.some((attribute) => "der" in attribute));
-  if (!isOpaque) return [issuerKey];
-  const keys = known.get(certificate) ?? [issuerKey, nameKey(issuer.map((rdn) => rdn.map(readAttribute)))];
+  if (!isOpaque) return [foldedIssuer];
+  const keys = known.get(certificate) ?? [foldedIssuer, foldName(issuer.map((rdn) => rdn.map(readAttribute)))];
   known.set(certificate, keys);
   return keys;
 }

@@ -4,7 +4,7 @@
 import { MAX_NAME_COMPARISON_OCTETS } from "../wire.ts";
 import type { DerReader } from "./der.ts";
 import { constructed, TAG } from "./der-tags.ts";
-import { nameKey } from "./distinguished-name.ts";
+import { foldName } from "./distinguished-name.ts";
 import { type GeneralName, readGeneralName } from "./general-name.ts";
 import { formOf, type Subtree, subtreeOf } from "./subtree.ts";
 
@@ -89,6 +89,6 @@ function groupByKind(bases: readonly GeneralName[]): Map<GeneralName["kind"], Su
 const LEAST_OCTETS = 64;
 
 function sizeOf(base: GeneralName): number {
-  if (base.kind === "directory") return nameKey(base.name).length;
+  if (base.kind === "directory") return foldName(base.name).length;
   return "value" in base ? base.value.length : LEAST_OCTETS;
 }

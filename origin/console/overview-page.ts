@@ -5,8 +5,8 @@ import type { Activity, Backlog, ListedEvent } from "../inbox/inbox.ts";
 import type { HourlyRefusals } from "../inbox/refusals/refusals.ts";
 import { hourChart, type Series } from "./chart.ts";
 import type { ConsoleContext, View } from "./context.ts";
-import { describeEnding, endingTable, listSoon } from "./endings.ts";
 import { describeEvent, stateBadge } from "./event/facts.ts";
+import { describeExpiry, expiryTable, listSoon } from "./expiries.ts";
 import { answer } from "./layout.ts";
 import { eventLink, link } from "./links.ts";
 import { clipped, formatDuration, formatNumber, type Html, moment } from "./show.ts";
@@ -26,7 +26,7 @@ const SERIES: readonly Series[] = [
 export async function overviewPage(c: ConsoleContext, view: View) {
   const { inbox } = view.setting;
   const since = (Math.floor(view.now / HOUR_SECONDS) - HOURS + 1) * HOUR_SECONDS;
-  const [backlog, activity, refusals, dead, endings] = await Promise.all([
+  const [backlog, activity, refusals, dead, expiries] = await Promise.all([
     inbox.backlog(),
     inbox.activity(since, HOUR_SECONDS, HOURS),
     inbox.refusals.perHour(since, since + HOURS * HOUR_SECONDS),
@@ -37,13 +37,13 @@ export async function overviewPage(c: ConsoleContext, view: View) {
 <div id="now" data-live>${tiles(view, backlog)}
 <section aria-labelledby="hours"><h2 id="hours">Last 24 hours</h2>${chart(activity)}${refusalChart(view, refusals, since)}</section>
 ${deadSection(view, dead.events)}</div>
-<section aria-labelledby="ends"><h2 id="ends">Ends soon</h2>${endingTable(endings, view.now)}</section>`;
+<section aria-labelledby="ends"><h2 id="ends">Ends soon</h2>${expiryTable(expiries, view.now)}</section>`;
   return await answer(c, view, { title: "Overview", section: "overview", liveSeconds: 5, main }, () => ({
     backlog,
     activity,
     refusals,
     dead: dead.events.map(describeEvent),
-    endings: endings.map((ending) => describeEnding(ending, view.now)),
+    endings: expiries.map((ending) => describeExpiry(ending, view.now)),
   }));
 }
 

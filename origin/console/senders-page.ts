@@ -1,17 +1,17 @@
 // The senders of the policy: what is required of each, when it was last seen, the certificates that it presented, and what ends.
 
 import { html } from "hono/html";
-import type { Ending } from "../../core/policy/expiry.ts";
+import type { Expiry } from "../../core/policy/expiry.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";
 import { Refusal, resultOf } from "../../core/refusal.ts";
 import { escapeControls } from "../../core/shown-text.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
-import { listEndings } from "../expiry.ts";
+import { listExpiries } from "../expiry.ts";
 import type { SeenCertificate } from "../inbox/inbox.ts";
 import type { ConsoleContext, View } from "./context.ts";
-import { describeEnding, endingTable } from "./endings.ts";
 import { daysLeft } from "./event/certificate.ts";
 import { shortName } from "./event/certificate-facts.ts";
+import { describeExpiry, expiryTable } from "./expiries.ts";
 import { answer } from "./layout.ts";
 import { link } from "./links.ts";
 import { clipped, formatDistance, type Html, isoOf, moment, sentence, visible } from "./show.ts";
@@ -30,11 +30,11 @@ export async function sendersPage(c: ConsoleContext, view: View) {
   const { inbox } = view.setting;
   const [seen, known] = await Promise.all([inbox.latestCertificates(shown.map(({ name }) => name)), inbox.senders()]);
   const lastSeen = new Map(known.map((one) => [one.sender, one.lastSeen]));
-  const endings = listEndings(policy, view.now, seen).filter(
+  const expiries = listExpiries(policy, view.now, seen).filter(
     ({ kind }) => kind !== "anchor" && kind !== "intermediate",
   );
   const accounts = shown.map((sender) => ({
-    ...accountOf(sender, policy, seen, endings),
+    ...accountOf(sender, policy, seen, expiries),
     lastSeen: lastSeen.get(sender.name),
   }));
   const next = start + PAGE_SENDERS < matching.length ? start + PAGE_SENDERS : undefined;
@@ -53,7 +53,7 @@ interface Account {
   readonly factors: readonly string[];
   /** The one that was last seen first. */
   readonly certificates: readonly SeenCertificate[];
-  readonly endings: readonly Ending[];
+  readonly expiries: readonly Expiry[];
   /** Unix seconds. Undefined if no event of it is known. */
   readonly lastSeen?: number | undefined;
 }
@@ -62,7 +62,7 @@ function accountOf(
   sender: Sender,
   policy: Policy,
   seen: readonly SeenCertificate[],
-  endings: readonly Ending[],
+  expiries: readonly Expiry[],
 ): Account {
   const { name, certificate, signature, basic } = sender;
   return {
@@ -74,11 +74,11 @@ function accountOf(
       ...(basic.length === 0 ? [] : ["user name and password"]),
     ],
     certificates: seen.filter((one) => one.sender === name).sort((a, b) => b.lastSeen - a.lastSeen),
-    endings: endings.filter((ending) => ending.name === name),
+    expiries: expiries.filter((ending) => ending.name === name),
   };
 }
 
-function describe({ sender, routes, factors, certificates, endings, lastSeen }: Account, now: number) {
+function describe({ sender, routes, factors, certificates, expiries, lastSeen }: Account, now: number) {
   return {
     name: sender.name,
     ...{ routes, factors, lastSeen: lastSeen === undefined ? null : isoOf(lastSeen) },
@@ -88,11 +88,11 @@ function describe({ sender, routes, factors, certificates, endings, lastSeen }: 
       firstSeen: isoOf(one.firstSeen),
       lastSeen: isoOf(one.lastSeen),
     })),
-    endings: endings.map((ending) => describeEnding(ending, now)),
+    endings: expiries.map((ending) => describeExpiry(ending, now)),
   };
 }
 
-function senderSection(view: View, { sender, routes, factors, certificates, endings, lastSeen }: Account): Html {
+function senderSection(view: View, { sender, routes, factors, certificates, expiries, lastSeen }: Account): Html {
   const [latest] = certificates;
   const events = link(view, "/events", new URLSearchParams({ sender: sender.name }));
   return html`<section class="sender"><div class="headline"><h2>${visible(sender.name)}</h2><a href="${events}">Events</a></div>
@@ -103,7 +103,7 @@ ${
     ? html`<p class="empty">${sender.certificate === undefined ? "It needs no certificate." : "It has presented no certificate yet."}</p>`
     : html`${timeline(certificates.slice(0, SHOWN_CERTIFICATES), view.now)}${history(sender.name, certificates.slice(0, SHOWN_CERTIFICATES), view.now)}`
 }
-${endings.length === 0 ? "" : html`<details><summary>What ends (${endings.length})</summary>${endingTable(endings, view.now, `What ends of ${escapeControls(sender.name)}`)}</details>`}</section>`;
+${expiries.length === 0 ? "" : html`<details><summary>What ends (${expiries.length})</summary>${expiryTable(expiries, view.now, `What ends of ${escapeControls(sender.name)}`)}</details>`}</section>`;
 }
 
 const WIDTH = 720;

@@ -5,20 +5,20 @@ import { Refusal } from "../../core/refusal.ts";
 import { readStream } from "../../core/request/read-body.ts";
 import type { Lease, StoredEvent } from "../inbox/inbox.ts";
 import type { Handler } from "./handler.ts";
-import { judgeError, judgeResponse, type Verdict } from "./judge.ts";
+import { type AttemptOutcome, judgeError, judgeResponse } from "./judge.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
 
 /** The response of a handler, with its body. The body is undefined if it is too large or broke off. */
-export interface Answer {
+export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export interface AttemptEnd {
-  readonly verdict: Verdict;
-  /** The handler's response, if there is one and isAnswerWanted is set. */
-  readonly answer: Answer | undefined;
+  readonly verdict: AttemptOutcome;
+  /** The handler's response, if there is one and isReplyWanted is set. */
+  readonly answer: Reply | undefined;
   /** How the attempt ended: by itself, at its deadline, or by `interrupt`. */
   readonly ending: "finished" | "deadline" | "interrupted";
 }
@@ -30,7 +30,7 @@ export interface AttemptOptions {
   /** Ends the attempt, because the origin stops or the lease is lost. */
   readonly interrupt: AbortSignal;
   /** Whether the body of the response is needed. */
-  readonly isAnswerWanted: boolean;
+  readonly isReplyWanted: boolean;
   /** Unix milliseconds. */
   readonly clock: () => number;
 }
@@ -67,7 +67,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
     const result = await handler(delivery, { id, attempt, acceptedAt, signal });
     if (!isResponse(result)) return endWith({ outcome: "done" });
     const verdict = judgeResponse(result, clock());
-    if (options.isAnswerWanted) return endWith(verdict, "finished", await readAnswer(result));
+    if (options.isReplyWanted) return endWith(verdict, "finished", await readReply(result));
     if (!(await discardBody(result))) end.abort();
     return endWith(verdict);
   };
@@ -89,7 +89,7 @@ function isResponse(result: unknown): result is Response {
   return result instanceof Response || Object.prototype.toString.call(result) === "[object Response]";
 }
 
-function endWith(verdict: Verdict, ending: AttemptEnd["ending"] = "finished", answer?: Answer): AttemptEnd {
+function endWith(verdict: AttemptOutcome, ending: AttemptEnd["ending"] = "finished", answer?: Reply): AttemptEnd {
   return { verdict, answer, ending };
 }
 
@@ -118,7 +118,7 @@ function afterAbort(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
+async function readReply(response: Response): Promise<Reply> {
   const { status, headers } = response;
   return { status, headers, body: await readBounded(response, MAX_ANSWER_BYTES) };
 }

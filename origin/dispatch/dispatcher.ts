@@ -3,11 +3,11 @@
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
-import { type Answer, attemptOnce } from "./attempt.ts";
+import { attemptOnce, type Reply } from "./attempt.ts";
 import type { Handler } from "./handler.ts";
 import { HeldLease } from "./held-lease.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "./limits.ts";
-import { Outcomes } from "./settle.ts";
+import { Settlement } from "./settle.ts";
 
 /** Options of a Dispatcher. `limits`: those of `DispatchLimits` that differ from the default. */
 export interface DispatchOptions {
@@ -23,15 +23,15 @@ export interface DispatchOptions {
 }
 
 /** The result of an attempt whose response the sender waits for. */
-export interface AnsweredAttempt {
+export interface FinishedAttempt {
   /** The stored outcome. `unknown` if none was stored; then the event will be attempted again. */
   readonly outcome: "done" | "retry" | "dead" | "unknown";
   readonly isLate: boolean;
-  readonly answer: Answer | undefined;
+  readonly answer: Reply | undefined;
 }
 
 interface RunOptions {
-  readonly isAnswerWanted?: boolean;
+  readonly isReplyWanted?: boolean;
   /** Called when the handler has ended and its outcome is being stored. */
   readonly onHandled?: () => void;
 }
@@ -54,7 +54,7 @@ export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #limits: DispatchLimits;
   readonly #clock: () => number;
-  readonly #outcomes: Outcomes;
+  readonly #outcomes: Settlement;
   readonly #stop = new AbortController();
   /** Running attempts, by event id. If an event is leased again, the latest attempt. */
   readonly #attempts = new Map<string, { readonly held: HeldLease; readonly end: Promise<unknown> }>();
@@ -75,7 +75,7 @@ export class Dispatcher {
     this.#options = options;
     this.#limits = { ...DISPATCH_LIMITS, ...limits };
     this.#clock = clock;
-    this.#outcomes = new Outcomes({
+    this.#outcomes = new Settlement({
       ...{ work, log, limits: this.#limits, clock, random },
       isStopping: () => this.#isStopping,
     });
@@ -112,8 +112,8 @@ export class Dispatcher {
    * Attempts an event that was leased when it was accepted, in addition to the others. Resolves when the outcome is stored.
    * `since`: when the lease was requested, by `performance.now()`.
    */
-  answer(lease: Lease, since: number): Promise<AnsweredAttempt> {
-    return this.#begin(lease, since, { isAnswerWanted: true });
+  answer(lease: Lease, since: number): Promise<FinishedAttempt> {
+    return this.#begin(lease, since, { isReplyWanted: true });
   }
 
   /** Why no event is handed on now: not started, stopping, or the inbox could not be asked the last time. Undefined: nothing is wrong. */
@@ -193,7 +193,7 @@ export class Dispatcher {
     return Math.min(Math.max(dueIn, MIN_WAIT_MILLISECONDS), pollMilliseconds);
   }
 
-  #begin(lease: Lease, since: number, options: RunOptions): Promise<AnsweredAttempt> {
+  #begin(lease: Lease, since: number, options: RunOptions): Promise<FinishedAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#limits.leaseMilliseconds, since);
     // If this process still runs an attempt whose lease has expired, it must end before the next one starts.
@@ -202,7 +202,7 @@ export class Dispatcher {
     const run = () => this.#run(held, options);
     const end = Promise.resolve(earlier?.end)
       .then(run)
-      .catch((error): AnsweredAttempt => {
+      .catch((error): FinishedAttempt => {
         this.#options.log({ decision: "failed", code: "internal_error", id, why: String(error) });
         return { outcome: "unknown", isLate: false, answer: undefined };
       });
@@ -217,21 +217,21 @@ export class Dispatcher {
     return end;
   }
 
-  async #run(held: HeldLease, { isAnswerWanted = false, onHandled = () => {} }: RunOptions): Promise<AnsweredAttempt> {
-    const { end, outcome } = await this.#handle(held, isAnswerWanted).finally(onHandled);
+  async #run(held: HeldLease, { isReplyWanted = false, onHandled = () => {} }: RunOptions): Promise<FinishedAttempt> {
+    const { end, outcome } = await this.#handle(held, isReplyWanted).finally(onHandled);
     return { outcome: await outcome, isLate: end.ending === "deadline", answer: end.answer };
   }
 
   /** Resolves when the handler has ended and its outcome is being stored. */
-  async #handle(held: HeldLease, isAnswerWanted: boolean) {
+  async #handle(held: HeldLease, isReplyWanted: boolean) {
     const { deadlineMilliseconds, answerDeadlineMilliseconds, maxAttempts } = this.#limits;
     const started = performance.now();
     const end = await attemptOnce(held.lease, {
       maxAttempts,
       handler: this.#options.handler,
-      deadlineMilliseconds: isAnswerWanted ? answerDeadlineMilliseconds : deadlineMilliseconds,
+      deadlineMilliseconds: isReplyWanted ? answerDeadlineMilliseconds : deadlineMilliseconds,
       interrupt: AbortSignal.any([held.lost, this.#stop.signal]),
-      isAnswerWanted,
+      isReplyWanted,
       clock: this.#clock,
     });
     const outcome = this.#outcomes.store(held, end, Math.round(performance.now() - started));

@@ -4,7 +4,7 @@ import { describeCause } from "../failure-cause.ts";
 import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 
 /** `status`: that of the response, if there is one. */
-export type Verdict =
+export type AttemptOutcome =
   | { readonly outcome: "done"; readonly status?: number }
   /** `notBefore`: Unix milliseconds, if the user's code named a time. */
   | {
@@ -19,7 +19,7 @@ export type Verdict =
  * Judges by the status only. 410 is "never again" in Standard Webhooks. Other 4xx are retried like 5xx: a path that is not
  * deployed yet or a key that is not known yet gives 404 or 401, and says nothing about the event.
  */
-export function judgeResponse({ status, headers }: Response, now: number): Verdict {
+export function judgeResponse({ status, headers }: Response, now: number): AttemptOutcome {
   if (status >= 200 && status < 300) return { outcome: "done", status };
   if (status === 410) return { outcome: "dead", reason: "answered 410 Gone", status };
   const reason =
@@ -28,7 +28,7 @@ export function judgeResponse({ status, headers }: Response, now: number): Verdi
 }
 
 /** Accepts any thrown value. A value that cannot be converted to text counts as a fault of the user's code too. */
-export function judgeError(error: unknown): Verdict {
+export function judgeError(error: unknown): AttemptOutcome {
   try {
     const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
     const reason = formatReason(
@@ -63,7 +63,7 @@ export function formatReason(text: string): string {
  * in a minute.
  */
 export function scheduleRetry(
-  { notBefore }: Extract<Verdict, { outcome: "retry" }>,
+  { notBefore }: Extract<AttemptOutcome, { outcome: "retry" }>,
   { attempt, now, random }: { readonly attempt: number; readonly now: number; readonly random: () => number },
   limits: DispatchLimits,
 ): number {

@@ -9,10 +9,10 @@ import { splitSignedTarget } from "../../core/request/target.ts";
 import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";
 import type { AcceptDelivery } from "../accept.ts";
 import type { Inbox, Lease } from "../inbox/inbox.ts";
-import type { Answer } from "./attempt.ts";
-import type { AnsweredAttempt, Dispatcher } from "./dispatcher.ts";
+import type { Reply } from "./attempt.ts";
+import type { Dispatcher, FinishedAttempt } from "./dispatcher.ts";
 
-export interface AnswersOptions {
+export interface ReplyOptions {
   /** The current policy. */
   readonly policy: () => Policy;
   readonly inbox: Pick<Inbox, "accept" | "acceptLeased">;
@@ -44,14 +44,14 @@ export const ANSWER_FAULTS = {
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, why: string]>;
 
-type AnswerFault = keyof typeof ANSWER_FAULTS;
+type ReplyFault = keyof typeof ANSWER_FAULTS;
 
-export class Answers {
-  readonly #options: AnswersOptions;
+export class HandlerReplies {
+  readonly #options: ReplyOptions;
   /** The leases of events on such routes. Undefined for an event that waits for an earlier one of its order. */
   readonly #leases = new WeakMap<Delivery, { readonly lease: Lease; readonly since: number } | undefined>();
 
-  constructor(options: AnswersOptions) {
+  constructor(options: ReplyOptions) {
     this.#options = options;
   }
 
@@ -85,7 +85,7 @@ export class Answers {
     return attempt.answer === undefined ? Response.json({ event: id }, { status: 200 }) : relay(attempt.answer);
   }
 
-  #fail(code: AnswerFault, { id, sender }: Delivery): Response {
+  #fail(code: ReplyFault, { id, sender }: Delivery): Response {
     const [status, , why] = ANSWER_FAULTS[code];
     this.#options.log({ decision: "failed", id, sender, code, status, why });
     return formatFault(code, id);
@@ -93,7 +93,7 @@ export class Answers {
 }
 
 /** Why the sender cannot get the handler's response. Undefined if it can, or if the handler is done without a response. */
-function findFault({ outcome, isLate, answer }: AnsweredAttempt): AnswerFault | undefined {
+function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | undefined {
   if (outcome === "unknown") return "outcome_unknown";
   if (answer === undefined ? outcome === "done" : isPassable(answer)) return undefined;
   return isLate ? "handler_late" : "answer_unusable";
@@ -103,14 +103,14 @@ function findFault({ outcome, isLate, answer }: AnsweredAttempt): AnswerFault | 
  * Not passed on: a redirect, a status that an edge would take for an error of Cloudflare (520 to 530), and one of Countersign's
  * own problems, which an upstream with `authenticate` may send.
  */
-function isPassable({ status, headers, body }: Answer): boolean {
+function isPassable({ status, headers, body }: Reply): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;
   const isProblem = headers.get("content-type")?.startsWith("application/problem+json") ?? false;
   return !isProblem || parseProblemType(new TextDecoder().decode(body)) === undefined;
 }
 
 /** Passes on the status, the body and the headers that describe it. The edge passes on no others either. */
-function relay({ status, headers, body }: Answer): Response {
+function relay({ status, headers, body }: Reply): Response {
   const relayed = new Headers({ "cache-control": "no-store" });
   for (const name of ["content-type", "retry-after"]) {
     const value = headers.get(name);
@@ -121,7 +121,7 @@ function relay({ status, headers, body }: Answer): Response {
 }
 
 /** An RFC 9457 problem of the type `about:blank`. It is not one of Countersign's own problems, so an edge passes it on. */
-function formatFault(code: AnswerFault, event: string): Response {
+function formatFault(code: ReplyFault, event: string): Response {
   const [status, title] = ANSWER_FAULTS[code];
   return Response.json(
     { title, status, event },

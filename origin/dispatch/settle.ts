@@ -5,7 +5,7 @@ import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 import type { AttemptEnd } from "./attempt.ts";
 import type { HeldLease } from "./held-lease.ts";
-import { scheduleRetry, type Verdict } from "./judge.ts";
+import { type AttemptOutcome, scheduleRetry } from "./judge.ts";
 import type { DispatchLimits } from "./limits.ts";
 
 export interface OutcomeOptions {
@@ -29,7 +29,7 @@ interface Step {
   readonly store: () => Promise<boolean>;
 }
 
-export class Outcomes {
+export class Settlement {
   readonly #options: OutcomeOptions;
 
   constructor(options: OutcomeOptions) {
@@ -55,13 +55,13 @@ export class Outcomes {
     return verdict.outcome;
   }
 
-  #limitAttempts(verdict: Verdict, { attempt }: Lease): Verdict {
+  #limitAttempts(verdict: AttemptOutcome, { attempt }: Lease): AttemptOutcome {
     const { maxAttempts } = this.#options.limits;
     if (verdict.outcome !== "retry" || attempt < maxAttempts) return verdict;
     return { ...verdict, outcome: "dead", reason: `${verdict.reason} (the last of ${maxAttempts} attempts)` };
   }
 
-  #stepOf(verdict: Verdict, lease: Lease): Step {
+  #stepOf(verdict: AttemptOutcome, lease: Lease): Step {
     const { work, clock, random, limits } = this.#options;
     const { status } = verdict;
     if (verdict.outcome === "done") {

@@ -29,6 +29,6 @@ export interface InboxOptions {
 /** Approximate size of an event in memory without its body. */
 const EVENT_BYTES = 4096;
 
-export function weigh({ body }: Delivery): number {
+export function byteSizeOf({ body }: Delivery): number {
   return body.byteLength + EVENT_BYTES;
 }

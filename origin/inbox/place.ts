@@ -6,13 +6,13 @@ import { Refusal } from "../../core/refusal.ts";
  * The same store, with methods that reject with the text of `describe`. A Refusal is not changed: it has a code, and its cause is
  * described already. The new errors have no `cause`, because that could hold a password.
  */
-export function tellingPlace<T extends object>(store: T, describe: (error: unknown) => string): T {
+export function namingPlace<T extends object>(store: T, describe: (error: unknown) => string): T {
   const members = new Map<PropertyKey, unknown>();
   const tell = (error: unknown): never => {
     throw error instanceof Refusal ? error : new Error(describe(error));
   };
   const wrap = (member: unknown): unknown => {
-    if (typeof member === "object" && member !== null) return tellingPlace(member, describe);
+    if (typeof member === "object" && member !== null) return namingPlace(member, describe);
     if (typeof member !== "function") return member;
     return async (...given: unknown[]) => {
       try {

@@ -12,7 +12,7 @@ import { NO_LISTS } from "../../core/revocation/revocation.ts";
 import { verifyTrust } from "../../core/trust/verify.ts";
 import { formatPem, parseCertificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
-import { nameKey, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
+import { foldName, parseDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { systemClock } from "../clock.ts";
 import { readPemCertificates } from "../forwarded/pem.ts";
 
@@ -101,7 +101,7 @@ export function examineProxyIdentity(
   const { policy, findings } = examine(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
   const told = findings.map((finding) => ({ finding, text: describe(finding, authorities) }));
   problems.push(...told.filter(({ finding }) => finding.severity === "error").map(({ text }) => text));
-  if (name !== undefined && policy?.anchors.some(({ certificate }) => certificate.subjectKey === name))
+  if (name !== undefined && policy?.anchors.some(({ certificate }) => certificate.foldedSubject === name))
     problems.push(
       "the proxy's subject: is that of its CA; give the subject of the certificate that the proxy presents",
     );
@@ -114,7 +114,7 @@ export function examineProxyIdentity(
 function readSubject(subject: string): string {
   const name = parseDistinguishedName(subject);
   if (name.length === 0) throw new SyntaxError("it is empty");
-  return nameKey(name);
+  return foldName(name);
 }
 
 /** The base64 of each certificate. @throws SyntaxError, Refusal */

@@ -37,7 +37,7 @@ interface ParserError extends Error {
  * Logs each request that Node ends by itself. The line holds nothing of the request. A fault inside a body is logged by the
  * handler that reads the body, because it gets the parser's error.
  */
-export function tellFaults(server: Server, log: (line: LogLine) => void): void {
+export function logFaults(server: Server, log: (line: LogLine) => void): void {
   const latest = new WeakMap<Duplex, IncomingMessage>();
   /** The responses of each connection that are not completely written. */
   const owed = new WeakMap<Duplex, Set<ServerResponse>>();

@@ -13,7 +13,7 @@ import { showTarget } from "../../core/url.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
 import { type Address, listen } from "./listening.ts";
-import { tellFaults } from "./request-faults.ts";
+import { logFaults } from "./request-faults.ts";
 
 /** Client-Cert and its chain take 26 KiB, and the assertion up to 24 KiB more. Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -63,7 +63,7 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
 /** Limits the connections of a server and logs the requests that Node ends. Returns the function that closes the server. @internal */
 export function oversee(server: Server, log: (line: LogLine) => void): () => Promise<void> {
   limitConnections(server, log);
-  tellFaults(server, log);
+  logFaults(server, log);
   return closesGracefully(server);
 }
 

@@ -21,7 +21,7 @@ const CONNECT_DEADLINE_MILLISECONDS = 2_000;
  * @internal
  */
 export async function listenOnSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
-  await telling(() => makeSocket(server, path, mode));
+  await explaining(() => makeSocket(server, path, mode));
 }
 
 /**
@@ -31,11 +31,11 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
  * @internal
  */
 export async function prepareSharedSocket({ socket, mode }: { socket: string; mode: SocketMode }): Promise<number> {
-  await telling(() => clearPath(socket));
+  await explaining(() => clearPath(socket));
   return process.umask(maskOf(mode));
 }
 
-async function telling(make: () => Promise<void>): Promise<void> {
+async function explaining(make: () => Promise<void>): Promise<void> {
   try {
     await make();
   } catch (error) {

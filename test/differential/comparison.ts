@@ -10,7 +10,7 @@ import { type DistinguishedName, parseDistinguishedName } from "../../core/x509/
 import type { GeneralName } from "../../core/x509/general-name.ts";
 import { decode, encode, members, TAG, type Tlv, tlv, toBase64, toHex } from "../support/certificates/der-edit.ts";
 import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
-import { libraryCertificateFacts, libraryCrlFacts, type NameFacts } from "./library-facts.ts";
+import { libraryCertificateFacts, libraryCrlFacts, type NameConditions } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
 
 /** How one input was taken. Refused by us alone: with our reason. */
@@ -37,7 +37,7 @@ function compare(ours: Readonly<Record<string, unknown>>, theirs: Readonly<Recor
   return fact === undefined ? { kind: "same" } : { kind: "different", fact, ours: ours[fact], theirs: theirs[fact] };
 }
 
-const nameFacts = (name: DistinguishedName): NameFacts =>
+const nameFacts = (name: DistinguishedName): NameConditions =>
   name.map((rdn) => rdn.map((value) => [value.type, "text" in value ? value.text : `#${value.der}`] as const));
 
 function generalNameFacts(name: GeneralName): readonly [kind: string, value: unknown] {
@@ -102,9 +102,9 @@ export function compareCertificate(der: Uint8Array, original: Original): Outcome
 
 function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, original: Original): Outcome {
   const { isIssued, ...theirs } = byOpenssl(x509, original.issuer);
-  const { isCa, keyUsage, issuerKey, authorityKeyId } = certificate;
+  const { isCa, keyUsage, foldedIssuer, authorityKeyId } = certificate;
   const before = parseCertificate(toBase64(original.der));
-  const isOfIssuer = issuerKey === before.issuerKey && authorityKeyId === before.authorityKeyId;
+  const isOfIssuer = foldedIssuer === before.foldedIssuer && authorityKeyId === before.authorityKeyId;
   const facts = { ...certificate, mayIssue: isCa && (keyUsage?.keyCertSign ?? true) };
   const asOpenssl = compare(facts, theirs);
   if (asOpenssl.kind !== "same") return asOpenssl;
@@ -120,7 +120,8 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
 }
 
 /** A list keeps its issuer as canonical text, in which the attributes of one RDN are sorted. */
-const inOneOrder = (name: NameFacts) => name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
+const inOneOrder = (name: NameConditions) =>
+  name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
 
 function crlFacts(crl: Crl, serials: readonly string[]) {
   return {

@@ -30,9 +30,9 @@ const integer = (octets: ArrayBuffer): string =>
 const seconds = (time: Time): number => time.getTime().getTime() / 1000;
 
 type Attribute = readonly [type: string, value: string];
-export type NameFacts = readonly (readonly Attribute[])[];
+export type NameConditions = readonly (readonly Attribute[])[];
 
-function nameFacts(name: Name): NameFacts {
+function nameFacts(name: Name): NameConditions {
   return Array.from(name, (rdn) =>
     Array.from(rdn, ({ type, value }): Attribute => {
       const text = value.utf8String ?? value.printableString ?? value.ia5String;

@@ -16,7 +16,7 @@ beforeAll(async () => {
   stack = new AsyncDisposableStack();
   const { policy } = await createSenders();
   const ending = await issueCertificate({
-    subject: subjectOf("Ending Root"),
+    subject: subjectOf("Expiry Root"),
     ca: {},
     notBefore: inDays(-400),
     notAfter: inDays(6),

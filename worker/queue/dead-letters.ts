@@ -40,7 +40,7 @@ export async function bury(
 /** The cron trigger's task for the queue. Never throws: a failure is logged, and the next run tries again. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
   // Orphans are removed first: once a letter is sent again, nothing shows that its body is still needed.
-  const steps = { removeOrphans, redrive, tellDeadLetters };
+  const steps = { removeOrphans, redrive, logDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {
       await run(queue, log, now);
@@ -124,7 +124,7 @@ async function remove(keys: readonly string[], bodies: BodyBucket): Promise<void
 }
 
 /** Logs how many dead letters there are and the time of the oldest, if there are any. */
-async function tellDeadLetters({ bodies }: EventQueue, log: Log): Promise<void> {
+async function logDeadLetters({ bodies }: EventQueue, log: Log): Promise<void> {
   let count = 0;
   let oldest = Number.POSITIVE_INFINITY;
   for await (const { uploaded } of listAll(bodies, "dead/")) {

@@ -2,9 +2,9 @@
 
 import { cut } from "../../../core/shown-text.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
-import type { CertificateFacts, CrlFacts, Fault, PathFacts } from "../path.ts";
+import type { CertificateExplanation, CrlExplanation, Fault, PathExplanation } from "../path.ts";
 
-export function formatPath({ certificates, missingIssuer }: PathFacts): string[] {
+export function formatPath({ certificates, missingIssuer }: PathExplanation): string[] {
   const lines = certificates.flatMap(formatCertificate);
   if (missingIssuer === null) return lines;
   const isSelfIssued = certificates.at(-1)?.subject === missingIssuer;
@@ -12,7 +12,7 @@ export function formatPath({ certificates, missingIssuer }: PathFacts): string[]
   return [...lines, `  ENDS HERE  ${issuer}, and no anchor of this sender has that name and key`];
 }
 
-function formatCertificate(certificate: CertificateFacts): string[] {
+function formatCertificate(certificate: CertificateExplanation): string[] {
   const { role, anchor, subject, issuer, notBefore, notAfter, key, serial, isDenied, fault, crl } = certificate;
   return [
     `${role}${anchor === null ? "" : ` ${anchor}`}  ${cut(subject)}`,
@@ -23,7 +23,7 @@ function formatCertificate(certificate: CertificateFacts): string[] {
   ];
 }
 
-function formatCrls({ state, freshness, why, lists }: CrlFacts): string[] {
+function formatCrls({ state, freshness, why, lists }: CrlExplanation): string[] {
   if (state === "not asked") return [];
   return [
     `  revocation${freshness === null ? "" : ` (${freshness})`}: ${state}${why === null ? "" : `, ${cut(why)}`}`,

@@ -3,14 +3,23 @@
 import { cut } from "../../../core/shown-text.ts";
 import type { Line } from "../../output.ts";
 import { type Row, tabulate } from "../../table.ts";
-import type { EntryFacts } from "../entries.ts";
-import type { BasicFactor, CertificateFactor, SenderFacts, SignatureFactor } from "../senders.ts";
+import type { EntryExplanation } from "../entries.ts";
+import type { BasicFactor, CertificateFactor, SenderExplanation, SignatureFactor } from "../senders.ts";
 import { formatDetails, formatPath } from "./path.ts";
 
 /** Entries shown to people. The JSON has all that were compared. */
 const SHOWN_ENTRIES = 5;
 
-export function formatSender({ sender, role, verdict, code, why, certificate, basic, signature }: SenderFacts): Line[] {
+export function formatSender({
+  sender,
+  role,
+  verdict,
+  code,
+  why,
+  certificate,
+  basic,
+  signature,
+}: SenderExplanation): Line[] {
   const reason = verdict === "undecided" ? `  ${why}` : code === null ? "" : `  ${code}`;
   return [
     `${role === "shadow" ? "shadow " : ""}sender ${sender}: ${verdict}${reason}`,
@@ -45,7 +54,7 @@ function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"
 }
 
 /** If the entry matches, all of its members. Otherwise, the members that do not match. */
-function formatEntry({ rule, matches, members }: EntryFacts): string[] {
+function formatEntry({ rule, matches, members }: EntryExplanation): string[] {
   const shown = members.filter(({ holds }) => matches || !holds);
   const lacking = shown.map(({ member }) => member).join(", ");
   return [

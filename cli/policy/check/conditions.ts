@@ -12,7 +12,7 @@ import {
 import { canonicalIpAddress } from "../../../core/x509/general-name.ts";
 import type { Place } from "./finding.ts";
 
-export interface MatcherFacts {
+export interface EntryConditions {
   readonly at: Place;
   readonly entry: CertificateMatcherDocument;
   /** What a certificate must hold. Empty if every certificate matches. */
@@ -35,7 +35,7 @@ export function compiles(entry: CertificateMatcherDocument): boolean {
 }
 
 /** The facts of an entry that compiles. */
-export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): MatcherFacts {
+export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): EntryConditions {
   const subject = readName("subject", entry.subject);
   const issuer = readName("issuer", entry.issuer);
   const conditions = [...subject.conditions, ...issuer.conditions, ...sanConditions(entry.san ?? {})];
@@ -54,28 +54,28 @@ export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): 
 }
 
 /** The same for all entries that say the same, however they are spelled. */
-export function keyOf({ conditions, from, until }: MatcherFacts): string {
+export function keyOf({ conditions, from, until }: EntryConditions): string {
   return JSON.stringify([conditions.toSorted(), String(from), String(until)]);
 }
 
-export function isSameWindow(a: MatcherFacts, b: MatcherFacts): boolean {
+export function isSameWindow(a: EntryConditions, b: EntryConditions): boolean {
   return a.from === b.from && a.until === b.until;
 }
 
-export function isWindowWithin(inner: MatcherFacts, outer: MatcherFacts): boolean {
+export function isWindowWithin(inner: EntryConditions, outer: EntryConditions): boolean {
   return outer.from <= inner.from && inner.until <= outer.until;
 }
 
-export function haveCommonTime(a: MatcherFacts, b: MatcherFacts): boolean {
+export function haveCommonTime(a: EntryConditions, b: EntryConditions): boolean {
   return Math.max(a.from, b.from) < Math.min(a.until, b.until);
 }
 
 /** Finds, among many entries, those that accept everything that another one accepts. Uses an index, because there may be 100,000. */
 export class MatcherIndex {
-  readonly #byCondition = new Map<string, MatcherFacts[]>();
+  readonly #byCondition = new Map<string, EntryConditions[]>();
 
   /** Indexes each entry by the one of its conditions that the fewest other entries have. */
-  constructor(entries: readonly MatcherFacts[]) {
+  constructor(entries: readonly EntryConditions[]) {
     const uses = new Map<string, number>();
     const usesOf = (condition: string) => uses.get(condition) ?? 0;
     for (const condition of entries.flatMap(({ conditions }) => conditions)) uses.set(condition, usesOf(condition) + 1);
@@ -88,19 +88,19 @@ export class MatcherIndex {
   }
 
   /** The entries that match every certificate that `entry` matches. Does not compare their windows. */
-  impliedBy(entry: MatcherFacts): MatcherFacts[] {
+  impliedBy(entry: EntryConditions): EntryConditions[] {
     return Array.from(entry.consequences, (condition) => this.#byCondition.get(condition) ?? [])
       .flat()
       .filter(({ conditions }) => conditions.every((condition) => entry.consequences.has(condition)));
   }
 }
 
-interface NameFacts {
+interface NameConditions {
   readonly conditions: readonly string[];
   readonly consequences: readonly string[];
 }
 
-function readName(member: "subject" | "issuer", wanted: CertificateMatcherDocument["subject"]): NameFacts {
+function readName(member: "subject" | "issuer", wanted: CertificateMatcherDocument["subject"]): NameConditions {
   if (wanted === undefined) return { conditions: [], consequences: [] };
   if (typeof wanted === "string") {
     const name = parseDistinguishedName(wanted);

@@ -7,8 +7,8 @@ import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import { MAX_SERIAL_OCTETS } from "../../../core/wire.ts";
 import type { Certificate } from "../../../core/x509/certificate.ts";
 import {
+  foldName,
   formatDistinguishedName,
-  nameKey,
   parseDistinguishedName,
   rdnKeysOf,
 } from "../../../core/x509/distinguished-name.ts";
@@ -103,7 +103,7 @@ function keyOf(entry: Entry): string {
 
 function keyOfName(text: string): string {
   const name = parseName(text);
-  return name === undefined ? text : nameKey(name);
+  return name === undefined ? text : foldName(name);
 }
 
 function normalizeSerial(text: string): string {
@@ -129,16 +129,16 @@ function inspectSerial(serial: string, at: Place): Finding[] {
 function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, at: Place, known: Known): Finding[] {
   const name = parseName(issuer);
   if (name === undefined) return [];
-  const key = nameKey(name);
+  const key = foldName(name);
   const report = (problem: string, remedy: string) => [
     unusedAt([...at, "issuer"], `denies nothing: ${problem}`, remedy),
   ];
   const ofAuthority = known.authorities.find(
-    (one) => one.serial === normalizeSerial(serial) && one.subjectKey === key && one.issuerKey !== key,
+    (one) => one.serial === normalizeSerial(serial) && one.foldedSubject === key && one.foldedIssuer !== key,
   );
   if (ofAuthority !== undefined)
     return report("this is the name of the certificate itself, not of its issuer", `write ${ofAuthority.issuerText}`);
-  if (known.issuers.some((one) => nameKey(one) === key)) return [];
+  if (known.issuers.some((one) => foldName(one) === key)) return [];
   const resembled = known.issuers.find((one) => resembles(name, one));
   if (resembled !== undefined) {
     const text = formatDistinguishedName(resembled);
@@ -149,7 +149,7 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   }
   if (isReversed(name))
     return report("its attributes seem to be in reverse order", `write ${formatDistinguishedName(name.toReversed())}`);
-  if (known.subjects.some((one) => nameKey(one) === key))
+  if (known.subjects.some((one) => foldName(one) === key))
     return report("this is the name of a sender, and a sender issues no certificates", BY_COMMAND);
   return known.isDirect ? report("it is none of the anchors, and no other CA may issue", BY_COMMAND) : [];
 }

@@ -7,7 +7,7 @@ import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts"
 import { attributeTypeName, parseAttributeType } from "../../../core/x509/attribute-types.ts";
 import { parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
 import { canonicalIpAddress } from "../../../core/x509/general-name.ts";
-import { isSameWindow, isWindowWithin, keyOf, type MatcherFacts } from "./conditions.ts";
+import { type EntryConditions, isSameWindow, isWindowWithin, keyOf } from "./conditions.ts";
 import { errorAt, type Finding, type Place, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
@@ -163,7 +163,7 @@ const misspelling: Readonly<Record<SanKind, (value: string) => string | undefine
 
 /** Finds entries that repeat another one, or are a special case of it. */
 function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
-  const known = new Map<string, MatcherFacts>();
+  const known = new Map<string, EntryConditions>();
   return facts.flatMap((entry) => {
     const key = keyOf(entry);
     const original = known.get(key);
@@ -180,7 +180,7 @@ function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
 }
 
 /** Two entries that imply each other are reported once, at the later one. */
-function isToldThere(entry: MatcherFacts, other: MatcherFacts): boolean {
+function isToldThere(entry: EntryConditions, other: EntryConditions): boolean {
   const isMutual =
     isSameWindow(entry, other) && entry.conditions.every((condition) => other.consequences.has(condition));
   return isMutual && Number(entry.at.at(-1)) < Number(other.at.at(-1));

@@ -2,7 +2,7 @@
 
 import type { Policy, Sender } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
-import { compiles, keyOf, type MatcherFacts, MatcherIndex, readMatcherFacts } from "./conditions.ts";
+import { compiles, type EntryConditions, keyOf, MatcherIndex, readMatcherFacts } from "./conditions.ts";
 import type { Place } from "./finding.ts";
 
 export interface InspectedSender {
@@ -10,7 +10,7 @@ export interface InspectedSender {
   readonly at: Place;
   readonly sender: Sender;
   /** The facts of each entry that compiles, in the same order. */
-  readonly facts: readonly MatcherFacts[];
+  readonly facts: readonly EntryConditions[];
   /** The index of the entries. Of entries that say the same it holds the first. */
   readonly index: MatcherIndex;
   /** Whether every anchor that the sender names exists. If not, nothing can be concluded from the rest of its trust. */

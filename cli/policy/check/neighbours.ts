@@ -4,7 +4,7 @@
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Route, SignatureRule, Trust } from "../../../core/policy/policy.ts";
-import { haveCommonTime, isWindowWithin, type MatcherFacts } from "./conditions.ts";
+import { type EntryConditions, haveCommonTime, isWindowWithin } from "./conditions.ts";
 import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
@@ -78,8 +78,8 @@ function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
 function firstImplied(
   narrow: InspectedSender,
   wide: InspectedSender,
-  isTogether: (a: MatcherFacts, b: MatcherFacts) => boolean,
-): readonly [MatcherFacts, MatcherFacts] | undefined {
+  isTogether: (a: EntryConditions, b: EntryConditions) => boolean,
+): readonly [EntryConditions, EntryConditions] | undefined {
   for (const entry of narrow.facts) {
     const wider = wide.index.impliedBy(entry).find((candidate) => isTogether(entry, candidate));
     if (wider !== undefined) return [entry, wider];

@@ -5,10 +5,10 @@ import type { Anchor, Policy, Trust } from "../../../core/policy/policy.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
 import { parseAttributeType } from "../../../core/x509/attribute-types.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
-import { type DistinguishedName, nameKey, parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
+import { type DistinguishedName, foldName, parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
 import type { GeneralName } from "../../../core/x509/general-name.ts";
 import { satisfiesNameConstraints } from "../../../core/x509/name-constraints.ts";
-import type { MatcherFacts } from "./conditions.ts";
+import type { EntryConditions } from "./conditions.ts";
 import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
@@ -24,7 +24,7 @@ export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, 
 }
 
 /** Finds the digest of a CA where the digest of the client certificate was meant. */
-function inspectDigests({ entry: { sha256, spkiSha256 }, at }: MatcherFacts, anchors: readonly Anchor[]): Finding[] {
+function inspectDigests({ entry: { sha256, spkiSha256 }, at }: EntryConditions, anchors: readonly Anchor[]): Finding[] {
   const remedy = "write the digest of the sender's own certificate";
   const isAnchor = anchors.some(
     ({ certificate }) => sha256 !== undefined && certificate.sha256 === normalizeHex(sha256),
@@ -38,7 +38,7 @@ function inspectDigests({ entry: { sha256, spkiSha256 }, at }: MatcherFacts, anc
 }
 
 /** If no intermediate may stand between anchor and leaf, the issuer must be an anchor. */
-function inspectIssuer({ entry: { issuer }, at }: MatcherFacts, { anchors, maxChainDepth }: Trust): Finding[] {
+function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, maxChainDepth }: Trust): Finding[] {
   const isDirect = anchors.every(({ certificate }) => maxChainDepth === 1 || certificate.pathLength === 0);
   if (issuer === undefined || anchors.length === 0 || !isDirect) return [];
   if (anchors.some(({ certificate }) => couldBe(certificate.subject, issuer))) return [];
@@ -54,17 +54,17 @@ function inspectIssuer({ entry: { issuer }, at }: MatcherFacts, { anchors, maxCh
  * anchor.
  */
 function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
-  if (typeof wanted === "string") return nameKey(parseDistinguishedName(wanted)) === nameKey(name);
+  if (typeof wanted === "string") return foldName(parseDistinguishedName(wanted)) === foldName(name);
   return Object.entries(wanted).every(([attribute, value]) => {
     const type = parseAttributeType(attribute) ?? attribute;
     const found = name.flat().filter((one) => one.type === type);
     const texts = [value].flat().map((text) => ({ type, text }));
-    return nameKey([found]) === nameKey([texts]);
+    return foldName([found]) === foldName([texts]);
   });
 }
 
 /** A warning, not an error: there is time until then to renew the anchors. */
-function inspectValidity({ from, at }: MatcherFacts, { anchors }: Trust): Finding[] {
+function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
   if (anchors.length === 0 || from <= last) return [];
   const problem = `begins when every anchor of the sender has expired, the last on ${formatTime(last)}`;
@@ -72,7 +72,7 @@ function inspectValidity({ from, at }: MatcherFacts, { anchors }: Trust): Findin
 }
 
 /** Compares only names that the entry states completely with the anchors' constraints. */
-function inspectConstraints({ entry, at }: MatcherFacts, { anchors }: Trust): Finding[] {
+function inspectConstraints({ entry, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const names = namesOf(entry);
   const isPossible = anchors.some(
     ({ certificate: { nameConstraints } }) =>

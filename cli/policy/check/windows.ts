@@ -2,14 +2,14 @@
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
-import type { MatcherFacts } from "./conditions.ts";
+import type { EntryConditions } from "./conditions.ts";
 import { type Finding, overdueAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
 interface Gap {
   /** A gap in time: the entry that ends before it, and the one that begins after it. */
-  readonly before: MatcherFacts;
-  readonly after: MatcherFacts;
+  readonly before: EntryConditions;
+  readonly after: EntryConditions;
 }
 
 /** The windows of one sender. A gap is an error only while it lasts. Before it begins, there is time to close it. */
@@ -34,7 +34,7 @@ export function inspectWindows({ at, facts }: InspectedSender, now: number): Fin
 }
 
 /** The times between two windows that no window covers. Leaves out those in the past. */
-function gapsOf(facts: readonly MatcherFacts[], now: number): Gap[] {
+function gapsOf(facts: readonly EntryConditions[], now: number): Gap[] {
   const [first, ...others] = facts.toSorted((a, b) => a.from - b.from);
   const gaps: Gap[] = [];
   let latest = first;
@@ -47,8 +47,8 @@ function gapsOf(facts: readonly MatcherFacts[], now: number): Gap[] {
 }
 
 /** Groups entries that differ only in digests and dates: successive certificates of one name. */
-function groupByName(facts: readonly MatcherFacts[]): MatcherFacts[][] {
-  const name = ({ conditions }: MatcherFacts) =>
+function groupByName(facts: readonly EntryConditions[]): EntryConditions[][] {
+  const name = ({ conditions }: EntryConditions) =>
     conditions
       .filter((condition) => !/^(sha256|spkiSha256)=/.test(condition))
       .sort()
@@ -56,7 +56,7 @@ function groupByName(facts: readonly MatcherFacts[]): MatcherFacts[][] {
   return [...Map.groupBy(facts, name).values()];
 }
 
-function describeEnded({ at, until }: MatcherFacts): Finding {
+function describeEnded({ at, until }: EntryConditions): Finding {
   return overdueAt(
     [...at, "until"],
     `ended on ${formatTime(until)}: the entry matches nothing any more`,
@@ -65,7 +65,7 @@ function describeEnded({ at, until }: MatcherFacts): Finding {
   );
 }
 
-function describeStart(facts: readonly MatcherFacts[], now: number): Finding[] {
+function describeStart(facts: readonly EntryConditions[], now: number): Finding[] {
   const [first] = facts.toSorted((a, b) => a.from - b.from);
   if (first === undefined || first.from <= now) return [];
   const problem = `nobody is accepted from this sender before ${formatTime(first.from)}`;

@@ -9,7 +9,7 @@ import { folderOfInbox } from "../../../origin/inbox/location.ts";
 import { readInbox } from "../../../origin/inbox/open.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "../../explain/question.ts";
 import { chainOf, platformOf } from "../../explain/recorded.ts";
-import { tellingInbox } from "../../inbox/options.ts";
+import { namingInbox } from "../../inbox/options.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "../../log/observations.ts";
 
 /** One request, as far as it is known. */
@@ -38,7 +38,7 @@ export async function eachEvent(location: string, last: number, use: (one: Trial
       if (event !== undefined) await use(caseOfEvent(event));
     }
   };
-  await tellingInbox(location, () => readInbox(location, read));
+  await namingInbox(location, () => readInbox(location, read));
 }
 
 function caseOfEvent(event: StoredEvent): TrialCase {

@@ -11,7 +11,7 @@ import { readSecret } from "../../../origin/node/secret-files.ts";
 import type { LoadedLists } from "../../explain/crls.ts";
 import { judge } from "../../explain/explanation.ts";
 import { withoutCheckedCredentials } from "../../explain/recorded.ts";
-import type { SenderFacts } from "../../explain/senders.ts";
+import type { SenderExplanation } from "../../explain/senders.ts";
 import type { TrialCase } from "./cases.ts";
 
 /** A policy with everything that a verdict by it needs. */
@@ -78,7 +78,7 @@ function lackingFor(
 }
 
 /** Whether only the signature or the credentials are undecided, and not the certificate. */
-function isOpenByFactors(facts: SenderFacts | undefined): boolean {
+function isOpenByFactors(facts: SenderExplanation | undefined): boolean {
   return facts?.verdict === "undecided" && facts.certificate?.verdict !== "undecided";
 }
 

@@ -10,7 +10,7 @@ import {
   UNFINISHED_APART_MILLISECONDS,
 } from "../lease-rules.ts";
 import { abandon, RECORDED, recording, recordValues } from "./attempts.ts";
-import { type Candidate, lockOrders, postponeBlocked } from "./order.ts";
+import { lockOrders, type OrderedRow, postponeBlocked } from "./order.ts";
 import type { Client } from "./pool.ts";
 import { toPostgresEvent } from "./reader.ts";
 
@@ -20,7 +20,7 @@ import { toPostgresEvent } from "./reader.ts";
  */
 const MAX_ROWS_PER_QUERY = 128;
 
-interface Due extends Candidate {
+interface Due extends OrderedRow {
   readonly state: string;
   readonly attempts: number;
   /** Octets of its body. */

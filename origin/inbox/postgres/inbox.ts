@@ -4,8 +4,8 @@ import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
 import { GroupCommit } from "../group-commit.ts";
 import type { Backlog, Inbox, InboxReader, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "../intake.ts";
-import { type InboxOptions, weigh } from "../options.ts";
-import { tellingPlace } from "../place.ts";
+import { byteSizeOf, type InboxOptions } from "../options.ts";
+import { namingPlace } from "../place.ts";
 import { writeCertificate } from "./certificates.ts";
 import { PostgresClock } from "./clock.ts";
 import { insertEvents } from "./events.ts";
@@ -32,7 +32,7 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
     if (address.notice !== undefined) options.onNotice?.(`${name}: ${address.notice}`);
     if (isPooled) options.onNotice?.(`${name}: ${POOLED}`);
     const pools = { work: pool, acceptances: openPool(address, { isPooled, connections: BATCHES }) };
-    return tellingPlace<Inbox>(new PostgresInbox(pools, url, { ...options, clock }), (error) =>
+    return namingPlace<Inbox>(new PostgresInbox(pools, url, { ...options, clock }), (error) =>
       describeError(error, url),
     );
   });
@@ -42,7 +42,7 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
   return await withPool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
-    return tellingPlace(postgresReaderOf(pool), (error) => describeError(error, url));
+    return namingPlace(postgresReaderOf(pool), (error) => describeError(error, url));
   });
 }
 
@@ -87,7 +87,7 @@ class PostgresInbox implements Inbox {
     ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     ({ attempts: this.attempts, senders: this.senders } = reader);
     this.refusals = postgresRefusals(pool, askPostgres(pool));
-    const store = (arrival: Arrival) => this.#group.add(arrival, weigh(arrival.delivery));
+    const store = (arrival: Arrival) => this.#group.add(arrival, byteSizeOf(arrival.delivery));
     this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);
     this.work = new PostgresWork(pool, clock);

@@ -5,7 +5,7 @@ import { orderLock } from "./events.ts";
 import type { Client } from "./pool.ts";
 
 /** A row of the table work. The driver returns a bigint as text. */
-export interface Candidate {
+export interface OrderedRow {
   readonly sequence: string;
   readonly sender: string;
   readonly order_key: string | null;
@@ -17,10 +17,10 @@ export interface Candidate {
  */
 export async function lockOrders(
   client: Client,
-  candidates: readonly Candidate[],
+  candidates: readonly OrderedRow[],
   { isPatient = true } = {},
-): Promise<Set<Candidate>> {
-  const locks = new Map<Candidate, string>();
+): Promise<Set<OrderedRow>> {
+  const locks = new Map<OrderedRow, string>();
   for (const candidate of candidates) {
     if (candidate.order_key !== null) locks.set(candidate, orderLock(candidate.sender, candidate.order_key));
   }
@@ -57,7 +57,11 @@ export async function postponeBlocked(
 }
 
 /** Call it after a change of one event: the first of its order key may have been postponed in the meantime. */
-export async function wakeNext(client: Client, { sender, order_key: orderKey }: Candidate, now: number): Promise<void> {
+export async function wakeNext(
+  client: Client,
+  { sender, order_key: orderKey }: OrderedRow,
+  now: number,
+): Promise<void> {
   if (orderKey === null) return;
   await client.query(
     `UPDATE work SET due_at = least(due_at, $3), token = NULL

@@ -7,7 +7,7 @@ import { CLOCK_TOLERANCE_MILLISECONDS } from "../lease-rules.ts";
 import { RECORDED, recording, recordValues } from "./attempts.ts";
 import { findDue, leaseAll } from "./claim.ts";
 import { type End, groupEnds, writeEnds } from "./ends.ts";
-import { type Candidate, lockOrders, postponeBlocked, wakeNext } from "./order.ts";
+import { lockOrders, type OrderedRow, postponeBlocked, wakeNext } from "./order.ts";
 import type { Client, PostgresPool, Queryable } from "./pool.ts";
 
 /**
@@ -72,7 +72,7 @@ export class PostgresWork implements WorkQueue {
   }
 
   /** Called within the transaction that stored the event. Undefined if an earlier event of its order key comes first. */
-  async leaseStored(client: Client, event: Candidate, leaseMilliseconds: number): Promise<Lease | undefined> {
+  async leaseStored(client: Client, event: OrderedRow, leaseMilliseconds: number): Promise<Lease | undefined> {
     const now = this.#clock();
     const blocked = event.order_key === null ? [] : await postponeBlocked(client, [event.sequence], now, now);
     if (blocked.length > 0) return undefined;
@@ -185,7 +185,7 @@ function recordOf({ attempt, beganAt }: Lease, end: Omit<AttemptRow, "number" | 
 }
 
 /** The events with this id. Until the transaction ends, no later event of their order keys can be leased or postponed. */
-async function lockEvents(client: Client, id: string): Promise<readonly Candidate[]> {
+async function lockEvents(client: Client, id: string): Promise<readonly OrderedRow[]> {
   const { rows } = await client.query(
     "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",
     [id],

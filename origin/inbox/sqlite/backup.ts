@@ -23,7 +23,7 @@ const RESTORE_CACHE_KIB = 65_536;
 
 /** Copies an inbox file, which may be of an older version, into an empty file. @throws Error that names the faulty file */
 export function copySqlite(file: string, draft: string): void {
-  telling(file, () => {
+  explaining(file, () => {
     const database = openToRead(file);
     try {
       requireInbox(database, file);
@@ -65,7 +65,7 @@ const RESTORED_WORK: Readonly<Record<string, string>> = {
 
 /** False for an older version. @throws Error if it is not a backup, or is of a newer version */
 export function isThisVersion(file: string): boolean {
-  return telling(file, () => {
+  return explaining(file, () => {
     const database = openToRead(file);
     try {
       return requireInbox(database, file) === SCHEMA_VERSION;
@@ -77,7 +77,7 @@ export function isThisVersion(file: string): boolean {
 
 /** Opens a backup for which isThisVersion is true. @throws Error if it is damaged */
 export function openBackup(file: string): Backup {
-  return telling(file, () => {
+  return explaining(file, () => {
     const database = openToRead(file);
     try {
       database.exec("BEGIN");
@@ -101,7 +101,7 @@ export function openBackup(file: string): Backup {
 
 /** Upgrades a copy of an older version to this version. */
 export function upgradeCopy(file: string): void {
-  telling(file, () => {
+  explaining(file, () => {
     const database = new DatabaseSync(file);
     try {
       prepareSchema(database, file);
@@ -116,7 +116,7 @@ export type RestoreOptions = Pick<InboxOptions, "allowNetworkFileSystem">;
 
 /** Writes all of a backup into a new or empty file, in one transaction. @throws Error */
 export function restoreSqlite(file: string, backup: Backup, options: RestoreOptions): void {
-  telling(file, () => {
+  explaining(file, () => {
     requireLocalDisk(file, options);
     makeFile(file);
     const database = new DatabaseSync(file, { timeout: BUSY_MILLISECONDS });
@@ -203,7 +203,7 @@ function requireSound(database: DatabaseSync): void {
   if (found !== "ok") throw new Error(`it is damaged: take another backup (${String(found).replaceAll(/\s+/g, " ")})`);
 }
 
-function telling<T>(file: string, work: () => T): T {
+function explaining<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -6,8 +6,8 @@ import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
 import type { Inbox, Retention } from "../inbox.ts";
 import { Acceptor, type Arrival, type Stored } from "../intake.ts";
 import { requireLocalDisk } from "../network-file-system.ts";
-import { type InboxOptions, weigh } from "../options.ts";
-import { tellingPlace } from "../place.ts";
+import { byteSizeOf, type InboxOptions } from "../options.ts";
+import { namingPlace } from "../place.ts";
 import { SqliteCertificates } from "./certificates.ts";
 import { SqliteEvents } from "./events.ts";
 import { describeFileError, makeFile, makePrivate } from "./file.ts";
@@ -32,7 +32,7 @@ export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox
     prepareSchema(database, file);
     const notice = makePrivate(file);
     for (const told of [place, notice]) if (told !== undefined) options.onNotice?.(told);
-    return tellingPlace(new SqliteInbox(database, file, options), (error) => describeFileError(file, error));
+    return namingPlace(new SqliteInbox(database, file, options), (error) => describeFileError(file, error));
   } catch (error) {
     database?.close();
     throw new Error(describeFileError(file, error), { cause: error });
@@ -79,7 +79,7 @@ class SqliteInbox implements Inbox {
     this.#database = database;
     this.#writer = new SqliteWriter(database);
     this.refusals = sqliteRefusals(database, this.#writer, askSqlite(database));
-    const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), weigh(arrival.delivery));
+    const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), byteSizeOf(arrival.delivery));
     const describeError = (error: unknown) => describeFileError(file, error);
     this.#acceptor = new Acceptor(store, options, describeError);
     ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);

@@ -14,7 +14,7 @@ import {
   toWork,
 } from "../events/row.ts";
 import type { InboxReader, Lease } from "../inbox.ts";
-import { tellingPlace } from "../place.ts";
+import { namingPlace } from "../place.ts";
 import { refusalReaderOf } from "../refusals/read.ts";
 import { SELECT_SENDERS, toSender } from "../sender-rows.ts";
 import { sqliteHistoryOf } from "./attempts.ts";
@@ -37,7 +37,7 @@ export function openSqliteReader(file: string): InboxReader {
         `${file} is an inbox of version ${version}, this program reads version ${SCHEMA_VERSION}: start an origin on it once, which brings it up to date`,
       );
     }
-    return tellingPlace(readerOf(database), (error) => describeFileError(file, error));
+    return namingPlace(readerOf(database), (error) => describeFileError(file, error));
   } catch (error) {
     database?.close();
     throw new Error(describeFileError(file, error), { cause: error });

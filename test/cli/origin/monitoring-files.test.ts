@@ -49,7 +49,7 @@ async function serveAll(): Promise<string> {
   metrics.setPresented([["acme", 1]]);
   metrics.setRefusals({ refusals: 1, bytes: 1 });
   const what = { pointer: "/anchors/a", notAfter: 1, refuses: true, sha256: "00" };
-  metrics.setEndings([{ kind: "anchor", name: "a", ...what } as Parameters<Metrics["setEndings"]>[0][number]]);
+  metrics.setExpiries([{ kind: "anchor", name: "a", ...what } as Parameters<Metrics["setExpiries"]>[0][number]]);
   const server = await metrics.serve({ hostname: "127.0.0.1", port: 0 }, () => {}, new Health(1));
   try {
     return await (await fetch(server.url)).text();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../../../core/admission/trace.ts";
 import { identityOf, Observer, shareOf } from "../../../core/decision/observation.ts";
-import { compareShadow, tellMore } from "../../../core/decision/report-only.ts";
+import { compareShadow, reportOnly } from "../../../core/decision/report-only.ts";
 import { formatLogLine, type LogLine } from "../../../core/log-line.ts";
 import { Refusal, toRefusal } from "../../../core/refusal.ts";
 import {
@@ -295,11 +295,11 @@ export const cases: Cases = {
     const evidence = { ...left.evidence, facts: { ...left.evidence.facts, deny: undefined as never } };
     await assert.rejects(compareShadow({ ...left, evidence }), TypeError);
   },
-  "tellMore() tells of certificates that are seen first, and of what the shadow senders differ in": async (
+  "reportOnly() tells of certificates that are seen first, and of what the shadow senders differ in": async (
     fixtures,
   ) => {
     const lines: LogLine[] = [];
-    const tell = tellMore((line) => void lines.push(line));
+    const tell = reportOnly((line) => void lines.push(line));
     const senders = { sender: certificate(), next: certificate("next.example") };
     const both = await trace(fixtures, senders, { shadow: ["next"], isObserved: true });
     for (let count = 0; count < 2; count += 1) await tell(...both);
@@ -311,18 +311,18 @@ export const cases: Cases = {
     await tell(...agreed);
     assert.equal(lines.length, 3);
   },
-  "tellMore() has nothing to do on a route that asks for nothing more": async (fixtures) => {
-    const tell = tellMore(() => assert.fail("nothing is told"));
+  "reportOnly() has nothing to do on a route that asks for nothing more": async (fixtures) => {
+    const tell = reportOnly(() => assert.fail("nothing is told"));
     assert.equal(tell(...(await trace(fixtures, { sender: certificate() }))), undefined);
     assert.equal(tell({ context: { id: "x" } }), undefined);
     assert.ok(tell(...(await observed(fixtures, null))) instanceof Promise);
   },
-  "tellMore() tells of a fault of ours as a line, since the verdict is out": async (fixtures) => {
+  "reportOnly() tells of a fault of ours as a line, since the verdict is out": async (fixtures) => {
     const lines: LogLine[] = [];
     const [left] = await trace(fixtures, { sender: certificate(), next: certificate() }, { shadow: ["next"] });
     assert.ok(left.evidence !== undefined);
     const evidence = { ...left.evidence, facts: undefined as never };
-    await tellMore((line) => void lines.push(line))({ ...left, evidence });
+    await reportOnly((line) => void lines.push(line))({ ...left, evidence });
     const [{ cause, ...line } = {}] = lines as Record<string, unknown>[];
     assert.deepEqual([line, lines.length], [{ decision: "failed", code: "internal_error", id: "decision-1" }, 1]);
     assert.match(String(cause), /^TypeError: /);

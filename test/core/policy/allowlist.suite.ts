@@ -49,7 +49,7 @@ const others = (count: number): MatcherDocument[] =>
   Array.from({ length: count }, (_, index) => ({ subject: { CN: `client-${index}.example`, O: "Countersign Tests" } }));
 
 export const cases: Cases = {
-  "Allowlist.candidates() holds every entry that matches": (fixtures) => {
+  "Allowlist.entriesFor() holds every entry that matches": (fixtures) => {
     const all = entriesOf(fixtures);
     const names = [
       "client",
@@ -71,7 +71,7 @@ export const cases: Cases = {
             matcher.failures(leaf, fixtures.now).length === 0 ? [index] : [],
           );
           const found = allowlist
-            .candidates(leaf)
+            .entriesFor(leaf)
             .flatMap(([index, matcher]) => (matcher.failures(leaf, fixtures.now).length === 0 ? [index] : []));
           assert.deepEqual(
             found.toSorted((a, b) => a - b),
@@ -94,24 +94,24 @@ export const cases: Cases = {
       if (matcher.failures(leaf, 0).length === 0) assert.ok(matcher.keys.every((key) => keys.has(key)));
     }
   },
-  "Allowlist.candidates() compares a certificate with the few entries that share what is rare": (fixtures) => {
+  "Allowlist.entriesFor() compares a certificate with the few entries that share what is rare": (fixtures) => {
     const matchers = [...others(5000), { subject: { CN: "client.example", O: "Countersign Tests" } }].map(
       compileCertificateMatcher,
     );
-    const candidates = new Allowlist(matchers).candidates(parseCertificate(fixtures.certificates.direct));
+    const candidates = new Allowlist(matchers).entriesFor(parseCertificate(fixtures.certificates.direct));
     assert.deepEqual(
       candidates.map(([index]) => index),
       [5000],
     );
   },
-  "Allowlist.candidates() finds an entry by the rarest of its members, wherever the policy writes it": (fixtures) => {
+  "Allowlist.entriesFor() finds an entry by the rarest of its members, wherever the policy writes it": (fixtures) => {
     const leaf = parseCertificate(fixtures.certificates.direct);
     const reversed = others(20).map(({ subject }) => ({
       subject: Object.fromEntries(Object.entries(subject as object).reverse()),
     }));
     for (const entries of [others(20), reversed]) {
       const allowlist = new Allowlist(entries.map(compileCertificateMatcher));
-      assert.deepEqual(allowlist.candidates(leaf), [], JSON.stringify(entries[0]));
+      assert.deepEqual(allowlist.entriesFor(leaf), [], JSON.stringify(entries[0]));
     }
   },
   "admit() admits by the last of many entries, and by no other": (fixtures) => {

@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
-import { type Ending, listPolicyEndings, warnOfEndings } from "../../../core/policy/expiry.ts";
+import { type Expiry, listPolicyExpiries, warnOfExpiries } from "../../../core/policy/expiry.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
 import { MAX_WATCHED_CERTIFICATES, MAX_WATCHED_WINDOWS } from "../../../core/wire.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
-import { listEndings, type Presentation } from "../../../origin/expiry.ts";
-import { DAY } from "../../support/fixtures/endings.ts";
+import { listExpiries, type Presentation } from "../../../origin/expiry.ts";
+import { DAY } from "../../support/fixtures/expiries.ts";
 import { type Cases, type Fixtures, pemOf } from "../../support/scenes/certificates.ts";
 
-type Name = keyof Fixtures["endings"];
+type Name = keyof Fixtures["expiries"];
 
 const NOW = Date.UTC(2027, 0, 1) / 1000;
 const at = (days: number) => NOW + days * DAY;
@@ -19,15 +19,15 @@ const ACME: CertificateMatcherDocument = { subject: { CN: "acme" } };
 
 /** `acme` on a route, and `unused` on none. */
 function policyOf(
-  { endings }: Fixtures,
+  { expiries }: Fixtures,
   certificates: readonly CertificateMatcherDocument[] = [ACME],
   anchors: readonly Name[] = ["root"],
   intermediates: readonly Name[] = [],
 ) {
   const trust = { anchors };
   return compilePolicy({
-    anchors: Object.fromEntries(anchors.map((name) => [name, pemOf(endings[name])])),
-    intermediates: Object.fromEntries(intermediates.map((name) => [name, pemOf(endings[name])])),
+    anchors: Object.fromEntries(anchors.map((name) => [name, pemOf(expiries[name])])),
+    intermediates: Object.fromEntries(intermediates.map((name) => [name, pemOf(expiries[name])])),
     senders: {
       acme: { certificates, trust },
       unused: { certificates: [{ subject: { CN: "unused" }, until: day(5) }], trust },
@@ -36,9 +36,9 @@ function policyOf(
   });
 }
 
-function seen({ endings }: Fixtures, name: Name, lastSeen = at(0), ...intermediates: readonly Name[]): Presentation {
-  const { base64, sha256, notAfter } = parseCertificate(endings[name]);
-  const others = intermediates.map((other) => endings[other]);
+function seen({ expiries }: Fixtures, name: Name, lastSeen = at(0), ...intermediates: readonly Name[]): Presentation {
+  const { base64, sha256, notAfter } = parseCertificate(expiries[name]);
+  const others = intermediates.map((other) => expiries[other]);
   return { sender: "acme", sha256, der: base64, notAfter, lastSeen, intermediates: others };
 }
 
@@ -50,19 +50,19 @@ interface Situation {
   readonly presented?: readonly Presentation[];
 }
 
-function endingsOf(fixtures: Fixtures, kind: Ending["kind"], situation: Situation = {}): Ending[] {
+function expiriesOf(fixtures: Fixtures, kind: Expiry["kind"], situation: Situation = {}): Expiry[] {
   const { certificates, anchors, intermediates, now = NOW, presented = [] } = situation;
   const policy = policyOf(fixtures, certificates, anchors, intermediates);
-  return listEndings(policy, now, presented).filter((ending) => ending.kind === kind);
+  return listExpiries(policy, now, presented).filter((ending) => ending.kind === kind);
 }
 
 type Brief = readonly [pointer: string, days: number, refuses: boolean];
 
-function ends(fixtures: Fixtures, kind: Ending["kind"], situation: Situation, ...expected: readonly Brief[]): Ending[] {
-  const endings = endingsOf(fixtures, kind, situation);
-  const briefs = endings.map(({ pointer, notAfter, refuses }) => [pointer, (notAfter - NOW) / DAY, refuses]);
+function ends(fixtures: Fixtures, kind: Expiry["kind"], situation: Situation, ...expected: readonly Brief[]): Expiry[] {
+  const expiries = expiriesOf(fixtures, kind, situation);
+  const briefs = expiries.map(({ pointer, notAfter, refuses }) => [pointer, (notAfter - NOW) / DAY, refuses]);
   assert.deepEqual(briefs, expected);
-  return endings;
+  return expiries;
 }
 
 const anchor = (name: Name, days: number, refuses: boolean): Brief => [`/anchors/${name}`, days, refuses];
@@ -87,8 +87,8 @@ export const cases: Cases = {
     }
   },
   "an anchor is told of with its digest and its life": (fixtures) => {
-    const [ending] = endingsOf(fixtures, "anchor", { anchors: ["oldRoot"] });
-    const { sha256 } = parseCertificate(fixtures.endings.oldRoot);
+    const [ending] = expiriesOf(fixtures, "anchor", { anchors: ["oldRoot"] });
+    const { sha256 } = parseCertificate(fixtures.expiries.oldRoot);
     assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["oldRoot", sha256, 3040 * DAY]);
   },
   "an anchor with another beside it is harmless, and no longer told of when it has ended": (fixtures) => {
@@ -127,10 +127,10 @@ export const cases: Cases = {
     ends(fixtures, "intermediate", { intermediates: ["middle", "root"] }, middle(true));
   },
   "an anchor is of those senders alone that name it": (fixtures) => {
-    const { endings } = fixtures;
+    const { expiries } = fixtures;
     const sender = (...anchors: Name[]) => ({ certificates: [ACME], trust: { anchors } });
     const policy = compilePolicy({
-      anchors: { oldRoot: pemOf(endings.oldRoot), stranger: pemOf(endings.stranger) },
+      anchors: { oldRoot: pemOf(expiries.oldRoot), stranger: pemOf(expiries.stranger) },
       senders: {
         one: sender("oldRoot"),
         two: sender("oldRoot"),
@@ -139,14 +139,14 @@ export const cases: Cases = {
       },
       routes: { "/hooks": { senders: ["one", "two", "three", "signer"], methods: ["POST"] } },
     });
-    const remedies = listPolicyEndings(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will be ")[0]]);
+    const remedies = listPolicyExpiries(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will be ")[0]]);
     assert.deepEqual(remedies, [
       ["oldRoot", "nothing that one, two presents below it"],
       ["stranger", "nothing that three presents below it"],
     ]);
   },
   "an anchor that no route uses has no end": (fixtures) => {
-    assert.deepEqual(listPolicyEndings({ ...policyOf(fixtures), routes: [] }, NOW), []);
+    assert.deepEqual(listPolicyExpiries({ ...policyOf(fixtures), routes: [] }, NOW), []);
   },
   "a window that ends while another entry goes on is harmless, and forgotten when it has ended": (fixtures) => {
     for (const presented of [[], [seen(fixtures, "leaf")]]) {
@@ -198,26 +198,26 @@ export const cases: Cases = {
   },
   "the gap after a window does not go to an entry that is over by then": (fixtures) => {
     const certificates = [UNTIL, { ...ACME, from: day(15), until: day(18) }, { ...ACME, from: day(50) }];
-    const [first] = endingsOf(fixtures, "policy-window", { certificates }).slice(-1);
+    const [first] = expiriesOf(fixtures, "policy-window", { certificates }).slice(-1);
     assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(50)}T`));
   },
   "the gap after a window goes to the next entry for what the sender presents": (fixtures) => {
-    const { sha256 } = parseCertificate(fixtures.endings.next);
+    const { sha256 } = parseCertificate(fixtures.expiries.next);
     const certificates = [UNTIL, { ...ACME, from: day(50) }, { sha256, from: day(30) }, { ...ACME, from: day(40) }];
     for (const [presented, begin] of [
       [[], 30],
       [[seen(fixtures, "leaf")], 40],
       [[seen(fixtures, "next")], 30],
     ] as const) {
-      const [first] = endingsOf(fixtures, "policy-window", { certificates, presented });
+      const [first] = expiriesOf(fixtures, "policy-window", { certificates, presented });
       assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(begin)}T`));
     }
   },
   "a window refuses when the entry that goes on is not for what the sender presents": (fixtures) => {
-    const certificates = [UNTIL, { sha256: parseCertificate(fixtures.endings.next).sha256 }];
+    const certificates = [UNTIL, { sha256: parseCertificate(fixtures.expiries.next).sha256 }];
     const [leaf, next] = [seen(fixtures, "leaf"), seen(fixtures, "next")];
     const refuses = (...presented: Presentation[]) =>
-      endingsOf(fixtures, "policy-window", { certificates, presented }).map((ending) => ending.refuses);
+      expiriesOf(fixtures, "policy-window", { certificates, presented }).map((ending) => ending.refuses);
     assert.deepEqual(refuses(), [false]);
     assert.deepEqual(refuses(leaf), [true]);
     assert.deepEqual(refuses(next), [false]);
@@ -230,9 +230,9 @@ export const cases: Cases = {
       sha256: index.toString(16).padStart(64, "0"),
       until: day(index + 1),
     }));
-    const endings = endingsOf(fixtures, "policy-window", { certificates: certificates.toReversed() });
+    const expiries = expiriesOf(fixtures, "policy-window", { certificates: certificates.toReversed() });
     assert.deepEqual(
-      endings.map(({ notAfter }) => (notAfter - NOW) / DAY),
+      expiries.map(({ notAfter }) => (notAfter - NOW) / DAY),
       Array.from({ length: MAX_WATCHED_WINDOWS }, (_, index) => index + 1),
     );
   },
@@ -240,7 +240,7 @@ export const cases: Cases = {
     const presented = [seen(fixtures, "leaf", at(-1))];
     for (const now of [NOW, at(200)]) {
       const [ending] = ends(fixtures, "sender-certificate", { presented, now }, ofSender(160, true));
-      const { sha256 } = parseCertificate(fixtures.endings.leaf);
+      const { sha256 } = parseCertificate(fixtures.expiries.leaf);
       assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["acme", sha256, 360 * DAY]);
       const remedy = `ask the sender for the successor of the certificate, last presented on ${day(-1)}T00:00:00Z, and check that the policy admits it`;
       assert.equal(ending?.remedy, remedy);
@@ -266,7 +266,7 @@ export const cases: Cases = {
     const kind = "sender-certificate";
     const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
     assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
-    assert.equal(first?.sha256, parseCertificate(fixtures.endings.middle).sha256);
+    assert.equal(first?.sha256, parseCertificate(fixtures.expiries.middle).sha256);
     // One that is only in the way ends nothing; presented anew, the latest form counts.
     const passed = seen(fixtures, "leaf", at(-2), "middle");
     ends(fixtures, kind, { presented: [{ ...passed, lastSeen: at(0) }] }, ofSender(160, true));
@@ -279,7 +279,7 @@ export const cases: Cases = {
   },
   "a sender's certificate has no end when the policy does not admit it, or it cannot be read": (fixtures) => {
     const leaf = seen(fixtures, "leaf");
-    const kinds = listEndings(policyOf(fixtures, [{ subject: { CN: "other" } }]), NOW, [leaf]).map(({ kind }) => kind);
+    const kinds = listExpiries(policyOf(fixtures, [{ subject: { CN: "other" } }]), NOW, [leaf]).map(({ kind }) => kind);
     assert.deepEqual(kinds, ["anchor"]);
     const presented = [
       { ...leaf, der: "AAAA" },
@@ -302,13 +302,13 @@ export const cases: Cases = {
   },
   "what is no certificate of ours to read is a fault, and no end": (fixtures) => {
     const leaf = seen(fixtures, "leaf");
-    const list = (policy: Parameters<typeof listEndings>[0], one: Presentation) => () =>
-      listEndings(policy, NOW, [one]);
+    const list = (policy: Parameters<typeof listExpiries>[0], one: Presentation) => () =>
+      listExpiries(policy, NOW, [one]);
     assert.throws(list(policyOf(fixtures), { ...leaf, der: undefined as never }), TypeError);
     assert.throws(list({ ...policyOf(fixtures), deny: undefined as never }, leaf), TypeError);
   },
   "everything that ends is listed, soonest first": (fixtures) => {
-    const other: Ending = {
+    const other: Expiry = {
       kind: "listener-certificate",
       name: "hooks.example.com",
       pointer: undefined,
@@ -319,9 +319,9 @@ export const cases: Cases = {
       remedy: "renew it",
     };
     const policy = policyOf(fixtures, [{ ...ACME, until: day(200) }]);
-    const kinds = listEndings(policy, NOW, [seen(fixtures, "leaf")], [other]).map(({ kind }) => kind);
+    const kinds = listExpiries(policy, NOW, [seen(fixtures, "leaf")], [other]).map(({ kind }) => kind);
     assert.deepEqual(kinds, ["listener-certificate", "sender-certificate", "policy-window", "anchor"]);
-    const [line] = warnOfEndings([other], at(99), new Set());
+    const [line] = warnOfExpiries([other], at(99), new Set());
     assert.deepEqual(line, {
       decision: "expiring",
       what: "listener-certificate",
@@ -334,21 +334,21 @@ export const cases: Cases = {
   },
   "warnings come at 30, 14, 7, 3 and 1 days and when it is over, each once": (fixtures) => {
     const policy = policyOf(fixtures, [{ ...ACME, until: day(200) }]);
-    const endings = listEndings(policy, NOW, [seen(fixtures, "leaf")]);
+    const expiries = listExpiries(policy, NOW, [seen(fixtures, "leaf")]);
     const told = new Set<string>();
     const days: unknown[] = [];
     for (let half = 0; half < 420; half += 1) {
-      for (const { what, days: left } of warnOfEndings(endings, NOW + (half * DAY) / 2, told)) {
+      for (const { what, days: left } of warnOfExpiries(expiries, NOW + (half * DAY) / 2, told)) {
         if (what === "sender-certificate") days.push(left);
       }
     }
     assert.deepEqual(days, [30, 14, 7, 3, 1, 0]);
   },
   "warnings are one line for what is near at the start, with everything to act on": (fixtures) => {
-    const endings = listEndings(policyOf(fixtures, [{ ...ACME, until: day(200) }]), NOW, [seen(fixtures, "leaf")]);
+    const expiries = listExpiries(policyOf(fixtures, [{ ...ACME, until: day(200) }]), NOW, [seen(fixtures, "leaf")]);
     const told = new Set<string>();
-    const [line, ...others] = warnOfEndings(endings, at(155), told);
-    const { sha256 } = parseCertificate(fixtures.endings.leaf);
+    const [line, ...others] = warnOfExpiries(expiries, at(155), told);
+    const { sha256 } = parseCertificate(fixtures.expiries.leaf);
     assert.deepEqual(
       { ...line, remedy: undefined },
       {
@@ -364,23 +364,23 @@ export const cases: Cases = {
       },
     );
     assert.match(String(line?.["remedy"]), /^ask the sender/);
-    assert.deepEqual([others, warnOfEndings(endings, at(156), told)], [[], []]);
+    assert.deepEqual([others, warnOfExpiries(expiries, at(156), told)], [[], []]);
   },
   "warnings of several things of one kind are a line for each": (fixtures) => {
     const certificates = [20, 21].map((end) => ({ ...ACME, until: day(end) }));
-    const endings = endingsOf(fixtures, "policy-window", { certificates });
-    const lines = warnOfEndings(endings, NOW, new Set());
+    const expiries = expiriesOf(fixtures, "policy-window", { certificates });
+    const lines = warnOfExpiries(expiries, NOW, new Set());
     assert.deepEqual(
       lines.map(({ pointer }) => pointer),
       [0, 1].map((index) => `/senders/acme/certificates/${index}`),
     );
-    const moved = endings.map((ending) => ({ ...ending, pointer: "/", notAfter: ending.notAfter + 1 }));
-    assert.equal(warnOfEndings([...moved, ...endings], NOW, new Set()).length, 4);
+    const moved = expiries.map((ending) => ({ ...ending, pointer: "/", notAfter: ending.notAfter + 1 }));
+    assert.equal(warnOfExpiries([...moved, ...expiries], NOW, new Set()).length, 4);
   },
   "warnings of what lives shortly come in its last third": (fixtures) => {
     const told = (days: number) => {
-      const endings = listEndings(policyOf(fixtures), at(days), [seen(fixtures, "short")]);
-      return warnOfEndings(endings, at(days), new Set()).length;
+      const expiries = listExpiries(policyOf(fixtures), at(days), [seen(fixtures, "short")]);
+      return warnOfExpiries(expiries, at(days), new Set()).length;
     };
     assert.deepEqual([0, 0.16, 0.17, 0.3].map(told), [0, 0, 1, 1]);
   },

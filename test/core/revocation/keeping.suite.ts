@@ -138,14 +138,14 @@ export const cases: Cases = {
   },
   "keepCrls() lets no list take the place of another authority's that has the same key": (fixtures) => {
     const root = parseCertificate(fixtures.certificates.root);
-    const other = { ...list(fixtures, "root"), issuerKey: "other" };
-    const judges = { authorities: [root, { ...root, subjectKey: "other" }], now: fixtures.now, maxBytes: 1e6 };
+    const other = { ...list(fixtures, "root"), foldedIssuer: "other" };
+    const judges = { authorities: [root, { ...root, foldedSubject: "other" }], now: fixtures.now, maxBytes: 1e6 };
     const { lists, faults } = keepCrls(readCrlContents(fromBase64(fixtures.crls.rootNewer)), [other], judges);
     assert.deepEqual([lists.length, lists[0], faults], [2, other, []]);
   },
   "keepCrls() keeps 64 lists of a source": (fixtures) => {
     const many = (count: number) =>
-      Array.from({ length: count }, (_, index) => ({ ...list(fixtures, "stranger"), issuerKey: String(index) }));
+      Array.from({ length: count }, (_, index) => ({ ...list(fixtures, "stranger"), foldedIssuer: String(index) }));
     const [most, tooMany] = [many(64), many(65)];
     assert.equal(keep(fixtures, [], { kept: most }).lists, most);
     const { lists, faults } = keep(fixtures, [], { kept: tooMany });

@@ -61,7 +61,7 @@ export const cases: Cases = {
     refused("certificate_revoked", () => checkRevocation([leaf, root], undefined, lists(leaf.serial)));
     assert.equal(checkRevocation([leaf, root], undefined, lists("1")), undefined);
     // A list of somebody else leaves all in doubt, which nobody asked for.
-    const other = indexLists([list({ issuerKey: "other" })]);
+    const other = indexLists([list({ foldedIssuer: "other" })]);
     assert.equal(checkRevocation([leaf, root], undefined, { lists: other, now }), undefined);
   },
   "checkRevocation() takes lists from the second of their date to that of the next": (fixtures) => {
@@ -102,7 +102,7 @@ export const cases: Cases = {
     refused("certificate_revoked", () => check([leaf, root], [by("other", leaf.serial)], [other]));
     const noSigner = { keyUsage: { digitalSignature: true, keyCertSign: true, cRLSign: false } };
     for (const nobody of [
-      certificate("root", { ...facts, subjectKey: "another name" }),
+      certificate("root", { ...facts, foldedSubject: "another name" }),
       certificate("root", { ...facts, ...noSigner }),
     ]) {
       refused("revocation_unknown", () => check([leaf, root], [by("other")], [nobody]));
@@ -113,7 +113,7 @@ export const cases: Cases = {
       undefined,
     );
     // The leaf itself signs no list, whatever name it has.
-    const named = certificate("direct", { ...facts, subjectKey: root.subjectKey, keyUsage: undefined });
+    const named = certificate("direct", { ...facts, foldedSubject: root.foldedSubject, keyUsage: undefined });
     refused("revocation_unknown", () => check([named, root], [by("other")]));
   },
   "checkRevocation() refuses what the issuer's own key calls revoked, also where it may sign no lists": (fixtures) => {
@@ -145,7 +145,7 @@ export const cases: Cases = {
     const { details } = refused("certificate_revoked", () => refuse(list({}, leaf.serial)));
     assert.deepEqual((details["revoked"] as { depth: number }).depth, 3);
     refuse();
-    refuse(list({ issuerKey: "other" }, leaf.serial));
+    refuse(list({ foldedIssuer: "other" }, leaf.serial));
     refuse(list({ isSignedBy: () => false }, leaf.serial));
     refuse(list({ distributionPoints: ["other"] }, leaf.serial));
     refuse(list({ thisUpdate: now - 9 }, leaf.serial), list({ thisUpdate: now - 5 }));

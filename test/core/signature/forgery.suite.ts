@@ -11,7 +11,7 @@ import { attempt, BODY, ED25519, EVENTS, NOW, SCHEMES } from "../../support/scen
 const signatureHeader = (scheme: SignatureSchemeName, value: string) => ({ [EVENTS[scheme].header]: value });
 
 export const cases: Cases = {
-  "verifySignature() refuses a body with any byte changed, cut or added": async () => {
+  "verifyWebhookSignature() refuses a body with any byte changed, cut or added": async () => {
     const bytes = new TextEncoder().encode(BODY);
     for (const scheme of SCHEMES) {
       for (const at of bytes.keys()) {
@@ -24,7 +24,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifySignature() refuses a signature with any bit changed": async () => {
+  "verifyWebhookSignature() refuses a signature with any bit changed": async () => {
     for (const scheme of SCHEMES) {
       const { signatures, tag } = EVENTS[scheme];
       const encoding = signatures[0].length === 64 ? "hex" : "base64";
@@ -36,7 +36,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifySignature() refuses the signature of one scheme under the headers of another": async () => {
+  "verifyWebhookSignature() refuses the signature of one scheme under the headers of another": async () => {
     const [hex] = EVENTS.meta.signatures;
     await refusedLater(
       "signature_missing",
@@ -48,7 +48,7 @@ export const cases: Cases = {
       attempt("stripe", { headers: { "stripe-signature": `t=${NOW},v1=${hex}` } }),
     );
   },
-  "verifySignature() refuses every other key": async () => {
+  "verifyWebhookSignature() refuses every other key": async () => {
     for (const scheme of SCHEMES) {
       const { otherKey, tag, signatures } = EVENTS[scheme];
       const refusal = await refusedLater("signature_mismatch", attempt(scheme, { keys: [otherKey] }));
@@ -67,7 +67,7 @@ export const cases: Cases = {
     assert.equal(compare(signature), true);
     for (const cut of ["", signature.slice(0, 1), signature.slice(0, -1)]) assert.equal(compare(cut), false);
   },
-  "verifySignature() refuses a time that was not signed": async () => {
+  "verifyWebhookSignature() refuses a time that was not signed": async () => {
     for (const now of [NOW + 1, NOW - 1]) {
       await refusedLater(
         "signature_mismatch",
@@ -82,7 +82,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifySignature() refuses an id with which the signed text could be read in two ways": async () => {
+  "verifyWebhookSignature() refuses an id with which the signed text could be read in two ways": async () => {
     for (const id of ["msg.1", ".", "msg_1.1700000000", "a b", "a, b", "", "é", "x".repeat(257)]) {
       for (const name of ["webhook", "svix"] as const) {
         const scheme = name === "svix" ? "svix" : "standard-webhooks";

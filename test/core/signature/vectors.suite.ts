@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
 import { SIGNATURE_SCHEME_NAMES, type SignatureSchemeName } from "../../../core/signature/schemes.ts";
-import { importSignatureKey, SignedRequest, verifySignature } from "../../../core/signature/verify.ts";
+import { importSignatureKey, SignedRequest, verifyWebhookSignature } from "../../../core/signature/verify.ts";
 import { type Cases, refusedLater } from "../../support/scenes/certificates.ts";
 import { attempt, ED25519, EVENTS, NOW, SCHEMES } from "../../support/scenes/signature.ts";
 
@@ -82,23 +82,23 @@ const VECTORS: readonly {
 
 function verifyVector({ scheme, key, headers, body, now = 0 }: (typeof VECTORS)[number]) {
   const keys = { scheme, keys: [importSignatureKey(scheme, key)], accounts: new Map(), retired: [] };
-  return verifySignature(keys, new SignedRequest(new Headers(headers), new TextEncoder().encode(body), now));
+  return verifyWebhookSignature(keys, new SignedRequest(new Headers(headers), new TextEncoder().encode(body), now));
 }
 
 export const cases: Cases = {
   "the events of the tests cover every scheme": () => {
     assert.deepEqual(SCHEMES, [...SIGNATURE_SCHEME_NAMES]);
   },
-  "verifySignature() agrees with the vectors that others publish": async () => {
+  "verifyWebhookSignature() agrees with the vectors that others publish": async () => {
     for (const vector of VECTORS) assert.equal(await verifyVector(vector), "hmac", JSON.stringify(vector));
   },
-  "verifySignature() refuses the vectors over other bytes that mean the same": async () => {
+  "verifyWebhookSignature() refuses the vectors over other bytes that mean the same": async () => {
     for (const vector of VECTORS.filter(({ body }) => body.startsWith("{"))) {
       const body = JSON.stringify(JSON.parse(vector.body), null, 1);
       await refusedLater("signature_mismatch", verifyVector({ ...vector, body }));
     }
   },
-  "verifySignature() agrees with OpenSSL in every scheme": async () => {
+  "verifyWebhookSignature() agrees with OpenSSL in every scheme": async () => {
     for (const scheme of SCHEMES) {
       const { header, tag, signatures, otherKey } = EVENTS[scheme];
       assert.equal(await attempt(scheme), "hmac", scheme);
@@ -106,7 +106,7 @@ export const cases: Cases = {
       assert.equal(await attempt(scheme, { keys: [otherKey], headers }), "hmac", scheme);
     }
   },
-  "verifySignature() signs bytes, not text": async () => {
+  "verifyWebhookSignature() signs bytes, not text": async () => {
     const body = Uint8Array.from([0xff, 0xfe, 0, 0x80, 0x61, 0x62, 0x63, 0x0d, 0x0a]);
     const headers = {
       "x-hub-signature-256": "sha256=a5faed54acdf83086e22c320af3f6423e625ef460b4a08068dbbdc2152786a3a",

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../../core/signature/schemes.ts";
-import { importSignatureKey, SignedRequest, verifySignature } from "../../../core/signature/verify.ts";
+import { importSignatureKey, SignedRequest, verifyWebhookSignature } from "../../../core/signature/verify.ts";
 import { type Cases, refusedLater } from "../../support/scenes/certificates.ts";
 import { attempt, BODY, ED25519, EVENTS, headersOf, NOW, OTHER_KEY, SCHEMES } from "../../support/scenes/signature.ts";
 
@@ -102,7 +102,7 @@ export const cases: Cases = {
     const keys = [EVENTS.svix.otherKey, ED25519.key];
     assert.equal((await refusedLater("signature_mismatch", attempt("svix", { keys }))).details["keys"], 1);
   },
-  "verifySignature() skips versions that it does not know, beside one that it does": async () => {
+  "verifyWebhookSignature() skips versions that it does not know, beside one that it does": async () => {
     const [hex] = EVENTS.pagerduty.signatures;
     const own = { "x-pagerduty-signature": `v2=${"ab".repeat(64)},v1=${hex},v3=x` };
     assert.equal(await attempt("pagerduty", { headers: own }), "hmac");
@@ -112,7 +112,7 @@ export const cases: Cases = {
     const standard = { "svix-signature": `v2,AAAA v1,${EVENTS.svix.signatures[0]}` };
     assert.equal(await attempt("svix", { headers: standard }), "hmac");
   },
-  "verifySignature() takes times up to five minutes away, on either side": async () => {
+  "verifyWebhookSignature() takes times up to five minutes away, on either side": async () => {
     for (const scheme of ["slack", "stripe", "standard-webhooks", "svix"] as const) {
       for (const now of [NOW - 300, NOW, NOW + 300]) assert.equal(await attempt(scheme, { now }), "hmac");
       for (const now of [NOW - 301, NOW + 301, 0]) {
@@ -133,7 +133,7 @@ export const cases: Cases = {
       const forwarded = new Headers(names.map((name) => [name, headers.get(name) ?? ""]));
       const keys = { scheme, keys: [importSignatureKey(scheme, EVENTS[scheme].key)], accounts: new Map(), retired: [] };
       const body = new TextEncoder().encode(BODY);
-      assert.equal(await verifySignature(keys, new SignedRequest(forwarded, body, NOW)), "hmac");
+      assert.equal(await verifyWebhookSignature(keys, new SignedRequest(forwarded, body, NOW)), "hmac");
       assert.deepEqual(signatureHeaderNames(scheme, new Headers()), []);
     }
   },

@@ -97,10 +97,10 @@ export const cases: Cases = {
   },
   "findPath() goes over no key twice": (fixtures) => {
     // The leaf names the key of `again` alone, which the root certified: with the root's own key it leads nowhere.
-    const { subjectKey, spkiSha256 } = parseCertificate(fixtures.certificates.root);
-    const leaf = changed(fixtures, "client", { issuerKey: subjectKey, authorityKeyId: "again" });
+    const { foldedSubject, spkiSha256 } = parseCertificate(fixtures.certificates.root);
+    const leaf = changed(fixtures, "client", { foldedIssuer: foldedSubject, authorityKeyId: "again" });
     const again = (spki: string) =>
-      changed(fixtures, "intermediate", { subjectKey, subjectKeyId: "again", spkiSha256: spki });
+      changed(fixtures, "intermediate", { foldedSubject, subjectKeyId: "again", spkiSha256: spki });
     const limits = { maxChainDepth: 4, deny: NOBODY, lists: NO_LISTS, now: fixtures.now };
     const find = (spki: string) =>
       findPath({ leaf, intermediates: [again(spki)], platform: undefined }, anchorsOf(fixtures), limits);
@@ -201,8 +201,8 @@ export const cases: Cases = {
     judge({ subject: [], subjectAltNames: [host] }, acme);
     refused("name_not_permitted", () => judge({ subjectAltNames: [host] }, acme));
     // A client that has its own name for its issuer's is a client all the same.
-    const { issuerKey } = parseCertificate(fixtures.certificates.direct);
-    refused("name_not_permitted", () => judge({ subjectKey: issuerKey }, acme));
+    const { foldedIssuer } = parseCertificate(fixtures.certificates.direct);
+    refused("name_not_permitted", () => judge({ foldedSubject: foldedIssuer }, acme));
   },
   "checkIssuer() counts the authorities below an issuer against its path length": (fixtures) => {
     const issuer = changed(fixtures, "root", { pathLength: 1 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { costOfVerifying, isAcceptedKey, isAcceptedSignature, verifySignature } from "../../../core/x509/algorithms.ts";
+import { costOfVerifying, isAcceptedKey, isAcceptedSignature, isSignedWith } from "../../../core/x509/algorithms.ts";
 import type { Cases } from "../../support/scenes/certificates.ts";
 
 const SIGNED = new TextEncoder().encode("signed text");
@@ -43,16 +43,16 @@ const keyOf = (name: keyof typeof SPKI) =>
   createPublicKey({ key: Buffer.from(SPKI[name], "base64"), format: "der", type: "spki" });
 
 export const cases: Cases = {
-  "verifySignature() verifies by the algorithm that is named, and by no other": () => {
+  "isSignedWith() verifies by the algorithm that is named, and by no other": () => {
     const oids = [...Object.keys(ECDSA), ED25519, ...OTHERS];
     for (const [made, signature] of [...Object.entries(ECDSA), [ED25519, ED25519_SIGNATURE] as const]) {
       const key = keyOf(made === ED25519 ? "ed25519" : "p256");
       for (const oid of oids) {
-        assert.equal(verifySignature(oid, key, SIGNED, decode(signature)), oid === made, `${made} as ${oid}`);
+        assert.equal(isSignedWith(oid, key, SIGNED, decode(signature)), oid === made, `${made} as ${oid}`);
       }
     }
   },
-  "verifySignature() verifies RSA with the hash that is named, and with no other": async () => {
+  "isSignedWith() verifies RSA with the hash that is named, and with no other": async () => {
     const rsaWith = (hash: string) => ({ name: "RSASSA-PKCS1-v1_5", hash });
     const made = { modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1), ...rsaWith("SHA-256") };
     const { privateKey, publicKey } = (await crypto.subtle.generateKey(made, true, [
@@ -70,17 +70,16 @@ export const cases: Cases = {
     ] as const) {
       const signer = await crypto.subtle.importKey("pkcs8", pkcs8, rsaWith(hash), false, ["sign"]);
       const signature = new Uint8Array(await crypto.subtle.sign("RSASSA-PKCS1-v1_5", signer, SIGNED));
-      for (const oid of oids)
-        assert.equal(verifySignature(oid, key, SIGNED, signature), oid === named, `${hash} ${oid}`);
+      for (const oid of oids) assert.equal(isSignedWith(oid, key, SIGNED, signature), oid === named, `${hash} ${oid}`);
     }
   },
-  "verifySignature() takes what is no signature as one that does not verify": () => {
+  "isSignedWith() takes what is no signature as one that does not verify": () => {
     for (const signature of [new Uint8Array(), Uint8Array.of(0x30), new Uint8Array(64), new Uint8Array(500)]) {
-      for (const oid of Object.keys(ECDSA)) assert.equal(verifySignature(oid, keyOf("p256"), SIGNED, signature), false);
-      assert.equal(verifySignature(ED25519, keyOf("ed25519"), SIGNED, signature), false);
+      for (const oid of Object.keys(ECDSA)) assert.equal(isSignedWith(oid, keyOf("p256"), SIGNED, signature), false);
+      assert.equal(isSignedWith(ED25519, keyOf("ed25519"), SIGNED, signature), false);
     }
     // A key that the runtime cannot use.
-    assert.equal(verifySignature("1.2.840.10045.4.3.2", onCurve("prime256v1"), SIGNED, new Uint8Array(64)), false);
+    assert.equal(isSignedWith("1.2.840.10045.4.3.2", onCurve("prime256v1"), SIGNED, new Uint8Array(64)), false);
   },
   "isAcceptedSignature() knows the algorithms that verify": () => {
     for (const oid of [...Object.keys(ECDSA), ED25519, ...OTHERS.slice(0, 3)]) assert.ok(isAcceptedSignature(oid), oid);

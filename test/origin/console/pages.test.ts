@@ -146,7 +146,7 @@ test("senders tell their certificates and what ends; the overview counts", async
   await world.buryAll("broken");
   await world.accept("three");
   const { senders } = (await world.json("/senders")) as {
-    senders: { name: string; certificates: unknown[]; endings: unknown[] }[];
+    senders: { name: string; certificates: unknown[]; expiries: unknown[] }[];
   };
   expect(senders.map(({ name, certificates }) => [name, certificates.length])).toEqual([
     [ACME, 1],

@@ -10,7 +10,7 @@ import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import { createOriginApp } from "../../../origin/app.ts";
 import { Dispatcher } from "../../../origin/dispatch/dispatcher.ts";
 import { type Handler, PermanentFailure } from "../../../origin/dispatch/handler.ts";
-import { ANSWER_FAULTS, Answers } from "../../../origin/dispatch/reply.ts";
+import { ANSWER_FAULTS, HandlerReplies } from "../../../origin/dispatch/reply.ts";
 import type { Inbox } from "../../../origin/inbox/inbox.ts";
 import { serve } from "../../../origin/node/server.ts";
 import { pinnedKeys } from "../../../origin/verification-keys.ts";
@@ -83,7 +83,7 @@ describe("through the edge", () => {
       // Every retry as late as it can be: the answers are the first attempt's.
       random: () => 0.99,
     });
-    const answers = new Answers({ policy: () => policy, inbox, dispatcher, log });
+    const answers = new HandlerReplies({ policy: () => policy, inbox, dispatcher, log });
     const findKey = await pinnedKeys({ keys: [publicJwk(key)] });
     const app = createOriginApp(
       { policy, findKey, issuer: ISSUER, audience: AUDIENCE, accept: answers.accept, log },

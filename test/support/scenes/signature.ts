@@ -7,7 +7,7 @@ import {
   type SignatureKey,
   type SignatureMethod,
   SignedRequest,
-  verifySignature,
+  verifyWebhookSignature,
 } from "../../../core/signature/verify.ts";
 
 export const NOW = 1_700_000_000;
@@ -127,5 +127,5 @@ export async function attempt(scheme: SignatureSchemeName, changes: Attempt = {}
   };
   const { body = BODY, now = NOW } = changes;
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  return await verifySignature(keys, new SignedRequest(headersOf(scheme, changes.headers), bytes, now));
+  return await verifyWebhookSignature(keys, new SignedRequest(headersOf(scheme, changes.headers), bytes, now));
 }

@@ -193,6 +193,6 @@ test("maintenance tells what fails, and goes on", async () => {
   expect(lines).toMatchObject([
     { decision: "failed", code: "queue_maintenance", step: "removeOrphans", why: "Error: not now" },
     { decision: "failed", step: "redrive" },
-    { decision: "failed", step: "tellDeadLetters" },
+    { decision: "failed", step: "logDeadLetters" },
   ]);
 });

@@ -1,28 +1,28 @@
 // What ends: certificates, anchors and windows of the policy, by core's outlook.
 
 import { html } from "hono/html";
-import { describeEnding as describe, type Ending, sendersInUse } from "../../core/policy/expiry.ts";
-import { listEndings } from "../expiry.ts";
+import { describeExpiry as describe, type Expiry, sendersInUse } from "../../core/policy/expiry.ts";
+import { listExpiries } from "../expiry.ts";
 import type { View } from "./context.ts";
 import { daysLeft } from "./event/certificate.ts";
 import { badge, type Html, moment, visible } from "./show.ts";
 
 const SOON_SECONDS = 60 * 86_400;
 /** More than anybody attends to on one page. */
-const MAX_ENDINGS = 100;
+const MAX_EXPIRIES = 100;
 
-export const describeEnding = describe;
+export const describeExpiry = describe;
 
 /** What ends within sixty days, or has ended, the soonest first. */
-export async function listSoon({ setting, now }: View): Promise<Ending[]> {
+export async function listSoon({ setting, now }: View): Promise<Expiry[]> {
   const policy = setting.policy();
   const seen = await setting.inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));
-  return listEndings(policy, now, seen)
+  return listExpiries(policy, now, seen)
     .filter(({ notAfter }) => notAfter < now + SOON_SECONDS)
-    .slice(0, MAX_ENDINGS);
+    .slice(0, MAX_EXPIRIES);
 }
 
-const KINDS: Readonly<Record<Ending["kind"], string>> = {
+const KINDS: Readonly<Record<Expiry["kind"], string>> = {
   "sender-certificate": "certificate of",
   anchor: "anchor",
   intermediate: "intermediate",
@@ -30,10 +30,10 @@ const KINDS: Readonly<Record<Ending["kind"], string>> = {
   "policy-window": "entry of",
 };
 
-export function endingTable(endings: readonly Ending[], now: number, label = "What ends"): Html {
-  if (endings.length === 0) return html`<p class="empty">Nothing ends within sixty days.</p>`;
+export function expiryTable(expiries: readonly Expiry[], now: number, label = "What ends"): Html {
+  if (expiries.length === 0) return html`<p class="empty">Nothing ends within sixty days.</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr><th scope="col">What</th><th scope="col">Ends (UTC)</th><th scope="col">Left</th><th scope="col">Then</th><th scope="col">What to do</th></tr></thead>
-<tbody>${endings.map(
+<tbody>${expiries.map(
     ({ kind, name, notAfter, refuses, remedy }) =>
       html`<tr><th scope="row">${KINDS[kind]} ${visible(name)}</th><td>${moment(notAfter)}</td><td>${daysLeft(notAfter, now)}</td><td>${refuses ? badge("bad", "events are refused") : badge("calm", "nothing is refused")}</td><td>${visible(remedy)}</td></tr>`,
   )}</tbody></table></div>`;
