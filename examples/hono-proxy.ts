@@ -1,4 +1,4 @@
-// A Hono app behind nginx, which asks senders for certificates and forwards them (docs/behind-a-proxy.md).
+// A Hono app behind nginx, which asks senders for certificates and forwards them (docs/start/behind-a-proxy.md).
 
 import { countersign } from "countersign/hono";
 import { serveProxy, throughProxy } from "countersign/node";

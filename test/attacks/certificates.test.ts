@@ -1,4 +1,4 @@
-// Known attacks with certificates, against the deployed bundle and the origin's own listener. docs/known-attacks.md lists the tests by
+// Known attacks with certificates, against the deployed bundle and the origin's own listener. docs/design/known-attacks.md lists the tests by
 // name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// docs/known-attacks.md says which test covers which attack. Checks that document and tests agree.
+// docs/design/known-attacks.md says which test covers which attack. Checks that document and tests agree.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ interface Line {
   readonly tests: readonly { readonly file: string; readonly name: string }[];
 }
 
-const document = readFileSync(join(ROOT, "docs/known-attacks.md"), "utf8");
+const document = readFileSync(join(ROOT, "docs/design/known-attacks.md"), "utf8");
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 
 const lines = [...document.matchAll(/^\| ([^|]+) \| ([^|]+) \| (`test\/[^|]+) \|$/gm)].map(

@@ -1,4 +1,4 @@
-// Known attacks on TLS listeners and known mistakes of operators, against the origin's own listener. docs/known-attacks.md lists the
+// Known attacks on TLS listeners and known mistakes of operators, against the origin's own listener. docs/design/known-attacks.md lists the
 // tests by name.
 
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 // Known attacks with request headers, over raw sockets, against the deployed bundle, the origin behind it, and the origin's own
-// listener. docs/known-attacks.md lists the tests by name.
+// listener. docs/design/known-attacks.md lists the tests by name.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

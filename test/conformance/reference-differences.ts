@@ -1,5 +1,5 @@
 // The cases in which nginx or Apache decides differently from Countersign. A case in this table must differ, and every other case must
-// not. docs/reference-verdicts.md prints the rows under the same headings, and says why.
+// not. docs/design/reference-verdicts.md prints the rows under the same headings, and says why.
 
 /** Routes of the corpus, without "/hooks/". */
 type Routes = readonly string[];

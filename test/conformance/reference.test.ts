@@ -1,5 +1,5 @@
 // Sends the corpus in real handshakes to the distribution's nginx and Apache, configured as in Docusign's guides, and to our own
-// listener. docs/reference-verdicts.md explains each difference.
+// listener. docs/design/reference-verdicts.md explains each difference.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -98,8 +98,8 @@ test("the table names only certificates and routes of the corpus", () => {
   }
 });
 
-test("docs/reference-verdicts.md prints the table, row by row, under the same headings", () => {
-  const sections = readFileSync(join(ROOT, "docs/reference-verdicts.md"), "utf8").split(/^### /m).slice(1);
+test("docs/design/reference-verdicts.md prints the table, row by row, under the same headings", () => {
+  const sections = readFileSync(join(ROOT, "docs/design/reference-verdicts.md"), "utf8").split(/^### /m).slice(1);
   const printed = sections.map((section) => {
     const heading = section.slice(0, section.indexOf("\n"));
     const rows = [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)].slice(1).map(([, ...cells]) => cells);

@@ -1,4 +1,4 @@
-// Runs real proxies with the snippets of docs/behind-a-proxy.md: real handshakes, forged fields, and the origin's verdicts.
+// Runs real proxies with the snippets of docs/start/behind-a-proxy.md: real handshakes, forged fields, and the origin's verdicts.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

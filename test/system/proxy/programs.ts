@@ -1,4 +1,4 @@
-// Starts nginx, Apache and HAProxy with the configurations that docs/behind-a-proxy.md prints.
+// Starts nginx, Apache and HAProxy with the configurations that docs/start/behind-a-proxy.md prints.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, chmodSync, chownSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
