@@ -1,4 +1,4 @@
-// Makes a signed assertion of a Delivery, and verifies one (JWS compact, RFC 7515; claims in ARCHITECTURE.md). A valid assertion
+// Makes a signed assertion of a Delivery, and verifies one (JWS compact, RFC 7515; claims in docs/assertion.md). A valid assertion
 // says what the edge saw. The origin still proves and admits the certificate by itself.
 
 import type { FormProblem } from "../configuration-error.ts";
