@@ -83,35 +83,3 @@ export function parsePort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw new UsageError(`--port ${text} is no port (0 to 65535)`);
   return Number(text);
 }
-
-const END_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
-
-/**
- * Ends the process on SIGINT and SIGTERM until the command handles them itself. Needed for process 1 of a container: the system
- * ignores a signal to process 1 that has no handler.
- */
-export function endOnSignals(): void {
-  // For any other process, the default action is right: it also tells the parent which signal ended it.
-  if (process.pid === 1) for (const signal of endSignals()) process.on(signal, endAtOnce);
-}
-
-function endAtOnce(signal: keyof typeof END_SIGNALS): never {
-  process.exit(128 + END_SIGNALS[signal]);
-}
-
-/** Calls back at the first SIGINT or SIGTERM. */
-export function onFirstSignal(end: (signal: NodeJS.Signals) => void): void {
-  for (const signal of endSignals()) {
-    process.once(signal, end);
-    process.off(signal, endAtOnce);
-  }
-}
-
-/** Resolves on the first SIGINT or SIGTERM. */
-export function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise(onFirstSignal);
-}
-
-function endSignals() {
-  return Object.keys(END_SIGNALS) as (keyof typeof END_SIGNALS)[];
-}

@@ -2,13 +2,13 @@
 
 import { existsSync } from "node:fs";
 import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/assertion/keys.ts";
+import { inFile } from "../origin/problems.ts";
 import { parseAction, parseChoice } from "./arguments/values.ts";
 import { type Command, parseOptions, refuseUnread, requireOption, UsageError } from "./command.ts";
 import { formatJson } from "./files/files.ts";
 import { readPrivateKeySet } from "./files/key-sets.ts";
 import { writeWhole } from "./files/write.ts";
 import { print, printJson, printText } from "./output.ts";
-import { inFile } from "./problems.ts";
 import { tabulate } from "./table.ts";
 
 type RotationStep = "publish" | "sign" | "retire";

@@ -2,8 +2,9 @@
 // The entry point of `countersign`: finds the command, prints help, and turns an error into a message and an exit code.
 
 import { NODE_FOR_ORIGIN, requireNode } from "../origin/node/runtime.ts";
+import { endOnSignals } from "../origin/service/signals.ts";
 import { askWhether } from "./arguments/nearest.ts";
-import { endOnSignals, endWithError, UsageError } from "./command.ts";
+import { endWithError, UsageError } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { readVersion } from "./files/package-folder.ts";
 import { print, printText } from "./output.ts";

@@ -70,7 +70,7 @@ const CORE_LIBRARIES = isOneOf("jose", "node:buffer", "node:crypto", "node:zlib"
 /** Folders of the origin that need Node. What is stored is described without it. */
 function isOnNode(path: string): boolean {
   const isInterface = isOneOf("origin/inbox/inbox.ts", "origin/inbox/attempts.ts", "origin/inbox/refusals/refusals.ts");
-  return /^origin\/(inbox|node)\//.test(path) && !isInterface(path);
+  return /^origin\/(inbox|node|service)\//.test(path) && !isInterface(path);
 }
 
 /** Every file that a file loads, types included. */

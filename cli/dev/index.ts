@@ -2,8 +2,9 @@
 
 import { resolve } from "node:path";
 import { loadOptional } from "../../origin/optional-package.ts";
+import { untilSignal } from "../../origin/service/signals.ts";
 import { parseBaseUrl } from "../arguments/base-url.ts";
-import { type Command, parseOptions, parsePort, UsageError, untilSignal } from "../command.ts";
+import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
 import { formatDecision } from "../log/text.ts";
 import { CONSOLE_OPTIONS, parseConsole } from "../origin/console-options.ts";
 import { print, printLogLine } from "../output.ts";

@@ -3,7 +3,8 @@
 
 import { resolve } from "node:path";
 import type { LogLine } from "../../core/log-line.ts";
-import { endWithError, parseOptions, parsePort, untilSignal } from "../command.ts";
+import { untilSignal } from "../../origin/service/signals.ts";
+import { endWithError, parseOptions, parsePort } from "../command.ts";
 import { formatDecision } from "../log/text.ts";
 import { print, printText } from "../output.ts";
 import { describe, startDevelopment } from "./system.ts";

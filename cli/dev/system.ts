@@ -11,15 +11,15 @@ import { createOriginApp } from "../../origin/app.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { serve } from "../../origin/node/server.ts";
+import { openCrls } from "../../origin/service/crls.ts";
 import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { compileEdgePolicy } from "../../worker/configuration.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { readPrivateKeySet } from "../files/key-sets.ts";
 import { openLog } from "../log/observations.ts";
 import type { ConsoleSettings } from "../origin/console-options.ts";
-import { openCrls } from "../origin/crls.ts";
 import { loadTarget, openDispatch, requireTarget } from "../origin/target.ts";
-import { complain, type Line } from "../output.ts";
+import { complain, complainLogLine, type Line } from "../output.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { tabulate } from "../table.ts";
 import { developmentSenders, openDevelopmentConsole } from "./console.ts";
@@ -130,7 +130,7 @@ async function start(
     const inbox = await openInbox(location);
     const print = (line: LogLine) => options.onDecision("origin", line);
     const log = refusals.logging(print);
-    const crls = await openCrls(policy, { policy: policyFile, inbox: location });
+    const crls = await openCrls(policy, { policy: policyFile, inbox: location }, complainLogLine);
     started.push(
       () => crls.close(),
       () => inbox.close(),

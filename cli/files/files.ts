@@ -5,9 +5,9 @@ import { resolve } from "node:path";
 import { messageOf } from "../../core/failure-chain.ts";
 import { binaryContents, describeContents, nameUtf16, readContents, withoutMark } from "../../origin/contents/file.ts";
 import { readBoundedFile } from "../../origin/node/bounded-file.ts";
+import { FileProblems } from "../../origin/problems.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
-import { FileProblems } from "../problems.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 
 /** Larger than any policy, key set or CA bundle. */

@@ -5,11 +5,11 @@ import { resolve } from "node:path";
 import type { Inbox, InboxReader } from "../../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../origin/inbox/open.ts";
+import { problemsOf } from "../../origin/problems.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { findElsewhere } from "../files/files.ts";
 import { warnOfShownPassword } from "../origin/secret-notices.ts";
 import { complain } from "../output.ts";
-import { problemsOf } from "../problems.ts";
 
 export const OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },

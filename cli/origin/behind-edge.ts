@@ -8,12 +8,12 @@ import { problemOfKeysUrl } from "../../origin/guard/key-source.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { serve } from "../../origin/node/server.ts";
+import { inFile, Problems } from "../../origin/problems.ts";
 import { fetchedKeys, pinnedKeys } from "../../origin/verification-keys.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { readPublicKeySet } from "../files/key-sets.ts";
 import { complainLogLine } from "../output.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { inFile, Problems } from "../problems.ts";
 import { type OriginSettings, serveOrigin } from "./service.ts";
 
 export interface EdgeOriginSettings extends OriginSettings {

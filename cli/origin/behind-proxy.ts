@@ -15,6 +15,7 @@ import {
 } from "../../origin/node/proxy-server.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { prepareSharedSocket } from "../../origin/node/socket-file.ts";
+import { Problems } from "../../origin/problems.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "../command.ts";
 import { formatPems, readAuthorities } from "../files/certificates.ts";
@@ -22,13 +23,11 @@ import { readServerPair } from "../files/server-pair.ts";
 import { complainLogLine } from "../output.ts";
 import { examinePolicy } from "../policy/check/examine.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { Problems } from "../problems.ts";
 import { parseConsole } from "./console-options.ts";
 import { parseRefusals, parseRetention, parseWaitSeconds } from "./inbox-options.ts";
 import { parseMetricsAddress } from "./metrics.ts";
-import { type OriginOptions, refuseOtherWays } from "./options.ts";
+import { type OriginOptions, parseWorkers, refuseOtherWays } from "./options.ts";
 import { serveOrigin } from "./service.ts";
-import { parseWorkers } from "./workers.ts";
 
 type Values = OriginOptions["values"];
 

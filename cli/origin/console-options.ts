@@ -6,10 +6,10 @@ import { messageOf } from "../../core/failure-chain.ts";
 import type { ConsoleRole } from "../../origin/console/options.ts";
 import type { ConsoleListener, ConsolePair } from "../../origin/node/console-server.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
+import { Problems } from "../../origin/problems.ts";
 import { parseAddress } from "../arguments/values.ts";
 import { UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
-import { Problems } from "../problems.ts";
 
 export const CONSOLE_OPTIONS = {
   console: { type: "string" },

@@ -8,11 +8,11 @@ import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../../origin/c
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import type { ConsoleServer } from "../../origin/node/console-server.ts";
+import { problemsOf } from "../../origin/problems.ts";
+import { watchFiles } from "../../origin/service/watch-files.ts";
 import { UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
-import { problemsOf } from "../problems.ts";
 import { CONSOLE_ROLES, type ConsoleSettings, onlyPem, readCredential } from "./console-options.ts";
-import { watchFiles } from "./watch-files.ts";
 
 /** What a console shows. */
 export interface Shown {

@@ -13,13 +13,13 @@ import type { FirstSight, Inbox, Retention } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { startRetention } from "../../origin/inbox/retention.ts";
 import type { Address } from "../../origin/node/listening.ts";
-import { complain, printLogLine } from "../output.ts";
-import { startReports } from "./health.ts";
-import { listenerExpiry } from "./listener-certificate.ts";
+import { startReports } from "../../origin/service/health.ts";
+import { listenerExpiry } from "../../origin/service/listener-certificate.ts";
+import { openWhenThere } from "../../origin/service/store-waiting.ts";
+import { isReporter } from "../../origin/service/workers.ts";
+import { complain, complainLogLine, printLogLine } from "../output.ts";
 import { toCount, toDuration } from "./metrics.ts";
-import { openWhenThere } from "./store-waiting.ts";
 import { openOutlet, type Stock, type WatchOutlet } from "./telemetry.ts";
-import { isReporter } from "./workers.ts";
 
 export interface WatchSettings {
   readonly inbox: string;
@@ -85,7 +85,12 @@ export async function openWatch(
 ): Promise<Watch | undefined> {
   const outlet = given ?? (await openOutlet(settings.metrics));
   const options = { onNewCertificate, onNotice, allowNetworkFileSystem: settings.anyway };
-  const opened = await openWhenThere(() => openInbox(settings.inbox, options), settings.waitSeconds, stopped);
+  const opened = await openWhenThere(
+    () => openInbox(settings.inbox, options),
+    settings.waitSeconds,
+    stopped,
+    complainLogLine,
+  );
   if (opened === undefined) {
     outlet.close();
     return undefined;

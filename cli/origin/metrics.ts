@@ -14,10 +14,10 @@ import { type Address, listen } from "../../origin/node/listening.ts";
 import { logFaults } from "../../origin/node/request-faults.ts";
 import { passClear, urlOf } from "../../origin/node/server.ts";
 import { loadOptional } from "../../origin/optional-package.ts";
+import type { Health } from "../../origin/service/health.ts";
 import { parseAddress } from "../arguments/values.ts";
 import { UsageError } from "../command.ts";
 import { readVersion } from "../files/package-folder.ts";
-import type { Health } from "./health.ts";
 
 /** The labels under which a line of the log is counted. */
 export type Count = Readonly<Record<(typeof LABELS)[number], string>>;

@@ -1,5 +1,6 @@
 // The options of countersign origin: those of every way in, and those that each way reads beside them.
 
+import { parseWhole } from "../arguments/values.ts";
 import { parseOptions, refuseUnread } from "../command.ts";
 import { CONSOLE_OPTIONS } from "./console-options.ts";
 import { INBOX_OPTIONS } from "./inbox-options.ts";
@@ -58,11 +59,19 @@ const WAYS = {
   proxyTls: [PROXY_TLS, "with --behind-proxy without --socket"],
 } as const;
 
+export const CRLS_HELP = `
+  --crls DIR        keeps the revocation lists that the policy names (default crls, next to the inbox)`;
+
 export type OriginOptions = ReturnType<typeof parseOriginOptions>;
 
 /** @throws UsageError */
 export function parseOriginOptions(args: string[]) {
   return parseOptions(args, { ...COMMON, ...EDGE, ...TLS, ...PROXY_SOCKET, ...PROXY_TLS });
+}
+
+/** The number of processes. @throws UsageError */
+export function parseWorkers(text = "1"): number {
+  return parseWhole("--workers", text, 1, 64);
 }
 
 /** @throws UsageError that names the options which another way in would read */

@@ -8,10 +8,10 @@ import { createTlsState, type TlsHostFiles, type TlsState } from "../../origin/n
 import { listenTls } from "../../origin/node/tls/listener.ts";
 import { throughTls as ofListener } from "../../origin/node/tls/peer.ts";
 import { anchorsInUse } from "../../origin/node/tls/policy.ts";
+import { Problems } from "../../origin/problems.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { Problems } from "../problems.ts";
 import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
 import { type Loaded, type OriginMode, type OriginSettings, serveOrigin } from "./service.ts";
 

@@ -5,10 +5,10 @@ import { secretNames } from "../../core/admission/secrets.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { hasPassword, PASSWORD_NAME } from "../../origin/inbox/location.ts";
 import { credentialsDirectory, secretFile } from "../../origin/node/secret-files.ts";
+import { isReporter } from "../../origin/service/workers.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { complainLogLine } from "../output.ts";
 import { CONSOLE_SECRETS } from "./console-options.ts";
-import { isReporter } from "./workers.ts";
 
 const MODE_OF_OTHERS = 0o007;
 

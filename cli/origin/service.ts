@@ -13,17 +13,19 @@ import type { RefusalLimits } from "../../origin/inbox/refusals/refusals.ts";
 import type { Address } from "../../origin/node/listening.ts";
 import type { RunningServer } from "../../origin/node/server.ts";
 import type { ProofOptions } from "../../origin/options.ts";
-import { untilSignal } from "../command.ts";
+import { problemsOf } from "../../origin/problems.ts";
+import { openCrls } from "../../origin/service/crls.ts";
+import { notifyReady, notifyStopping, watchdogMilliseconds } from "../../origin/service/manager.ts";
+import { untilSignal } from "../../origin/service/signals.ts";
+import { watchFiles } from "../../origin/service/watch-files.ts";
+import { announceReady } from "../../origin/service/workers.ts";
 import { openLog } from "../log/observations.ts";
-import { printText } from "../output.ts";
-import { problemsOf } from "../problems.ts";
+import { complainLogLine, printText } from "../output.ts";
 import { openConsole, placesOf, type RunningConsole } from "./console.ts";
 import type { ConsoleSettings } from "./console-options.ts";
-import { openCrls } from "./crls.ts";
 import { openWatch } from "./expiry-watch.ts";
 import { keepRefusals } from "./kept-refusals.ts";
 import { secretFilesOf, warnOfReadableSecrets, warnOfShownPassword } from "./secret-notices.ts";
-import { notifyReady, notifyStopping, watchdogMilliseconds } from "./service-manager.ts";
 import { openSharedConsole } from "./shared-console.ts";
 import {
   type Dispatch,
@@ -34,8 +36,6 @@ import {
   requireTarget,
 } from "./target.ts";
 import { openWorkerOutlet, runWatchedWorkers, type WatchOutlet } from "./telemetry.ts";
-import { watchFiles } from "./watch-files.ts";
-import { announceReady } from "./workers.ts";
 
 const END_MILLISECONDS = 1_000;
 
@@ -107,7 +107,7 @@ export async function serveOrigin<T extends Loaded>(way: OriginMode<T>, first: T
   return await runWatchedWorkers(workers, settings.metrics, serve, {
     onReady: (url, metrics, shown) => printReady(way, url, metrics, shown),
     openConsole: (log) => openSharedConsole(settings, first.policy, log),
-    onStop: notifyStopping,
+    onStop: () => notifyStopping(complainLogLine),
     mask: cluster.isPrimary ? await way.prepareToShare?.() : undefined,
     silentMilliseconds: watchdogMilliseconds(),
   });
@@ -168,7 +168,7 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, outle
     ]);
     await stopped;
     stopReports();
-    if (outlet === undefined) notifyStopping();
+    if (outlet === undefined) notifyStopping(complainLogLine);
     // Together: answers that are owed may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
   } finally {
@@ -224,7 +224,7 @@ function printReady<T extends Loaded>(
 ): void {
   const text = shown === undefined ? greet(url) : `${greet(url)}, console at ${shown}`;
   printText(settings.json ? JSON.stringify({ origin: url, metrics, console: shown }) : text);
-  notifyReady(url);
+  notifyReady(url, complainLogLine);
 }
 
 /** What requests are judged by, replaced as a whole. */
@@ -249,7 +249,7 @@ class CurrentFiles<T extends Loaded> {
     first: T,
     log: (line: LogLine) => void,
   ): Promise<CurrentFiles<T>> {
-    return new CurrentFiles(way, first, await openCrls(first.policy, way.settings), log);
+    return new CurrentFiles(way, first, await openCrls(first.policy, way.settings, complainLogLine), log);
   }
 
   readonly loaded = (): T => this.#loaded;
@@ -276,7 +276,7 @@ class CurrentFiles<T extends Loaded> {
     const { load, settings, describe } = this.#way;
     try {
       const loaded = await load();
-      const crls = await openCrls(loaded.policy, settings);
+      const crls = await openCrls(loaded.policy, settings, complainLogLine);
       try {
         apply?.(loaded);
       } catch (error) {

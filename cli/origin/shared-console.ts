@@ -5,11 +5,12 @@ import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
+import { openWhenThere } from "../../origin/service/store-waiting.ts";
+import { watchFiles } from "../../origin/service/watch-files.ts";
+import { complainLogLine } from "../output.ts";
 import { compilePolicyFile } from "../policy/load.ts";
 import { openConsole, placesOf, type RunningConsole } from "./console.ts";
 import type { ConsoleSettings } from "./console-options.ts";
-import { openWhenThere } from "./store-waiting.ts";
-import { watchFiles } from "./watch-files.ts";
 
 interface Settings {
   readonly console: ConsoleSettings | undefined;
@@ -29,7 +30,12 @@ export async function openSharedConsole(
   const options = { allowNetworkFileSystem: settings.anyway };
   // Nothing has to stop the wait: until the workers run, a signal ends the primary.
   const never = new Promise(() => {});
-  const inbox = (await openWhenThere(() => openInbox(settings.inbox, options), settings.waitSeconds, never)) as Inbox;
+  const inbox = (await openWhenThere(
+    () => openInbox(settings.inbox, options),
+    settings.waitSeconds,
+    never,
+    complainLogLine,
+  )) as Inbox;
   let policy = first;
   const stopWatching = watchFiles(
     () => [settings.policy],

@@ -16,13 +16,13 @@ import { HandlerReplies } from "../../origin/dispatch/reply.ts";
 import { forwardTo } from "../../origin/dispatch/upstream.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { fetchUpstream } from "../../origin/node/upstream-fetch.ts";
+import { inFile, Problems } from "../../origin/problems.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { parseBaseUrl, parsePrivateUrl } from "../arguments/base-url.ts";
 import { parseWhole } from "../arguments/values.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { formatPems, readAuthorities } from "../files/certificates.ts";
 import { readPrivateKeySet } from "../files/key-sets.ts";
-import { inFile, Problems } from "../problems.ts";
 
 export const DISPATCH_OPTIONS = {
   handler: { type: "string" },

@@ -7,13 +7,13 @@ import { type Expiry, warnOfExpiries } from "../../core/policy/expiry.ts";
 import type { Backlog } from "../../origin/inbox/inbox.ts";
 import type { RefusalStock } from "../../origin/inbox/refusals/refusals.ts";
 import type { Address } from "../../origin/node/listening.ts";
+import { problemsOf } from "../../origin/problems.ts";
+import { Health, type ProcessState } from "../../origin/service/health.ts";
+import { type PrimaryOptions, runWorkers } from "../../origin/service/workers.ts";
 import { UsageError } from "../command.ts";
 import { printLogLine } from "../output.ts";
-import { problemsOf } from "../problems.ts";
 import type { RunningConsole } from "./console.ts";
-import { Health, type ProcessState } from "./health.ts";
 import { type Count, type Duration, Metrics } from "./metrics.ts";
-import { type PrimaryOptions, runWorkers } from "./workers.ts";
 
 /** What waits in the inbox now, and when senders last presented certificates. */
 export interface Stock {

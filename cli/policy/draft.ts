@@ -5,10 +5,10 @@ import { readForm } from "../../core/form-reading.ts";
 import { isNatural } from "../../core/policy/form.ts";
 import { problemsOfIssues } from "../../core/policy/problem.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
+import { FileProblems } from "../../origin/problems.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
 import { readAuthorities, readSenderCertificates } from "../files/certificates.ts";
-import { FileProblems } from "../problems.ts";
 import { formatFinding } from "./check/finding.ts";
 import { toFinding } from "./check/remedies.ts";
 

@@ -5,8 +5,8 @@ import { secretNames } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { anchorsInUse, requireCertificates } from "../../origin/node/tls/policy.ts";
+import { problemsOf } from "../../origin/problems.ts";
 import { requireEdgePolicy } from "../../worker/configuration.ts";
-import { problemsOf } from "../problems.ts";
 
 /** The modes by name, each with the problems that only it has. */
 export type Ways = Readonly<Record<string, readonly string[]>>;

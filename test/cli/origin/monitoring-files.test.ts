@@ -2,8 +2,8 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Health } from "../../../cli/origin/health.ts";
 import { Metrics } from "../../../cli/origin/metrics.ts";
+import { Health } from "../../../origin/service/health.ts";
 import { run } from "../../support/running.ts";
 
 const FOLDER = "docs/monitoring";

@@ -2,7 +2,7 @@
 // the last reports, so it costs nothing and never waits.
 
 import { messageOf } from "../../core/failure-chain.ts";
-import type { Inbox } from "../../origin/inbox/inbox.ts";
+import type { Inbox } from "../inbox/inbox.ts";
 
 /** The report of one process. Without problems, it is ready. */
 export interface ProcessState {

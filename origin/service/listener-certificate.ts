@@ -1,17 +1,17 @@
 // When the certificate of a listener ends: the earliest end among the certificates of its PEM file.
 
 import { X509Certificate } from "node:crypto";
+import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Expiry } from "../../core/policy/expiry.ts";
-import { UsageError } from "../command.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** @throws UsageError if the text holds no certificate */
+/** @throws ConfigurationError if the text holds no certificate */
 export function listenerExpiry(pem: string, file = "the listener's certificate"): Expiry {
   const chain = (pem.match(PEM_CERTIFICATE) ?? []).map((block) => parse(block, file));
   const [leaf] = chain;
-  if (leaf === undefined) throw new UsageError(`${file} holds no certificate in PEM`);
+  if (leaf === undefined) throw new ConfigurationError(file, ["holds no certificate in PEM"]);
   const first = chain.reduce((a, b) => (b.validToDate < a.validToDate ? b : a));
   const notAfter = first.validToDate.getTime() / 1000;
   return {
@@ -33,7 +33,7 @@ function parse(block: string, file: string): X509Certificate {
   try {
     return new X509Certificate(block);
   } catch (error) {
-    throw new UsageError(`${file}: ${messageOf(error)}`);
+    throw new ConfigurationError(file, [messageOf(error)]);
   }
 }
 

@@ -2,15 +2,9 @@
 
 import cluster, { type Worker } from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
-import { parseWhole } from "../arguments/values.ts";
-import { onFirstSignal } from "../command.ts";
+import { onFirstSignal } from "./signals.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
-
-/** The number of processes. @throws UsageError */
-export function parseWorkers(text = "1"): number {
-  return parseWhole("--workers", text, 1, 64);
-}
 
 /** Whether this process logs what all workers would log alike. True for the first worker, and without workers. */
 export function isReporter(): boolean {

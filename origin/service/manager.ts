@@ -2,25 +2,27 @@
 // systemd, for each message: Node has no Unix datagram sockets, and node:ffi is experimental.
 
 import { spawn } from "node:child_process";
-import { complainLogLine } from "../output.ts";
+import type { LogLine } from "../../core/log-line.ts";
 
 /** The limit for one run of systemd-notify, which waits until the manager has read the message. */
 const DEADLINE_MILLISECONDS = 10_000;
 
+type Warn = (line: LogLine) => void;
+
 let hasFailed = false;
 
 /** Reports that the service is up at this URL. Call it once. If the manager has a watchdog, it gets a message at intervals. */
-export function notifyReady(url: string): void {
-  notify("READY=1", `STATUS=serving at ${url}`);
+export function notifyReady(url: string, warn: Warn): void {
+  notify(warn, "READY=1", `STATUS=serving at ${url}`);
   const milliseconds = watchdogMilliseconds();
   // Sent from the event loop that serves requests, or that watches the workers: if it is blocked, no message is sent. Twice in each
   // interval, as systemd advises.
-  if (milliseconds !== undefined) setInterval(() => notify("WATCHDOG=1"), milliseconds / 2).unref();
+  if (milliseconds !== undefined) setInterval(() => notify(warn, "WATCHDOG=1"), milliseconds / 2).unref();
 }
 
 /** Reports that the service answers the requests in progress, and then ends. */
-export function notifyStopping(): void {
-  notify("STOPPING=1", "STATUS=answering what is in flight");
+export function notifyStopping(warn: Warn): void {
+  notify(warn, "STOPPING=1", "STATUS=answering what is in flight");
 }
 
 /** The longest time between two messages to the watchdog. Undefined if there is no watchdog. */
@@ -30,12 +32,16 @@ export function watchdogMilliseconds(): number | undefined {
 }
 
 /** Does nothing without a manager. A failure is logged once, because a manager without messages takes the service for hung. */
-function notify(...variables: readonly string[]): void {
+function notify(warn: Warn, ...variables: readonly string[]): void {
   if (!process.env["NOTIFY_SOCKET"]) return;
   const child = spawn("systemd-notify", variables, {
     stdio: ["ignore", "ignore", "pipe"],
     timeout: DEADLINE_MILLISECONDS,
   });
+  const fail = (cause: string) => {
+    if (!hasFailed) warn(describeFailure(cause));
+    hasFailed = true;
+  };
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk;
@@ -44,15 +50,13 @@ function notify(...variables: readonly string[]): void {
   child.on("close", (code) => code !== 0 && fail(stderr.trim() || `systemd-notify ended with ${code}`));
 }
 
-function fail(cause: string): void {
-  if (hasFailed) return;
-  hasFailed = true;
+function describeFailure(cause: string): LogLine {
   const why = "the service manager was not told: under Type=notify it ends what does not answer";
-  complainLogLine({
+  return {
     decision: "warning",
     code: "notify_failed",
     cause,
     why,
     remedy: "NotifyAccess=all, and systemd-notify in PATH; or Type=exec",
-  });
+  };
 }

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { watchFiles } from "../../../cli/origin/watch-files.ts";
+import { watchFiles } from "../../../origin/service/watch-files.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 /** Puts a link in the place of another in one step, as deployments do. */

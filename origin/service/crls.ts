@@ -1,0 +1,32 @@
+// The revocation lists of a running origin: where they are stored, and to what the policy's relative paths refer.
+
+import { dirname, join } from "node:path";
+import type { LogLine } from "../../core/log-line.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { NO_LISTS } from "../../core/revocation/revocation.ts";
+import { type CrlStore, openCrlStore } from "../crls/store.ts";
+import { folderOfInbox } from "../inbox/location.ts";
+import { openCrlDirectory } from "../node/crl-directory.ts";
+
+export interface CrlSettings {
+  /** The policy file. Paths in the policy are relative to its directory. */
+  readonly policy: string;
+  readonly inbox: string;
+  /** Default: `crls` next to the inbox. */
+  readonly crls?: string | undefined;
+}
+
+/**
+ * Resolves after every source was requested, or is too slow. Creates no directory if the policy names no lists. `warn` gets
+ * its lines: they are not decisions, and the first come before the ready line.
+ */
+export async function openCrls(
+  policy: Policy,
+  settings: CrlSettings,
+  warn: (line: LogLine) => void,
+): Promise<CrlStore> {
+  if (policy.crlSources.length === 0)
+    return { lists: () => NO_LISTS, lacking: () => [], refresh: async () => {}, close: () => {} };
+  const directory = settings.crls ?? join(folderOfInbox(settings.inbox), "crls");
+  return await openCrlStore({ policy, storage: openCrlDirectory(directory, dirname(settings.policy)), log: warn });
+}
