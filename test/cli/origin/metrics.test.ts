@@ -101,7 +101,8 @@ describe("probes", () => {
     await expect.poll(() => probe(origin, "/readyz"), SOON).toBe("200 ok\n");
     expect(await probe(origin, "/livez")).toBe("200 ok\n");
     expect((await fetch(new URL("/healthz", origin.ready["metrics"]))).status).toBe(404);
-    const database = new DatabaseSync(file("inbox.sqlite"));
+    // The origin may be writing.
+    const database = new DatabaseSync(file("inbox.sqlite"), { timeout: 20_000 });
     database.exec("BEGIN IMMEDIATE");
     await expect
       .poll(() => probe(origin, "/readyz"), SOON)
