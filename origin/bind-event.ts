@@ -12,7 +12,7 @@ import { readEventKeys } from "./event-key/event-key.ts";
  */
 export function bindEvent(trace: Trace, admitted: AdmittedSender, event: ReceivedEvent): Delivery {
   const { keys, unread } = readEventKeys(admitted.sender, event.headers, event.body.bytes);
-  if (Object.keys(unread).length > 0) trace.context["unreadKeys"] = unread;
+  if (Object.keys(unread).length > 0) trace.context.unreadKeys = unread;
   return bindDelivery(withoutStrangers(admitted), event, keys);
 }
 

@@ -64,14 +64,14 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
   // The edge alone knows which host the sender called. Its word is in the assertion, and counts after that is verified.
   const select = (host: string) => selectGuardedRoute(policy, { path, host }, request.method, asked);
   const early = namesHosts(policy) ? undefined : select("");
-  if (early !== undefined) context["route"] = early.path;
+  if (early !== undefined) context.route = early.path;
 
   const claims = await verifyAssertion(readAssertion(request.headers), options.findKey, options, clock());
-  context["edgeDecision"] = claims.txn;
+  context.edgeDecision = claims.txn;
   trace.likelySender = claims.sender;
-  if (claims.pol !== policy.digest) context["policyDrift"] = { edge: claims.pol, origin: policy.digest };
+  if (claims.pol !== policy.digest) context.policyDrift = { edge: claims.pol, origin: policy.digest };
   const route = early ?? select(splitSignedTarget(claims.req.target)[0]);
-  context["route"] = route.path;
+  context.route = route.path;
 
   const body = digestBody(await readBody(request, route.maxBodyBytes));
   const facts = readRequestFacts(request, target, route);
@@ -111,7 +111,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   const { url, path, target } = readRequestTarget(request.url);
   const route = selectGuardedRoute(policy, { path, host: url.host }, request.method, asked);
   trace.route = route;
-  context["route"] = route.path;
+  context.route = route.path;
 
   const certificate = readCertificateFor(route, () => options.readCertificate(request, environment));
   const facts = trustFacts(policy, options);

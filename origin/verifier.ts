@@ -139,8 +139,8 @@ function noteDuration({ context }: Trace, since: number): void {
 }
 
 function noteAcceptance({ context }: Trace, acceptance: Acceptance): Acceptance {
-  if (acceptance.outcome === "duplicate") context["duplicateOf"] = acceptance.of;
+  if (acceptance.outcome === "duplicate") context.duplicateOf = acceptance.of;
   if (acceptance.outcome === "stored" && acceptance.conflictsWith !== undefined)
-    context["conflictsWith"] = acceptance.conflictsWith;
+    context.conflictsWith = acceptance.conflictsWith;
   return acceptance;
 }

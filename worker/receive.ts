@@ -46,7 +46,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
 
   const route = selectRoute(edge.policy, path, request.method, url.host);
   trace.route = route;
-  trace.context["route"] = route.path;
+  trace.context.route = route.path;
   const problems = edge.lacks.get(route);
   if (problems !== undefined) throw new Refusal("misconfigured", { problems });
 
@@ -73,7 +73,7 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
 /** Logs the headers that cannot be signed: the handler does not get them, and the sender does not know that. */
 function noteNotForwarded({ context }: Trace, { headers }: Delivery): void {
   const names = headers.flatMap(([name, value]) => (isPlainText(value) ? [] : [name]));
-  if (names.length > 0) context["notForwarded"] = names;
+  if (names.length > 0) context.notForwarded = names;
 }
 
 /** GET and HEAD need the origin's response: with them senders verify who owns the endpoint. */

@@ -46,7 +46,7 @@ export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<Lo
   const isSame = (admitted !== undefined) === (shadow["verdict"] === "accepted");
   if (isSame && shadow["verdict"] !== "undecided") return undefined;
   const inForce = admitted === undefined ? refusal?.code : "accepted";
-  return { decision: "shadow", id: context.id, route: route.path, inForce, sender: context["sender"], shadow };
+  return { decision: "shadow", id: context.id, route: route.path, inForce, sender: context.sender, shadow };
 }
 
 async function judgeShadow({ route, evidence, body }: Trace): Promise<Readonly<Record<string, unknown>>> {

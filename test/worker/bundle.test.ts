@@ -40,7 +40,7 @@ afterAll(() => stack.disposeAsync());
 /** The package of a dependency, the folder of our own. */
 function partOf(path: string): string {
   const dependency = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
-  return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/[^/]+$/.exec(path)?.[1] ?? path;
+  return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/(?:[\w-]+\/)*[\w.-]+$/.exec(path)?.[1] ?? path;
 }
 
 test("bundle stays within 47 KiB compressed", () => {

@@ -258,7 +258,13 @@ export const cases: Cases = {
     const refusal = refused("path_length_exceeded", () =>
       prove(fixtures, { leaf: "limitedSubClient", intermediates: ["limitedSub", "limited"] }),
     );
-    const certificate = { subject: "CN=client.example", sha256: "00" };
+    const certificate = {
+      subject: "CN=client.example",
+      issuer: "CN=Limited",
+      serial: "01",
+      sha256: "00",
+      spkiSha256: "11",
+    };
     const line = describeRefusal(refusal, { id: "1", certificate });
     assert.deepEqual(line["certificate"], certificate);
     assert.ok(JSON.stringify(line).includes("CN=Limited,"), "the issuer at fault is named as well");
