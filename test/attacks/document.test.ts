@@ -9,7 +9,7 @@ const ID = /CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}/g;
 const HERE = "test/attacks/document.test.ts";
 
 interface Line {
-  /** The ids of a CVE or GHSA. If there are none, the name of the attack. */
+  /** The CVE or GHSA ids of the attack. If the attack has none, its name. */
   readonly ids: readonly string[];
   readonly tests: readonly { readonly file: string; readonly name: string }[];
 }

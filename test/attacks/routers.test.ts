@@ -1,5 +1,5 @@
-// Common routers agree with the policy: for a path that the policy admits, they run the handler of the policy's route, or none. Paths
-// that they would read differently are refused before.
+// Common routers agree with the policy. For a path that the policy admits, a router runs the handler of the policy's route, or no
+// handler. A path that a router would read differently is refused before it reaches a router.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -23,10 +23,10 @@ import { freePort } from "../support/free-port.ts";
 import { issueServers } from "../support/tls-origin.ts";
 import { proxyDirectory, reasonToSkip, startProgram } from "../system/proxy/programs.ts";
 
-/** Asks a router which handler runs for a path. The result is the route of the handler, or undefined. */
+/** Asks a router which handler runs for a path. Returns the route of that handler, or undefined if no handler runs. */
 type Ask = (path: string) => Promise<string | undefined> | string | undefined;
 
-/** Each route has its own sender. Routers need this order: a path comes before a prefix of it. */
+/** Each route has its own sender. Routers need this order: the longer path comes first if another path is a prefix of it. */
 const ROUTES = [
   "/hooks/admin",
   "/hooks/bank/in",
@@ -119,7 +119,7 @@ function routeOf(path: string): string | undefined {
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-// Imported by a variable name, so that the types of these packages need not be installed in several versions.
+// A variable holds the name of the package, so that TypeScript does not need the types of several versions of the package.
 const load = async (name: string) => (await import(name)).default;
 
 const HONO_ROUTERS = {
@@ -132,7 +132,7 @@ const HONO_ROUTERS = {
 
 function honoWith(router: keyof typeof HONO_ROUTERS, strict: boolean): Ask {
   const app = new Hono({ router: HONO_ROUTERS[router]() as never, strict });
-  // Hono decodes a path before it matches it.
+  // Hono decodes a path before it compares the path with its routes.
   for (const route of ROUTES) app.post(decodeURI(route), (c) => c.text(route));
   return async (path) => {
     const response = await app.request(new Request(`https://hooks.example.com${path}`, { method: "POST" }));
@@ -140,7 +140,7 @@ function honoWith(router: keyof typeof HONO_ROUTERS, strict: boolean): Ask {
   };
 }
 
-/** Asks with an HTTP request. Its target is sent exactly as written. */
+/** Asks with an HTTP request. The request target is sent exactly as written. */
 async function overHttp(listener: RequestListener): Promise<Ask> {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -200,7 +200,7 @@ async function fastify(version: "fastify4" | "fastify5", options: object): Promi
 
 const LOOSE = { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true };
 
-/** Matches like Next.js matches the paths of its middleware and rewrites. */
+/** Matches a path in the same way as Next.js matches the paths of its middleware and rewrites. */
 async function nextMatcher(strict: boolean, isDecoded: boolean): Promise<Ask> {
   const { pathToRegexp } = (await import("path-to-regexp" as string)) as {
     pathToRegexp(path: string, keys: unknown[], options: object): RegExp;
@@ -216,7 +216,7 @@ async function nextMatcher(strict: boolean, isDecoded: boolean): Promise<Ask> {
   };
 }
 
-/** Locations of nginx. It decodes a path before it matches it. */
+/** Writes a route as a location of nginx. nginx decodes a path before it compares the path with its locations. */
 const PLACES = {
   nginx: (path: string) => (path.endsWith("*") ? path.slice(0, -1) : `= ${path}`),
   "nginx with patterns": (path: string) =>
@@ -273,7 +273,7 @@ const ROUTERS: Readonly<Record<string, () => Promise<Ask> | Ask>> = {
   "Next's path-to-regexp, not strict": () => nextMatcher(false, true),
 };
 
-/** Random combinations of the pieces of routes. */
+/** Random combinations of parts of the routes. */
 const PIECES = fc
   .array(
     fc.constantFrom(
@@ -308,7 +308,7 @@ function keepsTo(name: string, start: () => Promise<Ask> | Ask): void {
     test("runs the handler of each route for its own path", async () => {
       for (const route of ROUTES) {
         const ran = await ask(route.replace("*", "x"));
-        // A router that ignores a slash at the end may match no path with one.
+        // A router that ignores a slash at the end may find no route for a path that ends with a slash.
         if (ran !== undefined || !route.endsWith("/")) expect(ran).toBe(route);
       }
     });

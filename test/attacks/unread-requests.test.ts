@@ -1,5 +1,5 @@
-// Requests that are refused before a handler runs: for a Host field that is not exactly a host, or because Node's parser refuses them.
-// Every server gives one response and logs one line, which reveals no secret of the request.
+// Requests that are refused before a handler runs, because the Host field is not exactly a host, or because Node's parser refuses
+// the request. Every server gives one response and logs one line, which reveals no secret of the request.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -39,7 +39,7 @@ let metrics: { readonly lines: LogLines; readonly port: number };
 beforeAll(async () => {
   senders = await createSenders();
   key = await newSigningKey();
-  // A path that is the end of another route's path.
+  // This path is also the end of another route's path.
   const routes = { "/acme": { senders: [BETA], methods: ["POST"] }, ...senders.policy.routes };
   policy = { ...senders.policy, routes };
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -79,7 +79,7 @@ interface Way {
   readonly name: string;
   /** The Host with which this server accepts a request. */
   readonly host: string;
-  /** The limit for the size of a head. */
+  /** The maximum size of the request line and the headers. */
   readonly headKibibytes: number;
   readonly lines: () => LogLines;
   readonly open: () => Socket;
@@ -151,8 +151,9 @@ const EDGE: Way = {
 };
 
 /**
- * Writes octets, and reads until the end of the connection. Returns the statuses of the responses and the logged lines. Normally this
- * side ends the connection after the response. With "at once", it ends it right after the octets: some input gets no response before.
+ * Writes octets, and reads until the connection ends. Returns the statuses of the responses and the logged lines. Normally, this
+ * client ends the connection after the response. With "at once", it ends the connection immediately after it wrote the octets,
+ * because some input gets no response before that.
  */
 async function converse(way: Way, text: string, ends: "at the answer" | "at once" = "at the answer") {
   const lines = way.lines();
@@ -229,7 +230,7 @@ describe("Host that moves a path: at the edge", () => {
     const fields = [...(hostFields(EDGE)[kind] ?? []), ...(EDGE.proof?.() ?? [])];
     const before = await origin.inbox.count();
     const { statuses, lines } = await converse(EDGE, post("/acme", fields));
-    // The runtime refuses some of them by itself.
+    // The runtime itself refuses some of these requests.
     for (const status of statuses) expect(status === 421 || status === 400, `${status}`).toBe(true);
     // The line of a later request shows that all lines of this one have arrived.
     const { body } = await edge.send({ target: "/unknown" });

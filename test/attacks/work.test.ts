@@ -29,7 +29,10 @@ import { startOrigin } from "../system/proxy/world.ts";
 
 const SENDERS = 50;
 const REQUESTS = 5;
-/** For all requests together. One request took seconds when subtrees were compared before signatures, and once for each sender. */
+/**
+ * The limit for all requests together. When the code compared subtrees before it verified signatures, and did so once for each
+ * sender, a single request took seconds.
+ */
 const MAX_CPU_MILLISECONDS = 3_000;
 const MILLISECONDS_PER_TICK = 10;
 const LARGE_BODY = new Uint8Array(16 * 1024 * 1024);
@@ -61,7 +64,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** A chain that fits into the fields of RFC 9440, with 400 subtrees and a long name. Each character of the name folds to 18. */
+/**
+ * Makes a chain that fits into the fields of RFC 9440, with 400 subtrees and a long name. Case folding turns each character of the
+ * name into 18.
+ */
 async function makeChain(): Promise<{ leaf: Identity; issuer: Identity }> {
   const subject = [{ CN: ["Anybody"] }];
   const ca = await issueCertificate({ subject, ca: {} });
@@ -85,7 +91,7 @@ const clientOf = ({ leaf, issuer }: { leaf: Identity; issuer: Identity }) => ({
 });
 const ownCpu = () => process.cpuUsage().user / 1_000;
 
-/** The milliseconds of CPU that `send` takes for all chains, one after another. */
+/** Returns the milliseconds of CPU that `send` takes for all chains, one after another. */
 async function costOf<Chain>(
   chains: readonly Chain[],
   send: (chain: Chain) => Promise<unknown>,
@@ -169,7 +175,7 @@ test("Signatures of a stranger: fifty senders with one secret hash a body once",
   expect(await costOfBodies(SENDERS)).toBeLessThan(one * 5);
 });
 
-/** The cost of bodies with a signature of no known key, with this number of senders on the route. */
+/** Returns the CPU cost of bodies whose signature no known key made. The route has this number of senders. */
 async function costOfBodies(senders: number): Promise<number> {
   const names = Array.from({ length: senders }, (_, index) => `sender-${index}`);
   const signature = { scheme: "github" as const, secrets: ["SECRET"] };
@@ -248,7 +254,7 @@ describe("the certificate of a connection is parsed once,", () => {
     await client.send();
     expect((await client.send()).isKeptAlive).toBe(true);
     expect(refusals).toEqual([expect.objectContaining({ code }), expect.objectContaining({ code })]);
-    // The same object, so the certificate was not parsed again.
+    // The second refusal is the same object, so the certificate was not parsed again.
     expect(refusals[1]).toBe(refusals[0]);
   });
 });

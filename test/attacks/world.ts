@@ -70,7 +70,7 @@ export async function createWorld(stack: AsyncDisposableStack) {
     belowDeniedCa,
     issueLeaf,
 
-    /** The verdict at a route. It must be the same at edge and listener. */
+    /** Returns the verdict at a route. Edge and listener must reach the same verdict. */
     async verdict(route: string, leaf: Presented, ...intermediates: Presented[]): Promise<string> {
       const target = `/hooks/${route}`;
       const tls = tlsClientAuth(leaf as Identity, intermediates as Identity[]);

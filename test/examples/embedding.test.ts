@@ -1,5 +1,5 @@
-// The programs of examples/ and of docs/hono.md, run as they stand over the built package: each takes an event that is what it says, and
-// refuses its replay and one that nobody signed.
+// Runs the programs of examples/ and of docs/hono.md without changes, with the built package. Each program accepts a genuine event.
+// It refuses a replay of that event, and an event that nobody signed.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -52,7 +52,7 @@ function write(name: string, content: object | string): void {
   writeFileSync(join(project, name), typeof content === "string" ? content : JSON.stringify(content));
 }
 
-/** A certificate and key for a host, in NAME.pem and NAME.key of the project. */
+/** Writes a certificate and a key for a host to NAME.pem and NAME.key in the project. */
 async function writeServer(host: string, name: string): Promise<{ readonly ca: string }> {
   const { ca, hosts } = await issueServers(host);
   write(`${name}.pem`, hosts.map(({ certificate }) => certificate).join(""));
@@ -60,7 +60,7 @@ async function writeServer(host: string, name: string): Promise<{ readonly ca: s
   return { ca };
 }
 
-/** Starts a program in the project, and reads where it listens. */
+/** Starts a program in the project. Reads the address at which the program listens. */
 async function start(program: string, args: readonly string[], environment: Record<string, string> = {}) {
   const child = spawn(program, args, { cwd: project, env: { ...process.env, PORT: "0", ...environment } });
   stack.defer(() => endOf(child));
@@ -75,7 +75,7 @@ async function start(program: string, args: readonly string[], environment: Reco
       const [, found] = /^listening at (.*)$/.exec(line) ?? [];
       if (found !== undefined) resolve(found);
     });
-    // Not "exit": output may still arrive after it.
+    // Waits for "close", because output may still arrive after "exit".
     child.once("close", (code) => reject(new Error(`${args.join(" ")} ended with ${code}: ${errors}`)));
   });
   return { url, lines };
@@ -182,7 +182,7 @@ describe("behind the edge", () => {
     const headers: HeaderList = [["Content-Type", "application/json"]];
     const open = await exchange({ url: `${url}/open`, method: "POST", headers, body: '{"n":1}' });
     expect(JSON.parse(open.body.toString())).toEqual({ said: { n: 1 } });
-    // Express runs this handler for other spellings of the path, for which the policy may have another route.
+    // Express also runs this handler for other spellings of the path. The policy may have another route for these spellings.
     const spelt = await exchange({ url, ...forwardedRequest({ ...event, target: "/hooks/ACME" }) });
     expect([spelt.status, JSON.parse(spelt.body.toString())]).toMatchObject([404, { code: "not-found" }]);
   });
@@ -225,7 +225,7 @@ describe("without the edge", () => {
     const name = "hooks.example.com";
     const { ca: serverCa } = await writeServer(name, "tls");
     const KEY = "as Docusign shows it";
-    // In place of DigiCert and of the certificate that Docusign publishes.
+    // These CAs and certificates replace DigiCert and the certificate that Docusign publishes.
     const ca = await issueCertificate({ subject: [{ CN: ["Docusign's CA"] }], ca: {} });
     const docusign = await issueCertificate({ subject: [{ O: ["Docusign, Inc."] }, { CN: ["Connect"] }] }, ca);
     const stranger = await issueCertificate({ subject: [{ O: ["Somebody"] }, { CN: ["Connect"] }] }, ca);

@@ -1,4 +1,5 @@
-// The receivers of examples/receivers, each in its own language, against vectors/assertion.json: every verdict and every code.
+// Runs the receivers of examples/receivers, each in its own language, with vectors/assertion.json. Compares every verdict and every
+// code.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -18,15 +19,15 @@ const folder = (language: string) => join(ROOT, "examples/receivers", language);
 type CommandLine = readonly [program: string, ...args: string[]];
 
 interface Language {
-  /** Debian's packages. */
+  /** The packages of Debian that this language needs, as one text. */
   readonly packages: string;
-  /** Tells whether they are there: each must end with 0. */
+  /** Commands that tell whether the packages are installed. Each command must end with 0. */
   readonly probes: readonly CommandLine[];
-  /** Compiles what must be compiled. @returns how to run it */
+  /** Compiles what must be compiled. @returns the command that runs the receiver */
   prepare(): CommandLine;
 }
 
-/** Of Debian, for which the packages are: others may stand before it in PATH. */
+/** Debian's Python, because the packages are installed for it. Another Python may come first in PATH. */
 const PYTHON = "/usr/bin/python3";
 const JACKSON = ["core", "annotations", "databind"].map((part) => `/usr/share/java/jackson-${part}.jar`);
 
@@ -80,14 +81,14 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
   },
 };
 
-/** Without a C compiler, and without a newer toolchain from the network. */
+/** Go runs without a C compiler, and does not load a newer toolchain from the network. */
 const ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "" };
 
 function call([program, ...args]: CommandLine, cwd = ROOT): string {
   return execFileSync(program, args, { cwd, env: ENVIRONMENT, encoding: "utf8", stdio: "pipe" });
 }
 
-/** Why the tests of a language cannot run here. On the build machine there is no such reason: they fail there. */
+/** Returns why the tests of a language cannot run here. In CI they are never skipped: without the packages, they fail. */
 function reasonToSkip({ packages, probes }: Language): string | undefined {
   if (process.env["CI"] === "true") return undefined;
   try {
@@ -156,7 +157,7 @@ for (const [name, language] of Object.entries(LANGUAGES)) {
       expect(linesOf(judged)).toEqual([...cases.map((one) => line("WRONG", one)), "0 passed, 40 failed"]);
     });
 
-    test("has a runner that does not take a file without cases for a success", () => {
+    test("has a runner that reports a failure for a file without cases", () => {
       const file = join(temporaryDirectory(stack), "empty.json");
       writeFileSync(file, JSON.stringify({ ...vectors, cases: [] }));
       expect(judge(command, file)).toMatchObject({ status: 1, stdout: "0 passed, 0 failed\n" });

@@ -1,5 +1,5 @@
-// vectors/assertion.json, judged by our own origin: each case gets exactly the verdict and the code that the file says. And the file
-// is what the command writes, but for ECDSA signatures, which are random.
+// Our own origin judges vectors/assertion.json. Each case must get exactly the verdict and the code of the file. The command must
+// write the same file again, except for the ECDSA signatures, which are random.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ const committed = JSON.parse(committedText) as AssertionVectors;
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-/** The stand-alone origin with its inbox, whose clock stands at `now`. */
+/** Opens the stand-alone origin with its inbox. Its clock always shows `now`. */
 async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
   const lines = new LogLines();
   const { inbox } = openTestInbox(stack);
@@ -52,7 +52,7 @@ async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
     handed = [];
     const { status } = await app.fetch(requestOf(one, audience));
     const { decision, code } = lines.all.at(-1) as LogLine;
-    // Content-Type is signed by itself.
+    // Content-Type is not among the signed headers of a case, because the claim `req.type` covers it.
     const headers = handed.filter(([name]) => name !== "content-type");
     return { status, decision, code, headers: Object.fromEntries(headers) };
   };
@@ -79,7 +79,7 @@ describe("our own origin says of vectors/assertion.json what the file says:", ()
   });
 });
 
-/** Without what is random: the signature of each token. */
+/** Removes the random part of the file: the signature of each token. */
 function withoutSignatures(text: string): string {
   return text.replace(/(?<="countersign-assertion",")[^"]*/g, (token) =>
     token
@@ -108,7 +108,7 @@ test("a new set of cases gets the same verdicts as the committed one", async () 
   }
 });
 
-test("there are cases of every refusal that a receiver can reach, and names are there once", () => {
+test("there are cases of every refusal that a receiver can reach, and no name occurs twice", () => {
   const reasons = new Set(committed.cases.map(({ reason }) => reason));
   expect([...reasons].sort()).toEqual([
     "assertion_claims_invalid",

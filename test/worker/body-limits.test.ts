@@ -1,4 +1,5 @@
-// The size limit of a route, at the edge and at the origin: refused before the body is read, or as soon as it is too much.
+// The size limit of a route, at the edge and at the origin. A body with a declared length over the limit is refused before it is
+// read. Any other body is refused as soon as more octets than the limit have arrived.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/assertion/keys.ts";
@@ -27,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** A body of so many bytes whose end never comes: only who does not wait for it can answer. */
+/** A body that has this number of octets and never ends. A server can answer only if it does not wait for the end. */
 async function* unfinished(size: number) {
   if (size > 0) yield Buffer.alloc(size);
   await new Promise(() => {});
@@ -97,7 +98,7 @@ describe("origin", () => {
     expect(answer.status).toBe(401);
   });
 
-  test("takes no more of a body than what passes the limit, and lets go of the rest", async () => {
+  test("reads a body only until it exceeds the limit, and cancels the rest", async () => {
     const chunkBytes = 1024;
     let taken = 0;
     let isCancelled = false;

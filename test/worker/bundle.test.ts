@@ -1,4 +1,4 @@
-// The worker as it deploys: how large it is, of what, and what must not be in it.
+// The worker as it is deployed: its size, what it contains, and what it must not contain.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { buildBundle } from "../support/edge-bundle.ts";
 import { startWorkerd } from "../support/workerd.ts";
 
-/** A tenth of a second to load on a slow line, and far below every limit of the platform. */
+/** A bundle of this size loads in a tenth of a second on a slow line. It is far below every limit of the platform. */
 const MAX_GZIP_BYTES = 47 * 1024;
 
 interface Metafile {
@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** The package of a dependency, the folder of our own. */
+/** Returns the package of a dependency, or the top folder of a file of this project. */
 function partOf(path: string): string {
   const dependency = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
   return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/(?:[\w-]+\/)*[\w.-]+$/.exec(path)?.[1] ?? path;
@@ -73,7 +73,7 @@ test("bundle is made of core and worker", () => {
   ]) {
     expect([...parts]).not.toContain(stranger);
   }
-  // A policy is inspected before it is deployed, and a log is explained afterwards: not by the worker.
+  // The worker contains no code that inspects a policy before it is deployed, or that explains a log line later.
   expect(inputs.filter(([path]) => /inspection|examination|remedies|words/.test(path))).toEqual([]);
 });
 
@@ -86,7 +86,7 @@ test("bundle holds no key and no header of local tools", () => {
   expect(code).not.toMatch(/PRIVATE KEY|mf-cf-blob/i);
 });
 
-test("a policy that does not compile starts no worker, and every code and place is told", async () => {
+test("a policy that does not compile starts no worker, and the error names every code and place", async () => {
   const routes: PolicyDocument["routes"] = { "/hooks/*/acme": { senders: ["nobody"], methods: ["POST"] } };
   const policy: PolicyDocument = { anchors: {}, senders: { acme: {} }, routes };
   const started = startWorkerd(stack, policy, { edge: {} });

@@ -1,4 +1,5 @@
-// With a dataset of Analytics Engine the edge writes one data point per decision. A point that fails changes no answer.
+// If the edge has a dataset of Analytics Engine, it writes one data point for each decision. If this fails, the response is the
+// same.
 
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -32,14 +33,15 @@ afterAll(() => stack.disposeAsync());
 
 const points = () => edge.lines.all.filter(({ decision }) => String(decision) === "point").map(({ point }) => point);
 
-test("one point per decision, of facts that no stranger chose", async () => {
+test("each decision writes one point, and no value in it was chosen by a stranger", async () => {
   const tls = tlsClientAuth(senders.acme);
   const accepted = await edge.send({ tls, body: "{}", headers: { "Content-Type": "application/json" } });
   expect(accepted.status).toBe(202);
   expect((await edge.send({ tls: NO_CERTIFICATE, body: "{}" })).status).toBe(403);
   expect((await edge.send({ tls, target: "/hooks/<script>" })).status).toBe(404);
   await edge.lines.with({ code: "unknown_route" });
-  // The point follows its line: the last one is printed before the line of the next request.
+  // A data point is written after the log line of its request, but before the log line of the next request. So a last request is
+  // sent, and its log line is awaited.
   await edge.send({ tls, target: "/marker" });
   await edge.lines.with({ code: "unknown_route", path: "/marker" });
   const milliseconds = expect.any(Number);
@@ -54,7 +56,7 @@ test("one point per decision, of facts that no stranger chose", async () => {
   ]);
 });
 
-test("a dataset that refuses a point changes no answer, and is told of", async () => {
+test("a dataset that refuses a point changes no response, and is logged", async () => {
   const tls = tlsClientAuth(senders.acme);
   const headers = { "Content-Type": "application/json", "Test-Fault": "over the limit" };
   const answer = await edge.send({ tls, body: '{"n":2}', headers });

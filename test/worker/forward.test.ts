@@ -1,4 +1,4 @@
-// The origin's answer on its way back to the sender, on the deployed bundle with real sockets.
+// How the origin's response reaches the sender, on the deployed bundle with real sockets.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { type DeployedEdge, type EdgeRequest, startWorkerd } from "../support/wo
 const stack = new AsyncDisposableStack();
 let senders: Senders;
 let edge: DeployedEdge;
-/** What the origin does with the next request. */
+/** How the origin answers the next request. */
 let answerNext: RequestListener;
 
 beforeAll(async () => {
@@ -65,7 +65,7 @@ test("a long problem document is passed on as it comes, and is not held (Endless
   clearInterval(watching);
   expect(answer.status).toBe(400);
   expect(answer.body.byteLength).toBe(64 * piece.byteLength);
-  // Held whole, it took more than twice its size.
+  // When the edge held the whole body, it needed more than twice the size of the body.
   expect(peak - before).toBeLessThan(64 * piece.byteLength);
 });
 
@@ -98,7 +98,7 @@ describe("edge returns the origin's answer unchanged", () => {
     expect(answer.body.toString()).toBe(body);
   });
 
-  test("its wish for a retry, and nothing else of its headers", async () => {
+  test("Retry-After, and no other header of the origin", async () => {
     const told = {
       "Content-Type": "text/plain",
       "Retry-After": "120",
@@ -118,7 +118,7 @@ describe("edge returns the origin's answer unchanged", () => {
     expect(headers).toEqual({ "content-type": "text/plain", "retry-after": "120", "cache-control": "no-store" });
   });
 
-  test("a compressed answer, as the text that it stands for", async () => {
+  test("a compressed answer, decompressed", async () => {
     answerNext = (_, outgoing) => {
       outgoing.writeHead(200, { "content-type": "text/xml", "content-encoding": "gzip" }).end(gzipSync(SOAP));
     };
@@ -127,7 +127,7 @@ describe("edge returns the origin's answer unchanged", () => {
     expect(answer.body.toString()).toBe(SOAP);
   });
 
-  test("a large answer, whole", async () => {
+  test("a large answer, completely", async () => {
     const chunk = Buffer.alloc(64 * 1024, "countersign");
     const chunks = Array<Buffer>(256).fill(chunk);
     answerNext = (_, outgoing) => {
@@ -183,7 +183,7 @@ describe("edge answers for an origin that fails", () => {
     });
   });
 
-  test("a refusal of our own origin is known however much was added to it, up to a limit", async () => {
+  test("a refusal of our own origin is recognised up to a size limit", async () => {
     const refusal = (size: number) =>
       JSON.stringify({ type: "urn:countersign:problem:assertion-refused", detail: "a".repeat(size) });
     const sendFor = (body: string) => {
@@ -201,7 +201,7 @@ describe("edge answers for an origin that fails", () => {
     [522, 504, "origin_timeout"],
     [524, 504, "origin_timeout"],
     [530, 503, "origin_unreachable"],
-  ])("the platform's own answer %i in the origin's place", async (platformStatus, status, code) => {
+  ])("the platform's own answer %i instead of the origin's", async (platformStatus, status, code) => {
     answerNext = (_, outgoing) => outgoing.writeHead(platformStatus, { "content-type": "text/html" }).end("cloudflare");
     const answer = await send();
     expect(answer.status).toBe(status);

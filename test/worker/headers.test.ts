@@ -1,5 +1,6 @@
-// What of a sender's request reaches the origin: the listed headers and the body as they were, and ours, whatever else
-// was sent. On the deployed bundle, with an origin that records every header as it is on the wire.
+// What the origin receives from a sender's request: the listed headers and the body, both unchanged, and the edge's own headers.
+// This is the same whatever else was sent. The tests use the deployed bundle, and an origin that records every header as it is on
+// the wire.
 
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Sends one request that is forwarded, and returns what the origin received. */
+/** Sends one request that must be forwarded. Returns what the origin received. */
 async function forwarded(request: EdgeRequest = {}): Promise<RecordedRequest> {
   received.length = 0;
   const answer = await edge.send({ tls: tlsClientAuth(senders.acme, [senders.root]), body: "{}", ...request });
@@ -37,7 +38,7 @@ async function forwarded(request: EdgeRequest = {}): Promise<RecordedRequest> {
 
 const SPOOF = "spoofed-by-the-sender";
 
-/** Headers that the edge sets by itself, exactly once each. */
+/** Expects each header that the edge itself sets, exactly once. */
 function expectOurs(request: RecordedRequest): void {
   expect(valuesOf(request.headers, "countersign-assertion")).toEqual([
     expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]{86}$/),
@@ -204,7 +205,7 @@ describe("edge forwards", () => {
     expectOurs(request);
   });
 
-  test("no GET with a body, which fetch could not carry", async () => {
+  test("no GET with a body, because fetch cannot send one", async () => {
     received.length = 0;
     const tls = tlsClientAuth(senders.acme);
     for (const body of ["{}", [Buffer.from("{}")]]) {

@@ -1,4 +1,4 @@
-// The published keys: public members only, over HTTPS, at the configured host.
+// The published keys: only public members, only over HTTPS, and only at a configured host.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";

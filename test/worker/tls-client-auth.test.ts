@@ -1,4 +1,5 @@
-// The platform's texts of a certificate: what was read of the same ones before changes nothing about others.
+// Reads a certificate from the texts that the platform gives. Cached results of equal texts must not change the result of other
+// texts.
 
 import { expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
@@ -21,12 +22,12 @@ function codeOf(overrides: TlsClientAuth): string | undefined {
   }
 }
 
-test("the same fields are one certificate, read once", () => {
+test("the same fields give the same certificate, read once", () => {
   expect(read().leaf).toBe(read().leaf);
   expect(read({ certNotAfter: "whatever" })).toEqual(read());
 });
 
-test("each text by which a certificate is judged makes another one", () => {
+test("each text that a verdict uses gives another result", () => {
   const first = read();
   expect(first.platform).toEqual({ verified: "FAILED:unable to get local issuer certificate", revoked: false });
   expect(read({ certVerified: "SUCCESS" }).platform?.verified).toBe("SUCCESS");
@@ -37,7 +38,7 @@ test("each text by which a certificate is judged makes another one", () => {
   expect(read()).toEqual(first);
 });
 
-test("what is wrong is refused, also after the same certificate was read", () => {
+test("a wrong text is refused, also after the same certificate was read", () => {
   read();
   expect(codeOf({ certFingerprintSHA256: "0".repeat(64) })).toBe("certificate_inconsistent");
   expect(codeOf({ certFingerprintSHA256: leaf.certificate.subject })).toBeUndefined();

@@ -1,5 +1,5 @@
-// Uploads of anybody at the edge, on a route whose sender only signs: an isolate holds so much of them and no more, and what has
-// ended, in whatever way, makes room.
+// Uploads of strangers at the edge, on a route whose sender only signs. An isolate holds at most a fixed number of their octets. An
+// upload that ends, for whatever reason, frees their memory.
 
 import { createHmac } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
@@ -14,7 +14,7 @@ import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 const SECRET = "a-secret-of-github-for-tests";
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 24 * MIB;
-/** So many are held, and of the next one not all. */
+/** The number of whole uploads that an isolate can hold. It cannot hold all of one more upload. */
 const FIT = Math.floor(MAX_UNPROVEN_BODY_BYTES / UPLOAD_BYTES);
 
 const stack = new AsyncDisposableStack();
@@ -48,16 +48,19 @@ const sendSigned = async (bytes: number): Promise<number> => {
 
 interface Upload {
   readonly socket: TLSSocket;
-  /** Empty while there is none. */
+  /** Empty until the edge has answered. */
   answer: string;
 }
 
-/** What an upload sends at first: all of its body but the last MiB. */
+/** The octets that an upload sends first: all of its body except the last MiB. */
 const BEGUN_BYTES = UPLOAD_BYTES - MIB;
-/** One MiB more than there is room for beside those that fit. Whoever writes on after the response may lose it: the edge closes. */
+/**
+ * The octets of the upload that exceeds the limit by one MiB. It sends no more, because the edge closes after its response, and a
+ * client that still writes may lose the response.
+ */
 const TOO_MANY_BYTES = MAX_UNPROVEN_BODY_BYTES - FIT * BEGUN_BYTES + MIB;
 
-/** Sends so much of a body. Resolves when the edge has taken it, or has answered. */
+/** Sends the given number of octets of a body. Resolves when the edge has read them, or has answered. */
 async function beginUpload(bytes = BEGUN_BYTES): Promise<Upload> {
   const socket = connect({ port: edge.port, host: "127.0.0.1", servername: HOST, ca: edge.ca });
   socket.on("error", () => {});
@@ -86,18 +89,18 @@ test("unfinished uploads are held up to a limit, and who asks for more gets 503 
   expect(line).toMatchObject({ decision: "failed", status: 503, limit: MAX_UNPROVEN_BODY_BYTES });
   expect(uploads.map(({ answer }) => answer)).toEqual(uploads.map(() => ""));
 
-  // Small bodies, and those of proven senders, are taken all the same; larger ones of nobody are not.
+  // Small bodies and bodies of proven senders are still accepted. Larger bodies of strangers are refused.
   expect(await sendSigned(2)).toBe(202);
   expect(await sendSigned(UNCOUNTED_BODY_BYTES)).toBe(202);
   expect(await sendSigned(UPLOAD_BYTES)).toBe(503);
   const proven = await edge.send({ tls: tlsClientAuth(senders.acme), body: Buffer.alloc(60 * 1024, "b") });
   expect(proven.status).toBe(202);
 
-  // A sender that goes away gives back its room, and so does one that ends its body.
+  // An upload frees its memory when its sender disconnects, and when its body is complete.
   for (const { socket } of uploads.slice(1)) socket.destroy();
   uploads[0]?.socket.write(Buffer.alloc(MIB, "a"));
   await expect.poll(() => uploads[0]?.answer).toMatch(/^HTTP\/1\.1 401 /);
-  // Each is held a second time while its pieces are joined.
+  // While its pieces are joined, a body needs its memory twice. So these bodies have half the size.
   const all = () => Promise.all(uploads.map(() => sendSigned(UPLOAD_BYTES / 2)));
   await expect.poll(all, { interval: 500 }).toEqual(uploads.map(() => 202));
 });

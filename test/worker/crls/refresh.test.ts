@@ -1,4 +1,4 @@
-// Revocation lists on the edge: fetched by the cron trigger into Workers KV, read from there by requests.
+// Revocation lists on the edge. The cron trigger fetches them and stores them in Workers KV. Requests read them from KV.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/dev/authority.ts";
@@ -45,7 +45,10 @@ async function start(own: AsyncDisposableStack, freshness: "require" | "prefer")
   return startTestEdge(own, { policy: withLists(freshness, server.url("root"), server.url("issuing")), originUrl });
 }
 
-/** Sends one event; the status, and the log line's code, or the doubt that it tells. */
+/**
+ * Sends one event. Returns its status, and the code of its log line. Without a code, `told` is the doubt about revocation in that
+ * line.
+ */
 async function decide(edge: LocalEdge, leaf = senders.acme, intermediates: readonly Identity[] = []) {
   const known = edge.lines.all.length;
   const response = await edge.send({ tls: tlsClientAuth(leaf, intermediates) });
@@ -80,14 +83,14 @@ describe("an edge whose lists are in KV", () => {
   let own: AsyncDisposableStack;
   let edge: LocalEdge;
 
-  /** A new edge each time: isolates read KV again after a minute only. */
+  /** Starts a new edge before each test, because an isolate reads KV again only after a minute. */
   beforeEach(async () => {
     own = new AsyncDisposableStack();
     edge = await start(own, "require");
   });
   afterEach(() => own.disposeAsync());
 
-  test("proves what they do not hold, and refuses what they hold", async () => {
+  test("accepts certificates that are not in the lists, and refuses those that are", async () => {
     server.lists.set("root", await issueCrl({ revoked: [senders.acmeToo.certificate.serialNumber] }, senders.root));
     server.lists.set("issuing", await issueCrl({}, issuing));
     const lines = await edge.runCronTrigger(2);
@@ -116,7 +119,7 @@ describe("an edge whose lists are in KV", () => {
     expect(await decide(edge, below, [issuing])).toEqual({ status: 503, told: "revocation_unknown" });
   });
 
-  test("keeps a good list from every bad one, and replaces it by a newer one", async () => {
+  test("keeps a good list when a bad one is served, and replaces it by a newer one", async () => {
     const forger = await issueCertificate({ subject: subjectOf(`${MARKER} Root`), ca: {} });
     const good = await issueCrl({ revoked: [senders.acme.certificate.serialNumber], number: 5 }, senders.root);
     server.lists.set("root", good);
@@ -161,7 +164,7 @@ describe("an edge that prefers lists", () => {
   });
   afterAll(() => own.disposeAsync());
 
-  test("tells a list that is out of date, and refuses what it holds", async () => {
+  test("logs that a list is out of date, and refuses certificates that are in it", async () => {
     expect(await decide(edge)).toMatchObject({ status: 202, told: expect.stringMatching(/^stale list .* of CN=/) });
     expect(await decide(edge, senders.acmeToo)).toEqual({ status: 403, told: "certificate_revoked" });
   });
@@ -170,7 +173,8 @@ describe("an edge that prefers lists", () => {
 describe("the cron trigger", () => {
   const lines: LogLine[] = [];
 
-  // In Node: wrangler's harness follows redirects, which neither the platform nor Node does when told so.
+  // Runs in Node, because wrangler's harness always follows redirects. The platform and Node do not follow them when fetch is told
+  // not to.
   async function refresh(own: AsyncDisposableStack, served: Uint8Array | number) {
     server = await startCrlServer(own);
     server.lists.set("root", served);
@@ -201,7 +205,7 @@ describe("the cron trigger", () => {
     expect(server.answers).toHaveLength(1);
   });
 
-  test("reads no list beyond what an isolate can hold", async () => {
+  test("refuses a list that is too large for an isolate", async () => {
     await using own = new AsyncDisposableStack();
     expect(await refresh(own, new Uint8Array(MAX_EDGE_CRL_BYTES + 1))).toEqual([]);
     expect(lines).toMatchObject([{ decision: "failed", why: expect.stringMatching(/over 16777216 bytes/) }]);
@@ -217,7 +221,7 @@ describe("the configuration of an edge", () => {
     SIGNING_KEYS: JSON.stringify({ keys: [await newSigningKey()] }),
   });
 
-  test("needs CRLS on routes whose anchors name lists alone, and tells it beside the other problems", async () => {
+  test("needs CRLS only for routes whose anchors name lists, and is reported with the other problems", async () => {
     const listed = withLists("require", "https://crl.example/");
     const signing = { signature: { scheme: "github", secrets: ["KEY"] } } as const;
     const policy = compilePolicy({
@@ -241,7 +245,7 @@ describe("the configuration of an edge", () => {
     await expect(loadEdge(await bindings(), compilePolicy(senders.policy))).resolves.toMatchObject({ crls: undefined });
   });
 
-  test("refuses lists from files at the place of each", () => {
+  test("refuses lists from files, and names the place of each", () => {
     const document = withLists("require", "https://crl.example/", "root.crl", "/issuing.crl");
     const [anchor] = Object.keys(document.anchors);
     try {

@@ -1,4 +1,5 @@
-// Dead letters: kept with their reason, told by every run of the cron trigger, sent again when somebody asks for it.
+// Dead letters. Each is kept with its reason, is reported by every run of the cron trigger, and is sent again when an operator asks
+// for it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -18,15 +19,18 @@ afterAll(() => stack.disposeAsync());
 const DAY = 86_400;
 const now = () => Math.floor(Date.now() / 1000);
 
-/** For hundreds of objects in the harness's bucket on a busy machine: some seconds on another. */
+/**
+ * For tests that write hundreds of objects to the harness's bucket. On an idle machine they take some seconds, but on a busy
+ * machine much longer.
+ */
 const MANY_OBJECTS = { timeout: 120_000 };
 
-describe("an event that the origin never takes", () => {
+describe("an event that the origin never accepts", () => {
   beforeEach(() => world.clear());
 
-  test("is kept with its reason after the last attempt, and told until somebody looks", async () => {
+  test("is kept with its reason after the last attempt, and logged until somebody acts", async () => {
     const { id, key } = await world.die();
-    // Two attempts of the queue, and the last of the dead-letter queue, which finds the reason.
+    // The queue made two attempts. The dead-letter queue made the last one, which finds the reason.
     expect(world.attemptsOf(id)).toHaveLength(3);
     expect(world.edge.lines.all.filter((line) => line["id"] === id)).toMatchObject([
       { decision: "queued" },
@@ -61,7 +65,7 @@ describe("an event that the origin never takes", () => {
     await expect.poll(() => world.keys()).toEqual(typeof body === "string" ? [] : [`delivered/${id}`]);
   });
 
-  test("is a dead letter again when it fails again, and is sent once for each wish", async () => {
+  test("is a dead letter again when it fails again, and is sent once for each redrive request", async () => {
     const letters = [await world.die("first"), await world.die("second")];
     world.behave = () => 500;
     await world.bucket.put("redrive/all", "please", {});
@@ -80,20 +84,20 @@ describe("an event that the origin never takes", () => {
     expect(await world.edge.runCronTrigger(1)).toMatchObject([{ decision: "dead-letters", count: 2 }]);
   });
 
-  test("is not looked for in vain without a word", async () => {
+  test("is reported when a redrive request names an event without a dead letter", async () => {
     await world.bucket.put("redrive/4e9c2e0e-0000-4000-8000-000000000000", "", {});
     expect(await world.edge.runCronTrigger(1)).toMatchObject([{ decision: "failed", code: "no_dead_letter" }]);
     expect(await world.keys()).toEqual([]);
   });
 });
 
-describe("a wish to send dead letters again", () => {
+describe("a redrive request", () => {
   beforeEach(() => world.clear());
 
-  /** With a queue that takes no text of these; those that it was given. */
+  /** Runs the maintenance with a queue that refuses each of these texts. Returns all texts that it tried to send. */
   const maintain = (...refused: string[]) => world.bucket.maintain(now(), refused);
 
-  test("stays until all of it is sent, and is of no letter that came later", async () => {
+  test("stays until all its letters are sent, and includes no letter that came later", async () => {
     await world.bucket.put("dead/a/1", "a", {});
     await world.bucket.put("dead/b/1", "b", {});
     await world.bucket.put("redrive/all", "", {});
@@ -133,7 +137,7 @@ describe("bodies without an event", () => {
     const log = (line: LogLine) => lines.push(line);
     await maintainQueue(world.queue, now() + 30 * DAY, log);
     expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());
-    // Nobody knows which body this one needs.
+    // Nobody can read this dead letter, so nobody knows which body it needs. Until it is deleted, no body is removed.
     await world.bucket.put("dead/unread/x", "sealed with a key that is gone", {});
     await maintainQueue(world.queue, now() + 31 * DAY + 60, log);
     expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());
@@ -176,7 +180,7 @@ test("many bodies are removed with few calls", MANY_OBJECTS, async () => {
   expect(calls.length).toBeLessThan(12);
 });
 
-test("the word that an event was delivered is kept for a day", async () => {
+test("the record that an event was delivered is kept for a day", async () => {
   await world.clear();
   await world.bucket.put("delivered/some-event", "x", {});
   await maintainQueue(world.queue, now() + DAY - 60, () => {});
@@ -185,7 +189,7 @@ test("the word that an event was delivered is kept for a day", async () => {
   expect(await world.keys()).toEqual([]);
 });
 
-test("maintenance tells what fails, and goes on", async () => {
+test("maintenance logs what fails, and continues", async () => {
   const lines: LogLine[] = [];
   const fail = () => Promise.reject(new Error("not now"));
   const bodies = { get: fail, put: fail, delete: fail, list: fail };

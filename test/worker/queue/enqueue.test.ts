@@ -1,4 +1,4 @@
-// Routes with delivery: queue, with production's settings: accepted at once, signed and delivered afterwards.
+// Routes with delivery: queue, with production's settings. An event is accepted immediately. It is signed and delivered later.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -100,7 +100,7 @@ describe("a route that queues", () => {
     expect(ids.map((id) => world.stored(id).map(String))).toEqual(bodies.map((body) => [body]));
   });
 
-  test("asks the origin at once where the sender waits for its answer", async () => {
+  test("asks the origin directly if the sender needs the origin's answer", async () => {
     const { edge, senders } = world;
     const response = await edge.send({ tls: tlsClientAuth(senders.acme), method: "GET" });
     const { event: id } = (await response.json()) as { event: string };
@@ -109,7 +109,7 @@ describe("a route that queues", () => {
     expect(await edge.lines.of(id)).toMatchObject({ decision: "forwarded" });
   });
 
-  test("queues nothing of a sender that it refuses", async () => {
+  test("queues no event that it refuses", async () => {
     const lines = world.edge.lines.all.length;
     const response = await world.edge.send({ tls: tlsClientAuth(world.senders.beta) });
     const { decision } = (await response.json()) as { decision: string };
@@ -136,7 +136,7 @@ describe("the configuration of a queue", () => {
   });
   const bucket = { get() {}, put() {}, delete() {}, list() {} };
 
-  test("needs EVENTS and BODIES on routes that queue alone, and tells it beside the other problems", async () => {
+  test("needs EVENTS and BODIES only for routes that queue, and is reported with the other problems", async () => {
     const { policy } = await createSenders();
     const problemsWith = (changed: object, document = queuedPolicy(policy)) =>
       required().then((set) =>
@@ -164,7 +164,7 @@ describe("the configuration of a queue", () => {
     }
   });
 
-  test("is in wrangler.toml as comments, and these are what runs locally", async () => {
+  test("is in wrangler.toml as comments, with the same values as the local queue", async () => {
     await using own = new AsyncDisposableStack();
     const text = readFileSync(fileURLToPath(new URL("../../../wrangler.toml", import.meta.url)), "utf8");
     const start = text.indexOf("# [[queues.producers]]");
@@ -191,7 +191,7 @@ describe("the configuration of a queue", () => {
     expect(days(1)).toBeLessThan(4);
   });
 
-  test("doubles its delays up to the longest, a quarter more or less", () => {
+  test("doubles its delays up to the longest, and varies each by a quarter", () => {
     const delays = (random: number) => [1, 2, 3, 4, 5, 6, 100].map((attempts) => backOff(attempts, [10, 200], random));
     expect(delays(0.5)).toEqual([10, 20, 40, 80, 160, 200, 200]);
     expect(delays(0)).toEqual([8, 15, 30, 60, 120, 150, 150]);

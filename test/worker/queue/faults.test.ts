@@ -1,5 +1,6 @@
-// The queue among faults: origins that are down, slow or broken, consumers that crash, queues and buckets that refuse.
-// At least once is the promise of the edge; the inbox, which knows the event by its txn, makes it once.
+// The queue when something fails: an origin that is down, slow or broken, a consumer that crashes, or a queue or bucket that
+// refuses. The edge promises to deliver at least once. The inbox recognises the event by its txn, so it stores the event exactly
+// once.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -15,9 +16,12 @@ const failuresOf = ({ edge }: QueueWorld, id: string) =>
 describe("an event in the queue", () => {
   const stack = new AsyncDisposableStack();
   let world: QueueWorld;
-  /** By body: what the origin does on the first attempt, the second and so on; then it takes the event. */
+  /** For each body, what the origin does on the first attempt, the second and so on. After that, it accepts the event. */
   const outages = new Map<string, readonly Behaviour[]>();
-  /** Sent first, for its attempts take long: the other tests run meanwhile. */
+  /**
+   * The id of an event that needs many attempts. It is sent before the tests, so that its attempts run at the same time as the
+   * other tests.
+   */
   let patient: string;
 
   beforeAll(async () => {
@@ -33,7 +37,7 @@ describe("an event in the queue", () => {
     return world.accept({ body });
   }
 
-  test("is not lost by any other answer than 2xx", async () => {
+  test("is not lost if the answer is not 2xx", async () => {
     const statuses = [301, 400, 401, 404, 409, 410, 429, 500, 599];
     const ids = await Promise.all(statuses.map((status) => accept(`answered with ${status}`, status)));
     for (const id of ids) {
@@ -42,12 +46,12 @@ describe("an event in the queue", () => {
     }
   });
 
-  test("keeps no other waiting while its own origin is slow or fails", async () => {
+  test("does not delay other events while the origin is slow or fails for it", async () => {
     const [slow, poison] = await Promise.all([accept("slow", "held"), accept("poison", 500, 500)]);
     const ids = await Promise.all(Array.from({ length: 8 }, (_, index) => accept(`good ${index}`)));
     await Promise.all(ids.map((id) => delivered(world, id)));
     expect(world.stored(slow)).toHaveLength(0);
-    // Nor was it given up before.
+    // The slow event is not delivered, and no attempt at it has failed yet.
     expect(failuresOf(world, slow)).toEqual([]);
     outages.delete("slow");
     world.release();
@@ -55,7 +59,7 @@ describe("an event in the queue", () => {
     for (const id of [slow, poison, ...ids]) expect(world.stored(id)).toHaveLength(1);
   });
 
-  test("with a body in the bucket keeps no small one waiting", async () => {
+  test("with a body in the bucket does not delay a small one", async () => {
     const large = Array.from({ length: 4 }, (_, index) => Buffer.alloc(200_000, index + 65).toString());
     const slow = await Promise.all(large.map((body) => accept(body, "held")));
     const small = await Promise.all(Array.from({ length: 6 }, (_, index) => accept(`small ${index}`)));
@@ -66,14 +70,14 @@ describe("an event in the queue", () => {
     await Promise.all(slow.map((id) => delivered(world, id)));
   });
 
-  test("may come twice: the origin sees one txn and two tokens", async () => {
+  test("may be delivered twice: the origin sees one txn and two tokens", async () => {
     const id = await accept("twice", "late");
     await delivered(world, id);
     expect(new Set(world.attemptsOf(id).map(({ claims }) => claims["jti"])).size).toBe(2);
     expect(world.stored(id).map(String)).toEqual(["twice"]);
   });
 
-  test("is tried again with growing delays until the origin takes it", async () => {
+  test("is tried again with growing delays until the origin accepts it", async () => {
     const id = patient;
     expect(await delivered(world, id)).toMatchObject({ attempt: 5, status: 202 });
     const attempts = world.attemptsOf(id);
@@ -93,7 +97,7 @@ describe("an event in the queue", () => {
       const [before, after] = attempts.slice(index, index + 2);
       expect((after?.at ?? 0) - (before?.at ?? 0)).toBeGreaterThanOrEqual(Number(retryInSeconds) * 1000 - 50);
     }
-    // The receipt stays, and each token is of its own time.
+    // All attempts have the same time of receipt. Each token was issued at the time of its attempt.
     const [first, ...later] = attempts.map(({ claims }) => claims);
     for (const claims of later) expect(claims["rcv"]).toBe(first?.["rcv"] ?? first?.["iat"]);
     expect(Number(later.at(-1)?.["iat"])).toBeGreaterThan(Number(first?.["iat"]) + 4);
@@ -111,7 +115,7 @@ test("a consumer that dies in the middle of a batch loses nothing", async () => 
   for (const [index, id] of ids.entries()) {
     expect(world.stored(id).map((stored) => Buffer.compare(stored, bodies[index] as Buffer))).toEqual([0]);
   }
-  // What was delivered and not acknowledged comes again as the same event, by another token.
+  // An event that was delivered but not acknowledged is delivered again, as the same event with another token.
   const repeated = ids.map((id) => world.attemptsOf(id)).filter((attempts) => attempts.length > 1);
   expect(repeated.length).toBeGreaterThan(0);
   for (const attempts of repeated) {
@@ -119,10 +123,10 @@ test("a consumer that dies in the middle of a batch loses nothing", async () => 
   }
 });
 
-describe("a sender is told to come again", () => {
+describe("a sender is told to retry", () => {
   test.each([
-    ["send", "a queue that takes nothing, also for a large body", [10, 200_000]],
-    ["put", "a bucket that takes nothing", [200_000]],
+    ["send", "a queue that refuses everything, also for a large body", [10, 200_000]],
+    ["put", "a bucket that refuses everything", [200_000]],
   ] as const)("by %s: %s", async (fault, _, sizes) => {
     await using stack = new AsyncDisposableStack();
     const world = await startQueueWorld(stack, { fault });
@@ -148,12 +152,12 @@ describe("a sender is told to come again", () => {
 
 describe("the signature of an event that waited", () => {
   /**
-   * How far the origin's clock is ahead: by it the signature is older than five minutes, and the assertion less than one. The
-   * receipt may take half of it.
+   * How far the origin's clock is ahead. On this clock, the signature is older than five minutes, but the assertion is younger than
+   * one minute. The receipt of the event may take up to half of this time.
    */
   const AHEAD_SECONDS = 40;
 
-  /** As Slack signs, at a time of our choice. */
+  /** Signs as Slack does, at a time that the test chooses. */
   function sign(body: string, secondsAgo: number): Record<string, string> {
     const timestamp = Math.floor(Date.now() / 1000) - secondsAgo;
     const signature = createHmac("sha256", SECRETS.SLACK_SECRET).update(`v0:${timestamp}:${body}`).digest("hex");

@@ -1,4 +1,4 @@
-// Messages that no attempt can deliver, by whoever put them there, and what the consumers do with theirs.
+// Messages that no attempt can deliver, whoever put them into the queue, and what the consumers do with such messages.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { importSigningKeys, type PrivateJwk } from "../../../core/assertion/keys.ts";
@@ -29,7 +29,7 @@ const now = () => Math.floor(Date.now() / 1000);
 describe("a message that cannot be delivered", () => {
   beforeEach(() => world.clear());
 
-  /** What an event of the edge's own is in the queue, changed as somebody could who can write there. */
+  /** Returns the queued text of an event of this edge. Somebody who can write to the queue could change this text. */
   async function captured(): Promise<string> {
     const { key } = await world.die("captured");
     const text = (await (await world.bucket.get(key))?.text()) ?? "";
@@ -43,7 +43,7 @@ describe("a message that cannot be delivered", () => {
     return world.edge.lines.with({ decision: "dead-letter", attempt: 1, code: "undeliverable" }, known);
   }
 
-  test("is kept as it came, at once, whatever it is", async () => {
+  test("is kept unchanged at the first attempt, whatever it is", async () => {
     const text = await captured();
     const [seal = "", event = ""] = text.split("\n");
     const changed = (members: object) => `${JSON.stringify({ ...JSON.parse(seal), ...members })}\n${event}`;
@@ -51,7 +51,8 @@ describe("a message that cannot be delivered", () => {
     expect(forged).not.toBe(event);
     const other = await sealText(event, TYPE, await signingKeys(await newSigningKey()));
     const otherType = await sealText(event, { ...TYPE, type: "countersign-other" }, await signingKeys(world.key));
-    // With the same keys: what it let pass may be less than this one asks for.
+    // The other edge has the same keys. But it may have checked less than this edge requires, so this edge must not accept its
+    // events.
     const otherEdge = await sealText(
       event,
       { ...TYPE, type: `countersign-event ${ISSUER} https://staging.example.com` },
@@ -82,7 +83,7 @@ describe("a message that cannot be delivered", () => {
       const kept = await (await world.bucket.get(key))?.text();
       expect(kept).toBe(typeof message === "string" ? message : JSON.stringify(message));
     }
-    // Nothing was delivered, and asking for it again changes nothing.
+    // Nothing was delivered, and a redrive request changes nothing.
     const attempts = world.attempts.length;
     await world.bucket.put("redrive/unread", "", {});
     expect(await world.edge.runCronTrigger(cases.length)).toHaveLength(cases.length);
@@ -109,7 +110,7 @@ describe("a message that cannot be delivered", () => {
     expect(world.stored(id)).toHaveLength(1);
   });
 
-  test("is no dead letter when it was delivered before, which nobody else can say", async () => {
+  test("is no dead letter when the edge recorded its delivery, and nobody can forge the record", async () => {
     const [first, second] = [await world.die(new Uint8Array(300_000)), await world.die(new Uint8Array(300_000))];
     const textOf = async (key: string) => (await (await world.bucket.get(key))?.text()) ?? "";
     const [text, other] = [await textOf(first.key), await textOf(second.key)];
@@ -128,7 +129,7 @@ describe("a message that cannot be delivered", () => {
     expect(world.attempts).toHaveLength(attempts);
   });
 
-  test("is kept when it is so old that no origin accepts it, and delivered just before", async () => {
+  test("is kept when it is so old that no origin accepts it, and is delivered shortly before that age", async () => {
     const [, event = ""] = (await captured()).split("\n");
     const receivedAt = (days: number) =>
       signingKeys(world.key).then((keys) =>
@@ -146,7 +147,10 @@ describe("a message that cannot be delivered", () => {
 describe("the consumer of the dead-letter queue", () => {
   beforeEach(() => world.clear());
 
-  /** Settles one message as the consumer of this queue, with the real bucket; what became of it, and the lines. */
+  /**
+   * Settles one message as the consumer of this queue does, with the real bucket. Returns what the message was told, and the log
+   * lines.
+   */
   async function settle(
     message: { body: unknown; attempts: number; timestamp?: Date },
     queueName: string,
@@ -192,7 +196,7 @@ describe("the consumer of the dead-letter queue", () => {
     return body;
   }
 
-  test("keeps at once what a crash brings again, and what a queue of another name holds", async () => {
+  test("keeps a message at once after a crash, and a message of a queue with an unknown name", async () => {
     const body = await message();
     const put = (key: string, text: Uint8Array | string, options: object) => world.bucket.put(key, text, options);
     const crashed = await settle({ body, attempts: 2 }, "countersign-dead-letters", put);
@@ -203,7 +207,7 @@ describe("the consumer of the dead-letter queue", () => {
     expect(named).toMatchObject({ outcome: [{ delaySeconds: 40 }], lines: [{ decision: "failed", attempt: 3 }] });
   });
 
-  test("keeps what its queue would soon drop, however few its attempts are", async () => {
+  test("keeps a message that its queue would soon drop, even after few attempts", async () => {
     const body = await message();
     const put = (key: string, text: Uint8Array | string, options: object) => world.bucket.put(key, text, options);
     const settledAfter = async (days: number) => {
@@ -215,7 +219,7 @@ describe("the consumer of the dead-letter queue", () => {
     expect(await world.keys("dead/")).toHaveLength(1);
   });
 
-  test("acknowledges nothing that the bucket did not take", async () => {
+  test("acknowledges no message that the bucket did not store", async () => {
     const body = await message();
     const fail = () => Promise.reject(new Error("no bucket"));
     for (const queueName of ["countersign-events", "countersign-dead-letters"]) {
@@ -230,7 +234,7 @@ describe("the consumer of the dead-letter queue", () => {
   });
 });
 
-describe("a batch that meets a fault of the configuration", () => {
+describe("a batch at an edge with a configuration error", () => {
   beforeEach(() => world.clear());
 
   async function postpone(queue: string, bodies: BodyBucket | undefined, attempts: number) {
@@ -247,7 +251,7 @@ describe("a batch that meets a fault of the configuration", () => {
     return outcome as (string | { delaySeconds: number })[];
   }
 
-  test("comes again as late as events whose origin fails", async () => {
+  test("is retried with the same delay as an event whose origin fails", async () => {
     for (const [attempts, least, most] of [
       [1, 7, 13],
       [20, 2_700, 4_500],
@@ -260,7 +264,7 @@ describe("a batch that meets a fault of the configuration", () => {
     expect(await world.keys()).toEqual([]);
   });
 
-  test("is kept in the bucket where the platform would drop it in the end", async () => {
+  test("is kept in the bucket if the platform would otherwise drop it", async () => {
     expect(await postpone("countersign-dead-letters", world.bucket, 3)).toEqual(["ack"]);
     expect(await world.keys()).toEqual(["dead/unread/abc"]);
     expect(await postpone("countersign-dead-letters", undefined, 1)).toMatchObject([
