@@ -1,5 +1,5 @@
-// Certificates damaged at random, given to the deployed bundle as the platform would: every one is refused with a code, in
-// time, and never as an error of ours.
+// Certificates damaged at random, given to the deployed bundle in the same form as the platform gives them. Each one must be
+// refused with a code of the table, within the deadline, and never with an internal error.
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
@@ -38,7 +38,7 @@ afterAll(() => stack.disposeAsync());
 
 const field = (der: Uint8Array | string) => `:${typeof der === "string" ? der : Buffer.from(der).toString("base64")}:`;
 
-/** As the platform describes an intact chain, with these fields in their place. */
+/** Describes an intact chain as the platform does, with these fields replaced. */
 const described = (overrides: TlsClientAuth): TlsClientAuth => tlsClientAuth(leaf, [issuing], overrides);
 
 const asLeaf = (der: Uint8Array): TlsClientAuth =>
@@ -63,7 +63,7 @@ async function codeOf({ status, body }: RawAnswer): Promise<RefusalCode> {
 const holds = <T>(arbitrary: fc.Arbitrary<T>, property: (value: T) => Promise<void>) =>
   fc.assert(fc.asyncProperty(arbitrary, property), { seed: SEED, numRuns: RUNS });
 
-test("what the cases damage is accepted as it is", async () => {
+test("the chain that the cases damage is accepted undamaged", async () => {
   expect((await send(described({}))).status).toBe(202);
 });
 
@@ -93,7 +93,7 @@ describe("is refused, whatever is damaged of", () => {
   });
 });
 
-describe("is refused, or still names the sender or a CA, where an issuer signed the damage to", () => {
+describe("with damage that an issuer signed, is refused or still names the sender or a CA:", () => {
   test.each(["leaf", "intermediate"] as const)("the %s", async (which) => {
     const [base64, signer] = which === "leaf" ? [leaf.base64, issuing] : [issuing.base64, senders.root];
     await holds(damages, async (damage) => {
@@ -106,7 +106,7 @@ describe("is refused, or still names the sender or a CA, where an issuer signed 
   });
 });
 
-test("a chain of anything but certificates", async () => {
+test("a chain that is not a list of certificates", async () => {
   expect(await codeOf(await send(asChain(Uint8Array.of())))).toBe("certificate_malformed");
   expect(await codeOf(await send(asChain(Uint8Array.of(0x30, 0))))).toBe("certificate_malformed");
   expect(await codeOf(await send(asChain(...Array<string>(11).fill(issuing.base64))))).toBe("too_many_intermediates");

@@ -1,4 +1,4 @@
-// The files of deploy/: systemd takes the unit, and the program the command lines in them.
+// The files of deploy/. systemd must accept the unit, and the program must accept the command lines in the files.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,29 +15,29 @@ const read = (name: string) => readFileSync(join(ROOT, "deploy", name), "utf8");
 describe("countersign.service", () => {
   const unit = read("countersign.service");
 
-  test.skipIf(!existsSync("/usr/bin/systemd-analyze"))("is a unit that systemd takes without a word", async () => {
+  test.skipIf(!existsSync("/usr/bin/systemd-analyze"))("is a unit that systemd accepts without a warning", async () => {
     const file = join(temporaryDirectory(stack), "countersign.service");
-    // Where the program is here.
+    // Replaces the path of Node in the unit with the path of Node on this machine.
     writeFileSync(file, unit.replaceAll("/usr/bin/node", process.execPath));
     const { code, stdout, stderr } = await run("systemd-analyze", ["verify", "--man=no", file]);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 
-  test("starts an origin with options that there are", () => {
+  test("starts an origin with options that exist", () => {
     const [, line = ""] = /^ExecStart=.*?main\.js origin ((?:.*\\\n)*.*)$/m.exec(unit) ?? [];
     const options = parseOriginOptions(line.replaceAll("\\\n", " ").split(/\s+/));
     expect(options.given.size).toBeGreaterThan(5);
     refuseOtherWays(options, "tls");
   });
 
-  test("names the program where the package has it", () => {
+  test("names the path of the program in the package", () => {
     const { bin } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     for (const text of [unit, read("Containerfile")])
       expect(text).toContain(`node_modules/countersign/${bin.countersign}`);
   });
 });
 
-test("the container is built from all that the package is made of", () => {
+test("the container is built from all files of the package", () => {
   const ignore = read("Containerfile.dockerignore").split("\n");
   const needed = [
     "core",

@@ -1,4 +1,4 @@
-// The way of one event from the proven certificate to the inbox, through the local edge and through the deployed bundle.
+// Follows one event from the proven certificate to the inbox, through the local edge and through the deployed bundle.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
@@ -16,7 +16,7 @@ interface Edge {
   send(tls: TlsClientAuth, target: string, body: string): Promise<{ status: number; body: string }>;
 }
 
-/** As Cloudflare names it. */
+/** The address of the sender, as Cloudflare reports it. */
 const PEER = "192.0.2.7";
 const HEADERS = [
   ["Content-Type", "application/json"],
@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** RFC 3339 in UTC, with milliseconds. */
+/** A time of RFC 3339, in UTC and with milliseconds. */
 const AT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const eventsWithBody = (body: string) =>
@@ -107,7 +107,7 @@ describe.each(["local", "deployed"] as const)("%s edge", (name) => {
     expect(eventsWithBody(body)).toHaveLength(2);
   });
 
-  test("stores nothing of a sender that it refuses", async () => {
+  test("stores no event that it refuses", async () => {
     const body = JSON.stringify({ event: "refused", through: name });
     const answer = await edges[name].send(tlsClientAuth(senders.beta), "/hooks/acme", body);
     expect(answer.status).toBe(403);

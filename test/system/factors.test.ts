@@ -18,7 +18,7 @@ let senders: Senders;
 let key: PrivateJwk;
 const origins = {} as Record<"holding" | "relying", TestOrigin>;
 let edges: Record<"holding" | "relying" | "tampering" | "secretless", DeployedEdge>;
-/** What the edge sent on, as it was on the wire. */
+/** The headers of each request that the edge forwarded, as they were on the wire. */
 const wire: (readonly [name: string, value: string])[][] = [];
 
 beforeAll(async () => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const keys = [publicJwk(key)];
   origins.holding = await startTestOrigin(stack, { policy, keys, secrets: SECRETS });
   origins.relying = await startTestOrigin(stack, { policy, keys });
-  // Stands between edge and origin and changes the sender's signature.
+  // A server between edge and origin. It records the headers, and changes the sender's signature.
   const tampering = await listen(stack, async (incoming, outgoing) => {
     const headers: [string, string][] = [];
     for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
@@ -63,7 +63,7 @@ const send = (edge: keyof typeof edges, target: string, body: string | Uint8Arra
     tls: target === "/hooks/all" ? tlsClientAuth(senders.acme) : null,
   });
 
-/** Whether the one who changes headers can sign what he makes of them. */
+/** True if the server that changes headers also has the edge's key, so that it can sign the changed headers. */
 let hasEdgeKey = false;
 
 function signedAnew(headers: [string, string][]): [string, string][] {
@@ -97,7 +97,7 @@ describe.each(Object.entries(SIGNED_SENDERS))("a sender of the scheme %s", (name
     expect(accepted).not.toHaveProperty("reliedOnEdge");
   });
 
-  test("stands on the edge's word at an origin without the secret, which says so", async () => {
+  test("is accepted by an origin without the secret, which logs that it relied on the edge", async () => {
     const answer = await send("relying", target, body, sign(Buffer.from(body)));
     expect(answer.status).toBe(202);
     const { event: id } = JSON.parse(answer.body.toString());
@@ -130,7 +130,7 @@ describe("a sender with certificate, signature and Basic credentials", () => {
   const body = '{"event":"envelope-completed"}';
   const signature = () => SIGNED_SENDERS["docusign"]?.sign(Buffer.from(body)) ?? [];
 
-  test("is admitted by all of them; the origin takes the edge's word for Basic alone", async () => {
+  test("is admitted by all of them, and the origin relies on the edge only for Basic", async () => {
     const answer = await send("holding", "/hooks/all", body, [...signature(), BASIC_HEADER]);
     expect(answer.status).toBe(202);
     const { event: id } = JSON.parse(answer.body.toString());

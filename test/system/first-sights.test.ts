@@ -1,4 +1,5 @@
-// What the inbox keeps of the certificates that senders were accepted with: once, beside the event, and first sights of it.
+// What the inbox keeps of each certificate with which a sender was accepted. A certificate is stored once, separately from its
+// events, and its first sight is reported.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -118,7 +119,7 @@ describe("the certificate of an event", () => {
     expect(await inbox.event("no such event")).toBeUndefined();
   });
 
-  test("may be none: the event of a sender that needs no certificate", async () => {
+  test("may be missing: a sender may need no certificate", async () => {
     const inbox = open();
     const { id } = await accept(inbox, "signed");
     expect(await inbox.event(id)).toMatchObject({ certificate: undefined, sender: "signed" });
@@ -126,7 +127,7 @@ describe("the certificate of an event", () => {
     expect(await inbox.certificates()).toEqual([]);
   });
 
-  test("has a last_seen of this hour, and costs nothing in between", async () => {
+  test("has a last_seen that is written at most once an hour", async () => {
     const inbox = open();
     await accept(inbox, "acme", first);
     const lastSeen = async () => (await inbox.certificates())[0]?.lastSeen;
@@ -137,7 +138,7 @@ describe("the certificate of an event", () => {
     now += 1;
     await accept(inbox, "acme", first);
     expect(await lastSeen()).toBe(start + HOUR);
-    // Another process may have the older clock.
+    // Another process may have a clock that is behind.
     now = start;
     await accept(open(), "acme", first);
     expect(await lastSeen()).toBe(start + HOUR);
@@ -171,7 +172,7 @@ describe("the certificate of an event", () => {
 });
 
 describe("a first sight", () => {
-  test("is told for a new key, a new issuer and a new intermediate, with what was before and since when", async () => {
+  test("is reported for a new key, issuer or intermediate, with the old one and the time since which it was used", async () => {
     const inbox = open();
     await accept(inbox, "acme", first);
     const start = now;
@@ -199,14 +200,14 @@ describe("a first sight", () => {
     expect(sights).toEqual([]);
   });
 
-  test("is none for a sender that is new itself", async () => {
+  test("is not reported for a sender that is new itself", async () => {
     const inbox = open();
     await accept(inbox, "acme", first);
     await accept(inbox, "beta", rekeyed, middle);
     expect(sights).toEqual([]);
   });
 
-  test("is told once, also after a restart and by two processes' connections", async () => {
+  test("is reported once, also after a restart and by two processes' connections", async () => {
     const inboxes = [open(), open()] as const;
     await accept(inboxes[0], "acme", first);
     for (const inbox of inboxes) await accept(inbox, "acme", rekeyed);
@@ -230,7 +231,7 @@ describe("a first sight", () => {
 });
 
 describe("a file of version 1", () => {
-  /** As the program of that version made it. */
+  /** Makes a file as the program of version 1 made it. */
   function makeVersion1(events: readonly { readonly delivery: Delivery; readonly at: number }[], certificate = true) {
     const database = new DatabaseSync(file);
     database.exec(`PRAGMA journal_mode = WAL; ${VERSION_1.schema}`);
@@ -245,7 +246,7 @@ describe("a file of version 1", () => {
     database.close();
   }
 
-  test("is brought up to this one, its events with their certificates", async () => {
+  test("is migrated to this version, with its events and their certificates", async () => {
     const events = [
       { delivery: deliveryOf({ id: "a", sender: "acme", identity: first, intermediates: [middle] }), at: 100 },
       { delivery: deliveryOf({ id: "b", sender: "acme", identity: first, intermediates: [middle] }), at: 200 },
@@ -272,7 +273,7 @@ describe("a file of version 1", () => {
     expect(await open().count()).toBe(5);
   });
 
-  test("whose events hold no bytes of certificates keeps them as they are", async () => {
+  test("whose events hold no bytes of certificates keeps its events unchanged", async () => {
     makeVersion1([{ delivery: deliveryOf({ id: "a", sender: "acme", identity: first }), at: 100 }], false);
     const inbox = open();
     expect(await inbox.certificates()).toEqual([]);
@@ -281,7 +282,7 @@ describe("a file of version 1", () => {
     expect((await inbox.event("a"))?.certificate).toEqual(facts);
   });
 
-  test("is left as it is when a step fails", () => {
+  test("is left unchanged when a step fails", () => {
     makeVersion1([]);
     const database = new DatabaseSync(file);
     database.exec("CREATE TABLE certificate (mine)");
@@ -293,7 +294,7 @@ describe("a file of version 1", () => {
     expect(after.prepare("SELECT count(*) AS n FROM pragma_table_info('event')").get()).toEqual({ n: 15 });
   });
 
-  test("takes the inserts of a process of that version that still runs", async () => {
+  test("accepts inserts of a process of version 1 that still runs", async () => {
     makeVersion1([]);
     const old = new DatabaseSync(file);
     stack.defer(() => old.close());
@@ -332,7 +333,7 @@ test("after kill -9 in the middle of writing, every event has its certificate, a
   }
 });
 
-test("two processes that are shown one new key at the same time tell of it once", async () => {
+test("two processes that see the same new key at the same time report it once", async () => {
   await accept(open(), "acme", first);
   const writers = Array.from({ length: 2 }, () =>
     spawn(process.execPath, ["test/support/inbox-writer.ts", file, "same"], { stdio: ["pipe", "pipe", "inherit"] }),

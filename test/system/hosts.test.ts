@@ -1,5 +1,5 @@
-// Routes that name a host: two tenants with one path, through the deployed bundle and the origin behind it, and at an origin with a
-// TLS listener of its own. An event for one host is nothing for another.
+// Routes that name a host. Two tenants have the same path. The tests use the deployed bundle with the origin behind it, and an
+// origin with its own TLS listener. An event for one host must not be accepted for another host.
 
 import { join } from "node:path";
 import { Hono } from "hono";
@@ -36,7 +36,7 @@ let key: PrivateJwk;
 let origin: TestOrigin;
 let edge: DeployedEdge;
 
-/** acme's events come to A, beta's to B; both may call /shared on every host. */
+/** Events of acme arrive at host A, and events of beta at host B. Both senders may call /shared on every host. */
 function policyOf({ policy: document }: Senders): PolicyDocument {
   const route = (...names: string[]) => ({ senders: names, methods: ["POST"] });
   return {
@@ -179,14 +179,14 @@ describe("the origin refuses what the edge signed for another host:", () => {
 });
 
 describe("what comes after the proof", () => {
-  /** The same sender at both hosts, by whose key its events are told apart. */
+  /** The same sender is allowed at both hosts. Its policy has an event key. */
   const keyed = (): PolicyDocument => {
     const route = { senders: [ACME], methods: ["POST"] };
     const acme = { ...policy.senders[ACME], eventKey: { pointers: ["/id"] } };
     return { ...policy, senders: { [ACME]: acme }, routes: { [`${A}${PATH}`]: route, [`${B}${PATH}`]: route } };
   };
 
-  test("one key at two hosts is two events, and at one host one", async () => {
+  test("the same event key at two hosts means two events, and at one host one event", async () => {
     const twice = await startTestOrigin(stack, { policy: keyed(), keys: [publicJwk(key)] });
     const send = async (host: string) => {
       const digest = compilePolicy(keyed()).digest;
@@ -234,7 +234,7 @@ describe("what comes after the proof", () => {
 });
 
 describe("a guard in an app", () => {
-  test("stands at the path, which its router runs on every host", async () => {
+  test("protects its path on every host, because the router runs it on every host", async () => {
     const app = new Hono<AuthenticatedEnv>();
     const lines: LogLine[] = [];
     const findKey = await pinnedKeys({ keys: [publicJwk(key)] });
@@ -260,7 +260,7 @@ describe("a guard in an app", () => {
 });
 
 describe("an origin behind a proxy", () => {
-  test("takes the host that the proxy names, for the certificate that it forwards", async () => {
+  test("uses the host that the proxy names for the certificate that the proxy forwards", async () => {
     const socket = join(temporaryDirectory(stack), "origin.sock");
     const proxied = await startProxiedOrigin(stack, { senders: { policy } }, "rfc9440", { socket, mode: 0o600 });
     const send = async (client: Client, host: string) => {
@@ -296,7 +296,7 @@ describe("an origin with a TLS listener of its own", () => {
     return { status, code: line?.["code"], route: line?.["route"] };
   };
 
-  test("takes an event at the host of its sender alone", async () => {
+  test("accepts an event only at the host of its sender", async () => {
     expect(await send("acme", A, PATH)).toMatchObject({ status: 202, route: `${A}${PATH}` });
     expect(await send("beta", B, PATH)).toMatchObject({ status: 202, route: `${B}${PATH}` });
     expect(await send("acme", A, "/shared")).toMatchObject({ status: 202, route: "/shared" });

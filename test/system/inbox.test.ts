@@ -1,4 +1,4 @@
-// The SQLite inbox: what is accepted is on disk, once, and stays there.
+// The SQLite inbox. An accepted event is on disk exactly once, and remains there.
 
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ function open(): Inbox {
   return inbox;
 }
 
-/** An origin on this inbox that is asked without a socket between. */
+/** Makes an origin with this inbox. The tests call it directly, without a socket. */
 async function originOn(inbox: Pick<Inbox, "accept">, policy: PolicyDocument = senders.policy) {
   const compiled = compilePolicy(policy);
   const lines: LogLine[] = [];
@@ -62,13 +62,13 @@ async function originOn(inbox: Pick<Inbox, "accept">, policy: PolicyDocument = s
   });
 }
 
-/** The policy, with a key for the events of its first sender. */
+/** Returns the policy with these keys for the events of its first sender. */
 function withKeys(keys: Pick<PolicyDocument["senders"][string], "eventKey" | "orderKey">): PolicyDocument {
   const { [ACME]: acme, ...others } = senders.policy.senders;
   return { ...senders.policy, senders: { ...others, [ACME]: { ...(acme as NonNullable<typeof acme>), ...keys } } };
 }
 
-describe("an event that comes again", () => {
+describe("an event that is sent again", () => {
   const eventKey = { pointers: ["/id"] };
 
   test("from its sender is answered with 200 and the id of the first, and logged as a duplicate", async () => {
@@ -111,7 +111,7 @@ describe("an event that comes again", () => {
   });
 });
 
-test("the order key of the policy goes with the event", async () => {
+test("the order key of the policy is stored with the event", async () => {
   const inbox = open();
   const send = await originOn(inbox, withKeys({ orderKey: { pointers: ["/envelope"] } }));
   for (const body of ['{"envelope":1,"n":1}', '{"envelope":1,"n":2}', '{"envelope":2}', "{}"]) {
@@ -160,7 +160,7 @@ test("inbox keeps every fact of an event", async () => {
   expect(Number(stored?.["accepted_at"])).toBeGreaterThan(1_700_000_000);
 });
 
-test("inbox keeps its events when it is closed and opened again, and knows them", async () => {
+test("inbox keeps its events when it is closed and opened again, and recognises them", async () => {
   const first = open();
   const request = forwardedRequest(event);
   expect(await (await originOn(first))(request)).toBe(202);
@@ -172,7 +172,7 @@ test("inbox keeps its events when it is closed and opened again, and knows them"
   expect(await second.count()).toBe(2);
 });
 
-test("inbox has an event for other readers as soon as its sender is told", async () => {
+test("inbox shows an event to other readers as soon as its sender is answered", async () => {
   const send = await originOn(open());
   expect(await send()).toBe(202);
   expect(readEvents(file)).toHaveLength(1);
@@ -186,7 +186,7 @@ test("two inboxes on one file store an assertion once", async () => {
   expect(readEvents(file)).toHaveLength(1);
 });
 
-test("inbox takes one jti of two issuers for two assertions", async () => {
+test("inbox treats the same jti of two issuers as two assertions", async () => {
   const send = await originOn(open());
   expect(await send()).toBe(202);
   const database = new DatabaseSync(file);
@@ -251,7 +251,7 @@ test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, 
   const before = contentOf();
   expect(() => openSqliteInbox(file)).toThrow(reason);
   expect(contentOf()).toEqual(before);
-  // The mode of an inbox is ours to change.
+  // This program may change the mode of an inbox, but not of a file of another program.
   if (reason !== NEWER) expect(statSync(file).mode & 0o777).toBe(0o755);
 });
 

@@ -1,4 +1,5 @@
-// A rotation with overlap, edge and origin running: publish the new key, sign with it, drop the old one.
+// A rotation of the signing key with an overlap, while edge and origin run. The edge publishes the new key, then signs with it,
+// then drops the old key.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
@@ -18,7 +19,7 @@ let keys: Record<"old" | "new", PrivateJwk>;
 let origin: TestOrigin;
 let pinned: TestOrigin;
 let edges: Record<Step | "pinnedOld" | "pinnedNew", DeployedEdge>;
-/** The deployment that the edge's host leads to. */
+/** The deployment of the edge that answers requests for the published keys. */
 let current: Step = "before";
 let milliseconds = 0;
 let jwksUrl: string;
@@ -64,9 +65,10 @@ test("origin with fetched keys refuses no event at any step of a rotation", asyn
   ];
   for (const [from, to] of steps) {
     current = to;
-    // An hour between steps would do as well; this is the least that lets an unknown kid through to the edge.
+    // In production, an hour between the steps is enough. This is the shortest time after which the origin fetches the keys again
+    // because of an unknown kid.
     milliseconds += 5_001;
-    // A deployment reaches some places later than others: both versions sign for a while.
+    // A deployment does not reach all places at the same time, so both versions sign for a while.
     expect([await send(from), await send(to), await send(from), await send(to)], to).toEqual([202, 202, 202, 202]);
   }
   expect(await origin.inbox.count()).toBe(13);
@@ -76,6 +78,6 @@ test("origin with fetched keys refuses no event at any step of a rotation", asyn
   expect(origin.lines.all.at(-1)).toMatchObject({ code: "assertion_key_unknown" });
 });
 
-test("origin with pinned keys takes old and new side by side", async () => {
+test("origin with pinned keys accepts the old and the new key at the same time", async () => {
   expect([await send("pinnedOld"), await send("pinnedNew")]).toEqual([202, 202]);
 });

@@ -1,4 +1,4 @@
-// Requests that reach the origin past the edge, made with the edge's real key: one thing about each is wrong.
+// Requests that reach the origin without the edge, made with the edge's real key. Exactly one part of each request is wrong.
 
 import { createHmac, createPublicKey } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -34,7 +34,7 @@ afterAll(() => stack.disposeAsync());
 
 type Sent = Omit<ForwardedRequest, "token">;
 
-/** Sends, and says what the origin decided and how many events it stored. */
+/** Sends a request. Returns the response, the origin's code, and the number of events that the origin stored. */
 async function send(request: Sent): Promise<{ answer: RawAnswer; code: unknown; stored: number }> {
   const before = await origin.inbox.count();
   const lines = origin.lines.all.length;
@@ -76,7 +76,7 @@ test("origin stores an honest request once, as it was signed", async () => {
   expect(origin.lines.all.at(-1)).toMatchObject({ decision: "accepted", sender: ACME, edgeDecision: stored?.["id"] });
 });
 
-describe("origin refuses another request under the assertion:", () => {
+describe("origin refuses an assertion for a request that differs in:", () => {
   const changes: [string, Partial<Sent>, string][] = [
     ["another method", { method: "PUT" }, "request_mismatch"],
     ["another path", { target: "/hooks/acme/other?b=2&a=1" }, "request_mismatch"],

@@ -1,4 +1,4 @@
-// The origin proves and admits the certificate by itself: what the edge saw is not enough.
+// The origin itself proves and admits the certificate. It does not rely on what the edge saw.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
@@ -36,7 +36,7 @@ async function decide(origin: TestOrigin, forged: ForwardedEvent, edit = (header
 const refused = (code: string, status = 403) => ({ status, code, stored: 0 });
 const ACCEPTED = { status: 202, code: undefined, stored: 1 };
 
-/** The policy with another sender ACME. */
+/** Returns the policy with this change of the sender ACME. */
 function withAcme(change: Partial<PolicyDocument["senders"][string]>): PolicyDocument {
   const acme = senders.policy.senders[ACME] as PolicyDocument["senders"][string];
   return { ...senders.policy, senders: { ...senders.policy.senders, [ACME]: { ...acme, ...change } } };
@@ -70,7 +70,7 @@ describe("origin refuses a certificate", () => {
     expect(await decide(await startOrigin(own), forged)).toEqual(refused("sender_not_allowed"));
   });
 
-  test("that its own policy admits no more", async () => {
+  test("that its own policy no longer admits", async () => {
     await using own = new AsyncDisposableStack();
     const policy = withAcme({ certificates: [{ subject: { CN: `${ACME}-2` } }] });
     expect(await decide(await startOrigin(own, policy), event)).toEqual(refused("sender_not_allowed"));
@@ -97,7 +97,7 @@ describe("origin refuses a certificate", () => {
     expect(await decide(await startOrigin(own, policy), event)).toEqual(refused("issuer_unknown"));
   });
 
-  test("that expired since, one second after its last", async () => {
+  test("one second after it expired", async () => {
     await using own = new AsyncDisposableStack();
     let now = Math.floor(Date.now() / 1000);
     const identity = await issueCertificate({ subject: subjectOf(ACME), notAfter: new Date(now * 1000) }, senders.root);
@@ -107,7 +107,7 @@ describe("origin refuses a certificate", () => {
     expect(await decide(origin, { ...event, identity, now })).toEqual({ ...refused("certificate_expired"), stored: 1 });
   });
 
-  test("whose intermediate was left out on the way", async () => {
+  test("whose intermediate was removed on the way", async () => {
     await using own = new AsyncDisposableStack();
     const origin = await startOrigin(own);
     const ca = await issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {} }, senders.root);
@@ -145,7 +145,7 @@ describe("origin accepts", () => {
     expect(origin.lines.all.at(-1)).not.toHaveProperty("policyDrift");
   });
 
-  test("whatever Host and X-Forwarded-* say", async () => {
+  test("a good request, whatever Host and X-Forwarded-* say", async () => {
     await using own = new AsyncDisposableStack();
     const origin = await startOrigin(own);
     const request = forwardedRequest(event);
@@ -168,7 +168,7 @@ describe("origin accepts", () => {
     expect(await origin.inbox.count()).toBe(1);
   });
 
-  test("nothing because Host or X-Forwarded-* say so", async () => {
+  test("no bad request because of Host or X-Forwarded-*", async () => {
     await using own = new AsyncDisposableStack();
     const origin = await startOrigin(own);
     const edit = (headers: HeaderList): HeaderList => [

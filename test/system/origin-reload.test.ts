@@ -1,4 +1,4 @@
-// `countersign origin` behind the edge, as a program: its policy and the edge's keys are replaced while it runs.
+// `countersign origin` behind the edge, as a program. Its policy and the edge's keys are replaced while it runs.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ async function send(signedBy = key): Promise<number> {
   return (await exchange({ url: origin.ready["origin"] ?? "", ...forwardedRequest(event) })).status;
 }
 
-/** Does something that reloads, and returns the line that says so. */
+/** Makes a change that causes a reload. Returns the log line of the reload. */
 function reloading(change: () => void, decision = "reloaded"): Promise<Record<string, unknown>> {
   const start = origin.lines.length;
   change();
@@ -60,7 +60,7 @@ test("a policy replaced as a file is in force with the next request; a broken on
   expect(await send()).toBe(202);
 });
 
-test("a key that the file holds no longer verifies nothing from then on, and a new one does", async () => {
+test("a key that was removed from the file is no longer accepted, and a new one is", async () => {
   const next = await newSigningKey();
   const before = JSON.stringify({ keys: [publicJwk(key)] });
   expect(await send(next)).toBe(401);
@@ -73,7 +73,7 @@ test("a key that the file holds no longer verifies nothing from then on, and a n
   expect(await send(key)).toBe(202);
 });
 
-test("SIGHUP reloads, and SIGTERM still ends it in good order", async () => {
+test("SIGHUP reloads, and SIGTERM still ends the program cleanly", async () => {
   await reloading(() => origin.process.kill("SIGHUP"));
   expect(await send()).toBe(202);
   expect(await origin.stop()).toBe(0);

@@ -1,4 +1,5 @@
-// One assertion, one event: whatever the spelling of the token or of its header, and however many come at once.
+// An assertion is accepted for one event only, in every spelling of the token or of its header, and even if many copies arrive at
+// the same time.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
@@ -36,7 +37,7 @@ const ACCEPTED = { status: 202, code: undefined, stored: 1 };
 const REPLAYED = { status: 409, code: "replayed", stored: 0 };
 const REFUSED = { status: 401, code: "assertion-refused", stored: 0 };
 
-/** The order of P-256, for the other signature that is as valid as the first. */
+/** The order of P-256. If (r, s) is a valid signature, (r, order - s) is also valid. */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 function mirrorSignature(token: string): string {
@@ -47,7 +48,7 @@ function mirrorSignature(token: string): string {
   return [header, payload, mirrored.toString("base64url")].join(".");
 }
 
-/** The last character of 64 bytes in base64url carries four bits that mean nothing. */
+/** Changes bits that carry no data. In base64url, the last character of 64 bytes has four unused bits. */
 function flipUnusedBits(token: string): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   return token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1) ?? "") + 1];
@@ -79,14 +80,14 @@ test("origin stores every one of twenty different requests at once", async () =>
   expect(await origin.inbox.count()).toBe(before + 20);
 });
 
-test("origin knows an assertion again for another request that it was signed for", async () => {
+test("origin refuses a known jti also in an assertion for another request", async () => {
   const first = forwardedRequest({ ...event, claims: { jti: "A".repeat(22) } });
   const second = forwardedRequest({ ...event, target: "/hooks/acme/2", claims: { jti: "A".repeat(22) } });
   expect(await send(first.headers)).toEqual(ACCEPTED);
   expect(await send(second.headers, { target: `/hooks/acme/2` })).toEqual(REPLAYED);
 });
 
-describe("origin knows an accepted token again", () => {
+describe("origin does not accept a token twice", () => {
   const spellings: [string, (token: string) => string, object][] = [
     ["with the mirrored signature, which is as valid", mirrorSignature, REPLAYED],
     ["with other unused bits", flipUnusedBits, REFUSED],
@@ -101,7 +102,7 @@ describe("origin knows an accepted token again", () => {
   ];
 
   test.each(spellings)("%s", async (_, spell, verdict) => {
-    // Only a token that has characters of both alphabets shows a difference.
+    // Only a token with both `-` and `_` differs in the other alphabet of base64.
     let { token, headers } = forwardedRequest(event);
     while (!/-.*_|_.*-/.test(token)) ({ token, headers } = forwardedRequest(event));
     expect(spell(token)).not.toBe(token);

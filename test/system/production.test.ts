@@ -1,4 +1,5 @@
-// What `npm ci --omit=dev` leaves: every command runs with it, but for what asks for packages of its own. A copy of the program beside the packages of production.
+// What works after `npm ci --omit=dev`. Every command runs, except those that ask for packages of their own. The test copies the
+// program into a folder that has only the production packages.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,7 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => stack.disposeAsync());
 
-test("countersign helps", async () => {
+test("countersign prints its help", async () => {
   const { code, stdout, stderr } = await countersign("--help");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^ {2}dev .*\n {2}origin /m);
@@ -48,7 +49,7 @@ test.each([
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(`npm install ${packages}\n`) });
 });
 
-test("a command helps without its packages", async () => {
+test("a command prints its help without its packages", async () => {
   for (const name of ["dev", "origin", "inbox", "keys", "policy", "explain", "send", "init", "vectors"])
     expect(await countersign(name, "--help")).toMatchObject({ code: 0, stderr: "" });
 });

@@ -1,4 +1,4 @@
-// Every code of the closed table, provoked from outside: what the sender is told, what the operator reads.
+// Every code of the closed table is provoked from outside. Compares what the sender receives, and what the operator reads.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROBLEMS, REFUSALS } from "../../core/refusal.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** All that an answer may carry beside its body. */
+/** All headers that a refusal may have. */
 const ANSWER_HEADERS = new Set([
   "allow",
   "cache-control",
@@ -32,7 +32,7 @@ const ANSWER_HEADERS = new Set([
   "transfer-encoding",
   "www-authenticate",
 ]);
-/** Added by wrangler's local harness, which compresses what it passes on. */
+/** Headers that wrangler's local harness adds, because it compresses what it forwards. */
 const HARNESS_HEADERS = new Set(["content-encoding", "mf-content-encoding"]);
 
 function expectProblem({ answer }: Provoked, { status, problem }: RefusalCase): { decision: string } {

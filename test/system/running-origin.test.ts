@@ -1,4 +1,4 @@
-// An origin as supervisors run it: through npm, on IPv6 addresses.
+// An origin as process supervisors run it: through npm, and on IPv6 addresses.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,15 +34,15 @@ function isListening(url: string): Promise<boolean> {
   });
 }
 
-/** Starts npm, and returns the URL of the line that has one, and how to send a signal to npm alone. */
+/** Starts npm, and waits for an output line with a URL. Returns the URL, and a function that sends a signal to npm only. */
 async function startNpm(args: readonly string[]): Promise<{ url: string; end(): Promise<void> }> {
   const npm = spawn("npm", args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], detached: true });
   onTestFinished(() => {
-    // The whole group, should the program have outlived npm.
+    // Kills the whole process group, because the program may still run after npm ended.
     try {
       process.kill(-(npm.pid ?? 0), "SIGKILL");
     } catch {
-      // It has not.
+      // The program has already ended.
     }
   });
   let url: string | undefined;

@@ -1,5 +1,5 @@
-// What Docusign sends, in its shapes and sizes, byte for byte from the sender to the handler: JSON with documents, XML with
-// a digital signature of its own, SOAP that wants the handler's answer, and bodies at the limit.
+// Events as Docusign sends them, in all their forms and sizes, from the sender to the handler. No byte may change. The forms are
+// JSON with documents, XML with its own digital signature, SOAP that needs the handler's response, and bodies at the size limit.
 
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -23,14 +23,14 @@ import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 
 const MAX_BODY_BYTES = 25 * 1024 * 1024;
-/** Of an isolate on the platform. */
+/** The memory limit of an isolate on the platform. */
 const ISOLATE_BYTES = 128 * 1024 * 1024;
 const TARGET = "/hooks/docusign";
 
 const stack = new AsyncDisposableStack();
 let senders: Senders;
 let edge: DeployedEdge;
-/** What the handler got, the last first. */
+/** What the handler received. The most recent event is first. */
 const delivered: { body: Uint8Array; contentType: string; headers: Record<string, string> }[] = [];
 
 function policyOf({ anchors, senders: known }: PolicyDocument): PolicyDocument {
@@ -81,7 +81,7 @@ function send(body: string | Uint8Array, contentType: string, headers: HeaderLis
   });
 }
 
-/** An event as Connect 2.0 sends it, with as many documents as asked. */
+/** Makes an event as Connect 2.0 sends it, with these documents. */
 function jsonEvent(documents: readonly string[]): string {
   const envelopeId = "3f9c2a64-51b7-4d0e-8a2b-7c1d9e5f6a30";
   return JSON.stringify({
@@ -117,7 +117,7 @@ test.each([
   expect(delivered[0]?.contentType).toBe("application/json; charset=utf-8");
 });
 
-test("XML with an enveloped signature still verifies behind both signatures of ours", async () => {
+test("XML with an enveloped signature still verifies after edge and origin", async () => {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const signer = new SignedXml({
     privateKey: privateKey.export({ type: "pkcs8", format: "pem" }),
@@ -129,7 +129,7 @@ test("XML with an enveloped signature still verifies behind both signatures of o
     transforms: ["http://www.w3.org/2000/09/xmldsig#enveloped-signature", "http://www.w3.org/2001/10/xml-exc-c14n#"],
     digestAlgorithm: "http://www.w3.org/2001/04/xmlenc#sha256",
   });
-  // White space, an entity and a byte order mark: what a parser on the way would not give back.
+  // A parser on the way would not reproduce the white space, the entity and the byte order mark.
   const xml = `<DocuSignEnvelopeInformation  xmlns="http://www.docusign.net/API/3.0">\r\n\t<EnvelopeStatus><Status>Completed</Status>
     <Subject>Größe &amp; "Menge"</Subject></EnvelopeStatus ></DocuSignEnvelopeInformation>`;
   signer.computeSignature(xml);
@@ -160,7 +160,7 @@ test("a signed body of 25 MiB passes within the memory of an isolate, and one by
   const document = Buffer.alloc(1024 * 1024, "0123456789abcdef").toString("base64");
   const body = jsonEvent(["A".repeat(MAX_BODY_BYTES - Buffer.byteLength(jsonEvent([""])))]);
   expect(Buffer.byteLength(body)).toBe(MAX_BODY_BYTES);
-  // Warm: what the runtime takes for code and buffers is not of the event.
+  // Sends a first event, so that the memory of the runtime's code and buffers is not counted for the second event.
   expect((await send(jsonEvent([document]), "application/json")).status).toBe(204);
   const before = residentBytes("VmRSS");
   expect((await send(body, "application/json")).status).toBe(204);
@@ -169,7 +169,7 @@ test("a signed body of 25 MiB passes within the memory of an isolate, and one by
   expect(used).toBeLessThan(ISOLATE_BYTES);
   expect(delivered[0]?.body.byteLength).toBe(MAX_BODY_BYTES);
 
-  // Refused by its declared length: nothing of it has to be read.
+  // The edge refuses the body because of its declared length, without reading it.
   const answer = await edge.send({
     target: TARGET,
     tls: tlsClientAuth(senders.acme),
@@ -183,7 +183,7 @@ test("a signed body of 25 MiB passes within the memory of an isolate, and one by
   expect(JSON.parse(answer.body.toString())).toMatchObject({ code: "body-too-large" });
 });
 
-/** Of the runtime's process: now (VmRSS), or at its most (VmHWM). */
+/** Returns the resident memory of the runtime's process: the current value (VmRSS) or the maximum (VmHWM). */
 function residentBytes(field: "VmRSS" | "VmHWM"): number {
   const status = readFileSync(`/proc/${edge.pid}/status`, "utf8");
   return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;

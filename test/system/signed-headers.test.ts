@@ -1,5 +1,5 @@
-// Headers on their way from a sender through the deployed edge and a hop to the origin's handler: what is handed out is what
-// the edge signed, whatever the hop does.
+// Headers of a sender pass through the deployed edge and a hop to the origin's handler. Whatever the hop changes, the handler
+// receives only headers that the edge signed.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ChangeHeaders, passOn, startEdgeHopOrigin } from "../support/hop.ts";
@@ -52,7 +52,7 @@ test("a header that the sender sends twice is one list", async () => {
   ]);
 });
 
-test("a value beyond ASCII is not forwarded, is told, and keeps back no other header", async () => {
+test("a value beyond ASCII is not forwarded and is logged, and other headers are forwarded", async () => {
   for (const value of ["caf\u00c3\u00a9", "caf\u00e9"]) {
     const headers: HeaderList = [TYPE, ["X-Quill-Note", value], ["X-Quill-Topic", "orders"]];
     const { status, delivered, edgeLine } = await send(headers);
@@ -134,14 +134,14 @@ describe("whatever is written on the way", () => {
   test.each(refused)("refused is %s (Headers written on the way)", async (_, sent, change, details) => {
     const { status, line, delivered } = await send(sent, through(change));
     expect(line).toMatchObject({ decision: "refused", code: "headers_mismatch", ...details });
-    // The edge tells the sender that the fault is behind it.
+    // With 502, the edge tells the sender that the fault is behind the edge.
     expect(status).toBe(502);
     expect(delivered).toBeUndefined();
-    // Names alone are told: a value may be a secret.
+    // The line contains only the names of the headers, because a value may be a secret.
     expect(JSON.stringify(line)).not.toMatch(/orders|refunds|event-\d/);
   });
 
-  test("refused is every header of the sender under the assertion of another event of his", async () => {
+  test("refused are the headers of an event with the assertion of another event of the same sender", async () => {
     let first: HeaderList = [];
     await send(SENT, (request, url) => {
       first = request.headers;

@@ -1,4 +1,4 @@
-// What is mistyped or forgotten on the command line: one sentence says what, and what was probably meant.
+// Something is mistyped or missing on the command line. One sentence tells what is wrong, and what the user probably meant.
 
 import { expect, test } from "vitest";
 import { askWhether } from "../../../cli/arguments/nearest.ts";
@@ -61,7 +61,7 @@ test.each<readonly [line: string, told: string]>([
   expect(text).not.toContain("HUSH");
 });
 
-test("a command that is none", async () => {
+test("a command that does not exist", async () => {
   const runs = ["orign", "--versoin", "frobnicate"].map((word) => runCountersign([word]));
   expect(await Promise.all(runs)).toEqual(
     [": did you mean origin?", ": did you mean --version?", ": see countersign --help"].map((end, index) => ({
@@ -72,7 +72,7 @@ test("a command that is none", async () => {
   );
 });
 
-test("what is near: a slip for each three letters, or the only one that begins so", () => {
+test("a word is near if it differs by one slip for each three letters, or if it is the only one with that beginning", () => {
   const near = (text: string) => askWhether(text, ["check", "show", "presets", "behind-proxy"]);
   expect(["chekc", "hceck", "chck", "checkk", "SHOW", "shwo", "preset", "behind"].map(near)).toEqual(
     ["check", "check", "check", "check", "show", "show", "presets", "behind-proxy"].map(

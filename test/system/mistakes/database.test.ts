@@ -1,4 +1,4 @@
-// A database that cannot be used is told with a remedy. A start waits for one that is not there yet.
+// If a database cannot be used, the message contains a remedy. A start waits for a database that does not answer yet.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -78,7 +78,7 @@ test.each<readonly [what: string, (url: URL) => URL, told: string]>([
   );
 });
 
-/** An origin that prints no ready line at once. */
+/** Starts an origin without waiting for its ready line. */
 function startOrigin(args: readonly string[]) {
   const child = spawn(process.execPath, ["cli/main.ts", "origin", ...args], { cwd: ROOT });
   stack.defer(() => void child.kill("SIGKILL"));
@@ -89,7 +89,7 @@ function startOrigin(args: readonly string[]) {
     });
   }
   let isEnded = false;
-  // Not "exit": output may still arrive after it.
+  // Waits for "close", because output may still arrive after "exit".
   const ended = once(child, "close").finally(() => {
     isEnded = true;
   });
@@ -106,7 +106,7 @@ function startOrigin(args: readonly string[]) {
   };
 }
 
-test("a start waits for its database and says so; without waiting, or for what does not mend itself, it ends", async () => {
+test("a start waits for its database and says so, but ends if it may not wait or if waiting cannot help", async () => {
   await server.stop();
   const wait = (seconds: string, inbox = url) => [...edge(), "--inbox", inbox, "--wait-for-store", seconds];
   const [waiting, stopped] = [startOrigin(wait("600")), startOrigin(wait("601"))];

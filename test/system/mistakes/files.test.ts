@@ -1,4 +1,4 @@
-// Files and folders that a command cannot have: each is named, with the part of its path that is at fault.
+// Files and folders that a command cannot use. The message names the file, and the part of its path that is wrong.
 
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await (await openInbox(file("inbox"))).close();
 });
 
-/** What is wrong with a file, whoever reads it. */
+/** Names of files that cannot be read, and the reason. Every command that reads a file gives the same reason. */
 const UNREADABLE: readonly (readonly [name: string, told: string])[] = [
   ["missing", "there is no such file"],
   ["none/a/b", "the folder DIR/none does not exist"],
@@ -74,7 +74,10 @@ test.each([
 
 const GIVE = "give --inbox as the origin has it";
 
-/** What is no inbox, to whoever reads one, and as a backup. */
+/**
+ * Files that are not an inbox. Every command that reads an inbox gives the same message. `backup` is the message if the file is
+ * given as a backup.
+ */
 test.each([
   ["missing", `DIR/missing: there is no such file: ${GIVE}`, "DIR/missing: there is no such file"],
   [
@@ -104,13 +107,13 @@ test.each([
   ["postgress://u:HUSH@h/db", "has a scheme that is not spelt postgres://"],
   ["pg://u:HUSH@h/db", "has a scheme that is not spelt postgres://"],
   ["mysql://u:HUSH@h/db", "is a URL of another kind"],
-])("a URL that is none of an inbox: %s", async (inbox, what) => {
+])("a URL that is not that of an inbox: %s", async (inbox, what) => {
   const { code, text } = await tellOf(["inbox", "list", "--inbox", inbox]);
   const form = "the inbox is the path of a file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
   expect([code, text]).toEqual([2, `${form}; what is given ${what}`]);
 });
 
-test("what this user may not, and what the disk does not take", () => {
+test("what this user may not do, and what the disk refuses", () => {
   const told = (code: string, name: string) => describeFileFault(Object.assign(new Error(code), { code }), file(name));
   expect(told("ENOSPC", "a")).toBe("the disk is full");
   expect(told("EROFS", "a")).toBe("it is on a read-only file system");
@@ -124,7 +127,7 @@ test("what this user may not, and what the disk does not take", () => {
   chmodSync(file("folder"), 0o700);
 });
 
-test("npm runs the program elsewhere: the file beside the user is named", async () => {
+test("npm runs the program in another folder: the message names the file in the user's folder", async () => {
   vi.stubEnv("INIT_CWD", directory);
   const { text } = await tellOf(["policy", "check", "--policy", "text"]);
   expect(text).toBe(

@@ -1,4 +1,4 @@
-// Mistakes of everyday with which a program does not start: one sentence, 2, and no stack.
+// Common mistakes because of which a program does not start. The program prints one sentence without a stack, and ends with 2.
 
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -126,10 +126,13 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
   ],
 ];
 
-/** It has opened its inbox by then, so it is asked of the program whether it ends by itself. */
+/**
+ * Returns true if the fault is found after the program opened its inbox. Then the real program is started, to see that it ends by
+ * itself.
+ */
 const isLate = (text: string) => /^(listener|--metrics): /.test(text);
 
-test("each mistake is told in one sentence", async () => {
+test("each mistake is reported in one sentence", async () => {
   const port = String((squatter.address() as AddressInfo).port);
   const fill = (text: string) => text.replaceAll("DIR", directory).replace(/PORT(?=$|:)/, port);
   const told: unknown[] = [];
@@ -144,8 +147,8 @@ test("each mistake is told in one sentence", async () => {
   );
 });
 
-/** Without what root may, and from a folder that any user may read. */
-test.runIf(process.getuid?.() === 0)("port 443 without the right to it names what gives it", async () => {
+/** Runs without the rights of root, and from a folder that any user may read. */
+test.runIf(process.getuid?.() === 0)("port 443 without the right to it: the message helps", async () => {
   const drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"];
   const program = `
     import { createServer } from "node:net";

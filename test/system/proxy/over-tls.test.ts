@@ -57,7 +57,7 @@ describe.skipIf(reason !== undefined)(`nginx over TLS${reason ? `: ${reason}` : 
     expect(await post(port, world, undefined)).toMatchObject({ status: 403 });
   });
 
-  test("gets nothing through with another certificate of the same CA", async () => {
+  test("cannot forward with another certificate of the same CA", async () => {
     const port = await startWith(await issueCertificate({ subject: [{ CN: ["other.example.com"] }] }, ca));
     expect(await post(port, world, world.clients.good)).toMatchObject({ status: 502, decision: undefined });
   });

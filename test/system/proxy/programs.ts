@@ -15,8 +15,8 @@ const IS_ROOT = process.getuid?.() === 0;
 export type Program = "nginx" | "apache2" | "haproxy";
 
 /**
- * Why the tests of a program cannot run here. Undefined if they can. In CI it is always undefined: without the program, the first test
- * that needs it fails.
+ * Returns why the tests of a program cannot run here. Returns undefined if they can. In CI the result is always undefined. So
+ * without the program, the first test that needs it fails.
  */
 export function reasonToSkip(program: Program): string | undefined {
   if (find(program) !== undefined || process.env["CI"] === "true") return undefined;
@@ -58,7 +58,7 @@ export interface ProxySetUp {
   readonly program: Program;
   /** A file of docs/proxies. */
   readonly snippet: string;
-  /** Paths and addresses of the snippet, with their replacements here. Each must occur in the snippet. */
+  /** Paths and addresses in the snippet, and what replaces them in this test. Each must occur in the snippet. */
   readonly replacements: Readonly<Record<string, string>>;
   readonly directory: string;
 }
@@ -113,7 +113,7 @@ const ARGUMENTS: Readonly<Record<Program, (configuration: string) => string[]>> 
   haproxy: (configuration) => ["-db", "-f", configuration],
 };
 
-/** The rest of the main configuration, as a distribution has it. */
+/** Returns the rest of the main configuration, as a distribution has it. */
 const SURROUNDINGS: Readonly<Record<Program, (snippet: string, directory: string, port: number) => string>> = {
   nginx: (snippet, directory) => `
 ${IS_ROOT ? "user root;" : ""}

@@ -139,7 +139,7 @@ describe("over TLS", () => {
     return (await connectTls(own, server, { cert: proxy.pem, key: proxy.keyPem })).getPeerCertificate().serialNumber;
   };
 
-  test("new handshakes get a new certificate with its key; open connections go on", async () => {
+  test("new handshakes get a new certificate with its key; open connections continue", async () => {
     const send = openProxy();
     expect((await send()).status).toBe(202);
     const before = await serialNow();

@@ -1,4 +1,4 @@
-// nginx, Apache and HAProxy between edge and origin. They change headers by themselves, but not the signed ones.
+// nginx, Apache and HAProxy between edge and origin. Each of them changes some headers, but must not change the signed ones.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

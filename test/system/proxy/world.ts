@@ -123,7 +123,7 @@ export async function startOrigin(
 export interface Answer {
   readonly status: number;
   readonly body: string;
-  /** The decision id in the origin's problem. Undefined if the proxy answered by itself. */
+  /** The decision id in the origin's problem document. Undefined if the proxy itself answered. */
   readonly decision: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Refusals for what the sender presented: each case makes one certificate with one fault.
+// Refusals because of the presented certificate. Each case makes one certificate with one fault.
 
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {
@@ -49,7 +49,7 @@ const leaf = (world: World, request: Partial<CertificateRequest> = {}, issuer?: 
 const intermediate = ({ root }: World, request: Partial<CertificateRequest> = {}, issuer?: Identity) =>
   issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {}, ...request }, issuer ?? root);
 
-/** A leaf below an intermediate with these faults, sent together. */
+/** Makes an intermediate with these faults and a leaf below it. Both are sent together. */
 async function below(world: World, request: Partial<CertificateRequest>, issuer?: Identity): Promise<TlsClientAuth> {
   const ca = await intermediate(world, request, issuer);
   return tlsClientAuth(await leaf(world, {}, ca), [ca]);

@@ -1,4 +1,5 @@
-// Refusals for signatures and Basic credentials: at the edge by a request, at the origin by what the edge did not check.
+// Refusals because of signatures and Basic credentials. At the edge, a wrong request causes them. At the origin, a factor that the
+// edge did not check causes them.
 
 import { createHmac } from "node:crypto";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -10,7 +11,7 @@ import { ACME, MARKER } from "../../support/senders.ts";
 import { tlsClientAuth } from "../../support/tls-client-auth.ts";
 import type { RefusalCase } from "./world.ts";
 
-/** Of the policy below. */
+/** The secrets of the policy below. */
 export const FACTOR_SECRETS = {
   QUILLON_KEY: `${MARKER}-0123456789abcdef`,
   QUILLON_PASSWORD: `${MARKER}-password`,
@@ -89,7 +90,7 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
   basic("basic_mismatch", "another password", credentials("acme:guess")),
 ];
 
-/** The edge signed for the certificate alone, where this origin's policy asks for Basic as well. */
+/** The edge checked and signed only the certificate, but this origin's policy also requires Basic. */
 export const FACTOR_ORIGIN_CASES: readonly RefusalCase[] = [
   {
     code: "factor_missing",

@@ -1,4 +1,5 @@
-// Refusals without an edge: a sender's connection that was made before a reload of the TLS listener, and a proxy's field.
+// Refusals without an edge, at an origin behind a proxy and at a TLS listener. One listener case uses a connection that was made
+// before a reload.
 
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
@@ -19,7 +20,10 @@ import { TlsSender } from "../../support/tls-client.ts";
 import { A, startTlsOrigin } from "../../support/tls-origin.ts";
 import type { RefusalCase, World } from "./world.ts";
 
-/** Behind a proxy, on a socket: a sender that only signs. `send` writes pieces of a body, waits for the answer, and never ends it. */
+/**
+ * Starts an origin behind a proxy, on a socket. Its only sender signs and has no certificate. `send` writes pieces of a body, never
+ * ends the body, and waits for the response.
+ */
 async function startProxied({ policy }: World) {
   const stack = new AsyncDisposableStack();
   const lines = new LogLines();
@@ -101,7 +105,7 @@ export const LISTENER_CASES: readonly RefusalCase[] = [
       await using proxied = await startProxied(world);
       const begin = () =>
         proxied.send([`Content-Length: ${LARGEST_MAX_BODY_BYTES}`], [Buffer.alloc(LARGEST_MAX_BODY_BYTES - 1)]);
-      // The first that is answered; the others end with their connections.
+      // Takes the first response. The other requests end when their connections are closed.
       return { answer: await Promise.any([begin(), begin(), begin()]), lines: proxied.lines };
     },
   },

@@ -1,4 +1,4 @@
-// Refusals of the origin, by HTTP straight at it.
+// Refusals of the origin for requests that are sent directly to it, without an edge.
 
 import { Hono } from "hono";
 import { publicJwk } from "../../../core/assertion/keys.ts";

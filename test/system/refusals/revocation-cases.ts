@@ -1,4 +1,4 @@
-// Refusals by revocation lists, on an edge that requires them.
+// Refusals because of revocation lists, on an edge that requires such lists.
 
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";

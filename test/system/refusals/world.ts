@@ -1,4 +1,4 @@
-// What the refusals are provoked on: edges with good and bad origins, and origins with good and bad surroundings.
+// The programs that refuse: edges with good and bad origins, and origins with good and bad keys, stores and handlers.
 
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../../core/assertion/keys.ts";
@@ -44,16 +44,16 @@ type EdgeName =
 type OriginName = "good" | "closedInbox" | "failing" | "keysUnavailable";
 
 export interface World extends Senders {
-  /** Of a CA whose path length constraint is 0, which the policy trusts for /hooks/acme too. */
+  /** A CA whose path length constraint is 0. The policy trusts it for /hooks/acme too. */
   readonly tightRoot: Identity;
   readonly denied: Identity;
-  /** On the revocation list that `listed` requires. */
+  /** A certificate on the revocation list that `listed` requires. */
   readonly revoked: Identity;
   readonly key: PrivateJwk;
   readonly policyDigest: string;
   readonly local: LocalEdge;
   readonly listed: LocalEdge;
-  /** Its route queues, and its queue takes nothing. */
+  /** An edge whose route uses the queue. The queue refuses every message. */
   readonly unqueued: LocalEdge;
   /** An edge and an origin whose senders sign, or have credentials. */
   readonly factors: { readonly policy: PolicyDocument; readonly edge: LocalEdge; readonly origin: TestOrigin };
@@ -91,7 +91,7 @@ async function startFactors(stack: AsyncDisposableStack, senders: Senders, key: 
   return { policy, edge: await startTestEdge(stack, setUp), origin };
 }
 
-/** An edge that requires the root's revocation list, and has it. */
+/** Starts an edge that requires the root's revocation list, and has this list. */
 async function startListed(
   stack: AsyncDisposableStack,
   { policy, root }: Senders,

@@ -1,5 +1,5 @@
-// Revocation lists under a running listener: a kept-alive connection is judged by the list of now, and a restart
-// without the source by the list that was kept.
+// Revocation lists and a running listener. A request on a kept-alive connection is judged by the current list. After a restart
+// without the source of the list, the kept list is used.
 
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ function requireList(policy: PolicyDocument): PolicyDocument {
   return { ...policy, anchors: { [name]: { certificate: certificate as string, crls } } };
 }
 
-/** Writes the list beside the policy. */
+/** Writes the list into the folder of the policy. */
 async function writeList(files: TlsFiles, number: number, revoked: readonly Identity[]): Promise<string> {
   const file = join(dirname(files.policy), LIST);
   const serials = revoked.map(({ certificate }) => certificate.serialNumber);
@@ -56,7 +56,7 @@ test("Cloudflare, December 2022: a revoked certificate is refused on the connect
   expect((await sendOnce(again.server, files.senders.acmeToo)).status).toBe(202);
 });
 
-test("without its list nothing is accepted, and --crls says where lists are kept", async () => {
+test("without the required list nothing is accepted, and --crls says where lists are kept", async () => {
   await using own = new AsyncDisposableStack();
   const files = await writeTlsFiles(own, requireList);
   const directory = join(dirname(files.policy), "kept", "lists");

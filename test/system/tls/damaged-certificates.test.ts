@@ -1,5 +1,5 @@
-// Certificates damaged at random, in real handshakes with the program: every one is refused with a code or ends its
-// handshake, in time, and the program goes on. The client writes octets that no TLS library would load.
+// Certificates damaged at random, in real handshakes with the program. Each one is refused with a code, or its handshake fails,
+// within the deadline. The program continues to run. The client writes octets that no TLS library would load.
 
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "
 
 const SEED = 5280;
 const RUNS = 250;
-/** Of one connection. */
+/** The deadline of one connection. */
 const DEADLINE_MILLISECONDS = 20_000;
 
 const stack = new AsyncDisposableStack();
@@ -60,7 +60,7 @@ const present = (...chain: Uint8Array[]): Promise<RawOutcome> =>
     deadlineMilliseconds: DEADLINE_MILLISECONDS,
   });
 
-/** A refusal with a code of the table, or no answer at all. */
+/** Expects a refusal with a code of the table, or no response. */
 async function expectRefused({ status, text }: RawOutcome): Promise<void> {
   if (status === undefined) return;
   expect(status).toBe(403);
@@ -99,7 +99,7 @@ describe("is refused, whatever is damaged of", () => {
   });
 });
 
-describe("is refused, or still names the sender or a CA, where an issuer signed the damage to", () => {
+describe("with damage that an issuer signed, is refused or still names the sender or a CA:", () => {
   test("a leaf", async () => {
     await holds(
       fc.asyncProperty(damages, async (damage) => {

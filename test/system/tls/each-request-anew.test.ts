@@ -1,5 +1,5 @@
-// Whatever was proven before proves nothing now: no session is resumed, and a kept-alive connection is judged anew with
-// each request. The matrix of TLS version × what changed meanwhile × how the client comes back.
+// An earlier proof is not valid for a later request. No session is resumed, and each request on a kept-alive connection is judged
+// again. The tests combine the TLS version, what changed meanwhile, and how the client returns.
 
 import { once } from "node:events";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ interface Scene {
 
 interface Change {
   readonly name: string;
-  /** What the kept-alive connection is refused with, and the new one with the same certificate. */
+  /** The code with which the next request on the kept-alive connection is refused. Undefined if it is accepted. */
   readonly kept: RefusalCode | undefined;
   readonly anew: RefusalCode | undefined;
   readonly returnsTo?: string;
@@ -139,7 +139,7 @@ async function expectDecision({ lines }: TestTlsOrigin, answer: Awaited<ReturnTy
   expect(await lines.of(answer.problem.decision)).toMatchObject({ decision: "refused", code });
 }
 
-/** What a client could offer again: the session of the handshake, and each ticket that came after it. */
+/** Returns the sessions that a client could offer later: the session of the handshake, and each ticket that arrived after it. */
 async function sessionsOf(socket: TLSSocket): Promise<Buffer[]> {
   const sessions = [socket.getSession() ?? Buffer.of()];
   socket.on("session", (session) => sessions.push(session));
@@ -173,7 +173,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
       expect(session).toBeInstanceOf(Buffer);
       make?.(scene);
 
-      // Offered with its key or without: either way the handshake is a full one, which asks for the certificate.
+      // With or without the client's key, the offered session must lead to a full handshake, which asks for the certificate.
       const client = isWithoutKey ? undefined : senders.acme;
       const second = newSender(scene.origin.at(returnsTo), client, { ...only, session });
       const answer = await second.send();
@@ -216,7 +216,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     }
   });
 
-  test("these clients do resume where a server lets them", async () => {
+  test("these clients do resume if a server allows it", async () => {
     const [host] = servers.hosts;
     const server = createServer({ cert: host?.certificate ?? "", key: host?.key ?? "" }, (socket) =>
       socket.end("hello"),

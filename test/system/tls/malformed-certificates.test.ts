@@ -1,5 +1,6 @@
-// What no honest client sends, in real handshakes with the program: refused with a code or without an answer, in time, and
-// the program goes on. What a TLS library can load is in the corpus of test/conformance.
+// Certificates that no honest client sends, in real handshakes with the program. Each is refused with a code or without a response,
+// within the deadline, and the program continues to run. Certificates that a TLS library can load are in the corpus of
+// test/conformance.
 
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -23,9 +24,9 @@ import { sendOnce } from "../../support/tls-client.ts";
 import { A } from "../../support/tls-origin.ts";
 import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
 
-/** Of one connection, also of one that brings 100 KB of certificates made to be slow. */
+/** The deadline of one connection. It also applies to a connection with 100 KB of certificates that are made to be slow. */
 const DEADLINE_MILLISECONDS = 20_000;
-/** OpenSSL takes no more of a client's certificates. */
+/** OpenSSL accepts at most this many octets of certificates from a client. */
 const MAX_CHAIN_BYTES = 100 * 1024;
 const KEY = "1.2.840.10045.2.1";
 const RSA = "1.2.840.113549.1.1.1";
@@ -67,7 +68,7 @@ async function codeOf({ status, text }: RawOutcome): Promise<unknown> {
   return (await origin.line({ id: decision }))["code"];
 }
 
-/** SEQUENCEs in one another, `levels` deep; four octets each. */
+/** Makes nested SEQUENCEs, `levels` deep. Each has a header of four octets. */
 function nested(levels: number): Uint8Array {
   const headers = Buffer.alloc(levels * 4);
   for (let level = 0; level < levels; level++) {
@@ -107,7 +108,7 @@ describe.each(NO_CERTIFICATES)("%s", (_, make) => {
   });
 });
 
-test("a length in BER around what is signed is not seen: OpenSSL hands on the DER of the same certificate", async () => {
+test("a BER length around the signed part is not seen, because OpenSSL passes on the certificate as DER", async () => {
   const ber = concat(Uint8Array.of(TAG.sequence, 0x80), good.subarray(4), Uint8Array.of(0, 0));
   const { text } = await present([ber]);
   const { event } = JSON.parse(text.slice(text.indexOf("\r\n\r\n"))) as { event: string };
@@ -126,7 +127,7 @@ describe("a chain", () => {
     expect((await present([good, ...many])).status).toBeUndefined();
   });
 
-  test("just under them is refused for its length", async () => {
+  test("just under this size is refused, because it has too many certificates", async () => {
     const { root } = files.senders;
     const ca = await issueCertificate({ subject: subjectOf("Unasked"), ca: {} }, root);
     const numbered = (serial: number) =>
@@ -140,7 +141,7 @@ describe("a chain", () => {
     expect(await codeOf(await present([good, ...many]))).toBe("too_many_intermediates");
   });
 
-  test("of ten CAs of one name that all sign one another ends", async () => {
+  test("of ten CAs with the same name that sign one another is refused", async () => {
     const name = subjectOf("Everybody");
     const cas = await Promise.all(Array.from({ length: 10 }, () => issueCertificate({ subject: name, ca: {} })));
     const signed = cas.map((ca, index) => cross(ca, cas[(index + 1) % cas.length] as Identity));
@@ -149,7 +150,7 @@ describe("a chain", () => {
     expect(await codeOf(outcome)).toBe("issuer_unknown");
   });
 
-  /** Without key identifiers, so that every CA of the name may be the issuer. */
+  /** Certifies the CA by the signer, without key identifiers. So every CA with this name may be the issuer. */
   function cross(ca: Identity, signer: Identity): Uint8Array {
     return fromBase64(
       resign(ca, signer, (parts) => {
@@ -160,7 +161,7 @@ describe("a chain", () => {
   }
 });
 
-/** A CA of nobody's with a leaf below it: what a stranger can make. */
+/** Makes a CA that the policy does not know, and a leaf below it. A stranger can make the same. */
 async function stranger(changeCa: Parameters<typeof resign>[2], changeLeaf?: Parameters<typeof resign>[2]) {
   const ca = await issueCertificate({ subject: subjectOf("Stranger"), ca: {} });
   const leaf = await issueCertificate({ subject: subjectOf(ACME) }, ca);
@@ -188,7 +189,7 @@ const withKey =
     tbs[FIELD.key] = make();
   };
 
-describe("made to be slow or to crash a library:", () => {
+describe("certificates that are made to slow down or crash a library:", () => {
   test.each([
     ["an RSA exponent as long as its modulus", () => rsaKey(octets(384), octets(384))],
     ["an RSA modulus of 16 000 bits", () => rsaKey(octets(2_000), [1, 0, 1])],

@@ -1,5 +1,5 @@
-// What an observed route of the origin's listener says of certificates that anybody made: never that they are proven,
-// whatever became of the request, and never so much that the sender's own is not kept.
+// What an observed route of the origin's listener records about certificates that anybody can make. It never records that they are
+// proven, whatever the verdict is. It never records so many that the sender's own certificate is not kept.
 
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ let files: TlsFiles;
 let senders: Senders;
 let file: string;
 
-/** A sender with a certificate, and one that only signs, on one route. */
+/** The route has a sender with a certificate, and a sender that only signs. */
 const observe = (policy: PolicyDocument): PolicyDocument => ({
   ...policy,
   senders: { ...policy.senders, signer: { signature: { scheme: "github", secrets: ["HUB_SECRET"] } } },
@@ -47,7 +47,7 @@ interface Line {
   readonly certificate: { readonly subject: string; readonly sha256: string };
 }
 
-/** Starts the origin, sends, and stops it. Returns the answers, and what is kept. */
+/** Starts the origin, sends the requests, and stops it. Returns the statuses of the responses, and the recorded lines. */
 async function present(sends: readonly (readonly [client: Identity, headers?: readonly [string, string][]])[]) {
   const origin = await startCountersign([...files.args], SECRET);
   const statuses: number[] = [];
@@ -81,7 +81,7 @@ test("a certificate of anybody's is not proven, on a route with a sender that on
   expect(rows[1]).toContain("accepted by other factors");
 });
 
-test("however many of them come, that of the sender is kept, also over many starts", async () => {
+test("however many of them arrive, the sender's certificate is kept, also after many starts", async () => {
   const [line = ""] = readFileSync(file, "utf8").split("\n");
   const earlier = Array.from({ length: 1_500 }, (_, index) => {
     const { certificate, ...rest } = JSON.parse(line);

@@ -1,4 +1,4 @@
-// What an operator replaces under a running listener: policy, certificate and key, by file or by SIGHUP.
+// What an operator replaces while a listener runs: policy, certificate and key, by a file or by SIGHUP.
 
 import { once } from "node:events";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
@@ -28,14 +28,14 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Does something that reloads, and returns the line that says so. */
+/** Makes a change that causes a reload. Returns the log line of the reload. */
 function reloading(change: () => void, decision = "reloaded", by = origin): Promise<Record<string, unknown>> {
   const start = by.lines.length;
   change();
   return by.line({ decision }, start);
 }
 
-/** The policy of this file with beta allowed at acme's route, and back. */
+/** Returns the policy with only beta allowed at acme's route. */
 const withBeta = ({ senders: { policy } }: TlsFiles): PolicyDocument => ({
   ...policy,
   routes: { ...policy.routes, "/hooks/acme": { senders: [BETA], methods: ["POST"] } },
@@ -47,7 +47,7 @@ const serialOf = async ({ server }: TlsProcess, name = A) => {
   return (await connectTls(own, { ...server, name })).getPeerCertificate().serialNumber;
 };
 
-test("a policy replaced as a file is in force with the next request of a connection that stays open", async () => {
+test("a policy replaced as a file applies to the next request on a connection that stays open", async () => {
   const { acme, beta } = files.senders;
   const sender = new TlsSender(origin.server, acme);
   onTestFinished(() => sender.close());
@@ -64,7 +64,7 @@ test("a policy replaced as a file is in force with the next request of a connect
   expect(await sender.send()).toMatchObject({ status: 202, isKeptAlive: true });
 });
 
-test("a request under way while everything is replaced is answered", async () => {
+test("a request in progress is answered while everything is replaced", async () => {
   const { acme } = files.senders;
   const socket = await connectTls(stack, origin.server, { cert: acme.pem, key: acme.keyPem });
   socket.write(`POST /hooks/acme HTTP/1.1\r\nHost: ${A}\r\nContent-Length: 4\r\nConnection: close\r\n\r\n{ `);
@@ -114,7 +114,7 @@ test("a certificate of another name moves the listener to that name", async () =
   expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
 });
 
-test("an anchor that a reload brings is asked for, and one that it takes is asked for no longer", async () => {
+test("the listener asks for certificates of a new anchor, and no longer for those of a removed one", async () => {
   const root = await issueCertificate({ subject: [{ CN: ["New Root"] }], ca: {} });
   const { policy, acme } = files.senders;
   const anchors = Object.fromEntries(Object.keys(policy.anchors).map((name) => [name, root.pem]));
@@ -125,7 +125,7 @@ test("an anchor that a reload brings is asked for, and one that it takes is aske
   expect((await sendOnce(origin.server, acme)).status).toBe(202);
 });
 
-describe("a broken file keeps what is in force, and says why:", () => {
+describe("a broken file is reported, and the old state stays in force:", () => {
   test.each([
     ["an empty policy", "policy", "", /policy\.json is not JSON/],
     ["half a policy", "policy", '{"anchors":', /policy\.json is not JSON/],
@@ -153,7 +153,7 @@ describe("a broken file keeps what is in force, and says why:", () => {
   });
 });
 
-test("a policy that contradicts itself keeps what is in force, and each finding is told with its place", async () => {
+test("a policy that contradicts itself is not loaded, and each finding is logged with its place", async () => {
   const { policy, acme } = files.senders;
   const route = { senders: [BETA], methods: ["POST", "POST"] };
   const broken = { ...policy, routes: { ...policy.routes, "/hooks/acme": route } };
@@ -212,7 +212,7 @@ test("what certbot renews is reloaded: new files in its archive, and one link af
   expect((await sendOnce(process.server, tls.senders.acme)).status).toBe(202);
 });
 
-test("a Kubernetes volume, whose files are links behind one link, is reloaded when that is replaced", async () => {
+test("a Kubernetes volume, whose files are links through one link, is reloaded when that link is replaced", async () => {
   await using own = new AsyncDisposableStack();
   const volume = await writeTlsFiles(own);
   const root = dirname(volume.policy);
@@ -230,7 +230,7 @@ test("a Kubernetes volume, whose files are links behind one link, is reloaded wh
   expect((await sendOnce(process.server, volume.senders.beta)).status).toBe(202);
 });
 
-test("what is broken at the start stops it, with every problem in one message", async () => {
+test("broken files prevent the start, with every problem in one message", async () => {
   await using own = new AsyncDisposableStack();
   const { policy, key, args } = await writeTlsFiles(own);
   writeFileSync(policy, "{}");

@@ -1,4 +1,4 @@
-// The secrets of a running origin in files: taken up at the start and when they are replaced, and shown nowhere.
+// The secrets of a running origin in files. They are read at the start and again when a file is replaced. They are never printed.
 
 import { createHmac } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ let files: TlsFiles;
 let credentials: string;
 const file = (name: string) => join(dirname(files.policy), name);
 
-/** acme signs as well. */
+/** Returns the policy in which acme must also sign. */
 const signing = (policy: PolicyDocument): PolicyDocument => {
   const { [ACME]: acme, ...others } = policy.senders;
   const signature = { scheme: "github" as const, secrets: ["ACME_KEY", "ACME_KEY_2"] };
@@ -70,7 +70,7 @@ test("files and credentials are read, watched, and shown nowhere", async () => {
   for (const secret of [OLD, NEW, SHORT]) expect(JSON.stringify(origin.lines) + stderr + shown).not.toContain(secret);
 });
 
-test("every fault of a secret is told at once, with its place, and no text of it", async () => {
+test("every fault of a secret is reported at once, with its place, and without the secret", async () => {
   writeFileSync(file("two-lines"), `${OLD}\n${NEW}\n`);
   const { code, stderr, stdout } = await runHere(files.args, {
     ACME_KEY: OLD,
@@ -85,7 +85,7 @@ test("every fault of a secret is told at once, with its place, and no text of it
   for (const secret of [OLD, NEW]) expect(stderr + stdout).not.toContain(secret);
 });
 
-test("a file that others can read, and a password on the command line, are told", async () => {
+test("a file that others can read, and a password on the command line, are reported", async () => {
   writeFileSync(file("open"), OLD, { mode: 0o644 });
   writeFileSync(file("closed"), OLD, { mode: 0o640 });
   const inbox = "postgres://user:sesame@127.0.0.1:1/none";

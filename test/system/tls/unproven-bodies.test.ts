@@ -1,5 +1,5 @@
-// Uploads of anybody on a route whose sender only signs: nothing proves him before the last octet, and what the process holds
-// of such bodies has an end. Whoever sends his body in one go is served meanwhile.
+// Uploads of strangers on a route whose sender only signs. Nothing proves such a sender before the last octet, so the process
+// limits how much it holds of these bodies. A sender that sends its whole body at once is served meanwhile.
 
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const SECRET = "a-secret-of-github-for-tests";
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 24 * MIB;
 const UPLOADS = 12;
-/** The others go over the limit. */
+/** The number of uploads that fit. The others exceed the limit. */
 const FIT = Math.floor(MAX_UNPROVEN_BODY_BYTES / UPLOAD_BYTES);
 
 const addSigner = (policy: PolicyDocument): PolicyDocument => ({
@@ -48,11 +48,11 @@ const residentBytes = () =>
 
 interface Upload {
   readonly socket: TLSSocket;
-  /** Empty while there is none. */
+  /** Empty until the server has answered. */
   answer: string;
 }
 
-/** All of a body but its last octets. Resolves when the server has taken it, or has had enough. */
+/** Sends all of a body except its last octets. Resolves when the server has read them, or has closed the connection. */
 async function beginUpload(framing: string, pieces: readonly Buffer[]): Promise<Upload> {
   const { port, ca } = origin.server;
   const socket = connect({ port, host: "127.0.0.1", servername: A, ca });
@@ -98,7 +98,7 @@ test.each([
     const uploads: Upload[] = [];
     for (let count = 0; count < UPLOADS; count += 1) uploads.push(await begin());
     await expect.poll(() => uploads.filter(({ answer }) => answer !== "").length).toBe(UPLOADS - FIT);
-    // Without a limit it is 276 MiB.
+    // Without a limit, the process would hold 276 MiB.
     expect(residentBytes() - before).toBeLessThan(MAX_UNPROVEN_BODY_BYTES * 2.5);
     for (const { answer } of uploads.slice(0, -FIT)) {
       expect(answer).toMatch(/^HTTP\/1\.1 503 /);
@@ -107,18 +107,19 @@ test.each([
     const refused = () => origin.lines.slice(start).filter(({ code }) => code === "bodies_full");
     await expect.poll(refused).toHaveLength(UPLOADS - FIT);
 
-    // They hold the rest, and keep nobody out.
+    // The remaining uploads fill the memory, but they do not prevent other requests.
     expect((await sendOnce(origin.server, undefined, signed(Buffer.from("{}")))).status).toBe(202);
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
     const large = await sendOnce(origin.server, undefined, signed(Buffer.alloc(8 * MIB, "b")));
     expect(large.status).toBe(202);
-    // Its room was taken from an upload, whose line is not the next test's.
+    // This body took the memory of an upload, which is then refused. Waits here, so that the next test does not see the log line of
+    // that refusal.
     await origin.line({ decision: "accepted", id: JSON.parse(large.body.toString()).event });
     for (const { socket } of uploads) socket.destroy();
   },
 );
 
-test("a body that has ended leaves its room to others", async () => {
+test("a body that has ended frees its memory for others", async () => {
   for (let count = 0; count < 2 * FIT; count += 1) {
     const { status, body } = await sendOnce(origin.server, undefined, signed(Buffer.alloc(UPLOAD_BYTES, "b")));
     expect(status).toBe(202);
