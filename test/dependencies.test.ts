@@ -1,5 +1,5 @@
 // What an installation brings: packages of the registry alone, each with its hash, under known licences, and hardly one that
-// runs a script. README.md says the same, "Dependencies".
+// runs a script. docs/design/dependencies.md says the same.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";

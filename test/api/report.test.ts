@@ -23,16 +23,17 @@ beforeAll(async () => {
   cpSync(join(ROOT, "test/api/consumer"), project, { recursive: true });
   copyFileSync(join(ROOT, "policy.json"), join(project, "policy.json"));
   mkdirSync(join(project, "src"));
-  writeFileSync(join(project, "guard.ts"), readmeCode("countersign/hono"));
-  writeFileSync(join(project, "src/index.ts"), readmeCode("countersign/edge"));
+  writeFileSync(join(project, "jwks.json"), '{"keys":[]}');
+  writeFileSync(join(project, "guard.ts"), codeOf("docs/hono.md", "countersign/hono"));
+  writeFileSync(join(project, "src/index.ts"), codeOf("docs/start/cloudflare.md", "countersign/edge"));
 });
 afterAll(() => stack.disposeAsync());
 
-/** The program in the README that imports this. */
-function readmeCode(door: string): string {
-  const programs = readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
+/** The first program in a document that imports this. */
+function codeOf(document: string, door: string): string {
+  const programs = readFileSync(join(ROOT, document), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
   const found = Array.from(programs, ([, code = ""]) => code).find((code) => code.includes(`from "${door}"`));
-  if (found === undefined) throw new Error(`README.md has no program that imports ${door}`);
+  if (found === undefined) throw new Error(`${document} has no program that imports ${door}`);
   return found;
 }
 
@@ -64,7 +65,11 @@ const WORKER = {
 
 test.each([
   ["every door, with the types of the web alone", NODE, ["origin.ts", "edge.ts"]],
-  ["the guard of README.md", { ...NODE, lib: ["es2024", "dom", "esnext.disposable"], types: ["node"] }, ["guard.ts"]],
+  [
+    "the guard of docs/hono.md",
+    { ...NODE, lib: ["es2024", "dom", "esnext.disposable"], types: ["node"] },
+    ["guard.ts"],
+  ],
   ["Workers, with Cloudflare's types alone", WORKER, ["worker.ts", "src/index.ts"]],
 ])("compiles under strict, with skipLibCheck off: %s", async (_, options, files) => {
   const config = join(project, `tsconfig.${files[0]}.json`);

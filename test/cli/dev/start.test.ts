@@ -28,6 +28,9 @@ describe("npm start", () => {
     expect(stdout.match(/^ok .* 403 +403 .* edge$/gm)?.length).toBeGreaterThanOrEqual(6);
     expect(stdout).toMatch(/^ok .*again +409 +409 +replayed +origin$/m);
     expect(stdout).not.toContain("NOT OK");
+    const [, table = ""] = /^```text\n( +sent .*?)^```$/ms.exec(readFileSync("README.md", "utf8")) ?? [];
+    expect(stdout.split("\n")).toEqual(expect.arrayContaining(table.trimEnd().split("\n")));
+    expect(table).toContain("accepted as");
   });
 
   it("ends with an error when its port is taken", async () => {

@@ -1,0 +1,26 @@
+// Checks the syntax of a block that is not run.
+
+import { execFileSync } from "node:child_process";
+import { stripTypeScriptTypes } from "node:module";
+import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
+import type { Block } from "./blocks.ts";
+
+const CHECKS: Readonly<Record<string, (code: string) => void>> = {
+  sh: (code) => execFileSync("bash", ["-n"], { input: code, stdio: ["pipe", "pipe", "pipe"] }),
+  ts: (code) => stripTypeScriptTypes(code),
+  json: checkJson,
+  jsonc: checkJson,
+};
+
+/** @throws Error that says what is wrong, also for a language that nothing here can read */
+export function checkSyntax({ language, code, line }: Block): void {
+  const check = CHECKS[language];
+  if (check === undefined) throw new Error(`line ${line}: the syntax of ${language || "this"} is not checked`);
+  check(code);
+}
+
+function checkJson(code: string): void {
+  const errors: ParseError[] = [];
+  parse(code, errors);
+  if (errors.length > 0) throw new Error(errors.map(({ error }) => printParseErrorCode(error)).join(", "));
+}
