@@ -18,8 +18,14 @@ import {
 import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 
-/** Returns a function that makes this number of events. Their assertions are valid for a minute. */
-export async function prepareAssertedEvents({ policy, signingKey, leaf, intermediate, headers, body }: Fixture) {
+/**
+ * Returns a function that makes this number of events. Their assertions are valid for a minute. `moreHeaders` is asked for each
+ * event; they are signed as the fixture's own.
+ */
+export async function prepareAssertedEvents(
+  { policy, signingKey, leaf, intermediate, headers: always, body }: Fixture,
+  moreHeaders: () => Readonly<Record<string, string>> = () => ({}),
+) {
   const compiled = compilePolicy(policy);
   const route = selectRoute(compiled, PATH, "POST");
   const keys = await importSigningKeys({ keys: [signingKey] });
@@ -27,12 +33,13 @@ export async function prepareAssertedEvents({ policy, signingKey, leaf, intermed
 
   const makeEvent = async (): Promise<LoadedEvent> => {
     const now = Math.floor(Date.now() / 1000);
+    const headers = { ...always, ...moreHeaders() };
     const facts = { deny: compiled.deny, lists: NO_LISTS, now };
     const evidence = { certificate, headers: new Headers(headers), facts, secrets: new Map(), receivedAt: now };
     const admitted = await admitBySignature(findCandidates(route.senders, evidence), new Uint8Array(body), evidence);
     const delivery = bindDelivery(admitted, {
       id: formatEventId(Date.now(), randomBytes(16)),
-      request: { method: "POST", target: PATH, contentType: headers["content-type"] ?? "" },
+      request: { method: "POST", target: PATH, contentType: always["content-type"] ?? "" },
       headers: Object.entries(headers),
       body: digestBody(new Uint8Array(body)),
       policyDigest: compiled.digest,

@@ -9,7 +9,6 @@ import { prepareAssertedEvents } from "./assertions.ts";
 import { AUDIENCE, type Fixture, ISSUER, makeFixture } from "./fixture.ts";
 import { benchFullInbox, makeFullInbox } from "./inbox-full.ts";
 import { startPlainLoop } from "./inbox-loop.ts";
-import type { LoadedEvent } from "./load.ts";
 import { makeFolder, type RunningProcess, startServer } from "./processes.ts";
 import { type Report, summarize, type Target, type Volume } from "./report.ts";
 import { measureRounds, type Subject } from "./rounds.ts";
@@ -35,12 +34,7 @@ const SHARES = { alone: 0.1, plain: 0.15 };
 export async function benchInbox(volume: Volume): Promise<Report[]> {
   const fixture = await makeFixture();
   const servers = await startAll(fixture);
-  const prepare = await prepareAssertedEvents(fixture);
-  const makeEvents = async (count: number): Promise<LoadedEvent[]> =>
-    (await prepare(count)).map((event) => ({
-      ...event,
-      headers: { ...event.headers, [EVENT_ID_HEADER]: randomUUID() },
-    }));
+  const makeEvents = await prepareAssertedEvents(fixture, () => ({ [EVENT_ID_HEADER]: randomUUID() }));
   const reports: Report[] = [];
   for (const connections of [1, 16, 64]) {
     const subjects = servers.map(
