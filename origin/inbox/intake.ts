@@ -1,5 +1,5 @@
-// Acceptance of an event, for every store. Passes the event to the store's next commit. After the commit, remembers the
-// certificate, reports what is new about it, and returns the result.
+// What both stores do with an arriving event besides writing it: note when it arrived, and after the commit refuse a replay,
+// remember the certificate, report what is new about it, and return the result. Calls no store.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -29,77 +29,60 @@ export interface Stored {
   readonly certificate?: WrittenCertificate | undefined;
 }
 
-/** Resolves after the commit. */
-type Store = (arrival: Arrival) => Promise<Stored>;
+/** What the caller of a store learns. */
+export interface Accepted {
+  readonly acceptance: Acceptance;
+  readonly lease?: Lease | undefined;
+}
 
-export class Acceptor {
-  readonly #store: Store;
+export class Intake {
   readonly #written = new WrittenCertificates();
   readonly #clock: () => number;
   readonly #onNewCertificate: (firstSights: readonly FirstSight[]) => void;
-  readonly #describeError: (error: unknown) => string;
 
-  constructor(
-    store: Store,
-    { clock = Date.now, onNewCertificate = () => {} }: InboxOptions,
-    describeError: (error: unknown) => string,
-  ) {
-    this.#store = store;
+  constructor({ clock = Date.now, onNewCertificate = () => {} }: InboxOptions) {
     this.#clock = clock;
     this.#onNewCertificate = onNewCertificate;
-    this.#describeError = describeError;
   }
 
-  /** An arrow property, because it is passed on without its object. */
-  readonly accept = async (delivery: Delivery, assertion: AssertionId): Promise<Acceptance> => {
-    const { acceptance } = await this.#accept(delivery, assertion, undefined);
-    return acceptance;
-  };
+  arrive(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number | undefined): Arrival {
+    const { sender, certificate } = delivery;
+    const now = Math.floor(this.#clock() / 1000);
+    return { delivery, assertion, now, presented: certificate && { sender, certificate }, leaseMilliseconds };
+  }
 
-  readonly acceptLeased = async (delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number) => {
-    const { acceptance, lease } = await this.#accept(delivery, assertion, leaseMilliseconds);
-    return lease === undefined ? acceptance : { lease };
-  };
-
-  /** The certificate's row, if this process wrote it within the last hour. Ask at the moment of the commit. */
+  /** The certificate's row, if this process wrote it within the last hour. Ask inside the transaction: it may be written by then. */
   findWritten({ presented, now }: Arrival): number | undefined {
     return presented && this.#written.find(presented, now);
   }
 
-  async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number | undefined) {
-    const { sender, certificate } = delivery;
-    const now = Math.floor(this.#clock() / 1000);
-    const presented = certificate && { sender, certificate };
-    const {
-      insertion,
-      lease,
-      certificate: written,
-    } = await this.#store({
-      delivery,
-      assertion,
-      now,
-      presented,
-      leaseMilliseconds,
-    }).catch((error: unknown) => this.#refuse(error));
+  /** To be called after the commit. @throws Refusal `replayed` */
+  conclude({ delivery, assertion, presented, now }: Arrival, { insertion, lease, certificate }: Stored): Accepted {
     if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
-    if (written !== undefined && presented !== undefined) {
-      this.#written.remember(presented, written.id, now);
-      if (written.isNew) this.#tell(written.firstSights, delivery);
+    if (certificate !== undefined && presented !== undefined) {
+      this.#written.remember(presented, certificate.id, now);
+      if (certificate.isNew) this.#report(certificate.firstSights, delivery);
     }
     const { sequence, ...acceptance } = insertion;
     return { acceptance, lease };
   }
 
-  #refuse(error: unknown): never {
-    if (error instanceof Refusal) throw error;
-    throw new Refusal("store_unavailable", { cause: this.#describeError(error) });
-  }
-
   /** Errors of the listener are ignored: the event is stored, and the sender must not send it again. */
-  #tell(sights: readonly Sight[], { id, sender }: Delivery): void {
+  #report(sights: readonly Sight[], { id, sender }: Delivery): void {
     try {
       this.#onNewCertificate(sights.map((sight) => ({ ...sight, sender, id })));
     } catch {}
   }
+}
+
+/** Makes the error of a write a refusal, so that the sender retries. `describe` tells the operator the cause. */
+export function refuseWrite(error: unknown, describe: (error: unknown) => string): never {
+  if (error instanceof Refusal) throw error;
+  throw new Refusal("store_unavailable", { cause: describe(error) });
+}
+
+/** The result of `acceptLeased`. */
+export function leaseOr({ acceptance, lease }: Accepted): { readonly lease: Lease } | Acceptance {
+  return lease === undefined ? acceptance : { lease };
 }

@@ -1,9 +1,11 @@
 // The inbox in PostgreSQL. Several origins may share its work. When a commit returns, it is on the server's disk.
 
+import type { Delivery } from "../../../core/delivery/delivery.ts";
+import type { Acceptance, AssertionId } from "../../accept.ts";
 import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
 import { GroupCommit } from "../group-commit.ts";
 import type { Backlog, Inbox, InboxReader, Retention } from "../inbox.ts";
-import { Acceptor, type Arrival, type Stored } from "../intake.ts";
+import { type Accepted, type Arrival, Intake, leaseOr, refuseWrite, type Stored } from "../intake.ts";
 import { byteSizeOf, type InboxOptions } from "../options.ts";
 import { namingPlace } from "../place.ts";
 import { writeCertificate } from "./certificates.ts";
@@ -63,8 +65,6 @@ class PostgresInbox implements Inbox {
   readonly newest: Inbox["newest"];
   readonly activity: Inbox["activity"];
   readonly pulse: Inbox["pulse"];
-  readonly accept: Inbox["accept"];
-  readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: PostgresWork;
   readonly retryNow: Inbox["retryNow"];
   readonly drop: Inbox["drop"];
@@ -75,8 +75,9 @@ class PostgresInbox implements Inbox {
     isOfTheDatabase,
     parallel: BATCHES,
   });
-  readonly #acceptor: Acceptor;
+  readonly #intake: Intake;
   readonly #clock: () => number;
+  readonly #url: string;
 
   constructor(pools: Pools, url: string, options: InboxOptions & Required<Pick<InboxOptions, "clock">>) {
     const { clock } = options;
@@ -87,15 +88,22 @@ class PostgresInbox implements Inbox {
     ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     ({ attempts: this.attempts, senders: this.senders } = reader);
     this.refusals = postgresRefusals(pool, askPostgres(pool));
-    const store = (arrival: Arrival) => this.#group.add(arrival, byteSizeOf(arrival.delivery));
-    this.#acceptor = new Acceptor(store, options, (error) => describeError(error, url));
-    ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);
+    this.#intake = new Intake(options);
     this.work = new PostgresWork(pool, clock);
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
     this.rerun = (options) => rerunPostgres(pool, clock, options);
     this.#pools = pools;
     this.#clock = clock;
+    this.#url = url;
+  }
+
+  async accept(delivery: Delivery, assertion: AssertionId): Promise<Acceptance> {
+    return (await this.#accept(delivery, assertion)).acceptance;
+  }
+
+  async acceptLeased(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number) {
+    return leaseOr(await this.#accept(delivery, assertion, leaseMilliseconds));
   }
 
   prune(retention: Retention): Promise<number> {
@@ -117,8 +125,16 @@ class PostgresInbox implements Inbox {
     await Promise.all([this.#pools.work.close(), this.#pools.acceptances.close()]);
   }
 
+  async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds?: number): Promise<Accepted> {
+    const arrival = this.#intake.arrive(delivery, assertion, leaseMilliseconds);
+    const stored = await this.#group
+      .add(arrival, byteSizeOf(delivery))
+      .catch((error: unknown) => refuseWrite(error, (error) => describeError(error, this.#url)));
+    return this.#intake.conclude(arrival, stored);
+  }
+
   async #store(client: Client, arrivals: readonly Arrival[]): Promise<Stored[]> {
-    const certified = arrivals.map((one) => ({ ...one, certificateId: this.#acceptor.findWritten(one) }));
+    const certified = arrivals.map((one) => ({ ...one, certificateId: this.#intake.findWritten(one) }));
     const insertions = await insertEvents(client, certified);
     const stored: Stored[] = [];
     for (const [index, insertion] of insertions.entries()) {

@@ -2,9 +2,11 @@
 // is overwritten.
 
 import { DatabaseSync } from "node:sqlite";
+import type { Delivery } from "../../../core/delivery/delivery.ts";
+import type { Acceptance, AssertionId } from "../../accept.ts";
 import { SELECT_BACKLOG, toBacklog } from "../backlog.ts";
 import type { Inbox, Retention } from "../inbox.ts";
-import { Acceptor, type Arrival, type Stored } from "../intake.ts";
+import { type Accepted, type Arrival, Intake, leaseOr, refuseWrite, type Stored } from "../intake.ts";
 import { requireLocalDisk } from "../network-file-system.ts";
 import { byteSizeOf, type InboxOptions } from "../options.ts";
 import { namingPlace } from "../place.ts";
@@ -51,8 +53,6 @@ class SqliteInbox implements Inbox {
   readonly newest: Inbox["newest"];
   readonly activity: Inbox["activity"];
   readonly pulse: Inbox["pulse"];
-  readonly accept: Inbox["accept"];
-  readonly acceptLeased: Inbox["acceptLeased"];
   readonly work: SqliteWork;
   readonly count: Inbox["count"];
   readonly backlog: Inbox["backlog"];
@@ -61,12 +61,13 @@ class SqliteInbox implements Inbox {
   readonly rerun: Inbox["rerun"];
   readonly #close: Inbox["close"];
   readonly #writer: SqliteWriter;
-  readonly #acceptor: Acceptor;
+  readonly #intake: Intake;
   readonly #events: SqliteEvents;
   readonly #certificates: SqliteCertificates;
   readonly #retention: SqliteRetention;
   readonly #clock: () => number;
   readonly #database: DatabaseSync;
+  readonly #file: string;
   #isErasedInLog = false;
 
   constructor(database: DatabaseSync, file: string, options: InboxOptions) {
@@ -77,12 +78,10 @@ class SqliteInbox implements Inbox {
     ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
     ({ attempts: this.attempts, senders: this.senders } = reader);
     this.#database = database;
+    this.#file = file;
     this.#writer = new SqliteWriter(database);
     this.refusals = sqliteRefusals(database, this.#writer, askSqlite(database));
-    const store = (arrival: Arrival) => this.#writer.write(() => this.#store(arrival), byteSizeOf(arrival.delivery));
-    const describeError = (error: unknown) => describeFileError(file, error);
-    this.#acceptor = new Acceptor(store, options, describeError);
-    ({ accept: this.accept, acceptLeased: this.acceptLeased } = this.#acceptor);
+    this.#intake = new Intake(options);
     this.work = new SqliteWork(database, this.#writer, { clock, monotonic });
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
@@ -95,6 +94,14 @@ class SqliteInbox implements Inbox {
     this.#certificates = new SqliteCertificates(database);
     this.#retention = new SqliteRetention(database);
     this.#clock = clock;
+  }
+
+  async accept(delivery: Delivery, assertion: AssertionId): Promise<Acceptance> {
+    return (await this.#accept(delivery, assertion)).acceptance;
+  }
+
+  async acceptLeased(delivery: Delivery, assertion: AssertionId, leaseMilliseconds: number) {
+    return leaseOr(await this.#accept(delivery, assertion, leaseMilliseconds));
   }
 
   async prune(retention: Retention): Promise<number> {
@@ -111,13 +118,21 @@ class SqliteInbox implements Inbox {
     await this.#close();
   }
 
+  async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds?: number): Promise<Accepted> {
+    const arrival = this.#intake.arrive(delivery, assertion, leaseMilliseconds);
+    const stored = await this.#writer
+      .write(() => this.#store(arrival), byteSizeOf(delivery))
+      .catch((error: unknown) => refuseWrite(error, (error) => describeFileError(this.#file, error)));
+    return this.#intake.conclude(arrival, stored);
+  }
+
   /** The certificate of nearly every event was written earlier; then only the event is inserted. */
   #store(arrival: Arrival): Stored {
     const { delivery, assertion, presented, leaseMilliseconds } = arrival;
     // Read inside the transaction: a claim may have corrected due times after a clock change since the event arrived, and no
     // claim would find an event with a due time by the old clock.
     const now = Math.floor(this.#clock() / 1000);
-    const known = this.#acceptor.findWritten(arrival);
+    const known = this.#intake.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
     // Written only now: a replay or a duplicate proves nothing about what its sender presents.
