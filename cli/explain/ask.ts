@@ -10,8 +10,8 @@ import type { Policy } from "../../core/policy/policy.ts";
 import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
+import type { AskedRequest, Question } from "../../origin/explain/question.ts";
 import type { AuthenticateOptions, ProofOptions } from "../../origin/options.ts";
-import type { AskedRequest, Question } from "./question.ts";
 
 /** The answer of a program to one request. */
 export type Answer =

@@ -7,19 +7,20 @@ import { readRequestTarget } from "../../core/request/target.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import { formatTime } from "../../core/x509/crl.ts";
+import { faultOf } from "../../origin/explain/path.ts";
+import { evidenceOf, readChain } from "../../origin/explain/question.ts";
+import { explainSender, type SenderExplanation } from "../../origin/explain/senders.ts";
 import { type Answer, ask, detailsOf, publicAnswer } from "./ask.ts";
 import { explainWays } from "./modes.ts";
-import { faultOf } from "./path.ts";
 import { type PlatformExplanation, readPlatform } from "./platform.ts";
-import { evidenceOf, type Question, readChain } from "./question.ts";
+import type { CommandQuestion } from "./question.ts";
 import { type DecidedBy, denyRulesOf, nearestRoutes, ruleOfAcceptance, ruleOfRefusal } from "./rule.ts";
-import { explainSender, type SenderExplanation } from "./senders.ts";
 import { type Outcome, settle } from "./verdict.ts";
 
 export type Explanation = Awaited<ReturnType<typeof explain>>;
 
 /** The verdict of the origin's own middleware, and an explanation of each sender of the route. */
-export async function judge(question: Question) {
+export async function judge(question: CommandQuestion) {
   const route = routeOf(question);
   const platform = await readPlatform(question);
   const asksPlatform = [...(route?.senders ?? []), ...(route?.shadow ?? [])].some(
@@ -38,7 +39,7 @@ export async function judge(question: Question) {
 }
 
 /** Judges the request at the question's time. Reads nothing except the question, and changes nothing. */
-export async function explain(question: Question) {
+export async function explain(question: CommandQuestion) {
   const { policy, request, at } = question;
   const { route, platform, inFront, certificate, way, evidence, senders, answer, outcome } = await judge(question);
   const shadow = await Promise.all(route?.shadow.map((one) => explainSender(one, "shadow", question, evidence)) ?? []);
@@ -71,13 +72,13 @@ export async function explain(question: Question) {
   };
 }
 
-function routeOf({ policy, request }: Question): Route | undefined {
+function routeOf({ policy, request }: CommandQuestion): Route | undefined {
   const target = resultOf(() => readRequestTarget(request.url));
   return target instanceof Refusal ? undefined : findRoute(policy, target.path, target.url.host);
 }
 
 /** Null and empty if no route has the path. Then `nearest` has the most similar ones. */
-function describeRoute(route: Route | undefined, { policy, request }: Question) {
+function describeRoute(route: Route | undefined, { policy, request }: CommandQuestion) {
   const names = (senders: Route["senders"] = []) => senders.map(({ name }) => name);
   const size = request.body?.byteLength;
   return {
@@ -141,7 +142,7 @@ interface Denied {
 function deniedCertificates(
   certificate: ClientCertificate | Refusal,
   route: Route | undefined,
-  question: Question,
+  question: CommandQuestion,
 ): Denied[] {
   const sent = certificate instanceof Refusal ? [] : [certificate.leaf, ...certificate.intermediates];
   const anchors = (route?.senders ?? []).flatMap((sender) => sender.certificate?.trust.anchors ?? []);
@@ -157,6 +158,6 @@ function withShadow(policy: Policy, route: Route): Policy {
   return { ...policy, routes };
 }
 
-function platformOf({ verified, from, note }: PlatformExplanation, { chain }: Question, isAsked: boolean) {
+function platformOf({ verified, from, note }: PlatformExplanation, { chain }: CommandQuestion, isAsked: boolean) {
   return chain === undefined ? null : { verified, from, note, isAsked };
 }

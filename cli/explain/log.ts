@@ -6,13 +6,13 @@ import { join } from "node:path";
 import type { LogLine } from "../../core/log-line.ts";
 import { placeOf } from "../../core/policy/policy.ts";
 import { formatSignedTarget } from "../../core/request/target.ts";
+import { type Chain, urlOfTarget } from "../../origin/explain/question.ts";
 import type { InboxReader } from "../../origin/inbox/inbox.ts";
 import { describeInbox, folderOfInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
 import { UsageError } from "../command.ts";
 import { OBSERVATIONS, observationOf } from "../log/observations.ts";
 import { type LogEntry, readLogEntries } from "../log/read.ts";
-import { type Chain, urlOfTarget } from "./question.ts";
 
 export interface RecordedDecision extends Omit<LogEntry, "line"> {
   /** Every line about it, from edge and origin, in the order of the log. */

@@ -10,6 +10,8 @@ import { Refusal, type RefusalCode } from "../../core/refusal.ts";
 import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../../core/wire.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
+import { type Chain, readChain } from "../../origin/explain/question.ts";
+import type { SenderExplanation } from "../../origin/explain/senders.ts";
 import {
   type ForwardedFormatName,
   forwardedFormat,
@@ -22,9 +24,8 @@ import { readTlsClientAuth } from "../../worker/tls-client-auth.ts";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import { type Answer, ask } from "./ask.ts";
 import type { PlatformExplanation } from "./platform.ts";
-import { type Chain, type Question, readChain } from "./question.ts";
+import type { CommandQuestion } from "./question.ts";
 import { heldSecrets } from "./secrets.ts";
-import type { SenderExplanation } from "./senders.ts";
 import { type Outcome, settle } from "./verdict.ts";
 
 /** One row of the table. */
@@ -36,7 +37,7 @@ export interface ModeExplanation extends Omit<Outcome, "verdict"> {
 
 /** The input for every row: the explained senders of the route, and Cloudflare's verdict. */
 interface Scene {
-  readonly question: Question;
+  readonly question: CommandQuestion;
   readonly senders: readonly SenderExplanation[];
   readonly platform: PlatformExplanation;
 }
@@ -61,7 +62,11 @@ async function askEdge({ question, senders, platform }: Scene): Promise<EdgeAnsw
 }
 
 /** @throws Refusal as readTlsClientAuth */
-function readAsEdge(chain: Chain | undefined, question: Question, platform: PlatformExplanation): ClientCertificate {
+function readAsEdge(
+  chain: Chain | undefined,
+  question: CommandQuestion,
+  platform: PlatformExplanation,
+): ClientCertificate {
   if (chain === undefined) return readTlsClientAuth(emulateTlsClientAuth(undefined));
   const [leaf, ...intermediates] = [chain.leaf, ...chain.intermediates].map(toX509);
   // A certificate that a TLS library cannot read never reaches the worker. core says what is wrong with it.

@@ -3,7 +3,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
-import type { Question } from "./question.ts";
+import type { CommandQuestion } from "./question.ts";
 
 export interface PlatformExplanation {
   /** In Cloudflare's spelling. */
@@ -21,7 +21,7 @@ export async function readPlatform({
   policy,
   at,
   askOpenssl,
-}: Question): Promise<PlatformExplanation> {
+}: CommandQuestion): Promise<PlatformExplanation> {
   if (platform !== undefined)
     return { verified: platform, from: "stated", note: `Cloudflare's verdict as given: ${platform}` };
   const assumed = (why: string): PlatformExplanation => ({

@@ -6,6 +6,8 @@ import { messageOf } from "../../core/failure-chain.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { showUrl } from "../../core/url.ts";
+import { type AskedRequest, type Chain, urlOfTarget } from "../../origin/explain/question.ts";
+import { withoutCheckedCredentials } from "../../origin/explain/recalled.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { inFile } from "../../origin/problems.ts";
 import { UsageError } from "../command.ts";
@@ -17,17 +19,17 @@ import { toRequest } from "./ask.ts";
 import { loadCrls } from "./crls.ts";
 import { askOpenssl } from "./openssl.ts";
 import type { Values } from "./options.ts";
-import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
-import { chainOf, platformOf, type Source, targetOf, unknownOf, withoutCheckedCredentials } from "./recorded.ts";
+import type { CommandQuestion } from "./question.ts";
+import { chainOf, platformOf, type Source, targetOf, unknownOf } from "./recorded.ts";
 
 /** @throws UsageError, ConfigurationError */
-export async function readQuestion(values: Values, source: Source): Promise<Question> {
+export async function readQuestion(values: Values, source: Source): Promise<CommandQuestion> {
   const document = readPolicyDocument(values.policy) as PolicyDocument;
   const whole = inFile(values.policy, () => compilePolicy(document));
   const chain = values.certificate === undefined ? chainOf(source) : readChain(values.certificate);
   const request = readRequest(values, source);
   const at = parseTime(values.at) ?? source.event?.acceptedAt ?? source.decision?.at ?? now();
-  const { policy, passedBefore } = withoutCheckedCredentials(whole, request, source.event);
+  const { policy, passedBefore } = withoutCheckedCredentials(whole, request.headers, source.event);
   return {
     document,
     policy,

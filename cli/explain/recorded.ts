@@ -1,7 +1,8 @@
 // Reads the request to explain from a stored event or from a decision in a log. Neither stores everything: this file knows which
 // parts are missing, so that their absence is not taken as proof.
 
-import type { Policy, Sender } from "../../core/policy/policy.ts";
+import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
+import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";
 import type { StoredEvent } from "../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
@@ -9,7 +10,6 @@ import { UsageError } from "../command.ts";
 import { namingInbox } from "../inbox/options.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./log.ts";
 import type { Values } from "./options.ts";
-import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
 
 /** The request as the inbox or the log has it. Options take precedence over it. */
 export interface Source {
@@ -50,14 +50,14 @@ function needsCertificate(event: StoredEvent | undefined, decision: RecordedDeci
 }
 
 export function chainOf({ event, decision }: Source): Chain | undefined {
-  const { der: leaf, intermediates = [] } = event?.certificate ?? {};
-  return leaf === undefined ? decision?.chain : { leaf, intermediates };
+  return (event && chainOfEvent(event)) ?? decision?.chain;
 }
 
 /** Cloudflare's verdict, if it is known. Events store it. The log has it only in refusals because of this verdict. */
 export function platformOf({ event, decision }: Source): string | undefined {
+  if (event !== undefined) return platformOfEvent(event);
   const line = decision?.lines.find(({ code }) => code === "platform_disagrees" || code === "platform_not_verified");
-  const verdict = event?.certificate?.platform?.verified ?? line?.["verdict"];
+  const verdict = line?.["verdict"];
   return typeof verdict === "string" && verdict !== "none given" ? verdict : undefined;
 }
 
@@ -67,36 +67,19 @@ export function targetOf(decision: RecordedDecision | undefined): string | undef
   return decision?.request?.url ?? (typeof path === "string" ? urlOfTarget(path) : undefined);
 }
 
-export function unknownOf({ event, decision }: Source, values: Values): Question["unknown"] {
-  if (event !== undefined) return { credentials: "credentials are not stored, give them with --header" };
-  if (decision === undefined) return {};
+export function unknownOf({ event, decision }: Source, values: Values): UnknownParts {
+  const always = {
+    body: "no --body was given",
+    platform: "Cloudflare's verdict is not known, say it with --platform",
+  };
+  if (event !== undefined) return { ...always, credentials: "credentials are not stored, give them with --header" };
+  if (decision === undefined) return always;
   return {
+    ...always,
     ...(values.header === undefined && {
       headers: "the log holds no headers, give them with --header",
       credentials: "the log holds no credentials, give them with --header",
     }),
     body: "the log holds no body, give it with --body",
-  };
-}
-
-/**
- * The policy for a stored event, without the Basic credentials of its sender. They were checked before the event was stored, and
- * they are not stored with it.
- */
-export function withoutCheckedCredentials(policy: Policy, { headers }: AskedRequest, event: StoredEvent | undefined) {
-  const sender = policy.senders.find(({ name }) => name === event?.sender);
-  if (!event?.factors.includes("basic") || sender === undefined || headers.has("authorization")) {
-    return { policy, passedBefore: undefined };
-  }
-  const others = (senders: readonly Sender[]) => senders.map((one) => (one === sender ? changed : one));
-  const changed: Sender = { ...sender, basic: [] };
-  const routes = policy.routes.map((route) => ({
-    ...route,
-    senders: others(route.senders),
-    shadow: others(route.shadow),
-  }));
-  return {
-    policy: { ...policy, senders: others(policy.senders), routes },
-    passedBefore: { sender: sender.name, usernames: sender.basic.map(({ username }) => username) },
   };
 }

@@ -6,7 +6,7 @@ import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
-import type { SenderExplanation } from "./senders.ts";
+import type { SenderExplanation } from "../../origin/explain/senders.ts";
 
 export interface DecidedBy {
   /** JSON pointer. Null if no rule of the policy decided, but a requirement of every client certificate. */

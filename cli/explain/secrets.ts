@@ -1,9 +1,8 @@
-// Selects secrets of a policy: those that an origin behind an edge has, and those that verify a request.
+// Selects the secrets of a policy that an origin behind an edge has.
 
 import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
 import { type AvailableSecrets, signatureSecretNames } from "../../core/admission/secrets.ts";
-import type { Sender, SignatureRule } from "../../core/policy/policy.ts";
-import { SIGNATURE_SCHEMES } from "../../core/signature/schemes.ts";
+import type { Sender } from "../../core/policy/policy.ts";
 
 /** The secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. No credentials. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
@@ -13,11 +12,4 @@ export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
     return [sender, { signature: isHeld ? signature : undefined, basic: undefined }];
   });
   return new Map(held);
-}
-
-/** The names of the secrets that verify a request: those of its account, if the sender has accounts. */
-export function signingNames({ scheme, secrets, accounts }: SignatureRule, headers: Headers): readonly string[] {
-  const { account } = SIGNATURE_SCHEMES[scheme];
-  const id = account === undefined ? null : headers.get(account);
-  return (id === null ? undefined : accounts.get(id.toLowerCase())) ?? secrets;
 }

@@ -2,8 +2,8 @@
 // available here.
 
 import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
+import type { SenderExplanation, Verdict } from "../../origin/explain/senders.ts";
 import type { Answer } from "./ask.ts";
-import type { SenderExplanation, Verdict } from "./senders.ts";
 
 export interface Outcome {
   readonly verdict: Verdict;

@@ -8,12 +8,11 @@ import { type RefusalCode, resultOf } from "../../core/refusal.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { DistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { systemClock } from "../../origin/clock.ts";
+import { ANY_HOST, evidenceOf, type Question, readChain } from "../../origin/explain/question.ts";
+import { explainSender } from "../../origin/explain/senders.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { loadCrls } from "../explain/crls.ts";
-import { askOpenssl } from "../explain/openssl.ts";
-import { ANY_HOST, evidenceOf, type Question, readChain } from "../explain/question.ts";
 import { denyRulesOf } from "../explain/rule.ts";
-import { explainSender } from "../explain/senders.ts";
 import { readCertificates, readSenderCertificates } from "../files/certificates.ts";
 
 export interface Foresight {
@@ -46,7 +45,7 @@ export async function foresee(
   const faults: string[] = [];
   const notes: string[] = [];
   for (const asked of files.flatMap(askedOf)) {
-    const question: Question = { ...questionOf(asked, document, policy), at, lists };
+    const question: Question = { ...questionOf(asked, policy), at, lists };
     const { code, why } = await judge(question, sender);
     if (code === null) continue;
     const problem = `${asked.file}: ${asked.certificate.subjectText}: ${why} (${code})`;
@@ -81,9 +80,8 @@ function askedOf(file: string): Asked[] {
   return readSenderCertificates(file).map((certificate) => ({ file, certificate, others }));
 }
 
-function questionOf({ certificate, others }: Asked, document: PolicyDocument, policy: Policy) {
+function questionOf({ certificate, others }: Asked, policy: Policy) {
   return {
-    document,
     policy,
     chain: { leaf: certificate.base64, intermediates: others.map(({ base64 }) => base64) },
     request: { method: "POST", url: `${ANY_HOST}/`, headers: new Headers(), body: undefined },
@@ -91,7 +89,6 @@ function questionOf({ certificate, others }: Asked, document: PolicyDocument, po
     passedBefore: undefined,
     platform: undefined,
     available: readAvailableSecrets(policy, () => undefined),
-    askOpenssl,
   };
 }
 

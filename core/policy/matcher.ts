@@ -9,6 +9,8 @@ import { PolicyFault, readOrFault } from "./problem.ts";
 import type { CertificateMatcherDocument } from "./schema.ts";
 
 export interface CertificateMatcher {
+  /** As in the policy, for whoever explains. */
+  readonly entry: CertificateMatcherDocument;
   /** Keys in the index. A certificate that matches the entry has every one of them among its lookupKeysOf. */
   readonly keys: readonly string[];
   /** Unix seconds. -Infinity or Infinity if the policy sets no limit. */
@@ -45,19 +47,18 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
     ),
     ...sanChecks(entry.san ?? {}),
   ];
-  if (entry.sha256 !== undefined) {
-    const digest = normalizeHex(entry.sha256);
-    checks.push(["sha256", (certificate) => certificate.sha256 === digest, lookupKey("sha256", digest)]);
-  }
-  if (entry.spkiSha256 !== undefined) {
-    const digest = normalizeHex(entry.spkiSha256);
-    checks.push(["spkiSha256", (certificate) => certificate.spkiSha256 === digest, lookupKey("spkiSha256", digest)]);
+  for (const member of ["sha256", "spkiSha256"] as const) {
+    const wanted = entry[member];
+    if (wanted === undefined) continue;
+    const digest = normalizeHex(wanted);
+    checks.push([member, (certificate) => certificate[member] === digest, lookupKey(member, digest)]);
   }
   const from = parseInstant("from", entry.from) ?? Number.NEGATIVE_INFINITY;
   const until = parseInstant("until", entry.until) ?? Number.POSITIVE_INFINITY;
   if (from >= until) throw new PolicyFault("no_window");
   checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
   return {
+    entry,
     keys: checks.flatMap(([, , key]) => key ?? []),
     from,
     until,

@@ -3,10 +3,10 @@
 import { loadCrls } from "../../cli/explain/crls.ts";
 import { type Explanation, explain } from "../../cli/explain/explanation.ts";
 import { type AskOpenssl, askOpenssl, type OpensslVerdict } from "../../cli/explain/openssl.ts";
-import type { Chain } from "../../cli/explain/question.ts";
 import { readAvailableSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
+import type { Chain } from "../../origin/explain/question.ts";
 
 export interface Asked {
   readonly policy: PolicyDocument;

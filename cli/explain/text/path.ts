@@ -2,7 +2,7 @@
 
 import { cut } from "../../../core/shown-text.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
-import type { CertificateExplanation, CrlExplanation, Fault, PathExplanation } from "../path.ts";
+import type { CertificateExplanation, CrlExplanation, Fault, PathExplanation } from "../../../origin/explain/path.ts";
 
 export function formatPath({ certificates, missingIssuer }: PathExplanation): string[] {
   const lines = certificates.flatMap(formatCertificate);

@@ -1,10 +1,15 @@
 // Formats one sender of an explanation for people: each factor, with what the request has and what it lacks.
 
 import { cut } from "../../../core/shown-text.ts";
+import type { EntryExplanation } from "../../../origin/explain/entries.ts";
+import type {
+  BasicFactor,
+  CertificateFactor,
+  SenderExplanation,
+  SignatureFactor,
+} from "../../../origin/explain/senders.ts";
 import type { Line } from "../../output.ts";
 import { type Row, tabulate } from "../../table.ts";
-import type { EntryExplanation } from "../entries.ts";
-import type { BasicFactor, CertificateFactor, SenderExplanation, SignatureFactor } from "../senders.ts";
 import { formatDetails, formatPath } from "./path.ts";
 
 /** Entries shown to people. The JSON has all that were compared. */

@@ -4,11 +4,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { findRoute, type Policy } from "../../../core/policy/policy.ts";
+import { type AskedRequest, type Chain, type UnknownParts, urlOfTarget } from "../../../origin/explain/question.ts";
+import { chainOf, platformOf, requestOf } from "../../../origin/explain/recalled.ts";
 import type { InboxReader, StoredEvent } from "../../../origin/inbox/inbox.ts";
 import { folderOfInbox } from "../../../origin/inbox/location.ts";
 import { readInbox } from "../../../origin/inbox/open.ts";
-import { type AskedRequest, type Chain, type Question, urlOfTarget } from "../../explain/question.ts";
-import { chainOf, platformOf } from "../../explain/recorded.ts";
 import { namingInbox } from "../../inbox/options.ts";
 import { OBSERVATIONS, type Observation, readObservations } from "../../log/observations.ts";
 
@@ -23,7 +23,7 @@ export interface TrialCase {
   readonly chain: Chain | undefined;
   /** Cloudflare's verdict, if it was stored. */
   readonly platform: string | undefined;
-  readonly unknown: Question["unknown"];
+  readonly unknown: UnknownParts;
   /** The stored event. Its factors passed when it was accepted. */
   readonly event: StoredEvent | undefined;
   /** Why no policy can judge it. */
@@ -42,19 +42,14 @@ export async function eachEvent(location: string, last: number, use: (one: Trial
 }
 
 function caseOfEvent(event: StoredEvent): TrialCase {
-  const { id, acceptedAt, request, headers, body, certificate } = event;
+  const { id, acceptedAt, body, certificate } = event;
   return {
     kind: "event",
     id,
     at: acceptedAt,
-    request: {
-      method: request.method,
-      url: urlOfTarget(request.target),
-      headers: new Headers(headers.map(([name, value]) => [name, value])),
-      body,
-    },
-    chain: chainOf({ event }),
-    platform: platformOf({ event }),
+    request: requestOf(event),
+    chain: chainOf(event),
+    platform: platformOf(event),
     unknown: {
       credentials: "credentials are not stored",
       ...(body === undefined && { body: "its body is erased" }),

@@ -7,11 +7,11 @@ import { type AvailableSecrets, readAvailableSecrets } from "../../../core/admis
 import type { Policy } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import type { RefusalCode } from "../../../core/refusal.ts";
+import { withoutCheckedCredentials } from "../../../origin/explain/recalled.ts";
+import type { SenderExplanation } from "../../../origin/explain/senders.ts";
 import { readSecret } from "../../../origin/node/secret-files.ts";
 import type { LoadedLists } from "../../explain/crls.ts";
 import { judge } from "../../explain/explanation.ts";
-import { withoutCheckedCredentials } from "../../explain/recorded.ts";
-import type { SenderExplanation } from "../../explain/senders.ts";
 import type { TrialCase } from "./cases.ts";
 
 /** A policy with everything that a verdict by it needs. */
@@ -39,7 +39,7 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
   const { event } = one;
   const isBasicSame = event !== undefined && isSameRule(event.sender, "basic", tried, others);
   const { policy, passedBefore } = isBasicSame
-    ? withoutCheckedCredentials(tried.policy, one.request, event)
+    ? withoutCheckedCredentials(tried.policy, one.request.headers, event)
     : { policy: tried.policy, passedBefore: undefined };
   const judged = await judge({
     ...{ document: tried.document, lists: tried.lists, policy, passedBefore },

@@ -33,21 +33,34 @@ export interface EntryExplanation {
 export function compareEntries(
   sender: string,
   { allowlist }: CertificateRule,
-  documents: readonly CertificateMatcherDocument[],
   certificate: Certificate,
   now: number,
 ): EntryExplanation[] {
-  return Array.from(allowlist.matchers.entries(), ([index, matcher]) => ({
-    index,
-    failures: matcher.failures(certificate, now).length,
+  return Array.from(allowlist.matchers.entries(), ([index, { entry, failures }]) => ({
+    ...{ index, entry },
+    failures: failures(certificate, now).length,
   }))
     .toSorted((a, b) => a.failures - b.failures || a.index - b.index)
     .slice(0, DIAGNOSED_ENTRIES)
-    .map(({ index, failures }) => ({
+    .map(({ index, entry, failures }) => ({
       rule: formatPointer(["senders", sender, "certificates", index]),
       matches: failures === 0,
-      members: membersOf(documents[index] ?? {}).map((member) => compareMember(member, certificate, now)),
+      members: compareMembers(entry, certificate, now),
     }));
+}
+
+/** Each member of one entry, and what the certificate has in its place. */
+export function compareMembers(
+  entry: CertificateMatcherDocument,
+  certificate: Certificate,
+  now: number,
+): MemberExplanation[] {
+  return membersOf(entry).map((member) => compareMember(member, certificate, now));
+}
+
+/** What one entry wants. */
+export function expectedMembers(entry: CertificateMatcherDocument): Pick<MemberExplanation, "member" | "expected">[] {
+  return membersOf(entry).map(([member, expected]) => ({ member, expected }));
 }
 
 /** One member of an entry, by itself. */

@@ -4,15 +4,14 @@ import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
 import type { Evidence } from "../../core/admission/candidate.ts";
 import { formatPointer } from "../../core/configuration-error.ts";
-import type { Sender } from "../../core/policy/policy.ts";
+import type { Sender, SignatureRule } from "../../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
-import { signatureHeaderNames } from "../../core/signature/schemes.ts";
+import { SIGNATURE_SCHEMES, signatureHeaderNames } from "../../core/signature/schemes.ts";
 import { SignedRequest, verifyWebhookSignature } from "../../core/signature/verify.ts";
 import { type Proof, verifyTrust } from "../../core/trust/verify.ts";
 import { compareEntries, type EntryExplanation } from "./entries.ts";
 import { describePath, type Fault, faultOf, type PathExplanation } from "./path.ts";
 import type { Question } from "./question.ts";
-import { signingNames } from "./secrets.ts";
 
 /** `undecided`: it cannot be checked here. `unchecked` says why. */
 export type Verdict = "accepted" | "refused" | "undecided";
@@ -107,11 +106,10 @@ function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly str
 
 function judgeCertificate(sender: Sender, question: Question, evidence: Evidence): CertificateFactor {
   const result = resultOf(() => findCandidates([sender], evidence));
-  const { platform } = question;
   const asksPlatformAlone = sender.certificate?.trust.anchors.length === 0;
   const verdict = conclude(result, ({ code }) =>
-    code === "platform_not_verified" && platform === undefined && asksPlatformAlone
-      ? ["Cloudflare's verdict is not known, say it with --platform"]
+    code === "platform_not_verified" && question.platform === undefined && asksPlatformAlone
+      ? [question.unknown.platform ?? "Cloudflare's verdict is not known"]
       : [],
   );
   const { certificate, facts } = evidence;
@@ -122,7 +120,6 @@ function judgeCertificate(sender: Sender, question: Question, evidence: Evidence
   const proof = resultOf((): Proof | undefined => verifyTrust(certificate, [sender], facts).proofs.get(sender));
   const failure = proof instanceof Refusal ? proof : undefined;
   const limits = { ...facts, maxChainDepth: rule.trust.maxChainDepth };
-  const documents = question.document.senders[sender.name]?.certificates ?? [];
   return {
     ...verdict,
     trust: {
@@ -132,7 +129,7 @@ function judgeCertificate(sender: Sender, question: Question, evidence: Evidence
       revocation: proof instanceof Refusal ? null : (proof?.revocation ?? null),
       path: rule.trust.anchors.length === 0 ? null : describePath(certificate, rule.trust, limits, question.lists),
     },
-    entries: compareEntries(sender.name, rule, documents, certificate.leaf, facts.now),
+    entries: compareEntries(sender.name, rule, certificate.leaf, facts.now),
   };
 }
 
@@ -169,11 +166,18 @@ async function judgeSignature(sender: Sender, { available, request, at, unknown 
       if (code === "signature_missing" && unknown.headers !== undefined) return [unknown.headers];
       if (!OF_KEYS.has(code)) return [];
       const reasons = names.flatMap((name) => lacking?.get(name) ?? []);
-      return request.body === undefined ? [...reasons, unknown.body ?? "no --body was given"] : reasons;
+      return request.body === undefined ? [...reasons, unknown.body ?? "the body is not known"] : reasons;
     }),
     scheme: rule.scheme,
     headers: signatureHeaderNames(rule.scheme, headers),
     keys: names.filter((name) => !lacking?.has(name)),
     method: typeof result === "string" ? result : null,
   };
+}
+
+/** The names of the secrets that verify a request: those of its account, if the sender has accounts. */
+function signingNames({ scheme, secrets, accounts }: SignatureRule, headers: Headers): readonly string[] {
+  const { account } = SIGNATURE_SCHEMES[scheme];
+  const id = account === undefined ? null : headers.get(account);
+  return (id === null ? undefined : accounts.get(id.toLowerCase())) ?? secrets;
 }

@@ -12,7 +12,7 @@ import type { Certificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import { formatTime } from "../../core/x509/crl.ts";
 import { namesIssuer } from "../../core/x509/issuance.ts";
-import type { LoadedLists } from "./crls.ts";
+import type { KnownLists } from "./question.ts";
 
 /** The state of one certificate in the lists. */
 export interface CrlExplanation {
@@ -73,7 +73,7 @@ export function describePath(
   client: ClientCertificate,
   trust: Trust,
   { deny, ...rest }: PathLimits,
-  loaded: LoadedLists,
+  loaded: KnownLists,
 ): PathExplanation {
   const limits = { ...rest, deny: { holds: (one: Certificate) => deny.holds(one, client.intermediates) } };
   const { steps, missing } = findSteps(client, trust.anchors, limits);
@@ -182,7 +182,7 @@ function describeCrls(
   above: Step | undefined,
   rule: RevocationRule | undefined,
   { lists, now, anchors = [] }: RevocationExplanation,
-  { sourceOf }: LoadedLists,
+  { sourceOf }: KnownLists,
 ): CrlExplanation {
   const notAsked: CrlExplanation = { state: "not asked", freshness: null, why: null, lists: [] };
   if (above === undefined) return notAsked;

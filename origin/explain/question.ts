@@ -1,0 +1,84 @@
+// The input of an explanation: a policy, a certificate and a request, at one point in time.
+
+import type { Evidence } from "../../core/admission/candidate.ts";
+import type { AvailableSecrets } from "../../core/admission/secrets.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { Refusal } from "../../core/refusal.ts";
+import type { RevocationLists } from "../../core/revocation/revocation.ts";
+import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
+import type { Crl } from "../../core/x509/crl.ts";
+
+/** Stands before a target of which no host is known: none is judged. */
+export const ANY_HOST = "https://host.invalid";
+
+/** The URL of a path, of a route of the policy, or of a target as it is stored: each may have a host in front. */
+export function urlOfTarget(target: string): string {
+  if (target.startsWith("//")) return `https:${target}`;
+  return target.startsWith("/") ? ANY_HOST + target : `https://${target}`;
+}
+
+/** Base64 DER, as a sender presents it. */
+export interface Chain {
+  readonly leaf: string;
+  readonly intermediates: readonly string[];
+}
+
+export interface AskedRequest {
+  readonly method: string;
+  /** The whole URL: scheme, host, and the target exactly as it was sent. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** Undefined if the body is not known. */
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Revocation lists, and the source of each in the policy, if that is known. */
+export interface KnownLists {
+  readonly lists: RevocationLists;
+  readonly sourceOf: ReadonlyMap<Crl, string>;
+}
+
+/** Parts of the request that are not known. Each text says so. The absence of such a part proves nothing. */
+export interface UnknownParts {
+  readonly headers?: string;
+  readonly credentials?: string;
+  readonly body?: string;
+  /** Cloudflare's verdict on the certificate. */
+  readonly platform?: string;
+}
+
+export interface Question {
+  readonly policy: Policy;
+  readonly chain: Chain | undefined;
+  readonly request: AskedRequest;
+  /** Unix seconds. */
+  readonly at: number;
+  readonly unknown: UnknownParts;
+  /** The sender whose Basic credentials were checked before the event was stored. `policy` no longer asks for them. */
+  readonly passedBefore: { readonly sender: string; readonly usernames: readonly string[] } | undefined;
+  /** Cloudflare's verdict on the certificate, if it is known. */
+  readonly platform: string | undefined;
+  readonly lists: KnownLists;
+  readonly available: AvailableSecrets;
+}
+
+/** Parses the certificate. `platform` is Cloudflare's verdict, if Cloudflare is in front. @throws Refusal */
+export function readChain(
+  { chain }: Pick<Question, "chain">,
+  platform: ClientCertificate["platform"],
+): ClientCertificate {
+  if (chain === undefined) throw new Refusal("no_certificate");
+  return parseClientCertificate({ ...chain, platform });
+}
+
+/** The evidence for core/trust/verify.ts, without the body. */
+export function evidenceOf(question: Question, certificate: ClientCertificate | Refusal): Evidence {
+  const { policy, lists, at, request, available } = question;
+  return {
+    certificate,
+    headers: request.headers,
+    facts: { deny: policy.deny, lists: lists.lists, now: at },
+    secrets: available.secrets,
+    receivedAt: at,
+  };
+}

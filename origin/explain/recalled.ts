@@ -1,0 +1,56 @@
+// A stored event as a question: what is stored of its request, and which parts are not.
+
+import type { Policy, Sender } from "../../core/policy/policy.ts";
+import type { StoredEvent } from "../inbox/inbox.ts";
+import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
+
+/** @throws TypeError if its method or headers can be those of no request */
+export function requestOf({ request, headers, body }: StoredEvent): AskedRequest {
+  return {
+    method: request.method,
+    url: urlOfTarget(request.target),
+    headers: new Headers(headers.map(([name, value]) => [name, value])),
+    body,
+  };
+}
+
+/** Undefined if there was no certificate, or its bytes are not stored any more. */
+export function chainOf({ certificate }: StoredEvent): Chain | undefined {
+  const { der: leaf, intermediates = [] } = certificate ?? {};
+  return leaf === undefined ? undefined : { leaf, intermediates };
+}
+
+/** Cloudflare's verdict, if the event came through it. */
+export function platformOf({ certificate }: StoredEvent): string | undefined {
+  const verdict = certificate?.platform?.verified;
+  return verdict === "none given" ? undefined : verdict;
+}
+
+/**
+ * The policy for a stored event, without the Basic credentials of its sender. They were checked before the event was stored, and
+ * they are not stored with it.
+ */
+export function withoutCheckedCredentials(
+  policy: Policy,
+  headers: Headers,
+  event: StoredEvent | undefined,
+): Pick<Question, "policy" | "passedBefore"> {
+  const sender = policy.senders.find(({ name }) => name === event?.sender);
+  if (!event?.factors.includes("basic") || sender === undefined || headers.has("authorization")) {
+    return { policy, passedBefore: undefined };
+  }
+  return {
+    policy: withSender(policy, sender, { ...sender, basic: [] }),
+    passedBefore: { sender: sender.name, usernames: sender.basic.map(({ username }) => username) },
+  };
+}
+
+export function withSender(policy: Policy, sender: Sender, changed: Sender): Policy {
+  const others = (senders: readonly Sender[]) => senders.map((one) => (one === sender ? changed : one));
+  const routes = policy.routes.map((route) => ({
+    ...route,
+    senders: others(route.senders),
+    shadow: others(route.shadow),
+  }));
+  return { ...policy, senders: others(policy.senders), routes };
+}
