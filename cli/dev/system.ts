@@ -152,7 +152,7 @@ async function start(
     started.push(async () => void (await Promise.all([server.close(), dispatch.stop()])));
     dispatch.start();
     const shown = await openDevelopmentConsole(options.console, {
-      ...{ inbox, policy: () => policy, log, location, policyFile },
+      ...{ inbox, policy: () => policy, secrets: () => secrets, lists: crls.lists, log, location, policyFile },
       tests: developmentSenders(state, `${issuer}${DEVELOPMENT_ROUTE}`),
     });
     started.push(() => shown.close());

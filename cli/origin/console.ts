@@ -1,9 +1,11 @@
 // The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
 
 import { verifyBasic } from "../../core/admission/basic.ts";
+import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { refusalOf } from "../../core/refusal.ts";
+import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../../origin/console/options.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
@@ -18,6 +20,10 @@ import { CONSOLE_ROLES, type ConsoleSettings, onlyPem, readCredential } from "./
 export interface Shown {
   readonly inbox: Inbox;
   readonly policy: () => Policy;
+  /** Of the same moment as the policy. */
+  readonly secrets: () => Secrets;
+  /** Undefined where none are kept. */
+  readonly lists: (() => RevocationLists) | undefined;
   readonly log: (line: LogLine) => void;
   /** As they stand on the command line. */
   readonly location: string;
@@ -45,6 +51,8 @@ export async function openConsole(settings: ConsoleSettings, shown: Shown): Prom
   const options: ConsoleOptions = {
     inbox: shown.inbox,
     policy: shown.policy,
+    secrets: shown.secrets,
+    ...(shown.lists !== undefined && { lists: shown.lists }),
     log: (line) => shown.log({ ...line, listener: "console" }),
     hosts: (host) => hostsOf(server?.listener() ?? listener, settings.hosts)(host),
     visitor: isClosed ? findVisitor : () => ({ role: "operator", name: "local" }),

@@ -155,6 +155,8 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, outle
         ...placesOf(settings),
         inbox: watch.inbox,
         policy: () => loaded().policy,
+        secrets: () => loaded().secrets,
+        lists,
         log,
       });
     const server = await way.listen({ createApp, loaded, log });

@@ -1,16 +1,20 @@
 // The console of `countersign origin --workers`. The primary serves it, so that there is one listener. It opens the inbox and the
 // policy itself.
 
+import type { Secrets } from "../../core/admission/candidate.ts";
+import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
 import { openWhenThere } from "../../origin/service/store-waiting.ts";
 import { watchFiles } from "../../origin/service/watch-files.ts";
 import { complainLogLine } from "../output.ts";
 import { compilePolicyFile } from "../policy/load.ts";
 import { openConsole, placesOf, type RunningConsole } from "./console.ts";
 import type { ConsoleSettings } from "./console-options.ts";
+import { secretFilesOf } from "./secret-notices.ts";
 
 interface Settings {
   readonly console: ConsoleSettings | undefined;
@@ -36,11 +40,12 @@ export async function openSharedConsole(
     never,
     complainLogLine,
   )) as Inbox;
-  let policy = first;
+  let [policy, secrets] = [first, readSecrets(first)];
   const stopWatching = watchFiles(
-    () => [settings.policy],
+    () => [settings.policy, ...secretFilesOf(policy)],
     () => {
       policy = readPolicy(settings.policy) ?? policy;
+      secrets = readSecrets(policy);
     },
   );
   const close = async () => {
@@ -48,12 +53,22 @@ export async function openSharedConsole(
     await inbox.close();
   };
   try {
-    const shown = { ...placesOf(settings), inbox, policy: () => policy, log };
-    const running = await openConsole(settings.console, shown);
+    // The lists are in the workers.
+    const shown = { inbox, policy: () => policy, secrets: () => secrets, lists: undefined, log };
+    const running = await openConsole(settings.console, { ...placesOf(settings), ...shown });
     return { url: running.url, close: () => running.close().finally(close) };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** None if one is at fault: pages then say that it is not loaded. */
+function readSecrets(policy: Policy): Secrets {
+  try {
+    return loadHeldSecrets(policy, readSecret);
+  } catch {
+    return new Map();
   }
 }
 

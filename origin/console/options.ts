@@ -1,7 +1,9 @@
 // What a console is made from: the inbox, the policy, and who may see it.
 
+import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
+import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import type { Inbox } from "../inbox/inbox.ts";
 
 /** `reader` sees everything and changes nothing. `operator` may also retry, drop and run events again. */
@@ -19,6 +21,13 @@ export interface ConsoleOptions {
   readonly inbox: Inbox;
   /** The policy, or a function that returns the current one. */
   readonly policy: Policy | (() => Policy);
+  /**
+   * The current secrets of the policy, of `loadSecrets` or `loadHeldSecrets`. With them the page of an event verifies its signature
+   * again; none is ever shown.
+   */
+  readonly secrets?: () => Secrets;
+  /** The currently loaded revocation lists (`openCrlStore`). Without them the page of an event asks none. */
+  readonly lists?: () => RevocationLists;
   /**
    * Who sent this request. Undefined refuses it. Requests that reach this function have one of the `hosts`, and do not come from
    * pages of another origin.

@@ -1,18 +1,15 @@
-// What can be said of a stored event again: its path to an anchor, whether what was recorded still holds together, and whether its
-// certificate would be admitted now. The verdicts are those of core. Signatures and credentials are not judged: the console holds no
-// secret.
+// What was found when an event came, as it is stored: its path to an anchor, what proved it, and whether what was recorded still holds
+// together. What the policy of now says is in explained.ts.
 
-import { admitByCertificate } from "../../../core/admission/admit.ts";
 import { formatContentDigest } from "../../../core/delivery/delivery.ts";
-import { type Anchor, type Policy, type Sender, selectRoute } from "../../../core/policy/policy.ts";
-import { REFUSALS, Refusal, resultOf } from "../../../core/refusal.ts";
-import { splitSignedTarget } from "../../../core/request/target.ts";
+import type { Anchor, Policy, Sender } from "../../../core/policy/policy.ts";
+import { Refusal, resultOf } from "../../../core/refusal.ts";
 import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { findPath } from "../../../core/trust/path.ts";
-import { verifyTrust } from "../../../core/trust/verify.ts";
 import type { Certificate } from "../../../core/x509/certificate.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../../core/x509/client-certificate.ts";
-import type { EventWork, StoredCertificate, StoredEvent } from "../../inbox/inbox.ts";
+import { withoutLists } from "../../explain/event.ts";
+import type { StoredCertificate, StoredEvent } from "../../inbox/inbox.ts";
 import { formatBytes, isoOf } from "../show.ts";
 
 /** `unknown`: it cannot be told from what is stored. */
@@ -32,8 +29,7 @@ export interface Judgement {
   readonly checks: readonly Check[];
 }
 
-/** `now` in Unix seconds. */
-export function judgeEvent(event: StoredEvent & EventWork, policy: Policy, now: number): Judgement {
+export function judgeEvent(event: StoredEvent, policy: Policy): Judgement {
   const presented = event.certificate && parse(event.certificate);
   const sender = policy.senders.find(({ name }) => name === event.sender);
   const found = presented && findAnchor(presented, sender, policy, event.acceptedAt);
@@ -45,7 +41,6 @@ export function judgeEvent(event: StoredEvent & EventWork, policy: Policy, now: 
       ...(event.certificate === undefined ? [] : certificateChecks(event, event.certificate, found?.anchor)),
       ...factorChecks(event),
       bodyCheck(event),
-      ...nowChecks({ event, presented, sender }, policy, now),
     ],
   };
 }
@@ -104,56 +99,4 @@ function bodyCheck({ body, contentDigest }: StoredEvent): Check {
   const isSame = formatContentDigest(body) === contentDigest;
   const evidence = `${formatBytes(body.byteLength)}, ${contentDigest}`;
   return { what, verdict: isSame ? "passed" : "failed", evidence };
-}
-
-interface Recalled {
-  readonly event: StoredEvent;
-  readonly presented: ClientCertificate | undefined;
-  readonly sender: Sender | undefined;
-}
-
-/** The same request by the current policy and the current time. */
-function nowChecks({ event, presented, sender }: Recalled, policy: Policy, now: number): Check[] {
-  const [host, target] = splitSignedTarget(event.request.target);
-  const [path = ""] = target.split("?");
-  const route = resultOf(() => selectRoute(policy, path, event.request.method, host));
-  const checks: Check[] = [
-    event.policyDigest === policy.digest
-      ? { what: "Policy", verdict: "passed", evidence: "the one in force now" }
-      : { what: "Policy", verdict: "unknown", evidence: `another one since: it was ${event.policyDigest}` },
-  ];
-  if (route instanceof Refusal) return [...checks, refused("Route, by the current policy", route)];
-  const isOnRoute = route.senders.some(({ name }) => name === event.sender);
-  checks.push({
-    what: "Route, by the current policy",
-    verdict: isOnRoute ? "passed" : "failed",
-    evidence: isOnRoute ? `${route.path} admits ${event.sender}` : `${route.path} does not admit ${event.sender}`,
-  });
-  if (presented === undefined || sender?.certificate === undefined) return checks;
-  return [...checks, admittedNow(presented, sender, policy, now)];
-}
-
-function admittedNow(presented: ClientCertificate, sender: Sender, { deny }: Policy, now: number): Check {
-  const what = "Certificate, if it came now";
-  if (sender.certificate?.trust.platform)
-    return { what, verdict: "unknown", evidence: "the sender's trust asks the platform, which only a request does" };
-  const alone = withoutLists(sender);
-  const admitted = resultOf(() =>
-    admitByCertificate(verifyTrust(presented, [alone], { deny, lists: NO_LISTS, now }), [alone], now),
-  );
-  if (admitted instanceof Refusal) return refused(what, admitted);
-  return { what, verdict: "passed", evidence: "the current policy admits it; revocation lists are not asked here" };
-}
-
-/** A list is asked by an origin for each request; here there is none. */
-function withoutLists(sender: Sender): Sender {
-  if (sender.certificate === undefined) return sender;
-  const { trust, allowlist } = sender.certificate;
-  const anchors = trust.anchors.map((anchor) => ({ ...anchor, revocation: undefined }));
-  return { ...sender, certificate: { allowlist, trust: { ...trust, anchors } } };
-}
-
-function refused(what: string, { code, details }: Refusal): Check {
-  const more = Object.keys(details).length > 0 ? ` ${JSON.stringify(details)}` : "";
-  return { what, verdict: "failed", evidence: `${code}: ${REFUSALS[code][1]}.${more}`.slice(0, 2_000) };
 }

@@ -3,30 +3,17 @@
 import { html, raw } from "hono/html";
 import type { EventHistory } from "../../inbox/attempts.ts";
 import type { EventWork, StoredEvent } from "../../inbox/inbox.ts";
-import { shellWord } from "../../shell-word.ts";
 import type { ConsoleContext, View } from "../context.ts";
 import { answer } from "../layout.ts";
 import { eventLink, link } from "../links.ts";
-import {
-  badge,
-  command,
-  commandNote,
-  factList,
-  folded,
-  formatBytes,
-  formatDistance,
-  type Html,
-  isoOf,
-  moment,
-  plural,
-  visible,
-} from "../show.ts";
+import { factList, folded, formatBytes, formatDistance, type Html, isoOf, moment, plural, visible } from "../show.ts";
 import { attemptSection } from "./attempts.ts";
 import { BODY_FORMS, type BodyForm, SHOWN_BYTES, showBody, usualForm } from "./body.ts";
 import { certificateView } from "./certificate.ts";
 import { fieldsOf } from "./certificate-facts.ts";
+import { assertionSection, checkSection, claimsOf, type Explained, explainNow } from "./checks.ts";
 import { formatKey, stateBadge } from "./facts.ts";
-import { type Check, type Judgement, judgeEvent } from "./judgement.ts";
+import { type Judgement, judgeEvent } from "./judgement.ts";
 
 const NO_HISTORY: EventHistory = { records: [], leftOut: 0 };
 
@@ -36,7 +23,8 @@ export async function eventPage(c: ConsoleContext, view: View, id: string) {
   const { inbox } = view.setting;
   const [event, history] = await Promise.all([inbox.event(id), inbox.attempts(id)]);
   if (event === undefined) return await noSuchEvent(c, view, id);
-  const judgement = judgeEvent(event, view.setting.policy(), view.now);
+  const judgement = judgeEvent(event, view.setting.policy());
+  const explained = await explainNow(view, event);
   return await answer(
     c,
     view,
@@ -44,9 +32,9 @@ export async function eventPage(c: ConsoleContext, view: View, id: string) {
       title: `Event ${id}`,
       section: "events",
       liveSeconds: 1,
-      main: render(view, event, judgement, history ?? NO_HISTORY),
+      main: render(view, event, { judgement, explained, history: history ?? NO_HISTORY }),
     },
-    () => ({ ...describe(view, event, judgement), history: history ?? NO_HISTORY }),
+    () => ({ ...describe(view, event, judgement), explanation: explained, history: history ?? NO_HISTORY }),
   );
 }
 
@@ -80,6 +68,7 @@ function describe(view: View, event: Event, { checks, path, anchor }: Judgement)
     path: path.map((one) => Object.fromEntries(fieldsOf(one))),
     anchor: anchor?.name ?? null,
     checks,
+    assertion: claimsOf(event) ?? null,
     body:
       body === undefined
         ? null
@@ -92,13 +81,20 @@ function describe(view: View, event: Event, { checks, path, anchor }: Judgement)
   };
 }
 
-function render(view: View, event: Event, judgement: Judgement, history: EventHistory): Html {
+interface Found {
+  readonly judgement: Judgement;
+  readonly explained: Explained;
+  readonly history: EventHistory;
+}
+
+function render(view: View, event: Event, { judgement, explained, history }: Found): Html {
   return html`<p class="crumbs"><a href="${link(view, "/events")}">Events</a></p>
 <h1 class="id">${visible(event.id)}</h1>
 ${stateSection(view, event)}
 ${attemptSection(history)}
 ${requestSection(event)}
-${checkSection(view, event, judgement.checks)}
+${checkSection(view, event, judgement.checks, explained)}
+${assertionSection(event)}
 ${event.certificate === undefined ? html`<section><h2>Certificate</h2><p class="dim">The sender's policy requires none.</p></section>` : certificateView(event.certificate, judgement, view.now)}
 ${headerSection(event)}
 ${bodySection(view, event)}`;
@@ -158,16 +154,6 @@ function requestSection(event: Event): Html {
     ["Digest", contentDigest],
     ["Policy", policyDigest],
   ])}</section>`;
-}
-
-const VERDICTS = { passed: "good", failed: "bad", unknown: "calm" } as const;
-
-function checkSection({ setting }: View, { id }: Event, checks: readonly Check[]): Html {
-  return html`<section aria-labelledby="checks"><h2 id="checks">Checks</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="Table of checks"><table class="checks"><thead><tr><th scope="col">Check</th><th scope="col">Verdict</th><th scope="col">Evidence</th></tr></thead>
-<tbody>${checks.map(({ what, verdict, evidence }) => html`<tr><th scope="row">${what}</th><td>${badge(VERDICTS[verdict], verdict)}</td><td>${folded(evidence)}</td></tr>`)}</tbody></table></div>
-<p class="dim">Every step of the decision, signatures included, by the current policy:</p>
-${command(`countersign explain --event ${shellWord(id)} --inbox ${shellWord(setting.places.inbox)} --policy ${shellWord(setting.places.policy)}`)}${commandNote()}</section>`;
 }
 
 function headerSection({ headers }: Event): Html {

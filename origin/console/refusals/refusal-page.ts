@@ -13,6 +13,7 @@ import { answer } from "../layout.ts";
 import { link } from "../links.ts";
 import { badge, command, commandNote, factList, folded, type Html, moment, prose, sentence, visible } from "../show.ts";
 import { describeRefusal, explain, nearMissOf, problemOf } from "./facts.ts";
+import { nearestOf, nearestSection } from "./nearest.ts";
 
 type WholeRefusal = KeptRefusal & { readonly certificate: RefusedCertificate | undefined };
 
@@ -24,9 +25,10 @@ export async function refusalPage(c: ConsoleContext, view: View, sequence: strin
   const refusal = await find(view, sequence);
   if (refusal === undefined) return await noSuchRefusal(c, view);
   const title = `Refused: ${refusal.code}`;
-  return await answer(c, view, { title, section: "refusals", main: render(view, refusal) }, () =>
-    describeRefusal(refusal),
-  );
+  return await answer(c, view, { title, section: "refusals", main: render(view, refusal) }, () => ({
+    ...describeRefusal(refusal),
+    nearest: nearestOf(view, refusal) ?? null,
+  }));
 }
 
 async function noSuchRefusal(c: ConsoleContext, view: View) {
@@ -59,7 +61,7 @@ function render(view: View, refusal: WholeRefusal): Html {
   const note = explained === undefined && accepted === undefined ? "" : commandNote();
   return html`<p class="crumbs"><a href="${link(view, "/refusals")}">Refused requests</a></p>
 <h1 class="id">${visible(code)}</h1>
-<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${verdict(refusal)}${nearest(refusal)}${explained ?? ""}</section>
+<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${verdict(refusal)}${nearestSection(nearestOf(view, refusal))}${explained ?? ""}</section>
 <section aria-labelledby="change"><h2 id="change">What to change</h2>
 <p>${badge(who === "nobody" ? "calm" : "warn", who === "nobody" ? "nobody has to act" : `the ${who} has to act`)}</p>${what === "" ? "" : html`<p>${prose(what)}</p>`}${accepted ?? ""}${note}</section>
 ${requestSection(refusal)}
@@ -73,12 +75,6 @@ function verdict({ code, line }: KeptRefusal): Html {
   return code.startsWith("platform_") && typeof found === "string"
     ? html`<p>Cloudflare's verdict: <code>${visible(found)}</code></p>`
     : html``;
-}
-
-function nearest(refusal: KeptRefusal): Html {
-  const nearMiss = nearMissOf(refusal);
-  if (nearMiss === undefined) return html``;
-  return html`<p>Nearest was entry ${visible(nearMiss.entry)} of the sender <strong>${visible(nearMiss.sender)}</strong>. It failed at:</p><ul>${nearMiss.failed.map((field) => html`<li><code>${visible(field)}</code></li>`)}</ul>${refusal.id === "" ? "" : html`<p>The command below shows what the entry wants there, and what the certificate has.</p>`}`;
 }
 
 const WHOLE = "Every step of the decision, by the current policy:";

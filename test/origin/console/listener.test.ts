@@ -66,7 +66,8 @@ async function open(values: Parameters<typeof parseConsole>[0]): Promise<string>
   const inbox = await openInbox(join(temporaryDirectory(stack), "inbox.sqlite"));
   stack.defer(() => inbox.close());
   const policy = compilePolicy(senders.policy);
-  const shown = { inbox, policy: () => policy, log: () => {}, location: "inbox.sqlite", policyFile: "policy.json" };
+  const places = { location: "inbox.sqlite", policyFile: "policy.json" };
+  const shown = { inbox, policy: () => policy, secrets: () => new Map(), lists: undefined, log: () => {}, ...places };
   const running = await openConsole(settings, shown);
   stack.defer(() => running.close());
   return running.url;

@@ -53,8 +53,23 @@ test("an event tells its facts, its path to the anchor, its checks, and how to a
   const checks = facts["checks"] as { what: string; verdict: string; evidence: string }[];
   const verdictOf = (what: string) => checks.find((check) => check.what === what)?.verdict;
   expect(verdictOf("Body is what the digest names")).toBe("passed");
-  expect(verdictOf("Certificate, if it came now")).toBe("passed");
-  expect(verdictOf("Policy")).toBe("unknown");
+  const { explanation } = facts as { explanation: { verdict: string; checks: typeof checks } };
+  expect(explanation.verdict).toBe("accepted");
+  expect(explanation.checks.map(({ what, verdict }) => `${what} ${verdict}`)).toEqual([
+    "Event passed",
+    "Policy unknown",
+    "Route passed",
+    "Size of the body passed",
+    "Certificate passed",
+    "Trust passed",
+    "Path: leaf passed",
+    "Path: anchor Quillon-root passed",
+    "Entry /senders/Quillon-acme/certificates/0 passed",
+    "Entry: subject.CN passed",
+    "User name and password passed",
+    "Certificate, if it came now passed",
+  ]);
+  expect(explanation.checks.find(({ what }) => what === "Entry: subject.CN")?.evidence).toBe(`wanted "${ACME}"`);
   const html = await textOf("/events/one");
   expect(html).toContain("countersign explain --event one --inbox &#39;my inbox&#39; --policy policy.json");
   expect(html).toContain('<div class="line i2">');
@@ -64,13 +79,18 @@ test("an event tells its facts, its path to the anchor, its checks, and how to a
 test("a certificate that the policy no longer admits, and a body that was changed, are told", async () => {
   const other = await issueCertificate({ subject: [{ CN: ["Somebody else"] }] });
   await world.accept("strange", { identity: other });
-  const { checks, anchor } = (await world.json("/events/strange")) as {
-    checks: { what: string; verdict: string; evidence: string }[];
+  const { explanation, anchor } = (await world.json("/events/strange")) as {
+    explanation: { verdict: string; checks: { what: string; verdict: string; evidence: string }[] };
     anchor: null;
   };
-  expect(anchor).toBeNull();
-  const now = checks.find(({ what }) => what === "Certificate, if it came now");
-  expect(now).toMatchObject({ verdict: "failed", evidence: expect.stringMatching(/^issuer_unknown: /) });
+  expect([anchor, explanation.verdict]).toEqual([null, "refused"]);
+  const found = (name: string) => explanation.checks.find(({ what }) => what === name);
+  for (const name of ["Event", "Trust", "Certificate, if it came now"])
+    expect(found(name)).toMatchObject({ verdict: "failed", evidence: expect.stringMatching(/^issuer_unknown: /) });
+  expect(found("Entry: subject.CN")).toMatchObject({
+    verdict: "failed",
+    evidence: `wanted "${ACME}", received "Somebody else"`,
+  });
 });
 
 test("bodies are shown as they are: numbers keep their digits, other text its lines, octets their values", async () => {
@@ -206,8 +226,13 @@ describe("refused requests", () => {
     const line = { decision: "refused", code: "sender_not_allowed", nearMiss } as const;
     await world.refuse({ code: "sender_not_allowed", line, certificate });
     const html = await textOf("/refusals/1");
+    const { nearest } = (await world.json("/refusals/1")) as { nearest: { members: unknown[] } };
+    expect(nearest.members).toContainEqual({
+      ...{ member: "subject.CN", expected: ACME, presented: "stranger", holds: false, hint: null },
+    });
     for (const part of [
       "<code><bdi>subject.CN</bdi></code>",
+      `<td><div class="mono"><bdi>${ACME}</bdi></div></td><td><div class="mono"><bdi>stranger</bdi></div></td>`,
       "the operator has to act",
       "CN=stranger",
       "refused-abababababababab.pem",

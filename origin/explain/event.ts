@@ -1,0 +1,123 @@
+// What the policy of now says of a stored event, and of its sender: each requirement by itself, as core judges it.
+
+import { findCandidates } from "../../core/admission/admit.ts";
+import type { Secrets } from "../../core/admission/candidate.ts";
+import { type AvailableSecrets, readAvailableSecrets } from "../../core/admission/secrets.ts";
+import { type Policy, type Route, type Sender, selectRoute } from "../../core/policy/policy.ts";
+import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import { splitSignedTarget } from "../../core/request/target.ts";
+import { NO_LISTS, type RevocationLists } from "../../core/revocation/revocation.ts";
+import type { StoredEvent } from "../inbox/inbox.ts";
+import { evidenceOf, type Question, readChain, type UnknownParts } from "./question.ts";
+import { chainOf, platformOf, requestOf, withoutCheckedCredentials, withSender } from "./recalled.ts";
+import { explainSender, type SenderExplanation, type Verdict } from "./senders.ts";
+
+/** What stored events are judged by. */
+export interface JudgedBy {
+  readonly policy: Policy;
+  /** Those that are loaded here. */
+  readonly secrets: Secrets;
+  /** Undefined: no revocation list is asked. */
+  readonly lists: RevocationLists | undefined;
+}
+
+export interface EventExplanation {
+  readonly verdict: Verdict;
+  readonly code: RefusalCode | null;
+  /** Why it is refused, or cannot be decided. */
+  readonly why: string | null;
+  /** The route of the request, or why it has none. */
+  readonly route: Route | Refusal;
+  /** Undefined if the route does not admit the sender. */
+  readonly sender: SenderExplanation | undefined;
+  /** What refuses the certificate now; undefined if nothing does. The sender is judged by the time at which the event came. */
+  readonly certificateNow: Refusal | undefined;
+}
+
+const UNKNOWN: UnknownParts = {
+  credentials: "credentials are not stored",
+  body: "the body is deleted",
+  platform: "Cloudflare's verdict is not stored",
+};
+
+/** Judged as of the time at which the event came; `now` in Unix seconds. */
+export async function explainEvent(event: StoredEvent, by: JudgedBy, now: number): Promise<EventExplanation> {
+  const route = routeOf(event, by.policy);
+  if (route instanceof Refusal) return { ...refusedBy(route), route, sender: undefined, certificateNow: undefined };
+  const sender = route.senders.find(({ name }) => name === event.sender);
+  const nothing = { route, sender: undefined, certificateNow: undefined };
+  if (sender === undefined)
+    return { verdict: "refused", code: null, why: `the route does not admit ${event.sender}`, ...nothing };
+  if (isErased(event) && sender.certificate !== undefined)
+    return { verdict: "undecided", code: null, why: "the certificate's bytes are deleted", ...nothing };
+  const [question, asked] = questionOf(event, sender, by);
+  const platform = question.platform === undefined ? undefined : { verified: question.platform, revoked: false };
+  const certificate = resultOf(() => readChain(question, platform));
+  const explained = await explainSender(asked, "sender", question, evidenceOf(question, certificate));
+  const candidates = resultOf(() => findCandidates([asked], evidenceOf({ ...question, at: now }, certificate)));
+  const { verdict, code, why } = explained;
+  return {
+    ...(isTooLarge(event, route) ? refusedBy(new Refusal("body_too_large")) : { verdict, code, why }),
+    ...{ route, sender: explained },
+    certificateNow: candidates instanceof Refusal ? candidates : undefined,
+  };
+}
+
+function refusedBy({ code }: Refusal) {
+  return { verdict: "refused" as const, code, why: REFUSALS[code][1] };
+}
+
+export function isTooLarge({ body }: StoredEvent, { maxBodyBytes }: Route): boolean {
+  return body !== undefined && body.byteLength > maxBodyBytes;
+}
+
+function isErased(event: StoredEvent): boolean {
+  return event.certificate !== undefined && chainOf(event) === undefined;
+}
+
+function routeOf({ request }: StoredEvent, policy: Policy): Route | Refusal {
+  const [host, target] = splitSignedTarget(request.target);
+  const [path = ""] = target.split("?");
+  return resultOf(() => selectRoute(policy, path, request.method, host));
+}
+
+/** The question, and the sender as its policy has it. */
+function questionOf(event: StoredEvent, sender: Sender, by: JudgedBy): [Question, Sender] {
+  const request = requestOf(event);
+  const wanted = by.lists === undefined ? withoutLists(sender) : sender;
+  const listed = withSender(by.policy, sender, wanted);
+  const { policy, passedBefore } = withoutCheckedCredentials(listed, request.headers, event);
+  const asked = policy.senders.find(({ name }) => name === sender.name) ?? wanted;
+  const question = {
+    ...{ policy, passedBefore, request, at: event.acceptedAt, unknown: UNKNOWN },
+    chain: chainOf(event),
+    platform: platformOf(event),
+    lists: { lists: by.lists ?? NO_LISTS, sourceOf: new Map() },
+    available: availableTo(policy, asked, by.secrets.get(sender)),
+  };
+  return [question, asked];
+}
+
+/** Lists change, and only an origin has them. */
+export function withoutLists(sender: Sender): Sender {
+  if (sender.certificate === undefined) return sender;
+  const { trust, allowlist } = sender.certificate;
+  const anchors = trust.anchors.map((anchor) => ({ ...anchor, revocation: undefined }));
+  return { ...sender, certificate: { allowlist, trust: { ...trust, anchors } } };
+}
+
+/** The secrets of one sender; of a factor that is not loaded here, each counts as missing. */
+function availableTo(policy: Policy, sender: Sender, loaded: ReturnType<Secrets["get"]>): AvailableSecrets {
+  const none = readAvailableSecrets({ ...policy, senders: [sender] }, () => {
+    throw new Error("it is not loaded here");
+  });
+  const lacking = none.missing.get(sender);
+  const empty = none.secrets.get(sender);
+  const held = { signature: loaded?.signature ?? empty?.signature, basic: loaded?.basic ?? empty?.basic };
+  const isLacking = (factor: "signature" | "basic") => loaded?.[factor] === undefined;
+  const missing = {
+    signature: (isLacking("signature") && lacking?.signature) || new Map(),
+    basic: (isLacking("basic") && lacking?.basic) || new Map(),
+  };
+  return { secrets: new Map([[sender, held]]), missing: new Map([[sender, missing]]) };
+}
