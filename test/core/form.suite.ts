@@ -1,5 +1,5 @@
-// Values from outside, compared with their form: what is copied, what is refused, and where. test/differential compares the same
-// reader with a library.
+// Tests how values from outside are compared with their form: what is copied, what is refused, and at which place.
+// test/differential compares the same reader with a library.
 
 import assert from "node:assert/strict";
 import {
@@ -27,7 +27,7 @@ import type { Cases } from "../support/scenes/certificates.ts";
 
 type AnyForm = Parameters<typeof readForm>[0];
 
-/** The problems as texts: code, place, and what must be there. */
+/** Returns each problem as a text: its code, its place, and the expected value. */
 function problemsOf(form: AnyForm, value: unknown): string[] {
   const { output, problems } = readForm(form, value);
   assert.equal(output === undefined, problems.length > 0);

@@ -1,4 +1,4 @@
-// The explanations of what a log says: none is empty.
+// Tests that no explanation of a log word is empty.
 
 import assert from "node:assert/strict";
 import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../../core/log-words.ts";

@@ -1,4 +1,4 @@
-// The suites in Node.
+// Runs the suites in Node.
 
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";

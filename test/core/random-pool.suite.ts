@@ -1,4 +1,4 @@
-// Random octets from a pool.
+// Tests random octets from a pool.
 
 import assert from "node:assert/strict";
 import { poolRandom } from "../../core/random-pool.ts";
@@ -18,7 +18,7 @@ export const cases: Cases = {
       ids.map((id) => id.length),
       ids.map(() => 32),
     );
-    // So many of them were needed, and they were handed out in order.
+    // The ids needed this number of octets, and they got them in order.
     const octets = Buffer.concat(fills).toString("hex");
     assert.equal(octets.slice(0, ids.length * 32), ids.join(""));
     assert.equal(fills.length, 3);

@@ -1,4 +1,4 @@
-// Text and facts of strangers: bounded, and without what a terminal obeys.
+// Tests texts and facts from strangers. Their size is limited, and they contain no control characters for a terminal.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -11,7 +11,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 const objectOf = (count: number) => Object.fromEntries(numbers(count).map((index) => [`m${index}`, index]));
 const long = "a".repeat(MAX_LOGGED_CHARACTERS);
 
-/** A value in so many lists. */
+/** Returns a value inside `levels` nested lists. */
 const inLists = (levels: number, value: unknown): unknown => numbers(levels).reduce<unknown>((inner) => [inner], value);
 
 export const cases: Cases = {

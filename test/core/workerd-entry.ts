@@ -1,9 +1,9 @@
-// A worker that runs one core suite per request, case after case, in the runtime that the edge has.
+// A worker that runs one core suite per request, one case after the other, in the same runtime as the edge.
 
 import type { Fixtures } from "../support/fixtures/fixtures.ts";
 import { suites } from "./suites.ts";
 
-/** Cases of one suite by their names in Node: one that is missing here is told of. */
+/** Names the cases of one suite as Node knows them. If a name is missing in the worker, the result says so. */
 export interface SuiteRequest {
   readonly suite: string;
   readonly names: readonly string[];
@@ -14,7 +14,7 @@ export interface CaseResult {
   readonly message?: string;
 }
 
-/** Sent once, in a PUT: they are half a megabyte, and there are a thousand cases. */
+/** The fixtures are sent once, in a PUT, because they have half a megabyte and there are a thousand cases. */
 let fixtures: Fixtures | undefined;
 
 export default {

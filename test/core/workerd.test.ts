@@ -1,4 +1,4 @@
-// The core suite in workerd: the same cases, run by a worker.
+// Runs the core suites in workerd. A worker runs the same cases as Node.
 
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-/** A request of its own for each of a thousand cases took longer than the cases. */
+/** Runs a whole suite in one request. One request for each of a thousand cases took longer than the cases themselves. */
 async function runSuite(request: SuiteRequest): Promise<Readonly<Record<string, CaseResult>>> {
   const response = await harness.fetch("/", { method: "POST", body: JSON.stringify(request) });
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);

@@ -1,4 +1,4 @@
-// From a proven certificate to a sender of the route.
+// Tests the step from a proven certificate to a sender of the route.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -30,7 +30,7 @@ function admitWith(
   return admit(present(fixtures, presented, policy), selectRoute(policy, "/hooks", "POST"), now);
 }
 
-/** A policy of several senders, each with its own anchors and entries; the route lists them in this order. */
+/** Admits under a policy of several senders, each with its own anchors and entries. The route lists the senders in this order. */
 function admitAmong(
   fixtures: Fixtures,
   leaf: CertificateName,

@@ -1,4 +1,5 @@
-// Certificate, signature and Basic credentials together: all that a sender requires must pass, and nothing else admits it.
+// Tests certificate, signature and Basic credentials together. A sender is admitted only if all factors that its policy requires
+// pass.
 
 import assert from "node:assert/strict";
 import {
@@ -32,7 +33,7 @@ import {
 
 const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
 
-/** What an origin behind the edge makes of an assertion with these factors. */
+/** Returns the sender that an origin behind the edge admits, given an assertion with these factors in `amr`. */
 function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1], amr: string[], held = {}) {
   const policy = compileSenders(fixtures, senders);
   const secrets = loadHeldSecrets(policy, (name) => (held as Record<string, string>)[name]);

@@ -1,11 +1,11 @@
-// Claims that are not exactly those of the edge, signed by the right key.
+// Tests claims that differ from those that the edge writes. The right key signed them.
 
 import assert from "node:assert/strict";
 import { MAX_DELIVERY_AGE_SECONDS } from "../../../core/wire.ts";
 import { deliver, HEADER, issue, JTI, open, seal, sealToken, verify } from "../../support/scenes/assertion.ts";
 import { type Cases, type Fixtures, refusedLater } from "../../support/scenes/certificates.ts";
 
-/** Each place among the claims, with the values that may stand there beside the ones that the edge writes. */
+/** Lists every member of the claims. For each, lists the valid values that the edge does not write in this test. */
 const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
   iss: [],
   aud: [],
@@ -38,7 +38,7 @@ const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
 };
 const WRONG = [null, 0, -1, 1.5, 1e300, "", true, [], {}, [""], [[]]];
 
-/** A deep copy with one member set, or removed by undefined. */
+/** Returns a deep copy in which one member is set, or removed if the value is undefined. */
 function withMember(claims: Record<string, unknown>, path: string, value: unknown): Record<string, unknown> {
   const copy = structuredClone(claims);
   const keys = path.split(".");
@@ -149,7 +149,7 @@ export const cases: Cases = {
     assert.deepEqual(await tell({ iss: "", req: { ...(claims["req"] as object), digest: 1 } }), {
       claims: ["iss", "req.digest"],
     });
-    // Every claim that is not known, beside the others; those that belong together by one of them.
+    // All unknown claims are named, after the known ones that are wrong. If claims contradict one another, one of them is named.
     assert.deepEqual(await tell({ admin: 1, constructor: 1, iss: "" }), { claims: ["iss", "admin", "constructor"] });
     assert.deepEqual(await tell({ sub: undefined }), { claims: ["amr"] });
     assert.deepEqual(await tell({ exp: iat + 61 }), { claims: ["exp"], iat, exp: iat + 61 });
@@ -162,7 +162,7 @@ export const cases: Cases = {
     const header = JSON.stringify(HEADER);
     const { claims } = await fullToken(fixtures);
     const good = JSON.stringify(claims);
-    // "ÿ" in Latin-1 within a text, where all else is right.
+    // The payload is right except for an "ÿ" in Latin-1, which is not UTF-8.
     const latin1 = Buffer.from(JSON.stringify({ ...claims, txn: "\u00ff" }), "latin1");
     for (const payload of [
       "{",

@@ -1,4 +1,4 @@
-// Signatures by keys of an edge: what WebCrypto made and jose takes is taken, and nothing else.
+// Tests signatures by keys of an edge. Signatures that WebCrypto makes and jose accepts are accepted. All others are refused.
 
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
@@ -9,7 +9,7 @@ import type { Cases, Fixtures } from "../../support/scenes/certificates.ts";
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** The first key of an edge. */
+/** Imports the first key of an edge. */
 async function importPair({ keys }: Fixtures, set: "signing" | "foreign" = "signing") {
   const { d, kty, crv, x, y } = keys[set].keys[0] as Fixtures["keys"]["signing"]["keys"][number];
   const privateKey = await crypto.subtle.importKey("jwk", { kty, crv, x, y, d }, ECDSA, false, ["sign"]);
@@ -72,7 +72,7 @@ export const cases: Cases = {
       Uint8Array.of(...signature, 0),
       Uint8Array.of(0, ...signature),
       Uint8Array.of(0, ...r, 0, ...s),
-      // As DER, which OpenSSL reads elsewhere.
+      // The signature in DER, the form that OpenSSL uses.
       Uint8Array.of(0x30, pair.length, ...pair),
       new Uint8Array(64),
       new Uint8Array(64).fill(0xff),

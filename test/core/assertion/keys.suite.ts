@@ -1,4 +1,4 @@
-// JWK Sets: only ES256 on P-256, private parts only where they belong, and never in an error.
+// Tests JWK Sets: only ES256 on P-256 is accepted, private members only in signing keys, and no error contains a private member.
 
 import assert from "node:assert/strict";
 import { calculateJwkThumbprint, type JWK } from "jose";
@@ -19,7 +19,9 @@ const first = ({ keys }: Fixtures): Jwk => keys.signing.keys[0] as Jwk;
 const second = ({ keys }: Fixtures): Jwk => keys.signing.keys[1] as Jwk;
 const publicSet = ({ keys }: Fixtures) => ({ keys: keys.signing.keys.map(publicJwk) });
 
-/** Sets that hold something wrong; each keeps the private `d` near the fault. */
+/**
+ * Returns key sets with an error. In almost every set, the private value `d` is close to the error, so an error text could leak it.
+ */
 function spoiledSets(fixtures: Fixtures): unknown[] {
   const jwk = first(fixtures);
   const { d, x, y } = jwk;

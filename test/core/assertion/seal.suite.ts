@@ -1,4 +1,4 @@
-// Texts sealed for a store that others may write to.
+// Tests sealed texts. Others may write to the store that holds them.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -53,7 +53,7 @@ export const cases: Cases = {
       assert.rejects(openSealedText(changed, expected, signing), { message });
     const changed = (members: object) => `${JSON.stringify({ ...JSON.parse(seal), ...members })}\n${text}`;
     for (const other of ["", "x", "null\n", "7\n", "{}\ntext", "}\ntext"]) await told(other, "not a sealed test-text");
-    // A seal alone, without the line that ends it.
+    // The seal without the line feed that ends it.
     await told(seal, "not a sealed test-text");
     await told(sealed, "version 1 of test-text is not known here", { ...TYPE, version: 2 });
     const lost = (kid: string) => `sealed with the key ${kid}, which SIGNING_KEYS no longer holds`;

@@ -1,4 +1,4 @@
-// What is told beside the verdict: certificates that observed routes see, and shadow senders that differ.
+// Tests what is logged in addition to the verdict: certificates on observed routes, and shadow senders whose verdict differs.
 
 import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
@@ -28,7 +28,7 @@ import {
   signedBy,
 } from "../../support/scenes/factors.ts";
 
-/** One request as an entry point leaves it behind: the trace, and the refusal if it was refused. */
+/** Returns one request as an entry point leaves it: the trace, and the refusal if the request was refused. */
 async function trace(
   fixtures: Fixtures,
   senders: Readonly<Record<string, SenderParts>>,
@@ -57,7 +57,7 @@ async function trace(
 const observed = (fixtures: Fixtures, leaf: CertificateName | null) =>
   trace(fixtures, { sender: certificate() }, { leaf, isObserved: true });
 
-/** The same request with other facts of the leaf. */
+/** Returns the same request with other facts of the leaf. */
 function withLeaf(left: Trace, facts: Partial<ClientCertificate["leaf"]>): Trace {
   const { evidence } = left;
   const presented = evidence?.certificate;
@@ -65,7 +65,7 @@ function withLeaf(left: Trace, facts: Partial<ClientCertificate["leaf"]>): Trace
   return { ...left, evidence: { ...evidence, certificate: { ...presented, leaf: { ...presented.leaf, ...facts } } } };
 }
 
-/** What is told of so many certificates that differ in their serial numbers. */
+/** Returns the lines that are logged for `count` certificates with different serial numbers. */
 function observeMany(observer: Observer, [left, refusal]: [Trace, Refusal | undefined], count: number): LogLine[] {
   return Array.from({ length: count }, (_, index) =>
     observer.observe(withLeaf(left, { serial: index.toString(16) }), refusal),
@@ -178,7 +178,7 @@ export const cases: Cases = {
       };
       return new Observer().observe({ ...changed, evidence }, refusal) !== undefined;
     };
-    // With a colon before and after each, and a comma and a space between two.
+    // The field has a colon before and after each certificate. Between two certificates it has a comma and a space.
     const [leaf, half] = [MAX_CERTIFICATE_FIELD_CHARACTERS - 2, MAX_CHAIN_FIELD_CHARACTERS / 2 - 3];
     assert.deepEqual([isTold(leaf), isTold(leaf + 1)], [true, false]);
     assert.deepEqual([isTold(4, half, half), isTold(4, half, half + 1)], [true, false]);
@@ -198,7 +198,7 @@ export const cases: Cases = {
       share({ isProven: false, route: "/b" }),
     ];
     assert.equal(new Set(shares).size, shares.length);
-    // What is read from a log may be of any form.
+    // Lines that are read back from a log may have any form.
     for (const members of [{}, { isProven: "true" }, { ...mtls, isProven: false }, { ...mtls, isProven: 1 }]) {
       assert.equal(share(members), strangers);
     }

@@ -1,4 +1,4 @@
-// Ids that begin with their time: their form, and that they are in order.
+// Tests ids that begin with their time: their form, and that they sort by time.
 
 import assert from "node:assert/strict";
 import { formatAssertionId, formatEventId } from "../../../core/delivery/id.ts";

@@ -1,5 +1,5 @@
-// Bodies of senders that nothing has proven yet: what of them counts, who is ended when there are too many, and the step that
-// reads a body and admits by its signature.
+// Tests bodies of senders that are not proven yet: which octets count against the budget, and which bodies are stopped when there
+// are too many. Tests the step that reads a body and admits the sender by its signature.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -22,7 +22,7 @@ import {
   signedBy,
 } from "../../support/scenes/factors.ts";
 
-/** A body that has begun, and whether it was stopped. */
+/** Begins a body, and counts how often it is stopped. */
 function begin(budget: BodyBudget) {
   const reading = budget.begin();
   const state = { reading, stops: 0 };
@@ -32,7 +32,7 @@ function begin(budget: BodyBudget) {
   return state;
 }
 
-/** Takes so many octets that count. */
+/** Takes this number of octets in addition to those that are not counted. */
 const takeCounted = (reading: BodyReading, bytes: number) => reading.take(UNCOUNTED_BODY_BYTES + bytes);
 const isFull = (run: () => unknown) => refused("bodies_full", run).details;
 
@@ -141,7 +141,7 @@ export const cases: Cases = {
     );
     assert.equal(last.reading.held, quarter + 1);
     for (const { reading } of four.slice(0, 2)) isFull(() => reading.take(1));
-    // What was ended counts no longer.
+    // A body that was stopped no longer counts.
     const next = begin(budget);
     takeCounted(next.reading, quarter - 1);
     assert.deepEqual([four[2]?.stops, last.stops, next.stops], [0, 0, 0]);
@@ -261,7 +261,7 @@ export const cases: Cases = {
     for (const method of ["GET", "HEAD"]) {
       const request = new Request("https://hooks.example.com/", { method });
       assert.equal((await readBody(request, 10)).byteLength, 0);
-      // No runtime makes such a request, and a server may receive it.
+      // No runtime makes such a request, but a server may receive one.
       const body = { method, headers: new Headers(), body: streamOf(1), arrayBuffer: async () => new ArrayBuffer(1) };
       await refusedLater("body_too_large", readBody(body as unknown as Request, 10));
     }

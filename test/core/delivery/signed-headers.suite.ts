@@ -1,4 +1,4 @@
-// What the edge signs of the headers that it forwards, and which of them an origin hands out.
+// Tests which forwarded headers the edge signs, and which of them an origin gives to the handler.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -28,7 +28,10 @@ const claim = () => ({ hdr: claimHeaders(SIGNED) });
 const mismatch = (received: Fields) =>
   refused("headers_mismatch", () => matchHeaders(claim(), toHeaders(received))).details;
 
-/** What an origin hands out of these headers when the edge signed those of these names. */
+/**
+ * Returns which of the received headers an origin gives to the handler. The edge signed only the headers with the names in
+ * `signed`.
+ */
 function handedOut(fixtures: Fixtures, received: HeadersInit, signed: readonly string[], names = ["X-Topic"]) {
   const sender = { ...github("ONE"), eventKey: { header: "X-Event" }, orderKey: { header: "X-Order" } };
   const routes = { "/hooks": { senders: ["sender"], methods: ["POST"], headers: names } };
@@ -120,7 +123,7 @@ export const cases: Cases = {
       const told = { signed: ["user-agent", "x-topic", "x-empty"], missing: [] };
       assert.deepEqual(mismatch(received), told, JSON.stringify(received));
     }
-    // Two values that changed places.
+    // The values of two headers are exchanged.
     mismatch([
       ["user-agent", "orders, invoices"],
       ["x-topic", "sender/1"],

@@ -1,4 +1,4 @@
-// Anchors with revocation lists in the policy.
+// Tests anchors with revocation lists in the policy.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";

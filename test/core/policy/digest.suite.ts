@@ -1,4 +1,4 @@
-// The digest of a policy: the same for the same meaning, another for any other.
+// Tests the digest of a policy. Policies with the same meaning have the same digest. All others have different digests.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";

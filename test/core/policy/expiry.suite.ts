@@ -1,4 +1,5 @@
-// What ends, and whether events will be refused then: by the policy alone, and by what senders were seen to present.
+// Tests what expires and whether events will then be refused. This is judged by the policy alone, and by what senders were seen to
+// present.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -17,7 +18,7 @@ const at = (days: number) => NOW + days * DAY;
 const day = (days: number) => new Date(at(days) * 1000).toISOString().slice(0, 10);
 const ACME: CertificateMatcherDocument = { subject: { CN: "acme" } };
 
-/** `acme` on a route, and `unused` on none. */
+/** Returns a policy in which a route allows the sender `acme`, and no route allows the sender `unused`. */
 function policyOf(
   { expiries }: Fixtures,
   certificates: readonly CertificateMatcherDocument[] = [ACME],
@@ -104,9 +105,9 @@ export const cases: Cases = {
     const other = anchor("stranger", 2000, true);
     ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), other);
     ends(fixtures, "anchor", { anchors, presented }, anchor("oldRoot", 40, true), other);
-    // What was refused since then is told by the refusals.
+    // After the end of the anchor, the recorded refusals show what it refused. So the anchor is not listed.
     ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
-    // What the sender presents has ended before the anchor: it says nothing about that day.
+    // The presented certificate expires before the anchor, so it does not show whether the end of the anchor refuses anything.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
   },
   "an intermediate of the policy refuses from its end on, unless what is presented does without it": (fixtures) => {
@@ -123,7 +124,7 @@ export const cases: Cases = {
     const [harmless] = ends(fixtures, "intermediate", { intermediates, presented }, middle(false));
     assert.equal(harmless?.remedy, "its senders have another intermediate: remove it when it has expired");
     ends(fixtures, "intermediate", { intermediates, anchors: ["stranger"] });
-    // Another certificate takes its place only if it is of the same CA.
+    // Another certificate can replace the intermediate only if it belongs to the same CA.
     ends(fixtures, "intermediate", { intermediates: ["middle", "root"] }, middle(true));
   },
   "an anchor is of those senders alone that name it": (fixtures) => {
@@ -221,7 +222,7 @@ export const cases: Cases = {
     assert.deepEqual(refuses(), [false]);
     assert.deepEqual(refuses(leaf), [true]);
     assert.deepEqual(refuses(next), [false]);
-    // Both are in use: the one that is not covered would be refused.
+    // Both certificates are in use. The certificate that no later entry covers would be refused.
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
   },
@@ -257,7 +258,7 @@ export const cases: Cases = {
     assert.equal(first?.remedy, "nothing to do: the sender presents one that expires later");
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-1) }, next] }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-0.5) }, next] }, ofSender(160, true), later);
-    // Gone back to the old one.
+    // The sender has returned to the old certificate.
     ends(fixtures, kind, { presented: [leaf, { ...next, lastSeen: at(-2) }] }, ofSender(160, true), later);
     ends(fixtures, kind, { presented: replaced, now: at(160) }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: replaced, now: at(161) }, later);
@@ -267,7 +268,8 @@ export const cases: Cases = {
     const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
     assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
     assert.equal(first?.sha256, parseCertificate(fixtures.expiries.middle).sha256);
-    // One that is only in the way ends nothing; presented anew, the latest form counts.
+    // An intermediate on which no proof depends does not end the certificate. If a certificate is presented again with other
+    // intermediates, the latest presentation counts.
     const passed = seen(fixtures, "leaf", at(-2), "middle");
     ends(fixtures, kind, { presented: [{ ...passed, lastSeen: at(0) }] }, ofSender(160, true));
     ends(fixtures, kind, { presented: [passed, seen(fixtures, "leaf")] }, ofSender(160, true));

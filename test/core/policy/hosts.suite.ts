@@ -1,4 +1,4 @@
-// Routes that name a host: which requests have them, and how a policy writes them.
+// Tests routes that name a host: which requests they match, and how a policy writes them.
 
 import assert from "node:assert/strict";
 import { inspectPolicy } from "../../../cli/policy/check/senders.ts";
@@ -12,7 +12,7 @@ import { type Cases, type Fixtures, policyDocument, problemsOf, refused } from "
 const A = "a.example";
 const B = "b.example";
 
-/** Routes by name, each with its senders: `one`, `two`, or both. */
+/** Returns a policy with these routes by name. The senders of a route are `one`, `two`, or both. */
 function documentWith(fixtures: Fixtures, routes: Readonly<Record<string, readonly string[]>>): PolicyDocument {
   const { anchors, senders } = policyDocument(fixtures) as unknown as PolicyDocument;
   const { sender } = senders as { sender: PolicyDocument["senders"][string] };
@@ -98,7 +98,7 @@ export const cases: Cases = {
       "/events": ["two"],
       "/shared": ["one"],
     });
-    // A router runs the handler of /events for it, which is for other senders.
+    // The path is a route of other senders. A router that ignores the host would run the handler of that route.
     const { details } = refused("unknown_route", () => selectRoute(policy, "/events", "POST", A));
     assert.deepEqual(details, { path: "/events", resembles: "/events" });
     refused("unknown_route", () => selectRoute(policy, "/events", "POST", B));

@@ -1,4 +1,4 @@
-// One entry of `certificates`: whole values, exact code points, types never mixed.
+// Tests one entry of `certificates`: only whole values match, code point by code point, and only within the same type.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

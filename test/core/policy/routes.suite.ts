@@ -1,4 +1,4 @@
-// Which route a path has.
+// Tests which route is selected for a path.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -25,7 +25,7 @@ export const cases: Cases = {
       "/hooks/a/b/c": "/hooks/*",
       "/exact": "/exact",
     };
-    // Whatever the order in which the policy lists them.
+    // The result does not depend on the order of the routes in the policy.
     for (const paths of [ROUTES, ROUTES.toReversed()]) {
       const policy = withRoutes(fixtures, ...paths);
       for (const [path, route] of Object.entries(expected))

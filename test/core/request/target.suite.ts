@@ -1,4 +1,4 @@
-// The request target, the headers that travel on, and the body up to its limit.
+// Tests the request target, the headers that are forwarded, and the body up to its limit.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -14,7 +14,7 @@ import { type Cases, policyDocument, problemsOf, refused, refusedLater } from ".
 
 const URL_OF_EDGE = "https://hooks.example.com";
 
-/** A request with this body; a list is sent chunk by chunk, without a declared length. */
+/** Makes a request with this body. A list is sent chunk by chunk, without a declared length. */
 function post(
   body: BodyInit | readonly number[] | null,
   headers: Record<string, string> = {},
@@ -210,7 +210,8 @@ export const cases: Cases = {
       "/Hooks/x": "/hooks/*",
       "/A": "/a",
       "/a/": "/a",
-      // With a slash at its end the first is on the prefix of the bank, and routers take it for that without one too.
+      // With a slash at its end, /hooks/bank is under the prefix of the bank. Some routers treat the path without the slash as
+      // equal.
       "/hooks/bank": "/hooks/bank/*",
       "/hooks/bank/": "/hooks/*",
       "/hooks/BANK": "/hooks/bank/*",
@@ -218,7 +219,7 @@ export const cases: Cases = {
       "/%C3%84": "/%C3%A4",
       "/%C3%84/": "/%C3%A4",
       "/%C3%84/x": "/%C3%A4/*",
-      // Without the parameter of a segment, and without all that follows the first semicolon.
+      // Some routers remove the parameters of a segment. Others remove everything after the first semicolon.
       "/hooks/admin;x=1": "/hooks/admin",
       "/hooks/admin;/x": "/hooks/admin",
       "/hooks;xy/admin": "/hooks/admin",
@@ -246,7 +247,7 @@ export const cases: Cases = {
       "/Both": "/*",
       "/x": "/*",
       "/": "/*",
-      // The capitals of one letter that are two letters are no other case of those, and octets may be no text.
+      // ß has the capital SS, but ß is not another case of the letters ss. The octets of a path need not be text.
       "/%C3%9F": "/*",
       "/%FF": "/*",
     };
@@ -381,7 +382,7 @@ export const cases: Cases = {
     try {
       headers = compilePolicy({ senders, anchors, routes: { "/hooks": route } }).routes[0]?.headers ?? [];
     } catch {
-      return; // Refusing such a route is as good.
+      return; // Refusing such a route is also correct.
     }
     const received = new Headers({ "content-type": "application/json", "x-signature": "abc" });
     const names = selectForwardedHeaders(received, routeOf(...headers), SENDER).map(([name]) => name);

@@ -1,4 +1,4 @@
-// What a source gave, beside what it gave before.
+// Tests which lists are kept when a source gives new lists and older lists are already kept.
 
 import assert from "node:assert/strict";
 import { formatCrls, type KeptCrls, keepCrls } from "../../../core/revocation/keeping.ts";
@@ -17,7 +17,7 @@ interface Asked {
 
 const list = ({ crls }: Fixtures, name: CrlName) => parseCrl(fromBase64(crls[name]));
 
-/** What is kept after a source gave these lists, under a policy with the anchor `root`. */
+/** Returns what is kept after a source gave these lists, under a policy with the anchor `root`. */
 function keep(fixtures: Fixtures, names: readonly CrlName[], asked: Asked = {}): KeptCrls {
   const { kept = [], anchors = ["root"], now = fixtures.now, maxBytes = 1024 * 1024 } = asked;
   const authorities = anchors.map((name) => parseCertificate(fixtures.certificates[name]));
@@ -25,7 +25,7 @@ function keep(fixtures: Fixtures, names: readonly CrlName[], asked: Asked = {}):
   return keepCrls(contents, kept, { authorities, now, maxBytes });
 }
 
-/** Kept, and what is said of the rest. */
+/** Returns the names of the kept lists, and the reasons why the others are not kept. */
 function told(fixtures: Fixtures, { lists, faults }: KeptCrls): readonly [names: string, faults: string] {
   const names = lists.map(({ der }) =>
     Object.entries(fixtures.crls).find(([, base64]) => Buffer.compare(fromBase64(base64), der) === 0),
@@ -82,7 +82,7 @@ export const cases: Cases = {
     }
     const late = { kept, now: fixtures.now + 30 * 24 * 3600 };
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], late)), ["rootNewer", ""]);
-    // One that counts gives way to none that does not.
+    // A valid list is not replaced by an expired list, even if the expired list is newer.
     const current = { ...late, kept: [{ ...list(fixtures, "root"), nextUpdate: late.now }] };
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], current)), ["root", "the list is out of date"]);
     const { nextUpdate } = list(fixtures, "rootNewer");

@@ -1,4 +1,4 @@
-// Which of many lists speaks of a certificate: on lists and certificates of which single facts are changed.
+// Tests which of many lists applies to a certificate. The lists and certificates have single changed facts.
 
 import assert from "node:assert/strict";
 import {
@@ -22,7 +22,7 @@ function makeScene({ certificates, crls, now }: Fixtures) {
     ...facts,
   });
   const [root, leaf] = [certificate("root"), certificate("direct")];
-  /** A list of the root that its key signed, and that holds these serial numbers. */
+  /** Makes a list of the root that is signed by the root's key and contains these serial numbers. */
   const list = (facts: Partial<Crl> = {}, ...serials: string[]): Crl => ({
     ...parseCrl(fromBase64(crls.root)),
     isSignedBy: ({ spkiSha256 }) => spkiSha256 === root.spkiSha256,
@@ -48,7 +48,7 @@ export const cases: Cases = {
   },
   "checkRevocation() looks at nothing where no list is asked for, and none is there": (fixtures) => {
     const { root, leaf, now } = makeScene(fixtures);
-    // Not even at what the certificates are.
+    // The certificates are not even read: here they are undefined.
     assert.equal(
       checkRevocation([undefined as never, undefined as never], undefined, { lists: NO_LISTS, now }),
       undefined,
@@ -60,7 +60,7 @@ export const cases: Cases = {
     const lists = (...serials: string[]) => ({ lists: indexLists([list({}, ...serials)]), now });
     refused("certificate_revoked", () => checkRevocation([leaf, root], undefined, lists(leaf.serial)));
     assert.equal(checkRevocation([leaf, root], undefined, lists("1")), undefined);
-    // A list of somebody else leaves all in doubt, which nobody asked for.
+    // A list of another issuer leaves the status unknown. No policy requires a status here, so nothing is refused.
     const other = indexLists([list({ foldedIssuer: "other" })]);
     assert.equal(checkRevocation([leaf, root], undefined, { lists: other, now }), undefined);
   },
@@ -107,12 +107,12 @@ export const cases: Cases = {
     ]) {
       refused("revocation_unknown", () => check([leaf, root], [by("other")], [nobody]));
     }
-    // Without a key usage any use is open.
+    // If a certificate has no key usage, its key may be used for everything.
     assert.equal(
       check([leaf, root], [by("other")], [certificate("root", { ...facts, keyUsage: undefined })]),
       undefined,
     );
-    // The leaf itself signs no list, whatever name it has.
+    // The leaf itself cannot sign a list, even if its name is that of the issuer.
     const named = certificate("direct", { ...facts, foldedSubject: root.foldedSubject, keyUsage: undefined });
     refused("revocation_unknown", () => check([named, root], [by("other")]));
   },
@@ -129,7 +129,7 @@ export const cases: Cases = {
     check([leaf, root], [own, unsigned], [certificate("root")]);
     assert.equal(signerOnPath(own), root);
     assert.deepEqual([signerOnPath(unsigned), signerOnPath(unseen)], [undefined, undefined]);
-    // Of two certificates of one key that of the issuer, where the other is below it.
+    // If two certificates have the same key, the certificate of the issuer is returned, even if the other is below it.
     check([leaf, certificate("root"), root], [unseen]);
     assert.equal(signerOnPath(unseen), root);
   },

@@ -1,4 +1,4 @@
-// The certificates of a path against the lists that are loaded now.
+// Tests the certificates of a path against the lists that are loaded now.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -19,7 +19,7 @@ import {
 
 type Freshness = "require" | "prefer";
 
-/** Proves under `root` with this rule and these lists; returns what is in doubt. */
+/** Proves a client under `root` with this rule and these lists. Returns what is in doubt. */
 function check(
   fixtures: Fixtures,
   freshness: Freshness,
@@ -56,7 +56,7 @@ function revoked(
   }
 }
 
-/** Refused where a list is required, told where it is preferred. */
+/** Checks that a doubt is a refusal where a list is required, and a report where a list is preferred. */
 function inDoubt(fixtures: Fixtures, doubt: RegExp, lists: readonly CrlName[], presented: Partial<Presented> = {}) {
   const { details } = refused("revocation_unknown", () => check(fixtures, "require", lists, presented));
   assert.match(String(details["list"]), doubt);
@@ -139,7 +139,7 @@ export const cases: Cases = {
       assert.equal(check(fixtures, freshness, ["root", "rekeyedByOld", "rekeyedByNew"], presented), undefined);
     }
     revoked(fixtures, ["root", "rekeyedByNewRevokes"], presented);
-    // Neither key takes back what the other one revoked.
+    // A list by one key does not undo a revocation in a list by the other key.
     revoked(fixtures, ["root", "rekeyedByOldRevokes", "rekeyedByNew"], presented);
     revoked(fixtures, ["root", "rekeyedByOld", "rekeyedByNewRevokes"], presented);
     inDoubt(fixtures, /^stale list .* of CN=Rekeyed,/, ["root", "rekeyedByOld"], presented);
@@ -148,7 +148,7 @@ export const cases: Cases = {
     const presented = { leaf: "rekeyedClient", intermediates: ["rekeyedOld"] } as const;
     for (const name of ["rekeyedByNew", "rekeyedByNewRevokes"] as const) {
       inDoubt(fixtures, /^list without the signature of CN=Rekeyed,/, ["root", name], presented);
-      // Beside the path it may be anybody's.
+      // A certificate beside the path is not proven, so anybody may have made it.
       const intermediates = ["rekeyedOld", "rekeyedNew"] as const;
       inDoubt(fixtures, /^list without the signature of CN=Rekeyed,/, ["root", name], { ...presented, intermediates });
     }
@@ -172,7 +172,7 @@ export const cases: Cases = {
     };
     assert.equal(prove(["root", "rekeyedNew"], ["root", "rekeyedByNew"]), 1);
     refused("certificate_revoked", () => prove(["root", "rekeyedNew"], ["root", "rekeyedByNewRevokes"]));
-    // An anchor of other senders proves nothing to this one.
+    // An anchor of other senders proves nothing for this sender.
     refused("revocation_unknown", () => prove(["root"], ["root", "rekeyedByNew"]));
   },
   "verifyTrust() goes by the newest list, by thisUpdate and then by number": (fixtures) => {
@@ -239,12 +239,12 @@ export const cases: Cases = {
       assert.equal(size([name]), 1);
     refused("certificate_revoked", () => size(["intermediateRevokesClient"]));
     refused("certificate_revoked", () => size(["rootRevokesIntermediate"], { intermediates }));
-    // A list speaks of what its CA signed under the name that the list has.
+    // A list applies only to certificates that the key of the list signed under the issuer name of the list.
     const rekeyed = { leaf: "rekeyedClient", intermediates: ["rekeyedOld", "rekeyedNew"] } as const;
     assert.equal(size(["rekeyedByNewRevokes"], rekeyed), 1);
     refused("certificate_revoked", () => size(["rekeyedByOldRevokes"], rekeyed));
     assert.equal(size(["renamedRevokesClient"], { intermediates: ["intermediate", "intermediateRenamed"] }), 1);
-    // Without the certificate of its issuer nothing says whose list it is.
+    // Without the certificate of the issuer, nothing proves who signed the list.
     assert.equal(size(["intermediateRevokesClient"], { intermediates: [] }), 1);
   },
   "verifyTrust() refuses what a loaded list holds under an anchor without lists, and asks for none": (fixtures) => {
@@ -254,7 +254,7 @@ export const cases: Cases = {
       const [proof] = present(fixtures, { leaf: "direct", lists: loaded, ...presented }, policy).proofs.values();
       return proof?.revocation;
     };
-    // Twice: certificates that are presented again take a shorter way.
+    // Runs twice, because certificates that are presented again use cached results.
     for (let time = 0; time < 2; time += 1) {
       for (const lists of [[], ["root"], ["rootForged"], ["rootStale"], ["stranger"], ["rootPointA"]] as const) {
         assert.equal(unasked(lists), undefined);

@@ -1,4 +1,4 @@
-// How sources are asked, and what is told of their lists.
+// Tests how sources are asked for lists, and what is reported about their lists.
 
 import assert from "node:assert/strict";
 import {

@@ -1,4 +1,5 @@
-// What is told of a signature over other bytes than those that arrived: compressed, written anew, or with other line ends.
+// Tests the hint for a signature over other bytes than those that arrived: the body was compressed, serialised again, or got other
+// line ends.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -20,7 +21,7 @@ import { attempt, KEY, OTHER_KEY } from "../../support/scenes/signature.ts";
 
 type Bytes = string | Uint8Array;
 
-/** The details of the refusal of `received`, whose sender signed `signed`. */
+/** Returns the details of the refusal of `received`. The sender signed `signed`. */
 async function detailsFor(signed: Bytes, received: Bytes, contentEncoding?: string) {
   const mac = createHmac("sha256", KEY).update(signed).digest("hex");
   const headers = {
@@ -41,7 +42,7 @@ const over = (how: string) => `key 1 over the body ${how}`;
 const decoded = (encoding: string) =>
   over(`decoded from ${encoding} (Content-Encoding): the sender signs before it compresses`);
 
-/** A Brotli stream of parts that are not compressed (RFC 7932 §9). Bits stand in the order in which they are read. */
+/** Returns a Brotli stream of uncompressed parts (RFC 7932 §9). The bits are in the order in which a decoder reads them. */
 function brotliOf(window: string, parts: readonly Uint8Array[], before = ""): Uint8Array {
   let bits = window + before.padEnd(before === "" ? 0 : before.length + 8 - ((window.length + before.length) % 8), "0");
   const octets: number[] = [];
@@ -73,7 +74,7 @@ const RECEIVED = `{"id":7,"total":12.50,"note":"${NOTE}","tags":[],"b":{"z":1,"a
 const IN_TWO = (step: string, note: string) =>
   `{\n${step}"id": 7,\n${step}"total": 12.50,\n${step}"note": "${note}",\n${step}"tags": [],\n${step}"b": {\n${step}${step}"z": 1,\n${step}${step}"a": null\n${step}}\n}`;
 
-/** As other programs write what arrived as RECEIVED. */
+/** The body RECEIVED as other programs serialise it. */
 const WRITTEN: readonly (readonly [by: string, text: string, how: string])[] = [
   [
     "Python",
@@ -176,7 +177,7 @@ export const cases: Cases = {
     assert.deepEqual([...((await decodeBody(brotliOf("0", []), "br"))?.[1] ?? [1])], []);
   },
   "a Brotli stream that does not say how large it is is left as it is": async () => {
-    // A block of metadata, of which Brotli takes any number.
+    // A metadata block. A Brotli stream may contain any number of them.
     const metadata = "0" + "11" + "0" + "00";
     const stream = brotliOf("0", [Uint8Array.of(1)], metadata);
     assert.deepEqual([...brotliDecompressSync(stream)], [1]);

@@ -1,4 +1,5 @@
-// What the operator is told of a signature that does not match: the mistake where it is a usual one, and no secret.
+// Tests the hint that the operator gets for a signature that does not match. It names the mistake if it is a common one, and
+// contains no secret.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -14,7 +15,7 @@ import { type Attempt, attempt, BODY, ED25519, EVENTS, KEY, NOW, OTHER_KEY } fro
 
 type Bytes = string | Uint8Array<ArrayBuffer>;
 
-/** Headers by a sender whose key is these octets. */
+/** Returns headers signed with a key of these octets. */
 function signedBy(scheme: SignatureSchemeName, secret: string | Buffer, body: Bytes = BODY): Record<string, string> {
   const { header, tag, signatures } = EVENTS[scheme];
   const prefixes: Partial<Record<SignatureSchemeName, string>> = {
@@ -38,7 +39,7 @@ async function mismatch(scheme: SignatureSchemeName, changes: Attempt): Promise<
 const hintFor = async (scheme: SignatureSchemeName, changes: Attempt) =>
   (await mismatch(scheme, changes)).details["wouldMatch"];
 
-/** Neither a key in any form, nor a signature that would pass, is in what is logged or answered. */
+/** Checks that the log and the response contain no key in any form, and no signature that would pass. */
 async function tellsNoSecret(
   refusal: Refusal,
   scheme: SignatureSchemeName,
@@ -57,7 +58,7 @@ async function tellsNoSecret(
   assert.doesNotMatch(await answer.text(), /would|key|retired/i);
 }
 
-/** Their keys are text. */
+/** The schemes whose keys are text. */
 const TEXT_SCHEMES = ["docusign", "github", "pagerduty", "slack", "stripe"] as const;
 
 export const cases: Cases = {

@@ -1,4 +1,4 @@
-// Signatures that are not what the sender made: altered, over other bytes, or by another key.
+// Tests signatures that the sender did not make: altered, over other bytes, or by another key.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -89,7 +89,7 @@ export const cases: Cases = {
         await refusedLater("signature_malformed", attempt(scheme, { headers: { [`${name}-id`]: id } }));
       }
     }
-    // What `msg_1` signed, cut in another place.
+    // The body begins with an additional dot. Without a check of the id, signed texts could be divided at another dot.
     const moved = { "svix-id": "msg_1", "svix-timestamp": String(NOW) };
     await refusedLater("signature_mismatch", attempt("svix", { headers: moved, body: `.${BODY}` }));
   },
@@ -121,7 +121,7 @@ export const cases: Cases = {
   },
 };
 
-/** What Headers takes: no line breaks, and Latin-1 alone. */
+/** Returns a value that Headers accepts: it has no line breaks, and only characters of Latin-1. */
 function toFieldValue(text: string): string {
   return text.replace(/[^\t -~\x80-\xff]/g, "?");
 }

@@ -1,4 +1,4 @@
-// Keys of signatures as they are configured: what is taken, what is refused, and that nothing tells what they are.
+// Tests how signature keys are configured: what is accepted, what is refused, and that no text contains the key.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
@@ -13,7 +13,7 @@ import { ED25519, EVENTS, KEY, SCHEMES } from "../../support/scenes/signature.ts
 const TEXT = SCHEMES.filter((scheme) => !/svix|standard/.test(scheme));
 const ENCODED = ["standard-webhooks", "svix"] as const;
 
-/** What it says against each of the keys. */
+/** Returns, for each scheme, the fault that is reported for this secret, or "". */
 function faults(
   schemes: typeof SIGNATURE_SCHEME_NAMES | readonly (typeof SCHEMES)[number][],
   secret: string,
@@ -106,7 +106,7 @@ export const cases: Cases = {
     ];
     const inExcess = [p("ed"), p("ee"), p("ef"), p("f0")];
     for (const hex of [...ofLowOrder, ...inExcess]) refusedAs(/not an Ed25519 key/, ENCODED, keyOf(hex), flipped(hex));
-    // 2 is no y of a point on the curve, 3 is one.
+    // No point on the curve has y = 2, but one has y = 3.
     refusedAs(/not an Ed25519 key/, ENCODED, keyOf("02"), keyOf(`${"02".padEnd(62, "0")}80`));
     importSignatureKey("svix", keyOf("03"));
   },

@@ -1,4 +1,4 @@
-// Headers that are not of their form: signatures cut, respelled or repeated, times and tags written otherwise.
+// Tests headers of the wrong form: signatures that are cut, written differently or repeated, and other forms of times and tags.
 
 import assert from "node:assert/strict";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../../core/signature/schemes.ts";
@@ -10,7 +10,7 @@ const STANDARD = ["standard-webhooks", "svix"] as const;
 
 const signatureHeader = (scheme: SignatureSchemeName, value: string) => ({ [EVENTS[scheme].header]: value });
 
-/** Each value of the signature's header is refused; the error names the one that is not. */
+/** Checks that each value of the signature header is refused. An error names the value that is not. */
 async function malformed(scheme: SignatureSchemeName, ...values: readonly string[]): Promise<void> {
   for (const value of values) {
     const run = attempt(scheme, { headers: signatureHeader(scheme, value) });
@@ -20,7 +20,7 @@ async function malformed(scheme: SignatureSchemeName, ...values: readonly string
   }
 }
 
-/** Spellings near a signature: cut, too long, in another case, with other bits or other padding. */
+/** Returns texts that are similar to a signature: cut, too long, in another case, with other bits or other padding. */
 function respellings(signature: string): string[] {
   const isHex = signature.length === 64;
   const middle = signature.length / 2;
@@ -207,7 +207,7 @@ export const cases: Cases = {
   },
   "verifyWebhookSignature() takes an id of 256 characters, and none that is longer": async () => {
     const withId = (length: number) => attempt("svix", { headers: { "svix-id": "m".repeat(length) } });
-    // It was not signed over this id: it is read, and does not match.
+    // The signature is not over this id. So the id is read, but the signature does not match.
     await refusedLater("signature_mismatch", withId(MAX_EVENT_ID_CHARACTERS));
     await refusedLater("signature_malformed", withId(MAX_EVENT_ID_CHARACTERS + 1));
   },

@@ -1,4 +1,4 @@
-// Intermediates of the policy: they complete a path that the sender left open, and prove nothing.
+// Tests intermediates of the policy. They complete a path that the sender left incomplete, and prove nothing by themselves.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -20,7 +20,7 @@ import {
 } from "../../support/scenes/certificates.ts";
 import { expectFindings, findingsOf, spoiled } from "../../support/scenes/inspection.ts";
 
-/** A policy of one sender below `root` that knows these. */
+/** Returns a policy of one sender below `root`, with these intermediates. */
 function knowing(fixtures: Fixtures, names: readonly CertificateName[], parts: PolicyParts = {}) {
   const intermediates = Object.fromEntries(names.map((name) => [name, pemOf(fixtures.certificates[name])]));
   return compilePolicy({ ...policyDocument(fixtures, parts), intermediates });
@@ -49,7 +49,8 @@ export const cases: Cases = {
     const alone = knowing(fixtures, ["depth3"]);
     refused("issuer_unknown", () => present(fixtures, { leaf: "depth3Client" }, alone));
     refused("issuer_unknown", () => present(fixtures, { leaf: "client" }, alone));
-    // Its own issuers are presented, and yet nothing of the policy leads up to the anchor.
+    // The issuers of `depth3` are presented, but the policy does not have them. So no anchor vouches for `depth3`, and no path may
+    // use it.
     const presented = { leaf: "depth3Client", intermediates: ["depth1", "depth2"] } as const;
     refused("issuer_unknown", () => present(fixtures, presented, alone));
     const policy = knowing(fixtures, ["intermediate"], { anchors: ["stranger"] });
@@ -85,7 +86,7 @@ export const cases: Cases = {
     const names = (...presented: CertificateName[]) =>
       vouchedIntermediates(clientOf(fixtures, "depth3Client", ...presented), anchors).map(({ base64 }) => base64);
     assert.deepEqual(names(), []);
-    // Vouched for over one of the policy's.
+    // `depth3` is presented, and an intermediate of the policy certifies it.
     assert.deepEqual(names("depth3", "stranger"), [fixtures.certificates.depth3]);
   },
   "compilePolicy() keeps of each anchor those that it vouches for, in any number of steps": (fixtures) => {

@@ -1,4 +1,5 @@
-// Certificates that are presented again: what cannot change is not looked for twice, and everything else is judged anew.
+// Tests certificates that are presented again. Facts that cannot change are not computed again, and everything else is judged
+// again.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -20,7 +21,10 @@ import {
 
 const NOBODY: PathLimits["deny"] = { holds: () => false };
 
-/** The client below an intermediate below the root, as objects that nobody has seen before; counts signatures that are looked at. */
+/**
+ * Makes the client, an intermediate and the root as new objects, so that nothing about them is cached. Counts how often a signature
+ * is verified.
+ */
 function makeScene({ certificates, now }: Fixtures) {
   let looked = 0;
   const make = (name: CertificateName, facts: Partial<Certificate> = {}): Certificate => ({
@@ -38,7 +42,7 @@ function makeScene({ certificates, now }: Fixtures) {
     leaf: make("client"),
     intermediate: make("intermediate"),
     anchors: [{ name: "root", certificate: make("root"), certifiers: [], intermediates: [], revocation: undefined }],
-    /** How many signatures are looked at. */
+    /** Returns how many signatures are verified. */
     counted(run: () => unknown): number {
       looked = 0;
       run();
@@ -51,7 +55,10 @@ type Scene = ReturnType<typeof makeScene>;
 
 const clientOf = (leaf: Certificate, ...intermediates: Certificate[]) => ({ leaf, intermediates, platform: undefined });
 
-/** A search that remembers, and what is asked afterwards under other limits, of a list and a client that are other objects. */
+/**
+ * Searches once, so that the result is cached. `again` searches under other limits, for new objects of the client and its
+ * intermediates.
+ */
 function askAgain({ leaf, intermediate, anchors, limits }: Scene) {
   const first = findPath(clientOf(leaf, intermediate), anchors, limits);
   const again = (changes: Partial<PathLimits>) =>

@@ -1,4 +1,4 @@
-// The platform's verdict, our own anchors, both together; and what the deny list takes out.
+// Tests the platform's verdict, our own anchors, both together, and the deny list.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -36,7 +36,7 @@ const FAULTS = [
   "FAILED:unable to get local issuer certificate ",
 ];
 
-/** Proves `direct` under one kind of trust, with the platform's verdict; returns the anchor, or "platform". */
+/** Proves `direct` under one kind of trust, with the platform's verdict. Returns the anchor, or "platform". */
 function verdict(fixtures: Fixtures, trust: keyof typeof TRUST, verified: string | undefined, revoked = false): string {
   const platform = verified === undefined ? {} : { platform: { verified, revoked } };
   return prove(fixtures, { leaf: "direct", ...platform }, TRUST[trust]).anchor ?? "platform";
@@ -168,7 +168,7 @@ export const cases: Cases = {
     refused("certificate_denied", () => prove(fixtures, presented, { ...anchored, deny: [digest] }));
     const { spkiSha256, serial, issuerText: issuer } = parseCertificate(certificates.intermediate);
     refused("certificate_denied", () => prove(fixtures, presented, { ...both, deny: [{ spkiSha256 }] }));
-    // A serial number is of one certificate.
+    // A deny entry with a serial number and an issuer matches only one certificate, not the CA's other certificates.
     assert.equal(prove(fixtures, together, { ...both, deny: [{ serial, issuer }] }).anchor, "stranger");
   },
   "verifyTrust() denies under platform trust as well": (fixtures) => {
@@ -178,7 +178,7 @@ export const cases: Cases = {
         prove(fixtures, { leaf: "direct", platform }, { ...TRUST.platform, deny: [entry] }),
       );
     }
-    // Nobody here knows over which of the CAs beside the leaf the platform went.
+    // Nobody knows which of the presented CAs the platform used.
     for (const entry of [...entriesFor(fixtures, "intermediate"), ...entriesFor(fixtures, "root")]) {
       const presented = { leaf: "client", intermediates: ["intermediateTwin", "root"], platform } as const;
       assert.equal(prove(fixtures, presented, TRUST.platform).anchor, undefined);

@@ -1,10 +1,10 @@
-// The short names of attribute types, and the OIDs that stand for any other.
+// Tests the short names of attribute types, and the OIDs of types without a short name.
 
 import assert from "node:assert/strict";
 import { attributeTypeName, parseAttributeType } from "../../../core/x509/attribute-types.ts";
 import type { Cases } from "../../support/scenes/certificates.ts";
 
-/** X.520 and RFC 4519; the domain and user names of RFC 4519; PKCS #9; the CA/Browser Forum's for extended validation. */
+/** Types of X.520 and RFC 4519; domain and user names of RFC 4519; PKCS #9; extended validation (CA/Browser Forum). */
 const X520: Readonly<Record<string, number>> = {
   CN: 3,
   SN: 4,

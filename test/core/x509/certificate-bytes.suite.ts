@@ -1,4 +1,5 @@
-// Bytes that are no certificate, and text that is not the one base64 of its bytes: read or refused, never anything else.
+// Tests bytes that are not a certificate, and text that is not canonical base64. Each input is either read or refused. No other
+// result is allowed.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -19,7 +20,7 @@ import {
 import { edit } from "../../support/certificates/edit.ts";
 import { type Cases, malformed } from "../../support/scenes/certificates.ts";
 
-/** Either a certificate whose facts can be told, or the one Refusal. */
+/** Checks that the input is either a certificate with readable facts, or refused as malformed. */
 function readsOrRefuses(base64: string): void {
   try {
     const certificate = parseCertificate(base64);
@@ -34,7 +35,7 @@ function readsOrRefuses(base64: string): void {
   }
 }
 
-/** Replaces the n-th value, counted depth first, of these trees. */
+/** Replaces the n-th value of these trees, counted depth first. */
 function replaceNth(siblings: Tlv[], index: number, replacement: Tlv): void {
   const places: (readonly [Tlv[], number])[] = [];
   const visit = (list: Tlv[]): void => {
@@ -65,7 +66,7 @@ export const cases: Cases = {
       certificate[1] = { tag: 0x30, content: [{ tag: 0x00, content: Uint8Array.of() }] };
     });
     const text = Buffer.from(fromBase64(grown)).toString("hex").replace("30020000", Buffer.from(long).toString("hex"));
-    // The outer length grows by what the inner value gained over the four octets that stood in its place.
+    // The replaced value had four octets. The outer length grows by the difference to the longer inner value.
     const whole = Buffer.from(text, "hex");
     whole.writeUInt16BE(whole.length - 4, 2);
     malformed("a padded length within", whole.toString("base64"));

@@ -1,4 +1,4 @@
-// The extensions that decisions rest on.
+// Tests the extensions on which decisions depend.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -14,7 +14,7 @@ const EXTENDED_KEY_USAGE = "2.5.29.37";
 const withExtension = ({ certificates }: Fixtures, id: string, value: Tlv, critical = false) =>
   parseCertificate(edit(certificates.direct, (parts) => setExtension(parts, id, value, critical)));
 
-/** The DER of a KeyUsage in which the bits of the list are set, bit 0 first (RFC 5280 §4.2.1.3). */
+/** Returns the DER of a KeyUsage with these bits set. Bit 0 comes first (RFC 5280 §4.2.1.3). */
 function keyUsage(bits: readonly number[]): Tlv {
   const size = Math.max(...bits) + 1;
   const octets = new Uint8Array(Math.ceil(size / 8));
@@ -76,7 +76,7 @@ export const cases: Cases = {
       "2.5.29.36": sequence(tlv(0x80, [0])),
       "2.5.29.46": sequence(point),
       "2.5.29.54": tlv(TAG.integer, [0]),
-      // OCSP must-staple and the poison of Certificate Transparency.
+      // OCSP must-staple, and the poison extension of Certificate Transparency.
       "1.3.6.1.5.5.7.1.24": sequence(tlv(TAG.integer, [5])),
       "1.3.6.1.4.1.11129.2.4.3": tlv(5, []),
     };

@@ -1,4 +1,4 @@
-// Certificates that break a rule of X.509 or of RFC 5280: every one is refused with one code.
+// Tests certificates that break a rule of X.509 or of RFC 5280. Each is refused with the same code.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../support/certificates/edit.ts";
 import { type Cases, type Fixtures, malformed, refused } from "../../support/scenes/certificates.ts";
 
-/** The certificate with one thing changed is malformed; with nothing changed it is not. */
+/** Checks that the certificate is malformed after each change, and that it is not malformed without a change. */
 function malformedWhen(
   { certificates }: Fixtures,
   changes: Readonly<Record<string, (parts: CertificateParts) => void>>,

@@ -1,4 +1,4 @@
-// The facts of a certificate, against node:crypto as the oracle, and whose key signed it.
+// Tests the facts of a certificate against those of node:crypto. Tests which key signed a certificate.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -14,7 +14,7 @@ import { type Cases, malformed, pemOf } from "../../support/scenes/certificates.
 
 const COMPARED = new Set(["CN", "O", "OU", "C", "L", "ST"]);
 
-/** Text values by short name, one as text and several as a list: how node:crypto shows a name. */
+/** Returns text values by short name, in the form of node:crypto: a text for one value, a list for several. */
 function legacyName(name: DistinguishedName): Record<string, string | string[]> {
   const found: Record<string, string | string[]> = {};
   for (const attribute of name.flat()) {
@@ -26,7 +26,7 @@ function legacyName(name: DistinguishedName): Record<string, string | string[]> 
   return found;
 }
 
-/** What the oracle says of the attributes that we hold as text. */
+/** Returns the facts of node:crypto about the attributes that our reader holds as text. */
 function oracleName(name: OracleFacts["subject"], ours: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(name).filter(([type]) => Object.hasOwn(ours, type)));
 }
@@ -36,7 +36,7 @@ function agrees(certificate: Certificate, facts: OracleFacts): void {
   assert.equal(certificate.serial, facts.serial.replace(/^0+(?=.)/, ""));
   assert.equal(certificate.notBefore, facts.notBefore);
   assert.equal(certificate.notAfter, facts.notAfter);
-  // node:crypto means by a CA one that may also sign certificates.
+  // node:crypto calls a certificate a CA only if it may also sign certificates.
   assert.equal(certificate.isCa && certificate.keyUsage?.keyCertSign !== false, facts.isCa);
   assert.deepEqual(certificate.extendedKeyUsage ?? [], facts.extendedKeyUsage);
   assert.equal(certificate.spkiSha256, createHash("sha256").update(fromBase64(facts.spki)).digest("hex"));
@@ -67,7 +67,8 @@ export const cases: Cases = {
       assert.ok(digestsOf(a).includes(b.sha256) && digestsOf(b).includes(a.sha256));
       assert.equal(digestsOf(a), digestsOf(a));
     }
-    // For each curve that the issuer's key may be on; s of the larger ones is none of the smaller.
+    // There is a second digest for each curve that the issuer's key may be on. The s of a larger curve is too large for a smaller
+    // curve.
     assert.equal(digestsOf(parseCertificate(client)).length, 4);
     assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
   },
@@ -86,7 +87,7 @@ export const cases: Cases = {
         const pair = encode(sequence(tlv(TAG.integer, [1]), tlv(TAG.integer, s)));
         certificate.splice(2, 1, tlv(TAG.bitString, [0, ...pair]));
       });
-    // n − s for P-256 has its first bit set, begins with a zero in hex, or has an octet less.
+    // In these cases, n − s for P-256 has its first bit set, begins with a zero in hex, or is one octet shorter.
     for (const first of [0x01, 0x7f, 0xf5]) {
       const s = [...(first >= 0x80 ? [0] : []), first, ...Array<number>(31).fill(9)];
       const one = signed(s);
@@ -100,7 +101,7 @@ export const cases: Cases = {
     for (const other of [rsaRoot, ed25519Root, p384Root, rootTwin]) {
       assert.equal(direct.isSignedBy(parseCertificate(other)), false);
     }
-    // What is no key makes the runtime throw.
+    // If the value is not a key, the runtime throws.
     assert.equal(direct.isSignedBy({ ...parseCertificate(root), publicKey: {} as Certificate["publicKey"] }), false);
     for (let count = 0; count < 2; count += 1) assert.equal(direct.isSignedBy(parseCertificate(root)), true);
   },
@@ -142,7 +143,7 @@ export const cases: Cases = {
       assert.equal(formatPem(base64), pemOf(base64));
   },
   "parseCertificate() agrees with node:crypto on every certificate of ours": ({ certificates, oracle }) => {
-    // Some runtimes cannot hold these keys, or write them anew in the one spelling of their kind. They are refused in any case.
+    // Some runtimes cannot hold these keys, or encode them again in the canonical form. They are refused in any case.
     const isOdd = /^(secp256k1|exponentOne|explicit|compressed|hybrid|rsaWithoutNull|rsaOldName)/;
     for (const [name, base64] of Object.entries(certificates).filter(([name]) => !isOdd.test(name))) {
       try {
@@ -224,7 +225,7 @@ export const cases: Cases = {
     const [root, twin, intermediate, client] = (["root", "rootTwin", "intermediate", "client"] as const).map((name) =>
       parseCertificate(certificates[name]),
     ) as [Certificate, Certificate, Certificate, Certificate];
-    // Each question twice: the answer is kept.
+    // Asks each question twice, because the answer is cached.
     for (const _ of [1, 2]) {
       assert.equal(intermediate.isSignedBy(root), true);
       assert.equal(intermediate.isSignedBy(twin), false);

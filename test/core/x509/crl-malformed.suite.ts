@@ -1,4 +1,4 @@
-// Lists that must not be read: broken, or of a kind whose silence about a certificate means nothing.
+// Tests lists that must be refused. They are broken, or of a kind in which a missing certificate may still be revoked.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -25,10 +25,10 @@ interface CrlParts {
   readonly extensions: Tlv[];
 }
 
-/** Where each field stands in the members of the TBSCertList of a list with entries. */
+/** The index of each field in the TBSCertList of a list with entries. */
 const FIELD = { version: 0, algorithm: 1, issuer: 2, thisUpdate: 3, nextUpdate: 4, revoked: 5, extensions: 6 };
 
-/** The list with one thing changed. The signature is left as it was. */
+/** Returns the list with one change. The signature is not changed. */
 function edit({ crls }: Fixtures, change: (parts: CrlParts) => void, name: CrlName = "entries"): Uint8Array {
   const whole = decode(fromBase64(crls[name]));
   const crl = members(whole);

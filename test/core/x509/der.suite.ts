@@ -1,4 +1,4 @@
-// One DER value and its members: what breaks a rule of X.690 is refused, wherever it stands.
+// Tests one DER value and its members. A violation of X.690 is refused at every place.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -20,7 +20,7 @@ function refuses(
 
 const readHex = <T>(hex: string, read: (value: DerReader) => T): T => readDer(bytesOf(hex), read);
 
-/** SEQUENCEs in one another. */
+/** Returns `levels` SEQUENCEs, each inside the other. */
 const nested = (levels: number): Uint8Array => {
   const headers: Uint8Array[] = [];
   let size = 0;

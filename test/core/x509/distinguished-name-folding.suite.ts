@@ -1,4 +1,4 @@
-// RFC 5280 §7.1: when two names are the same name for chaining.
+// Tests when two names are equal for chaining (RFC 5280 §7.1).
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// RFC 4514 text to a name and back.
+// Tests how RFC 4514 text is read as a name, and how a name is written as text.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -21,7 +21,7 @@ function refusesText(...texts: readonly string[]): void {
   for (const text of texts) assert.throws(() => parseDistinguishedName(text), SyntaxError, text);
 }
 
-/** The attributes of one RDN have no order of their own. */
+/** Sorts the attributes of each RDN, because they have no order. */
 function inOneOrder(name: DistinguishedName): unknown {
   return name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
 }

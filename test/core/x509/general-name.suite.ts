@@ -1,4 +1,4 @@
-// GeneralName: typed names, and the text of IP addresses.
+// Tests GeneralName: typed names, and the text of IP addresses.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -53,7 +53,7 @@ export const cases: Cases = {
       assert.throws(() => read(tlv(tag, [])), SyntaxError);
   },
   "readGeneralName() refuses a text or an address in constructed form": () => {
-    // The inner value has an application tag, so that its octets are all visible ASCII.
+    // The inner value has an application tag, so its octets are all visible ASCII characters.
     const inner = tlv(0x41, "A".repeat(0x30));
     for (const tag of [0xa1, 0xa2, 0xa6, 0xa7]) assert.throws(() => read(tlv(tag, [inner])), `tag ${tag.toString(16)}`);
   },

@@ -1,4 +1,4 @@
-// RFC 5280 §4.2.1.10, one constraint at a time.
+// Tests RFC 5280 §4.2.1.10, one constraint at a time.
 
 import assert from "node:assert/strict";
 import { readDer } from "../../../core/x509/der.ts";
@@ -23,7 +23,7 @@ const permits = (base: GeneralName, ...names: GeneralName[]) =>
 const excludes = (base: GeneralName, ...names: GeneralName[]) =>
   !satisfiesNameConstraints(names, { permitted: [], excluded: [base] });
 
-/** Each name is inside the base: permitted by it, and excluded by it. */
+/** Checks that each name is inside the base: a permitted base permits it, and an excluded base excludes it. */
 function inside(base: GeneralName, ...names: GeneralName[]): void {
   for (const name of names) {
     assert.ok(permits(base, name), `permits ${JSON.stringify(name)}`);
@@ -38,7 +38,7 @@ function outside(base: GeneralName, ...names: GeneralName[]): void {
   }
 }
 
-/** A name that cannot be judged is refused by either. */
+/** Checks that a name that cannot be judged is refused, with a permitted base and with an excluded base. */
 function unjudged(base: GeneralName, ...names: GeneralName[]): void {
   for (const name of names) {
     assert.ok(!permits(base, name), `does not permit ${JSON.stringify(name)}`);
@@ -184,7 +184,7 @@ export const cases: Cases = {
       name: [[{ type: "2.5.4.10", der: "1e080045007600690006c" }]],
     };
     unjudged(directory("O=Evil"), opaque);
-    // A constraint of another kind says nothing about it.
+    // A constraint of one kind says nothing about names of another kind.
     assert.ok(permits(email(host), dns("a..b"), uri("urn:x"), opaque));
   },
   "satisfiesNameConstraints() takes a mailbox with quotes that need not be there for the same": () => {
@@ -267,7 +267,7 @@ export const cases: Cases = {
     }
   },
   "verifyTrust() holds such a common name to them also beside a permitted DNS name": (fixtures) => {
-    // A matcher may name the CN of a certificate whatever else it holds.
+    // A matcher may name the CN of a certificate, even if the certificate has alternative names.
     refused("name_not_permitted", () =>
       prove(fixtures, { leaf: "dnsCaBadCommonNameGoodSan", intermediates: ["dnsCa"] }),
     );

@@ -1,4 +1,4 @@
-// Names and bases of constraints in the form in which they are compared.
+// Tests names and bases of constraints in the form in which they are compared.
 
 import assert from "node:assert/strict";
 import { parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
@@ -18,14 +18,14 @@ function haveNone(...names: readonly GeneralName[]): void {
   for (const name of names) assert.equal(formOf(name), undefined, JSON.stringify(name));
 }
 
-/** Whether a name is within a base that can be judged. */
+/** Is true if a name is within this base. Both must be of a form that can be judged. */
 function isWithin(base: GeneralName, name: GeneralName): boolean {
   const [subtree, form] = [subtreeOf(base), formOf(name)];
   assert.ok(subtree !== undefined && form !== undefined);
   return subtree(form);
 }
 
-/** 253 characters of labels, or so many more. */
+/** Returns a host name of 253 characters, or of `more` additional characters. */
 const longHost = (more = 0) => `${"a".repeat(49)}.`.repeat(5) + "b".repeat(3 + more);
 
 export const cases: Cases = {
