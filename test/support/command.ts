@@ -1,5 +1,5 @@
-// Runs a command in this process, to test what it decides, prints and writes. How the program starts, reads its standard input and
-// ends is tested with a real process: see ../e2e/running.ts.
+// Runs a command in this process, to test what it decides, prints and writes. A real process is needed to test how the program
+// starts, reads its standard input and ends: see running.ts.
 
 import { type Command, endWithError } from "../../cli/command.ts";
 import { COMMANDS } from "../../cli/commands.ts";

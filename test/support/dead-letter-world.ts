@@ -1,4 +1,4 @@
-// A queue that gives up after two attempts, so that events become dead letters within seconds.
+// A queue that stops after two attempts, so that events become dead letters within seconds.
 
 import { type QueueWorld, startQueueWorld } from "./queue-world.ts";
 

@@ -41,7 +41,7 @@ export function dispatch(
   return dispatchFrom(stack, openSqliteInbox(file, { clock }), handler, limits, clock);
 }
 
-/** As `dispatch`, with an open inbox. It is closed with the dispatcher. */
+/** Does the same as `dispatch` with an open inbox. The inbox is closed together with the dispatcher. */
 export function dispatchFrom(
   stack: AsyncDisposableStack,
   inbox: Inbox,

@@ -1,4 +1,4 @@
-// The deployed bundle of the edge, the real origin, and between them a hop whose behaviour a test chooses.
+// The deployed bundle of the edge, the real origin, and a hop between them. A test chooses how the hop behaves.
 
 import { publicJwk } from "../../core/assertion/keys.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";

@@ -15,7 +15,7 @@ import { temporaryDirectory } from "./temporary.ts";
 
 export interface Store {
   readonly name: string;
-  /** Why it cannot be tested here. Undefined if it can. */
+  /** The reason why the store cannot be tested here. Undefined if it can be tested. */
   readonly missing: string | undefined;
   /** Called before the tests of a file. */
   start(stack: AsyncDisposableStack): Promise<void>;
@@ -49,7 +49,7 @@ function sharedPostgresStore(): Store {
   return { ...postgresStore(), start: () => Promise.resolve(), newLocation: () => askShared("database") };
 }
 
-/** Why tests on PostgreSQL are skipped. In CI they are not skipped: without a server they fail. */
+/** Says why tests on PostgreSQL are skipped. In CI they are not skipped: without a server they fail. */
 export function missingPostgres(): string | undefined {
   if (findPostgres() !== undefined || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests on PostgreSQL, because it is not installed: apt-get install postgresql");
@@ -59,7 +59,7 @@ export function missingPostgres(): string | undefined {
 /** Stores whose PostgreSQL is started for the test file. It writes to the disk as in production. */
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
 
-/** What describeOnStores gives to a test. */
+/** The arguments that describeOnStores passes to a test. */
 export interface OnStore {
   readonly stack: AsyncDisposableStack;
   /** The location of a new inbox. */

@@ -76,7 +76,8 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
     async runCronTrigger(count) {
       const known = lines.all.length;
       await harness.getWorker().scheduled({ cron: "* * * * *" });
-      // Logs a further line and waits for it: earlier lines of its stream have arrived then. There may be more in the other stream.
+      // Logs one more line and waits for it. All earlier lines of the same stream have then arrived. The other stream may still
+      // have more.
       const { decision } = (await (await edge.send({ target: "/unknown" })).json()) as { decision: string };
       await lines.of(decision);
       const logged = () => lines.all.slice(known).filter((line) => line["id"] !== decision && !("attempt" in line));

@@ -1,4 +1,5 @@
-// A folder with a policy, and origins as programs that read it, keep their inbox in it and serve their metrics.
+// Makes a folder with a policy, and starts origins as programs. They read the policy, keep their inbox in the folder, and serve
+// metrics.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,7 @@ import { asUnprivileged, giveAway, withClient } from "./postgres.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
-/** Why tests with a pooler are skipped. In CI they are not skipped, because it is installed. */
+/** Says why tests with a pooler are skipped. In CI they are not skipped, because PgBouncer is installed there. */
 export function missingPgBouncer(): string | undefined {
   if (existsSync(PROGRAM) || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests with PgBouncer, because it is not installed: apt-get install pgbouncer");

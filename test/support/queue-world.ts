@@ -1,4 +1,4 @@
-// An edge with its queue and bucket, an origin, and a gate between them. The gate records attempts, and fails as a test wants.
+// An edge with its queue and bucket, an origin, and a gate between them. The gate records attempts, and fails as the test requires.
 
 import { fileURLToPath } from "node:url";
 import { QUEUE_CONFIG } from "../../cli/dev/local-edge.ts";
@@ -21,7 +21,7 @@ import { tlsClientAuth } from "./tls-client-auth.ts";
 export type Behaviour = "pass" | "held" | "late" | "reset" | "garbage" | number;
 
 export interface Attempt extends RecordedRequest {
-  /** The claims of the assertion. They are not verified here, but by the origin. */
+  /** The claims of the assertion. This test code does not verify them, but the origin does. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** Milliseconds. */
   readonly at: number;

@@ -142,7 +142,7 @@ class Handshake {
 
   #readMessage(type: number, body: Buffer): void {
     if (type === SERVER_HELLO) this.#serverRandom = body.subarray(2, 34);
-    // curve_type, named_curve, and the point with its length.
+    // The message has curve_type, named_curve, and the point with its length.
     if (type === SERVER_KEY_EXCHANGE) this.#serverPoint = body.subarray(4, 4 + (body[3] ?? 0));
     if (type === CERTIFICATE_REQUEST) this.#isAsked = true;
     if (type === SERVER_HELLO_DONE) this.#answer();

@@ -15,7 +15,7 @@ const TAG_BYTES = 16;
 
 export const u16 = (value: number): Buffer => Buffer.of(value >> 8, value & 0xff);
 
-/** The content after its length, which is encoded in `octets` octets. */
+/** Returns the content after its length. The length has `octets` octets. */
 export function sized(octets: 1 | 2 | 3, content: Uint8Array): Buffer {
   const length = Buffer.alloc(octets);
   length.writeUIntBE(content.byteLength, 0, octets);
@@ -45,14 +45,14 @@ export interface TlsRecord {
   readonly content: Buffer;
 }
 
-/** Both directions of a connection. Each is in clear until its ChangeCipherSpec. */
+/** Both directions of a connection. Each direction is unencrypted until its ChangeCipherSpec. */
 export class Records {
   #received = Buffer.of();
   #client: Direction | undefined;
   #server: Direction | undefined;
   #isServerProtected = false;
 
-  /** Encrypts what is written from now on. What is read is decrypted after the server's ChangeCipherSpec. */
+  /** Encrypts all data that is written after this call. Received data is decrypted after the server's ChangeCipherSpec. */
   protect(master: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array): void {
     const block = prf(master, "key expansion", Buffer.concat([serverRandom, clientRandom]), 40);
     this.#client = { key: block.subarray(0, 16), salt: block.subarray(32, 36), sequence: 0n };

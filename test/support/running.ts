@@ -1,4 +1,4 @@
-// Runs the program as a user does, in a process of its own, and reads what it prints.
+// Runs the program as a user does, in a separate process, and reads its output.
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -11,18 +11,21 @@ export interface Running {
   readonly ready: Readonly<Record<string, string>> & {
     readonly clients: Record<string, { certificate: string; key: string }>;
   };
-  /** Resolves with the first line from `start` on, before or after the call, that has these members. */
+  /** Resolves to the first line from index `start` on that has these members. The line may already be there. */
   line(members: Readonly<Record<string, unknown>>, start?: number): Promise<Record<string, unknown>>;
   readonly lines: readonly Record<string, unknown>[];
   readonly process: ChildProcess;
-  /** Asks it to end and resolves with its exit code, when all that it printed was read. */
+  /** Ends the program. Resolves to its exit code after all its output was read. */
   stop(): Promise<number | null>;
 }
 
-/** A loaded machine takes its time to start a program. */
+/** A machine under load needs a long time to start a program. */
 const LINE_DEADLINE_MILLISECONDS = 60_000;
 
-/** Programs of a test that failed before it could end them: none outlives its test file, nor the worker, which the runner ends by SIGTERM. */
+/**
+ * The programs that still run. They are killed at the end of a test file, because a failed test may not have ended them. They are
+ * also killed when the runner ends this process with SIGTERM.
+ */
 const running = new Set<ChildProcess>();
 process.once("SIGTERM", () => process.exit(1));
 process.on("exit", killPrograms);
@@ -31,7 +34,7 @@ export function killPrograms(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Where a program is run that is not this checkout's own, and how long each of its lines may take. */
+/** Runs the program of another checkout or another Node. `milliseconds` is the time limit for each line. */
 export interface Place {
   readonly node?: string;
   readonly folder?: string;
@@ -62,7 +65,7 @@ export async function startCountersign(
     lines.push(JSON.parse(text) as Record<string, unknown>);
     for (const listener of listeners) listener();
   });
-  // Not "exit": output may still arrive after it.
+  // Waits for "close" and not for "exit", because output may still arrive after "exit".
   const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
 
   const line = (members: Readonly<Record<string, unknown>>, start = 0) =>
@@ -78,7 +81,7 @@ export async function startCountersign(
         listeners.delete(look);
         end();
       };
-      // After the end of the program every look-up comes here once more, found or not.
+      // This also runs after the end of the program for every line that was found earlier. Those are no longer in `listeners`.
       const fail = (why: string) => {
         if (!listeners.has(look)) return;
         settle(() =>
@@ -108,7 +111,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. */
+/** Runs a program until it ends. */
 export function run(
   program: string,
   args: readonly string[],
@@ -132,7 +135,7 @@ export function runCountersign(
   return run(process.execPath, ["cli/main.ts", ...args], input, environment);
 }
 
-/** curl's status and body; `args` come before the URL. */
+/** Returns curl's status and body. `args` come before the URL. */
 export async function curl(
   url: string,
   args: readonly string[],
@@ -149,7 +152,7 @@ export async function curl(
   try {
     problem = JSON.parse(body);
   } catch {
-    // Not every answer is JSON.
+    // Not every response is JSON.
   }
   return { status: Number(status), body, problem };
 }

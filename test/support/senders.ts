@@ -1,5 +1,5 @@
-// The certificates and the policy of most integration tests. MARKER is part of every name that a response must not reveal, so that
-// one search finds every leak.
+// The certificates and the policy of most integration tests. Every name that a response must not reveal contains MARKER. So one
+// search finds every leak.
 
 import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";

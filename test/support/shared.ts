@@ -1,4 +1,5 @@
-// Makes what all test files of a run share. Each takes a second of CPU or more, and is made when the first file asks for it.
+// Makes the objects that all test files of a run share. Each costs a second of CPU time or more. It is made when the first file
+// asks for it.
 
 import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
@@ -27,7 +28,7 @@ export interface SharedBundle {
   readonly compatibilityFlags: readonly string[];
 }
 
-/** A placeholder that is built in instead of a policy. It is a JSON document too, so the bundle contains it unchanged. */
+/** Is built into the bundle instead of a policy. It is a JSON document, so the bundle contains it unchanged. */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {

@@ -1,4 +1,4 @@
-// Files that exist for one test or one test file.
+// Makes files that exist for one test or one test file.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Senders with mutual TLS: Node's client with a kept-alive connection, and the client of OpenSSL.
+// Senders with mutual TLS: Node's client with a persistent connection, and the client of OpenSSL.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ export interface TlsRequest {
 export interface TlsAnswer extends RawAnswer {
   /** The members of a problem+json body. Empty for any other response. */
   readonly problem: { readonly decision?: string; readonly code?: string };
-  /** Whether the connection carried a request before. */
+  /** True if an earlier request used the same connection. */
   readonly isKeptAlive: boolean;
   readonly socket: TLSSocket;
 }
@@ -108,7 +108,7 @@ export async function sendInVain(server: TlsServer, client?: ClientPem, request?
   throw new Error(`answered with ${answer.status}`);
 }
 
-/** A TLS connection, to send what no HTTP client sends. Resolves when the handshake has completed on this side. */
+/** Opens a TLS connection, to send data that no HTTP client sends. Resolves when the handshake is complete on this side. */
 export async function connectTls(
   stack: AsyncDisposableStack,
   { port, ca, name: servername }: TlsServer,
@@ -124,7 +124,7 @@ export interface OpensslOutput {
   readonly text: string;
   /** The `Acceptable client certificate CA names` that the client printed, in RFC 2253. */
   readonly caNames: readonly string[];
-  /** The `Requested Signature Algorithms` that it printed. */
+  /** The `Requested Signature Algorithms` that the client printed. */
   readonly signatureAlgorithms: readonly string[];
   readonly isResumed: boolean;
   /** The status of the HTTP response. Undefined if there was none. */
@@ -171,7 +171,7 @@ async function runOpenssl(args: readonly string[], input: string): Promise<strin
       text += chunk.toString("latin1");
     });
   }
-  // Writing fails if openssl has ended already. That is no error here.
+  // Writing fails if openssl has already ended. That is not an error here.
   child.stdin.on("error", () => {});
   child.stdin.write(input);
   await once(child, "close");

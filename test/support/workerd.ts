@@ -18,7 +18,7 @@ import { POLICY_PLACE, type SharedBundle } from "./shared.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
-/** Another name than wrangler's harness uses, because that one must be an ordinary header for a deployed worker. */
+/** A deployed worker must treat the header of wrangler's harness as an ordinary header. So this header has another name. */
 export const CF_HEADER = "Test-Cf";
 
 /** Bindings by name. An undefined binding is left out. */
@@ -121,7 +121,7 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
   });
   let errors = "";
   createInterface(child.stdout as Readable).on("line", (line) => lines.push(JSON.parse(line) as LogLine));
-  // stderr has the lines of console.warn and console.error, and messages of the runtime.
+  // stderr has the lines of console.warn and console.error, and the messages of the runtime.
   createInterface(child.stderr as Readable).on("line", (text) => {
     if (text.startsWith("{")) lines.push(JSON.parse(text) as LogLine);
     else errors += `${text}\n`;

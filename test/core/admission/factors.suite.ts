@@ -33,7 +33,7 @@ import {
 
 const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
 
-/** Returns the sender that an origin behind the edge admits, given an assertion with these factors in `amr`. */
+/** Admits a sender as an origin behind the edge does. The assertion of the edge names these factors in `amr`. */
 function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1], amr: string[], held = {}) {
   const policy = compileSenders(fixtures, senders);
   const secrets = loadHeldSecrets(policy, (name) => (held as Record<string, string>)[name]);

@@ -1,4 +1,4 @@
-// Changes one part of a certificate. The signature is left as it was, so the result can be parsed but not proven.
+// Changes one part of a certificate. The signature is not changed, so the result can be parsed, but not proven.
 
 import {
   concat,
@@ -16,14 +16,14 @@ import {
   toHex,
 } from "./der-edit.ts";
 
-/** The parts of a v3 certificate that can be set: the members of TBSCertificate, and the whole. */
+/** The parts of a v3 certificate that can be changed: the members of the TBSCertificate, and those of the whole certificate. */
 export interface CertificateParts {
   readonly certificate: Tlv[];
   readonly tbs: Tlv[];
   readonly extensions: Tlv[];
 }
 
-/** Where each field stands in the members of a v3 TBSCertificate. */
+/** The index of each field among the members of a v3 TBSCertificate. */
 export const FIELD = { version: 0, serial: 1, algorithm: 2, issuer: 3, validity: 4, subject: 5, key: 6, extensions: 7 };
 
 export function readParts(base64: string): CertificateParts & { readonly root: Tlv } {
@@ -33,14 +33,14 @@ export function readParts(base64: string): CertificateParts & { readonly root: T
   return { root, certificate, tbs, extensions: members(members(tbs[FIELD.extensions])[0]) };
 }
 
-/** The certificate with one thing changed. */
+/** Returns the certificate with one change. */
 export function edit(base64: string, change: (parts: CertificateParts) => void): string {
   const { root, ...parts } = readParts(base64);
   change(parts);
   return toBase64(encode(root));
 }
 
-/** Puts an extension in the place of the one with the same OID, or at the end. */
+/** Replaces the extension with the same OID. Without such an extension, adds the new one at the end. */
 export function setExtension({ extensions }: CertificateParts, id: string, value: Tlv | Uint8Array, critical = false) {
   const octets = value instanceof Uint8Array ? value : encode(value);
   const extension = sequence(oid(id), ...(critical ? [tlv(TAG.boolean, [0xff])] : []), tlv(TAG.octetString, octets));
@@ -59,10 +59,10 @@ function findExtension(extensions: readonly Tlv[], id: string): number {
   return extensions.findIndex((extension) => toBase64(encode(members(extension)[0] as Tlv)) === wanted);
 }
 
-/** An attribute as encoded: OID, string tag, and its text or octets. */
+/** An encoded attribute: its OID, its string tag, and its text or octets. */
 export type EncodedAttribute = readonly [type: string, tag: number, value: string | Uint8Array];
 
-/** A Name of RDNs in encoding order. */
+/** Makes a Name from RDNs in the order in which they are encoded. */
 export function encodeName(...rdns: readonly (readonly EncodedAttribute[])[]): Tlv {
   return sequence(...rdns.map((rdn) => set(...rdn.map(([type, tag, value]) => sequence(oid(type), tlv(tag, value))))));
 }
@@ -77,7 +77,7 @@ export const SUBJECT_ALT_NAME = "2.5.29.17";
 export const withSubjectAltNames = (base64: string, ...names: Tlv[]): string =>
   edit(base64, (parts) => setExtension(parts, SUBJECT_ALT_NAME, sequence(...names)));
 
-/** UTF-16BE, the form of a BMPString. */
+/** Encodes text in UTF-16BE, as a BMPString does. */
 export function utf16(text: string): Uint8Array {
   return concat(...Array.from(text, (_, i) => Uint8Array.of(text.charCodeAt(i) >> 8, text.charCodeAt(i) & 0xff)));
 }
@@ -90,7 +90,10 @@ const ORDERS = {
     0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
 };
 
-/** The same certificate with the other signature of its issuer's ECDSA key: (r, n - s) for (r, s). No key is needed for it. */
+/**
+ * Returns the same certificate with the other signature that is valid for the issuer's ECDSA key: (r, n - s) instead of (r, s). The
+ * computation needs no key.
+ */
 export function withOtherSignature(base64: string, curve: keyof typeof ORDERS = "P-256"): string {
   return edit(base64, ({ certificate }) => {
     const bits = certificate[2] as Tlv;

@@ -68,7 +68,7 @@ export const damages: fc.Arbitrary<Damage> = fc.oneof(
   tree,
 );
 
-/** The certificate with a damaged TBSCertificate, which the issuer signed. */
+/** Returns the certificate with a damaged TBSCertificate and a new signature of the issuer over it. */
 export function damageSigned(base64: string, signer: { readonly keyPem: string }, damage: Damage): Uint8Array {
   const tbs = damage(encode(sequence(...readParts(base64).tbs)));
   const signature = sign("sha256", tbs, signer.keyPem);
@@ -95,7 +95,7 @@ export function commonNamesOf(der: Uint8Array): string[] {
     .map(([, value]) => Buffer.from((value as Tlv).content as Uint8Array).toString());
 }
 
-/** Whether its basicConstraints say that it is a CA. */
+/** Is true if the basicConstraints of the certificate say that it is a CA. */
 export function isMarkedCa(der: Uint8Array): boolean {
   const extension = readParts(toBase64(der))
     .extensions.map(members)
@@ -123,7 +123,7 @@ function headersOf(der: Uint8Array, start = 0, end = der.length): number[] {
     const length = size < 0x80 ? size : der.subarray(at + 2, content).reduce((sum, octet) => sum * 256 + octet, 0);
     const tag = der[at] ?? 0;
     offsets.push(at);
-    // An OCTET STRING with the value of an extension holds DER. That may be a further OCTET STRING, as in a key identifier.
+    // The OCTET STRING of an extension contains DER. That may be another OCTET STRING, as in a key identifier.
     const holdsMore = (tag & 0x20) !== 0 || (tag === TAG.octetString && isOneValue(der, content, content + length));
     if (holdsMore) offsets.push(...headersOf(der, content, content + length));
     at = content + length;

@@ -1,4 +1,4 @@
-// Deliveries to sign, and tokens made by hand: signed with the right key over whatever they say.
+// Deliveries to sign, and tokens with any content that are signed with the right key.
 
 import { admitByCertificate, admitBySignature } from "../../../core/admission/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../../core/assertion/assertion.ts";
@@ -14,7 +14,7 @@ export const JTI = "AAECAwQFBgcICQoLDA0ODw";
 export const HEADER = { alg: "ES256", kid: "first", typ: "countersign+jwt" };
 const REQUEST = { method: "POST", target: "/hooks?a=b%20c", contentType: "application/json" };
 
-/** A delivery of `client`, admitted for real. */
+/** Returns a delivery of `client`. The real code admitted it. */
 export async function deliver(
   fixtures: Fixtures,
   event: Partial<Pick<Delivery, "request" | "body">> = {},
@@ -41,7 +41,7 @@ export async function deliver(
   });
 }
 
-/** A token for the delivery, as the edge issues it. */
+/** Returns a token for the delivery, as the edge issues it. */
 export async function issue({ keys, now }: Fixtures, delivery: Delivery, receivedAt = now): Promise<string> {
   return issueAssertion(delivery, await importSigningKeys(keys.signing), { ...CONTEXT, jti: JTI, now, receivedAt });
 }
@@ -57,7 +57,7 @@ export interface Token {
   claims: Record<string, unknown>;
 }
 
-/** Header and claims of a token, to be changed. */
+/** Decodes the header and the claims of a token, so that a test can change them. */
 export function open(token: string): Token {
   const [header = "", claims = ""] = token.split(".");
   const read = (segment: string) => JSON.parse(Buffer.from(segment, "base64url").toString()) as Record<string, unknown>;
@@ -66,7 +66,7 @@ export function open(token: string): Token {
 
 export const toBase64Url = (content: string | Uint8Array): string => Buffer.from(content).toString("base64url");
 
-/** Signs these texts as they stand with the edge's own key. */
+/** Signs exactly these texts with the edge's own key. */
 export async function seal({ keys }: Fixtures, header: string, payload: string | Uint8Array): Promise<string> {
   const { kid: _, ...jwk } = keys.signing.keys[0] as Fixtures["keys"]["signing"]["keys"][number];
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

@@ -1,4 +1,4 @@
-// What the cases share: expecting a refusal, and policies built around one certificate.
+// Functions that many suites use: they expect a refusal, or make a policy for one certificate.
 
 import assert from "node:assert/strict";
 import { admitByCertificate } from "../../../core/admission/admit.ts";
@@ -14,10 +14,10 @@ import { type PlatformVerdict, parseClientCertificate } from "../../../core/x509
 import type { CertificateName, CrlName, Fixtures } from "../fixtures/fixtures.ts";
 
 export type { CertificateName, CrlName, Fixtures };
-/** Cases by name. Each runs in Node and in workerd. */
+/** Test cases by name. Each runs in Node and in workerd. */
 export type Cases = Readonly<Record<string, (fixtures: Fixtures) => void | Promise<void>>>;
 
-/** Runs, and returns the Refusal with this code that it must throw. */
+/** Calls `run`, which must throw a Refusal with this code. Returns the Refusal. */
 export function refused(code: RefusalCode, run: () => unknown): Refusal {
   return refusalWith(code, caught(run));
 }
@@ -48,7 +48,7 @@ function refusalWith(code: RefusalCode, error: unknown): Refusal {
   return error;
 }
 
-/** The problems of the ConfigurationError that it must throw. */
+/** Calls `run`, which must throw a ConfigurationError. Returns its problems. */
 export function problemsOf(run: () => unknown): readonly string[] {
   return problemsIn(caught(run));
 }
@@ -74,7 +74,7 @@ export function pemOf(base64: string): string {
 
 export type MatcherDocument = Parameters<typeof compileCertificateMatcher>[0];
 
-/** The members in which one entry of a policy fails for a certificate. */
+/** Returns the members in which one entry of a policy does not match a certificate. */
 export function failuresOf(base64: string, entry: MatcherDocument, now = 0): readonly string[] {
   const matcher: CertificateMatcher = compileCertificateMatcher(entry);
   return matcher.failures(parseCertificate(base64), now);
@@ -89,7 +89,7 @@ export interface PolicyParts {
 
 const ANY_CLIENT: MatcherDocument = { subject: { CN: "client.example" } };
 
-/** A policy document of one sender on one route. */
+/** Returns a policy document with one sender on one route. */
 export function policyDocument({ certificates: all }: Fixtures, parts: PolicyParts = {}) {
   const anchors = parts.anchors ?? ["root"];
   return {
@@ -113,7 +113,7 @@ export interface Presented {
   readonly lists?: RevocationLists;
 }
 
-/** Presents certificates to a policy: everything up to and including verifyTrust. */
+/** Presents certificates to a policy. Runs all steps up to and including verifyTrust. */
 export function present(fixtures: Fixtures, presented: Presented, policy: Policy): ProvenCertificate {
   const { certificates, now } = fixtures;
   const client = parseClientCertificate({
@@ -128,14 +128,14 @@ export function present(fixtures: Fixtures, presented: Presented, policy: Policy
   });
 }
 
-/** The first sender of the route that the certificate leaves, as the only factor. */
+/** Returns the first sender of the route that admits this certificate. The certificate is the only factor. */
 export function admit(proven: ProvenCertificate, route: Route, now: number) {
   const [candidate] = admitByCertificate(proven, route.senders, now);
   assert.ok(candidate?.certified !== undefined, "no certificate");
   return { sender: candidate.sender, ...candidate.certified };
 }
 
-/** Proves under a policy made for it, and returns the one proof. */
+/** Proves certificates under a policy that is made for them. Returns the only proof. */
 export function prove(fixtures: Fixtures, presented: Presented, parts: PolicyParts = {}) {
   const { proofs } = present(fixtures, presented, compilePolicy(policyDocument(fixtures, parts)));
   const [proof] = proofs.values();
@@ -143,7 +143,7 @@ export function prove(fixtures: Fixtures, presented: Presented, parts: PolicyPar
   return proof;
 }
 
-/** Refuses text as a certificate; `what` names it when it does not. */
+/** Checks that a text is refused as a certificate. If it is not, the error contains `what`. */
 export function malformed(what: string, base64: string): void {
   try {
     refused("certificate_malformed", () => parseCertificate(base64));

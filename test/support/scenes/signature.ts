@@ -1,5 +1,5 @@
-// One event as each scheme signs it, with two keys. The signatures were computed by `openssl dgst -hmac` and
-// `openssl pkeyutl -sign -rawin` over exactly this body.
+// One event as each scheme signs it, with two keys. `openssl dgst -hmac` and `openssl pkeyutl -sign -rawin` computed the signatures
+// over exactly this body.
 
 import type { SignatureSchemeName } from "../../../core/signature/schemes.ts";
 import {
@@ -15,16 +15,16 @@ export const BODY = '{"event":"order.paid","amount":12.50,"note":"Grüße 🦊"}
 export const KEY = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
 export const OTHER_KEY = "nQ8kq5Yw2r0c7uJ1xT6b4mV9pL3sZ8eD5hA2gF7jK0I=";
 
-/** A request's headers by scheme, and the signatures of the body: by KEY, and by OTHER_KEY. */
+/** The headers of a request of one scheme, and two signatures of the body: by KEY and by OTHER_KEY. */
 interface SignedEvent {
-  /** Of the signature. */
+  /** The name of the header that has the signature. */
   readonly header: string;
   readonly tag: string;
   readonly signatures: readonly [string, string];
   readonly others: Readonly<Record<string, string>>;
   readonly key: string;
   readonly otherKey: string;
-  /** Between signatures, where several are allowed in one header. */
+  /** The text between two signatures, if one header may have several. */
   readonly separator?: string;
 }
 
@@ -87,7 +87,7 @@ export const EVENTS: Readonly<Record<SignatureSchemeName, SignedEvent>> = {
   svix: standard("svix"),
 };
 
-/** The event of `webhook-id: msg_1` signed by the private key of this public one. */
+/** The event with `webhook-id: msg_1`, signed by the private keys that belong to these public keys. */
 export const ED25519 = {
   key: "whpk_AnRHq4LoxNPk3ONM7j1w4HxsmEF0UT06Ik9VLnDq3K4=",
   signature: "CW2zQQF+nAluN3o5qOFkJBS7jiZo4y3QhwTu1cMhCula6WVHKO/CsFAu+oNGg/RLlYGut0Scx6ZT8B3uOSzSAQ==",
@@ -101,20 +101,20 @@ export interface Attempt {
   readonly keys?: readonly string[];
   readonly accounts?: Readonly<Record<string, readonly string[]>>;
   readonly retired?: readonly string[];
-  /** Beside those of the event; null leaves one out. */
+  /** Added to the headers of the event. `null` removes a header. */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly now?: number;
 }
 
-/** The headers of the scheme's event, signed by KEY. */
+/** Returns the headers of the scheme's event, signed by KEY. */
 export function headersOf(scheme: SignatureSchemeName, changes: Attempt["headers"] = {}): Headers {
   const { header, tag, signatures, others } = EVENTS[scheme];
   const all = Object.entries({ ...others, [header]: tag + signatures[0], ...changes });
   return new Headers(all.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
-/** Verifies the scheme's event under KEY, with what is changed. */
+/** Verifies the scheme's event with KEY, after these changes. */
 export async function attempt(scheme: SignatureSchemeName, changes: Attempt = {}): Promise<SignatureMethod> {
   const importAll = (secrets: readonly string[]): SignatureKey[] =>
     secrets.map((secret) => importSignatureKey(scheme, secret));
