@@ -1,4 +1,4 @@
-// The shape of the program: what may import what, and where a file belongs. ARCHITECTURE.md has the rules.
+// Tests the structure of the program: which file may import which, and where a file belongs. ARCHITECTURE.md has the rules.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 interface Source {
-  /** From the root of the repository. */
+  /** The path from the root of the repository. */
   readonly path: string;
   readonly text: string;
   readonly imports: readonly string[];
@@ -34,7 +34,7 @@ const worker = readSources("worker");
 const origin = readSources("origin");
 const shipped = [...core, ...worker, ...origin];
 
-/** Each import that is not among those allowed, as `file: import`. */
+/** Returns each import that is not allowed, as `file: import`. */
 function strays(sources: readonly Source[], isAllowed: (specifier: string) => boolean): string[] {
   return sources.flatMap(({ path, imports }) =>
     imports.filter((specifier) => !isAllowed(specifier)).map((specifier) => `${path}: ${specifier}`),
@@ -50,7 +50,7 @@ const isOneOf =
   (specifier: string) =>
     names.includes(specifier);
 
-/** The folders of core in their order; "" is core itself. */
+/** The folders of core in their order. "" is the folder core itself. */
 const CORE_FOLDERS = [
   "",
   "x509",
@@ -67,13 +67,13 @@ const CORE_FOLDERS = [
 
 const CORE_LIBRARIES = isOneOf("jose", "node:buffer", "node:crypto", "node:zlib");
 
-/** Folders of the origin that need Node. What is stored is described without it. */
+/** Is true for files of the origin that may need Node. The interfaces of the inbox do not need it. */
 function isOnNode(path: string): boolean {
   const isInterface = isOneOf("origin/inbox/inbox.ts", "origin/inbox/attempts.ts", "origin/inbox/refusals/refusals.ts");
   return /^origin\/(inbox|node|service)\//.test(path) && !isInterface(path);
 }
 
-/** Every file that a file loads, types included. */
+/** Returns every file that a file loads, including files that it loads only for types. */
 function reach(start: string): ReadonlySet<string> {
   const importsOf = new Map(shipped.map(({ path, imports }) => [path, imports]));
   const reached = new Set([start]);
@@ -88,7 +88,7 @@ test("the reader of imports finds them all", () => {
   expect(core.find(({ path }) => path === "core/admission/admit.ts")?.imports).toContain("core/refusal.ts");
 });
 
-/** The files of a way through the imports that comes back to where it began. */
+/** Returns the files of an import cycle. Undefined if there is none. */
 function findCircle(sources: readonly Source[]): readonly string[] | undefined {
   const importsOf = new Map(sources.map(({ path, imports }) => [path, imports]));
   const isFree = new Set<string>();
@@ -244,7 +244,7 @@ describe("places", () => {
   });
 });
 
-/** Files are near 200 lines. The few that are longer are tables, or one thought that two files would tear apart. */
+/** Files have about 200 lines. The few longer files are tables, or hold one idea that two files would separate. */
 const MOST_LINES = 320;
 
 function withoutComments(text: string): string {

@@ -1,5 +1,5 @@
-// What an installation brings: packages of the registry alone, each with its hash, under known licences, and hardly one that
-// runs a script. docs/design/dependencies.md says the same.
+// Tests what an installation contains: only packages of the registry, each with its hash and a known licence, and few packages that
+// run a script. docs/design/dependencies.md says the same.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -22,9 +22,9 @@ const nameOf = (place: string) => place.slice(place.lastIndexOf("node_modules/")
 
 const REGISTRY = "https://registry.npmjs.org/";
 const EXACT = /^\d+\.\d+\.\d+(?:-[\w.-]+)?$/;
-/** Of what runs in production. */
+/** The licences of packages that run in production. */
 const LICENCES = new Set(["MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "0BSD"]);
-/** Of development alone: nothing of these is in the worker, or in an installation of production. */
+/** The licences of packages for development. Neither the worker nor an installation for production contains such a package. */
 const LICENCES_OF_TOOLS = new Set([
   ...LICENCES,
   "MIT OR Apache-2.0",
@@ -36,10 +36,10 @@ const LICENCES_OF_TOOLS = new Set([
   "Apache-2.0 AND LGPL-3.0-or-later",
   "Apache-2.0 AND LGPL-3.0-or-later AND MIT",
 ]);
-/** Each puts a program in its place. */
+/** The script of each of these packages installs a program. */
 const WITH_INSTALL_SCRIPT = ["esbuild", "node", "workerd"];
 
-/** The places of the packages that are not as they should be. */
+/** Returns the places of the packages that do not pass the check. */
 const strays = (isRight: (entry: Locked) => boolean) =>
   locked.filter(([, entry]) => !isRight(entry)).map(([place]) => place);
 
@@ -54,7 +54,7 @@ test("every package has a hash of SHA-512 (Packages without a hash)", () => {
 });
 
 test("every package comes from the registry, none from a repository, a file or another package", () => {
-  // Without `resolved` it is the registry's package of this name and version.
+  // Without `resolved`, npm takes the package of this name and version from the registry.
   expect(
     strays(
       ({ resolved = REGISTRY, version = "", link, inBundle }) =>
@@ -63,7 +63,7 @@ test("every package comes from the registry, none from a repository, a file or a
   ).toEqual([]);
 });
 
-/** Of a package that is there in two versions, one under another name. */
+/** The form of an alias. It allows two versions of a package, one of them under another name. */
 const ALIAS = /^npm:(?:@[\w-]+\/)?[\w-]+@/;
 
 test("package.json asks for exact versions", () => {

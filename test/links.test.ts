@@ -1,4 +1,4 @@
-// The links of every document: what they point to is there, and so is the heading.
+// Tests the links of every document. The file and the heading of each link must exist.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -19,13 +19,13 @@ interface Link {
   readonly heading: string | undefined;
 }
 
-/** Without code, in which brackets are no links. */
+/** Returns the text without code, because brackets in code are not links. */
 function proseOf(name: string): string {
   const text = readFileSync(join(ROOT, name), "utf8");
   return text.replaceAll(/^(```+).*?^\1$/gms, "").replaceAll(/`[^`\n]*`/g, "");
 }
 
-/** Those within the repository. */
+/** Returns the links to files within the repository. */
 function linksOf(name: string): Link[] {
   const targets = proseOf(name).matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]:\s+(\S+)/gm);
   return Array.from(targets, ([, inline, reference]) => inline ?? reference ?? "")
@@ -36,7 +36,10 @@ function linksOf(name: string): Link[] {
     });
 }
 
-/** Where the host links to, by its rule: lower case, no punctuation, hyphens for spaces, a number for one that is there already. */
+/**
+ * Returns the anchors of all headings, by the rule of the host: lower case, no punctuation, hyphens instead of spaces, and a number
+ * if the anchor already exists.
+ */
 function headingsOf(name: string): Set<string> {
   const text = readFileSync(join(ROOT, name), "utf8").replaceAll(/^(```+).*?^\1$/gms, "");
   const found = new Set<string>();

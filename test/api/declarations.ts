@@ -1,4 +1,4 @@
-// The package as a program of one's own sees it: its package.json, and the types that tsc makes of its doors.
+// Builds the package as the program of a user sees it: its package.json, and the types that tsc makes for its doors.
 
 import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 
-/** Runs the compiler; what it objects to is the error's message. */
+/** Runs the compiler. @throws Error with the compiler's output if it finds a fault */
 export async function compile(...args: readonly string[]): Promise<void> {
   const { stdout = "", code } = await promisify(execFile)(process.execPath, [TSC, ...args]).then(
     () => ({ stdout: "", code: 0 }),
@@ -18,12 +18,12 @@ export async function compile(...args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`tsc ${args.join(" ")}:\n${stdout}`);
 }
 
-/** Puts the package into `folder`, without its code. */
+/** Writes the package into `folder`, with its types but without its code. */
 export async function buildDeclarations(folder: string): Promise<void> {
   await buildPackage(folder, "--emitDeclarationOnly");
 }
 
-/** Puts the package into `folder`, as it is published. Returns the folder. */
+/** Writes the package into `folder`, as it is published. Returns the folder. */
 export async function buildPackage(folder: string, ...args: readonly string[]): Promise<string> {
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(ROOT, "package.json"), join(folder, "package.json"));
@@ -31,7 +31,7 @@ export async function buildPackage(folder: string, ...args: readonly string[]): 
   return folder;
 }
 
-/** Makes packages of this repository those of a project. The last name is what the project calls it, where it differs. */
+/** Links packages of this repository into a project. The second name is the name in the project, if it is different. */
 export function linkPackages(project: string, ...names: readonly (readonly [own: string, name?: string])[]): void {
   for (const [own, name = own] of names) {
     const link = join(project, "node_modules", name);
@@ -40,7 +40,7 @@ export function linkPackages(project: string, ...names: readonly (readonly [own:
   }
 }
 
-/** The declarations file of each door, by what one imports. */
+/** Returns the declarations file of each door, by the name under which a program imports the door. */
 export function doorsOf(folder: string): Map<string, string> {
   const { name, exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
     name: string;
@@ -61,13 +61,15 @@ const REEXPORT = /^export (?:type )?\{([^}]*)\} from "([^"]+)";/gm;
 
 export interface Declaration {
   readonly name: string;
-  /** Empty where there is no comment. */
+  /** Empty if there is no comment. */
   readonly comment: string;
-  /** With its comment. */
+  /** The text of the declaration with its comment. */
   readonly text: string;
 }
 
-/** What a file of declarations exports, in its order; of what it passes on, as it stands where it is declared. */
+/**
+ * Returns the exports of a declarations file in their order. Re-exports come first, each with the declaration from its own file.
+ */
 export function readExports(file: string): Declaration[] {
   const text = readFileSync(file, "utf8");
   const own = [...text.matchAll(DECLARATION)].map(({ index, 1: comment = "", 2: name = "" }): Declaration => {
@@ -89,7 +91,10 @@ export function readExports(file: string): Declaration[] {
   return [...passedOn, ...own];
 }
 
-/** Where the line ends that closes everything which was opened: of classes and interfaces with a brace, of all others with a semicolon. */
+/**
+ * Returns the end of the line that closes all open brackets. That line ends with a brace for a class or an interface, and with a
+ * semicolon for all other declarations.
+ */
 function endOfStatement(text: string, from: number): number {
   const last = /^export (?:declare )?(?:abstract )?(?:class|interface)/.test(text.slice(from)) ? "}" : ";";
   let depth = 0;

@@ -1,4 +1,4 @@
-// The public types: what is exported is written down, explained, and compiles in a program that has no types of Node's.
+// Tests the public types. Each export is in docs/api.md, has an explanation, and compiles in a program without the types of Node.
 
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** The first program in a document that imports this. */
+/** Returns the first program in a document that imports this door. */
 function codeOf(document: string, door: string): string {
   const programs = readFileSync(join(ROOT, document), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
   const found = Array.from(programs, ([, code = ""]) => code).find((code) => code.includes(`from "${door}"`));

@@ -1,4 +1,4 @@
-// The text of docs/api.md: everything that the package exports, as its types say it.
+// Makes the text of docs/api.md: everything that the package exports, with its types.
 
 import { type Declaration, readExports } from "./declarations.ts";
 
@@ -20,7 +20,7 @@ Unix seconds unless a name or a comment says milliseconds; digests and serial nu
 
 Made by \`npm run api\` from the types of the built package.`;
 
-/** `doors` are the files of declarations by what one imports. */
+/** `doors` has the declarations file of each door, by the name under which a program imports the door. */
 export function formatReport(doors: ReadonlyMap<string, string>): string {
   const sections = Array.from(doors, ([door, file]) => {
     const about = DOORS[door];

@@ -1,4 +1,4 @@
-// Certificates of the corpus with different names: the one that the policy allows, and similar ones.
+// Certificates of the corpus with different names: the name that the policy allows, and similar names.
 
 import type { Identity } from "../../cli/dev/authority.ts";
 import { oid, sequence, TAG, type Tlv, tlv } from "../support/certificates/der-edit.ts";

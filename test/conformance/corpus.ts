@@ -11,7 +11,7 @@ import { makeNamed } from "./corpus-names.ts";
 import { makeProfiled } from "./corpus-profiles.ts";
 
 export interface CorpusEntry {
-  /** In base64 DER, as are the intermediates. */
+  /** The leaf in base64 DER. The intermediates are in the same form. */
   readonly leaf: string;
   readonly keyPem: string;
   readonly intermediates: readonly string[];

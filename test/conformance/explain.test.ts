@@ -1,5 +1,5 @@
-// The verdict of `explain` is that of the deployed worker: for every certificate of the corpus on every route, and for signatures and
-// credentials.
+// Tests that `explain` gives the same verdict as the deployed worker, for every certificate of the corpus on every route, and for
+// signatures and credentials.
 
 import { createHash, createHmac } from "node:crypto";
 import type { RequestListener } from "node:http";
@@ -44,10 +44,10 @@ async function decideAtEdge(
   return decision === undefined ? { sender: sender ?? "" } : { code: (await edge.lines.of(decision))["code"] };
 }
 
-/** The verdicts of the whole explanation and of its row for the edge. */
+/** Returns the verdict of the whole explanation, and that of its row for the edge. */
 async function decideByExplaining(asked: Asked): Promise<Decision[]> {
   const explanation = await explainHere({ ...asked, body: asked.body ?? "" });
-  // The first sender that passes by itself is the one that is admitted.
+  // The first sender that passes all checks is admitted.
   const passing = explanation.senders.find(({ verdict }) => verdict === "accepted");
   if (explanation.code !== "body_too_large") expect(passing?.sender ?? null).toBe(explanation.sender);
   const [edge] = explanation.ways;
@@ -146,7 +146,7 @@ function factorPolicy({ policy }: Senders): PolicyDocument {
   };
 }
 
-/** Requests. Each is sent to every route. */
+/** Requests. Each request is sent to every route. */
 const REQUESTS: Readonly<Record<string, { readonly headers: Record<string, string>; readonly body?: string }>> = {
   "nothing but a body": { headers: {} },
   "a signature": { headers: hub(sign(BODY)) },

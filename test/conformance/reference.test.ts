@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** The verdict by the status. A failed handshake counts as refused. */
+/** Reads the verdict from the status. A failed handshake counts as refused. */
 async function verdict({ leaf, keyPem, intermediates }: CorpusEntry, port: number, name: string, target: string) {
   const chain = [leaf, ...intermediates].map((base64) => Buffer.from(base64, "base64"));
   const request = `POST ${target} HTTP/1.1\r\nHost: ${name}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`;
@@ -46,14 +46,14 @@ async function verdicts(entry: CorpusEntry, port: number, siteOf: (route: string
 
 const ours = new Map<CorpusEntry, Promise<Verdicts>>();
 
-/** Our verdicts on an entry. They are remembered, because each is needed once for each program. */
+/** Returns our verdicts on an entry. They are cached, because they are compared with each of the programs. */
 function ourVerdicts(entry: CorpusEntry): Promise<Verdicts> {
   const known = ours.get(entry) ?? verdicts(entry, origin.port, (route) => [A, route]);
   ours.set(entry, known);
   return known;
 }
 
-/** Our verdicts, changed by the rows of the table. */
+/** Returns our verdicts after the changes that the table lists for this program. */
 function expected(ours: Verdicts, name: string, program: ReferenceProgram): Verdicts {
   const changed = Object.values(DIFFERENCES).flatMap(({ accepts, entries }) =>
     (entries[name]?.[program] ?? []).map((route) => [route, accepts === "reference" ? "accepted" : "refused"] as const),

@@ -1,5 +1,5 @@
-// A certificate gets the same verdict from a policy by every way: through the edge, with an assertion, and in a handshake with the
-// origin's own listener.
+// Tests that a certificate gets the same verdict from a policy in three ways: through the edge, with an assertion, and in a
+// handshake with the origin's own listener.
 
 import { createHash } from "node:crypto";
 import type { RequestListener } from "node:http";
@@ -31,13 +31,15 @@ import type { CorpusEntry } from "./corpus.ts";
 
 /** The sender and its anchor, or the code of the refusal. */
 type Decision = { readonly sender: string; readonly anchor: string } | { readonly code: unknown };
-/** The decisions of one way on one certificate, by route. */
+/** The decisions in one of these ways on one certificate, by route. */
 type Decisions = Readonly<Record<string, Decision>>;
 
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 type Version = (typeof VERSIONS)[number];
 
-/** Certificates that no handshake can carry, of one TLS version or of any, with OpenSSL's error. */
+/**
+ * Certificates that cannot be sent in a handshake of one TLS version, or of every version. The values are the errors of OpenSSL.
+ */
 const NOT_CARRIED: Readonly<Record<string, string>> = {
   "of version 1": "wrong tag",
   "with a time without seconds": "utctime is too short",
@@ -97,7 +99,7 @@ type Way =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
-/** An origin that responds with its decision, and stores nothing. */
+/** Makes an origin that responds with its decision and stores nothing. */
 function answering(way: Way, { push: log }: LogLines): Hono<AuthenticatedEnv>["fetch"] {
   const app = new Hono<AuthenticatedEnv>();
   app.all("*", authenticate({ policy: compiled, servesEveryRoute: true, accept: () => {}, log, ...way }), (c) => {
@@ -137,7 +139,7 @@ function throughTheEdge({ leaf, intermediates }: CorpusEntry): Promise<Decisions
   return decideEach(async (target) => decisionOf((await edge.send({ target, tls })).body.toString(), edge.lines));
 }
 
-/** The origin's decisions on requests of an edge that has decided `as`. The origin checks the certificate again. */
+/** Returns the origin's decisions on requests of an edge whose decisions are `as`. The origin checks the certificate again. */
 function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): Promise<Decisions> {
   const rawData = Buffer.from(leaf, "base64");
   const [notBefore, notAfter] = [new Date(), new Date()];
@@ -155,7 +157,7 @@ function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): 
 
 async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, version: Version): Promise<Decisions> {
   const pem = [leaf, ...intermediates].map(pemOf).join("");
-  // Lets the client's own OpenSSL use weak keys, so that the server has to refuse them.
+  // Lets the client's own OpenSSL use weak keys, because the server must be the one that refuses them.
   const options = { minVersion: version, maxVersion: version, ciphers: "DEFAULT:@SECLEVEL=0" };
   const sender = new TlsSender(direct.server, { pem, keyPem }, options);
   try {
@@ -168,7 +170,7 @@ async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, versio
   }
 }
 
-/** Requires equal decisions, byte for byte. For a certificate in BY_LIBRARY, each must be a refusal with one of the codes there. */
+/** Requires equal decisions, byte for byte. A certificate in BY_LIBRARY must be refused with one of the codes there. */
 function expectAlike(name: string, decisions: Decisions, edges: Decisions): void {
   const codes = BY_LIBRARY[name];
   if (codes === undefined) {

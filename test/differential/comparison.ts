@@ -1,4 +1,5 @@
-// Our reader beside OpenSSL and @peculiar/asn1-x509: what either of them refuses is refused, and what all take has the same facts.
+// Compares our reader with OpenSSL and @peculiar/asn1-x509. Our reader must refuse what either of them refuses. If all of them
+// accept an input, they must read the same facts.
 
 import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
@@ -13,7 +14,7 @@ import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameConditions } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
 
-/** How one input was taken. Refused by us alone: with our reason. */
+/** How an input was read. If only our reader refuses it, `cause` is our reason. */
 export type Outcome =
   | { readonly kind: "same" | "refused by all" }
   | { readonly kind: "refused by us"; readonly cause: string }
@@ -31,7 +32,7 @@ function attempt<T>(read: () => T): { readonly value: T } | { readonly cause: st
   }
 }
 
-/** The first fact that is not the same. */
+/** Returns the first fact that differs. */
 function compare(ours: Readonly<Record<string, unknown>>, theirs: Readonly<Record<string, unknown>>): Outcome {
   const fact = Object.keys(theirs).find((name) => !isDeepStrictEqual(ours[name], theirs[name]));
   return fact === undefined ? { kind: "same" } : { kind: "different", fact, ours: ours[fact], theirs: theirs[fact] };
@@ -58,9 +59,12 @@ function certificateFacts({ subjectAltNames, nameConstraints, issuer, subject, .
   };
 }
 
-/** Critical ones that nothing is passed over for: judged in `unknownCritical`. */
+/** Our reader understands these extensions. So they are not in `unknownCritical`, even if they are critical. */
 const UNDERSTOOD = new Set(["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.35", "2.5.29.37"]);
-/** Critical or not, or by their value: for test/core/x509/certificate-extensions.suite.ts. */
+/**
+ * Whether these extensions are in `unknownCritical` depends on more than their critical flag. The suite
+ * test/core/x509/certificate-extensions.suite.ts tests them.
+ */
 const JUDGED_ELSEWHERE = new Set(["2.5.29.32", "2.5.29.36", "2.5.29.54"]);
 
 const sha256 = (hex: string) => createHash("sha256").update(hex, "hex").digest("hex");
@@ -71,7 +75,7 @@ function byLibrary(der: Uint8Array) {
   return { ...facts, spkiSha256: sha256(spki), unknown };
 }
 
-/** `isIssued` says more than who the issuer is: for it OpenSSL looks at every extension that it knows. */
+/** `isIssued` tests more than the name of the issuer. For this check, OpenSSL reads every extension that it knows. */
 function byOpenssl(x509: X509Certificate, issuer: X509Certificate | undefined) {
   return {
     serial: BigInt(`0x${x509.serialNumber}`).toString(16),
@@ -108,7 +112,7 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
   const facts = { ...certificate, mayIssue: isCa && (keyUsage?.keyCertSign ?? true) };
   const asOpenssl = compare(facts, theirs);
   if (asOpenssl.kind !== "same") return asOpenssl;
-  // Not every key can be written again: points in the hybrid form cannot, and are not accepted.
+  // Not every key can be encoded again. Points in the hybrid form cannot, but keys in that form are not accepted.
   if (certificate.hasAcceptedKey) {
     const key = sha256(toHex(x509.publicKey.export({ type: "spki", format: "der" })));
     if (key !== certificate.spkiSha256)
@@ -119,7 +123,7 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
   return { kind: "same" };
 }
 
-/** A list keeps its issuer as canonical text, in which the attributes of one RDN are sorted. */
+/** A list holds its issuer as canonical text, in which the attributes of one RDN are sorted. */
 const inOneOrder = (name: NameConditions) =>
   name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
 
@@ -133,7 +137,10 @@ function crlFacts(crl: Crl, serials: readonly string[]) {
 
 const pem = (der: Uint8Array) => `-----BEGIN X509 CRL-----\n${toBase64(der)}\n-----END X509 CRL-----\n`;
 
-/** OpenSSL and the library want whole dates of entries, and refuse the list. For us an entry counts whatever its date says. */
+/**
+ * Replaces the dates of entries by correct ones. OpenSSL and the library refuse a list with a malformed date. Our reader uses an
+ * entry whatever its date is.
+ */
 function withWholeDates(der: Uint8Array): Uint8Array {
   const list = decode(der);
   const entries = members(members(list)[0])[REVOKED_CERTIFICATES];
@@ -145,13 +152,13 @@ function withWholeDates(der: Uint8Array): Uint8Array {
   return encode(list);
 }
 
-/** Of TBSCertList, where there are a version and a nextUpdate. */
+/** The index in a TBSCertList that has a version and a nextUpdate. */
 const REVOKED_CERTIFICATES = 5;
 const WHOLE_DATES: readonly Tlv[] = [tlv(TAG.utcTime, "260101000000Z"), tlv(TAG.generalizedTime, "20260101000000Z")];
 
 export function compareCrl(edited: Uint8Array): Outcome {
   const our = attempt(() => parseCrl(edited));
-  // What we take is DER, and can be written anew.
+  // A list that our reader accepts is DER, so it can be encoded again.
   const der = "cause" in our ? edited : withWholeDates(edited);
   const openssl = attempt(() => createSecureContext({ ca: [], crl: pem(der) }));
   if ("cause" in our) return "cause" in openssl ? REFUSED : { kind: "refused by us", cause: our.cause };

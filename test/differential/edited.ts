@@ -1,4 +1,4 @@
-// Compares the readers on edited inputs, as many as are asked for. A failure prints its seed, the original and the octets.
+// Compares the readers on a given number of edited inputs. A failure prints its seed, the original and the octets.
 
 import fc from "fast-check";
 import { toBase64 } from "../support/certificates/der-edit.ts";
@@ -10,11 +10,11 @@ import type { Originals } from "./originals.ts";
 export interface Runs {
   readonly seed: number;
   readonly numRuns: number;
-  /** Running out of it is a failure. */
+  /** The time limit. If it is exceeded, the test fails. */
   readonly milliseconds: number;
 }
 
-/** How many were read alike, of so many. */
+/** The number of inputs that all readers read alike, and the number of all inputs. */
 export type Count = Readonly<{ same: number; all: number }>;
 
 /** @throws Error unless the outcome is the same, or a known difference */

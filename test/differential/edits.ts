@@ -1,19 +1,19 @@
-// Changes to a value of ASN.1 that know its structure: one place or a few of its tree are changed, those in extensions too,
-// and every length around it fits again unless the length is what is changed.
+// Edits a value of ASN.1 as a tree: changes one or two places, also inside extensions. All lengths around a change are corrected,
+// unless the change is to a length.
 
 import fc from "fast-check";
 import { concat, encode, TAG } from "../support/certificates/der-edit.ts";
 
-/** Changes some octets into others; the same for the same input. */
+/** Changes octets. The same input always gives the same result. */
 export type Edit = (der: Uint8Array) => Uint8Array;
 
-/** A value with its members. The content of an OCTET STRING or BIT STRING is taken apart where it is one value. */
+/** A value with its members. If the content of an OCTET STRING or BIT STRING is exactly one value, that value is a member. */
 interface Node {
   tag: number;
-  /** Before the members: the count of unused bits of a BIT STRING. */
+  /** The octet before the members of a BIT STRING: the number of unused bits. */
   readonly prefix: Uint8Array;
   content: Uint8Array | Node[];
-  /** Takes the place of the octets of the length. */
+  /** Replaces the octets of the length. */
   length?: readonly number[];
 }
 
@@ -55,13 +55,13 @@ const setLength = fc.constantFrom(...LENGTHS).map(
       (siblings[at] as Node).length = length;
     },
 );
-/** The right length in an octet more than it needs. */
+/** Writes the correct length with one octet more than necessary. */
 const padLength = fc.constant<Change>((siblings, at) => {
   const node = siblings[at] as Node;
   const size = contentOf(node).length;
   node.length = size < 0x80 ? [0x81, size] : [0x83, 0, size >> 8, size & 0xff];
 });
-/** One more or one less than there is. */
+/** Writes a length that is too small by one, or too large by one or two. */
 const missLength = fc.constantFrom(-1, 1, 2).map(
   (by): Change =>
     (siblings, at) => {
@@ -134,7 +134,7 @@ const changes = fc.oneof(
   })),
 );
 
-/** Mostly one change: with each further one less is accepted by anybody. */
+/** Makes one or two changes. With more changes, almost no input would be accepted by any reader. */
 export const edits: fc.Arbitrary<Edit> = fc
   .array(fc.tuple(where, changes), { minLength: 1, maxLength: 2, size: "xsmall" })
   .map((list) => (der) => {
@@ -163,7 +163,7 @@ function write(node: Node): Uint8Array {
   return concat(Uint8Array.of(node.tag, ...node.length), content);
 }
 
-/** The values from `start` to `end`, of input that is well-formed. */
+/** Reads the values from `start` to `end`. The input must be well-formed. */
 function read(der: Uint8Array, start: number, end: number): Node[] {
   const nodes: Node[] = [];
   for (let at = start; at < end; ) {
@@ -187,7 +187,10 @@ function extentOf(der: Uint8Array, at: number): readonly [content: number, end: 
   return [content, content + length];
 }
 
-/** Of the types that extensions and keys hold. An octet string may look like one by chance: then edits of it are of another kind. */
+/**
+ * Tests for the types that extensions and keys contain. An octet string may look like such a value by chance. Then it is edited as
+ * a value.
+ */
 function isOneValue(der: Uint8Array, start: number, end: number): boolean {
   if (end - start < 2 || ![0x01, 0x02, 0x03, 0x04, 0x30].includes(der[start] as number)) return false;
   const [content, next] = extentOf(der, start);

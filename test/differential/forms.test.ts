@@ -1,5 +1,5 @@
-// The reader of forms beside Valibot: the policy's form is rebuilt with the library's parts, and both read the same documents, of which
-// most have been edited. What the library refuses is refused, for the same reason at the same place.
+// Compares the reader of forms with Valibot. The policy's form is built again with the parts of the library. Both read the same
+// documents, most of which were edited. Our reader must refuse what the library refuses, for the same reason at the same place.
 
 import fc from "fast-check";
 import * as v from "valibot";
@@ -12,7 +12,7 @@ import { PolicySchema } from "../../core/policy/schema.ts";
 
 type Schema = v.GenericSchema<unknown, unknown>;
 
-/** The form in the library's parts. */
+/** Returns the form, built with the parts of the library. */
 function rebuild(form: FormNode): Schema {
   const schema = v.pipe(
     rebuildKind(form),
@@ -55,7 +55,10 @@ function rebuildCheck({ holds, code, missing }: Rule<unknown>): unknown {
   });
 }
 
-/** The library's issues as our problems. Of several forms: the issues of the one whose kind the value has. */
+/**
+ * Returns the library's issues as problems of our reader. If several forms are allowed, returns the issues for the form that fits
+ * the kind of the value.
+ */
 function translate(issues: readonly v.BaseIssue<unknown>[], parent: Place = []): FormProblem[] {
   return issues.flatMap((issue) => {
     const at = [...parent, ...(issue.path?.map(({ key }) => key as string | number) ?? [])];
@@ -76,7 +79,10 @@ function translateOne({ type, message, expected, received }: v.BaseIssue<unknown
 
 const show = ({ at, code, detail }: FormProblem) => [formatPointer(at), code, ...(detail ? [detail] : [])].join(" ");
 
-/** The library tells of the first unknown member of an object, and of none where an object has none of several forms. */
+/**
+ * Removes problems that the library does not report. It reports only the first unknown member of an object. It reports none if the
+ * object has none of several allowed forms.
+ */
 function withoutListed(problems: readonly FormProblem[]): FormProblem[] {
   const seen = new Set<string>();
   return problems.filter(({ at, code, detail }) => {
@@ -143,7 +149,7 @@ const SOUND = {
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Every place of a document, the whole first. */
+/** Returns every place of a document. The document itself comes first. */
 function placesOf(value: Json, at: Place = []): Place[] {
   if (typeof value !== "object" || value === null) return [at];
   return [
@@ -161,7 +167,7 @@ interface Edit {
   readonly value: Json;
 }
 
-/** Edits what is at a place, if it is still there. */
+/** Edits the value at a place, if the place still exists. */
 function edit(document: Json, { place, kind, name, value }: Edit): void {
   let holder = document as Record<string, Json>;
   for (const member of place.slice(0, -1)) holder = Object(holder[member]);
@@ -225,7 +231,7 @@ test("a policy has the same problems as in Valibot, whatever was edited in it", 
     fc.property(fc.array(anyEdit, { minLength: 1, maxLength: 4 }), (edits) => {
       const document = structuredClone(SOUND) as Json;
       for (const one of edits) edit(document, one);
-      // A list with a hole is no JSON.
+      // A list with a hole is not JSON, so it is written and read again.
       refused += compare(JSON.parse(JSON.stringify(document))) > 0 ? 1 : 0;
     }),
     { numRuns: 5_000 },

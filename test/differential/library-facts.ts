@@ -1,4 +1,5 @@
-// What @peculiar/asn1-x509, over asn1js, reads in a certificate or a list: the facts of our reader, by another's code.
+// Reads the facts of a certificate or a list with @peculiar/asn1-x509, which uses asn1js. They have the same form as those of our
+// reader.
 
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {
@@ -24,7 +25,7 @@ import {
 import { decode, TAG } from "../support/certificates/der-edit.ts";
 
 const hex = (octets: ArrayBuffer): string => Buffer.from(octets).toString("hex");
-/** An INTEGER's octets as one number. */
+/** Returns the octets of an INTEGER as a signed number in hex. */
 const integer = (octets: ArrayBuffer): string =>
   BigInt.asIntN(octets.byteLength * 8, BigInt(`0x${hex(octets)}`)).toString(16);
 const seconds = (time: Time): number => time.getTime().getTime() / 1000;
@@ -41,19 +42,19 @@ function nameFacts(name: Name): NameConditions {
   );
 }
 
-/** The library knows no NumericString. */
+/** The library does not know NumericString, so it is read here. */
 function anyFacts(der: ArrayBuffer): string {
   const { tag, content } = decode(new Uint8Array(der));
   return tag === TAG.numeric ? Buffer.from(content as Uint8Array).toString() : `#${hex(der)}`;
 }
 
-/** The kind of a name and its value. */
+/** Returns the kind of a name and its value. */
 function generalNameFacts(name: GeneralName): readonly [kind: string, value: unknown] {
   if (name.dNSName !== undefined) return ["dns", name.dNSName];
   if (name.rfc822Name !== undefined) return ["email", name.rfc822Name];
   if (name.uniformResourceIdentifier !== undefined) return ["uri", name.uniformResourceIdentifier];
   if (name.directoryName !== undefined) return ["directory", nameFacts(name.directoryName)];
-  // The library keeps addresses as text, which cannot say what every octets do.
+  // The library keeps addresses as text. Text cannot represent octets of a wrong length, so addresses are not compared.
   if (name.iPAddress !== undefined) return ["ip", undefined];
   return ["other", undefined];
 }
@@ -84,7 +85,7 @@ function usageFacts(usage: KeyUsage) {
 const subtreeFacts = (subtrees: Iterable<{ base: GeneralName }> = []) =>
   Array.from(subtrees, ({ base }) => generalNameFacts(base));
 
-/** @throws when the library refuses */
+/** @throws Error if the library refuses the certificate */
 export function libraryCertificateFacts(der: Uint8Array) {
   const { tbsCertificate: tbs, signatureAlgorithm } = AsnConvert.parse(der, Certificate);
   const extensions = tbs.extensions ?? [];
@@ -99,7 +100,7 @@ export function libraryCertificateFacts(der: Uint8Array) {
     notAfter: seconds(tbs.validity.notAfter),
     spki: hex(AsnConvert.serialize(tbs.subjectPublicKeyInfo)),
     isCa: constraints?.cA ?? false,
-    // Large numbers are texts.
+    // The library returns large numbers as text.
     pathLength: constraints?.pathLenConstraint === undefined ? undefined : Number(constraints.pathLenConstraint),
     keyUsage: read("2.5.29.15", KeyUsage, usageFacts),
     extendedKeyUsage: read("2.5.29.37", ExtendedKeyUsage, (usages) => Array.from(usages)),
@@ -126,7 +127,7 @@ export function libraryCertificateFacts(der: Uint8Array) {
   };
 }
 
-/** @throws when the library refuses */
+/** @throws Error if the library refuses the list */
 export function libraryCrlFacts(der: Uint8Array) {
   const { tbsCertList: tbs } = AsnConvert.parse(der, CertificateList);
   const read = reader(tbs.crlExtensions ?? []);

@@ -1,5 +1,5 @@
-// What the differential test starts from: every certificate and list of the core suites, the public roots of the runtime, and
-// a certificate with each extension of RFC 5280.
+// The inputs of the differential test before they are edited: every certificate and list of the core suites, the public roots of
+// the runtime, and a certificate with each extension of RFC 5280.
 
 import { X509Certificate } from "node:crypto";
 import { EXTENSIONS, octetsOf } from "../core/x509/extension-values.suite.ts";
@@ -7,11 +7,11 @@ import { fromBase64 } from "../support/certificates/der-edit.ts";
 import { edit, setExtension } from "../support/certificates/edit.ts";
 import type { Fixtures } from "../support/fixtures/fixtures.ts";
 
-/** A certificate that is intact. */
+/** A certificate before it is edited. */
 export interface Original {
   readonly name: string;
   readonly der: Uint8Array;
-  /** The certificate that OpenSSL takes for its issuer's, where there is one. */
+  /** The certificate that is the issuer according to OpenSSL. Undefined if there is none. */
   readonly issuer: X509Certificate | undefined;
 }
 

@@ -1,5 +1,6 @@
-// Our reader of DER beside OpenSSL and @peculiar/asn1-x509: what they refuse is refused, what all take has the same facts,
-// and every other difference is one of differences.ts. `npm run test:faults` edits a hundred times as many.
+// Compares our DER reader with OpenSSL and @peculiar/asn1-x509. Our reader refuses what they refuse. If all accept an input, they
+// read the same facts. Every other difference is listed in differences.ts. `npm run test:faults` tests a hundred times as many
+// edits.
 
 import { beforeAll, expect, test } from "vitest";
 import { askShared } from "../support/ask-shared.ts";

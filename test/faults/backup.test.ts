@@ -1,5 +1,5 @@
-// Backups of an inbox that is in use, and the loss of it: what is restored has everything that was acknowledged before, once, and hands
-// to nobody a second time what was done. Each test prints its books.
+// Tests backups of an inbox in use, and the loss of the inbox. The restored inbox has each event that was acknowledged before the
+// backup, once. Events that were done are not handled again. Each test prints how many events were sent, stored and handled.
 
 import { once } from "node:events";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";
 
-/** Enough that a backup meets writes. */
+/** Large events, so that the inbox is written to while the backup is made. */
 const PADDING = 20_000;
 
 let stack: AsyncDisposableStack;
@@ -20,7 +20,10 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** What was acknowledged before it, and how many more events while it was made. */
+/**
+ * Takes a backup. `before` has the events that were acknowledged before it, `during` counts those that were acknowledged while it
+ * was made.
+ */
 async function takeBackup({ ledger: { acknowledged } }: FaultWorld, source: string) {
   const file = join(temporaryDirectory(stack), "inbox.backup");
   const before: ReadonlySet<string> = new Set(acknowledged);
@@ -51,7 +54,7 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       const load = world.send([port], () => isOver);
       await sleep(500);
       await takeBackup(world, source);
-      // An assertion lives for a minute.
+      // This assertion is made just before the chosen backup. It is used again after the restore, and is valid for only a minute.
       const name = world.ledger.newEvent();
       const early = world.request(name);
       expect(world.ledger.answered(name, await world.attempt(port, early))).toBe(true);
@@ -71,15 +74,15 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       expect(restored.size).toBeLessThan(world.ledger.sent);
 
       const next = await world.start(port, "--inbox", target);
-      // The very assertion that was used up before the backup.
+      // The same assertion was used before the backup, so this is a replay.
       expect(await world.attempt(port, early)).toBe(409);
-      // What was lost with the old inbox comes again, as does all else.
+      // Senders send all events again, also those that were lost with the old inbox.
       for (let n = 1; n <= world.ledger.sent; n += 1) {
         const name = `event-${n}`;
         const status = await world.attempt(port, world.request(name));
         expect([name, status]).toEqual([name, restored.has(name) ? 200 : 202]);
       }
-      // Also what only the old origin had done.
+      // In the end all events are done, also those that only the old origin had handled.
       const isIdle = async () => (await world.stored(target, "done")).size === world.ledger.sent;
       for (let n = 0; n < 600 && !(await isIdle()); n += 1) await sleep(100);
       expect(await isIdle()).toBe(true);

@@ -1,4 +1,5 @@
-// The books of a fault test: what was sent, acknowledged, stored and handled, by the test's own names of events.
+// Counts the events of a fault test: how many were sent, acknowledged, stored and handled. Events are identified by names that the
+// test gives them.
 
 import { expect } from "vitest";
 
@@ -11,14 +12,14 @@ export interface Books {
   readonly twiceStored: number;
 }
 
-/** What senders know: which events they sent, and what they were answered. */
+/** The events that the senders sent, and the responses that they received. */
 export class Ledger {
   readonly acknowledged = new Set<string>();
-  /** How often each status was answered; 0 where there was no answer. */
+  /** How often each status was received. 0 means that there was no response. */
   readonly answers = new Map<number, number>();
   readonly #sent = new Set<string>();
 
-  /** The name of an event that was never sent. */
+  /** Returns a new name for an event. */
   newEvent(): string {
     const name = `event-${this.#sent.size + 1}`;
     this.#sent.add(name);
@@ -36,7 +37,10 @@ export class Ledger {
     return isAcknowledged;
   }
 
-  /** `stored`: how often each event is in the inbox. Prints the books. */
+  /**
+   * Compares the events that were sent, acknowledged, stored and handled, and prints the result. `stored` says how often each event
+   * is in the inbox.
+   */
   close(title: string, stored: ReadonlyMap<string, number>, handled: ReadonlySet<string>): Books {
     const books = {
       sent: this.sent,
@@ -51,7 +55,7 @@ export class Ledger {
   }
 }
 
-/** Everything that was sent was acknowledged in the end, is there once, and was handled. */
+/** Expects that each event that was sent was acknowledged in the end, is stored once, and was handled. */
 export function expectBalance(books: Books, atLeast = 20): void {
   const { sent } = books;
   expect(books).toEqual({ sent, acknowledged: sent, stored: sent, dispatched: sent, lost: 0, twiceStored: 0 });

@@ -1,5 +1,5 @@
-// A clock that is set back and forth by hours, under load. The edge's clock goes with it: between hosts that differ by hours every
-// assertion is rightly refused.
+// Tests a clock that is set forward and back by hours, under load. The clock of the edge is set too. Otherwise every assertion
+// would be refused, which is correct when hosts differ by hours.
 
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -11,11 +11,11 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";
 
-/** The senders' certificates are valid since a day ago. */
+/** The senders' certificates became valid a day ago, so the clock must not go back further. */
 const HOURS = [6, -6, 1, -20, 0, 5, -3, 4, -9, 8, -1, 2, -2, 3, -7, 7, -12, 12, -1, 0];
-/** What a step meets is what is under way in that moment: many steps meet more. */
+/** A step of the clock affects only work in progress at that moment. So there are many steps in a short time. */
 const BETWEEN_MILLISECONDS = 400;
-/** No lease, which lasts 30 s, and no postponed event may have to wait for the old clock. */
+/** Shorter than a lease, which lasts 30 s. Neither a lease nor a postponed event may have to wait for a time of the old clock. */
 const SOON_MILLISECONDS = 25_000;
 
 let stack: AsyncDisposableStack;
@@ -25,8 +25,8 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 /**
- * Shifts the process's wall clock by as many milliseconds as the file says, asked each time: all processes of a host have one clock.
- * What only moves forward is left alone.
+ * Shifts the wall clock of the process by the milliseconds in the file. The file is read each time, because all processes of a host
+ * have one clock. Clocks that only move forward are not changed.
  */
 const SHIFT = `
 import { openSync, readSync } from "node:fs";
@@ -43,7 +43,7 @@ globalThis.Date = class Date extends Real {
 };
 `;
 
-/** The clock of the hosts of origins, and of the edge. */
+/** Makes one clock for the hosts of all origins and for the edge. */
 function ownHostClock() {
   const directory = temporaryDirectory(stack);
   const [module, file] = [join(directory, "shift.mjs"), join(directory, "offset")];
@@ -63,7 +63,7 @@ function ownHostClock() {
   };
 }
 
-/** What was acknowledged by now is handled soon, and new events are taken. */
+/** Expects that the events acknowledged so far are handled soon, and that new events are accepted. */
 async function expectProgress({ ledger: { acknowledged }, handled }: FaultWorld, message: string): Promise<void> {
   const before = new Set(acknowledged);
   const soon = { timeout: SOON_MILLISECONDS, message };
@@ -71,7 +71,10 @@ async function expectProgress({ ledger: { acknowledged }, handled }: FaultWorld,
   await expect.poll(() => acknowledged.size, soon).toBeGreaterThan(before.size + 20);
 }
 
-/** By a function in the place of the server's own; origins ask for nothing else. Returns what sets it. */
+/**
+ * Replaces the server's clock function with another function. Origins read the server's time with no other function. Returns a
+ * function that sets the clock.
+ */
 async function ownServerClock(inbox: string): Promise<(hours: number) => Promise<unknown>> {
   const query = (text: string) => withClient(inbox, (client) => client.query(text));
   await query(`
@@ -85,7 +88,7 @@ async function ownServerClock(inbox: string): Promise<(hours: number) => Promise
   return (hours) => query(`UPDATE public.clock SET hours = ${hours}`);
 }
 
-/** Of the hosts of origins; then that of the database server too. */
+/** Sets the clock of the hosts of the origins. The last setting also sets the clock of the database server. */
 const SETTINGS = [
   ...STORES.map((store) => ({ title: store.name, store, isServerSet: false })),
   ...STORES.filter(({ name }) => name === "PostgreSQL").map((store) => ({
@@ -118,7 +121,8 @@ describe.each(SETTINGS)("on $title", ({ title, store, isServerSet }) => {
       isOver = true;
       await load;
       expectBalance(await world.balance(`${title}, clock set ${HOURS.length} times`, SOON_MILLISECONDS));
-      // Origins see a step of the server's one after the other. Until all have, leases of one seem to have run out to another.
+      // Each origin notices a step of the server's clock at a different moment. Until all have noticed it, a lease of one origin
+      // may seem expired to another.
       if (!isServerSet) expect(world.handledTwice()).toEqual([]);
       for (const origin of origins) expect(await origin.stop()).toBe(0);
     },

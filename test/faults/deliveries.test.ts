@@ -1,5 +1,5 @@
-// What senders and networks do to deliveries: the same event several times, at once and in any order, the same assertion again,
-// and other bytes under a key that is known.
+// Tests what senders and networks do to deliveries: the same event several times, at once and in any order; the same assertion
+// again; and other bytes with a known key.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ForwardedRequest } from "../support/forgery.ts";
@@ -10,7 +10,7 @@ import { createFaultWorld, type FaultWorld } from "./world.ts";
 
 const EVENTS = 600;
 const LANES = 32;
-/** Of so many events one has a second form under its key. */
+/** One of this many events also has a second form: other bytes with the same key. */
 const CONFLICT_EVERY = 20;
 
 let stack: AsyncDisposableStack;
@@ -21,11 +21,14 @@ afterEach(() => stack.disposeAsync());
 
 interface Sending {
   readonly name: string;
-  /** Makes it at the first call: an assertion lives for a minute. */
+  /** Makes the request at the first call, because an assertion is valid for only a minute. */
   readonly request: () => ForwardedRequest;
 }
 
-/** Each event one to three times under new assertions, each assertion one or two times: half of the events at once, half at any time. */
+/**
+ * Repeats each event one to three times with new assertions, and each assertion one or two times. For half of the events the
+ * repetitions come at about the same time. For the others they come at any time.
+ */
 function prepare({ ledger, request }: FaultWorld): Sending[] {
   const sendings: (Sending & { readonly place: number })[] = [];
   for (let n = 0; n < EVENTS; n += 1) {
@@ -77,11 +80,11 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       await Promise.all(Array.from({ length: LANES }, lane));
       expectBalance(await world.balance(`${name}, duplicates, reorders and replays`));
       for (const given of statuses.values()) {
-        // An assertion counts once, wherever and whenever it comes again.
+        // Each assertion is accepted once, wherever and whenever it is sent again.
         expect(given.filter((status) => status < 300)).toHaveLength(1);
         expect(given.filter((status) => status >= 300)).toEqual(given.length === 2 ? [409] : []);
       }
-      // Of an event its first delivery is accepted, and every other one is a duplicate.
+      // The first delivery of an event is accepted. Each other delivery of the event is a duplicate.
       expect(ledger.answers.get(202)).toBe(ledger.sent);
       expect(ledger.answers.get(200)).toBe(statuses.size - ledger.sent);
       expect(await world.conflicts()).toBe((EVENTS / CONFLICT_EVERY) * 2);

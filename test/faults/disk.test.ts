@@ -1,4 +1,4 @@
-// A disk that is full for a while, under load: the file system of the SQLite file, and that of PostgreSQL's tables.
+// Tests a disk that is full for some time, under load: the disk of the SQLite file, and that of PostgreSQL's tables.
 
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** Takes all room that is left. Returns what gives it back. */
+/** Fills the disk. Returns a function that frees the space again. */
 function fill(disk: string): () => void {
   const filler = join(disk, "filler");
   const descriptor = openSync(filler, "w");
@@ -60,7 +60,7 @@ async function expectRecovery(title: string, disk: string, inbox: string): Promi
   expect([...world.ledger.answers.keys()].toSorted((a, b) => a - b)).toEqual(
     [200, 202, 503].filter((status) => world.ledger.answers.has(status)),
   );
-  // The same process all the time.
+  // The origin ran all the time as the same process.
   expect(origin.process.exitCode).toBeNull();
   expect(await origin.stop()).toBe(0);
 }

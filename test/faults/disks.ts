@@ -1,4 +1,4 @@
-// File systems of their own, for what only a disk can do. Only root may mount, and not in every container.
+// Mounts separate file systems for faults of a disk. Only root may mount, and not in every container.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -7,13 +7,15 @@ import { join } from "node:path";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const POWER_DISK_BYTES = 512 * 1024 * 1024;
-/** EXT4_IOC_SHUTDOWN with NOLOGFLUSH: what was not synced yet is never written. Node has no ioctl. */
+/**
+ * EXT4_IOC_SHUTDOWN with NOLOGFLUSH. Data that was not synced before is never written. Python is used because Node has no ioctl.
+ */
 const SHUT_DOWN = `
 import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))
 `;
 
-/** A disk that is easily full. Undefined, and said so, where nothing can be mounted. */
+/** Mounts a small disk, which is quickly full. If nothing can be mounted, prints so and returns undefined. */
 export function mountSmallDisk(stack: AsyncDisposableStack, megabytes: number): string | undefined {
   const path = temporaryDirectory(stack);
   if (!runs("mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path)) return skipped("a disk that is full");
@@ -24,21 +26,22 @@ export function mountSmallDisk(stack: AsyncDisposableStack, megabytes: number): 
 export interface PowerDisk {
   readonly path: string;
   /**
-   * From some moment on nothing is written or synced, and what was not synced is gone. The load goes on until then: nothing waits for
-   * the moment. Whoever has files open must end.
+   * From some moment on, nothing more is written or synced, and data that was not synced is lost. The load continues until that
+   * moment. Every process with open files must end afterwards.
    */
   losePower(): Promise<void>;
   restorePower(): void;
 }
 
-/** A disk whose power can go. Undefined, and said so, where there can be none. */
+/** Mounts a disk that can lose its power. If this is not possible, prints so and returns undefined. */
 export function mountPowerDisk(stack: AsyncDisposableStack): PowerDisk | undefined {
   const directory = temporaryDirectory(stack);
   const [image, path] = [join(directory, "image"), join(directory, "disk")];
   writeFileSync(image, "");
   truncateSync(image, POWER_DISK_BYTES);
   mkdirSync(path);
-  // Without a commit that only time has made: what the inbox does not sync must be missing.
+  // The long commit interval stops the file system from writing data only because time has passed. After the fault, data that the
+  // inbox did not sync must be missing.
   const mount = () => runs("mount", "-o", "loop,commit=900", image, path);
   const shutDown = ["python3", "-c", SHUT_DOWN, path] as const;
   const unmount = () => runs("umount", path);

@@ -1,4 +1,4 @@
-// A long backlog: it is handled to its end, and takes no more memory for its length.
+// Tests a long backlog. All events are handled, and memory does not grow with the length of the backlog.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
@@ -8,7 +8,7 @@ import { openTestInbox } from "../support/origin.ts";
 
 const EVENTS = 100_000;
 const AT_A_TIME = 500;
-/** When what is kept for good is there: statements, caches, compiled code. */
+/** After this number of events, everything that is kept permanently exists: statements, caches, compiled code. */
 const WARM = 20_000;
 const MAX_GROWTH_BYTES = 24 * 1024 * 1024;
 
@@ -27,18 +27,18 @@ test(`${EVENTS} stored events are dispatched without growth of memory`, async ()
   let warm = 0;
   let most = 0;
   const handler = async () => {
-    // As any handler that does something: the runtime forgets nothing within one turn.
+    // Waits, as every real handler does. The runtime frees no memory within one turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     handled += 1;
     if (handled % 5_000 !== 0) return;
-    // What is still needed, and nothing else.
+    // Collects garbage, so that only memory that is still needed is measured.
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
     if (handled <= WARM) warm = heapUsed + external;
     else most = Math.max(most, heapUsed + external);
   };
   const own = openSqliteInbox(inboxFile);
-  // Nothing keeps the log: it would be the growth.
+  // The log is not kept, because a kept log would grow.
   const dispatcher = new Dispatcher({ work: own.work, handler, log: () => {}, limits: { ...QUICK, concurrency: 64 } });
   stack.defer(async () => {
     await dispatcher.stop(0);

@@ -1,4 +1,5 @@
-// Origins that die, and a database that goes away, under load. Each test prints its books.
+// Tests origins that are killed, and a database that fails, under load. Each test prints how many events were sent, stored and
+// handled.
 
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -69,7 +70,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       await world.start(port);
       isOver = true;
       await load;
-      // No lease has to run out first, which takes 30 s.
+      // The deadline is shorter than a lease (30 s), so no event may wait until a lease expires.
       expectBalance(await world.balance(`${name}, stopped 3 times`, 25_000));
     });
   });

@@ -1,5 +1,5 @@
-// Power that goes while an origin stores events: what the disk had taken when an event was acknowledged stays, of what was written
-// after it any part may be missing or wrong.
+// Tests a loss of power while an origin stores events. Data that the disk had when an event was acknowledged is kept. Of data that
+// was written later, any part may be missing or wrong.
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -18,11 +18,11 @@ import { createFaultWorld, type FaultWorld } from "./world.ts";
 const POWER_CUTS = 5;
 const EVENTS_BETWEEN = 100;
 const TRIED_LENGTHS = 40;
-/** So that the log is brought into the file between two cuts, and during some. */
+/** Large events, so that SQLite moves the log into the database file (a checkpoint) between two cuts and during some cuts. */
 const PADDING = 12_000;
 const PADDED_EVENTS_BETWEEN = 600;
 const WAIT = { timeout: 60_000, interval: 5 };
-/** Until then SQLite appends to the log, and its length tells what it holds. */
+/** Up to this size SQLite only appends to the log. So the length of the log shows which events it holds. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
 let stack: AsyncDisposableStack;
@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** The length of the log when this event was acknowledged: its commit is before. */
+/** The length of the log when this event was acknowledged. The commit of the event is before this position in the log. */
 interface Mark {
   readonly name: string;
   readonly length: number;
@@ -50,7 +50,7 @@ test(`a log that ends anywhere, ${POWER_CUTS} times under load, holds what was a
     (name) => marks.push({ name, length: statSync(log, { throwIfNoEntry: false })?.size ?? 0 }),
   );
   for (let cut = 0; cut < POWER_CUTS; cut += 1) {
-    // Takes up what the cut before left; its end in good order leaves no log.
+    // This origin reads what is left after the last cut. A normal stop leaves no log file.
     const before = await world.start(port);
     await vi.waitUntil(() => world.ledger.acknowledged.size > cut * EVENTS_BETWEEN, WAIT);
     expect(await before.stop()).toBe(0);
@@ -58,7 +58,7 @@ test(`a log that ends anywhere, ${POWER_CUTS} times under load, holds what was a
     marks.length = 0;
     await vi.waitUntil(() => marks.length > EVENTS_BETWEEN, WAIT);
     await tryLengths(world, file, marks);
-    // The senders had to wait for this; the cut comes while they do not.
+    // The senders were not served during these tries. Waits until they are served again, so that the cut happens under load.
     const tried = marks.length;
     await vi.waitUntil(() => marks.length > tried + EVENTS_BETWEEN, WAIT);
     await end(origin, world);
@@ -97,7 +97,7 @@ test(`a disk whose power goes ${POWER_CUTS} times under load keeps what was ackn
   expect(await last.stop()).toBe(0);
 });
 
-/** At once, and until answers that were on their way are there. */
+/** Kills the origin. Then waits for the responses that were already on the way. */
 async function end(origin: Running, { settled }: FaultWorld): Promise<void> {
   origin.process.kill("SIGKILL");
   await once(origin.process, "exit");
@@ -105,8 +105,8 @@ async function end(origin: Running, { settled }: FaultWorld): Promise<void> {
 }
 
 /**
- * Of a copy that is taken while the origin writes: wherever its log ends, the file opens, is sound, takes writes, and holds what
- * was acknowledged when the log had this length.
+ * Tries lengths of the log on a copy that is made while the origin writes. At every length the file opens, is intact, can be
+ * written, and has the events that were acknowledged when the log had this length.
  */
 async function tryLengths(world: FaultWorld, file: string, marks: readonly Mark[]): Promise<void> {
   const known = [...marks];
@@ -137,7 +137,7 @@ function soundness(file: string): unknown {
   }
 }
 
-/** What came after the last acknowledgement is cut, or partly something else. */
+/** Damages the log after the last acknowledgement. That part is cut short, or replaced by random bytes. */
 function damage(log: string, length: number, cut: number): void {
   const bytes = readFileSync(log);
   const rest = bytes.byteLength - length;

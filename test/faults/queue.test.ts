@@ -1,5 +1,5 @@
-// The edge's queue, whose consumer dies again and again in the middle of a batch, under load: what senders were told is stored, once,
-// and handled. Queue, bucket and edge run in workerd.
+// Tests the edge's queue under load while its consumer dies repeatedly in the middle of a batch. Each event that was acknowledged
+// to a sender is stored once and handled. Queue, bucket and edge run in workerd.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { dispatch } from "../support/dispatch.ts";
@@ -11,7 +11,7 @@ import { sleep } from "./world.ts";
 
 const EVENTS = 200;
 const LANES = 8;
-/** One in so many has a body that no message holds. */
+/** One of this many events has a body that is too large for a message of the queue. */
 const LARGE_EVERY = 10;
 const LARGE_BYTES = 200_000;
 const DEADLINE_MILLISECONDS = 60_000;
@@ -24,18 +24,19 @@ afterEach(() => stack.disposeAsync());
 
 test("a consumer that dies in the middle of batches, and what it acknowledged with it, loses nothing", async () => {
   const world = await load("crashes", "its acknowledgements lost");
-  // What was delivered is cleaned up, also where the consumer died.
+  // The bodies of delivered events are removed, even if the consumer died.
   await expect.poll(() => world.keys("body/")).toEqual([]);
 });
 
 test("a consumer that dies while it delivers, and what it acknowledged counts, loses nothing", async () => {
   const world = await load("dies", "deliveries under way");
-  // Of an event that was acknowledged just before, the body stays until it is removed by its age.
+  // If the consumer died just after an event was acknowledged, the body of the event remains until it is removed because of its
+  // age.
   const stored = new Set(readEvents(world.origin.inboxFile).map(({ id }) => `body/${id}`));
   expect((await world.keys("body/")).filter((key) => !stored.has(key))).toEqual([]);
 });
 
-/** Sends the events while the consumer dies, waits until they are handled, and checks the books. */
+/** Sends the events while the consumer dies, waits until they are handled, and checks that each was stored once and handled. */
 async function load(fault: "crashes" | "dies", title: string): Promise<QueueWorld> {
   const world = await startQueueWorld(stack, { retrySeconds: [1, 1], maxRetries: 50, fault });
   const ledger = new Ledger();

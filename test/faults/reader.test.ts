@@ -1,4 +1,4 @@
-// The differential test of our reader of DER, on a hundred thousand edited certificates and lists, of another seed each time.
+// Runs the differential test of our DER reader on a hundred thousand edited certificates and lists. Each run has another seed.
 // SEED=… repeats a run.
 
 import { beforeAll, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { makeFixtures } from "../support/fixtures/fixtures.ts";
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
 const [CERTIFICATES, CRLS] = [75_000, 25_000];
-/** Ten times what it takes on an idle machine. */
+/** Ten times as long as the test takes on an idle machine. */
 const MILLISECONDS = 1_200_000;
 
 let originals: Originals;

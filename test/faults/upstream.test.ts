@@ -1,4 +1,4 @@
-// An upstream that misbehaves in every way, under load: each event is tried again until it is answered as it should be.
+// Tests an upstream with every kind of fault, under load. Each event is sent again until the upstream accepts it.
 
 import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** What the upstream does with a request. None of these handles the event. */
+/** How the upstream responds to a request for each fault. None of these handles the event. */
 const FAULTS: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
   slow: (_, response) => void setTimeout(() => response.destroy(), ATTEMPT_SECONDS * 2_000),
   "slow in its head": (_, response) => void response.socket?.write("HTTP/1.1 200 OK\r\nX-"),
@@ -33,7 +33,7 @@ const FAULTS: Readonly<Record<string, (request: IncomingMessage, response: Serve
   redirecting: (_, response) => void response.writeHead(302, { location: "/elsewhere" }).end(),
 };
 
-/** It is at this port unless it refuses connections, and does what `fault` says. */
+/** Starts an upstream at this port. It behaves as `fault` says. After `refuse()`, nothing listens at the port. */
 async function startUpstream(port: number) {
   const handled = new Set<string>();
   const upstream = { handled, fault: "", faults: 0, listen, refuse };
@@ -44,7 +44,7 @@ async function startUpstream(port: number) {
       return fault(request, response);
     }
     const event = (await json(request).catch(() => undefined)) as { id: string } | undefined;
-    // The origin gave up, or the connection was closed.
+    // The event is undefined if the origin ended the attempt, or if the connection was closed.
     if (event !== undefined) response.writeHead(204).end(() => handled.add(event.id));
   });
   function listen(): Promise<void> {
@@ -59,7 +59,7 @@ async function startUpstream(port: number) {
   return upstream;
 }
 
-/** What the log says of attempts at it. */
+/** The reasons in the log for attempts that failed. */
 const REASONS: readonly RegExp[] = [
   /no answer within 1 s/,
   /gave no answer: (ECONNRESET|UND_ERR_SOCKET)/,
@@ -104,7 +104,7 @@ test("an upstream that is slow, resets, refuses or answers nonsense loses nothin
   expect(origin.lines.filter(({ decision }) => decision === "dead")).toEqual([]);
 });
 
-/** For a while; then it is well again, and gets events again. */
+/** Gives the upstream this fault for some time. Then removes the fault, and waits until the upstream handles events again. */
 async function misbehave(upstream: Upstream, fault: string): Promise<void> {
   upstream.fault = fault;
   upstream.faults = 0;

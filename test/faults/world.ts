@@ -1,5 +1,5 @@
-// Origins in processes of their own under load, and senders that come again until they are acknowledged, each time with a new
-// assertion, as an edge would.
+// Runs origins as separate processes under load. Senders repeat an event until it is acknowledged, each time with a new assertion,
+// as an edge would.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,20 +22,20 @@ const MAX_ATTEMPTS = 1_000;
 export const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export interface FaultSettings {
-  /** Instead of `--handler` with the module that writes down what it handled. */
+  /** Replaces the option `--handler` with the module that records what it handled. */
   readonly handling?: readonly string[];
-  /** Instead of what that module wrote down. */
+  /** Replaces the names that this module recorded. */
   readonly handled?: () => ReadonlySet<string>;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Unix seconds, by the senders' edge. */
+  /** The clock of the senders' edge in Unix seconds. */
   readonly clock?: () => number;
-  /** Bytes of each event beside its name. */
+  /** The size of each event in bytes, without its name. */
   readonly padding?: number;
 }
 
 export type FaultWorld = Awaited<ReturnType<typeof createFaultWorld>>;
 
-/** A policy whose events have a key, a handler that writes down what it handled, and senders. */
+/** Makes a policy whose events have a key, a handler that records what it handled, and senders. */
 export async function createFaultWorld(stack: AsyncDisposableStack, inbox: string, settings: FaultSettings = {}) {
   const { clock = () => Math.floor(Date.now() / 1000), padding = 0 } = settings;
   const directory = temporaryDirectory(stack);
@@ -50,7 +50,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
   writeFileSync(file("handled"), "");
   const handled = settings.handled ?? (() => handledIn(file("handled")));
   const ledger = new Ledger();
-  /** Events by the digest of their bytes: two with one key are two. */
+  /** The names of events by the digest of their bytes. Two events with the same key and different bytes have two names. */
   const names = new Map<string, string>();
   const underWay = new Set<Promise<unknown>>();
 
@@ -60,7 +60,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
     ledger,
     handled,
 
-    /** A new assertion for the event; by its key the receiver knows it again. */
+    /** Makes a request for the event with a new assertion. The receiver recognises a repeated event by its key. */
     request(name: string, eventKey = name): ForwardedRequest {
       const body = JSON.stringify({ id: name, padding: "x".repeat(padding) });
       names.set(contentDigest(body), name);
@@ -68,7 +68,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return forwardedRequest({ key, identity: senders.acme, policyDigest, body, signedHeaders, now: clock() });
     },
 
-    /** The answer's status; 0 when there was none. A refusal for now must say when to come again. */
+    /** Returns the status of the response, or 0 if there was none. Checks that a 503 says when to retry. */
     async attempt(port: number, request: ForwardedRequest): Promise<number> {
       const answering = exchange({ url: `http://127.0.0.1:${port}`, ...request }).catch(() => undefined);
       underWay.add(answering);
@@ -79,13 +79,13 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return answer?.status ?? 0;
     },
 
-    /** Resolves when the attempts that are under way have ended, and what follows from their answers is in the ledger. */
+    /** Resolves when all attempts in progress have ended and their responses are in the ledger. */
     async settled(): Promise<void> {
       await Promise.all(underWay);
       await new Promise((resolve) => setImmediate(resolve));
     },
 
-    /** Starts an origin on this port; it ends with the stack. */
+    /** Starts an origin on this port. It ends with the stack. */
     async start(port: number, ...more: string[]): Promise<Running> {
       const { handling = ["--handler", file("handler.js")], environment } = settings;
       const keys = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json")];
@@ -96,7 +96,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return origin;
     },
 
-    /** Sends new events until `isOver`, each until it is acknowledged. The ports are tried in turn. */
+    /** Sends new events until `isOver` is true, and repeats each event until it is acknowledged. Uses the ports in turn. */
     async send(
       ports: readonly number[],
       isOver: () => boolean,
@@ -117,14 +117,17 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       await Promise.all(Array.from({ length: SENDERS }, one));
     },
 
-    /** Waits until everything acknowledged is handled, or time is up; then counts. */
+    /** Waits until all acknowledged events are handled, or until the deadline. Then counts the events. */
     async balance(title: string, deadlineMilliseconds = 90_000): Promise<Books> {
       const end = Date.now() + deadlineMilliseconds;
       while (!ledger.acknowledged.isSubsetOf(handled()) && Date.now() < end) await sleep(200);
       return ledger.close(title, await world.stored(inbox), handled());
     },
 
-    /** How often each event is in the inbox, or is there in this state, by the digest of its bytes. */
+    /**
+     * Returns how often each event is in the inbox. With `only`, counts only events in this state. The digest of the bytes
+     * identifies an event.
+     */
     async stored(location: string, only?: EventState): Promise<Map<string, number>> {
       const times = new Map<string, number>();
       for (const { contentDigest: digest, state } of await readAll(location)) {
@@ -135,12 +138,12 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return times;
     },
 
-    /** Events that share their key with other bytes. */
+    /** Returns the number of events whose key another event with other bytes also has. */
     async conflicts(): Promise<number> {
       return (await readAll(inbox)).filter(({ hasConflict }) => hasConflict).length;
     },
 
-    /** Events that the handler wrote down more than once. */
+    /** Returns the events that the handler recorded more than once. */
     handledTwice(): string[] {
       const known = new Set<string>();
       const lines = readFileSync(file("handled"), "utf8").trimEnd().split("\n");
@@ -154,7 +157,7 @@ function handledIn(file: string): Set<string> {
   return new Set(readFileSync(file, "utf8").split("\n"));
 }
 
-/** One line an event, appended in one write: what a process that is killed leaves is whole. */
+/** Appends one line for each event in a single write, so that a killed process leaves only complete lines. */
 const HANDLER = `
 import { appendFileSync } from "node:fs";
 export default async (delivery, { signal }) => {

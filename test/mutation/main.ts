@@ -1,6 +1,6 @@
-// npm run mutate -- [FILE…] [--since REVISION] [--minutes N]: changes core bit by bit and asks whether a test notices.
-// Without files it tries every file that decides. With --since it tries the files of core that have changed since then.
-// After N minutes it stops. A file that was not tried whole by then does not count, and is named.
+// npm run mutate -- [FILE…] [--since REVISION] [--minutes N]: makes single changes in core and checks that a test notices each.
+// Without files, tries every file that decides. With --since, tries the files of core that have changed since then. After N minutes
+// it stops. A file that was not finished by then does not count, and its name is printed.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   options: {
     since: { type: "string" },
     minutes: { type: "string", default: "0" },
-    /** Prints survivors as JSON, to be given a reason and listed. */
+    /** Prints survivors as JSON, so that they can be listed after a reason is added. */
     json: { type: "boolean", default: false },
   },
 });
@@ -45,11 +45,11 @@ function filesToTry(): readonly string[] {
   return changedFiles(changed.split("\n")).filter((file) => existsSync(file));
 }
 
-/** Tries the mutants of one file, and returns how many problems it printed; undefined when the time did not suffice. */
+/** Tries the mutants of one file. Returns how many problems it printed. Undefined if there was not enough time. */
 function tryFile(file: string): number | undefined {
   const left = deadline - performance.now();
   if (left <= 0) return undefined;
-  // A file of results for each: the tester would report the results of the other files again.
+  // Each file has its own results file. Otherwise the tester would report the results of the other files again.
   const results = `.stryker/${file.replaceAll("/", "-")}.json`;
   const options = ["run", "--mutate", file, "--incrementalFile", results];
   const timeout = Number.isFinite(left) ? Math.ceil(left) : undefined;

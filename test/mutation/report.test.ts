@@ -1,4 +1,4 @@
-// What the mutation tester's report is judged by, and the lists that the judgement rests on.
+// Tests how the report of the mutation tester is judged, and the lists that the judgement uses.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -10,7 +10,10 @@ const ELSEWHERE = "core/elsewhere.ts";
 const SOURCE = "export const isOpen =\n  a && b;\n";
 const LISTED = { original: "a && b", line: "a && b;", replacement: "a || b" };
 
-/** A report on one file: so many mutants that a test noticed, and those that are given, all in the same place. */
+/**
+ * Makes a report on one file, with `killed` mutants that a test noticed, and one mutant for each given status. All are at the same
+ * place.
+ */
 function reportOn(file: string, killed: number, ...statuses: readonly string[]): MutationReport {
   const mutants = [...Array.from({ length: killed }, () => "Killed"), ...statuses].map((status) => ({
     status,

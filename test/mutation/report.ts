@@ -7,7 +7,7 @@ interface Position {
   readonly column: number;
 }
 
-/** The members that are read of a report (mutation testing report schema, version 2). */
+/** The members of a report that are read (mutation testing report schema, version 2). */
 export interface MutationReport {
   readonly files: Readonly<
     Record<
@@ -28,7 +28,7 @@ export interface MutationReport {
 /** A mutant that no test can notice, because the program behaves the same. */
 export interface EquivalentMutant {
   readonly file: string;
-  /** The text that is replaced, and the whole line or lines that hold it, trimmed: a moved line stays known. */
+  /** The replaced text, and the complete line or lines that contain it, trimmed. So an entry stays valid if the line moves. */
   readonly original: string;
   readonly line: string;
   readonly replacement: string;
@@ -58,7 +58,7 @@ export function survivorsOf(report: MutationReport): Survivor[] {
   });
 }
 
-/** Both positions count from 1; the end is not included. */
+/** Returns the text between two positions. Both positions count from 1. The character at the end is not included. */
 function textBetween(lines: readonly string[], start: Position, end: Position): string {
   const part = lines.slice(start.line - 1, end.line);
   const last = part.length - 1;
@@ -73,7 +73,7 @@ export interface Judgement {
   readonly problems: readonly string[];
 }
 
-/** Judges a report. A mutant that could not be run counts as a problem: it proves nothing. */
+/** Judges a report. A mutant that could not be run counts as a problem, because it proves nothing. */
 export function judgeReport(report: MutationReport, equivalent: readonly EquivalentMutant[]): Judgement {
   const known = new Set(equivalent.map(keyOf));
   const unknown = survivorsOf(report).filter((survivor) => !known.has(keyOf(survivor)));
@@ -93,7 +93,9 @@ export function judgeReport(report: MutationReport, equivalent: readonly Equival
   return { summary, problems };
 }
 
-/** Listed mutants of a file that was tried and that did not survive: their line has changed or a test notices them now. */
+/**
+ * Returns listed mutants that did not survive although their file was tried. Their line has changed, or a test now notices them.
+ */
 export function staleEntries(report: MutationReport, equivalent: readonly EquivalentMutant[]): EquivalentMutant[] {
   const survivors = new Set(survivorsOf(report).map(keyOf));
   return equivalent.filter((entry) => Object.hasOwn(report.files, entry.file) && !survivors.has(keyOf(entry)));

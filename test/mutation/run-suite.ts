@@ -1,4 +1,4 @@
-// Runs one core suite as a test file of its own, so that a mutant loads only the suites that reach it.
+// Runs one core suite as a separate test file, so that a mutant loads only the suites that reach it.
 
 import { describe, inject, test } from "vitest";
 import type { Cases } from "../support/scenes/certificates.ts";

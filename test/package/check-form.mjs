@@ -1,4 +1,5 @@
-// Bodies after the guard, with whichever Hono is installed here: a form, JSON, and what a refused request gets. And the console.
+// Checks which body a handler gets after the guard (a form, JSON), and the response to a refused request, with the installed
+// version of Hono. Also checks the console.
 
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -34,5 +35,5 @@ for (const path of ["", "/events", "/live"])
   answers.push((await pages.request(`http://console.test/console${path}`)).status);
 await inbox.close();
 console.log(JSON.stringify(answers));
-// The live updates of the page that was asked for last go on.
+// Ends the process, because the live updates of the last page would continue.
 process.exit();

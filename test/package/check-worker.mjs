@@ -1,4 +1,4 @@
-// The same in a Worker: the middleware of the installed package, with a replay check of its own.
+// Runs the same checks in a Worker: the middleware of the installed package, with its own replay check.
 
 import { ReplayedError } from "countersign";
 import { countersign } from "countersign/hono";

@@ -1,5 +1,5 @@
-// The main job, from the installed package alone, on whatever runtime this is: an origin behind the edge takes an event over HTTP,
-// refuses its replay and another body, hands it to a handler and shows it in a console. Prints what happened as JSON.
+// Checks the main task with only the installed package, on any runtime. An origin behind the edge accepts an event over HTTP and
+// refuses its replay and another body. It passes the event to a handler and shows it in a console. Prints the results as JSON.
 
 import { readFileSync } from "node:fs";
 import { compilePolicy } from "countersign";
@@ -45,7 +45,7 @@ const event = await handled.promise;
 await server.close();
 await dispatcher.stop();
 
-// What a console shows of it.
+// Reads what a console shows about the event.
 const options = {
   inbox,
   policy: compilePolicy(document),

@@ -1,4 +1,4 @@
-// What is published: installed from the tarball into an empty folder, and used from there.
+// Tests the published package. It is installed from the tarball into an empty folder, and used from there.
 
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import { newSigningKey } from "../support/signing-key.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { bytesOf, install, installRuntimes, npm, pack, runIn } from "./world.ts";
 
-/** Of everything that a production installation puts on the disk. */
+/** The maximum size of all files that a production installation puts on the disk. */
 const MAX_INSTALLED_BYTES = 25 * 1024 * 1024;
 const PROGRAM = "node_modules/countersign/dist/cli/main.js";
 
@@ -41,7 +41,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** An event as an edge forwards it, its replay, and the same with another body; with what an origin judges them by. */
+/**
+ * Makes an event as an edge forwards it, its replay, and the same event with another body. Adds the policy, keys, issuer and
+ * audience that an origin needs to judge them.
+ */
 async function makeFixture() {
   const senders = await createSenders();
   const key = await newSigningKey();
@@ -194,7 +197,7 @@ describe("a project of one's own, on the oldest Node", () => {
     await install(own, tarball);
     const made = await runIn(own, "npx", "countersign", "init", "--yes", "--preset", "docusign");
     expect(made).toMatchObject({ code: 0, stderr: "" });
-    // What package.json asks for now: wrangler, and who makes certificates.
+    // Installs what the package.json of the new project requires: wrangler, and the library that makes certificates.
     await npm(own, "install", "--no-audit", "--no-fund");
     const args = ["dev", "--port", "0", "--state", join(own, ".countersign"), "--handler", join(own, "handler.ts")];
     const [node = ""] = runtimes["Node 22"] ?? [];

@@ -1,4 +1,5 @@
-// The package as it would be published, and folders that it is installed into. Nothing here is taken from this repository's node_modules.
+// The package as it would be published, and folders into which it is installed. Nothing is taken from this repository's
+// node_modules.
 
 import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -7,7 +8,9 @@ import { promisify } from "node:util";
 import type { Finished } from "../support/running.ts";
 import { ROOT } from "../support/running.ts";
 
-/** Others than the one that runs the tests. Bun and Deno come with the types of packages alone, so they are named by their programs. */
+/**
+ * Runtimes other than the one that runs the tests. The Node versions have aliases, because both are versions of the package `node`.
+ */
 const RUNTIMES = {
   node22: "npm:node@22.23.3",
   node24: "npm:node@24.21.0",
@@ -15,7 +18,7 @@ const RUNTIMES = {
   deno: "2.9.6",
 } as const;
 
-/** Runs a program to its end; a code other than 0 is a result like any other. */
+/** Runs a program until it ends. A code other than 0 is a normal result. */
 export async function runIn(folder: string, file: string, ...args: readonly string[]): Promise<Finished> {
   const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: 290_000 };
   return await promisify(execFile)(file, args, options).then(
@@ -28,14 +31,14 @@ export async function runIn(folder: string, file: string, ...args: readonly stri
   );
 }
 
-/** Runs npm, which must succeed; returns what it printed. */
+/** Runs npm. Returns its output. @throws Error if npm fails */
 export async function npm(folder: string, ...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await runIn(folder, "npm", ...args);
   if (code !== 0) throw new Error(`npm ${args.join(" ")}: ${code}\n${stdout}\n${stderr}`);
   return stdout;
 }
 
-/** Builds and packs; returns the tarball. */
+/** Builds and packs the package. Returns the path of the tarball. */
 export async function pack(folder: string): Promise<string> {
   await npm(ROOT, "pack", "--silent", "--pack-destination", folder);
   const [tarball] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
@@ -43,7 +46,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, tarball);
 }
 
-/** Makes a project that has nothing but these packages. */
+/** Makes a project that has only these packages. */
 export async function install(folder: string, ...packages: readonly string[]): Promise<void> {
   mkdirSync(folder);
   writeFileSync(
@@ -53,7 +56,7 @@ export async function install(folder: string, ...packages: readonly string[]): P
   await npm(folder, "install", "--no-audit", "--no-fund", ...packages);
 }
 
-/** The command line that runs a module on each runtime, the one of the tests among them. */
+/** Returns the command line that runs a module on each runtime, including the runtime of the tests. */
 export async function installRuntimes(folder: string): Promise<Record<string, readonly string[]>> {
   await install(folder, ...Object.entries(RUNTIMES).map(([name, version]) => `${name}@${version}`));
   const program = (path: string) => join(folder, "node_modules", path);
@@ -66,7 +69,7 @@ export async function installRuntimes(folder: string): Promise<Record<string, re
   };
 }
 
-/** Of all files below a folder. */
+/** Returns the size of all files below a folder. */
 export function bytesOf(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -1,4 +1,4 @@
-// Compiled against the built package, never run.
+// Is compiled with the built package, but never run.
 
 import { createEdge, type EdgeBindings, type EdgeWorker } from "countersign/edge";
 

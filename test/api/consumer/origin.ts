@@ -1,4 +1,5 @@
-// Compiled against the built package, never run: an origin behind the edge, and one that terminates mutual TLS itself or has a proxy.
+// Is compiled with the built package, but never run. Has an origin behind the edge, and origins that terminate mutual TLS
+// themselves or use a proxy.
 
 import type { AcceptDelivery, Delivery, Handler } from "countersign";
 import { compilePolicy, createVerifier, forwardTo, importSigningKeys, RefusedError, ReplayedError } from "countersign";
@@ -31,7 +32,7 @@ app.post("/hooks/acme", countersign({ policy, ...edge, accept: inbox.accept, onD
   const delivery: Delivery = c.var.delivery;
   return c.json({ event: delivery.id, factors: delivery.factors }, 202);
 });
-// Without the guard a route has no delivery.
+// A route without the guard has no delivery.
 new Hono().post("/hooks/beta", countersign({ policy, ...edge, accept: inbox.accept }), async (c) =>
   c.json({ sender: c.var.delivery.sender, said: await c.req.json() }),
 );

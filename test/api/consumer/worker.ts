@@ -1,4 +1,4 @@
-// Compiled against the built package, never run: an edge, and an origin in a Worker.
+// Is compiled with the built package, but never run. Has an edge, and an origin in a Worker.
 
 import { compilePolicy, onceInD1, onceInDurableObject, ReplayedError } from "countersign";
 import { createEdge, type EdgeBindings } from "countersign/edge";
