@@ -13,7 +13,8 @@ export const meta: Preset = {
   anchors: {
     "meta-outbound-api-ca-2025-12": {
       what: "Meta's own CA, the file meta-outbound-api-ca-2025-12.pem",
-      where: "linked from https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks",
+      where:
+        "in a ZIP file that https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks links, by another link on each visit",
     },
   },
   secrets: { META_APP_SECRET: "the app secret of the Meta app" },

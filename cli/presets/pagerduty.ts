@@ -12,8 +12,9 @@ export const pagerduty: Preset = {
     ],
     trust: { anchors: ["digicert-global-root-g2"] },
     signature: { scheme: "pagerduty", secrets: ["PAGERDUTY_WEBHOOK_SECRET"] },
+    eventKey: { header: "X-Webhook-Id" },
   },
-  route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
+  route: { methods: ["POST"], maxBodyBytes: 262_144 },
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
   secrets: { PAGERDUTY_WEBHOOK_SECRET: "the secret of the webhook subscription" },
   steps: [
@@ -21,15 +22,15 @@ export const pagerduty: Preset = {
     "Allow TLS 1.2 on the hostname and serve the certificate chain in order: PagerDuty delivers over TLS 1.2 only.",
   ],
   notes: [
-    "The subjects are those of the files that PagerDuty publishes. It renews them every year, and the present ones end in December 2026; the documentation's dates have differed from the files'.",
+    "The subjects are those of the files that PagerDuty publishes. The present ones end in December 2026; the documentation's dates have differed from the files'.",
     "DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01: a renewal after that needs another root, which PagerDuty has not announced.",
     "Every account at PagerDuty is served by the same certificate: the signature says that the event is of your subscription.",
-    "No size of body and no event id is documented in the sources: maxBodyBytes is our default.",
+    "PagerDuty delivers up to 55 KB for sure and up to 256 KB if it can; it drops larger events.",
   ],
   sources: [
     "https://github.com/PagerDuty/developer-docs/tree/HEAD/docs/webhooks",
     "https://github.com/PagerDuty/developer-docs/tree/bd23a5b/assets/certificates",
     "https://knowledge.digicert.com/alerts/sunsetting-client-authentication-eku-from-digicert-public-tls-certificates",
   ],
-  checked: "2026-11-23",
+  checked: "2026-11-29",
 };

@@ -22,14 +22,15 @@ export const workfront: Preset = {
   ],
   notes: [
     "The subjects are those of the certificate files that Adobe publishes; the text of the same page names another organization and another root, which no present certificate has.",
-    "Every customer of Workfront is served by the same certificates and the page documents no signature: the certificate proves Workfront, not whose events they are.",
+    "Every customer of Workfront is served by the same certificates and no signature is documented: the certificate proves Workfront, not whose events they are. The authToken of a subscription, which Workfront sends as a bearer token, is not checked.",
     "The files last read ended on 2026-11-07: their renewal is accepted if it keeps the subject and the root. DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01.",
-    "No size of body and no event id is documented in the source: maxBodyBytes is our default.",
+    "Messages have 1 MB at most. No event id is documented in the sources.",
   ],
   sources: [
     "https://github.com/AdobeDocs/workfront.en/blob/HEAD/help/quicksilver/wf-api/api/event-sub-certs.md",
     "https://github.com/AdobeDocs/workfront.en/tree/HEAD/help/quicksilver/wf-api/api/assets",
+    "https://github.com/AdobeDocs/workfront.en/tree/HEAD/help/quicksilver/wf-api/general",
     "https://knowledge.digicert.com/alerts/sunsetting-client-authentication-eku-from-digicert-public-tls-certificates",
   ],
-  checked: "2026-11-23",
+  checked: "2026-11-29",
 };

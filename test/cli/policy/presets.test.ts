@@ -130,7 +130,7 @@ describe("countersign policy add --preset", () => {
       "--anyway",
     );
     expect(read("shared.json").routes["/hooks"]).toMatchObject({ senders: ["pagerduty", "docusign"], mode: "enforce" });
-    expect(stdout).toContain("/hooks was there already and keeps maxBodyBytes 1048576; the preset has 26214400");
+    expect(stdout).toContain("/hooks was there already and keeps maxBodyBytes 262144; the preset has 26214400");
   });
 
   it("refuses a sender without an accepted certificate on a route that enforces", async () => {
