@@ -1,6 +1,6 @@
 // Decides which sender of the route sent a request. This is the only place where proofs become permission. Each step removes
-// senders from the list of possible ones: first by certificate, then by Basic credentials, then by the signature of the body. A
-// sender's factors are all required: no step skips one that the sender's policy names.
+// senders from the list of possible ones: first by certificate, then by Basic credentials, then by the signature of the body. All
+// factors of a sender are required: no step skips one that the sender's policy names.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { Route, Sender } from "../policy/policy.ts";
@@ -16,8 +16,8 @@ import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecret
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 
 /**
- * The certificate of the request, or the Refusal that says why there is none. Undefined, and nothing is read, if no sender of the
- * route needs a certificate.
+ * Returns the certificate of the request, or the Refusal that says why there is none. If no sender of the route needs a
+ * certificate, reads nothing and returns undefined.
  */
 export function readCertificateFor(
   { senders, shadow }: Route,
@@ -26,11 +26,11 @@ export function readCertificateFor(
   return senders.some(needsCertificate) || shadow.some(needsCertificate) ? resultOf(read) : undefined;
 }
 
-/** A record of whether the certificate was proven, for the log. */
+/** Records for the log whether the certificate was proven. */
 export interface ProofTrace {
   /**
-   * Set by findCandidates alone, when verifyTrust proved the certificate for at least one sender. Read this, not the verdict: a
-   * verdict alone does not say whether the certificate was proven.
+   * Set only by findCandidates, when verifyTrust proved the certificate for at least one sender. The verdict on the request does
+   * not say whether the certificate was proven.
    */
   proven?: ProvenCertificate;
 }
@@ -48,7 +48,7 @@ export function findCandidates(
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
   const candidates = resultOf(() => {
     const proven = verifyTrust(certificate, senders, facts);
-    // If there is no proof, no sender asked for a certificate, so nobody checked who signed it.
+    // Without a proof, no sender asked for a certificate, and nobody checked who signed this one.
     if (proven.proofs.size > 0) trace.proven = proven;
     return admitByCertificate(proven, senders, facts.now);
   });
@@ -56,8 +56,8 @@ export function findCandidates(
 }
 
 /**
- * Keeps the senders for which the certificate is proven and an entry matches, and those that need no certificate.
- * @throws Refusal `sender_not_allowed`, naming the entry that came nearest and the members in which it failed
+ * Keeps the senders for which the certificate is proven and an entry matches, and the senders that need no certificate.
+ * @throws Refusal `sender_not_allowed`, which names the nearest entry and the members of it that do not match
  */
 export function admitByCertificate(proven: ProvenCertificate, senders: readonly Sender[], now: number): Candidate[] {
   const { certificate, proofs } = proven;
@@ -75,7 +75,7 @@ export function admitByCertificate(proven: ProvenCertificate, senders: readonly 
   throw new Refusal("sender_not_allowed", { nearMiss, anchors: [...proofs.values()].map(({ anchor }) => anchor) });
 }
 
-/** Keeps the senders that need no certificate. @throws Refusal `failure` when there are none */
+/** Keeps the senders that need no certificate. @throws Refusal `failure` if no sender is left */
 export function admitWithoutCertificate(senders: readonly Sender[], failure: Refusal): Candidate[] {
   const candidates = senders.flatMap(withoutCertificate);
   if (candidates.length === 0) throw failure;
@@ -88,7 +88,7 @@ function withoutCertificate(sender: Sender): Candidate[] {
 
 /**
  * Keeps the candidates that need no Basic credentials, and those whose credentials the request carries. Does not need the body.
- * @throws Refusal `basic_*` of the first candidate when none is left
+ * @throws Refusal `basic_*` of the first candidate that fails, if no candidate is left
  */
 export function admitByBasic(candidates: readonly Candidate[], { headers, secrets }: Evidence): readonly Candidate[] {
   let failure: Refusal | undefined;
@@ -106,7 +106,7 @@ export function admitByBasic(candidates: readonly Candidate[], { headers, secret
 /**
  * Returns the first candidate that needs no signature or whose key signed these bytes. If there is none, verifies the first
  * candidate's signature again, to find out why it does not match.
- * @throws Refusal `signature_*` of the first candidate when there is none
+ * @throws Refusal `signature_*` of the first candidate, if no candidate passes
  */
 export async function admitBySignature(
   candidates: readonly Candidate[],
@@ -129,8 +129,8 @@ export async function admitBySignature(
 
 /**
  * Returns the candidate that the edge's assertion names. If this program does not hold the secret of a factor, it relies on the
- * edge, which lists the factor in `amr`; `reliedOnEdge` names it. That is always so for Basic, because the edge does not forward
- * credentials.
+ * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. Basic is always one
+ * of them, because the edge does not forward credentials.
  * @throws Refusal `sender_mismatch`, `factor_missing`
  */
 export function relyOnEdge(
@@ -155,8 +155,8 @@ export function relyOnEdge(
 }
 
 /**
- * Start-up refuses a policy whose secrets are missing. If one is missing here all the same, the request is refused: a check that
- * cannot be made does not pass.
+ * Returns the secrets of one factor. Start-up refuses a policy whose secrets are missing. If one is missing here nevertheless, the
+ * request is refused, because a check that cannot be made must not pass.
  */
 function secretsOf<Kind extends keyof SenderSecrets>(
   sender: Sender,
@@ -169,8 +169,8 @@ function secretsOf<Kind extends keyof SenderSecrets>(
 }
 
 /**
- * The entry that failed in the fewest members. Compares a bounded number of entries: those that share a value with the
- * certificate, and the first ones.
+ * Finds the entry with the fewest members that do not match. Compares a bounded number of entries: first those that share a value
+ * with the certificate, then the first ones of the policy.
  */
 function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number) {
   let nearest: { sender: string; entry: number; failed: readonly string[] } | undefined;

@@ -1,5 +1,5 @@
-// HTTP Basic (RFC 7617): the request must carry one of the configured pairs of user name and password. Keeps only digests of
-// them, and never quotes them.
+// HTTP Basic (RFC 7617): the request must carry one of the configured pairs of user name and password. Only digests of the pairs
+// are kept, and no message quotes a pair.
 
 import { isUtf8 } from "node:buffer";
 import { hash, timingSafeEqual } from "node:crypto";
@@ -8,7 +8,7 @@ import { MAX_BASIC_CHARACTERS } from "../wire.ts";
 
 declare const imported: unique symbol;
 
-/** Opaque: printing it shows nothing. Only importBasicCredential makes one. */
+/** Opaque: printing it shows no secret. Only importBasicCredential makes one. */
 export interface BasicCredential {
   readonly [imported]: true;
   readonly matches: (digest: Uint8Array) => boolean;
@@ -34,8 +34,8 @@ const CONTROL = /\p{Cc}/u;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
 /**
- * Verifies that `Authorization` holds one of the credentials. Compares the digest with that of every credential, each in constant
- * time. Does not limit attempts.
+ * Verifies that `Authorization` holds one of the credentials. Compares its digest with the digest of every credential, each in
+ * constant time. Does not limit attempts.
  * @throws Refusal `basic_missing`, `basic_malformed`, `basic_mismatch`
  */
 export function verifyBasic(credentials: readonly BasicCredential[], authorization: string | null): void {
@@ -47,8 +47,8 @@ export function verifyBasic(credentials: readonly BasicCredential[], authorizati
 }
 
 /**
- * The octets of `user-id ":" password`. If the field is repeated, `Headers` joins the values with a comma, which is not base64,
- * so it is refused.
+ * Returns the octets of `user-id ":" password`. A repeated field is refused, because `Headers` joins its values with a comma, which
+ * is not base64.
  */
 function parseBasic(authorization: string): Buffer {
   const isShort = authorization.length <= "Basic ".length + MAX_BASIC_CHARACTERS;

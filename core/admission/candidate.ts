@@ -1,4 +1,4 @@
-// The evidence of a request, and the senders that it may come from. Types only: admit.ts makes the values.
+// The evidence of a request, and the senders that the request may come from. Types only: admit.ts makes the values.
 
 import type { Sender } from "../policy/policy.ts";
 import type { Refusal } from "../refusal.ts";
@@ -7,7 +7,7 @@ import type { Proof, TrustContext } from "../trust/verify.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import type { BasicCredential } from "./basic.ts";
 
-/** A factor that passed (in the style of RFC 8176): client certificate, HMAC or Ed25519 signature of the body, Basic credentials. */
+/** A factor that passed (names in the style of RFC 8176): certificate, HMAC or Ed25519 signature of the body, Basic credentials. */
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic";
 
 /**
@@ -48,15 +48,15 @@ export interface Candidate {
   /** Undefined for a sender that needs no certificate. */
   readonly certified: Certified | undefined;
   readonly factors: readonly Factor[];
-  /** Those of the factors that the edge checked and this program did not. */
+  /** The factors that the edge checked and this program did not. */
   readonly reliedOnEdge: readonly Factor[];
 }
 
 declare const admitted: unique symbol;
 
 /**
- * A sender that may call the route: every factor that its policy names has passed. Only admitBySignature, the last step, makes
- * one.
+ * A sender that may call the route, because every factor that its policy names has passed. Only admitBySignature, the last step,
+ * makes one.
  */
 export interface AdmittedSender extends Candidate {
   readonly [admitted]: true;

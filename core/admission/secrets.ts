@@ -1,5 +1,5 @@
-// Loads the secrets that a policy names, once: keys of signatures and Basic credentials. No message quotes a secret. An origin
-// with a missing or malformed secret does not start; an edge refuses the routes that need it.
+// Loads the secrets that a policy names: keys of signatures and Basic credentials. No message quotes a secret. An origin with a
+// missing or malformed secret does not start. An edge refuses only the routes that need this secret.
 
 import { ConfigurationError, formatPointer } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";
@@ -8,39 +8,42 @@ import { importSignatureKey, type SignatureKey, type SignatureKeys } from "../si
 import { type BasicCredential, importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
 
-/** Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. What it throws is told. */
+/**
+ * Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. The message of
+ * an error that it throws is reported.
+ */
 export type ReadSecret = (name: string) => unknown;
 
-/** The name of a secret, and why it cannot be used. Never its text. */
+/** The names of secrets that cannot be used, each with the reason. Never holds the value of a secret. */
 export type MissingSecrets = ReadonlyMap<string, string>;
 
-/** Those of a sender's signature, and those of its Basic credentials. */
+/** The missing secrets of one sender: those of its signature, and those of its Basic credentials. */
 export interface SendersMissingSecrets {
   readonly signature: MissingSecrets;
   readonly basic: MissingSecrets;
 }
 
-/** The secrets that are there, and those that are not. */
+/** The secrets that could be read, and those that could not. */
 export interface AvailableSecrets {
   readonly secrets: Secrets;
   readonly missing: ReadonlyMap<Sender, SendersMissingSecrets>;
 }
 
-/** The factors of a sender whose secrets are read. */
+/** Returns the factors of a sender whose secrets are to be read. */
 type WantedFactors = (sender: Sender) => Pick<Sender, "signature" | "basic">;
 
 /**
- * Reads every secret of the policy and imports it. Does not check that it is the one that the sender uses.
- * @throws ConfigurationError that lists each one that is missing or malformed
+ * Reads and imports every secret of the policy. Does not check that the sender uses the same secret.
+ * @throws ConfigurationError that lists each secret that is missing or malformed
  */
 export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
   return requireAll(readAvailableSecrets(policy, read));
 }
 
 /**
- * Reads the secrets that an origin behind an edge may hold: those of signatures, so that it verifies them itself. If none of a
- * sender's secrets is set, the origin relies on the edge for this sender. If only some are set, that is an error.
- * @throws ConfigurationError that lists each one that is malformed, or missing while others of the sender are set
+ * Reads the secrets that an origin behind an edge may hold: those of signatures, so that the origin verifies the signatures itself.
+ * If none of a sender's secrets is set, the origin relies on the edge for this sender. It is an error if only some are set.
+ * @throws ConfigurationError that lists each secret that is malformed, or missing while others of its sender are set
  */
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   const held: WantedFactors = ({ signature }) => {
@@ -50,7 +53,7 @@ export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   return requireAll(readAvailableSecrets(policy, read, held));
 }
 
-/** A secret that is there and cannot be read counts as set: it is an oversight as well. */
+/** A secret that exists but cannot be read counts as set. Otherwise the origin would rely on the edge without a warning. */
 function isSet(name: string, read: ReadSecret): boolean {
   try {
     return read(name) !== undefined;
@@ -59,7 +62,10 @@ function isSet(name: string, read: ReadSecret): boolean {
   }
 }
 
-/** Imports the secrets that are set. For commands that explain, and for an edge, which refuses the routes of a sender while one of its secrets is missing. */
+/**
+ * Imports the secrets that are set, and lists the others. For commands that explain, and for an edge, which refuses the routes of
+ * a sender while one of the sender's secrets is missing.
+ */
 export function readAvailableSecrets(
   policy: Policy,
   read: ReadSecret,
@@ -86,7 +92,7 @@ function requireAll({ secrets, missing }: AvailableSecrets): Secrets {
   return secrets;
 }
 
-/** What a sender lacks, each with its place in the policy. */
+/** Lists the secrets that a sender lacks, each with its place in the policy. */
 export function describeMissing(sender: Sender, missing: AvailableSecrets["missing"]): string[] {
   return Object.entries(missing.get(sender) ?? {}).flatMap(([factor, faults]: [string, MissingSecrets]) =>
     Array.from(faults.values(), (fault) => `${formatPointer(["senders", sender.name, factor])}: the ${fault}`),
@@ -113,7 +119,7 @@ function readCredentials(rules: readonly BasicRule[], read: ReadInto): BasicCred
   return rules.flatMap(({ username, secret }) => read(secret, (text) => importBasicCredential(username, text)));
 }
 
-/** What is made of a secret; nothing of one that is missing. */
+/** Returns the imported secret in an array. The array is empty if the secret is missing or malformed. */
 type ReadInto = <T>(name: string, importText: (text: string) => T) => T[];
 
 function readInto(missing: Map<string, string>, read: ReadSecret): ReadInto {
@@ -129,7 +135,7 @@ function readInto(missing: Map<string, string>, read: ReadSecret): ReadInto {
   };
 }
 
-/** Senders with the same secret share its key object, so that a body is hashed with it only once. */
+/** Senders with the same secret share one key object, so that a body is hashed only once with this secret. */
 function importOnce(): ImportKey {
   const keys = new Map<string, SignatureKey>();
   return (scheme, text) => {
@@ -140,7 +146,7 @@ function importOnce(): ImportKey {
   };
 }
 
-/** The names of the secrets of a signature, each once. */
+/** The names of all secrets of a signature rule, each once. */
 export function signatureSecretNames({ secrets, accounts, retired }: SignatureRule): string[] {
   return [...new Set([...secrets, ...[...accounts.values()].flat(), ...retired])];
 }

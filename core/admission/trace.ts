@@ -1,4 +1,4 @@
-// What the steps of one request leave behind: for its log line, and for whoever compares the verdict.
+// What the steps of one request record: for the log line, and for code that compares the verdict with another one.
 
 import type { Route } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
@@ -7,44 +7,47 @@ import { describeCertificate } from "../x509/client-certificate.ts";
 import type { ProofTrace } from "./admit.ts";
 import type { AdmittedSender, Evidence, Factor } from "./candidate.ts";
 
-/** What is known of one request so far. The steps fill it in, and the log line of the decision prints it: docs/operations.md. */
+/** The facts that are known of one request so far. The steps add them, and the log line of the decision prints them. */
 export interface DecisionContext {
-  /** The decision id, and the event's id once it is admitted. */
+  /** The decision id. It is also the id of the event if the request is admitted. */
   readonly id: string;
-  /** Of the request. */
+  /** The method of the request. */
   readonly method?: string;
-  /** The address that the connection came from; at the edge the one that Cloudflare saw. */
+  /** The address of the client. At the edge, it is the address that Cloudflare saw. */
   readonly peer?: string | undefined;
-  /** From the request's head to the verdict. */
+  /** The time from the request's head to the verdict. */
   milliseconds?: number;
   certificate?: ReturnType<typeof describeCertificate>;
-  /** Path of the policy's route. */
+  /** The path of the policy's route. */
   route?: string;
-  /** Behind an edge: the id of its decision. */
+  /** The id of the edge's decision, if there is an edge. */
   edgeDecision?: string;
-  /** Behind an edge: the digests of both policies, if they differ. */
+  /** The digests of both policies, if the edge has another policy. */
   policyDrift?: { readonly edge: string; readonly origin: string };
-  /** Name of the admitted sender. */
+  /** The name of the admitted sender. */
   sender?: string;
   factors?: readonly Factor[];
   reliedOnEdge?: readonly Factor[];
   revocation?: Proof["revocation"];
-  /** Names of headers that cannot be signed. */
+  /** The names of headers that cannot be signed. */
   notForwarded?: readonly string[];
-  /** Why an event has no event key or order key. */
+  /** The reasons why an event has no event key or order key. */
   unreadKeys?: Readonly<Record<string, unknown>>;
-  /** Id of the event that arrived before. */
+  /** The id of the event that arrived before. */
   duplicateOf?: string;
-  /** Id of an event with the same key and another body. */
+  /** The id of an event with the same key and another body. */
   conflictsWith?: string;
 }
 
-/** What the steps of one request leave behind, for whoever tells of the verdict or compares it. */
+/** What the steps of one request record, for code that logs the verdict or compares it with another one. */
 export interface Trace extends ProofTrace {
   readonly context: DecisionContext;
   route?: Route;
   evidence?: Evidence;
-  /** The sender for which a factor has passed, or that the edge's assertion names: also of a request that is refused afterwards. */
+  /**
+   * The sender for which a factor has passed, or that the edge's assertion names. It is also set if the request is refused
+   * afterwards.
+   */
   likelySender?: string;
   body?: Uint8Array<ArrayBuffer>;
   admitted?: AdmittedSender;
@@ -52,21 +55,21 @@ export interface Trace extends ProofTrace {
   isQueued?: boolean;
 }
 
-/** Notes which certificate was presented, where one was. */
+/** Notes the certificate, if one was presented. */
 export function noteCertificate(context: DecisionContext, { certificate }: Evidence): void {
   if (certificate !== undefined && !(certificate instanceof Refusal)) {
     context.certificate = describeCertificate(certificate);
   }
 }
 
-/** Notes the admitted sender: its log line tells who it is and which factors passed. */
+/** Notes the admitted sender. The log line then names the sender and the factors that passed. */
 export function noteAdmitted(trace: Trace, admitted: AdmittedSender): AdmittedSender {
   const { sender, certified, factors, reliedOnEdge } = admitted;
   trace.admitted = admitted;
   trace.context.sender = sender.name;
   trace.context.factors = factors;
   if (reliedOnEdge.length > 0) trace.context.reliedOnEdge = reliedOnEdge;
-  // One that came along without being asked for proves nothing, and must not look as if it did.
+  // A certificate that no sender asked for proves nothing. The log line leaves it out, because it would look like a proof.
   if (certified === undefined) delete trace.context.certificate;
   if (certified?.proof.revocation !== undefined) trace.context.revocation = certified.proof.revocation;
   return admitted;

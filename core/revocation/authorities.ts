@@ -1,6 +1,6 @@
-// CA certificates whose keys were seen to sign revocation lists, on paths that led to an anchor. They are stored, so that after a
-// restart, too, a forged list cannot replace a genuine one. They prove no certificate; and a request accepts a list only if its
-// own path proves it.
+// CA certificates whose keys signed revocation lists, and that were on a path to an anchor. They are stored, so that a forged list
+// cannot replace a genuine one after a restart either. They prove no certificate, and a request still accepts a list only if the
+// path of its own certificate proves the list.
 
 import type { Policy } from "../policy/policy.ts";
 import { MAX_CRL_AUTHORITIES } from "../wire.ts";
@@ -9,10 +9,10 @@ import type { Crl } from "../x509/crl.ts";
 import { readValues } from "../x509/encoded-values.ts";
 import { signerOnPath } from "./revocation.ts";
 
-/** The key under which they are stored, next to the lists of the sources. It is neither a path nor the URL of a source. */
+/** The key under which these certificates are stored, next to the lists of the sources. It is no path and no URL of a source. */
 export const AUTHORITIES_KEY = "countersign:authorities";
 
-/** The certificates whose keys prove lists: the anchors, and the stored ones. */
+/** Returns the certificates whose keys prove lists: the anchors and the stored certificates. */
 export function authoritiesOf({ anchors }: Policy, stored?: Uint8Array): readonly Certificate[] {
   return [...anchors.map(({ certificate }) => certificate), ...readAuthorities(stored)];
 }
@@ -28,12 +28,12 @@ export function readAuthorities(stored: Uint8Array | undefined): readonly Certif
   });
 }
 
-/** Writes their DER, one after the other. */
+/** Concatenates the DER of the certificates. */
 export function formatAuthorities(authorities: readonly Certificate[]): Uint8Array {
   return Buffer.concat(authorities.map(({ base64 }) => Buffer.from(base64, "base64")));
 }
 
-/** The signers of these lists that are not known yet. */
+/** Returns the signers of these lists that are not in `known`. */
 export function newAuthorities(known: readonly Certificate[], lists: readonly Crl[]): readonly Certificate[] {
   const found: Certificate[] = [];
   for (const list of lists) {
@@ -44,7 +44,7 @@ export function newAuthorities(known: readonly Certificate[], lists: readonly Cr
   return found;
 }
 
-/** Adds those that were found. If there are too many, the oldest are dropped. */
+/** Adds the found certificates to the stored ones. If there are too many, the oldest are dropped. */
 export function mergeAuthorities(
   stored: readonly Certificate[],
   found: readonly Certificate[],

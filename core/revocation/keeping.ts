@@ -1,4 +1,4 @@
-// Decides which revocation lists a source's new answer replaces.
+// Decides which of the kept revocation lists are replaced when a source answers again.
 
 import { messageOf } from "../failure-chain.ts";
 import { MAX_CRLS_OF_SOURCE } from "../wire.ts";
@@ -8,9 +8,9 @@ import type { CrlContents } from "../x509/crl-contents.ts";
 import { isNewer, signerOnPath } from "./revocation.ts";
 
 export interface CrlJudges {
-  /** Certificates whose keys prove lists in their names: the anchors of the policy, and earlier signers of lists. */
+  /** Certificates whose keys prove the lists of their names: the anchors of the policy, and earlier signers of lists. */
   readonly authorities: readonly Certificate[];
-  /** For all lists of one source together. */
+  /** The limit for all lists of one source together. */
   readonly maxBytes: number;
   /** Unix seconds. */
   readonly now: number;
@@ -18,22 +18,22 @@ export interface CrlJudges {
 
 /** The lists to keep for a source. */
 export interface KeptCrls {
-  /** The array that was passed, the same object, if nothing changed. */
+  /** If nothing changed, this is the very array that was passed. */
   readonly lists: readonly Crl[];
-  /** Lists that are new and not in doubt. */
+  /** Lists that are new and not in doubt. A list is in doubt if it names a known authority whose key did not sign it. */
   readonly added: readonly Crl[];
-  /** Why a list was not kept, or is in doubt. */
+  /** The reasons why lists were not kept, or are in doubt. */
   readonly faults: readonly string[];
-  /** Whether known keys signed everything in the answer. */
+  /** True if known keys signed every list of the answer, and the answer has no fault. */
   readonly isProven: boolean;
 }
 
 /**
  * Judges each list by itself, so that a broken list does not keep out the others.
- * - A list is proven if a known authority of its name signed it, or a certificate on a path that was verified.
+ * - A list is proven if its signer is a known authority with the list's issuer name, or a certificate on a path that was verified.
  * - Of proven lists with the same key and scope, the newer one is kept. Nothing else replaces a proven list.
- * - A list that is not proven is kept in addition, until the source gives another, whatever its age or name: anybody may have
- * made it. It has an effect only on certificates whose own path proves it.
+ * - An unproven list is kept in addition, whatever its age or name, until the source sends other lists. It must not replace
+ * anything, because anybody may have made it. It has an effect only on certificates whose own path proves it.
  */
 export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: CrlJudges): KeptCrls {
   const { authorities, now } = judges;
@@ -68,7 +68,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
     }
   }
   const isProven = faults.length + unproven.length === 0;
-  // If the answer has faults, keeps the lists of every issuer that the answer does not mention.
+  // If the answer has faults, an issuer may be missing by mistake. So the lists of every issuer that is not in it are kept.
   const given = [...proven, ...unproven];
   const isGiven = ({ foldedIssuer }: Crl) => given.some((list) => list.foldedIssuer === foldedIssuer);
   if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));
@@ -89,7 +89,7 @@ function findSigner(list: Crl, authorities: readonly Certificate[]): Certificate
 function newerOf(list: Crl, kept: Crl, now: number): Crl {
   if (isNewer(kept, list)) throw new Error(`the list is older than the one kept (${formatTime(kept.thisUpdate)})`);
   if (!isNewer(list, kept)) return kept;
-  // If both are out of date, the newer one still replaces the other: what it holds is revoked all the same.
+  // If both are out of date, the newer one still replaces the older one, because its entries are still revoked.
   if (now > list.nextUpdate && now <= kept.nextUpdate) throw new Error("the list is out of date");
   return list;
 }
@@ -99,7 +99,7 @@ function isOfSameScope(a: Crl, b: Crl): boolean {
   return a.foldedIssuer === b.foldedIssuer && String(a.distributionPoints) === String(b.distributionPoints);
 }
 
-/** Keeps the first ones, up to the limits. Proven lists come first. */
+/** Keeps the first lists, up to the limits. Proven lists come first. */
 function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[]): readonly Crl[] {
   let bytes = 0;
   const fitting = lists.filter(({ der }, index) => {
@@ -113,7 +113,7 @@ function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[])
   return fitting;
 }
 
-/** Writes lists for the store: DER, one after the other. A single list is the same file as in earlier versions. */
+/** Writes lists for the store: their DER, concatenated. A single list gives the same file as in earlier versions. */
 export function formatCrls(lists: readonly Crl[]): Uint8Array {
   return Buffer.concat(lists.map(({ der }) => der));
 }

@@ -1,4 +1,4 @@
-// Whether the certificates of a path are revoked, by the lists that are loaded now (RFC 5280 §6.3, complete lists only). The
+// Decides whether the certificates of a path are revoked according to the loaded lists (RFC 5280 §6.3, complete lists only). The
 // answer is computed for each request and never cached.
 
 import type { Anchor, RevocationRule } from "../policy/policy.ts";
@@ -18,15 +18,15 @@ export function indexLists(lists: Iterable<Crl>): RevocationLists {
   return index;
 }
 
-/** For each list, an issuer on a path to an anchor whose key signed it. */
+/** For each list, the certificate whose key signed the list. It was an issuer on a path to an anchor. */
 const signers = new WeakMap<Crl, Certificate>();
 
-/** The signer of the list, if it was seen on the path of a certificate that was looked up in the list. */
+/** Returns the signer of the list, if it was seen on the path of a certificate that was looked up in the list. */
 export function signerOnPath(list: Crl): Certificate | undefined {
   return signers.get(list);
 }
 
-/** Whether `a` was issued after `b`. Compares thisUpdate and, if both have the same second, cRLNumber. */
+/** True if `a` was issued after `b`. Compares thisUpdate, then cRLNumber if thisUpdate is the same second. */
 export function isNewer(a: Crl, b: Crl): boolean {
   return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
 }
@@ -35,18 +35,18 @@ export interface RevocationExplanation {
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
-  /** The anchors of the sender. Like the certificates of the path, they may prove a list. */
+  /** The anchors of the sender. Their keys may prove a list, as the certificates of the path may. */
   readonly anchors?: readonly Pick<Anchor, "certificate">[];
 }
 
 /**
- * Looks up every certificate of a validated path (leaf first, anchor last; the anchor itself is not looked up) in the newest list
- * of each key of its issuer.
- * - The keys of an issuer are its own, and those of certificates with its name on the path or among the anchors: it may have got
- * a new key, or sign its lists with another one (RFC 5280 §6.3.3 f).
- * - A certificate that such a list holds is refused under every rule, and without a rule, because the sender can choose between
- * anchors.
- * - Under `prefer`, a list that is missing or not current does not refuse the request. What is missing is returned for the log.
+ * Looks up the certificates of a validated path (leaf first, anchor last), except the anchor, in the newest list of each key of
+ * their issuer.
+ * - The keys of an issuer are its own key, and the keys of certificates with the same name on the path or among the anchors. The
+ * issuer may have got a new key, or may sign its lists with another key (RFC 5280 §6.3.3 f).
+ * - A certificate that such a list contains is refused under every rule. It is refused without a rule too, because the sender can
+ * choose between anchors.
+ * - Under `prefer`, a missing or outdated list does not refuse the request. Returns the missing list for the log.
  * - A list that no key of the issuer signed counts as missing.
  * @throws Refusal `certificate_revoked`, `revocation_unknown`
  */
@@ -70,8 +70,8 @@ export function checkRevocation(
 }
 
 /**
- * Refuses a certificate that is in the newest list which its issuer's own key signed. A missing list is accepted. Does not
- * remember the signer of a list, because the two certificates may come from a path that nobody validated.
+ * Refuses a certificate that is in the newest list signed by its issuer's own key. A missing list is accepted. Does not remember
+ * the signer of a list, because the two certificates may come from a path that nobody validated.
  * @throws Refusal `certificate_revoked`
  */
 export function refuseListed(
@@ -98,9 +98,9 @@ interface Signed {
 }
 
 interface Found {
-  /** The lists that cover the certificate and that a key of its issuer signed. Only the newest of each key, the newest first. */
+  /** The lists that cover the certificate and that a key of its issuer signed. For each key only the newest list, newest first. */
   readonly newest: readonly Signed[];
-  /** What is wrong if none of them may declare the certificate good. */
+  /** The fault to report if none of these lists can say that the certificate is not revoked. */
   readonly without: string;
 }
 
@@ -128,8 +128,9 @@ const MISSING = "missing list";
 const NONE: Found = { newest: [], without: MISSING };
 
 /**
- * The signer: the issuer, or another certificate with its name on the path or among the anchors. The issuer's own key counts even
- * if its key usage lacks cRLSign: such a list declares no certificate good, but a certificate that it holds is revoked.
+ * Finds the signer: the issuer, or another certificate with the issuer's name on the path or among the anchors. The issuer's own
+ * key counts even if its key usage lacks cRLSign. Then the list cannot say that a certificate is not revoked, but its entries are
+ * revoked.
  */
 function findSigner(
   list: Crl,
@@ -161,7 +162,7 @@ function isCovered(certificate: Certificate, distributionPoints: readonly string
   );
 }
 
-/** Why no list declares the certificate good now. Undefined if one does. */
+/** Returns why no list says now that the certificate is not revoked. Undefined if a list says so. */
 function faultOf({ newest, without }: Found, now: number): string | undefined {
   const usable = newest.filter(({ signer }) => maySignLists(signer));
   if (usable.some(({ list }) => list.thisUpdate <= now && now <= list.nextUpdate)) return undefined;

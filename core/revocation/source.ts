@@ -1,20 +1,20 @@
-// Sources of revocation lists: how to request a list, and how to log the answer. crl-keeping.ts decides which lists are kept.
+// Sources of revocation lists: how a list is requested, and how the answer is logged. keeping.ts decides which lists are kept.
 
 import { hash } from "node:crypto";
 import type { OperationalCode } from "../log-words.ts";
 import { readStream } from "../request/read-body.ts";
 import { type Crl, formatTime } from "../x509/crl.ts";
 
-/** Whether the source is a URL. Otherwise it is the path of a file. */
+/** True for a URL. Any other source is the path of a file. */
 export function isUrl(source: string): boolean {
   return /^https?:/i.test(source);
 }
 
-/** The headers of every request for a list, and how long the whole answer may take. */
+/** The headers of every request for a list, and the time limit for the whole answer. */
 export const CRL_REQUEST_HEADERS = { accept: "application/pkix-crl" };
 export const CRL_FETCH_DEADLINE_MILLISECONDS = 30_000;
 
-/** The body of the answer, not parsed. @throws Error if the status is not 200 or the body is larger than `maxBytes` */
+/** Returns the body, not parsed. @throws Error if the status is not 200 or the body is larger than `maxBytes` */
 export async function readCrlResponse({ status, body }: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   if (status !== 200) throw new Error(`the source answered with ${status}`);
   const bytes = body === null ? undefined : await readStream(body, maxBytes);
@@ -22,7 +22,7 @@ export async function readCrlResponse({ status, body }: Response, maxBytes: numb
   return bytes;
 }
 
-/** What a log line says of a list. `isPem`: whether the source gave it in PEM. */
+/** Returns the facts of a list for a log line. `isPem`: the source sent the list in PEM. */
 export function describeCrl({ issuer, thisUpdate, nextUpdate, number, size }: Crl, isPem = false) {
   return {
     issuer,
@@ -34,21 +34,21 @@ export function describeCrl({ issuer, thisUpdate, nextUpdate, number, size }: Cr
   };
 }
 
-/** The code for the log line of a failed source. It says whether lists of the source are still kept. */
+/** The code for the log line of a failed source. It says whether earlier lists of the source are still kept. */
 export function failureCode(hasKept: boolean): OperationalCode {
   return hasKept ? "revocation_list_kept" : "revocation_list_missing";
 }
 
-/** Request headers that let a source answer that nothing changed (RFC 9110 §13.1). */
+/** Request headers that let a source answer that the list has not changed (RFC 9110 §13.1). */
 export type Condition = Readonly<Record<string, string>>;
 
-/** Longer validators are not kept: the metadata of a value in Workers KV holds 1024 bytes. */
+/** Longer validators are not kept, because the metadata of a value in Workers KV holds only 1024 bytes. */
 const MAX_VALIDATOR_CHARACTERS = 256;
 
-/** One entity tag. It may lack its quotes. `*` or a list of tags is not accepted: it would match whatever the source has. */
+/** One entity tag. Its quotes may be missing. `*` and lists of tags are not accepted, because they would match any answer. */
 const ENTITY_TAG = /^(?:(?:W\/)?"[^"]*"|[\w./+=-]+)$/;
 
-/** The condition that asks for changes since the answer with these headers. */
+/** The condition for a request that asks whether the list changed since the answer with these headers. */
 export function conditionAfter(headers: { get(name: string): string | null }): Condition {
   const etag = headers.get("etag");
   if (etag !== null && etag.length <= MAX_VALIDATOR_CHARACTERS && ENTITY_TAG.test(etag))
@@ -57,32 +57,32 @@ export function conditionAfter(headers: { get(name: string): string | null }): C
   return modified !== null && modified.length <= MAX_VALIDATOR_CHARACTERS ? { "if-modified-since": modified } : {};
 }
 
-/** Over plain HTTP, anybody on the way may have written the answer and its validators. */
+/** Over plain HTTP, anybody on the network path may have written the answer and its validators. */
 function isForgeable(source: string): boolean {
   return /^http:/i.test(source);
 }
 
 /**
- * The condition to keep with an answer. A forger may send a forged list with the validators of the genuine one. The source would
- * then answer that nothing changed, and the forged list would stay. So over plain HTTP only the validators of a proven answer are
- * kept.
+ * Returns the condition to keep with an answer. A forger may send a forged list with the validators of the genuine one. The source
+ * would then answer that nothing changed, and the forged list would stay. So for plain HTTP only the validators of a proven answer
+ * are kept.
  */
 export function conditionToKeep(source: string, condition: Condition, isProven: boolean): Condition {
   return isProven || !isForgeable(source) ? condition : {};
 }
 
 /**
- * A forger may also replay an old genuine list, which is proven, with the validators of the newest one. This limit bounds the
- * effect to a day.
+ * A forger may also replay an old genuine list, which is proven, with the validators of the newest list. Requesting the whole list
+ * once a day limits this attack to a day.
  */
 const ASKED_WHOLE_SECONDS = 86_400;
 
-/** Whether to request everything without a condition, because the last whole answer is too old. Unix seconds. */
+/** True if the request must have no condition, because the last whole answer is too old. Times in Unix seconds. */
 export function isAskedWhole(source: string, answeredAt: number, now: number): boolean {
   return isForgeable(source) && now - answeredAt >= ASKED_WHOLE_SECONDS;
 }
 
-/** SHA-256 in hex. Tells whether two answers are the same bytes, without parsing them. */
+/** SHA-256 in hex. If two answers have the same digest, they are the same bytes, and the new one need not be parsed. */
 export function digestOf(bytes: Uint8Array): string {
   return hash("sha256", bytes);
 }

@@ -1,5 +1,5 @@
-// Finds the intermediates, of those that a sender presents, that an anchor certified. This comes before every other check of
-// them: a stranger can sign any number of certificates for himself, but none with the key of an anchor.
+// Finds the intermediates, presented or in the policy, that an anchor certified. This search comes before every other check of
+// intermediates, because a stranger can sign any number of certificates for himself, but none with the key of an anchor.
 
 import type { Anchor } from "../policy/policy.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
@@ -11,16 +11,16 @@ import { checkSignature } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
 
 export interface Authorities {
-  /** Signed by an anchor, or by another certificate of this list. Nothing else about them is checked. */
+  /** CA certificates that an anchor or another certificate of this list signed. Nothing else about them is checked. */
   readonly certified: readonly Certificate[];
-  /** The first signature on the way from an anchor to the leaf that does not verify although the names chain. */
+  /** The first signature that does not verify although the names of the two certificates chain. */
   readonly failure: Refusal | undefined;
 }
 
-/** Limit of signatures verified in one search. An honest sender with ten intermediates needs about that number. */
+/** Limit of signatures verified in one search. An honest sender with a chain of ten intermediates needs ten. */
 const MAX_SIGNATURES = 20;
 
-/** Verifies from the anchors downwards, so that it uses only the keys of anchors and of certificates that they certified. */
+/** Starts at the anchors and goes down, so that only keys of anchors, and keys that an anchor certified, verify signatures. */
 export function findAuthorities(
   client: ClientCertificate,
   anchors: readonly Anchor[],
@@ -40,14 +40,14 @@ export function findAuthorities(
 }
 
 /**
- * The presented intermediates that an anchor vouches for, from the leaf's issuer upwards. Sorted by digest, not in the sender's
- * order: otherwise one sender could turn five certificates into more than a hundred different lists.
+ * Returns the presented intermediates that an anchor certified, from the leaf's issuer upwards. Those on one level are sorted by
+ * digest. In the sender's order, one sender could turn five certificates into more than a hundred different lists.
  */
 export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const known = recall(client, anchors)?.vouched;
   if (known !== undefined) return known;
   const { certified } = findAuthorities(client, anchors, new IssuedSignatures());
-  // Those of the policy are no news of the sender.
+  // The intermediates of the policy are left out, because the sender did not present them.
   const vouched = climb(
     client.leaf,
     certified.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1)),
@@ -58,7 +58,10 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
 
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
-/** The intermediates that the issuer names lead to from the leaf, each once. For those presented the anchors make no difference. */
+/**
+ * The intermediates that the issuer names lead to from the leaf, each once. If the policy has no intermediates, the result does
+ * not depend on the anchors, so it is kept.
+ */
 function namedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const ofPolicy = anchors.flatMap(({ intermediates }) => intermediates);
   if (ofPolicy.length > 0) return climb(client.leaf, [...client.intermediates, ...ofPolicy]);

@@ -1,5 +1,5 @@
-// Verifies the signatures on certificates for one request, up to a limit: a stranger may present any number of wrong signatures
-// in the name of an anchor, and the anchor's key may be slow to verify.
+// Verifies the signatures on certificates for one request, up to a limit. A stranger may present any number of certificates that
+// name an anchor as their issuer and have wrong signatures, and the anchor's key may be slow to verify.
 
 import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "../wire.ts";
 import { costOfVerifying } from "../x509/algorithms.ts";
@@ -10,7 +10,7 @@ export class IssuedSignatures {
   #cost = 0;
   #wrongCost = 0;
 
-  /** Whether `issuer`'s key signed the certificate. Also false once the limit is reached, without verifying. */
+  /** True if `issuer`'s key signed the certificate. Once the limit is reached, returns false and verifies nothing. */
   holds(certificate: Certificate, issuer: Certificate): boolean {
     this.#verdicts ??= new Map();
     const verdicts = this.#verdicts.get(certificate) ?? new Map<Certificate, boolean>();

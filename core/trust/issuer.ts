@@ -14,9 +14,9 @@ export function hasAcceptedAlgorithms({ signatureAlgorithm, hasAcceptedKey }: Ce
 }
 
 /**
- * Checks one issuer and the path below it. `below[0]` is the leaf; the last is the certificate that the issuer signed. An anchor
- * is checked like any issuer: it is a certificate in a policy, and may have expired. The signature is checked before everything
- * that costs more than a comparison.
+ * Checks one issuer and the path below it. `below` starts with the leaf and ends with the certificate that the issuer signed. An
+ * anchor is checked like any issuer, because a certificate in a policy may have expired. The signature comes before the checks
+ * that cost more than a comparison.
  * @throws Refusal
  */
 export function checkIssuer(
@@ -89,8 +89,8 @@ function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
 }
 
 /**
- * A policy may match a host name or an IP address in CN, so the constraints of its kind apply to it, even if the certificate has
- * a SAN.
+ * The host name or IP address in a CN. A policy may match it, so name constraints of its kind apply to it, even if the certificate
+ * has a SAN.
  */
 function namesInCommonName(text: string): GeneralName[] {
   const octets = parseIpAddress(text);

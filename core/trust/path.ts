@@ -16,31 +16,31 @@ export interface Path {
   readonly anchor: Anchor;
   /** CA certificates from the leaf's issuer up to the anchor. */
   readonly issuers: readonly Certificate[];
-  /** Which revocation list was missing or not current, if the anchor's rule permits that. */
+  /** The revocation list that was missing or not current. It is set only if the anchor's rule permits that. */
   readonly revocation: string | undefined;
 }
 
 export interface PathLimits {
-  /** How many CA certificates a path may have, the anchor included. */
+  /** The most CA certificates that a path may have, the anchor included. */
   readonly maxChainDepth: number;
   readonly deny: DenyList;
   /** The revocation lists that are loaded now. */
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
-  /** Shared by all searches of one request. */
+  /** The signatures verified so far. All searches of one request share them. */
   readonly signatures?: IssuedSignatures;
 }
 
 /**
- * Limit of issuers tried in one search. A real path needs a handful. Whoever has a CA below an anchor can make ten CAs that sign
- * one another.
+ * Limit of issuers tried in one search. A real path needs a handful. The limit is for the owner of a CA below an anchor, who can
+ * make ten CAs that sign one another.
  */
 const MAX_ISSUERS_TRIED = 20;
 
 /**
  * Searches depth first, anchors before intermediates, and returns the first path on which every check passes. Uses only
- * intermediates that an anchor vouches for, so that certificates which a stranger signed for himself are never searched.
+ * intermediates that an anchor certified. So certificates that a stranger signed for himself are never searched.
  * @throws Refusal of the first fault on a path whose names chain, otherwise `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
@@ -48,8 +48,8 @@ export function findPath(client: ClientCertificate, anchors: readonly Anchor[], 
 }
 
 /**
- * The path that was found earlier for the same certificates, if it is still valid: dates, denials, depth and revocation are
- * checked again. Undefined if a check fails, so that the search reports the reason.
+ * Returns the path that was found earlier for the same certificates, if it is still valid. Dates, denials, depth and revocation
+ * are checked each time. Returns undefined if a check fails, because the search then reports the reason.
  */
 function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path | undefined {
   const known = recall(client, anchors)?.path;
@@ -64,8 +64,8 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /**
- * Returns a validated path, leaf first and anchor last, if no certificate on it is revoked. The anchor is looked up too, in the
- * lists of other anchors that certified it: otherwise a revoked CA would pass because the path ends at it.
+ * Returns a validated path, leaf first and anchor last, if no certificate on it is revoked. The anchor is also looked up in the
+ * lists of other anchors that certified it. Otherwise a revoked CA would pass as the end of the path.
  * @throws Refusal
  */
 function complete(
@@ -86,10 +86,10 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   const limits = { ...facts, signatures, deny: { holds } };
   let tried = 0;
   let failure: Refusal | undefined;
-  /** The fault of a path that reached an anchor. It says more than the faults of other candidates. */
+  /** The revocation fault of a path that reached an anchor. It says more than the faults of paths that reached none. */
   let revocationFailure: Refusal | undefined;
 
-  /** `below` starts with the leaf. Its last member is the certificate whose issuer is searched for. */
+  /** `below` starts with the leaf and ends with the certificate whose issuer is searched for. */
   const isUsable = (issuer: Certificate, below: readonly Certificate[]): boolean => {
     const top = below[below.length - 1] as Certificate;
     if (!namesIssuer(top, issuer) || below.some(({ spkiSha256 }) => spkiSha256 === issuer.spkiSha256)) return false;
@@ -129,7 +129,7 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   );
 }
 
-/** The first result, in order. The candidates after it are not tried. */
+/** Returns the first result of `attempt`. The candidates after it are not tried. */
 function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | undefined): Path | undefined {
   for (const candidate of candidates) {
     const path = attempt(candidate);
@@ -138,7 +138,7 @@ function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | 
   return undefined;
 }
 
-/** Checks that a certificate can be an issuer on the path: the depth, and checkIssuer. @throws Refusal */
+/** Checks that a certificate can be an issuer at this place of the path: its depth, then checkIssuer. @throws Refusal */
 export function tryIssuer(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });

@@ -1,6 +1,6 @@
-// What was found about certificates that are presented again: on a kept-alive connection, or with the same sender's next request.
-// Holds only facts that cannot change: who signed whom, and what a CA may do. Dates, denials, depth and revocation are checked
-// each time.
+// Remembers what was found about certificates that may be presented again, on a kept-alive connection or with the sender's next
+// request. Holds only facts that cannot change: who signed whom, and what a CA may do. Dates, denials, depth and revocation are
+// checked each time.
 
 import type { Anchor } from "../policy/policy.ts";
 import type { Certificate } from "../x509/certificate.ts";
@@ -12,10 +12,10 @@ export interface Findings {
     readonly anchor: Anchor;
     /** From the leaf's issuer up to the anchor. */
     readonly issuers: readonly Certificate[];
-    /** The intermediates that the anchors vouch for. */
+    /** The intermediates that an anchor certified. */
     readonly certified: readonly Certificate[];
   };
-  /** The intermediates that the anchors vouch for, in an order that does not depend on the sender's. */
+  /** The presented intermediates that an anchor certified, in an order that the sender cannot choose. */
   readonly vouched?: readonly Certificate[];
 }
 
@@ -25,8 +25,8 @@ interface Presented {
 }
 
 /**
- * By leaf, for the intermediates that came with it last. An entry is garbage-collected with its leaf, and its findings with their
- * policy.
+ * The findings by leaf, for the intermediates that were last presented with this leaf. An entry is garbage-collected with its leaf,
+ * and its findings with their policy.
  */
 const presented = new WeakMap<Certificate, Presented>();
 

@@ -1,5 +1,5 @@
-// Whether a certificate is proven: by RFC 5280 §6 path validation to the anchors of the policy, by the platform's verdict, or by
-// both. A proof says who certified the name. It does not say that the sender may call; admit.ts decides that.
+// Decides whether a certificate is proven: by path validation (RFC 5280 §6) to the anchors of the policy, by the platform's
+// verdict, or by both. A proof says who certified the name. Only admit.ts decides whether the sender may call.
 
 import type { Sender, Trust } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";
@@ -15,20 +15,18 @@ import { findPath, type PathLimits } from "./path.ts";
 
 /** What proved a certificate for one sender. */
 export interface Proof {
-  /**
-   * Name of the anchor, and number of CA certificates on the path. The anchor is undefined if only the platform's verdict was
-   * used.
-   */
+  /** The name of the anchor. Undefined if only the platform's verdict was used. */
   readonly anchor: string | undefined;
+  /** The number of CA certificates on the path, the anchor included. 0 if only the platform's verdict was used. */
   readonly chainDepth: number;
-  /** Which revocation list was missing or not current, if the policy only prefers one. */
+  /** The revocation list that was missing or not current, if the policy only prefers one. */
   readonly revocation?: string;
 }
 
 /** The facts that may change from one request to the next. */
 export type TrustContext = Omit<PathLimits, "maxChainDepth" | "signatures">;
 
-/** With the signatures verified so far for this request. */
+/** The facts, and the signatures verified so far for this request. */
 type SearchExplanation = Required<Omit<PathLimits, "maxChainDepth">>;
 
 declare const proven: unique symbol;
@@ -42,8 +40,8 @@ export interface ProvenCertificate {
 }
 
 /**
- * Verdicts of the platform that only say that it does not know the issuer (OpenSSL 20 and 21). Our own anchors answer that
- * question.
+ * Verdicts of the platform which say only that the platform does not know the issuer (OpenSSL 20 and 21). They are accepted,
+ * because our own anchors decide about the issuer.
  */
 const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
   "FAILED:unable to get local issuer certificate",
@@ -119,8 +117,9 @@ function prove(certificate: ClientCertificate, trust: Trust, limits: SearchExpla
 }
 
 /**
- * Cloudflare does not say which of the presented CAs its path used. So none of them may be denied, and the list of none may hold
- * a certificate that it signed. @throws Refusal
+ * Cloudflare does not say which of the presented CAs its path used. So the request is refused if any of them is denied, or if the
+ * revocation list of any of them contains a certificate that this CA signed.
+ * @throws Refusal
  */
 function checkPresented(
   { leaf, intermediates }: ClientCertificate,
@@ -137,8 +136,8 @@ function checkPresented(
 }
 
 /**
- * If the trust asks for the platform, its verdict must be SUCCESS. Otherwise the only failure that is accepted is that it does
- * not know the issuer.
+ * If the sender's trust uses the platform, the platform's verdict must be SUCCESS. Otherwise the only other verdict accepted is
+ * that the platform does not know the issuer.
  */
 function checkPlatform({ platform }: ClientCertificate, trust: Trust): void {
   const verdict = platform?.verified ?? "none given";
