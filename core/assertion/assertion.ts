@@ -32,8 +32,8 @@ import { ES256, verifyEs256 } from "./es256.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 
 /**
- * The claims of a token. The claims of the certificate (`sub`, `cnf`, `crt`) bind the token to it. A token has all of them, or
- * none if the sender's policy requires no certificate.
+ * The claims of a token. The claims of the certificate (`sub`, `cnf`, `crt`) bind the token to it. A token has all three, or none
+ * if the sender's policy requires no certificate.
  */
 function makeClaimsSchema() {
   const text = string(notEmpty());
@@ -66,7 +66,7 @@ function makeClaimsSchema() {
       pol: matching(/^[0-9a-f]{64}$/),
       txn: text,
     },
-    // All three are present exactly if `amr` holds `mtls`.
+    // `sub`, `cnf` and `crt` are present exactly if `amr` contains `mtls`.
     check(
       ({ sub, cnf, crt, amr }) => [sub, cnf, crt].every((claim) => (claim !== undefined) === amr.includes("mtls")),
       "factors",
@@ -74,7 +74,7 @@ function makeClaimsSchema() {
   );
 }
 
-/** Marked as pure so that the edge's bundle leaves it out: an edge verifies no token. */
+/** Marked as pure so that the bundler leaves it out of the edge's bundle, because an edge verifies no token. */
 const claimsSchema = /* @__PURE__ */ makeClaimsSchema();
 
 export type AssertionClaims = OutputOf<ReturnType<typeof makeClaimsSchema>>;
@@ -85,7 +85,7 @@ export interface AssertionContext {
   readonly audience: string;
 }
 
-/** What differs for each token. Times in Unix seconds. */
+/** The values that differ for each token. Times are in Unix seconds. */
 export interface Issuance extends AssertionContext {
   /** 128 unique bits in base64url, as formatAssertionId makes them. */
   readonly jti: string;
@@ -95,7 +95,7 @@ export interface Issuance extends AssertionContext {
 }
 
 /**
- * Signs one delivery with the runtime's own ES256. jose is not used: what it does around each signature takes as long as the
+ * Signs one delivery with the runtime's own ES256. jose is not used, because its work around each signature takes as long as the
  * signature.
  */
 export async function issueAssertion(
@@ -110,8 +110,8 @@ export async function issueAssertion(
     aud: audience,
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
-    // Left out unless it is before `iat`, as it must be: the clock of the machine that received the event may be ahead of this
-    // one's. Origins of older versions refuse a token with this claim.
+    // `rcv` must be before `iat`, and origins of older versions refuse a token with `rcv`. So it is left out if the event did not
+    // wait, or if the clock of the machine that received the event is ahead of the clock here.
     ...(receivedAt < now && { rcv: receivedAt }),
     jti,
     sender: delivery.sender,
@@ -127,13 +127,13 @@ export async function issueAssertion(
   return `${signed}.${Buffer.from(signature).toString("base64url")}`;
 }
 
-/** A token has one or two KB. A text that may be larger than this gets a buffer of its own. */
+/** The shared buffer of encode(). A token has one or two KB. A text that may not fit gets a buffer of its own. */
 const scratch = Buffer.alloc(32 * 1024);
 const MAX_OCTETS_PER_CODE_UNIT = 3;
 
 /**
  * Encodes a text into a shared buffer. The result is valid until the next call. A new buffer for each text would take longer than
- * the hashing or signing of it.
+ * hashing or signing the text.
  */
 function encode(text: string, encoding: "utf8" | "hex" = "utf8"): Buffer<ArrayBuffer> {
   if (text.length * MAX_OCTETS_PER_CODE_UNIT > scratch.byteLength) return Buffer.from(text, encoding);
@@ -156,9 +156,9 @@ function certificateClaims({ anchor, platform, ...certificate }: CertificateFact
 }
 
 /**
- * Verifies the token itself: canonical base64url; exactly `alg`, `kid` and `typ` in the header; the pinned algorithm with the key
- * that `kid` names; issuer and audience; and times, with bounded clock skew. Does not compare the claims with any request, body
- * or certificate, and does not check for replay.
+ * Verifies the token itself: canonical base64url; exactly `alg`, `kid` and `typ` in the header; a signature by the key that `kid`
+ * names, with the pinned algorithm; issuer and audience; and times, with bounded clock skew. Does not compare the claims with a
+ * request, body or certificate, and does not check for replay.
  * @throws Refusal `assertion_*`
  */
 export async function verifyAssertion(
@@ -208,7 +208,7 @@ interface OpenedToken {
   readonly payload: Buffer;
 }
 
-/** Splits a token. It must be in its one canonical spelling and have exactly the header that our edges write. */
+/** Splits a token. The token must be canonical base64url, and its header must be exactly the one that our edges write. */
 function openToken(token: string): OpenedToken {
   const segments = token.length <= MAX_ASSERTION_CHARACTERS ? token.split(".") : [];
   const [header, payload, signature] = segments.length === 3 ? segments.map(decodeSegment) : [];
@@ -217,7 +217,7 @@ function openToken(token: string): OpenedToken {
   return { kid: readKeyId(header), signed: Buffer.from(token.slice(0, token.lastIndexOf("."))), signature, payload };
 }
 
-/** Undefined for an empty segment, or one that is not canonical base64url. */
+/** Returns undefined for an empty segment, or for a segment that is not canonical base64url. */
 function decodeSegment(segment: string): Buffer<ArrayBuffer> | undefined {
   const octets = Buffer.from(segment, "base64url");
   return segment !== "" && octets.toString("base64url") === segment ? octets : undefined;
@@ -236,10 +236,10 @@ function readKeyId(octets: Buffer): string {
   return header["kid"];
 }
 
-/** Of UTF-8, which is the default. */
+/** The decoder of UTF-8, which is the default encoding. */
 const utf8 = new TextDecoder(undefined, { fatal: true, ignoreBOM: true });
 
-/** Parses JSON that must be spelled as JSON.stringify spells it: no repeated member, no white space, no other escapes. */
+/** Parses JSON that JSON.stringify could have written: without repeated members, white space or other escapes. */
 function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
     const text = utf8.decode(bytes);
@@ -251,7 +251,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-/** The names of the invalid claims, each once. A check of several claims at once is reported as `amr`. */
+/** The names of the invalid claims, each once. A check of several claims together is reported under the name `amr`. */
 function nameClaims(problems: readonly FormProblem[]): string[] {
   return [...new Set(problems.map(({ at }) => at.join(".") || "amr"))];
 }

@@ -1,5 +1,5 @@
-// Verifies ES256 signatures (RFC 7518 §3.4) with the faster of the runtime's two implementations. The choice is made once for
-// each key.
+// Verifies ES256 signatures (RFC 7518 §3.4) with the faster implementation of the two that the runtime has. The choice is made once
+// for each key.
 
 import { KeyObject, verify, type webcrypto } from "node:crypto";
 
@@ -13,7 +13,7 @@ export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 
 const known = new WeakMap<CryptoKey, Verify>();
 
-/** Whether `key` made `signature` (r and s, 32 octets each) over `signed`. False for a key that is not a public key on P-256. */
+/** True if `key` made `signature` (r and s, 32 octets each) over `signed`. False if `key` is not a public key on P-256. */
 export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): boolean | Promise<boolean> {
   const verifyWith = known.get(key) ?? chooseFor(key);
   known.set(key, verifyWith);
@@ -26,7 +26,10 @@ function chooseFor(key: CryptoKey): Verify {
   return nativeFor(key) ?? ((signature, signed) => crypto.subtle.verify(ES256, key, signature, signed));
 }
 
-/** node:crypto takes two thirds of WebCrypto's time. Undefined where it does not accept r and s: workerd's accepts only DER. */
+/**
+ * node:crypto takes two thirds of the time of Web Crypto. Returns undefined if the runtime's node:crypto does not accept r and s:
+ * workerd's accepts only DER.
+ */
 function nativeFor(key: CryptoKey): Verify | undefined {
   try {
     const native = { key: KeyObject.from(key as webcrypto.CryptoKey), dsaEncoding: "ieee-p1363" } as const;

@@ -1,4 +1,4 @@
-// Signing and verification keys as JWK Sets (RFC 7517). Only ES256 on P-256, and each key has its own kid.
+// Signing and verification keys as JWK Sets (RFC 7517). They are ES256 keys on P-256, and each has its own kid.
 
 import type { CryptoKey } from "jose";
 import { ConfigurationError, describeIssues } from "../configuration-error.ts";
@@ -22,8 +22,8 @@ import { readForm } from "../form-reading.ts";
 import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "../wire.ts";
 
 /**
- * The last character of base64url encodes two more bits than the octets have. They must be zero, so that there is only one
- * spelling.
+ * The last character of base64url encodes two more bits than the octets have. These bits must be zero, so that a value has only
+ * one spelling.
  */
 const coordinate = string(regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
 const publicMembers = {
@@ -35,9 +35,9 @@ const publicMembers = {
   alg: optional(oneOf([ASSERTION_ALGORITHM])),
   use: optional(oneOf(["sig"])),
 };
-/** Strict: a private member (`d`) in a public set is an error. It is not skipped. */
+/** The form is strict: a private member (`d`) in a public set is an error and is not skipped. */
 const PublicJwkSchema = object(publicMembers);
-/** `iat` is when the key was made, in Unix seconds. A rotation needs it to find the newest key. */
+/** `iat` is the time at which the key was made, in Unix seconds. A rotation needs it to find the newest key. */
 const PrivateJwkSchema = object({ ...publicMembers, d: coordinate, iat: optional(number(wholeNumber)) });
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
@@ -45,9 +45,9 @@ const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 export type PublicJwk = OutputOf<typeof PublicJwkSchema>;
 export type PrivateJwk = OutputOf<typeof PrivateJwkSchema>;
 
-/** The keys that sign assertions, imported. */
+/** The imported keys of a program that signs assertions. */
 export interface SigningKeys {
-  /** The first key of the set. It signs. */
+  /** The first key of the set. It alone signs. */
   readonly signer: {
     readonly kid: string;
     readonly key: CryptoKey;
@@ -61,7 +61,7 @@ export interface SigningKeys {
 /** Verification keys by kid. */
 export type VerificationKeys = ReadonlyMap<string, CryptoKey>;
 
-/** Finds the key of a kid: in a pinned set, or in a set that is fetched. */
+/** Finds the key of a kid, in a pinned key set or in a key set that is fetched. */
 export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promise<CryptoKey | undefined>;
 
 /**
@@ -71,7 +71,7 @@ export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promi
  */
 export async function importSigningKeys(jwkSet: unknown): Promise<SigningKeys> {
   const keys = parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
-  // Imports all keys, so that an unusable one is reported now and not when a rotation makes it the signer.
+  // Imports all keys, so that an unusable key is reported now, and not when a rotation makes it the signer.
   const imported = await Promise.all(
     keys.map(async (jwk) => ({ kid: jwk.kid, key: await importKey(jwk), header: formatHeader(jwk) })),
   );
@@ -86,14 +86,14 @@ function formatHeader({ kid }: PrivateJwk): string {
   return Buffer.from(JSON.stringify({ alg: ASSERTION_ALGORITHM, kid, typ: ASSERTION_TYPE })).toString("base64url");
 }
 
-/** The response at JWKS_PATH. */
+/** Returns the response at JWKS_PATH: the public key set. */
 export function publishKeys({ jwks }: SigningKeys): Response {
   return Response.json(jwks, {
     headers: { "content-type": "application/jwk-set+json", "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}` },
   });
 }
 
-/** @throws ConfigurationError, also if a key holds a private member */
+/** @throws ConfigurationError if the key set is malformed, or if a key has a private member */
 export async function importVerificationKeys(jwkSet: unknown): Promise<VerificationKeys> {
   const keys = parsePublicKeySet(jwkSet);
   return new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importKey(jwk)] as const)));
@@ -112,9 +112,9 @@ export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
   return parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
 }
 
-/** Makes a new private key, made at `now` (Unix seconds). Its kid is the RFC 7638 thumbprint. */
+/** Makes a new private key. `now` is the time at which it is made, in Unix seconds. Its kid is the RFC 7638 thumbprint. */
 export async function generateSigningKey(now: number): Promise<PrivateJwk> {
-  // jose is loaded only here, because only this function needs it and it is as many files as half a command.
+  // jose is imported only here, because only this function needs it, and it has as many files as half a command.
   const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await import("jose");
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
@@ -141,7 +141,7 @@ function parseJwkSet<Key extends PublicJwk>(subject: string, form: Form<Key>, jw
   return keys;
 }
 
-/** Uses the runtime's own import: jose's would add every algorithm that it knows to the worker's bundle. */
+/** Uses the runtime's own import, because jose's import would add all its algorithms to the worker's bundle. */
 async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {
   const { kty, crv, x, y } = jwk;
   const secret = "d" in jwk && { d: jwk.d };

@@ -1,5 +1,5 @@
-// Texts that a program stores and reads again later, sealed with its signing key: whoever can write to the store must not be able
-// to make up such a text. Format: one line of JSON with the seal, then the text.
+// Seals texts that a program stores and reads again later. The seal is made with the program's signing key, because somebody who
+// can write to the store must not be able to make up such a text. Format: one line of JSON with the seal, then the text.
 
 import { ES256 } from "./es256.ts";
 import { importVerificationKeys, type SigningKeys } from "./keys.ts";
@@ -37,7 +37,10 @@ export async function openSealedText(sealed: string, expected: TextType, { jwks 
   return text;
 }
 
-/** What is signed begins with a line that holds a space. The signing input of a JWS never does, so no signature is valid for both. */
+/**
+ * The signed bytes begin with a line that contains a space. The signing input of a JWS never contains a space, so no signature is
+ * valid for both.
+ */
 function bytesToSign(text: string, { type, version }: TextType): Uint8Array<ArrayBuffer> {
   return Buffer.from(`${type} ${version}\n${text}`);
 }

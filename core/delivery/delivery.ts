@@ -18,19 +18,20 @@ export interface CertificateFacts {
   /** The anchor of the policy that proved the certificate. Undefined if only the platform's verdict was used. */
   readonly anchor: string | undefined;
   readonly platform: PlatformVerdict | undefined;
-  /**
-   * Base64 DER of the certificate, and of its intermediates from its issuer upwards. At an origin the intermediates are those
-   * that an anchor of the sender vouches for. At an edge, or if only the platform's verdict is used, they are all that were
-   * presented, in the sender's order.
-   */
+  /** Base64 DER of the certificate. */
   readonly der: string;
+  /**
+   * Base64 DER of the intermediates, from the leaf's issuer upwards. At an origin, these are the intermediates that an anchor of
+   * the sender certified. At an edge, or if only the platform's verdict is used, they are all that were presented, in the sender's
+   * order.
+   */
   readonly intermediates: readonly string[];
 }
 
 /** The request as the sender sent it. Behind the edge, the request that the edge signed. */
 export interface RequestFacts {
   readonly method: string;
-  /** Path and query as the sender sent them; behind `//host` if the route of the policy names a host. */
+  /** Path and query as the sender sent them. If the route of the policy names a host, `//host` comes first. */
   readonly target: string;
   /** Empty if the request had no Content-Type. */
   readonly contentType: string;
@@ -39,12 +40,12 @@ export interface RequestFacts {
 declare const bound: unique symbol;
 
 /**
- * An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one, and restoreDelivery makes it
- * again.
+ * An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one. restoreDelivery makes the same
+ * delivery again from the store.
  */
 export interface Delivery {
   readonly [bound]: true;
-  /** The event's id. It is the same on every delivery attempt, and the decision id in every log. */
+  /** The event's id. It is the same on every delivery attempt. In every log, it is the decision id. */
   readonly id: string;
   /** The sender's name in the policy. */
   readonly sender: string;
@@ -56,26 +57,26 @@ export interface Delivery {
   readonly body: Uint8Array<ArrayBuffer>;
   /** RFC 9530 Content-Digest of the body: `sha-256=:…:`. */
   readonly contentDigest: string;
-  /** The value that the policy's `eventKey` reads. It is the same when the sender retries. Undefined if there is none. */
+  /** The value that the policy's `eventKey` reads. It is the same when the sender retries. Undefined if the event has none. */
   readonly eventKey: string | undefined;
   /** The value that the policy's `orderKey` reads. Events of a sender with the same value are handled in order, one at a time. */
   readonly orderKey: string | undefined;
-  /** The factors that the sender's policy requires; all of them passed. */
+  /** The factors that the sender's policy requires. All of them passed. */
   readonly factors: readonly Factor[];
-  /** Those of the factors that the edge checked and this program did not, because it does not hold their secrets. */
+  /** The factors that the edge checked and this program did not, because it does not hold their secrets. */
   readonly reliedOnEdge: readonly Factor[];
   /** Digest of the policy that admitted the sender. */
   readonly policyDigest: string;
 }
 
-/** Read from headers and body. Kept outside the DeliveryRecord, because an edge does not need them. */
+/** The keys that are read from headers and body. The DeliveryRecord does not hold them, because an edge does not need them. */
 export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
 
 const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
 
 declare const digested: unique symbol;
 
-/** Bytes with their digest, which is computed once. Only digestBody makes one. */
+/** Bytes with their digest, which is computed only once. Only digestBody makes one. */
 export interface DigestedBody {
   readonly [digested]: true;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -92,8 +93,8 @@ export type ReceivedEvent = Pick<Delivery, "id" | "request" | "headers" | "polic
 };
 
 /**
- * Binds an admitted sender to the request and the bytes that it sent. `keys`: only an origin, which stores events by them, passes
- * them.
+ * Binds an admitted sender to the request and the bytes that it sent. Only an origin passes `keys`, because only an origin stores
+ * events by them.
  */
 export function bindDelivery(admitted: AdmittedSender, event: ReceivedEvent, keys: EventKeys = NO_KEYS): Delivery {
   const { sender, certified, factors, reliedOnEdge } = admitted;
@@ -114,7 +115,7 @@ export function bindDelivery(admitted: AdmittedSender, event: ReceivedEvent, key
   } as unknown as Delivery;
 }
 
-/** What a program stores of a delivery besides the body: plain values that JSON does not change. */
+/** The parts of a delivery that a program stores besides the body. They are plain values that JSON does not change. */
 export type DeliveryRecord = Omit<Delivery, typeof bound | "body" | keyof EventKeys>;
 
 export function recordDelivery(delivery: Delivery): DeliveryRecord {
@@ -123,9 +124,9 @@ export function recordDelivery(delivery: Delivery): DeliveryRecord {
 }
 
 /**
- * Makes the delivery again from its record and its body. Does not check who sent it: use only a record that this program wrote
- * and nobody else can write.
- * @throws Refusal `body_mismatch` if these are other bytes
+ * Makes the delivery again from its record and its body. Does not check who sent it, so the record must be one that this program
+ * wrote and nobody else can write.
+ * @throws Refusal `body_mismatch` if the body is not the one of the record
  */
 export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys: EventKeys = NO_KEYS): Delivery {
   if (body.contentDigest !== record.contentDigest) {
@@ -147,7 +148,7 @@ function factsOf({ certificate, proof }: Certified): CertificateFacts {
   };
 }
 
-/** The RFC 9530 field value over exactly these bytes. A text is encoded in UTF-8. */
+/** The RFC 9530 field value for exactly these bytes. A text is encoded in UTF-8. */
 export function formatContentDigest(content: Uint8Array | string): string {
   return `sha-256=:${hash("sha256", content, "base64")}:`;
 }

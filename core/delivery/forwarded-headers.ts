@@ -1,5 +1,5 @@
-// The headers of a request that carries a delivery to the next program, which verifies it again: from an edge to its origin, or
-// from an origin to its upstream.
+// The headers of a request that carries a delivery to the next program: from an edge to its origin, or from an origin to its
+// upstream. The next program verifies the delivery again.
 
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../wire.ts";
 import { formatClientCertChainField, formatClientCertField } from "../x509/client-certificate.ts";
@@ -7,9 +7,9 @@ import type { Delivery } from "./delivery.ts";
 import { forwardableHeaders } from "./signed-headers.ts";
 
 /**
- * The headers: those of the sender that are signed, the assertion, and the certificate that the assertion is bound to. No name
- * occurs twice, because the selected names are lower case and none begins with `countersign-`. The certificate is left out if its
- * bytes are no longer stored.
+ * Returns the sender's headers that are signed, the assertion, and the certificate that the assertion is bound to. No name occurs
+ * twice, because the names of the sender's headers are lower case and none begins with `countersign-`. The certificate is left out
+ * if its bytes are no longer stored.
  */
 export function formatForwardedHeaders(delivery: Delivery, assertion: string): Record<string, string> {
   const { certificate } = delivery;

@@ -1,5 +1,5 @@
-// Which headers of a sender are forwarded. It is an allowlist, so that a header which it does not name is never forwarded, in
-// whatever spelling.
+// Selects the headers of a sender that are forwarded. It uses an allowlist, so that a header which the list does not name is never
+// forwarded, in any spelling.
 
 import type { Route, Sender } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
@@ -16,13 +16,13 @@ export const FORWARDED_HEADERS: readonly string[] = [
   "user-agent",
 ];
 
-/** Whether a header's value is ASCII. Runtimes decode other octets differently, and a signature needs the same text everywhere. */
+/** True if a header's value is ASCII. Runtimes decode other octets differently, and a signature needs the same text everywhere. */
 export function isPlainText(value: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(value);
 }
 
 /**
- * The Content-Type, which is signed. Empty if there is none.
+ * The value of Content-Type, as the edge signs it. Empty if the request has none.
  * @throws Refusal `malformed_headers`
  */
 export function readContentType(headers: Headers): string {
@@ -31,7 +31,7 @@ export function readContentType(headers: Headers): string {
   return value;
 }
 
-/** The headers from which the sender's event key and order key are read. */
+/** The names of the headers from which the sender's event key and order key are read. */
 function keyHeaders({ eventKey, orderKey }: Sender): string[] {
   return [eventKey, orderKey].flatMap((key) => (key !== undefined && "header" in key ? [key.header] : []));
 }
@@ -62,8 +62,8 @@ export function selectForwardedHeaders(
 }
 
 /**
- * Behind the edge: the headers to forward that the edge signed. Content-Type is always included, because the edge signs it
- * separately. A header that a hop added is left out silently, unless the policy names it.
+ * Returns the headers to forward that the edge signed; for an origin behind the edge. Content-Type is always included, because the
+ * edge signs it separately. An unsigned header that a proxy added is left out silently, unless the policy names it.
  * @throws Refusal `headers_mismatch` if a header that the policy names is present and not signed
  */
 export function selectSignedHeaders(

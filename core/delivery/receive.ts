@@ -1,5 +1,5 @@
-// The order of the checks that admit a sender to a route, at the edge and at an origin that has no edge in front of it. Behind an
-// edge, origin/receive.ts has another order: the assertion is verified first.
+// The order of the checks that admit a sender to a route, at the edge and at an origin without an edge. Behind an edge,
+// origin/receive.ts has another order: it verifies the assertion first.
 
 import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
@@ -12,7 +12,7 @@ import { formatSignedTarget } from "../request/target.ts";
 import { type Delivery, type DigestedBody, digestBody, type ReceivedEvent } from "./delivery.ts";
 import { readContentType, selectForwardedHeaders } from "./headers.ts";
 
-/** A request from a sender, and what its way in adds to the checks. */
+/** A request from a sender, with what the program that received it adds to the checks. */
 export interface SentRequest {
   readonly request: Request;
   /** Path and query as the sender sent them. */
@@ -21,14 +21,14 @@ export interface SentRequest {
   readonly evidence: Evidence;
   readonly bodies: BodyBudget;
   readonly policyDigest: string;
-  /** Objects to a certificate that was proven, with a Refusal. */
+  /** Throws a Refusal if it contradicts a certificate that was proven. */
   readonly crossCheck?: () => void;
   readonly bind: (admitted: AdmittedSender, event: ReceivedEvent) => Delivery;
 }
 
 /**
- * Admits the sender of a request and binds it to the bytes. Certificate and credentials are checked before any of the body is
- * read. Records in `trace` what it learns.
+ * Admits the sender of a request and binds the sender to the request and its bytes. Certificate and credentials are checked before
+ * any octet of the body is read. Records in `trace` what the steps find.
  * @throws Refusal of the first step that no sender passes
  */
 export async function receiveFromSender(sent: SentRequest, trace: Trace): Promise<Delivery> {
@@ -55,7 +55,10 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
   });
 }
 
-/** Keeps the candidates that need no certificate if the check objects to it. @throws Refusal of the check, if there are none */
+/**
+ * If `check` throws, keeps only the candidates that need no certificate.
+ * @throws Refusal of `check`, if there are no such candidates
+ */
 function crossCheck(candidates: readonly Candidate[], check?: () => void): readonly Candidate[] {
   if (check === undefined || !candidates.some(({ certified }) => certified !== undefined)) return candidates;
   try {
@@ -68,7 +71,10 @@ function crossCheck(candidates: readonly Candidate[], check?: () => void): reado
   }
 }
 
-/** Notes the first candidate for which a factor has passed: whoever holds none of a sender's credentials is not taken for it. */
+/**
+ * Notes the first candidate for which a factor has passed. Without a passed factor, the sender is not named, because a stranger may
+ * have sent the request.
+ */
 function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
   const likely = candidates.find(({ factors }) => factors.length > 0);
   if (likely !== undefined) trace.likelySender = likely.sender.name;
@@ -77,7 +83,7 @@ function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
 /**
  * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body
  * counts against the budget until its signature is verified.
- * @throws Refusal those of readBody and of admitBySignature
+ * @throws Refusal of readBody or admitBySignature
  */
 async function admitByBody(
   candidates: readonly Candidate[],

@@ -1,5 +1,5 @@
-// The claim over the forwarded headers: their names, and one digest over names and values. Several values of one header are
-// combined as in RFC 9421 §2.1, which `Headers` does in every runtime: each without the blanks around it, joined with ", ".
+// The claim over the forwarded headers: their names, and one digest over names and values. If a header has several values, they
+// are combined as in RFC 9421 §2.1: without the white space around each, joined with ", ". `Headers` does so in every runtime.
 
 import { Refusal } from "../refusal.ts";
 import { type Delivery, formatContentDigest } from "./delivery.ts";
@@ -7,31 +7,31 @@ import { isPlainText } from "./headers.ts";
 
 /** The claim `hdr` of an assertion. */
 export interface HeadersClaim {
-  /** In lower case, at least one, in the order in which the digest covers them. */
+  /** Header names in lower case, at least one, in the order in which the digest covers them. */
   readonly names: string[];
-  /** RFC 9530 field value over one line for each header: `name: value` and a line feed. */
+  /** The RFC 9530 field value over one line for each header: `name: value` and a line feed. */
   readonly digest: string;
 }
 
 type Fields = Delivery["headers"];
 
 /**
- * The headers of a delivery that can be signed and forwarded: those with ASCII values. Runtimes decode other values in different
- * ways.
+ * Returns the headers of a delivery that can be signed and forwarded: those with ASCII values. Runtimes decode other values in
+ * different ways.
  */
 export function forwardableHeaders(headers: Fields): Fields {
   return headers.filter(([, value]) => isPlainText(value));
 }
 
-/** The claim over the headers that are forwarded. Undefined if there are none, or only Content-Type, which `req.type` covers. */
+/** Makes the claim over the forwarded headers. Undefined if there are none besides Content-Type, which `req.type` covers. */
 export function claimHeaders(headers: Fields): HeadersClaim | undefined {
   const fields = forwardableHeaders(headers).filter(([name]) => name !== "content-type");
   return fields.length === 0 ? undefined : { names: fields.map(([name]) => name), digest: digestFields(fields) };
 }
 
 /**
- * Checks that the request has each header that the edge signed, with the same value, and returns their names. Empty if there is
- * no claim. Does not check other headers of the request.
+ * Checks that the request has each header that the edge signed, with the same value. Returns the names of these headers, or an
+ * empty array if there is no claim. Does not check other headers of the request.
  * @throws Refusal `headers_mismatch`
  */
 export function matchHeaders(
@@ -48,8 +48,8 @@ export function matchHeaders(
 }
 
 /**
- * Neither a name nor a value can hold a line feed. So two lists with the same names give the same text only if their values are
- * the same.
+ * The digest covers the values in the order of the names. A name or a value cannot hold a line feed. So two lists with the same
+ * names give the same text only if their values are the same.
  */
 function digestFields(fields: readonly (readonly [name: string, value: string | null])[]): string {
   return formatContentDigest(fields.map(([name, value]) => `${name}: ${value}\n`).join(""));

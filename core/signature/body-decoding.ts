@@ -1,22 +1,22 @@
-// Decompresses bodies, up to a limit: anybody can send a small body that decompresses to gigabytes.
+// Decompresses bodies, up to a limit, because anybody can send a small body that decompresses to gigabytes.
 
 import { DIAGNOSED_DECODED_BYTES } from "../wire.ts";
 import { formatHex } from "../x509/der.ts";
 
-/** Loaded with the first body that needs it, so that an isolate starts sooner. */
+/** Loads zlib with the first body that needs it, so that an isolate starts sooner. */
 const loadZlib = () => import("node:zlib");
 
 type Decode = (body: Uint8Array, zlib: Awaited<ReturnType<typeof loadZlib>>) => Uint8Array | undefined;
 
 const LIMIT = { maxOutputLength: DIAGNOSED_DECODED_BYTES };
-/** 8 MB, the most that senders' encoders use. A frame may ask for 128 MB. */
+/** The window size is 8 MB, the largest that senders' encoders use. A frame may ask for 128 MB. */
 const ZSTD_WINDOW_LOG = 23;
 
-/** By name of content coding (RFC 9110 §8.4.1). */
+/** The decoders by name of content coding (RFC 9110 §8.4.1). */
 const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
   gzip: [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
   "x-gzip": [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
-  // The name stands for DEFLATE in a zlib frame, but many programs send it without the frame.
+  // The name means DEFLATE in a zlib frame, but many programs send it without the frame.
   deflate: [
     (body, { inflateSync }) => inflateSync(body, LIMIT),
     (body, { inflateRawSync }) => inflateRawSync(body, LIMIT),
@@ -32,8 +32,8 @@ const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
 };
 
 /**
- * The decompressed body and its encoding. The encoding is that of Content-Encoding or, without this header, the one whose magic
- * number the body begins with. Undefined if the body is not compressed, damaged, or too large.
+ * Returns the decompressed body and its encoding. The encoding is that of Content-Encoding. Without this header, it is the encoding
+ * whose magic number the body begins with. Returns undefined if the body is uncompressed, if it is damaged, or if it is too large.
  */
 export async function decodeBody(
   body: Uint8Array,
@@ -62,8 +62,9 @@ function encodingByMark(body: Uint8Array): string | undefined {
 }
 
 /**
- * The decompressed size of a Brotli stream (RFC 7932 §9); Infinity if the stream does not declare it. This is checked before
- * decompression because zlib writes no output until its window of up to 16 MB is full, so its own output limit comes too late.
+ * Returns the decompressed size of a Brotli stream (RFC 7932 §9), or Infinity if the stream does not declare it. The size is
+ * checked before decompression, because the output limit of zlib comes too late: zlib writes no output until its window of up to
+ * 16 MB is full.
  */
 function brotliSize(body: Uint8Array): number {
   let at = 0;

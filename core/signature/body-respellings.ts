@@ -1,16 +1,16 @@
-// Guesses what a body was before a hop rewrote it: other line ends, another spelling of the same JSON, the value of a form field.
-// A generator, so that the search stops at the first body that matches.
+// Guesses what a body was before a proxy rewrote it. Tries other line ends, other spellings of the same JSON, and the value of a
+// form field. It is a generator, so that the search stops at the first body that matches.
 
-/** A few words for the operator, and the other body. */
+/** A short description for the operator, and the respelled body. */
 export type Respelling = readonly [how: string, body: Buffer];
 
-/** Limits of the JSON that is rewritten: deep or numerous values make even a small body expensive. */
+/** Limits of the JSON that is rewritten. Even a small body is expensive to rewrite if its values are deep or numerous. */
 const MAX_DEPTH = 12;
 const MAX_VALUES = 4_096;
-/** How many fields of a form are tried. */
+/** The number of form fields that are tried. */
 const MAX_FORM_FIELDS = 3;
 
-/** Other spellings of a body, the likely ones first. */
+/** Yields other spellings of a body, the likely ones first. */
 export function* respellBody(bytes: Uint8Array): Generator<Respelling> {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const [how, text] of respellLines(body.toString("latin1"))) yield [how, Buffer.from(text, "latin1")];
@@ -40,8 +40,8 @@ interface Style {
   readonly indent: "" | "," | "  " | "    " | "\t";
   readonly isSorted?: boolean;
   /**
-   * `letters` writes `\u00e9` for a character beyond ASCII; `slashes` writes `\/`; `html` writes `\u003c` and the like for `<`,
-   * `>` and `&`.
+   * `letters` writes a character beyond ASCII as `\u00e9`. `slashes` writes `/` as `\/`. `html` writes `<`, `>` and `&` as `\u003c`
+   * and so on.
    */
   readonly escapes?: readonly Escape[];
 }
@@ -64,7 +64,7 @@ const ESCAPES: Readonly<Record<Escape, { pattern: RegExp; write: (found: string)
   html: { pattern: /[<>&\u2028\u2029]/g, write: asUnicode, how: "<, > and & escaped" },
 };
 
-/** How JavaScript, Python, PHP, Go and others write JSON, by default and with their usual options. */
+/** The styles in which JavaScript, Python, PHP, Go and others write JSON, by default and with their usual options. */
 const STYLES: readonly Style[] = [
   { indent: "" },
   { indent: "  " },
@@ -98,7 +98,7 @@ function* respellJson(text: string): Generator<Spelling> {
   const sorted = sortMembers(value);
   const isSorted = JSON.stringify(sorted) === compact;
   for (const { indent, isSorted: sorts = false, escapes = [] } of STYLES) {
-    // If there is nothing to sort or to escape, the result would be the same as that of another style.
+    // If there is nothing to sort or to escape, the result is the same as that of another style.
     if ((sorts && isSorted) || escapes.some((name) => compact.search(ESCAPES[name].pattern) < 0)) continue;
     let written = writeJson(sorts ? sorted : value, indent);
     for (const name of escapes) written = written.replace(ESCAPES[name].pattern, ESCAPES[name].write);
@@ -109,20 +109,20 @@ function* respellJson(text: string): Generator<Spelling> {
 
 function writeJson(value: unknown, indent: Style["indent"]): string {
   if (indent !== ",") return JSON.stringify(value, null, indent);
-  // Strings hold no raw line feed, so every line feed here is between values.
+  // JSON escapes line feeds inside strings, so every raw line feed is between values.
   return JSON.stringify(value, null, 1).replace(/,\n */g, ", ").replace(/\n */g, "");
 }
 
-/** ES2025's access to the source text of numbers, which TypeScript does not declare yet. */
+/** The functions of ES2025 that keep the source text of numbers. TypeScript does not declare them yet. */
 const json = JSON as unknown as {
   parse(text: string, revive: (name: string, value: unknown, context: { source: string }) => unknown): unknown;
   rawJSON(text: string): unknown;
   isRawJSON(value: unknown): boolean;
 };
-/** Numbers that JavaScript would write with other digits: 12.50, 1e3, 12345678901234567890. */
+/** Matches numbers that JavaScript would write with other digits, for example 12.50, 1e3 and 12345678901234567890. */
 const OTHER_DIGITS = /\d(?:\.\d*0|[eE])|\d{16}|-0/;
 
-/** Undefined if the text is not JSON, or too large to rewrite. Numbers keep their digits. */
+/** Returns undefined if the text is not JSON, or is too large to rewrite. Numbers keep their digits. */
 function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
@@ -134,7 +134,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Infinity if the value is deeper than `depth`. */
+/** Counts a value and all values in it. Returns Infinity if the value is deeper than `depth`. */
 function countValues(value: unknown, depth: number): number {
   if (typeof value !== "object" || value === null) return 1;
   if (depth === 0) return Number.POSITIVE_INFINITY;

@@ -1,5 +1,5 @@
 // Finds out why a signature does not match, by trying the usual mistakes with keys and bodies one after another. The result is
-// for the operator's log only. It names a key by its index and never shows a key or the expected signature.
+// only for the operator's log. It names a key by its index and never shows a key or the expected signature.
 
 import { DIAGNOSED_BODY_BYTES, DIAGNOSED_KEYS, DIAGNOSED_WORK } from "../wire.ts";
 import { decodeBody } from "./body-decoding.ts";
@@ -20,7 +20,7 @@ export interface Mismatch {
 const COST_OF_WRITING = 16;
 const COST_OF_SIGNATURE = { hmac: 64, ed25519: 64 * 1024 };
 
-/** In a few words, what would have matched. Undefined if nothing that is tried matches. The limits are in wire.ts. */
+/** Says in a few words what would have matched. Undefined if nothing that is tried matches. The limits are in wire.ts. */
 export async function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): Promise<string | undefined> {
   const { presented } = mismatch;
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;

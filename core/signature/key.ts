@@ -1,4 +1,4 @@
-// One key that verifies signatures. Its value cannot be seen from outside: it prints as nothing, in JSON and in a console.
+// One key that verifies signatures. Code outside cannot read its value: in JSON and on a console it prints as nothing.
 
 import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
 import { isPublicPoint } from "../x509/ed25519-point.ts";
@@ -11,18 +11,18 @@ export interface SignatureKey {
   readonly [imported]: true;
   readonly method: SignatureMethod;
   /**
-   * Whether the key made one of these signatures. For HMAC, all of them are compared, each in constant time. For Ed25519, the
+   * True if the key made one of these signatures. For HMAC, all of them are compared, each in constant time. For Ed25519, only the
    * first `limit` are verified.
    */
   readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array, limit?: number) => boolean;
-  /** The secret of an HMAC, only for diagnosis. @internal */
+  /** The secret of an HMAC key, only for diagnosis. @internal */
   readonly secret: () => Buffer | undefined;
 }
 
 /**
- * Signatures are compared as text, because each has exactly one spelling. The buffers are shared, and filled again for each
- * comparison, which runs without interruption. To decode the signatures, or to allocate buffers each time, would take a quarter
- * of the time of a small body's HMAC.
+ * The signatures are compared as text, because each has exactly one spelling. The buffers are shared and overwritten by each
+ * comparison. That is safe, because a comparison runs without interruption. Decoding the signatures, or allocating buffers each
+ * time, would take a quarter of the time of a small body's HMAC.
  */
 const EXPECTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
@@ -31,7 +31,7 @@ const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 export function makeHmacKey(secret: Buffer): SignatureKey {
   const madeOneOf = ({ hmac, encoding, prefix }: PresentedSignatures, body: Uint8Array) => {
     const [expected, presented] = [EXPECTED[encoding], PRESENTED[encoding]];
-    // Passes the octets and not a KeyObject, with which workerd takes a fifth longer.
+    // Passes the octets instead of a KeyObject, because workerd takes a fifth longer with a KeyObject.
     const mac = createHmac("sha256", secret);
     if (prefix !== "") mac.update(prefix);
     expected.write(mac.update(body).digest(encoding), "latin1");
@@ -54,8 +54,8 @@ export function makeEd25519Key(point: Buffer): SignatureKey {
   });
   const madeOneOf = (presented: PresentedSignatures, body: Uint8Array, limit?: number) => {
     const content = contentOf(presented, body);
-    // Constant time is not needed, because nothing here is secret. node:crypto takes two thirds of WebCrypto's time, and
-    // importing its keys is synchronous.
+    // Constant time is not needed, because nothing here is secret. node:crypto takes two thirds of the time of Web Crypto, and
+    // imports keys synchronously.
     return presented.ed25519.slice(0, limit).some((signature) => verify(null, content, key, signature));
   };
   return { method: "ed25519", madeOneOf, secret: () => undefined } as unknown as SignatureKey;
@@ -63,7 +63,7 @@ export function makeEd25519Key(point: Buffer): SignatureKey {
 
 const joined = new WeakMap<PresentedSignatures, readonly [body: Uint8Array, content: Buffer]>();
 
-/** The signed content in one buffer, which is made once for all keys. */
+/** Returns the signed content in one buffer. It is made only once for all keys. */
 function contentOf(presented: PresentedSignatures, body: Uint8Array): Buffer {
   const [known, whole] = joined.get(presented) ?? [];
   if (known === body && whole !== undefined) return whole;

@@ -1,4 +1,4 @@
-// Reads the signatures that a request presents, from its headers and strictly in the form of the scheme. Verifies nothing.
+// Reads the signatures that a request presents in its headers. Accepts only the exact form of the scheme. Verifies nothing.
 
 import { Refusal } from "../refusal.ts";
 import {
@@ -10,7 +10,7 @@ import {
 } from "../wire.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./schemes.ts";
 
-/** How the body was signed: with a shared secret, or with a private key that only the sender has. */
+/** The method that signed the body: a shared secret (`hmac`), or a private key that only the sender has (`ed25519`). */
 export type SignatureMethod = "hmac" | "ed25519";
 
 /** At least one signature. None occurs twice, and each is canonical and complete. */
@@ -24,7 +24,10 @@ export interface PresentedSignatures {
   readonly prefix: string;
 }
 
-/** The spellings of 32 octets, and of the 64 of Ed25519. Each is the only one: the unused bits of base64 must be zero. */
+/**
+ * The spellings of 32 octets, and of the 64 octets of Ed25519. The unused bits of base64 must be zero, so that each value has only
+ * one spelling.
+ */
 const CANONICAL = {
   hex: /^[0-9a-f]{64}$/,
   base64: /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/,
@@ -32,11 +35,11 @@ const CANONICAL = {
 };
 const OTHER_VERSION = /^\w{1,16}[=,][\w+/=-]{1,512}$/;
 const TIMESTAMP = /^(?:0|[1-9][0-9]{0,11})$/;
-/** Visible ASCII without the dot, because in what is signed the dot ends the id. */
+/** Visible ASCII without the dot, because in the signed text a dot ends the id. */
 const EVENT_ID = /^[!-\-/-~]+$/;
 
 /**
- * Reads signatures, id and time, and compares the time with `now` (Unix seconds).
+ * Reads signatures, id and timestamp, and compares the timestamp with `now` (Unix seconds).
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`
  */
 export function readPresentedSignatures(name: SignatureSchemeName, headers: Headers, now: number): PresentedSignatures {
@@ -82,7 +85,7 @@ function readElements({ headers: names, separator, algorithm }: SignatureScheme,
 }
 
 function readTime(timestamps: readonly string[], now: number): string {
-  // If there is no time, or more than one, the joined text is not a time either.
+  // If there is no timestamp, or more than one, the joined text is not a valid timestamp, so it is refused below.
   const timestamp = timestamps.join();
   if (!TIMESTAMP.test(timestamp)) throw malformed("not exactly one time in canonical Unix seconds");
   if (Math.abs(now - Number(timestamp)) > SIGNATURE_TOLERANCE_SECONDS) {

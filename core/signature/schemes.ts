@@ -1,4 +1,4 @@
-// How each sender signs: which headers, in which form, over which bytes. A single table; nothing here verifies.
+// How each sender signs: in which headers, in which form, over which bytes. This is only a table. Nothing here verifies.
 
 import { MAX_NUMBERED_SIGNATURES } from "../wire.ts";
 
@@ -17,27 +17,27 @@ export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
 
 /** Every scheme has HMAC-SHA256. Header names are in lower case. */
 export interface SignatureScheme {
-  /** The headers that hold signatures. They are read in order, up to the first that is missing. */
+  /** The headers that hold signatures. They are read in this order, up to the first header that is missing. */
   readonly headers: readonly [string, ...string[]];
   readonly encoding: "hex" | "base64";
   /** The prefix of each kind of part in the header. */
   readonly tags: readonly (readonly [tag: string, kind: "hmac" | "ed25519" | "timestamp"])[];
-  /** Separates the parts of one header, if it may hold several. Parts with an unknown tag are skipped. */
+  /** The separator between the parts of one header, if a header may hold several. Parts with an unknown tag are skipped. */
   readonly separator?: "," | " ";
-  /** The header of the signed time, if the time is not a part of the signature header. */
+  /** The header with the signed timestamp, if the timestamp is not a part of the signature header. */
   readonly timestamp?: string;
   readonly id?: string;
   /** The text that is signed before the raw body. */
   readonly prefix?: (timestamp: string, id: string) => string;
-  /** A header that selects the keys. It is not signed, so nothing else is read from it. */
+  /** A header that selects the keys. The header is not signed, so it is used for nothing else. */
   readonly account?: string;
   /** A header that must have this value if it is present. */
   readonly algorithm?: readonly [header: string, value: string];
-  /** The key is the decoded base64 (`whsec_…`), not the text itself. */
+  /** Set if a configured key is base64 (`whsec_…`) and must be decoded. Otherwise the key is the text itself. */
   readonly hasEncodedKeys?: true;
 }
 
-/** One more than the limit, so that a verifier behind the edge also sees that there are too many. */
+/** One header more than the limit. It is forwarded too, so that a verifier behind the edge also sees that there are too many. */
 const DOCUSIGN_HEADERS = Array.from(
   { length: MAX_NUMBERED_SIGNATURES + 1 },
   (_, index) => `x-docusign-signature-${index + 1}`,
@@ -45,7 +45,7 @@ const DOCUSIGN_HEADERS = Array.from(
 
 const HUB: SignatureScheme = { headers: ["x-hub-signature-256"], encoding: "hex", tags: [["sha256=", "hmac"]] };
 
-/** Standard Webhooks 1.0.0. Svix is the same with other header names. */
+/** The scheme of Standard Webhooks 1.0.0. Svix uses the same scheme with other header names. */
 const standard = (name: string): SignatureScheme => ({
   headers: [`${name}-signature`],
   encoding: "base64",
@@ -92,7 +92,7 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureSc
   svix: standard("svix"),
 };
 
-/** The headers of this request that verification reads. */
+/** The names of the headers of this request that verification reads. */
 export function signatureHeaderNames(name: SignatureSchemeName, headers: Headers): string[] {
   const { headers: signatures, timestamp, id, account, algorithm } = SIGNATURE_SCHEMES[name];
   const missing = signatures.findIndex((header) => !headers.has(header));

@@ -1,5 +1,5 @@
-// One request, shared by all candidates that must sign it. Its headers are read once for each scheme, and its body is hashed once
-// for each key, however many candidates use them.
+// One request, shared by all candidates that must have signed it. Its headers are read once for each scheme, and its body is hashed
+// once for each key, even if several candidates use the same scheme and key.
 
 import { type Refusal, resultOf } from "../refusal.ts";
 import { MAX_FURTHER_ED25519 } from "../wire.ts";
@@ -7,7 +7,7 @@ import type { SignatureKey } from "./key.ts";
 import { type PresentedSignatures, readPresentedSignatures } from "./read.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./schemes.ts";
 
-/** The signatures in the headers of one scheme, and whether each key made one of them. */
+/** The signatures in the headers of one scheme. `verdicts` records for each key whether it made one of them. */
 interface Reading {
   readonly presented: PresentedSignatures | Refusal;
   readonly verdicts: Map<SignatureKey, boolean>;
@@ -18,7 +18,7 @@ export class SignedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Unix seconds. */
   readonly now: number;
-  /** Two scheme names may share one scheme. */
+  /** The key is the scheme and not its name, because two names may share one scheme. */
   readonly #readings = new Map<SignatureScheme, Reading>();
   #further = MAX_FURTHER_ED25519;
 
@@ -33,7 +33,7 @@ export class SignedRequest {
     return this.#read(name).presented;
   }
 
-  /** Whether the key made one of the signatures of this scheme. `presented` must have returned signatures, not a Refusal. */
+  /** True if the key made one of the signatures of this scheme. `presented` must have returned signatures, not a Refusal. */
   isSignedBy(key: SignatureKey, name: SignatureSchemeName): boolean {
     const { presented, verdicts } = this.#read(name);
     const known = verdicts.get(key);

@@ -1,5 +1,5 @@
-// Verifies webhook signatures over the raw body: whether one of the sender's keys made a signature that the request presents.
-// Never tells the sender which key, and caches no verdict.
+// Verifies webhook signatures over the raw body: one of the sender's keys must have made a signature that the request presents.
+// Never tells the sender which key matched, and caches no verdict.
 
 import { Refusal } from "../refusal.ts";
 import { MIN_SIGNATURE_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "../wire.ts";
@@ -16,9 +16,9 @@ export { SignedRequest };
 export interface SignatureKeys {
   readonly scheme: SignatureSchemeName;
   readonly keys: readonly SignatureKey[];
-  /** By Docusign account id in lower case. `keys` apply to an account that is not listed. */
+  /** The keys by Docusign account id in lower case. `keys` are for accounts that are not listed. */
   readonly accounts: ReadonlyMap<string, readonly SignatureKey[]>;
-  /** They are not accepted. A signature that one of them made is reported to the operator. */
+  /** Keys that are no longer accepted. A signature that one of them made is reported to the operator. */
   readonly retired: readonly SignatureKey[];
 }
 
@@ -26,9 +26,9 @@ const ED25519_OCTETS = 32;
 const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
 
 /**
- * Imports a key in the form that the sender's pages show. For Standard Webhooks and Svix: base64 with or without `whsec_`, or
- * `whpk_` for Ed25519. For all other schemes: the text itself, including Stripe's `whsec_`. Does not check that a secret is
- * random.
+ * Imports a key in the form that the sender's website shows. For Standard Webhooks and Svix, that is base64 with or without
+ * `whsec_`, or with `whpk_` for Ed25519. For all other schemes, the key is the text itself, including Stripe's `whsec_`. Does not
+ * check that a secret is random.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
 export function importSignatureKey(name: SignatureSchemeName, secret: string): SignatureKey {
@@ -65,7 +65,7 @@ function importEncodedKey(name: SignatureSchemeName, secret: string): SignatureK
   return makeHmacKey(octets);
 }
 
-/** The method with which one of the keys signed the request. Undefined if none did, for whatever reason. */
+/** Returns the method with which one of the keys signed the request. Undefined if no key did, for any reason. */
 export function methodOf(keys: SignatureKeys, request: SignedRequest): SignatureMethod | undefined {
   const presented = request.presented(keys.scheme);
   const account = readAccount(keys, request.headers);
@@ -79,9 +79,9 @@ export function methodOf(keys: SignatureKeys, request: SignedRequest): Signature
 }
 
 /**
- * Verifies that a configured key signed these bytes, together with the time and id of the scheme. Returns the method. If none
- * matches, the Refusal says what would have matched. Does not check that the event is new: in every scheme a signature can be
- * replayed.
+ * Verifies that a configured key signed these bytes, together with the timestamp and id of the scheme. Returns the method. If no
+ * key matches, the Refusal says what would have matched. Does not check that the event is new, because in every scheme a
+ * signature can be replayed.
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`, `signature_mismatch`
  */
 export async function verifyWebhookSignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
@@ -90,7 +90,7 @@ export async function verifyWebhookSignature(keys: SignatureKeys, request: Signe
   return method;
 }
 
-/** Why no key of the sender signed the request. */
+/** Finds out why no key of the sender signed the request. */
 async function explainFailure(keys: SignatureKeys, request: SignedRequest): Promise<Refusal> {
   const { headers, body } = request;
   const presented = request.presented(keys.scheme);
@@ -118,7 +118,7 @@ async function explainFailure(keys: SignatureKeys, request: SignedRequest): Prom
   });
 }
 
-/** The account that selects the keys, in lower case. Empty if no account does; undefined if the header is malformed. */
+/** Returns the account that selects the keys, in lower case. Empty if no account selects them. Undefined if it is malformed. */
 function readAccount({ scheme, accounts }: SignatureKeys, headers: Headers): string | undefined {
   const { account: header } = SIGNATURE_SCHEMES[scheme];
   const account = (accounts.size > 0 && header !== undefined && headers.get(header)) || "";
@@ -129,7 +129,7 @@ function keysOf({ keys, accounts }: SignatureKeys, account: string): readonly Si
   return accounts.get(account) ?? keys;
 }
 
-/** The keys that could have made one of the signatures, by method. */
+/** Returns the keys whose method one of the presented signatures has. No other key can match. */
 function usableKeys(keys: readonly SignatureKey[], presented: PresentedSignatures): readonly SignatureKey[] {
   return keys.filter(({ method }) => presented[method].length > 0);
 }
