@@ -1,5 +1,5 @@
-// policy.json to Policy. A policy that is not understood in every member is an error that lists all problems; there is no
-// partial policy. Does not look at the time: what has expired is refused when it is used.
+// Compiles policy.json to a Policy. If any member of a policy is not understood, it throws an error that lists all problems. There
+// is no partial policy. The time is not checked here: an expired part is refused when it is used.
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
@@ -32,15 +32,15 @@ import type { PolicyDocument, SenderDocument } from "./schema.ts";
 import { type PolicyProblemCode, wordsOf } from "./words.ts";
 
 /**
- * Compiles a policy document (the value of policy.json, as policy.schema.json describes it).
- * Does not look at the time, nor whether what the policy says is sensible: `countersign policy check` does both.
+ * Compiles a policy document (the value of policy.json, as policy.schema.json describes it). Does not check whether dates have
+ * passed, or whether the policy is sensible. `countersign policy check` checks both.
  * @throws ConfigurationError that lists every problem, each with its JSON pointer
  */
 export function compilePolicy(document: unknown): Policy {
   return compilePolicyInWords(document, wordsOf);
 }
 
-/** compilePolicy, with problems told by `tell`: the worker has no words for them. @throws PolicyError */
+/** Does the same as compilePolicy, but `tell` formats the problems: the worker does not carry their texts. @throws PolicyError */
 export function compilePolicyInWords(document: unknown, tell: TellProblem): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
   if (output === undefined) throw new PolicyError(ofForm, tell);
@@ -49,7 +49,7 @@ export function compilePolicyInWords(document: unknown, tell: TellProblem): Poli
   return policy;
 }
 
-/** The policy without the parts that have problems, and those: for inspecting it further. It must not be put in force. */
+/** Returns the policy without its faulty parts, and the problems. This policy is only for inspection. Never put it in force. */
 export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly PolicyProblem[] } {
   const compiler = new PolicyCompiler(document);
   return { policy: compiler.compile(), problems: compiler.problems };
@@ -141,7 +141,7 @@ class PolicyCompiler {
     return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
-  /** A sender without an accepted certificate admits nobody: an oversight, unless its certificate is still to be observed. */
+  /** Reports a sender without an accepted certificate, because it admits nobody. An observed route may have such a sender. */
   #checkRecognition(): void {
     const { senders, routes } = this.#document;
     for (const [path, route] of Object.entries(routes)) {
@@ -236,7 +236,7 @@ function compileAuthority(pem: string): Certificate {
   return certificate;
 }
 
-/** Each anchor with who certified it, and whom it vouches for. */
+/** Adds to each anchor the anchors that certified it, and the intermediates that it certified. */
 function connect(
   anchors: ReadonlyMap<string, Anchor>,
   intermediates: readonly Intermediate[],
@@ -269,7 +269,7 @@ function checkRoutePath(route: string): void {
   if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
 }
 
-/** It is compared with URL.host, in which a host has one spelling. A name without a dot is rather a path without its slash. */
+/** Requires the spelling of URL.host, for comparison. A name without a dot is probably a path without its first slash. */
 function checkRouteHost(host: string): void {
   const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
   if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");

@@ -1,5 +1,5 @@
 // Finds what expires in a policy (anchors, and the windows of accepted certificates), and whether events will be refused then.
-// Only an origin knows which certificates senders present (outlook.ts); an edge works without that.
+// Only an origin knows which certificates senders present, and passes an Outlook. An edge passes none.
 
 import { formatPointer } from "../configuration-error.ts";
 import type { LogLine } from "../log-line.ts";
@@ -9,35 +9,35 @@ import { formatTime } from "../x509/crl.ts";
 import type { Anchor, CertificateRule, Intermediate, Policy, Sender } from "./policy.ts";
 
 const DAY_SECONDS = 86_400;
-/** Thirty days are enough to get a certificate from another company's security team. The later warnings come at shorter intervals. */
+/** Thirty days are enough to get a certificate from another company's security team. Further warnings come at shorter intervals. */
 const WARNING_DAYS = [1, 3, 7, 14, 30];
 
-/** Something that expires. */
+/** A part of the policy, or a certificate, that expires. */
 export interface Expiry {
   readonly kind: "sender-certificate" | "anchor" | "intermediate" | "listener-certificate" | "policy-window";
   /** The name of the sender or the anchor, or the host of the listener. */
   readonly name: string;
-  /** Its place in the policy. Undefined for a listener. */
+  /** The JSON pointer of its place in the policy. Undefined for a listener. */
   readonly pointer: string | undefined;
   /** Digest of the certificate that expires. */
   readonly sha256: string | undefined;
   /** The lifetime of a certificate. */
   readonly lifetimeSeconds: number | undefined;
-  /** Unix seconds. For a certificate, the last second of its validity; for a window, the first second after it. */
+  /** Unix seconds. For a certificate, the last second of its validity. For a window, the first second after it. */
   readonly notAfter: number;
-  /** Whether events will be refused afterwards. False if something else takes its place. */
+  /** Whether events will be refused afterwards. False if another certificate or entry replaces it. */
   readonly refuses: boolean;
   /** What the operator should do. */
   readonly remedy: string;
 }
 
 /**
- * Whether every certificate that the sender was seen to present, and that the current policy admits at `before`, is still
- * admitted at `after`. Undefined if none was seen.
+ * Looks at the certificates that the sender was seen to present, and that the current policy admits at `before`. Returns whether
+ * all of them are still admitted at `after`, or undefined if there are none.
  */
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 
-/** The expiry of the anchors and windows that routes use. Leaves out what has already expired without harm. */
+/** Lists when the anchors and windows that routes use expire. Leaves out those whose expiry in the past causes no refusals. */
 export function listPolicyExpiries(policy: Policy, now: number, outlook: Outlook = () => undefined): Expiry[] {
   const senders = sendersInUse(policy);
   return [
@@ -53,7 +53,10 @@ export function sendersInUse({ routes }: Policy): Sender[] {
   return [...senders].filter(({ certificate }) => certificate !== undefined);
 }
 
-/** A CA certificate of the policy that ends. What takes its place is any other anchor, and of an intermediate one of the same CA. */
+/**
+ * Describes when a CA certificate of the policy expires. Any other anchor of a sender can replace an anchor. Only an intermediate
+ * of the same CA can replace an intermediate.
+ */
 function endAuthority(
   kind: "anchor" | "intermediate",
   { name, certificate }: Anchor | Intermediate,
@@ -71,7 +74,7 @@ function endAuthority(
     const hasOther = authoritiesOf(sender).some(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
-    // If the certificate has already expired, what senders presented since was refused and logged, so the outlook is not asked.
+    // After the expiry, everything that senders presented was refused and logged, so the outlook has no answer.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");
@@ -88,7 +91,7 @@ function anchorsOf({ certificate }: Sender): readonly Anchor[] {
   return certificate?.trust.anchors ?? [];
 }
 
-/** The window that ended last, if no other window is open now, and the windows that end next. */
+/** Returns the windows that end next. If no window is open now, also returns the window that ended last. */
 function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[] {
   const { matchers } = (sender.certificate as CertificateRule).allowlist;
   const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
@@ -123,7 +126,7 @@ function closeGap(after: number, next: number | undefined): string {
   return `nothing is accepted from ${formatTime(after)} until the next entry begins at ${formatTime(next)}: let the two overlap`;
 }
 
-/** The expiry in the form of log lines and reports. */
+/** Returns the expiry in the form of log lines and reports. */
 export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses, remedy }: Expiry, now: number) {
   return {
     what: kind,
@@ -138,8 +141,8 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
 }
 
 /**
- * The lines to log: one for each expiry and threshold, which `told` remembers. A short-lived certificate is reported only in the
- * last third of its lifetime, because a certificate of one day is renewed every day.
+ * Returns one line for each expiry and threshold that `told` does not contain, and adds them to `told`. A certificate with a short
+ * lifetime is reported only in the last third of it, because a certificate of one day is renewed every day.
  */
 export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
   return expiries.flatMap((ending) => {

@@ -1,4 +1,4 @@
-// Checks the form of a policy document. No member is passed over: an operator would believe that it has an effect.
+// Checks the form of a policy document. An unknown member is an error, because the operator would believe that it has an effect.
 
 import { isNatural, type Reading, readForm } from "../form-reading.ts";
 import { type PolicyProblem, problemsOfIssues } from "./problem.ts";

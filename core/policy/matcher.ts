@@ -1,5 +1,5 @@
-// One entry of a sender's `certificates`: compiled once, then compared with certificates as a whole. Code points are compared
-// exactly. The case folding of RFC 5280 is for chaining names, not for allowing them.
+// One entry of a sender's `certificates`. It is compiled once and then compared with whole certificates. Code points are compared
+// exactly. The case folding of RFC 5280 is only for chaining names, and decides nothing about the allowlist.
 
 import { parseAttributeType } from "../x509/attribute-types.ts";
 import type { Certificate } from "../x509/certificate.ts";
@@ -9,9 +9,9 @@ import { PolicyFault, readOrFault } from "./problem.ts";
 import type { CertificateMatcherDocument } from "./schema.ts";
 
 export interface CertificateMatcher {
-  /** As in the policy, for whoever explains. */
+  /** The entry as it is in the policy, for code that explains a verdict. */
   readonly entry: CertificateMatcherDocument;
-  /** Keys in the index. A certificate that matches the entry has every one of them among its lookupKeysOf. */
+  /** The keys of this entry in the index. If a certificate matches the entry, lookupKeysOf(certificate) contains all of them. */
   readonly keys: readonly string[];
   /** Unix seconds. -Infinity or Infinity if the policy sets no limit. */
   readonly from: number;
@@ -68,7 +68,7 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
 
 const keysByCertificate = new WeakMap<Certificate, ReadonlySet<string>>();
 
-/** The index keys of a certificate: its digests, the subject and its attributes, and its SANs by type. */
+/** Returns the index keys of a certificate: its digests, the subject and its attributes, and its SANs by type. */
 export function lookupKeysOf(certificate: Certificate): ReadonlySet<string> {
   const keys = keysByCertificate.get(certificate) ?? listKeys(certificate);
   keysByCertificate.set(certificate, keys);
@@ -89,7 +89,7 @@ function lookupKey(member: string, value: unknown): string {
   return `${member}=${JSON.stringify(value)}`;
 }
 
-/** Lower-case hex without colons. */
+/** Returns lower-case hex without colons. */
 export function normalizeHex(text: string): string {
   return text.replaceAll(":", "").toLowerCase();
 }
@@ -120,7 +120,7 @@ function nameChecks(
   });
 }
 
-/** The values of each attribute type, in encoding order. A value that is not text is undefined, and equals nothing. */
+/** Returns the values of each attribute type, in encoding order. A value that is not text is undefined, and equals no text. */
 function valuesByType(name: DistinguishedName): ReadonlyMap<string, readonly (string | undefined)[]> {
   const known = valuesByName.get(name);
   if (known !== undefined) return known;
@@ -160,7 +160,7 @@ function sanText(name: GeneralName): string | undefined {
 function parseInstant(member: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const milliseconds = Date.parse(text);
-  // Some engines read 2027-02-30 as a day in March, so the result is formatted again and compared with the text.
+  // Some engines read 2027-02-30 as a day in March. So the result is formatted again and compared with the text.
   if (Number.isNaN(milliseconds) || !new Date(milliseconds).toISOString().startsWith(text.replace("Z", ""))) {
     throw new PolicyFault("no_date", `${member} ${JSON.stringify(text)}`);
   }

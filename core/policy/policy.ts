@@ -1,4 +1,4 @@
-// Policy: anchors, senders, routes and the deny list. policy-compiler.ts compiles it once; after that it is only read.
+// Policy: anchors, senders, routes and the deny list. compile.ts makes it once, and nothing changes it afterwards.
 
 import { Refusal } from "../refusal.ts";
 import type { SignatureSchemeName } from "../signature/schemes.ts";
@@ -8,9 +8,9 @@ import type { Allowlist } from "./allowlist.ts";
 export interface Anchor {
   readonly name: string;
   readonly certificate: Certificate;
-  /** Other anchors of the policy that certified this one. Their revocation lists may hold it. */
+  /** Other anchors of the policy that certified this anchor. Their revocation lists may contain it. */
   readonly certifiers: readonly Certificate[];
-  /** Those of the policy's intermediates that this one vouches for: senders need not present them. */
+  /** The intermediates of the policy that this anchor certified. Senders need not present them. */
   readonly intermediates: readonly Certificate[];
   /** Undefined if no revocation list is used. */
   readonly revocation: RevocationRule | undefined;
@@ -20,16 +20,17 @@ export interface Anchor {
 export interface RevocationRule {
   /** URLs and file paths, as written in the policy. */
   readonly sources: readonly string[];
-  /** Whether a certificate is refused when the list that could hold it is missing or not current. */
+  /** With `require`, a certificate is refused if the list that could contain it is missing or not current. */
   readonly freshness: "require" | "prefer";
 }
 
-/** A CA certificate that may complete a path to an anchor, and proves nothing. */
+/** A CA certificate that may complete a path to an anchor. It is not trusted by itself. */
 export interface Intermediate {
   readonly name: string;
   readonly certificate: Certificate;
 }
 
+/** The proof that a sender's certificate needs: a path to one of the anchors, the platform's verdict, or both. */
 export interface Trust {
   /** Empty if only the platform's verdict is used. */
   readonly anchors: readonly Anchor[];
@@ -37,7 +38,9 @@ export interface Trust {
   readonly maxChainDepth: number;
 }
 
-/** A sender. Every factor that is present is required of each of its requests. At least a certificate or a signature is present. */
+/**
+ * A sender. Each of its requests must pass every factor that is defined here. At least a certificate or a signature is defined.
+ */
 export interface Sender {
   readonly name: string;
   readonly certificate: CertificateRule | undefined;
@@ -59,9 +62,9 @@ export interface CertificateRule {
 export interface SignatureRule {
   readonly scheme: SignatureSchemeName;
   readonly secrets: readonly string[];
-  /** By Docusign account id in lower case. */
+  /** The names of the secrets by Docusign account id in lower case. */
   readonly accounts: ReadonlyMap<string, readonly string[]>;
-  /** No longer accepted. If one of them made the signature, the log names it. */
+  /** Secrets that are no longer accepted. If one of them made the signature, the log names it. */
   readonly retired: readonly string[];
 }
 
@@ -70,32 +73,34 @@ export interface BasicRule {
   readonly secret: string;
 }
 
-/** Where the key of an event is read from: a header (lower case), or JSON pointers into the body. */
+/** The place from which the key of an event is read: a header (lower case), or JSON pointers into the body. */
 export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
 export interface Route {
-  /** As written in the policy: exact, or ending in `/*`, perhaps behind a host. It is the name of the route. */
+  /** As written in the policy: an exact path, or one that ends in `/*`. A host may come before it. It is the name of the route. */
   readonly path: string;
   readonly senders: readonly Sender[];
   readonly methods: readonly string[];
   readonly maxBodyBytes: number;
-  /** Lower-case names that are forwarded in addition to the standard list and to the headers of the sender's signature and keys. */
+  /**
+   * Lower-case names of headers that are forwarded in addition to the standard list and to the headers of the sender's signature
+   * and keys.
+   */
   readonly headers: readonly string[];
   /** Whether each distinct certificate is recorded. The verdict does not change. */
   readonly isObserved: boolean;
-  /** Whether the edge answers as soon as an event is in its queue, and delivers it to the origin afterwards. */
+  /** True if the edge answers as soon as an event is in its queue, and delivers it to the origin afterwards. */
   readonly isQueued: boolean;
-  /** Whether the sender gets the response of the handler itself. */
+  /** True if the sender gets the handler's own response. */
   readonly isAnsweredByHandler: boolean;
-  /** Senders that are tried in place of `senders`, for the log only. Empty if there are none. */
+  /** Senders that are tried instead of `senders`, only for the log. Empty if there are none. */
   readonly shadow: readonly Sender[];
 }
 
 export interface DenyList {
   /**
-   * Whether the list names this certificate, its key, or its serial number with its issuer. If the list names a CA by digest,
-   * every certificate with the same name and key is denied, provided that the one with that digest is an anchor or among those
-   * `presented`.
+   * True if the list names this certificate, its key, or its serial number and issuer. An entry may also name a CA by the digest of
+   * a certificate that is an anchor or is in `presented`. Then every certificate with the same name and key as this CA is denied.
    */
   holds(certificate: Certificate, presented?: readonly Certificate[]): boolean;
 }
@@ -108,27 +113,32 @@ export interface Policy {
   readonly intermediates: readonly Intermediate[];
   readonly deny: DenyList;
   /**
-   * For a path and its route: another route whose handler a router may run for this path, and that does not admit every sender of
-   * `route`. Routes of other hosts than `host` are none.
+   * Finds another route whose handler a router may run for this path by mistake, and that does not admit every sender of `route`.
+   * `host` is the host of the request, in the form of URL.host.
    */
   findRival(path: string, route: Route, host?: string): Route | undefined;
-  /** The sources of revocation lists of all anchors, each once. */
+  /** The sources of the revocation lists of all anchors, each once. */
   readonly crlSources: readonly string[];
-  /** SHA-256 in hex of the document without `$schema` and with sorted members, so that the layout of the file does not change it. */
+  /**
+   * SHA-256 in hex of the document. `$schema` is left out and members are sorted, so that the layout of the file does not change
+   * the digest.
+   */
   readonly digest: string;
 }
 
-/** A route's host, in the form of URL.host, empty if it names none; and its path, exact or ending in `/*`. */
+/**
+ * Returns a route's host in the form of URL.host, and its path, exact or ending in `/*`. The host is empty if the route names none.
+ */
 export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, path: string] {
   const slash = path.indexOf("/");
   return [path.slice(0, slash), path.slice(slash)];
 }
 
 /**
- * The route of a path: the exact one, otherwise the one with the longest prefix. Routes of the request's host (in the form of
- * URL.host) come before those that name none; those of other hosts are not looked at. Some routers ignore letter case or a slash at
- * the end. So a path is refused if it differs only in these from another route's path, and that route does not admit every sender
- * of this route.
+ * Selects the route of a path: the exact route, otherwise the route with the longest prefix. Routes that name the request's host
+ * (in the form of URL.host) come before routes without a host. Routes of other hosts are ignored. Some routers ignore letter case
+ * or a slash at the end. So the request is refused if its path differs only in these from the path of another route, and that route
+ * does not admit every sender of the selected route.
  * @throws Refusal `unknown_route`, `method_not_allowed`
  */
 export function selectRoute(policy: Policy, path: string, method: string, host?: string): Route {
@@ -141,13 +151,16 @@ export function selectRoute(policy: Policy, path: string, method: string, host?:
   return route;
 }
 
-/** The routes of one host by path, and those that end in `/*`, the longest first. */
+/** The routes of one host by path. `prefixes` are the routes that end in `/*`, the longest first. */
 interface RouteIndex {
   readonly exact: ReadonlyMap<string, Route>;
   readonly prefixes: readonly (readonly [start: string, Route])[];
 }
 
-/** Made at the first look-up, so that a request does not have to go through ten thousand routes. By host, empty for none. */
+/**
+ * The index is built at the first look-up, so that a request does not search ten thousand routes. The key is the host. It is empty
+ * for routes without a host.
+ */
 const indexes = new WeakMap<readonly Route[], ReadonlyMap<string, RouteIndex>>();
 
 function indexOf(routes: readonly Route[]): ReadonlyMap<string, RouteIndex> {
@@ -170,7 +183,7 @@ function indexHost(routes: readonly Route[]): RouteIndex {
   };
 }
 
-/** Whether some route is for one host alone, so that the route of a request depends on its host. */
+/** True if some route names a host. Then the route of a request depends on its host. */
 export function namesHosts({ routes }: Policy): boolean {
   const index = indexOf(routes);
   return index.size > (index.has("") ? 1 : 0);
@@ -182,8 +195,8 @@ export function hostsOf({ routes }: Policy): string[] {
 }
 
 /**
- * The host by which routes are found: with its port if a route names it so, otherwise without port and final dot. So no spelling of a host
- * leads past its routes.
+ * Returns the host under which routes are looked up. The port is kept only if a route names the host with this port. The final dot
+ * is removed. Otherwise another spelling of a host could bypass its routes.
  */
 export function namedHost(named: { has(host: string): boolean }, host: string): string {
   const plain = host.replace(/\.(?=:|$)/, "");

@@ -1,5 +1,5 @@
-// A problem of a policy as the schema and the compiler find it: its place, its code and a detail. The worker carries no words
-// for them: policy-words.ts has those, for the programs that print them.
+// A problem that the schema or the compiler finds in a policy: its place, its code and a detail. words.ts has the texts, for the
+// programs that print them. The worker does not carry the texts.
 
 import { ConfigurationError, type FormProblem, formatPointer, type Place } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";
@@ -15,22 +15,22 @@ export interface PolicyProblem extends ProblemCode {
 /** Formats a problem without its place. */
 export type TellProblem = (problem: ProblemCode) => string;
 
-/** For a program without the words: the code, and the detail in parentheses. */
+/** Formats a problem for a program without the texts: the code, and the detail in parentheses. */
 export function codeOf({ code, detail }: ProblemCode): string {
   return detail === undefined ? code : `${code} (${detail})`;
 }
 
-/** The code of a rule in the schema. */
+/** Returns its argument. It makes the compiler check the code of a rule in the schema. */
 export function problem(code: PolicyProblemCode): PolicyProblemCode {
   return code;
 }
 
-/** The problems of the policy's form, all of whose codes are those of a policy. */
+/** The problems of the policy's form. All their codes are codes of a policy. */
 export function problemsOfIssues(issues: readonly FormProblem[]): readonly PolicyProblem[] {
   return issues as readonly PolicyProblem[];
 }
 
-/** What is wrong with one part. Whoever compiles the part knows its place. */
+/** A fault of one part of the policy. It has no place, because only the code that compiles the part knows the place. */
 export class PolicyFault extends SyntaxError {
   readonly code: PolicyProblemCode;
   readonly detail: string | undefined;
@@ -42,7 +42,7 @@ export class PolicyFault extends SyntaxError {
   }
 }
 
-/** What `read` returns. @throws PolicyFault with the words of what it throws, behind those of `before` */
+/** Returns what `read` returns. @throws PolicyFault with `before` and the message of the error that `read` throws */
 export function readOrFault<T>(code: PolicyProblemCode, read: () => T, before = ""): T {
   try {
     return read();

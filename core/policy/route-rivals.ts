@@ -1,15 +1,15 @@
-// Finds routes that a router may confuse: many routers ignore letter case, a slash at the end of a path, and parameters in it. An
-// index is built once, so that a request looks up only a few segments, however many routes there are.
+// Finds routes that a router may confuse. Many routers ignore letter case, a slash at the end of a path, and parameters in it. An
+// index is built once, so that a request looks up only a few segments, even if there are many routes.
 
 import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
- * The function finds, for a path and its route, another route whose handler a loose router would run, and that does not admit
- * every sender of `route`. Routers that do not look at the host count too: a path of another host is a rival unless `host` has a route
- * of exactly this path. If all routes have the same senders, there are no rivals.
+ * Returns a function that finds, for a path and its route, another route whose handler a loose router would run, and that does not
+ * admit every sender of `route`. Some routers ignore the host. So a route of another host is a rival too, unless a route of `host`
+ * or a route without a host has exactly the same path. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
-  // Compares senders by name and routes by path, because a caller may have copied a route and given it other senders.
+  // Compares senders by name and routes by path, because the caller may pass a copy of a route with other senders.
   const senders = new Map(routes.map((route) => [route.path, new Set(route.senders.map(({ name }) => name))]));
   const [first] = routes;
   if (routes.every((route) => first !== undefined && admitsAllOf(first, route) && admitsAllOf(route, first)))
@@ -29,7 +29,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     const everywhere = ownRoutes.get("");
     for (const loose of looseFormsOf(path)) {
       for (const [otherPath, others] of routesOf(loose)) {
-        // If hosts share a path, a router runs one handler for it on all of them, as the policy says.
+        // If hosts share a path, a router that ignores the host runs one handler for all of them, as the policy says.
         const ofHost = own?.get(otherPath) ?? everywhere?.get(otherPath);
         const rival = (ofHost === undefined ? others : [ofHost]).find(
           (other) => other.path !== route.path && !admitsAllOf(other, route),
@@ -41,11 +41,11 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   };
 
   function routesOf(loose: string): readonly (readonly [path: string, Route[]])[] {
-    // With a slash at its end, the path may match a longer prefix than without it.
+    // With a slash at its end, the path may match a longer prefix than without the slash.
     return exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
   }
 
-  /** Starts at the length of the longest prefix, so that a path of thousands of segments costs no more than another. */
+  /** Starts at the length of the longest prefix, so that a path of thousands of segments costs no more than a short path. */
   function longestPrefix(loose: string): readonly (readonly [path: string, Route[]])[] {
     let end = longest + 1;
     while (end > 0) {
@@ -61,19 +61,19 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   }
 }
 
-/** The routes of each path, by the form in which a loose router compares paths. */
+/** Groups routes by the form in which a loose router compares their paths. */
 function groupByLooseForm(routes: readonly Route[]): ReadonlyMap<string, readonly (readonly [string, Route[]])[]> {
   const byPath = Map.groupBy(routes, (route) => placeOf(route)[1]);
   return Map.groupBy(byPath, ([path]) => looseFormOf(path.replace("*", "")));
 }
 
-/** Some routers remove the parameters of each segment (RFC 3986 §3.3); others remove everything after the first semicolon. */
+/** Some routers remove the parameters of each segment (RFC 3986 §3.3). Others remove everything after the first semicolon. */
 function looseFormsOf(path: string): readonly string[] {
   const forms = path.includes(";") ? [path, path.replace(/;[^/]*/g, ""), path.replace(/;.*/s, "")] : [path];
   return forms.map(looseFormOf);
 }
 
-/** The path as a router sees it that ignores letter case, even of encoded letters, and a slash at the end. */
+/** The path as a loose router sees it: without letter case, even of encoded letters, and without a slash at the end. */
 function looseFormOf(path: string): string {
   return decode(path).toLowerCase().replace(/\/$/, "");
 }

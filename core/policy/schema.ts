@@ -1,6 +1,6 @@
-// The schema of policy.json. The published JSON Schema (policy.schema.json) is generated only from this and from the descriptions
-// of the members (cli/policy/descriptions.ts). policy-compiler.ts checks what spans several members, for example that an anchor
-// is defined.
+// The schema of policy.json. The published JSON Schema (policy.schema.json) is generated only from this file and from the
+// descriptions of the members (cli/policy/descriptions.ts). compile.ts checks rules that concern several members, for example that
+// an anchor is defined.
 
 import {
   boolean,
@@ -69,7 +69,7 @@ const CrlSource = string(
   check(isCrlSource, problem("malformed_source")),
 );
 
-/** A text that does not look like a URL is a path. */
+/** A text that does not look like a URL is the path of a file. */
 function isCrlSource(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed()) return false;
@@ -92,7 +92,7 @@ const TrustSchema = object(
   check(({ anchors, platform }) => anchors !== undefined || platform === true, problem("no_trust")),
 );
 
-/** Notes for the operator. They decide nothing. */
+/** Notes for the operator. They have no effect on any decision. */
 const AboutSchema = object({
   preset: optional(text),
   sources: optional(list(text)),
@@ -181,7 +181,7 @@ const DenySchema = either(
   }),
 );
 
-/** A path, perhaps behind a host, whose spelling the compiler checks. */
+/** A path, with an optional host before it. The compiler checks the spelling. */
 const path = string(regex(/^(?![A-Za-z]+:\/)[^/?#\s\\@*%]*\/[^?#\s\\]*$/, problem("malformed_path")));
 
 export const PolicySchema = object({
