@@ -1,11 +1,14 @@
-// Which keys and signature algorithms are accepted, for client certificates, CAs and revocation lists alike.
+// The keys and signature algorithms that are accepted for client certificates, CAs and revocation lists.
 
 import { type KeyObject, verify } from "node:crypto";
 import { MAX_RSA_BITS, MIN_RSA_BITS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 
-/** RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. PSS is left out: its hash sits in parameters that default to SHA-1. */
+/**
+ * RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384, -512, and Ed25519. RSASSA-PSS is not accepted, because its hash is in parameters
+ * that default to SHA-1.
+ */
 const ACCEPTED_SIGNATURES: ReadonlyMap<string, readonly [keyType: string, hash: string | null]> = new Map([
   ["1.2.840.113549.1.1.11", ["rsa", "sha256"]],
   ["1.2.840.113549.1.1.12", ["rsa", "sha384"]],
@@ -16,8 +19,8 @@ const ACCEPTED_SIGNATURES: ReadonlyMap<string, readonly [keyType: string, hash: 
   ["1.3.101.112", ["ed25519", null]],
 ]);
 /**
- * Accepted curves, each with the time that a signature takes to verify, relative to P-256. Most crypto libraries have optimised
- * code for P-256 only.
+ * The accepted curves. The number is the time that verifying a signature takes, relative to P-256. Most crypto libraries have
+ * optimised code only for P-256.
  */
 const ACCEPTED_CURVES: ReadonlyMap<string, number> = new Map([
   ["prime256v1", 1],
@@ -29,7 +32,7 @@ const COST_OF_LARGE_RSA = 4;
 
 export interface AlgorithmIdentifier {
   readonly oid: string;
-  /** The DER of the parameters in hex; empty if there are none. */
+  /** The DER of the parameters in hex. Empty if there are none. */
   readonly parameters: string;
 }
 
@@ -45,24 +48,24 @@ export function isSameAlgorithm(a: AlgorithmIdentifier, b: AlgorithmIdentifier):
   return a.oid === b.oid && a.parameters === b.parameters;
 }
 
-/** Takes the OID of the algorithm. */
+/** `oid` is the OID of the signature algorithm. */
 export function isAcceptedSignature(oid: string): boolean {
   return ACCEPTED_SIGNATURES.has(oid);
 }
 
-/** Whether `key` made `signature` over `signed` with the algorithm of this OID. */
+/** True if `key` made `signature` over `signed` with the algorithm of this OID. */
 export function isSignedWith(oid: string, key: KeyObject, signed: Uint8Array, signature: Uint8Array): boolean {
   const accepted = ACCEPTED_SIGNATURES.get(oid);
   if (accepted === undefined || accepted[0] !== key.asymmetricKeyType) return false;
   try {
     return verify(accepted[1], signed, key, signature);
   } catch {
-    // Node and workerd throw if the bytes are not a signature at all.
+    // Node and workerd throw if the bytes do not have the form of a signature.
     return false;
   }
 }
 
-/** To verify a signature takes one squaring for each bit of the exponent. The exponents in use are 3 and 65537. */
+/** Verifying a signature takes one squaring for each bit of the exponent. The exponents in use are 3 and 65537. */
 function isCheapExponent(exponent: bigint): boolean {
   return exponent >= 3n && exponent < 2n ** 32n;
 }
@@ -76,7 +79,7 @@ export function isAcceptedKey({ asymmetricKeyType, asymmetricKeyDetails: details
   return asymmetricKeyType === "ed25519";
 }
 
-/** How long a signature takes to verify, relative to one on P-256, which takes about 0.05 ms. */
+/** The time that verifying a signature takes, relative to a signature on P-256, which takes about 0.05 ms. */
 export function costOfVerifying({ asymmetricKeyDetails: details }: KeyObject): number {
   if ((details?.modulusLength ?? 0) > USUAL_RSA_BITS) return COST_OF_LARGE_RSA;
   return ACCEPTED_CURVES.get(String(details?.namedCurve)) ?? 1;

@@ -1,4 +1,4 @@
-// Attribute types that have a short name in text: those of RFC 4514 §3, and others that certificates use. Any other type is
+// Attribute types that have a short name in text: those of RFC 4514 §3, and others that certificates use. All other types are
 // written as a dotted OID.
 
 /** Short name and OID. If an OID has several names, the first one is printed. */
@@ -35,12 +35,12 @@ const nameByOid = new Map(NAMES.map(([name, oid]) => [oid, name]));
 /** Below the arcs 0 and 1 there are at most 40 arcs (X.660), so DER cannot encode a larger second number. */
 const DOTTED_OID = /^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]{0,18}))(?:\.(?:0|[1-9][0-9]{0,18})){0,19}$/;
 
-/** The OID of a short name (in any case) or of a dotted OID; undefined for anything else. */
+/** Returns the OID of a short name (in any case) or of a dotted OID. Undefined for any other text. */
 export function parseAttributeType(text: string): string | undefined {
   return oidByName.get(text.toLowerCase()) ?? (DOTTED_OID.test(text) ? text : undefined);
 }
 
-/** The short name of an OID, or undefined if it has none. */
+/** Returns the short name of an OID. Undefined if it has none. */
 export function attributeTypeName(oid: string): string | undefined {
   return nameByOid.get(oid);
 }

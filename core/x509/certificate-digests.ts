@@ -1,5 +1,5 @@
-// Every SHA-256 digest that one certificate can have. A signature does not cover itself: for each ECDSA signature (r, s) anybody
-// can compute another valid one, (r, n - s) (SEC 1 §4.1.4), and the certificate with it has another digest.
+// Computes every SHA-256 digest that one certificate can have. For each ECDSA signature (r, s), anybody can compute another valid
+// signature, (r, n - s) (SEC 1 §4.1.4). The certificate with the other signature has another digest.
 
 import { hash } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
@@ -17,8 +17,8 @@ const ORDERS = [
 const known = new WeakMap<Certificate, readonly string[]>();
 
 /**
- * The certificate's own digest, and its digests with the other signature. There is one for each accepted curve, because the curve
- * of the issuer's key is not known here.
+ * Returns the certificate's own digest, and its digests with the other valid signature. There is one of these for each accepted
+ * curve, because this code does not know the curve of the issuer's key.
  */
 export function digestsOf(certificate: Certificate): readonly string[] {
   const digests = known.get(certificate) ?? [certificate.sha256, ...otherDigests(certificate)];
@@ -35,12 +35,12 @@ function otherDigests({ base64, signatureAlgorithm }: Certificate): string[] {
       return hash("sha256", formatDer(TAG.sequence, signed, formatDer(TAG.bitString, Buffer.of(0), signature)));
     });
   } catch {
-    // The signature field holds no ECDSA signature at all.
+    // The signature field does not contain an ECDSA signature.
     return [];
   }
 }
 
-/** The DER that precedes the signature, the encoding of r, and the value of s. */
+/** Reads the DER before the signature, the encoding of r, and the value of s. */
 function readSignature(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const tbs = members.read().encoding;

@@ -20,7 +20,7 @@ export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 export interface CertificateExtensions {
   readonly isCa: boolean;
   readonly pathLength: number | undefined;
-  /** Undefined if the extension is absent: then every use is allowed. */
+  /** Undefined if the extension is absent. Then every use is allowed. */
   readonly keyUsage:
     | { readonly digitalSignature: boolean; readonly keyCertSign: boolean; readonly cRLSign: boolean }
     | undefined;
@@ -28,12 +28,12 @@ export interface CertificateExtensions {
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly subjectAltNames: readonly GeneralName[];
   readonly nameConstraints: NameConstraints | undefined;
-  /** URIs of the full names in cRLDistributionPoints. They are compared with the scope of a list, and never fetched. */
+  /** URIs of the full names in cRLDistributionPoints. They are only compared with the scope of a list, and never fetched. */
   readonly distributionPoints: readonly string[];
   /** Lower-case hex. */
   readonly authorityKeyId: string | undefined;
   readonly subjectKeyId: string | undefined;
-  /** OIDs of extensions that must be processed and are not understood. A path with such a certificate is refused. */
+  /** OIDs of extensions that must be processed but are not supported. A path with such a certificate is refused. */
   readonly unknownCritical: readonly string[];
 }
 
@@ -49,23 +49,23 @@ const OID = {
 } as const;
 
 /**
- * Not in the list above: if this extension is critical it must be processed, even for an anchor without revocation lists, and
- * then the path is refused.
+ * This extension is not in `OID`, so it is not understood if it is critical, and the path is refused. A critical extension must be
+ * processed, and an anchor may have no revocation lists.
  */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
-/** certificatePolicies may be critical: while no policy is required it demands nothing (RFC 5280 §6.1.3 d). */
+/** certificatePolicies may be critical, because it demands nothing as long as no policy is required (RFC 5280 §6.1.3 d). */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
 /**
- * policyConstraints and inhibitAnyPolicy require policies, whether critical or not. RFC 5280 §4.2 says that everybody must
- * recognise the first. Policies are not processed here, so a certificate with either is refused.
+ * policyConstraints and inhibitAnyPolicy require policies, whether they are critical or not, and RFC 5280 §4.2 says that every
+ * application must recognise policyConstraints. Policies are not processed here, so a certificate with either extension is refused.
  */
 const NEVER_PASSED_OVER: ReadonlySet<string> = new Set(["2.5.29.36", "2.5.29.54"]);
 
 /**
  * Reads the Extensions of one certificate.
- * @throws SyntaxError if one is repeated or malformed
+ * @throws SyntaxError if an extension is repeated or malformed
  */
 export function readCertificateExtensions(values: DerReader): CertificateExtensions {
   return interpret(readExtensions(values));
@@ -87,7 +87,7 @@ function interpret(extensions: Extensions): CertificateExtensions {
     subjectKeyId: readValue(extensions, OID.subjectKeyIdentifier, readSubjectKeyId),
     unknownCritical: Array.from(extensions)
       .filter(([oid, { isCritical }]) => {
-        // A certificate with a critical qualifier that is not understood must be refused (RFC 5280 §4.2.1.4).
+        // RFC 5280 §4.2.1.4: a certificate with an unknown qualifier in a critical extension must be refused.
         const isUnderstood = UNDERSTOOD.has(oid) && (oid !== OID.certificatePolicies || hasKnownQualifiers);
         return NEVER_PASSED_OVER.has(oid) || (isCritical && !isUnderstood);
       })

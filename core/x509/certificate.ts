@@ -1,5 +1,5 @@
 // Reads one X.509 v3 certificate (RFC 5280 §4) from DER and caches it. Does not check that the certificate is in date, who signed
-// it, or what it is allowed.
+// it, or for what it may be used.
 
 import { hash, type KeyObject, X509Certificate } from "node:crypto";
 import { BoundedCache } from "../bounded-cache.ts";
@@ -13,7 +13,7 @@ import { constructed, primitive, TAG } from "./der-tags.ts";
 import { type DistinguishedName, foldName, formatDistinguishedName, readName } from "./distinguished-name.ts";
 import { readPublicKey } from "./public-key.ts";
 
-/** The contents of one certificate. Digests and the serial are lower-case hex; times are Unix seconds. */
+/** The contents of one certificate. Digests and the serial number are lower-case hex. Times are Unix seconds. */
 export interface Certificate extends CertificateExtensions {
   /** The DER in standard base64, as in RFC 9440. */
   readonly base64: string;
@@ -22,13 +22,13 @@ export interface Certificate extends CertificateExtensions {
   readonly spkiSha256: string;
   readonly subject: DistinguishedName;
   readonly issuer: DistinguishedName;
-  /** The two names in canonical RFC 4514. */
+  /** The subject and the issuer in canonical RFC 4514. */
   readonly subjectText: string;
   readonly issuerText: string;
-  /** The two names, folded for comparison when a path is built (RFC 5280 §7.1). They have nothing to do with public keys. */
+  /** The subject and the issuer, folded for comparison when a path is built (RFC 5280 §7.1). */
   readonly foldedSubject: string;
   readonly foldedIssuer: string;
-  /** Without leading zeros. */
+  /** Has no leading zeros. */
   readonly serial: string;
   readonly notBefore: number;
   readonly notAfter: number;
@@ -36,13 +36,13 @@ export interface Certificate extends CertificateExtensions {
   readonly signatureAlgorithm: string;
   /** @internal */
   readonly publicKey: KeyObject;
-  /** Whether the key has an accepted type and size, and is encoded in the one form of its type. */
+  /** True if the key has an accepted type and size, and is encoded in the only form that its type permits. */
   readonly hasAcceptedKey: boolean;
-  /** Whether `issuer`'s key signed this certificate. Checks nothing else of the issuer. */
+  /** True if `issuer`'s key signed this certificate. Checks nothing else of the issuer. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
-/** Version 3: the field holds the version minus one. */
+/** Version 3. The field holds the version minus one. */
 const V3 = "02";
 
 const parsed = new BoundedCache<string, Certificate>(
@@ -52,7 +52,7 @@ const parsed = new BoundedCache<string, Certificate>(
 );
 
 /**
- * Reads a certificate from base64 DER, or takes it from the cache. Refuses what RFC 5280 forbids: versions other than 3, repeated
+ * Reads a certificate from base64 DER, or returns it from the cache. Refuses what RFC 5280 forbids: versions other than 3, repeated
  * extensions, serial numbers that are negative or longer than 20 octets, two different signature algorithms, control characters
  * in names, and anything that is not DER.
  * @throws Refusal `certificate_malformed`
@@ -79,7 +79,7 @@ function readCertificate(base64: string): Certificate {
   if (Buffer.from(der).toString("base64") !== base64) throw new SyntaxError("the base64 is not canonical");
   const { spki, isPlainKey, ...facts } = readDer(der, readSigned);
   const x509 = new X509Certificate(der);
-  // The runtime's parser provides the key that verifies signatures, our reader provides everything else. Both must have read the
+  // The runtime's parser provides the key that verifies signatures. Our reader provides everything else. So both must have read the
   // same bytes.
   if (Buffer.compare(x509.raw, der) !== 0) throw new SyntaxError("the encoding is not DER");
   const signedBy = new WeakMap<KeyObject, boolean>();
@@ -101,7 +101,7 @@ function readCertificate(base64: string): Certificate {
   };
 }
 
-/** Certificate: the signed part, the algorithm, the signature. */
+/** Reads a Certificate: the signed part, the algorithm, the signature. */
 function readSigned(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const tbs = members.members(TAG.sequence, readTbs);
@@ -114,7 +114,7 @@ function readSigned(values: DerReader) {
   });
 }
 
-/** TBSCertificate, in the order of its members (RFC 5280 §4.1). */
+/** Reads a TBSCertificate, in the order of its members (RFC 5280 §4.1). */
 function readTbs(tbs: DerReader) {
   const version = tbs.nextIs(constructed(0)) && tbs.members(constructed(0), (number) => formatHex(number.unsigned()));
   if (version !== V3) throw new SyntaxError("not an X.509 v3 certificate");
@@ -143,12 +143,12 @@ function readTbs(tbs: DerReader) {
   };
 }
 
-/** Whether both are certificates of the same CA: same name and same key, whoever issued them. */
+/** True if both are certificates of the same CA. They have the same name and the same key, but may have different issuers. */
 export function isSameAuthority(a: Certificate, b: Certificate): boolean {
   return a.foldedSubject === b.foldedSubject && a.spkiSha256 === b.spkiSha256;
 }
 
-/** Node and workerd throw if the key is not of the type that made the signature. That also means that this key did not sign. */
+/** Node and workerd throw if the key cannot make a signature of this type. Then this key did not sign the certificate. */
 function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
   try {
     return x509.verify(publicKey);
@@ -168,7 +168,7 @@ function sha256Hex(bytes: Uint8Array): string {
 
 /**
  * Writes a certificate in PEM (RFC 7468).
- * @param base64 the DER
+ * @param base64 the DER in base64
  */
 export function formatPem(base64: string): string {
   return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;

@@ -1,4 +1,4 @@
-// What a sender presented, in one shape for every way in, and the RFC 9440 fields that carry it.
+// The certificates that a sender presented, in one form for the edge and all kinds of origin, and the RFC 9440 fields for them.
 
 import { BoundedCache } from "../bounded-cache.ts";
 import { Refusal } from "../refusal.ts";
@@ -11,21 +11,21 @@ import {
 } from "../wire.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 
-/** Cloudflare's own verdict. `verified` is its string unchanged: only `SUCCESS` means yes. */
+/** Cloudflare's own verdict. `verified` is Cloudflare's text, unchanged. Only `SUCCESS` means that it verified the certificate. */
 export interface PlatformVerdict {
   readonly verified: string;
   readonly revoked: boolean;
 }
 
-/** Base64 DER as presented. The intermediates are in the sender's order. Nothing is proven yet. */
+/** The certificates in base64 DER as presented. The intermediates are in the sender's order. Nothing is proven yet. */
 export interface PresentedCertificate {
   readonly leaf: string;
   readonly intermediates: readonly string[];
-  /** Undefined if there is no platform in front of this program. */
+  /** Undefined if no platform received the connection for this program. */
   readonly platform: PlatformVerdict | undefined;
 }
 
-/** The same, parsed. Dates, signatures and permission are still not checked. */
+/** The presented certificates, parsed. Dates, signatures and permissions are still not checked. */
 export interface ClientCertificate {
   readonly leaf: Certificate;
   readonly intermediates: readonly Certificate[];
@@ -33,8 +33,8 @@ export interface ClientCertificate {
 }
 
 /**
- * Parses leaf and intermediates. Refuses all of them if one intermediate is malformed. The limits of the RFC 9440 fields apply,
- * however the certificates arrived.
+ * Parses leaf and intermediates. Refuses all of them if one intermediate is malformed. The limits of the RFC 9440 fields also apply
+ * to certificates that did not arrive in these fields.
  * @throws Refusal `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
  */
 export function parseClientCertificate(presented: PresentedCertificate): ClientCertificate {
@@ -58,8 +58,8 @@ interface ReadFields extends Pick<ClientCertificate, "leaf" | "intermediates"> {
 }
 
 /**
- * Indexed by the field of the leaf, with the chain that came with it last: a sender presents the same certificates again and
- * again.
+ * Caches parsed fields, because a sender presents the same certificates many times. The key is the field of the leaf. The chain is
+ * the last one that was received with this leaf.
  */
 const readBefore = new BoundedCache<string, ReadFields>(
   CERTIFICATE_CACHE_ENTRIES,
@@ -68,9 +68,9 @@ const readBefore = new BoundedCache<string, ReadFields>(
 );
 
 /**
- * Reads a `Client-Cert` and a `Client-Cert-Chain` value. Fields with the same text as before are taken from a cache. An empty
- * text is an empty chain.
- * @throws Refusal those of parseClientCertField and of parseClientCertificate
+ * Reads a `Client-Cert` and a `Client-Cert-Chain` value. Returns fields with the same text as before from a cache. An empty text is
+ * an empty chain.
+ * @throws Refusal of parseClientCertField or parseClientCertificate
  */
 export function parseClientCertFields(
   leafField: string,
@@ -92,7 +92,7 @@ export function parseClientCertFields(
 const BYTE_SEQUENCE = /^:([A-Za-z0-9+/]+={0,2}):$/;
 
 /**
- * Reads a `Client-Cert` value, one Byte Sequence (RFC 9440 §2.1). Does not accept parameters.
+ * Reads a `Client-Cert` value, which is one Byte Sequence (RFC 9440 §2.1). Does not accept parameters.
  * @throws Refusal `certificate_too_large`, `certificate_malformed`
  */
 export function parseClientCertField(value: string): string {
@@ -103,7 +103,7 @@ export function parseClientCertField(value: string): string {
 }
 
 /**
- * Reads a `Client-Cert-Chain` value, a list of Byte Sequences (RFC 9440 §2.2). Empty text is an empty list.
+ * Reads a `Client-Cert-Chain` value, which is a list of Byte Sequences (RFC 9440 §2.2). An empty text is an empty list.
  * @throws Refusal `certificate_too_large`, `certificate_malformed`
  */
 export function parseClientCertChainField(value: string): string[] {
@@ -112,7 +112,7 @@ export function parseClientCertChainField(value: string): string[] {
   return value.split(",").map((member) => parseClientCertField(trimBlanks(member)));
 }
 
-/** Trims blanks and tabs. A regular expression would take quadratic time on a long run of blanks inside the text. */
+/** Trims spaces and tabs. A regular expression would take quadratic time on a long run of spaces inside the text. */
 function trimBlanks(text: string): string {
   let [start, end] = [0, text.length];
   while (isBlank(text[start])) start += 1;
@@ -132,7 +132,7 @@ export function formatClientCertChainField(certificates: readonly Pick<Certifica
   return certificates.map(formatClientCertField).join(", ");
 }
 
-/** The facts of a certificate that a log line or a record may carry. */
+/** Returns the facts of a certificate that a log line or a record may contain. */
 export function describeCertificate({ leaf }: ClientCertificate) {
   return {
     subject: leaf.subjectText,

@@ -1,4 +1,4 @@
-// Splits the answer of a revocation list source into its lists: DER, PEM, or several of either, one after the other.
+// Splits the answer of a revocation list source into its lists. The answer is DER or PEM, with one list or several in sequence.
 
 import { MAX_CRLS_OF_SOURCE } from "../wire.ts";
 import { decodeBase64, readBlocks, readValues, SEQUENCE } from "./encoded-values.ts";
@@ -7,20 +7,20 @@ export interface CrlContents {
   /** The DER of each list, not parsed. */
   readonly ders: readonly Uint8Array[];
   readonly isPem: boolean;
-  /** Parts that are incomplete or were not looked at. */
+  /** Describes the parts that are incomplete or were not read. */
   readonly faults: readonly string[];
 }
 
 const LABEL = "X509 CRL";
 
 /**
- * Skips text around PEM, a byte order mark, line ends, and PEM blocks of other kinds. Reports no fault if there is no list at
- * all: the caller knows better what the content is instead.
+ * Skips text around PEM, a byte order mark, line ends, and PEM blocks of other kinds. If there is no list at all, reports no fault,
+ * because the caller can say better what the content is.
  */
 export function readCrlContents(bytes: Uint8Array): CrlContents {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer[0] === SEQUENCE) return cut(buffer);
-  // latin1 makes one character of each octet. That is enough, because only ASCII is searched for.
+  // latin1 makes one character of each octet. That is enough, because the code only searches for ASCII.
   const text = buffer.toString("latin1");
   const contents = readPem(text);
   if (contents.isPem) return contents;
@@ -43,7 +43,7 @@ function readPem(text: string): CrlContents {
 
 const TOO_MANY = `there are more than ${MAX_CRLS_OF_SOURCE} lists`;
 
-/** Splits DER values that follow one another. What comes after the last is reported: it may be a list that was cut off. */
+/** Splits DER values that follow one another. Reports bytes after the last value, because they may be a truncated list. */
 function cut(bytes: Buffer): CrlContents {
   const ders: Uint8Array[] = [];
   let end = 0;

@@ -1,4 +1,4 @@
-// The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3): those that change what the list means.
+// The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3). Only those that change its meaning are used.
 
 import { MAX_SERIAL_OCTETS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
@@ -13,8 +13,8 @@ const OID = {
   authorityKeyIdentifier: "2.5.29.35",
 } as const;
 /**
- * authorityKeyIdentifier is among them although nothing reads it: it is a hint for finding the key, and the key is known from the
- * path.
+ * The list contains authorityKeyIdentifier although nothing uses the value. It is only a hint for finding the key, and the path
+ * already gives the key.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
@@ -27,7 +27,7 @@ export const NO_CRL_EXTENSIONS: CrlExtensions = { number: undefined, distributio
 
 /**
  * Reads crlExtensions.
- * @throws SyntaxError if one is repeated or malformed, if a critical one is unknown, or if the kind of list is not supported
+ * @throws SyntaxError if an extension is repeated, malformed, or critical and unknown, or if the kind of list is not supported
  */
 export function readCrlExtensions(values: DerReader): CrlExtensions {
   const extensions = readExtensions(values);
@@ -49,7 +49,7 @@ function readNumber(values: DerReader): bigint {
   return BigInt(`0x${formatHex(octets)}`);
 }
 
-/** The tags of IssuingDistributionPoint that restrict a list to some certificates, reasons or issuers, in their order. */
+/** The tags in IssuingDistributionPoint that restrict a list to some certificates, reasons or issuers, in their order. */
 const ONLY = {
   userCerts: primitive(1),
   caCerts: primitive(2),
@@ -59,15 +59,15 @@ const ONLY = {
 };
 
 /**
- * Refuses a list that is restricted to some certificates, reasons or issuers: it says nothing of the others. Accepts one that
- * only names its distribution point, for the certificates that name the same point.
+ * Refuses a list that is restricted to some certificates, reasons or issuers, because it does not cover the others. Accepts a list
+ * that only names its distribution point, for the certificates that name the same point.
  */
 function readScope(values: DerReader): string[] {
   return values.members(TAG.sequence, (members) => {
     const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : [];
     const isSet = (tag: number) => members.nextIs(tag) && members.boolean(tag);
     const isOfSomeCertificates = [isSet(ONLY.userCerts), isSet(ONLY.caCerts)].includes(true);
-    // A list for some reasons only is refused, so the reasons are not read.
+    // A list for only some reasons is refused below, so the reasons are not read.
     const isOfSomeReasons = members.nextIs(ONLY.someReasons);
     if (isSet(ONLY.indirect)) throw new SyntaxError("indirect lists are not supported");
     if (isSet(ONLY.attributeCerts) || isOfSomeReasons || isOfSomeCertificates) {
@@ -78,9 +78,9 @@ function readScope(values: DerReader): string[] {
   });
 }
 
-/** Contents of OBJECT IDENTIFIERs, one character for each octet: 2.5.29 (id-ce) and the last arc. */
+/** The content of the OBJECT IDENTIFIER 2.5.29.29, one character for each octet. The keys below are in the same form. */
 const CERTIFICATE_ISSUER = "\x55\x1d\x1d";
-/** reasonCode, holdInstructionCode, invalidityDate. A listed certificate is revoked whatever they say. */
+/** reasonCode, holdInstructionCode and invalidityDate. Their values are not used: a listed certificate is revoked in any case. */
 const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["\x55\x1d\x15", (values) => void values.read(TAG.enumerated)],
   ["\x55\x1d\x17", (values) => void values.read(TAG.oid)],
@@ -88,12 +88,12 @@ const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
 ]);
 
 /**
- * Reads the extensions of one entry in place, because a list may have a million entries. Accepts an empty SEQUENCE: RFC 5280
- * forbids it, but some libraries write it.
+ * Reads the extensions of one entry in place, because a list may have a million entries. Accepts an empty SEQUENCE, because some
+ * libraries write it although RFC 5280 forbids it.
  * @throws SyntaxError
  */
 export function checkEntryExtensions(entry: DerReader): void {
-  // The set is made for the second extension: most entries have only one.
+  // Most entries have only one extension, so the set is made only for a second one.
   let seen: Set<string> | undefined;
   entry.members(TAG.sequence, (extensions) => {
     while (extensions.hasMore) {
@@ -104,7 +104,7 @@ export function checkEntryExtensions(entry: DerReader): void {
   });
 }
 
-/** extnID, critical DEFAULT FALSE, extnValue. */
+/** Reads the members extnID, critical DEFAULT FALSE, and extnValue. */
 function checkEntryExtension(members: DerReader): string {
   const oid = members.read(TAG.oid).latin1();
   const isCritical = members.nextIs(TAG.boolean) && members.boolean();

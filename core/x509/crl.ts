@@ -1,5 +1,5 @@
-// Reads one certificate revocation list (RFC 5280 §5) from DER, with the serial numbers that it holds. Does not check that the
-// list is current, or that the authority that it names signed it.
+// Reads one certificate revocation list (RFC 5280 §5) from DER, with the serial numbers in it. Does not check that the list is
+// current, or that the authority named as its issuer signed it.
 
 import { isAcceptedSignature, isSameAlgorithm, isSignedWith, readAlgorithm } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
@@ -11,7 +11,7 @@ import { foldName, formatDistinguishedName, readName } from "./distinguished-nam
 
 /** The contents of one list. Times are Unix seconds. */
 export interface Crl {
-  /** The name of its issuer in canonical RFC 4514, and the same name folded for comparison (RFC 5280 §7.1). */
+  /** The issuer of the list in canonical RFC 4514, and the same name folded for comparison (RFC 5280 §7.1). */
   readonly issuer: string;
   readonly foldedIssuer: string;
   readonly thisUpdate: number;
@@ -19,32 +19,32 @@ export interface Crl {
   /** cRLNumber. Undefined if the list has none. */
   readonly number: bigint | undefined;
   /**
-   * URIs of its issuingDistributionPoint. The list covers only the certificates that name one of them. Undefined if it covers
-   * all.
+   * The URIs of the list's issuingDistributionPoint. The list covers only the certificates that name one of these URIs. Undefined
+   * if the list covers all certificates of its issuer.
    */
   readonly distributionPoints: readonly string[] | undefined;
-  /** How many serial numbers the list holds. */
+  /** The number of serial numbers in the list. */
   readonly size: number;
   readonly der: Uint8Array;
-  /** Whether the list holds this serial number (hex, as in Certificate). */
+  /** True if the list contains this serial number (hex, as in Certificate). */
   lists(serial: string): boolean;
-  /** Whether `issuer`'s key signed this list. Checks nothing else of the issuer. */
+  /** True if `issuer`'s key signed this list. Checks nothing else of the issuer. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
-/** Version 2: the field holds the version minus one. */
+/** Version 2. The field holds the version minus one. */
 const V2 = "01";
 
 /**
  * Reads a list from DER. Refuses what RFC 5280 forbids, unknown critical extensions, delta, indirect and partitioned lists, and
- * signature algorithms that are not accepted. Accepts entries with a negative serial number or an invalid date. Walks the entries
- * in place: as a tree of objects, a million of them take twenty seconds and 2.5 GB.
+ * signature algorithms that are not accepted. Accepts entries with a negative serial number or an invalid date. Reads the entries
+ * in place, because a tree of objects for a million entries takes twenty seconds and 2.5 GB.
  * @throws SyntaxError
  */
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
   const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
-  // Indexed by the digest of the key, because certificates are parsed again and then are other objects.
+  // The key of the map is the digest of the public key, because the same certificate may be parsed again as another object.
   const signedBy = new Map<string, boolean>();
   return {
     ...facts,
@@ -62,7 +62,7 @@ export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   };
 }
 
-/** CertificateList: the signed part, the algorithm, the signature. */
+/** Reads a CertificateList: the signed part, the algorithm, the signature. */
 function readSigned(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const { algorithm, ...facts } = members.members(TAG.sequence, readTbs);
@@ -74,7 +74,9 @@ function readSigned(values: DerReader) {
   });
 }
 
-/** TBSCertList, in the order of its members (RFC 5280 §5.1). nextUpdate is required: a list without it would never expire. */
+/**
+ * Reads a TBSCertList, in the order of its members (RFC 5280 §5.1). Requires nextUpdate, because otherwise it would never expire.
+ */
 function readTbs(tbs: DerReader) {
   if (!tbs.nextIs(TAG.integer) || formatHex(tbs.unsigned()) !== V2) throw new SyntaxError("not a v2 list");
   const algorithm = readAlgorithm(tbs);
@@ -99,9 +101,9 @@ function readTbs(tbs: DerReader) {
 }
 
 /**
- * Reads an entry: serial number, revocation date, extensions. Date and reason do not matter: a listed certificate is revoked even
- * if the date is malformed, and one odd entry must not invalidate the others. Returns the octets of the serial number, one
- * character for each: the smallest key that hashes well.
+ * Reads an entry: serial number, revocation date, extensions. A listed certificate is revoked even if the date is malformed, and
+ * one malformed date must not invalidate the other entries. Returns the octets of the serial number, one character for each octet,
+ * because that is the smallest key that hashes well.
  */
 function readEntry(entries: DerReader): string {
   return entries.members(TAG.sequence, (entry) => {
@@ -112,14 +114,14 @@ function readEntry(entries: DerReader): string {
   });
 }
 
-/** Some authorities listed negative numbers. No certificate that we accept has one, and the other entries still count. */
+/** Some authorities listed negative numbers. No accepted certificate has such a number, and the other entries must still count. */
 function readSerial(entry: DerReader): string {
   const { bytes, start, end } = entry.read(TAG.integer);
   const isNegative = (bytes[start] as number) >= 0x80;
   return isNegative ? `${NEGATIVE}${entry.latin1()}` : entry.latin1(magnitudeStart(bytes, start, end));
 }
 
-/** Prefix of negative numbers. No magnitude of more than one octet begins with it. */
+/** The prefix of negative numbers. A non-negative number never begins with it, unless it is zero and has only one octet. */
 const NEGATIVE = "\0";
 
 function serialOctets(hex: string): string {

@@ -1,12 +1,12 @@
-// The contents of DER's primitive types (X.690 §8, §10 and §11), with one check and one reader for each. A content is given as
-// `bytes`, `start` and `end`, because lists are too long to make an array for each value.
+// The contents of DER's primitive types (X.690 §8, §10 and §11), with one check and one reader for each type. A content is passed
+// as `bytes`, `start` and `end`, because lists are too long to make an array for each value.
 
 import { TAG } from "./der-tags.ts";
 
 /** Throws SyntaxError if the content breaks a rule of its type. */
 type Check = (bytes: Uint8Array, start: number, end: number) => void;
 
-/** By identifier octet. The alphabets of the string types are checked by the code that reads them. */
+/** The checks by identifier octet. The alphabets of the string types are checked by the code that reads them. */
 const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.boolean]: readBoolean,
   [TAG.integer]: checkInteger,
@@ -34,8 +34,8 @@ const MAX_CHARACTER = 0x10ffff;
 const isSurrogate = (character: number) => character >= 0xd800 && character <= 0xdfff;
 
 /**
- * Checks that a text has whole characters of `size` octets, and that each is a Unicode character: halves of surrogate pairs are
- * not.
+ * Checks that a text has only whole characters of `size` octets, and that each is a Unicode character. Half of a surrogate pair is
+ * no character.
  */
 function checkText(bytes: Uint8Array, start: number, end: number, size: 2 | 4): void {
   demand((end - start) % size === 0, "a text ends within a character");
@@ -46,7 +46,7 @@ function checkText(bytes: Uint8Array, start: number, end: number, size: 2 | 4): 
   }
 }
 
-/** FALSE is 0 and TRUE is 255 (X.690 §11.1). @throws SyntaxError */
+/** FALSE must be 0 and TRUE must be 255 (X.690 §11.1). @throws SyntaxError */
 export function readBoolean(bytes: Uint8Array, start: number, end: number): boolean {
   const octet = bytes[start];
   demand(end - start === 1 && (octet === 0 || octet === 0xff), "a BOOLEAN is malformed");
@@ -61,14 +61,14 @@ export function checkInteger(bytes: Uint8Array, start: number, end: number): voi
   demand(bytes[start] !== sign, "an INTEGER is padded");
 }
 
-/** Where the magnitude of a non-negative INTEGER starts: after its leading zero octet, if it has one. @throws SyntaxError */
+/** Returns the start of a non-negative INTEGER's magnitude, which is after a leading zero octet. @throws SyntaxError */
 export function magnitudeStart(bytes: Uint8Array, start: number, end: number): number {
   checkInteger(bytes, start, end);
   demand((bytes[start] as number) < 0x80, "an INTEGER is negative");
   return bytes[start] === 0 && end - start > 1 ? start + 1 : start;
 }
 
-/** The first octet says how many bits of the last octet are unused. These must be zero (X.690 §8.6.2, §11.2.1). */
+/** The first octet is the number of unused bits in the last octet. The unused bits must be zero (X.690 §8.6.2, §11.2.1). */
 export function checkBitString(bytes: Uint8Array, start: number, end: number): void {
   const unused = bytes[start] as number;
   const last = end - start > 1 ? (bytes[end - 1] as number) : 0;
@@ -76,7 +76,7 @@ export function checkBitString(bytes: Uint8Array, start: number, end: number): v
   demand(isWhole && (last & ((1 << unused) - 1)) === 0, "a BIT STRING is malformed");
 }
 
-/** Reads a list of named bits, whose trailing zero bits must be left out (X.690 §11.2.2). @throws SyntaxError */
+/** Reads a list of named bits. DER requires that its trailing zero bits are left out (X.690 §11.2.2). @throws SyntaxError */
 export function readNamedBits(bytes: Uint8Array, start: number, end: number): (bit: number) => boolean {
   checkBitString(bytes, start, end);
   const lowest = 1 << (bytes[start] as number);
@@ -86,10 +86,10 @@ export function readNamedBits(bytes: Uint8Array, start: number, end: number): (b
   return (bit) => (((octets[bit >> 3] ?? 0) << (bit & 7)) & 0x80) !== 0;
 }
 
-/** RFC 5280 Appendix A asks for 20 arcs of 28 bits. A limit is needed because the time that a number takes grows with its length. */
+/** RFC 5280 Appendix A asks for 20 arcs of 28 bits. A limit is needed, because a long number takes much time to read. */
 const MAX_OID_OCTETS = 128;
 
-/** Checks that every arc is complete and in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
+/** Checks that every arc is complete and is in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
 export function checkOid(bytes: Uint8Array, start: number, end: number): void {
   demand(end > start && end - start <= MAX_OID_OCTETS, "an OBJECT IDENTIFIER is empty or too long");
   let isFirst = true;
@@ -100,7 +100,7 @@ export function checkOid(bytes: Uint8Array, start: number, end: number): void {
   demand(isFirst, "an OBJECT IDENTIFIER is cut short");
 }
 
-/** The dotted form. @throws SyntaxError */
+/** Returns the dotted form. @throws SyntaxError */
 export function readOid(bytes: Uint8Array, start: number, end: number): string {
   checkOid(bytes, start, end);
   let text = "";
@@ -116,7 +116,7 @@ export function readOid(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** One number encodes the first two arcs: 40 times the first, which is 0, 1 or 2, plus the second (X.690 §8.19.4). */
+/** One number encodes the first two arcs. It is 40 times the first arc (0, 1 or 2) plus the second arc (X.690 §8.19.4). */
 function firstArcs(both: number | bigint): string {
   const first = both < 40 ? 0 : both < 80 ? 1 : 2;
   return `${first}.${BigInt(both) - BigInt(first * 40)}`;
@@ -125,7 +125,7 @@ function firstArcs(both: number | bigint): string {
 const DIGITS = { from: 0x30, to: 0x39 };
 const Z = 0x5a;
 
-/** UTC, with seconds and without fractions: the only form that RFC 5280 §4.1.2.5 allows. */
+/** Requires UTC with seconds and without fractions, the only form that RFC 5280 §4.1.2.5 allows. */
 function checkTime(bytes: Uint8Array, start: number, end: number, digits: number): void {
   let isTime = end - start === digits + 1 && bytes[end - 1] === Z;
   for (let at = start; isTime && at < end - 1; at += 1) {
@@ -141,7 +141,7 @@ export function readTime(text: string): number {
   const full = text.length > 13 ? text : `${text < "5" ? "20" : "19"}${text}`;
   const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6.000Z");
   const date = new Date(iso);
-  // Formats the date again and compares, because Date reads a thirteenth month as January.
+  // Formats the date again and compares, because Date accepts some dates that do not exist.
   demand(!Number.isNaN(date.getTime()) && date.toISOString() === iso, "a time is malformed");
   return date.getTime() / 1000;
 }

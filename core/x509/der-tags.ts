@@ -22,7 +22,7 @@ export const TAG = {
   set: 0x31,
 } as const;
 
-/** `[n]` as an implicit tag of a primitive value. */
+/** `[n]` as an implicit tag of a primitive type. */
 export const primitive = (number: number): number => 0x80 | number;
-/** `[n]` as an explicit tag, or as an implicit tag of a constructed value. */
+/** `[n]` as an explicit tag, or as an implicit tag of a constructed type. */
 export const constructed = (number: number): number => 0xa0 | number;

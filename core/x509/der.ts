@@ -1,4 +1,4 @@
-// Strict reading of DER (X.690 §8 and §10). Every value is checked once; then its members are read in order.
+// Strict reading of DER (X.690 §8 and §10). Every value is checked once. Then its members are read in order.
 
 import {
   checkBitString,
@@ -13,18 +13,18 @@ import {
 } from "./der-primitives.ts";
 import { TAG } from "./der-tags.ts";
 
-/** Real certificates nest ten deep. */
+/** Values in real certificates are nested ten deep. */
 const MAX_DEPTH = 32;
 const CONSTRUCTED = 0x20;
-/** The constructed types of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, and CHARACTER STRING. */
+/** The tag numbers of the constructed types of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, CHARACTER STRING. */
 const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
 const TIMES: ReadonlySet<number> = new Set([TAG.utcTime, TAG.generalizedTime]);
 
 /**
- * Reads exactly one value, to its end: `read` must read all of its members. Checks the rules of DER for every value inside,
- * whether it is read or not. Two rules are not checked, the order of a SET's members and the absence of defaults: authorities
- * break both, OpenSSL accepts that, and nothing here depends on them. With `hasOddTimes`, the form of times that are not read is
- * not checked either.
+ * Reads exactly one value, to its end. `read` must read all members of the value. The rules of DER are checked for every value
+ * inside, even if `read` skips it. Two rules are not checked: the order of a SET's members, and the absence of default values. Some
+ * authorities break both, OpenSSL accepts that, and nothing here depends on them. With `hasOddTimes`, the form of times that are
+ * skipped is not checked either.
  * @throws SyntaxError
  */
 export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T, { hasOddTimes = false } = {}): T {
@@ -39,7 +39,7 @@ function readOne<T>(reader: DerReader, read: (value: DerReader) => T): T {
   return readWhole(reader, read);
 }
 
-/** Checks the value read last, and everything in it, against the rules of its type. */
+/** Checks the value that was read last, and everything in it, against the rules of its type. */
 function check(value: DerReader): void {
   const { tag } = value;
   demand(tag !== 0 && value.depth <= MAX_DEPTH, "not DER: an empty type, or values nested too deep");
@@ -55,7 +55,7 @@ function checkAll(members: DerReader): void {
   while (members.hasMore) check(members.read());
 }
 
-/** Checks that `read` read everything, so that no surplus member is skipped. */
+/** Checks that `read` read all members, so that no surplus member is skipped. */
 function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
   const result = read(reader);
   demand(!reader.hasMore, "a value has more members than its type");
@@ -63,19 +63,21 @@ function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
 }
 
 /**
- * Reads values that follow one another, in place. It makes no object for a value, because a revocation list has a million
+ * Reads values that follow one another, in place. It makes no object for each value, because a revocation list may have a million
  * entries.
  */
 export class DerReader {
   /** @internal */
   readonly bytes: Buffer;
   readonly hasOddTimes: boolean;
-  /** The value read last: its identifier octet, and where the value begins, where its content starts, and where it ends. */
+  /**
+   * The value that was read last: its identifier octet, and the positions where the value begins, its content starts, and it ends.
+   */
   tag = 0;
   begin = 0;
   start = 0;
   end = 0;
-  /** How deep the values that are being read are nested. */
+  /** The nesting depth of the values that are being read. */
   depth = 0;
   #limit: number;
 
@@ -110,7 +112,7 @@ export class DerReader {
     return this;
   }
 
-  /** Checks that the length is definite and in as few octets as possible (X.690 §10.1). */
+  /** Checks that the length is definite and is in as few octets as possible (X.690 §10.1). */
   #readLongLength(octets: number): number {
     const at = this.start;
     const isHeld = octets > 0 && octets <= 4 && at + octets <= this.#limit;
@@ -121,7 +123,7 @@ export class DerReader {
     return this.start + length;
   }
 
-  /** Reads everything in the value read last. Afterwards that value is the value read last again. */
+  /** Reads all members of the value that was read last. Afterwards this value counts as the value that was read last. */
   within<T>(read: (members: DerReader) => T): T {
     const { tag, begin, start, end } = this;
     const limit = this.#limit;
@@ -138,7 +140,7 @@ export class DerReader {
     return result;
   }
 
-  /** Reads a constructed value. `read` must read all of its members. */
+  /** Reads a constructed value. `read` must read all members of the value. */
   members<T>(tag: number, read: (members: DerReader) => T): T {
     return this.read(tag).within(read);
   }
@@ -148,7 +150,7 @@ export class DerReader {
     return this.within((value) => readOne(value, read));
   }
 
-  /** Reads a constructed value of one or more members of one kind. */
+  /** Reads a constructed value with one or more members of the same kind. */
   each(tag: number, readMember: (members: DerReader) => unknown): void {
     this.members(tag, (members) => {
       do readMember(members);
@@ -162,11 +164,12 @@ export class DerReader {
     return list;
   }
 
-  /** The content of the value read last, and its whole encoding. Both are views, not copies. */
+  /** The content of the value that was read last. It is a view, not a copy. */
   get content(): Uint8Array {
     return this.#view(this.start, this.end);
   }
 
+  /** The whole encoding of the value that was read last. It is a view, not a copy. */
   get encoding(): Uint8Array {
     return this.#view(this.begin, this.end);
   }
@@ -175,7 +178,7 @@ export class DerReader {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, end - start);
   }
 
-  /** The content of the value read last, from `start` on, as text with one character for each octet. */
+  /** The content of the value that was read last, from `start` on, as text with one character for each octet. */
   latin1(start = this.start): string {
     return this.bytes.toString("latin1", start, this.end);
   }
@@ -190,26 +193,26 @@ export class DerReader {
     return readOid(this.bytes, this.start, this.end);
   }
 
-  /** An INTEGER of either sign. It may have another tag. */
+  /** Skips an INTEGER of either sign. `tag` may be another tag. */
   skipInteger(tag: number = TAG.integer): void {
     this.read(tag);
     checkInteger(this.bytes, this.start, this.end);
   }
 
-  /** The octets of a non-negative INTEGER, without a leading zero. */
+  /** Reads the octets of a non-negative INTEGER, without a leading zero. */
   unsigned(tag: number = TAG.integer): Uint8Array {
     this.read(tag);
     return this.#view(magnitudeStart(this.bytes, this.start, this.end), this.end);
   }
 
-  /** The octets of a BIT STRING that has no unused bits. */
+  /** Reads the octets of a BIT STRING that has no unused bits. */
   bitOctets(): Uint8Array {
     this.read(TAG.bitString);
     demand(this.bytes[this.start] === 0, "a BIT STRING is not one of octets");
     return this.#view(this.start + 1, this.end);
   }
 
-  /** A BIT STRING of any length, with the tag `tag`. */
+  /** Skips a BIT STRING of any length. */
   skipBits(tag: number): void {
     this.read(tag);
     checkBitString(this.bytes, this.start, this.end);
@@ -220,14 +223,14 @@ export class DerReader {
     return readNamedBits(this.bytes, this.start, this.end);
   }
 
-  /** Unix seconds. */
+  /** Reads a time as Unix seconds. */
   time(): number {
     this.skipTime();
     if (this.hasOddTimes) checkPrimitive(this.tag, this.bytes, this.start, this.end);
     return readTime(this.latin1());
   }
 
-  /** A time of either type. Does not check that the time exists. */
+  /** Skips a time of either type. Does not check that the time exists. */
   skipTime(): void {
     this.read();
     demand(TIMES.has(this.tag), "a time is missing or of another type");
@@ -238,7 +241,7 @@ export function formatHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
-/** Encodes a value with this content. @internal */
+/** Encodes a value from its tag and the parts of its content. @internal */
 export function formatDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const length = content.length.toString(16);

@@ -1,28 +1,30 @@
-// X.501 names: reads DER and RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. Names are only
-// values here. certificate-matcher.ts decides what a name permits.
+// X.501 names: reads DER and RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. Nothing here
+// decides what a name permits: core/policy/matcher.ts does.
 
 import { MAX_NAME_ATTRIBUTES } from "../wire.ts";
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 
-/** One attribute: `text` for the string types of RFC 5280, otherwise the DER of the value in lower-case hex. */
+/** One attribute. It has `text` for the string types of RFC 5280, otherwise the DER of the value in lower-case hex. */
 export type AttributeValue =
   | { readonly type: string; readonly text: string }
   | { readonly type: string; readonly der: string };
 
-/** Usually one attribute. A multi-valued RDN has several, whose order has no meaning. */
+/** Usually has one attribute. A multi-valued RDN has several, and their order has no meaning. */
 export type RelativeDistinguishedName = readonly AttributeValue[];
 
 /** A name in encoding order (`C` first, as in the certificate). RFC 4514 text has the opposite order. */
 export type DistinguishedName = readonly RelativeDistinguishedName[];
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Types with one octet for each ASCII character: NumericString, PrintableString, IA5String. They are read like UTF8String. */
+/**
+ * String types with one octet for each ASCII character: NumericString, PrintableString, IA5String. They are read like UTF8String.
+ */
 const ASCII_TAGS: ReadonlySet<number> = new Set([TAG.numeric, TAG.printable, TAG.ia5]);
 /**
- * The accepted types of attribute values. OpenSSL accepts no others, so no certificate can have a name with another one, and no
- * list or constraint may.
+ * The accepted types of attribute values. OpenSSL accepts no other types, so a parsed certificate cannot have a name with another
+ * type. Names in lists and constraints must not have one either.
  */
 const VALUE_TAGS: ReadonlySet<number> = new Set([
   ...[...ASCII_TAGS, TAG.utf8, TAG.teletex, TAG.universal, TAG.bmp],
@@ -31,8 +33,8 @@ const VALUE_TAGS: ReadonlySet<number> = new Set([
 ]);
 const NUMERIC = /^[0-9 ]*$/;
 /**
- * C0, DEL and C1. Characters that change the direction of writing are not refused: names in Arabic and Hebrew need them. Names
- * are compared exactly, so a name with them equals no name without them.
+ * The characters of C0, DEL and C1. Characters that change the direction of writing are not refused, because names in Arabic and
+ * Hebrew need them. Names are compared exactly, so a name with such a character is never equal to a name without it.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
@@ -41,15 +43,15 @@ const ASCII = /^[\u0000-\u007f]*$/;
 
 /**
  * Reads a name from its DER (RFC 5280 §4.1.2.4). Values in BMPString, TeletexString, UniversalString and types that are not
- * strings are kept as `der`: they never equal a text.
- * @throws SyntaxError if the bytes are not a Name, an RDN is empty, there are too many attributes, or a text holds a control
- * character or invalid UTF-8
+ * strings are kept as `der`, and are never equal to a text.
+ * @throws SyntaxError if the bytes are not a Name, if an RDN is empty, if there are too many attributes, or if a text contains a
+ * control character or invalid UTF-8
  */
 export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
   return readDer(der, readName);
 }
 
-/** Reads a name that is the next value of `values`. @throws SyntaxError as parseDistinguishedNameDer */
+/** Reads a name that is the next value of `values`. @throws SyntaxError in the cases of parseDistinguishedNameDer */
 export function readName(values: DerReader): DistinguishedName {
   return values.members(TAG.sequence, (rdns) => {
     const name: RelativeDistinguishedName[] = [];
@@ -88,13 +90,13 @@ function readAttributeValue(type: string, values: DerReader): AttributeValue {
 }
 
 /**
- * Reads a name from RFC 4514 text, most specific attribute first: `CN=svc,O=Acme\, Inc.,C=US`. Strict: no spaces around `,` `+`
- * `=`, no `;`, no quotes. Does not accept OpenSSL's form "/C=/O=".
+ * Reads a name from RFC 4514 text, most specific attribute first: `CN=svc,O=Acme\, Inc.,C=US`. Accepts no spaces around `,`, `+`
+ * and `=`, no `;`, and no quotes. Does not accept OpenSSL's form "/C=/O=".
  * @throws SyntaxError that says what is wrong and where
  */
 export function parseDistinguishedName(text: string): DistinguishedName {
   if (text === "") return [];
-  // UTF-8 cannot encode half of a surrogate pair: the text would become another one.
+  // UTF-8 cannot encode half of a surrogate pair. An encoder would replace it, and the text would become another text.
   if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair is not a character");
   const rdns: AttributeValue[][] = [];
   let rdn: AttributeValue[] = [];
@@ -120,7 +122,7 @@ export function parseDistinguishedName(text: string): DistinguishedName {
 
 type ValueText = { readonly raw: string; readonly text?: string; readonly end: number };
 
-/** Reads one value, up to an unescaped `,` or `+`. `text` is absent for the `#hex` form. */
+/** Reads one value, up to an unescaped `,` or `+`. `text` is absent if the value has the `#hex` form. */
 function readValueText(source: string, start: number): ValueText {
   const match = /^(?:\\[0-9A-Fa-f]{2}|\\[ "#+,;<=>\\]|[^"+,;<>\\])*/u.exec(source.slice(start));
   const raw = match?.[0] ?? "";
@@ -156,8 +158,8 @@ function parseHexValue(type: string, raw: string): AttributeValue {
 }
 
 /**
- * Writes a name as canonical RFC 4514 text: names with the same attributes and spelling give the same text. Types without a short
- * name are written as OID and `#hex`. Letters beyond ASCII stay as they are.
+ * Writes a name as canonical RFC 4514 text. Names with the same attributes and spelling give the same text. Attributes of types
+ * without a short name are written as OID and `#hex`. Letters beyond ASCII are not escaped.
  */
 export function formatDistinguishedName(name: DistinguishedName): string {
   let text = "";
@@ -187,26 +189,26 @@ function escapeValue(text: string): string {
 }
 
 /**
- * The comparison key of a name, for building a path (RFC 5280 §7.1). It keeps the order of RDNs, ignores the order of attributes
- * within one RDN, and folds case, compatibility forms and white space. Do not decide with it what a name permits.
+ * Returns the comparison key of a name, for building a path (RFC 5280 §7.1). The key keeps the order of RDNs, ignores the order of
+ * attributes within one RDN, and folds case, compatibility forms and white space. Do not use it to decide what a name permits.
  */
 export function foldName(name: DistinguishedName): string {
   return `[${rdnKeysOf(name).join()}]`;
 }
 
-/** The keys of the name's RDNs, in order. Those of an ancestor are the first of them (RFC 5280 §4.2.1.10). */
+/** Returns the keys of the name's RDNs, in order. The keys of an ancestor are a prefix of this list (RFC 5280 §4.2.1.10). */
 export function rdnKeysOf(name: DistinguishedName): string[] {
   return name.map((rdn) => JSON.stringify(rdn.length === 1 ? rdn.map(foldAttribute) : rdn.map(foldAttribute).sort()));
 }
 
 function foldAttribute(attribute: AttributeValue): string {
   if ("der" in attribute) return `${attribute.type}#${attribute.der}`;
-  // The text of an unknown type is not folded, because the type may be case-sensitive.
+  // The text of an unknown type is not folded, because the values of this type may be case-sensitive.
   if (attributeTypeName(attribute.type) === undefined) return `${attribute.type}=${attribute.text}`;
   return `${attribute.type}=${foldText(attribute.text)}`;
 }
 
-/** Words of visible ASCII with single spaces between them. Nearly all texts are such; folding them is only lower-casing. */
+/** Words of visible ASCII with single spaces between them. Nearly all texts match, and only need to be put in lower case. */
 const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
 
 function foldText(text: string): string {

@@ -1,4 +1,4 @@
-// Splits a file or an answer into DER values or PEM blocks (RFC 7468) that follow one another. Does not look at what they hold.
+// Splits a file or an answer into DER values or PEM blocks (RFC 7468) that follow one another. Does not look at their content.
 
 export const SEQUENCE = 0x30;
 const INDEFINITE = 0x80;
@@ -9,7 +9,9 @@ export interface Header {
   readonly end: number;
 }
 
-/** Reads the header of one value; the content may be missing. A value of indefinite length (BER) extends to the end. */
+/**
+ * Reads the header of one value. The content may be missing. A value of indefinite length (BER) counts up to the end of `bytes`.
+ */
 export function readHeader(bytes: Buffer, at: number): Header | undefined {
   const [tag, first] = [bytes[at], bytes[at + 1]];
   if (tag === undefined || first === undefined) return undefined;
@@ -21,7 +23,7 @@ export function readHeader(bytes: Buffer, at: number): Header | undefined {
   return { tag, start, end: start + bytes.readUIntBE(at + 2, octets) };
 }
 
-/** The SEQUENCEs that follow one another, up to the first that is incomplete. */
+/** Yields the SEQUENCEs that follow one another, up to the first incomplete one. */
 export function* readValues(bytes: Uint8Array): Generator<Uint8Array> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < buffer.length; ) {
@@ -35,13 +37,13 @@ export function* readValues(bytes: Uint8Array): Generator<Uint8Array> {
 const BEGIN = "-----BEGIN ";
 const DASHES = "-----";
 
-/** The text between the BEGIN and the END line. A block without an END line has no body. */
+/** `body` is the text between the BEGIN and the END line. It is undefined if the END line is missing. */
 export interface Block {
   readonly label: string;
   readonly body: string | undefined;
 }
 
-/** Searches for the two lines with indexOf: a list of a million entries is too large for a regular expression. */
+/** Uses indexOf to find the BEGIN and END lines, because a list of a million entries is too large for a regular expression. */
 export function* readBlocks(text: string): Generator<Block> {
   for (let at = text.indexOf(BEGIN); at >= 0; ) {
     const next = text.indexOf(BEGIN, at + BEGIN.length);
@@ -54,7 +56,7 @@ export function* readBlocks(text: string): Generator<Block> {
   }
 }
 
-/** Decodes base64 over any number of lines. Undefined if the text is not base64. */
+/** Decodes base64 that may have line breaks. Returns undefined if the text is not base64. */
 export function decodeBase64(text: string): Buffer | undefined {
   const base64 = text.replace(/\s+/g, "");
   const isBase64 = base64 !== "" && base64.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(base64);

@@ -1,5 +1,5 @@
-// The values of the extensions that RFC 5280 defines for certificates and lists. Extensions that decide nothing must have the
-// right form too: an authority that signs malformed ones did not check what it signs.
+// Reads the values of the extensions that RFC 5280 defines for certificates and lists. Extensions that decide nothing must have the
+// right form too, because an authority that signs malformed extensions did not check what it signs.
 
 import { type DerReader, formatHex } from "./der.ts";
 import { readTime } from "./der-primitives.ts";
@@ -7,7 +7,7 @@ import { constructed, primitive, TAG } from "./der-tags.ts";
 import { readRelativeName } from "./distinguished-name.ts";
 import { readLocation, readLocations } from "./general-name.ts";
 
-/** cA DEFAULT FALSE, pathLenConstraint OPTIONAL. */
+/** The members are cA DEFAULT FALSE and pathLenConstraint OPTIONAL. */
 export function readBasicConstraints(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const isCa = members.nextIs(TAG.boolean) && members.boolean();
@@ -29,7 +29,10 @@ export function readSubjectKeyId(values: DerReader): string {
   return formatHex(values.read(TAG.octetString).content);
 }
 
-/** [0] keyIdentifier OPTIONAL, then both or none of [1] authorityCertIssuer and [2] authorityCertSerialNumber. */
+/**
+ * The members are [0] keyIdentifier OPTIONAL, then [1] authorityCertIssuer and [2] authorityCertSerialNumber. The last two are both
+ * present or both absent.
+ */
 export function readAuthorityKeyId(values: DerReader): string | undefined {
   return values.members(TAG.sequence, (members) => {
     const keyId = members.nextIs(primitive(0)) ? formatHex(members.read(primitive(0)).content) : undefined;
@@ -42,14 +45,14 @@ export function readAuthorityKeyId(values: DerReader): string | undefined {
 }
 
 /**
- * The URIs of cRLDistributionPoints and freshestCRL. Leaves out points for some reasons only, and points with the list of another
- * authority.
+ * Returns the URIs of cRLDistributionPoints or freshestCRL. Leaves out points that cover only some reasons, and points with the
+ * list of another authority.
  */
 export function readDistributionPoints(values: DerReader): string[] {
   return values.list(TAG.sequence, readDistributionPoint).flat();
 }
 
-/** [0] distributionPoint, [1] reasons, [2] cRLIssuer, all OPTIONAL. A point must not have reasons alone. */
+/** The members are [0] distributionPoint, [1] reasons, [2] cRLIssuer, all OPTIONAL. A point must not have only reasons. */
 function readDistributionPoint(points: DerReader): string[] {
   return points.members(TAG.sequence, (members) => {
     const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : undefined;
@@ -62,7 +65,7 @@ function readDistributionPoint(points: DerReader): string[] {
   });
 }
 
-/** The URIs of a `[0] DistributionPointName`: a choice of [0] fullName and [1] nameRelativeToCRLIssuer. */
+/** Returns the URIs of a `[0] DistributionPointName`, a choice of [0] fullName and [1] nameRelativeToCRLIssuer. */
 export function readDistributionPointName(values: DerReader): string[] {
   return values.members(constructed(0), (choice) => {
     if (choice.nextIs(constructed(0))) return readLocations(choice, constructed(0));
@@ -73,7 +76,7 @@ export function readDistributionPointName(values: DerReader): string[] {
 
 const QUALIFIER = { cps: "1.3.6.1.5.5.7.2.1", userNotice: "1.3.6.1.5.5.7.2.2" };
 
-/** Whether RFC 5280 §4.2.1.4 defines every qualifier of every policy. */
+/** True if RFC 5280 §4.2.1.4 defines every qualifier of every policy. */
 export function readCertificatePolicies(values: DerReader): boolean {
   const seen = new Set<string>();
   const isKnown = values.list(TAG.sequence, (policies) =>
@@ -97,7 +100,7 @@ function readQualifier(qualifiers: DerReader): boolean {
   });
 }
 
-/** noticeRef OPTIONAL, explicitText OPTIONAL. */
+/** The members are noticeRef OPTIONAL and explicitText OPTIONAL. */
 function skipUserNotice(notice: DerReader): void {
   if (notice.nextIs(TAG.sequence)) {
     notice.members(TAG.sequence, (reference) => {
@@ -116,11 +119,11 @@ function skipDisplayText(values: DerReader): void {
   if (!DISPLAY_TEXTS.has(values.read().tag)) throw new SyntaxError("a notice is no text");
 }
 
-/** Extensions whose values are not used, only checked for their form, by OID. */
+/** Extensions whose values are not used, by OID. Only their form is checked. */
 export const FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   // privateKeyUsagePeriod: [0] notBefore, [1] notAfter.
   ["2.5.29.16", skipPrivateKeyUsagePeriod],
-  // subjectDirectoryAttributes: each is an OID and a SET of any values.
+  // subjectDirectoryAttributes: each attribute is an OID and a SET of any values.
   ["2.5.29.9", (values) => skipAll(values, (members) => [members.oid(), members.list(TAG.set, (set) => set.read())])],
   // issuerAltName
   ["2.5.29.18", (values) => void readLocations(values, TAG.sequence)],
@@ -133,7 +136,7 @@ export const FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["1.3.6.1.5.5.7.1.11", skipAccessDescriptions],
 ]);
 
-/** A SEQUENCE of SEQUENCEs. */
+/** Reads a SEQUENCE of SEQUENCEs. `skip` reads the members of each. */
 function skipAll(values: DerReader, skip: (members: DerReader) => unknown): void {
   values.list(TAG.sequence, (each) => each.members(TAG.sequence, skip));
 }

@@ -1,11 +1,11 @@
-// Extensions as certificates, revocation lists and their entries hold them (RFC 5280 §4.1 and §4.2): each OID once.
+// Extensions as certificates, revocation lists and their entries contain them (RFC 5280 §4.1 and §4.2). Each OID occurs only once.
 
 import { messageOf } from "../failure-chain.ts";
 import { MAX_EXTENSIONS } from "../wire.ts";
 import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 
-/** The value is checked as DER only when it is read: extensions that RFC 5280 does not define may hold anything. */
+/** The value is checked as DER only when it is read, because extensions that RFC 5280 does not define may contain anything. */
 export interface Extension {
   readonly isCritical: boolean;
   readonly value: Uint8Array;
@@ -13,7 +13,7 @@ export interface Extension {
 
 export type Extensions = ReadonlyMap<string, Extension>;
 
-/** Reads Extensions, indexed by OID. @throws SyntaxError if there is none, if one is repeated, or if there are too many */
+/** Reads Extensions, indexed by OID. @throws SyntaxError if there are none or too many, or if one is repeated */
 export function readExtensions(values: DerReader): Extensions {
   const extensions = new Map<string, Extension>();
   for (const [oid, extension] of values.list(TAG.sequence, readExtension)) {
@@ -24,7 +24,7 @@ export function readExtensions(values: DerReader): Extensions {
   return extensions;
 }
 
-/** extnID, critical DEFAULT FALSE, extnValue. */
+/** The members are extnID, critical DEFAULT FALSE, and extnValue. */
 function readExtension(extensions: DerReader): readonly [oid: string, extension: Extension] {
   return extensions.members(TAG.sequence, (members) => {
     const oid = members.oid();

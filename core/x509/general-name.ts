@@ -1,5 +1,5 @@
-// GeneralName (RFC 5280 §4.2.1.6): the typed names of subjectAltName and of name constraints. Types are never mixed: a DNS name
-// is a different name from an e-mail address with the same text.
+// GeneralName (RFC 5280 §4.2.1.6): the typed names of subjectAltName and of name constraints. Names of different types are never
+// equal: a DNS name is not an e-mail address with the same text.
 
 import type { DerReader } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
@@ -9,10 +9,10 @@ export type GeneralName =
   | { readonly kind: "dns" | "email" | "uri"; readonly value: string }
   | { readonly kind: "ip"; readonly octets: Uint8Array }
   | { readonly kind: "directory"; readonly name: DistinguishedName }
-  /** otherName, x400Address, ediPartyName, registeredID. They are kept, but not understood. */
+  /** otherName, x400Address, ediPartyName and registeredID are kept, but not understood. */
   | { readonly kind: "other"; readonly tag: number };
 
-/** Tagging is implicit, so only the directory name, a CHOICE, wraps another value (RFC 5280 Appendix A.2). */
+/** Tagging is implicit. Only the directory name has an explicit tag, because it is a CHOICE (RFC 5280 Appendix A.2). */
 const FORM = {
   otherName: constructed(0),
   email: primitive(1),
@@ -41,23 +41,23 @@ export function readGeneralName(values: DerReader): GeneralName {
   return readOther(values);
 }
 
-/** These kinds are not understood, but their form is checked. */
+/** These kinds of names are not understood, but their form is checked. */
 function readOther(values: DerReader): GeneralName {
   if (values.nextIs(FORM.registeredId)) values.oid(FORM.registeredId);
   else if (values.nextIs(FORM.otherName)) values.members(FORM.otherName, skipOtherName);
   else if (values.nextIs(FORM.ediPartyName)) values.members(FORM.ediPartyName, skipEdiPartyName);
-  // Only the rules of DER are checked: ORAddress has no form of its own at this level.
+  // Only the rules of DER are checked, because the tag does not determine more of the form of ORAddress.
   else values.read(FORM.x400Address);
   return { kind: "other", tag: values.tag & 0x1f };
 }
 
-/** type-id, [0] EXPLICIT value. */
+/** The members are type-id and [0] EXPLICIT value. */
 function skipOtherName(members: DerReader): void {
   members.oid();
   members.members(constructed(0), (value) => value.read());
 }
 
-/** [0] nameAssigner OPTIONAL, [1] partyName: each a DirectoryString. */
+/** The members are [0] nameAssigner OPTIONAL and [1] partyName. Each is a DirectoryString. */
 function skipEdiPartyName(members: DerReader): void {
   if (members.nextIs(constructed(0))) members.members(constructed(0), (value) => value.read());
   members.members(constructed(1), (value) => value.read());
@@ -69,21 +69,21 @@ export function readGeneralNames(values: DerReader): GeneralName[] {
 }
 
 /**
- * Reads GeneralNames that say where something is, and returns the URIs. Spaces in these URIs are accepted: they are common, and
- * harmless because none is fetched.
+ * Reads GeneralNames that are locations, and returns the URIs. Spaces in these URIs are accepted, because they are common, and
+ * harmless as no URI is fetched.
  */
 export function readLocations(values: DerReader, tag: number): string[] {
   return values.list(tag, readLocation).flatMap((uri) => uri ?? []);
 }
 
-/** The URI, or undefined for a name of another kind. */
+/** Returns the URI, or undefined for a name of another kind. */
 export function readLocation(values: DerReader): string | undefined {
   if (values.nextIs(FORM.uri)) return readText(values, IA5);
   readGeneralName(values);
   return undefined;
 }
 
-/** The canonical text of an IP address (RFC 5952 for IPv6). Undefined if it has neither 4 nor 16 octets. */
+/** Returns the canonical text of an IP address (RFC 5952 for IPv6). Undefined if it has neither 4 nor 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string | undefined {
   if (octets.byteLength === 4) return octets.join(".");
   if (octets.byteLength !== 16) return undefined;
@@ -93,7 +93,7 @@ export function formatIpAddress(octets: Uint8Array): string | undefined {
   return canonicalIpv6(groups.join(":"));
 }
 
-/** The canonical text of an IP address that a person wrote. Undefined if the text is not an IP address. */
+/** Returns the canonical text of an IP address that a person wrote. Undefined if the text is not an IP address. */
 export function canonicalIpAddress(text: string): string | undefined {
   if (/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) {
     return text.split(".").every((octet) => Number(octet) <= 255) ? text : undefined;
@@ -101,7 +101,7 @@ export function canonicalIpAddress(text: string): string | undefined {
   return /^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text) ? canonicalIpv6(text) : undefined;
 }
 
-/** The octets of an IP address that a person wrote. Undefined if the text is not an IP address. */
+/** Returns the octets of an IP address that a person wrote. Undefined if the text is not an IP address. */
 export function parseIpAddress(text: string): Uint8Array | undefined {
   const address = canonicalIpAddress(text);
   if (address === undefined) return undefined;

@@ -1,9 +1,9 @@
-// Which certificate was issued by which: names that chain, and signatures. Does not check dates, key usage, or whether an issuer may
-// issue anything: the certification path does (core/trust).
+// Finds which certificate issued which, by names that chain and by signatures. Does not check dates, key usage, or whether an
+// issuer may issue anything. core/trust checks these on the certification path.
 
 import type { Certificate } from "./certificate.ts";
 
-/** Whether the names chain. If both certificates have key identifiers, these must be equal (RFC 5280 §4.2.1.1). */
+/** True if the names chain. If both certificates have key identifiers, the identifiers must be equal (RFC 5280 §4.2.1.1). */
 export function namesIssuer(certificate: Certificate, issuer: Certificate): boolean {
   const { authorityKeyId } = certificate;
   return (
@@ -13,12 +13,12 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
   );
 }
 
-/** The CA certificates that certified this one, without those that have its own key. */
+/** Returns the CA certificates that certified this certificate. Leaves out those with the same key. */
 export function findCertifiers(certificate: Certificate, authorities: readonly Certificate[]): readonly Certificate[] {
   return authorities.filter((one) => isCertifiedBy(certificate, one));
 }
 
-/** Those of the certificates that the issuers signed, or another one that they signed, and so on. */
+/** Returns the certificates that one of the issuers signed, those that these certificates signed, and so on. */
 export function descend(
   issuers: readonly Certificate[],
   certificates: readonly Certificate[],
@@ -35,7 +35,7 @@ export function descend(
   return certified;
 }
 
-/** Of CA certificates those that this one vouches for, in any number of steps. */
+/** Returns the CA certificates that this authority certified, directly or through other ones. */
 export function findCertified(authority: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
   return descend([authority], certificates, isCertifiedBy);
 }

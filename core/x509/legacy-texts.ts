@@ -1,6 +1,6 @@
-// Names with texts in the string types of older certificates (BMPString, UniversalString, TeletexString), in the form in which
-// programs print them. Use them only to refuse a name. To permit one, only the types that RFC 5280 allows in new certificates are
-// compared.
+// Reads names whose texts are in the string types of older certificates (BMPString, UniversalString, TeletexString), as programs
+// print them. Use the result only to refuse a name. To permit a name, compare only texts in the types that RFC 5280 allows in new
+// certificates.
 
 import type { Certificate } from "./certificate.ts";
 import { readDer } from "./der.ts";
@@ -9,7 +9,7 @@ import { type AttributeValue, foldName } from "./distinguished-name.ts";
 
 const known = new WeakMap<Certificate, readonly string[]>();
 
-/** The folded issuer names under which a certificate can be denied: its own, and the one with the texts as programs print them. */
+/** Returns the folded issuer names under which a certificate can be denied: the exact one, and the one that programs print. */
 export function foldedIssuersOf(certificate: Certificate): readonly string[] {
   const { issuer, foldedIssuer } = certificate;
   const isOpaque = issuer.some((rdn) => rdn.some((attribute) => "der" in attribute));

@@ -1,5 +1,5 @@
-// Name constraints (RFC 5280 §4.2.1.10): which names an issuer permits in the certificates below it. A constraint of a kind that
-// is not understood, or with a malformed base, permits nothing.
+// Name constraints (RFC 5280 §4.2.1.10): the names that an issuer permits in the certificates below it. A constraint of an unknown
+// kind, or with a malformed base, permits nothing.
 
 import { MAX_NAME_COMPARISON_OCTETS } from "../wire.ts";
 import type { DerReader } from "./der.ts";
@@ -24,23 +24,23 @@ export function readNameConstraints(values: DerReader): NameConstraints {
   });
 }
 
-/** One base name. The distances may only have their default values (RFC 5280 §4.2.1.10), which DER leaves out. */
+/** Reads one base name. The distances must have their default values (RFC 5280 §4.2.1.10), which DER leaves out. */
 function readSubtree(subtrees: DerReader): GeneralName {
   return subtrees.members(TAG.sequence, readGeneralName);
 }
 
-/** Constraints by kind, in the form in which names are compared with them. */
+/** The constraints by kind, in the form in which names are compared with them. */
 interface Rules {
   readonly permitted: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
   readonly excluded: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
-  /** How many octets a name is compared with. */
+  /** The number of octets with which each name is compared. */
   readonly octets: number;
 }
 
 /**
- * Whether every name is permitted: none is inside an excluded subtree, and each is inside a permitted subtree if there is one of
- * its kind. False for any name if a constraint cannot be judged. A name that cannot be judged violates every constraint of its
- * kind. False if there are too many names and constraints to compare quickly.
+ * Returns true if every name is permitted. No excluded subtree may contain the name. If there are permitted subtrees of the name's
+ * kind, one of them must contain the name. A name that cannot be judged violates every constraint of its kind. Returns false for
+ * any names if a constraint cannot be judged, or if there are too many names and constraints to compare quickly.
  */
 export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
   const rules = rulesOf(constraints);
@@ -59,7 +59,7 @@ export function satisfiesNameConstraints(names: readonly GeneralName[], constrai
 
 const known = new WeakMap<NameConstraints, Rules | null>();
 
-/** Undefined if a base cannot be judged. */
+/** Returns undefined if a base name cannot be judged. */
 function rulesOf(constraints: NameConstraints): Rules | undefined {
   const rules = known.get(constraints) ?? readRules(constraints) ?? null;
   known.set(constraints, rules);

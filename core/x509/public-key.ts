@@ -1,5 +1,5 @@
-// Checks that a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) is written in the one form of its type. A key with two spellings would
-// have two digests, and a policy that denies the key names only one.
+// Checks that a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) is written in the only form of its type. A key with two spellings would
+// have two digests, but a policy that denies the key names only one of them.
 
 import type { KeyObject } from "node:crypto";
 import { readAlgorithm } from "./algorithms.ts";
@@ -21,15 +21,15 @@ const OID_TAG = "06";
 const UNCOMPRESSED = 0x04;
 
 /**
- * Reads a SubjectPublicKeyInfo of any kind. True for RSA, for a named curve with an uncompressed point, and for Ed25519, if it is
- * written as its RFC says (3279 §2.3.1, 5480 §2, 8410 §4) and a signature can match the key.
+ * Reads a SubjectPublicKeyInfo of any kind. Returns true for RSA, for a named curve with an uncompressed point, and for Ed25519.
+ * The key must be written as its RFC says (3279 §2.3.1, 5480 §2, 8410 §4), and it must be possible that a signature matches it.
  * @throws SyntaxError
  */
 export function readPublicKey(values: DerReader): boolean {
   return values.members(TAG.sequence, (members) => {
     const { oid, parameters } = readAlgorithm(members);
     const key = members.bitOctets();
-    // Not every runtime accepts such a key. It is refused here, so that all runtimes refuse it.
+    // Not every runtime accepts a curve that is not named. It is refused here, so that all runtimes refuse it.
     if (oid === EC && !parameters.startsWith(OID_TAG)) throw new SyntaxError("the curve of the key is not named");
     if (oid === RSA) return parameters === NULL && readDer(key, isOddRsaKey);
     if (oid === EC) return key.length === POINT_OCTETS.get(parameters) && key[0] === UNCOMPRESSED;
@@ -37,14 +37,14 @@ export function readPublicKey(values: DerReader): boolean {
   });
 }
 
-/** The modulus is a product of odd primes, and the exponent has an inverse, so both are odd. */
+/** The modulus must be odd, because it is a product of odd primes. The exponent must be odd, because it has an inverse. */
 function isOddRsaKey(values: DerReader): boolean {
   return values.members(TAG.sequence, (members) =>
     [members.unsigned(), members.unsigned()].every((number) => (number.at(-1) as number) % 2 === 1),
   );
 }
 
-/** Whether any signature can match an accepted key. No runtime checks that an Ed25519 key is a point on the curve. */
+/** True if any signature can match an accepted key. No runtime checks that an Ed25519 key is a point on the curve. */
 export function canMatch(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== "ed25519") return true;
   return isPublicPoint(Buffer.from(String(key.export({ format: "jwk" }).x), "base64url"));

@@ -1,27 +1,27 @@
-// Names, and subtrees of names (RFC 5280 §4.2.1.10), in a form for comparison that is made once for each. A name without such a
-// form cannot be judged, and name-constraints.ts refuses it.
+// Brings names and subtrees of names (RFC 5280 §4.2.1.10) into a form for comparison. The form is made once for each. A name
+// without such a form cannot be judged, and name-constraints.ts refuses it.
 
 import { type DistinguishedName, rdnKeysOf } from "./distinguished-name.ts";
 import type { GeneralName } from "./general-name.ts";
 
-/** A name. Parts in which case has no meaning are in lower case. */
+/** A name for comparison. The parts in which case has no meaning are in lower case. */
 export type NameForm =
   | { readonly kind: "dns" | "uri"; readonly host: string }
   | { readonly kind: "email"; readonly host: string; readonly local: string }
   | { readonly kind: "ip"; readonly octets: Uint8Array }
   | { readonly kind: "directory"; readonly rdns: readonly string[] };
 
-/** Whether a name is inside the subtree. The name must be of the same kind as the base. */
+/** True if a name is inside the subtree. The name must be of the same kind as the base. */
 export type Subtree = (name: NameForm) => boolean;
 
 type Form<Kind extends NameForm["kind"]> = Extract<NameForm, { readonly kind: Kind }>;
 type HostForm = Extract<NameForm, { readonly host: string }>;
-/** A subtree of one kind. Undefined if the base cannot be the base of any valid name. */
+/** A subtree of one kind. Undefined if no valid name can have this base. */
 type Within<Names extends NameForm> = ((name: Names) => boolean) | undefined;
 
 const names = new WeakMap<GeneralName, NameForm | null>();
 
-/** Undefined for a malformed name, or for one that has nothing that a constraint can apply to. */
+/** Returns undefined for a malformed name, and for a name without a part to which a constraint can apply. */
 export function formOf(name: GeneralName): NameForm | undefined {
   const known = names.get(name);
   if (known !== undefined) return known ?? undefined;
@@ -36,7 +36,7 @@ function readForm(name: GeneralName): NameForm | undefined {
   if (name.kind === "directory") return readDirectory(name.name);
   if (name.kind === "ip") return [4, 16].includes(name.octets.byteLength) ? name : undefined;
   if (name.kind !== "dns") return undefined;
-  // A wildcard stands for one label. Here it is compared as a literal, as everywhere in this project.
+  // A wildcard matches one label. Here the wildcard is compared as a literal, as everywhere in this project.
   const host = readHost(name.value.replace(/^\*\./, ""));
   return host === undefined ? undefined : { kind: "dns", host: name.value.toLowerCase() };
 }
@@ -55,11 +55,11 @@ function readBase(base: GeneralName): Within<never> {
 
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 const HOST = new RegExp(`^(?:${LABEL}\\.)*${LABEL}$`);
-/** Other programs may read such an end as part of an IPv4 address. */
+/** Matches a numeric last label, because other programs may read it as part of an IPv4 address. */
 const NUMERIC_END = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
 const MAX_HOST_CHARACTERS = 253;
 
-/** A host name in lower case (RFC 1034 §3.5, and the underscore that many use). Not an IP address. */
+/** Returns a host name in lower case (RFC 1034 §3.5, and the underscore, which is common). Undefined for an IP address. */
 function readHost(text: string | undefined): string | undefined {
   if (text === undefined || text.length > MAX_HOST_CHARACTERS) return undefined;
   const host = text.toLowerCase();
@@ -69,7 +69,7 @@ function readHost(text: string | undefined): string | undefined {
 const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const MAILBOX = new RegExp(`^(?:(${ATOM}(?:\\.${ATOM})*)|"((?:[^"\\\\]|\\\\.)*)")@([^@"]+)$`);
 
-/** A Mailbox (RFC 5321 §4.1.2). Superfluous quotes do not change the mailbox. */
+/** Reads a Mailbox (RFC 5321 §4.1.2). Superfluous quotes do not change the mailbox. */
 function readMailbox(text: string): Form<"email"> | undefined {
   const match = MAILBOX.exec(text);
   if (match === null) return undefined;
@@ -80,23 +80,29 @@ function readMailbox(text: string): Form<"email"> | undefined {
 
 const unquote = (text: string): string => text.replace(/\\(.)/g, "$1");
 
-/** Scheme, user information and host of a URI with an authority (RFC 3986 §3.2), and what may follow the host. */
+/** A URI with an authority (RFC 3986 §3.2): scheme, user information, host, and all that may follow. The group is the host. */
 const URI =
   /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?([^/?#:@[\]]*)(?::[0-9]*)?(?:[/?#][!#-;=?-Z_a-z~[\]]*)?$/;
 
-/** Undefined for a URI without a host name, or with an IP address in its place: it is refused if there are constraints on URIs. */
+/**
+ * Returns undefined for a URI without a host name, or with an IP address as its host. Such a URI is refused if there are
+ * constraints on URIs.
+ */
 function readUri(text: string): NameForm | undefined {
   const host = readHost(URI.exec(text)?.[1]);
   return host === undefined ? undefined : { kind: "uri", host };
 }
 
-/** Undefined if a text has an encoding that is not read: it could be any name. */
+/** Returns undefined if a text has an encoding that is not read, because the text could be any name. */
 function readDirectory(name: DistinguishedName): Form<"directory"> | undefined {
   const isOpaque = name.flat().some((attribute) => "der" in attribute && /^(?:14|1c|1e)/.test(attribute.der));
   return isOpaque ? undefined : { kind: "directory", rdns: rdnKeysOf(name) };
 }
 
-/** Base `example.com`: this host and its subdomains. Base `.example.com`: its subdomains only. Base "": every host. */
+/**
+ * Base `example.com` contains this host and its subdomains. Base `.example.com` contains only its subdomains. "" contains all
+ * hosts.
+ */
 function withinDomain(base: string): Within<HostForm> {
   if (base === "") return () => true;
   const host = readHost(base.replace(/^\./, ""));
@@ -105,14 +111,16 @@ function withinDomain(base: string): Within<HostForm> {
   return base.startsWith(".") ? isBelow : (name) => name.host === host || isBelow(name);
 }
 
-/** One host, or every host below a domain (`.b`). */
+/** The base is one host (`b`), or a domain (`.b`) that contains every host below it. */
 function withinHostRule(base: string): Within<HostForm> {
   if (base.startsWith(".")) return withinDomain(base);
   const host = readHost(base);
   return host === undefined ? undefined : (name) => name.host === host;
 }
 
-/** A base is one mailbox (`a@b`), every mailbox of one host (`b`), or of every host below a domain (`.b`). */
+/**
+ * The base is one mailbox (`a@b`), a host (`b`) with all its mailboxes, or a domain (`.b`) with the mailboxes of hosts below it.
+ */
 function withinMailbox(base: string): Within<Form<"email">> {
   if (!base.includes("@")) return withinHostRule(base);
   const mailbox = readMailbox(base);
@@ -120,7 +128,7 @@ function withinMailbox(base: string): Within<Form<"email">> {
   return (name) => name.host === mailbox.host && name.local === mailbox.local;
 }
 
-/** A base is an address followed by its mask (RFC 4632), each as long as an address. */
+/** The base is an address followed by a mask of the same length (RFC 4632). */
 function withinNetwork(base: Uint8Array): Within<Form<"ip">> {
   const size = base.byteLength / 2;
   const [address, mask] = [base.subarray(0, size), base.subarray(size)];
@@ -131,7 +139,7 @@ function withinNetwork(base: Uint8Array): Within<Form<"ip">> {
     name.octets.every((octet, i) => ((octet ^ (address[i] as number)) & (mask[i] as number)) === 0);
 }
 
-/** The base is the whole name, or an ancestor of it. */
+/** The base contains names that are equal to it, or of which it is an ancestor. */
 function withinDirectory(base: DistinguishedName): Within<Form<"directory">> {
   const ancestor = readDirectory(base)?.rdns;
   if (ancestor === undefined) return undefined;
