@@ -1,6 +1,6 @@
-// A least-recently-used cache for facts that cannot change (a parsed certificate). Never for verdicts.
+// A least-recently-used cache for facts that cannot change, such as a parsed certificate. It must never hold verdicts.
 
-/** Keeps at most `capacity` entries, and at most `weight` in total. The least recently used entry is removed first. */
+/** Keeps at most `capacity` entries with a total weight of at most `weight`. The least recently used entry is removed first. */
 export class BoundedCache<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #capacity: number;

@@ -19,7 +19,7 @@ export class ConfigurationError extends Error {
 /** A place in a document, as the members of a JSON pointer. */
 export type Place = readonly (string | number)[];
 
-/** What the form of any value can lack. A % stands for what must be there. */
+/** The problems that the form of any value can have. A % is replaced by what is expected. */
 export const FORM_PROBLEMS = {
   unknown_member: "is no member that is known here",
   reserved_name: "is no member that can be named so",
@@ -28,25 +28,25 @@ export const FORM_PROBLEMS = {
   wrong_kind: "must be %",
 } as const;
 
-/** What a value lacks: `code` is one of FORM_PROBLEMS, or words that the form gives. */
+/** A problem of a value. `code` is a key of FORM_PROBLEMS, or a text that the form gives. */
 export interface FormProblem {
   readonly at: Place;
   readonly code: string;
   readonly detail?: string | undefined;
 }
 
-/** The problems of a value in words, each with its place. */
+/** Describes the problems of a value in words, each with its place. */
 export function describeIssues(issues: readonly FormProblem[]): string[] {
   const words: Readonly<Record<string, string>> = FORM_PROBLEMS;
   return issues.map(({ at, code, detail }) => `${formatPointer(at)}: ${formatWords(words[code] ?? code, detail)}`);
 }
 
-/** Words with the detail in the place of the %. */
+/** Returns the words with % replaced by the detail. */
 export function formatWords(words: string, detail = ""): string {
   return words.replace("%", () => detail);
 }
 
-/** The member names of a JSON pointer (RFC 6901). */
+/** Returns the member names of a JSON pointer (RFC 6901). */
 export function parsePointer(pointer: string): string[] {
   const members = pointer.split("/").slice(1);
   return members.map((member) => member.replaceAll("~1", "/").replaceAll("~0", "~"));

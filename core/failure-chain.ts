@@ -1,7 +1,7 @@
-// Writes the chain of causes of an error in one line. It is needed because fetch() says only "fetch failed" and keeps the reason
-// in `cause`, and a connection that was tried at several addresses says nothing and keeps the reasons in `errors`.
+// Writes the chain of causes of an error in one line. fetch() says only "fetch failed" and keeps the reason in `cause`. The error
+// of a connection that was tried at several addresses has no message, and keeps the reasons in `errors`.
 
-/** Matches codes, names or messages of errors, and says what they mean. */
+/** Matches codes, names or messages of errors, and explains what they mean. */
 export type Meaning = readonly [codes: RegExp, meaning: string];
 
 /** The only meaning that applies to every runtime. */
@@ -9,10 +9,10 @@ export const LATE: Meaning = [
   /TIMEOUT$|^ETIMEDOUT$|^TimeoutError$/,
   "no answer in time: the host is slow, or a firewall drops packets to it",
 ];
-/** Messages that say nothing about the cause. */
+/** Matches messages that say nothing about the cause. */
 const EMPTY = /^(?:fetch failed|terminated|)$/;
 const MAX_DEPTH = 4;
-/** How many of the tried addresses are reported; `localhost` has two. */
+/** The number of tried addresses whose errors are reported. `localhost` has two addresses. */
 const MAX_ERRORS = 3;
 
 interface Failure {
@@ -23,12 +23,12 @@ interface Failure {
   readonly errors?: unknown;
 }
 
-/** The message alone of whatever was thrown. */
+/** Returns only the message of a thrown value. Accepts any value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The chain of causes of an error, with the meaning of the first code that is known. Accepts any thrown value. */
+/** Describes the chain of causes of an error, with the meaning of the first known code. Accepts any thrown value. */
 export function describeCauses(error: unknown, meanings: readonly Meaning[] = [LATE]): string {
   const texts: string[] = [];
   let meaning: string | undefined;
@@ -47,8 +47,8 @@ export function describeCauses(error: unknown, meanings: readonly Meaning[] = [L
 }
 
 /**
- * Writes the code first. Of OpenSSL's message only the reason is kept: the rest holds memory addresses and line numbers of its
- * source.
+ * Writes the code first. Only the reason of an OpenSSL message is kept, because the rest contains memory addresses, and line
+ * numbers of OpenSSL's source.
  */
 function formatFailure(message: string, code: unknown): string {
   const reason = /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;

@@ -9,21 +9,23 @@ export interface Reading<Output> {
   readonly problems: readonly FormProblem[];
 }
 
-/** Compares a value with its form. */
+/** Compares a value with its form, and copies it. */
 export function readForm<Output>(form: Form<Output>, value: unknown): Reading<Output> {
   const problems: Found[] = [];
   const { copy } = read(form, value, problems);
   return { output: problems.length > 0 ? undefined : (copy as Output), problems };
 }
 
-/** A problem whose place is still relative to the value that is read. Whoever holds the value puts its name in front. */
+/**
+ * A problem. Its place is relative to the value that is being read. The code that reads the containing value adds a name in front.
+ */
 interface Found extends FormProblem {
   readonly at: (string | number)[];
 }
 
 interface Part {
   readonly copy: unknown;
-  /** Whether it and all its parts are of their kind, so that rules about the whole can be asked. */
+  /** True if the value and all its parts are of the right kind. Only then can rules about the whole value be checked. */
   readonly isSound: boolean;
 }
 
@@ -49,8 +51,8 @@ function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): F
 }
 
 /**
- * The first form that fits. If none does, the problems of the one whose kind it has; if there are several, what must be there, and
- * what all of them refuse.
+ * Returns the first form that fits. If none fits but the value is of one form's kind, reports the problems of that form. If no
+ * single form is meant, reports what is expected, and the problems that all forms have inside the value.
  */
 function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, problems: Found[]): Part {
   const tried = forms.map((one) => {
@@ -115,7 +117,7 @@ function readRecord(names: FormNode, each: FormNode, whole: Whole, value: object
   return whole;
 }
 
-/** A value of parts while it is copied. */
+/** An object or an array while it is being copied. */
 class Whole implements Part {
   readonly copy: Record<string | number, unknown>;
   readonly #problems: Found[];
@@ -132,7 +134,7 @@ class Whole implements Part {
     this.isSound &&= part.isSound;
   }
 
-  /** Reads what is at a name, without copying it. */
+  /** Reads the value with this name, without copying it. */
   readAt(name: string | number, form: FormNode, value: unknown): Part {
     const before = this.#problems.length;
     const part = read(form, value, this.#problems);
@@ -146,7 +148,7 @@ class Whole implements Part {
   }
 }
 
-/** Whether every JavaScript object seems to have a member of this name, so that it cannot name anything. */
+/** True if JavaScript objects have a member of this name by default. Such a name cannot be used as the name of a member. */
 export function isNatural(name: string): boolean {
   return name === "prototype" || name in Object.prototype;
 }

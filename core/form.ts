@@ -1,34 +1,34 @@
-// Forms: what a value from outside must look like, as data. form-reading.ts compares a value with its form; the published JSON
-// Schema of the policy is made of the same form (cli/policy/json-schema.ts).
+// Forms describe, as data, what a value from outside must look like. form-reading.ts compares a value with its form. The published
+// JSON Schema of the policy is generated from the same form (cli/policy/json-schema.ts).
 
-/** A form without the type of its values, for whoever walks over it. */
+/** A form without the type of its values, for code that traverses it. */
 export interface FormNode {
-  /** What must be there, as the words of a problem say it. */
+  /** The name of the expected kind, as the words of a problem say it. */
   readonly expected: string;
   readonly isKind: (value: unknown) => boolean;
-  /** The code of a value of another kind, in place of `wrong_kind`. */
+  /** The code for a value of another kind, instead of `wrong_kind`. */
   readonly code?: string | undefined;
   readonly rules: readonly Rule<never>[];
   readonly isOptional?: true;
-  /** Of one of several values. */
+  /** The permitted values, if only some values are. */
   readonly choices?: readonly unknown[];
-  /** Of one of several forms. */
+  /** The permitted forms, if a value may have one of several. */
   readonly forms?: readonly FormNode[];
-  /** Of an object: its members, and what happens to others. */
+  /** The members of an object. `others` says what happens to all other members. */
   readonly members?: Readonly<Record<string, FormNode>>;
   readonly others?: "refused" | "dropped" | "kept";
-  /** Of an object whose members have names of any kind: these. */
+  /** The form of the names, for an object whose members may have any names. */
   readonly names?: FormNode;
-  /** Of such an object or a list: each value. */
+  /** The form of each value in such an object, or in a list. */
   readonly each?: FormNode;
 }
 
-/** A code whose words name what must be there. */
+/** The code for a value that is not of the expected kind. Its words name this kind. */
 export const WRONG_KIND = "wrong_kind";
 
 declare const output: unique symbol;
 
-/** The form of a value that is an Output afterwards. */
+/** The form of a value. A value that has this form is an Output. */
 export interface Form<Output> extends FormNode {
   readonly [output]?: Output;
 }
@@ -49,21 +49,24 @@ type ObjectOf<M> = Flat<
 >;
 type Flat<T> = { [Name in keyof T]: T[Name] } & {};
 
-/** What must hold of a value that is of its kind. */
+/** A condition for a value that is of the right kind. */
 export interface Rule<Value> {
-  /** How a JSON Schema says it, if it can: the keyword, and its number or pattern. */
+  /** The keyword of a JSON Schema for this rule, if there is one. `limit` is its number or pattern. */
   readonly keyword?: string;
   readonly limit?: number | RegExp;
   readonly holds: (value: Value) => boolean;
   readonly code: string;
   readonly expected?: string;
-  /** The member that is missing if the rule does not hold. Such a rule is checked even if the object has members of a wrong kind. */
+  /**
+   * Returns the name of the member that is missing if the rule does not hold. Such a rule is checked even if members of the object
+   * are of a wrong kind.
+   */
   readonly missing?: (value: Value) => string;
 }
 
 export const check = <Value>(holds: (value: Value) => boolean, code: string): Rule<Value> => ({ holds, code });
 
-/** Both members, or none of them. */
+/** Requires that both members are present, or neither. */
 export function together<A extends string, B extends string>(a: A, b: B): Rule<{ [Name in A | B]?: unknown }> {
   return {
     holds: (value) => (value[a] === undefined) === (value[b] === undefined),
@@ -112,7 +115,7 @@ export const wholeNumber: Rule<number> = {
   expected: "a whole number",
 };
 
-/** A whole number in a range. */
+/** The form of a whole number in a range. */
 export function whole(least: number, most: number): Form<number> {
   return number(
     wholeNumber,
@@ -129,7 +132,7 @@ function kind<Value>(
   return { expected, isKind, rules };
 }
 
-/** Whatever `isKind` takes. */
+/** The form of all values for which `isKind` is true. */
 export function custom(isKind: (value: unknown) => boolean, code: string): Form<unknown> {
   return or(kind("unknown", isKind), code);
 }
@@ -161,12 +164,12 @@ export function record<Value>(
   return { ...kind("Object", isObject, rules), names, each };
 }
 
-/** An object with these members and no others. */
+/** The form of an object with these members and no others. */
 export function object<M extends Members>(members: M, ...rules: readonly Rule<ObjectOf<M>>[]): Form<ObjectOf<M>> {
   return { ...kind("Object", isObject, rules), members, others: "refused" };
 }
 
-/** An object with these members. Others are left out of the output, or kept in it. */
+/** The form of an object with these members. Other members are left out of the output, or kept in it. */
 export function openObject<M extends Members>(members: M, others: "dropped" | "kept"): Form<ObjectOf<M>> {
   return { ...object(members), others };
 }
@@ -179,7 +182,7 @@ export function optional<Value>(form: Form<Value>): OptionalForm<Value> {
   return { ...form, isOptional: true };
 }
 
-/** The form, with another code for a value of another kind. */
+/** The same form, with another code for a value of another kind. */
 export function or<Value>(form: Form<Value>, code: string): Form<Value> {
   return { ...form, code };
 }

@@ -1,4 +1,4 @@
-// A line of the log, as it is written. By itself: a command that only prints should not load what judges a certificate.
+// A line of the log, as it is written. It is a file of its own, so that a command that only prints does not load the checks.
 
 import type { DecisionWord, LogCode } from "./log-words.ts";
 import { bound, escapeControls, isBounded } from "./shown-text.ts";
@@ -12,7 +12,7 @@ export type LogLine = Readonly<Record<string, unknown> & { decision: DecisionWor
 
 export type LogLevel = "info" | "warn" | "error";
 
-/** Decisions that somebody should hear of. All others are business as usual. */
+/** The levels of decisions that somebody should notice. All other decisions are normal. */
 const LEVELS: ReadonlyMap<DecisionWord, LogLevel> = new Map([
   ["failed", "error"],
   ["dead", "error"],
@@ -30,20 +30,23 @@ export function levelOf({ decision }: LogLine): LogLevel {
   return LEVELS.get(decision) ?? "info";
 }
 
-/** The line with when it was written, `now` in Unix milliseconds, and how much it matters. One that says so already stays as it is. */
+/**
+ * Adds the time and the level to a line. `now` is in Unix milliseconds. If the line already has a time or a level, that one is
+ * kept.
+ */
 export function stampLine(line: LogLine, now: number): LogLine {
   return { at: new Date(now).toISOString(), level: levelOf(line), ...line };
 }
 
-/** RFC 9440 fields, which are worthless in part: whole up to the length with which they can be read again. */
+/** RFC 9440 fields are useless if they are cut. They are kept whole up to the length with which they can be read again. */
 const WHOLE: ReadonlyMap<string, number> = new Map([
   ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],
   ["clientCertChain", MAX_CHAIN_FIELD_CHARACTERS],
 ]);
 
 /**
- * One JSON line. Long values and lists are cut, characters that steer a terminal or reorder text are escaped, and of a line
- * that is too long all the same, members are left out and named in `leftOut`.
+ * Formats a line as one line of JSON. Cuts long values and lists, and escapes characters that steer a terminal or reorder text. If
+ * the line is still too long, leaves out members and names them in `leftOut`.
  */
 export function formatLogLine(line: LogLine): string {
   const bounded = boundLine(line);
@@ -52,10 +55,10 @@ export function formatLogLine(line: LogLine): string {
   return isShort ? text : formatMembers(keepWhatFits(Object.entries(bounded)));
 }
 
-/** Of UTF-8, for one UTF-16 code unit. */
+/** The most octets that UTF-8 needs for one UTF-16 code unit. */
 const MOST_OCTETS = 3;
 
-/** The line with long values and lists cut: also of one that was read, which anybody may have written. */
+/** Cuts long values and lists of a line. This also holds for a line that was read from a log, which anybody may have written. */
 export function boundLine(line: LogLine): LogLine {
   if (Object.keys(line).every((name) => isBoundedMember(name, line[name]))) return line;
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;
@@ -75,7 +78,7 @@ function boundMember(name: string, value: unknown): unknown {
   return isBoundedMember(name, value) ? value : bound(value);
 }
 
-/** In the order of the line, in which the verdict stands before its details. */
+/** Keeps the members that fit, in the order of the line. The verdict comes before its details, so it is kept. */
 function keepWhatFits(members: readonly Member[]): readonly Member[] {
   const kept: Member[] = [];
   const leftOut: string[] = [];

@@ -1,13 +1,13 @@
-// Every word that `decision` can have in a log line, and every code that a line can have beside those of the refusals. A line with
-// another word does not compile. Programs load only the types; the explanations are for docs/troubleshooting.md.
+// Every word that `decision` can have in a log line, and every code of a line besides the codes of refusals. A line with any other
+// word does not compile. Programs load only the types. The explanations are for docs/troubleshooting.md.
 
 import type { RefusalCode } from "./refusal.ts";
 
-/** What a line means, who has to act, and how. */
+/** The meaning of a line, who must act, and what they must do. */
 export interface Explanation {
   readonly meaning: string;
   readonly who: "sender" | "operator" | "nobody";
-  /** Empty if nobody has to act. */
+  /** Empty if nobody must act. */
   readonly what: string;
 }
 
@@ -210,5 +210,5 @@ export const OPERATIONAL_CODES = {
 
 export type OperationalCode = keyof typeof OPERATIONAL_CODES;
 
-/** The reason in a log line. */
+/** The code of the reason in a log line. */
 export type LogCode = RefusalCode | OperationalCode;

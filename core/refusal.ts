@@ -1,7 +1,7 @@
-// Every refusal of Countersign: one closed table from the code to the public problem and to the explanation for the operator. The
-// public half is coarse on purpose, so that a sender cannot probe with it. It holds nothing of a certificate or policy.
+// Every refusal of Countersign, in one closed table: for each code, the public problem and the explanation for the operator. The
+// public problem is coarse on purpose, so that a sender cannot probe with it. It says nothing of a certificate or policy.
 
-/** What the sender is told: RFC 9457 type and title, with the HTTP status. */
+/** The answers to the sender: RFC 9457 type and title, with the HTTP status. */
 export const PROBLEMS = {
   "https-required": { status: 403, title: "This endpoint is served over HTTPS only" },
   "unknown-host": { status: 421, title: "This host is not served here" },
@@ -24,7 +24,7 @@ export const PROBLEMS = {
 
 export type Problem = keyof typeof PROBLEMS;
 
-/** By the code in the log line: the problem that the sender is told, and the explanation for the operator. */
+/** For each code in the log line: the problem in the answer to the sender, and the explanation for the operator. */
 export const REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP: make the route HTTPS only"],
   unknown_host: ["unknown-host", "the host is not in HOSTS: another host name would bypass the mTLS settings"],
@@ -196,15 +196,15 @@ export const REFUSALS = {
   internal_error: ["internal-error", "an unexpected error"],
 } as const satisfies Record<string, readonly [Problem, string]>;
 
-/** The reason, as in the log line. */
+/** The code of the reason, as in the log line. */
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** Facts for the operator's log line: strings, numbers and lists of them. Never a secret, and never sent to the sender. */
+/** Facts for the operator's log line: strings, numbers and lists of them. They are never secrets, and never sent to the sender. */
 export type RefusalDetails = Readonly<Record<string, unknown>>;
 
 /**
- * A refusal. It is thrown at the step that decides, and caught once per program. An `accept` function that you write throws it
- * too: `replayed` for an id that was recorded before, `store_unavailable` if nothing could be recorded.
+ * A refusal. The step that decides throws it, and each program catches it in one place. An `accept` function that you write also
+ * throws it: `replayed` for an id that was recorded before, `store_unavailable` if nothing could be recorded.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;
@@ -226,7 +226,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The error itself if it is a Refusal, otherwise `internal_error` with the stack for the log. */
+/** Returns the error itself if it is a Refusal. Otherwise returns `internal_error` with the stack for the log. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   return new Refusal("internal_error", {
@@ -234,7 +234,7 @@ export function toRefusal(error: unknown): Refusal {
   });
 }
 
-/** The result of `find`, or the Refusal that it throws. Other errors pass through. */
+/** Returns the result of `find`, or the Refusal that it throws. Other errors are thrown on. */
 export function resultOf<T>(find: () => T): T | Refusal {
   try {
     return find();
@@ -244,7 +244,7 @@ export function resultOf<T>(find: () => T): T | Refusal {
   }
 }
 
-/** The Refusal that `check` throws, or undefined if it passes. */
+/** Returns the Refusal that `check` throws, or undefined if it throws none. */
 export function refusalOf(check: () => unknown): Refusal | undefined {
   const result = resultOf(check);
   return result instanceof Refusal ? result : undefined;

@@ -1,14 +1,16 @@
-// Makes text and facts from strangers safe to show: of limited size, and without characters that control a terminal.
+// Makes text and facts from strangers safe to show: limits their size, and escapes characters that control a terminal.
 
 import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "./wire.ts";
 
-/** Controls (C0, DEL, C1), direction marks, line separators, and characters without width, which nobody sees in a name. */
+/**
+ * Matches controls (C0, DEL, C1), direction marks, line separators, and characters that are invisible because they have no width.
+ */
 export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Matches most texts, faster than the search above. */
+/** Matches most texts. This test is faster than the search for unseen characters. */
 const PLAIN = /^[\u0020-\u007e]*$/;
 
-/** Writes characters that control a terminal, reorder text or are invisible as `\uXXXX`. A JSON text still has the same meaning. */
+/** Writes characters that control a terminal, reorder text or are invisible as `\uXXXX`. JSON keeps its meaning. */
 export function escapeControls(text: string): string {
   return PLAIN.test(text) ? text : text.replace(UNSEEN, escapeUnits);
 }
@@ -21,15 +23,15 @@ function escapeUnits(character: string): string {
   return escaped;
 }
 
-/** Cuts a text at the length that the log uses. */
+/** Cuts a text at the length limit of the log. */
 export function cut(text: string): string {
   if (text.length <= MAX_LOGGED_CHARACTERS) return text;
   return `${text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /**
- * A copy in which long texts are cut, long lists and objects end with the number of members left out, and deep values are
- * replaced by "…". A copy of the copy is the same.
+ * Returns a copy of limited size. Long texts are cut. Long lists and objects end with the number of members that were left out.
+ * Deep values are replaced by "…". A copy of the copy is equal to it.
  */
 export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   if (typeof value === "string") return cut(value);
@@ -44,7 +46,7 @@ export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   return Object.fromEntries(left === 0 ? shown : [...shown, ["…", `and ${left} more`]]);
 }
 
-/** Whether bound() would change nothing. This is so for most values, and cheaper to find out than to copy. */
+/** True if bound() would change nothing. That is so for most values, and this check is faster than a copy. */
 export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   if (typeof value === "string") return value.length <= MAX_LOGGED_CHARACTERS;
   if (typeof value !== "object" || value === null) return typeof value !== "bigint";
@@ -58,7 +60,7 @@ export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   );
 }
 
-/** bound() for named facts, to show a refusal elsewhere than in the log. */
+/** Does the same as bound() for named facts, to show a refusal outside the log. */
 export function boundDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return bound(details) as Readonly<Record<string, unknown>>;
 }
@@ -69,7 +71,7 @@ function boundList(list: readonly unknown[], depth: number): unknown[] {
   return left === 0 ? shown : [...shown, `… and ${left} more`];
 }
 
-/** How many members to show: all of them, or one less than the limit, so that the last says how many more there are. */
+/** Returns how many members are shown: all, or one less than the limit, so that a last member can say how many were left out. */
 function countShown({ length }: readonly unknown[]): number {
   return length <= MAX_LOGGED_MEMBERS ? length : MAX_LOGGED_MEMBERS - 1;
 }

@@ -1,7 +1,7 @@
-// Where keys and events may be sent: over HTTPS, or without it to this machine only. Also how to show a URL: user, password and
-// query may be secrets.
+// Decides which URLs keys and events may be sent to: HTTPS URLs, and HTTP URLs of this machine. Also makes URLs safe to show,
+// because user, password and query may be secrets.
 
-/** The hosts of this machine, as a URL has them. */
+/** The hosts of this machine, in the form of URL.hostname. */
 export const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export function isHttpsOrLoopback({ protocol, hostname }: URL): boolean {
@@ -10,9 +10,9 @@ export function isHttpsOrLoopback({ protocol, hostname }: URL): boolean {
 
 const LEFT_OUT = "?…";
 
-/** The URL without user, password, query and fragment. A text without a scheme is the path of a file and is not changed. */
+/** Removes user, password, query and fragment from a URL. Does not change a text without a scheme, which is the path of a file. */
 export function showUrl(text: string): string {
-  // Without "//" the user name would be read as a scheme.
+  // Without "//", the user name would be read as a scheme, so nothing of the text is shown.
   if (!text.includes("://") && /^[^/]*:[^/]*@/.test(text)) return "…";
   // One letter before a colon is a drive letter.
   if (!/^[a-z][a-z0-9+.-]+:/i.test(text)) return text;
@@ -23,7 +23,7 @@ export function showUrl(text: string): string {
   return `${protocol}//${host}${pathname}${search + hash === "" ? "" : LEFT_OUT}`;
 }
 
-/** The target of a request without its query, because senders are told to put tokens into it. */
+/** Removes the query from the target of a request, because some senders ask for URLs with a token in the query. */
 export function showTarget(target: string): string {
   return showUrl(target).replace(/[?#].*$/s, LEFT_OUT);
 }

@@ -1,5 +1,5 @@
-// Chooses which certificates are reported for routes in observe mode: each distinct one once, up to a limit. It decides nothing,
-// and keeps only fingerprints.
+// Chooses which certificates are reported for routes in observe mode. Each certificate is reported once, up to a limit. This code
+// decides nothing, and keeps only identities of certificates.
 
 import type { Trace } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
@@ -17,14 +17,14 @@ import {
   formatClientCertField,
 } from "../x509/client-certificate.ts";
 
-/** Remembers, for one process or isolate, what was reported. */
+/** Remembers which certificates one process or isolate has reported. */
 export class Observer {
-  /** Indexed by share. */
+  /** The identities of reported certificates, by share. */
   readonly #told = new Map<string, Set<string>>();
 
   /**
-   * The log line for a certificate that an observed route sees for the first time, with the certificate in it (RFC 9440 fields).
-   * Undefined for every other request.
+   * Returns the log line for a certificate that an observed route gets for the first time. The line contains the certificate in
+   * RFC 9440 fields. Returns undefined for every other request.
    */
   observe(trace: Trace, refusal?: Refusal): LogLine | undefined {
     const { route, evidence } = trace;
@@ -53,7 +53,7 @@ function describe(
 ): LogLine | undefined {
   const clientCert = formatClientCertField(certificate.leaf);
   const clientCertChain = formatClientCertChainField(certificate.intermediates);
-  // A certificate that is too large for its field could not be read back from the log.
+  // A certificate that is too large for its field could not be read again from the log.
   if (clientCert.length > MAX_CERTIFICATE_FIELD_CHARACTERS || clientCertChain.length > MAX_CHAIN_FIELD_CHARACTERS)
     return undefined;
   const [proof] = proven?.proofs.values() ?? [];
@@ -65,7 +65,7 @@ function describe(
     isProven: proof !== undefined,
     anchor: admitted?.certified?.proof.anchor ?? proof?.anchor,
     sender: admitted?.sender.name,
-    // If "mtls" is not among them, other factors admitted the sender, and the certificate was only presented.
+    // Without "mtls" in this list, other factors admitted the sender, and the certificate was only presented.
     factors: admitted?.factors,
     certificate: describeCertificate(certificate),
     clientCert,
@@ -74,9 +74,9 @@ function describe(
 }
 
 /**
- * The share of the route's limit that an observed certificate counts against: that of the sender admitted with it, that of the
- * anchor that proves it, or that of strangers. They are separate because anybody can make certificates that nothing proves, and
- * many can get one of a public CA: these must not use up the room of the others.
+ * Returns the share of the route's limit against which an observed certificate counts. Each admitted sender and each proving anchor
+ * has its own share, and all unproven certificates have one. Otherwise certificates of strangers could use up the limit: anybody
+ * can make unproven certificates, and many people can get a certificate of a public CA.
  */
 export function shareOf(line: LogLine): string {
   const { route, isProven, sender, anchor, factors } = line;
@@ -85,8 +85,8 @@ export function shareOf(line: LogLine): string {
 }
 
 /**
- * What identifies a certificate. Only values that its issuer signed: anybody can write an ECDSA signature in another valid form,
- * and that gives the certificate another digest.
+ * Identifies a certificate by values that its issuer signed. The digest is not used, because anybody can write an ECDSA signature
+ * in another valid form, and then the certificate has another digest.
  */
 export function identityOf(line: LogLine): string {
   const { issuer, serial, spkiSha256 } = Object(line["certificate"]) as Record<string, unknown>;

@@ -1,15 +1,15 @@
-// How a verdict is told to the sender: a coarse problem, which says nothing of the policy (RFC 9457).
+// Answers a refused request with a coarse problem (RFC 9457), which tells the sender nothing about the policy.
 
 import { PROBLEMS, type Problem, type Refusal } from "../refusal.ts";
 import { RETRY_AFTER_SECONDS } from "../wire.ts";
 
-/** Prefix of every problem type: how an edge tells its origin's refusal from an answer of the user's code. */
+/** The prefix of every problem type. An edge uses it to distinguish a refusal of its origin from a response of the user's code. */
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
 
-/** RFC 7617 §2.1. Other refusals with 401 name a scheme of ours, for which no client asks its user. */
+/** The challenge of RFC 7617 §2.1. Other refusals with 401 name our own scheme, so that no client asks its user for a password. */
 const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
 
-/** An RFC 9457 answer: type, title, status, code and decision id, and nothing that the request held. */
+/** Returns an RFC 9457 answer: type, title, status, code and decision id. It contains nothing from the request. */
 export function describeProblem(refusal: Refusal, id: string) {
   const { problem, status } = refusal;
   const { allow } = refusal.details;
@@ -33,7 +33,7 @@ export function formatProblem(refusal: Refusal, id: string): Response {
   return new Response(body, { status, headers });
 }
 
-/** The problem named by an answer of ours, or undefined for anybody else's. */
+/** Returns the problem that an answer of a Countersign program names. Undefined for all other answers. */
 export function parseProblemType(text: string): Problem | undefined {
   try {
     const { type } = JSON.parse(text) as { type?: unknown };

@@ -1,11 +1,11 @@
-// The line that tells the operator of a refusal.
+// The log line that reports a refusal to the operator.
 
 import type { DecisionContext } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
 import { REFUSALS, type Refusal } from "../refusal.ts";
 import { boundDetails } from "../shown-text.ts";
 
-/** The operator's line for a refusal. */
+/** Returns the log line of a refusal, for the operator. */
 export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
   const { code, problem, status } = refusal;
   const details = boundDetails(refusal.details);
@@ -17,6 +17,6 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext): Log
     status,
     why: REFUSALS[code][1],
   };
-  // Twice: first for the order in which it is read, last so that no detail takes its place.
+  // The verdict comes first, for the order of the line. It is repeated at the end, so that no detail replaces its members.
   return { ...verdict, ...details, ...verdict };
 }

@@ -1,5 +1,5 @@
-// Log lines in addition to that of the verdict: what an observed route saw, and where shadow senders differ. They run after the
-// verdict and cannot change it.
+// Writes log lines in addition to the line of the verdict: what an observed route received, and where shadow senders differ. This
+// code runs after the verdict and cannot change it.
 
 import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { Trace } from "../admission/trace.ts";
@@ -8,8 +8,8 @@ import { type Problem, Refusal } from "../refusal.ts";
 import { Observer } from "./observation.ts";
 
 /**
- * Call it once per process or isolate. The function that it returns gives undefined if the route needs no further lines. Its
- * promise never rejects, because the verdict has already been sent.
+ * Call it once per process or isolate. The function that it returns gives undefined if the route needs no additional lines.
+ * Otherwise it gives a promise that never rejects, because the verdict has already been sent.
  */
 export function reportOnly(
   log: (line: LogLine) => void,
@@ -31,12 +31,12 @@ export function reportOnly(
   };
 }
 
-/** Problems of the request itself, not of its sender: with other senders the result would be the same. */
+/** Problems of the request and not of its sender. With other senders, the verdict would be the same. */
 const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
 
 /**
- * The log line for a request for which the shadow senders and the senders in force decide differently. Undefined if they agree. A
- * signature can be compared only if the body was read; if it was not, the verdict is `undecided`, and is logged too.
+ * Returns a log line if the shadow senders and the senders in force decide differently. Returns undefined if they agree. Without
+ * the body, a signature cannot be checked. Then the verdict of the shadow senders is `undecided`, and the line is returned too.
  */
 export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<LogLine | undefined> {
   const { route, evidence, admitted, context } = trace;

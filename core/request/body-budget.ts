@@ -1,18 +1,18 @@
-// Limits the memory that the bodies of unproven senders may take together, because anybody can begin to send a body and stop.
+// Limits the memory that the bodies of unproven senders use together, because anybody can begin to send a body and stop.
 
 import { Refusal } from "../refusal.ts";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../wire.ts";
 
-/** One budget for each process or isolate. It counts octets; it does not hold the bodies. */
+/** The budget of one process or isolate. It only counts octets, and does not hold the bodies. */
 export class BodyBudget {
   readonly #endsOldest: boolean;
   #held = 0;
-  /** In the order in which they began. */
+  /** The bodies that are being read, in the order in which they began. */
   readonly #readings = new Set<BodyReading>();
 
   /**
-   * If `endsOldest`, reaching the limit ends the body that began first, so that a sender that stops sending keeps nobody out.
-   * Otherwise it ends the body that asks for more: in workerd a request must not touch the stream of another request.
+   * At the limit, `endsOldest` ends the body that began first, so that a sender that stops sending does not block others. Otherwise
+   * the body that needs more ends, because in workerd a request must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;
@@ -24,7 +24,7 @@ export class BodyBudget {
     return reading;
   }
 
-  /** To be called when the body is no longer needed, or when its sender is proven. */
+  /** Releases the octets of a body. Call it when the body is no longer needed, or when its sender is proven. */
   finish(reading: BodyReading): void {
     if (this.#readings.delete(reading)) this.#held -= reading.held;
   }
@@ -46,7 +46,7 @@ export class BodyReading {
   #stop = () => {};
   #isEnded = false;
   #size = 0;
-  /** The octets of it that count against the budget. */
+  /** The octets of this body that count against the budget. */
   held = 0;
 
   constructor(add: (bytes: number) => void) {
@@ -63,7 +63,7 @@ export class BodyReading {
     this.#stop();
   }
 
-  /** Counts octets that are about to be kept. @throws Refusal `bodies_full` */
+  /** Counts octets before they are kept. @throws Refusal `bodies_full` */
   take(bytes: number): void {
     this.#size += bytes;
     const more = Math.max(0, this.#size - UNCOUNTED_BODY_BYTES) - this.held;

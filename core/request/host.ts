@@ -1,9 +1,9 @@
-// Checks that the Host of a request is only a host: a URL that is built from it must not get a path, a user or a query from it.
+// Checks that the Host of a request is only a host. Otherwise a URL that is built from it could get a path, a user or a query.
 
 import { Refusal } from "../refusal.ts";
 
 /**
- * Refuses a Host field that a URL parser would change. It must be one host and port in canonical form; port 80 may be written.
+ * Refuses a Host field that a URL parser would change. It must be one host and port in canonical form, but port 80 may be written.
  * Several Host fields that were joined into one are refused too.
  * @throws Refusal `malformed_host`
  */
@@ -18,8 +18,8 @@ export function requireHost(host: string): void {
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * The same check for a request in `Headers`. Some platforms put the host into the URL and leave out the field; then there is
- * nothing to check. `known`: hosts that were checked before, in the form of URL.host.
+ * Makes the same check for a request in `Headers`. Some platforms put the host into the URL and leave out the field. Then there is
+ * nothing to check. `known` has hosts that were checked before, in the form of URL.host.
  */
 export function requireHostField(headers: Headers, known = NONE): void {
   const host = headers.get("host");

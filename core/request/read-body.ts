@@ -6,8 +6,8 @@ import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "../wire
 import type { BodyReading } from "./body-budget.ts";
 
 /**
- * Reads the whole body. Refuses a declared length over the limit before it reads anything. Without a declared length, stops at
- * the first chunk that passes the limit. GET and HEAD must not have a body, because fetch() cannot forward one.
+ * Reads the whole body. If the declared length is over the limit, refuses it before reading anything. Without a declared length,
+ * stops at the first chunk that exceeds the limit. GET and HEAD must not have a body, because fetch() cannot forward one.
  * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` if `reading` counts the body
  */
 export function readBody(
@@ -25,7 +25,7 @@ async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyRea
     throw new Refusal("body_too_large", { declared, maxBodyBytes });
   }
   try {
-    // HTTP framing limits the body to its declared length, so it can be read at once.
+    // HTTP framing limits the body to its declared length, so the limit need not be checked for each chunk.
     const isWhole = declared !== null && (reading === undefined || Number(declared) <= UNCOUNTED_BODY_BYTES);
     const body =
       isWhole || request.body === null
@@ -40,8 +40,8 @@ async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyRea
 }
 
 /**
- * Reads a stream to its end. If it holds more than `maxBytes`, cancels it and returns undefined.
- * @throws Refusal `body_in_pieces`, and `bodies_full` if `reading` counts the body; the stream is cancelled
+ * Reads a stream to its end. If it is longer than `maxBytes`, cancels it and returns undefined.
+ * @throws Refusal `body_in_pieces`, and `bodies_full` if `reading` counts the body. In both cases the stream is cancelled.
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,
@@ -60,7 +60,7 @@ export async function readStream(
       if (pieces.count > MAX_TINY_PIECES && pieces.size < pieces.count * TINY_PIECE_BYTES)
         throw new Refusal("body_in_pieces", { pieces: pieces.count, received: pieces.size });
     }
-    // Counts the octets again, because joining the pieces holds a second copy. If the budget ended this reading, this call
+    // Counts the octets again, because joining the pieces makes a second copy. If the budget has ended this reading, the call
     // throws.
     reading?.take(pieces.size);
     return pieces.join();
@@ -74,12 +74,12 @@ const FIRST_SEGMENT_BYTES = 4 * 1024;
 const SEGMENT_BYTES = 64 * 1024;
 
 /**
- * Collects pieces in segments, in the order in which they came. A piece may be one octet long, and an object for each would take
- * too much memory.
+ * Copies pieces into segments, in their order. A piece may be one octet long, and keeping an object for each piece would use too
+ * much memory.
  */
 class Pieces {
   readonly #segments: Uint8Array[] = [];
-  /** Octets of the last segment that are still free. */
+  /** The number of free octets in the last segment. */
   #free = 0;
   count = 0;
   size = 0;
@@ -96,7 +96,7 @@ class Pieces {
     }
   }
 
-  /** The last segment, or a new one if it is full. */
+  /** Returns the last segment, or a new one if the last one is full. */
   #open(): Uint8Array {
     const last = this.#segments.at(-1);
     if (last !== undefined && this.#free > 0) return last;

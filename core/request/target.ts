@@ -1,23 +1,23 @@
-// The request target that is routed, signed and compared. Edge and origin read it with the same code.
+// The request target, which is used for routing, signed, and compared. Edge and origin read it with the same code.
 
 import { Refusal } from "../refusal.ts";
 
 export interface RequestTarget {
   readonly url: URL;
   readonly path: string;
-  /** Path and query, as sent. */
+  /** Path and query, as the sender sent them. */
   readonly target: string;
 }
 
 /**
- * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite (`/a/../b`, `\`, a raw quote),
- * and a path with a second spelling, so that no hop and no router can read it differently.
+ * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), and
+ * a path with a second spelling. Otherwise a proxy or a router could read another path than this code.
  * @throws Refusal `malformed_target`
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {
   const url = URL.parse(requestUrl);
   if (url === null) throw new Refusal("malformed_target");
-  // Copied once, because a URL builds each of them again whenever it is read.
+  // Copied once, because a URL builds these texts again at every access.
   const { pathname: path, search } = url;
   const target = path + search;
   const sent = requestUrl.slice(requestUrl.indexOf("/", requestUrl.indexOf("//") + 2));
@@ -28,14 +28,14 @@ export function readRequestTarget(requestUrl: string): RequestTarget {
 }
 
 /**
- * The target that is signed, stored and handed on: the one that was sent, behind `//host` if the request's route names a host. So
- * what was sent to one host is nothing that was sent to another. No target that is sent begins so.
+ * Returns the target that is signed, stored and forwarded. It is the target that was sent. If the request's route names a host,
+ * `//host` comes first, so that an event for one host is not accepted for another. No target that is sent can begin with `//`.
  */
 export function formatSignedTarget(target: string, host: string): string {
   return host === "" ? target : `//${host}${target}`;
 }
 
-/** The host, empty if there is none, and the target that was sent. */
+/** Returns the host and the target that was sent. The host is empty if there is none. */
 export function splitSignedTarget(signed: string): readonly [host: string, target: string] {
   if (!signed.startsWith("//")) return ["", signed];
   const slash = signed.indexOf("/", 2);
@@ -43,23 +43,23 @@ export function splitSignedTarget(signed: string): readonly [host: string, targe
 }
 
 /**
- * Characters that must not be percent-encoded in a path. RFC 3986 §3.3 allows most of them unencoded. Routers read the others in
- * different ways: `/`, `\`, and control characters. (Many patterns that end in `$` match before a line feed.)
+ * Characters that must not be percent-encoded in a path. RFC 3986 §3.3 allows most of them unencoded. The others are `/`, `\` and
+ * control characters, which routers read in different ways. (Many patterns that end in `$` match before a line feed.)
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0-\x1f\x7f]/;
 /**
- * A segment of dots or of nothing before its parameters. Some routers remove parameters before they resolve dots, and then read
- * an empty segment or a step up.
+ * Matches a segment with parameters and, before them, nothing or only dots. Some routers remove the parameters first and resolve
+ * the dots afterwards. They see an empty segment, or a step to the parent.
  */
 const HIDDEN_SEGMENT = /\/\.{0,2};/;
-/** A hop that decodes the path a second time would read another path. */
+/** Matches an encoded percent sign before two hex digits. A proxy that decodes the path twice would read another path. */
 const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**
- * Finds what gives a path a second spelling that a router may take for the same path: an encoded character that needs no
- * encoding, lower-case hex digits (RFC 3986 §6.2.2), octets that are not UTF-8, an encoded percent sign before two hex digits, an
- * empty segment, or a segment of dots or of nothing before its parameters. Undefined if there is nothing of the kind.
+ * Finds the part of a path that gives the path a second spelling for some routers: an encoded character that needs no encoding,
+ * lower-case hex digits (RFC 3986 §6.2.2), octets that are not UTF-8, an encoded percent sign before two hex digits, an empty
+ * segment, or a segment with nothing or only dots before its parameters. Returns undefined if there is no such part.
  */
 export function findSecondSpelling(path: string): string | undefined {
   if (path.includes("//")) return "//";
