@@ -1,4 +1,4 @@
-// The edge's configuration: variables and secrets of the Worker, checked together and imported once per isolate.
+// The edge's configuration: variables and secrets of the Worker. They are checked together, and imported once per isolate.
 
 import type { Secrets } from "../core/admission/candidate.ts";
 import { describeMissing, readAvailableSecrets } from "../core/admission/secrets.ts";
@@ -17,8 +17,8 @@ import { CrlCache } from "./crls/cache.ts";
 import type { CrlNamespace } from "./crls/refresh.ts";
 
 /**
- * The variables, secrets and bindings of the Worker; wrangler.toml explains them. They are not checked: a deployment may lack any
- * of them, and then the first request reports all that are missing.
+ * The variables, secrets and bindings of the Worker. wrangler.toml explains them. Their types are not known, because a deployment
+ * may lack any of them. The first request reports all that are missing.
  */
 export interface EdgeBindings {
   readonly HOSTS?: unknown;
@@ -26,26 +26,26 @@ export interface EdgeBindings {
   readonly AUDIENCE?: unknown;
   readonly ORIGIN_URL?: unknown;
   readonly SIGNING_KEYS?: unknown;
-  /** The KV namespace of the revocation lists, needed if the policy names sources. */
+  /** The KV namespace of the revocation lists. It is needed if the policy names sources. */
   readonly CRLS?: unknown;
-  /** The queue, and the R2 bucket for large bodies and dead letters, needed if a route of the policy queues. */
+  /** The queue, and the R2 bucket for large bodies and dead letters. They are needed if a route of the policy queues. */
   readonly EVENTS?: unknown;
   readonly BODIES?: unknown;
   readonly RETRY_SECONDS?: unknown;
-  /** A dataset of Analytics Engine. With it each decision is a data point. */
+  /** A dataset of Analytics Engine. If it is bound, each decision is written to it as a data point. */
   readonly DECISIONS?: unknown;
   /** The secrets that the policy names. */
   readonly [secret: string]: unknown;
 }
 
-/** The delay after the first failed attempt, which doubles each time, and the longest delay. */
+/** The delay after the first failed attempt, which doubles after each further attempt, and the longest delay. */
 export type RetrySeconds = readonly [first: number, longest: number];
 
-/** 72 retries within three days: nine in the first hour and a half, then one per hour. */
+/** 72 retries take three days: nine are in the first hour and a half, then there is one per hour. */
 export const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
 
 export interface Edge {
-  /** In lower case, as in URL.host, with the port unless it is 443. */
+  /** The hosts in lower case, as in URL.host, with the port unless it is 443. */
   readonly hosts: ReadonlySet<string>;
   readonly issuer: string;
   readonly audience: string;
@@ -54,24 +54,24 @@ export interface Edge {
   readonly keys: SigningKeys;
   readonly policy: Policy;
   readonly secrets: Secrets;
-  /** What routes lack: each of these refuses every request, and the others none for it. */
+  /** What each route lacks. A route in this map refuses every request. Other routes are not affected. */
   readonly lacks: ReadonlyMap<Route, readonly string[]>;
   /** Undefined if the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;
-  /** Undefined if no queue is bound. If a route queues, it is bound. */
+  /** Undefined if no queue is bound. It is always defined if a route queues and is not in `lacks`. */
   readonly queue: EventQueue | undefined;
   readonly retrySeconds: RetrySeconds;
 }
 
 /**
- * Compiles the policy for the edge, for a program that prints what is wrong with it.
- * @throws ConfigurationError, also for what only an origin can do
+ * Compiles the policy for the edge, for a program that prints its problems in words.
+ * @throws ConfigurationError, also if the policy needs something that only an origin can do
  */
 export function compileEdgePolicy(document: unknown): Policy {
   return compileInWords(document, wordsOf);
 }
 
-/** compileEdgePolicy in the worker: the problems of its error have codes in place of words. */
+/** Does the same as compileEdgePolicy in the worker. The problems of its error are codes, because the worker has no words. */
 export function compileDeployedPolicy(document: unknown): Policy {
   return compileInWords(document, codeOf);
 }
@@ -82,7 +82,7 @@ function compileInWords(document: unknown, tell: TellProblem): Policy {
   return policy;
 }
 
-/** @throws ConfigurationError that names what an edge cannot do */
+/** @throws ConfigurationError that lists what the policy needs and an edge cannot do */
 export function requireEdgePolicy(policy: Policy): void {
   requireFetchedLists(policy, wordsOf);
 }
@@ -104,10 +104,12 @@ const host = string(
     "a host name in lower case, with the port if it is not 443",
   ),
 );
-/** With 72 retries that is at most eleven days. After fourteen days a queue drops a message without making it a dead letter. */
+/**
+ * With 72 retries, this limit gives at most eleven days. After fourteen days, a queue deletes a message and makes no dead letter.
+ */
 const delaySeconds = whole(1, 10_800);
 const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";
-/** What every edge needs, whatever its policy says. */
+/** The form of the bindings that every edge needs, with any policy. */
 export const BindingsSchema = openObject(
   {
     HOSTS: or(list(host, notEmpty()), "a list of host names"),
@@ -141,8 +143,8 @@ export const BindingsSchema = openObject(
 );
 
 /**
- * Checks the bindings and imports the keys. What single routes lack is in `lacks`, and stops no other.
- * @throws ConfigurationError that lists every problem, if no route can do without what is missing
+ * Checks the bindings and imports the keys. If only some routes need what is missing, it is in `lacks`, and the other routes work.
+ * @throws ConfigurationError that lists every problem, if no route can work without what is missing
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
   const read = readForm(BindingsSchema, bindings);
@@ -176,12 +178,12 @@ export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<
   return { ...shared, hosts, keys, policy, secrets, lacks, crls, queue };
 }
 
-/** The rule of each anchor says which lists must be there. */
+/** True if an anchor of the sender has a rule for revocation lists. */
 function asksLists({ certificate }: Sender): boolean {
   return certificate?.trust.anchors.some(({ revocation }) => revocation !== undefined) ?? false;
 }
 
-/** The KV namespace of the lists. Undefined if none is needed; if one is needed and missing, that is added to `problems`. */
+/** Returns the KV namespace of the lists. Undefined if none is needed. If one is needed and missing, adds to `problems`. */
 export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: string[]): CrlNamespace | undefined {
   if (policy.crlSources.length === 0) return undefined;
   const isNamespace = hasMembers(CRLS, "getWithMetadata", "put");
@@ -190,8 +192,8 @@ export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: s
 }
 
 /**
- * The queue, if it is bound. It may be bound even if no route queues any more, because messages that still wait in it must be
- * delivered. If a route queues and a binding is missing, that is added to `problems`.
+ * Returns the queue, if it is bound. It may be bound even if no route queues any more, because messages that still wait in it must
+ * be delivered. If a route queues and a binding is missing, adds to `problems`.
  */
 export function findEventQueue({ EVENTS, BODIES }: EdgeBindings, policy: Policy, problems: string[]) {
   const hasQueue = hasMembers(EVENTS, "send");
@@ -212,7 +214,7 @@ async function importKeys(secret: unknown, problems: string[]): Promise<SigningK
   try {
     return await importSigningKeys(JSON.parse(secret));
   } catch (error) {
-    // JSON.parse would quote its input, which is a secret.
+    // The error of JSON.parse is not used, because it would quote its input, which is a secret.
     problems.push(
       ...(error instanceof ConfigurationError
         ? error.problems.map((problem) => `/SIGNING_KEYS${problem}`)

@@ -1,6 +1,6 @@
-// The edge worker. It reads clock, randomness and bindings, catches every refusal in one place, and logs one line per request.
-// Its cron trigger reports what expires soon in the policy and, if the policy needs it, fetches revocation lists and maintains
-// the queue.
+// The edge worker. It reads clock, randomness and bindings, catches every refusal in one place, and logs one line per request. Its
+// cron trigger reports what expires soon in the policy. If the policy needs it, the trigger also fetches revocation lists and
+// maintains the queue.
 
 import type { Trace } from "../core/admission/trace.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -33,13 +33,13 @@ export type { EdgeBindings } from "./configuration.ts";
 export interface EdgeWorker {
   /** Answers one request: with the origin's response, with 202 for a queued event, or with an RFC 9457 problem. Never rejects. */
   fetch(request: Request, bindings: EdgeBindings, execution: EdgeExecution): Promise<Response>;
-  /** For a cron trigger: warns of what expires soon, fetches revocation lists, maintains the queue. */
+  /** Runs at a cron trigger: warns of what expires soon, fetches revocation lists, maintains the queue. */
   scheduled(controller: unknown, bindings: EdgeBindings): Promise<void>;
-  /** For the consumers of the queue and of its dead letters. */
+  /** Consumes the queue of events and the queue of dead letters. */
   queue(batch: QueueBatch, bindings: EdgeBindings): Promise<void>;
 }
 
-/** The part of the runtime's ExecutionContext that is used. */
+/** The part of the runtime's ExecutionContext that this program uses. */
 export interface EdgeExecution {
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -54,17 +54,17 @@ const ambient: Omit<Ambient, "waitUntil"> = {
 };
 
 /**
- * Makes the edge worker of a policy. It proves the sender by its client certificate, admits it, signs what it saw, and forwards
- * the event to the origin. Call it at module scope, so that a policy with a fault cannot be deployed. Does not check that the
- * policy is sensible; `countersign policy check` does. Does not check the bindings: the first request of an isolate does. As long
- * as they are incomplete, every request gets 500 and is logged as `misconfigured`. If only some routes need what is missing (a secret
- * of a sender, KV, the queue), that holds for their requests alone.
+ * Makes the edge worker of a policy. The worker proves the sender by its client certificate, admits it, signs what it saw, and
+ * forwards the event to the origin. Call createEdge at module scope, so that a policy with a fault cannot be deployed. It does not
+ * check that the policy is sensible; `countersign policy check` does. It does not check the bindings; the first request of an
+ * isolate does. While bindings are missing, every request gets 500 and is logged as `misconfigured`. If only some routes need the
+ * missing bindings (a secret of a sender, KV, the queue), only their requests get 500.
  * @param document the content of policy.json
- * @throws ConfigurationError that lists every problem of the policy, including what only an origin can do
+ * @throws ConfigurationError that lists every problem of the policy, also those that only concern an edge
  */
 export function createEdge(document: unknown): EdgeWorker {
   const policy = compileDeployedPolicy(document);
-  /** Loaded by the first request and kept, because bindings and secrets do not change during the life of an isolate. */
+  /** The first request loads it. It is kept, because bindings and secrets do not change during the life of an isolate. */
   let loaded: Promise<Edge> | undefined;
   /** The warnings that this isolate has logged. */
   const warned = new Set<string>();
@@ -75,7 +75,7 @@ export function createEdge(document: unknown): EdgeWorker {
       const { method, headers } = request;
       const peer = headers.get("cf-connecting-ip") ?? undefined;
       const trace: Trace = { context: { id: formatEventId(since, random()), method, peer } };
-      // The runtime's clock stands while code runs: what is counted is what was waited for.
+      // The runtime's clock does not advance while code runs, so only waiting time is counted.
       const milliseconds = () => Date.now() - since;
       const waitUntil = (promise: Promise<unknown>) => execution.waitUntil(promise);
       const alsoLog = (lines: Promise<void> | undefined) => lines && waitUntil(lines);
@@ -138,7 +138,7 @@ function refusalOf(error: unknown): Refusal {
 function log(line: LogLine): void {
   const text = formatLogLine(stampLine(line, Date.now()));
   const level = levelOf(line);
-  // The platform takes the level of a line from what printed it.
+  // The platform derives the level of a line from the method that prints it.
   if (level === "error") console.error(text);
   else if (level === "warn") console.warn(text);
   else console.log(text);

@@ -1,9 +1,9 @@
-// One data point per decision for Workers Analytics Engine, if a dataset is bound.
+// Writes one data point per decision to Workers Analytics Engine, if a dataset is bound.
 
 import type { LogLine } from "../core/log-line.ts";
 import type { EdgeBindings } from "./configuration.ts";
 
-/** The part of the platform's AnalyticsEngineDataset that is used. */
+/** The part of the platform's AnalyticsEngineDataset that this program uses. */
 interface Dataset {
   writeDataPoint(point: {
     readonly indexes: readonly string[];
@@ -12,12 +12,13 @@ interface Dataset {
   }): void;
 }
 
-/** The platform's limit for an index is 96 bytes. A route of a policy is ASCII. */
+/** The platform's limit for an index is 96 bytes. A route of a policy is ASCII, so its characters are bytes. */
 const MAX_INDEX_CHARACTERS = 96;
 
 /**
- * Writes the point of a decision: `decision`, `code`, `route` and `sender` are its blobs, `status` and `milliseconds` its doubles, and it
- * is sampled by route. A stranger chose none of these values. Returns a line if it cannot be written; the decision stays as it is.
+ * Writes the data point of a decision. Its blobs are `decision`, `code`, `route` and `sender`, its doubles `status` and
+ * `milliseconds`, and its index is the route. A stranger can choose none of these values. If the point cannot be written, returns a
+ * log line. That does not change the decision.
  */
 export function writePoint({ DECISIONS }: EdgeBindings, line: LogLine): LogLine | undefined {
   if (DECISIONS === undefined) return undefined;

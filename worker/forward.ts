@@ -1,5 +1,5 @@
-// Sends delivery and assertion to the origin, and the origin's response back to the sender. A response is passed on unchanged. A
-// fault between edge and origin is answered with 502, 503 or 504.
+// Sends delivery and assertion to the origin, and returns the origin's response to the sender. The response is passed on unchanged.
+// A fault between edge and origin is answered with 502, 503 or 504.
 
 import { parseProblemType } from "../core/decision/problem.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
@@ -11,12 +11,13 @@ import { showTarget } from "../core/url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./configuration.ts";
 
-/** Workers' own class, which the types of the web lack. It pipes without copying. */
+/** A class of Workers that the web's types lack. It pipes without copying. */
 declare const IdentityTransformStream: typeof TransformStream<Uint8Array, Uint8Array>;
 
 /**
  * Forwards one delivery.
- * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_malformed`, `origin_redirected`, `origin_refused`, `origin_unavailable`
+ * @throws Refusal `origin_unreachable`, `origin_timeout`, `origin_malformed`, `origin_redirected`, `origin_refused`,
+ * `origin_unavailable`
  */
 export async function forward(delivery: Delivery, assertion: string, edge: Edge): Promise<Response> {
   const { method } = delivery.request;
@@ -27,9 +28,9 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
     headers: formatForwardedHeaders(delivery, assertion),
     // A redirect is not followed, because it would carry the assertion to another host.
     redirect: "manual",
-    // The limit includes the response body: a sender does not wait longer than this.
+    // The time limit includes the response body, so that a sender never waits longer.
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
-    // Only responses to GET are cached by the platform. A response here belongs to one event.
+    // The platform caches only responses to GET. They must not be cached, because each response belongs to one event.
     ...(isBodiless ? { cache: "no-store" } : { body: delivery.body }),
   });
   refusePlatformError(response);
@@ -44,7 +45,7 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
   return relay(response);
 }
 
-/** What Cloudflare means by the statuses with which it answers in the place of the origin. */
+/** The causes of the statuses with which Cloudflare answers instead of the origin. */
 const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
   520: "the origin closed the connection, or its response was not HTTP",
   521: "nothing listens at the origin's address and port",
@@ -56,7 +57,7 @@ const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
   530: "ORIGIN_URL's host name does not resolve",
 };
 
-/** If Cloudflare cannot reach the origin, it answers itself with a status from 520 to 530. 522 and 524 are timeouts. */
+/** If Cloudflare cannot reach the origin, Cloudflare answers with a status from 520 to 530. 522 and 524 are timeouts. */
 function refusePlatformError({ status }: Response): void {
   if (status < 520 || status > 530) return;
   throw new Refusal(status === 522 || status === 524 ? "origin_timeout" : "origin_unreachable", {
@@ -76,8 +77,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
 }
 
 /**
- * Passes on the status, the body and the headers that describe the body. Nothing else of the origin's response reaches the
- * sender.
+ * Passes on the status, the body, Content-Type and Retry-After. Nothing else of the origin's response reaches the sender.
  */
 async function relay(response: Response): Promise<Response> {
   const type = response.headers.get("content-type");
@@ -91,8 +91,8 @@ async function relay(response: Response): Promise<Response> {
 }
 
 /**
- * Returns the body of a problem document, unless it is one of Countersign's own. A body that is too long for that is passed on
- * without looking at all of it.
+ * Returns the body of a problem document, unless the document is one of Countersign's own. A body that is too long to be one is
+ * passed on without reading all of it.
  * @throws Refusal for Countersign's own problems
  */
 async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> {
@@ -110,12 +110,12 @@ async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> 
   }
   reader.releaseLock();
   const { readable, writable } = new IdentityTransformStream();
-  // If the body breaks off or the sender leaves, the streams on both sides are ended.
+  // If the body breaks off or the sender disconnects, the streams on both sides are ended.
   void passOn(pieces, body, writable).catch(() => body.cancel().catch(() => undefined));
   return readable;
 }
 
-/** The platform pipes the rest, one chunk at a time. */
+/** Writes the pieces that were read. The platform pipes the rest, one chunk at a time. */
 async function passOn(begun: readonly Uint8Array[], rest: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>) {
   const writer = to.getWriter();
   for (const piece of begun) await writer.write(piece);

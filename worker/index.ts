@@ -1,8 +1,8 @@
-// The entry point of this repository's edge worker. It contains only the policy that the worker is built with, like that of any
-// project.
+// The entry point of this repository's edge worker. It only adds the policy with which the worker is built, as the entry point of
+// any project does.
 
 import policy from "countersign:policy";
 import { createEdge } from "./create-edge.ts";
 
-// At module scope, so that a policy with a fault cannot be deployed.
+// createEdge is called at module scope, so that a policy with a fault cannot be deployed.
 export default createEdge(policy);

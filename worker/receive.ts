@@ -1,4 +1,4 @@
-// The steps of one event through the edge. Read this first: each step takes what the step before returned.
+// The steps of one event through the edge. Read this file first. Each step uses the result of the step before.
 
 import { readCertificateFor } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
@@ -21,21 +21,21 @@ import { forward } from "./forward.ts";
 import { enqueue } from "./queue/enqueue.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
-/** What only the entry point may read and do: the clock (Unix seconds), new ids of assertions, the log. */
+/** The functions that only the entry point may have: the clock (Unix seconds), new ids of assertions, the log. */
 export interface Ambient {
   readonly clock: () => number;
   readonly newAssertionId: () => string;
   readonly log: (line: LogLine) => void;
-  /** Lets work go on after the response. */
+  /** Lets work continue after the response. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
-/** One budget per isolate. In workerd a request must not end another request, so it does not end the oldest. */
+/** The budget of one isolate. It must not end the oldest body, because in workerd a request must not end another request. */
 const bodies = new BodyBudget({ endsOldest: false });
 
 /**
- * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's response. On a
- * queued route, puts the event into the queue, from which deliver.ts takes it, and returns 202.
+ * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's response. On a queued
+ * route, puts the event into the queue and returns 202. queue/deliver.ts delivers the event later.
  * @throws Refusal for every other outcome
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
@@ -70,13 +70,13 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   return forward(delivery, assertion, edge);
 }
 
-/** Logs the headers that cannot be signed: the handler does not get them, and the sender does not know that. */
+/** Logs the headers that cannot be signed, because the handler does not get them, and the sender does not know that. */
 function noteNotForwarded({ context }: Trace, { headers }: Delivery): void {
   const names = headers.flatMap(([name, value]) => (isPlainText(value) ? [] : [name]));
   if (names.length > 0) context.notForwarded = names;
 }
 
-/** GET and HEAD need the origin's response: with them senders verify who owns the endpoint. */
+/** GET and HEAD need the origin's response, because senders use them to verify who owns the endpoint. */
 function mayWait({ method }: Request, { isQueued }: Route): boolean {
   return isQueued && method !== "GET" && method !== "HEAD";
 }
@@ -85,7 +85,7 @@ async function readEvidence(request: Request, route: Route, edge: Edge, ambient:
   const { cf } = request as { readonly cf?: Readonly<Record<string, unknown>> };
   const certificate = readCertificateFor(route, () => readTlsClientAuth(cf?.["tlsClientAuth"]));
   const now = ambient.clock();
-  // If there is no certificate that could be revoked, the request does not wait for the lists.
+  // If there is no certificate, nothing can be revoked, so the request does not wait for the lists.
   const isRevocable = edge.crls !== undefined && !(certificate instanceof Refusal);
   const lists = isRevocable ? await edge.crls.lists({ ...ambient, now }) : NO_LISTS;
   return {

@@ -1,14 +1,14 @@
-// Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. Of the platform's strings it uses only the verdict and,
-// for comparison, the SHA-256 fingerprint. Names come from the DER.
+// Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. From the platform's strings, it uses only the DER, the
+// verdict, whether the certificate is revoked and, for comparison, the SHA-256 fingerprint. Names are read from the DER.
 
 import { Refusal } from "../core/refusal.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 
 /**
- * Reads what the platform says of the client certificate. Does not judge the verdict: `certVerified` may be a failure here;
+ * Reads the platform's facts about the client certificate. Does not judge the verdict. `certVerified` may be a failure here;
  * verifyTrust decides.
- * @throws Refusal `no_client_auth` (no such object), `no_certificate` (the placeholder), `certificate_too_large`,
- * `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
+ * @throws Refusal `no_client_auth` if there is no such object, `no_certificate` if the object is a placeholder,
+ * `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
  */
 export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {
   if (typeof tlsClientAuth !== "object" || tlsClientAuth === null) throw new Refusal("no_client_auth");
@@ -20,7 +20,7 @@ export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {
   }
   const certificate = parseClientCertFields(text("certRFC9440"), text("certChainRFC9440"), {
     verified: text("certVerified"),
-    // Anything except "0" counts as revoked.
+    // Every text except "0" counts as revoked.
     revoked: text("certRevoked") !== "0",
   });
   const fingerprint = text("certFingerprintSHA256").toLowerCase();

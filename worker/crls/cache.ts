@@ -1,4 +1,4 @@
-// The revocation lists of one isolate: read from Workers KV, parsed once, and read again every minute while requests go on.
+// The revocation lists of one isolate. They are read from Workers KV, parsed once, and read again every minute during requests.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -15,14 +15,14 @@ import {
   storeEdgeAuthorities,
 } from "./refresh.ts";
 
-/** Older lists are read again, while requests go on with them. */
+/** Lists of this age are read again, but requests do not wait for that. */
 const REREAD_SECONDS = 60;
-/** Older lists are read again before a request uses them: an isolate may have been idle for hours between two requests. */
+/** Lists of this age are read again before a request uses them. An isolate may have been idle for hours between two requests. */
 const MAX_AGE_SECONDS = 300;
-/** How long a request waits for that reading. */
+/** The longest time for which a request waits until the lists are read. */
 const READ_DEADLINE_MILLISECONDS = 10_000;
 
-/** What a request provides: its clock (Unix seconds), `waitUntil` for work after the response, and the log. */
+/** The parts of a request that the cache needs: its clock (Unix seconds), `waitUntil` for work after the response, and the log. */
 export interface RequestScope {
   readonly now: number;
   readonly waitUntil: (promise: Promise<unknown>) => void;
@@ -36,7 +36,7 @@ export class CrlCache {
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
-  /** The reading for which a request waited until the deadline. */
+  /** The reading that a request awaited until the deadline. */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
@@ -47,8 +47,8 @@ export class CrlCache {
   }
 
   /**
-   * The lists as they were in KV at most MAX_AGE_SECONDS ago. If KV does not answer, the lists as they were last read. If one
-   * request waited for a reading until the deadline, the next requests do not wait for the same reading.
+   * Returns the lists as they were in KV at most MAX_AGE_SECONDS ago. If KV does not answer, returns the lists that were read last.
+   * After one request has waited for a reading until the deadline, the next requests do not wait for the same reading.
    */
   async lists(scope: RequestScope): Promise<RevocationLists> {
     const age = scope.now - this.#readAt;
@@ -60,8 +60,8 @@ export class CrlCache {
   }
 
   /**
-   * Starts a reading, unless one is running. A reading whose request was cancelled never ends, so after REREAD_SECONDS it is
-   * abandoned.
+   * Starts a reading, unless one is running. If the request of a reading was cancelled, the reading never ends. So it is abandoned
+   * after REREAD_SECONDS.
    */
   #read(scope: RequestScope): Promise<void> {
     const { now, waitUntil } = scope;
@@ -79,7 +79,7 @@ export class CrlCache {
     for (const source of this.#policy.crlSources) {
       try {
         await this.#readOne(source, scope);
-        // Done after each source, so that a source that cannot be read does not keep back those before it.
+        // The lists are indexed after each source, so that a source that cannot be read does not hold back the sources before it.
         this.#lists = indexLists([...this.#kept.values()].flatMap(({ lists }) => lists));
       } catch (error) {
         isComplete = false;
@@ -87,12 +87,14 @@ export class CrlCache {
       }
     }
     isComplete = (await this.#learn(scope)) && isComplete;
-    // After a failure the next request reads again. It does not wait for that reading if there are lists that are recent enough.
+    // After a failure, the next request reads again. It waits only if the lists are older than MAX_AGE_SECONDS.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
   }
 
-  /** Stores the authorities that requests have proven. The cron trigger needs them, because it sees no certificate of a sender. */
+  /**
+   * Stores the authorities that requests have proven. The cron trigger needs them, because it never sees a sender's certificate.
+   */
   async #learn({ log }: RequestScope): Promise<boolean> {
     const lists = [...this.#kept.values()].flatMap((kept) => kept.lists);
     const found = newAuthorities(this.#authorities, lists);
@@ -117,7 +119,7 @@ export class CrlCache {
     const before = kept?.lists ?? [];
     const { lists, faults } = judgeCrls(bytes, before, this.#authorities, now);
     for (const fault of faults) log(describeCrlFailure(source, fault, before.length > 0));
-    // If a list was not taken, reads it again next time: it may be accepted then.
+    // If a list was not accepted, the digest is not kept. So the list is read again next time, when it may be accepted.
     const sha256 = faults.length === 0 ? metadata?.sha256 : undefined;
     this.#kept.set(source, { sha256: sha256 ?? "", lists });
   }

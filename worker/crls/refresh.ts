@@ -1,5 +1,5 @@
 // The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
-// source, as DER, until newer ones replace them. Requests read them in crl-cache.ts.
+// source, as DER, until newer lists replace them. Requests read them in cache.ts.
 
 import { describeCauses } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -30,11 +30,11 @@ import type { Crl } from "../../core/x509/crl.ts";
 import { readCrlContents } from "../../core/x509/crl-contents.ts";
 import { SEQUENCE } from "../../core/x509/encoded-values.ts";
 
-/** The stored list and the new one are in memory together, in an isolate of 128 MB. KV accepts values of 25 MiB. */
+/** An isolate of 128 MB has the stored list and the new one in memory together. KV accepts values of 25 MiB. */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
 
 /**
- * Stored with the lists of each source: the digest of the lists, the digest of the answer that they came from, and the condition
+ * The metadata of the lists of a source: the digest of the lists, the digest of the answer that contained them, and the condition
  * for the next request.
  */
 export interface CrlMetadata {
@@ -42,11 +42,11 @@ export interface CrlMetadata {
   /** Digest of the answer. If it is missing, the answer was the single stored list itself. */
   readonly answer?: string;
   readonly condition: Condition;
-  /** When the source last gave a whole answer, in Unix seconds. */
+  /** The time of the source's last whole answer, in Unix seconds. */
   readonly answeredAt?: number;
 }
 
-/** The part of a KV namespace that is used. */
+/** The part of a KV namespace that this program uses. */
 export interface CrlNamespace {
   getWithMetadata(source: string, type: "arrayBuffer"): Promise<Stored<ArrayBuffer>>;
   getWithMetadata(source: string, type: "stream"): Promise<Stored<ReadableStream<Uint8Array>>>;
@@ -58,7 +58,7 @@ interface Stored<Value> {
   readonly metadata: CrlMetadata | null;
 }
 
-/** Fetches one source after another, so that only the lists of one are in memory. Never throws: a failure is logged. */
+/** Fetches one source after another, so that only one source's lists are in memory. Never throws: a failure is logged. */
 export async function refreshCrls(
   kv: CrlNamespace,
   policy: Policy,
@@ -76,16 +76,16 @@ export async function refreshCrls(
   for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
 }
 
-/** The authorities that any isolate has seen to sign a list. */
+/** Reads the authorities that any isolate has seen to sign a list. */
 async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
   const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
   return value === null ? undefined : new Uint8Array(value);
 }
 
-/** Adds authorities to those that are stored. */
+/** Adds authorities to the stored ones. */
 export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Certificate[]): Promise<void> {
   const stored = readAuthorities(await readStored(kv));
-  // Does nothing if all are stored already: every new isolate finds the same ones.
+  // Does nothing if all are stored already, because every new isolate finds the same authorities.
   if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
   const ders = formatAuthorities(mergeAuthorities(stored, found));
   await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: digestOf(ders), condition: {} } });
@@ -114,14 +114,14 @@ async function refresh(
     const answeredAt = clock();
     if (digest === (metadata?.answer ?? metadata?.sha256))
       return await noteAnswer(source, kv, { value, metadata }, isWhole ? answeredAt : undefined);
-    // Stored lists are judged again, because the rules may have become stricter since. A list that can no longer be read is
-    // dropped.
+    // Stored lists are judged again, because the rules may have become stricter since they were stored. A list that can no longer
+    // be read is dropped.
     const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], authorities, clock()).lists;
     const { lists, added, faults, isProven } = judgeCrls(answer.bytes, kept, authorities, clock());
     for (const fault of faults) log(describeCrlFailure(source, fault, hasKept));
     if (lists === kept) return;
     const ders = formatCrls(lists);
-    // If a list was not taken, keeps the earlier condition, so that the same answer is fetched again: it may be accepted later.
+    // If a list was not accepted, keeps the earlier condition, so that the same answer is fetched again. It may be accepted later.
     const { sha256 = "", answer: before = sha256, condition = {} } = metadata ?? {};
     const asked =
       faults.length === 0
@@ -146,7 +146,7 @@ async function noteAnswer(
   await kv.put(source, new Uint8Array(value), { metadata: { ...metadata, answeredAt } });
 }
 
-/** Applies the rules of an edge, both for requests and for the cron trigger. */
+/** Applies the rules of an edge. Requests and the cron trigger both use it. */
 export function judgeCrls(
   bytes: Uint8Array,
   kept: readonly Crl[],
@@ -156,11 +156,11 @@ export function judgeCrls(
   return keepCrls(readCrlContents(bytes), kept, { authorities, maxBytes: MAX_EDGE_CRL_BYTES, now });
 }
 
-/** Undefined if nothing changed since the answer to which `condition` belongs. */
+/** Returns undefined if nothing changed since the answer to which `condition` belongs. */
 async function fetchCrl(source: string, condition: Condition) {
   const response = await fetch(source, {
     headers: { ...CRL_REQUEST_HEADERS, ...condition },
-    // Redirects are not followed: the policy says where a list is. If the address has moved, change the policy.
+    // Redirects are not followed, because the policy says where a list is. If the address has moved, change the policy.
     redirect: "manual",
     cache: "no-store",
     signal: AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS),

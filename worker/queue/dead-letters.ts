@@ -1,5 +1,5 @@
-// Dead letters: events that could not be delivered. They are kept in the bucket until somebody looks at them. Each is the queue's
-// message unchanged, so that it can be sent again. Nothing here removes a letter that was not sent again.
+// Dead letters: events that could not be delivered. They stay in the bucket until somebody looks at them. Each is the unchanged
+// message of the queue, so that it can be sent again. Nothing here removes a letter that was not sent again.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { LogCode } from "../../core/log-words.ts";
@@ -9,21 +9,22 @@ import type { QueuedEvent } from "./message.ts";
 
 type Log = (line: LogLine) => void;
 
-/** How many dead letters one run sends again, with three calls each. The next run sends the rest. */
+/** The most dead letters that one run sends again, with three calls each. The next run sends the rest. */
 const MAX_REDRIVEN = 500;
-/** A message whose acknowledgement was lost is delivered again within minutes. */
+/** If an acknowledgement is lost, the queue delivers the message again within minutes, so a day is long enough to keep records. */
 const DAY_SECONDS = 86_400;
-/** Limit of keys in one call to the bucket. The number of calls per run is limited too. */
+/** The limit of keys in one call to the bucket. The number of calls per run is limited too, so keys are put together. */
 const MAX_KEYS = 1000;
-/** Limit of the metadata that is stored with a dead letter. The bucket accepts 8 KiB. */
+/** The limit of the reason that is stored with a dead letter. The bucket accepts 8 KiB of metadata. */
 const MAX_REASON_CHARACTERS = 1024;
 
-/** Why an attempt failed. It is logged, and stored with the dead letter. */
+/** The reason why an attempt failed. It is logged, and stored with the dead letter. */
 export type Failure = Readonly<Record<string, unknown>> & { readonly code: LogCode; readonly why: string };
 
 /**
  * Stores a message in the bucket and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event cannot be read
- * from the message. A message that is sent again has another id, so redrive() removes only what it sent.
+ * from the message. If the message is sent again and fails again, it has another id, so redrive() removes only the letter that it
+ * sent.
  */
 export async function bury(
   letter: { readonly message: QueueMessage; readonly event: QueuedEvent | undefined; readonly failure: Failure },
@@ -39,7 +40,7 @@ export async function bury(
 
 /** The cron trigger's task for the queue. Never throws: a failure is logged, and the next run tries again. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
-  // Orphans are removed first: once a letter is sent again, nothing shows that its body is still needed.
+  // Orphans are removed first. Once a letter is sent again, nothing in the bucket shows that its body is still needed.
   const steps = { removeOrphans, redrive, logDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {
@@ -51,14 +52,14 @@ export async function maintainQueue(queue: EventQueue, now: number, log: Log): P
 }
 
 /**
- * Sends dead letters again for which there is an object `redrive/EVENT`, `redrive/unread` or `redrive/all`, whatever its content.
- * This request object is removed when all of its letters are sent.
+ * Sends dead letters again if there is an object `redrive/EVENT`, `redrive/unread` or `redrive/all`, with any content. This request
+ * object is removed when all of its letters are sent.
  */
 async function redrive(queue: EventQueue, log: Log): Promise<void> {
   const { bodies } = queue;
   let budget = MAX_REDRIVEN;
   for await (const wish of listAll(bodies, "redrive/")) {
-    // Looks for one more than the budget, to know whether these are all.
+    // Searches for one letter more than the budget, to know whether there are others.
     const letters = await findLetters(wish, budget + 1, bodies);
     if (letters.length === 0) log({ decision: "failed", code: "no_dead_letter", redrive: wish.key });
     let isDone = letters.length <= budget;
@@ -77,7 +78,7 @@ async function redrive(queue: EventQueue, log: Log): Promise<void> {
   }
 }
 
-/** Leaves out letters that died after the request was made, so that no letter is sent again and again. */
+/** Finds the letters of a request. Leaves out letters that are newer than the request. Otherwise a letter could be sent forever. */
 async function findLetters(wish: StoredObject, limit: number, bodies: BodyBucket): Promise<StoredObject[]> {
   const name = wish.key.slice("redrive/".length);
   const letters: StoredObject[] = [];
@@ -88,7 +89,7 @@ async function findLetters(wish: StoredObject, limit: number, bodies: BodyBucket
   return letters;
 }
 
-/** Sends first, then deletes: to send a letter twice is better than to lose it. */
+/** Sends first and deletes afterwards, because sending a letter twice is better than losing it. */
 async function resend(key: string, { events, bodies }: EventQueue): Promise<void> {
   const text = await bodies.get(key).then((object) => object?.text());
   if (text === undefined) return;
@@ -97,14 +98,14 @@ async function resend(key: string, { events, bodies }: EventQueue): Promise<void
 }
 
 /**
- * Removes bodies that nobody will ask for (their events were delivered or refused, but then something crashed), and old records
- * of delivery.
+ * Removes old records of delivery, and old bodies that nothing needs any more. Such a body is left if something crashed after its
+ * event was delivered or refused.
  */
 async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Promise<void> {
   await remove(await listOlder(bodies, "delivered/", now - DAY_SECONDS), bodies);
   const needed = new Set<string | undefined>();
   for await (const { key } of listAll(bodies, "dead/")) needed.add(key.split("/")[1]);
-  // While there is a letter that cannot be read, no body is removed: nobody knows which body it needs.
+  // While there is a letter that cannot be read, no body is removed, because nobody knows which body the letter needs.
   if (needed.has("unread")) return;
   const old = await listOlder(bodies, "body/", now - MAX_DELIVERY_AGE_SECONDS - DAY_SECONDS);
   const orphans = old.filter((key) => !needed.has(key.split("/")[1]));
@@ -112,7 +113,7 @@ async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Pro
   if (orphans.length > 0) log({ decision: "removed", bodies: orphans.length });
 }
 
-/** The keys of objects that were stored before `before`, in Unix seconds. */
+/** Returns the keys of objects that were stored before `before` (Unix seconds). */
 async function listOlder(bodies: BodyBucket, prefix: string, before: number): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key, uploaded } of listAll(bodies, prefix)) if (uploaded.getTime() < before * 1000) keys.push(key);
@@ -123,7 +124,7 @@ async function remove(keys: readonly string[], bodies: BodyBucket): Promise<void
   for (let first = 0; first < keys.length; first += MAX_KEYS) await bodies.delete(keys.slice(first, first + MAX_KEYS));
 }
 
-/** Logs how many dead letters there are and the time of the oldest, if there are any. */
+/** If there are dead letters, logs their number and the time of the oldest. */
 async function logDeadLetters({ bodies }: EventQueue, log: Log): Promise<void> {
   let count = 0;
   let oldest = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
-// The consumer of the queue. It signs each event anew and delivers it to the origin, until the origin accepts it. Delivery is at
-// least once: if this program ends after the origin's response and before the acknowledgement, the event is delivered twice, with
-// the same `txn`.
+// The consumer of the queue. It signs each event when it delivers it, and tries again until the origin accepts the event. Delivery
+// is at least once. If this program ends after the origin's response and before the acknowledgement, the event is delivered twice,
+// with the same `txn`.
 
 import { issueAssertion } from "../../core/assertion/assertion.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -13,28 +13,28 @@ import { bury, type Failure } from "./dead-letters.ts";
 import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./message.ts";
 
 /**
- * How many messages are delivered at the same time. A Worker may have six connections waiting for a response, and the bucket
- * needs some of them.
+ * The number of messages that are delivered at the same time. A Worker may have six connections that wait for a response, and the
+ * bucket needs some of them.
  */
 const LANES = 4;
-/** Two days before a queue drops its messages: if many messages wait, attempts come later than their delays say. */
+/** A queue drops its messages two days later. The margin is needed because attempts may come late if many messages wait. */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
 /**
- * A queue with any other name holds dead letters. If the name were wrong and dead letters counted as events, the platform would
- * drop them in the end.
+ * Matches the name of a queue with events. A queue with any other name counts as holding dead letters. With a wrong name, the
+ * opposite mistake would be worse: dead letters that count as events would be dropped by the platform in the end.
  */
 export const EVENTS_QUEUE = /-events$/;
 
-/** What only the entry point may read and do: see Ambient. */
+/** The functions that only the entry point may have, as in Ambient. */
 export interface DeliveryScope {
   readonly clock: () => number;
   readonly newAssertionId: () => string;
   readonly log: (line: LogLine) => void;
-  /** 0 ≤ value < 1. */
+  /** Returns a number with 0 ≤ number < 1. */
   readonly random: () => number;
 }
 
-/** Delivers the messages of a batch, each independently. Never throws: a message is acknowledged, or retried. */
+/** Delivers the messages of a batch independently of each other. Never throws: each message is acknowledged or retried. */
 export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, scope: DeliveryScope): Promise<unknown> {
   const consumer = new Consumer(edge, queue, scope, !EVENTS_QUEUE.test(batch.queue));
   const waiting = [...batch.messages];
@@ -47,8 +47,8 @@ export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, s
 }
 
 /**
- * Handles a batch while nothing can be delivered, however long that takes: every message is retried as if it had failed by
- * itself. A message that the platform would drop in the end is stored in the bucket, if there is one.
+ * Handles a batch while nothing can be delivered, for any length of time. Every message is retried as after a failure of its own. A
+ * dead letter, which the platform would drop in the end, is stored in the bucket, if there is one.
  */
 export async function postponeBatch(
   { queue, messages }: QueueBatch,
@@ -73,7 +73,7 @@ class Consumer {
   readonly #scope: DeliveryScope;
   readonly #isForDeadLetters: boolean;
   /**
-   * Settles when all messages with bodies in the bucket are settled. They are handled one after the other, in parallel with the
+   * Resolves when all messages with bodies in the bucket are settled. They are handled one after another, in parallel with the
    * lanes.
    */
   largeOnes: Promise<void> = Promise.resolve();
@@ -88,7 +88,8 @@ class Consumer {
   async settle(message: QueueMessage): Promise<void> {
     try {
       const event = await parseQueuedEvent(message.body, this.#edge);
-      // The isolate has 128 MB, and a body in the bucket may have 50 MB. So these are not handled in the lanes but one at a time.
+      // The isolate has 128 MB, and a body in the bucket may have 50 MB. So such events are handled one at a time, outside the
+      // lanes.
       if (event.body === undefined) this.largeOnes = this.largeOnes.then(() => this.#attemptAndSettle(event, message));
       else await this.#attemptAndSettle(event, message);
     } catch (error) {
@@ -99,8 +100,8 @@ class Consumer {
   async #attemptAndSettle(event: QueuedEvent, message: QueueMessage): Promise<void> {
     try {
       await this.#attempt(event, message);
-      // The message is acknowledged before its body is removed: a body without a message is removed later by its age, but an
-      // event without its body would be lost.
+      // The message is acknowledged before its body is removed. A body without a message is removed later by its age, but an event
+      // without its body would be lost.
       message.ack();
     } catch (error) {
       return this.#postpone(error, event, message);
@@ -113,8 +114,8 @@ class Consumer {
     if (clock() - event.receivedAt > MAX_DELIVERY_AGE_SECONDS) {
       throw new DeliveryError("undeliverable", "received so long ago that no origin accepts it");
     }
-    // The platform does not say why a message is a dead letter. One more attempt finds the reason, unless the attempts themselves
-    // crash.
+    // The platform does not say why a message is a dead letter. One more attempt finds the reason. If a message is delivered
+    // a second time, that attempt crashed.
     if (this.#isForDeadLetters && message.attempts > 1) {
       throw new DeliveryError(
         "attempt_crashed",
@@ -128,7 +129,7 @@ class Consumer {
     log({ decision: "forwarded", ...about, status });
   }
 
-  /** The status of the origin's response. Undefined if the event was delivered before. */
+  /** Returns the status of the origin's response. Undefined if the event was delivered before. */
   async #deliver(event: QueuedEvent): Promise<number | undefined> {
     const { keys, issuer, audience } = this.#edge;
     const { clock, newAssertionId } = this.#scope;
@@ -143,7 +144,7 @@ class Consumer {
       receivedAt,
     });
     const response = await forward(delivery, assertion, this.#edge);
-    // The status alone decides. Whether the rest of the response arrives does not matter.
+    // Only the status decides, so the body of the response is not read.
     await response.body?.cancel().catch(() => undefined);
     return response.status;
   }
@@ -180,8 +181,8 @@ function describeAttempt({ id, attempts }: QueueMessage, event: QueuedEvent | un
 }
 
 /**
- * Doubles from the first delay to the longest, with random jitter of a quarter, so that messages that failed together are not
- * retried together.
+ * Doubles from the first delay to the longest. A random part of up to a quarter is added or subtracted, so that messages that
+ * failed together are not retried together.
  */
 export function backOff(attempts: number, [first, longest]: RetrySeconds, random: number): number {
   return Math.ceil(Math.min(first * 2 ** (attempts - 1), longest) * (0.75 + random / 2));

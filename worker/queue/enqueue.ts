@@ -1,5 +1,5 @@
-// The queue of a route with `delivery: "queue"`. An admitted event is answered with 202 as soon as it cannot be lost any more. It
-// is not signed here, because the signature would have expired before delivery; deliver.ts signs it.
+// Puts events of a route with `delivery: "queue"` into the queue. An admitted event is answered with 202 as soon as it cannot be
+// lost any more. It is not signed here, because the signature would expire before delivery. deliver.ts signs it.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { describeCauses } from "../../core/failure-chain.ts";
@@ -24,14 +24,14 @@ export async function enqueue(
     if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
     await events.send(text, { contentType: "text" });
   } catch (error) {
-    // The sender retries, and that becomes another event. If the body cannot be removed now, it is removed later by its age.
+    // The sender retries, and the retry becomes another event. If the body cannot be removed now, it is removed later by its age.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
     throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }
   return Response.json({ event: delivery.id }, { status: 202, headers: { "cache-control": "no-store" } });
 }
 
-/** The bucket compares it with the digest of the bytes that it received. */
+/** Returns the digest that the bucket compares with the bytes that it receives. */
 function readDigest({ contentDigest }: Delivery): Uint8Array {
   return Buffer.from(contentDigest.slice("sha-256=:".length, -1), "base64");
 }

@@ -1,4 +1,4 @@
-// The message of one queued event: everything that its delivery needs, in one text that only this edge can write.
+// The message of one queued event. It contains everything for the delivery, in one text that only this edge can write.
 
 import type { SigningKeys } from "../../core/assertion/keys.ts";
 import { openSealedText, sealText } from "../../core/assertion/seal.ts";
@@ -14,14 +14,14 @@ import type { BodyBucket } from "../bindings.ts";
 import type { Edge } from "../configuration.ts";
 
 /**
- * The seal also names issuer and audience. Another edge may have the same keys and another policy, and its events must not be
- * accepted here.
+ * The parts of an edge with which a message is sealed. The seal also names issuer and audience, because another edge may have the
+ * same keys and another policy, and its events must not be accepted here.
  */
 type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;
 
 /**
- * Increase the version with every change of the format. Messages of an older version then become dead letters, which the older
- * program can still read.
+ * Returns the type of the seal. Increase the version with every change of the format. Messages of an older version then become dead
+ * letters, which the older program can still read.
  */
 function typeOf({ issuer, audience }: Sealer) {
   return { type: `countersign-event ${issuer} ${audience}`, version: 1 };
@@ -39,7 +39,7 @@ export interface QueuedEvent {
   readonly body?: string;
 }
 
-/** Why an attempt failed. After `undeliverable`, a retry would fail too. */
+/** The reason why an attempt failed. After `undeliverable`, a retry would fail too. */
 export class DeliveryError extends Error {
   readonly code: "undeliverable" | "origin_answer" | "attempt_crashed";
 
@@ -61,7 +61,7 @@ function deliveredKey({ id }: Pick<Delivery, "id">): string {
   return `delivered/${id}`;
 }
 
-/** The text for the queue, and whether the body is in it. */
+/** Returns the text for the queue, and whether the text includes the body. */
 export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, edge: Sealer) {
   const event: QueuedEvent = { receivedAt, delivery: recordDelivery(delivery) };
   const isSmall = (delivery.body.byteLength * 4) / 3 < MAX_MESSAGE_BYTES;
@@ -83,8 +83,8 @@ export async function parseQueuedEvent(text: unknown, edge: Sealer): Promise<Que
 }
 
 /**
- * The delivery of a queued event. Undefined if it was delivered before and its body is removed.
- * @throws DeliveryError `undeliverable` if its body is not in the bucket, or is another one
+ * Restores the delivery of a queued event. Returns undefined if the event was delivered before and its body is removed.
+ * @throws DeliveryError `undeliverable` if its body is not in the bucket, or is another body
  */
 export async function restoreQueuedEvent(
   { delivery, body }: QueuedEvent,
@@ -101,8 +101,8 @@ export async function restoreQueuedEvent(
 }
 
 /**
- * Removes the body of a delivered event and stores a record of the delivery: if the consumer ends before its acknowledgement
- * counts, the message is delivered again, without a body.
+ * Removes the body of a delivered event and stores a record of the delivery. If the acknowledgement is lost, the message is
+ * delivered again without a body, and the record shows that the event was delivered.
  */
 export async function removeBody({ delivery }: QueuedEvent, bodies: BodyBucket, keys: SigningKeys): Promise<void> {
   await bodies.put(deliveredKey(delivery), await sealText(delivery.id, DELIVERED, keys), {});
