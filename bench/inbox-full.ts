@@ -96,9 +96,9 @@ export async function makeFullInbox(folder: string): Promise<string> {
   const headers = JSON.stringify(Array.from({ length: 4 }, (_, n) => [`x-header-${n}`, "y".repeat(40)]));
   const insert = database.prepare(`
     INSERT INTO event (id, issuer, jti, accepted_at, sender, method, target, content_type, headers, content_digest,
-                       event_key, certificate, factors, policy_digest)
+                       event_key, certificate, factors, relied_on_edge, policy_digest, assertion_expires)
     VALUES (?1, 'bench', ?2, 1700000000, 'example', 'POST', '/hooks/orders', 'application/json', ?3,
-            'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:', ?4, 'null', '["hmac"]', 'digest')`);
+            'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:', ?4, 'null', '["hmac"]', '[]', 'digest', 0)`);
   database.exec("BEGIN");
   for (let n = 0; n < MILLION; n += 1) insert.run(newId(), newId(), headers, JSON.stringify([randomUUID()]));
   database.exec(`

@@ -10,7 +10,8 @@ import type { InboxOptions } from "./options.ts";
 /**
  * Opens or creates the inbox at `location`: the path of a SQLite file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which
  * needs the package `pg`. An inbox of an older version is upgraded. Does not encrypt or delete what it stores: see `prune`.
- * @throws ConfigurationError if it is not an inbox, is of a newer version, or cannot be opened; the message holds no password
+ * @throws ConfigurationError if it is not an inbox, is of a newer version or from before the first release, or cannot be opened; the
+ * message holds no password
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   return await open(location, async () => {

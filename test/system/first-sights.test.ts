@@ -12,7 +12,7 @@ import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { FirstSight, Inbox } from "../../origin/inbox/inbox.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";
 import { openSqliteReader } from "../../origin/inbox/sqlite/reader.ts";
-import { deliveryOf, VERSION_1 } from "../support/inbox.ts";
+import { deliveryOf } from "../support/inbox.ts";
 import { readEvents } from "../support/origin.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -227,85 +227,6 @@ describe("a first sight", () => {
     await accept(inbox, "acme", first);
     await accept(inbox, "acme", rekeyed);
     expect(await inbox.count()).toBe(2);
-  });
-});
-
-describe("a file of version 1", () => {
-  /** Makes a file as the program of version 1 made it. */
-  function makeVersion1(events: readonly { readonly delivery: Delivery; readonly at: number }[], certificate = true) {
-    const database = new DatabaseSync(file);
-    database.exec(`PRAGMA journal_mode = WAL; ${VERSION_1.schema}`);
-    const insert = database.prepare(VERSION_1.insert);
-    for (const { delivery, at } of events) {
-      const { der, intermediates, ...facts } = delivery.certificate as CertificateFacts;
-      insert.run(
-        ...[delivery.id, "direct", delivery.id, at, delivery.sender, "POST", "/hooks/acme", "", "[]", delivery.body],
-        ...[delivery.contentDigest, JSON.stringify(certificate ? delivery.certificate : facts), '["mtls"]', "digest"],
-      );
-    }
-    database.close();
-  }
-
-  test("is migrated to this version, with its events and their certificates", async () => {
-    const events = [
-      { delivery: deliveryOf({ id: "a", sender: "acme", identity: first, intermediates: [middle] }), at: 100 },
-      { delivery: deliveryOf({ id: "b", sender: "acme", identity: first, intermediates: [middle] }), at: 200 },
-      { delivery: deliveryOf({ id: "c", sender: "beta", identity: first }), at: 300 },
-    ];
-    makeVersion1(events);
-    expect(() => openSqliteReader(file)).toThrow(/version 1, this program reads version 7: start an origin/);
-    const inbox = open();
-    expect(await inbox.count()).toBe(3);
-    expect(await inbox.certificates()).toMatchObject([
-      { sender: "acme", der: first.base64, intermediates: [middle.base64], firstSeen: 100, lastSeen: 200 },
-      { sender: "beta", der: first.base64, intermediates: [], firstSeen: 300, lastSeen: 300 },
-    ]);
-    for (const { delivery } of events) {
-      const { id, certificate } = delivery;
-      expect(await inbox.event(id)).toMatchObject({ id, certificate, eventKey: undefined, reliedOnEdge: [] });
-    }
-    for (const { certificate } of readEvents(file)) expect(String(certificate)).not.toContain("der");
-    await accept(inbox, "acme", first, middle);
-    expect(await inbox.certificates()).toHaveLength(2);
-    await accept(inbox, "acme", rekeyed, middle);
-    expect(sights).toMatchObject([{ what: "new key", since: 100 }]);
-    await inbox.close();
-    expect(await open().count()).toBe(5);
-  });
-
-  test("whose events hold no bytes of certificates keeps its events unchanged", async () => {
-    makeVersion1([{ delivery: deliveryOf({ id: "a", sender: "acme", identity: first }), at: 100 }], false);
-    const inbox = open();
-    expect(await inbox.certificates()).toEqual([]);
-    const { der, intermediates, ...facts } = deliveryOf({ id: "a", sender: "acme", identity: first })
-      .certificate as CertificateFacts;
-    expect((await inbox.event("a"))?.certificate).toEqual(facts);
-  });
-
-  test("is left unchanged when a step fails", () => {
-    makeVersion1([]);
-    const database = new DatabaseSync(file);
-    database.exec("CREATE TABLE certificate (mine)");
-    database.close();
-    expect(() => open()).toThrow(/already exists/);
-    const after = new DatabaseSync(file);
-    stack.defer(() => after.close());
-    expect(after.prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
-    expect(after.prepare("SELECT count(*) AS n FROM pragma_table_info('event')").get()).toEqual({ n: 15 });
-  });
-
-  test("accepts inserts of a process of version 1 that still runs", async () => {
-    makeVersion1([]);
-    const old = new DatabaseSync(file);
-    stack.defer(() => old.close());
-    const insert = old.prepare(VERSION_1.insert);
-    const inbox = open();
-    const { certificate, body, contentDigest } = deliveryOf({ id: "late", sender: "acme", identity: first });
-    insert.run(
-      ...["late", "direct", "late", now, "acme", "POST", "/", "", "[]", body],
-      ...[contentDigest, JSON.stringify(certificate), '["mtls"]', "digest"],
-    );
-    expect((await inbox.event("late"))?.certificate).toEqual(certificate);
   });
 });
 

@@ -211,20 +211,20 @@ test.each([
 });
 
 const NEWER =
-  /is an inbox of version 8; this program knows versions up to 7: use the newer one that wrote it, or restore a backup/;
+  /is an inbox of version 11; this program knows versions up to 10: use the newer one that wrote it, or restore a backup/;
 
 const foreign: [string, () => void | Promise<void>, RegExp][] = [
   [
     "of a newer version with the same tables",
     async () => {
       await openSqliteInbox(file).close();
-      withDatabase((database) => database.exec("PRAGMA user_version = 8"));
+      withDatabase((database) => database.exec("PRAGMA user_version = 11"));
     },
     NEWER,
   ],
   [
     "of a newer version without tables",
-    () => withDatabase((database) => database.exec("PRAGMA user_version = 8")),
+    () => withDatabase((database) => database.exec("PRAGMA user_version = 11")),
     NEWER,
   ],
   [
@@ -232,7 +232,7 @@ const foreign: [string, () => void | Promise<void>, RegExp][] = [
     () => withDatabase((database) => database.exec("CREATE TABLE customers (id)")),
     /is not an inbox/,
   ],
-  ...[1, 6].map((version): (typeof foreign)[number] => [
+  ...[1, 10].map((version): (typeof foreign)[number] => [
     `of another program, which is at version ${version}`,
     () => withDatabase((database) => database.exec(`CREATE TABLE customers (id); PRAGMA user_version = ${version}`)),
     /is not an inbox/,

@@ -1,5 +1,6 @@
 // The tables of the inbox in PostgreSQL, and the upgrade from older versions.
 
+import { missingSteps, requireKnown, requireNewest, versionAfter } from "../schema-version.ts";
 import { lockNumber, type PostgresPool, SCHEMA } from "./pool.ts";
 
 /**
@@ -10,8 +11,8 @@ export function digestOf(target: string): string {
   return `sha256(replace(${target}, chr(92), chr(92) || chr(92))::bytea)`;
 }
 
-/** As in the SQLite file: version n has run the first n steps, and a released step must not change. */
-const STEPS: readonly string[] = [
+/** As in the SQLite file: a released step must not change. */
+export const STEPS: readonly string[] = [
   `
   CREATE TABLE certificate (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -26,31 +27,34 @@ const STEPS: readonly string[] = [
     first_seen    bigint NOT NULL,
     last_seen     bigint NOT NULL
   );
-  CREATE INDEX certificate_by_sender ON certificate (sender, sha256);
+  CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
+  CREATE INDEX certificate_by_bytes ON certificate (sender, sha256, ${digestOf("intermediates")});
   CREATE TABLE event (
-    sequence       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id             text NOT NULL,
-    issuer         text NOT NULL,
-    jti            text NOT NULL,
-    accepted_at    bigint NOT NULL,
-    sender         text NOT NULL,
-    method         text NOT NULL,
-    target         text NOT NULL,
-    content_type   text NOT NULL,
-    headers        text NOT NULL,
-    body           bytea,
-    content_digest text NOT NULL,
-    event_key      text,
-    certificate    text NOT NULL,
-    certificate_id bigint,
-    factors        text NOT NULL,
-    relied_on_edge text NOT NULL,
-    policy_digest  text NOT NULL,
-    order_key      text
+    sequence          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id                text NOT NULL,
+    issuer            text NOT NULL,
+    jti               text NOT NULL,
+    accepted_at       bigint NOT NULL,
+    sender            text NOT NULL,
+    method            text NOT NULL,
+    target            text NOT NULL,
+    content_type      text NOT NULL,
+    headers           text NOT NULL,
+    body              bytea,
+    content_digest    text NOT NULL,
+    event_key         text,
+    order_key         text,
+    certificate       text NOT NULL,
+    certificate_id    bigint,
+    factors           text NOT NULL,
+    relied_on_edge    text NOT NULL,
+    policy_digest     text NOT NULL,
+    assertion_expires bigint NOT NULL
   );
   CREATE UNIQUE INDEX event_by_assertion ON event (issuer, jti);
   CREATE UNIQUE INDEX event_by_id ON event (id, issuer);
-  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, content_digest) WHERE event_key IS NOT NULL;
+  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, method, ${digestOf("target")}, content_digest)
+    WHERE event_key IS NOT NULL;
   CREATE TABLE work (
     sequence     bigint PRIMARY KEY,
     sender       text NOT NULL,
@@ -64,6 +68,10 @@ const STEPS: readonly string[] = [
     has_body     boolean NOT NULL DEFAULT true,
     has_conflict boolean NOT NULL DEFAULT false,
     duplicates   bigint NOT NULL DEFAULT 0,
+    reruns       bigint NOT NULL DEFAULT 0,
+    began_at     bigint,
+    status       integer,
+    recorded     bigint NOT NULL DEFAULT 0,
     CHECK ((due_at IS NULL) = (state IN ('done', 'dead')))
   ) WITH (autovacuum_vacuum_scale_factor = 0.02);
   CREATE INDEX work_due ON work (due_at, sequence) WHERE due_at IS NOT NULL;
@@ -71,39 +79,6 @@ const STEPS: readonly string[] = [
   CREATE INDEX work_dead ON work (sequence) WHERE state = 'dead';
   CREATE INDEX work_finished ON work (changed_at) WHERE due_at IS NULL;
   CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body;
-  CREATE TABLE repeated (
-    issuer  text NOT NULL,
-    jti     text NOT NULL,
-    expires bigint NOT NULL,
-    PRIMARY KEY (issuer, jti)
-  );
-  `,
-  // An event is a duplicate only if method and target are the same too. What detects a replay is kept longer than its event. The
-  // last presented certificate of a sender, and whether it was presented before, can be found without reading all of them.
-  `
-  ALTER TABLE event ADD COLUMN assertion_expires bigint NOT NULL DEFAULT 0;
-  DROP INDEX event_by_key;
-  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, method, ${digestOf("target")}, content_digest)
-    WHERE event_key IS NOT NULL;
-  CREATE TABLE deleted_event (
-    issuer  text NOT NULL,
-    id      text NOT NULL,
-    expires bigint NOT NULL,
-    PRIMARY KEY (issuer, id)
-  );
-  CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
-  CREATE INDEX certificate_by_bytes ON certificate (sender, sha256, ${digestOf("intermediates")});
-  DROP INDEX certificate_by_sender;
-  `,
-  // The number of reruns by an operator is kept for good.
-  `
-  ALTER TABLE work ADD COLUMN reruns bigint NOT NULL DEFAULT 0;
-  `,
-  // Attempts are recorded. The row of work has the one that runs, or that made the event done; the table has all others.
-  `
-  ALTER TABLE work ADD COLUMN began_at bigint;
-  ALTER TABLE work ADD COLUMN status integer;
-  ALTER TABLE work ADD COLUMN recorded bigint NOT NULL DEFAULT 0;
   CREATE TABLE attempt (
     sequence bigint NOT NULL,
     place    bigint NOT NULL,
@@ -116,9 +91,18 @@ const STEPS: readonly string[] = [
     due_at   bigint,
     PRIMARY KEY (sequence, place)
   );
-  `,
-  // Refused requests are kept apart from the events, each certificate once, and how many there were by hour and code.
-  `
+  CREATE TABLE repeated (
+    issuer  text NOT NULL,
+    jti     text NOT NULL,
+    expires bigint NOT NULL,
+    PRIMARY KEY (issuer, jti)
+  );
+  CREATE TABLE deleted_event (
+    issuer  text NOT NULL,
+    id      text NOT NULL,
+    expires bigint NOT NULL,
+    PRIMARY KEY (issuer, id)
+  );
   CREATE TABLE refusal_kind (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     code        text NOT NULL,
@@ -165,12 +149,10 @@ const STEPS: readonly string[] = [
   `,
 ];
 
-const POSTGRES_VERSION = STEPS.length;
-
 /**
  * Creates the tables, or runs the missing steps: all or none. If several origins start at the same time, one runs them and the
  * others wait.
- * @throws Error if the tables are of a newer version
+ * @throws Error if the tables are of a version that this program does not know; then they are not changed
  */
 export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
   return pool.transact(async (client) => {
@@ -185,10 +167,12 @@ export function preparePostgres(pool: PostgresPool, name: string): Promise<void>
     if (found[0]?.["version"] === null) await client.query(`CREATE TABLE ${SCHEMA}.version (version integer NOT NULL)`);
     const { rows } = await client.query(`SELECT version FROM ${SCHEMA}.version`);
     const version = Number(rows[0]?.["version"] ?? 0);
-    refuseNewer(version, name);
-    for (const step of STEPS.slice(version)) await client.queryPatiently(step);
-    if (version === 0) await client.query("INSERT INTO version VALUES ($1)", [POSTGRES_VERSION]);
-    else if (version < POSTGRES_VERSION) await client.query("UPDATE version SET version = $1", [POSTGRES_VERSION]);
+    requireKnown(version, STEPS, name);
+    const missing = missingSteps(STEPS, version);
+    for (const step of missing) await client.queryPatiently(step);
+    const newest = versionAfter(STEPS);
+    if (version === 0) await client.query("INSERT INTO version VALUES ($1)", [newest]);
+    else if (missing.length > 0) await client.query("UPDATE version SET version = $1", [newest]);
   });
 }
 
@@ -197,18 +181,5 @@ export async function requirePostgresVersion(pool: PostgresPool, name: string): 
   const { rows: tables } = await pool.query(`SELECT to_regclass('${SCHEMA}.version') AS found`);
   if (tables[0]?.["found"] === null) throw new Error(`${name} holds no inbox: start an origin on it once`);
   const { rows } = await pool.query(`SELECT version FROM ${SCHEMA}.version`);
-  const version = Number(rows[0]?.["version"] ?? 0);
-  refuseNewer(version, name);
-  if (version < POSTGRES_VERSION) {
-    throw new Error(
-      `${name} is an inbox of version ${version}, this program reads version ${POSTGRES_VERSION}: start an origin on it once, which brings it up to date`,
-    );
-  }
-}
-
-function refuseNewer(version: number, name: string): void {
-  if (version <= POSTGRES_VERSION) return;
-  throw new Error(
-    `${name} is an inbox of version ${version}; this program knows versions up to ${POSTGRES_VERSION}: use the newer one that wrote it, or restore a backup from before the upgrade`,
-  );
+  requireNewest(Number(rows[0]?.["version"] ?? 0), STEPS, name);
 }

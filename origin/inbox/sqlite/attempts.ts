@@ -40,9 +40,8 @@ export class SqliteAttempts {
 
 function prepare(database: DatabaseSync) {
   return {
-    // OR REPLACE: a process of an older version, which still runs, may delete an event and leave its records.
     insert: database.prepare(
-      `INSERT OR REPLACE INTO attempt (sequence, place, ${ATTEMPT_ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO attempt (sequence, place, ${ATTEMPT_ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     trim: database.prepare(`DELETE FROM attempt WHERE sequence = ? AND ${isBetween("?")}`),
     begun: database.prepare(

@@ -6,6 +6,7 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { requireLocalDisk } from "../network-file-system.ts";
 import type { InboxOptions } from "../options.ts";
+import { versionAfter } from "../schema-version.ts";
 import {
   type InboxContents,
   requireEmpty,
@@ -16,7 +17,7 @@ import {
   toStates,
 } from "../table-rows.ts";
 import { describeFileError, makeFile, makePrivate, requireFile } from "./file.ts";
-import { BUSY_MILLISECONDS, prepareSchema, readVersion, SCHEMA_VERSION } from "./schema.ts";
+import { BUSY_MILLISECONDS, prepareSchema, readVersion, STEPS } from "./schema.ts";
 
 /** The page cache while many rows are written. Ids are random, so each row touches other pages of the indexes. */
 const RESTORE_CACHE_KIB = 65_536;
@@ -63,12 +64,12 @@ const RESTORED_WORK: Readonly<Record<string, string>> = {
   due_at: "CASE state WHEN 'leased' THEN changed_at ELSE due_at END AS due_at",
 };
 
-/** False for an older version. @throws Error if it is not a backup, or is of a newer version */
+/** False for an older version. @throws Error if it is not a backup, or of a version that this program does not know */
 export function isThisVersion(file: string): boolean {
   return explaining(file, () => {
     const database = openToRead(file);
     try {
-      return requireInbox(database, file) === SCHEMA_VERSION;
+      return requireInbox(database, file) === versionAfter(STEPS);
     } finally {
       database.close();
     }
@@ -165,21 +166,13 @@ export function countSqlite(file: string): InboxContents {
 }
 
 function contentsOf(database: DatabaseSync): InboxContents {
-  const there = new Set(
-    database
-      .prepare("SELECT name FROM sqlite_schema")
-      .all()
-      .map(({ name }) => name),
-  );
-  // A file of an older version has fewer tables.
   const count = (...tables: readonly string[]) =>
     tables
-      .filter((name) => there.has(name))
       .map((name) => Number(database.prepare(`SELECT count(*) AS number FROM ${name}`).get()?.["number"]))
       .reduce((sum, number) => sum + number, 0);
   return {
     events: count("event"),
-    states: there.has("work") ? toStates(database.prepare(SELECT_STATES).all()) : {},
+    states: toStates(database.prepare(SELECT_STATES).all()),
     certificates: count("certificate"),
     keptIds: count("repeated", "deleted_event"),
     refusals: count("refusal"),

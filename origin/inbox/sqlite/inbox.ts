@@ -23,7 +23,7 @@ import { SqliteWriter } from "./writer.ts";
 
 /**
  * Opens or creates the inbox file. A file of an older version is upgraded.
- * @throws Error if the file is not an inbox, is of a newer version, or cannot be opened
+ * @throws Error if the file is not an inbox, is of a version that this program does not know, or cannot be opened
  */
 export function openSqliteInbox(file: string, options: InboxOptions = {}): Inbox {
   let database: DatabaseSync | undefined;

@@ -16,10 +16,11 @@ import {
 import type { InboxReader, Lease } from "../inbox.ts";
 import { namingPlace } from "../place.ts";
 import { refusalReaderOf } from "../refusals/read.ts";
+import { requireNewest } from "../schema-version.ts";
 import { SELECT_SENDERS, toSender } from "../sender-rows.ts";
 import { sqliteHistoryOf } from "./attempts.ts";
 import { describeFileError, requireFile } from "./file.ts";
-import { readVersion, SCHEMA_VERSION } from "./schema.ts";
+import { readVersion, STEPS } from "./schema.ts";
 
 /**
  * Opens an inbox for reading, while others write to it.
@@ -32,11 +33,7 @@ export function openSqliteReader(file: string): InboxReader {
     database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
     const version = readVersion(database, file);
     if (version === 0) throw new Error(`${file} is empty: no origin has kept events in it`);
-    if (version < SCHEMA_VERSION) {
-      throw new Error(
-        `${file} is an inbox of version ${version}, this program reads version ${SCHEMA_VERSION}: start an origin on it once, which brings it up to date`,
-      );
-    }
+    requireNewest(version, STEPS, file);
     return namingPlace(readerOf(database), (error) => describeFileError(file, error));
   } catch (error) {
     database?.close();

@@ -1,38 +1,84 @@
 // The tables of the inbox file, and the upgrade from older versions.
 
 import type { DatabaseSync } from "node:sqlite";
+import { missingSteps, requireKnown, versionAfter } from "../schema-version.ts";
 import { isBusy } from "./result.ts";
 
 /**
- * A file of version n has run the first n steps. A released step must not change; append further ones. New columns need a
- * default, so that a process of the version before, which is still running, can go on inserting.
+ * A released step must not change; append further ones. New columns need a default, so that a process of the version before,
+ * which is still running, can go on inserting.
  */
-const STEPS: readonly string[] = [
+export const STEPS: readonly string[] = [
+  // An event with its body never changes. Its work, which changes often, has a row of its own, with the attempt that runs or that
+  // made the event done; all other attempts are in their own table. The bytes of a certificate are stored once, not with each
+  // event. What detects a replay or a duplicate is kept longer than its event. Refused requests are kept apart from the events,
+  // each certificate once, and how many there were by hour and code.
   `
   CREATE TABLE event (
-    sequence       INTEGER PRIMARY KEY,
-    id             TEXT NOT NULL,
-    issuer         TEXT NOT NULL,
-    jti            TEXT NOT NULL,
-    accepted_at    INTEGER NOT NULL,
-    sender         TEXT NOT NULL,
-    method         TEXT NOT NULL,
-    target         TEXT NOT NULL,
-    content_type   TEXT NOT NULL,
-    headers        TEXT NOT NULL,
-    body           BLOB NOT NULL,
-    content_digest TEXT NOT NULL,
-    certificate    TEXT NOT NULL,
-    factors        TEXT NOT NULL,
-    policy_digest  TEXT NOT NULL,
+    sequence          INTEGER PRIMARY KEY,
+    id                TEXT NOT NULL,
+    issuer            TEXT NOT NULL,
+    jti               TEXT NOT NULL,
+    accepted_at       INTEGER NOT NULL,
+    sender            TEXT NOT NULL,
+    method            TEXT NOT NULL,
+    target            TEXT NOT NULL,
+    content_type      TEXT NOT NULL,
+    headers           TEXT NOT NULL,
+    body              BLOB,
+    content_digest    TEXT NOT NULL,
+    event_key         TEXT,
+    order_key         TEXT,
+    certificate       TEXT NOT NULL,
+    certificate_id    INTEGER,
+    factors           TEXT NOT NULL,
+    relied_on_edge    TEXT NOT NULL,
+    policy_digest     TEXT NOT NULL,
+    assertion_expires INTEGER NOT NULL,
     UNIQUE (issuer, jti)
   ) STRICT;
-  `,
-  // Moves the bytes of certificates out of the events, where each event stored them again.
-  `
-  ALTER TABLE event ADD COLUMN event_key TEXT;
-  ALTER TABLE event ADD COLUMN relied_on_edge TEXT NOT NULL DEFAULT '[]';
-  ALTER TABLE event ADD COLUMN certificate_id INTEGER;
+  CREATE UNIQUE INDEX event_by_id ON event (id, issuer);
+  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, method, target, content_digest) WHERE event_key IS NOT NULL;
+  CREATE TABLE work (
+    sequence     INTEGER PRIMARY KEY,
+    sender       TEXT NOT NULL,
+    order_key    TEXT,
+    state        TEXT NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    due_at       INTEGER,
+    changed_at   INTEGER NOT NULL,
+    token        TEXT,
+    reason       TEXT,
+    has_body     INTEGER NOT NULL DEFAULT 1,
+    has_conflict INTEGER NOT NULL DEFAULT 0,
+    duplicates   INTEGER NOT NULL DEFAULT 0,
+    reruns       INTEGER NOT NULL DEFAULT 0,
+    began_at     INTEGER,
+    status       INTEGER,
+    recorded     INTEGER NOT NULL DEFAULT 0,
+    CHECK ((due_at IS NULL) = (state IN ('done', 'dead')))
+  ) STRICT;
+  CREATE INDEX work_due ON work (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX work_order ON work (sender, order_key, sequence) WHERE order_key IS NOT NULL AND due_at IS NOT NULL;
+  CREATE INDEX work_dead ON work (sequence) WHERE state = 'dead';
+  CREATE INDEX work_finished ON work (changed_at) WHERE due_at IS NULL;
+  CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body = 1;
+  CREATE TRIGGER event_is_work AFTER INSERT ON event BEGIN
+    INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)
+    VALUES (NEW.sequence, NEW.sender, NEW.order_key, 'waiting', NEW.accepted_at * 1000, NEW.accepted_at * 1000);
+  END;
+  CREATE TABLE attempt (
+    sequence INTEGER NOT NULL,
+    place    INTEGER NOT NULL,
+    outcome  TEXT NOT NULL,
+    number   INTEGER,
+    began_at INTEGER,
+    ended_at INTEGER,
+    status   INTEGER,
+    reason   TEXT,
+    due_at   INTEGER,
+    PRIMARY KEY (sequence, place)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE certificate (
     id            INTEGER PRIMARY KEY,
     sender        TEXT NOT NULL,
@@ -47,140 +93,19 @@ const STEPS: readonly string[] = [
     last_seen     INTEGER NOT NULL,
     UNIQUE (sender, sha256, intermediates)
   ) STRICT;
-  INSERT INTO certificate (sender, sha256, spki_sha256, issuer, subject, not_after, der, intermediates, first_seen, last_seen)
-    SELECT sender, certificate ->> 'sha256', certificate ->> 'spkiSha256', certificate ->> 'issuer',
-           certificate ->> 'subject', certificate ->> 'notAfter', certificate ->> 'der', certificate -> 'intermediates',
-           min(accepted_at), max(accepted_at)
-    FROM event WHERE certificate ->> 'der' IS NOT NULL
-    GROUP BY sender, certificate ->> 'sha256', certificate -> 'intermediates' ORDER BY min(sequence);
-  UPDATE event SET
-    certificate = json_remove(event.certificate, '$.der', '$.intermediates'),
-    certificate_id = (SELECT seen.id FROM certificate AS seen
-                      WHERE seen.sender = event.sender AND seen.sha256 = event.certificate ->> 'sha256'
-                        AND seen.intermediates = event.certificate -> 'intermediates')
-    WHERE certificate ->> 'der' IS NOT NULL;
-  `,
-  // The work on an event gets a row of its own: it changes often, while the event with its body never does. The table of events
-  // is made again, because a body can now be deleted. Of duplicate events the first is kept. The work of older events is dead:
-  // whoever read them from the table has handled them, and it is not known how far.
-  `
-  CREATE TABLE event_3 (
-    sequence       INTEGER PRIMARY KEY,
-    id             TEXT NOT NULL,
-    issuer         TEXT NOT NULL,
-    jti            TEXT NOT NULL,
-    accepted_at    INTEGER NOT NULL,
-    sender         TEXT NOT NULL,
-    method         TEXT NOT NULL,
-    target         TEXT NOT NULL,
-    content_type   TEXT NOT NULL,
-    headers        TEXT NOT NULL,
-    body           BLOB,
-    content_digest TEXT NOT NULL,
-    certificate    TEXT NOT NULL,
-    factors        TEXT NOT NULL,
-    policy_digest  TEXT NOT NULL,
-    event_key      TEXT,
-    relied_on_edge TEXT NOT NULL DEFAULT '[]',
-    certificate_id INTEGER,
-    order_key      TEXT,
-    UNIQUE (issuer, jti)
-  ) STRICT;
-  CREATE UNIQUE INDEX event_by_id ON event_3 (id, issuer);
-  CREATE UNIQUE INDEX event_by_key ON event_3 (sender, event_key, content_digest) WHERE event_key IS NOT NULL;
-  INSERT INTO event_3
-    SELECT sequence, id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body, content_digest,
-           certificate, factors, policy_digest, event_key, relied_on_edge, certificate_id, NULL
-    FROM event WHERE true ORDER BY sequence ON CONFLICT DO NOTHING;
-  CREATE TABLE work (
-    sequence     INTEGER PRIMARY KEY,
-    sender       TEXT NOT NULL,
-    order_key    TEXT,
-    state        TEXT NOT NULL,
-    attempts     INTEGER NOT NULL DEFAULT 0,
-    due_at       INTEGER,
-    changed_at   INTEGER NOT NULL,
-    token        TEXT,
-    reason       TEXT,
-    has_body     INTEGER NOT NULL DEFAULT 1,
-    has_conflict INTEGER NOT NULL DEFAULT 0,
-    duplicates   INTEGER NOT NULL DEFAULT 0,
-    CHECK ((due_at IS NULL) = (state IN ('done', 'dead')))
-  ) STRICT;
-  CREATE INDEX work_due ON work (due_at) WHERE due_at IS NOT NULL;
-  CREATE INDEX work_order ON work (sender, order_key, sequence) WHERE order_key IS NOT NULL AND due_at IS NOT NULL;
-  CREATE INDEX work_dead ON work (sequence) WHERE state = 'dead';
-  CREATE INDEX work_finished ON work (changed_at) WHERE due_at IS NULL;
-  CREATE INDEX work_body ON work (changed_at) WHERE state = 'done' AND has_body = 1;
-  INSERT INTO work (sequence, sender, state, changed_at, reason)
-    SELECT sequence, sender, 'dead', unixepoch() * 1000, 'accepted before this inbox kept work' FROM event_3;
+  CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
   CREATE TABLE repeated (
     issuer  TEXT NOT NULL,
     jti     TEXT NOT NULL,
     expires INTEGER NOT NULL,
     PRIMARY KEY (issuer, jti)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE copy_3 AS
-    SELECT id, issuer, jti, accepted_at, sender, event_key, content_digest FROM event
-    WHERE sequence NOT IN (SELECT sequence FROM event_3);
-  INSERT INTO repeated SELECT issuer, jti, accepted_at FROM copy_3;
-  UPDATE work SET duplicates = copies.number FROM (
-    SELECT first.sequence, count(*) AS number FROM copy_3 AS copy JOIN event_3 AS first
-      ON (first.id = copy.id AND first.issuer = copy.issuer)
-      OR (first.sender = copy.sender AND first.event_key = copy.event_key AND first.content_digest = copy.content_digest)
-    GROUP BY first.sequence
-  ) AS copies WHERE copies.sequence = work.sequence;
-  UPDATE work SET has_conflict = 1 WHERE sequence IN (
-    SELECT sequence FROM event_3 JOIN (
-      SELECT sender, event_key FROM event_3 WHERE event_key IS NOT NULL GROUP BY sender, event_key HAVING count(*) > 1
-    ) USING (sender, event_key)
-  );
-  DROP TABLE copy_3;
-  DROP TABLE event;
-  ALTER TABLE event_3 RENAME TO event;
-  CREATE TRIGGER event_is_work AFTER INSERT ON event BEGIN
-    INSERT INTO work (sequence, sender, order_key, state, due_at, changed_at)
-    VALUES (NEW.sequence, NEW.sender, NEW.order_key, 'waiting', NEW.accepted_at * 1000, NEW.accepted_at * 1000);
-  END;
-  `,
-  // An event is a duplicate only if method and target are the same too. What detects a replay is kept longer than its event. The
-  // last presented certificate of a sender can be found without reading all of them.
-  `
-  ALTER TABLE event ADD COLUMN assertion_expires INTEGER NOT NULL DEFAULT 0;
-  DROP INDEX event_by_key;
-  CREATE UNIQUE INDEX event_by_key ON event (sender, event_key, method, target, content_digest) WHERE event_key IS NOT NULL;
   CREATE TABLE deleted_event (
     issuer  TEXT NOT NULL,
     id      TEXT NOT NULL,
     expires INTEGER NOT NULL,
     PRIMARY KEY (issuer, id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX certificate_by_time ON certificate (sender, last_seen);
-  `,
-  // The number of reruns by an operator is kept for good.
-  `
-  ALTER TABLE work ADD COLUMN reruns INTEGER NOT NULL DEFAULT 0;
-  `,
-  // Attempts are recorded. The row of work has the one that runs, or that made the event done; the table has all others.
-  `
-  ALTER TABLE work ADD COLUMN began_at INTEGER;
-  ALTER TABLE work ADD COLUMN status INTEGER;
-  ALTER TABLE work ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
-  CREATE TABLE attempt (
-    sequence INTEGER NOT NULL,
-    place    INTEGER NOT NULL,
-    outcome  TEXT NOT NULL,
-    number   INTEGER,
-    began_at INTEGER,
-    ended_at INTEGER,
-    status   INTEGER,
-    reason   TEXT,
-    due_at   INTEGER,
-    PRIMARY KEY (sequence, place)
-  ) STRICT, WITHOUT ROWID;
-  `,
-  // Refused requests are kept apart from the events, each certificate once, and how many there were by hour and code.
-  `
   CREATE TABLE refusal_kind (
     id          INTEGER PRIMARY KEY,
     code        TEXT NOT NULL,
@@ -238,11 +163,9 @@ const CONNECTION = `
 export const BUSY_MILLISECONDS = 5_000;
 const BUSY_PAUSE_MILLISECONDS = 10;
 
-export const SCHEMA_VERSION = STEPS.length;
-
 /**
  * Creates the tables in an empty file, or runs the steps that a file lacks: all or none.
- * @throws Error if the file is not an inbox, or is of a newer version; then it is not changed
+ * @throws Error if the file is not an inbox, or of a version that this program does not know; then it is not changed
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
   // Checked before the journal mode is changed, because that change would stay in a database of another program.
@@ -251,8 +174,8 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   database.exec(CONNECTION);
   database.exec("BEGIN IMMEDIATE");
   const version = readVersion(database, file);
-  for (const step of STEPS.slice(version)) database.exec(step);
-  if (version < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  for (const step of missingSteps(STEPS, version)) database.exec(step);
+  if (version < versionAfter(STEPS)) database.exec(`PRAGMA user_version = ${versionAfter(STEPS)}`);
   database.exec("COMMIT");
   // From here on the writer waits by itself (#begin), and no other statement waits.
   database.exec("PRAGMA busy_timeout = 0");
@@ -281,7 +204,7 @@ export function emptyLog(database: DatabaseSync): boolean {
   return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }
 
-/** The version of a file. 0 if it is empty. @throws Error if it is not an inbox, or is of a newer version */
+/** The version of a file. 0 if it is empty. @throws Error if it is not an inbox, or of a version that this program does not know */
 export function readVersion(database: DatabaseSync, file: string): number {
   // The tables first: another process may make them between the two reads, and tables without a version are another program's.
   const tables = new Set(
@@ -293,10 +216,6 @@ export function readVersion(database: DatabaseSync, file: string): number {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version < 0 || (tables.size > 0 && (version === 0 || !tables.has("event"))))
     throw new Error(`${file} is not an inbox but another program's database`);
-  if (version > SCHEMA_VERSION) {
-    throw new Error(
-      `${file} is an inbox of version ${version}; this program knows versions up to ${SCHEMA_VERSION}: use the newer one that wrote it, or restore a backup from before the upgrade`,
-    );
-  }
+  requireKnown(version, STEPS, file);
   return version;
 }

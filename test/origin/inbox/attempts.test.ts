@@ -3,11 +3,9 @@
 import { beforeEach, expect, test } from "vitest";
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../../core/wire.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
-import { isPostgresUrl } from "../../../origin/inbox/location.ts";
 import { openInboxReader } from "../../../origin/inbox/open.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
-import { makeReleasedInbox } from "../../support/released-inbox.ts";
 
 const LEASE = 30_000;
 const START = 1_800_000_000_000;
@@ -199,55 +197,14 @@ describeOnStores("the record of attempts", (given) => {
     while ((await inbox.prune({ bodySeconds: 0, eventSeconds: 0 })) > 0);
     expect(await inbox.attempts("a")).toBeUndefined();
     // Fails if the row of the first attempt is still there.
-    await changeByHand(given.location, ["INSERT INTO attempt (sequence, place, outcome) VALUES (1, 1, 'retry')"]);
-    // In a file the sequence is used again. A process of an older version may have left such a row.
+    await changeByHand(given.location, [
+      "INSERT INTO attempt (sequence, place, outcome) VALUES (1, 1, 'retry')",
+      "DELETE FROM attempt",
+    ]);
+    // In a file the sequence is used again.
     await accept("b");
     await inbox.work.retry(await claimOne(), 0, "no");
     expect((await recordsOf("b"))?.[0]).toMatchObject({ number: 1, outcome: "retry", beganAt: now });
-  });
-
-  test("of an inbox of an older version begins with the upgrade", async () => {
-    await makeReleasedInbox(given.location, [
-      { id: "done", state: "done", at: START / 1_000 - 9 },
-      { id: "waiting", at: START / 1_000 - 8 },
-    ]);
-    await open();
-    expect(await inbox.attempts("done")).toEqual({ records: [], leftOut: 0 });
-    await inbox.rerun({ ids: ["done"], isTrial: false });
-    for (const lease of await claim()) await inbox.work.complete(lease, 200);
-    expect(await recordsOf("done")).toMatchObject([{ action: "run" }, { outcome: "done", status: 200 }]);
-    expect(await recordsOf("waiting")).toMatchObject([{ outcome: "done" }]);
-  });
-
-  test("of an inbox of the version before begins with the upgrade, whatever state its events are in", async () => {
-    await open();
-    for (const id of ["waiting", "done", "dead", "leased", "retried"]) await accept(id);
-    const held = new Map((await claim()).map((lease) => [lease.event.id, lease] as const));
-    const lease = (id: string) => held.get(id) as Lease;
-    await inbox.work.release([lease("waiting")]);
-    await inbox.work.complete(lease("done"));
-    await inbox.work.bury(lease("dead"), "no");
-    await inbox.work.retry(lease("retried"), 1_000, "later");
-    await inbox.close();
-    await changeByHand(given.location, [
-      ...["attempt", "refusal", "refusal_kind", "refusal_hour", "refused_certificate"].map(
-        (name) => `DROP TABLE ${name}`,
-      ),
-      ...["began_at", "status", "recorded"].map((name) => `ALTER TABLE work DROP COLUMN ${name}`),
-      isPostgresUrl(given.location) ? "UPDATE version SET version = 3" : "PRAGMA user_version = 5",
-    ]);
-    await expect(openInboxReader(given.location)).rejects.toThrow(/start an origin on it once/);
-    await open();
-    for (const id of held.keys()) expect(await inbox.attempts(id)).toEqual({ records: [], leftOut: 0 });
-    expect(await inbox.event("dead")).toMatchObject({ state: "dead", reason: "no", attempts: 1 });
-    // Whoever held it before the upgrade may end it.
-    expect(await inbox.work.complete(lease("leased"), 200)).toBe(true);
-    expect(await recordsOf("leased")).toEqual([]);
-    now += 1_000;
-    for (const each of await claim()) await inbox.work.complete(each, 200);
-    expect(await recordsOf("retried")).toMatchObject([{ number: 2, outcome: "done", status: 200 }]);
-    expect(await recordsOf("waiting")).toMatchObject([{ number: 1, outcome: "done", status: 200 }]);
-    expect(await inbox.refusals.page({ limit: 1 })).toEqual({ refusals: [], next: undefined });
   });
 
   test("says of an event whose row is damaged why it is dead", async () => {

@@ -13,7 +13,6 @@ import { TABLES } from "../../../origin/inbox/table-rows.ts";
 import { runHere } from "../../support/command.ts";
 import { type DeliveryParts, deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox, runInbox, STORES } from "../../support/inbox-stores.ts";
-import { makeReleasedInbox } from "../../support/released-inbox.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const DAY = 86_400;
@@ -211,18 +210,6 @@ describeOnStores("an inbox", (given) => {
     expect(await accept(inbox, "one", {}, "one")).toBe("replayed");
     expect(await accept(inbox, "two")).toEqual({ outcome: "stored" });
     expect((await inbox.work.claim(9, 30_000)).map(({ event }) => event.id)).toEqual(["one", "two"]);
-  });
-
-  test("is filled from a backup of an older version, which stays as it is", async () => {
-    const folder = temporaryDirectory(given.stack);
-    const [old, file] = [join(folder, "old.sqlite"), join(folder, "a.backup")];
-    await makeReleasedInbox(old, [{ id: "a", key: "k", body: "1", at: START }], [["repeated", START + 60]]);
-    expect(await runInbox(old, "backup", file)).toMatchObject({ code: 0 });
-    const bytes = readFileSync(file);
-    expect(await restore(file)).toMatchObject({ code: 0, stderr: "" });
-    expect(readFileSync(file).equals(bytes)).toBe(true);
-    const inbox = await openTestInbox(given.stack, given.location);
-    for (const jti of ["a", "repeated"]) expect(await accept(inbox, "new", {}, jti)).toBe("replayed");
   });
 
   test("says in one sentence what is wrong, and changes nothing", async () => {

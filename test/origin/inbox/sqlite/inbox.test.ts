@@ -1,4 +1,4 @@
-// What only a file can meet: a power cut, a full disk, another writer that holds it, and older versions of itself.
+// What only a file can meet: a power cut, a full disk, and another writer that holds it.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -10,10 +10,10 @@ import { Refusal } from "../../../../core/refusal.ts";
 import type { Acceptance } from "../../../../origin/accept.ts";
 import type { Inbox, Lease } from "../../../../origin/inbox/inbox.ts";
 import type { InboxOptions } from "../../../../origin/inbox/options.ts";
+import { FIRST_VERSION } from "../../../../origin/inbox/schema-version.ts";
 import { openSqliteInbox } from "../../../../origin/inbox/sqlite/inbox.ts";
-import { openSqliteReader } from "../../../../origin/inbox/sqlite/reader.ts";
-import { prepareSchema, readVersion, SCHEMA_VERSION } from "../../../../origin/inbox/sqlite/schema.ts";
-import { deliveryOf, VERSION_1, VERSION_2 } from "../../../support/inbox.ts";
+import { prepareSchema, readVersion } from "../../../../origin/inbox/sqlite/schema.ts";
+import { deliveryOf } from "../../../support/inbox.ts";
 import { openTestInbox } from "../../../support/inbox-stores.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
@@ -266,64 +266,6 @@ test("an empty file that another process makes an inbox of, between two reads, i
     if (reads === 2) prepareSchema(other, file);
     return statement;
   });
-  expect(readVersion(database, file)).toBe(SCHEMA_VERSION);
+  expect(readVersion(database, file)).toBe(FIRST_VERSION);
   expect(reads).toBe(2);
-});
-
-describe("a file of version 2", () => {
-  function makeVersion2(events: readonly (readonly [id: string, jti: string, key: string | null, digest: string])[]) {
-    const database = new DatabaseSync(file);
-    database.exec(`PRAGMA journal_mode = WAL; ${VERSION_1.schema} ${VERSION_2.schema}`);
-    for (const [id, jti, key, digest] of events) {
-      database
-        .prepare(VERSION_2.insert)
-        .run(
-          ...[id, "edge", jti, 1_700_000_000, "acme", "POST", "/hooks/acme", "", "[]", Buffer.from(id)],
-          ...[digest, key, "null", null, '["hmac"]', "[]", "digest"],
-        );
-    }
-    return database;
-  }
-
-  test("is brought up to this one: its events are kept, once, and dispatched when somebody asks for it", async () => {
-    makeVersion2([
-      ["a", "1", "k1", "d1"],
-      ["a", "2", "k1", "d1"],
-      ["b", "3", "k1", "d1"],
-      ["c", "4", "k1", "d2"],
-      ["d", "5", null, "d1"],
-    ]).close();
-    expect(() => openSqliteReader(file)).toThrow(/version 2, this program reads version 7/);
-    const inbox = await openTestInbox(stack, file);
-    const events = (await inbox.events({ limit: 9 })).reverse();
-    expect(events.map(({ id, duplicates, hasConflict, state }) => [id, duplicates, hasConflict, state])).toEqual([
-      ["a", 2, true, "dead"],
-      ["c", 0, true, "dead"],
-      ["d", 0, false, "dead"],
-    ]);
-    expect(await inbox.work.claim(9, 1000)).toEqual([]);
-    expect(Buffer.from((await inbox.event("c"))?.body ?? []).toString()).toBe("c");
-    // What was known stays known.
-    const again = (id: string, jti: string) =>
-      inbox.accept(deliveryOf({ id, sender: "acme" }), { issuer: "edge", jti, expires: 0 });
-    for (const jti of ["1", "2", "3"]) {
-      await expect((async () => again("a", jti))()).rejects.toThrow(/accepted before/);
-    }
-    expect(await again("a", "new")).toEqual({ outcome: "duplicate", of: "a" });
-    expect(await inbox.retryNow("d")).toBe(true);
-    expect((await inbox.work.claim(9, 1000)).map(({ event }) => event.id)).toEqual(["d"]);
-  });
-
-  test("takes the events of a process of that version that still runs, as work", async () => {
-    const old = makeVersion2([]);
-    const inbox = await openTestInbox(stack, file);
-    old
-      .prepare(VERSION_2.insert)
-      .run(
-        ...["late", "edge", "1", 1_700_000_000, "acme", "POST", "/hooks/acme", "", "[]", Buffer.from("{}")],
-        ...["d", "k", "null", null, '["hmac"]', "[]", "digest"],
-      );
-    old.close();
-    expect((await inbox.work.claim(9, 1000)).map(({ event }) => event.id)).toEqual(["late"]);
-  });
 });

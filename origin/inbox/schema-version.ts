@@ -1,0 +1,37 @@
+// The version of an inbox's tables, for both stores. Each store has a list of steps, which are run in order.
+
+/** The version after the first step. Lower numbers are of programs that were never released, with other tables. */
+export const FIRST_VERSION = 10;
+
+/** The version after all steps. */
+export function versionAfter(steps: readonly string[]): number {
+  return FIRST_VERSION + steps.length - 1;
+}
+
+/** The steps that an inbox of this version lacks. An empty one has version 0, and lacks all. */
+export function missingSteps(steps: readonly string[], version: number): readonly string[] {
+  return version === 0 ? steps : steps.slice(version - FIRST_VERSION + 1);
+}
+
+/** @throws Error if the version is newer than the steps, or from before the first release. `name`: the location */
+export function requireKnown(version: number, steps: readonly string[], name: string): void {
+  if (version > versionAfter(steps)) {
+    throw new Error(
+      `${name} is an inbox of version ${version}; this program knows versions up to ${versionAfter(steps)}: use the newer one that wrote it, or restore a backup from before the upgrade`,
+    );
+  }
+  if (version > 0 && version < FIRST_VERSION) {
+    throw new Error(
+      `${name} is an inbox of version ${version}, from before the first release, which this program cannot read: export its events with the program that wrote it, then delete it`,
+    );
+  }
+}
+
+/** For readers, which run no step. @throws Error if a step is missing, or as requireKnown */
+export function requireNewest(version: number, steps: readonly string[], name: string): void {
+  requireKnown(version, steps, name);
+  if (missingSteps(steps, version).length === 0) return;
+  throw new Error(
+    `${name} is an inbox of version ${version}, this program reads version ${versionAfter(steps)}: start an origin on it once, which brings it up to date`,
+  );
+}
